@@ -1,0 +1,425 @@
+"""The nouns that cross rooms: what one room returns and the next one takes.
+
+Values only. Nothing here opens a file, runs SQL or calls a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAIN_SCHEMA: Final = "main"
+
+
+# What the data is (made by `schema`)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as introspected and profiled.
+
+    `type` is the engine's own name for it, e.g. `DECIMAL(10,2)`. The profile fields are None where the
+    profile did not look or could not tell: `distinct` and `null_fraction` (0 to 1) may come from a sample, in
+    which case the table's `sampled` is true. `values` are all distinct values, only where they are few;
+    `samples` are some. Both, and the range, hold text as the engine prints it.
+    """
+
+    name: str
+    type: str
+    nullable: bool = True
+    comment: str | None = None
+    distinct: int | None = None
+    null_fraction: float | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    values: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of this table refer to `target_columns` of `target_table`, pairwise.
+
+    `inferred` marks a key that nobody declared: names and values suggest it.
+    """
+
+    columns: tuple[str, ...]
+    target_table: str
+    target_columns: tuple[str, ...]
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema."""
+
+    name: str
+    columns: tuple[Column, ...]
+    kind: str = "table"
+    comment: str | None = None
+    row_count: int | None = None
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    sampled: bool = False
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name in any case, or None."""
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Everything introspected from one database. `fingerprint` changes when the data may have changed."""
+
+    tables: tuple[Table, ...]
+    dialect: str = "duckdb"
+    fingerprint: str = ""
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name in any case, or None."""
+        return next((t for t in self.tables if t.name.lower() == name.lower()), None)
+
+
+# What may run (made by `guard`)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an owner allows. Names match in any case; columns are written `table.column`.
+
+    `allow_tables` None allows every table that is not denied.
+    """
+
+    allow_tables: frozenset[str] | None = None
+    deny_tables: frozenset[str] = frozenset()
+    deny_columns: frozenset[str] = frozenset()
+
+    def allows_table(self, name: str) -> bool:
+        """Whether a query may read that table or view."""
+        lowered = name.lower()
+        if lowered in {t.lower() for t in self.deny_tables}:
+            return False
+        return self.allow_tables is None or lowered in {t.lower() for t in self.allow_tables}
+
+    def allows_column(self, table: str, column: str) -> bool:
+        """Whether a query may read that column of that table."""
+        return f"{table}.{column}".lower() not in {c.lower() for c in self.deny_columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's objection to a query: `rule` is a stable name, `line` and `column` count from 1."""
+
+    rule: str
+    message: str
+    hint: str = ""
+    line: int | None = None
+    column: int | None = None
+    judge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the judges say of one text. `sql` is the engine's canonical text of it where nothing objects.
+
+    `findings` empty means allowed. `tables` are the tables read, views looked through not included.
+    """
+
+    sql: str = ""
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return not self.findings
+
+
+class _Seal:
+    """Held by `guard.check` alone: without it no CheckedSQL can be made."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CheckedSQL:
+    """SQL that passed the guard: the only thing an engine runs. Made by `guard.check`, by nothing else."""
+
+    sql: str
+    asked: str
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    seal: _Seal = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if type(self.seal) is not _Seal:
+            raise TypeError("only guard.check makes a CheckedSQL")
+
+
+# Where it ran (made by `engines`)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may use. `rows` None means every row, within the other limits.
+
+    `seconds` is wall time; `memory`, `cell_bytes`, `result_bytes` and `spill` (disk for big sorts, 0 for none)
+    are bytes; `steps` is how many tool calls one question may make.
+    """
+
+    rows: int | None = 1000
+    seconds: float = 10.0
+    memory: int = 1_000_000_000
+    cell_bytes: int = 100_000
+    result_bytes: int = 64_000_000
+    spill: int = 0
+    steps: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a result: its name and the engine's type name."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows that a query gave, as one Arrow table.
+
+    `truncated` says that the query had more rows than the limit let through; `cut_cells` how many cells were
+    shortened. `seconds` is the engine's time.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    table: pa.Table
+    truncated: bool = False
+    cut_cells: int = 0
+    seconds: float = 0.0
+
+    @property
+    def row_count(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows as Python values (int, float, Decimal, str, bool, date, datetime, list, dict, None)."""
+        arrays = [column.to_pylist() for column in self.table.columns]
+        return list(zip(*arrays, strict=True)) if arrays else []
+
+
+# How it was written (made by `model` and `agent`)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model wrote. `arguments` is a JSON object once parsed.
+
+    Where its text could not be understood, `arguments` is empty and `problem` says how to mend it.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and calls. `cost_usd` is None where the endpoint names no price."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    model_calls: int = 0
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.model_calls + other.model_calls,
+            sum(costs) if costs else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of a model: prose, calls, or both.
+
+    `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
+    wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off.
+    """
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    message: Mapping[str, Any]
+    usage: Usage = Usage()
+    finish: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tool call as it went. `seconds` is wall time; `error` is the text that the model got, or None."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    ok: bool
+    error: str | None = None
+    seconds: float = 0.0
+
+
+# What is read (made by `answer` and `assistant`)
+
+
+class Status(StrEnum):
+    """How a question ended."""
+
+    ANSWERED = "answered"
+    ABSTAINED = "abstained"
+    CLARIFY = "clarify"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated."""
+
+    level: str
+    score: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """The numbers that a text states: how many, how many the rows bear out, and those that they don't."""
+
+    numbers: int
+    supported: int
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clarification:
+    """A question back to the user, with the answers that are possible."""
+
+    question: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """Why there is no answer: a stable `code`, the guard's `rule` if one objected, what happened, what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Where the wall time went."""
+
+    schema: float = 0.0
+    model: float = 0.0
+    guard: float = 0.0
+    database: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question's outcome: what `ask` returns.
+
+    `sql` is what ran, in the engine's canonical form, and `result` what it gave; both are None where nothing
+    ran. `session` continues the conversation.
+    """
+
+    id: str
+    question: str
+    status: Status
+    text: str
+    sql: str | None = None
+    result: Result | None = None
+    confidence: Confidence | None = None
+    grounding: Grounding | None = None
+    reading: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    clarification: Clarification | None = None
+    chart: Mapping[str, Any] | None = None
+    verified_query: str | None = None
+    steps: tuple[Step, ...] = ()
+    usage: Usage = Usage()
+    seconds: Seconds = Seconds()
+    model: str = ""
+    error: ErrorInfo | None = None
+    session: str | None = None
+
+    @property
+    def columns(self) -> tuple[ResultColumn, ...]:
+        """The result's columns; empty where nothing ran."""
+        return self.result.columns if self.result else ()
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The result's rows as Python values; empty where nothing ran."""
+        return self.result.rows if self.result else []
+
+    @property
+    def row_count(self) -> int | None:
+        return self.result.row_count if self.result else None
+
+    @property
+    def truncated(self) -> bool | None:
+        return self.result.truncated if self.result else None
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as a `pyarrow.Table`. ValueError where nothing ran."""
+        if self.result is None:
+            raise ValueError(f"no rows: the question ended as {self.status.value}")
+        return self.result.table
+
+    def to_pandas(self) -> Any:
+        """The rows as a `pandas.DataFrame`; needs pandas. ValueError where nothing ran."""
+        return self.to_arrow().to_pandas()
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    SCHEMA = "schema"
+    WRITING = "writing"
+    SQL = "sql"
+    RUNNING = "running"
+    ROWS = "rows"
+    RETRY = "retry"
+    TOOL = "tool"
+    TEXT = "text"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened while a question was answered; the last one, of kind `answer`, carries the Answer.
+
+    `text` is what to show (for `text`, the next piece of the sentence; for `sql`, the checked SQL).
+    """
+
+    kind: EventKind
+    text: str = ""
+    result: Result | None = None
+    answer: Answer | None = None
+
+
+Message = Mapping[str, Any]
+Messages = Sequence[Message]
