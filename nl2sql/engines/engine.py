@@ -1,0 +1,69 @@
+"""The seam between the product and whatever runs the SQL: one protocol.
+
+It does not know models, prompts or faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from nl2sql.cancel import CancelToken
+from nl2sql.types import CheckedSQL, Limits, Policy, Result, ResultColumn, Schema, Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ResultStream(Protocol):
+    """Rows as they arrive. `truncated`, `cut_cells` and `seconds` are right once `batches` is exhausted."""
+
+    columns: tuple[ResultColumn, ...]
+    truncated: bool
+    cut_cells: int
+    seconds: float
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, batch by batch. Raises as `Engine.execute`."""
+        ...
+
+
+class Engine(Protocol):
+    """One opened database. Every method may be called from any thread; calls queue."""
+
+    @property
+    def dialect(self) -> str:
+        """sqlglot's name of the SQL dialect."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """What was opened, with any password left out."""
+        ...
+
+    def introspect(self) -> Schema:
+        """Tables, columns, keys and profile, from the cache where the data has not changed. DatabaseError."""
+        ...
+
+    def judge(self, sql: str, policy: Policy) -> Verdict:
+        """What the guard's judges say of the text. Raises LimitError where judging itself overran."""
+        ...
+
+    def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """Run it and return at most `limits.rows` rows.
+
+        QueryError where the engine refuses the SQL, LimitError where a limit ran out, CancelledError once
+        `cancel` is set, DatabaseError where the engine itself failed. The next call works after each of them.
+        """
+        ...
+
+    def stream(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
+    ) -> AbstractContextManager[ResultStream]:
+        """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
+        ...
+
+    def close(self) -> None:
+        """Close the database and end its worker. May be called twice."""
+        ...
