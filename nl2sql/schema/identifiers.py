@@ -1,0 +1,48 @@
+"""Names as SQL writes them: when a name needs quotes, and the closest match to one that doesn't exist.
+
+It does not know which names exist: callers pass them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+# duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
+RESERVED: Final = frozenset(
+    """
+    all analyse analyze and any anti array as asc asof asymmetric at authorization between binary both case cast
+    check collate collation column concurrently constraint create cross default deferrable desc describe distinct
+    do else end except false fetch for foreign freeze from full generated glob group having ilike in initially
+    inner intersect into is isnull join lambda lateral leading left like limit map natural not notnull null offset
+    on only or order outer overlaps pivot pivot_longer pivot_wider placing positional primary qualify references
+    returning right select semi show similar some struct summarize symmetric table tablesample then to trailing
+    true try_cast tuple union unique unpack unpivot using variadic verbose when where window with
+    """.split()
+)
+
+
+def quote(name: str) -> str:
+    """The name as SQL can write it: bare where that parses, else in double quotes."""
+    if _PLAIN.match(name) and name.lower() not in RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_table(name: str, known: Iterable[str] = ()) -> str:
+    """A table's name as SQL writes it. A dot separates a schema, unless `known` says it is part of the name."""
+    if "." in name and name not in known:
+        schema, _, table = name.partition(".")
+        return f"{quote(schema)}.{quote(table)}"
+    return quote(name)
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like the one given, in any case, or None where nothing is near."""
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None

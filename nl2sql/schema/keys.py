@@ -1,0 +1,106 @@
+"""Keys that nobody declared, inferred from names and values, and marked as inferred.
+
+It proposes few: a name must point to the table, and the values found must all be there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from nl2sql.errors import LimitError, QueryError
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.types import Column, ForeignKey, Schema, Table
+
+Run = Callable[[str], list[tuple[Any, ...]]]
+
+CHECKED_VALUES: Final = 2000
+_ID_ENDINGS: Final = ("_id", "_code", "_key", "_no", "id", "code")
+
+
+def infer_keys(schema: Schema, run: Run, deadline: float) -> Schema:
+    """The schema with primary and foreign keys added where names suggest them and values bear it out.
+
+    `run` executes SQL and raises QueryError or LimitError; `deadline` is a `time.monotonic()` moment.
+    """
+    schema = replace(schema, tables=tuple(_with_primary_key(table) for table in schema.tables))
+    known = {table.name for table in schema.tables}
+    tables = []
+    for table in schema.tables:
+        found = []
+        for column, target, target_column in _candidates(table, schema):
+            if time.monotonic() > deadline:
+                break
+            if _contained(table, column, target, target_column, known, run):
+                found.append(ForeignKey((column.name,), target.name, (target_column.name,), inferred=True))
+        tables.append(replace(table, foreign_keys=(*table.foreign_keys, *found)))
+    return replace(schema, tables=tuple(tables))
+
+
+def _with_primary_key(table: Table) -> Table:
+    """A table of which nobody declared the key: its own id column, where every row has another value."""
+    if table.primary_key or table.kind == "view" or not table.row_count:
+        return table
+    own = {"id", "code", *(f"{stem}{ending}" for stem in _stems(table.name) for ending in _ID_ENDINGS)}
+    for column in table.columns:
+        unique = column.distinct is not None and column.distinct >= table.row_count * 0.95 and not column.null_fraction
+        if column.name.lower() in own and unique and not table.sampled:
+            return replace(table, primary_key=(column.name,))
+    return table
+
+
+def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, Column]]:
+    if table.kind == "view":
+        return
+    taken = {key.columns[0].lower() for key in table.foreign_keys if len(key.columns) == 1}
+    for column in table.columns:
+        if column.name.lower() in taken or (column.name,) == table.primary_key or not column.distinct:
+            continue
+        for target in schema.tables:
+            target_column = target.column(target.primary_key[0]) if len(target.primary_key) == 1 else None
+            if target_column is None or target.name == table.name:
+                continue
+            if _names_match(column.name, target.name, target_column.name) and _family(column) == _family(target_column):
+                yield column, target, target_column
+                break
+
+
+def _names_match(column: str, target: str, target_column: str) -> bool:
+    column, target_column = column.lower(), target_column.lower()
+    if column == target_column:
+        return column not in ("id", "code", "name", "key")
+    return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}", stem) for stem in _stems(target))
+
+
+def _stems(table: str) -> set[str]:
+    """The table's name and its likely singular forms: `categories` gives `category`."""
+    name = table.lower().rpartition(".")[2].replace(" ", "_")
+    stems = {name}
+    if name.endswith("ies"):
+        stems.add(name[:-3] + "y")
+    if name.endswith("es"):
+        stems.add(name[:-2])
+    if name.endswith("s"):
+        stems.add(name[:-1])
+    return stems
+
+
+def _family(column: Column) -> str:
+    kind = column.type.upper()
+    return "number" if "INT" in kind or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else kind.partition("(")[0]
+
+
+def _contained(table: Table, column: Column, target: Table, target_column: Column, known: set[str], run: Run) -> bool:
+    own, other = quote_table(table.name, known), quote_table(target.name, known)
+    name, target_name = quote(column.name), quote(target_column.name)
+    try:
+        [(missing,)] = run(
+            f"SELECT count(*) FROM (SELECT DISTINCT {name} AS v FROM (SELECT {name} FROM {own} "
+            f"WHERE {name} IS NOT NULL LIMIT {CHECKED_VALUES * 25}) LIMIT {CHECKED_VALUES}) "
+            f"WHERE v NOT IN (SELECT {target_name} FROM {other} WHERE {target_name} IS NOT NULL)"
+        )
+    except (QueryError, LimitError):
+        return False
+    return int(missing) == 0

@@ -1,0 +1,118 @@
+"""Which tables a question needs, where the whole schema is more than the model's budget.
+
+A schema that fits is left whole: leaving out tables that fit was measured elsewhere to cost answers (arXiv
+2408.07702). What is left out is named, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nl2sql.schema.render import estimate_tokens, render, render_table
+from nl2sql.types import Schema, Table
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_MINIMUM_STEM: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSchema:
+    """The part of a schema that the model is shown, its text, and the names of the tables left out."""
+
+    schema: Schema
+    text: str
+    left_out: tuple[str, ...] = ()
+
+
+def link(question: str, schema: Schema, budget: int) -> LinkedSchema:
+    """The schema as text of at most about `budget` tokens, the tables that the question speaks of first.
+
+    The whole schema where it fits, else without values, then without comments; only then the best tables and
+    the ones that their keys lead to.
+    """
+    for values, comments in ((True, True), (False, True), (False, False)):
+        text = render(schema, values=values, comments=comments)
+        if estimate_tokens(text) <= budget:
+            return LinkedSchema(schema, text)
+    chosen = _chosen(question, schema, budget)
+    kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
+    left_out = tuple(table.name for table in schema.tables if table.name not in chosen)
+    return LinkedSchema(kept, render(kept), left_out)
+
+
+def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
+    words = set(_stems(question))
+    weights = _rarity(schema)
+    scores = {table.name: _score(table, words, weights) for table in schema.tables}
+    by_score = sorted(schema.tables, key=lambda table: -scores[table.name])
+    neighbours = _neighbours(schema)
+    chosen: set[str] = set()
+    left = budget
+    queue = [table.name for table in by_score]
+    while queue:
+        name = queue.pop(0)
+        table = schema.table(name)
+        if name in chosen or table is None:
+            continue
+        cost = estimate_tokens(render_table(table))
+        if cost > left:
+            continue
+        chosen.add(name)
+        left -= cost
+        if scores[name] > 0:
+            near = sorted(neighbours.get(name, ()), key=lambda other: -scores.get(other, 0.0))
+            queue[:0] = [other for other in near if other not in chosen and scores.get(other, 0.0) > 0]
+    return chosen
+
+
+def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
+    """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
+    own = words.intersection(_stems(table.name))
+    columns = {stem for column in table.columns for stem in _stems(column.name)}
+    texts = {stem for text in _texts(table) for stem in _stems(text)}
+    return (
+        3 * sum(weights.get(stem, 1.0) for stem in own)
+        + sum(weights.get(stem, 1.0) for stem in words & columns)
+        + 0.5 * sum(weights.get(stem, 1.0) for stem in words & (texts - columns))
+    )
+
+
+def _texts(table: Table) -> Iterable[str]:
+    if table.comment:
+        yield table.comment
+    for column in table.columns:
+        if column.comment:
+            yield column.comment
+        yield from column.values or column.samples
+
+
+def _rarity(schema: Schema) -> dict[str, float]:
+    seen: Counter[str] = Counter()
+    for table in schema.tables:
+        seen.update({stem for text in (table.name, *(c.name for c in table.columns)) for stem in _stems(text)})
+    return {stem: 1.0 / count for stem, count in seen.items()}
+
+
+def _neighbours(schema: Schema) -> dict[str, set[str]]:
+    near: dict[str, set[str]] = {}
+    for table in schema.tables:
+        for key in table.foreign_keys:
+            near.setdefault(table.name, set()).add(key.target_table)
+            near.setdefault(key.target_table, set()).add(table.name)
+    return near
+
+
+def _stems(text: str) -> Iterable[str]:
+    """Lower-case words without plural endings, camel case and underscores split."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
+    for word in _WORD.findall(spaced):
+        lowered = word.lower()
+        for ending in ("ies", "es", "s"):
+            if lowered.endswith(ending) and len(lowered) - len(ending) >= _MINIMUM_STEM - 1:
+                lowered = lowered[: -len(ending)] + ("y" if ending == "ies" else "")
+                break
+        yield lowered

@@ -1,0 +1,143 @@
+"""What the columns hold: row counts, distinct values, ranges and samples, within a time budget.
+
+It does not read the catalogue (the engine does) and does not open connections: it is given a `run` that executes
+SQL. A large table is sampled, so that a hundred million rows cost no more than a few seconds.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from nl2sql.errors import LimitError, QueryError
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.keys import infer_keys
+from nl2sql.types import Column, Schema, Table
+
+Run = Callable[[str], list[tuple[Any, ...]]]
+
+FULL_SCAN_ROWS: Final = 300_000
+SAMPLE_ROWS: Final = 60_000
+FEW_VALUES: Final = 20
+VALUE_CHARS: Final = 60
+SAMPLES: Final = 3
+WIDE_TABLE: Final = 200
+
+_RANGED: Final = re.compile(
+    r"(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w*INT\w*|FLOAT|DOUBLE|DECIMAL|DATE|TIME|TIMESTAMP)", re.I
+)
+_TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
+_TEXT: Final = re.compile(r"(VARCHAR|ENUM)", re.I)
+_NESTED: Final = re.compile(r"\[|^(STRUCT|MAP|UNION|BLOB|BIT|JSON)", re.I)
+
+
+def profile(schema: Schema, run: Run, seconds: float = 5.0) -> Schema:
+    """The schema with row counts, statistics and inferred keys.
+
+    `run(sql)` returns rows, and raises QueryError or LimitError where one query fails or overruns: that table
+    stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
+    """
+    deadline = time.monotonic() + seconds
+    known = {table.name for table in schema.tables}
+    tables = []
+    for table in schema.tables:
+        if time.monotonic() < deadline:
+            table = _profiled(table, run, known, deadline)
+        tables.append(table)
+    return infer_keys(replace(schema, tables=tuple(tables)), run, deadline)
+
+
+def _profiled(table: Table, run: Run, known: set[str], deadline: float) -> Table:
+    name = quote_table(table.name, known)
+    try:
+        rows = table.row_count
+        if rows is None or rows <= FULL_SCAN_ROWS:
+            rows = int(run(f"SELECT count(*) FROM {name}")[0][0])
+        source, sampled = _source(table, name, rows)
+        columns = _with_statistics(table.columns[:WIDE_TABLE], source, run)
+        columns += table.columns[WIDE_TABLE:]
+        table = replace(table, row_count=rows, columns=columns, sampled=sampled)
+        if sampled:
+            table = _with_full_date_ranges(table, name, run, deadline)
+        return _with_values(table, source, run, deadline)
+    except (QueryError, LimitError):
+        return table
+
+
+def _source(table: Table, name: str, rows: int) -> tuple[str, bool]:
+    """What to scan: all of it, some of its blocks, or (a view has no blocks) its first rows."""
+    if rows <= FULL_SCAN_ROWS:
+        return name, False
+    if table.kind == "view":
+        return f"(SELECT * FROM {name} LIMIT {SAMPLE_ROWS})", True
+    percent = max(0.0001, 100.0 * SAMPLE_ROWS / rows)
+    return f"(SELECT * FROM {name} TABLESAMPLE system({percent:.4f}%))", True
+
+
+def _with_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[Column, ...]:
+    wanted: list[str] = ["count(*)"]
+    for column in columns:
+        name = quote(column.name)
+        ranged = bool(_RANGED.match(column.type)) and not _NESTED.search(column.type)
+        distinct = f"approx_count_distinct({name})" if not _NESTED.search(column.type) else "NULL"
+        wanted += [f"count({name})", distinct]
+        wanted += [f"min({name})::VARCHAR", f"max({name})::VARCHAR"] if ranged else ["NULL", "NULL"]
+    [(total, *cells)] = run(f"SELECT {', '.join(wanted)} FROM {source}")
+    profiled = []
+    for column, at in zip(columns, range(0, len(cells), 4), strict=True):
+        present, distinct, minimum, maximum = cells[at : at + 4]
+        profiled.append(
+            replace(
+                column,
+                distinct=None if distinct is None else min(int(distinct), int(present)),
+                null_fraction=1 - present / total if total else None,
+                minimum=minimum,
+                maximum=maximum,
+            )
+        )
+    return tuple(profiled)
+
+
+def _with_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
+    """The true range of the date columns, which questions such as "last month" depend on."""
+    dates = [column for column in table.columns if _TEMPORAL.match(column.type)]
+    if not dates or time.monotonic() > deadline:
+        return table
+    wanted = ", ".join(f"min({quote(c.name)})::VARCHAR, max({quote(c.name)})::VARCHAR" for c in dates)
+    try:
+        [cells] = run(f"SELECT {wanted} FROM {name}")
+    except (QueryError, LimitError):
+        return table
+    ranges = {c.name: (cells[i * 2], cells[i * 2 + 1]) for i, c in enumerate(dates)}
+    columns = tuple(
+        replace(c, minimum=ranges[c.name][0], maximum=ranges[c.name][1]) if c.name in ranges else c
+        for c in table.columns
+    )
+    return replace(table, columns=columns)
+
+
+def _with_values(table: Table, source: str, run: Run, deadline: float) -> Table:
+    columns = []
+    for column in table.columns:
+        if _TEXT.match(column.type) and not _NESTED.search(column.type) and column.distinct:
+            if time.monotonic() > deadline:
+                break
+            column = _column_values(column, source, run)
+        columns.append(column)
+    return replace(table, columns=(*columns, *table.columns[len(columns) :]))
+
+
+def _column_values(column: Column, source: str, run: Run) -> Column:
+    name = quote(column.name)
+    few = (column.distinct or 0) <= FEW_VALUES
+    rows = run(
+        f"SELECT left({name}::VARCHAR, {VALUE_CHARS}), count(*) AS n FROM {source} "
+        f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {FEW_VALUES + 1 if few else SAMPLES}"
+    )
+    values = tuple(str(value) for value, _ in rows)
+    if few and len(values) <= FEW_VALUES:
+        return replace(column, distinct=len(values), values=tuple(sorted(values)), samples=values[:SAMPLES])
+    return replace(column, samples=values[:SAMPLES])

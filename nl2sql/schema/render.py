@@ -1,0 +1,109 @@
+"""A schema as the model reads it: CREATE TABLE lines with keys, comments, values and ranges.
+
+Everything that comes from the data (comments, values) is shortened, stripped of control characters and kept on
+one comment line, so that it cannot end the line it stands on. Nothing here decides which tables are shown.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+from typing import Final
+
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
+
+COMMENT_CHARS: Final = 80
+VALUE_CHARS: Final = 30
+VALUES_CHARS: Final = 160
+_CHARS_PER_TOKEN: Final = 3.2
+_HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
+
+
+def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
+    """The tables in the order of the schema. `values` adds stored values and ranges, `comments` the owner's."""
+    known = {table.name for table in schema.tables}
+    return "\n".join(render_table(table, known, values=values, comments=comments) for table in schema.tables)
+
+
+def render_table(table: Table, known: set[str] | None = None, *, values: bool = True, comments: bool = True) -> str:
+    """One table as a CREATE statement whose comments describe the columns."""
+    kind = "VIEW" if table.kind == "view" else "TABLE"
+    remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
+    if comments and table.comment:
+        remarks.append(one_line(table.comment, COMMENT_CHARS))
+    head = f"CREATE {kind} {quote_table(table.name, known or ())} (" + _remark(remarks)
+    single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
+    lines = [_column(column, table, single, values, comments) for column in table.columns]
+    if len(table.primary_key) > 1:
+        lines.append(f"  PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    lines += [_composite(key) for key in table.foreign_keys if len(key.columns) > 1]
+    return "\n".join([head, *lines, ");"])
+
+
+def allowed(schema: Schema, policy: Policy) -> Schema:
+    """The schema without what the policy denies: what the model may know of."""
+    tables = []
+    for table in schema.tables:
+        if policy.allows_table(table.name):
+            columns = tuple(c for c in table.columns if policy.allows_column(table.name, c.name))
+            names = {column.name for column in columns}
+            keys = tuple(
+                key
+                for key in table.foreign_keys
+                if policy.allows_table(key.target_table)
+                and names.issuperset(key.columns)
+                and all(policy.allows_column(key.target_table, column) for column in key.target_columns)
+            )
+            primary = table.primary_key if names.issuperset(table.primary_key) else ()
+            tables.append(replace(table, columns=columns, foreign_keys=keys, primary_key=primary))
+    return replace(schema, tables=tuple(tables))
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text takes, without a tokenizer."""
+    return int(len(text) / _CHARS_PER_TOKEN) + 1
+
+
+def one_line(text: str, limit: int) -> str:
+    """Text from the data as one short line without control, format or line-breaking characters."""
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: bool, comments: bool) -> str:
+    text = f"  {quote(column.name)} {column.type}"
+    if table.primary_key == (column.name,):
+        text += " PRIMARY KEY"
+    if column.name in keys:
+        key = keys[column.name]
+        text += f" REFERENCES {quote_table(key.target_table)}({quote(key.target_columns[0])})"
+    remarks = [one_line(column.comment, COMMENT_CHARS)] if comments and column.comment else []
+    if values and (shown := _shown_values(column)):
+        remarks.append(shown)
+    return text + "," + _remark(remarks)
+
+
+def _composite(key: ForeignKey) -> str:
+    own, other = ", ".join(map(quote, key.columns)), ", ".join(map(quote, key.target_columns))
+    return f"  FOREIGN KEY ({own}) REFERENCES {quote_table(key.target_table)}({other})"
+
+
+def _remark(remarks: list[str]) -> str:
+    return " -- " + "; ".join(remarks) if remarks else ""
+
+
+def _shown_values(column: Column) -> str:
+    if _HAS_RANGE.match(column.type) and column.minimum and column.maximum:
+        return f"{column.minimum[:10]} to {column.maximum[:10]}"
+    chosen, prefix = (column.values, "") if column.values else (column.samples, "e.g. ")
+    texts: list[str] = []
+    for value in chosen:
+        text = "'" + one_line(value, VALUE_CHARS).replace("'", "''") + "'"
+        if sum(map(len, texts)) + len(text) > VALUES_CHARS:
+            texts.append("…")
+            break
+        texts.append(text)
+    return prefix + ", ".join(texts) if texts else ""
