@@ -17,6 +17,7 @@ from nl2sql.types import Column, ForeignKey, Schema, Table
 Run = Callable[[str], list[tuple[Any, ...]]]
 
 CHECKED_VALUES: Final = 2000
+_SHORTEST_ENDING: Final = 4
 _ID_ENDINGS: Final = ("_id", "_code", "_key", "_no", "id", "code")
 
 
@@ -52,26 +53,49 @@ def _with_primary_key(table: Table) -> Table:
 
 
 def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, Column]]:
+    """For each column the one table that its name points to, the closest kind of match first."""
     if table.kind == "view":
         return
     taken = {key.columns[0].lower() for key in table.foreign_keys if len(key.columns) == 1}
+    targets = [
+        (target, column)
+        for target in schema.tables
+        if len(target.primary_key) == 1 and (column := target.column(target.primary_key[0])) and target != table
+    ]
     for column in table.columns:
         if column.name.lower() in taken or (column.name,) == table.primary_key or not column.distinct:
             continue
-        for target in schema.tables:
-            target_column = target.column(target.primary_key[0]) if len(target.primary_key) == 1 else None
-            if target_column is None or target.name == table.name:
-                continue
-            if _names_match(column.name, target.name, target_column.name) and _family(column) == _family(target_column):
-                yield column, target, target_column
+        for matches in (_names_match, _names_end_alike):
+            found = [
+                (target, target_column)
+                for target, target_column in targets
+                if matches(column.name.lower(), target.name, target_column.name.lower())
+                and _family(column) == _family(target_column)
+            ]
+            if found:
+                if len(found) == 1:
+                    yield column, *found[0]
                 break
 
 
 def _names_match(column: str, target: str, target_column: str) -> bool:
-    column, target_column = column.lower(), target_column.lower()
+    """`customer_id`, `customerid` or `customer` for customers.id; `iata` for airports.iata."""
     if column == target_column:
         return column not in ("id", "code", "name", "key")
     return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}", stem) for stem in _stems(target))
+
+
+def _names_end_alike(column: str, target: str, target_column: str) -> bool:
+    """`eye_colour_id` for colour.id, `hero_id` for superhero.id, `bill_to_customer_id` for customers.customer_id."""
+    if column.endswith(f"_{target_column}") and len(target_column) > len("code"):
+        return True
+    for stem in _stems(target):
+        if column.endswith((f"_{stem}_{target_column}", f"_{stem}{target_column}")):
+            return True
+        own = column.removesuffix(target_column).rstrip("_")
+        if own != column and len(own) >= _SHORTEST_ENDING and stem.endswith(own):
+            return True
+    return False
 
 
 def _stems(table: str) -> set[str]:

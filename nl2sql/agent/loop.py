@@ -1,0 +1,190 @@
+"""The loop: call the model, run what it calls, tell it what came of it, until it answers.
+
+A generator of events; what it returns is the Outcome. It knows models and databases only through their protocols,
+and nothing of faces. After mini-swe-agent's loop: what ends it early is an exception that carries why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nl2sql.agent import prompts
+from nl2sql.agent.tools import DEFINITIONS, SQL_QUERY, AskedUser, Ran, Toolbox
+from nl2sql.answer.digest import digest
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import LimitError, QueryError, ToolError
+from nl2sql.model.chat import ChatModel
+from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
+
+SENTENCE_TOKENS: Final = 120
+BLOCK_TOKENS: Final = 500
+
+
+class Declined(Exception):
+    """The checked SQL was not let run: ends the loop, and carries the SQL."""
+
+    def __init__(self, checked: CheckedSQL) -> None:
+        super().__init__(checked.sql)
+        self.checked = checked
+
+
+class _RepeatedError(QueryError):
+    """A query that has failed already: the error worth reporting is the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one question may use: tool calls, tokens sent and made, wall seconds. `retries` is for models that
+    are asked for a block: how many failed queries they may mend."""
+
+    steps: int = 8
+    tokens: int = 200_000
+    seconds: float = 600.0
+    retries: int = 2
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before."""
+
+    text: str = ""
+    ran: Ran | None = None
+    declined: CheckedSQL | None = None
+    clarification: Clarification | None = None
+    error: ToolError | LimitError | None = None
+    steps: list[Step] = field(default_factory=list)
+    usage: Usage = Usage()
+    model_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs."""
+
+    messages: Sequence[Message]
+    summary: bool = True
+    approve: Callable[[CheckedSQL], bool] | None = None
+    budget: Budget = Budget()
+
+
+def run(
+    asked: Asked, model: ChatModel, tools: Toolbox, cancel: CancelToken | None = None
+) -> Generator[Event, None, Outcome]:
+    """Answer one question. Raises ModelError, DatabaseError, CancelledError; the model's own mistakes stay inside."""
+    conversation = list(asked.messages)
+    outcome = Outcome()
+    deadline = time.monotonic() + asked.budget.seconds
+    try:
+        while True:
+            reply = yield from _reply(conversation, model, outcome, cancel)
+            conversation.append(reply.message)
+            if not reply.calls:
+                outcome.text = reply.text
+                return outcome
+            for call in reply.calls:
+                content = yield from _step(call, tools, outcome, asked, model.calls_tools)
+                conversation.append(model.tool_message(call.id, call.name, content))
+            if _is_done(outcome, asked, model.calls_tools):
+                return outcome
+            _raise_if_spent(outcome, asked.budget, deadline)
+    except AskedUser as question:
+        outcome.clarification = question.clarification
+    except Declined as declined:
+        outcome.declined = declined.checked
+    except LimitError as exc:
+        outcome.error = exc
+    return outcome
+
+
+def _reply(
+    conversation: Sequence[Message], model: ChatModel, outcome: Outcome, cancel: CancelToken | None
+) -> Generator[Event, None, Reply]:
+    """One model call. Its text is passed on as it comes once rows are there: before that it is SQL in the making."""
+    speaking = outcome.ran is not None and outcome.error is None
+    if not speaking:
+        yield Event(EventKind.WRITING)
+    tools = DEFINITIONS if model.calls_tools else DEFINITIONS[:1]
+    max_tokens = None if model.calls_tools else SENTENCE_TOKENS if speaking else BLOCK_TOKENS
+    start = time.perf_counter()
+    pieces = model.stream(conversation, tools, max_tokens=max_tokens, cancel=cancel)
+    try:
+        while True:
+            piece = next(pieces)
+            if speaking:
+                yield Event(EventKind.TEXT, piece)
+    except StopIteration as stop:
+        reply: Reply = stop.value
+    finally:
+        pieces.close()
+        outcome.model_seconds += time.perf_counter() - start
+    outcome.usage += reply.usage
+    return reply
+
+
+def _step(
+    call: ToolCall, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
+) -> Generator[Event, None, str]:
+    """Run one call and return what the model is told of it."""
+    start = time.perf_counter()
+    arguments: Mapping[str, Any] = call.arguments
+    try:
+        arguments = tools.arguments(call)
+        if call.name == SQL_QUERY:
+            content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
+        else:
+            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
+            content = tools.call(call.name, arguments)
+    except ToolError as exc:
+        if not isinstance(exc, _RepeatedError):
+            outcome.error = exc
+        outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
+        yield Event(EventKind.RETRY, exc.message)
+        return prompts.mend(exc, calls_tools=calls_tools)
+    outcome.steps.append(Step(call.name, arguments, True, None, time.perf_counter() - start))
+    return content
+
+
+def _query(
+    query: str, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
+) -> Generator[Event, None, str]:
+    if _failed_before(query, outcome.steps):
+        raise _RepeatedError("this is the query that failed before", "Write a different one.")
+    checked = tools.check(query)
+    yield Event(EventKind.SQL, checked.sql)
+    if asked.approve is not None and not asked.approve(checked):
+        raise Declined(checked)
+    yield Event(EventKind.RUNNING)
+    result = tools.run(checked)
+    outcome.ran, outcome.error = Ran(checked, result), None
+    yield Event(EventKind.ROWS, f"{result.row_count}", result=result)
+    if not result.row_count:
+        return prompts.empty()
+    return prompts.rows(digest(result), calls_tools=calls_tools)
+
+
+def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
+    """Whether another model call is worth nothing: no sentence is wanted, or a model of blocks is out of ideas."""
+    if outcome.ran is not None and outcome.error is None:
+        return not asked.summary or (not calls_tools and outcome.ran.result.row_count == 0)
+    if calls_tools:
+        return False
+    failed = [step.arguments.get("query") for step in outcome.steps if not step.ok]
+    return len(failed) > asked.budget.retries or len(failed) != len(set(failed))
+
+
+def _failed_before(query: str, steps: Sequence[Step]) -> bool:
+    return any(not step.ok and step.arguments.get("query") == query for step in steps)
+
+
+def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:
+    if len(outcome.steps) >= budget.steps:
+        raise LimitError(
+            f"no answer after {len(outcome.steps)} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
+        )
+    if outcome.usage.prompt_tokens + outcome.usage.completion_tokens > budget.tokens:
+        raise LimitError(f"no answer within {budget.tokens:,} tokens", "Ask more precisely.", limit="tokens")
+    if time.monotonic() > deadline:
+        raise LimitError(f"no answer within {budget.seconds:g} s", "Ask more precisely.", limit="seconds")

@@ -1,0 +1,210 @@
+"""The tools that a model is given: their definitions, the checks on what it sends, and what each one does.
+
+Arguments are never trusted: what is unknown, missing or mistyped becomes a CallError that says how to mend it. SQL
+runs only through `guard.check`. Nothing here knows which model calls.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nl2sql import guard
+from nl2sql.agent.prompts import tool
+from nl2sql.cancel import CancelToken
+from nl2sql.engines.engine import Engine
+from nl2sql.errors import CallError
+from nl2sql.schema import render_table
+from nl2sql.schema.identifiers import closest, quote, quote_table
+from nl2sql.schema.render import one_line
+from nl2sql.types import CheckedSQL, Clarification, Limits, Policy, Result, Schema, ToolCall
+
+_TEXT: Final = {"type": "string"}
+_OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
+
+SQL_QUERY: Final = "sql_query"
+ASK_USER: Final = "ask_user"
+DEFINITIONS: Final[tuple[Mapping[str, Any], ...]] = (
+    tool(SQL_QUERY, "Run one read-only SQL query and get its rows.", {"query": _TEXT}),
+    tool(
+        "list_tables",
+        "List tables whose name matches a pattern such as '*order*', with their row counts.",
+        {"pattern": _OPTIONAL_TEXT},
+    ),
+    tool("describe_table", "Columns, types, keys, comments and sample values of one table.", {"table": _TEXT}),
+    tool(
+        "find_values",
+        "Find how a value is stored: stored spellings like a text, in one column, one table, or everywhere.",
+        {"text": _TEXT, "table": _OPTIONAL_TEXT, "column": _OPTIONAL_TEXT},
+    ),
+    tool(
+        ASK_USER,
+        "Ask the user which reading is meant, where readings would give different answers.",
+        {"question": _TEXT, "options": {"type": "array", "items": _TEXT}},
+    ),
+)
+
+_LISTED_TABLES: Final = 200
+_SEARCHED_COLUMNS: Final = 40
+_FOUND_VALUES: Final = 10
+_SIMILAR: Final = 0.88
+
+
+class AskedUser(Exception):
+    """The model asks the user: ends the loop, and carries the question."""
+
+    def __init__(self, clarification: Clarification) -> None:
+        super().__init__(clarification.question)
+        self.clarification = clarification
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A query that ran: what was checked, and what it gave."""
+
+    checked: CheckedSQL
+    result: Result
+
+
+class Toolbox:
+    """The tools over one opened database, for one question. `schema` is what the policy lets be seen."""
+
+    def __init__(
+        self, engine: Engine, schema: Schema, policy: Policy, limits: Limits, cancel: CancelToken | None = None
+    ) -> None:
+        self._engine = engine
+        self._schema = schema
+        self._policy = policy
+        self._limits = limits
+        self._cancel = cancel
+        self.guard_seconds = 0.0
+        self.database_seconds = 0.0
+        self._tools: dict[str, Callable[..., str]] = {
+            "list_tables": self.list_tables,
+            "describe_table": self.describe_table,
+            "find_values": self.find_values,
+            ASK_USER: self.ask_user,
+        }
+
+    def check(self, sql: str) -> CheckedSQL:
+        """The SQL once the guard has passed it. GuardError, QueryError."""
+        start = time.perf_counter()
+        try:
+            return guard.check(sql, self._policy, self._engine)
+        finally:
+            self.guard_seconds += time.perf_counter() - start
+
+    def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
+        """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
+        start = time.perf_counter()
+        try:
+            return self._engine.execute(checked, limits or self._limits, self._cancel)
+        finally:
+            self.database_seconds += time.perf_counter() - start
+
+    def arguments(self, call: ToolCall) -> dict[str, Any]:
+        """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
+        definitions = {d["function"]["name"]: d["function"] for d in DEFINITIONS}
+        if call.name not in definitions:
+            near = closest(call.name, definitions)
+            hint = f"Did you mean {near}?" if near else ""
+            raise CallError(f"there is no tool {call.name!r}", f"{hint} Tools: {', '.join(definitions)}.".strip())
+        if call.problem:
+            raise CallError(call.problem, f"Call {call.name} again with a JSON object of arguments.")
+        return _fitting(call, definitions[call.name]["parameters"]["properties"])
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """What a helper tool says. AskedUser where the model asks the user."""
+        return self._tools[name](**arguments)
+
+    def list_tables(self, pattern: str | None = None) -> str:
+        """Names, kinds, row counts and comments."""
+        wanted = (pattern or "*").lower()
+        wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
+        found = [table for table in self._schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
+        if not found:
+            near = closest(pattern or "", [table.name for table in self._schema.tables])
+            return f"No table matches {pattern!r}." + (f" The nearest is {near}." if near else "")
+        lines = []
+        for table in found[:_LISTED_TABLES]:
+            rows = f", {table.row_count:,} rows" if table.row_count is not None else ""
+            comment = f": {one_line(table.comment, 80)}" if table.comment else ""
+            lines.append(f"{quote_table(table.name)} ({table.kind}{rows}){comment}")
+        if len(found) > _LISTED_TABLES:
+            lines.append(f"… and {len(found) - _LISTED_TABLES} more: narrow the pattern.")
+        return "\n".join(lines)
+
+    def describe_table(self, table: str) -> str:
+        """The table as a CREATE statement with comments."""
+        return render_table(self._table(table))
+
+    def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
+        """Stored spellings that contain the text or are much like it."""
+        found: list[str] = []
+        for table_name, column_name in self._text_columns(table, column)[:_SEARCHED_COLUMNS]:
+            for (value,) in self.run(self.check(_search(text, table_name, column_name))).rows:
+                found.append(f"{quote_table(table_name)}.{quote(column_name)} = {one_line(str(value), 80)!r}")
+            if len(found) >= _FOUND_VALUES:
+                break
+        return "\n".join(found[:_FOUND_VALUES]) if found else f"No stored value is like {text!r}."
+
+    def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
+        """End the loop with a question back."""
+        raise AskedUser(Clarification(question, tuple(options)))
+
+    def _table(self, name: str) -> Any:
+        table = self._schema.table(name.replace('"', ""))
+        if table is None:
+            near = closest(name, [table.name for table in self._schema.tables])
+            raise CallError(f"there is no table {name!r}", f"Did you mean {near}?" if near else "Call list_tables.")
+        return table
+
+    def _text_columns(self, table: str | None, column: str | None) -> list[tuple[str, str]]:
+        tables = [self._table(table)] if table else list(self._schema.tables)
+        found = [
+            (candidate.name, c.name)
+            for candidate in tables
+            for c in candidate.columns
+            if (c.type.startswith(("VARCHAR", "ENUM")) and "[" not in c.type)
+            and (column is None or c.name.lower() == column.lower())
+        ]
+        if column is not None and not found:
+            names = [c.name for candidate in tables for c in candidate.columns]
+            near = closest(column, names)
+            raise CallError(f"there is no text column {column!r}", f"Did you mean {near}?" if near else "")
+        return found
+
+
+def _fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(call.arguments)
+    for name in given:
+        if name not in properties:
+            near = closest(name, properties)
+            hint = f"Did you mean {near!r}?" if near else f"It takes {', '.join(properties)}."
+            raise CallError(f"{call.name} has no argument {name!r}", hint)
+    for name, kind in properties.items():
+        optional = "null" in kind["type"]
+        value = given.get(name)
+        if value is None:
+            if not optional and name != "options":
+                raise CallError(f"{call.name} needs the argument {name!r}", f"Call it with {name!r} as text.")
+            given.pop(name, None)
+        elif kind["type"] == "array":
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise CallError(f"{name!r} must be a list of texts", f'Write it like {{"{name}": ["…", "…"]}}.')
+        elif not isinstance(value, str) or not value.strip():
+            raise CallError(f"{name!r} must be text", f'Write it like {{"{name}": "…"}}.')
+    return given
+
+
+def _search(text: str, table: str, column: str) -> str:
+    name, literal = quote(column), "'" + text.replace("'", "''") + "'"
+    folded, wanted = f"strip_accents(lower({name}::VARCHAR))", f"strip_accents(lower({literal}))"
+    return (
+        f"SELECT DISTINCT {name} FROM {quote_table(table)} WHERE {name} IS NOT NULL AND (contains({folded}, {wanted}) "
+        f"OR jaro_winkler_similarity({folded}, {wanted}) > {_SIMILAR}) "
+        f"ORDER BY length({name}::VARCHAR), {name} LIMIT {_FOUND_VALUES}"
+    )

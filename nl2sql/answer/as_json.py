@@ -1,0 +1,122 @@
+"""An Answer as the one JSON object that CLI users and scripts rely on: every field there, null where it says nothing.
+
+It does not write it anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nl2sql.answer.values import json_of
+from nl2sql.types import Answer, ErrorInfo, Result
+
+
+def answer_object(answer: Answer) -> dict[str, Any]:
+    """Every field of `ask -o json`, in its order."""
+    return {
+        "id": answer.id,
+        "question": answer.question,
+        "status": answer.status.value,
+        "answer": answer.text or None,
+        "sql": answer.sql,
+        **_rows_fields(answer.result),
+        "confidence": _confidence(answer),
+        "grounding": _grounding(answer),
+        "reading": list(answer.reading) or None,
+        "warnings": list(answer.warnings),
+        "clarification": _clarification(answer),
+        "chart": answer.chart,
+        "verified_query": answer.verified_query,
+        "steps": [
+            {
+                "tool": step.tool,
+                "arguments": dict(step.arguments),
+                "ok": step.ok,
+                "error": step.error,
+                "seconds": round(step.seconds, 3),
+            }
+            for step in answer.steps
+        ],
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "cached_tokens": answer.usage.cached_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+            "model_calls": answer.usage.model_calls,
+            "cost_usd": answer.usage.cost_usd,
+        },
+        "seconds": {
+            "schema": round(answer.seconds.schema, 3),
+            "model": round(answer.seconds.model, 3),
+            "guard": round(answer.seconds.guard, 4),
+            "database": round(answer.seconds.database, 4),
+            "total": round(answer.seconds.total, 3),
+        },
+        "model": answer.model,
+        "error": error_object(answer.error),
+    }
+
+
+def run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
+    """Every field of `run -o json`."""
+    warnings = cut_warnings(result) if result else []
+    return {
+        "sql": sql,
+        **_rows_fields(result),
+        "warnings": warnings,
+        "seconds": {"database": round(result.seconds, 4) if result else None, "total": round(seconds, 3)},
+        "error": error_object(error),
+    }
+
+
+def cut_warnings(result: Result) -> list[str]:
+    """What of the result is not shown."""
+    warnings = []
+    if result.truncated:
+        warnings.append(f"only the first {result.row_count:,} rows are shown: there are more")
+    if result.cut_cells:
+        warnings.append(f"{result.cut_cells:,} long cells were shortened")
+    return warnings
+
+
+def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
+    """`code, rule, message, hint`, or None."""
+    if error is None:
+        return None
+    return {"code": error.code, "rule": error.rule, "message": error.message, "hint": error.hint or None}
+
+
+def _rows_fields(result: Result | None) -> dict[str, Any]:
+    if result is None:
+        return {"columns": None, "rows": None, "row_count": None, "truncated": None}
+    return {
+        "columns": [{"name": column.name, "type": column.type} for column in result.columns],
+        "rows": [[json_of(value) for value in row] for row in result.rows],
+        "row_count": result.row_count,
+        "truncated": result.truncated,
+    }
+
+
+def _confidence(answer: Answer) -> dict[str, Any] | None:
+    if answer.confidence is None:
+        return None
+    return {
+        "level": answer.confidence.level,
+        "score": answer.confidence.score,
+        "reasons": list(answer.confidence.reasons),
+    }
+
+
+def _grounding(answer: Answer) -> dict[str, Any] | None:
+    if answer.grounding is None:
+        return None
+    return {
+        "numbers": answer.grounding.numbers,
+        "supported": answer.grounding.supported,
+        "unsupported": list(answer.grounding.unsupported),
+    }
+
+
+def _clarification(answer: Answer) -> dict[str, Any] | None:
+    if answer.clarification is None:
+        return None
+    return {"question": answer.clarification.question, "options": list(answer.clarification.options)}

@@ -1,0 +1,37 @@
+"""How much to trust an answer, from signs that code can see.
+
+The score is a ranking, not a probability: it is not calibrated against questions with known answers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nl2sql.types import Confidence, Grounding, Result, Step
+
+HIGH: Final = 0.75
+CHECK: Final = 0.45
+
+
+def assess(result: Result, steps: tuple[Step, ...], grounding: Grounding | None, left_out: int = 0) -> Confidence:
+    """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown."""
+    score, reasons = 0.9, []
+    failed = sum(not step.ok for step in steps)
+    if failed:
+        score -= 0.2 * min(failed, 3)
+        reasons.append(f"{failed} quer{'ies' if failed > 1 else 'y'} failed before this one ran")
+    if result.row_count == 0:
+        score -= 0.35
+        reasons.append("no rows matched")
+    elif all(column.null_count == len(column) for column in result.table.columns):
+        score -= 0.4
+        reasons.append("every value is NULL")
+    if grounding is not None and grounding.unsupported:
+        score -= 0.2
+        reasons.append("the model's sentence named figures that the rows don't have, so it was replaced")
+    if left_out:
+        score -= 0.15
+        reasons.append(f"{left_out} tables did not fit into the prompt")
+    score = max(0.05, round(score, 2))
+    level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
+    return Confidence(level, score, tuple(reasons) or ("the first query ran",))

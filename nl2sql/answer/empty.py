@@ -1,0 +1,53 @@
+"""Why a query gave no rows: which of its conditions match nothing by themselves.
+
+It writes the probing queries from the syntax tree; the caller runs them, through the guard like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+PROBES: Final = 4
+
+
+def unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
+    """The conditions of the outermost WHERE that match no row alone, as SQL text.
+
+    `sql` is checked SQL; `has_rows(sql)` says whether a probing query gives a row. At most four are probed.
+    """
+    return tuple(
+        condition.sql(dialect=dialect)
+        for condition, probe in _probes(sql, dialect)
+        if not has_rows(probe.sql(dialect=dialect))
+    )
+
+
+def _probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
+    try:
+        tree = parse_one(sql, read=dialect)
+    except SqlglotError:
+        return
+    select = tree.unnest() if isinstance(tree, exp.Subquery) else tree
+    where = select.args.get("where") if isinstance(select, exp.Select) else None
+    if not isinstance(select, exp.Select) or where is None:
+        return
+    for condition in list(_conjuncts(where.this))[:PROBES]:
+        probe = exp.select("1").where(condition.copy()).limit(1)
+        for part in ("from_", "joins", "laterals", "with_"):
+            if select.args.get(part):
+                value = select.args[part]
+                probe.set(part, [item.copy() for item in value] if isinstance(value, list) else value.copy())
+        yield condition, probe
+
+
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    condition = condition.unnest()
+    if isinstance(condition, exp.And):
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    else:
+        yield condition

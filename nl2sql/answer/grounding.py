@@ -1,0 +1,118 @@
+"""Whether the rows bear out the figures of a text.
+
+Each number of the text is looked for in the cells (rounded as the text rounds it), in the number of rows, in the
+column totals, in the question and in the SQL. What is found nowhere is reported; nothing is repaired here, and
+whether words are right is not judged.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from nl2sql.types import Grounding, Result
+
+CHECKED_CELLS: Final = 20_000
+
+_NUMBER: Final = re.compile(
+    r"(?<![\w.])(?P<sign>[-\u2212]?)[$€£¥]?\s?(?P<number>\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"\s?(?P<unit>%|percent\b|thousand\b|million\b|billion\b|[kKmMbB](?![A-Za-z]))?",
+    re.I,
+)
+_UNITS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}
+_ISO_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
+_RELATIVE: Final = 1e-9
+
+
+def check_numbers(text: str, result: Result, question: str = "", sql: str = "") -> Grounding:
+    """How many numbers `text` states, how many are borne out, and those that are not, as written."""
+    dates, rest = _split_dates(text)
+    known_text = f"{question} {sql} {_texts(result)}"
+    unsupported = [date for date in dates if date[:10] not in known_text]
+    values = _values(result)
+    stated = list(_NUMBER.finditer(rest))
+    quoted = {_plain(found["number"]) for found in _NUMBER.finditer(f"{question} {sql} {_names(result)}")}
+    for found in stated:
+        if _plain(found["number"]) in quoted and not found["sign"]:
+            continue
+        if not _borne_out(found, values) and not _inside_text(found["number"], known_text):
+            unsupported.append(found[0].strip())
+    count = len(stated) + len(dates)
+    return Grounding(count, count - len(unsupported), tuple(unsupported))
+
+
+def _split_dates(text: str) -> tuple[list[str], str]:
+    return [found[0] for found in _ISO_DATE.finditer(text)], _ISO_DATE.sub(" ", text)
+
+
+def _borne_out(found: re.Match[str], values: Iterable[float]) -> bool:
+    """Equal to a value once that is rounded to the digits that the text shows, at the scale of its unit."""
+    number = found["number"]
+    decimals = len(number.partition(".")[2])
+    stated = float(_plain(number))
+    unit = (found["unit"] or "").lower()
+    scales = {1.0 / _UNITS[unit]} if unit in _UNITS else {1.0}
+    if unit in ("%", "percent"):
+        scales.add(100.0)
+    return any(
+        _equal(abs(value) * scale, stated, decimals) and (value < 0 or not found["sign"])
+        for value in values
+        for scale in scales
+    )
+
+
+def _equal(value: float, stated: float, decimals: int) -> bool:
+    half = 0.5 * 10.0**-decimals
+    return math.isclose(value, stated, rel_tol=_RELATIVE) or abs(value - stated) <= half * (1 + 1e-6)
+
+
+def _plain(number: str) -> str:
+    return re.sub(r"[,\u00a0\u202f]", "", number)
+
+
+def _values(result: Result) -> list[float]:
+    """Every number of the rows, how many rows there are, and each column's total."""
+    values = [float(result.row_count)]
+    for column in result.table.columns:
+        cells = column.slice(0, CHECKED_CELLS).to_pylist()
+        numbers = [float(cell) for cell in cells if _is_number(cell)]
+        values += numbers
+        if len(numbers) > 1:
+            values.append(math.fsum(numbers))
+        values += [part for cell in cells for part in _date_parts(cell)]
+    return [value for value in values if math.isfinite(value)]
+
+
+def _is_number(cell: Any) -> bool:
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+
+
+def _date_parts(cell: Any) -> Iterator[float]:
+    if isinstance(cell, dt.date):
+        yield from (float(cell.year), float(cell.month), float(cell.day))
+    if isinstance(cell, dt.datetime | dt.time):
+        yield from (float(cell.hour), float(cell.minute), float(cell.second))
+
+
+def _texts(result: Result) -> str:
+    texts = []
+    for column in result.table.columns:
+        for cell in column.slice(0, CHECKED_CELLS).to_pylist():
+            if isinstance(cell, str | dt.date | dt.time):
+                texts.append(str(cell))
+            elif isinstance(cell, list | dict):
+                texts.append(repr(cell))
+    return " ".join(texts)
+
+
+def _names(result: Result) -> str:
+    return " ".join(column.name.replace("_", " ") for column in result.columns)
+
+
+def _inside_text(number: str, text: str) -> bool:
+    """A number that a text cell holds, such as a house number or a product's name."""
+    return re.search(rf"(?<!\d){re.escape(_plain(number))}(?!\d)", text) is not None
