@@ -1,0 +1,107 @@
+"""Ask your data in plain words: `connect` a database, `ask` a question, read rows, a sentence and the SQL.
+
+The public door: everything else is an inner room. Importing it loads no engine, no client and no model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant, connect
+    from nl2sql.cancel import CancelToken
+    from nl2sql.config import Config, load_config
+    from nl2sql.errors import (
+        BugError,
+        CallError,
+        CancelledError,
+        ConfigError,
+        DatabaseError,
+        GuardError,
+        LimitError,
+        ModelError,
+        NL2SQLError,
+        QueryError,
+        ToolError,
+    )
+    from nl2sql.model.chat import ChatModel
+    from nl2sql.types import (
+        Answer,
+        Clarification,
+        Confidence,
+        ErrorInfo,
+        Event,
+        EventKind,
+        Grounding,
+        Limits,
+        Policy,
+        Result,
+        ResultColumn,
+        Schema,
+        Status,
+        Step,
+        Usage,
+        Verdict,
+    )
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "Assistant",
+    "BugError",
+    "CallError",
+    "CancelToken",
+    "CancelledError",
+    "ChatModel",
+    "Clarification",
+    "Confidence",
+    "Config",
+    "ConfigError",
+    "DatabaseError",
+    "ErrorInfo",
+    "Event",
+    "EventKind",
+    "Grounding",
+    "GuardError",
+    "LimitError",
+    "Limits",
+    "ModelError",
+    "NL2SQLError",
+    "Policy",
+    "QueryError",
+    "Result",
+    "ResultColumn",
+    "Schema",
+    "Status",
+    "Step",
+    "ToolError",
+    "Usage",
+    "Verdict",
+    "connect",
+    "load_config",
+]
+
+_HOMES: Final = {
+    "Assistant": "assistant",
+    "CancelToken": "cancel",
+    "ChatModel": "model.chat",
+    "Config": "config",
+    "connect": "assistant",
+    "load_config": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name's room when it is first used, so that importing nl2sql stays quick."""
+    if name not in __all__:
+        raise AttributeError(f"module 'nl2sql' has no attribute {name!r}")
+    home = _HOMES.get(name) or ("errors" if name.endswith("Error") else "types")
+    value = getattr(importlib.import_module(f"nl2sql.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -106,8 +106,7 @@ def _reply(
     speaking = outcome.ran is not None and outcome.error is None
     if not speaking:
         yield Event(EventKind.WRITING)
-    tools = DEFINITIONS if model.calls_tools else DEFINITIONS[:1]
-    max_tokens = None if model.calls_tools else SENTENCE_TOKENS if speaking else BLOCK_TOKENS
+    tools, max_tokens = _offer(model, speaking)
     start = time.perf_counter()
     pieces = model.stream(conversation, tools, max_tokens=max_tokens, cancel=cancel)
     try:
@@ -122,6 +121,13 @@ def _reply(
         outcome.model_seconds += time.perf_counter() - start
     outcome.usage += reply.usage
     return reply
+
+
+def _offer(model: ChatModel, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+    """What this call may use. A model of blocks writes its sentence without tools, so that words stay words."""
+    if model.calls_tools:
+        return DEFINITIONS, None
+    return ((), SENTENCE_TOKENS) if speaking else (DEFINITIONS[:1], BLOCK_TOKENS)
 
 
 def _step(

@@ -60,7 +60,7 @@ def _write_jsonl(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBat
 def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
     count = 0
     out.write(_md_line([column.name for column in columns]))
-    out.write(_md_line(["---:" if _is_numeric(column.type) else "---" for column in columns]))
+    out.write(_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
     for batch in batches:
         for row in _rows(batch):
             out.write(_md_line([one_line(text_of(value), 10_000) for value in row]))
@@ -124,13 +124,13 @@ def _flush(columns: Sequence[ResultColumn], rows: list[list[str]], out: BinaryIO
 
 def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[ResultColumn]) -> bytes:
     padded = [
-        cell.rjust(width) if _is_numeric(column.type) else cell.ljust(width)
+        cell.rjust(width) if is_numeric(column.type) else cell.ljust(width)
         for cell, width, column in zip(cells, widths, columns, strict=True)
     ]
     return ("  ".join(padded).rstrip() + "\n").encode()
 
 
-def _is_numeric(kind: str) -> bool:
+def is_numeric(kind: str) -> bool:
     return kind.upper().startswith(
         ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
     ) and not kind.upper().startswith(("UUID", "UNION"))

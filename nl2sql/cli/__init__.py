@@ -1,0 +1,98 @@
+"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `model`, `doctor`, `init`.
+
+One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from nl2sql import __version__
+from nl2sql.cli.terminal import say_error
+from nl2sql.errors import BugError, NL2SQLError
+
+_COMMANDS: Final = {
+    "ask": "ask",
+    "run": "run",
+    "check": "check",
+    "schema": "schema",
+    "model": "model",
+    "doctor": "doctor",
+    "init": "init",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is named, so that each command starts as fast as it can."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"nl2sql.cli.{_COMMANDS[cmd_name]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Try: nl2sql ask "Which five products sold best last year?"',
+)
+@click.version_option(__version__, prog_name="nl2sql")
+def cli() -> None:
+    """Ask your data in plain words; get rows, a sentence, and the SQL that ran.
+
+    Without --db the sample data answers; without a key or a server, the embedded model does.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code that CONTRACT and `errors` promise."""
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        result = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="nl2sql", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as exc:
+        exc.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        say_error("stopped")
+        return 130
+    except BrokenPipeError:
+        # The reader of the pipe has had enough; without this the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BugError as exc:
+        return _bug(exc)
+    except NL2SQLError as exc:
+        say_error(exc.message, exc.hint)
+        return exc.exit_code
+    except Exception as exc:  # noqa: BLE001 - the one place that says "this is a bug" instead of a raw trace
+        return _bug(exc)
+
+
+def _bug(exc: BaseException) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="nl2sql-", suffix=".log", delete=False, encoding="utf-8") as trace:
+        traceback.print_exception(exc, file=trace)
+    say_error(f"this is a bug in nl2sql: {type(exc).__name__}", f"Please report it with the trace in {trace.name}")
+    return 1

@@ -1,0 +1,49 @@
+"""Who writes the SQL: the ChatModel protocol, the OpenAI client, tool-call protocols, the embedded model.
+
+It knows chat and no databases. Importing it loads none of the clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nl2sql.config import Config
+    from nl2sql.model.chat import ChatModel
+
+Progress = Callable[[str, int, int], None]
+
+__all__ = ["Progress", "open_chat_model"]
+
+
+def open_chat_model(
+    config: Config, *, on_progress: Progress | None = None, cancel: CancelToken | None = None
+) -> ChatModel:
+    """The model that the settings name: the embedded one, or one behind an OpenAI-compatible endpoint.
+
+    `on_progress(what, done, total)` hears of long work: joining the weights (bytes), starting the server.
+    ModelError where the embedded model cannot start; an endpoint is first spoken to with the first question.
+    """
+    settings = config.model
+    if settings.is_local:
+        from nl2sql.model.embedded import open_local_model
+
+        return open_local_model(config.home, model_path=settings.path, on_progress=on_progress, cancel=cancel)
+    if settings.name is None:
+        raise ConfigError(
+            "an endpoint is set, but no model is named", "Name one: -m MODEL, or OPENAI_MODEL; -m local needs none."
+        )
+    from nl2sql.model.openai_client import OpenAIChatModel
+
+    return OpenAIChatModel(
+        settings.name,
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+        protocol=settings.protocol,
+        temperature=settings.temperature,
+        state_dir=config.home,
+    )

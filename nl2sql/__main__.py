@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m nl2sql`."""
+
+from nl2sql.cli import main
+
+main()

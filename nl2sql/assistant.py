@@ -1,0 +1,340 @@
+"""Wires the rooms: one question from start to Answer.
+
+It holds an opened database, a model, and the conversations; no logic of the rooms themselves, and no printing.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from nl2sql import guard, sample, schema
+from nl2sql.agent import loop, prompts
+from nl2sql.agent.tools import Toolbox
+from nl2sql.answer.as_json import cut_warnings
+from nl2sql.answer.confidence import assess
+from nl2sql.answer.empty import unmatched_filters
+from nl2sql.answer.grounding import check_numbers
+from nl2sql.answer.reading import read
+from nl2sql.answer.sentence import of_nothing, of_rows
+from nl2sql.cancel import CancelToken
+from nl2sql.config import Config, load_config
+from nl2sql.engines import open_engine
+from nl2sql.errors import ConfigError, GuardError, LimitError, ToolError
+from nl2sql.model import Progress, open_chat_model
+from nl2sql.types import (
+    Answer,
+    CheckedSQL,
+    ErrorInfo,
+    Event,
+    EventKind,
+    Grounding,
+    Limits,
+    Message,
+    Policy,
+    Result,
+    Schema,
+    Seconds,
+    Status,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.model.chat import ChatModel
+    from nl2sql.schema import LinkedSchema
+
+QUESTION_CHARS: Final = 4000
+_REMEMBERED_TURNS: Final = 3
+_SCHEMA_TOKENS: Final = 24_000
+_SCHEMA_TOKENS_LOCAL: Final = 4_000
+_PROBE: Final = Limits(rows=1, seconds=2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An answered question, as a follow-up needs it."""
+
+    question: str
+    sql: str
+    shape: str
+
+
+def connect(
+    url: str | None = None,
+    *,
+    model: str | ChatModel | None = None,
+    config: Config | None = None,
+    on_progress: Progress | None = None,
+) -> Assistant:
+    """Open a database and return an Assistant over it; use it in a `with` block, or close it.
+
+    `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
+    the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
+    The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
+    long work. Raises ConfigError, DatabaseError.
+    """
+    name = model if isinstance(model, str) else None
+    if config is None:
+        config = load_config(url=url, model=name)
+    else:
+        config = replace(config, url=url or config.url)
+        config = replace(config, model=replace(config.model, name=name)) if name else config
+    cache_dir = config.home / "cache"
+    target = config.url or str(sample.sample_database(cache_dir))
+    engine = open_engine(target, config.limits, cache_dir)
+    chat_model = None if model is None or isinstance(model, str) else model
+    return Assistant(engine, config, chat_model, on_progress=on_progress)
+
+
+class Assistant:
+    """Answers questions about one opened database. Methods may be called from several threads."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: Config,
+        chat_model: ChatModel | None = None,
+        *,
+        on_progress: Progress | None = None,
+    ) -> None:
+        self.config = config
+        self._engine = engine
+        self._model = chat_model
+        self._on_progress = on_progress
+        self._sessions: dict[str, tuple[_Turn, ...]] = {}
+
+    @property
+    def url(self) -> str:
+        """The opened database, without any password."""
+        return self._engine.url
+
+    @property
+    def schema(self) -> Schema:
+        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        return self._view()[0]
+
+    def ask(
+        self,
+        question: str,
+        *,
+        session: str | None = None,
+        summary: bool = True,
+        approve: Callable[[CheckedSQL], bool] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
+        """Answer one question.
+
+        `session` (an earlier answer's) makes it a follow-up. `summary=False` leaves out the sentence and saves a
+        model call. `approve` is asked before SQL runs; where it says no, the answer has the SQL and no rows.
+        An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
+        DatabaseError, ModelError, CancelledError.
+        """
+        answer: Answer | None = None
+        for event in self.stream(question, session=session, summary=summary, approve=approve, cancel=cancel):
+            answer = event.answer
+        assert answer is not None
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        session: str | None = None,
+        summary: bool = True,
+        approve: Callable[[CheckedSQL], bool] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[Event]:
+        """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
+        start = time.perf_counter()
+        question = _checked_question(question)
+        yield Event(EventKind.SCHEMA, self.url)
+        view, policy = self._view()
+        schema_seconds = time.perf_counter() - start
+        model = self._chat_model(cancel)
+        linked_schema = schema.link(question, view, self._schema_tokens)
+        tools = Toolbox(self._engine, view, policy, self.config.limits, cancel)
+        asked = loop.Asked(
+            self._conversation(question, linked_schema, model.calls_tools, session),
+            summary=summary,
+            approve=approve,
+            budget=loop.Budget(steps=self.config.limits.steps),
+        )
+        outcome = yield from loop.run(asked, model, tools, cancel)
+        answer = self._answer(question, outcome, tools, len(linked_schema.left_out))
+        seconds = Seconds(
+            schema=schema_seconds,
+            model=outcome.model_seconds,
+            guard=tools.guard_seconds,
+            database=tools.database_seconds,
+            total=time.perf_counter() - start,
+        )
+        answer = replace(answer, seconds=seconds, model=model.name, session=session or uuid.uuid4().hex[:12])
+        self._remember(answer)
+        yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
+
+    def check(self, sql: str) -> Verdict:
+        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError."""
+        return guard.examine(sql, self._view()[1], self._engine)
+
+    def checked(self, sql: str) -> CheckedSQL:
+        """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
+        return guard.check(sql, self._view()[1], self._engine)
+
+    def run(self, sql: str | CheckedSQL, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
+        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
+        checked = self.checked(sql) if isinstance(sql, str) else sql
+        return self._engine.execute(checked, limits or self.config.limits, cancel)
+
+    def run_stream(
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
+    ) -> AbstractContextManager[ResultStream]:
+        """As `run`, but the rows come batch by batch inside the context."""
+        return self._engine.stream(self.checked(sql), limits or self.config.limits, cancel)
+
+    def prompt(self, question: str = "") -> str:
+        """Exactly what the model is sent before the question."""
+        linked_schema = schema.link(question, self._view()[0], self._schema_tokens)
+        calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
+        return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
+
+    def open_model(self, cancel: CancelToken | None = None) -> ChatModel:
+        """The model, opened now rather than with the first question. ModelError."""
+        return self._chat_model(cancel)
+
+    def close(self) -> None:
+        """Close the database and the model's connection. The embedded model's server stays warm."""
+        self._engine.close()
+        if self._model is not None:
+            self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _schema_tokens(self) -> int:
+        return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
+
+    def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
+        if self._model is None:
+            self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)
+        return self._model
+
+    def _view(self) -> tuple[Schema, Policy]:
+        """What the model may know of, and the policy that holds everybody to it."""
+        whole = self._engine.introspect()
+        policy = _with_patterns(self.config, whole)
+        return schema.allowed(prompts.with_descriptions(whole, self.config.context), policy), policy
+
+    def _conversation(
+        self, question: str, linked_schema: LinkedSchema, calls_tools: bool, session: str | None
+    ) -> Sequence[Message]:
+        messages = [prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)]
+        for turn in self._sessions.get(session or "", ()):
+            messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
+        return [*messages, prompts.question(question)]
+
+    def _answer(self, question: str, outcome: loop.Outcome, tools: Toolbox, left_out: int) -> Answer:
+        answer = Answer(
+            id=uuid.uuid4().hex[:12],
+            question=question,
+            status=Status.ANSWERED,
+            text=outcome.text.strip(),
+            steps=tuple(outcome.steps),
+            usage=outcome.usage,
+        )
+        if outcome.clarification is not None:
+            text = outcome.clarification.question
+            return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
+        if outcome.declined is not None:
+            sql = outcome.declined.sql
+            return replace(answer, text="", sql=sql, reading=read(sql, self._engine.dialect))
+        if outcome.ran is None:
+            return _without_rows(answer, outcome.error)
+        return self._with_rows(answer, outcome.ran.checked, outcome.ran.result, tools, left_out)
+
+    def _with_rows(self, answer: Answer, checked: CheckedSQL, result: Result, tools: Toolbox, left_out: int) -> Answer:
+        warnings = cut_warnings(result)
+        text, replaced = answer.text, Grounding(0, 0)
+        if result.row_count == 0:
+            text = of_nothing(self._unmatched(checked, tools))
+        elif text:
+            replaced = check_numbers(text, result, answer.question, checked.sql)
+        if replaced.unsupported:
+            figures = ", ".join(replaced.unsupported)
+            warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+        if result.row_count and (not text or replaced.unsupported):
+            text = of_rows(result)
+        return replace(
+            answer,
+            text=text,
+            sql=checked.sql,
+            result=result,
+            grounding=check_numbers(text, result, answer.question, checked.sql),
+            confidence=assess(result, answer.steps, replaced, left_out),
+            reading=read(checked.sql, self._engine.dialect),
+            warnings=tuple(warnings),
+        )
+
+    def _unmatched(self, checked: CheckedSQL, tools: Toolbox) -> tuple[str, ...]:
+        def has_rows(probe: str) -> bool:
+            try:
+                return tools.run(tools.check(probe), _PROBE).row_count > 0
+            except (ToolError, LimitError):
+                return True
+
+        return unmatched_filters(checked.sql, self._engine.dialect, has_rows)
+
+    def _remember(self, answer: Answer) -> None:
+        if answer.session is None or answer.sql is None or answer.result is None:
+            return
+        names = ", ".join(column.name for column in answer.columns)
+        turn = _Turn(answer.question, answer.sql, f"({answer.row_count} rows: {names})")
+        turns = (*self._sessions.get(answer.session, ()), turn)
+        self._sessions[answer.session] = turns[-_REMEMBERED_TURNS:]
+
+
+def _checked_question(question: str) -> str:
+    question = question.strip()
+    if not question:
+        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
+    if len(question) > QUESTION_CHARS:
+        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {QUESTION_CHARS:,}.")
+    return question
+
+
+def _without_rows(answer: Answer, error: ToolError | LimitError | None) -> Answer:
+    """An answer whose question gave no rows: refused, failed, or the model had none."""
+    if error is None:
+        text = answer.text or "The model gave no answer."
+        return replace(answer, status=Status.ABSTAINED, text=text)
+    rule = error.rule if isinstance(error, GuardError) else None
+    status = Status.REFUSED if isinstance(error, GuardError) else Status.FAILED
+    return replace(answer, status=status, text="", error=ErrorInfo(error.code, error.message, error.hint, rule))
+
+
+def _with_patterns(config: Config, whole: Schema) -> Policy:
+    """The policy, with the tables that `include` and `exclude` leave out denied."""
+    if not config.include and not config.exclude:
+        return config.policy
+    hidden = {
+        table.name
+        for table in whole.tables
+        if (config.include and not _matches(table.name, config.include)) or _matches(table.name, config.exclude)
+    }
+    return replace(config.policy, deny_tables=config.policy.deny_tables | hidden)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)

@@ -1,0 +1,153 @@
+"""`nl2sql ask`: one question, answered.
+
+It prints events and the answer; the assistant does the work.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nl2sql.answer.as_json import answer_object
+from nl2sql.cancel import CancelToken
+from nl2sql.cli import results
+from nl2sql.cli.options import (
+    Shared,
+    database_options,
+    limit_options,
+    model_option,
+    output_option,
+    text_argument,
+    voice_options,
+)
+from nl2sql.cli.terminal import Steps, clean, on_terminal, say, say_error
+from nl2sql.errors import ConfigError, NL2SQLError
+from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
+
+_EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
+_EXIT_CODES: Final = {"refused": 3, "query": 5, "database": 5, "limit": 6, "call": 7, "model": 7, "config": 2}
+
+
+@click.command(
+    "ask",
+    epilog='Example: nl2sql ask --db shop.duckdb -o csv "revenue by month in 2025" > revenue.csv',
+)
+@click.argument("question", nargs=-1, metavar="[QUESTION|-]")
+@database_options
+@model_option
+@output_option()
+@limit_options
+@click.option("--sql-only", is_flag=True, help="Write the checked SQL, run nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the checked SQL and what it does, run nothing.")
+@click.option("--confirm", is_flag=True, help="Show the SQL, and ask before it runs.")
+@click.option("--no-summary", is_flag=True, help="Rows and SQL only: no sentence, one model call less.")
+@voice_options
+def ask_command(
+    question: tuple[str, ...], sql_only: bool, dry_run: bool, confirm: bool, no_summary: bool, **flags: Any
+) -> int:
+    """Answer one question: rows, a sentence, and the SQL that ran."""
+    shared = Shared(**flags)
+    if confirm and not sys.stdin.isatty():
+        raise ConfigError("--confirm needs a terminal to ask on", "Leave it out, or use --dry-run.")
+    text = text_argument(question, "question", _EXAMPLE)
+    steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
+    output = "sql" if sql_only else shared.output
+    try:
+        answer = _answered(text, shared, steps, run=not (sql_only or dry_run), confirm=confirm, summary=not no_summary)
+    except NL2SQLError as exc:
+        if output == "json":
+            error = ErrorInfo(exc.code, exc.message, exc.hint)
+            results.write_json(answer_object(Answer("", text, Status.FAILED, "", error=error)))
+        raise
+    if answer.error is not None:
+        return _EXIT_CODES.get(answer.error.code, 1)
+    declined = confirm and answer.sql is not None and answer.result is None
+    return 4 if declined or answer.status in (Status.ABSTAINED, Status.CLARIFY) else 0
+
+
+def _answered(text: str, shared: Shared, steps: Steps, *, run: bool, confirm: bool, summary: bool) -> Answer:
+    from nl2sql.assistant import connect
+
+    config = shared.settings()
+    everything = config.limits.rows is None
+    if everything:
+        config = replace(config, limits=replace(config.limits, rows=Limits().rows))
+    cancel = CancelToken()
+    output = shared.output if run else "sql" if shared.output == "table" else shared.output
+
+    def approve(checked: CheckedSQL) -> bool:
+        if not run:
+            return False
+        steps.pause()
+        if not steps.shows_sql:
+            say(clean(checked.sql))
+        return click.confirm("Run it?", default=True, err=True)
+
+    with steps.showing(), connect(config=config, on_progress=steps.progress) as assistant:
+        stream = assistant.stream(text, summary=summary, approve=approve if confirm or not run else None, cancel=cancel)
+        try:
+            for event in stream:
+                steps.event(event)
+                if event.answer is not None:
+                    answer = event.answer
+        except KeyboardInterrupt:
+            cancel.cancel()
+            raise
+        steps.pause()
+        if everything and answer.truncated and output in results.EXPORTS:
+            _write_everything(assistant, answer, output)
+        else:
+            _write(answer, output, steps)
+    return answer
+
+
+def _write(answer: Answer, output: str, steps: Steps) -> None:
+    if output == "json":
+        results.write_json(answer_object(answer))
+    elif output == "sql":
+        if answer.sql:
+            results.write_text(clean(answer.sql))
+    elif answer.result is not None:
+        results.write_result(output, answer.result)
+    _say_words(answer, output, steps)
+
+
+def _say_words(answer: Answer, output: str, steps: Steps) -> None:
+    """The sentence after the rows: on stdout for people, on stderr where stdout carries data."""
+    if answer.error is not None:
+        if output != "json":
+            rule = f" ({answer.error.rule})" if answer.error.rule else ""
+            say_error(f"{answer.error.message}{rule}", answer.error.hint)
+        return
+    if output == "json":
+        return
+    as_text = output == "table"
+    for line in filter(None, [answer.text]):
+        if as_text:
+            results.write_text(("\n" if answer.result else "") + clean(line))
+        else:
+            say(clean(line))
+    if answer.clarification is not None:
+        for option in answer.clarification.options:
+            say(f"- {clean(option)}")
+        say("Ask again, saying which one you mean.")
+    for warning in answer.warnings:
+        say(f"warning: {clean(warning)}")
+    already_shown = steps.shows_sql and on_terminal(sys.stdout)
+    if as_text and answer.sql and not already_shown:
+        results.write_text(f"\nSQL: {clean(answer.sql)}")
+
+
+def _write_everything(assistant: Assistant, answer: Answer, output: str) -> None:
+    """The whole result, streamed: the query runs once more without the cap on rows."""
+    assert answer.sql is not None
+    limits = replace(assistant.config.limits, rows=None)
+    with assistant.run_stream(answer.sql, limits=limits) as rows:
+        results.write_batches(output, rows.columns, rows.batches())
+    say(clean(answer.text))

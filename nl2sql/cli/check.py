@@ -1,0 +1,106 @@
+"""`nl2sql check`: whether SQL may run, and which rule stops it. Runs nothing.
+
+The guard decides; this prints what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.options import Shared, database_options, text_argument, voice_options
+from nl2sql.cli.terminal import clean, say
+from nl2sql.errors import LimitError
+from nl2sql.types import Finding, Verdict
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
+
+_EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
+_REFUSED: Final = 3
+
+
+@click.command(
+    "check",
+    epilog="Example: nl2sql check --db shop.duckdb \"SELECT * FROM read_csv('/etc/passwd')\"",
+)
+@click.argument("sql", nargs=-1, metavar="[SQL|-]")
+@database_options
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option(
+    "--jsonl", is_flag=True, help='Read {"id","sql"} lines on stdin, write {"id","allowed","rule","message"}.'
+)
+@voice_options
+def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
+    """Say whether SQL may run, and which rule stops it."""
+    from nl2sql.assistant import connect
+
+    shared = Shared(**flags)
+    text = "" if jsonl else text_argument(sql, "SQL", _EXAMPLE)
+    with connect(config=shared.settings()) as assistant:
+        if jsonl:
+            _check_lines(assistant)
+            return 0
+        verdict = assistant.check(text)
+    if shared.output == "json":
+        results.write_json(_as_object(None, verdict))
+    elif verdict.allowed:
+        results.write_text("allowed")
+        if shared.verbose:
+            say(f"runs as: {clean(verdict.sql)}")
+            say(f"reads: {', '.join(verdict.tables) or 'no table'}")
+    else:
+        _print_findings(verdict, shared.verbose)
+    return 0 if verdict.allowed else _REFUSED
+
+
+def _print_findings(verdict: Verdict, verbose: bool) -> None:
+    shown = verdict.findings if verbose else verdict.findings[:1]
+    results.write_text("\n".join(f"refused ({finding.rule}): {clean(finding.message)}" for finding in shown))
+    for finding in shown:
+        if verbose:
+            say(f"{finding.rule}: found by {finding.judge or 'the guard'}{_place(finding)}")
+        elif _place(finding):
+            say(f"at{_place(finding)}")
+        if finding.hint:
+            say(clean(finding.hint))
+
+
+def _place(finding: Finding) -> str:
+    return f" line {finding.line}, column {finding.column}" if finding.line else ""
+
+
+def _check_lines(assistant: Assistant) -> None:
+    """One verdict a line, in order; a line that is not as it should be gets one too."""
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            case = json.loads(line)
+            sql = case["sql"]
+            if not isinstance(sql, str):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            results.write_text(json.dumps(_verdict_line(None, "input", 'not a line like {"id": 1, "sql": "…"}')))
+            continue
+        try:
+            verdict = assistant.check(sql)
+        except LimitError as exc:
+            results.write_text(json.dumps(_verdict_line(case.get("id"), "limit", exc.message), ensure_ascii=False))
+            continue
+        results.write_text(json.dumps(_as_object(case.get("id"), verdict), ensure_ascii=False))
+
+
+def _as_object(identifier: Any, verdict: Verdict) -> dict[str, Any]:
+    if verdict.allowed:
+        return {"id": identifier, "allowed": True, "rule": None, "message": None}
+    first = verdict.findings[0]
+    return _verdict_line(identifier, first.rule, f"{first.message} {first.hint}".strip())
+
+
+def _verdict_line(identifier: Any, rule: str, message: str) -> dict[str, Any]:
+    return {"id": identifier, "allowed": False, "rule": rule, "message": message}

@@ -1,0 +1,72 @@
+"""`nl2sql init`: write a project file with every setting explained.
+
+It overwrites nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+
+from nl2sql.cli.terminal import say
+from nl2sql.config import PROJECT_FILE
+from nl2sql.errors import ConfigError
+
+_TEMPLATE: Final = """\
+# Settings of nl2sql for this folder and those below it. A flag beats the environment, which beats this file.
+# Keys and passwords don't belong here: write "${{NAME}}" where one is needed, and set that variable.
+
+[database]
+url = {url}
+# include = ["sales_*"]          # only these tables
+# exclude = ["*_backup"]         # all but these
+
+[model]
+# name = "local"                 # the embedded model; or a model's name at base_url
+# base_url = "http://127.0.0.1:11434/v1"
+# protocol = "tools"             # tools, functions or text; found by trying where not set
+# temperature = 0
+
+[limits]
+# rows = 1000                    # rows shown
+# seconds = 10                   # one query
+# memory = "1GB"                 # one query
+# cell_bytes = "100KB"           # a longer cell is shortened
+# result_bytes = "64MB"          # a larger result is cut
+# spill = 0                      # disk for big sorts, e.g. "2GB"
+# steps = 8                      # tool calls for one question
+
+[policy]
+# allow_tables = ["orders", "customers"]
+# deny_tables = ["salaries"]
+# deny_columns = ["customers.email"]
+
+[context]
+# rules = ["Revenue excludes refunds unless the question says otherwise."]
+# descriptions = {{ "orders.status" = "where the order stands" }}
+# synonyms = {{ "orders.total" = ["revenue", "turnover"] }}
+# metrics = {{ "active customer" = "a customer with an order in the last 90 days" }}
+"""
+
+
+@click.command("init", epilog="Example: nl2sql init --db shop.duckdb")
+@click.option("--db", metavar="URL", help="The database that questions in this folder are about.")
+@click.option("--force", is_flag=True, help="Replace a project file that is there.")
+def init_command(db: str | None, force: bool) -> int:
+    """Write a project file, nl2sql.toml, in this folder."""
+    path = Path(PROJECT_FILE)
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is there already", "Edit it, or replace it with --force.")
+    if db is not None and "://" not in db and not Path(db).exists():
+        raise ConfigError(f"there is no {db} here", "Check the path.")
+    text = _TEMPLATE.format(url=json.dumps(db or "data.duckdb", ensure_ascii=False))
+    if db is None:
+        text = text.replace(
+            '\nurl = "data.duckdb"', '\n# url = "data.duckdb"        # without it: NL2SQL_DB, else the sample data'
+        )
+    path.write_text(text, "utf-8")
+    say(f'wrote {path}. Next: nl2sql doctor, then nl2sql ask "…"')
+    return 0

@@ -1,0 +1,111 @@
+"""The flags that commands share, and the settings that they give.
+
+It does not open anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from nl2sql.cli.terminal import say
+from nl2sql.config import Config, load_config, parse_size
+from nl2sql.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The shared flags as given."""
+
+    db: str | None
+    config: Path | None
+    model: str | None = None
+    output: str = "table"
+    limit: int | None = None
+    timeout: float | None = None
+    memory: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    def settings(self) -> Config:
+        """The settings in force, these flags on top. ConfigError."""
+        config = load_config(self.config, url=self.db, model=self.model)
+        limits = config.limits
+        if self.limit is not None:
+            limits = replace(limits, rows=self.limit or None)
+        if self.timeout is not None:
+            limits = replace(limits, seconds=self.timeout)
+        if self.memory is not None:
+            limits = replace(limits, memory=parse_size(self.memory))
+        if config.url is None and not self.quiet:
+            say("note: no database is named, so the sample data answers (name yours with --db)")
+        return replace(config, limits=limits)
+
+
+def database_options(command: Command) -> Command:
+    """--db and --config."""
+    command = click.option(
+        "--config", type=click.Path(path_type=Path, dir_okay=False), help="A project file other than the one found."
+    )(command)
+    return click.option(
+        "--db", metavar="URL", help="A .duckdb, CSV, Parquet, JSON or Excel file, or a folder of them."
+    )(command)
+
+
+def model_option(command: Command) -> Command:
+    """-m/--model."""
+    return click.option(
+        "-m", "--model", metavar="NAME", help="local (the embedded model), or a model's name at OPENAI_BASE_URL."
+    )(command)
+
+
+def limit_options(command: Command) -> Command:
+    """--limit, --timeout and --memory."""
+    for option in (
+        click.option("--memory", metavar="SIZE", help="Memory of one query.  [default: 1GB]"),
+        click.option(
+            "--timeout", type=click.FloatRange(0.1, 86400), metavar="S", help="Seconds of one query.  [default: 10]"
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(0, 10_000_000),
+            metavar="N",
+            help="Rows shown; 0 for all of them.  [default: 1000]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_option(*formats: str) -> Callable[[Command], Command]:
+    """-o/--output with those formats."""
+    return click.option(
+        "-o", "--output", type=click.Choice(formats or FORMATS), default="table", show_default=True, help="Format."
+    )
+
+
+def voice_options(command: Command) -> Command:
+    """-q and -v."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say each step, and more.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="No notes, no progress.")(command)
+
+
+def text_argument(words: tuple[str, ...], what: str, example: str) -> str:
+    """The text given as words, or read from stdin where it is `-` or left out in a pipe."""
+    if words and words != ("-",):
+        return " ".join(words)
+    if not words and sys.stdin.isatty():
+        raise ConfigError(f"there is no {what}", f"Give it, or pipe it in: {example}")
+    text = sys.stdin.read().strip()
+    if not text:
+        raise ConfigError(f"there is no {what} on stdin", f"Give one: {example}")
+    return text

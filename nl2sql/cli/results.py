@@ -1,0 +1,87 @@
+"""Rows on stdout in the format asked for.
+
+It knows formats and streams; it runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.export import is_numeric, write
+from nl2sql.answer.values import text_of
+from nl2sql.cli.terminal import on_terminal, print_table
+from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
+from nl2sql.types import Result, ResultColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXPORTS: Final = ("csv", "jsonl", "md", "parquet")
+TERMINAL_ROWS: Final = 50
+_CELL_CHARS: Final = 200
+
+
+def write_result(form: str, result: Result) -> None:
+    """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows."""
+    if form == "table" and on_terminal(sys.stdout):
+        _draw(result)
+        return
+    write_batches(form, result.columns, result.table.to_batches() or _no_batch(result))
+
+
+def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> int:
+    """The rows on stdout as they come, and how many there were."""
+    if form == "parquet" and on_terminal(sys.stdout):
+        raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
+    sys.stdout.flush()
+    return write(form, columns, batches, sys.stdout.buffer)
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout: indented on a terminal, on one line elsewhere."""
+    indent = 2 if on_terminal(sys.stdout) else None
+    write_text(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def write_text(text: str) -> None:
+    """A line, or several, on stdout."""
+    sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")
+    sys.stdout.flush()
+
+
+def write_lines(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()) -> None:
+    """A table of texts that are not a query's result: drawn on a terminal, plain elsewhere."""
+    if on_terminal(sys.stdout):
+        print_table(names, rows, [position in numeric for position in range(len(names))])
+        return
+    widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
+    for row in [names, *rows]:
+        cells = [row[i].rjust(widths[i]) if i in numeric else row[i].ljust(widths[i]) for i in range(len(names))]
+        write_text("  ".join(cells).rstrip())
+
+
+def _draw(result: Result) -> None:
+    rows = [
+        ["NULL" if value is None else one_line(text_of(value), _CELL_CHARS) for value in row]
+        for row in result.rows[:TERMINAL_ROWS]
+    ]
+    names = [one_line(column.name, _CELL_CHARS) for column in result.columns]
+    print_table(names, rows, [is_numeric(column.type) for column in result.columns])
+    if result.row_count > TERMINAL_ROWS:
+        more = f"… {result.row_count - TERMINAL_ROWS:,} more rows: -o csv writes them all"
+        write_text(more)
+
+
+def _no_batch(result: Result) -> Iterable[pa.RecordBatch]:
+    """An empty result still has a schema, which Parquet wants to write."""
+    import pyarrow as pa
+
+    return [
+        pa.RecordBatch.from_arrays(
+            [pa.array([], field.type) for field in result.table.schema], result.table.schema.names
+        )
+    ]

@@ -1,0 +1,75 @@
+"""`nl2sql run`: the user's own SQL, under the same guard and limits as the model's.
+
+It prints rows; the guard and the engine decide.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+import click
+
+from nl2sql.answer.as_json import cut_warnings, run_object
+from nl2sql.cli import results
+from nl2sql.cli.options import (
+    Shared,
+    database_options,
+    limit_options,
+    output_option,
+    text_argument,
+    voice_options,
+)
+from nl2sql.cli.terminal import clean, say
+from nl2sql.errors import GuardError, NL2SQLError
+from nl2sql.types import ErrorInfo
+
+_EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
+_UNBOUNDED: Final = 1 << 62
+
+
+@click.command("run", epilog='Example: nl2sql run --db shop.duckdb -o csv --limit 0 "FROM orders" > orders.csv')
+@click.argument("sql", nargs=-1, metavar="[SQL|-]")
+@database_options
+@output_option()
+@limit_options
+@voice_options
+def run_command(sql: tuple[str, ...], **flags: Any) -> int:
+    """Run one read-only query of your own."""
+    shared = Shared(**flags)
+    text = text_argument(sql, "SQL", _EXAMPLE)
+    start = time.perf_counter()
+    try:
+        _run(text, shared, start)
+    except NL2SQLError as exc:
+        if shared.output == "json":
+            rule = exc.rule if isinstance(exc, GuardError) else None
+            error = ErrorInfo(exc.code, exc.message, exc.hint, rule)
+            results.write_json(run_object(None, None, time.perf_counter() - start, error))
+        raise
+    return 0
+
+
+def _run(text: str, shared: Shared, start: float) -> None:
+    from nl2sql.assistant import connect
+
+    config = shared.settings()
+    limits = config.limits
+    with connect(config=config) as assistant:
+        if shared.output == "sql":
+            results.write_text(clean(assistant.checked(text).sql))
+            return
+        if limits.rows is None and shared.output in results.EXPORTS:
+            limits = replace(limits, result_bytes=_UNBOUNDED)
+            with assistant.run_stream(text, limits=limits) as rows:
+                results.write_batches(shared.output, rows.columns, rows.batches())
+            return
+        checked = assistant.checked(text)
+        result = assistant.run(checked, limits=limits)
+    if shared.output == "json":
+        results.write_json(run_object(checked.sql, result, time.perf_counter() - start, None))
+        return
+    results.write_result(shared.output, result)
+    for warning in cut_warnings(result):
+        say(f"warning: {warning}")

@@ -1,0 +1,75 @@
+"""`nl2sql schema`: what was introspected, for a person, for a script, or exactly as the model is sent it.
+
+It prints; the schema room renders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.options import Shared, database_options, model_option, voice_options
+from nl2sql.cli.terminal import clean, say
+from nl2sql.errors import ConfigError
+from nl2sql.schema import estimate_tokens, render_table
+from nl2sql.schema.codec import to_json
+from nl2sql.schema.identifiers import closest
+from nl2sql.types import Schema, Table
+
+
+@click.command("schema", epilog="Example: nl2sql schema --db shop.duckdb orders")
+@click.argument("table", required=False)
+@database_options
+@model_option
+@click.option("--prompt", is_flag=True, help="Exactly what the model is sent, its token count on stderr.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Format.")
+@voice_options
+def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
+    """What was introspected: tables, columns, keys, comments, values."""
+    from nl2sql.assistant import connect
+
+    shared = Shared(**flags)
+    with connect(config=shared.settings()) as assistant:
+        if prompt:
+            text = assistant.prompt()
+            results.write_text(text)
+            say(f"about {estimate_tokens(text):,} tokens")
+            return 0
+        schema = assistant.schema
+    chosen = _chosen(schema, table)
+    if shared.output == "json":
+        results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))
+    elif shared.output == "sql" or table:
+        results.write_text(clean("\n".join(render_table(one) for one in chosen)))
+    else:
+        _print_overview(chosen)
+    return 0
+
+
+def _chosen(schema: Schema, name: str | None) -> tuple[Table, ...]:
+    if name is None:
+        return schema.tables
+    table = schema.table(name)
+    if table is None:
+        near = closest(name, [table.name for table in schema.tables])
+        raise ConfigError(
+            f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "`nl2sql schema` lists them."
+        )
+    return (table,)
+
+
+def _print_overview(tables: tuple[Table, ...]) -> None:
+    names = ["table", "kind", "rows", "columns", "comment"]
+    rows = [
+        [
+            table.name,
+            table.kind,
+            "" if table.row_count is None else f"{table.row_count:,}",
+            str(len(table.columns)),
+            table.comment or "",
+        ]
+        for table in tables
+    ]
+    results.write_lines(names, rows, numeric=(2, 3))

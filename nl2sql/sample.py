@@ -1,0 +1,48 @@
+"""The sample data that answers when no database is named: built once from its generator, then kept in the cache.
+
+The generator itself lives in `sample_data/`, in a checkout and in the installed package alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from filelock import FileLock
+
+from nl2sql.errors import BugError
+
+
+def sample_folder() -> Path:
+    """The folder with the generator, the schema and the questions."""
+    package = Path(__file__).parent
+    for folder in (package / "_sample_data", package.parent / "sample_data"):
+        if (folder / "generate.py").is_file():
+            return folder
+    raise BugError("the sample data is missing from this installation", "Install nl2sql again.")
+
+
+def sample_database(cache_dir: Path) -> Path:
+    """The sample database as a DuckDB file, built on first use (about two seconds)."""
+    folder = sample_folder()
+    version = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".py", ".sql", ".csv", ".json"):
+            version.update(path.read_bytes())
+    target = cache_dir / f"sample-{version.hexdigest()[:12]}.duckdb"
+    if not target.is_file():
+        cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(f"{target}.lock"):
+            if not target.is_file():
+                _build(folder / "generate.py", target)
+    return target
+
+
+def _build(generator: Path, target: Path) -> None:
+    spec = importlib.util.spec_from_file_location("nl2sql_sample_data", generator)
+    if spec is None or spec.loader is None:
+        raise BugError("the sample data's generator cannot be loaded", "Install nl2sql again.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.build(target)
