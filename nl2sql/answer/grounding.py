@@ -1,6 +1,6 @@
 """Whether the rows bear out the figures of a text.
 
-Each number of the text is looked for in the cells (rounded as the text rounds it), in the number of rows, in the
+Each number and date of the text is looked for in the cells (rounded as the text rounds it), in the number of rows, in the
 column totals, in the question and in the SQL. What is found nowhere is reported; nothing is repaired here, and
 whether words are right is not judged.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,28 +25,41 @@ _NUMBER: Final = re.compile(
 )
 _UNITS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}
 _ISO_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
+_MONTHS: Final = "january february march april may june july august september october november december".split()
+_WORD_DATE: Final = re.compile(
+    rf"\b(?:(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?\s+)?(?P<month>{'|'.join(_MONTHS)})\s+"
+    r"(?:(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+)?(?P<year>\d{4})\b",
+    re.I,
+)
 _RELATIVE: Final = 1e-9
 
 
 def check_numbers(text: str, result: Result, question: str = "", sql: str = "") -> Grounding:
     """How many numbers `text` states, how many are borne out, and those that are not, as written."""
     dates, rest = _split_dates(text)
-    known_text = f"{question} {sql} {_texts(result)}"
-    unsupported = [date for date in dates if date[:10] not in known_text]
-    values = _values(result)
+    dated = f"{question} {sql} {_dates(result)} {_texts(result)}"
+    unsupported = [written for written, iso in dates if iso not in dated]
+    values, texts = _values(result), _texts(result)
     stated = list(_NUMBER.finditer(rest))
     quoted = {_plain(found["number"]) for found in _NUMBER.finditer(f"{question} {sql} {_names(result)}")}
     for found in stated:
         if _plain(found["number"]) in quoted and not found["sign"]:
             continue
-        if not _borne_out(found, values) and not _inside_text(found["number"], known_text):
+        if not _borne_out(found, values) and not _inside_text(found["number"], texts):
             unsupported.append(found[0].strip())
     count = len(stated) + len(dates)
     return Grounding(count, count - len(unsupported), tuple(unsupported))
 
 
-def _split_dates(text: str) -> tuple[list[str], str]:
-    return [found[0] for found in _ISO_DATE.finditer(text)], _ISO_DATE.sub(" ", text)
+def _split_dates(text: str) -> tuple[list[tuple[str, str]], str]:
+    """The dates of a text, as written and as ISO (a month has no day), and the text without them."""
+    dates = [(found[0], found[0][:10]) for found in _ISO_DATE.finditer(text)]
+    rest = _ISO_DATE.sub(" ", text)
+    for found in _WORD_DATE.finditer(rest):
+        iso = f"{found['year']}-{_MONTHS.index(found['month'].lower()) + 1:02d}"
+        day = found["d1"] or found["d2"]
+        dates.append((found[0], f"{iso}-{int(day):02d}" if day else iso))
+    return dates, _WORD_DATE.sub(" ", rest)
 
 
 def _borne_out(found: re.Match[str], values: Iterable[float]) -> bool:
@@ -83,7 +96,7 @@ def _values(result: Result) -> list[float]:
         values += numbers
         if len(numbers) > 1:
             values.append(math.fsum(numbers))
-        values += [part for cell in cells for part in _date_parts(cell)]
+        values += [float(cell.year) for cell in cells if isinstance(cell, dt.date)]
     return [value for value in values if math.isfinite(value)]
 
 
@@ -91,18 +104,16 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
 
 
-def _date_parts(cell: Any) -> Iterator[float]:
-    if isinstance(cell, dt.date):
-        yield from (float(cell.year), float(cell.month), float(cell.day))
-    if isinstance(cell, dt.datetime | dt.time):
-        yield from (float(cell.hour), float(cell.minute), float(cell.second))
+def _dates(result: Result) -> str:
+    cells = (cell for column in result.table.columns for cell in column.slice(0, CHECKED_CELLS).to_pylist())
+    return " ".join(str(cell) for cell in cells if isinstance(cell, dt.date))
 
 
 def _texts(result: Result) -> str:
     texts = []
     for column in result.table.columns:
         for cell in column.slice(0, CHECKED_CELLS).to_pylist():
-            if isinstance(cell, str | dt.date | dt.time):
+            if isinstance(cell, str | dt.time):
                 texts.append(str(cell))
             elif isinstance(cell, list | dict):
                 texts.append(repr(cell))

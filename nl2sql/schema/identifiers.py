@@ -15,9 +15,9 @@ _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
 RESERVED: Final = frozenset(
     """
-    all analyse analyze and any anti array as asc asof asymmetric at authorization between binary both case cast
-    check collate collation column concurrently constraint create cross default deferrable desc describe distinct
-    do else end except false fetch for foreign freeze from full generated glob group having ilike in initially
+    all analyse analyze and any anti array as asc asof asymmetric at authorization between binary both by case cast
+    check collate collation column columns concurrently constraint create cross default deferrable desc describe
+    distinct do else end except false fetch for foreign freeze from full generated glob group having ilike in initially
     inner intersect into is isnull join lambda lateral leading left like limit map natural not notnull null offset
     on only or order outer overlaps pivot pivot_longer pivot_wider placing positional primary qualify references
     returning right select semi show similar some struct summarize symmetric table tablesample then to trailing

@@ -65,7 +65,8 @@ def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, C
     for column in table.columns:
         if column.name.lower() in taken or (column.name,) == table.primary_key or not column.distinct:
             continue
-        for matches in (_names_match, _names_end_alike):
+        kinds = (_names_match, _names_end_alike, *((_names_are_one,) if _family(column) != "number" else ()))
+        for matches in kinds:
             found = [
                 (target, target_column)
                 for target, target_column in targets
@@ -79,10 +80,15 @@ def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, C
 
 
 def _names_match(column: str, target: str, target_column: str) -> bool:
-    """`customer_id`, `customerid` or `customer` for customers.id; `iata` for airports.iata."""
+    """`customer_id` or `customerid` for customers.id; `iata` for airports.iata."""
     if column == target_column:
         return column not in ("id", "code", "name", "key")
-    return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}", stem) for stem in _stems(target))
+    return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}") for stem in _stems(target))
+
+
+def _names_are_one(column: str, target: str, target_column: str) -> bool:
+    """`country` for countries.code: only for texts, since a small number may be a rank or a count."""
+    return column in _stems(target) and target_column != column
 
 
 def _names_end_alike(column: str, target: str, target_column: str) -> bool:
