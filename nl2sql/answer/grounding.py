@@ -1,7 +1,7 @@
 """Whether the rows bear out the figures of a text.
 
-Each number and date of the text is looked for in the cells (rounded as the text rounds it), in the number of rows, in the
-column totals, in the question and in the SQL. What is found nowhere is reported; nothing is repaired here, and
+Each number and date of the text is looked for in the cells (rounded as the text rounds it), in the number of rows,
+in the column totals, in the question and in the SQL. What is found nowhere is reported; nothing is repaired here, and
 whether words are right is not judged.
 """
 

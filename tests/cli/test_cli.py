@@ -1,0 +1,271 @@
+"""The commands from outside: stdout, stderr, exit codes and JSON, each run as a process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from nl2sql.cli import _COMMANDS
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, Endpoint
+
+ASK_FIELDS = [
+    "id", "question", "status", "answer", "sql", "columns", "rows", "row_count", "truncated", "confidence",
+    "grounding", "reading", "warnings", "clarification", "chart", "verified_query", "steps", "usage", "seconds",
+    "model", "error",
+]  # fmt: skip
+COUNT = "SELECT count(*) AS n FROM orders"
+
+
+def test_ask_json_has_every_field(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT id, total, day FROM orders ORDER BY id LIMIT 2")
+    endpoint.will_say("The first is 1.5.")
+    done = cli("ask", "--db", str(shop), "-o", "json", "first two orders?", **endpoint.variables)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert list(answer) == ASK_FIELDS
+    assert answer["status"] == "answered" and answer["answer"] == "The first is 1.5."
+    assert answer["columns"] == [
+        {"name": "id", "type": "INTEGER"},
+        {"name": "total", "type": "DECIMAL(10,2)"},
+        {"name": "day", "type": "DATE"},
+    ]
+    assert answer["rows"] == [[1, 1.5, "2025-01-02"], [2, 3, "2025-01-03"]]
+    assert answer["grounding"] == {"numbers": 1, "supported": 1, "unsupported": []}
+    assert set(answer["usage"]) == {
+        "prompt_tokens", "cached_tokens", "completion_tokens", "model_calls", "cost_usd",
+    }  # fmt: skip
+    assert set(answer["seconds"]) == {"schema", "model", "guard", "database", "total"}
+    assert answer["steps"][0]["tool"] == "sql_query" and answer["model"] == "scripted"
+    assert b"sk-of-the-test" not in done.stdout + done.stderr
+
+
+def test_ask_as_a_table_gives_rows_sentence_and_sql(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query(COUNT)
+    endpoint.will_say("There are 2000 orders.")
+    done = cli("ask", "--db", str(shop), "how many orders?", **endpoint.variables)
+    assert done.stdout.decode() == (
+        "   n\n----\n2000\n\nThere are 2000 orders.\n\nSQL: SELECT count_star() AS n FROM orders\n"
+    )
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "md", "parquet", "sql"])
+def test_stdout_carries_the_rows_and_nothing_else(cli: Cli, endpoint: Endpoint, shop: Path, form: str) -> None:
+    endpoint.will_query("SELECT city, count(*) AS n FROM orders GROUP BY city ORDER BY city")
+    endpoint.will_say("1000 each.")
+    done = cli("ask", "--db", str(shop), "-o", form, "orders by city?", **endpoint.variables)
+    assert done.returncode == 0
+    if form == "csv":
+        assert list(csv.reader(io.StringIO(done.stdout.decode()))) == [
+            ["city", "n"],
+            ["Oslo", "1000"],
+            ["Łódź", "1000"],
+        ]
+    elif form == "jsonl":
+        assert [json.loads(line)["n"] for line in done.stdout.splitlines()] == [1000, 1000]
+    elif form == "parquet":
+        assert pq.read_table(io.BytesIO(done.stdout)).num_rows == 2
+    elif form == "md":
+        assert done.stdout.decode().startswith("| city | n |\n| --- | ---: |\n")
+    else:
+        assert done.stdout.decode().startswith("SELECT city") and done.stdout.count(b"\n") == 1
+    assert done.stderr.decode() == "1000 each.\n"
+
+
+def test_a_reader_that_has_enough_ends_it_cleanly(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    code = (
+        f"{sys.executable} -m nl2sql run --db '{shop}' -o csv --limit 0 "
+        "'SELECT * FROM orders a CROSS JOIN orders b' | head -3; exit ${PIPESTATUS[0]}"
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, timeout=60, check=False)
+    assert done.stdout.count(b"\n") == 3
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_cut_result_says_so_and_the_whole_of_it_streams(cli: Cli, shop: Path) -> None:
+    cut = cli("run", "--db", str(shop), "-o", "json", "--limit", "5", "FROM orders")
+    assert json.loads(cut.stdout)["truncated"] is True and json.loads(cut.stdout)["row_count"] == 5
+    assert json.loads(cut.stdout)["warnings"]
+    whole = cli("run", "--db", str(shop), "-o", "csv", "--limit", "0", "FROM orders")
+    assert whole.stdout.count(b"\n") == 2001
+    default = cli("run", "--db", str(shop), "-o", "csv", "FROM orders")
+    assert default.stdout.count(b"\n") == 1001 and b"only the first 1,000 rows" in default.stderr
+
+
+def test_the_whole_result_of_a_question(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT id FROM orders")
+    endpoint.will_say("Here they are.")
+    done = cli("ask", "--db", str(shop), "-o", "csv", "--limit", "0", "all ids", **endpoint.variables)
+    assert done.stdout.count(b"\n") == 2001
+
+
+def test_run_json(cli: Cli, shop: Path) -> None:
+    done = cli("run", "--db", str(shop), "-o", "json", "-", stdin=b"SELECT 1.10::DECIMAL(4,2) AS x")
+    shown = json.loads(done.stdout)
+    assert list(shown) == ["sql", "columns", "rows", "row_count", "truncated", "warnings", "seconds", "error"]
+    assert shown["rows"] == [[1.1]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "DROP TABLE orders"], 3, "error:"),
+        (["run", "SELECT nope FROM orders"], 5, "nope"),
+        (["run", "SELEC 1"], 5, "error:"),
+        (["run", "--timeout", "0.5", "SELECT count(*) FROM range(100000000000) a, range(1000) b"], 6, "0.5"),
+        (["run", "--memory", "64MB", "SELECT list(a.i || b.i) FROM range(90000) a(i), range(90000) b(i)"], 6, "memory"),
+        (["run", "--memory", "lots", "SELECT 1"], 2, "is not a size"),
+        (["run"], 2, "there is no SQL"),
+        (["ask", "--nope"], 2, "--nope"),
+        (["schema", "order"], 2, "Did you mean 'orders'?"),
+        (["check", "DELETE FROM orders"], 3, ""),
+        (["run", "--config", "none.toml", "SELECT 1"], 2, "there is no file"),
+    ],
+)
+def test_exit_codes(cli: Cli, shop: Path, arguments: list[str], code: int, words: str) -> None:
+    done = cli(*arguments, NL2SQL_DB=str(shop))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_database_that_is_not_there(cli: Cli) -> None:
+    done = cli("run", "--db", "nowhere.duckdb", "SELECT 1")
+    assert done.returncode == 5 and b"nowhere.duckdb" in done.stderr
+
+
+def test_exit_codes_of_questions(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    def ask(*flags: str) -> int:
+        return cli("ask", "--db", str(shop), *flags, "hm?", **endpoint.variables).returncode
+
+    endpoint.will_query("DROP TABLE orders")
+    endpoint.will_say("I can't.")
+    assert ask() == 3
+    endpoint.will_say("There is no weather here.")
+    assert ask() == 4
+    endpoint.will_call("ask_user", question="Which city?", options=["Oslo", "Łódź"])
+    assert ask("-o", "json") == 4
+    endpoint.will_query("SELECT count(*) FROM range(100000000000) a, range(1000) b")
+    assert ask("--timeout", "0.5") == 6
+    endpoint.status = 401
+    assert ask("-o", "json") == 7
+
+
+def test_a_model_that_cannot_be_reached(cli: Cli, shop: Path) -> None:
+    done = cli("ask", "--db", str(shop), "-o", "json", "hm?", OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_MODEL="m")
+    assert done.returncode == 7
+    failed = json.loads(done.stdout)
+    assert list(failed) == ASK_FIELDS and failed["status"] == "failed" and failed["error"]["code"] == "model"
+    assert failed["error"]["hint"] and b"127.0.0.1:9" in done.stderr
+
+
+def test_an_endpoint_without_a_model_is_a_matter_of_configuration(cli: Cli, shop: Path) -> None:
+    done = cli("ask", "--db", str(shop), "hm?", OPENAI_API_KEY="k")
+    assert done.returncode == 2 and b"-m MODEL" in done.stderr
+
+
+def test_dry_run_and_sql_only_run_nothing(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query(COUNT)
+    done = cli("ask", "--db", str(shop), "--sql-only", "how many?", **endpoint.variables)
+    assert (done.returncode, done.stdout) == (0, b"SELECT count_star() AS n FROM orders\n")
+    endpoint.will_query(COUNT)
+    done = cli("ask", "--db", str(shop), "--dry-run", "-o", "json", "how many?", **endpoint.variables)
+    shown = json.loads(done.stdout)
+    assert shown["sql"] and shown["rows"] is None and shown["reading"]
+    assert len(endpoint.requests) == 2
+
+
+def test_confirm_needs_a_terminal(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    done = cli("ask", "--db", str(shop), "--confirm", "how many?", **endpoint.variables)
+    assert done.returncode == 2 and b"--confirm" in done.stderr
+
+
+def test_check_in_batch_answers_every_line_in_order(cli: Cli, shop: Path) -> None:
+    lines = [
+        {"id": "a", "sql": COUNT},
+        {"id": "b", "sql": "DROP TABLE orders"},
+        "not json",
+        {"id": "c"},
+        {"id": 4, "sql": "SELECT * FROM read_text('x')"},
+        {"id": "d", "sql": "SELECT max(total) FROM orders"},
+    ]
+    stdin = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines).encode()
+    done = cli("check", "--jsonl", "--db", str(shop), stdin=stdin)
+    assert done.returncode == 0
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(verdict["id"], verdict["allowed"]) for verdict in verdicts] == [
+        ("a", True), ("b", False), (None, False), (None, False), (4, False), ("d", True),
+    ]  # fmt: skip
+    assert all(list(verdict) == ["id", "allowed", "rule", "message"] for verdict in verdicts)
+    assert all(bool(verdict["rule"]) is not verdict["allowed"] for verdict in verdicts)
+
+
+def test_check_one(cli: Cli, shop: Path) -> None:
+    allowed = cli("check", "-v", "--db", str(shop), COUNT)
+    assert (allowed.returncode, allowed.stdout) == (0, b"allowed\n")
+    assert b"runs as: SELECT count_star() AS n FROM orders" in allowed.stderr
+    refused = cli("check", "--db", str(shop), "SELECT * FROM '/etc/passwd'")
+    assert refused.returncode == 3 and refused.stdout.startswith(b"refused (")
+
+
+def test_a_policy_holds_and_what_it_denies_is_nowhere(cli: Cli, shop: Path, tmp_path: Path) -> None:
+    config = tmp_path / "policy.toml"
+    config.write_text('[policy]\ndeny_columns = ["orders.total"]')
+    flags = ("--db", str(shop), "--config", str(config))
+    assert cli("run", *flags, "SELECT total FROM orders").returncode == 3
+    assert cli("run", *flags, "SELECT * FROM orders").returncode == 3
+    assert cli("run", *flags, "SELECT count(*) FROM orders").returncode == 0
+    assert b"total" not in cli("schema", *flags, "--prompt").stdout
+
+
+def test_schema(cli: Cli, shop: Path) -> None:
+    assert cli("schema", "--db", str(shop)).stdout.split()[:5] == [b"table", b"kind", b"rows", b"columns", b"comment"]
+    assert b"city VARCHAR, -- 'Oslo'" in cli("schema", "--db", str(shop), "orders").stdout.replace(
+        "'Łódź', ".encode(), b""
+    )
+    assert json.loads(cli("schema", "--db", str(shop), "-o", "json").stdout)["tables"][0]["row_count"] == 2000
+    prompt = cli("schema", "--db", str(shop), "--prompt")
+    assert b"CREATE TABLE orders" in prompt.stdout and b"tokens" in prompt.stderr
+
+
+def test_files_and_folders(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cities.csv").write_text("id,city\n1,Oslo\n2,Łódź\n", "utf-8")
+    (tmp_path / "data" / "visits.jsonl").write_text('{"city_id": 1, "n": 5}\n{"city_id": 2, "n": 7}\n')
+    sql = "SELECT city, n FROM cities JOIN visits ON city_id = id ORDER BY n DESC"
+    done = cli("run", "--db", "data", "-o", "csv", sql)
+    assert done.stdout.decode() == "city,n\nŁódź,7\nOslo,5\n", done.stderr
+
+
+def test_without_a_database_the_sample_data_answers_and_says_so(cli: Cli) -> None:
+    done = cli("run", "SELECT 1 AS one")
+    assert done.stdout == b"one\n---\n  1\n" and b"sample data" in done.stderr
+    assert cli("run", "-q", "SELECT 1 AS one").stderr == b""
+
+
+def test_init_writes_a_file_that_works_and_overwrites_nothing(cli: Cli, shop: Path, tmp_path: Path) -> None:
+    assert cli("init", "--db", str(shop)).returncode == 0
+    assert cli("run", "-o", "csv", COUNT).stdout == b"n\n2000\n"
+    again = cli("init", "--db", str(shop))
+    assert again.returncode == 2 and b"--force" in again.stderr
+    text = (tmp_path / "nl2sql.toml").read_text("utf-8").replace("\n# ", "\n")
+    (tmp_path / "nl2sql.toml").write_text(text.replace('name = "local"', 'name = "m"'), "utf-8")
+    assert cli("check", "SELECT 1").returncode == 0, "every commented setting must be one that is known"
+
+
+def test_every_command_is_in_the_readme_and_has_an_example() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    for name in _COMMANDS:
+        assert f"nl2sql {name}" in readme
+        done = subprocess.run([sys.executable, "-m", "nl2sql", name, "--help"], capture_output=True, check=True)
+        assert b"nl2sql " + name.encode() in done.stdout.split(b"Options:")[1], f"{name} --help has no example"
