@@ -109,6 +109,7 @@ class Assistant:
         self._model = chat_model
         self._on_progress = on_progress
         self._sessions: dict[str, tuple[_Turn, ...]] = {}
+        self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
 
     @property
     def url(self) -> str:
@@ -234,8 +235,11 @@ class Assistant:
     def _view(self) -> tuple[Schema, Policy]:
         """What the model may know of, and the policy that holds everybody to it."""
         whole = self._engine.introspect()
-        policy = _with_patterns(self.config, whole)
-        return schema.allowed(prompts.with_descriptions(whole, self.config.context), policy), policy
+        if self._seen is None or self._seen[0] is not whole:
+            policy = _with_patterns(self.config, whole)
+            described = prompts.with_descriptions(whole, self.config.context)
+            self._seen = (whole, (schema.allowed(described, policy), policy))
+        return self._seen[1]
 
     def _conversation(
         self, question: str, linked_schema: LinkedSchema, calls_tools: bool, session: str | None

@@ -1,0 +1,35 @@
+"""What may run: `check` lets a text through to an engine, or says which rule stops it and what to write instead.
+
+It does not run queries, and it does not bound time or memory.
+
+Three judges must agree, and what runs is what was judged: the engine's own spelling of the text, never the text
+itself and never what another parser writes.
+
+    judge        sees                                     holds
+    lexical      the text                                 length, nesting, control and invisible characters
+    engine-tree  DuckDB's syntax tree, of the text and    one statement, read-only to the last WITH, functions and
+                 again of DuckDB's spelling of it         table functions on a list, tables known and allowed
+    engine-plan  DuckDB's bound plan, unoptimised         every scan an allowed table with no denied column, every
+                 (views, macros, stars resolved)          operator on a list
+    sqlglot      its tree of DuckDB's spelling            the same tables, functions and columns; a helper
+
+Rules, as findings name them:
+
+    empty too-long too-deep control-character invisible-character      the text
+    syntax bind                                                        the engine cannot run it: QueryError
+    one-statement read-only explain describe dynamic-pivot             what kind of statement
+    parameter syntax-not-allowed function table-function               what it is made of
+    table column scan operator                                         what it would read or do
+    cannot-be-judged too-costly second-parser                          what the judges could not settle
+
+What another wall holds: the engine's lock (read-only, no files, no network, no extensions, settings locked) stands
+alone against every write, but leaves denied tables readable; the operating system's limits on the worker end what
+costs too much, as any text here may, judging included. What no wall holds: an owner's view decides for itself
+which rows it shows; whether a table or a column is denied is judged, which values may be inferred is not.
+"""
+
+from nl2sql.guard.check import check, examine
+from nl2sql.guard.judging import judge
+from nl2sql.guard.parser import EngineParser, Judge
+
+__all__ = ["EngineParser", "Judge", "check", "examine", "judge"]
