@@ -51,11 +51,16 @@ class Shared:
         return replace(config, limits=limits)
 
 
-def database_options(command: Command) -> Command:
-    """--db and --config."""
-    command = click.option(
+def config_option(command: Command) -> Command:
+    """--config."""
+    return click.option(
         "--config", type=click.Path(path_type=Path, dir_okay=False), help="A project file other than the one found."
     )(command)
+
+
+def database_options(command: Command) -> Command:
+    """--db and --config."""
+    command = config_option(command)
     return click.option(
         "--db", metavar="URL", help="A .duckdb, CSV, Parquet, JSON or Excel file, or a folder of them."
     )(command)

