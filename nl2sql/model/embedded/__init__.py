@@ -1,0 +1,64 @@
+"""The embedded model: its weights, its server, and the chat model over it.
+
+Importing it loads neither the runtime nor the client; opening a model starts the server where none runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nl2sql.cancel import CancelToken
+from nl2sql.model import Progress
+from nl2sql.model.embedded.server import (
+    LocalModelStatus,
+    ensure_server,
+    missing_runtime,
+    pull,
+    runtime_installed,
+    status,
+    stop,
+)
+from nl2sql.model.embedded.state import ServerFolder, ServerInfo, ServerSettings
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from nl2sql.model.embedded.client import LocalChatModel
+
+__all__ = [
+    "LocalModelStatus",
+    "ServerInfo",
+    "ServerSettings",
+    "ensure_server",
+    "open_local_model",
+    "pull",
+    "runtime_installed",
+    "status",
+    "stop",
+]
+
+
+def open_local_model(
+    home: Path,
+    *,
+    model_path: Path | None = None,
+    settings: ServerSettings | None = None,
+    on_progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    http_client: httpx2.Client | None = None,
+) -> LocalChatModel:
+    """The embedded model, its weights and server made ready first if need be; `home` holds both.
+
+    `model_path` is a GGUF file of the user's own. `on_progress(what, done, total)` hears of bytes joined, checked or
+    downloaded, and of the start (total 0). ModelError where there are no weights, no runtime, or it does not start;
+    ConfigError where `model_path` is no GGUF file; CancelledError once `cancel` is set.
+    """
+    if not runtime_installed():
+        raise missing_runtime()
+    from nl2sql.model.embedded.client import LocalChatModel
+
+    def connect(token: CancelToken | None) -> ServerInfo:
+        return ensure_server(home, model_path, settings=settings, on_progress=on_progress, cancel=token)
+
+    return LocalChatModel(connect, touch=ServerFolder(home / "model").touch, cancel=cancel, http_client=http_client)

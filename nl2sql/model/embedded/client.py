@@ -1,0 +1,123 @@
+"""The embedded model as a chat model: the OpenAI client over the user's own server, revived when it has ended.
+
+It writes no prompt. Finding weights and starting servers is left to `server`.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import ModelError
+from nl2sql.model.chat import Tool
+from nl2sql.model.embedded.state import ServerInfo
+from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.protocols import TEXT
+from nl2sql.types import Messages, Reply
+
+if TYPE_CHECKING:
+    import httpx2
+
+# Every call goes to the same slot: calls queue there instead of reading the same prefix again in a cold slot, and
+# the prefixes of other databases come back from the server's memory.
+_EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0}
+# A long schema read for the first time on a busy machine takes minutes until the first word.
+_FIRST_WORD_SECONDS: Final = 900.0
+_NEXT_WORD_SECONDS: Final = 180.0
+_TOKENIZE_SECONDS: Final = 30.0
+
+
+class LocalChatModel:
+    """The model that `connect` starts or finds: called before every question, a few milliseconds when it is warm."""
+
+    def __init__(
+        self,
+        connect: Callable[[CancelToken | None], ServerInfo],
+        *,
+        touch: Callable[[], None],
+        cancel: CancelToken | None = None,
+        http_client: httpx2.Client | None = None,
+    ) -> None:
+        self._connect = connect
+        self._touch = touch
+        self._http_client = http_client
+        self._info = connect(cancel)
+        self._client = self._open(self._info)
+
+    def __repr__(self) -> str:
+        return f"LocalChatModel({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The name of the model file, without its ending."""
+        return self._info.model
+
+    @property
+    def calls_tools(self) -> bool:
+        """False: the model is asked for a fenced SQL block."""
+        return self._client.calls_tools
+
+    def stream(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        cancel: CancelToken | None = None,
+    ) -> Generator[str, None, Reply]:
+        """As `ChatModel.stream`. A server that has ended since the last call is started again first."""
+        self._revive(cancel)
+        try:
+            return (yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel))
+        finally:
+            self._touch()
+
+    def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
+        """Have the server read what every question begins with, so that the next one need not wait for it.
+
+        Raises as `stream`.
+        """
+        for _ in self.stream(messages, max_tokens=1, cancel=cancel):
+            pass
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens the text is to this model, without the chat template's own. ModelError."""
+        self._revive(None)
+        try:
+            reply = self._info.request("POST", "/tokenize", {"content": text}, timeout=_TOKENIZE_SECONDS)
+            return len(reply["tokens"])
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
+            raise ModelError(
+                "the embedded model did not count the tokens", "Try `nl2sql model stop`, then again."
+            ) from exc
+
+    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+        """The message that carries a tool's result back, as text."""
+        return self._client.tool_message(call_id, name, content)
+
+    def close(self) -> None:
+        """Free the connections; the server stays warm for the next command."""
+        self._client.close()
+
+    def _revive(self, cancel: CancelToken | None) -> None:
+        info = self._connect(cancel)
+        if info.instance != self._info.instance:
+            self._client.close()
+            self._info, self._client = info, self._open(info)
+
+    def _open(self, info: ServerInfo) -> OpenAIChatModel:
+        return OpenAIChatModel(
+            info.model,
+            base_url=info.base_url,
+            api_key=info.api_key,
+            protocol=TEXT,
+            temperature=0.0,
+            timeout=_FIRST_WORD_SECONDS,
+            idle_timeout=_NEXT_WORD_SECONDS,
+            max_retries=1,
+            extra_body=_EXTRA_BODY,
+            http_client=self._http_client,
+        )

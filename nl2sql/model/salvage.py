@@ -1,0 +1,177 @@
+"""Makes clean tool calls of what models and servers really send, or says how the model mends them.
+
+Pure: text and dicts in, values out. It knows no endpoint, runs no tool and checks no argument against a schema.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from nl2sql.model import markup, repair
+from nl2sql.model.chat import Tool
+from nl2sql.model.shapes import SQL_TOOL, RawCall
+from nl2sql.types import ToolCall
+
+_PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*[.:/]+\s*)+", re.IGNORECASE)
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
+_CUT = "The reply broke off inside this call. Send the call again, whole{shorter}."
+_NOT_JSON = (
+    'The arguments are not valid JSON. Send them as one JSON object in double quotes, e.g. {"query": "SELECT 1"}.'
+)
+_NOT_AN_OBJECT = 'The arguments must be one JSON object with a name for each value, e.g. {"query": "SELECT 1"}.'
+_NO_NAME = 'This call names no tool. Send {"name": "<tool>", "arguments": {...}}.'
+
+
+def new_id() -> str:
+    """A call id that every endpoint takes: nine letters and digits."""
+    return uuid.uuid4().hex[:9]
+
+
+def read(
+    text: str,
+    raw_calls: Sequence[RawCall] = (),
+    *,
+    tools: Sequence[Tool] = (),
+    reasoning: str = "",
+    cut: bool = False,
+    used_ids: Collection[str] = (),
+    make_id: Callable[[], str] = new_id,
+) -> tuple[str, tuple[ToolCall, ...]]:
+    """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
+
+    `tools` are those offered: none, and nothing in the text is a call. `reasoning` is what the endpoint put
+    aside as thought; it counts only for tagged calls, and only where the reply is otherwise empty. `cut` says
+    that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`.
+    """
+    prose = markup.without_reasoning(text)
+    raw = list(raw_calls)
+    if tools and not raw:
+        prose, raw = _from_text(prose, reasoning, names=tuple(_parameters(tools)))
+    return prose, tuple(_with_ids((_call(r, tools, cut=cut) for r in raw), set(used_ids), make_id))
+
+
+def parse_arguments(written: Any) -> Mapping[str, Any]:
+    """The arguments object, from JSON text in any state, an object, or nothing. ValueError says how to mend it."""
+    value = written
+    for _ in range(4):
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return {}
+        if isinstance(value, Mapping):
+            return _unwrapped(value)
+        if not isinstance(value, str):
+            break
+        value = _parse(value)
+    raise ValueError(_NOT_AN_OBJECT)
+
+
+def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
+    prose, calls = markup.calls_in(prose, names)
+    if not calls and SQL_TOOL in names:
+        prose, calls = markup.sql_in(prose)
+    if not calls and not prose and reasoning:
+        _, calls = markup.calls_in(reasoning, names)
+    return prose, calls
+
+
+def _call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
+    parameters = _parameters(tools)
+    name = clean_name(raw.name, parameters)
+    if not name:
+        return ToolCall(raw.id, "", {}, _CUT.format(shorter="") if cut else _NO_NAME)
+    incomplete = ToolCall(raw.id, name, {}, _CUT.format(shorter=", and shorter if you can"))
+    if cut and not raw.whole and not isinstance(raw.arguments, str):
+        return incomplete
+    try:
+        arguments = parse_arguments(raw.arguments)
+    except ValueError as exc:
+        if name == SQL_TOOL and not cut and (sql := _only_sql(raw.arguments)):
+            return ToolCall(raw.id, name, {"query": sql})
+        return incomplete if cut or not raw.whole else ToolCall(raw.id, name, {}, str(exc))
+    if cut and raw.arguments in (None, ""):
+        return incomplete
+    return ToolCall(raw.id, name, _typed(arguments, parameters.get(name, {}), written=raw.arguments))
+
+
+def clean_name(name: str, offered: Collection[str] = ()) -> str:
+    """The tool's name without the namespace or the control marks that some servers leave on it."""
+    bare = name.split("<|")[0].strip().strip("\"'`")
+    if bare in offered:
+        return bare
+    bare = re.sub(r"\(\)\Z|:\d+\Z", "", _PREFIX.sub("", bare))
+    last = re.split(r"[.:/]", bare)[-1]
+    return last if last in offered else bare
+
+
+def _parse(text: str) -> Any:
+    try:
+        found = repair.objects(text)
+    except ValueError:
+        try:
+            return _text_inside(text)
+        except ValueError as exc:
+            raise ValueError(_NOT_JSON) from exc
+    told = [o for i, o in enumerate(found) if o and o not in found[:i]]
+    if len(told) > 1:
+        raise ValueError(_NOT_AN_OBJECT)
+    return told[0] if told else {}
+
+
+def _text_inside(text: str) -> Any:
+    """What a JSON string holds, for arguments that were encoded twice, or the body of a fence around them."""
+    fenced = re.fullmatch(r"\s*```\w*\s*(.*?)\s*```\s*", text, re.DOTALL)
+    if fenced:
+        return fenced[1]
+    value = repair.load(text)
+    if isinstance(value, dict | list):
+        raise ValueError("not one object")
+    return value
+
+
+def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments inside a whole call that was sent as the arguments."""
+    inner = value.get("arguments", value.get("parameters"))
+    if value.keys() <= {"name", "arguments", "parameters"} and "name" in value and isinstance(inner, Mapping):
+        return inner
+    return value
+
+
+def _only_sql(written: Any) -> str | None:
+    if not isinstance(written, str):
+        return None
+    _, calls = markup.sql_in(written)
+    return str(calls[0].arguments["query"]) if len(calls) == 1 else None
+
+
+def _typed(arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any) -> Mapping[str, Any]:
+    """The arguments with numbers, lists and booleans read, where tags could only carry them as text."""
+    if not isinstance(written, Mapping):
+        return arguments
+    return {k: _typed_value(v, properties.get(k)) for k, v in arguments.items()}
+
+
+def _typed_value(value: Any, declared: Any) -> Any:
+    types = declared.get("type", "string") if isinstance(declared, Mapping) else "string"
+    if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
+        return value
+    try:
+        return repair.load(_PYTHON.get(value, value))
+    except ValueError:
+        return value
+
+
+def _parameters(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
+    """The properties of each tool's parameters, by the tool's name."""
+    functions = [tool["function"] for tool in tools]
+    return {f["name"]: f.get("parameters", {}).get("properties", {}) for f in functions}
+
+
+def _with_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
+    for call in calls:
+        call_id = call.id
+        while not call_id or call_id in used:
+            call_id = make_id()
+        used.add(call_id)
+        yield ToolCall(call_id, call.name, call.arguments, call.problem)

@@ -1,0 +1,68 @@
+"""One real run of the embedded model: started, asked twice, stopped.
+
+`NL2SQL_TEST_MODEL_PATH` names weights that are joined already, which saves a copy of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nl2sql.model.embedded import open_local_model, runtime_installed, status, stop
+from nl2sql.model.embedded.client import LocalChatModel
+from nl2sql.model.embedded.sources import QWEN, installed_pieces
+from nl2sql.types import Reply
+
+pytestmark = pytest.mark.local_model
+
+SYSTEM = """You write DuckDB SQL. Answer with one ```sql block and nothing else.
+CREATE TABLE visits (id INTEGER PRIMARY KEY, museum VARCHAR, visited_on DATE, guests INTEGER, paid DECIMAL(10,2));
+CREATE TABLE museums (name VARCHAR PRIMARY KEY, city VARCHAR, opened_on DATE);
+"""
+
+
+@pytest.fixture
+def model(home: Path) -> Iterator[LocalChatModel]:
+    if not runtime_installed():
+        pytest.skip("xllamacpp is not installed: install the `local` extra")
+    given = os.environ.get("NL2SQL_TEST_MODEL_PATH")
+    if given:
+        (home / "models").mkdir()
+        (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
+    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
+        pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
+    model = open_local_model(home)
+    yield model
+    model.close()
+    stop(home)
+    assert status(home).server is None
+    shutil.rmtree(home / "models")
+
+
+def ask(model: LocalChatModel, question: str) -> Reply:
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    stream = model.stream(messages, max_tokens=120)
+    while True:
+        try:
+            next(stream)
+        except StopIteration as stopped:
+            reply: Reply = stopped.value
+            return reply
+
+
+def test_it_writes_sql_and_keeps_the_prefix(model: LocalChatModel, home: Path) -> None:
+    assert model.name == "qwen2.5-coder-1.5b-instruct-q4_k_m" and not model.calls_tools
+    prefix = model.count_tokens(SYSTEM)
+    assert 40 < prefix < 120
+    model.prefill([{"role": "system", "content": SYSTEM}])
+    first = ask(model, "How many guests came to each museum?")
+    assert "SELECT" in first.text.upper() and "visits" in first.text and first.finish == "stop"
+    assert first.usage.cached_tokens >= prefix
+    with_another_client = open_local_model(home)
+    second = ask(with_another_client, "Which city has the most museums?")
+    with_another_client.close()
+    assert "museums" in second.text and second.usage.cached_tokens >= prefix
