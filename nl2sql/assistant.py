@@ -6,6 +6,7 @@ It holds an opened database, a model, and the conversations; no logic of the roo
 from __future__ import annotations
 
 import fnmatch
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.engines import open_engine
-from nl2sql.errors import ConfigError, GuardError, LimitError, ToolError
+from nl2sql.errors import BugError, ConfigError, GuardError, LimitError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.types import (
     Answer,
@@ -107,6 +108,7 @@ class Assistant:
         self.config = config
         self._engine = engine
         self._model = chat_model
+        self._model_lock = threading.Lock()
         self._on_progress = on_progress
         self._sessions: dict[str, tuple[_Turn, ...]] = {}
         self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
@@ -120,6 +122,11 @@ class Assistant:
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
         return self._view()[0]
+
+    @property
+    def missing_limits(self) -> list[str]:
+        """The limits of the operating system that this platform does not have for queries, by name."""
+        return [name for name, held in self._engine.worker_limits().items() if not held]
 
     def ask(
         self,
@@ -156,9 +163,10 @@ class Assistant:
         start = time.perf_counter()
         question = _checked_question(question)
         yield Event(EventKind.SCHEMA, self.url)
+        opening = _Opening(lambda: self._chat_model(cancel))
         view, policy = self._view()
         schema_seconds = time.perf_counter() - start
-        model = self._chat_model(cancel)
+        model = opening.model()
         linked_schema = schema.link(question, view, self._schema_tokens)
         tools = Toolbox(self._engine, view, policy, self.config.limits, cancel)
         asked = loop.Asked(
@@ -228,9 +236,10 @@ class Assistant:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
-        if self._model is None:
-            self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)
-        return self._model
+        with self._model_lock:
+            if self._model is None:
+                self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)
+            return self._model
 
     def _view(self) -> tuple[Schema, Policy]:
         """What the model may know of, and the policy that holds everybody to it."""
@@ -307,6 +316,32 @@ class Assistant:
         turn = _Turn(answer.question, answer.sql, f"({answer.row_count} rows: {names})")
         turns = (*self._sessions.get(answer.session, ()), turn)
         self._sessions[answer.session] = turns[-_REMEMBERED_TURNS:]
+
+
+class _Opening:
+    """The model being opened in a thread, so that its start and the database's overlap."""
+
+    def __init__(self, open_model: Callable[[], ChatModel]) -> None:
+        self._open_model = open_model
+        self._model: ChatModel | None = None
+        self._error: NL2SQLError | None = None
+        self._thread = threading.Thread(target=self._run, name="nl2sql-open-model", daemon=True)
+        self._thread.start()
+
+    def model(self) -> ChatModel:
+        """The opened model; raises what opening it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if self._model is None:
+            raise BugError("the model's opening broke off")
+        return self._model
+
+    def _run(self) -> None:
+        try:
+            self._model = self._open_model()
+        except NL2SQLError as exc:
+            self._error = exc
 
 
 def _checked_question(question: str) -> str:

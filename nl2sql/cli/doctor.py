@@ -18,6 +18,7 @@ from nl2sql.cli.options import Shared, database_options, model_option, voice_opt
 from nl2sql.cli.terminal import clean
 from nl2sql.config import Config
 from nl2sql.errors import NL2SQLError
+from nl2sql.schema.identifiers import closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,16 @@ def _database(config: Config) -> Iterator[Check]:
             yield Check("limits", "ok", "every limit of the worker holds here")
 
 
+def _endpoint(name: str, served: list[str]) -> Check:
+    if not served:
+        return Check("model", "ok", f"{name}: the endpoint answers, and lists no models")
+    if name in served:
+        return Check("model", "ok", f"{name} is served by the endpoint")
+    near = closest(name, served)
+    hint = f"Did you mean {near}?" if near else f"It lists: {', '.join(served[:10])}"
+    return Check("model", "failed", f"the endpoint does not list {name}", hint, 7)
+
+
 def _model(config: Config) -> Iterator[Check]:
     if not config.model.is_local:
         from nl2sql.model import open_chat_model
@@ -105,11 +116,12 @@ def _model(config: Config) -> Iterator[Check]:
         model = open_chat_model(config)
         assert isinstance(model, OpenAIChatModel)
         try:
-            yield Check("model", "ok", model.probe())
+            yield _endpoint(model.name, model.served_models())
         finally:
             model.close()
         return
-    from nl2sql.model.embedded import missing_runtime, status
+    from nl2sql.model.embedded import status
+    from nl2sql.model.embedded.server import missing_runtime
 
     found = status(config.home, config.model.path)
     if not found.runtime_installed:

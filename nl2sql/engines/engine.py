@@ -5,7 +5,7 @@ It does not know models, prompts or faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +62,10 @@ class Engine(Protocol):
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
+        ...
+
+    def worker_limits(self) -> Mapping[str, bool]:
+        """Which limits of the operating system hold for queries on this platform, by name."""
         ...
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _OPENAI: Final = "https://api.openai.com/v1"
+_NO_SUCH_PAGE: Final = (404, 405, 501)
 _LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
 
 
@@ -104,6 +105,18 @@ class OpenAIChatModel:
         """Free the connections."""
         self._wire.close()
 
+    def served_models(self) -> list[str]:
+        """The names of the endpoint's models, asking for no reply; empty where it lists none.
+
+        ModelError where it cannot be reached or refuses the key.
+        """
+        try:
+            return self._wire.models()
+        except EndpointError as exc:
+            if exc.failure.status in _NO_SUCH_PAGE:
+                return []
+            raise failures.explained(exc.failure, model=self._name, place=self._place) from exc
+
     def stream(
         self,
         messages: Messages,
@@ -139,11 +152,16 @@ class OpenAIChatModel:
             elif reply.calls or reply.text:
                 break
             else:
-                offered = self._wire.models() if failures.is_unknown_model(failure) else ()
+                offered = self._offered() if failures.is_unknown_model(failure) else ()
                 raise failures.explained(failure, model=self._name, place=self._place, offered=offered)
         if reply.text != shown:
             yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
         return replace(reply, usage=spent + reply.usage)
+
+    def _offered(self) -> list[str]:
+        with contextlib.suppress(EndpointError):
+            return self._wire.models()
+        return []
 
     def _received(
         self, draft: Draft, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]

@@ -119,12 +119,12 @@ class Wire:
             self._give_back(lane, worker, whole=whole)
 
     def models(self) -> list[str]:
-        """The names of the endpoint's models; empty where it does not tell."""
+        """The names of the endpoint's models; empty where it lists none. Raises EndpointError."""
         lane = self._take_lane()
         try:
             page = lane.client.with_options(timeout=10.0).get("/models", cast_to=object)
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError):
-            return []
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as exc:
+            raise EndpointError(self._redacted(_failure(exc))) from exc
         finally:
             self._give_back(lane, None, whole=True)
         listed = page.get("data") if isinstance(page, dict) else None

@@ -5,6 +5,7 @@ It writes no prompt. Finding weights and starting servers is left to `server`.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -78,10 +79,13 @@ class LocalChatModel:
     def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
         """Have the server read what every question begins with, so that the next one need not wait for it.
 
-        Raises as `stream`.
+        ModelError where the server does not start, CancelledError once `cancel` is set.
         """
-        for _ in self.stream(messages, max_tokens=1, cancel=cancel):
-            pass
+        self._revive(cancel)
+        # The one token asked for may be blank, which counts as no reply; whatever else is wrong the question will say.
+        with contextlib.suppress(ModelError):
+            for _ in self.stream(messages, max_tokens=1, cancel=cancel):
+                pass
 
     def count_tokens(self, text: str) -> int:
         """How many tokens the text is to this model, without the chat template's own. ModelError."""

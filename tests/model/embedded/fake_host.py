@@ -55,6 +55,10 @@ def serve(order: HostOrder) -> tuple[int, Any]:
                 self.answer(200, json.dumps({"tokens": json.loads(body)["content"].split()}).encode())
                 return
             (folder / "asked.jsonl").open("ab").write(body + b"\n")
+            if json.loads(body).get("max_tokens") == 1:
+                blank = {"id": "x", "choices": [{"index": 0, "delta": {"content": "\n"}, "finish_reason": "length"}]}
+                self.answer(200, f"data: {json.dumps(blank)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+                return
             chunks: list[dict[str, Any]] = [
                 {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "SELECT"}, "finish_reason": None}]},
                 {"choices": [{"index": 0, "delta": {"content": " 1"}, "finish_reason": "stop"}]},
