@@ -13,6 +13,10 @@ itself and never what another parser writes.
                  (views, macros, stars resolved)          operator on a list
     sqlglot      its tree of DuckDB's spelling            the same tables, functions and columns; a helper
 
+Where DuckDB cannot put a plan into JSON, both trees decide, and only over tables proper without denied columns;
+else the text is refused. On engines other than DuckDB, sqlglot's rules decide alone, over an engine that must be
+read-only itself: see `sqlglot_rules` for what that is worth.
+
 Rules, as findings name them:
 
     empty too-long too-deep control-character invisible-character      the text
@@ -30,6 +34,7 @@ which rows it shows; whether a table or a column is denied is judged, which valu
 
 from nl2sql.guard.check import check, examine
 from nl2sql.guard.judging import judge
+from nl2sql.guard.names import without_paths
 from nl2sql.guard.parser import EngineParser, Judge
 
-__all__ = ["EngineParser", "Judge", "check", "examine", "judge"]
+__all__ = ["EngineParser", "Judge", "check", "examine", "judge", "without_paths"]

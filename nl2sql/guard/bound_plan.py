@@ -1,0 +1,112 @@
+"""The second judge, second half: rules over the plan that DuckDB's own binder makes of the canonical text.
+
+Here every name is resolved: views, macros, stars, aliases and whole rows are gone, and what is left is what
+would be read. The plan is the unoptimised one, since the optimiser drops columns that statistics decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nl2sql.guard.functions import catalogue
+from nl2sql.guard.names import Names
+from nl2sql.types import Finding
+
+OPERATORS: Final = frozenset(
+    f"LOGICAL_{name}"
+    for name in """
+    AGGREGATE_AND_GROUP_BY ANY_JOIN ASOF_JOIN COMPARISON_JOIN CROSS_PRODUCT CTE_REF DELIM_GET DELIM_JOIN
+    DEPENDENT_JOIN DISTINCT DUMMY_SCAN EMPTY_RESULT EXCEPT EXPRESSION_GET FILTER GET INTERSECT LIMIT
+    MATERIALIZED_CTE ORDER_BY PIVOT POSITIONAL_JOIN PROJECTION RECURSIVE_CTE SAMPLE UNION UNNEST WINDOW
+    """.split()
+)
+# Columns from here on are virtual ones that the engine adds, such as rowid.
+_FIRST_VIRTUAL: Final = 2**63
+# What no view or macro of the owner's may do for a query either; DuckDB itself puts `error` into plans.
+_HAZARDS: Final = frozenset({"dynamic-sql", "settings", "side-effect"})
+_BINDER_OWN: Final = "error"
+
+
+@dataclass(slots=True)
+class PlanReport:
+    """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them."""
+
+    findings: list[Finding] = field(default_factory=list)
+    tables: set[str] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+
+
+def plan_report(document: Mapping[str, Any], names: Names) -> PlanReport:
+    """Judge a whole `json_serialize_plan` document that is not an error."""
+    report = PlanReport()
+    plans = document.get("plans", [])
+    if len(plans) != 1:
+        report.findings.append(_finding("one-statement", f"the text has {len(plans)} plans", "Send one SELECT."))
+    for node in _objects(plans):
+        kind = node.get("type")
+        if isinstance(kind, str) and kind.startswith("LOGICAL_"):
+            _operator(node, kind, names, report)
+        elif "qname" in node:
+            _called(node, report)
+    return report
+
+
+def _operator(node: Mapping[str, Any], kind: str, names: Names, report: PlanReport) -> None:
+    if kind not in OPERATORS:
+        operator = kind.removeprefix("LOGICAL_").replace("_", " ")
+        report.findings.append(
+            _finding("operator", f"the query would do {operator}, which is not a read", "Write a plain SELECT.")
+        )
+    elif kind == "LOGICAL_GET":
+        _scan(node, names, report)
+
+
+def _scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
+    source = [part.lower() for part in node["qname"]["path"]]
+    if source[:-1] == ["system", "main"] and source[-1] in catalogue().table_functions.allowed:
+        return
+    data = node.get("function_data") or {}
+    path = (data.get("qualified_name") or {}).get("path", ())
+    if source not in (["seq_scan"], ["system", "main", "seq_scan"]):
+        hint = "Read the tables by name."
+        report.findings.append(_finding("scan", "the query would read something that is not a table", hint))
+        return
+    table = names.scanned(path)
+    if table is None:
+        message = "the query would read a table that it may not read, through a view or a macro"
+        report.findings.append(_finding("table", message, names.table_hint("")))
+        return
+    report.tables.add(table.name)
+    indexes = [entry["index"] for entry in node["column_indexes"]]
+    columns = [node["names"][index] for index in indexes if index < _FIRST_VIRTUAL]
+    if not all(names.allows_column(table.name, column) for column in columns):
+        message = f"the query reads more of {table.name} than it may"
+        hint = f"Name the columns, and only these: {', '.join(names.columns(table))}."
+        report.findings.append(_finding("column", message, hint))
+        return
+    report.columns.update(f"{table.name}.{column}" for column in columns)
+
+
+def _called(node: Mapping[str, Any], report: PlanReport) -> None:
+    name = str(node["qname"]["path"][-1]).lower()
+    if name != _BINDER_OWN and catalogue().functions.denied.get(name) in _HAZARDS:
+        message = f"the query would call {name} through a view or a macro"
+        report.findings.append(_finding("function", message, "Read the tables that the view is made of."))
+
+
+def _objects(document: Any) -> Iterator[Mapping[str, Any]]:
+    """Every JSON object of the document, at any depth."""
+    stack = [document]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            yield value
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _finding(rule: str, message: str, hint: str) -> Finding:
+    return Finding(rule, message, hint, judge="engine-plan")

@@ -1,0 +1,44 @@
+"""The one door to running SQL: `check` seals what the judges allow.
+
+It runs in the caller's process and parses nothing; the judges sit where they can be killed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nl2sql.errors import BugError, GuardError, QueryError
+from nl2sql.guard.lexical import lexical_findings
+from nl2sql.guard.parser import Judge
+from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
+
+_SEAL: Final = _Seal()
+_ENGINE_RULES: Final = frozenset({"syntax", "bind"})
+
+
+def examine(sql: str, policy: Policy, judge: Judge) -> Verdict:
+    """What the judges say of a text, without raising for it. LimitError where judging overran."""
+    if findings := lexical_findings(sql):
+        return Verdict(findings=findings)
+    return judge.judge(sql, policy)
+
+
+def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
+    """The text as it may run, in the engine's own spelling.
+
+    Raises GuardError where a rule or the policy objects, QueryError where the engine cannot run the text
+    (spelling, unknown columns, types that do not fit), LimitError where judging itself overran.
+    """
+    verdict = examine(sql, policy, judge)
+    if not verdict.findings:
+        if not verdict.sql:
+            raise BugError("a judge allowed a query without saying what may run")
+        return CheckedSQL(verdict.sql, sql, verdict.tables, verdict.columns, _SEAL)
+    if all(finding.rule in _ENGINE_RULES for finding in verdict.findings):
+        first = verdict.findings[0]
+        raise QueryError(first.message + _at(first), first.hint)
+    raise GuardError(tuple(sorted(verdict.findings, key=lambda finding: finding.rule in _ENGINE_RULES)))
+
+
+def _at(finding: Finding) -> str:
+    return f" (line {finding.line}, column {finding.column})" if finding.line else ""

@@ -1,0 +1,105 @@
+"""What DuckDB answers instead of a tree or a plan, as a finding that says how to mend the text.
+
+Errors of spelling and of names become `syntax` and `bind`: no rule objects, the engine cannot run it. Nothing
+here decides that a text may run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from nl2sql.guard.names import Names
+from nl2sql.guard.place import place_of_byte
+from nl2sql.types import Finding
+
+UNSERIALIZABLE: Final = "cannot-be-judged"
+_ONLY_SELECT: Final = "only select statements"
+_LEADING: Final = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/|\()*([A-Za-z_]+)", re.DOTALL)
+_TAIL: Final = re.compile(r"\s*(?:Candidate bindings|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL)
+_VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s+)(['"])(.*?)\2""", re.IGNORECASE | re.DOTALL)
+_LONGEST: Final = 400
+
+_STATEMENTS: Final = {
+    "explain": ("explain", "EXPLAIN is not run", "Send the SELECT itself: what it does is told with its rows."),
+    "describe": ("describe", "DESCRIBE is not run as a query", "Use the schema command or the describe_table tool."),
+    "pivot": (
+        "dynamic-pivot",
+        "PIVOT without a list of values cannot be judged before it runs",
+        "List the values: PIVOT t ON c IN ('a', 'b') USING sum(x); SELECT DISTINCT c FROM t finds them.",
+    ),
+}
+_KINDS: Final = {
+    "explain": "explain",
+    "desc": "describe",
+    "describe": "describe",
+    "show": "describe",
+    "summarize": "describe",
+    "pivot": "pivot",
+}
+_QUERY_WORDS: Final = frozenset({"select", "with", "from", "values", "table"})
+
+
+def tree_error(document: Mapping[str, Any], sql: str, names: Names) -> Finding:
+    """The finding for an error object of `json_serialize_sql`."""
+    if _ONLY_SELECT in str(document.get("error_message", "")).lower():
+        return _not_a_select(sql)
+    return _finding(document, sql, names, "syntax", "engine-tree", "Mend the SQL; it must be DuckDB's dialect.")
+
+
+def plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[str]) -> Finding:
+    """The finding for an error object of `json_serialize_plan`. `tables` are those that the text names."""
+    message = str(document.get("error_message", ""))
+    missing = str(document.get("name", "")) if document.get("error_subtype") == "COLUMN_NOT_FOUND" else ""
+    if not missing and (found := re.search(r'column (?:named )?"([^"]+)"', message, re.IGNORECASE)):
+        missing = found.group(1)
+    hint = names.column_hint(missing, tables) if missing else ""
+    hint = hint or "Check the names and types against the schema, and cast where they differ."
+    return _finding(document, sql, names, "bind", "engine-plan", hint)
+
+
+def cannot_serialize(document: Mapping[str, Any]) -> bool:
+    """Whether DuckDB could bind the text but not put its plan into JSON."""
+    told = str(document.get("error_message", "")).lower()
+    return bool(document.get("error")) and (document.get("error_type") == "internal" or "serializ" in told)
+
+
+def unserializable() -> Finding:
+    """The finding for a text that the engine can run but cannot show before it runs."""
+    message = "the engine cannot show what this query would read before it runs"
+    hint = "Write it another way: WITH ORDINALITY, USING KEY, BIT constants and infinite numbers cannot be shown."
+    return Finding(UNSERIALIZABLE, message, hint, judge="engine-plan")
+
+
+def clean_message(message: str, sql: str, names: Names) -> str:
+    """DuckDB's message without the names it suggests, values that the text itself does not hold, and paths."""
+    kept = _TAIL.sub("", message).strip()
+    kept = _VALUE.sub(lambda m: m.group() if m.group(3) in sql else f"{m.group(1)}{m.group(2)}…{m.group(2)}", kept)
+    return names.without_denied(kept)[:_LONGEST] or "the engine cannot run the SQL"
+
+
+def _not_a_select(sql: str) -> Finding:
+    leading = _LEADING.match(sql)
+    word = leading.group(1).lower() if leading else ""
+    kind = _KINDS.get(word)
+    if word in _QUERY_WORDS and re.search(r"\bPIVOT", sql, re.IGNORECASE):
+        kind = "pivot"
+    if kind:
+        rule, message, hint = _STATEMENTS[kind]
+        return Finding(rule, message, hint, judge="engine-tree")
+    told = "a statement that is not a SELECT" if word in _QUERY_WORDS or not word else f"the statement {word.upper()}"
+    message = f"the text holds {told[:80]}"
+    return Finding("read-only", message, "Write one SELECT: nothing else runs.", judge="engine-tree")
+
+
+def _finding(document: Mapping[str, Any], sql: str, names: Names, rule: str, judge: str, hint: str) -> Finding:
+    message = str(document.get("error_message", ""))
+    lowered = message.lower()
+    position = str(document.get("position"))
+    line, column = place_of_byte(sql, int(position) if position.isdecimal() else None)
+    if "expression depth" in lowered or "too deep" in lowered:
+        return Finding("too-deep", "expressions are nested too deep", "Split the query with WITH.", judge=judge)
+    if "out of memory" in lowered or document.get("error_type") in ("out of memory", "interrupt"):
+        return Finding("too-costly", "judging the query ran out of memory or time", "Simplify it.", judge=judge)
+    return Finding(rule, clean_message(message, sql, names), hint, line, column, judge=judge)

@@ -1,0 +1,203 @@
+"""The second judge, first half: rules over the syntax tree that DuckDB itself makes of the text.
+
+Everything is an allow-list: statement, nodes, table references, expressions, functions, tables. What a name
+resolves to is not known here; the bound plan tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nl2sql.guard.functions import catalogue
+from nl2sql.guard.names import Names
+from nl2sql.guard.place import place_of_byte
+from nl2sql.types import Finding
+
+Node = Mapping[str, Any]
+
+QUERIES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+TABLE_REFERENCES: Final = frozenset(
+    {"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT"}
+)
+PARTS: Final = frozenset(
+    {
+        "ORDER_MODIFIER",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ASCENDING",
+        "DESCENDING",
+    }
+)
+EXPRESSIONS: Final = frozenset(
+    {
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "OPERATOR",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "TYPE",
+        "WINDOW",
+    }
+)
+# DuckDB makes nodes of this ending of writes inside WITH; the statement's own type still says SELECT.
+_WRITES: Final = "_QUERY_NODE"
+MAX_FINDINGS: Final = 20
+# Zero-width joiners belong to the text of some languages, not to names.
+_JOINERS: Final = ("\u200c", "\u200d")
+
+
+@dataclass(slots=True)
+class TreeReport:
+    """What the rules say of one tree. `tables` are the readable tables it names, by path as written.
+
+    `ctes` are the names that WITH defines anywhere, `words` every text in the tree but the literals; both are
+    lower case.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    tables: dict[tuple[str, ...], str] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+    ctes: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+
+
+class TreeRules:
+    """One walk over one tree. `sql` is the text it was made of, for places."""
+
+    def __init__(self, sql: str, names: Names, user_functions: frozenset[str]) -> None:
+        self._sql = sql
+        self._names = names
+        self._user_functions = user_functions
+        self.report = TreeReport()
+
+    def walk(self, tree: Node) -> TreeReport:
+        """Judge a whole `json_serialize_sql` document that is not an error."""
+        statements = tree.get("statements", [])
+        if len(statements) != 1:
+            self._object("one-statement", f"the text holds {len(statements)} statements", "Send one SELECT at a time.")
+        stack: list[tuple[Any, frozenset[str]]] = [(statement, frozenset()) for statement in statements[:1]]
+        while stack and len(self.report.findings) < MAX_FINDINGS:
+            value, ctes = stack.pop()
+            if isinstance(value, Mapping):
+                stack.extend(self._node(value, ctes))
+            elif isinstance(value, list):
+                stack.extend((item, ctes) for item in value)
+            elif isinstance(value, str):
+                self._word(value)
+        return self.report
+
+    def _node(self, node: Node, ctes: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
+        """Judge one object of the tree; yields its parts, each with the CTE names that it can see."""
+        if node.get("named_param_map"):
+            self._object("parameter", "the SQL has parameters", "Write the values themselves.", node)
+        if "class" in node:
+            self._expression(node)
+        elif isinstance(node.get("type"), str):
+            self._reference(node, ctes)
+        if set(node) == {"kind", "text"}:
+            return
+        inside = ctes
+        for entry in (node.get("cte_map") or {}).get("map", ()):
+            name = entry["key"].lower()
+            self._word(entry["key"])
+            self.report.ctes.add(name)
+            yield entry["value"], inside
+            inside = inside | {name}
+        # A recursive query sees itself in its second half only; the first half reads the table of that name.
+        if node.get("type") == "RECURSIVE_CTE_NODE":
+            yield node["right"], inside | {node["cte_name"].lower()}
+            node = {key: value for key, value in node.items() if key != "right"}
+        called = self._table_function(node) if node.get("type") == "TABLE_FUNCTION" else {}
+        for key, value in (*node.items(), *called.items()):
+            if key not in ("cte_map", "class", "type") and value is not called:
+                yield value, inside
+
+    def _expression(self, node: Node) -> None:
+        kind = node["class"]
+        if kind == "PARAMETER":
+            self._object("parameter", "the SQL has a parameter", "Write the value itself.", node)
+        elif kind not in EXPRESSIONS:
+            self._object("syntax-not-allowed", f"the SQL has an expression of class {kind}", "Leave it out.", node)
+        elif kind in ("FUNCTION", "WINDOW"):
+            self._function(node)
+
+    def _reference(self, node: Node, ctes: frozenset[str]) -> None:
+        kind = node["type"]
+        if kind == "BASE_TABLE":
+            self._base_table(node, ctes)
+        elif kind == "SHOW_REF":
+            hint = "Write a SELECT; for tables and columns, use the schema command or the describe_table tool."
+            self._object("describe", "DESCRIBE, SHOW and SUMMARIZE are not run as queries", hint, node)
+        elif kind.endswith(_WRITES):
+            verb = kind.removesuffix(_WRITES)
+            self._object("read-only", f"the query holds {verb} inside WITH", "Only SELECT may run.", node)
+        elif kind not in QUERIES | TABLE_REFERENCES | PARTS:
+            self._object("syntax-not-allowed", f"the SQL has a part of type {kind}", "Leave it out.", node)
+
+    def _base_table(self, node: Node, ctes: frozenset[str]) -> None:
+        path = _path(node)
+        if node.get("at_clause"):
+            self._object("syntax-not-allowed", "AT reads another version of a table", "Leave AT (…) out.", node)
+        if len(path) == 1 and path[0].lower() in ctes:
+            return
+        table = self._names.table(path)
+        if table is None:
+            name = ".".join(path)
+            hint = self._names.table_hint(path[-1] if path else "")
+            self._object("table", f"there is no table {name} that a query may read", hint, node)
+        else:
+            self.report.tables[tuple(part.lower() for part in path)] = table.name
+
+    def _function(self, node: Node) -> None:
+        path = _path(node)
+        name = path[-1].lower() if path else ""
+        self.report.functions.add(name)
+        known = catalogue()
+        # `value.f()` is written like `schema.f()`: two parts are one call, three name a foreign catalog.
+        if name in self._user_functions or len(path) > 2:
+            message = f"{'.'.join(path)} is a function of the database's own"
+            self._object("function", message, "Only the engine's built-in functions may be called.", node)
+        elif reason := known.functions.denied.get(name):
+            message = f"{name} may not be called: it {known.reasons[reason]}"
+            self._object("function", message, known.hint(name), node)
+        elif name not in known.functions.allowed:
+            self._object("function", f"there is no function {name} that a query may call", known.hint(name), node)
+
+    def _table_function(self, node: Node) -> Node:
+        """Judge the call that a table reference makes; returns it, as its arguments are still to be judged."""
+        function: Node = node.get("function") or {}
+        path = _path(function)
+        name = path[-1].lower() if path else ""
+        allowed = ", ".join(sorted(catalogue().table_functions.allowed))
+        if name not in catalogue().table_functions.allowed or function.get("class") != "FUNCTION":
+            hint = f"Read the tables by name; table functions that may be called: {allowed}."
+            self._object("table-function", f"{name} may not be read from", hint, function)
+        return function
+
+    def _word(self, text: str) -> None:
+        self.report.words.add(text.lower())
+        if any(joiner in text for joiner in _JOINERS):
+            self._object("invisible-character", "a name holds an invisible character", "Leave it out.")
+
+    def _object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:
+        line, column = place_of_byte(self._sql, (node or {}).get("query_location"))
+        self.report.findings.append(Finding(rule, message[:200], hint, line, column, judge="engine-tree"))
+
+
+def _path(node: Node) -> Sequence[str]:
+    """The dotted name of a table or function, outermost first."""
+    path: Sequence[str] = (node.get("qualified_name") or {}).get("path", ())
+    return path

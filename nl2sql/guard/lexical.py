@@ -1,0 +1,80 @@
+"""The first judge: bounds on the text itself, before any parser sees it.
+
+It knows no SQL. A text that passes is short, shallow, and shows a reader all that it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from nl2sql.guard.place import place
+from nl2sql.types import Finding
+
+MAX_CHARACTERS: Final = 20_000
+MAX_NESTING: Final = 50
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# Characters that print nothing, or print text in another order than it runs. U+200C and U+200D are left out here:
+# Persian and emoji need them inside strings, and the engine's tree shows whether they stand elsewhere.
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+_OPENING: Final = frozenset("([{")
+_CLOSING: Final = frozenset(")]}")
+
+
+def _empty(sql: str) -> Iterator[Finding]:
+    if not sql.strip(" \t\r\n;"):
+        yield Finding("empty", "there is no SQL to judge", "Write one SELECT statement.", judge="lexical")
+
+
+def _too_long(sql: str) -> Iterator[Finding]:
+    if len(sql) > MAX_CHARACTERS:
+        message = f"the SQL has {len(sql):,} characters; at most {MAX_CHARACTERS:,} are judged"
+        yield Finding("too-long", message, "Write a shorter query.", judge="lexical")
+
+
+def _too_deep(sql: str) -> Iterator[Finding]:
+    depth = 0
+    for offset, character in enumerate(sql[: MAX_CHARACTERS + 1]):
+        if character in _OPENING:
+            depth += 1
+        elif character in _CLOSING:
+            depth = max(0, depth - 1)
+        if depth > MAX_NESTING:
+            line, column = place(sql, offset)
+            message = f"brackets are nested more than {MAX_NESTING} deep"
+            yield Finding("too-deep", message, "Split the query with WITH.", line, column, judge="lexical")
+            return
+
+
+def _control_character(sql: str) -> Iterator[Finding]:
+    if found := _CONTROL.search(sql):
+        line, column = place(sql, found.start())
+        message = f"the SQL holds the control character U+{ord(found.group()):04X}"
+        yield Finding("control-character", message, "Leave it out.", line, column, judge="lexical")
+
+
+def _invisible_character(sql: str) -> Iterator[Finding]:
+    if found := _INVISIBLE.search(sql):
+        line, column = place(sql, found.start())
+        message = f"the SQL holds the invisible character U+{ord(found.group()):04X}"
+        hint = "Leave it out, or write chr(…) where a string needs it."
+        yield Finding("invisible-character", message, hint, line, column, judge="lexical")
+
+
+BOUNDS: Final[tuple[Callable[[str], Iterator[Finding]], ...]] = (
+    _empty,
+    _too_long,
+    _too_deep,
+    _control_character,
+    _invisible_character,
+)
+
+
+def lexical_findings(sql: str) -> tuple[Finding, ...]:
+    """Each bound that the text breaks; empty where it keeps them all."""
+    return tuple(finding for bound in BOUNDS for finding in bound(sql))

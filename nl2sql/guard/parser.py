@@ -1,0 +1,57 @@
+"""What the guard asks of others: the engine's own parser, and somebody who runs the judges.
+
+It knows no driver: the engine's room fulfils both protocols.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nl2sql.types import Policy, Verdict
+
+
+class EngineParser(Protocol):
+    """DuckDB's parser and binder over one locked connection that holds nothing of an earlier query.
+
+    The three that take SQL return DuckDB's text as it is, also where that text is a JSON error object. They
+    raise QueryError where DuckDB raises instead of answering (its message is the error's), and let out-of-memory
+    and interrupts through: those end the worker's turn, not the judges'.
+    """
+
+    @property
+    def catalog(self) -> str:
+        """The name SQL has for the opened database, as `current_database()` gives it."""
+        ...
+
+    def syntax_tree(self, sql: str) -> str:
+        """`json_serialize_sql(?::VARCHAR)`: the syntax tree as JSON text."""
+        ...
+
+    def canonical(self, sql: str) -> str:
+        """`json_deserialize_sql(json_serialize_sql(?::VARCHAR))`: DuckDB's own spelling of the text."""
+        ...
+
+    def bound_plan(self, sql: str) -> str:
+        """`json_serialize_plan(?::VARCHAR, optimize := false)`: the plan with every name resolved, as JSON text.
+
+        DuckDB cannot serialise a scan of a file, and a view reads all its columns whatever a query takes. So where
+        tables are views over files, bind against a twin: a catalog of the same name in which each of them is an
+        empty table with the same columns and types, and call them `table` in the Schema. The guard then sees
+        tables only, column by column, and refuses every plan that scans anything else.
+        """
+        ...
+
+    def user_functions(self) -> frozenset[str]:
+        """Lower-case names of functions and macros that the database defines itself (`NOT internal`).
+
+        Asked once a text, and slow to ask DuckDB: keep the answer as long as the database can't change.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Whoever runs `guard.judge` where it may be killed: an Engine."""
+
+    def judge(self, sql: str, policy: Policy) -> Verdict:
+        """What the judges say of the text. Raises LimitError where judging itself overran."""
+        ...

@@ -1,0 +1,103 @@
+-- Each block is one query that an honest analyst could send: allowed, and run with the rows of the text as written.
+
+SELECT * FROM books
+
+SELECT name, joined FROM members WHERE branch = 'north' ORDER BY joined DESC LIMIT 5;
+
+select count(*) from members
+
+SELECT m.name, count(*) AS n FROM members AS m JOIN loans l ON l.member_id = m.member_id GROUP BY m.name ORDER BY n, m.name
+
+FROM loans SELECT date_trunc('month', lent) AS month, count(*) GROUP BY ALL ORDER BY month
+
+WITH late AS (SELECT * FROM loans WHERE returned IS NULL), per AS (SELECT member_id, count(*) n FROM late GROUP BY 1)
+SELECT * FROM per ORDER BY ALL
+
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT sum(i) FROM n
+
+WITH loans AS (SELECT 1 AS x) SELECT x FROM loans
+
+SELECT title, pages, rank() OVER (ORDER BY pages DESC NULLS LAST) AS r FROM books QUALIFY r <= 2 ORDER BY r
+
+SELECT name FROM members WHERE member_id IN (SELECT member_id FROM loans WHERE lent > '2024-05-01') ORDER BY name
+
+SELECT name, (SELECT max(lent) FROM loans l WHERE l.member_id = m.member_id) AS last FROM members m ORDER BY name
+
+SELECT branch, lent FROM lent_by_branch ORDER BY ALL
+
+SELECT name, role FROM staff_roles ORDER BY name
+
+SELECT name FROM staff ORDER BY name
+
+SELECT "order", "loan_id" FROM main.loans ORDER BY "order" LIMIT 3
+
+SELECT seat, "select" FROM "reading room" ORDER BY seat
+
+SELECT `title` FROM `books` ORDER BY `title`
+
+SELECT 'DROP TABLE members; -- not a comment' AS text, 'insert /* into */ x' AS "delete"
+
+SELECT title FROM books -- ; DROP TABLE books
+WHERE pages > 100 /* DELETE FROM books */ ORDER BY title
+
+SELECT title FROM books WHERE title LIKE 'Drop%' OR title ILIKE '%map%' ORDER BY title
+
+SELECT unnest(subjects) AS subject, title FROM books ORDER BY ALL
+
+SELECT title, shelf.room, shelf['place'] FROM books ORDER BY title
+
+SELECT facts->>'isbn' AS isbn, json_array_length(facts->'sizes') AS n FROM books ORDER BY ALL
+
+SELECT list_transform([1, 2, 3], lambda x: x * 2) AS doubled
+
+SELECT [x * 2 FOR x IN [1, 2, 3] IF x > 1] AS kept
+
+SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, letter) ORDER BY id
+
+SELECT branch, count(*) FILTER (WHERE joined >= DATE '2024-01-01') AS fresh FROM members GROUP BY ROLLUP (branch) ORDER BY ALL
+
+PIVOT (SELECT branch, year(joined) AS y FROM members) ON y IN (2023, 2024) USING count(*) GROUP BY branch ORDER BY branch
+
+UNPIVOT (SELECT book_id, pages::DOUBLE AS pages, price::DOUBLE AS price FROM books) ON pages, price INTO NAME what VALUE v ORDER BY ALL
+
+SELECT name FROM members UNION ALL SELECT name FROM staff ORDER BY name
+
+SELECT member_id FROM members EXCEPT SELECT member_id FROM loans WHERE loan_id < 3 ORDER BY 1
+
+SELECT m.name, x.lent FROM members m, LATERAL (SELECT max(lent) AS lent FROM loans l WHERE l.member_id = m.member_id) x ORDER BY ALL
+
+SELECT l.loan_id, p.price FROM loans l ASOF JOIN (SELECT book_id, price, TIMESTAMP '2024-01-01' AS since FROM books) p ON l.book_id = p.book_id AND l.lent >= p.since ORDER BY 1
+
+SELECT d::DATE AS day FROM generate_series(DATE '2024-01-01', DATE '2024-01-04', INTERVAL 1 DAY) t(d)
+
+SELECT value FROM json_each('[1, 2]')
+
+SELECT quantile_cont(price, 0.5), stddev_samp(price), arg_max(title, price) FROM books
+
+SELECT coalesce(branch, '?') AS b, CASE WHEN count(*) > 1 THEN 'many' ELSE 'one' END AS how FROM members GROUP BY 1 ORDER BY 1
+
+SELECT strftime(joined, '%Y-%m') AS month, extract('year' FROM joined) AS y, joined + INTERVAL '1 month' AS later FROM members ORDER BY ALL
+
+SELECT TRY_CAST(title AS INTEGER), round(price / 3, 2), price // 2, pages % 7 FROM books ORDER BY ALL
+
+SELECT COLUMNS('.*_id') FROM loans ORDER BY 1 LIMIT 2
+
+SELECT * EXCLUDE (facts, shelf) REPLACE (upper(title) AS title) FROM books ORDER BY book_id
+
+SELECT title.upper() AS shout FROM books ORDER BY 1
+
+SELECT * FROM unnest(['a', 'b']) WITH ORDINALITY AS t(x, n)
+
+SELECT '101'::BIT AS bits, count(*) AS n FROM loans
+
+WITH RECURSIVE f(a, b) USING KEY (a) AS (SELECT 0, 1 UNION SELECT b, a + b FROM f WHERE b < 20) SELECT count(*) FROM f
+
+SELECT 'می‌خواهم' AS word, '👩‍🚀' AS emoji, 'Ünïcode' AS "größe"
+
+SELECT sum(sum(pages)) OVER () FROM books GROUP BY book_id LIMIT 1
+
+SELECT EXISTS (FROM loans WHERE returned IS NULL) AS open, NOT 1 BETWEEN 2 AND 3 AS b, 'Tides' SIMILAR TO 'T.*' AS s
+
+SELECT name FROM (SELECT * FROM (SELECT name, branch FROM members)) WHERE branch IS NOT NULL ORDER BY 1
+
+TABLE books

@@ -1,0 +1,307 @@
+-- Each block is one text that must not run, under the rule that stops it. The lock alone must keep it from writing.
+
+-- rule: read-only
+CREATE TABLE t (i INTEGER)
+
+-- rule: read-only
+CREATE OR REPLACE TEMP TABLE members AS SELECT 1 AS x
+
+-- rule: read-only
+DROP TABLE members
+
+-- rule: read-only
+ALTER TABLE books ADD COLUMN x INTEGER
+
+-- rule: read-only
+INSERT INTO books (book_id) VALUES (99)
+
+-- rule: read-only
+UPDATE books SET pages = 1
+
+-- rule: read-only
+DELETE FROM loans
+
+-- rule: read-only
+MERGE INTO books USING (SELECT 10 AS id) s ON book_id = s.id WHEN MATCHED THEN DELETE
+
+-- rule: read-only
+WITH gone AS (DELETE FROM loans RETURNING *) SELECT count(*) FROM gone
+
+-- rule: read-only
+WITH a AS (SELECT 1), b AS (INSERT INTO vault VALUES ('x') RETURNING code) SELECT * FROM a, b
+
+-- rule: read-only
+SELECT * FROM (WITH u AS (UPDATE books SET pages = 0 RETURNING pages) FROM u)
+
+-- rule: read-only
+COPY books TO 'stolen.csv'
+
+-- rule: read-only
+EXPORT DATABASE 'stolen'
+
+-- rule: read-only
+ATTACH 'other.duckdb' AS other
+
+-- rule: read-only
+SET memory_limit = '10GB'
+
+-- rule: read-only
+RESET memory_limit
+
+-- rule: read-only
+PRAGMA database_list
+
+-- rule: read-only
+CALL pragma_version()
+
+-- rule: read-only
+INSTALL httpfs
+
+-- rule: read-only
+LOAD json
+
+-- rule: read-only
+BEGIN TRANSACTION
+
+-- rule: read-only
+PREPARE p AS SELECT 1
+
+-- rule: read-only
+USE archive
+
+-- rule: read-only
+CHECKPOINT
+
+-- rule: read-only
+SELECT 1; DROP TABLE books
+
+-- rule: one-statement
+SELECT 1; SELECT 2
+
+-- rule: one-statement
+SELECT title FROM books; SELECT code FROM vault
+
+-- rule: explain
+EXPLAIN SELECT 1
+
+-- rule: explain
+EXPLAIN ANALYZE SELECT * FROM vault
+
+-- rule: describe
+DESCRIBE vault
+
+-- rule: describe
+SUMMARIZE staff
+
+-- rule: describe
+SHOW TABLES
+
+-- rule: describe
+SELECT * FROM (DESCRIBE staff)
+
+-- rule: describe
+WITH s AS (FROM (SUMMARIZE members)) SELECT * FROM s
+
+-- rule: dynamic-pivot
+PIVOT members ON branch USING count(*)
+
+-- rule: dynamic-pivot
+SELECT * FROM (PIVOT vault ON code USING count(*))
+
+-- rule: parameter
+SELECT $1
+
+-- rule: parameter
+SELECT name FROM members WHERE branch = ?
+
+-- rule: table
+SELECT * FROM vault
+
+-- rule: table
+SELECT * FROM main.vault
+
+-- rule: table
+SELECT * FROM library.main.vault
+
+-- rule: table
+SELECT * FROM archive.loans
+
+-- rule: table
+SELECT name FROM members WHERE EXISTS (SELECT 1 FROM vault WHERE code LIKE 'o%')
+
+-- rule: table
+SELECT name FROM members ORDER BY (SELECT max(code) FROM vault)
+
+-- rule: table
+WITH vault AS (SELECT * FROM vault) SELECT * FROM vault
+
+-- rule: table
+SELECT * FROM (WITH vault AS (SELECT 1) SELECT * FROM vault) a, vault
+
+-- rule: table
+WITH a AS (FROM b), b AS (SELECT 1 AS x) SELECT * FROM a
+
+-- rule: table
+WITH RECURSIVE vault(c) AS (SELECT code FROM vault UNION ALL SELECT c FROM vault WHERE false) SELECT * FROM vault
+
+-- rule: table
+SELECT * FROM codes
+
+-- rule: table
+SELECT loan_id FROM loans UNION ALL SELECT code FROM vault
+
+-- rule: table
+SELECT title FROM books /* /* */ */ UNION ALL SELECT code FROM vault -- */
+
+-- rule: table
+SELECT map {#1: (SELECT max(code) FROM vault)} FROM books -- #} {} FROM books
+
+-- rule: table
+SELECT 1 AS `, '`, (SELECT max(code) FROM vault) AS x, 2 AS `' AS `
+
+-- rule: table
+FROM 'books.csv'
+
+-- rule: table
+SELECT * FROM "data.parquet"
+
+-- rule: table
+SELECT * FROM information_schema.tables
+
+-- rule: table
+SELECT * FROM sqlite_master
+
+-- rule: table
+SELECT * FROM pg_catalog.pg_class
+
+-- rule: table
+SELECT * FROM no_such_table
+
+-- rule: column
+SELECT * FROM staff
+
+-- rule: column
+SELECT wage FROM staff
+
+-- rule: column
+SELECT name FROM staff WHERE wage > 2000
+
+-- rule: column
+SELECT name FROM staff ORDER BY wage
+
+-- rule: column
+SELECT role FROM staff GROUP BY role HAVING max(wage) > 1
+
+-- rule: column
+SELECT s FROM staff s
+
+-- rule: column
+SELECT * EXCLUDE (name) FROM staff
+
+-- rule: column
+SELECT COLUMNS('w.*') FROM staff
+
+-- rule: column
+SELECT d FROM staff AS t(a, b, c, d)
+
+-- rule: column
+SELECT #4 FROM staff
+
+-- rule: column
+SELECT s.name FROM staff s NATURAL JOIN staff t
+
+-- rule: column
+SELECT count(*) FROM staff a JOIN staff b USING (wage)
+
+-- rule: column
+WITH q AS (SELECT * FROM staff) SELECT name FROM q
+
+-- rule: column
+SELECT * FROM (UNPIVOT (SELECT name, wage FROM staff) ON wage INTO NAME k VALUE v)
+
+-- rule: column
+SELECT name FROM staff_all
+
+-- rule: column
+SELECT member_id, (SELECT max(m.pin) FROM members m WHERE m.member_id = l.member_id) FROM loans l
+
+-- rule: column
+SELECT to_json(m) FROM members m
+
+-- rule: table-function
+SELECT * FROM read_csv('/etc/passwd')
+
+-- rule: table-function
+SELECT * FROM read_text('library.duckdb')
+
+-- rule: table-function
+FROM glob('*')
+
+-- rule: table-function
+SELECT * FROM query('FROM vault')
+
+-- rule: table-function
+SELECT * FROM query_table('vault')
+
+-- rule: table-function
+SELECT * FROM duckdb_tables()
+
+-- rule: table-function
+SELECT * FROM pragma_table_info('vault')
+
+-- rule: table-function
+SELECT * FROM histogram(vault, code)
+
+-- rule: table-function
+SELECT * FROM roles('desk')
+
+-- rule: table-function
+SELECT * FROM books, LATERAL query_table('vault')
+
+-- rule: function
+SELECT top_code()
+
+-- rule: function
+SELECT nextval('tickets')
+
+-- rule: function
+SELECT current_setting('memory_limit')
+
+-- rule: function
+SELECT getvariable('x')
+
+-- rule: function
+SELECT json_serialize_plan('FROM vault')
+
+-- rule: function
+SELECT write_log('x') FROM books
+
+-- rule: function
+SELECT error(title) FROM books
+
+-- rule: function
+SELECT pg_get_viewdef(1)
+
+-- rule: function
+SELECT current_query()
+
+-- rule: function
+SELECT dateadd('day', 1, joined) FROM members
+
+-- rule: function
+SELECT library.main.upper(title) FROM books
+
+-- rule: syntax
+SELECT FROM WHERE
+
+-- rule: syntax
+SELEC title FROM books
+
+-- rule: bind
+SELECT titel FROM books
+
+-- rule: bind
+SELECT sum(title) FROM books
+
+-- rule: bind
+SELECT title FROM books GROUP BY pages

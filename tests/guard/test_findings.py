@@ -1,0 +1,95 @@
+"""What a refusal tells: the place in the text as written, what to write instead, and no name that is denied."""
+
+from __future__ import annotations
+
+import pytest
+
+from nl2sql import guard
+from nl2sql.errors import GuardError, QueryError
+from nl2sql.types import Finding, Policy
+
+
+@pytest.fixture
+def first(session_judge: guard.Judge, policy: Policy) -> dict[str, Finding]:
+    texts = {
+        "table": "SELECT 'ÄÖ',\n  1 FROM boks",
+        "column": "SELECT * FROM staff",
+        "bind": "SELECT 'ÄÖ', titel FROM books",
+        "near denied": "SELECT wages FROM staff",
+        "near denied table": "SELECT * FROM vaults",
+        "function": "SELECT to_char(joined, 'YYYY') FROM members",
+        "misspelt": "SELECT uper(name) FROM members",
+    }
+    return {key: guard.examine(sql, policy, session_judge).findings[0] for key, sql in texts.items()}
+
+
+def test_place_counts_characters_of_the_text_as_written(first: dict[str, Finding]) -> None:
+    assert (first["table"].line, first["table"].column) == (2, 10)
+    assert (first["bind"].line, first["bind"].column) == (1, 14)
+
+
+def test_closest_name(first: dict[str, Finding]) -> None:
+    assert first["table"].hint == "Did you mean books?"
+    assert first["bind"].hint == "Did you mean title (of books)?"
+    assert first["misspelt"].hint == "Did you mean upper?"
+    assert "strftime" in first["function"].hint
+
+
+def test_column_refusal_names_what_may_be_read(first: dict[str, Finding]) -> None:
+    assert first["column"].hint == "Name the columns, and only these: staff_id, name, role."
+
+
+def test_denied_names_are_never_suggested(first: dict[str, Finding]) -> None:
+    assert first["near denied"].hint == "staff has staff_id, name, role."
+    assert "vault?" not in first["near denied table"].hint
+    assert "vault," not in first["near denied table"].hint
+
+
+def test_denied_and_unknown_tables_look_the_same(session_judge: guard.Judge, policy: Policy) -> None:
+    denied, unknown = (
+        guard.examine(f"SELECT * FROM {name}", policy, session_judge).findings for name in ("codes", "codez")
+    )
+    assert str(denied).replace("codes", "codez") == str(unknown)
+
+
+def test_check_raises_with_every_finding(session_judge: guard.Judge, policy: Policy) -> None:
+    with pytest.raises(GuardError) as caught:
+        guard.check("SELECT nextval('tickets') FROM vault", policy, session_judge)
+    assert {finding.rule for finding in caught.value.findings} == {"table", "function"}
+
+
+def test_engine_objections_are_query_errors(session_judge: guard.Judge, policy: Policy) -> None:
+    with pytest.raises(QueryError, match=r"titel.*\(line 1, column 8\)") as caught:
+        guard.check("SELECT titel FROM books", policy, session_judge)
+    assert "title" in caught.value.hint
+
+
+def test_allow_list_hides_all_other_tables(session_judge: guard.Judge) -> None:
+    only_books = Policy(allow_tables=frozenset({"BOOKS"}))
+    assert guard.examine("SELECT title FROM books", only_books, session_judge).allowed
+    finding = guard.examine("SELECT name FROM members", only_books, session_judge).findings[0]
+    assert (finding.rule, finding.hint) == ("table", "Readable tables: books.")
+
+
+def test_verdict_says_what_is_read(session_judge: guard.Judge, policy: Policy) -> None:
+    verdict = guard.examine("SELECT upper(branch) FROM lent_by_branch", policy, session_judge)
+    assert verdict.tables == ("loans", "members")
+    assert set(verdict.columns) == {"loans.member_id", "members.branch", "members.member_id"}
+    assert verdict.functions == ("upper",)
+
+
+def test_many_objections_are_cut(session_judge: guard.Judge, policy: Policy) -> None:
+    sql = f"SELECT {', '.join(f'f{number}()' for number in range(500))}"
+    assert len(guard.examine(sql, policy, session_judge).findings) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('cannot open "/srv/data/x.duckdb": gone', 'cannot open "…": gone'),
+        ("path C:\\data\\x.csv failed", "path … failed"),
+        ("a / b and 3/4/5 stay", "a / b and 3/4/5 stay"),
+    ],
+)
+def test_paths_are_left_out(text: str, kept: str) -> None:
+    assert guard.without_paths(text) == kept

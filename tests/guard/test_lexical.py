@@ -1,0 +1,53 @@
+"""Bounds on the text, before any parser: each is met from both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from nl2sql.guard.lexical import MAX_CHARACTERS, MAX_NESTING, lexical_findings
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("", "empty"),
+        (" ;\n", "empty"),
+        ("SELECT 1" + " " * MAX_CHARACTERS, "too-long"),
+        ("SELECT " + "(" * (MAX_NESTING + 1), "too-deep"),
+        ("SELECT " + "[{(" * MAX_NESTING, "too-deep"),
+        ("SELECT 1\0; DROP TABLE books", "control-character"),
+        ("SELECT \x1b[31m1", "control-character"),
+        ("SELECT '\ud800'", "control-character"),
+        ("SELECT \x85 1", "control-character"),
+        ("SELECT 1 FROM books b\u200bJOIN\u200bvault", "invisible-character"),
+        ("SELECT 1\ufeffFROM vault", "invisible-character"),
+        ("SELECT '\u202eterces'", "invisible-character"),
+        ("SELECT '\u2067'", "invisible-character"),
+        ("SELECT '\u00ad'", "invisible-character"),
+        ("SELECT '\U000e0041'", "invisible-character"),
+    ],
+)
+def test_broken(sql: str, rule: str) -> None:
+    assert [finding.rule for finding in lexical_findings(sql)] == [rule]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1",
+        "SELECT\t1\r\n",
+        "x" * MAX_CHARACTERS,
+        "SELECT " + "(" * MAX_NESTING + ")" * MAX_NESTING,
+        "SELECT " + "()" * 1000,
+        "SELECT 'می\u200cخواهم'",
+        "SELECT 1\u00a0AS x",
+        "SELECT '東京 – naïve “quotes” 👩\u200d🚀'",
+    ],
+)
+def test_kept(sql: str) -> None:
+    assert lexical_findings(sql) == ()
+
+
+def test_place() -> None:
+    (finding,) = lexical_findings("SELECT 1,\n 'ü\u200b'")
+    assert (finding.line, finding.column) == (2, 4)
