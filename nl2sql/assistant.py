@@ -124,6 +124,15 @@ class Assistant:
         return self._view()[0]
 
     @property
+    def idle_policy(self) -> list[str]:
+        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
+        whole, policy = self._engine.introspect(), self.config.policy
+        tables = {table.name.lower() for table in whole.tables}
+        columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
+        idle = [name for name in policy.deny_tables if name.lower() not in tables]
+        return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+
+    @property
     def missing_limits(self) -> list[str]:
         """The limits of the operating system that this platform does not have for queries, by name."""
         return [name for name, held in self._engine.worker_limits().items() if not held]

@@ -34,7 +34,8 @@ Rules:
 - When the rows are there, answer in one or two sentences with the figures as they stand in the rows. The rows are \
 shown to the analyst beside your answer, so list none."""
 
-_SENTENCE: Final = """Answer the question in one short sentence, with the figures exactly as in these rows. No SQL."""
+_SENTENCE: Final = """Answer the question in one short sentence, with figures exactly as in these rows. The rows are \
+shown beside it: don't list them. No SQL."""
 
 _NAMES: Final = {"duckdb": "DuckDB"}
 

@@ -19,6 +19,7 @@ from nl2sql.cli.options import (
     database_options,
     limit_options,
     model_option,
+    opened,
     output_option,
     text_argument,
     voice_options,
@@ -72,8 +73,6 @@ def ask_command(
 
 
 def _answered(text: str, shared: Shared, steps: Steps, *, run: bool, confirm: bool, summary: bool) -> Answer:
-    from nl2sql.assistant import connect
-
     config = shared.settings()
     everything = config.limits.rows is None
     if everything:
@@ -89,7 +88,7 @@ def _answered(text: str, shared: Shared, steps: Steps, *, run: bool, confirm: bo
             say(clean(checked.sql))
         return click.confirm("Run it?", default=True, err=True)
 
-    with steps.showing(), connect(config=config, on_progress=steps.progress) as assistant:
+    with steps.showing(), opened(config, steps.progress) as assistant:
         stream = assistant.stream(text, summary=summary, approve=approve if confirm or not run else None, cancel=cancel)
         try:
             for event in stream:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, text_argument, voice_options
+from nl2sql.cli.options import Shared, database_options, opened, text_argument, voice_options
 from nl2sql.cli.terminal import clean, say
 from nl2sql.errors import LimitError
 from nl2sql.types import Finding, Verdict
@@ -37,11 +37,9 @@ _REFUSED: Final = 3
 @voice_options
 def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
     """Say whether SQL may run, and which rule stops it."""
-    from nl2sql.assistant import connect
-
     shared = Shared(**flags)
     text = "" if jsonl else text_argument(sql, "SQL", _EXAMPLE)
-    with connect(config=shared.settings()) as assistant:
+    with opened(shared.settings()) as assistant:
         if jsonl:
             _check_lines(assistant)
             return 0

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, model_option, voice_options
+from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
 from nl2sql.cli.terminal import clean
 from nl2sql.config import Config
 from nl2sql.errors import NL2SQLError
@@ -85,9 +85,7 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
 
 
 def _database(config: Config) -> Iterator[Check]:
-    from nl2sql.assistant import connect
-
-    with connect(config=config) as assistant:
+    with opened(config) as assistant:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")

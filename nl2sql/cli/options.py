@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from nl2sql.cli.terminal import say
 from nl2sql.config import Config, load_config, parse_size
 from nl2sql.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
+    from nl2sql.model import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,6 +53,17 @@ class Shared:
         if config.url is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
         return replace(config, limits=limits)
+
+
+def opened(config: Config, on_progress: Progress | None = None) -> Assistant:
+    """The database of these settings, opened; says so where the policy denies a name that is not there."""
+    from nl2sql.assistant import connect
+
+    assistant = connect(config=config, on_progress=on_progress)
+    if config.policy.deny_tables or config.policy.deny_columns:
+        for name in assistant.idle_policy:
+            say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
+    return assistant
 
 
 def config_option(command: Command) -> Command:

@@ -17,6 +17,7 @@ from nl2sql.cli.options import (
     Shared,
     database_options,
     limit_options,
+    opened,
     output_option,
     text_argument,
     voice_options,
@@ -52,11 +53,9 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 
 def _run(text: str, shared: Shared, start: float) -> None:
-    from nl2sql.assistant import connect
-
     config = shared.settings()
     limits = config.limits
-    with connect(config=config) as assistant:
+    with opened(config) as assistant:
         if shared.output == "sql":
             results.write_text(clean(assistant.checked(text).sql))
             return

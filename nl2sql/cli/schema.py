@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, model_option, voice_options
+from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
 from nl2sql.cli.terminal import clean, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema import estimate_tokens, render_table
@@ -28,10 +28,8 @@ from nl2sql.types import Schema, Table
 @voice_options
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     """What was introspected: tables, columns, keys, comments, values."""
-    from nl2sql.assistant import connect
-
     shared = Shared(**flags)
-    with connect(config=shared.settings()) as assistant:
+    with opened(shared.settings()) as assistant:
         if prompt:
             text = assistant.prompt()
             results.write_text(text)

@@ -1,0 +1,99 @@
+"""Where SQL runs: `open_engine` opens a database file, or data files, behind the Engine protocol.
+
+It does not judge SQL (the guard does) and runs none of it in this process.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nl2sql.errors import ConfigError, DatabaseError
+from nl2sql.types import Limits
+
+if TYPE_CHECKING:
+    from nl2sql.engines.engine import Engine
+    from nl2sql.engines.files import Source
+
+__all__ = ["open_engine"]
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://|.)")
+_ELSEWHERE: Final = {
+    "sqlite": "SQLite",
+    "postgresql": "PostgreSQL",
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL",
+    "trino": "Trino",
+    "snowflake": "Snowflake",
+    "sc": "Spark",
+    "md": "MotherDuck",
+}
+_COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or into a .duckdb file, and open that."
+
+
+def open_engine(url: str, limits: Limits, cache_dir: Path) -> Engine:
+    """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
+
+    Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
+    `.seconds` are those that the worker starts with. ConfigError for a URL of a kind that this version doesn't
+    open, DatabaseError where nothing readable is there. Whether the database can be read is known at the first call.
+    """
+    from nl2sql.engines.duckdb import DuckDBEngine
+
+    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir)
+
+
+def _source(url: str, cache_dir: Path) -> Source:
+    from nl2sql.engines.files import DATABASE_SUFFIXES, KINDS, KINDS_TEXT, DatabaseFile, DataFiles
+
+    path = Path(url).expanduser()
+    if not path.exists():
+        _refuse_other_engines(url)
+        raise _missing(path)
+    path = path.resolve()
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix in KINDS:
+        return DataFiles(path, cache_dir)
+    if _is_database(path):
+        return DatabaseFile(path)
+    if suffix in DATABASE_SUFFIXES:
+        raise DatabaseError(
+            f"{path.name} is not a DuckDB database file", f"Open one, or a file or folder of: {KINDS_TEXT}."
+        )
+    raise DatabaseError(
+        f"{path.name} is not a kind of file that can be opened", f"Open a .duckdb file, or one of: {KINDS_TEXT}."
+    )
+
+
+def _refuse_other_engines(url: str) -> None:
+    found = _SCHEME.match(url)
+    if found is None:
+        return
+    scheme = found.group(1).split("+")[0].lower()
+    if scheme in _ELSEWHERE:
+        raise ConfigError(f"this version does not open {_ELSEWHERE[scheme]} ({scheme}:) databases", _COPY_IT)
+    if "://" in url:
+        raise ConfigError(f"{scheme}:// is not a kind of database that can be opened", "Name a file or a folder.")
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as exc:
+        raise DatabaseError(f"{path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
+    if start.startswith(b"SQLite format 3"):
+        raise ConfigError(f"{path.name} is a SQLite database, which this version does not open", _COPY_IT)
+    return start[8:12] == b"DUCK"
+
+
+def _missing(path: Path) -> DatabaseError:
+    from nl2sql.schema.identifiers import closest
+
+    folder = path.parent
+    if not folder.is_dir():
+        return DatabaseError(f"there is no folder {folder}", "Check the path.")
+    near = closest(path.name, [entry.name for entry in folder.iterdir()])
+    hint = f"Did you mean {near}?" if near else "Check the path."
+    return DatabaseError(f"there is no file {path}", hint)

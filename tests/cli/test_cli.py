@@ -261,7 +261,9 @@ def test_init_writes_a_file_that_works_and_overwrites_nothing(cli: Cli, shop: Pa
     assert again.returncode == 2 and b"--force" in again.stderr
     text = re.sub(r"(?m)^# (?=\w+ = )", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
     (tmp_path / "nl2sql.toml").write_text(text.replace('name = "local"', 'name = "m"'), "utf-8")
-    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text, "every commented setting must be one that is known"
+    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text, (
+        "every commented setting must be one that is known"
+    )
 
 
 def test_every_command_is_in_the_readme_and_has_an_example() -> None:
@@ -270,3 +272,18 @@ def test_every_command_is_in_the_readme_and_has_an_example() -> None:
         assert f"nl2sql {name}" in readme
         done = subprocess.run([sys.executable, "-m", "nl2sql", name, "--help"], capture_output=True, check=True)
         assert b"nl2sql " + name.encode() in done.stdout.split(b"Options:")[1], f"{name} --help has no example"
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(cli: Cli, shop: Path) -> None:
+    done = cli("doctor", "--db", str(shop), "-o", "json", OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_MODEL="m")
+    checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["database"]["state"] == "ok" and checks["model"]["state"] == "failed"
+    assert checks["model"]["hint"] and done.returncode == 7
+    broken = cli("doctor", "--db", "nowhere.csv")
+    assert broken.returncode == 5 and b"nowhere.csv" in broken.stdout
+
+
+def test_model_commands_without_a_server(cli: Cli) -> None:
+    assert json.loads(cli("model", "status", "-o", "json").stdout)["running"] is False
+    done = cli("model", "stop")
+    assert (done.returncode, done.stderr) == (0, b"it was not running\n")

@@ -1,0 +1,157 @@
+"""Where the data is: a database file, or data files that are imported once into a database in the cache.
+
+Parquet is not copied but read where it lies, through views. The import itself runs in a process of its own
+(`importer`); nothing here opens a database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from nl2sql.errors import DatabaseError
+
+FORMAT: Final = 1
+DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
+KINDS: Final = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+}
+KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods)"
+_CONTENT_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A DuckDB file ready to be opened, and the data files that its views read."""
+
+    database: Path
+    data_files: tuple[Path, ...] = ()
+
+
+class Source(Protocol):
+    """Where an engine's data comes from."""
+
+    def fingerprint(self) -> str:
+        """Changes when the data may have changed: from names, sizes and times, without reading. DatabaseError."""
+        ...
+
+    def prepare(self) -> Prepared:
+        """The database to open, built first where it has to be. DatabaseError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFile:
+    """A DuckDB database file, opened where it lies."""
+
+    path: Path
+
+    def fingerprint(self) -> str:
+        """Of the file and the write-ahead log beside it."""
+        log = self.path.with_name(self.path.name + ".wal")
+        return _fingerprint([self.path, *([log] if log.exists() else [])])
+
+    def prepare(self) -> Prepared:
+        return Prepared(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFiles:
+    """One data file, or the data files of a folder (not of the folders in it)."""
+
+    path: Path
+    cache_dir: Path
+
+    def files(self) -> list[Path]:
+        """The files, by name. DatabaseError where a folder holds none."""
+        if not self.path.is_dir():
+            return [self.path]
+        found = sorted(p for p in self.path.iterdir() if p.suffix.lower() in KINDS and p.is_file() and _shown(p))
+        if not found:
+            raise DatabaseError(
+                f"no data files in {self.path.name or self.path}", f"Put files there that are one of: {KINDS_TEXT}."
+            )
+        return found
+
+    def fingerprint(self) -> str:
+        return _fingerprint(self.files())
+
+    def prepare(self) -> Prepared:
+        """The imported database, from the cache or built now; two commands don't build it twice."""
+        files = self.files()
+        source = hashlib.sha256(str(self.path).encode()).hexdigest()[:_CONTENT_DIGITS]
+        folder = self.cache_dir / "imports"
+        database = folder / f"{source}-{_fingerprint(files)[:_CONTENT_DIGITS]}.duckdb"
+        data_files = tuple(file for file in files if KINDS[file.suffix.lower()] == "parquet")
+        if not database.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _build(files, database)
+            _forget_older(folder, source, database)
+        return Prepared(database, data_files)
+
+
+def _shown(path: Path) -> bool:
+    """Whether it is a file for people: no hidden one, no lock file of a spreadsheet that is open."""
+    return not path.name.startswith((".", "~$"))
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(f"format {FORMAT}".encode())
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError as exc:
+            raise DatabaseError(f"{file.name} cannot be read: {exc.strerror}", "Check that it is still there.") from exc
+        digest.update(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _build(files: list[Path], database: Path) -> None:
+    from filelock import FileLock
+
+    from nl2sql.engines.process import ChildProcess, ProcessEnded
+
+    with FileLock(f"{database}.lock"):
+        if database.exists():
+            return
+        temporary = database.with_suffix(".tmp")
+        _remove(temporary)
+        child = ChildProcess("nl2sql.engines.importer")
+        try:
+            child.send({"database": str(temporary), "files": [str(file) for file in files]})
+            reply, _ = child.receive()
+        except ProcessEnded as exc:
+            _remove(temporary)
+            error = DatabaseError("the import of the data files ended unexpectedly", "Is one of them very large?")
+            error.add_note(exc.stderr)
+            raise error from exc
+        finally:
+            child.close()
+        if reply["kind"] == "error":
+            _remove(temporary)
+            raise DatabaseError(reply["message"], reply["hint"])
+        temporary.replace(database)
+
+
+def _forget_older(folder: Path, source: str, database: Path) -> None:
+    """Remove imports of earlier states of the same source; one in use by another command may stay."""
+    for path in folder.glob(f"{source}-*"):
+        if not path.name.startswith(database.name):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

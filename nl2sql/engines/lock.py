@@ -1,0 +1,93 @@
+"""DuckDB opened read-only and locked: what its own settings can forbid, they forbid, and no statement undoes it.
+
+Settings forbid writing to the database, other files, the network, extensions, secrets and Python objects. They
+don't keep a table or column from being read (the guard does), don't bound the memory of scalar functions
+(`os_limits` does), and leave the files named in `data_files` open for writing too (`fence` does not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+
+MAX_EXPRESSION_DEPTH: Final = 60
+BUFFER_SHARE: Final = 0.8
+
+_SETTINGS: Final = (
+    "autoinstall_known_extensions=false",
+    "autoload_known_extensions=false",
+    "allow_community_extensions=false",
+    "allow_persistent_secrets=false",
+    "python_enable_replacements=false",
+    "python_scan_all_frames=false",
+    "enable_progress_bar=false",
+    f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
+)
+
+
+def open_locked(
+    path: str,
+    *,
+    memory: int,
+    seconds: float,
+    threads: int,
+    spill: int = 0,
+    spill_folder: str = "",
+    data_files: Sequence[str] = (),
+) -> duckdb.DuckDBPyConnection:
+    """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
+
+    `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
+    `spill`, the local file system is off altogether.
+    """
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "async_threads": 0,
+        "allow_unsigned_extensions": "false",
+    }
+    connection = duckdb.connect(path, read_only=True, config=options)
+    folder = spill_folder if spill else ""
+    lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
+    return connection
+
+
+def lock(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    memory: int,
+    seconds: float,
+    spill: int = 0,
+    spill_folder: str = "",
+    data_files: Sequence[str] = (),
+) -> None:
+    """Lock the instance behind the connection for good; arguments as in `open_locked`."""
+    settings = [
+        *_SETTINGS,
+        f"temp_directory={quoted(spill_folder)}",
+        f"max_temp_directory_size='{spill}B'",
+        f"memory_limit='{int(memory * BUFFER_SHARE)}B'",
+        f"max_execution_time={int(seconds * 1000)}",
+        f"allowed_paths=[{', '.join(quoted(path) for file in data_files for path in (file, glob_escaped(file)))}]",
+        "enable_external_access=false",
+    ]
+    if not data_files and not spill:
+        settings.append("disabled_filesystems='LocalFileSystem'")
+    for setting in (*settings, "lock_configuration=true"):
+        connection.execute(f"SET {setting}")
+
+
+def glob_escaped(path: str) -> str:
+    """The path such that DuckDB reads exactly that file, whatever signs are in its name."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
+
+
+def quoted(text: str) -> str:
+    """The text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

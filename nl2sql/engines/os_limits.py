@@ -1,0 +1,76 @@
+"""The operating system's limits on the worker: address space, processor time, file size, open files, processes.
+
+They hold where DuckDB's own limits don't (strings made by functions, parsers, binders). They don't fence files
+(`fence` does), and count no wall time (the parent kills). Where the platform lacks one, the worker carries on
+without it and says so.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+ADDRESS_SLACK: Final = 192 * 1024 * 1024
+OPEN_FILES: Final = 64
+CPU_SLACK: Final = 3
+_ARENA_MAX: Final = -8
+
+if sys.platform != "win32":
+    import resource
+
+
+def set_limits(memory: int, spill: int, data_files: int) -> dict[str, bool]:
+    """Limit this process from here on: `memory` bytes more than it uses now, files of at most `spill` bytes.
+
+    Returns which limits hold, by name: address_space, file_size, open_files, core, processes, cpu.
+    """
+    names = ("address_space", "file_size", "open_files", "core", "processes", "cpu")
+    if sys.platform == "win32":
+        return dict.fromkeys(names, False)
+    wanted = (
+        (resource.RLIMIT_FSIZE, spill),
+        (resource.RLIMIT_NOFILE, OPEN_FILES + data_files),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+    )
+    held = [_set(which, value) for which, value in wanted]
+    return dict(zip(names, [_limit_address_space(memory), *held, hasattr(resource, "RLIMIT_CPU")], strict=True))
+
+
+def keep_arenas_few() -> None:
+    """Have glibc's allocator reserve less address space; call it before any thread starts."""
+    if sys.platform == "linux":
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(_ARENA_MAX, 2)
+
+
+def allow_cpu(seconds: float, threads: int) -> None:
+    """Let this process use at most so much more processor time: `seconds` on each of its threads."""
+    if sys.platform == "win32":
+        return
+    used = time.process_time()
+    _set(resource.RLIMIT_CPU, math.ceil(used + seconds * threads) + CPU_SLACK, soft_only=True)
+
+
+def _limit_address_space(memory: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return _set(resource.RLIMIT_AS, pages * resource.getpagesize() + memory + ADDRESS_SLACK)
+
+
+def _set(which: int, value: int, *, soft_only: bool = False) -> bool:
+    hard = resource.getrlimit(which)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    try:
+        resource.setrlimit(which, (value, hard if soft_only else value))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Child processes of our own: started with an empty environment, spoken to in frames, ended and cleaned up surely.
+
+It does not know what is asked and answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from nl2sql.engines.frames import Message, read_frame, write_frame
+
+# The child finds this package as its parent did: in a checkout, an installed wheel or an editable install.
+_BOOT: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import importlib; "
+    "importlib.import_module(sys.argv[2]).main()"
+)
+_NOTE_BYTES: Final = 2000
+
+
+class ProcessEnded(Exception):
+    """The child ended in the middle: its exit code (negative: the signal) and the last of what it wrote to stderr."""
+
+    def __init__(self, code: int, stderr: str) -> None:
+        super().__init__(f"the process ended with {code}")
+        self.code = code
+        self.stderr = stderr
+
+
+class ChildProcess:
+    """A running `main()` of one of our modules, with a working folder of its own that goes with it."""
+
+    def __init__(self, module: str) -> None:
+        folder = tempfile.mkdtemp(prefix="nl2sql-")
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
+        path = [str(Path(entry).absolute()) for entry in sys.path]
+        self._popen = subprocess.Popen(
+            [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(path), module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=folder,
+            env=_environment(),
+            start_new_session=True,
+        )
+        self._writing = threading.Lock()
+        self._finalizer = weakref.finalize(self, _end, self._popen, self._stderr, folder)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself, or was killed."""
+        return self._popen.poll() is not None
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message, from any thread; a child that has ended is noticed by `receive`."""
+        pipe = self._stdin
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            write_frame(pipe, message)
+
+    def receive(self) -> tuple[Message, bytes]:
+        """Wait for the next message. ProcessEnded where there will be none."""
+        assert self._popen.stdout is not None
+        frame = read_frame(self._popen.stdout)
+        if frame is None:
+            code = self._popen.wait()
+            self._stderr.seek(0, os.SEEK_END)
+            self._stderr.seek(max(0, self._stderr.tell() - _NOTE_BYTES))
+            raise ProcessEnded(code, self._stderr.read().decode(errors="replace").strip())
+        return frame
+
+    def kill(self) -> None:
+        """Kill it at once, from any thread; whoever waits in `receive` gets ProcessEnded."""
+        self._popen.kill()
+
+    def close(self) -> None:
+        """Kill it, wait for its end, close the pipes, remove its folder. May be called twice."""
+        self._finalizer()
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._popen.stdin is not None
+        return self._popen.stdin
+
+
+def _environment() -> dict[str, str]:
+    """Nothing, but for what Windows needs to start any process."""
+    return {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}
+
+
+def _end(popen: subprocess.Popen[bytes], stderr: IO[bytes], folder: str) -> None:
+    popen.kill()
+    popen.wait()
+    for pipe in (popen.stdin, popen.stdout, stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    shutil.rmtree(folder, ignore_errors=True)

