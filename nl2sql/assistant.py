@@ -29,6 +29,7 @@ from nl2sql.config import Config, load_config
 from nl2sql.engines import open_engine
 from nl2sql.errors import BugError, ConfigError, GuardError, LimitError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
+from nl2sql.schema import Budget
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -53,8 +54,9 @@ if TYPE_CHECKING:
 
 QUESTION_CHARS: Final = 4000
 _REMEMBERED_TURNS: Final = 3
-_SCHEMA_TOKENS: Final = 24_000
-_SCHEMA_TOKENS_LOCAL: Final = 4_000
+_SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
+# The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
+_SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
 _PROBE: Final = Limits(rows=1, seconds=2.0)
 
 
@@ -241,7 +243,7 @@ class Assistant:
         self.close()
 
     @property
-    def _schema_tokens(self) -> int:
+    def _schema_tokens(self) -> Budget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:

@@ -209,9 +209,22 @@ class Result:
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:
-        """The rows as Python values (int, float, Decimal, str, bool, date, datetime, list, dict, None)."""
-        arrays = [column.to_pylist() for column in self.table.columns]
+        """The rows as Python values (int, float, Decimal, str, bool, date, datetime, list, dict, None).
+
+        Dates beyond the year 9999, which Python cannot hold, are text.
+        """
+        arrays = [column_values(column) for column in self.table.columns]
         return list(zip(*arrays, strict=True)) if arrays else []
+
+
+def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
+    """An Arrow column as Python values; as text where Python's dates cannot hold one of them."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        import pyarrow as pa
+
+        return list(column.cast(pa.string()).to_pylist())
 
 
 # How it was written (made by `model` and `agent`)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nl2sql.answer.values import text_of
 from nl2sql.schema.render import one_line
-from nl2sql.types import Result
+from nl2sql.types import Result, column_values
 
 ROWS: Final = 20
 CELL_CHARS: Final = 60
@@ -31,7 +31,7 @@ def digest(result: Result, *, rows: int = ROWS) -> str:
 
 
 def _first_rows(result: Result, rows: int) -> list[tuple[Any, ...]]:
-    columns = [column.to_pylist() for column in result.table.slice(0, rows).columns]
+    columns = [column_values(column) for column in result.table.slice(0, rows).columns]
     return list(zip(*columns, strict=True))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from nl2sql.answer.values import json_of, text_of
 from nl2sql.schema.render import one_line
-from nl2sql.types import ResultColumn
+from nl2sql.types import ResultColumn, column_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,7 +137,7 @@ def is_numeric(kind: str) -> bool:
 
 
 def _rows(batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
-    return zip(*[column.to_pylist() for column in batch.columns], strict=True)
+    return zip(*[column_values(column) for column in batch.columns], strict=True)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from nl2sql.types import Grounding, Result
+from nl2sql.types import Grounding, Result, column_values
 
 CHECKED_CELLS: Final = 20_000
 
@@ -91,7 +91,7 @@ def _values(result: Result) -> list[float]:
     """Every number of the rows, how many rows there are, and each column's total."""
     values = [float(result.row_count)]
     for column in result.table.columns:
-        cells = column.slice(0, CHECKED_CELLS).to_pylist()
+        cells = column_values(column.slice(0, CHECKED_CELLS))
         numbers = [float(cell) for cell in cells if _is_number(cell)]
         values += numbers
         if len(numbers) > 1:
@@ -105,14 +105,14 @@ def _is_number(cell: Any) -> bool:
 
 
 def _dates(result: Result) -> str:
-    cells = (cell for column in result.table.columns for cell in column.slice(0, CHECKED_CELLS).to_pylist())
+    cells = (cell for column in result.table.columns for cell in column_values(column.slice(0, CHECKED_CELLS)))
     return " ".join(str(cell) for cell in cells if isinstance(cell, dt.date))
 
 
 def _texts(result: Result) -> str:
     texts = []
     for column in result.table.columns:
-        for cell in column.slice(0, CHECKED_CELLS).to_pylist():
+        for cell in column_values(column.slice(0, CHECKED_CELLS)):
             if isinstance(cell, str | dt.time):
                 texts.append(str(cell))
             elif isinstance(cell, list | dict):

@@ -9,7 +9,7 @@ from typing import Final
 
 from nl2sql.answer.values import text_of
 from nl2sql.schema.render import one_line
-from nl2sql.types import Result
+from nl2sql.types import Result, column_values
 
 _CELL_CHARS: Final = 120
 _COLUMNS: Final = 6
@@ -41,7 +41,7 @@ def _of_one_row(result: Result) -> str:
 
 
 def _pairs(result: Result) -> str:
-    values = [column[0].as_py() for column in result.table.columns]
+    values = [column_values(column.slice(0, 1))[0] for column in result.table.columns]
     shown = [
         f"{one_line(column.name, _CELL_CHARS)} {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
         for column, value in zip(result.columns[:_COLUMNS], values, strict=False)

@@ -28,20 +28,32 @@ class LinkedSchema:
     left_out: tuple[str, ...] = ()
 
 
-def link(question: str, schema: Schema, budget: int) -> LinkedSchema:
-    """The schema as text of at most about `budget` tokens, the tables that the question speaks of first.
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """About how many tokens a schema may take: `detail` with values and comments, `whole` with all its tables."""
 
-    The whole schema where it fits, else without values, then without comments; only then the best tables and
-    the ones that their keys lead to.
+    detail: int
+    whole: int
+
+
+def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
+    """The schema as text within the budget, the same text for every question where all tables fit.
+
+    With comments and values where that fits, else with values, else bare; where even that is too much, the tables
+    that the question speaks of and the ones that their keys lead to.
     """
-    for values, comments in ((True, True), (False, True), (False, False)):
+    for values, comments, limit in (
+        (True, True, budget.detail),
+        (True, False, budget.detail),
+        (False, False, budget.whole),
+    ):
         text = render(schema, values=values, comments=comments)
-        if estimate_tokens(text) <= budget:
+        if estimate_tokens(text) <= limit:
             return LinkedSchema(schema, text)
-    chosen = _chosen(question, schema, budget)
+    chosen = _chosen(question, schema, budget.whole)
     kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
     left_out = tuple(table.name for table in schema.tables if table.name not in chosen)
-    return LinkedSchema(kept, render(kept), left_out)
+    return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
 
 
 def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
@@ -58,7 +70,7 @@ def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
         table = schema.table(name)
         if name in chosen or table is None:
             continue
-        cost = estimate_tokens(render_table(table))
+        cost = estimate_tokens(render_table(table, values=False, comments=False))
         if cost > left:
             continue
         chosen.add(name)

@@ -83,6 +83,8 @@ def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: b
     remarks = [one_line(column.comment, COMMENT_CHARS)] if comments and column.comment else []
     if values and (shown := _shown_values(column)):
         remarks.append(shown)
+    if values and column.null_fraction:
+        remarks.append("has NULLs")
     return text + "," + _remark(remarks)
 
 

@@ -219,3 +219,9 @@ def test_every_form_takes_an_empty_result() -> None:
     empty = result({"a": pa.array([], pa.int64())})
     for form in FORMS:
         exported(form, empty)
+
+
+def test_dates_that_python_cannot_hold_are_text() -> None:
+    far = result({"day": pa.array([2_932_897 + 400], pa.date32())})
+    assert far.rows == [("10001-02-04",)]
+    assert of_rows(far) == "day: 10001-02-04."

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from nl2sql.errors import QueryError
-from nl2sql.schema import allowed, estimate_tokens, link, render, render_table
+from nl2sql.schema import Budget, allowed, estimate_tokens, link, render, render_table
 from nl2sql.schema import cache as schema_cache
 from nl2sql.schema.codec import from_json, to_json
 from nl2sql.schema.identifiers import RESERVED, closest, quote, quote_table
@@ -168,12 +168,19 @@ def test_link_keeps_a_schema_that_fits_and_names_what_it_leaves_out() -> None:
         for word in ("invoice", "weather", "employee", "parcel")
     )
     schema = Schema(tables)
-    assert link("how many invoices?", schema, 10_000).left_out == ()
-    one = estimate_tokens(render_table(tables[0]))
-    linked = link("how many parcels were sent?", schema, one + 20)
+    assert link("how many invoices?", schema, Budget(10_000, 10_000)).left_out == ()
+    one = estimate_tokens(render_table(tables[0], values=False, comments=False))
+    linked = link("how many parcels were sent?", schema, Budget(10, one + 20))
     assert [table.name for table in linked.schema.tables] == ["parcel_facts"]
     assert set(linked.left_out) == {"invoice_facts", "weather_facts", "employee_facts"}
     assert estimate_tokens(linked.text) <= one + 20
+
+
+def test_details_are_left_out_before_tables(profiled: Schema) -> None:
+    full, bare = render(profiled), render(profiled, values=False, comments=False)
+    assert link("?", profiled, Budget(10_000, 10_000)).text == full
+    assert link("?", profiled, Budget(1, 10_000)).text == bare
+    assert "'DE'" in full and "'DE'" not in bare
 
 
 def test_cache_gives_back_what_was_saved(tmp_path: Path, profiled: Schema) -> None:
