@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -17,33 +18,26 @@ from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, sample, schema
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
-from nl2sql.answer.as_json import cut_warnings
-from nl2sql.answer.confidence import assess
-from nl2sql.answer.empty import unmatched_filters
-from nl2sql.answer.grounding import check_numbers
-from nl2sql.answer.reading import read
-from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.engines import open_engine
-from nl2sql.errors import BugError, ConfigError, GuardError, LimitError, NL2SQLError, ToolError
+from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
+from nl2sql.schema.identifiers import quote_table
 from nl2sql.types import (
     Answer,
     CheckedSQL,
-    ErrorInfo,
     Event,
     EventKind,
-    Grounding,
     Limits,
     Message,
     Policy,
     Result,
     Schema,
     Seconds,
-    Status,
     Verdict,
 )
 
@@ -54,10 +48,10 @@ if TYPE_CHECKING:
 
 QUESTION_CHARS: Final = 4000
 _REMEMBERED_TURNS: Final = 3
+_REMEMBERED_SESSIONS: Final = 1000
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
-_PROBE: Final = Limits(rows=1, seconds=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +167,21 @@ class Assistant:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
         question = _checked_question(question)
+        if session is not None and session not in self._sessions:
+            raise ConfigError(
+                f"there is no session {session!r} here", "Take `session` from an answer of this Assistant."
+            )
         yield Event(EventKind.SCHEMA, self.url)
-        opening = _Opening(lambda: self._chat_model(cancel))
+        with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
+        opening = with_model.submit(self._chat_model, cancel)
+        with_model.shutdown(wait=False)
         view, policy = self._view()
+        if not view.tables:
+            raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        model = opening.model()
+        model = opening.result()
         linked_schema = schema.link(question, view, self._schema_tokens)
-        tools = Toolbox(self._engine, view, policy, self.config.limits, cancel)
+        tools = Toolbox(self._engine, view, policy, self.config.limits, cancel, looks_up=approve is None)
         asked = loop.Asked(
             self._conversation(question, linked_schema, model.calls_tools, session),
             summary=summary,
@@ -187,7 +189,7 @@ class Assistant:
             budget=loop.Budget(steps=self.config.limits.steps),
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
-        answer = self._answer(question, outcome, tools, len(linked_schema.left_out))
+        answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
         seconds = Seconds(
             schema=schema_seconds,
             model=outcome.model_seconds,
@@ -207,10 +209,9 @@ class Assistant:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
         return guard.check(sql, self._view()[1], self._engine)
 
-    def run(self, sql: str | CheckedSQL, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
+    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
         """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        checked = self.checked(sql) if isinstance(sql, str) else sql
-        return self._engine.execute(checked, limits or self.config.limits, cancel)
+        return self._engine.execute(self.checked(sql), limits or self.config.limits, cancel)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
@@ -223,10 +224,6 @@ class Assistant:
         linked_schema = schema.link(question, self._view()[0], self._schema_tokens)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
-
-    def open_model(self, cancel: CancelToken | None = None) -> ChatModel:
-        """The model, opened now rather than with the first question. ModelError."""
-        return self._chat_model(cancel)
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
@@ -258,8 +255,22 @@ class Assistant:
         if self._seen is None or self._seen[0] is not whole:
             policy = _with_patterns(self.config, whole)
             described = prompts.with_descriptions(whole, self.config.context)
-            self._seen = (whole, (schema.allowed(described, policy), policy))
+            view = self._without_refused_views(schema.allowed(described, policy), policy)
+            self._seen = (whole, (view, policy))
         return self._seen[1]
+
+    def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
+        """The schema without the views through which the policy would be got around: their values say the same."""
+        if policy == Policy():
+            return view
+        known = {table.name for table in view.tables}
+        tables = [
+            table
+            for table in view.tables
+            if table.kind != "view"
+            or guard.examine(f"SELECT * FROM {quote_table(table.name, known)}", policy, self._engine).allowed
+        ]
+        return replace(view, tables=tuple(tables))
 
     def _conversation(
         self, question: str, linked_schema: LinkedSchema, calls_tools: bool, session: str | None
@@ -269,57 +280,6 @@ class Assistant:
             messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
         return [*messages, prompts.question(question)]
 
-    def _answer(self, question: str, outcome: loop.Outcome, tools: Toolbox, left_out: int) -> Answer:
-        answer = Answer(
-            id=uuid.uuid4().hex[:12],
-            question=question,
-            status=Status.ANSWERED,
-            text=outcome.text.strip(),
-            steps=tuple(outcome.steps),
-            usage=outcome.usage,
-        )
-        if outcome.clarification is not None:
-            text = outcome.clarification.question
-            return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
-        if outcome.declined is not None:
-            sql = outcome.declined.sql
-            return replace(answer, text="", sql=sql, reading=read(sql, self._engine.dialect))
-        if outcome.ran is None:
-            return _without_rows(answer, outcome.error)
-        return self._with_rows(answer, outcome.ran.checked, outcome.ran.result, tools, left_out)
-
-    def _with_rows(self, answer: Answer, checked: CheckedSQL, result: Result, tools: Toolbox, left_out: int) -> Answer:
-        warnings = cut_warnings(result)
-        text, replaced = answer.text, Grounding(0, 0)
-        if result.row_count == 0:
-            text = of_nothing(self._unmatched(checked, tools))
-        elif text:
-            replaced = check_numbers(text, result, answer.question, checked.sql)
-        if replaced.unsupported:
-            figures = ", ".join(replaced.unsupported)
-            warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
-        if result.row_count and (not text or replaced.unsupported):
-            text = of_rows(result)
-        return replace(
-            answer,
-            text=text,
-            sql=checked.sql,
-            result=result,
-            grounding=check_numbers(text, result, answer.question, checked.sql),
-            confidence=assess(result, answer.steps, replaced, left_out),
-            reading=read(checked.sql, self._engine.dialect),
-            warnings=tuple(warnings),
-        )
-
-    def _unmatched(self, checked: CheckedSQL, tools: Toolbox) -> tuple[str, ...]:
-        def has_rows(probe: str) -> bool:
-            try:
-                return tools.run(tools.check(probe), _PROBE).row_count > 0
-            except (ToolError, LimitError):
-                return True
-
-        return unmatched_filters(checked.sql, self._engine.dialect, has_rows)
-
     def _remember(self, answer: Answer) -> None:
         if answer.session is None or answer.sql is None or answer.result is None:
             return
@@ -327,32 +287,8 @@ class Assistant:
         turn = _Turn(answer.question, answer.sql, f"({answer.row_count} rows: {names})")
         turns = (*self._sessions.get(answer.session, ()), turn)
         self._sessions[answer.session] = turns[-_REMEMBERED_TURNS:]
-
-
-class _Opening:
-    """The model being opened in a thread, so that its start and the database's overlap."""
-
-    def __init__(self, open_model: Callable[[], ChatModel]) -> None:
-        self._open_model = open_model
-        self._model: ChatModel | None = None
-        self._error: NL2SQLError | None = None
-        self._thread = threading.Thread(target=self._run, name="nl2sql-open-model", daemon=True)
-        self._thread.start()
-
-    def model(self) -> ChatModel:
-        """The opened model; raises what opening it raised."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        if self._model is None:
-            raise BugError("the model's opening broke off")
-        return self._model
-
-    def _run(self) -> None:
-        try:
-            self._model = self._open_model()
-        except NL2SQLError as exc:
-            self._error = exc
+        while len(self._sessions) > _REMEMBERED_SESSIONS:
+            self._sessions.pop(next(iter(self._sessions)))
 
 
 def _checked_question(question: str) -> str:
@@ -364,26 +300,18 @@ def _checked_question(question: str) -> str:
     return question
 
 
-def _without_rows(answer: Answer, error: ToolError | LimitError | None) -> Answer:
-    """An answer whose question gave no rows: refused, failed, or the model had none."""
-    if error is None:
-        text = answer.text or "The model gave no answer."
-        return replace(answer, status=Status.ABSTAINED, text=text)
-    rule = error.rule if isinstance(error, GuardError) else None
-    status = Status.REFUSED if isinstance(error, GuardError) else Status.FAILED
-    return replace(answer, status=status, text="", error=ErrorInfo(error.code, error.message, error.hint, rule))
-
-
 def _with_patterns(config: Config, whole: Schema) -> Policy:
-    """The policy, with the tables that `include` and `exclude` leave out denied."""
+    """The policy, with only the tables allowed that `include` and `exclude` leave."""
     if not config.include and not config.exclude:
         return config.policy
-    hidden = {
+    kept = frozenset(
         table.name
         for table in whole.tables
-        if (config.include and not _matches(table.name, config.include)) or _matches(table.name, config.exclude)
-    }
-    return replace(config.policy, deny_tables=config.policy.deny_tables | hidden)
+        if (not config.include or _matches(table.name, config.include))
+        and not _matches(table.name, config.exclude)
+        and config.policy.allows_table(table.name)
+    )
+    return replace(config.policy, allow_tables=kept)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

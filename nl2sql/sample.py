@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from nl2sql.errors import BugError
+from nl2sql.errors import BugError, ConfigError
 
 
 def sample_folder() -> Path:
@@ -32,10 +32,16 @@ def sample_database(cache_dir: Path) -> Path:
             version.update(path.read_bytes())
     target = cache_dir / f"sample-{version.hexdigest()[:12]}.duckdb"
     if not target.is_file():
-        cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(f"{target}.lock"):
-            if not target.is_file():
-                _build(folder / "generate.py", target)
+        try:
+            cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with FileLock(f"{target}.lock"):
+                if not target.is_file():
+                    _build(folder / "generate.py", target)
+        except OSError as exc:
+            raise ConfigError(
+                f"the sample data cannot be written to {cache_dir}: {exc.strerror}",
+                "Set NL2SQL_HOME to a folder that you may write to, or name a database with --db.",
+            ) from exc
     return target
 
 

@@ -99,16 +99,25 @@ class Policy:
     deny_tables: frozenset[str] = frozenset()
     deny_columns: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Names are kept in lower case and without the main schema's, which they may be written with."""
+        for name in ("allow_tables", "deny_tables", "deny_columns"):
+            names: frozenset[str] | None = getattr(self, name)
+            if names is not None:
+                object.__setattr__(self, name, frozenset(_plain(one) for one in names))
+
     def allows_table(self, name: str) -> bool:
         """Whether a query may read that table or view."""
-        lowered = name.lower()
-        if lowered in {t.lower() for t in self.deny_tables}:
-            return False
-        return self.allow_tables is None or lowered in {t.lower() for t in self.allow_tables}
+        plain = _plain(name)
+        return plain not in self.deny_tables and (self.allow_tables is None or plain in self.allow_tables)
 
     def allows_column(self, table: str, column: str) -> bool:
         """Whether a query may read that column of that table."""
-        return f"{table}.{column}".lower() not in {c.lower() for c in self.deny_columns}
+        return _plain(f"{table}.{column}") not in self.deny_columns
+
+
+def _plain(name: str) -> str:
+    return name.lower().removeprefix(f"{MAIN_SCHEMA}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +150,11 @@ class Verdict:
         return not self.findings
 
 
+@dataclass(frozen=True, slots=True)
 class _Seal:
-    """Held by `guard.check` alone: without it no CheckedSQL can be made."""
+    """Set by `guard.check` alone, on one text: without it no CheckedSQL can be made, nor another text put in one."""
+
+    sql: str
 
 
 @final
@@ -157,7 +169,7 @@ class CheckedSQL:
     seal: _Seal = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if type(self.seal) is not _Seal:
+        if type(self.seal) is not _Seal or self.seal.sql != self.sql:
             raise TypeError("only guard.check makes a CheckedSQL")
 
 

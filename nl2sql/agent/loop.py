@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.tools import DEFINITIONS, SQL_QUERY, AskedUser, Ran, Toolbox
+from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
-from nl2sql.errors import LimitError, QueryError, ToolError
+from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
 
 SENTENCE_TOKENS: Final = 80
 BLOCK_TOKENS: Final = 500
+_BROKEN_OFF: Final = ("cut", "length")
 
 
 class Declined(Exception):
@@ -29,6 +30,10 @@ class Declined(Exception):
     def __init__(self, checked: CheckedSQL) -> None:
         super().__init__(checked.sql)
         self.checked = checked
+
+
+class _SpentError(LimitError):
+    """What the question as a whole may use is used up."""
 
 
 class _RepeatedError(QueryError):
@@ -48,13 +53,18 @@ class Budget:
 
 @dataclass(slots=True)
 class Outcome:
-    """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before."""
+    """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
+
+    `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
+    there.
+    """
 
     text: str = ""
     ran: Ran | None = None
     declined: CheckedSQL | None = None
     clarification: Clarification | None = None
     error: ToolError | LimitError | None = None
+    unfinished: str = ""
     steps: list[Step] = field(default_factory=list)
     usage: Usage = Usage()
     model_seconds: float = 0.0
@@ -73,18 +83,19 @@ class Asked:
 def run(
     asked: Asked, model: ChatModel, tools: Toolbox, cancel: CancelToken | None = None
 ) -> Generator[Event, None, Outcome]:
-    """Answer one question. Raises ModelError, DatabaseError, CancelledError; the model's own mistakes stay inside."""
+    """Answer one question. Raises DatabaseError, CancelledError, and ModelError where no rows are there yet."""
     conversation = list(asked.messages)
     outcome = Outcome()
     deadline = time.monotonic() + asked.budget.seconds
     try:
         while True:
-            reply = yield from _reply(conversation, model, outcome, cancel)
+            reply = yield from _reply(conversation, model, tools, outcome, cancel)
             conversation.append(reply.message)
             if not reply.calls:
-                outcome.text = reply.text
+                _finish(reply, outcome)
                 return outcome
             for call in reply.calls:
+                _raise_if_spent(outcome, asked.budget, deadline)
                 content = yield from _step(call, tools, outcome, asked, model.calls_tools)
                 conversation.append(model.tool_message(call.id, call.name, content))
             if _is_done(outcome, asked, model.calls_tools):
@@ -94,21 +105,40 @@ def run(
         outcome.clarification = question.clarification
     except Declined as declined:
         outcome.declined = declined.checked
+    except _SpentError as exc:
+        outcome.unfinished = exc.message
+        outcome.error = outcome.error or (exc if outcome.ran is None else None)
     except LimitError as exc:
         outcome.error = exc
+    except ModelError as exc:
+        if not _has_answer(outcome):
+            raise
+        outcome.unfinished = exc.message
     return outcome
 
 
+def _finish(reply: Reply, outcome: Outcome) -> None:
+    """Take the model's last words, unless they broke off."""
+    if reply.finish in _BROKEN_OFF and _has_answer(outcome):
+        outcome.unfinished = "its sentence broke off"
+    else:
+        outcome.text = reply.text
+
+
+def _has_answer(outcome: Outcome) -> bool:
+    return outcome.ran is not None and outcome.error is None
+
+
 def _reply(
-    conversation: Sequence[Message], model: ChatModel, outcome: Outcome, cancel: CancelToken | None
+    conversation: Sequence[Message], model: ChatModel, tools: Toolbox, outcome: Outcome, cancel: CancelToken | None
 ) -> Generator[Event, None, Reply]:
     """One model call. Its text is passed on as it comes once rows are there: before that it is SQL in the making."""
-    speaking = outcome.ran is not None and outcome.error is None
+    speaking = _has_answer(outcome)
     if not speaking:
         yield Event(EventKind.WRITING)
-    tools, max_tokens = _offer(model, speaking)
+    offered, max_tokens = _offer(model, tools, speaking)
     start = time.perf_counter()
-    pieces = model.stream(conversation, tools, max_tokens=max_tokens, cancel=cancel)
+    pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=cancel)
     try:
         while True:
             piece = next(pieces)
@@ -123,11 +153,11 @@ def _reply(
     return reply
 
 
-def _offer(model: ChatModel, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+def _offer(model: ChatModel, tools: Toolbox, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
     """What this call may use. A model of blocks writes its sentence without tools, so that words stay words."""
     if model.calls_tools:
-        return DEFINITIONS, None
-    return ((), SENTENCE_TOKENS) if speaking else (DEFINITIONS[:1], BLOCK_TOKENS)
+        return tools.definitions, None
+    return ((), SENTENCE_TOKENS) if speaking else (tools.definitions[:1], BLOCK_TOKENS)
 
 
 def _step(
@@ -144,7 +174,7 @@ def _step(
             yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
             content = tools.call(call.name, arguments)
     except ToolError as exc:
-        if not isinstance(exc, _RepeatedError):
+        if call.name not in HELPERS and not isinstance(exc, _RepeatedError):
             outcome.error = exc
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
@@ -177,7 +207,7 @@ def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
         return not asked.summary or (not calls_tools and outcome.ran.result.row_count == 0)
     if calls_tools:
         return False
-    failed = [step.arguments.get("query") for step in outcome.steps if not step.ok]
+    failed = [str(step.arguments.get("query")) for step in outcome.steps if not step.ok]
     return len(failed) > asked.budget.retries or len(failed) != len(set(failed))
 
 
@@ -187,10 +217,12 @@ def _failed_before(query: str, steps: Sequence[Step]) -> bool:
 
 def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:
     if len(outcome.steps) >= budget.steps:
-        raise LimitError(
-            f"no answer after {len(outcome.steps)} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
+        raise _SpentError(
+            f"no answer after {budget.steps} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
         )
     if outcome.usage.prompt_tokens + outcome.usage.completion_tokens > budget.tokens:
-        raise LimitError(f"no answer within {budget.tokens:,} tokens", "Ask more precisely.", limit="tokens")
+        text = f"no answer within {budget.tokens:,} tokens"
+        raise _SpentError(text, "Ask about fewer things at once, or try another model.", limit="tokens")
     if time.monotonic() > deadline:
-        raise LimitError(f"no answer within {budget.seconds:g} s", "Ask more precisely.", limit="seconds")
+        text = f"no answer within {budget.seconds:g} s"
+        raise _SpentError(text, "Ask about fewer things at once, or try a faster model.", limit="seconds")

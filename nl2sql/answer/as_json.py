@@ -14,7 +14,7 @@ from nl2sql.types import Answer, ErrorInfo, Result
 def answer_object(answer: Answer) -> dict[str, Any]:
     """Every field of `ask -o json`, in its order."""
     return {
-        "id": answer.id,
+        "id": answer.id or None,
         "question": answer.question,
         "status": answer.status.value,
         "answer": answer.text or None,
@@ -51,14 +51,14 @@ def answer_object(answer: Answer) -> dict[str, Any]:
             "database": round(answer.seconds.database, 4),
             "total": round(answer.seconds.total, 3),
         },
-        "model": answer.model,
+        "model": answer.model or None,
         "error": error_object(answer.error),
     }
 
 
 def run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
     """Every field of `run -o json`."""
-    warnings = cut_warnings(result) if result else []
+    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells) if result else []
     return {
         "sql": sql,
         **_rows_fields(result),
@@ -68,13 +68,13 @@ def run_object(sql: str | None, result: Result | None, seconds: float, error: Er
     }
 
 
-def cut_warnings(result: Result) -> list[str]:
-    """What of the result is not shown."""
+def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
+    """What of a result is not shown."""
     warnings = []
-    if result.truncated:
-        warnings.append(f"only the first {result.row_count:,} rows are shown: there are more")
-    if result.cut_cells:
-        warnings.append(f"{result.cut_cells:,} long cells were shortened")
+    if truncated:
+        warnings.append(f"only the first {row_count:,} rows are shown: there are more")
+    if cut_cells:
+        warnings.append(f"{cut_cells:,} long cells were shortened")
     return warnings
 
 

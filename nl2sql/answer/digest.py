@@ -48,5 +48,7 @@ def _ranges(result: Result) -> list[str]:
     for column, values in zip(result.columns[:COLUMNS], result.table.columns, strict=False):
         if pt.is_integer(values.type) or pt.is_floating(values.type) or pt.is_decimal(values.type):
             found = pc.min_max(values).as_py()
-            lines.append(f"{column.name} over all of them: {_cell(found['min'])} to {_cell(found['max'])}")
+            lines.append(
+                f"{one_line(column.name, CELL_CHARS)} over all of them: {_cell(found['min'])} to {_cell(found['max'])}"
+            )
     return lines

@@ -17,12 +17,14 @@ PROBES: Final = 4
 def unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
     """The conditions of the outermost WHERE that match no row alone, as SQL text.
 
-    `sql` is checked SQL; `has_rows(sql)` says whether a probing query gives a row. At most four are probed.
+    `sql` is checked SQL; `has_rows(sql)` says whether a probing query gives a row. At most four are probed; none
+    is to blame where the tables and joins alone give no row.
     """
+    probes = list(_probes(sql, dialect))
+    if not probes or not has_rows(probes[0][1].copy().where(exp.true(), append=False).sql(dialect=dialect)):
+        return ()
     return tuple(
-        condition.sql(dialect=dialect)
-        for condition, probe in _probes(sql, dialect)
-        if not has_rows(probe.sql(dialect=dialect))
+        condition.sql(dialect=dialect) for condition, probe in probes if not has_rows(probe.sql(dialect=dialect))
     )
 
 

@@ -47,7 +47,7 @@ def _write_csv(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch
 
 
 def _write_jsonl(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
-    names = [column.name for column in columns]
+    names = _unique([column.name for column in columns])
     count = 0
     for batch in batches:
         for row in _rows(batch):
@@ -141,7 +141,7 @@ def _rows(batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Parquet readers want each name once."""
+    """Each name once, as Parquet and JSON objects want them: a second `a` becomes `a_2`."""
     seen: dict[str, int] = {}
     unique = []
     for name in names:

@@ -7,6 +7,7 @@ whether words are right is not judged.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 import re
@@ -92,12 +93,13 @@ def _values(result: Result) -> list[float]:
     values = [float(result.row_count)]
     for column in result.table.columns:
         cells = column_values(column.slice(0, CHECKED_CELLS))
-        numbers = [float(cell) for cell in cells if _is_number(cell)]
+        numbers = [number for cell in cells if _is_number(cell) and math.isfinite(number := float(cell))]
         values += numbers
         if len(numbers) > 1:
-            values.append(math.fsum(numbers))
+            with contextlib.suppress(OverflowError):
+                values.append(math.fsum(numbers))
         values += [float(cell.year) for cell in cells if isinstance(cell, dt.date)]
-    return [value for value in values if math.isfinite(value)]
+    return values
 
 
 def _is_number(cell: Any) -> bool:

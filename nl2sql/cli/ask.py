@@ -29,7 +29,7 @@ from nl2sql.errors import ConfigError, NL2SQLError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
 
 if TYPE_CHECKING:
-    from nl2sql.assistant import Assistant
+    pass
 
 _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
 _EXIT_CODES: Final = {"refused": 3, "query": 5, "database": 5, "limit": 6, "call": 7, "model": 7, "config": 2}
@@ -54,13 +54,16 @@ def ask_command(
 ) -> int:
     """Answer one question: rows, a sentence, and the SQL that ran."""
     shared = Shared(**flags)
-    if confirm and not sys.stdin.isatty():
-        raise ConfigError("--confirm needs a terminal to ask on", "Leave it out, or use --dry-run.")
-    text = text_argument(question, "question", _EXAMPLE)
     steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
     output = "sql" if sql_only else shared.output
+    text = ""
     try:
-        answer = _answered(text, shared, steps, run=not (sql_only or dry_run), confirm=confirm, summary=not no_summary)
+        if confirm and not sys.stdin.isatty():
+            raise ConfigError("--confirm needs a terminal to ask on", "Leave it out, or use --dry-run.")
+        text = text_argument(question, "question", _EXAMPLE)
+        answer = _answered(
+            text, shared, steps, output, run=not (sql_only or dry_run), confirm=confirm, summary=not no_summary
+        )
     except NL2SQLError as exc:
         if output == "json":
             error = ErrorInfo(exc.code, exc.message, exc.hint)
@@ -68,17 +71,17 @@ def ask_command(
         raise
     if answer.error is not None:
         return _EXIT_CODES.get(answer.error.code, 1)
-    declined = confirm and answer.sql is not None and answer.result is None
-    return 4 if declined or answer.status in (Status.ABSTAINED, Status.CLARIFY) else 0
+    return 4 if answer.status in (Status.ABSTAINED, Status.CLARIFY) else 0
 
 
-def _answered(text: str, shared: Shared, steps: Steps, *, run: bool, confirm: bool, summary: bool) -> Answer:
+def _answered(
+    text: str, shared: Shared, steps: Steps, output: str, *, run: bool, confirm: bool, summary: bool
+) -> Answer:
     config = shared.settings()
-    everything = config.limits.rows is None
+    everything = config.limits.rows is None and shared.output in results.EXPORTS
     if everything:
         config = replace(config, limits=replace(config.limits, rows=Limits().rows))
     cancel = CancelToken()
-    output = shared.output if run else "sql" if shared.output == "table" else shared.output
 
     def approve(checked: CheckedSQL) -> bool:
         if not run:
@@ -99,8 +102,12 @@ def _answered(text: str, shared: Shared, steps: Steps, *, run: bool, confirm: bo
             cancel.cancel()
             raise
         steps.pause()
-        if everything and answer.truncated and output in results.EXPORTS:
-            _write_everything(assistant, answer, output)
+        if confirm and answer.sql and answer.result is None:
+            answer = replace(answer, status=Status.ABSTAINED, text="Not run.")
+        if everything and answer.truncated:
+            assert answer.sql is not None
+            results.write_everything(assistant, answer.sql, output)
+            say(clean(answer.text))
         else:
             _write(answer, output, steps)
     return answer
@@ -140,13 +147,7 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         say(f"warning: {clean(warning)}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
-        results.write_text(f"\nSQL: {clean(answer.sql)}")
-
-
-def _write_everything(assistant: Assistant, answer: Answer, output: str) -> None:
-    """The whole result, streamed: the query runs once more without the cap on rows."""
-    assert answer.sql is not None
-    limits = replace(assistant.config.limits, rows=None)
-    with assistant.run_stream(answer.sql, limits=limits) as rows:
-        results.write_batches(output, rows.columns, rows.batches())
-    say(clean(answer.text))
+        results.write_text(("\n" if answer.text or answer.result else "") + f"SQL: {clean(answer.sql)}")
+    if answer.result is None and answer.sql and output != "sql":
+        for line in answer.reading:
+            say(clean(line))

@@ -14,7 +14,7 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, opened, text_argument, voice_options
 from nl2sql.cli.terminal import clean, say
-from nl2sql.errors import LimitError
+from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -74,23 +74,24 @@ def _place(finding: Finding) -> str:
 
 def _check_lines(assistant: Assistant) -> None:
     """One verdict a line, in order; a line that is not as it should be gets one too."""
-    for line in sys.stdin:
-        if not line.strip():
-            continue
-        try:
-            case = json.loads(line)
-            sql = case["sql"]
-            if not isinstance(sql, str):
-                raise TypeError
-        except (ValueError, KeyError, TypeError):
-            results.write_text(json.dumps(_verdict_line(None, "input", 'not a line like {"id": 1, "sql": "…"}')))
-            continue
-        try:
-            verdict = assistant.check(sql)
-        except LimitError as exc:
-            results.write_text(json.dumps(_verdict_line(case.get("id"), "limit", exc.message), ensure_ascii=False))
-            continue
-        results.write_text(json.dumps(_as_object(case.get("id"), verdict), ensure_ascii=False))
+    for line in sys.stdin.buffer:
+        if line.strip():
+            results.write_text(json.dumps(_checked_line(assistant, line), ensure_ascii=False))
+
+
+def _checked_line(assistant: Assistant, line: bytes) -> dict[str, Any]:
+    try:
+        case = json.loads(line)
+    except (ValueError, RecursionError):
+        case = None
+    identifier = case.get("id") if isinstance(case, dict) else None
+    sql = case.get("sql") if isinstance(case, dict) else None
+    if not isinstance(sql, str):
+        return _verdict_line(identifier, "input", 'this is not a line like {"id": 1, "sql": "SELECT 1"}')
+    try:
+        return _as_object(identifier, assistant.check(sql))
+    except (LimitError, DatabaseError) as exc:
+        return _verdict_line(identifier, exc.code, exc.message)
 
 
 def _as_object(identifier: Any, verdict: Verdict) -> dict[str, Any]:

@@ -65,12 +65,11 @@ def _checks(shared: Shared) -> Iterator[Check]:
     yield Check("settings", "ok", str(config.file or "no project file: defaults"))
     yield from _looked("database", lambda: _database(config))
     yield from _looked("model", lambda: _model(config))
-    for extra, module, use in (("local", "xllamacpp", "the embedded model"), ("ui", "streamlit", "the web page")):
-        if importlib.util.find_spec(module) is None:
-            hint = f"{use} needs it: pip install 'nl2sql[{extra}]'"
-            yield Check(f"extra {extra}", "absent", f"{module} is not installed", hint)
-        else:
-            yield Check(f"extra {extra}", "ok", f"{module} is installed")
+    if importlib.util.find_spec("xllamacpp") is None:
+        hint = "the embedded model needs it: pip install 'nl2sql[local]'"
+        yield Check("extra local", "absent", "xllamacpp is not installed", hint)
+    else:
+        yield Check("extra local", "ok", "xllamacpp is installed")
 
 
 def _looked(what: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:

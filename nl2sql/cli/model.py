@@ -28,7 +28,7 @@ def model_command() -> None:
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
 def status_command(config: Path | None, output: str) -> None:
     """What is there: weights, runtime, server."""
-    from nl2sql.model.embedded import LocalModelStatus, status
+    from nl2sql.model.embedded import status
 
     settings = load_config(config)
     found = status(settings.home, settings.model.path)
@@ -36,7 +36,6 @@ def status_command(config: Path | None, output: str) -> None:
     if output == "json":
         results.write_json(shown)
         return
-    assert isinstance(found, LocalModelStatus)
     results.write_lines(
         ["what", "state"], [[key, "-" if value is None else str(value)] for key, value in shown.items()]
     )

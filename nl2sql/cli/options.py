@@ -42,6 +42,8 @@ class Shared:
 
     def settings(self) -> Config:
         """The settings in force, these flags on top. ConfigError."""
+        if self.db is not None and not self.db.strip():
+            raise ConfigError("--db is empty", "Name a file or folder, or leave --db out for the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
         limits = config.limits
         if self.limit is not None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.export import is_numeric, write
 from nl2sql.answer.values import text_of
-from nl2sql.cli.terminal import on_terminal, print_table
+from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
 from nl2sql.types import Result, ResultColumn
@@ -20,9 +22,12 @@ from nl2sql.types import Result, ResultColumn
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nl2sql.assistant import Assistant
+
 EXPORTS: Final = ("csv", "jsonl", "md", "parquet")
 TERMINAL_ROWS: Final = 50
 _CELL_CHARS: Final = 200
+_UNBOUNDED: Final = 1 << 62
 
 
 def write_result(form: str, result: Result) -> None:
@@ -41,6 +46,15 @@ def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[
     return write(form, columns, batches, sys.stdout.buffer)
 
 
+def write_everything(assistant: Assistant, sql: str, form: str) -> None:
+    """Every row that the query gives, streamed, within the limits on time and memory."""
+    limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED)
+    with assistant.run_stream(sql, limits=limits) as rows:
+        count = write_batches(form, rows.columns, rows.batches())
+    for warning in cut_warnings(count, rows.truncated, rows.cut_cells):
+        say(f"warning: {warning}")
+
+
 def write_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout: indented on a terminal, on one line elsewhere."""
     indent = 2 if on_terminal(sys.stdout) else None
@@ -49,12 +63,14 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 def write_text(text: str) -> None:
     """A line, or several, on stdout."""
-    sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")
     sys.stdout.flush()
+    sys.stdout.buffer.write((text + "\n").encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
 
 
 def write_lines(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()) -> None:
     """A table of texts that are not a query's result: drawn on a terminal, plain elsewhere."""
+    rows = [[one_line(cell, _CELL_CHARS) for cell in row] for row in rows]
     if on_terminal(sys.stdout):
         print_table(names, rows, [position in numeric for position in range(len(names))])
         return

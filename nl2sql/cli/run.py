@@ -6,7 +6,6 @@ It prints rows; the guard and the engine decide.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -24,10 +23,9 @@ from nl2sql.cli.options import (
 )
 from nl2sql.cli.terminal import clean, say
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.types import ErrorInfo
+from nl2sql.types import ErrorInfo, Result
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
-_UNBOUNDED: Final = 1 << 62
 
 
 @click.command("run", epilog='Example: nl2sql run --db shop.duckdb -o csv --limit 0 "FROM orders" > orders.csv')
@@ -39,10 +37,9 @@ _UNBOUNDED: Final = 1 << 62
 def run_command(sql: tuple[str, ...], **flags: Any) -> int:
     """Run one read-only query of your own."""
     shared = Shared(**flags)
-    text = text_argument(sql, "SQL", _EXAMPLE)
     start = time.perf_counter()
     try:
-        _run(text, shared, start)
+        _run(text_argument(sql, "SQL", _EXAMPLE), shared, start)
     except NL2SQLError as exc:
         if shared.output == "json":
             rule = exc.rule if isinstance(exc, GuardError) else None
@@ -54,21 +51,22 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 def _run(text: str, shared: Shared, start: float) -> None:
     config = shared.settings()
-    limits = config.limits
     with opened(config) as assistant:
-        if shared.output == "sql":
-            results.write_text(clean(assistant.checked(text).sql))
-            return
-        if limits.rows is None and shared.output in results.EXPORTS:
-            limits = replace(limits, result_bytes=_UNBOUNDED)
-            with assistant.run_stream(text, limits=limits) as rows:
-                results.write_batches(shared.output, rows.columns, rows.batches())
-            return
         checked = assistant.checked(text)
-        result = assistant.run(checked, limits=limits)
-    if shared.output == "json":
-        results.write_json(run_object(checked.sql, result, time.perf_counter() - start, None))
+        if shared.verbose:
+            say(f"runs as: {clean(checked.sql)}")
+        if shared.output == "sql":
+            results.write_text(clean(checked.sql))
+        elif config.limits.rows is None and shared.output in results.EXPORTS:
+            results.write_everything(assistant, checked.sql, shared.output)
+        else:
+            _show(assistant.run(checked.sql), checked.sql, shared.output, start)
+
+
+def _show(result: Result, sql: str, output: str, start: float) -> None:
+    if output == "json":
+        results.write_json(run_object(sql, result, time.perf_counter() - start, None))
         return
-    results.write_result(shared.output, result)
-    for warning in cut_warnings(result):
+    results.write_result(output, result)
+    for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
         say(f"warning: {warning}")

@@ -12,6 +12,7 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
 from nl2sql.cli.terminal import clean, say
+from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.schema import estimate_tokens, render_table
 from nl2sql.schema.codec import to_json
@@ -33,17 +34,32 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
         if prompt:
             text = assistant.prompt()
             results.write_text(text)
-            say(f"about {estimate_tokens(text):,} tokens")
+            say(_tokens(text, assistant.config))
             return 0
         schema = assistant.schema
+    known = {one.name for one in schema.tables}
     chosen = _chosen(schema, table)
     if shared.output == "json":
         results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))
     elif shared.output == "sql" or table:
-        results.write_text(clean("\n".join(render_table(one) for one in chosen)))
+        results.write_text(clean("\n".join(render_table(one, known) for one in chosen)))
     else:
         _print_overview(chosen)
     return 0
+
+
+def _tokens(text: str, config: Config) -> str:
+    """How many tokens that is: counted where the embedded model runs, else estimated."""
+    if config.model.is_local:
+        from nl2sql.model.embedded import open_local_model, status
+
+        if status(config.home, config.model.path).server is not None:
+            model = open_local_model(config.home, model_path=config.model.path)
+            try:
+                return f"{model.count_tokens(text):,} tokens"
+            finally:
+                model.close()
+    return f"about {estimate_tokens(text):,} tokens"
 
 
 def _chosen(schema: Schema, name: str | None) -> tuple[Table, ...]:

@@ -12,7 +12,6 @@ from nl2sql.guard.lexical import lexical_findings
 from nl2sql.guard.parser import Judge
 from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
 
-_SEAL: Final = _Seal()
 _ENGINE_RULES: Final = frozenset({"syntax", "bind"})
 
 
@@ -33,7 +32,7 @@ def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
     if not verdict.findings:
         if not verdict.sql:
             raise BugError("a judge allowed a query without saying what may run")
-        return CheckedSQL(verdict.sql, sql, verdict.tables, verdict.columns, _SEAL)
+        return CheckedSQL(verdict.sql, sql, verdict.tables, verdict.columns, _Seal(verdict.sql))
     if all(finding.rule in _ENGINE_RULES for finding in verdict.findings):
         first = verdict.findings[0]
         raise QueryError(first.message + _at(first), first.hint)

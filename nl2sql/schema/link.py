@@ -52,6 +52,9 @@ def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
             return LinkedSchema(schema, text)
     chosen = _chosen(question, schema, budget.whole)
     kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
+    if not chosen:
+        kept = replace(schema, tables=(_narrowed(question, schema, budget.whole),))
+        chosen = {kept.tables[0].name}
     left_out = tuple(table.name for table in schema.tables if table.name not in chosen)
     return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
 
@@ -79,6 +82,21 @@ def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
             near = sorted(neighbours.get(name, ()), key=lambda other: -scores.get(other, 0.0))
             queue[:0] = [other for other in near if other not in chosen and scores.get(other, 0.0) > 0]
     return chosen
+
+
+def _narrowed(question: str, schema: Schema, budget: int) -> Table:
+    """The best table, with the columns that the question speaks of first, where no table fits whole."""
+    words, weights = set(_stems(question)), _rarity(schema)
+    table = max(schema.tables, key=lambda table: _score(table, words, weights))
+    by_score = sorted(table.columns, key=lambda column: -len(words.intersection(_stems(column.name))))
+    kept: set[str] = set()
+    left = budget
+    for column in by_score:
+        left -= estimate_tokens(f"  {column.name} {column.type},\n")
+        if left < 0:
+            break
+        kept.add(column.name)
+    return replace(table, columns=tuple(column for column in table.columns if column.name in kept), foreign_keys=())
 
 
 def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:

@@ -15,6 +15,8 @@ from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
 COMMENT_CHARS: Final = 80
+NAME_CHARS: Final = 150
+TYPE_CHARS: Final = 200
 VALUE_CHARS: Final = 30
 VALUES_CHARS: Final = 160
 _CHARS_PER_TOKEN: Final = 3.2
@@ -33,7 +35,7 @@ def render_table(table: Table, known: set[str] | None = None, *, values: bool = 
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
         remarks.append(one_line(table.comment, COMMENT_CHARS))
-    head = f"CREATE {kind} {quote_table(table.name, known or ())} (" + _remark(remarks)
+    head = f"CREATE {kind} {_name(quote_table(table.name, known or ()))} (" + _remark(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
     lines = [_column(column, table, single, values, comments) for column in table.columns]
     if len(table.primary_key) > 1:
@@ -74,7 +76,7 @@ def one_line(text: str, limit: int) -> str:
 
 
 def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: bool, comments: bool) -> str:
-    text = f"  {quote(column.name)} {column.type}"
+    text = f"  {_name(quote(column.name))} {one_line(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
     if column.name in keys:
@@ -86,6 +88,11 @@ def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: b
     if values and column.null_fraction:
         remarks.append("has NULLs")
     return text + "," + _remark(remarks)
+
+
+def _name(quoted: str) -> str:
+    """A name on one line: a line break in it would end the line that it stands on."""
+    return one_line(quoted, NAME_CHARS)
 
 
 def _composite(key: ForeignKey) -> str:

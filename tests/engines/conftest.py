@@ -78,7 +78,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 def sealed(sql: str) -> CheckedSQL:
     """The SQL as if the guard had let it through."""
-    return CheckedSQL(sql, sql, (), (), _Seal())
+    return CheckedSQL(sql, sql, (), (), _Seal(sql))
 
 
 def run(engine: DuckDBEngine, sql: str, **limits: Any) -> Result:

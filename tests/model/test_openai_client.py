@@ -74,7 +74,7 @@ def test_what_may_pass_is_tried_again(endpoint: Endpoint, open_model: Open, stat
         ({"Retry-After": "7"}, 7, 7),
         ({"Retry-After": "0.25"}, 0.25, 0.25),
         ({"retry-after-ms": "1500", "Retry-After": "2"}, 1.5, 1.5),
-        ({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)}, 5, 40),
+        ({"Retry-After": "in 40 s"}, 5, 40),
         ({"Retry-After": format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)}, 0, 0),
         ({"Retry-After": "soon"}, 0.375, 0.5),
         ({"Retry-After": "nan"}, 0.375, 0.5),
@@ -83,6 +83,8 @@ def test_what_may_pass_is_tried_again(endpoint: Endpoint, open_model: Open, stat
 def test_retry_after_is_honoured(
     endpoint: Endpoint, open_model: Open, header: dict[str, str], low: float, high: float
 ) -> None:
+    if header.get("Retry-After") == "in 40 s":
+        header = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)}
     waits: list[float] = []
     endpoint.script = [error(429, "slow down", header), says("Ok.")]
     drain(open_model(sleep=waits.append).stream(ASK))

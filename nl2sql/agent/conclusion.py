@@ -1,0 +1,84 @@
+"""From how the loop ended to an Answer: the sentence checked against the rows, or made by code.
+
+It calls no model; only an empty result makes it look at the data once more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from nl2sql.agent.loop import Outcome
+from nl2sql.agent.tools import Ran, Toolbox
+from nl2sql.answer.as_json import cut_warnings
+from nl2sql.answer.confidence import assess
+from nl2sql.answer.empty import unmatched_filters
+from nl2sql.answer.grounding import check_numbers
+from nl2sql.answer.reading import read
+from nl2sql.answer.sentence import of_nothing, of_rows
+from nl2sql.errors import GuardError, LimitError, ToolError
+from nl2sql.types import Answer, ErrorInfo, Grounding, Status
+
+
+def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
+    """The Answer, without times and session. `left_out` counts the tables that the model was not shown."""
+    answer = Answer(
+        id=uuid.uuid4().hex[:12],
+        question=question,
+        status=Status.ANSWERED,
+        text=outcome.text.strip(),
+        steps=tuple(outcome.steps),
+        usage=outcome.usage,
+    )
+    if outcome.clarification is not None:
+        text = outcome.clarification.question
+        return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
+    if outcome.declined is not None:
+        sql = outcome.declined.sql
+        return replace(answer, text="", sql=sql, reading=read(sql, dialect))
+    if outcome.error is not None:
+        return _failed(answer, outcome.error)
+    if outcome.ran is None:
+        return replace(answer, status=Status.ABSTAINED, text=answer.text or "The model gave no answer.")
+    return _with_rows(answer, outcome.ran, outcome.unfinished, tools, dialect, left_out)
+
+
+def _with_rows(answer: Answer, ran: Ran, unfinished: str, tools: Toolbox, dialect: str, left_out: int) -> Answer:
+    sql, result = ran.checked.sql, ran.result
+    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
+    text, stated = answer.text, Grounding(0, 0)
+    if unfinished:
+        warnings.append(f"the model did not finish: {unfinished}")
+    if result.row_count == 0:
+        text = of_nothing(unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools)))
+    elif text:
+        stated = check_numbers(text, result, answer.question, sql)
+    if stated.unsupported:
+        figures = ", ".join(stated.unsupported)
+        warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+    if result.row_count and (not text or stated.unsupported):
+        text = of_rows(result)
+    return replace(
+        answer,
+        text=text,
+        sql=sql,
+        result=result,
+        grounding=check_numbers(text, result, answer.question, sql),
+        confidence=assess(result, answer.steps, stated, left_out),
+        reading=read(sql, dialect),
+        warnings=tuple(warnings),
+    )
+
+
+def _has_rows(probe: str, tools: Toolbox) -> bool:
+    """Whether a probing query gives a row; a probe that cannot run blames nothing."""
+    try:
+        return tools.run(tools.check(probe), replace(tools.limits, rows=1)).row_count > 0
+    except (ToolError, LimitError):
+        return True
+
+
+def _failed(answer: Answer, error: ToolError | LimitError) -> Answer:
+    rule = error.rule if isinstance(error, GuardError) else None
+    status = Status.REFUSED if isinstance(error, GuardError) else Status.FAILED
+    return replace(answer, status=status, text="", error=ErrorInfo(error.code, error.message, error.hint, rule))
