@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -196,16 +197,17 @@ def test_check_in_batch_answers_every_line_in_order(cli: Cli, shop: Path) -> Non
         {"id": "a", "sql": COUNT},
         {"id": "b", "sql": "DROP TABLE orders"},
         "not json",
+        "[" * 100_000,
         {"id": "c"},
         {"id": 4, "sql": "SELECT * FROM read_text('x')"},
         {"id": "d", "sql": "SELECT max(total) FROM orders"},
     ]
-    stdin = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines).encode()
+    stdin = b"\xff\n" + "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines).encode()
     done = cli("check", "--jsonl", "--db", str(shop), stdin=stdin)
     assert done.returncode == 0
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(verdict["id"], verdict["allowed"]) for verdict in verdicts] == [
-        ("a", True), ("b", False), (None, False), (None, False), (4, False), ("d", True),
+        (None, False), ("a", True), ("b", False), (None, False), (None, False), ("c", False), (4, False), ("d", True),
     ]  # fmt: skip
     assert all(list(verdict) == ["id", "allowed", "rule", "message"] for verdict in verdicts)
     assert all(bool(verdict["rule"]) is not verdict["allowed"] for verdict in verdicts)
@@ -252,6 +254,23 @@ def test_without_a_database_the_sample_data_answers_and_says_so(cli: Cli) -> Non
     done = cli("run", "SELECT 1 AS one")
     assert done.stdout == b"one\n---\n  1\n" and b"sample data" in done.stderr
     assert cli("run", "-q", "SELECT 1 AS one").stderr == b""
+
+
+def test_an_empty_name_is_not_the_sample_data(cli: Cli) -> None:
+    done = cli("run", "--db", "", "SELECT 1")
+    assert done.returncode == 2 and b"--db is empty" in done.stderr
+
+
+def test_output_is_utf_8_whatever_the_terminal_says(cli: Cli, shop: Path) -> None:
+    done = cli("run", "--db", str(shop), "-o", "json", "SELECT 'Łódź' AS c", PYTHONIOENCODING="cp1252")
+    assert json.loads(done.stdout)["rows"] == [["Łódź"]]
+
+
+def test_comments_cannot_steer_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "odd.duckdb")) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER); COMMENT ON TABLE t IS 'x\x1b]0;owned\x07y'")
+    for arguments in (["schema"], ["schema", "t"], ["schema", "--prompt"]):
+        assert b"\x1b" not in cli(*arguments, "--db", "odd.duckdb").stdout
 
 
 def test_init_writes_a_file_that_works_and_overwrites_nothing(cli: Cli, shop: Path, tmp_path: Path) -> None:
