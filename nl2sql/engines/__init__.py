@@ -47,13 +47,21 @@ def open_engine(url: str, limits: Limits, cache_dir: Path) -> Engine:
 def _source(url: str, cache_dir: Path) -> Source:
     from nl2sql.engines.files import DATABASE_SUFFIXES, KINDS, KINDS_TEXT, DatabaseFile, DataFiles
 
-    path = Path(url).expanduser()
-    if not path.exists():
+    path = Path(url)
+    try:
+        path = path.expanduser()
+        found = path.exists()
+        path = path.resolve() if found else path
+        is_folder = path.is_dir()
+    except RuntimeError as exc:
+        raise DatabaseError(f"{url} names the home of a user that is not known", "Write the path in full.") from exc
+    except OSError as exc:
+        raise DatabaseError(f"{path.name} cannot be read: {exc.strerror}", "Check the path's permissions.") from exc
+    if not found:
         _refuse_other_engines(url)
         raise _missing(path)
-    path = path.resolve()
     suffix = path.suffix.lower()
-    if path.is_dir() or suffix in KINDS:
+    if is_folder or suffix in KINDS:
         return DataFiles(path, cache_dir)
     if _is_database(path):
         return DatabaseFile(path)
@@ -94,6 +102,9 @@ def _missing(path: Path) -> DatabaseError:
     folder = path.parent
     if not folder.is_dir():
         return DatabaseError(f"there is no folder {folder}", "Check the path.")
-    near = closest(path.name, [entry.name for entry in folder.iterdir()])
+    try:
+        near = closest(path.name, [entry.name for entry in folder.iterdir()])
+    except OSError:
+        near = None
     hint = f"Did you mean {near}?" if near else "Check the path."
     return DatabaseError(f"there is no file {path}", hint)

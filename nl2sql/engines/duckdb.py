@@ -36,10 +36,16 @@ class DuckDBEngine:
     dialect: Final = "duckdb"
 
     def __init__(
-        self, url: str, source: Source, limits: Limits, cache_dir: Path, judge_seconds: float = JUDGE_SECONDS
+        self,
+        url: str,
+        source: Source,
+        limits: Limits,
+        cache_dir: Path,
+        judge_seconds: float = JUDGE_SECONDS,
+        profile_seconds: float = PROFILE_SECONDS,
     ) -> None:
         self._url, self._source, self._limits, self._cache_dir = url, source, limits, cache_dir
-        self._judge_seconds = judge_seconds
+        self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._fingerprint = source.fingerprint()
         self._prepared = source.prepare()
         self._turns = threading.Lock()
@@ -111,22 +117,23 @@ class DuckDBEngine:
         if self._schema is None:
             schema = cache.load(self._cache_dir, self._fingerprint)
             if schema is None:
-                schema = self._read_schema()
-                cache.save(self._cache_dir, schema)
+                schema, complete = self._read_schema()
+                cache.save(self._cache_dir, schema, complete=complete)
             self._schema = schema
             self._send_schema()
         return self._schema
 
-    def _read_schema(self) -> Schema:
+    def _read_schema(self) -> tuple[Schema, bool]:
+        """The schema, and whether its profile came to its end."""
         from nl2sql.schema import codec
 
-        request = {"op": "introspect", "profile_seconds": PROFILE_SECONDS}
+        request = {"op": "introspect", "profile_seconds": self._profile_seconds}
         try:
             reply = self._ask(request, INTROSPECT_SECONDS)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
             reply = self._ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
-        return replace(codec.from_json(reply["schema"]), fingerprint=self._fingerprint)
+        return replace(codec.from_json(reply["schema"]), fingerprint=self._fingerprint), bool(reply["complete"])
 
     def _reopen_if_changed(self) -> None:
         fingerprint = self._source.fingerprint()
@@ -164,7 +171,7 @@ class DuckDBEngine:
         running = self._limits
         if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
             self._discard()
-            self._limits = limits
+            self._limits = replace(limits, seconds=max(limits.seconds, running.seconds))
         if self._worker is not None and self._opening is None and self._worker.ended:
             self._discard()
         worker = self._worker or self._start(self._limits)
@@ -180,6 +187,8 @@ class DuckDBEngine:
 
     def _start(self, limits: Limits) -> ChildProcess:
         """Start a worker and have it open the database, without waiting for it."""
+        if not self._prepared.database.exists():
+            self._prepared = self._source.prepare()
         worker = ChildProcess("nl2sql.engines.worker")
         request = {
             "op": "open",

@@ -19,20 +19,61 @@ _KIND: Final = re.compile(r"^(?:INTERRUPT|TransactionContext|[A-Z][A-Za-z]*(?: [
 _TAIL: Final = re.compile(r"\n\s*\n|\n(?:LINE \d+:|Candidate bindings:|Candidate functions:|Did you mean)", re.S)
 _SIDE: Final = re.compile(r"\s*Did you mean .*", re.S)
 _PATH: Final = re.compile(r"""(["'])(?:[A-Za-z]:)?[/\\][^"'\n]*\1""")
+# A time that does not parse is told twice: in quotes, and on a line of its own over a caret.
+_TWICE: Final = re.compile(r'(Could not parse string ").*\n *\^\nError: ', re.S)
+_QUOTED: Final = re.compile(r"""(?<!\w)(["'])(.+)\1(?!\w)""", re.S)
+_MASK: Final = "…"
+_MESSAGE_CHARS: Final = 500
+
+_NAMES_ONLY: Final = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.IOException,
+    duckdb.PermissionException,
+    OSError,
+)
 
 _ENGINE_FAILED: Final = ("IO Error", "FATAL Error", "INTERNAL Error")
 
 
-def failure(error: BaseException, stopped: bool) -> Mapping[str, str]:
+def failure(error: BaseException, stopped: bool, sql: str = "") -> Mapping[str, str]:
     """The error reply: `error` is stopped, seconds, memory, database or query; `message` is what the engine says."""
-    text = str(error)
-    return {"kind": "error", "error": _kind_of(error, text, stopped), "message": shown(text)}
+    return {"kind": "error", "error": _kind_of(error, str(error), stopped), "message": shown(error, sql)}
 
 
-def shown(text: str) -> str:
-    """The engine's text without its category, source excerpt, suggestions and folder names."""
-    text = _SIDE.sub("", _TAIL.split(_KIND.sub("", text.strip()), maxsplit=1)[0])
-    return _PATH.sub(lambda found: f'"{Path(found.group()[1:-1]).name}"', text).strip()
+def shown(error: BaseException, sql: str = "") -> str:
+    """The engine's text without its category, source excerpt, suggestions, folders, and values not from the SQL."""
+    text = _KIND.sub("", str(error).strip())
+    if not isinstance(error, _NAMES_ONLY):
+        text = _without_values(_TWICE.sub(rf'\1{_MASK}": ', text), sql)
+    text = _SIDE.sub("", _TAIL.split(text, maxsplit=1)[0])
+    text = _PATH.sub(lambda found: f'"{Path(found.group()[1:-1]).name}"', text).strip()
+    return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + _MASK
+
+
+def _without_values(text: str, sql: str) -> str:
+    """Mask what stands between the first quotation mark and the last; a last quotation that the SQL holds stays.
+
+    A value may hold quotation marks itself, so that where it ends cannot be told by the next one.
+    """
+
+    def masked(found: re.Match[str]) -> str:
+        mark, inner = found.groups()
+        if _quotes(sql, inner):
+            return found.group()
+        before, _, last = inner.rpartition(mark)
+        between = before.rpartition(mark)[2]
+        kept = f"{between}{mark}{last}{mark}" if mark in before and _quotes(sql, last) else ""
+        return f"{mark}{_MASK}{mark}{kept}"
+
+    head, excerpt, tail = text.partition("\n\nLINE ")
+    return _QUOTED.sub(masked, head) + excerpt + tail
+
+
+def _quotes(sql: str, text: str) -> bool:
+    """Whether the SQL holds the text in quotation marks."""
+    return f'"{text}"' in sql or "'" + text.replace("'", "''") + "'" in sql
 
 
 def _kind_of(error: BaseException, text: str, stopped: bool) -> str:

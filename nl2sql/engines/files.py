@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from nl2sql.errors import DatabaseError
+from nl2sql.errors import ConfigError, DatabaseError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
 KINDS: Final = {
     ".csv": "csv",
@@ -75,10 +78,13 @@ class DataFiles:
     cache_dir: Path
 
     def files(self) -> list[Path]:
-        """The files, by name. DatabaseError where a folder holds none."""
-        if not self.path.is_dir():
-            return [self.path]
-        found = sorted(p for p in self.path.iterdir() if p.suffix.lower() in KINDS and p.is_file() and _shown(p))
+        """The files, by name. DatabaseError where a folder holds none, or may not be read."""
+        try:
+            if not self.path.is_dir():
+                return [self.path]
+            found = sorted(p for p in self.path.iterdir() if p.suffix.lower() in KINDS and p.is_file() and _shown(p))
+        except OSError as exc:
+            raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
         if not found:
             raise DatabaseError(
                 f"no data files in {self.path.name or self.path}", f"Put files there that are one of: {KINDS_TEXT}."
@@ -89,16 +95,26 @@ class DataFiles:
         return _fingerprint(self.files())
 
     def prepare(self) -> Prepared:
-        """The imported database, from the cache or built now; two commands don't build it twice."""
+        """The imported database, from the cache or built now; two commands don't build it twice.
+
+        ConfigError where the cache cannot be written.
+        """
         files = self.files()
         source = hashlib.sha256(str(self.path).encode()).hexdigest()[:_CONTENT_DIGITS]
         folder = self.cache_dir / "imports"
         database = folder / f"{source}-{_fingerprint(files)[:_CONTENT_DIGITS]}.duckdb"
         data_files = tuple(file for file in files if KINDS[file.suffix.lower()] == "parquet")
-        if not database.exists():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _build(files, database)
-            _forget_older(folder, source, database)
+        try:
+            if not database.exists():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _build(files, database)
+                _forget_older(folder, source, database)
+        except OSError as exc:
+            raise ConfigError(
+                f"the imported data cannot be written to {folder}: {exc.strerror}",
+                "Set NL2SQL_HOME to a folder that you may write to, or open a .duckdb file, which needs no import.",
+            ) from exc
+        _note_use(database)
         return Prepared(database, data_files)
 
 
@@ -146,10 +162,28 @@ def _build(files: list[Path], database: Path) -> None:
 
 
 def _forget_older(folder: Path, source: str, database: Path) -> None:
-    """Remove imports of earlier states of the same source; one in use by another command may stay."""
+    """Remove imports of earlier states of the same source, and all but those used last; one that is open may stay."""
     for path in folder.glob(f"{source}-*"):
         if not path.name.startswith(database.name):
             _remove(path)
+    others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_last_used, reverse=True)
+    for path in others[KEPT_IMPORTS - 1 :]:
+        _remove(path)
+        _remove(path.with_name(path.name + ".lock"))
+
+
+def _note_use(database: Path) -> None:
+    """Set the time of its last use, which many file systems don't keep by themselves."""
+    with contextlib.suppress(OSError):
+        os.utime(database, ns=(time.time_ns(), database.stat().st_mtime_ns))
+
+
+def _last_used(path: Path) -> float:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0.0
+    return max(status.st_atime, status.st_mtime)
 
 
 def _remove(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.engines.files import KINDS
 from nl2sql.engines.frames import read_frame, write_frame
+from nl2sql.engines.imported import TableNames, UnreadableError, table_name
 from nl2sql.engines.lock import glob_escaped, quoted, quoted_name
 
 if TYPE_CHECKING:
@@ -24,33 +25,7 @@ SNIFFED_ROWS: Final = 200_000
 SPLIT_LINES: Final = 200
 _LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
 _DELIMITERS: Final = ",;\t|"
-
-
-class UnreadableError(Exception):
-    """A data file that cannot be imported: what is wrong, and what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
-class TableNames:
-    """Names for tables, each used once in any case."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def take(self, *wanted: str) -> str:
-        """The first wanted name that is free, else the last one with a number."""
-        name = next((n for n in wanted if n.lower() not in self._taken), "")
-        number = 2
-        while not name:
-            candidate = f"{wanted[-1]}_{number}"
-            name = "" if candidate.lower() in self._taken else candidate
-            number += 1
-        self._taken.add(name.lower())
-        return name
+_MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
 
 
 def build(database: str, files: list[Path]) -> None:
@@ -58,16 +33,31 @@ def build(database: str, files: list[Path]) -> None:
     import duckdb
 
     names = TableNames()
-    with duckdb.connect(database) as connection:
-        connection.execute("SET python_enable_replacements=false")
-        # Sheets come last: a file named like one of them keeps its name.
-        for file in sorted(files, key=lambda file: KINDS[file.suffix.lower()] == "excel"):
-            if file.stat().st_size == 0:
-                raise UnreadableError(f"{file.name} is empty", "Remove it, or put data in it.")
-            try:
-                _import(connection, file, names)
-            except duckdb.Error as error:
-                raise _unreadable(file, str(error)) from error
+    try:
+        with duckdb.connect(database) as connection:
+            connection.execute("SET python_enable_replacements=false")
+            # Sheets come last: a file named like one of them keeps its name.
+            for file in sorted(files, key=lambda file: KINDS[file.suffix.lower()] == "excel"):
+                _refuse_unreadable(file)
+                try:
+                    _import(connection, file, names)
+                except duckdb.Error as error:
+                    if database in str(error):
+                        raise
+                    raise _unreadable(file, str(error)) from error
+    except duckdb.Error as error:
+        reason = str(error).rpartition(": ")[2]
+        raise UnreadableError(f"the imported data cannot be written: {reason}", _MAKE_ROOM) from error
+
+
+def _refuse_unreadable(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            empty = not opened.read(1)
+    except OSError as error:
+        raise UnreadableError(f"{file.name} cannot be read: {error.strerror}", "Check its permissions.") from error
+    if empty:
+        raise UnreadableError(f"{file.name} is empty", "Remove it, or put data in it.")
 
 
 def _import(connection: duckdb.DuckDBPyConnection, file: Path, names: TableNames) -> None:
@@ -77,7 +67,7 @@ def _import(connection: duckdb.DuckDBPyConnection, file: Path, names: TableNames
 
         import_sheets(connection, file, names)
         return
-    table = quoted_name(names.take(file.stem, file.name))
+    table = quoted_name(names.take(table_name(file.stem), table_name(file.name)))
     source = quoted(glob_escaped(str(file)))
     if kind == "parquet":
         connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({source})")
@@ -150,5 +140,5 @@ def main() -> None:
     except UnreadableError as error:
         reply = {"kind": "error", "message": error.message, "hint": error.hint}
     except OSError as error:
-        reply = {"kind": "error", "message": f"the import failed: {error.strerror}", "hint": "Check the disk."}
+        reply = {"kind": "error", "message": f"the import failed: {error.strerror}", "hint": _MAKE_ROOM}
     write_frame(sys.stdout.buffer, reply)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.errors import DatabaseError
 
 # The child finds this package as its parent did: in a checkout, an installed wheel or an editable install.
 _BOOT: Final = (
@@ -41,6 +42,16 @@ class ChildProcess:
     """A running `main()` of one of our modules, with a working folder of its own that goes with it."""
 
     def __init__(self, module: str) -> None:
+        """Start it. DatabaseError where the system does not let it start, or has no room for its folder."""
+        try:
+            self._start(module)
+        except OSError as exc:
+            raise DatabaseError(
+                f"a worker process cannot be started: {exc.strerror}",
+                "Check that the temporary folder can be written and has room.",
+            ) from exc
+
+    def _start(self, module: str) -> None:
         folder = tempfile.mkdtemp(prefix="nl2sql-")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         path = [str(Path(entry).absolute()) for entry in sys.path]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.importer import TableNames, UnreadableError
+from nl2sql.engines.imported import TableNames, UnreadableError, table_name
 from nl2sql.engines.lock import quoted, quoted_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def import_sheets(connection: duckdb.DuckDBPyConnection, file: Path, names: Tabl
         raise UnreadableError(f"{file.name} has no rows in any sheet", "Remove it, or put data in it.")
     for sheet, rows in filled:
         wanted = (file.stem, file.name) if len(filled) == 1 else (sheet, f"{file.stem} {sheet}")
-        _import_rows(connection, quoted_name(names.take(*wanted)), _header(rows[0]), rows[1:])
+        _import_rows(connection, quoted_name(names.take(*map(table_name, wanted))), _header(rows[0]), rows[1:])
 
 
 def _cleaned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

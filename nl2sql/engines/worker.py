@@ -84,7 +84,7 @@ class Worker:
         try:
             reply = handlers[request["op"]](request)
         except self._failures.FAILURES as error:
-            reply = self._failures.failure(error, self._stopped)
+            reply = self._failures.failure(error, self._stopped, request.get("sql", ""))
             if reply["error"] in ("query", "database"):
                 reply = self._without_data_file() or reply
         if reply:
@@ -110,12 +110,14 @@ class Worker:
 
         with self._fresh_cursor() as cursor:
             schema = read_catalog(lambda sql: cursor.execute(sql).fetchall())
-            if seconds := request["profile_seconds"]:
-                deadline = time.monotonic() + seconds
+            seconds = request["profile_seconds"]
+            deadline = time.monotonic() + seconds
+            if seconds:
                 schema = profile(schema, lambda sql: self._rows(cursor, sql, deadline), seconds)
+            complete = time.monotonic() < deadline
         if self._data_files:
             schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))
-        return {"kind": "schema", "schema": codec.to_json(schema)}
+        return {"kind": "schema", "schema": codec.to_json(schema), "complete": complete}
 
     def _rows(self, cursor: Any, sql: str, deadline: float) -> list[tuple[Any, ...]]:
         """The rows of one query of the profile, which ends with the profile's time."""
@@ -129,7 +131,7 @@ class Worker:
             if self._stopped:
                 raise
             if kind == "query":
-                raise QueryError(self._failures.shown(str(error))) from error
+                raise QueryError(self._failures.shown(error)) from error
             raise LimitError("the profile overran", limit="seconds") from error
         finally:
             self._alarm.clear()
@@ -175,13 +177,14 @@ class Worker:
             if carried is not request["sql"]:
                 relation = cursor.sql(carried)
             reader = relation.to_arrow_reader(BATCH_ROWS)
+            carried_schema, batches = carry.held_by_python(reader, limits.rows, self._connection)
             arrow = self._pa.schema(
-                [self._pa.field(name, field.type) for name, field in zip(names, reader.schema, strict=True)]
+                [self._pa.field(name, field.type) for name, field in zip(names, carried_schema, strict=True)]
             )
             write_frame(self._pipe, {"kind": "columns", "columns": columns}, arrow.serialize())
             capped = Capped(limits)
             try:
-                for batch in capped.batches(reader):
+                for batch in capped.batches(batches):
                     if self._stopped:
                         return {"kind": "error", "error": "stopped", "message": ""}
                     write_frame(self._pipe, {"kind": "batch"}, batch.serialize())

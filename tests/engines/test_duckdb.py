@@ -220,6 +220,53 @@ def test_query_errors_keep_the_worker(shared: DuckDBEngine, sql: str, message: s
     assert works(shared)
 
 
+VALUE_CASES = [
+    ("Ann", "n::INTEGER", "string '…' to INT32"),
+    ("Ann O'Brien", "n::INTEGER", "string '…' to INT32"),
+    ('a "b" c', "n::DATE", 'invalid date field format: "…", expected format'),
+    ("a\n\nb", "n::INTEGER", "string '…' to INT32"),
+    ('{"a": secret', "n::JSON", 'Input: "…"'),
+    ("x' and 'y", "n::INTEGER[]", "value '…' can't be cast"),
+    ("c", "n::INTEGER", "string '…' to INT32"),
+    ("Ann", "strptime(n, '%Y')", 'Could not parse string "…": Expected a number'),
+    ('a "b"\nc', "strptime(n, '%Y')", 'Could not parse string "…": Expected a number'),
+]
+
+
+@pytest.mark.parametrize(("value", "expression", "message"), VALUE_CASES)
+def test_errors_tell_no_values(shared: DuckDBEngine, value: str, expression: str, message: str) -> None:
+    cells = f"(SELECT decode(unhex('{value.encode().hex()}')) AS n FROM sale) AS cells"
+    with pytest.raises(QueryError) as caught:
+        run(shared, f"SELECT {expression} FROM {cells}")
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("own", ["abc", "O'Neil"])
+def test_errors_tell_values_that_the_query_holds(shared: DuckDBEngine, own: str) -> None:
+    with pytest.raises(QueryError, match=f"string '{own}' to INT32"):
+        run(shared, f"SELECT CAST('{own.replace(chr(39), chr(39) * 2)}' AS INTEGER) FROM sale")
+
+
+def test_errors_are_short(shared: DuckDBEngine) -> None:
+    with pytest.raises(QueryError) as caught:
+        run(shared, "SELECT error(repeat('x', 100000))")
+    assert len(caught.value.message) == 500
+
+
+def test_less_time_needs_no_other_worker_but_less_memory_does(shop: Path, opened: Open) -> None:
+    engine = opened(shop, seconds=5, memory=600_000_000)
+    assert run(engine, "SELECT 1", seconds=5, memory=600_000_000).rows == [(1,)]
+    before = worker_pid(engine)
+    run(engine, "SELECT 1", seconds=1, memory=600_000_000)
+    run(engine, "SELECT 1", seconds=5, memory=600_000_000)
+    assert worker_pid(engine) == before
+    run(engine, "SELECT 1", seconds=1, memory=500_000_000)
+    after = worker_pid(engine)
+    assert after != before
+    run(engine, "SELECT 1", seconds=5, memory=500_000_000)
+    assert worker_pid(engine) == after
+
+
 def test_no_session_outlives_its_query(shared: DuckDBEngine) -> None:
     for sql in ("SET VARIABLE x = 1", "CREATE TEMP TABLE sale AS SELECT 0 AS amount", "USE archive"):
         with pytest.raises(QueryError):

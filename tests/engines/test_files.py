@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.importer import UnreadableError, build
-from nl2sql.errors import DatabaseError, GuardError
+from nl2sql.engines.files import KEPT_IMPORTS
+from nl2sql.engines.imported import UnreadableError
+from nl2sql.engines.importer import build
+from nl2sql.errors import ConfigError, DatabaseError, GuardError
 from nl2sql.types import Limits, Policy
 
 from .conftest import Open, run
@@ -148,7 +152,7 @@ def test_folder(tmp_path: Path, opened: Open) -> None:
     workbook(folder / "plan.xlsx", {"sales": [["a"], [1]], "goals": [["b"], [2]]})
     engine = opened(folder)
     names = [table.name for table in engine.introspect().tables]
-    assert names == ["Sales Ünits", "goals", "plan sales", "products", "sales", "sales.json"]
+    assert names == ["Sales Ünits", "goals", "plan sales", "products", "sales", "sales_json"]
     checked = guard.check("SELECT s.amount, p.name FROM sales s JOIN products p USING (id)", Policy(), engine)
     assert [str(value) for value in engine.execute(checked, Limits()).rows[0]] == ["2.5", "x"]
 
@@ -200,6 +204,67 @@ def test_import_is_kept_until_the_file_changes(tmp_path: Path, opened: Open) -> 
     assert engine.introspect().tables[0].row_count == 2
     assert run(engine, "SELECT max(a) FROM d").rows == [(22,)]
     assert {file.name for file in imports.glob("*.duckdb")}.isdisjoint(first)
+
+
+def test_names_of_tables_hold_no_dots(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for name in ("sales.2024.csv", "sales_2024.csv", "sales.2024.tsv"):
+        write(folder, name, "a\n1\n")
+    workbook(folder / "plan.xlsx", {"Q1.2024": [["a.b"], [1]], "Q2": [["a"], [1]]})
+    engine = opened(folder)
+    names = [table.name for table in engine.introspect().tables]
+    assert names == ["Q1_2024", "Q2", "sales_2024", "sales_2024_csv", "sales_2024_tsv"]
+    checked = guard.check('SELECT "a.b" FROM Q1_2024 JOIN sales_2024 ON a = "a.b"', Policy(), engine)
+    assert engine.execute(checked, Limits()).rows == [(1,)]
+
+
+def test_only_the_imports_used_last_are_kept(tmp_path: Path, opened: Open) -> None:
+    first, second = (opened(write(tmp_path, f"{name}.csv", "a\n1\n")) for name in ("first", "second"))
+    assert run(first, "SELECT * FROM first").rows == run(second, "SELECT * FROM second").rows
+    imports = tmp_path / "cache" / "imports"
+    old = {path.name for path in imports.glob("*.duckdb")}
+    for path in imports.glob("*.duckdb"):
+        os.utime(path, (1, 1))
+    opened(tmp_path / "second.csv")
+    for i in range(KEPT_IMPORTS):
+        (imports / f"{i}.duckdb").write_bytes(b"")
+        os.utime(imports / f"{i}.duckdb", (i + 2, i + 2))
+    opened(write(tmp_path, "third.csv", "a\n1\n"))
+    kept = {path.name for path in imports.glob("*.duckdb")}
+    assert len(kept) == KEPT_IMPORTS and len(kept & old) == 1
+    assert run(first, "SELECT * FROM first").rows == [(1,)], "it is open still"
+    assert run(first, "SELECT * FROM first", memory=500_000_000).rows == [(1,)], "and imported anew for a new worker"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_disk_without_room_is_told(tmp_path: Path, opened: Open) -> None:
+    import resource
+
+    path = write(tmp_path, "big.csv", "a,b\n" + "".join(f"{i},{i * 7919}\n" for i in range(200_000)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(DatabaseError, match="the imported data cannot be written: File too large") as caught:
+            opened(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "NL2SQL_HOME" in caught.value.hint
+    assert run(opened(path), "SELECT count(*) FROM big").rows == [(200_000,)]
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, shop: Path, opened: Open) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be", "utf-8")
+    with pytest.raises(ConfigError, match="cannot be written") as caught:
+        opened(write(tmp_path, "d.csv", "a\n1\n"))
+    assert "NL2SQL_HOME" in caught.value.hint
+    engine = opened(shop)
+    assert guard.check("SELECT id FROM sale", Policy(), engine).tables == ("sale",)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match=r"gone\.csv cannot be read: No such file"):
+        build(str(tmp_path / "built.duckdb"), [tmp_path / "gone.csv"])
 
 
 def test_two_at_once_build_once(tmp_path: Path, opened: Open) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import duckdb
@@ -9,8 +11,10 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.engines.files import DatabaseFile
 from nl2sql.errors import LimitError, QueryError
-from nl2sql.types import ForeignKey, Policy
+from nl2sql.schema.cache import INCOMPLETE_SECONDS
+from nl2sql.types import ForeignKey, Limits, Policy
 
 from .conftest import Open, run, worker_pid
 
@@ -43,6 +47,26 @@ def test_a_second_engine_takes_it_from_the_cache(shop: Path, opened: Open) -> No
     assert second.introspect() == first
     assert second._opening is not None, "the worker was asked"
     assert guard.check("SELECT count(*) FROM sale", Policy(), second).tables == ("sale",)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-6], ids=["catalogue only", "out of time"])
+def test_a_profile_that_did_not_end_is_kept_for_an_hour(
+    shop: Path, tmp_path: Path, opened: Open, seconds: float
+) -> None:
+    cache_dir = tmp_path / "cache"
+    hasty = DuckDBEngine("shop", DatabaseFile(shop), Limits(), cache_dir, profile_seconds=seconds)
+    try:
+        schema = hasty.introspect()
+        assert schema.tables and hasty.introspect() is schema
+    finally:
+        hasty.close()
+    [kept] = cache_dir.rglob("*.json")
+    assert opened(shop).introspect() == schema
+    os.utime(kept, (time.time(), time.time() - 2 * INCOMPLETE_SECONDS))
+    city = opened(shop).introspect().tables[2].column("city")
+    assert city and city.values
+    os.utime(kept, (time.time(), time.time() - 2 * INCOMPLETE_SECONDS))
+    assert opened(shop).introspect().tables[2].column("city") == city
 
 
 def test_changed_data_is_noticed(shop: Path, opened: Open) -> None:

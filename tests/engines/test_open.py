@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -58,6 +59,27 @@ def test_files_of_another_kind(tmp_path: Path, opened: Open, name: str, content:
     with pytest.raises(DatabaseError, match=message) as caught:
         opened(tmp_path / name)
     assert caught.value.hint
+
+
+def test_paths_that_the_system_refuses(tmp_path: Path, opened: Open) -> None:
+    for url in (tmp_path / ("x" * 300), "~no-such-user-here/shop.duckdb"):
+        with pytest.raises(DatabaseError) as caught:
+            opened(url)
+        assert caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions don't hold here")
+def test_folders_that_may_not_be_read(shop: Path, opened: Open) -> None:
+    shop.parent.chmod(0)
+    try:
+        for url in (shop, shop.parent):
+            with pytest.raises(DatabaseError, match="Permission denied"):
+                opened(url)
+        shop.parent.chmod(0o100)
+        with pytest.raises(DatabaseError, match="no file"):
+            opened(shop.with_name("other.duckdb"))
+    finally:
+        shop.parent.chmod(0o700)
 
 
 def test_sqlite_file_in_disguise(tmp_path: Path, opened: Open) -> None:

@@ -46,6 +46,21 @@ def test_order_holds_where_a_column_is_cast(shared: DuckDBEngine) -> None:
     assert [row[0] for row in cast.rows] == [row[0] for row in plain.rows]
 
 
+def test_one_odd_time_makes_its_column_text_and_no_other(shared: DuckDBEngine) -> None:
+    day = "CASE WHEN i = 2999 THEN 'infinity'::DATE WHEN i > 0 THEN DATE '2024-01-02' END"
+    huge = "170141183460469231731687303715884105727::HUGEINT"
+    sql = f"SELECT {day} AS d, DATE '2024-01-02' AS d, {huge} FROM range(3000) t(i)"
+    result = run(shared, sql, rows=None)
+    assert [column.type for column in result.columns] == ["DATE", "DATE", "HUGEINT"]
+    assert [row[0] for row in result.rows[:2]] == [None, "2024-01-02"]
+    assert result.rows[2999] == ("infinity", datetime.date(2024, 1, 2), Decimal(2**127 - 1))
+
+
+def test_times_behind_nulls_are_not_looked_at(shared: DuckDBEngine) -> None:
+    sql = "SELECT CASE WHEN d < 'infinity' THEN d END FROM (VALUES (DATE '2024-01-02'), ('infinity')) t(d) ORDER BY d"
+    assert run(shared, sql).rows == [(datetime.date(2024, 1, 2),), (None,)]
+
+
 def test_no_columns_is_an_error_and_not_a_crash(shared: DuckDBEngine) -> None:
     from nl2sql.errors import QueryError
 

@@ -1,0 +1,38 @@
+"""What the importers of all kinds of files share: names for the tables, and the error of a file that is not readable.
+
+It reads no file.
+"""
+
+from __future__ import annotations
+
+
+class UnreadableError(Exception):
+    """A data file that cannot be imported: what is wrong, and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class TableNames:
+    """Names for tables, each used once in any case."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, *wanted: str) -> str:
+        """The first wanted name that is free, else the last one with a number."""
+        name = next((n for n in wanted if n.lower() not in self._taken), "")
+        number = 2
+        while not name:
+            candidate = f"{wanted[-1]}_{number}"
+            name = "" if candidate.lower() in self._taken else candidate
+            number += 1
+        self._taken.add(name.lower())
+        return name
+
+
+def table_name(text: str) -> str:
+    """The text without dots, which in a table's name would read like a schema's name before it."""
+    return text.replace(".", "_")
