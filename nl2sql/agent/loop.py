@@ -19,7 +19,7 @@ from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
 
-SENTENCE_TOKENS: Final = 80
+SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
 _BROKEN_OFF: Final = ("cut", "length")
 

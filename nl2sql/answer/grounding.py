@@ -1,8 +1,8 @@
 """Whether the rows bear out the figures of a text.
 
 Each number and date of the text is looked for in the cells (rounded as the text rounds it), in the number of rows,
-in the column totals, in the question and in the SQL. What is found nowhere is reported; nothing is repaired here, and
-whether words are right is not judged.
+in the column totals, in the question and in the SQL; a currency's sign must be named there too. What is found nowhere
+is reported; nothing is repaired here, and whether words are right is not judged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from nl2sql.types import Grounding, Result, column_values
 CHECKED_CELLS: Final = 20_000
 
 _NUMBER: Final = re.compile(
-    r"(?<![\w.])(?P<sign>[-\u2212]?)[$€£¥]?\s?(?P<number>\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![\w.])(?P<sign>[-\u2212]?)(?P<currency>[$€£¥]?)\s?(?P<number>\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"\s?(?P<unit>%|percent\b|thousand\b|million\b|billion\b|[kKmMbB](?![A-Za-z]))?",
     re.I,
 )
 _UNITS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}
+_CURRENCIES: Final = {
+    "$": ("$", "usd", "dollar"),
+    "€": ("€", "eur"),
+    "£": ("£", "gbp", "pound"),
+    "¥": ("¥", "jpy", "cny", "yen", "yuan"),
+}
 _ISO_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 _MONTHS: Final = "january february march april may june july august september october november december".split()
 _WORD_DATE: Final = re.compile(
@@ -43,7 +49,11 @@ def check_numbers(text: str, result: Result, question: str = "", sql: str = "") 
     values, texts = _values(result), _texts(result)
     stated = list(_NUMBER.finditer(rest))
     quoted = {_plain(found["number"]) for found in _NUMBER.finditer(f"{question} {sql} {_names(result)}")}
+    said = f"{question} {sql} {_names(result)} {texts}".lower()
     for found in stated:
+        if found["currency"] and not any(word in said for word in _CURRENCIES[found["currency"]]):
+            unsupported.append(found[0].strip())
+            continue
         if _plain(found["number"]) in quoted and not found["sign"]:
             continue
         if not _borne_out(found, values) and not _inside_text(found["number"], texts):
@@ -89,8 +99,8 @@ def _plain(number: str) -> str:
 
 
 def _values(result: Result) -> list[float]:
-    """Every number of the rows, how many rows there are, and each column's total."""
-    values = [float(result.row_count)]
+    """Every number of the rows, each column's total, and how many rows there are unless the result was cut."""
+    values = [] if result.truncated else [float(result.row_count)]
     for column in result.table.columns:
         cells = column_values(column.slice(0, CHECKED_CELLS))
         numbers = [number for cell in cells if _is_number(cell) and math.isfinite(number := float(cell))]

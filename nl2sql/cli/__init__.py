@@ -49,7 +49,7 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Try: nl2sql ask "Which five products sold best last year?"',
+    epilog='Try: nl2sql ask "What are the five most expensive products by list price?"',
 )
 @click.version_option(__version__, prog_name="nl2sql")
 def cli() -> None:

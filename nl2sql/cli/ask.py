@@ -130,6 +130,9 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         if output != "json":
             rule = f" ({answer.error.rule})" if answer.error.rule else ""
             say_error(f"{answer.error.message}{rule}", answer.error.hint)
+            tried = [step.arguments["query"] for step in answer.steps if "query" in step.arguments]
+            if tried and not steps.quiet:
+                say(f"The SQL was:\n{clean(str(tried[-1]))}")
         return
     if output == "json":
         return

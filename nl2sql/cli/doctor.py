@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
+from nl2sql.cli.options import Shared, database_options, model_option, voice_options
 from nl2sql.cli.terminal import clean
 from nl2sql.config import Config
 from nl2sql.errors import NL2SQLError
@@ -84,10 +84,15 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
 
 
 def _database(config: Config) -> Iterator[Check]:
-    with opened(config) as assistant:
+    from nl2sql.assistant import connect
+
+    with connect(config=config) as assistant:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")
+        if idle := assistant.idle_policy:
+            hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
+            yield Check("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
         if missing := assistant.missing_limits:
             hint = "SECURITY.md says what then holds in their place"
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)

@@ -61,6 +61,7 @@ class Steps:
     """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else nothing."""
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
         self._verbose = verbose
         self._console = error_console() if not quiet and on_terminal(sys.stderr) else None

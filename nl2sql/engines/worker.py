@@ -113,7 +113,8 @@ class Worker:
             seconds = request["profile_seconds"]
             deadline = time.monotonic() + seconds
             if seconds:
-                schema = profile(schema, lambda sql: self._rows(cursor, sql, deadline), seconds)
+                over_files = bool(self._data_files)
+                schema = profile(schema, lambda sql: self._rows(cursor, sql, deadline), seconds, over_files=over_files)
             complete = time.monotonic() < deadline
         if self._data_files:
             schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))

@@ -34,9 +34,10 @@ _TEXT: Final = re.compile(r"(VARCHAR|ENUM)", re.I)
 _NESTED: Final = re.compile(r"\[|^(STRUCT|MAP|UNION|BLOB|BIT|JSON)", re.I)
 
 
-def profile(schema: Schema, run: Run, seconds: float = 5.0) -> Schema:
+def profile(schema: Schema, run: Run, seconds: float = 5.0, *, over_files: bool = False) -> Schema:
     """The schema with row counts, statistics and inferred keys.
 
+    `over_files` says that its views are data files of which each is a table.
     `run(sql)` returns rows, and raises QueryError or LimitError where one query fails or overruns: that table
     stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
     """
@@ -47,6 +48,8 @@ def profile(schema: Schema, run: Run, seconds: float = 5.0) -> Schema:
         if time.monotonic() < deadline:
             table = _profiled(table, run, known, deadline)
         tables.append(table)
+    if over_files:
+        tables = [replace(table, kind="table") for table in tables]
     return infer_keys(replace(schema, tables=tuple(tables)), run, deadline)
 
 
