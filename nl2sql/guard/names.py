@@ -78,6 +78,11 @@ class Names:
     def column_hint(self, name: str, tables: Iterable[str]) -> str:
         """What to write instead of a column that isn't there, given the tables that the query names."""
         found = [t for t in (self._readable.get(name.lower()) for name in sorted(tables)) if t is not None]
+        having = [t for t in self._readable.values() if name.lower() in (c.lower() for c in self.columns(t))]
+        if here := [t.name for t in having if t in found]:
+            return f"{name} is a column of {', '.join(here)}: write it with that table's alias."
+        if having:
+            return f"{name} is a column of {_listed([t.name for t in having])}: join that table."
         near = closest(name, [column for table in found for column in self.columns(table)])
         owners = [table.name for table in found if near in self.columns(table)]
         if near:

@@ -15,6 +15,9 @@ def first(session_judge: guard.Judge, policy: Policy) -> dict[str, Finding]:
         "table": "SELECT 'ÄÖ',\n  1 FROM boks",
         "column": "SELECT * FROM staff",
         "bind": "SELECT 'ÄÖ', titel FROM books",
+        "elsewhere": "SELECT joined FROM books",
+        "wrong alias": "SELECT l.title FROM books AS b JOIN loans AS l USING (book_id)",
+        "denied elsewhere": "SELECT wage FROM books",
         "near denied": "SELECT wages FROM staff",
         "near denied table": "SELECT * FROM vaults",
         "function": "SELECT to_char(joined, 'YYYY') FROM members",
@@ -31,6 +34,9 @@ def test_place_counts_characters_of_the_text_as_written(first: dict[str, Finding
 def test_closest_name(first: dict[str, Finding]) -> None:
     assert first["table"].hint == "Did you mean books?"
     assert first["bind"].hint == "Did you mean title (of books)?"
+    assert first["elsewhere"].hint == "joined is a column of members: join that table."
+    assert first["wrong alias"].hint == "title is a column of books: write it with that table's alias."
+    assert "staff" not in first["denied elsewhere"].hint
     assert first["misspelt"].hint == "Did you mean upper?"
     assert "strftime" in first["function"].hint
 
