@@ -107,6 +107,7 @@ class Assistant:
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
         self._sessions: dict[str, tuple[_Turn, ...]] = {}
+        self._linked: LinkedSchema | None = None
         self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
 
     @property
@@ -180,7 +181,7 @@ class Assistant:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         model = opening.result()
-        linked_schema = schema.link(question, view, self._schema_tokens)
+        linked_schema = self._link(question, view)
         tools = Toolbox(self._engine, view, policy, self.config.limits, cancel, looks_up=approve is None)
         asked = loop.Asked(
             self._conversation(question, linked_schema, model.calls_tools, session),
@@ -221,7 +222,7 @@ class Assistant:
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
-        linked_schema = schema.link(question, self._view()[0], self._schema_tokens)
+        linked_schema = self._link(question, self._view()[0])
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
 
@@ -258,6 +259,14 @@ class Assistant:
             view = self._without_refused_views(schema.allowed(described, policy), policy)
             self._seen = (whole, (view, policy))
         return self._seen[1]
+
+    def _link(self, question: str, view: Schema) -> LinkedSchema:
+        """The view as text; made once where it is whole, since then it is the same for every question."""
+        kept = self._linked
+        if kept is None or kept.schema is not view:
+            kept = schema.link(question, view, self._schema_tokens)
+            self._linked = None if kept.left_out else kept
+        return kept
 
     def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
         """The schema without the views through which the policy would be got around: their values say the same."""
