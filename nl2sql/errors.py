@@ -18,7 +18,7 @@ settings, or a value of a denied column.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from nl2sql.types import Finding
 
@@ -111,3 +111,19 @@ class CancelledError(NL2SQLError):
 
     code = "cancelled"
     exit_code = 130
+
+
+EXIT_CODES: Final[dict[str, int]] = {
+    kind.code: kind.exit_code
+    for kind in (
+        BugError,
+        ConfigError,
+        GuardError,
+        QueryError,
+        CallError,
+        DatabaseError,
+        LimitError,
+        ModelError,
+        CancelledError,
+    )
+}

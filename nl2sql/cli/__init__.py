@@ -60,7 +60,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the code that CONTRACT and `errors` promise."""
+    """Run the command line and exit with the code that `errors` draws."""
     sys.exit(_exit_code(arguments))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -25,14 +25,10 @@ from nl2sql.cli.options import (
     voice_options,
 )
 from nl2sql.cli.terminal import Steps, clean, on_terminal, say, say_error
-from nl2sql.errors import ConfigError, NL2SQLError
+from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
 
-if TYPE_CHECKING:
-    pass
-
 _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
-_EXIT_CODES: Final = {"refused": 3, "query": 5, "database": 5, "limit": 6, "call": 7, "model": 7, "config": 2}
 
 
 @click.command(
@@ -70,7 +66,7 @@ def ask_command(
             results.write_json(answer_object(Answer("", text, Status.FAILED, "", error=error)))
         raise
     if answer.error is not None:
-        return _EXIT_CODES.get(answer.error.code, 1)
+        return EXIT_CODES[answer.error.code]
     return 4 if answer.status in (Status.ABSTAINED, Status.CLARIFY) else 0
 
 

@@ -98,7 +98,8 @@ def _as_object(identifier: Any, verdict: Verdict) -> dict[str, Any]:
     if verdict.allowed:
         return {"id": identifier, "allowed": True, "rule": None, "message": None}
     first = verdict.findings[0]
-    return _verdict_line(identifier, first.rule, f"{first.message} {first.hint}".strip())
+    message = f"{first.message.rstrip('.')}. {first.hint}" if first.hint else first.message
+    return _verdict_line(identifier, first.rule, message)
 
 
 def _verdict_line(identifier: Any, rule: str, message: str) -> dict[str, Any]:
