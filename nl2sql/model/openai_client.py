@@ -25,6 +25,7 @@ from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.markup import visible
 from nl2sql.model.memory import Habits, Memory
 from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
+from nl2sql.model.wire import Timeouts, Wire
 from nl2sql.types import Messages, Reply, Usage
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class OpenAIChatModel:
     remembered in `state_dir`. `timeout` is how many seconds the model may take to its first word,
     `idle_timeout` to each next one, `connect_timeout` the network to connect. `max_retries` counts the tries after
     the first. `extra_body` goes into every request. `http_client` brings proxies or certificates of one's own;
-    it stays the caller's to close. `sleep` waits between tries (seconds).
+    it stays the caller's to close. `wire` carries the requests instead of the SDK. `sleep` waits between tries
+    (seconds).
 
     Raises ConfigError where the protocol is unknown, or neither key nor base URL is given.
     """
@@ -62,6 +64,7 @@ class OpenAIChatModel:
         state_dir: Path | None = None,
         extra_body: Mapping[str, Any] | None = None,
         http_client: httpx2.Client | None = None,
+        wire: Wire | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         if protocol is not None and protocol not in PROTOCOLS:
@@ -70,8 +73,6 @@ class OpenAIChatModel:
             raise ConfigError(
                 "no API key", "Set OPENAI_API_KEY, or OPENAI_BASE_URL for your own server; -m local needs none."
             )
-        from nl2sql.model import wire
-
         self._name = name
         self._endpoint, self._place = _endpoint(base_url or _OPENAI)
         self._fixed_protocol = protocol
@@ -81,8 +82,9 @@ class OpenAIChatModel:
         self._sleep = sleep
         self._memory = Memory(state_dir)
         self._habits = self._memory.recall(self._endpoint, name)
-        timeouts = wire.Timeouts(connect_timeout, timeout, idle_timeout)
-        self._wire = wire.Wire(base_url or _OPENAI, api_key, timeouts, http_client)
+        self._wire = wire or _sdk_wire(
+            base_url or _OPENAI, api_key, Timeouts(connect_timeout, timeout, idle_timeout), http_client
+        )
 
     def __repr__(self) -> str:
         return f"OpenAIChatModel({self._name!r}, at {self._place!r}, protocol {self._protocol(self._habits)!r})"
@@ -271,6 +273,13 @@ class OpenAIChatModel:
         with cancel.on_cancel(cancelled.set):
             cancelled.wait(seconds)
         cancel.raise_if_cancelled()
+
+
+def _sdk_wire(base_url: str, api_key: str | None, timeouts: Timeouts, http_client: httpx2.Client | None) -> Wire:
+    """Imported when an endpoint is spoken to: the SDK takes half a second to load."""
+    from nl2sql.model.sdk_wire import SDKWire
+
+    return SDKWire(base_url, api_key, timeouts, http_client)
 
 
 def _wanting(reply: Reply) -> Failure | None:

@@ -22,8 +22,6 @@ from nl2sql.model.embedded.server import (
 from nl2sql.model.embedded.state import ServerFolder, ServerInfo, ServerSettings
 
 if TYPE_CHECKING:
-    import httpx2
-
     from nl2sql.model.embedded.client import LocalChatModel
 
 __all__ = [
@@ -46,7 +44,6 @@ def open_local_model(
     settings: ServerSettings | None = None,
     on_progress: Progress | None = None,
     cancel: CancelToken | None = None,
-    http_client: httpx2.Client | None = None,
 ) -> LocalChatModel:
     """The embedded model, its weights and server made ready first if need be; `home` holds both.
 
@@ -61,4 +58,4 @@ def open_local_model(
     def connect(token: CancelToken | None) -> ServerInfo:
         return ensure_server(home, model_path, settings=settings, on_progress=on_progress, cancel=token)
 
-    return LocalChatModel(connect, touch=ServerFolder(home / "model").touch, cancel=cancel, http_client=http_client)
+    return LocalChatModel(connect, touch=ServerFolder(home / "model").touch, cancel=cancel)

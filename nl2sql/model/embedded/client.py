@@ -8,25 +8,23 @@ from __future__ import annotations
 import contextlib
 import http.client
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model.chat import Tool
+from nl2sql.model.embedded.loopback import LoopbackWire
 from nl2sql.model.embedded.state import ServerInfo
 from nl2sql.model.openai_client import OpenAIChatModel
 from nl2sql.model.protocols import TEXT
+from nl2sql.model.wire import Timeouts
 from nl2sql.types import Messages, Reply
-
-if TYPE_CHECKING:
-    import httpx2
 
 # Every call goes to the same slot: calls queue there instead of reading the same prefix again in a cold slot, and
 # the prefixes of other databases come back from the server's memory.
 _EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0}
 # A long schema read for the first time on a busy machine takes minutes until the first word.
-_FIRST_WORD_SECONDS: Final = 900.0
-_NEXT_WORD_SECONDS: Final = 180.0
+_TIMEOUTS: Final = Timeouts(connect=10.0, first=900.0, between=180.0)
 _TOKENIZE_SECONDS: Final = 30.0
 
 
@@ -39,11 +37,9 @@ class LocalChatModel:
         *,
         touch: Callable[[], None],
         cancel: CancelToken | None = None,
-        http_client: httpx2.Client | None = None,
     ) -> None:
         self._connect = connect
         self._touch = touch
-        self._http_client = http_client
         self._info = connect(cancel)
         self._client = self._open(self._info)
 
@@ -119,9 +115,7 @@ class LocalChatModel:
             api_key=info.api_key,
             protocol=TEXT,
             temperature=0.0,
-            timeout=_FIRST_WORD_SECONDS,
-            idle_timeout=_NEXT_WORD_SECONDS,
             max_retries=1,
             extra_body=_EXTRA_BODY,
-            http_client=self._http_client,
+            wire=LoopbackWire(info.port, info.api_key, _TIMEOUTS),
         )

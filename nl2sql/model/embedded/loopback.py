@@ -1,0 +1,114 @@
+"""Speaks to the embedded model's server over plain HTTP on this machine, by the standard library.
+
+The SDK takes longer to import than a warm server takes to its first word. This does no retry, no redirect, no
+proxy and no encryption: `sdk_wire` is for every endpoint that may need them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import socket
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, Final
+
+from nl2sql.cancel import CancelToken
+from nl2sql.model.embedded.state import LOOPBACK
+from nl2sql.model.events import EndpointError, events, words
+from nl2sql.model.failures import Cause, Failure
+from nl2sql.model.wire import Timeouts
+
+_CHUNK_BYTES: Final = 65536
+
+
+class LoopbackWire:
+    """The server at that port of 127.0.0.1; a connection a call."""
+
+    def __init__(self, port: int, api_key: str, timeouts: Timeouts) -> None:
+        self._port = port
+        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        self._timeouts = timeouts
+
+    def events(
+        self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
+    ) -> Generator[Mapping[str, Any], None, None]:
+        """As `Wire.events`."""
+        with self._exchange("POST", "/v1/chat/completions", body, cancel) as (connection, response):
+            for event in events(self._chunks(connection, response, cancel, begun)):
+                yield event
+                if event.get("done"):
+                    return
+
+    def models(self) -> list[str]:
+        """As `Wire.models`."""
+        with self._exchange("GET", "/v1/models", None, CancelToken()) as (_, response):
+            listed = json.loads(response.read())["data"]
+            return [str(model["id"]) for model in listed]
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""
+
+    @contextlib.contextmanager
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken
+    ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
+        """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect)
+        opened: socket.socket | None = None
+        try:
+            connection.connect()
+            opened = connection.sock
+            opened.settimeout(self._timeouts.first)
+            with cancel.on_cancel(functools.partial(_break_off, opened)):
+                connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+                response = connection.getresponse()
+                if response.status != 200:
+                    raise EndpointError(_refusal(response.status, response.read()))
+                yield opened, response
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
+            cancel.raise_if_cancelled()
+            raise EndpointError(_failure(exc, connected=opened is not None)) from exc
+        finally:
+            connection.close()
+
+    def _chunks(
+        self,
+        connection: socket.socket,
+        response: http.client.HTTPResponse,
+        cancel: CancelToken,
+        begun: Callable[[], bool],
+    ) -> Iterator[bytes]:
+        while chunk := response.read1(_CHUNK_BYTES):
+            cancel.raise_if_cancelled()
+            yield chunk
+            connection.settimeout(self._timeouts.between if begun() else self._timeouts.first)
+        cancel.raise_if_cancelled()
+
+
+def _break_off(connection: socket.socket) -> None:
+    """End whatever waits on the connection, from another thread."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _refusal(status: int, content: bytes) -> Failure:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = content.decode("utf-8", errors="replace")[:2000]
+    error = body.get("error", body) if isinstance(body, dict) else body
+    return Failure(Cause.STATUS, status, words(error), error)
+
+
+def _failure(exc: Exception, *, connected: bool) -> Failure:
+    if isinstance(exc, TimeoutError):
+        return Failure(Cause.TIMEOUT, detail="the time limit")
+    if isinstance(exc, OSError) and not connected:
+        return Failure(
+            Cause.UNREACHABLE, detail="connection refused" if isinstance(exc, ConnectionRefusedError) else ""
+        )
+    if isinstance(exc, OSError | http.client.HTTPException):
+        return Failure(Cause.BROKEN)
+    return Failure(Cause.MALFORMED)
