@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from nl2sql import guard, sample, schema
+from nl2sql import guard, schema
 from nl2sql.agent import loop, prompts
-from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
@@ -84,8 +84,7 @@ def connect(
         config = replace(config, url=url or config.url)
         config = replace(config, model=replace(config.model, name=name)) if name else config
     cache_dir = config.home / "cache"
-    target = config.url or str(sample.sample_database(cache_dir))
-    engine = open_engine(target, config.limits, cache_dir)
+    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir)
     chat_model = None if model is None or isinstance(model, str) else model
     return Assistant(engine, config, chat_model, on_progress=on_progress)
 
@@ -190,6 +189,9 @@ class Assistant:
             budget=loop.Budget(steps=self.config.limits.steps),
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
+        # It loads sqlglot, which is better done when the model no longer needs the processor.
+        from nl2sql.agent.conclusion import conclude
+
         answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
         seconds = Seconds(
             schema=schema_seconds,
@@ -298,6 +300,12 @@ class Assistant:
         self._sessions[answer.session] = turns[-_REMEMBERED_TURNS:]
         while len(self._sessions) > _REMEMBERED_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
+
+
+def _sample_database(cache_dir: Path) -> str:
+    from nl2sql.sample import sample_database
+
+    return str(sample_database(cache_dir))
 
 
 def _checked_question(question: str) -> str:

@@ -18,6 +18,7 @@ import click
 
 from nl2sql import __version__
 from nl2sql.cli.terminal import say_error
+from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.errors import BugError, NL2SQLError
 
 _COMMANDS: Final = {
@@ -31,8 +32,18 @@ _COMMANDS: Final = {
 }
 
 
+_OPENS_A_DATABASE: Final = frozenset({"ask", "run", "check", "schema"})
+
+
 class _Commands(click.Group):
     """Loads a command's module when it is named, so that each command starts as fast as it can."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in _OPENS_A_DATABASE and not {"-h", "--help"} & set(args):
+            start_spare(WORKER)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

@@ -18,7 +18,7 @@ from nl2sql.engines import wire
 from nl2sql.engines.alarm import Alarm
 from nl2sql.engines.call import Call, listening
 from nl2sql.engines.files import Source
-from nl2sql.engines.process import ChildProcess
+from nl2sql.engines.process import WORKER, ChildProcess, spare_or_new
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.errors import BugError, DatabaseError, LimitError
 from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Verdict
@@ -189,7 +189,7 @@ class DuckDBEngine:
         """Start a worker and have it open the database, without waiting for it."""
         if not self._prepared.database.exists():
             self._prepared = self._source.prepare()
-        worker = ChildProcess("nl2sql.engines.worker")
+        worker = spare_or_new(WORKER)
         request = {
             "op": "open",
             "database": str(self._prepared.database),

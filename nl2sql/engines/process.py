@@ -27,6 +27,7 @@ _BOOT: Final = (
     "importlib.import_module(sys.argv[2]).main()"
 )
 _NOTE_BYTES: Final = 2000
+WORKER: Final = "nl2sql.engines.worker"
 
 
 class ProcessEnded(Exception):
@@ -105,6 +106,21 @@ class ChildProcess:
     def _stdin(self) -> IO[bytes]:
         assert self._popen.stdin is not None
         return self._popen.stdin
+
+
+_spares: Final[dict[str, ChildProcess]] = {}
+
+
+def start_spare(module: str) -> None:
+    """Start a child now for the first `spare_or_new` of that module: it loads its libraries while this process does."""
+    if module not in _spares:
+        _spares[module] = ChildProcess(module)
+
+
+def spare_or_new(module: str) -> ChildProcess:
+    """The child that was started ahead, or a new one."""
+    spare = _spares.pop(module, None)
+    return spare if spare is not None and not spare.ended else ChildProcess(module)
 
 
 def _environment() -> dict[str, str]:

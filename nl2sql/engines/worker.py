@@ -210,23 +210,23 @@ def main() -> None:
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    frame = read_frame(requests)
-    if frame is None:
-        return
-    opening = frame[0]
-    folder = Path.cwd()
     os_limits.keep_arenas_few()
     # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     # pyarrow and duckdb work without numpy, and the worker starts a third faster.
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+    _warm_up()
+    frame = read_frame(requests)
+    if frame is None:
+        return
+    opening = frame[0]
+    folder = Path.cwd()
     fenced = fence.forbid_writing(folder if opening["spill"] else None)
     waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
     worker = _opened(opening, replies)
     if worker is None:
         return
     threading.Thread(target=_listen, args=(requests, waiting, worker, folder), daemon=True).start()
-    _warm_up()
     held = os_limits.set_limits(opening["memory"], opening["spill"], len(opening["data_files"]))
     write_frame(replies, {"kind": "opened", "limits": {"no_writing": fenced, **held}})
     while True:
@@ -255,9 +255,16 @@ def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Wo
 
 
 def _warm_up() -> None:
-    """Load what judging and results need before memory is measured and limited."""
+    """Load what opening, judging and results need, before the order comes and before memory is limited."""
+    import duckdb  # noqa: F401
+    import pyarrow  # noqa: F401
     import sqlglot  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
 
+    import nl2sql.engines.carry
+    import nl2sql.engines.failures
+    import nl2sql.engines.lock
+    import nl2sql.engines.parser
     import nl2sql.guard.sqlglot_rules
     import nl2sql.schema.codec  # noqa: F401
 
