@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
@@ -139,18 +140,22 @@ class Assistant:
         *,
         session: str | None = None,
         summary: bool = True,
+        explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
         cancel: CancelToken | None = None,
     ) -> Answer:
         """Answer one question.
 
         `session` (an earlier answer's) makes it a follow-up. `summary=False` leaves out the sentence and saves a
-        model call. `approve` is asked before SQL runs; where it says no, the answer has the SQL and no rows.
+        model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs; where
+        it says no, the answer has the SQL and no rows.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
         answer: Answer | None = None
-        for event in self.stream(question, session=session, summary=summary, approve=approve, cancel=cancel):
+        for event in self.stream(
+            question, session=session, summary=summary, explain=explain, approve=approve, cancel=cancel
+        ):
             answer = event.answer
         assert answer is not None
         return answer
@@ -161,6 +166,7 @@ class Assistant:
         *,
         session: str | None = None,
         summary: bool = True,
+        explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
@@ -189,10 +195,11 @@ class Assistant:
             budget=loop.Budget(steps=self.config.limits.steps),
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
-        # It loads sqlglot, which is better done when the model no longer needs the processor.
-        from nl2sql.agent.conclusion import conclude
-
         answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
+        if explain and answer.sql:
+            from nl2sql.answer.reading import read
+
+            answer = replace(answer, reading=read(answer.sql, self._engine.dialect))
         seconds = Seconds(
             schema=schema_seconds,
             model=outcome.model_seconds,

@@ -1,6 +1,7 @@
 """From how the loop ended to an Answer: the sentence checked against the rows, or made by code.
 
-It calls no model; only an empty result makes it look at the data once more.
+It calls no model; only an empty result makes it look at the data once more. What needs sqlglot is imported when it
+is needed: loading it takes longer than all else here.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from nl2sql.agent.loop import Outcome
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.grounding import check_numbers
-from nl2sql.answer.reading import read
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.errors import GuardError, LimitError, ToolError
 from nl2sql.types import Answer, ErrorInfo, Grounding, Status
 
 
 def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
-    """The Answer, without times and session. `left_out` counts the tables that the model was not shown."""
+    """The Answer, without reading, times and session. `left_out` counts the tables that the model was not shown."""
     answer = Answer(
         id=uuid.uuid4().hex[:12],
         question=question,
@@ -34,8 +33,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         text = outcome.clarification.question
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
     if outcome.declined is not None:
-        sql = outcome.declined.sql
-        return replace(answer, text="", sql=sql, reading=read(sql, dialect))
+        return replace(answer, text="", sql=outcome.declined.sql)
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
@@ -50,6 +48,8 @@ def _with_rows(answer: Answer, ran: Ran, unfinished: str, tools: Toolbox, dialec
     if unfinished:
         warnings.append(f"the model did not finish: {unfinished}")
     if result.row_count == 0:
+        from nl2sql.answer.empty import unmatched_filters
+
         text = of_nothing(unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools)))
     elif text:
         stated = check_numbers(text, result, answer.question, sql)
@@ -65,7 +65,6 @@ def _with_rows(answer: Answer, ran: Ran, unfinished: str, tools: Toolbox, dialec
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(result, answer.steps, stated, left_out),
-        reading=read(sql, dialect),
         warnings=tuple(warnings),
     )
 

@@ -88,7 +88,13 @@ def _answered(
         return click.confirm("Run it?", default=True, err=True)
 
     with steps.showing(), opened(config, steps.progress) as assistant:
-        stream = assistant.stream(text, summary=summary, approve=approve if confirm or not run else None, cancel=cancel)
+        stream = assistant.stream(
+            text,
+            summary=summary,
+            explain=output != "sql",
+            approve=approve if confirm or not run else None,
+            cancel=cancel,
+        )
         try:
             for event in stream:
                 steps.event(event)
