@@ -258,7 +258,6 @@ def _warm_up() -> None:
     """Load what opening, judging and results need, before the order comes and before memory is limited."""
     import duckdb  # noqa: F401
     import pyarrow  # noqa: F401
-    import sqlglot  # noqa: F401
     import sqlglot.dialects.duckdb  # noqa: F401
 
     import nl2sql.engines.carry
