@@ -1,10 +1,12 @@
 """DuckDB's own parser and binder for the guard, over one locked connection.
 
-It judges nothing and runs no query: the texts are handed to DuckDB's functions as parameters.
+It judges nothing. Texts that nobody judged yet are only handed to DuckDB's functions, as parameters; `described` and
+`values` alone take one as SQL, and only one that was judged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import duckdb
@@ -12,6 +14,7 @@ import duckdb
 from nl2sql.engines.duckdb_catalog import user_functions
 from nl2sql.engines.lock import lock, quoted_name
 from nl2sql.errors import QueryError
+from nl2sql.guard import Token
 from nl2sql.types import Schema
 
 _TWIN_MEMORY: Final = 256_000_000
@@ -44,6 +47,33 @@ class DuckDBParser:
         """DuckDB's bound plan, unoptimised, or its error object, as JSON text."""
         return _ask(self._binder, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql)
 
+    def tokens(self, sql: str) -> Sequence[Token]:
+        """The pieces of the text, as DuckDB's lexer cuts it."""
+        encoded = sql.encode()
+        try:
+            starts = duckdb.tokenize(sql)
+        except duckdb.Error as exc:
+            raise QueryError(str(exc)) from exc
+        ends = [*(start for start, _ in starts[1:]), len(encoded)]
+        pieces = [Token(kind.name, encoded[at:end].decode()) for (at, kind), end in zip(starts, ends, strict=True)]
+        return [Token("", encoded[: starts[0][0]].decode()), *pieces] if pieces else []
+
+    def written(self, tree: str) -> str:
+        """DuckDB's spelling of a syntax tree."""
+        return _ask(self._connection, "SELECT json_deserialize_sql(?::JSON)", tree)
+
+    def physical_plan(self, sql: str) -> str:
+        """How DuckDB would run a SELECT, as JSON text."""
+        return str(_rows(self._binder, f"EXPLAIN (FORMAT json) {sql}")[0][1])
+
+    def described(self, sql: str) -> Sequence[Sequence[str | None]]:
+        """The columns of a judged query, as DESCRIBE tells them."""
+        return _rows(self._binder, f"DESCRIBE ({sql})")
+
+    def values(self, sql: str) -> Sequence[str]:
+        """The first column of what a judged query gives."""
+        return [str(row[0]) for row in _rows(self._connection, sql)]
+
     def user_functions(self) -> frozenset[str]:
         """Lower-case names of the functions and macros that the database defines itself."""
         return self._user_functions
@@ -62,8 +92,12 @@ def open_twin(catalog: str, schema: Schema, seconds: float) -> duckdb.DuckDBPyCo
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, question: str, sql: str) -> str:
+    return str(_rows(connection, question, sql)[0][0])
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, question: str, *values: str) -> list[tuple[str | None, ...]]:
     try:
-        return str(connection.execute(question, [sql]).fetchall()[0][0])
+        return list(connection.execute(question, values).fetchall())
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error as exc:

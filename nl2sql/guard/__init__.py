@@ -13,6 +13,10 @@ itself and never what another parser writes.
                  (views, macros, stars resolved)          operator on a list
     sqlglot      its tree of DuckDB's spelling            the same tables, functions and columns; a helper
 
+DESCRIBE, SHOW t, SUMMARIZE and PIVOT without values are written as plain SELECTs first, and then judged like any
+text; so is the query under an EXPLAIN, which gets its EXPLAIN back. What they are about must be allowed itself: a
+table is described and summarized only where all of it may be read.
+
 Where DuckDB cannot put a plan into JSON, both trees decide, and only over tables proper without denied columns;
 else the text is refused. On engines other than DuckDB, sqlglot's rules decide alone, over an engine that must be
 read-only itself: see `sqlglot_rules` for what that is worth.
@@ -29,12 +33,14 @@ Rules, as findings name them:
 What another wall holds: the engine's lock (read-only, no files, no network, no extensions, settings locked) stands
 alone against every write, but leaves denied tables readable; the operating system's limits on the worker end what
 costs too much, as any text here may, judging included. What no wall holds: an owner's view decides for itself
-which rows it shows; whether a table or a column is denied is judged, which values may be inferred is not.
+which rows it shows, and EXPLAIN shows how; whether a table or a column is denied is judged, which values may be
+inferred is not.
 """
 
 from nl2sql.guard.check import check, examine
 from nl2sql.guard.judging import judge
 from nl2sql.guard.names import without_paths
-from nl2sql.guard.parser import EngineParser, Judge
+from nl2sql.guard.parser import EngineParser, Judge, Token
+from nl2sql.guard.statement_text import under_explain
 
-__all__ = ["EngineParser", "Judge", "check", "examine", "judge", "without_paths"]
+__all__ = ["EngineParser", "Judge", "Token", "check", "examine", "judge", "under_explain", "without_paths"]

@@ -21,31 +21,51 @@ _TAIL: Final = re.compile(r"\s*(?:Candidate bindings|Candidates?:|Did you mean|L
 _VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s+)(['"])(.*?)\2""", re.IGNORECASE | re.DOTALL)
 _LONGEST: Final = 400
 
+EXPLAIN: Final = "explain"
+SHOW: Final = "describe"
+DYNAMIC_PIVOT: Final = "dynamic-pivot"
 _STATEMENTS: Final = {
-    "explain": ("explain", "EXPLAIN is not run", "Send the SELECT itself: what it does is told with its rows."),
-    "describe": ("describe", "DESCRIBE is not run as a query", "Use the schema command or the describe_table tool."),
-    "pivot": (
-        "dynamic-pivot",
-        "PIVOT without a list of values cannot be judged before it runs",
+    EXPLAIN: (
+        "only EXPLAIN of a SELECT is run, as text or as JSON",
+        "Write EXPLAIN SELECT …, without ANALYZE, which would run the query.",
+    ),
+    SHOW: (
+        "DESCRIBE, SHOW and SUMMARIZE tell of a table or a query that may be read, and of nothing else",
+        "Write DESCRIBE t or SUMMARIZE t; the tables are told by the schema command and the list_tables tool.",
+    ),
+    DYNAMIC_PIVOT: (
+        "it is not clear which values this PIVOT has",
         "List the values: PIVOT t ON c IN ('a', 'b') USING sum(x); SELECT DISTINCT c FROM t finds them.",
     ),
 }
 _KINDS: Final = {
-    "explain": "explain",
-    "desc": "describe",
-    "describe": "describe",
-    "show": "describe",
-    "summarize": "describe",
-    "pivot": "pivot",
+    "explain": EXPLAIN,
+    "desc": SHOW,
+    "describe": SHOW,
+    "show": SHOW,
+    "summarize": SHOW,
+    "pivot": DYNAMIC_PIVOT,
+    "pivot_wider": DYNAMIC_PIVOT,
 }
 _QUERY_WORDS: Final = frozenset({"select", "with", "from", "values", "table"})
 
 
 def tree_error(document: Mapping[str, Any], sql: str, names: Names) -> Finding:
     """The finding for an error object of `json_serialize_sql`."""
-    if _ONLY_SELECT in str(document.get("error_message", "")).lower():
+    if is_no_select(document):
         return _not_a_select(sql)
     return _finding(document, sql, names, "syntax", "engine-tree", "Mend the SQL; it must be DuckDB's dialect.")
+
+
+def is_no_select(document: Mapping[str, Any]) -> bool:
+    """Whether DuckDB can read the text but has no tree of it: a statement of another kind, or several in one."""
+    return bool(document.get("error")) and _ONLY_SELECT in str(document.get("error_message", "")).lower()
+
+
+def refused(kind: str, message: str = "") -> Finding:
+    """The finding for a statement of that kind which cannot be written as a plain SELECT."""
+    told, hint = _STATEMENTS[kind]
+    return Finding(kind, message or told, hint, judge="engine-tree")
 
 
 def plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[str]) -> Finding:
@@ -83,11 +103,10 @@ def _not_a_select(sql: str) -> Finding:
     leading = _LEADING.match(sql)
     word = leading.group(1).lower() if leading else ""
     kind = _KINDS.get(word)
-    if word in _QUERY_WORDS and re.search(r"\bPIVOT", sql, re.IGNORECASE):
-        kind = "pivot"
+    if (word in _QUERY_WORDS or kind == SHOW) and re.search(r"\bPIVOT", sql, re.IGNORECASE):
+        kind = DYNAMIC_PIVOT
     if kind:
-        rule, message, hint = _STATEMENTS[kind]
-        return Finding(rule, message, hint, judge="engine-tree")
+        return refused(kind)
     told = "a statement that is not a SELECT" if word in _QUERY_WORDS or not word else f"the statement {word.upper()}"
     message = f"the text holds {told[:80]}"
     return Finding("read-only", message, "Write one SELECT: nothing else runs.", judge="engine-tree")

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from nl2sql.guard.engine_errors import SHOW, refused
 from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names
+from nl2sql.guard.names import Names, fold
 from nl2sql.guard.place import place_of_byte
 from nl2sql.types import Finding
 
@@ -63,8 +64,8 @@ _JOINERS: Final = ("\u200c", "\u200d")
 class TreeReport:
     """What the rules say of one tree. `tables` are the readable tables it names, by path as written.
 
-    `ctes` are the names that WITH defines anywhere, `words` every text in the tree but the literals; both are
-    lower case.
+    `ctes` are the names that WITH defines anywhere, as DuckDB compares them; `words` is every text in the tree but the
+    literals, in lower case.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -111,14 +112,14 @@ class TreeRules:
             return
         inside = ctes
         for entry in (node.get("cte_map") or {}).get("map", ()):
-            name = entry["key"].lower()
+            name = fold(entry["key"])
             self._word(entry["key"])
             self.report.ctes.add(name)
             yield entry["value"], inside
             inside = inside | {name}
         # A recursive query sees itself in its second half only; the first half reads the table of that name.
         if node.get("type") == "RECURSIVE_CTE_NODE":
-            yield node["right"], inside | {node["cte_name"].lower()}
+            yield node["right"], inside | {fold(node["cte_name"])}
             node = {key: value for key, value in node.items() if key != "right"}
         called = self._table_function(node) if node.get("type") == "TABLE_FUNCTION" else {}
         for key, value in (*node.items(), *called.items()):
@@ -139,8 +140,8 @@ class TreeRules:
         if kind == "BASE_TABLE":
             self._base_table(node, ctes)
         elif kind == "SHOW_REF":
-            hint = "Write a SELECT; for tables and columns, use the schema command or the describe_table tool."
-            self._object("describe", "DESCRIBE, SHOW and SUMMARIZE are not run as queries", hint, node)
+            finding = refused(SHOW)
+            self._object(finding.rule, finding.message, finding.hint, node)
         elif kind.endswith(_WRITES):
             verb = kind.removesuffix(_WRITES)
             self._object("read-only", f"the query holds {verb} inside WITH", "Only SELECT may run.", node)
@@ -151,7 +152,7 @@ class TreeRules:
         path = _path(node)
         if node.get("at_clause"):
             self._object("syntax-not-allowed", "AT reads another version of a table", "Leave AT (…) out.", node)
-        if len(path) == 1 and path[0].lower() in ctes:
+        if len(path) == 1 and fold(path[0]) in ctes:
             return
         table = self._names.table(path)
         if table is None:
@@ -166,8 +167,8 @@ class TreeRules:
         name = path[-1].lower() if path else ""
         self.report.functions.add(name)
         known = catalogue()
-        # `value.f()` is written like `schema.f()`: two parts are one call, three name a foreign catalog.
-        if name in self._user_functions or len(path) > 2:
+        # `value.f()` and `table.value.f()` are written like a function of a schema; only the catalog's name tells.
+        if name in self._user_functions or (len(path) > 2 and self._names.is_catalog(path[0])):
             message = f"{'.'.join(path)} is a function of the database's own"
             self._object("function", message, "Only the engine's built-in functions may be called.", node)
         elif reason := known.functions.denied.get(name):
@@ -182,7 +183,8 @@ class TreeRules:
         path = _path(function)
         name = path[-1].lower() if path else ""
         allowed = ", ".join(sorted(catalogue().table_functions.allowed))
-        if name not in catalogue().table_functions.allowed or function.get("class") != "FUNCTION":
+        known = name in catalogue().table_functions.allowed and name not in self._user_functions
+        if not known or function.get("class") != "FUNCTION":
             hint = f"Read the tables by name; table functions that may be called: {allowed}."
             self._object("table-function", f"{name} may not be read from", hint, function)
         return function

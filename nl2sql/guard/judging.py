@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from nl2sql.errors import QueryError
+from nl2sql.errors import GuardError, QueryError
 from nl2sql.guard.bound_plan import plan_report
-from nl2sql.guard.engine_errors import cannot_serialize, plan_error, tree_error, unserializable
+from nl2sql.guard.engine_errors import cannot_serialize, is_no_select, plan_error, tree_error, unserializable
 from nl2sql.guard.engine_tree import TreeReport, TreeRules
 from nl2sql.guard.lexical import lexical_findings
 from nl2sql.guard.names import Names
 from nl2sql.guard.parser import EngineParser
+from nl2sql.guard.planless import nothing_hides
+from nl2sql.guard.rewriting import SHOWN, Rewriting, unplaced
+from nl2sql.guard.statement_text import explained, with_values_marked
 from nl2sql.types import Finding, Policy, Schema, Verdict
+
+_UNKNOWN_SHAPE: Final = (QueryError, ValueError, LookupError, TypeError, RecursionError)
+_SMALLER: Final = "Take fewer columns, or fewer values: SUMMARIZE SELECT a, b FROM t; PIVOT t ON c IN ('a', 'b')."
 
 
 def judge(sql: str, schema: Schema, policy: Policy, dialect: str, parser: EngineParser | None) -> Verdict:
@@ -44,17 +51,64 @@ class _Judging:
         self._user_functions = parser.user_functions()
 
     def verdict(self) -> Verdict:
+        """What the judges say of the text as asked."""
         try:
-            tree = json.loads(self._parser.syntax_tree(self._sql))
-            if tree.get("error"):
-                return Verdict(findings=(tree_error(tree, self._sql, self._names),))
-            asked = self._walk(self._sql, tree)
-            if asked.findings:
-                return Verdict(findings=tuple(asked.findings))
-            return self._canonical_verdict(asked)
+            text = self._parser.syntax_tree(self._sql)
+            tree = json.loads(text)
+            if is_no_select(tree):
+                return self._statement_verdict(tree)
+            if SHOWN in text and not tree.get("error") and (sql := self._rewritten(tree)):
+                return self._outcome(sql)
+            return self._tree_verdict(tree)
+        except GuardError as refusal:
+            return Verdict(findings=unplaced(refusal.findings))
         # A tree or plan of a shape that these rules don't know is refused like one that can't be had.
-        except (QueryError, ValueError, LookupError, TypeError, RecursionError):
+        except _UNKNOWN_SHAPE:
             return Verdict(findings=(unserializable(),))
+
+    def _statement_verdict(self, tree: Mapping[str, Any]) -> Verdict:
+        """The verdict on what DuckDB has no tree of: that of the SELECT that it can be written as, where it can."""
+        tokens = self._parser.tokens(self._sql)
+        if found := explained(tokens):
+            explain, sql = found
+            verdict = _Judging(sql, self._names, self._parser).verdict()
+            return verdict if verdict.findings else replace(verdict, sql=explain + verdict.sql)
+        marker = "values that are yet to be found"
+        while marker in self._sql:
+            marker += "."
+        if marked := with_values_marked(tokens, marker):
+            marked_tree = json.loads(self._parser.syntax_tree(marked))
+            sql = "" if marked_tree.get("error") else self._rewritten(marked_tree, marker)
+            if sql and marker not in sql:
+                return self._outcome(sql)
+        return Verdict(findings=(tree_error(tree, self._sql, self._names),))
+
+    def _rewritten(self, tree: Mapping[str, Any], marker: str = "") -> str:
+        """The text as a plain SELECT; empty where it is one already, or more than one."""
+        if len(tree["statements"]) != 1:
+            return ""
+        return Rewriting(self._parser, self._names, self._outcome, marker).text(tree)
+
+    def _outcome(self, sql: str) -> Verdict:
+        """The verdict on a text that was made here, from its first character on."""
+        if findings := lexical_findings(sql):
+            message = f"written as a plain SELECT, {findings[0].message}"
+            return Verdict(findings=(Finding(findings[0].rule, message, _SMALLER, judge="lexical"),))
+        return self._plain_verdict(sql)
+
+    def _plain_verdict(self, sql: str) -> Verdict:
+        """The verdict on a text that holds nothing to rewrite."""
+        judging = _Judging(sql, self._names, self._parser)
+        verdict = judging._tree_verdict(json.loads(self._parser.syntax_tree(sql)))
+        return replace(verdict, findings=unplaced(verdict.findings))
+
+    def _tree_verdict(self, tree: Mapping[str, Any]) -> Verdict:
+        if tree.get("error"):
+            return Verdict(findings=(tree_error(tree, self._sql, self._names),))
+        asked = self._walk(self._sql, tree)
+        if asked.findings:
+            return Verdict(findings=tuple(asked.findings))
+        return self._canonical_verdict(asked)
 
     def _canonical_verdict(self, asked: TreeReport) -> Verdict:
         """Judge the engine's own spelling anew, as that is what would run."""
@@ -64,7 +118,7 @@ class _Judging:
             return Verdict(findings=(unserializable(),))
         spelled = self._walk(canonical, tree)
         if spelled.findings or spelled.tables != asked.tables:
-            return Verdict(findings=tuple(_unplaced(f) for f in spelled.findings) or (unserializable(),))
+            return Verdict(findings=unplaced(spelled.findings) or (unserializable(),))
         return self._plan_verdict(canonical, spelled)
 
     def _plan_verdict(self, canonical: str, spelled: TreeReport) -> Verdict:
@@ -93,14 +147,8 @@ class _Judging:
         return None if cannot_serialize(document) else document
 
     def _planless_verdict(self, canonical: str, spelled: TreeReport, opinion: tuple[Finding, ...] | None) -> Verdict:
-        """The verdict by both syntax trees alone, where they leave nothing for a plan to reveal.
-
-        That is where every table named is a table proper without denied columns, no WITH is called like a table,
-        and sqlglot reads the same tables. Macros of the database's own were refused before.
-        """
-        tables = [self._names.table(path) for path in spelled.tables]
-        plain = all(t is not None and t.kind == "table" and not self._names.denies_columns_of(t) for t in tables)
-        if opinion is None or opinion or not plain or any(map(self._names.has_table, spelled.ctes)):
+        """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
+        if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
             return Verdict(findings=opinion or (unserializable(),))
         names = tuple(sorted(set(spelled.tables.values())))
         return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)))
@@ -113,7 +161,7 @@ class _Judging:
         asked = self._plan(self._sql)
         if asked and asked.get("error"):
             return plan_error(asked, self._sql, self._names, spelled.tables.values())
-        return _unplaced(plan_error(document, canonical, self._names, spelled.tables.values()))
+        return unplaced((plan_error(document, canonical, self._names, spelled.tables.values()),))[0]
 
     def _views_with_denied_columns(self, spelled: TreeReport, scanned: set[str]) -> list[Finding]:
         """A plan shows what a view is made of, not which of the view's own columns a query takes."""
@@ -127,7 +175,3 @@ class _Judging:
             for name in sorted(set(spelled.tables.values()) - scanned)
             if (table := self._names.table([name])) and table.kind != "table" and self._names.denies_columns_of(table)
         ]
-
-
-def _unplaced(finding: Finding) -> Finding:
-    return Finding(finding.rule, finding.message, finding.hint, judge=finding.judge)

@@ -6,6 +6,7 @@ It looks at names only; what a query really reads is for the bound plan to say.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -13,7 +14,13 @@ from nl2sql.schema.identifiers import closest
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
 
 _SHOWN: Final = 30
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PATH: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:\\|/(?=[^\s/*]+/))[^\s'\",;()]+")
+
+
+def fold(name: str) -> str:
+    """The name as DuckDB compares it: only A to Z have two cases, so that no other letter passes for one of them."""
+    return name.translate(_LOWER)
 
 
 class Names:
@@ -28,6 +35,10 @@ class Names:
         self._schema = schema
         self._columns = frozenset(column.name.lower() for table in schema.tables for column in table.columns)
         self._tables = frozenset(table.name.lower() for table in schema.tables)
+
+    def is_catalog(self, name: str) -> bool:
+        """Whether SQL calls the database itself so."""
+        return name.lower() == self._catalog
 
     def has_column(self, name: str) -> bool:
         """Whether any table of the schema, readable or not, has a column of that name."""
@@ -60,6 +71,12 @@ class Names:
     def denies_columns_of(self, table: Table) -> bool:
         """Whether the policy denies any column of it."""
         return not all(self.allows_column(table.name, column.name) for column in table.columns)
+
+    def is_open(self, name: str) -> bool:
+        """Whether that is a table proper, not a view, of which the policy denies no column in whatever spelling."""
+        meant = [table for table in self._schema.tables if table.name.lower() == name.lower()]
+        denied = {column.rpartition(".")[0] for column in self._denied_columns}
+        return len(meant) == 1 and meant[0].kind == "table" and name.lower() not in denied
 
     def columns(self, table: Table) -> tuple[str, ...]:
         """The readable columns of a readable table; of a view, those not called like a column denied elsewhere."""

@@ -5,15 +5,23 @@ It knows no driver: the engine's room fulfils both protocols.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from nl2sql.types import Policy, Verdict
+
+
+class Token(NamedTuple):
+    """A piece of a text with the blanks after it; `kind` is the engine's name for it, e.g. `keyword` or `comment`."""
+
+    kind: str
+    text: str
 
 
 class EngineParser(Protocol):
     """DuckDB's parser and binder over one locked connection that holds nothing of an earlier query.
 
-    The three that take SQL return DuckDB's text as it is, also where that text is a JSON error object. They
+    The first three that take SQL return DuckDB's text as it is, also where that text is a JSON error object. All
     raise QueryError where DuckDB raises instead of answering (its message is the error's), and let out-of-memory
     and interrupts through: those end the worker's turn, not the judges'.
     """
@@ -39,6 +47,29 @@ class EngineParser(Protocol):
         empty table with the same columns and types, and call them `table` in the Schema. The guard then sees
         tables only, column by column, and refuses every plan that scans anything else.
         """
+        ...
+
+    def tokens(self, sql: str) -> Sequence[Token]:
+        """The pieces of the text, as DuckDB's own lexer cuts it; together they are the text."""
+        ...
+
+    def written(self, tree: str) -> str:
+        """`json_deserialize_sql(?::JSON)`: DuckDB's spelling of a syntax tree."""
+        ...
+
+    def physical_plan(self, sql: str) -> str:
+        """`EXPLAIN (FORMAT json) …` of canonical text that is known to be one SELECT, where `bound_plan` binds."""
+        ...
+
+    def described(self, sql: str) -> Sequence[Sequence[str | None]]:
+        """`DESCRIBE (…)`: a row for each column of that query, which is judged canonical text. It is not run.
+
+        To be bound where `bound_plan` binds.
+        """
+        ...
+
+    def values(self, sql: str) -> Sequence[str]:
+        """The first column of what that query gives. It is judged canonical text, and has a LIMIT."""
         ...
 
     def user_functions(self) -> frozenset[str]:

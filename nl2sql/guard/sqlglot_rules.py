@@ -23,7 +23,7 @@ from sqlglot.errors import SqlglotError
 
 from nl2sql.guard.engine_tree import TreeReport
 from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names
+from nl2sql.guard.names import Names, fold
 from nl2sql.types import Finding, Verdict
 
 _QUERIES: Final = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
@@ -223,12 +223,17 @@ def _judged(reading: Reading) -> tuple[Finding, ...]:
 def _tables(reading: Reading) -> Iterator[exp.Table]:
     """Tables that are neither a CTE in sight nor a function called."""
     for node in reading.all(exp.Table):
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and not _is_cte(node):
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+            continue
+        if not _is_cte(node, exactly=reading.engine is None):
             yield node
 
 
-def _is_cte(table: exp.Table) -> bool:
-    """Whether the name is that of a WITH above the table, defined before it or recursive."""
+def _is_cte(table: exp.Table, *, exactly: bool) -> bool:
+    """Whether the name is that of a WITH above the table, defined before it or recursive.
+
+    `exactly` asks for the same spelling and quotes, as it is the engine's own affair which others are the same.
+    """
     if table.db or table.catalog:
         return False
     below: exp.Expr = table
@@ -238,7 +243,7 @@ def _is_cte(table: exp.Table) -> bool:
             inside = below is query or (isinstance(below, exp.With) and _within(table, query))
             if inside and not recursive:
                 break
-            if name == table.name.lower():
+            if _spelled(table.this) == _spelled(name) if exactly else fold(table.name) == fold(name.name):
                 return True
             if inside:
                 break
@@ -246,11 +251,17 @@ def _is_cte(table: exp.Table) -> bool:
     return False
 
 
-def _definitions(query: exp.Expr) -> Iterator[tuple[str, exp.Expr, bool]]:
+def _definitions(query: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr, bool]]:
     with_ = query.args.get("with_")
     if with_ is not None:
         for cte in with_.expressions:
-            yield cte.alias.lower(), cte, bool(with_.args.get("recursive"))
+            # Without a UNION there is no recursion: its own name is then the table's.
+            recursive = bool(with_.args.get("recursive")) and isinstance(cte.this, exp.SetOperation)
+            yield cte.args["alias"].this, cte, recursive
+
+
+def _spelled(name: exp.Expr) -> tuple[str, bool]:
+    return name.name, bool(name.args.get("quoted"))
 
 
 def _within(node: exp.Expr, ancestor: exp.Expr) -> bool:

@@ -101,3 +101,113 @@ SELECT EXISTS (FROM loans WHERE returned IS NULL) AS open, NOT 1 BETWEEN 2 AND 3
 SELECT name FROM (SELECT * FROM (SELECT name, branch FROM members)) WHERE branch IS NOT NULL ORDER BY 1
 
 TABLE books
+
+DESCRIBE books
+
+DESC main.loans
+
+SHOW loans
+
+DESCRIBE lent_by_branch
+
+DESCRIBE staff_roles
+
+DESCRIBE "reading room"
+
+DESCRIBE 'loans'
+
+DESCRIBE SELECT name, role AS job FROM staff
+
+DESCRIBE VALUES (1, 'a'), (2, NULL)
+
+DESCRIBE (DESCRIBE books)
+
+SELECT column_name, column_type FROM (DESCRIBE loans) ORDER BY 1
+
+SELECT a, b FROM (SHOW loans) AS t(a, b, c, d, e, f) WHERE b = 'TIMESTAMP' ORDER BY a
+
+SUMMARIZE books
+
+SUMMARIZE SELECT member_id, name, joined, branch FROM members
+
+SUMMARIZE (SELECT * FROM loans WHERE false)
+
+SUMMARIZE "reading room"
+
+SUMMARIZE lent_by_branch
+
+SUMMARIZE (SUMMARIZE loans)
+
+SELECT column_name, null_percentage FROM (SUMMARIZE loans) WHERE null_percentage > 0
+
+SELECT s.column_name, s.max, d.column_type FROM (SUMMARIZE loans) s JOIN (DESCRIBE loans) d USING (column_name) ORDER BY ALL
+
+WITH late AS (SELECT loan_id, lent FROM loans WHERE returned IS NULL), told AS (SUMMARIZE late) SELECT column_name, count FROM told
+
+WITH vault AS (SELECT 1 AS x) SELECT * FROM (DESCRIBE vault)
+
+SELECT (SELECT count(*) FROM (DESCRIBE books)) AS columns
+
+PIVOT loans ON member_id
+
+PIVOT books ON title USING max(pages) AS most, count(*) AS n GROUP BY book_id ORDER BY book_id
+
+PIVOT loans ON member_id, book_id USING count(*) GROUP BY "order" ORDER BY ALL
+
+PIVOT loans JOIN members USING (member_id) ON book_id USING count(*) GROUP BY branch ORDER BY branch NULLS FIRST
+
+PIVOT loans l JOIN books b ON l.book_id = b.book_id ON title, returned IS NULL USING count(*) GROUP BY member_id ORDER BY ALL
+
+PIVOT staff_roles ON role USING count(*) GROUP BY name ORDER BY name
+
+PIVOT members ON (branch, year(joined)) USING count(*) GROUP BY name ORDER BY name
+
+PIVOT members ON branch NOT IN ('north') USING count(*) GROUP BY name ORDER BY name
+
+PIVOT loans ON CASE WHEN book_id IN (10, 11) THEN 'old' ELSE 'new' END USING count(*) GROUP BY member_id ORDER BY 1
+
+PIVOT loans ON book_id > 10 AND member_id IN (1, 2) USING count(*) GROUP BY "order" ORDER BY ALL
+
+PIVOT loans ON book_id::VARCHAR IN ('10', '11'), member_id USING count(*) GROUP BY "order" ORDER BY ALL
+
+PIVOT loans ON book_id, member_id IN (1, 2) USING count(*) GROUP BY "order" ORDER BY ALL
+
+PIVOT /* ON x */ books -- USING (y), GROUP BY z
+ON title -- trailing, with a comma
+USING count(*) GROUP BY book_id ORDER BY book_id
+
+PIVOT (SELECT loan_id % 25 AS k, loan_id FROM loans) ON k USING sum(loan_id)
+
+PIVOT (SELECT 'it''s' AS a, 1 AS b UNION ALL SELECT '"); DROP TABLE books; --', 2 UNION ALL SELECT NULL, 3) ON a USING sum(b)
+
+SELECT * FROM (PIVOT loans ON book_id USING count(*) GROUP BY member_id) WHERE member_id > 1 ORDER BY member_id
+
+WITH l AS (FROM loans WHERE loan_id < 9), p AS (SELECT 1 AS one) SELECT * FROM (PIVOT l ON book_id USING count(*) GROUP BY member_id), p ORDER BY 1
+
+SELECT * FROM (PIVOT loans ON book_id USING count(*) GROUP BY member_id) JOIN (PIVOT loans ON returned IS NULL USING count(*) GROUP BY member_id) USING (member_id) ORDER BY 1
+
+PIVOT (PIVOT loans ON book_id USING count(*) GROUP BY member_id) ON member_id USING sum("10")
+
+SUMMARIZE (PIVOT loans ON book_id USING count(*) GROUP BY member_id)
+
+PIVOT loans ON book_id USING count(*) GROUP BY member_id UNION ALL PIVOT loans ON book_id USING max(loan_id) GROUP BY member_id ORDER BY ALL
+
+SELECT * FROM loans PIVOT (count(*) FOR book_id IN (10, 11) GROUP BY member_id) ORDER BY ALL
+
+EXPLAIN SELECT title FROM books WHERE pages > 100
+
+EXPLAIN FROM loans
+
+explain (format JSON) SELECT branch, count(*) FROM members GROUP BY branch
+
+EXPLAIN (FORMAT 'text') WITH late AS (FROM loans WHERE returned IS NULL) SELECT count(*) FROM late
+
+/* how */ EXPLAIN -- is it
+(SELECT title FROM books) UNION ALL (SELECT name FROM members)
+
+EXPLAIN PIVOT books ON pages > 200 USING count(*) GROUP BY book_id
+
+SELECT s.name.lower() FROM staff AS s ORDER BY ALL
+
+WITH RECURSIVE members AS (SELECT branch FROM members), r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3)
+SELECT count(*) FROM members, r

@@ -82,31 +82,262 @@ SELECT 1; SELECT 2
 SELECT title FROM books; SELECT code FROM vault
 
 -- rule: explain
-EXPLAIN SELECT 1
+EXPLAIN ANALYZE SELECT 1
 
 -- rule: explain
 EXPLAIN ANALYZE SELECT * FROM vault
 
--- rule: describe
+-- rule: explain
+EXPLAIN (ANALYZE) SELECT title FROM books
+
+-- rule: explain
+EXPLAIN (ANALYZE false) SELECT title FROM books
+
+-- rule: explain
+EXPLAIN (FORMAT json, ANALYZE) SELECT title FROM books
+
+-- rule: explain
+EXPLAIN (FORMAT html) SELECT title FROM books
+
+-- rule: explain
+EXPLAIN /* SELECT */ ANALYZE /* SELECT */ SELECT title FROM books
+
+-- rule: explain
+EXPLAIN INSERT INTO books (book_id) VALUES (99)
+
+-- rule: explain
+EXPLAIN COPY books TO 'stolen.csv'
+
+-- rule: explain
+EXPLAIN CREATE TABLE t AS SELECT 1
+
+-- rule: explain
+EXPLAIN SET memory_limit = '10GB'
+
+-- rule: table
+EXPLAIN SELECT code FROM vault
+
+-- rule: table
+EXPLAIN (FORMAT json) FROM codes
+
+-- rule: column
+EXPLAIN SELECT name FROM staff ORDER BY wage
+
+-- rule: column
+EXPLAIN (SELECT * FROM staff)
+
+-- rule: table
+EXPLAIN DESCRIBE vault
+
+-- rule: table
+EXPLAIN PIVOT vault ON code
+
+-- rule: table-function
+EXPLAIN SELECT * FROM read_csv('/etc/passwd')
+
+-- rule: function
+EXPLAIN SELECT top_code()
+
+-- rule: read-only
+EXPLAIN WITH gone AS (DELETE FROM loans RETURNING *) SELECT count(*) FROM gone
+
+-- rule: read-only
+EXPLAIN SELECT 1; DROP TABLE books
+
+-- rule: one-statement
+EXPLAIN SELECT 1; SELECT code FROM vault
+
+-- rule: syntax
+EXPLAIN EXPLAIN SELECT 1
+
+-- rule: table
 DESCRIBE vault
 
--- rule: describe
+-- rule: table
+DESC main.vault
+
+-- rule: table
+DESCRIBE archive.loans
+
+-- rule: table
+DESCRIBE SELECT * FROM vault
+
+-- rule: table
+SUMMARIZE vault
+
+-- rule: table
+SUMMARIZE codes
+
+-- rule: column
 SUMMARIZE staff
+
+-- rule: column
+DESCRIBE staff
+
+-- rule: column
+SUMMARIZE SELECT wage FROM staff
+
+-- rule: column
+DESCRIBE (SELECT wage AS w FROM staff)
+
+-- rule: column
+SUMMARIZE SELECT name FROM staff WHERE wage > 2000
+
+-- rule: column
+DESCRIBE staff_all
+
+-- rule: column
+SELECT * FROM (DESCRIBE staff)
+
+-- rule: table
+SELECT * FROM (SUMMARIZE vault)
+
+-- rule: column
+WITH s AS (FROM (SUMMARIZE members)) SELECT * FROM s
+
+-- rule: table
+WITH vault AS (SUMMARIZE vault) SELECT * FROM vault
+
+-- rule: table
+SELECT * FROM (WITH vault AS (SELECT 1 AS x) SELECT * FROM vault) a, (DESCRIBE vault) b
+
+-- rule: table
+WITH a AS (DESCRIBE b), b AS (SELECT 1 AS x) SELECT * FROM a
+
+-- rule: table
+SELECT title FROM books WHERE title IN (SELECT max FROM (SUMMARIZE (SELECT code FROM vault)))
+
+-- rule: table
+DESCRIBE (DESCRIBE (SUMMARIZE vault))
+
+-- rule: table
+DESCRIBE 'main.vault.csv.gz'
+
+-- rule: table
+SUMMARIZE 'books.csv'
+
+-- rule: table-function
+DESCRIBE FROM read_csv('/etc/passwd')
+
+-- rule: table-function
+SUMMARIZE FROM query('FROM vault')
+
+-- rule: function
+DESCRIBE SELECT top_code()
+
+-- rule: read-only
+DESCRIBE WITH gone AS (DELETE FROM loans RETURNING *) SELECT * FROM gone
+
+-- rule: describe
+SHOW vault
+
+-- rule: describe
+FROM (SHOW vault)
+
+-- rule: column
+SHOW staff
+
+-- rule: column
+SHOW members
+
+-- rule: table
+DESCRIBE 'archive.loans'
 
 -- rule: describe
 SHOW TABLES
 
 -- rule: describe
-SELECT * FROM (DESCRIBE staff)
+SHOW ALL TABLES
 
 -- rule: describe
-WITH s AS (FROM (SUMMARIZE members)) SELECT * FROM s
+SELECT * FROM (SHOW TABLES)
 
--- rule: dynamic-pivot
-PIVOT members ON branch USING count(*)
+-- rule: describe
+DESCRIBE
 
--- rule: dynamic-pivot
+-- rule: describe
+SHOW TABLES FROM archive
+
+-- rule: describe
+SHOW DATABASES
+
+-- rule: describe
+SHOW memory_limit
+
+-- rule: describe
+SHOW VARIABLES
+
+-- rule: describe
+WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n, (DESCRIBE n) d WHERE i < 2) SELECT * FROM n
+
+-- rule: describe
+FROM (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE (DESCRIBE books)))))))))
+
+-- rule: one-statement
+DESCRIBE books; DESCRIBE vault
+
+-- rule: one-statement
+DESCRIBE books; SELECT code FROM vault
+
+-- rule: table
+PIVOT vault ON code USING count(*)
+
+-- rule: table
 SELECT * FROM (PIVOT vault ON code USING count(*))
+
+-- rule: column
+PIVOT staff ON wage USING count(*) GROUP BY role
+
+-- rule: column
+PIVOT staff ON role USING max(wage)
+
+-- rule: bind
+PIVOT (SELECT name, role FROM staff) ON role USING count(*) GROUP BY wage
+
+-- rule: column
+PIVOT staff ON role USING count(*)
+
+-- rule: column
+PIVOT members ON branch USING max(pin) GROUP BY joined
+
+-- rule: table
+PIVOT books ON title USING count(*) GROUP BY book_id UNION ALL SELECT code, 1, 1, 1 FROM vault
+
+-- rule: table
+PIVOT (SELECT m.name, v.code FROM members m, vault v) ON code
+
+-- rule: table
+WITH v AS (FROM vault) PIVOT v ON code
+
+-- rule: table
+SELECT * FROM (PIVOT members ON branch USING count(*) GROUP BY joined) p, vault
+
+-- rule: table
+PIVOT codes ON code
+
+-- rule: table-function
+PIVOT read_csv('books.csv') ON s
+
+-- rule: function
+PIVOT loans ON top_code() || loan_id
+
+-- rule: dynamic-pivot
+PIVOT members ON branch IN (SELECT code FROM vault) USING count(*)
+
+-- rule: dynamic-pivot
+PIVOT members ON branch IN (SELECT branch FROM members) USING count(*)
+
+-- rule: dynamic-pivot
+PIVOT (SELECT i FROM range(1001) r(i)) ON i
+
+-- rule: dynamic-pivot
+PIVOT (FROM books WHERE false) ON title USING count(*) GROUP BY pages
+
+-- rule: dynamic-pivot
+SELECT 1; PIVOT books ON title
+
+-- rule: too-long
+PIVOT (SELECT repeat('x', 1000) || i AS k FROM range(100) r(i)) ON k
 
 -- rule: parameter
 SELECT $1

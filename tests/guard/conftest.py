@@ -66,6 +66,25 @@ class DuckParser:
     def bound_plan(self, sql: str) -> str:
         return str(_one(self._twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
 
+    def tokens(self, sql: str) -> list[guard.Token]:
+        encoded = sql.encode()
+        starts = duckdb.tokenize(sql)
+        ends = [*(start for start, _ in starts[1:]), len(encoded)]
+        return [guard.Token(k.name, encoded[a:b].decode()) for (a, k), b in zip(starts, ends, strict=True)]
+
+    def written(self, tree: str) -> str:
+        return str(_one(self._connection, "SELECT json_deserialize_sql(?::JSON)", tree))
+
+    def physical_plan(self, sql: str) -> str:
+        rows = self._twin.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        return str(rows[0][1])
+
+    def described(self, sql: str) -> list[tuple[str | None, ...]]:
+        return self._twin.execute(f"DESCRIBE ({sql})").fetchall()
+
+    def values(self, sql: str) -> list[str]:
+        return [str(value) for (value,) in self._connection.execute(sql).fetchall()]
+
     def user_functions(self) -> frozenset[str]:
         return self._user_functions
 

@@ -72,6 +72,50 @@ def test_without_a_plan_both_trees_decide_only_where_nothing_can_hide(
     }
 
 
+def test_only_a_to_z_have_two_cases_in_names(memory: duckdb.DuckDBPyConnection, judge_over: JudgeOver) -> None:
+    memory.execute("CREATE TABLE kept_keys (y INTEGER); CREATE TABLE t (x INTEGER)")
+    judge = judge_over(memory)
+    policy = Policy(deny_tables=frozenset({"kept_keys"}))
+    planless = "'1010'::BIT <> '1100'::BIT"
+    for name in ("kept_keys", "duckdb_tables", "DUCKDB_VIEWS"):
+        kelvin = name.lower().replace("k", "\u212a")
+        for condition in (planless, "true"):
+            sql = f'WITH "{kelvin}" AS (SELECT 1 AS x) SELECT * FROM {name} WHERE {condition}'
+            assert _rules(sql, policy, judge) == {"table"}
+            assert _rules(f"SELECT * FROM ({sql}) WHERE {condition}", policy, judge) == {"table"}
+    assert _rules(f'WITH "Q" AS (FROM t) SELECT * FROM q WHERE {planless}', policy, judge) == set()
+
+
+@pytest.mark.parametrize("name", ["count_star", "concat", "generate_series"])
+def test_without_a_plan_no_built_in_may_have_a_namesake(
+    name: str, memory: duckdb.DuckDBPyConnection, judge_over: JudgeOver
+) -> None:
+    memory.execute("CREATE TABLE t (a INTEGER[], s STRUCT(x INTEGER)); CREATE MACRO harmless(a) AS a + 1")
+    sql = "SELECT s.x, a[1] FROM t WHERE '1010'::BIT <> '1100'::BIT"
+    assert _rules(sql, Policy(), judge_over(memory)) == set()
+    memory.execute(f"CREATE MACRO {name}(a, b) AS 7")
+    assert _rules(sql, Policy(), judge_over(memory)) == {"cannot-be-judged"}
+
+
+def test_a_table_macro_called_like_a_built_in_is_refused(
+    memory: duckdb.DuckDBPyConnection, judge_over: JudgeOver
+) -> None:
+    memory.execute("CREATE TABLE kept (y INTEGER); CREATE MACRO range(n) AS TABLE SELECT y FROM kept")
+    judge = judge_over(memory)
+    for condition in ("'1010'::BIT <> '1100'::BIT", "true"):
+        assert _rules(f"SELECT * FROM range(1) WHERE {condition}", Policy(), judge) == {"table-function"}
+
+
+def test_without_a_plan_names_that_differ_in_case_elsewhere_are_not_told_apart(
+    memory: duckdb.DuckDBPyConnection, judge_over: JudgeOver
+) -> None:
+    memory.execute('CREATE TABLE "ä" (y INTEGER, kept INTEGER); CREATE TABLE "Ä" (y INTEGER)')
+    judge = judge_over(memory)
+    for name in ("ä", "Ä"):
+        sql = f"SELECT * FROM \"{name}\" WHERE '1010'::BIT <> '1100'::BIT"
+        assert _rules(sql, Policy(deny_columns=frozenset({"ä.kept"})), judge) == {"cannot-be-judged"}
+
+
 def test_tables_that_are_files_are_judged_by_a_twin(
     memory: duckdb.DuckDBPyConnection, judge_over: JudgeOver, tmp_path: Path
 ) -> None:

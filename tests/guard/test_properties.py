@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from nl2sql import guard
 from nl2sql.types import Policy
+from tests.guard.fuzz_oracle import World
+from tests.guard.fuzz_worlds import make_worlds
+from tests.guard.grammar import Grammar
 
 SETTINGS = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -32,6 +39,31 @@ TOKENS = [
     "\n",
     " ",
 ]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(make_worlds(tmp_path_factory.mktemp("world"))["marked"])
+    yield world
+    world.close()
+
+
+@SETTINGS
+@given(chance=st.randoms(use_true_random=False))
+def test_honest_statements_run_and_give_their_own_rows(chance: Random, world: World) -> None:
+    text = Grammar(chance).honest()
+    written = world.run(text)
+    assume(not written.failed)
+    verdict = world.judge(text)
+    assert verdict.allowed, (text, verdict.findings)
+    assert world.run(verdict.sql) == written
+
+
+@SETTINGS
+@given(chance=st.randoms(use_true_random=False))
+def test_hostile_statements_are_refused(chance: Random, world: World) -> None:
+    text = Grammar(chance).hostile()
+    assert not world.judge(text).allowed, text
 
 
 @SETTINGS

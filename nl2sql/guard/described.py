@@ -1,0 +1,91 @@
+"""DESCRIBE and SUMMARIZE as plain SELECTs, from the rows that the engine's DESCRIBE gives of the query meant.
+
+It writes texts only, and reads nothing. Columns, types and values are those of DuckDB's own statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+Described = Sequence[Sequence[str | None]]
+
+_DESCRIBED: Final = ("column_name", "column_type", '"null"', '"key"', '"default"', "extra")
+_NUMBERS: Final = frozenset(
+    """
+    TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT FLOAT DOUBLE DECIMAL
+    """.split()
+)
+_TIMES: Final = frozenset(
+    {
+        "DATE",
+        "TIME",
+        "TIME WITH TIME ZONE",
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+        "TIMESTAMPTZ_NS",
+        "TIMESTAMP_MS",
+        "TIMESTAMP_NS",
+        "TIMESTAMP_S",
+        "TIME_NS",
+    }
+)
+# What SUMMARIZE tells as text, and whether of every column, of numbers and times, or of numbers only.
+_TOLD: Final = (
+    ("min", "min({})", "all"),
+    ("max", "max({})", "all"),
+    ("avg", "avg({})", "measured"),
+    ("std", "stddev({})", "numbers"),
+    ("q25", "approx_quantile({}, 0.25)", "measured"),
+    ("q50", "approx_quantile({}, 0.5)", "measured"),
+    ("q75", "approx_quantile({}, 0.75)", "measured"),
+)
+_SUMMARY: Final = (
+    "SELECT * FROM (SELECT column_name, column_type, min, max, approx_unique, avg, std, q25, q50, q75, count, "
+    "CAST(CASE WHEN count > 0 THEN (1.0::DOUBLE - filled::DOUBLE / count::DOUBLE) * 100.0::DOUBLE END"
+    " AS DECIMAL(9, 2)) AS null_percentage "
+    "FROM (SELECT {lists}, count(*) AS count FROM (SELECT 1) AS summarized({columns})) AS summary) AS summary"
+)
+
+
+def describe_sql(columns: Described) -> str:
+    """A SELECT that gives the rows of DESCRIBE as they are."""
+    cells = [[_literal(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
+    lists = map(_unnested, _DESCRIBED, map(_texts, cells))
+    return f"SELECT * FROM (SELECT {', '.join(lists)}) AS described"
+
+
+def summarize_sql(columns: Described) -> str:
+    """The SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
+    names = [f"c{number}" for number in range(1, len(columns) + 1)]
+    types = [str(row[1]) for row in columns]
+    numbers = {n for n, kind in zip(names, types, strict=True) if _is_number(kind)}
+    measured = numbers | {n for n, kind in zip(names, types, strict=True) if kind in _TIMES}
+    having = {"all": set(names), "measured": measured, "numbers": numbers}
+    lists = [
+        _unnested("column_name", [_literal(row[0]) for row in columns]),
+        _unnested("column_type", list(map(_literal, types))),
+        _unnested("approx_unique", [f"approx_count_distinct({name})" for name in names]),
+        _unnested("filled", [f"count({name})" for name in names]),
+    ]
+    for told, call, where in _TOLD:
+        cells = [f"{call.format(name)}::VARCHAR" if name in having[where] else "NULL" for name in names]
+        lists.append(_unnested(told, cells))
+    return _SUMMARY.format(lists=", ".join(lists), columns=", ".join(names))
+
+
+def _unnested(name: str, cells: Sequence[str]) -> str:
+    return f"unnest([{', '.join(cells)}]) AS {name}"
+
+
+def _texts(cells: Sequence[str]) -> Sequence[str]:
+    """The cells such that their list is one of text, though all may be NULL."""
+    return ["NULL::VARCHAR", *cells[1:]] if cells[0] == "NULL" else cells
+
+
+def _is_number(kind: str) -> bool:
+    return kind.partition("(")[0] in _NUMBERS and not kind.endswith("]")
+
+
+def _literal(text: str | None) -> str:
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
