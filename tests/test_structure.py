@@ -25,12 +25,13 @@ MAY_IMPORT = {
     "sample": {"errors"},
     "schema": FLOOR,
     "guard": FLOOR | {"schema"},
+    "mend": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
     "model": FLOOR | {"config"},
-    "engines": FLOOR | {"schema", "guard"},
-    "agent": FLOOR | {"schema", "guard", "answer", "model", "engines", "config"},
+    "engines": FLOOR | {"schema", "guard", "mend"},
+    "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
 }
-FACES = ("cli", "ui", "mcp_server", "assistant")
+FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
 # The only modules of a shell room that the rooms above it may name: its protocols.
 PROTOCOLS_ONLY = {"agent": {"nl2sql.model.chat", "nl2sql.engines.engine"}}
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from nl2sql.config import ContextSettings
 from nl2sql.errors import ToolError
 from nl2sql.schema import LinkedSchema
+from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.types import Message, Schema
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
@@ -38,6 +39,9 @@ _SENTENCE: Final = """Answer the question in one short sentence, with figures ex
 shown beside it: don't list them. No SQL."""
 
 _NAMED_TABLES: Final = 100
+_MESSAGE_CHARS: Final = 600
+_HINT_CHARS: Final = 1_500
+_SHAPE_CHARS: Final = 600
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
@@ -50,7 +54,7 @@ def system(linked_schema: LinkedSchema, context: ContextSettings, *, calls_tools
         parts.append(notes)
     parts.append("Schema:\n" + linked_schema.text)
     if linked_schema.left_out:
-        names = ", ".join(linked_schema.left_out[:_NAMED_TABLES])
+        names = ", ".join(as_data(name, NAME_CHARS) for name in linked_schema.left_out[:_NAMED_TABLES])
         parts.append(f"Not shown for want of room ({len(linked_schema.left_out)} tables): {names}")
     return {"role": "system", "content": "\n\n".join(parts)}
 
@@ -83,8 +87,9 @@ def rows(digest: str, *, calls_tools: bool) -> str:
 
 
 def mend(error: ToolError, *, calls_tools: bool) -> str:
-    """A failed call, as the tool's result: what is wrong, and what to do."""
-    text = f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else "")
+    """A failed call, as the tool's result: what is wrong, and what to do. Names in it are the data's own."""
+    hint = as_data(error.hint, _HINT_CHARS)
+    text = f"Error: {as_data(error.message, _MESSAGE_CHARS)}" + (f"\n{hint}" if hint else "")
     return text if calls_tools else f"{text}\n\nWrite the corrected query in a ```sql block."
 
 
@@ -95,7 +100,8 @@ def empty() -> str:
 
 def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
     """An earlier question of the conversation and its SQL, for a follow-up."""
-    return question(asked), {"role": "assistant", "content": f"```sql\n{sql}\n```\n{shape}".rstrip()}
+    told = f"```sql\n{as_data(sql, len(sql))}\n```\n{as_data(shape, _SHAPE_CHARS)}"
+    return question(asked), {"role": "assistant", "content": told.rstrip()}
 
 
 def _notes(context: ContextSettings) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nl2sql.answer.values import text_of
-from nl2sql.schema.render import one_line
+from nl2sql.schema.render import as_data
 from nl2sql.types import Result, column_values
 
 ROWS: Final = 20
@@ -19,7 +19,7 @@ COLUMNS: Final = 20
 def digest(result: Result, *, rows: int = ROWS) -> str:
     """The first rows as text with a header; then how many there are, and the range of each numeric column."""
     shown = _first_rows(result, rows)
-    names = [one_line(column.name, CELL_CHARS) for column in result.columns[:COLUMNS]]
+    names = [as_data(column.name, CELL_CHARS) for column in result.columns[:COLUMNS]]
     lines = [" | ".join(names), *(" | ".join(_cell(value) for value in row[:COLUMNS]) for row in shown)]
     count = result.row_count
     if count <= len(shown) and not result.truncated:
@@ -36,7 +36,7 @@ def _first_rows(result: Result, rows: int) -> list[tuple[Any, ...]]:
 
 
 def _cell(value: Any) -> str:
-    return "NULL" if value is None else one_line(text_of(value), CELL_CHARS)
+    return "NULL" if value is None else as_data(text_of(value), CELL_CHARS)
 
 
 def _ranges(result: Result) -> list[str]:
@@ -49,6 +49,6 @@ def _ranges(result: Result) -> list[str]:
         if pt.is_integer(values.type) or pt.is_floating(values.type) or pt.is_decimal(values.type):
             found = pc.min_max(values).as_py()
             lines.append(
-                f"{one_line(column.name, CELL_CHARS)} over all of them: {_cell(found['min'])} to {_cell(found['max'])}"
+                f"{as_data(column.name, CELL_CHARS)} over all of them: {_cell(found['min'])} to {_cell(found['max'])}"
             )
     return lines

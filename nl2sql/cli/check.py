@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,6 +21,15 @@ from nl2sql.types import Finding, Verdict
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
 
+# In the order in which they are asked; the text is refused at the first that objects.
+_JUDGES: Final = {
+    "lexical": "the text's bounds",
+    "engine-tree": "DuckDB's syntax tree",
+    "engine-plan": "DuckDB's bound plan",
+    "sqlglot": "sqlglot's syntax tree",
+}
+# With these of the plan's objections sqlglot was not asked: there was no plan.
+_NO_PLAN: Final = frozenset({"bind", "cannot-be-judged", "too-costly", "too-deep"})
 _EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
 _REFUSED: Final = 3
 
@@ -46,30 +56,43 @@ def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
         verdict = assistant.check(text)
     if shared.output == "json":
         results.write_json(_as_object(None, verdict))
-    elif verdict.allowed:
-        results.write_text("allowed")
-        if shared.verbose:
-            say(f"runs as: {clean(verdict.sql)}")
-            say(f"reads: {', '.join(verdict.tables) or 'no table'}")
     else:
-        _print_findings(verdict, shared.verbose)
+        _print_verdict(verdict, shared.verbose)
     return 0 if verdict.allowed else _REFUSED
 
 
-def _print_findings(verdict: Verdict, verbose: bool) -> None:
+def _print_verdict(verdict: Verdict, verbose: bool) -> None:
     shown = verdict.findings if verbose else verdict.findings[:1]
-    results.write_text("\n".join(f"refused ({finding.rule}): {clean(finding.message)}" for finding in shown))
-    for finding in shown:
-        if verbose:
-            say(f"{finding.rule}: found by {finding.judge or 'the guard'}{_place(finding)}")
-        elif _place(finding):
-            say(f"at{_place(finding)}")
-        if finding.hint:
-            say(clean(finding.hint))
+    results.write_text("\n".join(f"refused ({f.rule}): {clean(f.message)}" for f in shown) or "allowed")
+    if verbose:
+        for judge, said in _said(verdict):
+            say(f"{judge} ({_JUDGES[judge]}): {said}")
+        if verdict.allowed:
+            say(f"runs as: {clean(verdict.sql)}")
+            say(f"reads: {', '.join(verdict.tables) or 'no table'}")
+    elif shown and _place(shown[0]):
+        say(_place(shown[0]).strip())
+    for hint in dict.fromkeys(finding.hint for finding in shown if finding.hint):
+        say(clean(hint))
+
+
+def _said(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """What each judge said of the text, in their order."""
+    objected = ""
+    for judge in _JUDGES:
+        own = [finding for finding in verdict.findings if finding.judge == judge]
+        if own:
+            yield judge, "; ".join(f"objects, {finding.rule}{_place(finding)}" for finding in own)
+            asks_next = judge == "engine-plan" and not _NO_PLAN & {finding.rule for finding in own}
+            objected = "" if asks_next else objected or judge
+        elif objected:
+            yield judge, f"not asked, because {objected} objects"
+        else:
+            yield judge, "no objection"
 
 
 def _place(finding: Finding) -> str:
-    return f" line {finding.line}, column {finding.column}" if finding.line else ""
+    return f" at line {finding.line}, column {finding.column}" if finding.line else ""
 
 
 def _check_lines(assistant: Assistant) -> None:

@@ -109,9 +109,9 @@ class Call:
         kind, text, hint = message["error"], message["message"], message.get("hint", "")
         if kind in ("stopped", "seconds"):
             return self._stopped() or self._overran()
-        if kind == "memory":
+        if kind in ("memory", "spill"):
             self.broken = True
-            error = _out_of_memory(self._what)
+            error = _out_of_memory(self._what) if kind == "memory" else _out_of_spill(self._what)
             error.add_note(text)
             return error
         if kind == "result_bytes":
@@ -179,6 +179,14 @@ def _out_of_memory(what: str) -> LimitError:
         f"{what} ran out of memory",
         "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise the limit with --memory.",
         limit="memory",
+    )
+
+
+def _out_of_spill(what: str) -> LimitError:
+    return LimitError(
+        f"{what} ran out of memory, and of the disk that it may spill to",
+        "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise spill under [limits] in the project file.",
+        limit="spill",
     )
 
 

@@ -38,7 +38,7 @@ _ENGINE_FAILED: Final = ("IO Error", "FATAL Error", "INTERNAL Error")
 
 
 def failure(error: BaseException, stopped: bool, sql: str = "") -> Mapping[str, str]:
-    """The error reply: `error` is stopped, seconds, memory, database or query; `message` is what the engine says."""
+    """The error reply: `error` is stopped, seconds, memory, spill, database or query; `message` the engine's text."""
     return {"kind": "error", "error": _kind_of(error, str(error), stopped), "message": shown(error, sql)}
 
 
@@ -81,6 +81,8 @@ def _kind_of(error: BaseException, text: str, stopped: bool) -> str:
         return "seconds"
     if stopped or isinstance(error, duckdb.InterruptException):
         return "stopped"
+    if "failed to offload" in text:
+        return "spill"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or text.startswith("Out of Memory Error"):
         return "memory"
     if "bad_alloc" in text or "cannot allocate" in text.lower() or "failed to allocate" in text.lower():

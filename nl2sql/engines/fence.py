@@ -28,7 +28,8 @@ _TCP_BIND_AND_CONNECT: Final = 0b11
 def forbid_writing(own_folder: Path | None) -> bool:
     """Take from this thread, and the threads and processes it starts, every right to write files or open TCP.
 
-    `own_folder` alone stays writable. Call it before any thread starts. False where the kernel has no Landlock.
+    `own_folder` alone stays writable. Call it before any thread starts that runs SQL. False where the kernel has no
+    Landlock.
     """
     if sys.platform != "linux":
         return False

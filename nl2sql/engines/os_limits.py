@@ -8,6 +8,7 @@ without it and says so.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 
 ADDRESS_SLACK: Final = 192 * 1024 * 1024
 OPEN_FILES: Final = 64
+STDERR_BYTES: Final = 16_384
 CPU_SLACK: Final = 3
 _ARENA_MAX: Final = -8
 
@@ -25,18 +27,20 @@ if sys.platform != "win32":
 def set_limits(memory: int, spill: int, data_files: int) -> dict[str, bool]:
     """Limit this process from here on: `memory` bytes more than it uses now, files of at most `spill` bytes.
 
+    Without `spill` a file may still take the few last words of a process that dies: its stderr is one.
     Returns which limits hold, by name: address_space, file_size, open_files, core, processes, cpu.
     """
     names = ("address_space", "file_size", "open_files", "core", "processes", "cpu")
     if sys.platform == "win32":
         return dict.fromkeys(names, False)
     wanted = (
-        (resource.RLIMIT_FSIZE, spill),
+        (resource.RLIMIT_FSIZE, max(spill, STDERR_BYTES)),
         (resource.RLIMIT_NOFILE, OPEN_FILES + data_files),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
     )
     held = [_set(which, value) for which, value in wanted]
+    # The kernel lets the superuser start processes whatever the limit says.
+    held.append(_set(resource.RLIMIT_NPROC, 0) and os.geteuid() != 0)
     return dict(zip(names, [_limit_address_space(memory), *held, hasattr(resource, "RLIMIT_CPU")], strict=True))
 
 

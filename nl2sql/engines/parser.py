@@ -39,13 +39,17 @@ class DuckDBParser:
         """DuckDB's syntax tree, or its error object, as JSON text."""
         return _ask(self._connection, "SELECT json_serialize_sql(?::VARCHAR)", sql)
 
-    def canonical(self, sql: str) -> str:
-        """DuckDB's own spelling of the text."""
-        return _ask(self._connection, "SELECT json_deserialize_sql(json_serialize_sql(?::VARCHAR))", sql)
-
     def bound_plan(self, sql: str) -> str:
         """DuckDB's bound plan, unoptimised, or its error object, as JSON text."""
         return _ask(self._binder, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql)
+
+    def tree_and_plan(self, sql: str) -> tuple[str, str]:
+        """Both for one text, in one statement where one connection gives both."""
+        if self._binder is not self._connection:
+            return self.syntax_tree(sql), self.bound_plan(sql)
+        both = "SELECT json_serialize_sql($1::VARCHAR), json_serialize_plan($1::VARCHAR, optimize := false)"
+        tree, plan = _rows(self._connection, both, sql)[0]
+        return str(tree), str(plan)
 
     def tokens(self, sql: str) -> Sequence[Token]:
         """The pieces of the text, as DuckDB's lexer cuts it."""

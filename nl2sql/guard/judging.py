@@ -59,7 +59,7 @@ class _Judging:
                 return self._statement_verdict(tree)
             if SHOWN in text and not tree.get("error") and (sql := self._rewritten(tree)):
                 return self._outcome(sql)
-            return self._tree_verdict(tree)
+            return self._tree_verdict(tree, text)
         except GuardError as refusal:
             return Verdict(findings=unplaced(refusal.findings))
         # A tree or plan of a shape that these rules don't know is refused like one that can't be had.
@@ -99,32 +99,36 @@ class _Judging:
     def _plain_verdict(self, sql: str) -> Verdict:
         """The verdict on a text that holds nothing to rewrite."""
         judging = _Judging(sql, self._names, self._parser)
-        verdict = judging._tree_verdict(json.loads(self._parser.syntax_tree(sql)))
+        text = self._parser.syntax_tree(sql)
+        verdict = judging._tree_verdict(json.loads(text), text)
         return replace(verdict, findings=unplaced(verdict.findings))
 
-    def _tree_verdict(self, tree: Mapping[str, Any]) -> Verdict:
+    def _tree_verdict(self, tree: Mapping[str, Any], text: str) -> Verdict:
         if tree.get("error"):
             return Verdict(findings=(tree_error(tree, self._sql, self._names),))
         asked = self._walk(self._sql, tree)
         if asked.findings:
             return Verdict(findings=tuple(asked.findings))
-        return self._canonical_verdict(asked)
+        return self._canonical_verdict(asked, text)
 
-    def _canonical_verdict(self, asked: TreeReport) -> Verdict:
-        """Judge the engine's own spelling anew, as that is what would run."""
-        canonical = self._parser.canonical(self._sql)
-        tree = json.loads(self._parser.syntax_tree(canonical))
+    def _canonical_verdict(self, asked: TreeReport, text: str) -> Verdict:
+        """Judge the engine's own spelling of the tree anew, as that is what would run."""
+        canonical = self._parser.written(text)
+        try:
+            spelling, planned = self._parser.tree_and_plan(canonical)
+        except QueryError:
+            spelling, planned = self._parser.syntax_tree(canonical), ""
+        tree = json.loads(spelling)
         if tree.get("error"):
             return Verdict(findings=(unserializable(),))
         spelled = self._walk(canonical, tree)
         if spelled.findings or spelled.tables != asked.tables:
             return Verdict(findings=unplaced(spelled.findings) or (unserializable(),))
-        return self._plan_verdict(canonical, spelled)
+        return self._plan_verdict(canonical, spelled, _plan(planned))
 
-    def _plan_verdict(self, canonical: str, spelled: TreeReport) -> Verdict:
+    def _plan_verdict(self, canonical: str, spelled: TreeReport, document: Mapping[str, Any] | None) -> Verdict:
         from nl2sql.guard.sqlglot_rules import second_opinion
 
-        document = self._plan(canonical)
         if document is None:
             opinion = second_opinion(canonical, spelled, self._names)
             return self._planless_verdict(canonical, spelled, opinion)
@@ -138,14 +142,6 @@ class _Judging:
         functions = tuple(sorted(spelled.functions))
         return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions)
 
-    def _plan(self, sql: str) -> Mapping[str, Any] | None:
-        """The bound plan or the binder's error; None where DuckDB cannot put this plan into JSON."""
-        try:
-            document: Mapping[str, Any] = json.loads(self._parser.bound_plan(sql))
-        except (QueryError, ValueError):
-            return None
-        return None if cannot_serialize(document) else document
-
     def _planless_verdict(self, canonical: str, spelled: TreeReport, opinion: tuple[Finding, ...] | None) -> Verdict:
         """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
         if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
@@ -158,7 +154,10 @@ class _Judging:
 
     def _bind_finding(self, document: Mapping[str, Any], canonical: str, spelled: TreeReport) -> Finding:
         """The binder's objection, with its place in the text as asked where it objects to that text too."""
-        asked = self._plan(self._sql)
+        try:
+            asked = _plan(self._parser.bound_plan(self._sql))
+        except QueryError:
+            asked = None
         if asked and asked.get("error"):
             return plan_error(asked, self._sql, self._names, spelled.tables.values())
         return unplaced((plan_error(document, canonical, self._names, spelled.tables.values()),))[0]
@@ -175,3 +174,12 @@ class _Judging:
             for name in sorted(set(spelled.tables.values()) - scanned)
             if (table := self._names.table([name])) and table.kind != "table" and self._names.denies_columns_of(table)
         ]
+
+
+def _plan(text: str) -> Mapping[str, Any] | None:
+    """The bound plan or the binder's error; None where DuckDB cannot put this plan into JSON."""
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return None if cannot_serialize(document) else document

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Final
 
 from nl2sql.schema.identifiers import closest
@@ -33,8 +34,14 @@ class Names:
         self._denied_columns = frozenset(column.lower() for column in policy.deny_columns)
         self._denied_names = frozenset(column.rpartition(".")[2] for column in self._denied_columns)
         self._schema = schema
-        self._columns = frozenset(column.name.lower() for table in schema.tables for column in table.columns)
-        self._tables = frozenset(table.name.lower() for table in schema.tables)
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(column.name.lower() for table in self._schema.tables for column in table.columns)
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        return frozenset(table.name.lower() for table in self._schema.tables)
 
     def is_catalog(self, name: str) -> bool:
         """Whether SQL calls the database itself so."""

@@ -35,10 +35,6 @@ class EngineParser(Protocol):
         """`json_serialize_sql(?::VARCHAR)`: the syntax tree as JSON text."""
         ...
 
-    def canonical(self, sql: str) -> str:
-        """`json_deserialize_sql(json_serialize_sql(?::VARCHAR))`: DuckDB's own spelling of the text."""
-        ...
-
     def bound_plan(self, sql: str) -> str:
         """`json_serialize_plan(?::VARCHAR, optimize := false)`: the plan with every name resolved, as JSON text.
 
@@ -47,6 +43,10 @@ class EngineParser(Protocol):
         empty table with the same columns and types, and call them `table` in the Schema. The guard then sees
         tables only, column by column, and refuses every plan that scans anything else.
         """
+        ...
+
+    def tree_and_plan(self, sql: str) -> tuple[str, str]:
+        """`syntax_tree` and `bound_plan` of one text at once, which is faster; raises as either."""
         ...
 
     def tokens(self, sql: str) -> Sequence[Token]:

@@ -1,7 +1,8 @@
 """A schema as the model reads it: CREATE TABLE lines with keys, comments, values and ranges.
 
-Everything that comes from the data (comments, values) is shortened, stripped of control characters and kept on
-one comment line, so that it cannot end the line it stands on. Nothing here decides which tables are shown.
+Everything that comes from the data (names, comments, values) is shortened, stripped of control characters and kept
+on its line, and markers that structure a chat are spelled otherwise: so it cannot end the line it stands on, nor
+speak as anybody else. Nothing here decides which tables are shown.
 """
 
 from __future__ import annotations
@@ -18,8 +19,17 @@ COMMENT_CHARS: Final = 80
 NAME_CHARS: Final = 150
 TYPE_CHARS: Final = 200
 VALUE_CHARS: Final = 30
-VALUES_CHARS: Final = 160
+VALUES_CHARS: Final = 120
+_RECURRING: Final = 0.5
+_LOOKUP_COLUMNS: Final = 3
 _CHARS_PER_TOKEN: Final = 3.2
+# What chat templates of common models read as structure, also inside a message; and code fences.
+_MARKER: Final = re.compile(
+    r"<(?=\s*[|｜])|<(?=/?(?:tool_\w+|function\w*|think|start_of_turn|end_of_turn|bos|eos|s)\b[^<>]{0,80}>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_\w+|AVAILABLE_TOOLS)\])|`(?=``)|(?<=`)`",
+    re.I,
+)
+_SPELLED: Final = {"<": "‹", "[": "‹", "`": "'"}
 _HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 
 
@@ -34,12 +44,12 @@ def render_table(table: Table, known: set[str] | None = None, *, values: bool = 
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
-        remarks.append(one_line(table.comment, COMMENT_CHARS))
+        remarks.append(as_data(table.comment, COMMENT_CHARS))
     head = f"CREATE {kind} {_name(quote_table(table.name, known or ()))} (" + _remark(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
     lines = [_column(column, table, single, values, comments) for column in table.columns]
     if len(table.primary_key) > 1:
-        lines.append(f"  PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+        lines.append(f"  PRIMARY KEY ({_names(table.primary_key)})")
     lines += [_composite(key) for key in table.foreign_keys if len(key.columns) > 1]
     return "\n".join([head, *lines, ");"])
 
@@ -75,15 +85,20 @@ def one_line(text: str, limit: int) -> str:
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
+def as_data(text: str, limit: int) -> str:
+    """As `one_line`, for a model to read: nothing in it is taken for the end of a message, a tool call or a fence."""
+    return one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], one_line(text, limit)), limit)
+
+
 def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: bool, comments: bool) -> str:
-    text = f"  {_name(quote(column.name))} {one_line(column.type, TYPE_CHARS)}"
+    text = f"  {_name(quote(column.name))} {as_data(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
     if column.name in keys:
         key = keys[column.name]
-        text += f" REFERENCES {quote_table(key.target_table)}({quote(key.target_columns[0])})"
-    remarks = [one_line(column.comment, COMMENT_CHARS)] if comments and column.comment else []
-    if values and (shown := _shown_values(column)):
+        text += f" REFERENCES {_name(quote_table(key.target_table))}({_names(key.target_columns)})"
+    remarks = [as_data(column.comment, COMMENT_CHARS)] if comments and column.comment else []
+    if values and (shown := _shown_values(column, table)):
         remarks.append(shown)
     if values and column.null_fraction:
         remarks.append("has NULLs")
@@ -92,25 +107,33 @@ def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: b
 
 def _name(quoted: str) -> str:
     """A name on one line: a line break in it would end the line that it stands on."""
-    return one_line(quoted, NAME_CHARS)
+    return as_data(quoted, NAME_CHARS)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(_name(quote(name)) for name in names)
 
 
 def _composite(key: ForeignKey) -> str:
-    own, other = ", ".join(map(quote, key.columns)), ", ".join(map(quote, key.target_columns))
-    return f"  FOREIGN KEY ({own}) REFERENCES {quote_table(key.target_table)}({other})"
+    target = _name(quote_table(key.target_table))
+    return f"  FOREIGN KEY ({_names(key.columns)}) REFERENCES {target}({_names(key.target_columns)})"
 
 
 def _remark(remarks: list[str]) -> str:
     return " -- " + "; ".join(remarks) if remarks else ""
 
 
-def _shown_values(column: Column) -> str:
+def _shown_values(column: Column, table: Table) -> str:
+    """The range, or all values where they recur or make up a lookup table; else two, to show what they look like."""
     if _HAS_RANGE.match(column.type) and column.minimum and column.maximum:
-        return f"{column.minimum[:10]} to {column.maximum[:10]}"
-    chosen, prefix = (column.values, "") if column.values else (column.samples, "e.g. ")
+        return f"{as_data(column.minimum[:10], VALUE_CHARS)} to {as_data(column.maximum[:10], VALUE_CHARS)}"
+    rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))
+    telling = len(column.values) <= rows * _RECURRING or len(table.columns) <= _LOOKUP_COLUMNS
+    few = (column.samples or column.values)[:2]
+    chosen, prefix = (column.values, "") if column.values and telling else (few, "e.g. ")
     texts: list[str] = []
     for value in chosen:
-        text = "'" + one_line(value, VALUE_CHARS).replace("'", "''") + "'"
+        text = "'" + as_data(value, VALUE_CHARS).replace("'", "''") + "'"
         if sum(map(len, texts)) + len(text) > VALUES_CHARS:
             texts.append("…")
             break

@@ -213,6 +213,21 @@ def test_check_in_batch_answers_every_line_in_order(cli: Cli, shop: Path) -> Non
     assert all(bool(verdict["rule"]) is not verdict["allowed"] for verdict in verdicts)
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (COUNT, ["no objection", "no objection", "no objection", "no objection"]),
+        ("SELECT\b 1", ["objects, control-character at line 1, column 7", "not asked", "not asked", "not asked"]),
+        ("SELECT 1\nFROM nope", ["no objection", "objects, table at line 2, column 6", "not asked", "not asked"]),
+        ("SELECT idd FROM orders", ["no objection", "no objection", "objects, bind at line 1, column 8", "not asked"]),
+    ],
+)
+def test_check_tells_what_every_judge_says(cli: Cli, shop: Path, sql: str, said: list[str]) -> None:
+    lines = cli("check", "-v", "--db", str(shop), sql).stderr.decode().splitlines()
+    assert [line.partition(" (")[0] for line in lines[:4]] == ["lexical", "engine-tree", "engine-plan", "sqlglot"]
+    assert [line.partition("): ")[2].partition(", because")[0] for line in lines[:4]] == said
+
+
 def test_check_one(cli: Cli, shop: Path) -> None:
     allowed = cli("check", "-v", "--db", str(shop), COUNT)
     assert (allowed.returncode, allowed.stdout) == (0, b"allowed\n")

@@ -60,11 +60,11 @@ class DuckParser:
     def syntax_tree(self, sql: str) -> str:
         return str(_one(self._connection, "SELECT json_serialize_sql(?::VARCHAR)", sql))
 
-    def canonical(self, sql: str) -> str:
-        return str(_one(self._connection, "SELECT json_deserialize_sql(json_serialize_sql(?::VARCHAR))", sql))
-
     def bound_plan(self, sql: str) -> str:
         return str(_one(self._twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
+
+    def tree_and_plan(self, sql: str) -> tuple[str, str]:
+        return self.syntax_tree(sql), self.bound_plan(sql)
 
     def tokens(self, sql: str) -> list[guard.Token]:
         encoded = sql.encode()

@@ -142,7 +142,7 @@ def test_a_plain_select_asks_the_engine_for_nothing_more(session_judge: guard.Ju
         """A parser that cannot do what rewriting needs."""
 
         def __getattr__(self, name: str) -> object:
-            assert name not in {"tokens", "written", "described", "values", "physical_plan"}
+            assert name not in {"tokens", "described", "values", "physical_plan"}
             return getattr(session_judge._parser, name)  # type: ignore[attr-defined]
 
     for sql in ("SELECT 'SHOW_REF', 'PIVOT', title FROM books", "SELECT titel FROM books"):
