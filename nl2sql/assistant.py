@@ -187,12 +187,13 @@ class Assistant:
         schema_seconds = time.perf_counter() - start
         model = opening.result()
         linked_schema = self._link(question, view)
-        tools = Toolbox(self._engine, view, policy, self.config.limits, cancel, looks_up=approve is None)
+        limits = self.config.limits
+        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=approve is None)
         asked = loop.Asked(
             self._conversation(question, linked_schema, model.calls_tools, session),
             summary=summary,
             approve=approve,
-            budget=loop.Budget(steps=self.config.limits.steps),
+            budget=loop.Budget(steps=limits.steps),
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
         answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))

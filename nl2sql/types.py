@@ -151,6 +151,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """A query as code mended it, unjudged, and a line for each thing that was mended."""
+
+    sql: str
+    mends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Seal:
     """Set by `guard.check` alone, on one text: without it no CheckedSQL can be made, nor another text put in one."""
 
@@ -428,6 +436,7 @@ class EventKind(StrEnum):
     RUNNING = "running"
     ROWS = "rows"
     RETRY = "retry"
+    MENDED = "mended"
     TOOL = "tool"
     TEXT = "text"
     ANSWER = "answer"

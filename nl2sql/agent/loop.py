@@ -17,8 +17,9 @@ from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
-from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
+from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Result, Step, ToolCall, Usage
 
+MEND: Final = "mend"
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
 _BROKEN_OFF: Final = ("cut", "length")
@@ -188,17 +189,70 @@ def _query(
 ) -> Generator[Event, None, str]:
     if _failed_before(query, outcome.steps):
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
-    checked = tools.check(query)
+    try:
+        ran = yield from _run(tools.check(query), tools, asked)
+    except QueryError as exc:
+        ran = yield from _mended(query, exc, tools, outcome, asked)
+    if _says_nothing(ran.result):
+        ran = yield from _respelled(query, ran, tools, outcome)
+    outcome.ran, outcome.error = ran, None
+    yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
+    if not ran.result.row_count:
+        return prompts.empty()
+    return prompts.rows(digest(ran.result), calls_tools=calls_tools)
+
+
+def _run(checked: CheckedSQL, tools: Toolbox, asked: Asked) -> Generator[Event, None, Ran]:
     yield Event(EventKind.SQL, checked.sql)
     if asked.approve is not None and not asked.approve(checked):
         raise Declined(checked)
     yield Event(EventKind.RUNNING)
-    result = tools.run(checked)
-    outcome.ran, outcome.error = Ran(checked, result), None
-    yield Event(EventKind.ROWS, f"{result.row_count}", result=result)
-    if not result.row_count:
-        return prompts.empty()
-    return prompts.rows(digest(result), calls_tools=calls_tools)
+    return Ran(checked, tools.run(checked))
+
+
+def _mended(
+    query: str, error: QueryError, tools: Toolbox, outcome: Outcome, asked: Asked
+) -> Generator[Event, None, Ran]:
+    """Run the query as code mends it; the engine's error to the query as it was where that does not help."""
+    start = time.perf_counter()
+    found = tools.mend(query)
+    if found is None:
+        raise error
+    checked, mended = found
+    text = "; ".join(mended.mends)
+    yield Event(EventKind.MENDED, text)
+    arguments = {"query": query, "error": error.message, "mends": text}
+    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
+    try:
+        return (yield from _run(checked, tools, asked))
+    except QueryError:
+        raise error from None
+
+
+def _says_nothing(result: Result) -> bool:
+    """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives."""
+    return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
+
+
+def _respelled(query: str, ran: Ran, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, Ran]:
+    """The query with its texts as they are stored, where that finds something; else the one that ran."""
+    start = time.perf_counter()
+    found = tools.respell(ran.checked)
+    if found is None:
+        return ran
+    checked, mended = found
+    try:
+        result = tools.run(checked)
+    except (ToolError, LimitError):
+        return ran
+    if _says_nothing(result):
+        return ran
+    text = "; ".join(mended.mends)
+    yield Event(EventKind.MENDED, text)
+    yield Event(EventKind.SQL, checked.sql)
+    arguments = {"query": query, "error": "nothing matched", "mends": text}
+    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
+    return Ran(checked, result)
 
 
 def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:

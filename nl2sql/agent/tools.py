@@ -19,8 +19,8 @@ from nl2sql.engines.engine import Engine
 from nl2sql.errors import CallError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.identifiers import closest, quote, quote_table
-from nl2sql.schema.render import one_line
-from nl2sql.types import CheckedSQL, Clarification, Limits, Policy, Result, Schema, ToolCall
+from nl2sql.schema.render import NAME_CHARS, as_data
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Policy, Result, Schema, ToolCall
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -54,6 +54,7 @@ _SEARCHED_COLUMNS: Final = 40
 _FOUND_VALUES: Final = 10
 _SEARCH_SECONDS: Final = 10.0
 _SIMILAR: Final = 0.88
+_MEANT: Final = 0.93
 
 
 class AskedUser(Exception):
@@ -75,7 +76,7 @@ class Ran:
 class Toolbox:
     """The tools over one opened database, for one question. `schema` is what the policy lets be seen.
 
-    `looks_up` False leaves out `find_values`: where nothing may run unasked.
+    `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Toolbox:
         limits: Limits,
         cancel: CancelToken | None = None,
         *,
+        question: str = "",
         looks_up: bool = True,
     ) -> None:
         self.definitions = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
@@ -94,6 +96,8 @@ class Toolbox:
         self._policy = policy
         self.limits = limits
         self._cancel = cancel
+        self._question = question
+        self._looks_up = looks_up
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -110,6 +114,29 @@ class Toolbox:
             return guard.check(sql, self._policy, self._engine)
         finally:
             self.guard_seconds += time.perf_counter() - start
+
+    def mend(self, sql: str) -> tuple[CheckedSQL, Mended] | None:
+        """The query as code can mend it, once the guard has passed it; None where it cannot."""
+        start = time.perf_counter()
+        try:
+            mended = self._engine.mend(sql, self._question, self._policy)
+            return (guard.check(mended.sql, self._policy, self._engine), mended) if mended else None
+        except (ToolError, LimitError):
+            return None
+        finally:
+            self.guard_seconds += time.perf_counter() - start
+
+    def respell(self, checked: CheckedSQL) -> tuple[CheckedSQL, Mended] | None:
+        """The query with its texts as they are stored, checked; None where they are, or nothing may be asked."""
+        if not self._looks_up:
+            return None
+        from nl2sql.mend import respell
+
+        mended = respell(checked.sql, self._schema, self._engine.dialect, self._stored)
+        try:
+            return (self.check(mended.sql), mended) if mended else None
+        except (ToolError, LimitError):
+            return None
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
@@ -141,12 +168,12 @@ class Toolbox:
         found = [table for table in self._schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
         if not found:
             near = closest(pattern or "", [table.name for table in self._schema.tables])
-            return f"No table matches {pattern!r}." + (f" The nearest is {near}." if near else "")
+            return f"No table matches {pattern!r}." + (f" The nearest is {as_data(near, NAME_CHARS)}." if near else "")
         lines = []
         for table in found[:_LISTED_TABLES]:
             rows = f", {table.row_count:,} rows" if table.row_count is not None else ""
-            comment = f": {one_line(table.comment, 80)}" if table.comment else ""
-            lines.append(f"{self._name(table.name)} ({table.kind}{rows}){comment}")
+            comment = f": {as_data(table.comment, 80)}" if table.comment else ""
+            lines.append(f"{as_data(self._name(table.name), NAME_CHARS)} ({table.kind}{rows}){comment}")
         if len(found) > _LISTED_TABLES:
             lines.append(f"… and {len(found) - _LISTED_TABLES} more: narrow the pattern.")
         return "\n".join(lines)
@@ -161,7 +188,8 @@ class Toolbox:
         deadline = time.monotonic() + _SEARCH_SECONDS
         for table_name, column_name in self._text_columns(table, column)[:_SEARCHED_COLUMNS]:
             for value in self._like(text, table_name, column_name):
-                found.append(f"{self._name(table_name)}.{quote(column_name)} = {one_line(value, 80)!r}")
+                name = as_data(f"{self._name(table_name)}.{quote(column_name)}", 2 * NAME_CHARS)
+                found.append(f"{name} = {as_data(value, 80)!r}")
             if len(found) >= _FOUND_VALUES or time.monotonic() > deadline:
                 break
         if not found:
@@ -176,6 +204,17 @@ class Toolbox:
         except (ToolError, LimitError):
             return []
 
+    def _stored(self, table: str, column: str, text: str) -> str | None:
+        """The one stored spelling that the text means; None where it is stored as it is, or several are meant."""
+        try:
+            found = self.run(self.check(_alike(text, self._name(table), column))).rows
+        except (ToolError, LimitError):
+            return None
+        if not found or str(found[0][0]) == text:
+            return None
+        best = [str(value) for value, closeness in found if closeness == found[0][1]]
+        return best[0] if len(best) == 1 else None
+
     def _name(self, table: str) -> str:
         return quote_table(table, {known.name for known in self._schema.tables})
 
@@ -184,7 +223,7 @@ class Toolbox:
         raise AskedUser(Clarification(question, tuple(options)))
 
     def _table(self, name: str) -> Any:
-        table = self._schema.table(name.replace('"', ""))
+        table = self._schema.table(name) or self._schema.table(name.replace('"', ""))
         if table is None:
             near = closest(name, [table.name for table in self._schema.tables])
             raise CallError(f"there is no table {name!r}", f"Did you mean {near}?" if near else "Call list_tables.")
@@ -235,4 +274,16 @@ def _search(text: str, table: str, column: str) -> str:
         f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL AND (contains({folded}, {wanted}) "
         f"OR jaro_winkler_similarity({folded}, {wanted}) > {_SIMILAR}) "
         f"ORDER BY length({name}::VARCHAR), {name} LIMIT {_FOUND_VALUES}"
+    )
+
+
+def _alike(text: str, table: str, column: str) -> str:
+    """The stored values most like the text, with how close: 3 as it is, 2 but for case and accents, 1 around it."""
+    name, literal = quote(column), "'" + text.replace("'", "''") + "'"
+    folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({literal})))"
+    return (
+        f"SELECT {name}, max(CASE WHEN {name} = {literal} THEN 3 WHEN {folded} = {wanted} THEN 2 "
+        f"WHEN contains(' ' || {folded} || ' ', ' ' || {wanted} || ' ') THEN 1 "
+        f"ELSE jaro_winkler_similarity({folded}, {wanted}) END) AS closeness FROM {table} "
+        f"WHERE {name} IS NOT NULL GROUP BY {name} HAVING closeness >= {_MEANT} ORDER BY closeness DESC, {name} LIMIT 3"
     )

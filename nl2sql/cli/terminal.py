@@ -86,6 +86,8 @@ class Steps:
             self.note(f"{int(event.text):,} row{'' if event.text == '1' else 's'}")
         elif event.kind is EventKind.RETRY:
             self.note(f"that failed: {event.text}")
+        elif event.kind is EventKind.MENDED:
+            self.note(f"mended: {event.text}")
         elif event.kind is EventKind.TOOL:
             self.note(event.text)
 

@@ -21,7 +21,7 @@ from nl2sql.engines.files import Source
 from nl2sql.engines.process import WORKER, ChildProcess, spare_or_new
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.errors import BugError, DatabaseError, LimitError
-from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Verdict
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict
 
 START_SECONDS: Final = 60.0
 JUDGE_SECONDS: Final = 5.0
@@ -75,6 +75,18 @@ class DuckDBEngine:
             seconds = self._judge_seconds
             request = {"op": "judge", "sql": sql, "policy": wire.policy_to_json(policy), "seconds": seconds}
             return wire.verdict_from_json(self._ask(request, seconds)["verdict"])
+
+    def mend(self, sql: str, question: str, policy: Policy) -> Mended | None:
+        """As `Engine.mend`."""
+        request = {"op": "mend", "sql": sql, "question": question, "policy": wire.policy_to_json(policy)}
+        with self._turn(None):
+            self._introspected()
+            seconds = self._judge_seconds
+            try:
+                reply = self._ask({**request, "seconds": seconds}, seconds)
+            except LimitError:
+                return None
+        return Mended(reply["sql"], tuple(reply["mends"])) if reply["mends"] else None
 
     def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
         """Run it and return its rows, within the limits.

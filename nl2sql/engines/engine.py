@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from nl2sql.cancel import CancelToken
-from nl2sql.types import CheckedSQL, Limits, Policy, Result, ResultColumn, Schema, Verdict
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +48,13 @@ class Engine(Protocol):
 
     def judge(self, sql: str, policy: Policy) -> Verdict:
         """What the guard's judges say of the text. Raises LimitError where judging itself overran."""
+        ...
+
+    def mend(self, sql: str, question: str, policy: Policy) -> Mended | None:
+        """The query as code can mend it, made where a bad text may be killed; None where it cannot, or not in time.
+
+        What comes is a text like any other: it has yet to pass the guard.
+        """
         ...
 
     def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:

@@ -8,6 +8,7 @@ SELECT, and it enforces no wall time: the parent kills.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -79,6 +80,7 @@ class Worker:
             "schema": self._keep_schema,
             "introspect": self._introspect,
             "judge": self._judge,
+            "mend": self._mend,
             "execute": self._execute,
         }
         try:
@@ -144,6 +146,15 @@ class Worker:
         policy = wire.policy_from_json(request["policy"])
         verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser())
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
+
+    def _mend(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines import wire
+        from nl2sql.mend import mend
+        from nl2sql.schema import allowed
+
+        visible = allowed(self._schema, wire.policy_from_json(request["policy"]))
+        mended = mend(request["sql"], request["question"], visible, "duckdb")
+        return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
 
     def _guard_parser(self) -> Any:
         from nl2sql.engines.parser import DuckDBParser, open_twin
@@ -216,6 +227,8 @@ def main() -> None:
     # pyarrow and duckdb work without numpy, and the worker starts a third faster.
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     _warm_up()
+    # What is loaded now stays: no collection need look at it again.
+    gc.freeze()
     frame = read_frame(requests)
     if frame is None:
         return
@@ -271,12 +284,16 @@ def _warm_up() -> None:
 def _not_a_select(cursor: Any, sql: str) -> str:
     """Why the text is no SELECT, by DuckDB's own syntax tree; empty where it is one.
 
-    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing.
+    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
+    SELECT passes in the guard's own spelling, which has no place for ANALYZE.
     """
-    tree = str(cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
+    from nl2sql.guard import under_explain
+
+    question = "SELECT json_serialize_sql(?::VARCHAR)"
+    tree = str(cursor.execute(question, [under_explain(sql)]).fetchall()[0][0])
     try:
         document = json.loads(tree)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = {"error": True}
     if document["error"] or len(document["statements"]) != 1 or _WRITING_NODE.search(tree):
         return "only one SELECT at a time runs here"
