@@ -15,7 +15,7 @@ import nl2sql
 PACKAGE = Path(nl2sql.__file__).parent
 HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
 
-# Each room and the rooms below it that it may import. `assistant` and the faces may import any of them.
+# Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
 FLOOR = {"types", "errors", "cancel"}
 MAY_IMPORT = {
     "types": set(),

@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `model`, `doctor`, `init`.
+"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `eval`, `model`, `doctor`, `init`.
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """
@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "run": "run",
     "check": "check",
     "schema": "schema",
+    "eval": "eval",
     "model": "model",
     "doctor": "doctor",
     "init": "init",

@@ -1,0 +1,263 @@
+"""`nl2sql eval`: execution accuracy over questions with gold SQL, and two reports compared.
+
+It opens, shows progress and writes; the evals room asks, judges and counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nl2sql.cancel import CancelToken
+from nl2sql.cli import results
+from nl2sql.cli.options import Shared, database_options, model_option, output_option, voice_options
+from nl2sql.cli.terminal import Steps, clean, on_terminal, say
+from nl2sql.config import Config
+from nl2sql.errors import ConfigError, LimitError, ModelError
+from nl2sql.evals import text
+from nl2sql.evals.case import Case
+from nl2sql.evals.comparison import compare
+from nl2sql.evals.examples import Example, choose, read_examples
+from nl2sql.evals.journal import Journal
+from nl2sql.evals.report import SCORES, Run, build_report, read_report
+from nl2sql.evals.runner import JUDGED_ROWS, run
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
+    from nl2sql.model.chat import ChatModel
+
+_STOPPED: Final = 130
+_SECONDS_BETWEEN_LINES: Final = 20.0
+_REPORT_ENDINGS: Final = (".html", ".json")
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where questions, databases, reports and the journal are."""
+
+    questions: Path
+    db_root: Path | None
+    reports: tuple[Path, ...]
+    journal: Path | None
+    keeps_journal: bool
+    baseline: dict[str, Any] | None
+
+
+@click.command(
+    "eval", epilog="Example: nl2sql eval questions.jsonl --db-root databases --report report.html -o json > report.json"
+)
+@click.argument("file", required=False, type=_FILE)
+@database_options
+@model_option
+@click.option(
+    "--db-root", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Folder that holds <db>.duckdb."
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask N questions: the first, or those of --seed.")
+@click.option("--seed", type=int, metavar="S", help="Shuffle the questions by this number before --limit counts.")
+@output_option("table", "json")
+@click.option(
+    "--report",
+    "reports",
+    type=_FILE,
+    multiple=True,
+    help="Write every case to FILE.html or FILE.json; may be repeated.",
+)
+@click.option("--baseline", type=_FILE, help="An earlier JSON report: exit 6 where accuracy fell below its interval.")
+@click.option(
+    "--resume",
+    type=_FILE,
+    help="Journal: what is in it is not asked again.  [default: REPORT.journal, kept until the run ends]",
+)
+@click.option("--compare", "compared", nargs=2, type=_FILE, help="Ask nothing: compare two JSON reports.")
+@voice_options
+def eval_command(
+    file: Path | None,
+    db_root: Path | None,
+    limit: int | None,
+    seed: int | None,
+    reports: tuple[Path, ...],
+    baseline: Path | None,
+    resume: Path | None,
+    compared: tuple[Path, Path] | None,
+    **flags: Any,
+) -> int:
+    """Measure accuracy: ask the questions of FILE and judge the rows against their gold SQL.
+
+    FILE holds a JSON object a line: id, db, question, gold_sql, and if known evidence, difficulty. Stop with Ctrl-C;
+    the same command goes on where it stopped, if it has --report or --resume.
+    """
+    shared = Shared(**flags)
+    if compared is not None:
+        if file is not None:
+            raise ConfigError("--compare asks no questions", "Leave FILE out, or use --baseline.")
+        _write_comparison(compare(read_report(compared[0]), read_report(compared[1])), shared.output, compared)
+        return 0
+    if file is None:
+        raise ConfigError("there is no file of questions", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
+    files = _files(file, db_root, reports, resume, baseline)
+    examples, bad_lines = read_examples(file)
+    config = replace(shared, quiet=shared.quiet or db_root is not None).settings()
+    config = replace(config, limits=replace(config.limits, rows=JUDGED_ROWS))
+    steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
+    cases, about = _Evaluation(files, config, steps).cases(choose(examples, limit, seed))
+    report = build_report(about, cases, bad_lines)
+    _write_report(report, files, shared.output)
+    if about.finished and files.journal and not files.keeps_journal:
+        files.journal.unlink(missing_ok=True)
+    if not about.finished:
+        say(f"stopped after {len(cases)} questions. " + _how_to_go_on(files))
+        return _STOPPED
+    return _verdict(report, files)
+
+
+class _Evaluation:
+    """One run over the chosen questions: what the journal has is taken, the rest asked."""
+
+    def __init__(self, files: _Files, config: Config, steps: Steps) -> None:
+        self._files, self._config, self._steps = files, config, steps
+        self._said = time.monotonic()
+
+    def cases(self, examples: Sequence[Example]) -> tuple[list[Case], Run]:
+        """The cases in the order of the examples, and what was run. Ctrl-C ends it early."""
+        from nl2sql.model import open_chat_model
+
+        cancel = CancelToken()
+        started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        with self._steps.showing():
+            model = open_chat_model(self._config, on_progress=self._steps.progress, cancel=cancel)
+            self._steps.pause()
+            about = Run(self._files.questions.name, model.name, started)
+            with contextlib.closing(model):
+                cases, finished = self._asked(examples, model, cancel)
+        return cases, replace(about, finished=finished)
+
+    def _asked(self, examples: Sequence[Example], model: ChatModel, cancel: CancelToken) -> tuple[list[Case], bool]:
+        journal = Journal(self._files.journal, model.name) if self._files.journal else None
+        done = {case.id: case for case in (journal.done(example) for example in examples) if case} if journal else {}
+        left = [example for example in examples if example.question.id not in done]
+        if done and not self._steps.quiet:
+            say(f"{len(done)} of {len(examples)} questions are taken from {self._files.journal}")
+        estimate = text.Estimate(len(examples), list(done.values()))
+        finished = True
+        try:
+            with contextlib.closing(run(left, self._open, model, cancel)) as cases:
+                for case in cases:
+                    done[case.id] = case
+                    if journal:
+                        journal.add(case)
+                    self._tell(case, estimate.after(case))
+        except KeyboardInterrupt:
+            cancel.cancel()
+            finished = False
+        if journal:
+            journal.close()
+        return [done[example.question.id] for example in examples if example.question.id in done], finished
+
+    def _open(self, name: str, model: ChatModel) -> Assistant:
+        """The database of that name: in the folder, or the one that serves all."""
+        from nl2sql.assistant import connect
+
+        config = self._config
+        if self._files.db_root is not None:
+            if not name or Path(name).name != name:
+                raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
+            config = replace(config, url=str(self._files.db_root / f"{name}.duckdb"))
+        return connect(config=config, model=model)
+
+    def _tell(self, case: Case, line: str) -> None:
+        """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""
+        self._steps.note(f"{case.id}: {text.outcome(case)}")
+        now = time.monotonic()
+        if on_terminal(sys.stderr):
+            self._steps.doing(line)
+        elif not self._steps.quiet and now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            say(line)
+
+
+def _files(
+    file: Path, db_root: Path | None, reports: tuple[Path, ...], resume: Path | None, baseline: Path | None
+) -> _Files:
+    """The files, checked before any question is asked."""
+    for path in reports:
+        if path.suffix not in _REPORT_ENDINGS:
+            raise ConfigError(f"{path} is neither .html nor .json", "Name the report so that its ending says which.")
+        if not path.parent.is_dir():
+            raise ConfigError(f"there is no folder {path.parent}", "Make it first.")
+    if db_root is not None and not db_root.is_dir():
+        raise ConfigError(f"there is no folder {db_root}", "--db-root is the folder that holds <db>.duckdb.")
+    beside = reports[0].with_name(reports[0].name + ".journal") if reports else None
+    known = read_report(baseline) if baseline else None
+    return _Files(file, db_root, reports, resume or beside, resume is not None, known)
+
+
+def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
+    """The report where it was asked for: on stdout, and in its files."""
+    from nl2sql.evals.page import render
+
+    for path in files.reports:
+        content = render(report) if path.suffix == ".html" else json.dumps(report, ensure_ascii=False, indent=1)
+        try:
+            path.write_text(content, "utf-8")
+        except OSError as exc:
+            raise ConfigError(f"{path} cannot be written: {exc.strerror}", "Name another with --report.") from exc
+    if output == "json":
+        results.write_json(report)
+    else:
+        _write_tables(text.figures(report))
+    for problem in text.problems(report):
+        say(f"not judged: {clean(problem)}")
+
+
+def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Path]) -> None:
+    if output == "json":
+        results.write_json(compared)
+    else:
+        _write_tables(text.comparison(compared, *(path.stem for path in names)))
+
+
+def _write_tables(tables: Iterable[text.Table]) -> None:
+    for position, (names, rows) in enumerate(tables):
+        if position:
+            results.write_text("")
+        results.write_lines(names, [[clean(cell) for cell in row] for row in rows])
+
+
+def _how_to_go_on(files: _Files) -> str:
+    if files.journal is None:
+        return "They are lost to a later run: give --resume FILE to be able to go on."
+    return f"The same command goes on from there: {files.journal} has them."
+
+
+def _verdict(report: dict[str, Any], files: _Files) -> int:
+    """0, or why the run counts as failed: nothing was judged, no reply came, or accuracy fell."""
+    if not report["n"]:
+        raise ConfigError("no question could be judged", "See above why; check --db-root or --db.")
+    errors = [case["error"]["code"] if case["error"] else None for case in report["cases"]]
+    if set(errors) == {ModelError.code}:
+        raise ModelError("the model answered no question", str(report["cases"][0]["error"]["message"]))
+    if files.baseline is None:
+        return 0
+    compared = compare(files.baseline, report)
+    for names, rows in text.comparison(compared, "baseline", "now"):
+        say("  ".join(names))
+        for row in rows:
+            say(clean("  ".join(row)))
+    fell = [name for name in SCORES if compared[name]["fell"]]
+    if fell:
+        raise LimitError(
+            f"accuracy ({', '.join(fell)}) fell below the baseline's 95% interval",
+            "See the questions that only the baseline has right.",
+            limit="baseline",
+        )
+    return 0

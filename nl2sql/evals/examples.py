@@ -1,0 +1,131 @@
+"""The questions of an evaluation: read from JSON lines, chosen, put in order.
+
+It opens no database. A line that is not as it should be is told, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nl2sql.errors import ConfigError
+
+_LIKE_THIS: Final = 'Write lines like {"id": 1, "db": "shop", "question": "…", "gold_sql": "SELECT …"}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and of which database: all that the assistant may know of an example."""
+
+    id: str
+    db: str
+    text: str
+    evidence: str = ""
+    difficulty: str = ""
+    source: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The question with its evidence as a hint."""
+        return f"{self.text}\nHint: {self.evidence}" if self.evidence else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """The right SQL, for the scorer alone. `ordered` None leaves it to the SQL whether row order counts."""
+
+    sql: str
+    ordered: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question and its gold."""
+
+    question: Question
+    gold: Gold
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no example: its number from 1, and why."""
+
+    line: int
+    problem: str
+
+
+def read_examples(path: Path) -> tuple[list[Example], list[BadLine]]:
+    """The file's examples in its order, and the lines that are none. ConfigError where there is no example."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check the name and its permissions.") from exc
+    examples: dict[str, Example] = {}
+    bad: list[BadLine] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            example = _example(line)
+        except ValueError as exc:
+            bad.append(BadLine(number, str(exc)))
+            continue
+        if example.question.id in examples:
+            bad.append(BadLine(number, f"the id {example.question.id} is there already"))
+        else:
+            examples[example.question.id] = example
+    if not examples:
+        first = f"line {bad[0].line}: {bad[0].problem}" if bad else "it is empty"
+        raise ConfigError(f"{path} holds no question with gold SQL ({first})", _LIKE_THIS)
+    return list(examples.values()), bad
+
+
+def choose(examples: Sequence[Example], limit: int | None = None, seed: int | None = None) -> list[Example]:
+    """`limit` of them (None for all), shuffled by `seed` if one is given; those of a database stand together.
+
+    Together, because then each database is opened once and the model's prompt cache holds.
+    """
+    chosen = list(examples)
+    if seed is not None:
+        random.Random(seed).shuffle(chosen)
+    by_database: dict[str, list[Example]] = {}
+    for example in chosen[:limit]:
+        by_database.setdefault(example.question.db, []).append(example)
+    return [example for group in by_database.values() for example in group]
+
+
+def _example(line: bytes) -> Example:
+    """The line's example. ValueError says what is wrong with it."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError("it is not JSON") from exc
+    if not isinstance(fields, dict):
+        raise ValueError("it is no JSON object")
+    if not isinstance(fields.get("id"), str | int) or isinstance(fields["id"], bool) or fields["id"] == "":
+        raise ValueError("it has no id")
+    ordered = fields.get("order_matters")
+    if ordered is not None and not isinstance(ordered, bool):
+        raise ValueError("order_matters is neither true nor false")
+    question = Question(
+        id=str(fields["id"]),
+        db=_text(fields, "db", needed=False),
+        text=_text(fields, "question"),
+        evidence=_text(fields, "evidence", needed=False),
+        difficulty=_text(fields, "difficulty", needed=False),
+        source=_text(fields, "source", needed=False),
+    )
+    return Example(question, Gold(_text(fields, "gold_sql"), ordered))
+
+
+def _text(fields: dict[str, Any], name: str, *, needed: bool = True) -> str:
+    value = fields.get(name)
+    if value is None and not needed:
+        return ""
+    if not isinstance(value, str) or (needed and not value.strip()):
+        raise ValueError(f"it has no {name}" if value is None or value == "" else f"{name} is not text")
+    return value.strip()

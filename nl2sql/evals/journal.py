@@ -1,0 +1,99 @@
+"""The cases of a run that has not ended yet, a JSON object a line, so that it can go on after it was stopped.
+
+A line that was cut off in the writing is left out. It does not decide which cases are asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from nl2sql.errors import ConfigError
+from nl2sql.evals import case as cases
+from nl2sql.evals.case import Case
+from nl2sql.evals.examples import Example
+
+_FORMAT: Final = 1
+
+
+class Journal:
+    """The file's cases of one model's run. ConfigError where it is another model's, no journal, or unwritable."""
+
+    def __init__(self, path: Path, model: str) -> None:
+        self.path = path
+        self._prompts: dict[str, str] = {}
+        self._cases: dict[str, Case] = {}
+        try:
+            is_new = not path.exists() or not path.stat().st_size
+            if not is_new:
+                self._read(path.read_bytes().split(b"\n"), model)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as exc:
+            raise ConfigError(
+                f"the journal {path} cannot be written: {exc.strerror}", "Name another with --resume."
+            ) from exc
+        if is_new:
+            self._write({"journal": _FORMAT, "model": model})
+        else:
+            self._file.write("\n")
+
+    def done(self, example: Example) -> Case | None:
+        """The example's case, where it was asked with the same words and needs no asking again."""
+        case = self._cases.get(example.question.id)
+        if case is None or not case.is_final:
+            return None
+        question = example.question
+        asked = (question.db, question.text, question.evidence, example.gold.sql)
+        return case if asked == (case.db, case.question, case.evidence, case.gold_sql) else None
+
+    def add(self, case: Case) -> None:
+        """Write the case down at once."""
+        key = prompt_key(case.prompt)
+        if key not in self._prompts:
+            self._prompts[key] = case.prompt
+            self._write({"prompt": key, "text": case.prompt})
+        self._write({"case": cases.to_json(replace(case, prompt=key))})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, value: dict[str, Any]) -> None:
+        self._file.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+        self._file.flush()
+
+    def _read(self, lines: list[bytes], model: str) -> None:
+        objects = _objects(lines)
+        head = next(objects, {})
+        if head.get("journal") != _FORMAT:
+            raise ConfigError(f"{self.path} is no journal of nl2sql eval", "Name another file with --resume.")
+        if head.get("model") != model:
+            raise ConfigError(
+                f"the journal {self.path} is of a run with the model {head.get('model')}, not {model}",
+                "Take it away to begin anew, or go on with that model.",
+            )
+        for value in objects:
+            if "prompt" in value:
+                self._prompts[value["prompt"]] = str(value.get("text", ""))
+            elif "case" in value:
+                case = cases.from_json(value["case"])
+                self._cases[case.id] = replace(case, prompt=self._prompts.get(case.prompt, ""))
+
+
+def prompt_key(prompt: str) -> str:
+    """A short name for the text; empty for none."""
+    return hashlib.sha256(prompt.encode()).hexdigest()[:12] if prompt else ""
+
+
+def _objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value

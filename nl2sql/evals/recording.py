@@ -1,0 +1,91 @@
+"""A chat model that keeps what it was sent and what it replied, so that a report can show it.
+
+It changes nothing on the way, and closing it leaves the model open: one model serves every database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nl2sql.model.chat import ChatModel, Tool
+from nl2sql.types import Message, Messages, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One model call. `seconds` is wall time."""
+
+    messages: Messages
+    reply: Reply
+    seconds: float
+
+
+class RecordedModel:
+    """Implements `ChatModel` over another; `exchanges` holds the calls since it was last cleared."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self.exchanges: list[Exchange] = []
+
+    def __getattr__(self, name: str) -> Any:
+        # What a model can do beyond the protocol stays usable: measured is the product as it runs elsewhere.
+        return getattr(self._model, name)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def calls_tools(self) -> bool:
+        return self._model.calls_tools
+
+    def stream(self, messages: Messages, tools: Sequence[Tool] = (), **options: Any) -> Generator[str, None, Reply]:
+        """As the model's own."""
+        start = time.perf_counter()
+        reply = yield from self._model.stream(messages, tools, **options)
+        self.exchanges.append(Exchange(list(messages), reply, time.perf_counter() - start))
+        return reply
+
+    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+        """As the model's own."""
+        return self._model.tool_message(call_id, name, content)
+
+    def close(self) -> None:
+        """Leave the model to whoever opened it."""
+
+
+def prompt_of(exchanges: Sequence[Exchange]) -> str:
+    """The text that stood before the question: rules and schema. Empty where the model was not called."""
+    if not exchanges or not exchanges[0].messages:
+        return ""
+    first = exchanges[0].messages[0]
+    return str(first.get("content", "")) if first.get("role") == "system" else ""
+
+
+def told(exchanges: Sequence[Exchange]) -> tuple[dict[str, Any], ...]:
+    """Each call as JSON: the messages that the call before had not, the reply, its tokens and seconds."""
+    calls = []
+    before: Sequence[Message] = exchanges[0].messages[:1] if prompt_of(exchanges) else ()
+    for exchange in exchanges:
+        kept = _common(before, exchange.messages)
+        calls.append(
+            {
+                "sent": [dict(message) for message in exchange.messages[kept:]],
+                "reply": dict(exchange.reply.message),
+                "prompt_tokens": exchange.reply.usage.prompt_tokens,
+                "cached_tokens": exchange.reply.usage.cached_tokens,
+                "completion_tokens": exchange.reply.usage.completion_tokens,
+                "seconds": round(exchange.seconds, 3),
+            }
+        )
+        before = [*exchange.messages, exchange.reply.message]
+    return tuple(calls)
+
+
+def _common(some: Sequence[Message], others: Sequence[Message]) -> int:
+    """How many messages both begin with."""
+    pairs = zip(some, others, strict=False)
+    return next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(some), len(others)))

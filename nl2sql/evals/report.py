@@ -1,0 +1,141 @@
+"""An evaluation as one JSON object: the figures, then every case.
+
+    file, model, version, started_at, finished     finished is false where the run was stopped before its end
+    n                                              cases judged; the others are in `problems`
+    strict, lenient                                shares, 0 to 1 (null where n is 0)
+    strict_interval, lenient_interval              95% intervals (Wilson), [low, high]
+    strict_correct, lenient_correct                counts
+    by_difficulty, by_database, by_source          name → {n, strict, strict_interval, …}
+    reasons                                        each of scorer.REASONS → count of cases that are not strict
+    problems                                       [{line, id, problem}]: bad lines, and cases that could not be judged
+    usage                                          prompt, cached, completion _tokens; model_calls; cost_usd
+    seconds                                        {p50, p95, model_p50, model_p95, total}: of a question; total of all
+    prompts                                        key → {databases, text}: what the model saw before each question
+    cases                                          every Case, with `prompt` as a key of prompts
+
+It counts; it does not draw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from nl2sql import __version__
+from nl2sql.errors import ConfigError
+from nl2sql.evals import case as cases
+from nl2sql.evals.case import Case
+from nl2sql.evals.examples import BadLine
+from nl2sql.evals.journal import prompt_key
+from nl2sql.evals.scorer import REASONS
+from nl2sql.evals.statistics import percentile, wilson
+
+SCORES: Final = ("strict", "lenient")
+_COUNTED: Final = ("prompt_tokens", "cached_tokens", "completion_tokens", "model_calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was run: the questions' file (its name), the model, when it began (ISO, UTC), whether it came to its end."""
+
+    file: str
+    model: str
+    started_at: str
+    finished: bool = True
+
+
+def build_report(run: Run, judged: Sequence[Case], bad_lines: Sequence[BadLine] = ()) -> dict[str, Any]:
+    """The JSON object that the module's docstring draws."""
+    counted = [case for case in judged if case.counts]
+    reasons = [case.reason for case in counted if not case.strict]
+    return {
+        "file": run.file,
+        "model": run.model,
+        "version": __version__,
+        "started_at": run.started_at,
+        "finished": run.finished,
+        **accuracy(counted),
+        "by_difficulty": _broken_down(counted, lambda case: case.difficulty),
+        "by_database": _broken_down(counted, lambda case: case.db),
+        "by_source": _broken_down(counted, lambda case: case.source),
+        "reasons": {reason: reasons.count(reason) for reason in REASONS},
+        "problems": [
+            *({"line": bad.line, "id": None, "problem": bad.problem} for bad in bad_lines),
+            *({"line": None, "id": case.id, "problem": case.problem} for case in judged if not case.counts),
+        ],
+        "usage": _usage(judged),
+        "seconds": _seconds(judged),
+        "prompts": _prompts(judged),
+        "cases": [cases.to_json(replace(case, prompt=prompt_key(case.prompt))) for case in judged],
+    }
+
+
+def accuracy(counted: Sequence[Case]) -> dict[str, Any]:
+    """`n`, and each score with its interval and count."""
+    figures: dict[str, Any] = {"n": len(counted)}
+    for name in SCORES:
+        correct = sum(bool(getattr(case, name)) for case in counted)
+        figures[name] = round(correct / len(counted), 4) if counted else None
+        figures[f"{name}_interval"] = [round(bound, 4) for bound in wilson(correct, len(counted))]
+        figures[f"{name}_correct"] = correct
+    return figures
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A report that was written before. ConfigError where the file is none."""
+    try:
+        report = json.loads(path.read_bytes())
+        _ = [cases.from_json(case) for case in report["cases"]]
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check the name and its permissions.") from exc
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise ConfigError(f"{path} is no report of nl2sql eval", "Write one with: nl2sql eval … -o json") from exc
+    return dict(report)
+
+
+def cases_of(report: Mapping[str, Any]) -> list[Case]:
+    """A report's cases; their `prompt` is a key."""
+    return [cases.from_json(case) for case in report["cases"]]
+
+
+def _broken_down(counted: Iterable[Case], name_of: Callable[[Case], str]) -> dict[str, Any]:
+    groups: dict[str, list[Case]] = {}
+    for case in counted:
+        if name := name_of(case):
+            groups.setdefault(name, []).append(case)
+    return {name: accuracy(groups[name]) for name in sorted(groups)}
+
+
+def _usage(judged: Sequence[Case]) -> dict[str, Any]:
+    used = [case.usage for case in judged if case.usage]
+    costs = [usage["cost_usd"] for usage in used if usage["cost_usd"] is not None]
+    return {
+        **{name: sum(usage[name] for usage in used) for name in _COUNTED},
+        "cost_usd": round(sum(costs), 6) if costs else None,
+    }
+
+
+def _seconds(judged: Sequence[Case]) -> dict[str, Any]:
+    total = [case.seconds["total"] for case in judged if case.seconds]
+    model = [case.seconds["model"] for case in judged if case.seconds]
+    figures = {
+        "p50": percentile(total, 0.5),
+        "p95": percentile(total, 0.95),
+        "model_p50": percentile(model, 0.5),
+        "model_p95": percentile(model, 0.95),
+        "total": sum(total),
+    }
+    return {name: None if value is None else round(value, 3) for name, value in figures.items()}
+
+
+def _prompts(judged: Iterable[Case]) -> dict[str, Any]:
+    prompts: dict[str, Any] = {}
+    for case in judged:
+        if case.prompt:
+            entry = prompts.setdefault(prompt_key(case.prompt), {"databases": [], "text": case.prompt})
+            if case.db not in entry["databases"]:
+                entry["databases"].append(case.db)
+    return prompts

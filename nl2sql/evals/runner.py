@@ -1,0 +1,188 @@
+"""Asks every question of an evaluation and judges what comes: a generator of cases.
+
+Whatever goes wrong with one question becomes its case and stops nothing. The assistant is given the question and its
+evidence; the gold goes to the scorer, after the answer. It prints nothing and writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.as_json import answer_object
+from nl2sql.cancel import CancelToken
+from nl2sql.errors import BugError, CancelledError, GuardError, NL2SQLError
+from nl2sql.evals import recording, scorer
+from nl2sql.evals.case import Case, preview
+from nl2sql.evals.examples import Example, Gold, Question
+from nl2sql.evals.recording import RecordedModel
+from nl2sql.types import Answer, Limits, Result, Status
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
+    from nl2sql.model.chat import ChatModel
+
+# Gold and prediction are judged whole: a cut result would say nothing of the rest.
+JUDGED_ROWS: Final = 100_000
+_TOO_LONG: Final = 0.95
+# What a mistake of ours looks like: it fails the question that met it, and the others are still asked.
+_BUGS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+OpenDatabase = Callable[[str, "ChatModel"], "Assistant"]
+
+
+def run(
+    examples: Sequence[Example], open_database: OpenDatabase, model: ChatModel, cancel: CancelToken | None = None
+) -> Generator[Case, None, None]:
+    """Every example's case, in order. Each run of examples of one database opens it once.
+
+    `open_database(name, model)` gives an Assistant with that model, which stays open. CancelledError once `cancel`
+    is set.
+    """
+    for name, group in groupby(examples, key=lambda example: example.question.db):
+        recorded = RecordedModel(model)
+        opened = _opened(name, open_database, recorded)
+        if isinstance(opened, NL2SQLError):
+            problem = _text("the database cannot be read", opened)
+            yield from (replace(_blank(example), status="failed", problem=problem) for example in group)
+            continue
+        with opened as assistant:
+            for example in group:
+                yield _case(example, assistant, recorded, cancel)
+
+
+def _opened(name: str, open_database: OpenDatabase, model: ChatModel) -> Assistant | NL2SQLError:
+    """The database, introspected already, so that no question's time has that in it; or why it is not to be had."""
+    try:
+        assistant = open_database(name, model)
+    except CancelledError:
+        raise
+    except NL2SQLError as exc:
+        return exc
+    try:
+        _ = assistant.schema
+    except CancelledError:
+        assistant.close()
+        raise
+    except NL2SQLError as exc:
+        assistant.close()
+        return exc
+    return assistant
+
+
+def _blank(example: Example) -> Case:
+    question = example.question
+    return Case(
+        id=question.id,
+        db=question.db,
+        question=question.text,
+        gold_sql=example.gold.sql,
+        evidence=question.evidence,
+        difficulty=question.difficulty,
+        source=question.source,
+    )
+
+
+def _case(example: Example, assistant: Assistant, model: RecordedModel, cancel: CancelToken | None) -> Case:
+    model.exchanges.clear()
+    answer = _answer(example.question, assistant, cancel)
+    case = replace(
+        _blank(example),
+        calls=recording.told(model.exchanges),
+        prompt=recording.prompt_of(model.exchanges),
+    )
+    result: Result | None = None
+    if isinstance(answer, Answer):
+        result = answer.result
+        case = _with_answer(case, answer, assistant.config.limits)
+    else:
+        case = replace(case, status="failed", reason="error", error=answer)
+    return _judged(case, result, example.gold, assistant, cancel)
+
+
+def _answer(question: Question, assistant: Assistant, cancel: CancelToken | None) -> Answer | Mapping[str, Any]:
+    """What the assistant says, or the error that kept it from saying anything."""
+    try:
+        return assistant.ask(question.asked, summary=False, explain=False, cancel=cancel)
+    except CancelledError:
+        raise
+    except NL2SQLError as exc:
+        return _error(exc.code, exc.message, exc.hint)
+    except _BUGS as exc:
+        return _error(BugError.code, f"{type(exc).__name__}: {exc}", "This is a bug in nl2sql: please report it.")
+
+
+def _error(code: str, message: str, hint: str) -> dict[str, Any]:
+    return {"code": code, "rule": None, "message": message, "hint": hint or None}
+
+
+def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
+    shown = answer_object(replace(answer, result=None))
+    tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments]
+    return replace(
+        case,
+        status=answer.status.value,
+        sql=answer.sql or (tried[-1] if tried else None),
+        reason=_failure(answer, limits),
+        detail=None if answer.result else answer.text or None,
+        error=shown["error"],
+        rows=preview(answer.result) if answer.result else None,
+        steps=tuple(shown["steps"]),
+        usage=shown["usage"],
+        seconds=shown["seconds"],
+    )
+
+
+def _failure(answer: Answer, limits: Limits) -> str | None:
+    """Why there are no rows to judge, or None where there are."""
+    if answer.status is Status.REFUSED:
+        return "refused"
+    if answer.error is not None:
+        return "timeout" if _ran_out_of_time(answer, limits) else "error"
+    return "no_sql" if answer.result is None else None
+
+
+def _ran_out_of_time(answer: Answer, limits: Limits) -> bool:
+    longest = max(answer.seconds.database, answer.seconds.guard * 2)
+    return answer.error is not None and answer.error.code == "limit" and longest >= limits.seconds * _TOO_LONG
+
+
+def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant, cancel: CancelToken | None) -> Case:
+    """The case with both verdicts; with a problem instead where the gold gives nothing to judge by."""
+    limits = replace(assistant.config.limits, rows=JUDGED_ROWS)
+    try:
+        gold_result = assistant.run(gold.sql, limits=limits, cancel=cancel)
+    except CancelledError:
+        raise
+    except GuardError as exc:
+        return replace(case, problem=_text(f"the gold SQL is refused ({exc.rule})", exc))
+    except NL2SQLError as exc:
+        return replace(case, problem=_text("the gold SQL fails", exc))
+    case = replace(case, gold_rows=preview(gold_result))
+    if gold_result.truncated:
+        return replace(case, problem=f"the gold SQL gives more than {JUDGED_ROWS:,} rows")
+    if result is None:
+        return replace(case, strict=False, lenient=False)
+    ordered = scorer.order_matters(gold.sql) if gold.ordered is None else gold.ordered
+    rows, gold_rows = result.rows, gold_result.rows
+    verdict = scorer.score(rows, gold_rows, ordered=ordered)
+    detail = None
+    if ordered and not verdict.strict and scorer.score(rows, gold_rows).strict:
+        detail = "the rows are right, their order is not"
+    return replace(case, strict=verdict.strict, lenient=verdict.lenient, reason=verdict.reason, detail=detail)
+
+
+def _text(what: str, error: NL2SQLError) -> str:
+    return f"{what}: {error.message}"

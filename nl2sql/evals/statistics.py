@@ -1,0 +1,40 @@
+"""Intervals, percentiles, and the test that compares two runs on the same questions.
+
+Plain arithmetic; it knows no cases and no reports.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+_Z_95: Final = 1.959963984540054
+
+
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """The 95% interval of a share, by Wilson's score; (0, 1) where nothing was counted."""
+    if n == 0:
+        return (0.0, 1.0)
+    share, z2 = correct / n, _Z_95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return (max(0.0, centre - half), min(1.0, centre + half))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The exact two-sided p-value that two runs are equally good, from the questions that only one has right."""
+    n = only_first + only_second
+    tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value under which that share (0 to 1) of the values lies, between neighbours in proportion; None of none."""
+    if not values:
+        return None
+    ranked = sorted(values)
+    place = share * (len(ranked) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ranked) - 1)
+    return ranked[low] + (ranked[high] - ranked[low]) * (place - low)
