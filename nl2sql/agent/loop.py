@@ -15,7 +15,7 @@ from nl2sql.agent import prompts
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
-from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
+from nl2sql.errors import GuardError, LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Result, Step, ToolCall, Usage
 
@@ -190,8 +190,11 @@ def _query(
     if _failed_before(query, outcome.steps):
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
     try:
-        ran = yield from _run(tools.check(query), tools, asked)
-    except QueryError as exc:
+        checked = yield from _tidied(query, tools.check(query), tools, outcome)
+        ran = yield from _run(checked, tools, asked)
+    except (QueryError, GuardError) as exc:
+        if not _is_mendable(exc):
+            raise
         ran = yield from _mended(query, exc, tools, outcome, asked)
     if _says_nothing(ran.result):
         ran = yield from _respelled(query, ran, tools, outcome)
@@ -211,7 +214,7 @@ def _run(checked: CheckedSQL, tools: Toolbox, asked: Asked) -> Generator[Event, 
 
 
 def _mended(
-    query: str, error: QueryError, tools: Toolbox, outcome: Outcome, asked: Asked
+    query: str, error: QueryError | GuardError, tools: Toolbox, outcome: Outcome, asked: Asked
 ) -> Generator[Event, None, Ran]:
     """Run the query as code mends it; the engine's error to the query as it was where that does not help."""
     start = time.perf_counter()
@@ -227,6 +230,24 @@ def _mended(
         return (yield from _run(checked, tools, asked))
     except QueryError:
         raise error from None
+
+
+def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, CheckedSQL]:
+    """The query without what would repeat its rows for nothing: only a join can."""
+    start = time.perf_counter()
+    found = tools.mend(query, binds=True) if len(checked.tables) > 1 else None
+    if found is None:
+        return checked
+    text = "; ".join(found[1].mends)
+    yield Event(EventKind.MENDED, text)
+    arguments = {"query": query, "error": None, "mends": text}
+    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
+    return found[0]
+
+
+def _is_mendable(error: QueryError | GuardError) -> bool:
+    """Whether the engine could not bind the query. A table that is not there is told like one that is denied."""
+    return isinstance(error, QueryError) or error.rule == "table"
 
 
 def _says_nothing(result: Result) -> bool:

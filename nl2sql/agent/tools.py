@@ -115,11 +115,14 @@ class Toolbox:
         finally:
             self.guard_seconds += time.perf_counter() - start
 
-    def mend(self, sql: str) -> tuple[CheckedSQL, Mended] | None:
-        """The query as code can mend it, once the guard has passed it; None where it cannot."""
+    def mend(self, sql: str, *, binds: bool = False) -> tuple[CheckedSQL, Mended] | None:
+        """The query as code can mend it, once the guard has passed it; None where it cannot.
+
+        With `binds` the query runs, and only what would spoil its rows is mended.
+        """
         start = time.perf_counter()
         try:
-            mended = self._engine.mend(sql, self._question, self._policy)
+            mended = self._engine.mend(sql, self._question, self._policy, binds=binds)
             return (guard.check(mended.sql, self._policy, self._engine), mended) if mended else None
         except (ToolError, LimitError):
             return None

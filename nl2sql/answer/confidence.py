@@ -20,6 +20,9 @@ def assess(result: Result, steps: tuple[Step, ...], grounding: Grounding | None,
     if failed:
         score -= 0.2 * min(failed, 3)
         reasons.append(f"{failed} quer{'ies' if failed > 1 else 'y'} failed before this one ran")
+    if mended := [str(step.arguments["mends"]) for step in steps if step.tool == "mend"]:
+        score -= 0.1
+        reasons.append("code mended the query: " + "; ".join(mended))
     if result.row_count == 0:
         score -= 0.35
         reasons.append("no rows matched")

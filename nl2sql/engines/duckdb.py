@@ -76,9 +76,10 @@ class DuckDBEngine:
             request = {"op": "judge", "sql": sql, "policy": wire.policy_to_json(policy), "seconds": seconds}
             return wire.verdict_from_json(self._ask(request, seconds)["verdict"])
 
-    def mend(self, sql: str, question: str, policy: Policy) -> Mended | None:
+    def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
         """As `Engine.mend`."""
-        request = {"op": "mend", "sql": sql, "question": question, "policy": wire.policy_to_json(policy)}
+        asked = {"op": "mend", "sql": sql, "question": question, "binds": binds}
+        request = {**asked, "policy": wire.policy_to_json(policy)}
         with self._turn(None):
             self._introspected()
             seconds = self._judge_seconds

@@ -50,10 +50,11 @@ class Engine(Protocol):
         """What the guard's judges say of the text. Raises LimitError where judging itself overran."""
         ...
 
-    def mend(self, sql: str, question: str, policy: Policy) -> Mended | None:
+    def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
         """The query as code can mend it, made where a bad text may be killed; None where it cannot, or not in time.
 
-        What comes is a text like any other: it has yet to pass the guard.
+        `binds` says that the query is one that runs: only what would spoil its rows is looked for. What comes is a
+        text like any other: it has yet to pass the guard.
         """
         ...
 

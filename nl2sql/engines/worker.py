@@ -149,11 +149,16 @@ class Worker:
 
     def _mend(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines import wire
-        from nl2sql.mend import mend
+        from nl2sql.mend import mend, tidy
         from nl2sql.schema import allowed
 
         visible = allowed(self._schema, wire.policy_from_json(request["policy"]))
-        mended = mend(request["sql"], request["question"], visible, "duckdb")
+        sql, question = request["sql"], request["question"]
+        if request["binds"]:
+            mended = tidy(sql, question, visible, "duckdb")
+        else:
+            hidden = {table.name.lower() for table in self._schema.tables} - {t.name.lower() for t in visible.tables}
+            mended = mend(sql, question, visible, "duckdb", frozenset(name.rpartition(".")[2] for name in hidden))
         return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
 
     def _guard_parser(self) -> Any:

@@ -44,7 +44,10 @@ def _with_primary_key(table: Table) -> Table:
     """A table of which nobody declared the key: its own id column, where every row has another value."""
     if table.primary_key or table.kind == "view" or not table.row_count:
         return table
-    own = {"id", "code", *(f"{stem}{ending}" for stem in _stems(table.name) for ending in _ID_ENDINGS)}
+    stems = _stems(table.name)
+    own = {"id", "code", *(f"{stem}{ending}" for stem in stems for ending in _ID_ENDINGS)}
+    # `aid` of author: some schemas abbreviate their keys so, but only of tables with a name of one word.
+    own |= {f"{stem[0]}id" for stem in stems if stem.isalpha()}
     for column in table.columns:
         unique = column.distinct is not None and column.distinct >= table.row_count * 0.95 and not column.null_fraction
         if column.name.lower() in own and unique and not table.sampled:

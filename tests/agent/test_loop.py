@@ -123,16 +123,16 @@ def test_a_model_of_blocks_is_not_called_again_for_no_rows(opened: Assistant) ->
     assert len(model.sent) == 1
 
 
-def test_a_wrong_column_goes_back_with_the_nearest_name(opened: Assistant) -> None:
+def test_a_wrong_column_that_cannot_be_mended_goes_back(opened: Assistant) -> None:
     model = ScriptedModel(
-        calls("sql_query", query="SELECT nam FROM customers"),
+        calls("sql_query", query="SELECT phone FROM customers"),
         calls("sql_query", query="SELECT name FROM customers WHERE id = 1"),
         "It is Zoë.",
     )
     answer = ask(opened, model)
     assert answer.rows == [("Zoë",)]
     assert [step.ok for step in answer.steps] == [False, True]
-    assert "name" in told(model, 1) and "Error" in told(model, 1)
+    assert "phone" in told(model, 1) and "Error" in told(model, 1)
     assert answer.confidence is not None and answer.confidence.level == "check"
 
 
