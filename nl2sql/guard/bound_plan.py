@@ -101,7 +101,7 @@ def _objects(document: Any) -> Iterator[Mapping[str, Any]]:
     stack = [document]
     while stack:
         value = stack.pop()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             yield value
             stack.extend(value.values())
         elif isinstance(value, list):

@@ -92,7 +92,7 @@ class TreeRules:
         stack: list[tuple[Any, frozenset[str]]] = [(statement, frozenset()) for statement in statements[:1]]
         while stack and len(self.report.findings) < MAX_FINDINGS:
             value, ctes = stack.pop()
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 stack.extend(self._node(value, ctes))
             elif isinstance(value, list):
                 stack.extend((item, ctes) for item in value)

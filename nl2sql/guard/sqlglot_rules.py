@@ -140,7 +140,7 @@ def columns_agree(reading: Reading) -> Iterator[Finding]:
     if reading.engine is None:
         return
     for node in reading.all(exp.Column):
-        if reading.names.has_column(node.name) and node.name.lower() not in reading.engine.words:
+        if node.name.lower() not in reading.engine.words and reading.names.has_column(node.name):
             yield _finding("second-parser", "two parsers read different columns", "Write it more simply.")
             return
 
