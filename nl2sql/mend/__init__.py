@@ -4,7 +4,7 @@ Pure: SQL, schema and question in, SQL out. It judges nothing and runs nothing; 
 like any other text. A mend is made only where one reading fits; what stays unclear is left for the model.
 """
 
-from nl2sql.mend.mending import MENDS, mend
+from nl2sql.mend.mending import MENDS, mend, tidy
 from nl2sql.mend.values import respell
 
-__all__ = ["MENDS", "mend", "respell"]
+__all__ = ["MENDS", "mend", "respell", "tidy"]

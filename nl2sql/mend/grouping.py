@@ -21,7 +21,8 @@ def lift_aggregates(query: Query) -> None:
         if where is None:
             continue
         parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
-        wrong = [part for part in parts if any(_aggregates(part))]
+        labels = _labels(scope)
+        wrong = [part for part in parts if any(_aggregates(part)) or any(_is_label(c, labels) for c in _columns(part))]
         if not wrong:
             continue
         if scope.select.args.get("group") is not None:
@@ -38,15 +39,27 @@ def lift_aggregates(query: Query) -> None:
             query.done.append("an aggregate in WHERE is the whole table's")
 
 
+def _labels(scope: Scope) -> set[str]:
+    """The aliases of aggregates that are no columns as well."""
+    named = [e for e in scope.select.expressions if isinstance(e, exp.Alias) and any(_aggregates(e))]
+    return {e.alias.lower() for e in named if not scope.is_open and not scope.with_column(e.alias)}
+
+
+def _is_label(column: exp.Column, labels: set[str]) -> bool:
+    return not column.table and column.name.lower() in labels
+
+
 def complete_groups(query: Query) -> None:
     """Group by the columns that stand beside aggregates."""
     for scope in query.scopes():
         select = scope.select
         group = select.args.get("group")
-        aggregated = any(next(_aggregates(e), None) for e in select.expressions)
+        ordering = select.args.get("order")
+        others = [*(ordering.expressions if ordering else ()), *filter(None, [select.args.get("having")])]
+        aggregated = any(next(_aggregates(e), None) for e in (*select.expressions, *others))
         if group is None and (not aggregated or select.find(exp.Window) is not None):
             continue
-        if group is not None and (group.args.get("all") or group.args.get("cube") or group.args.get("rollup")):
+        if group is not None and _is_set_of_groups(group):
             continue
         bare = [e for e in select.expressions if not any(_aggregates(e)) and _columns(e)]
         if group is None:
@@ -55,12 +68,19 @@ def complete_groups(query: Query) -> None:
             _add_missing(query, scope, group, bare)
 
 
+def _is_set_of_groups(group: exp.Group) -> bool:
+    """GROUP BY ALL, ROLLUP, CUBE, GROUPING SETS: nothing can be added to these."""
+    return any(group.args.get(key) for key in ("all", "cube", "rollup", "grouping_sets", "totals")) or any(
+        isinstance(e, exp.Rollup | exp.Cube | exp.GroupingSets) for e in group.expressions
+    )
+
+
 def _ungrouped(query: Query, scope: Scope, bare: list[exp.Expr]) -> None:
     if not bare:
         return
     select = scope.select
     extremes = [a for e in select.expressions for a in _aggregates(e)]
-    if len(extremes) == 1 and isinstance(extremes[0], exp.Max | exp.Min) and _may_order(select):
+    if len(extremes) == 1 and isinstance(extremes[0], exp.Max | exp.Min) and _is_alone(extremes[0], select):
         extreme = extremes[0]
         order = exp.Ordered(this=extreme.this.copy(), desc=isinstance(extreme, exp.Max), nulls_first=False)
         if isinstance(extreme.parent, exp.Select):
@@ -75,7 +95,10 @@ def _ungrouped(query: Query, scope: Scope, bare: list[exp.Expr]) -> None:
     query.done.append("grouped by " + ", ".join(_plain(e).sql("duckdb") for e in bare))
 
 
-def _may_order(select: exp.Select) -> bool:
+def _is_alone(extreme: exp.Expr, select: exp.Select) -> bool:
+    """Whether the extreme is a column of the result by itself, and nothing else orders or limits the rows."""
+    if not isinstance(extreme.parent, exp.Select | exp.Alias):
+        return False
     return not any(select.args.get(key) for key in ("order", "limit", "having", "distinct"))
 
 

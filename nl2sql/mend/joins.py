@@ -14,16 +14,18 @@ from nl2sql.types import Schema
 
 LONGEST: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+")
+_IRREGULAR: Final = {"people": "person", "children": "child", "men": "man", "women": "woman", "staff": "staff"}
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """From `table` to `target`, pairwise on the columns. The source key is the one whose names tell of a role."""
+    """From `table` to `target`, pairwise on the columns. `many`: several rows of the target may belong to one."""
 
     table: str
     columns: tuple[str, ...]
     target: str
     target_columns: tuple[str, ...]
+    many: bool = False
 
 
 Path = tuple[Join, ...]
@@ -36,6 +38,8 @@ def words(text: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
@@ -55,6 +59,11 @@ def path(schema: Schema, start: Iterable[str], target: str, asked: frozenset[str
     return found[0] if found else None
 
 
+def keys_between(schema: Schema, left: str, right: str) -> list[Join]:
+    """The keys that lead from the one table to the other, in either direction."""
+    return [e for e in _edges(schema) if (e.table.lower(), e.target.lower()) == (left.lower(), right.lower())]
+
+
 def _named(candidate: Path, asked: frozenset[str]) -> int:
     """How many of the question's words the columns and the tables between name."""
     named: set[str] = set()
@@ -72,7 +81,8 @@ def _edges(schema: Schema) -> list[Join]:
         for key in table.foreign_keys:
             if schema.table(key.target_table) is not None:
                 edges.append(Join(table.name, key.columns, key.target_table, key.target_columns))
-                edges.append(Join(key.target_table, key.target_columns, table.name, key.columns))
+                many = not (table.primary_key and set(table.primary_key) <= set(key.columns))
+                edges.append(Join(key.target_table, key.target_columns, table.name, key.columns, many))
     return edges
 
 

@@ -108,7 +108,7 @@ def _joined(query: Query, scope: Scope, source: Source, join: Join) -> Source:
             spelled = {(side.table.lower(), side.name.lower()) for side in sides}
             if (candidate.alias.lower(), right) in spelled and any(name == left for _, name in spelled):
                 return candidate
-    return add_joins(scope, (join,), query.schema)
+    return add_joins(query, scope, (join,), source.alias)
 
 
 def _is_year(node: exp.Expr, column: Column) -> bool:
@@ -121,12 +121,6 @@ def _is_year(node: exp.Expr, column: Column) -> bool:
     except ValueError:
         return False
     return low >= _FIRST_YEAR and high <= _LAST_YEAR
-
-
-def _needs_number(scope: Scope, column: exp.Column, parent: exp.Expr) -> bool:
-    if isinstance(parent, _COMPARES):
-        return _other_is_number(scope, column)
-    return isinstance(parent, _NEEDS_NUMBERS)
 
 
 def _other_is_number(scope: Scope, column: exp.Column) -> bool:

@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nl2sql.mend.dialects import read
+from sqlglot import exp
+
+from nl2sql.mend.dialects import read, written
+from nl2sql.mend.equalities import settle_ambiguous
 from nl2sql.mend.grouping import complete_groups, lift_aggregates
 from nl2sql.mend.joins import words
 from nl2sql.mend.kinds import cast_texts, compare_by_name
 from nl2sql.mend.literals import quote_texts
+from nl2sql.mend.multiplicity import settle
+from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
+from nl2sql.mend.operators import say_plainly
 from nl2sql.mend.places import place_columns
-from nl2sql.mend.query import Query
+from nl2sql.mend.query import Query, UnclearError
 from nl2sql.mend.tables import name_tables
 from nl2sql.types import Mended, Schema
 
@@ -22,26 +28,55 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
     name_tables,
     quote_texts,
     place_columns,
+    settle_ambiguous,
+    leave_out_needless,
     compare_by_name,
+    settle,
+    say_plainly,
     cast_texts,
     lift_aggregates,
     complete_groups,
 )
 
 
-def mend(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None:
+def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozenset[str] = frozenset()) -> Mended | None:
     """The query with what can be mended for certain mended; None where nothing was.
 
-    `question` helps to choose between equally short joins. The result need not bind either.
+    `question` helps to choose between equally short joins. A query that names one of the `hidden` tables (lower
+    case) is left alone: it is to be refused, not read otherwise. The result need not bind either.
     """
-    tree, foreign = read(sql, dialect)
-    if tree is None:
+    try:
+        tree, notes = read(sql, dialect, schema)
+        if tree is None or any(table.name.lower() in hidden for table in tree.find_all(exp.Table)):
+            return None
+        query = Query(tree, schema, words(question), list(notes))
+        before = written(tree, dialect)
+        for mended in MENDS:
+            mended(query)
+        text = written(query.tree, dialect)
+    except (RecursionError, UnclearError):
         return None
-    query = Query(tree, schema, words(question))
-    if foreign:
-        query.done.append(f"written for {foreign}")
-    for mended in MENDS:
-        mended(query)
-    if not query.done:
+    if text is None or (not query.done and _bare(text) == _bare(sql)):
         return None
-    return Mended(query.tree.sql(dialect, comments=False), tuple(query.done))
+    if not query.done and text == before:
+        query.done.append("said in the dialect's words")
+    return Mended(text, tuple(dict.fromkeys(query.done)))
+
+
+def tidy(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None:
+    """A query that binds, without what would repeat its rows for nothing; None where there is nothing of the kind."""
+    try:
+        tree, _ = read(sql, dialect, schema)
+        if tree is None:
+            return None
+        query = Query(tree, schema, words(question))
+        repeat_no_rows(query)
+        text = written(query.tree, dialect) if query.done else None
+    except (RecursionError, UnclearError):
+        return None
+    return Mended(text, tuple(query.done)) if text else None
+
+
+def _bare(sql: str) -> str:
+    """The text without what makes no difference: spaces, case, a last semicolon."""
+    return "".join(sign for sign in sql.lower() if not sign.isspace() and sign != ";")

@@ -13,6 +13,8 @@ from nl2sql.mend.joins import words
 
 _NEAR: Final = 0.84
 _AHEAD: Final = 0.04
+_SWAPPED: Final = 0.9
+_LONG_ENOUGH: Final = 5
 
 
 def same(name: str, candidates: Iterable[str]) -> str | None:
@@ -28,12 +30,19 @@ def same(name: str, candidates: Iterable[str]) -> str | None:
 def near(name: str, candidates: Iterable[str]) -> str | None:
     """The one candidate that is nearly spelled so, and clearly more so than the next."""
     plain = _plain(name)
-    scored = sorted(
-        ((difflib.SequenceMatcher(None, plain, _plain(c)).ratio(), c) for c in dict.fromkeys(candidates)), reverse=True
-    )
+    scored = sorted(((_closeness(plain, _plain(c)), c) for c in dict.fromkeys(candidates)), reverse=True)
     if not scored or scored[0][0] < _NEAR:
         return None
     return scored[0][1] if len(scored) == 1 or scored[0][0] - scored[1][0] >= _AHEAD else None
+
+
+def _closeness(one: str, other: str) -> float:
+    """How alike they are, 0 to 1. Two neighbouring letters that changed places count as one slip."""
+    if len(one) == len(other) >= _LONG_ENOUGH:
+        apart = [i for i in range(len(one)) if one[i] != other[i]]
+        if len(apart) == 2 and apart[1] == apart[0] + 1 and one[apart[0]] == other[apart[1]]:
+            return max(_SWAPPED, difflib.SequenceMatcher(None, one, other).ratio())
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def covering(name: str, candidates: Iterable[str]) -> str | None:

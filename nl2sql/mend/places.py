@@ -12,8 +12,9 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.mend import names
-from nl2sql.mend.joins import Path, path, words
-from nl2sql.mend.query import Query, add_joins, place
+from nl2sql.mend.equalities import compared_with, is_in_join, joined_on, other_side, source_of_join
+from nl2sql.mend.joins import Path, keys_between, path, words
+from nl2sql.mend.query import Query, UnclearError, add_joins, place
 from nl2sql.mend.scopes import Scope, Source
 from nl2sql.types import Table
 
@@ -36,6 +37,8 @@ def _placed(query: Query, scope: Scope) -> bool:
         before = column.sql("duckdb")
         for way in _WAYS:
             if way(query, scope, column):
+                if (other := other_side(column)) is not None and other == column:
+                    raise UnclearError
                 query.done.append(f"{before} is {column.sql('duckdb')}")
                 return True
     return False
@@ -44,21 +47,31 @@ def _placed(query: Query, scope: Scope) -> bool:
 def _in_a_join_condition(query: Query, scope: Scope, column: exp.Column) -> bool:
     """`ON a.x = b.y` where one side is not there: the one key between the two tables."""
     equal = column.parent
-    if not isinstance(equal, exp.EQ) or not _is_in_join(column):
+    if not isinstance(equal, exp.EQ) or not is_in_join(column):
         return False
     sides = [side for side in (equal.this, equal.expression) if isinstance(side, exp.Column)]
     sources = [scope.source(side.table) for side in sides if side.table]
     if len(sources) != 2 or sources[0] is None or sources[1] is None or sources[0] is sources[1]:
         return False
+    if source_of_join(scope, column) not in sources:
+        return False
     left, right = sources[0].table, sources[1].table
     if left is None or right is None or left is right:
         return False
-    found = path(query.schema, [left.name], right.name, query.asked)
-    if found is None or len(found) != 1 or len(found[0].columns) != 1:
+    keys = [key for key in keys_between(query.schema, left.name, right.name) if len(key.columns) == 1]
+    written = [(side is not column and scope.resolves(side), side.name.lower()) for side in sides]
+    for number, (holds, name) in enumerate(written):
+        if holds:
+            of_side = [key for key in keys if (key.columns, key.target_columns)[number][0].lower() == name]
+            keys = of_side or keys
+    if len(keys) != 1:
+        found = path(query.schema, [left.name], right.name, query.asked)
+        keys = [key for key in keys if found is not None and len(found) == 1 and key == found[0]]
+    if len(keys) != 1:
         return False
     before = equal.sql("duckdb")
-    place(sides[0], sources[0], found[0].columns[0])
-    place(sides[1], sources[1], found[0].target_columns[0])
+    place(sides[0], sources[0], keys[0].columns[0])
+    place(sides[1], sources[1], keys[0].target_columns[0])
     query.done.append(f"joined on {equal.sql('duckdb')} instead of {before}")
     return True
 
@@ -76,15 +89,25 @@ def _by_table_name(query: Query, scope: Scope, column: exp.Column) -> bool:
 
 def _on_another_alias(query: Query, scope: Scope, column: exp.Column) -> bool:
     """The only source that has the column; of several, any where a join says that they are equal."""
-    having = scope.with_column(column.name)
-    if len(having) > 1 and _joined_on(scope, column.name):
+    compared = compared_with(scope, column)
+    having = [source for source in scope.with_column(column.name) if source is not compared]
+    joined = source_of_join(scope, column)
+    if joined is not None and joined is not compared:
+        having = [source for source in having if source is joined]
+    if len(having) > 1 and joined_on(scope, column.name):
         having = having[:1]
     if not having and scope.parent is not None:
         having = scope.parent.with_column(column.name)
-    if len(having) == 1:
+    if len(having) == 1 and not (column.table and scope.source(column.table) is None and _refers_to_itself(having[0])):
         place(column, having[0])
         return True
     return False
+
+
+def _refers_to_itself(source: Source) -> bool:
+    """Whether the table has a key to itself: an alias that is not there may be the other end of it."""
+    table = source.table
+    return table is not None and any(key.target_table.lower() == table.name.lower() for key in table.foreign_keys)
 
 
 def _spelled_alike(query: Query, scope: Scope, column: exp.Column) -> bool:
@@ -108,6 +131,9 @@ def _key_of_a_table(query: Query, scope: Scope, column: exp.Column) -> bool:
     if not words(column.name) & _KEY_WORDS:
         return False
     found = [(source, key) for source in _sources(scope, column) for key in _keys(source.table, rest)]
+    other = other_side(column)
+    if other is not None and not rest and any(s.has(other.name) and key != other.name for s, key in found):
+        return False
     if len({(source.alias, key) for source, key in found}) != 1:
         return False
     place(column, *found[0])
@@ -116,17 +142,18 @@ def _key_of_a_table(query: Query, scope: Scope, column: exp.Column) -> bool:
 
 def _in_a_joined_table(query: Query, scope: Scope, column: exp.Column) -> bool:
     """A table that keys lead to has the very column, or the qualifier names it."""
-    if _is_in_join(column):
+    named = scope.source(column.table) if column.table else None
+    if is_in_join(column) or (named is not None and named.table is None):
         return False
     have = [t for t in query.schema.tables if t.column(column.name) is not None]
-    if column.table and (named := query.schema.table(column.table)) is not None and scope.source(column.table) is None:
-        have = [t for t in have if t is named]
+    if column.table and named is None and (meant := query.schema.table(column.table)) is not None:
+        have = [t for t in have if t is meant]
     return _join_nearest(query, scope, column, have, column.name)
 
 
 def _alike_in_a_joined_table(query: Query, scope: Scope, column: exp.Column) -> bool:
     """A table that one key leads to has a column that is spelled alike."""
-    if _is_in_join(column):
+    if is_in_join(column):
         return False
     for target in query.schema.tables:
         alike = names.same(column.name, [c.name for c in target.columns])
@@ -150,7 +177,12 @@ _WAYS: Final[tuple[Way, ...]] = (
 
 def _renamed(scope: Scope, column: exp.Column, choose: Callable[[str, Iterator[str]], str | None]) -> bool:
     """Rename it to what one source has instead; a source that the query names comes before the others."""
-    for sources in (_sources(scope, column), scope.sources):
+    compared = compared_with(scope, column)
+    joined = source_of_join(scope, column)
+    own = _sources(scope, column)
+    known = scope.source(column.table) is not None if column.table else False
+    others = [s for s in scope.sources if s is not compared and (joined in (None, compared) or s is joined)]
+    for sources in (own, others if known else own):
         found = []
         for source in sources:
             if source.table is not None:
@@ -168,27 +200,13 @@ def _renamed(scope: Scope, column: exp.Column, choose: Callable[[str, Iterator[s
 
 
 def _sources(scope: Scope, column: exp.Column) -> list[Source]:
-    """The source that the column names, or all."""
+    """The source that the column names; else all, but for what it is compared with and what an alias may repeat."""
     named = scope.source(column.table) if column.table else None
-    return [named] if named is not None else list(scope.sources)
-
-
-def _is_in_join(column: exp.Column) -> bool:
-    """Whether the column stands in a join's condition, which sees nothing that is joined later."""
-    inside = column.find_ancestor(exp.Join, exp.Select)
-    return isinstance(inside, exp.Join)
-
-
-def _joined_on(scope: Scope, name: str) -> bool:
-    """Whether the sources are joined on that column."""
-    for join in scope.select.args.get("joins") or ():
-        if any(used.name.lower() == name.lower() for used in join.args.get("using") or ()):
-            return True
-        for equal in join.find_all(exp.EQ):
-            sides = (equal.this, equal.expression)
-            if all(isinstance(side, exp.Column) and side.name.lower() == name.lower() for side in sides):
-                return True
-    return False
+    if named is not None:
+        return [named]
+    compared = compared_with(scope, column)
+    found = [source for source in scope.sources if source is not compared]
+    return [source for source in found if not (column.table and _refers_to_itself(source))]
 
 
 def _join_nearest(
@@ -209,7 +227,7 @@ def _join_nearest(
         nearest = [found for found in nearest if words(_last(found[-1].target)) & query.asked]
     if len(nearest) != 1 or (longest is not None and shortest > longest):
         return False
-    source = add_joins(scope, nearest[0], query.schema)
+    source = add_joins(query, scope, nearest[0], column.table)
     place(column, source, name)
     query.done.append("joined " + ", ".join(step.target for step in nearest[0]))
     return True

@@ -18,14 +18,29 @@ from nl2sql.types import Column, Schema, Table
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
 
 
+class UnclearError(Exception):
+    """More than one reading fits: the query is left as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Joins that were added to a SELECT. `many`: several of their rows may belong to one row of what was there."""
+
+    select: exp.Select
+    joins: tuple[exp.Join, ...]
+    aliases: tuple[str, ...]
+    many: bool
+
+
 @dataclass(slots=True)
 class Query:
-    """`done` holds a line for each mend, as the answer's steps show it."""
+    """`done` holds a line for each mend, as the answer's steps show it; `added` the joins that were added."""
 
     tree: exp.Expr
     schema: Schema
     asked: frozenset[str]
     done: list[str] = field(default_factory=list)
+    added: list[Added] = field(default_factory=list)
 
     def scopes(self) -> list[Scope]:
         """The SELECTs as they are now."""
@@ -49,7 +64,9 @@ def _keep_label(column: exp.Column) -> None:
     """The result's column keeps the name that the query gave it where it is a bare one."""
     parent = column.parent
     if isinstance(parent, exp.Select) and column.arg_key == "expressions":
-        column.replace(exp.alias_(column.copy(), column.name, quoted=column.this.quoted))
+        label = exp.Alias(this=exp.Null(), alias=exp.to_identifier(column.name, quoted=column.this.quoted))
+        column.replace(label)
+        label.set("this", column)
 
 
 def column_of(source: Source, name: str) -> Column | None:
@@ -78,23 +95,45 @@ def is_number(column: Column) -> bool:
     return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
 
 
-def add_joins(scope: Scope, path: Path, schema: Schema) -> Source:
-    """Join the path's tables to the SELECT; returns the last one as a source."""
+def add_joins(query: Query, scope: Scope, path: Path, alias: str = "") -> Source:
+    """Join the path's tables to the SELECT; returns the last one as a source.
+
+    `alias` tells from which source to start where the first table is there twice.
+    """
     select = scope.select
-    at = next(s for s in scope.sources if s.table is not None and s.table.name.lower() == path[0].table.lower())
+    starts = [s for s in scope.sources if s.table is not None and s.table.name.lower() == path[0].table.lower()]
+    if len(starts) > 1:
+        starts = [start for start in starts if start.alias.lower() == alias.lower()]
+    if len(starts) != 1:
+        raise UnclearError
+    at, side, joins, aliases = starts[0], _side(starts[0]), [], []
     for step in path:
-        table = schema.table(step.target)
+        table = query.schema.table(step.target)
         assert table is not None
-        _qualify(scope, table)
+        _qualify(query, scope, table)
         source = _joined(scope, table)
         equal = [
             exp.EQ(this=_column(at.alias, left), expression=_column(source.alias, right))
             for left, right in zip(step.columns, step.target_columns, strict=True)
         ]
-        select.append("joins", exp.Join(this=source.node, kind="INNER", on=exp.and_(*equal)))
+        join = exp.Join(this=source.node, kind="" if side else "INNER", side=side, on=exp.and_(*equal))
+        select.append("joins", join)
         scope.sources.append(source)
+        joins.append(join)
+        aliases.append(source.alias)
         at = source
+    query.added.append(Added(select, tuple(joins), tuple(aliases), any(step.many for step in path)))
     return at
+
+
+def _side(source: Source) -> str | None:
+    """LEFT where the source itself may be missing from a row."""
+    join = source.node.parent
+    if not isinstance(join, exp.Join) or not join.side:
+        return None
+    if join.side.upper() != "LEFT":
+        raise UnclearError
+    return "LEFT"
 
 
 def _joined(scope: Scope, table: Table) -> Source:
@@ -113,13 +152,24 @@ def _column(alias: str, name: str) -> exp.Column:
     return exp.Column(this=identifier(name), table=identifier(alias))
 
 
-def _qualify(scope: Scope, table: Table) -> None:
+def _qualify(query: Query, scope: Scope, table: Table) -> None:
     """Say whose the bare columns are that the new table has too, and what a star stands for."""
-    for column in scope.columns:
-        if not column.table and isinstance(column.this, exp.Identifier) and table.column(column.name):
+    around = {id(scope.select): scope}
+    for inner in query.scopes():
+        at: Scope | None = inner
+        while at is not None and id(at.select) not in around:
+            at = at.parent
+        if at is None:
+            continue
+        for column in inner.columns:
+            bare = not column.table and isinstance(column.this, exp.Identifier)
+            if not bare or not table.column(column.name) or (inner.select is not scope.select and _has(inner, column)):
+                continue
             having = scope.with_column(column.name)
-            if len(having) == 1:
+            if len(having) == 1 or (having and uses(scope.select, column.name)):
                 column.set("table", identifier(having[0].alias))
+            elif not having and column.name.lower() in scope.aliases and not _orders(column):
+                raise UnclearError
     stars = [e for e in scope.select.expressions if isinstance(e, exp.Star)]
     if stars and not any(star.args.get(key) for star in stars for key in ("except_", "replace", "rename")):
         kept = [
@@ -128,3 +178,23 @@ def _qualify(scope: Scope, table: Table) -> None:
             for source in (scope.sources if expression is stars[0] else scope.sources[:1])
         ]
         scope.select.set("expressions", kept)
+    elif stars:
+        raise UnclearError
+
+
+def _has(scope: Scope, column: exp.Column) -> bool:
+    """Whether an inner SELECT has the column itself."""
+    return scope.is_open or bool(scope.with_column(column.name)) or column.name.lower() in scope.aliases
+
+
+def _orders(column: exp.Column) -> bool:
+    """Whether the name stands where a result's column comes before a table's."""
+    return column.find_ancestor(exp.Order, exp.Select) is not None and isinstance(
+        column.find_ancestor(exp.Order, exp.Select), exp.Order
+    )
+
+
+def uses(select: exp.Select, name: str) -> bool:
+    """Whether some tables of the SELECT are joined USING the column."""
+    joins = select.args.get("joins") or ()
+    return any(used.name.lower() == name.lower() for join in joins for used in join.args.get("using") or ())

@@ -119,9 +119,10 @@ def _select(
     aliases = frozenset(e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias))
     scope = Scope(select, [], aliases, parent)
     found.append(scope)
-    entries = [join.this for join in select.args.get("joins") or ()] + list(select.args.get("laterals") or ())
+    written = [join.this for join in select.args.get("joins") or ()] + list(select.args.get("laterals") or ())
     if (from_ := select.args.get("from_")) is not None:
-        entries.insert(0, from_.this)
+        written.insert(0, from_.this)
+    entries = [entry for outer in written for entry in _entries(outer)]
     scope.sources += [_source(entry, ctes, scope, schema, found) for entry in entries]
     inside = {id(entry) for entry in entries}
     for node in _own_nodes(select, inside):
@@ -132,12 +133,30 @@ def _select(
     return _outputs(select, scope)
 
 
+def _entries(entry: exp.Expr) -> Iterator[exp.Expr]:
+    """The tables of an entry of FROM: one, or those that are joined in brackets."""
+    if _is_bracket(entry):
+        yield from _entries(entry.this)
+    else:
+        yield entry
+    yield from (inner for join in entry.args.get("joins") or () for inner in _entries(join.this))
+
+
+def _is_bracket(node: exp.Expr) -> bool:
+    """Whether the node only stands around joined tables."""
+    return isinstance(node, exp.Subquery) and not node.alias and isinstance(node.this, exp.Table | exp.Subquery)
+
+
 def _own_nodes(select: exp.Select, entries: set[int]) -> Iterator[exp.Expr]:
     """The columns of this SELECT and the queries right inside it, without the insides of FROM and of those."""
     stack: list[exp.Expr] = [select]
     while stack:
         node = stack.pop()
         if id(node) in entries or isinstance(node, exp.With):
+            stack.extend(node.args.get("joins") or ())
+            continue
+        if _is_bracket(node):
+            stack.extend((node.this, *(node.args.get("joins") or ())))
             continue
         if isinstance(node, exp.Column) or (isinstance(node, exp.Query) and node is not select):
             yield node

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.mend.dialects import read
+from nl2sql.mend.dialects import read, written
 from nl2sql.mend.query import is_text, owner
 from nl2sql.mend.scopes import scopes
 from nl2sql.types import Mended, Schema
@@ -36,7 +36,8 @@ def respell(sql: str, schema: Schema, dialect: str, stored: Stored) -> Mended | 
         if any(sign.isalpha() for sign in like.expression.name):
             done.append(f"{like.expression.sql(dialect)} in any case")
             like.replace(exp.ILike(this=like.this, expression=like.expression))
-    return Mended(tree.sql(dialect, comments=False), tuple(done)) if done else None
+    text = written(tree, dialect) if done else None
+    return Mended(text, tuple(done)) if text is not None else None
 
 
 def _compared(tree: exp.Expr, schema: Schema) -> Iterator[tuple[str, str, exp.Literal]]:

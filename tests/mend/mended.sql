@@ -1,0 +1,286 @@
+-- Each block: a question, a query as a small model writes it, after `-- means` what it means. Both must give the same rows.
+
+-- column on the wrong alias
+SELECT p.title FROM films f JOIN people p ON f.director_id = p.id WHERE p.full_name = 'Ada Lien'
+-- means
+SELECT f.title FROM films f JOIN people p ON f.director_id = p.id WHERE p.full_name = 'Ada Lien'
+
+-- a table's name where it has an alias
+SELECT films.title FROM films AS f WHERE films.budget > 100
+-- means
+SELECT title FROM films WHERE budget > 100
+
+-- an alias that was never defined
+SELECT T1.title, T3.full_name FROM films AS T1 JOIN people AS T2 ON T1.director_id = T2.id
+-- means
+SELECT f.title, p.full_name FROM films f JOIN people p ON f.director_id = p.id
+
+-- other case and separators
+SELECT film_id, Title FROM films WHERE BUDGET > 100
+-- means
+SELECT filmId, title FROM films WHERE budget > 100
+
+-- a column with a space, without it
+SELECT hall_no, sum(visitors) FROM screenings GROUP BY hall_no
+-- means
+SELECT "hall no", sum(visitors) FROM screenings GROUP BY "hall no"
+
+-- a table with a space, without it
+SELECT sum(points) FROM jury_votes
+-- means
+SELECT sum(points) FROM "jury votes"
+
+-- a table's singular
+SELECT count(*) FROM screening
+-- means
+SELECT count(*) FROM screenings
+
+-- a table in a schema, without it
+SELECT sum(amount) FROM invoices
+-- means
+SELECT sum(amount) FROM office.invoices
+
+-- the key by the table's name
+SELECT title FROM films f JOIN people p ON f.director_id = p.person_id WHERE p.full_name = 'Bo Rossi'
+-- means
+SELECT title FROM films f JOIN people p ON f.director_id = p.id WHERE p.full_name = 'Bo Rossi'
+
+-- Which films did the director Ada Lien make: of two keys the one that the question names
+SELECT title FROM films WHERE full_name = 'Ada Lien'
+-- means
+SELECT title FROM films JOIN people ON director_id = id WHERE full_name = 'Ada Lien'
+
+-- Which films did Bo Rossi work on as producer
+SELECT title FROM films WHERE full_name = 'Bo Rossi'
+-- means
+SELECT title FROM films JOIN people ON producer_id = id WHERE full_name = 'Bo Rossi'
+
+-- people and the name of their home country
+SELECT full_name, countries.name FROM people
+-- means
+SELECT full_name, name FROM people JOIN countries ON home_country = code
+
+-- how many films have a genre: each film counts once though it has several
+SELECT count(*) FROM films WHERE genre_name IN ('Drama', 'Comedy')
+-- means
+SELECT count(*) FROM films WHERE EXISTS (SELECT 1 FROM film_genres JOIN genres ON genre_id = id WHERE film_id = filmId AND genre_name IN ('Drama', 'Comedy'))
+
+-- total budget of comedies and dramas: nothing is added twice
+SELECT sum(budget) FROM films WHERE genre_name IN ('Drama', 'Comedy') AND "year" >= 2020
+-- means
+SELECT sum(budget) FROM films WHERE "year" >= 2020 AND filmId IN (SELECT film_id FROM film_genres WHERE genre_id IN (1, 2))
+
+-- films per genre: films are counted, not rows
+SELECT genre_name, count(*) FROM films GROUP BY genre_name
+-- means
+SELECT genre_name, count(DISTINCT film_id) FROM genres JOIN film_genres ON genre_id = id GROUP BY genre_name
+
+-- points per film title
+SELECT title, sum(points) FROM films GROUP BY title
+-- means
+SELECT title, sum(points) FROM films JOIN "jury votes" ON film_id = filmId GROUP BY title
+
+-- a key nobody declared
+SELECT remark, genre_name FROM remarks
+-- means
+SELECT remark, genre_name FROM remarks JOIN genres ON genre_id = id
+
+-- the genre joined only half
+SELECT g.genre_name FROM films f JOIN film_genres fg ON f.filmId = fg.film_id WHERE f.title = 'Ice'
+-- means
+SELECT genre_name FROM film_genres JOIN genres ON genre_id = id WHERE film_id = 13
+
+-- by country of birth: names that both tables have stay with theirs
+SELECT id, title FROM films JOIN people ON director_id = people.id WHERE countries.area_km2 > 350 AND born IS NOT NULL
+-- means
+SELECT id, title FROM films JOIN people ON director_id = id JOIN countries ON birth_country = code WHERE area_km2 > 350 AND born IS NOT NULL
+
+-- a correlated query inside
+SELECT full_name FROM people p WHERE EXISTS (SELECT 1 FROM films f WHERE f.directorid = p.id AND f.titel LIKE 'I%')
+-- means
+SELECT full_name FROM people WHERE id IN (SELECT director_id FROM films WHERE title LIKE 'I%')
+
+-- columns of a CTE
+WITH sold AS (SELECT film_id, sum(visitors) AS visitors_total FROM screenings GROUP BY film_id) SELECT film_id, visitor_total FROM sold
+-- means
+SELECT film_id, sum(visitors) FROM screenings GROUP BY film_id
+
+-- both branches of a union
+SELECT fullname FROM people UNION ALL SELECT titel FROM films
+-- means
+SELECT full_name FROM people UNION ALL SELECT title FROM films
+
+-- a self join
+SELECT a.title, b.title FROM films a JOIN films b ON a.director_id = b.director_id AND a.filmid < b.film_id
+-- means
+SELECT a.title, b.title FROM films a JOIN films b ON a.director_id = b.director_id AND a.filmId < b.filmId
+
+-- a struct's field beside a misspelled column
+SELECT titles, details.format FROM films WHERE details.reels > 0
+-- means
+SELECT title, details.format FROM films WHERE details.reels > 0
+
+-- a lambda's parameter beside a misspelled column
+SELECT titles, list_transform([1, 2], lambda x: x + 1) FROM films
+-- means
+SELECT title, [2, 3] FROM films
+
+-- a JSON text beside a misspelled column
+SELECT titles, info->>'lang' FROM films
+-- means
+SELECT title, info->>'lang' FROM films
+
+-- a window beside a misspelled column
+SELECT titles, rank() OVER (ORDER BY budget DESC) FROM films
+-- means
+SELECT title, rank() OVER (ORDER BY budget DESC) FROM films
+
+-- HAVING on a misspelled column
+SELECT film_id FROM screenings GROUP BY film_id HAVING sum(visitor) > 40
+-- means
+SELECT film_id FROM screenings GROUP BY film_id HAVING sum(visitors) > 40
+
+-- ordered by the result's own column
+SELECT title AS name, budgets FROM films ORDER BY name
+-- means
+SELECT title, budget FROM films
+
+-- a text in double quotes
+SELECT title FROM films WHERE title = "Ice"
+-- means
+SELECT title FROM films WHERE title = 'Ice'
+
+-- a key compared with a name
+SELECT title FROM films WHERE director_id = 'Ada Lien'
+-- means
+SELECT title FROM films WHERE director_id = 1
+
+-- text computed with
+SELECT avg(runtime) FROM films
+-- means
+SELECT avg(runtime::DOUBLE) FROM films
+
+-- text compared with a number
+SELECT title FROM films WHERE runtime + 0 > 100
+-- means
+SELECT title FROM films WHERE runtime::INTEGER > 100
+
+-- the year of a text
+SELECT title FROM films WHERE YEAR(released) = 2020
+-- means
+SELECT title FROM films WHERE released LIKE '2020%'
+
+-- the year of a year
+SELECT YEAR("year"), count(*) FROM films GROUP BY 1
+-- means
+SELECT "year", count(*) FROM films GROUP BY 1
+
+-- SQLite's strftime on text
+SELECT strftime('%Y', released) AS y, count(*) FROM films GROUP BY y
+-- means
+SELECT released[1:4], count(*) FROM films GROUP BY 1
+
+-- LIKE on a date
+SELECT full_name FROM people WHERE born LIKE '1990%'
+-- means
+SELECT full_name FROM people WHERE year(born) = 1990
+
+-- a part of a date as text
+SELECT SUBSTR(born, 1, 4) AS y FROM people
+-- means
+SELECT CAST(year(born) AS VARCHAR) FROM people
+
+-- a missing group
+SELECT title, "year", sum(visitors) FROM films JOIN screenings ON film_id = filmId GROUP BY title
+-- means
+SELECT title, "year", sum(visitors) FROM films JOIN screenings ON film_id = filmId GROUP BY ALL
+
+-- no group at all
+SELECT film_id, count(*) FROM screenings
+-- means
+SELECT film_id, count(*) FROM screenings GROUP BY film_id
+
+-- the film with the largest budget
+SELECT title, max(budget) FROM films
+-- means
+SELECT title, budget FROM films ORDER BY budget DESC LIMIT 1
+
+-- ordered by an aggregate without groups
+SELECT film_id FROM screenings ORDER BY count(*) DESC LIMIT 1
+-- means
+SELECT film_id FROM screenings GROUP BY film_id ORDER BY count(*) DESC LIMIT 1
+
+-- an aggregate in WHERE, with groups
+SELECT film_id FROM screenings WHERE sum(visitors) > 40 GROUP BY film_id
+-- means
+SELECT film_id FROM screenings GROUP BY film_id HAVING sum(visitors) > 40
+
+-- an aggregate in WHERE, without
+SELECT title FROM films WHERE budget > avg(budget)
+-- means
+SELECT title FROM films WHERE budget > (SELECT avg(budget) FROM films)
+
+-- an aggregate's alias in WHERE
+SELECT film_id, sum(visitors) AS total FROM screenings WHERE total > 40 GROUP BY film_id
+-- means
+SELECT film_id, sum(visitors) AS total FROM screenings GROUP BY film_id HAVING total > 40
+
+-- TOP
+SELECT TOP 2 title FROM films ORDER BY budget DESC
+-- means
+SELECT title FROM films ORDER BY budget DESC LIMIT 2
+
+-- the limit after the offset
+SELECT title FROM films ORDER BY budget LIMIT 1, 2
+-- means
+SELECT title FROM films ORDER BY budget LIMIT 2 OFFSET 1
+
+-- square brackets
+SELECT [hall no] FROM [screenings]
+-- means
+SELECT "hall no" FROM screenings
+
+-- DATE_FORMAT
+SELECT DATE_FORMAT(starts, '%Y-%m') AS m, sum(visitors) FROM screenings GROUP BY m
+-- means
+SELECT strftime(starts, '%Y-%m') AS m, sum(visitors) FROM screenings GROUP BY m
+
+-- TO_CHAR
+SELECT DISTINCT TO_CHAR(starts, 'YYYY-MM') FROM screenings
+-- means
+SELECT DISTINCT strftime(starts, '%Y-%m') FROM screenings
+
+-- DATEDIFF without a unit
+SELECT DATEDIFF(max(starts), min(starts)) FROM screenings
+-- means
+SELECT date_diff('day', min(starts), max(starts)) FROM screenings
+
+-- TIMESTAMPDIFF
+SELECT TIMESTAMPDIFF(YEAR, born, DATE '2024-01-01') FROM people
+-- means
+SELECT date_diff('year', born, DATE '2024-01-01') FROM people
+
+-- a separator
+SELECT GROUP_CONCAT(title SEPARATOR ', ') FROM films WHERE "year" = 2019
+-- means
+SELECT 'Fjord'
+
+-- a reserved word as a table
+SELECT label FROM group ORDER BY label
+-- means
+SELECT label FROM "group"
+
+-- words after the query
+SELECT count(*) FROM films;
+
+This query doesn't look at genres; it counts every film.
+-- means
+SELECT 4
+
+-- in a fence
+```sql
+SELECT count(*) FROM films
+```
+It counts.
+-- means
+SELECT 4
