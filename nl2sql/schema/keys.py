@@ -46,7 +46,7 @@ def _with_primary_key(table: Table) -> Table:
         return table
     stems = _stems(table.name)
     own = {"id", "code", *(f"{stem}{ending}" for stem in stems for ending in _ID_ENDINGS)}
-    # `aid` of author: some schemas abbreviate their keys so, but only of tables with a name of one word.
+    # `pid` of product: some schemas abbreviate their keys so, but only of tables with a name of one word.
     own |= {f"{stem[0]}id" for stem in stems if stem.isalpha()}
     for column in table.columns:
         unique = column.distinct is not None and column.distinct >= table.row_count * 0.95 and not column.null_fraction
@@ -95,7 +95,7 @@ def _names_are_one(column: str, target: str, target_column: str) -> bool:
 
 
 def _names_end_alike(column: str, target: str, target_column: str) -> bool:
-    """`eye_colour_id` for colour.id, `hero_id` for superhero.id, `bill_to_customer_id` for customers.customer_id."""
+    """`old_status_id` for status.id, `bank_id` for foodbank.id, `bill_to_customer_id` for customers.customer_id."""
     if column.endswith(f"_{target_column}") and len(target_column) > len("code"):
         return True
     for stem in _stems(target):
