@@ -15,8 +15,19 @@ from tests.guard.grammar_library import HOSTILE_TABLES, HOSTILE_VALUES
 TOKEN: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\w+|\s+|<=|>=|<>|\|\||::|->>|->|.""", re.S
 )
-_BLANKS: Final = [" ", "\n", "\t", "\r", "\u00a0", "\u3000", "\u2003", "\u0085", "\u200b", "\ufeff", "\u2060", "\u200c"]
-_BLANKS += [
+_BLANKS: Final = [
+    " ",
+    "\n",
+    "\t",
+    "\r",
+    "\u00a0",
+    "\u3000",
+    "\u2003",
+    "\u0085",
+    "\u200b",
+    "\ufeff",
+    "\u2060",
+    "\u200c",
     "\u180e",
     "\x0b",
     "\x0c",
@@ -42,8 +53,6 @@ _COMMENTS: Final = [
     "{# ",
     " #}",
     "{{ 1 }}",
-]
-_COMMENTS += [
     "{% if x %}",
     "/*+ hint */",
     "/*! 1 */",
@@ -73,8 +82,6 @@ _NUMBERS: Final = [
     "00",
     "1.5e-2_0",
     "9" * 40,
-]
-_NUMBERS += [
     "$1",
     "?",
     "$x",
@@ -172,8 +179,6 @@ _JOINING: Final = [
     ", LATERAL {0} AS q ",
     " POSITIONAL JOIN {0} ",
     " UNION ALL FROM {0} ",
-]
-_JOINING += [
     "\u200bJOIN\u200b{0}\u200bON\u200btrue ",
     " NATURAL JOIN {0} ",
     " SEMI JOIN {0} USING (name) ",
