@@ -225,11 +225,16 @@ def _mended(
     text = "; ".join(mended.mends)
     yield Event(EventKind.MENDED, text)
     arguments = {"query": query, "error": error.message, "mends": text}
-    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
+    step = Step(MEND, arguments, True, None, time.perf_counter() - start)
     try:
-        return (yield from _run(checked, tools, asked))
+        ran = yield from _run(checked, tools, asked)
     except QueryError:
         raise error from None
+    except Declined:
+        outcome.steps.append(step)
+        raise
+    outcome.steps.append(step)
+    return ran
 
 
 def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, CheckedSQL]:

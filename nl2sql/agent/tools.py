@@ -9,14 +9,14 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nl2sql import guard
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
 from nl2sql.engines.engine import Engine
-from nl2sql.errors import CallError, LimitError, ToolError
+from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
@@ -54,7 +54,7 @@ _SEARCHED_COLUMNS: Final = 40
 _FOUND_VALUES: Final = 10
 _SEARCH_SECONDS: Final = 10.0
 _SIMILAR: Final = 0.88
-_MEANT: Final = 0.93
+_LOOKUP_SECONDS: Final = 2.0
 
 
 class AskedUser(Exception):
@@ -124,7 +124,7 @@ class Toolbox:
         try:
             mended = self._engine.mend(sql, self._question, self._policy, binds=binds)
             return (guard.check(mended.sql, self._policy, self._engine), mended) if mended else None
-        except (ToolError, LimitError):
+        except (ToolError, LimitError, DatabaseError):
             return None
         finally:
             self.guard_seconds += time.perf_counter() - start
@@ -210,13 +210,13 @@ class Toolbox:
     def _stored(self, table: str, column: str, text: str) -> str | None:
         """The one stored spelling that the text means; None where it is stored as it is, or several are meant."""
         try:
-            found = self.run(self.check(_alike(text, self._name(table), column))).rows
-        except (ToolError, LimitError):
+            limits = replace(self.limits, seconds=min(self.limits.seconds, _LOOKUP_SECONDS))
+            found = [
+                str(value) for (value,) in self.run(self.check(_alike(text, self._name(table), column)), limits).rows
+            ]
+        except (ToolError, LimitError, DatabaseError):
             return None
-        if not found or str(found[0][0]) == text:
-            return None
-        best = [str(value) for value, closeness in found if closeness == found[0][1]]
-        return best[0] if len(best) == 1 else None
+        return found[0] if len(found) == 1 and found[0] != text else None
 
     def _name(self, table: str) -> str:
         return quote_table(table, {known.name for known in self._schema.tables})
@@ -281,12 +281,7 @@ def _search(text: str, table: str, column: str) -> str:
 
 
 def _alike(text: str, table: str, column: str) -> str:
-    """The stored values most like the text, with how close: 3 as it is, 2 but for case and accents, 1 around it."""
+    """The stored values that are the text but for case, accents and spaces around it."""
     name, literal = quote(column), "'" + text.replace("'", "''") + "'"
     folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({literal})))"
-    return (
-        f"SELECT {name}, max(CASE WHEN {name} = {literal} THEN 3 WHEN {folded} = {wanted} THEN 2 "
-        f"WHEN contains(' ' || {folded} || ' ', ' ' || {wanted} || ' ') THEN 1 "
-        f"ELSE jaro_winkler_similarity({folded}, {wanted}) END) AS closeness FROM {table} "
-        f"WHERE {name} IS NOT NULL GROUP BY {name} HAVING closeness >= {_MEANT} ORDER BY closeness DESC, {name} LIMIT 3"
-    )
+    return f"SELECT DISTINCT {name} FROM {table} WHERE {folded} = {wanted} ORDER BY {name} LIMIT 2"

@@ -157,7 +157,7 @@ class Worker:
         if request["binds"]:
             mended = tidy(sql, question, visible, "duckdb")
         else:
-            hidden = {table.name.lower() for table in self._schema.tables} - {t.name.lower() for t in visible.tables}
+            hidden = _names(self._schema) - _names(visible)
             mended = mend(sql, question, visible, "duckdb", frozenset(name.rpartition(".")[2] for name in hidden))
         return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
 
@@ -284,6 +284,12 @@ def _warm_up() -> None:
     import nl2sql.engines.parser
     import nl2sql.guard.sqlglot_rules
     import nl2sql.schema.codec  # noqa: F401
+
+
+def _names(schema: Schema) -> set[str]:
+    """The tables and the columns of each, lower case."""
+    columns = {f"{table.name}.{column.name}".lower() for table in schema.tables for column in table.columns}
+    return columns | {table.name.lower() for table in schema.tables}
 
 
 def _not_a_select(cursor: Any, sql: str) -> str:

@@ -7,11 +7,14 @@ that holds it ("Bare columns in an aggregate query", sqlite.org/lang_select): th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sqlglot import exp
 
 from nl2sql.mend.query import Query
 from nl2sql.mend.scopes import Scope
+
+_OF_EACH: Final = frozenset({"each", "every", "per", "by"})
 
 
 def lift_aggregates(query: Query) -> None:
@@ -80,7 +83,8 @@ def _ungrouped(query: Query, scope: Scope, bare: list[exp.Expr]) -> None:
         return
     select = scope.select
     extremes = [a for e in select.expressions for a in _aggregates(e)]
-    if len(extremes) == 1 and isinstance(extremes[0], exp.Max | exp.Min) and _is_alone(extremes[0], select):
+    one_row = not query.asked & _OF_EACH
+    if one_row and len(extremes) == 1 and isinstance(extremes[0], exp.Max | exp.Min) and _is_alone(extremes[0], select):
         extreme = extremes[0]
         order = exp.Ordered(this=extreme.this.copy(), desc=isinstance(extreme, exp.Max), nulls_first=False)
         if isinstance(extreme.parent, exp.Select):
@@ -104,7 +108,7 @@ def _is_alone(extreme: exp.Expr, select: exp.Select) -> bool:
 
 def _add_missing(query: Query, scope: Scope, group: exp.Group, bare: list[exp.Expr]) -> None:
     select = scope.select
-    positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and not e.is_string}
+    positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and e.is_int}
     grouped = {e.sql("duckdb").lower() for e in group.expressions}
     short = {e.name.lower() for e in group.expressions if isinstance(e, exp.Column)}
     for number, expression in enumerate(select.expressions, start=1):

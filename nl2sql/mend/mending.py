@@ -20,7 +20,7 @@ from nl2sql.mend.multiplicity import settle
 from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
 from nl2sql.mend.operators import say_plainly
 from nl2sql.mend.places import place_columns
-from nl2sql.mend.query import Query, UnclearError
+from nl2sql.mend.query import UNSETTLED, Query
 from nl2sql.mend.tables import name_tables
 from nl2sql.types import Mended, Schema
 
@@ -42,19 +42,21 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
 def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozenset[str] = frozenset()) -> Mended | None:
     """The query with what can be mended for certain mended; None where nothing was.
 
-    `question` helps to choose between equally short joins. A query that names one of the `hidden` tables (lower
-    case) is left alone: it is to be refused, not read otherwise. The result need not bind either.
+    `question` helps to choose between equally short joins. A query that names one of the `hidden` tables or columns
+    (lower case) is left alone: it is to be refused, not read otherwise; and where anything is hidden no table is
+    taken for another, which would tell what is. The result need not bind either.
     """
     try:
         tree, notes = read(sql, dialect, schema)
-        if tree is None or any(table.name.lower() in hidden for table in tree.find_all(exp.Table)):
+        if tree is None or any(node.name.lower() in hidden for node in tree.find_all(exp.Table, exp.Column)):
             return None
         query = Query(tree, schema, words(question), list(notes))
         before = written(tree, dialect)
         for mended in MENDS:
-            mended(query)
+            if not hidden or mended is not name_tables:
+                mended(query)
         text = written(query.tree, dialect)
-    except (RecursionError, UnclearError):
+    except UNSETTLED:
         return None
     if text is None or (not query.done and _bare(text) == _bare(sql)):
         return None
@@ -72,7 +74,7 @@ def tidy(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None
         query = Query(tree, schema, words(question))
         repeat_no_rows(query)
         text = written(query.tree, dialect) if query.done else None
-    except (RecursionError, UnclearError):
+    except UNSETTLED:
         return None
     return Mended(text, tuple(query.done)) if text else None
 

@@ -31,6 +31,9 @@ def repeat_no_rows(query: Query) -> None:
     """Ask whether there is a row, where a join to many rows would repeat what is listed."""
     for scope in query.scopes():
         select = scope.select
+        # Further in, what is counted or added up outside would change.
+        if select is not query.tree:
+            continue
         if select.args.get("distinct") or select.args.get("group") or select.find(exp.AggFunc, exp.Window):
             continue
         while (found := _needless(query, scope)) and not _is_unique(*found):
@@ -70,7 +73,8 @@ def _is_equality(join: exp.Join) -> bool:
     left, right = on.this, on.expression
     if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
         return False
-    return bool(left.table and right.table) and left.table.lower() != right.table.lower()
+    sides = {left.table.lower(), right.table.lower()}
+    return "" not in sides and len(sides) == 2 and join.alias_or_name.lower() in sides
 
 
 def _is_unique(join: exp.Join, source: Source) -> bool:
@@ -102,6 +106,8 @@ def _spoken_of(query: Query, scope: Scope, source: Source) -> bool:
     for other in scope.sources:
         if other is not source and other.table is not None:
             own -= words(other.table.name)
+    if not own:
+        return True
     return any(_alike(word, asked) for word in own for asked in query.asked)
 
 

@@ -22,6 +22,10 @@ class UnclearError(Exception):
     """More than one reading fits: the query is left as it was."""
 
 
+# What a tree of a shape that nobody thought of raises: the query is then left as it is, like an unclear one.
+UNSETTLED: Final = (UnclearError, RecursionError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """Joins that were added to a SELECT. `many`: several of their rows may belong to one row of what was there."""

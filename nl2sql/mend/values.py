@@ -11,7 +11,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.mend.dialects import read, written
-from nl2sql.mend.query import is_text, owner
+from nl2sql.mend.query import UNSETTLED, is_text, owner
 from nl2sql.mend.scopes import scopes
 from nl2sql.types import Mended, Schema
 
@@ -23,6 +23,13 @@ Stored = Callable[[str, str, str], str | None]
 
 def respell(sql: str, schema: Schema, dialect: str, stored: Stored) -> Mended | None:
     """The query with its texts as they are stored, and LIKE in any case; None where nothing changes."""
+    try:
+        return _respelled(sql, schema, dialect, stored)
+    except UNSETTLED:
+        return None
+
+
+def _respelled(sql: str, schema: Schema, dialect: str, stored: Stored) -> Mended | None:
     tree, _ = read(sql, dialect)
     if tree is None:
         return None

@@ -121,3 +121,10 @@ def test_a_mended_query_is_approved_as_it_will_run(opened: Assistant) -> None:
     answer = Assistant(opened._engine, opened.config, model).ask("Which shops are in Bergen?", approve=approve)
     assert answer.rows == [] and len(approved) == 1
     assert "cities" in approved[0]
+
+
+def test_another_value_is_not_taken_for_the_one_that_was_asked_for(opened: Assistant) -> None:
+    query = "SELECT count(*) FROM cities WHERE city_name = 'Berge'"
+    answer = ask(opened, ScriptedModel(calls("sql_query", query=query), "None."), "How many are called Berge?")
+    assert answer.rows == [(0,)]
+    assert not [step for step in answer.steps if step.tool == "mend"]
