@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from nl2sql.model.embedded import open_local_model, runtime_installed, status, stop
 from nl2sql.model.embedded.client import LocalChatModel
+from nl2sql.model.embedded.host import thread_count
 from nl2sql.model.embedded.sources import QWEN, installed_pieces
 from nl2sql.types import Reply
 
@@ -66,3 +68,16 @@ def test_it_writes_sql_and_keeps_the_prefix(model: LocalChatModel, home: Path) -
     second = ask(with_another_client, "Which city has the most museums?")
     with_another_client.close()
     assert "museums" in second.text and second.usage.cached_tokens >= prefix
+
+
+@pytest.mark.skipif(sys.platform != "linux" or thread_count() < 2, reason="needs Linux and two cores")
+def test_its_threads_are_bound_to_cores_of_their_own(model: LocalChatModel, home: Path) -> None:
+    ask(model, "How many museums are there?")
+    server = status(home).server
+    assert server is not None
+    cores = set()
+    for task in Path(f"/proc/{server.pid}/task").iterdir():
+        lines = (task / "status").read_text("ascii").splitlines()
+        allowed = next(line.split()[1] for line in lines if line.startswith("Cpus_allowed_list:"))
+        cores |= {allowed} if allowed.isdecimal() else set()
+    assert len(cores) == thread_count()
