@@ -104,9 +104,12 @@ def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
 
 def serve_model(order: HostOrder) -> tuple[int, Any]:
     """Start llama.cpp's server on a free port of the loopback; the port, and the server object."""
+    settings = order.settings
+    # Counted first: the runtime binds this thread to one core when it is loaded.
+    threads = settings.threads or thread_count()
     import xllamacpp
 
-    settings, params = order.settings, xllamacpp.CommonParams()
+    params = xllamacpp.CommonParams()
     params.model.path = order.model_path
     params.model_alias = {order.instance}
     params.hostnames, params.port, params.api_keys = [LOOPBACK], 0, [order.api_key]
@@ -115,7 +118,7 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     params.use_jinja = True
     # A call that is given up ends after the batch it is in: small ones cost a few percent and end within seconds.
     params.n_batch = params.n_ubatch = _BATCH
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads or thread_count()
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.ui, params.endpoint_props, params.endpoint_metrics, params.endpoint_slots = False, False, False, True
     # A page in a browser must not be able to read a reply, whatever it sends.
     params.cors_origins, params.cors_origins_explicit, params.cors_credentials = "", True, False
