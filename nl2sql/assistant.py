@@ -212,9 +212,12 @@ class Assistant:
         self._remember(answer)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
-    def check(self, sql: str) -> Verdict:
-        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError."""
-        return guard.examine(sql, self._view()[1], self._engine)
+    def check(self, sql: str, *, thorough: bool = False) -> Verdict:
+        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
+
+        `thorough` asks the later judges too of what an earlier one refuses.
+        """
+        return guard.examine(sql, self._view()[1], self._engine, thorough=thorough)
 
     def checked(self, sql: str) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""

@@ -136,7 +136,8 @@ class Finding:
 class Verdict:
     """What the judges say of one text. `sql` is the engine's canonical text of it where nothing objects.
 
-    `findings` empty means allowed. `tables` are the tables read, views looked through not included.
+    `findings` empty means allowed. `tables` are the tables read, views looked through not included. `judges` are those
+    that were asked, in their order.
     """
 
     sql: str = ""
@@ -144,6 +145,7 @@ class Verdict:
     columns: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    judges: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:

@@ -28,8 +28,6 @@ _JUDGES: Final = {
     "engine-plan": "DuckDB's bound plan",
     "sqlglot": "sqlglot's syntax tree",
 }
-# With these of the plan's objections sqlglot was not asked: there was no plan.
-_NO_PLAN: Final = frozenset({"bind", "cannot-be-judged", "too-costly", "too-deep"})
 _EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
 _REFUSED: Final = 3
 
@@ -53,7 +51,7 @@ def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
         if jsonl:
             _check_lines(assistant)
             return 0
-        verdict = assistant.check(text)
+        verdict = assistant.check(text, thorough=shared.verbose)
     if shared.output == "json":
         results.write_json(_as_object(None, verdict))
     else:
@@ -78,17 +76,14 @@ def _print_verdict(verdict: Verdict, verbose: bool) -> None:
 
 def _said(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """What each judge said of the text, in their order."""
-    objected = ""
     for judge in _JUDGES:
         own = [finding for finding in verdict.findings if finding.judge == judge]
         if own:
             yield judge, "; ".join(f"objects, {finding.rule}{_place(finding)}" for finding in own)
-            asks_next = judge == "engine-plan" and not _NO_PLAN & {finding.rule for finding in own}
-            objected = "" if asks_next else objected or judge
-        elif objected:
-            yield judge, f"not asked, because {objected} objects"
-        else:
+        elif judge in verdict.judges:
             yield judge, "no objection"
+        else:
+            yield judge, "not asked, because of what is objected to above"
 
 
 def _place(finding: Finding) -> str:

@@ -68,13 +68,14 @@ class DuckDBEngine:
         with self._turn(None):
             return self._introspected()
 
-    def judge(self, sql: str, policy: Policy) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
         """What the guard's judges say of the text. LimitError where judging itself overran."""
         with self._turn(None):
             self._introspected()
             seconds = self._judge_seconds
-            request = {"op": "judge", "sql": sql, "policy": wire.policy_to_json(policy), "seconds": seconds}
-            return wire.verdict_from_json(self._ask(request, seconds)["verdict"])
+            asked = {"op": "judge", "sql": sql, "thorough": thorough, "seconds": seconds}
+            reply = self._ask({**asked, "policy": wire.policy_to_json(policy)}, seconds)
+            return wire.verdict_from_json(reply["verdict"])
 
     def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
         """As `Engine.mend`."""

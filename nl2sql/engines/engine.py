@@ -46,8 +46,8 @@ class Engine(Protocol):
         """Tables, columns, keys and profile, from the cache where the data has not changed. DatabaseError."""
         ...
 
-    def judge(self, sql: str, policy: Policy) -> Verdict:
-        """What the guard's judges say of the text. Raises LimitError where judging itself overran."""
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+        """What the guard's judges say of the text, as `guard.Judge`. LimitError where judging itself overran."""
         ...
 
     def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:

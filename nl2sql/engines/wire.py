@@ -44,6 +44,7 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         columns=tuple(data["columns"]),
         functions=tuple(data["functions"]),
         findings=tuple(Finding(**finding) for finding in data["findings"]),
+        judges=tuple(data["judges"]),
     )
 
 

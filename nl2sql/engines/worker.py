@@ -144,7 +144,8 @@ class Worker:
         from nl2sql.guard import judge
 
         policy = wire.policy_from_json(request["policy"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser())
+        thorough = bool(request["thorough"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser(), thorough=thorough)
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
 
     def _mend(self, request: Message) -> Mapping[str, Any]:

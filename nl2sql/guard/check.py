@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from nl2sql.errors import BugError, GuardError, QueryError
+from nl2sql.guard.judging import LEXICAL
 from nl2sql.guard.lexical import lexical_findings
 from nl2sql.guard.parser import Judge
 from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
@@ -15,11 +16,14 @@ from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
 _ENGINE_RULES: Final = frozenset({"syntax", "bind"})
 
 
-def examine(sql: str, policy: Policy, judge: Judge) -> Verdict:
-    """What the judges say of a text, without raising for it. LimitError where judging overran."""
+def examine(sql: str, policy: Policy, judge: Judge, *, thorough: bool = False) -> Verdict:
+    """What the judges say of a text, without raising for it. LimitError where judging overran.
+
+    `thorough` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
+    """
     if findings := lexical_findings(sql):
-        return Verdict(findings=findings)
-    return judge.judge(sql, policy)
+        return Verdict(findings=findings, judges=(LEXICAL,))
+    return judge.judge(sql, policy, thorough=thorough)
 
 
 def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:

@@ -22,32 +22,41 @@ from nl2sql.guard.rewriting import SHOWN, Rewriting, unplaced
 from nl2sql.guard.statement_text import explained, with_values_marked
 from nl2sql.types import Finding, Policy, Schema, Verdict
 
+LEXICAL: Final = "lexical"
+_PARSED: Final = (LEXICAL, "engine-tree")
+_BOUND: Final = (*_PARSED, "engine-plan")
+_ALL: Final = (*_BOUND, "sqlglot")
+_OF_NAMES: Final = frozenset({"table", "table-function", "column"})
 _UNKNOWN_SHAPE: Final = (QueryError, ValueError, LookupError, TypeError, RecursionError)
 _SMALLER: Final = "Take fewer columns, or fewer values: SUMMARIZE SELECT a, b FROM t; PIVOT t ON c IN ('a', 'b')."
 
 
-def judge(sql: str, schema: Schema, policy: Policy, dialect: str, parser: EngineParser | None) -> Verdict:
+def judge(
+    sql: str, schema: Schema, policy: Policy, dialect: str, parser: EngineParser | None, *, thorough: bool = False
+) -> Verdict:
     """What the judges say of one text, in the words of the schema and policy given.
 
     `parser` is the engine's own; without one sqlglot judges alone, in `dialect`. Objections are findings, never
-    errors; only what ends the process's turn (out of memory, interrupts) gets through.
+    errors; only what ends the process's turn (out of memory, interrupts) gets through. `thorough` asks the later
+    judges too of a tree that is refused.
     """
     if findings := lexical_findings(sql):
-        return Verdict(findings=findings)
+        return Verdict(findings=findings, judges=(LEXICAL,))
     if parser is None:
         from nl2sql.guard.sqlglot_rules import judge_alone
 
         return judge_alone(sql, Names(schema, policy), dialect)
-    return _Judging(sql, Names(schema, policy, parser.catalog), parser).verdict()
+    return _Judging(sql, Names(schema, policy, parser.catalog), parser, thorough).verdict()
 
 
 class _Judging:
     """One text before the engine's parser, then before sqlglot."""
 
-    def __init__(self, sql: str, names: Names, parser: EngineParser) -> None:
+    def __init__(self, sql: str, names: Names, parser: EngineParser, thorough: bool) -> None:
         self._sql = sql
         self._names = names
         self._parser = parser
+        self._thorough = thorough
         self._user_functions = parser.user_functions()
 
     def verdict(self) -> Verdict:
@@ -61,17 +70,17 @@ class _Judging:
                 return self._outcome(sql)
             return self._tree_verdict(tree, text)
         except GuardError as refusal:
-            return Verdict(findings=unplaced(refusal.findings))
+            return _refusal(*unplaced(refusal.findings))
         # A tree or plan of a shape that these rules don't know is refused like one that can't be had.
         except _UNKNOWN_SHAPE:
-            return Verdict(findings=(unserializable(),))
+            return _refusal(unserializable())
 
     def _statement_verdict(self, tree: Mapping[str, Any]) -> Verdict:
         """The verdict on what DuckDB has no tree of: that of the SELECT that it can be written as, where it can."""
         tokens = self._parser.tokens(self._sql)
         if found := explained(tokens):
             explain, sql = found
-            verdict = _Judging(sql, self._names, self._parser).verdict()
+            verdict = _Judging(sql, self._names, self._parser, self._thorough).verdict()
             return verdict if verdict.findings else replace(verdict, sql=explain + verdict.sql)
         marker = "values that are yet to be found"
         while marker in self._sql:
@@ -81,7 +90,7 @@ class _Judging:
             sql = "" if marked_tree.get("error") else self._rewritten(marked_tree, marker)
             if sql and marker not in sql:
                 return self._outcome(sql)
-        return Verdict(findings=(tree_error(tree, self._sql, self._names),))
+        return _refusal(tree_error(tree, self._sql, self._names))
 
     def _rewritten(self, tree: Mapping[str, Any], marker: str = "") -> str:
         """The text as a plain SELECT; empty where it is one already, or more than one."""
@@ -93,37 +102,34 @@ class _Judging:
         """The verdict on a text that was made here, from its first character on."""
         if findings := lexical_findings(sql):
             message = f"written as a plain SELECT, {findings[0].message}"
-            return Verdict(findings=(Finding(findings[0].rule, message, _SMALLER, judge="lexical"),))
+            return _refusal(Finding(findings[0].rule, message, _SMALLER, judge=LEXICAL))
         return self._plain_verdict(sql)
 
     def _plain_verdict(self, sql: str) -> Verdict:
         """The verdict on a text that holds nothing to rewrite."""
-        judging = _Judging(sql, self._names, self._parser)
+        judging = _Judging(sql, self._names, self._parser, self._thorough)
         text = self._parser.syntax_tree(sql)
         verdict = judging._tree_verdict(json.loads(text), text)
         return replace(verdict, findings=unplaced(verdict.findings))
 
     def _tree_verdict(self, tree: Mapping[str, Any], text: str) -> Verdict:
         if tree.get("error"):
-            return Verdict(findings=(tree_error(tree, self._sql, self._names),))
+            return _refusal(tree_error(tree, self._sql, self._names))
         asked = self._walk(self._sql, tree)
         if asked.findings:
-            return Verdict(findings=tuple(asked.findings))
+            return self._later(asked, text) if self._thorough else _refusal(*asked.findings)
         return self._canonical_verdict(asked, text)
 
     def _canonical_verdict(self, asked: TreeReport, text: str) -> Verdict:
         """Judge the engine's own spelling of the tree anew, as that is what would run."""
         canonical = self._parser.written(text)
-        try:
-            spelling, planned = self._parser.tree_and_plan(canonical)
-        except QueryError:
-            spelling, planned = self._parser.syntax_tree(canonical), ""
+        spelling, planned = self._tree_and_plan(canonical)
         tree = json.loads(spelling)
         if tree.get("error"):
-            return Verdict(findings=(unserializable(),))
+            return _refusal(unserializable())
         spelled = self._walk(canonical, tree)
         if spelled.findings or spelled.tables != asked.tables:
-            return Verdict(findings=unplaced(spelled.findings) or (unserializable(),))
+            return _refusal(*(unplaced(spelled.findings) or (unserializable(),)))
         return self._plan_verdict(canonical, spelled, _plan(planned))
 
     def _plan_verdict(self, canonical: str, spelled: TreeReport, document: Mapping[str, Any] | None) -> Verdict:
@@ -133,21 +139,55 @@ class _Judging:
             opinion = second_opinion(canonical, spelled, self._names)
             return self._planless_verdict(canonical, spelled, opinion)
         if document.get("error"):
-            return Verdict(findings=(self._bind_finding(document, canonical, spelled),))
+            finding = self._bind_finding(document, canonical, spelled)
+            opinion = second_opinion(canonical, spelled, self._names) or () if self._thorough else ()
+            return Verdict(findings=(finding, *opinion), judges=_ALL if self._thorough else _BOUND)
         plan = plan_report(document, self._names)
         findings = [*plan.findings, *self._views_with_denied_columns(spelled, plan.tables)]
         findings += second_opinion(canonical, spelled, self._names) or ()
         if findings:
-            return Verdict(findings=tuple(dict.fromkeys(findings)))
+            return Verdict(findings=tuple(dict.fromkeys(findings)), judges=_ALL)
         functions = tuple(sorted(spelled.functions))
-        return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions)
+        return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions, judges=_ALL)
 
     def _planless_verdict(self, canonical: str, spelled: TreeReport, opinion: tuple[Finding, ...] | None) -> Verdict:
         """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
+        judges = tuple(judge for judge in _ALL if judge != "engine-plan")
         if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
-            return Verdict(findings=opinion or (unserializable(),))
+            return Verdict(findings=opinion or (unserializable(),), judges=judges)
         names = tuple(sorted(set(spelled.tables.values())))
-        return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)))
+        return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)), judges=judges)
+
+    def _later(self, asked: TreeReport, text: str) -> Verdict:
+        """The refusal of a tree, with what the later judges say of its spelling; whatever that is, it stays refused.
+
+        A tree that names what may not be read is not bound: the binder would tell the hidden from the missing.
+        """
+        from nl2sql.guard.sqlglot_rules import second_opinion
+
+        try:
+            canonical = self._parser.written(text)
+            names_the_unreadable = any(finding.rule in _OF_NAMES for finding in asked.findings)
+            document = None if names_the_unreadable else _plan(self._tree_and_plan(canonical)[1])
+        except QueryError:
+            return _refusal(*asked.findings)
+        later: list[Finding] = []
+        if document and document.get("error"):
+            later.append(plan_error(document, canonical, self._names, asked.tables.values()))
+        elif document:
+            later += plan_report(document, self._names).findings
+        opinion = second_opinion(canonical, asked, self._names) or ()
+        # The report of a tree that is refused lacks what it was refused for, so it is nothing to compare with.
+        later += [finding for finding in opinion if finding.rule != "second-parser"]
+        judges = tuple(judge for judge in _ALL if document or judge != "engine-plan")
+        return Verdict(findings=(*asked.findings, *unplaced(tuple(later))), judges=judges)
+
+    def _tree_and_plan(self, canonical: str) -> tuple[str, str]:
+        """The tree and plan of the engine's spelling; an empty plan where the engine raises instead of making one."""
+        try:
+            return self._parser.tree_and_plan(canonical)
+        except QueryError:
+            return self._parser.syntax_tree(canonical), ""
 
     def _walk(self, sql: str, tree: Mapping[str, Any]) -> TreeReport:
         return TreeRules(sql, self._names, self._user_functions).walk(tree)
@@ -174,6 +214,11 @@ class _Judging:
             for name in sorted(set(spelled.tables.values()) - scanned)
             if (table := self._names.table([name])) and table.kind != "table" and self._names.denies_columns_of(table)
         ]
+
+
+def _refusal(*findings: Finding) -> Verdict:
+    """The refusal of a text that got no further than the engine's tree."""
+    return Verdict(findings=findings, judges=_PARSED)
 
 
 def _plan(text: str) -> Mapping[str, Any] | None:

@@ -83,6 +83,9 @@ class EngineParser(Protocol):
 class Judge(Protocol):
     """Whoever runs `guard.judge` where it may be killed: an Engine."""
 
-    def judge(self, sql: str, policy: Policy) -> Verdict:
-        """What the judges say of the text. Raises LimitError where judging itself overran."""
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+        """What the judges say of the text. Raises LimitError where judging itself overran.
+
+        `thorough` asks the later judges too of what an earlier one refuses: to be told, not to be run.
+        """
         ...

@@ -193,18 +193,20 @@ def second_opinion(canonical: str, engine: TreeReport, names: Names) -> tuple[Fi
 
 
 def judge_alone(sql: str, names: Names, dialect: str) -> Verdict:
-    """The verdict on a text for an engine other than DuckDB."""
+    """The verdict on a text for an engine other than DuckDB, whose bounds are judged already."""
+    judges = ("lexical", "sqlglot")
     statements = _parse(sql, dialect)
     if statements is None:
         message = "the SQL cannot be parsed"
-        return Verdict(findings=(_finding("syntax", message, f"Mend the SQL; it must be the {dialect} dialect."),))
+        finding = _finding("syntax", message, f"Mend the SQL; it must be the {dialect} dialect.")
+        return Verdict(findings=(finding,), judges=judges)
     reading = Reading(statements, names)
     if findings := _judged(reading):
-        return Verdict(findings=findings)
+        return Verdict(findings=findings, judges=judges)
     tables = {t.name for t in map(names.table, map(_path, _tables(reading))) if t}
     functions = {node.key for node in reading.all(exp.Func)}
     written = statements[0].sql(dialect=dialect, comments=False)
-    return Verdict(written, tuple(sorted(tables)), functions=tuple(sorted(functions)))
+    return Verdict(written, tuple(sorted(tables)), functions=tuple(sorted(functions)), judges=judges)
 
 
 def _parse(sql: str, dialect: str) -> tuple[exp.Expr, ...] | None:

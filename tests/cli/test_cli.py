@@ -213,13 +213,24 @@ def test_check_in_batch_answers_every_line_in_order(cli: Cli, shop: Path) -> Non
     assert all(bool(verdict["rule"]) is not verdict["allowed"] for verdict in verdicts)
 
 
+_PARAMETERS = "objects, parameter; objects, parameter at line 1, column 8"
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
         (COUNT, ["no objection", "no objection", "no objection", "no objection"]),
         ("SELECT\b 1", ["objects, control-character at line 1, column 7", "not asked", "not asked", "not asked"]),
-        ("SELECT 1\nFROM nope", ["no objection", "objects, table at line 2, column 6", "not asked", "not asked"]),
-        ("SELECT idd FROM orders", ["no objection", "no objection", "objects, bind at line 1, column 8", "not asked"]),
+        ("SELECT 1\nFROM nope", ["no objection", "objects, table at line 2, column 6", "not asked", "no objection"]),
+        (
+            "SELECT idd FROM orders",
+            ["no objection", "no objection", "objects, bind at line 1, column 8", "no objection"],
+        ),
+        (
+            "SELECT nextval(idd) FROM orders",
+            ["no objection", "objects, function at line 1, column 8", "objects, bind", "no objection"],
+        ),
+        ("SELECT $1", ["no objection", _PARAMETERS, "not asked", "objects, parameter"]),
     ],
 )
 def test_check_tells_what_every_judge_says(cli: Cli, shop: Path, sql: str, said: list[str]) -> None:

@@ -125,8 +125,8 @@ class InProcessJudge:
         self._parser = parser
         self._dialect = dialect
 
-    def judge(self, sql: str, policy: Policy) -> Verdict:
-        return guard.judge(sql, self.schema, policy, self._dialect, self._parser)
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+        return guard.judge(sql, self.schema, policy, self._dialect, self._parser, thorough=thorough)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -58,6 +58,25 @@ def test_denied_and_unknown_tables_look_the_same(session_judge: guard.Judge, pol
     assert str(denied).replace("codes", "codez") == str(unknown)
 
 
+@pytest.mark.parametrize("sql", ["SELECT * FROM {}", "SELECT nextval('t') FROM {}", "SELECT * FROM query_table('{}')"])
+def test_asking_every_judge_tells_no_more_of_what_is_hidden(
+    session_judge: guard.Judge, policy: Policy, sql: str
+) -> None:
+    denied, unknown = (
+        guard.examine(sql.format(name), policy, session_judge, thorough=True) for name in ("codes", "codez")
+    )
+    assert str(denied).replace("codes", "codez") == str(unknown) and "sqlglot" in denied.judges
+
+
+def test_every_judge_is_asked_of_a_refused_tree(session_judge: guard.Judge, policy: Policy) -> None:
+    sql = "SELECT nextval('tickets'), pin FROM members"
+    first = guard.examine(sql, policy, session_judge)
+    every = guard.examine(sql, policy, session_judge, thorough=True)
+    assert {finding.judge for finding in first.findings} == {"engine-tree"}
+    assert {finding.judge for finding in every.findings} == {"engine-tree", "engine-plan"}
+    assert every.judges == ("lexical", "engine-tree", "engine-plan", "sqlglot")
+
+
 def test_check_raises_with_every_finding(session_judge: guard.Judge, policy: Policy) -> None:
     with pytest.raises(GuardError) as caught:
         guard.check("SELECT nextval('tickets') FROM vault", policy, session_judge)
