@@ -238,9 +238,9 @@ def _mended(
 
 
 def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, CheckedSQL]:
-    """The query without what would repeat its rows for nothing: only a join can."""
+    """The query without what would spoil its rows for nothing."""
     start = time.perf_counter()
-    found = tools.mend(query, binds=True) if len(checked.tables) > 1 else None
+    found = tools.mend(query, binds=True)
     if found is None:
         return checked
     text = "; ".join(found[1].mends)

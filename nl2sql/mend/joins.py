@@ -13,6 +13,7 @@ from typing import Final
 from nl2sql.types import Schema
 
 LONGEST: Final = 3
+KEY_WORDS: Final = frozenset({"id", "ids", "key", "code", "no", "number", "nr", "num", "pk"})
 _WORD: Final = re.compile(r"[^\W_]+")
 _IRREGULAR: Final = {"people": "person", "children": "child", "men": "man", "women": "woman", "staff": "staff"}
 

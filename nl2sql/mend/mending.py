@@ -19,6 +19,7 @@ from nl2sql.mend.literals import quote_texts
 from nl2sql.mend.multiplicity import settle
 from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
 from nl2sql.mend.operators import say_plainly
+from nl2sql.mend.pinned import count_rows, name_keys
 from nl2sql.mend.places import place_columns
 from nl2sql.mend.query import UNSETTLED, Query
 from nl2sql.mend.tables import name_tables
@@ -37,6 +38,11 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
     lift_aggregates,
     complete_groups,
 )
+"""What is looked for in a query that does not bind, in this order."""
+
+
+TIDIES: Final[tuple[Callable[[Query], None], ...]] = (repeat_no_rows, count_rows, name_keys)
+"""What is looked for in a query that binds, or has been mended so that it may."""
 
 
 def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozenset[str] = frozenset()) -> Mended | None:
@@ -55,6 +61,8 @@ def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozense
         for mended in MENDS:
             if not hidden or mended is not name_tables:
                 mended(query)
+        if query.done:
+            _tidy(query)
         text = written(query.tree, dialect)
     except UNSETTLED:
         return None
@@ -66,17 +74,22 @@ def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozense
 
 
 def tidy(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None:
-    """A query that binds, without what would repeat its rows for nothing; None where there is nothing of the kind."""
+    """A query that binds, without what would spoil its rows for nothing; None where there is nothing of the kind."""
     try:
         tree, _ = read(sql, dialect, schema)
         if tree is None:
             return None
         query = Query(tree, schema, words(question))
-        repeat_no_rows(query)
+        _tidy(query)
         text = written(query.tree, dialect) if query.done else None
     except UNSETTLED:
         return None
     return Mended(text, tuple(query.done)) if text else None
+
+
+def _tidy(query: Query) -> None:
+    for tidied in TIDIES:
+        tidied(query)
 
 
 def _bare(sql: str) -> str:

@@ -100,7 +100,7 @@ def _used(scope: Scope, source: Source, join: exp.Join) -> bool:
 
 
 def _spoken_of(query: Query, scope: Scope, source: Source) -> bool:
-    """Whether the question has a word of the table's name that no other table of the query has."""
+    """Whether the question has all words of the table's name that no other table of the query has."""
     assert source.table is not None
     own = words(source.table.name)
     for other in scope.sources:
@@ -108,7 +108,7 @@ def _spoken_of(query: Query, scope: Scope, source: Source) -> bool:
             own -= words(other.table.name)
     if not own:
         return True
-    return any(_alike(word, asked) for word in own for asked in query.asked)
+    return all(any(_alike(word, asked) for asked in query.asked) for word in own)
 
 
 def _alike(word: str, asked: str) -> bool:

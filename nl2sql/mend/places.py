@@ -13,13 +13,12 @@ from sqlglot import exp
 
 from nl2sql.mend import names
 from nl2sql.mend.equalities import compared_with, is_in_join, joined_on, other_side, source_of_join
-from nl2sql.mend.joins import Path, keys_between, path, words
+from nl2sql.mend.joins import KEY_WORDS, Path, keys_between, path, words
 from nl2sql.mend.query import Query, UnclearError, add_joins, place
 from nl2sql.mend.scopes import Scope, Source
 from nl2sql.types import Table
 
 _ROUNDS: Final = 12
-_KEY_WORDS: Final = frozenset({"id", "ids", "key", "code", "no", "number", "nr", "num", "pk"})
 
 Way = Callable[[Query, Scope, exp.Column], bool]
 
@@ -116,7 +115,7 @@ def _spelled_alike(query: Query, scope: Scope, column: exp.Column) -> bool:
 
 def _with_more_words(query: Query, scope: Scope, column: exp.Column) -> bool:
     """`name` where the table has `product_name`; a key is not meant by the name of what it points to."""
-    if words(column.name) & _KEY_WORDS:
+    if words(column.name) & KEY_WORDS:
         return False
     return _renamed(scope, column, lambda name, have: names.covering(name, (c for c in have if not _is_key_name(c))))
 
@@ -127,8 +126,8 @@ def _spelled_nearly(query: Query, scope: Scope, column: exp.Column) -> bool:
 
 def _key_of_a_table(query: Query, scope: Scope, column: exp.Column) -> bool:
     """`order_id` for the key `id` of orders, or for the column that refers to orders."""
-    rest = words(column.name) - _KEY_WORDS
-    if not words(column.name) & _KEY_WORDS:
+    rest = words(column.name) - KEY_WORDS
+    if not words(column.name) & KEY_WORDS:
         return False
     found = [(source, key) for source in _sources(scope, column) for key in _keys(source.table, rest)]
     other = other_side(column)
@@ -245,7 +244,7 @@ def _keys(table: Table | None, rest: frozenset[str]) -> Iterator[str]:
 
 
 def _is_key_name(name: str) -> bool:
-    return bool(words(name) & _KEY_WORDS)
+    return bool(words(name) & KEY_WORDS)
 
 
 def _last(name: str) -> str:

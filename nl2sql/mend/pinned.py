@@ -1,0 +1,146 @@
+"""Results that say nothing: a count of different values where there can only be one, a key where its name is asked for.
+
+Only the outermost SELECT is looked at: further in, others rely on what it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sqlglot import exp
+
+from nl2sql.mend.joins import KEY_WORDS, Join, words
+from nl2sql.mend.query import Query, add_joins, is_text, owner, place
+from nl2sql.mend.scopes import Scope, Source
+from nl2sql.types import Column, Table
+
+_LOOKUP_COLUMNS: Final = 2
+
+
+def count_rows(query: Query) -> None:
+    """`count(DISTINCT publisher_id)` beside `publisher.name = 'Ace'`: that is one or none; the rows are meant."""
+    for scope in _outermost(query):
+        if scope.select.args.get("group") or len(scope.sources) > _LOOKUP_COLUMNS:
+            continue
+        for count in list(scope.select.find_all(exp.Count)):
+            column = _only_column(count)
+            if column is None or count.parent_select is not scope.select or not _is_pinned(scope, column):
+                continue
+            count.set("this", exp.Star())
+            query.done.append(f"{column.sql('duckdb')} is one here, so the rows are counted")
+
+
+def name_keys(query: Query) -> None:
+    """A key in the result whose name the question asks for, where a table of names says it."""
+    if query.asked & KEY_WORDS:
+        return
+    for scope in _outermost(query):
+        if scope.select.args.get("group") or scope.select.args.get("distinct"):
+            continue
+        for expression in list(scope.select.expressions):
+            column = expression.this if isinstance(expression, exp.Alias) else expression
+            if isinstance(column, exp.Column) and (found := _lookup(query, scope, column)):
+                source, key, named = found
+                before = column.sql("duckdb")
+                place(column, add_joins(query, scope, (key,), source.alias, keeps_rows=True), named.name)
+                query.done.append(f"{before} is shown by its name, {column.sql('duckdb')}")
+
+
+def _outermost(query: Query) -> Iterator[Scope]:
+    return (scope for scope in query.scopes() if scope.select is query.tree and not scope.is_open)
+
+
+def _only_column(count: exp.Count) -> exp.Column | None:
+    """The one column of which different values are counted."""
+    distinct = count.this
+    if not isinstance(distinct, exp.Distinct) or len(distinct.expressions) != 1:
+        return None
+    column = distinct.expressions[0]
+    return column if isinstance(column, exp.Column) else None
+
+
+def _is_pinned(scope: Scope, column: exp.Column) -> bool:
+    """Whether a condition leaves the column one value: its own, or that of the row which it refers to."""
+    pinned = list(_pinned(scope))
+    found = owner(scope, column)
+    if found is None:
+        return False
+    if _same(scope, column, pinned):
+        return True
+    for other in _equals(scope, column):
+        target = owner(scope, other)
+        if target is None or target[0] is found[0] or not _is_key(target[0], target[1]):
+            continue
+        for fixed in pinned:
+            known = owner(scope, fixed)
+            if known is not None and known[0] is target[0] and _is_key(known[0], known[1]):
+                return True
+    return False
+
+
+def _pinned(scope: Scope) -> Iterator[exp.Column]:
+    """The columns that the WHERE wants to be equal to a literal."""
+    where = scope.select.args.get("where")
+    if where is None:
+        return
+    for part in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
+        part = part.unnest()
+        if isinstance(part, exp.EQ):
+            sides = (part.this, part.expression)
+            columns = [side for side in sides if isinstance(side, exp.Column)]
+            if len(columns) == 1 and any(isinstance(side, exp.Literal) for side in sides):
+                yield columns[0]
+
+
+def _equals(scope: Scope, column: exp.Column) -> Iterator[exp.Column]:
+    """The columns that an inner join makes equal to this one."""
+    wanted = owner(scope, column)
+    for join in scope.select.args.get("joins") or ():
+        on = join.args.get("on")
+        on = on.unnest() if on is not None else None
+        if join.side or not isinstance(on, exp.EQ):
+            continue
+        sides = (on.this, on.expression)
+        for one, other in (sides, sides[::-1]):
+            if isinstance(one, exp.Column) and isinstance(other, exp.Column) and owner(scope, one) == wanted:
+                yield other
+
+
+def _same(scope: Scope, column: exp.Column, others: list[exp.Column]) -> bool:
+    return any(owner(scope, other) == owner(scope, column) for other in others)
+
+
+def _is_key(source: Source, column: Column) -> bool:
+    """Whether no two rows of the table have the same in that column."""
+    table = source.table
+    if table is None:
+        return False
+    if tuple(name.lower() for name in table.primary_key) == (column.name.lower(),):
+        return True
+    return bool(table.row_count) and not table.sampled and column.distinct == table.row_count
+
+
+def _lookup(query: Query, scope: Scope, column: exp.Column) -> tuple[Source, Join, Column] | None:
+    """The key from the column to a table of names, and the name in it, where the question speaks of just that."""
+    found = owner(scope, column)
+    if found is None or found[0].table is None:
+        return None
+    source, known = found
+    meant = words(known.name) - KEY_WORDS
+    if not words(known.name) & KEY_WORDS or not meant or not meant <= query.asked:
+        return None
+    assert source.table is not None
+    for key in source.table.foreign_keys:
+        if len(key.columns) == 1 and key.columns[0].lower() == known.name.lower():
+            target = query.schema.table(key.target_table)
+            named = _name_of(target) if target is not None else None
+            if named is not None:
+                return source, Join(source.table.name, key.columns, key.target_table, key.target_columns), named
+    return None
+
+
+def _name_of(target: Table) -> Column | None:
+    """The text of a table that holds nothing but keys and their names."""
+    texts = [column for column in target.columns if is_text(column)]
+    return texts[0] if len(target.columns) == _LOOKUP_COLUMNS and len(texts) == 1 else None
