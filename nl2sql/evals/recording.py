@@ -5,6 +5,7 @@ It changes nothing on the way, and closing it leaves the model open: one model s
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,16 @@ class RecordedModel:
         reply = yield from self._model.stream(messages, tools, **options)
         self.exchanges.append(Exchange(list(messages), reply, time.perf_counter() - start))
         return reply
+
+    def samples(self, messages: Messages, tools: Sequence[Tool] = (), **options: Any) -> Generator[Reply, None, None]:
+        """As the model's own; each reply is kept as a call of its own."""
+        start = time.perf_counter()
+        with contextlib.closing(self._model.samples(messages, tools, **options)) as replies:
+            for reply in replies:
+                now = time.perf_counter()
+                self.exchanges.append(Exchange(list(messages), reply, now - start))
+                start = now
+                yield reply
 
     def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """As the model's own."""

@@ -43,6 +43,22 @@ class ChatModel(Protocol):
         """
         ...
 
+    def samples(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        count: int,
+        max_tokens: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generator[Reply, None, None]:
+        """Send the conversation, yield up to `count` replies that are drawn at random, each as it comes to its end.
+
+        Their usage adds up to that of all. Closing the generator ends the replies that are still being written.
+        Raises as `stream`.
+        """
+        ...
+
     def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """The message that carries a tool's result back, in the form that this model's protocol wants."""
         ...

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import ConfigError
-from nl2sql.model import failures, protocols, salvage
+from nl2sql.model import failures, protocols, salvage, several
 from nl2sql.model.chat import Tool
 from nl2sql.model.draft import Draft
 from nl2sql.model.events import EndpointError
@@ -25,6 +25,7 @@ from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.markup import visible
 from nl2sql.model.memory import Habits, Memory
 from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
+from nl2sql.model.request import SEVERAL, Request, adapted
 from nl2sql.model.wire import Timeouts, Wire
 from nl2sql.types import Messages, Reply, Usage
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 _OPENAI: Final = "https://api.openai.com/v1"
 _NO_SUCH_PAGE: Final = (404, 405, 501)
-_LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
+# Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
+_SAMPLING: Final = 0.7
 
 
 class OpenAIChatModel:
@@ -133,20 +135,78 @@ class OpenAIChatModel:
         Text that may yet turn out to be a call is held back until that is known. Raises ModelError where no
         reply can be had, CancelledError once `cancel` is set. Closing the generator closes the connection.
         """
-        cancel = cancel or CancelToken()
+        request = self._request(messages, tools, self._temperature, max_tokens=max_tokens, stop=stop)
+        return (yield from self._streamed(request, cancel or CancelToken()))
+
+    def samples(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        count: int,
+        max_tokens: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generator[Reply, None, None]:
+        """As `ChatModel.samples`: in one request where the endpoint takes `n`, else one after another."""
+        cancel, came = cancel or CancelToken(), 0
+        request = self._request(messages, tools, max(self._temperature, _SAMPLING), max_tokens=max_tokens, count=count)
+        if count > 1 and SEVERAL not in self._habits.dropped:
+            for reply in self._at_once(request, cancel):
+                came += 1
+                yield reply
+        for _ in range(count - came):
+            with contextlib.closing(self._streamed(replace(request, count=1), cancel)) as stream:
+                yield _last(stream)
+
+    def _at_once(self, request: Request, cancel: CancelToken) -> Generator[Reply, None, None]:
+        """The replies of one request, fewer than wanted where the endpoint does not know `n` or fails.
+
+        The last one waits for the endpoint's own count of tokens.
+        """
+        habits, given, came = self._habits, Usage(), 0
+        body = request.body(habits, self._protocol(habits))
+        held: Reply | None = None
+        try:
+            with contextlib.closing(self._wire.events(body, cancel, lambda: True)) as events:
+                drafts = several.drafts(events)
+                while True:
+                    try:
+                        draft = next(drafts)
+                    except StopIteration as stopped:
+                        given = several.rest(stopped.value, given)
+                        break
+                    reply, came = self._reply(draft, habits, request), came + 1
+                    if came == request.count:
+                        held = reply
+                    else:
+                        given += reply.usage
+                        yield reply
+            takes_several = came == request.count
+        except EndpointError as exc:
+            takes_several = failures.refused_parameter(exc.failure, list(body)) != SEVERAL
+        if not takes_several:
+            self._learn(replace(habits, dropped=(*habits.dropped, SEVERAL)), ())
+        if held is not None:
+            yield replace(held, usage=given)
+
+    def _request(self, messages: Messages, tools: Sequence[Tool], temperature: float, **more: Any) -> Request:
+        return Request(self._name, messages, tools, temperature, extra_body=self._extra_body, **more)
+
+    def _streamed(self, request: Request, cancel: CancelToken) -> Generator[str, None, Reply]:
         habits, retries, spent = self._habits, 0, Usage()
         while True:
             cancel.raise_if_cancelled()
-            body = self._body(habits, messages, tools, max_tokens, stop)
+            body = request.body(habits, self._protocol(habits))
             draft = Draft()
-            shown, failure = yield from self._received(draft, body, cancel, tools)
-            reply = self._reply(draft, habits, messages, tools)
+            shown, failure = yield from self._received(draft, body, cancel, request.tools)
+            reply = self._reply(draft, habits, request)
             failure = failure or _wanting(reply)
             if failure is None or shown:
-                self._learn(habits, tools)
+                self._learn(habits, request.tools)
                 break
-            if adapted := self._adapted(habits, failure, body):
-                habits = adapted
+            protocol, fixed = self._protocol(habits), self._fixed_protocol is not None
+            if otherwise := adapted(habits, failure, body, protocol, fixed=fixed):
+                habits = otherwise
             elif retries < self._max_retries and failures.worth_retrying(failure):
                 self._wait(failure, retries, cancel)
                 retries += 1
@@ -184,72 +244,21 @@ class OpenAIChatModel:
                 return shown, exc.failure
         return shown, None
 
-    def _reply(self, draft: Draft, habits: Habits, messages: Messages, tools: Sequence[Tool]) -> Reply:
+    def _reply(self, draft: Draft, habits: Habits, request: Request) -> Reply:
         finish = draft.finish or "cut"
         native = draft.calls
         text, calls = salvage.read(
             draft.text,
             native,
-            tools=tools,
+            tools=request.tools,
             reasoning=draft.reasoning,
             cut=finish in ("cut", "length"),
-            used_ids={c["id"] for m in messages for c in m.get("tool_calls") or ()},
+            used_ids={c["id"] for m in request.messages for c in m.get("tool_calls") or ()},
         )
         message = protocols.reply_message(
             self._protocol(habits), text, calls, draft.extras if native else {}, [c.extra for c in native]
         )
         return Reply(text, calls, message, draft.usage, finish)
-
-    def _body(
-        self, habits: Habits, messages: Messages, tools: Sequence[Tool], max_tokens: int | None, stop: Sequence[str]
-    ) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self._name,
-            **protocols.request_fields(
-                self._protocol(habits),
-                messages,
-                tools,
-                takes_system=habits.takes_system,
-                strict="strict" not in habits.dropped,
-            ),
-            "temperature": self._temperature,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if max_tokens is not None:
-            body["max_tokens"] = max_tokens
-        if stop:
-            body["stop"] = list(stop)
-        body.update(self._extra_body)
-        for old, new in habits.renamed:
-            if old in body:
-                body[new] = body.pop(old)
-        if not habits.streams:
-            body = {**body, "stream": False, "stream_options": None}
-        return {k: v for k, v in body.items() if k not in habits.dropped and v is not None}
-
-    def _adapted(self, habits: Habits, failure: Failure, body: Mapping[str, Any]) -> Habits | None:
-        """What to ask otherwise next time, so that the endpoint takes it; None where that would not help.
-
-        Each change goes one way only, so that the asking comes to an end.
-        """
-        has_strict = any("strict" in tool["function"] for tool in body.get("tools", ()))
-        refused = failures.refused_parameter(failure, [*body, *(["strict"] if has_strict else [])])
-        if refused == "stream":
-            return replace(habits, streams=False) if habits.streams else None
-        if refused in _LENGTH_NAMES and not habits.renamed:
-            (other,) = set(_LENGTH_NAMES) - {refused}
-            if other in failure.all_words:
-                return replace(habits, renamed=((refused, other),))
-        if refused:
-            return replace(habits, dropped=(*habits.dropped, refused))
-        if habits.takes_system and failures.refuses_system(failure):
-            return replace(habits, takes_system=False)
-        protocol = self._protocol(habits)
-        following = None if self._fixed_protocol else protocols.after(protocol)
-        if following and protocols.speaks_of_calls(body) and failures.refuses_tools(failure, protocol):
-            return replace(habits, protocol=following)
-        return None
 
     def _learn(self, habits: Habits, tools: Sequence[Tool]) -> None:
         """Keep what worked, for the next call and for the next process."""
@@ -280,6 +289,16 @@ def _sdk_wire(base_url: str, api_key: str | None, timeouts: Timeouts, http_clien
     from nl2sql.model.sdk_wire import SDKWire
 
     return SDKWire(base_url, api_key, timeouts, http_client)
+
+
+def _last(stream: Generator[str, None, Reply]) -> Reply:
+    """The whole reply of a stream whose pieces nobody reads."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as stopped:
+            reply: Reply = stopped.value
+            return reply
 
 
 def _wanting(reply: Reply) -> Failure | None:

@@ -66,6 +66,25 @@ class ScriptedModel:
             yield word + " "
         return reply
 
+    def samples(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        count: int,
+        max_tokens: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generator[Reply, None, None]:
+        """The next lines of the script, as many as there are."""
+        for _ in range(min(count, len(self._lines))):
+            stream = self.stream(messages, tools, max_tokens=max_tokens, cancel=cancel)
+            while True:
+                try:
+                    next(stream)
+                except StopIteration as stopped:
+                    yield stopped.value
+                    break
+
     def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """A tool message, or the user message of a model that is asked for blocks."""
         if self._calls_tools:

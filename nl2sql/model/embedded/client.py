@@ -72,6 +72,22 @@ class LocalChatModel:
         finally:
             self._touch()
 
+    def samples(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        count: int,
+        max_tokens: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generator[Reply, None, None]:
+        """As `ChatModel.samples`: one request, whose replies share the prompt that is read already."""
+        self._revive(cancel)
+        try:
+            yield from self._client.samples(messages, tools, count=count, max_tokens=max_tokens, cancel=cancel)
+        finally:
+            self._touch()
+
     def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
         """Have the server read what every question begins with, so that the next one need not wait for it.
 
