@@ -23,6 +23,8 @@ def leave_out_needless(query: Query) -> None:
     for scope in query.scopes():
         while found := _needless(query, scope):
             join, source = found
+            if not _is_unique(join, source) and _adds_up(scope):
+                break
             _remove(scope, join, source)
             query.done.append(f"left out {source.alias}, which nothing uses")
 
@@ -42,6 +44,14 @@ def repeat_no_rows(query: Query) -> None:
             inner = exp.Select(expressions=[exp.Literal.number(1)], from_=exp.From(this=join.this))
             select.where(exp.Exists(this=inner.where(join.args["on"], copy=False)), copy=False)
             query.done.append(f"no row is repeated for each of {source.alias}, which nothing uses")
+
+
+def _adds_up(scope: Scope) -> bool:
+    """Whether an aggregate sees how often a row is repeated."""
+    return any(
+        not isinstance(aggregate, exp.Max | exp.Min) and not isinstance(aggregate.this, exp.Distinct)
+        for aggregate in scope.select.find_all(exp.AggFunc)
+    )
 
 
 def _remove(scope: Scope, join: exp.Join, source: Source) -> None:

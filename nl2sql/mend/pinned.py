@@ -1,4 +1,4 @@
-"""Results that say nothing: a count of different values where there can only be one, a key where its name is asked for.
+"""Counts that say nothing: of different values where a condition leaves only one.
 
 Only the outermost SELECT is looked at: further in, others rely on what it gives.
 """
@@ -10,18 +10,19 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.mend.joins import KEY_WORDS, Join, words
-from nl2sql.mend.query import Query, add_joins, is_text, owner, place
+from nl2sql.mend.query import Query, owner
 from nl2sql.mend.scopes import Scope, Source
-from nl2sql.types import Column, Table
+from nl2sql.types import Column
 
-_LOOKUP_COLUMNS: Final = 2
+_TABLES: Final = 2
+# Different values are counted by a sketch, which may be some percent off.
+_NEARLY: Final = 0.9
 
 
 def count_rows(query: Query) -> None:
     """`count(DISTINCT publisher_id)` beside `publisher.name = 'Ace'`: that is one or none; the rows are meant."""
     for scope in _outermost(query):
-        if scope.select.args.get("group") or len(scope.sources) > _LOOKUP_COLUMNS:
+        if scope.select.args.get("group") or len(scope.sources) > _TABLES:
             continue
         for count in list(scope.select.find_all(exp.Count)):
             column = _only_column(count)
@@ -29,22 +30,6 @@ def count_rows(query: Query) -> None:
                 continue
             count.set("this", exp.Star())
             query.done.append(f"{column.sql('duckdb')} is one here, so the rows are counted")
-
-
-def name_keys(query: Query) -> None:
-    """A key in the result whose name the question asks for, where a table of names says it."""
-    if query.asked & KEY_WORDS:
-        return
-    for scope in _outermost(query):
-        if scope.select.args.get("group") or scope.select.args.get("distinct"):
-            continue
-        for expression in list(scope.select.expressions):
-            column = expression.this if isinstance(expression, exp.Alias) else expression
-            if isinstance(column, exp.Column) and (found := _lookup(query, scope, column)):
-                source, key, named = found
-                before = column.sql("duckdb")
-                place(column, add_joins(query, scope, (key,), source.alias, keeps_rows=True), named.name)
-                query.done.append(f"{before} is shown by its name, {column.sql('duckdb')}")
 
 
 def _outermost(query: Query) -> Iterator[Scope]:
@@ -112,35 +97,11 @@ def _same(scope: Scope, column: exp.Column, others: list[exp.Column]) -> bool:
 
 
 def _is_key(source: Source, column: Column) -> bool:
-    """Whether no two rows of the table have the same in that column."""
+    """Whether no two rows of the table have the same in that column, as far as the profile can tell."""
     table = source.table
     if table is None:
         return False
     if tuple(name.lower() for name in table.primary_key) == (column.name.lower(),):
         return True
-    return bool(table.row_count) and not table.sampled and column.distinct == table.row_count
-
-
-def _lookup(query: Query, scope: Scope, column: exp.Column) -> tuple[Source, Join, Column] | None:
-    """The key from the column to a table of names, and the name in it, where the question speaks of just that."""
-    found = owner(scope, column)
-    if found is None or found[0].table is None:
-        return None
-    source, known = found
-    meant = words(known.name) - KEY_WORDS
-    if not words(known.name) & KEY_WORDS or not meant or not meant <= query.asked:
-        return None
-    assert source.table is not None
-    for key in source.table.foreign_keys:
-        if len(key.columns) == 1 and key.columns[0].lower() == known.name.lower():
-            target = query.schema.table(key.target_table)
-            named = _name_of(target) if target is not None else None
-            if named is not None:
-                return source, Join(source.table.name, key.columns, key.target_table, key.target_columns), named
-    return None
-
-
-def _name_of(target: Table) -> Column | None:
-    """The text of a table that holds nothing but keys and their names."""
-    texts = [column for column in target.columns if is_text(column)]
-    return texts[0] if len(target.columns) == _LOOKUP_COLUMNS and len(texts) == 1 else None
+    rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))
+    return rows > 0 and not table.sampled and (column.distinct or 0) >= rows * _NEARLY

@@ -99,11 +99,10 @@ def is_number(column: Column) -> bool:
     return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
 
 
-def add_joins(query: Query, scope: Scope, path: Path, alias: str = "", *, keeps_rows: bool = False) -> Source:
+def add_joins(query: Query, scope: Scope, path: Path, alias: str = "") -> Source:
     """Join the path's tables to the SELECT; returns the last one as a source.
 
-    `alias` tells from which source to start where the first table is there twice. `keeps_rows` joins such that no
-    row is lost.
+    `alias` tells from which source to start where the first table is there twice.
     """
     select = scope.select
     starts = [s for s in scope.sources if s.table is not None and s.table.name.lower() == path[0].table.lower()]
@@ -111,7 +110,7 @@ def add_joins(query: Query, scope: Scope, path: Path, alias: str = "", *, keeps_
         starts = [start for start in starts if start.alias.lower() == alias.lower()]
     if len(starts) != 1:
         raise UnclearError
-    at, side, joins, aliases = starts[0], "LEFT" if keeps_rows else _side(starts[0]), [], []
+    at, side, joins, aliases = starts[0], _side(starts[0]), [], []
     for step in path:
         table = query.schema.table(step.target)
         assert table is not None
