@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.candidates import Candidates
 from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
 from nl2sql.cancel import CancelToken
@@ -194,6 +195,7 @@ class Assistant:
             summary=summary,
             approve=approve,
             budget=loop.Budget(steps=limits.steps),
+            candidates=self._candidates,
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
         answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
@@ -256,6 +258,11 @@ class Assistant:
     @property
     def _schema_tokens(self) -> Budget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
+
+    @property
+    def _candidates(self) -> Candidates:
+        count = self.config.model.candidates
+        return Candidates(count) if count is not None else Candidates()
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
         with self._model_lock:

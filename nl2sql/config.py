@@ -32,6 +32,9 @@ _PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:(?!\$\{)[^/@]+@")
 class ModelSettings:
     """Which model writes the SQL. `name` None means the embedded one, unless a base URL or a key is set.
 
+    `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
+    product, 1 means one.
+
     `api_key` never shows in `repr`, and is not read from any file.
     """
 
@@ -39,6 +42,7 @@ class ModelSettings:
     base_url: str | None = None
     protocol: str | None = None
     temperature: float = 0.0
+    candidates: int | None = None
     api_key: str | None = field(default=None, repr=False)
     path: Path | None = None
 
@@ -268,7 +272,13 @@ def _protocol(value: Any) -> str:
 
 _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
     "database": {"url": _text, "include": _texts, "exclude": _texts},
-    "model": {"name": _text, "base_url": _text, "protocol": _protocol, "temperature": _number(0, 2)},
+    "model": {
+        "name": _text,
+        "base_url": _text,
+        "protocol": _protocol,
+        "temperature": _number(0, 2),
+        "candidates": _whole(1, 16),
+    },
     "limits": {
         "rows": _whole(1, 10_000_000),
         "seconds": _number(0.1, 86_400),
@@ -281,4 +291,4 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
     "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
     "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},
 }
-_LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size"), "model": ("candidates",)}
+_LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}

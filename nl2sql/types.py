@@ -439,6 +439,7 @@ class EventKind(StrEnum):
     ROWS = "rows"
     RETRY = "retry"
     MENDED = "mended"
+    CANDIDATE = "candidate"
     TOOL = "tool"
     TEXT = "text"
     ANSWER = "answer"

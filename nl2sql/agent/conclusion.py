@@ -38,15 +38,15 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         return _failed(answer, outcome.error)
     if outcome.ran is None:
         return replace(answer, status=Status.ABSTAINED, text=answer.text or "The model gave no answer.")
-    return _with_rows(answer, outcome.ran, outcome.unfinished, tools, dialect, left_out)
+    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
 
 
-def _with_rows(answer: Answer, ran: Ran, unfinished: str, tools: Toolbox, dialect: str, left_out: int) -> Answer:
+def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int) -> Answer:
     sql, result = ran.checked.sql, ran.result
     warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
     text, stated = answer.text, Grounding(0, 0)
-    if unfinished:
-        warnings.append(f"the model did not finish: {unfinished}")
+    if outcome.unfinished:
+        warnings.append(f"the model did not finish: {outcome.unfinished}")
     if result.row_count == 0:
         from nl2sql.answer.empty import unmatched_filters
 
@@ -64,7 +64,7 @@ def _with_rows(answer: Answer, ran: Ran, unfinished: str, tools: Toolbox, dialec
         sql=sql,
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
-        confidence=assess(result, answer.steps, stated, left_out),
+        confidence=assess(result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None),
         warnings=tuple(warnings),
     )
 

@@ -6,31 +6,25 @@ and nothing of faces. After mini-swe-agent's loop: what ends it early is an exce
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.agent import prompts
+from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
+from nl2sql.agent.running import MEND, Approve, Declined, executed
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
-from nl2sql.errors import GuardError, LimitError, ModelError, QueryError, ToolError
+from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
-from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Result, Step, ToolCall, Usage
+from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
 
-MEND: Final = "mend"
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
 _BROKEN_OFF: Final = ("cut", "length")
-
-
-class Declined(Exception):
-    """The checked SQL was not let run: ends the loop, and carries the SQL."""
-
-    def __init__(self, checked: CheckedSQL) -> None:
-        super().__init__(checked.sql)
-        self.checked = checked
 
 
 class _SpentError(LimitError):
@@ -67,18 +61,23 @@ class Outcome:
     error: ToolError | LimitError | None = None
     unfinished: str = ""
     steps: list[Step] = field(default_factory=list)
+    vote: Vote | None = None
     usage: Usage = Usage()
     model_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs."""
+    """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs.
+
+    Where somebody approves, only one query is written: the others would have to run to be compared.
+    """
 
     messages: Sequence[Message]
     summary: bool = True
-    approve: Callable[[CheckedSQL], bool] | None = None
+    approve: Approve = None
     budget: Budget = Budget()
+    candidates: Candidates = Candidates()
 
 
 def run(
@@ -99,6 +98,8 @@ def run(
                 _raise_if_spent(outcome, asked.budget, deadline)
                 content = yield from _step(call, tools, outcome, asked, model.calls_tools)
                 conversation.append(model.tool_message(call.id, call.name, content))
+            if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
+                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, cancel)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
@@ -189,15 +190,12 @@ def _query(
 ) -> Generator[Event, None, str]:
     if _failed_before(query, outcome.steps):
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
-    try:
-        checked = yield from _tidied(query, tools.check(query), tools, outcome)
-        ran = yield from _run(checked, tools, asked)
-    except (QueryError, GuardError) as exc:
-        if not _is_mendable(exc):
-            raise
-        ran = yield from _mended(query, exc, tools, outcome, asked)
-    if _says_nothing(ran.result):
-        ran = yield from _respelled(query, ran, tools, outcome)
+    ran = yield from executed(query, tools, outcome.steps, asked.approve)
+    return (yield from _taken(ran, outcome, calls_tools))
+
+
+def _taken(ran: Ran, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
+    """Take the query's rows as the answer's so far; what the model is told of them."""
     outcome.ran, outcome.error = ran, None
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
     if not ran.result.row_count:
@@ -205,80 +203,47 @@ def _query(
     return prompts.rows(digest(ran.result), calls_tools=calls_tools)
 
 
-def _run(checked: CheckedSQL, tools: Toolbox, asked: Asked) -> Generator[Event, None, Ran]:
-    yield Event(EventKind.SQL, checked.sql)
-    if asked.approve is not None and not asked.approve(checked):
-        raise Declined(checked)
-    yield Event(EventKind.RUNNING)
-    return Ran(checked, tools.run(checked))
+def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
+    """Whether further candidates are drawn beside the first query."""
+    wanted = asked.candidates
+    if wanted.count < 2 or asked.approve is not None or [call.name for call in reply.calls] != [SQL_QUERY]:
+        return False
+    return not wanted.in_doubt or is_doubtful(outcome.ran if outcome.error is None else None, outcome.steps)
 
 
-def _mended(
-    query: str, error: QueryError | GuardError, tools: Toolbox, outcome: Outcome, asked: Asked
-) -> Generator[Event, None, Ran]:
-    """Run the query as code mends it; the engine's error to the query as it was where that does not help."""
+def _elected(
+    conversation: Sequence[Message],
+    reply: Reply,
+    model: ChatModel,
+    tools: Toolbox,
+    outcome: Outcome,
+    asked: Asked,
+    cancel: CancelToken | None,
+) -> Generator[Event, None, Sequence[Message]]:
+    """Draw further candidates; the last two messages as they are when the winner's query had been the first."""
+    vote = outcome.vote = Vote()
+    mends = sum(step.tool == MEND for step in outcome.steps)
+    vote.add(Candidate(reply, outcome.ran, mends) if outcome.ran is not None and outcome.error is None else None)
+    offered, max_tokens = _offer(model, tools, speaking=False)
     start = time.perf_counter()
-    found = tools.mend(query)
-    if found is None:
-        raise error
-    checked, mended = found
-    text = "; ".join(mended.mends)
-    yield Event(EventKind.MENDED, text)
-    arguments = {"query": query, "error": error.message, "mends": text}
-    step = Step(MEND, arguments, True, None, time.perf_counter() - start)
+    drawn = model.samples(
+        conversation[:-2], offered, count=asked.candidates.count - 1, max_tokens=max_tokens, cancel=cancel
+    )
     try:
-        ran = yield from _run(checked, tools, asked)
-    except QueryError:
-        raise error from None
-    except Declined:
-        outcome.steps.append(step)
-        raise
-    outcome.steps.append(step)
-    return ran
-
-
-def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, CheckedSQL]:
-    """The query without what would spoil its rows for nothing."""
-    start = time.perf_counter()
-    found = tools.mend(query, binds=True)
-    if found is None:
-        return checked
-    text = "; ".join(found[1].mends)
-    yield Event(EventKind.MENDED, text)
-    arguments = {"query": query, "error": None, "mends": text}
-    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
-    return found[0]
-
-
-def _is_mendable(error: QueryError | GuardError) -> bool:
-    """Whether the engine could not bind the query. A table that is not there is told like one that is denied."""
-    return isinstance(error, QueryError) or error.rule == "table"
-
-
-def _says_nothing(result: Result) -> bool:
-    """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives."""
-    return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
-
-
-def _respelled(query: str, ran: Ran, tools: Toolbox, outcome: Outcome) -> Generator[Event, None, Ran]:
-    """The query with its texts as they are stored, where that finds something; else the one that ran."""
-    start = time.perf_counter()
-    found = tools.respell(ran.checked)
-    if found is None:
-        return ran
-    checked, mended = found
-    try:
-        result = tools.run(checked)
-    except (ToolError, LimitError):
-        return ran
-    if _says_nothing(result):
-        return ran
-    text = "; ".join(mended.mends)
-    yield Event(EventKind.MENDED, text)
-    yield Event(EventKind.SQL, checked.sql)
-    arguments = {"query": query, "error": "nothing matched", "mends": text}
-    outcome.steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
-    return Ran(checked, result)
+        with contextlib.closing(drawn):
+            outcome.usage += yield from elect(vote, drawn, tools, outcome.steps)
+    except ModelError:
+        if not vote.candidates:
+            return conversation[-2:]
+    finally:
+        outcome.model_seconds += time.perf_counter() - start
+    winner = vote.winner
+    if winner is None or winner.reply is reply:
+        return conversation[-2:]
+    call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
+    yield Event(EventKind.SQL, winner.ran.checked.sql)
+    content = yield from _taken(winner.ran, outcome, model.calls_tools)
+    return winner.reply.message, model.tool_message(call.id, call.name, content)
 
 
 def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
@@ -287,7 +252,8 @@ def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
         return not asked.summary or (not calls_tools and outcome.ran.result.row_count == 0)
     if calls_tools:
         return False
-    failed = [str(step.arguments.get("query")) for step in outcome.steps if not step.ok]
+    tried = [step for step in outcome.steps if step.tool != CANDIDATE]
+    failed = [str(step.arguments.get("query")) for step in tried if not step.ok]
     return len(failed) > asked.budget.retries or len(failed) != len(set(failed))
 
 
@@ -296,7 +262,7 @@ def _failed_before(query: str, steps: Sequence[Step]) -> bool:
 
 
 def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:
-    if len(outcome.steps) >= budget.steps:
+    if sum(step.tool != CANDIDATE for step in outcome.steps) >= budget.steps:
         raise _SpentError(
             f"no answer after {budget.steps} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
         )

@@ -11,18 +11,33 @@ from nl2sql.types import Confidence, Grounding, Result, Step
 
 HIGH: Final = 0.75
 CHECK: Final = 0.45
+_AGREED: Final = 0.05
+_ALONE: Final = 0.25
 
 
-def assess(result: Result, steps: tuple[Step, ...], grounding: Grounding | None, left_out: int = 0) -> Confidence:
-    """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown."""
+def assess(
+    result: Result,
+    steps: tuple[Step, ...],
+    grounding: Grounding | None,
+    left_out: int = 0,
+    agreeing: tuple[int, int] | None = None,
+) -> Confidence:
+    """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
+
+    `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
+    """
     score, reasons = 0.9, []
-    failed = sum(not step.ok for step in steps)
+    failed = sum(not step.ok and step.tool != "candidate" for step in steps)
     if failed:
         score -= 0.2 * min(failed, 3)
         reasons.append(f"{failed} quer{'ies' if failed > 1 else 'y'} failed before this one ran")
     if mended := [str(step.arguments["mends"]) for step in steps if step.tool == "mend"]:
         score -= 0.1
         reasons.append("code mended the query: " + "; ".join(mended))
+    if agreeing is not None:
+        same, of = agreeing
+        score += _AGREED if 2 * same > of else -_ALONE if same == 1 else 0.0
+        reasons.append(f"{same} of {of} queries written for it give these rows")
     if result.row_count == 0:
         score -= 0.35
         reasons.append("no rows matched")

@@ -16,6 +16,7 @@ from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
+    candidates_option,
     database_options,
     limit_options,
     model_option,
@@ -38,6 +39,7 @@ _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
 @click.argument("question", nargs=-1, metavar="[QUESTION|-]")
 @database_options
 @model_option
+@candidates_option
 @output_option()
 @limit_options
 @click.option("--sql-only", is_flag=True, help="Write the checked SQL, run nothing.")

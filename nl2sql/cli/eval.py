@@ -19,7 +19,7 @@ import click
 
 from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, model_option, output_option, voice_options
+from nl2sql.cli.options import Shared, candidates_option, database_options, model_option, output_option, voice_options
 from nl2sql.cli.terminal import Steps, clean, on_terminal, say
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
@@ -59,6 +59,7 @@ class _Files:
 @click.argument("file", required=False, type=_FILE)
 @database_options
 @model_option
+@candidates_option
 @click.option(
     "--db-root", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Folder that holds <db>.duckdb."
 )

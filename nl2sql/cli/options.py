@@ -37,6 +37,7 @@ class Shared:
     limit: int | None = None
     timeout: float | None = None
     memory: str | None = None
+    candidates: int | None = None
     quiet: bool = False
     verbose: bool = False
 
@@ -54,7 +55,8 @@ class Shared:
             limits = replace(limits, memory=parse_size(self.memory))
         if config.url is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
-        return replace(config, limits=limits)
+        model = config.model if self.candidates is None else replace(config.model, candidates=self.candidates)
+        return replace(config, limits=limits, model=model)
 
 
 def opened(config: Config, on_progress: Progress | None = None) -> Assistant:
@@ -87,6 +89,16 @@ def model_option(command: Command) -> Command:
     """-m/--model."""
     return click.option(
         "-m", "--model", metavar="NAME", help="local (the embedded model), or a model's name at OPENAI_BASE_URL."
+    )(command)
+
+
+def candidates_option(command: Command) -> Command:
+    """--candidates."""
+    return click.option(
+        "--candidates",
+        type=click.IntRange(1, 16),
+        metavar="N",
+        help="Write N queries, take the one whose rows most of them give.",
     )(command)
 
 
