@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from nl2sql.mend.counts import add_up_counts, count_rows
 from nl2sql.mend.dialects import read, written
 from nl2sql.mend.equalities import settle_ambiguous
 from nl2sql.mend.grouping import complete_groups, lift_aggregates
@@ -19,7 +20,6 @@ from nl2sql.mend.literals import quote_texts
 from nl2sql.mend.multiplicity import settle
 from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
 from nl2sql.mend.operators import say_plainly
-from nl2sql.mend.pinned import count_rows
 from nl2sql.mend.places import place_columns
 from nl2sql.mend.query import UNSETTLED, Query
 from nl2sql.mend.tables import name_tables
@@ -41,7 +41,7 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
 """What is looked for in a query that does not bind, in this order."""
 
 
-TIDIES: Final[tuple[Callable[[Query], None], ...]] = (repeat_no_rows, count_rows)
+TIDIES: Final[tuple[Callable[[Query], None], ...]] = (repeat_no_rows, count_rows, add_up_counts)
 """What is looked for in a query that binds, or has been mended so that it may."""
 
 

@@ -36,7 +36,7 @@ def repeat_no_rows(query: Query) -> None:
         # Further in, what is counted or added up outside would change.
         if select is not query.tree:
             continue
-        if select.args.get("distinct") or select.args.get("group") or select.find(exp.AggFunc, exp.Window):
+        if select.args.get("distinct") or select.args.get("group") or _own(select, exp.AggFunc, exp.Window):
             continue
         while (found := _needless(query, scope)) and not _is_unique(*found):
             join, source = found
@@ -50,8 +50,13 @@ def _adds_up(scope: Scope) -> bool:
     """Whether an aggregate sees how often a row is repeated."""
     return any(
         not isinstance(aggregate, exp.Max | exp.Min) and not isinstance(aggregate.this, exp.Distinct)
-        for aggregate in scope.select.find_all(exp.AggFunc)
+        for aggregate in _own(scope.select, exp.AggFunc)
     )
+
+
+def _own(select: exp.Select, *kinds: type[exp.Expr]) -> list[exp.Expr]:
+    """The nodes of those kinds that are the SELECT's own, not those of a query inside it."""
+    return [node for node in select.find_all(*kinds) if node.parent_select is select]
 
 
 def _remove(scope: Scope, join: exp.Join, source: Source) -> None:

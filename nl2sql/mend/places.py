@@ -19,6 +19,7 @@ from nl2sql.mend.scopes import Scope, Source
 from nl2sql.types import Table
 
 _ROUNDS: Final = 12
+_BY_ONE_BETWEEN: Final = 2
 
 Way = Callable[[Query, Scope, exp.Column], bool]
 
@@ -72,6 +73,34 @@ def _in_a_join_condition(query: Query, scope: Scope, column: exp.Column) -> bool
     place(sides[0], sources[0], keys[0].columns[0])
     place(sides[1], sources[1], keys[0].target_columns[0])
     query.done.append(f"joined on {equal.sql('duckdb')} instead of {before}")
+    return True
+
+
+def _by_the_table_between(query: Query, scope: Scope, column: exp.Column) -> bool:
+    """`ON a.x = c.x` where no key leads from the one to the other, but keys lead there by one table between."""
+    equal, join = column.parent, column.find_ancestor(exp.Join, exp.Select)
+    if not isinstance(equal, exp.EQ) or not isinstance(join, exp.Join) or equal.parent is not join or join.side:
+        return False
+    columns = [side for side in (equal.this, equal.expression) if isinstance(side, exp.Column)]
+    sources = [scope.source(side.table) for side in columns if side.table]
+    brought = source_of_join(scope, column)
+    if len(sources) != 2 or brought is None or brought not in sources or sources[0] is sources[1]:
+        return False
+    other = sources[1] if sources[0] is brought else sources[0]
+    if other is None or other.table is None or brought.table is None:
+        return False
+    found = path(query.schema, [other.table.name], brought.table.name, query.asked)
+    if found is None or len(found) != _BY_ONE_BETWEEN or any(len(step.columns) != 1 for step in found):
+        return False
+    before, joins = equal.sql("duckdb"), list(scope.select.args["joins"])
+    between = add_joins(query, scope, found[:1], other.alias)
+    # The query wanted the far table's rows: that they come by another one repeats none of them more than it asked.
+    added = query.added.pop().joins[0]
+    place(columns[0], between, found[1].columns[0])
+    place(columns[1], brought, found[1].target_columns[0])
+    at = next(i for i, one in enumerate(joins) if one is join)
+    scope.select.set("joins", [*joins[:at], added, *joins[at:]])
+    query.done.append(f"joined by {found[0].target} instead of {before}")
     return True
 
 
@@ -163,6 +192,7 @@ def _alike_in_a_joined_table(query: Query, scope: Scope, column: exp.Column) -> 
 
 _WAYS: Final[tuple[Way, ...]] = (
     _in_a_join_condition,
+    _by_the_table_between,
     _by_table_name,
     _on_another_alias,
     _spelled_alike,

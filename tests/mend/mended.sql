@@ -284,3 +284,13 @@ SELECT count(*) FROM films
 It counts.
 -- means
 SELECT 4
+
+-- a join past the table between
+SELECT g.genre_name, avg(f.budget) FROM films f JOIN genres g ON f.filmId = g.film_id GROUP BY g.genre_name
+-- means
+SELECT g.genre_name, avg(f.budget) FROM films f JOIN film_genres fg ON f.filmId = fg.film_id JOIN genres g ON fg.genre_id = g.id GROUP BY g.genre_name
+
+-- a join that mending leaves without a use
+SELECT v.title FROM films f JOIN "jury votes" v ON f.filmId = v.film_id WHERE f."year" = 2019
+-- means
+SELECT title FROM films WHERE "year" = 2019

@@ -20,6 +20,17 @@ SCHEMA = Schema(
             foreign_keys=(ForeignKey(("order_id",), "orders", ("order_id",)),),
             row_count=9,
         ),
+        Table(
+            "visits",
+            (Column("day", "VARCHAR"), Column("count", "INTEGER"), Column("shop_id", "INTEGER")),
+            foreign_keys=(ForeignKey(("shop_id",), "shops", ("id",)),),
+        ),
+        Table(
+            "shops",
+            (Column("id", "INTEGER"), Column("shop", "VARCHAR", distinct=19), Column("town", "VARCHAR", distinct=4)),
+            primary_key=("id",),
+            row_count=20,
+        ),
         Table("payroll", (Column("salary_band", "VARCHAR"), Column("person", "VARCHAR"))),
     )
 )
@@ -44,6 +55,52 @@ def test_rows_are_not_repeated_for_a_table_that_nothing_uses() -> None:
 )
 def test_what_may_be_meant_is_left(sql: str, question: str) -> None:
     assert tidy(sql, question, SCHEMA, "duckdb") is None
+
+
+PINNED = "SELECT count(DISTINCT v.shop_id) FROM visits AS v JOIN shops AS s ON v.shop_id = s.id WHERE s.shop = 'Alma'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "becomes"),
+    [
+        (PINNED, PINNED.replace("count(DISTINCT v.shop_id)", "COUNT(*)")),
+        (PINNED.replace("s.shop", "s.town"), None),
+        (PINNED.replace("=", "<>", 2).replace("<>", "=", 1), None),
+        (PINNED + " GROUP BY v.day", None),
+        (PINNED.replace("v.shop_id)", "v.day)"), None),
+        (
+            "SELECT count(DISTINCT day) FROM visits WHERE day = 'Monday'",
+            "SELECT SUM(count) FROM visits WHERE day = 'Monday'",
+        ),
+    ],
+)
+def test_a_count_that_can_only_be_one_is_a_count_of_rows(sql: str, becomes: str | None) -> None:
+    tidied = tidy(sql, "How many visits had Alma?", SCHEMA, "duckdb")
+    assert (tidied.sql if tidied else None) == becomes
+
+
+@pytest.mark.parametrize(
+    ("sql", "question", "becomes"),
+    [
+        (
+            "SELECT day, count(*) FROM visits GROUP BY day",
+            "Visits a day",
+            "SELECT day, SUM(count) FROM visits GROUP BY day",
+        ),
+        ("SELECT count(*) FROM visits", "How many records of visits?", None),
+        ("SELECT count(*), sum(count) FROM visits", "How many visits?", None),
+        ("SELECT count(day) FROM visits", "How many days?", None),
+        ("SELECT count(*) FROM shops", "How many shops?", None),
+    ],
+)
+def test_rows_that_stand_for_many_are_added_up(sql: str, question: str, becomes: str | None) -> None:
+    tidied = tidy(sql, question, SCHEMA, "duckdb")
+    assert (tidied.sql if tidied else None) == becomes
+
+
+def test_an_aggregate_inside_does_not_keep_rows_repeated() -> None:
+    tidied = tidy(JOINED + " WHERE o.amount = (SELECT max(amount) FROM orders)", "Which countries?", SCHEMA, "duckdb")
+    assert tidied is not None and "EXISTS" in tidied.sql
 
 
 def test_an_odd_position_in_group_by_is_no_position() -> None:

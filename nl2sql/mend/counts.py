@@ -1,4 +1,4 @@
-"""Counts that say nothing: of different values where a condition leaves only one.
+"""Counts that don't count what is asked: of different values where a condition leaves one, of rows that stand for many.
 
 Only the outermost SELECT is looked at: further in, others rely on what it gives.
 """
@@ -10,11 +10,13 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.mend.query import Query, owner
+from nl2sql.mend.query import Query, identifier, is_number, owner
 from nl2sql.mend.scopes import Scope, Source
 from nl2sql.types import Column
 
 _TABLES: Final = 2
+_HOW_MANY: Final = frozenset({"count", "cnt"})
+_OF_ROWS: Final = frozenset({"row", "record", "entry", "line"})
 # Different values are counted by a sketch, which may be some percent off.
 _NEARLY: Final = 0.9
 
@@ -30,6 +32,21 @@ def count_rows(query: Query) -> None:
                 continue
             count.set("this", exp.Star())
             query.done.append(f"{column.sql('duckdb')} is one here, so the rows are counted")
+
+
+def add_up_counts(query: Query) -> None:
+    """`count(*)` of a table that holds counts itself: each row stands for as many as it says."""
+    if query.asked & _OF_ROWS:
+        return
+    for scope in _outermost(query):
+        table = scope.sources[0].table if len(scope.sources) == 1 else None
+        held = [c for c in table.columns if c.name.lower() in _HOW_MANY and is_number(c)] if table is not None else []
+        if len(held) != 1 or any(column.name.lower() == held[0].name.lower() for column in scope.columns):
+            continue
+        for count in list(scope.select.find_all(exp.Count)):
+            if isinstance(count.this, exp.Star) and count.parent_select is scope.select:
+                count.replace(exp.Sum(this=exp.column(identifier(held[0].name))))
+                query.done.append(f"each row stands for {held[0].name} of them, which are added up")
 
 
 def _outermost(query: Query) -> Iterator[Scope]:
