@@ -26,7 +26,8 @@ _REMEMBERED_SESSIONS: Final = 1000
 class Conversations:
     """Turns by user and session. Methods may be called from several threads.
 
-    In memory lie the turns that are nowhere else: all of them without a store, with one those that it did not take.
+    In memory lie the turns that are nowhere else: all of them without a store, with one those from the first on that
+    it did not take.
     """
 
     def __init__(self, store: Store | None, *, url: str, user: str | None = None, face: str = "python") -> None:
@@ -63,7 +64,7 @@ class Conversations:
         with self._lock:
             held = self._turns.get((user, session), ())
         stored = self._store.turns(session, user=user, url=self._url) if self._store else ()
-        return (*stored, *held)[-TURNS:]
+        return (*(turn for turn in stored if turn not in held), *held)[-TURNS:]
 
     def keep(self, answer: Answer, user: str | None) -> Answer:
         """Remember the answer, and return it with a warning on it where the store could not."""
@@ -78,20 +79,25 @@ class Conversations:
             except StoreError as exc:
                 warnings = (f"this answer was not recorded: {exc.message}. {exc.hint}",)
             warnings = (*self._store.take_warnings(), *warnings)
-        turn: tuple[Turn, ...] = ()
-        if not recorded and answer.sql is not None and answer.result is not None:
-            names = [column.name for column in answer.result.columns]
-            turn = (turn_of(answer.question, answer.sql, answer.result.row_count, names),)
-        self._add(user, answer.session, turn)
+        self._add(user, answer.session, _turn(answer), unless_stored=recorded)
         return replace(answer, warnings=(*answer.warnings, *warnings)) if warnings else answer
 
-    def _add(self, user: str | None, session: str, turn: tuple[Turn, ...]) -> None:
+    def _add(self, user: str | None, session: str, turn: tuple[Turn, ...], *, unless_stored: bool = False) -> None:
         with self._lock:
             # Taken out and put back, so that the sessions used last are kept.
             held = self._turns.pop((user, session), ())
-            self._turns[user, session] = (*held, *turn)[-TURNS:]
+            new = turn if held or not unless_stored else ()
+            self._turns[user, session] = (*held, *new)[-TURNS:]
             while len(self._turns) > _REMEMBERED_SESSIONS:
                 self._turns.pop(next(iter(self._turns)))
+
+
+def _turn(answer: Answer) -> tuple[Turn, ...]:
+    """The answer's turn, if its query ran."""
+    if answer.sql is None or answer.result is None:
+        return ()
+    names = [column.name for column in answer.result.columns]
+    return (turn_of(answer.question, answer.sql, answer.result.row_count, names),)
 
 
 def new_session() -> str:
