@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         ModelError,
         NL2SQLError,
         QueryError,
+        StoreError,
         ToolError,
     )
     from nl2sql.model.chat import ChatModel
+    from nl2sql.store import HistoryEntry, Store, open_store
     from nl2sql.types import (
         Answer,
         Clarification,
@@ -65,6 +67,7 @@ __all__ = [
     "EventKind",
     "Grounding",
     "GuardError",
+    "HistoryEntry",
     "LimitError",
     "Limits",
     "ModelError",
@@ -76,11 +79,14 @@ __all__ = [
     "Schema",
     "Status",
     "Step",
+    "Store",
+    "StoreError",
     "ToolError",
     "Usage",
     "Verdict",
     "connect",
     "load_config",
+    "open_store",
 ]
 
 _HOMES: Final = {
@@ -88,8 +94,11 @@ _HOMES: Final = {
     "CancelToken": "cancel",
     "ChatModel": "model.chat",
     "Config": "config",
+    "HistoryEntry": "store",
+    "Store": "store",
     "connect": "assistant",
     "load_config": "config",
+    "open_store": "store",
 }
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import fnmatch
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -29,6 +28,7 @@ from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.schema.identifiers import quote_table
+from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -47,22 +47,12 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
+    from nl2sql.store import Store, Turn
 
 QUESTION_CHARS: Final = 4000
-_REMEMBERED_TURNS: Final = 3
-_REMEMBERED_SESSIONS: Final = 1000
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """An answered question, as a follow-up needs it."""
-
-    question: str
-    sql: str
-    shape: str
 
 
 def connect(
@@ -71,13 +61,18 @@ def connect(
     model: str | ChatModel | None = None,
     config: Config | None = None,
     on_progress: Progress | None = None,
+    store: Store | None = None,
+    user: str | None = None,
+    face: str = "python",
 ) -> Assistant:
     """Open a database and return an Assistant over it; use it in a `with` block, or close it.
 
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. Raises ConfigError, DatabaseError.
+    long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
+    programs can go on; `face` says where it was asked. The store is not closed with the Assistant.
+    Raises ConfigError, DatabaseError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
@@ -88,7 +83,8 @@ def connect(
     cache_dir = config.home / "cache"
     engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir)
     chat_model = None if model is None or isinstance(model, str) else model
-    return Assistant(engine, config, chat_model, on_progress=on_progress)
+    conversations = Conversations(store, url=engine.url, user=user, face=face)
+    return Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
 
 
 class Assistant:
@@ -101,13 +97,14 @@ class Assistant:
         chat_model: ChatModel | None = None,
         *,
         on_progress: Progress | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self.config = config
         self._engine = engine
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
-        self._sessions: dict[str, tuple[_Turn, ...]] = {}
+        self._conversations = conversations or Conversations(None, url=engine.url)
         self._linked: LinkedSchema | None = None
         self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
 
@@ -140,6 +137,7 @@ class Assistant:
         question: str,
         *,
         session: str | None = None,
+        user: str | None = None,
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
@@ -147,15 +145,16 @@ class Assistant:
     ) -> Answer:
         """Answer one question.
 
-        `session` (an earlier answer's) makes it a follow-up. `summary=False` leaves out the sentence and saves a
-        model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs; where
-        it says no, the answer has the SQL and no rows.
+        `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
+        are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
+        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
+        where it says no, the answer has the SQL and no rows.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
         answer: Answer | None = None
         for event in self.stream(
-            question, session=session, summary=summary, explain=explain, approve=approve, cancel=cancel
+            question, session=session, user=user, summary=summary, explain=explain, approve=approve, cancel=cancel
         ):
             answer = event.answer
         assert answer is not None
@@ -166,6 +165,7 @@ class Assistant:
         question: str,
         *,
         session: str | None = None,
+        user: str | None = None,
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
@@ -174,9 +174,9 @@ class Assistant:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
         question = _checked_question(question)
-        if session is not None and session not in self._sessions:
+        if session is not None and not self._conversations.knows(session, user):
             raise ConfigError(
-                f"there is no session {session!r} here", "Take `session` from an answer of this Assistant."
+                f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
         yield Event(EventKind.SCHEMA, self.url)
         with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
@@ -191,7 +191,7 @@ class Assistant:
         limits = self.config.limits
         tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=approve is None)
         asked = loop.Asked(
-            self._conversation(question, linked_schema, model.calls_tools, session),
+            self._conversation(question, linked_schema, model.calls_tools, self._conversations.turns(session, user)),
             summary=summary,
             approve=approve,
             budget=loop.Budget(steps=limits.steps),
@@ -210,9 +210,20 @@ class Assistant:
             database=tools.database_seconds,
             total=time.perf_counter() - start,
         )
-        answer = replace(answer, seconds=seconds, model=model.name, session=session or uuid.uuid4().hex[:12])
-        self._remember(answer)
+        answer = replace(answer, seconds=seconds, model=model.name, session=session or new_session())
+        answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
+
+    def has_session(self, name: str, *, user: str | None = None) -> bool:
+        """Whether the user has such a session, here or in the store. StoreError."""
+        return self._conversations.knows(name, user)
+
+    def open_session(self, name: str | None = None, *, user: str | None = None) -> str:
+        """Begin the user's session of that name, or go on with it, and return its name: then `session=` may name it.
+
+        Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
+        """
+        return self._conversations.open(name, user)
 
     def check(self, sql: str, *, thorough: bool = False) -> Verdict:
         """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
@@ -302,22 +313,12 @@ class Assistant:
         return replace(view, tables=tuple(tables))
 
     def _conversation(
-        self, question: str, linked_schema: LinkedSchema, calls_tools: bool, session: str | None
+        self, question: str, linked_schema: LinkedSchema, calls_tools: bool, turns: Sequence[Turn]
     ) -> Sequence[Message]:
         messages = [prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)]
-        for turn in self._sessions.get(session or "", ()):
+        for turn in turns:
             messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
         return [*messages, prompts.question(question)]
-
-    def _remember(self, answer: Answer) -> None:
-        if answer.session is None or answer.sql is None or answer.result is None:
-            return
-        names = ", ".join(column.name for column in answer.columns)
-        turn = _Turn(answer.question, answer.sql, f"({answer.row_count} rows: {names})")
-        turns = (*self._sessions.get(answer.session, ()), turn)
-        self._sessions[answer.session] = turns[-_REMEMBERED_TURNS:]
-        while len(self._sessions) > _REMEMBERED_SESSIONS:
-            self._sessions.pop(next(iter(self._sessions)))
 
 
 def _sample_database(cache_dir: Path) -> str:

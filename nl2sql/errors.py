@@ -9,6 +9,7 @@
     │   └── CallError                   7   a tool call that is unknown or malformed
     ├── DatabaseError                   5   the database cannot be opened, or failed
     ├── LimitError                      6   time, memory, steps or bytes ran out
+    ├── StoreError                      2   the store of earlier answers cannot be read or written
     ├── ModelError                      7   the model cannot be reached, or answered nonsense
     └── CancelledError                130   the user stopped it
 
@@ -99,6 +100,13 @@ class LimitError(NL2SQLError):
         self.limit = limit
 
 
+class StoreError(NL2SQLError):
+    """The store of earlier answers cannot be opened, read or written, or is of a newer version."""
+
+    code = "store"
+    exit_code = 2
+
+
 class ModelError(NL2SQLError):
     """The model cannot be reached, refused the key, or answered nonsense."""
 
@@ -123,6 +131,7 @@ EXIT_CODES: Final[dict[str, int]] = {
         CallError,
         DatabaseError,
         LimitError,
+        StoreError,
         ModelError,
         CancelledError,
     )

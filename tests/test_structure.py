@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "mend": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
     "model": FLOOR | {"config"},
+    "store": FLOOR | {"config", "schema", "answer"},
     "engines": FLOOR | {"schema", "guard", "mend"},
     "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
 }

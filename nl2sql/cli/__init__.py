@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `eval`, `model`, `doctor`, `init`.
+"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model`, `doctor`, `init`.
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """
@@ -26,6 +26,8 @@ _COMMANDS: Final = {
     "run": "run",
     "check": "check",
     "schema": "schema",
+    "history": "history",
+    "replay": "replay",
     "eval": "eval",
     "model": "model",
     "doctor": "doctor",
@@ -33,7 +35,7 @@ _COMMANDS: Final = {
 }
 
 
-_OPENS_A_DATABASE: Final = frozenset({"ask", "run", "check", "schema"})
+_OPENS_A_DATABASE: Final = frozenset({"ask", "run", "check", "schema", "replay"})
 
 
 class _Commands(click.Group):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,12 +22,17 @@ from nl2sql.cli.options import (
     model_option,
     opened,
     output_option,
+    session_option,
     text_argument,
     voice_options,
 )
+from nl2sql.cli.remembering import remembering
 from nl2sql.cli.terminal import Steps, clean, on_terminal, say, say_error
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
+
+if TYPE_CHECKING:
+    from nl2sql.assistant import Assistant
 
 _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
 
@@ -42,6 +47,7 @@ _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
 @candidates_option
 @output_option()
 @limit_options
+@session_option
 @click.option("--sql-only", is_flag=True, help="Write the checked SQL, run nothing.")
 @click.option("--dry-run", is_flag=True, help="Show the checked SQL and what it does, run nothing.")
 @click.option("--confirm", is_flag=True, help="Show the SQL, and ask before it runs.")
@@ -89,9 +95,14 @@ def _answered(
             say(clean(checked.sql))
         return click.confirm("Run it?", default=True, err=True)
 
-    with steps.showing(), opened(config, steps.progress) as assistant:
+    with (
+        steps.showing(),
+        remembering(config, needed=shared.session is not None) as store,
+        opened(config, steps.progress, store) as assistant,
+    ):
         stream = assistant.stream(
             text,
+            session=_session(assistant, shared),
             summary=summary,
             explain=output != "sql",
             approve=approve if confirm or not run else None,
@@ -115,6 +126,17 @@ def _answered(
         else:
             _write(answer, output, steps)
     return answer
+
+
+def _session(assistant: Assistant, shared: Shared) -> str | None:
+    """The session named, begun where there is none of that name: said, since it may be a slip of the keyboard."""
+    if shared.session is None:
+        return None
+    is_known = assistant.has_session(shared.session)
+    session = assistant.open_session(shared.session)
+    if not is_known and not shared.quiet:
+        say(f"note: the session {session!r} begins here")
+    return session
 
 
 def _write(answer: Answer, output: str, steps: Steps) -> None:

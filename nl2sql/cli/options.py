@@ -20,6 +20,7 @@ from nl2sql.errors import ConfigError
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model import Progress
+    from nl2sql.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,6 +39,7 @@ class Shared:
     timeout: float | None = None
     memory: str | None = None
     candidates: int | None = None
+    session: str | None = None
     quiet: bool = False
     verbose: bool = False
 
@@ -59,11 +61,11 @@ class Shared:
         return replace(config, limits=limits, model=model)
 
 
-def opened(config: Config, on_progress: Progress | None = None) -> Assistant:
+def opened(config: Config, on_progress: Progress | None = None, store: Store | None = None) -> Assistant:
     """The database of these settings, opened; says so where the policy denies a name that is not there."""
     from nl2sql.assistant import connect
 
-    assistant = connect(config=config, on_progress=on_progress)
+    assistant = connect(config=config, on_progress=on_progress, store=store, face="cli")
     if config.policy.deny_tables or config.policy.deny_columns:
         for name in assistant.idle_policy:
             say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
@@ -125,6 +127,13 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "-o", "--output", type=click.Choice(formats or FORMATS), default="table", show_default=True, help="Format."
     )
+
+
+def session_option(command: Command) -> Command:
+    """-s/--session."""
+    return click.option(
+        "-s", "--session", metavar="NAME", help="A conversation: a name of your own; questions under it are follow-ups."
+    )(command)
 
 
 def voice_options(command: Command) -> Command:

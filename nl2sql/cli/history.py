@@ -1,0 +1,136 @@
+"""`nl2sql history`: what was asked and answered before.
+
+It prints what the store remembers; it runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.options import config_option, output_option, session_option
+from nl2sql.cli.remembering import history
+from nl2sql.cli.terminal import clean, say
+from nl2sql.config import load_config
+from nl2sql.errors import ConfigError
+from nl2sql.store import HistoryEntry, entry_object
+from nl2sql.types import ResultColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LIST_FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
+_LINES: Final = {
+    "id": "VARCHAR",
+    "at": "VARCHAR",
+    "session": "VARCHAR",
+    "question": "VARCHAR",
+    "status": "VARCHAR",
+    "answer": "VARCHAR",
+    "sql": "VARCHAR",
+    "row_count": "BIGINT",
+    "truncated": "BOOLEAN",
+    "result_hash": "VARCHAR",
+    "verified_query": "VARCHAR",
+    "model": "VARCHAR",
+    "db": "VARCHAR",
+    "face": "VARCHAR",
+    "rating": "VARCHAR",
+}
+
+
+@click.command("history", epilog='Example: nl2sql history --search "revenue month" --limit 5')
+@click.argument("id", required=False)
+@click.option("--search", metavar="TEXT", default="", help="Only those with each of these words in question or SQL.")
+@session_option
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="How many; 0 for all of them."
+)
+@output_option(*_LIST_FORMATS)
+@config_option
+def history_command(
+    id: str | None, search: str, session: str | None, limit: int, output: str, config: Path | None
+) -> int:
+    """List earlier answers, newest first; or show the one whose ID, or its beginning, is given."""
+    with history(load_config(config)) as store:
+        if id is not None:
+            _show(store.entry(id), output)
+            return 0
+        entries = store.entries(search=search, session=session, limit=limit or None)
+    if not entries and output == "table":
+        found = "no earlier answer fits" if search or session else 'no answers yet: nl2sql ask "…"'
+        say(f"note: {found}")
+    elif output == "json":
+        results.write_json({"entries": [entry_object(entry) for entry in entries]})
+    elif output == "sql":
+        results.write_text("\n".join(f"{clean(entry.sql)};" for entry in entries if entry.sql))
+    elif output == "table":
+        _list(entries)
+    else:
+        columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
+        results.write_batches(output, columns, [_batch(entries)])
+    return 0
+
+
+def _list(entries: Sequence[HistoryEntry]) -> None:
+    rows = [
+        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", clean(e.question)]
+        for e in entries
+    ]
+    results.write_lines(["id", "when", "status", "rows", "question"], rows, numeric=(3,))
+
+
+def _show(entry: HistoryEntry, output: str) -> None:
+    if output == "json":
+        results.write_json(entry_object(entry))
+    elif output == "sql":
+        if entry.sql is None:
+            raise ConfigError(f"the answer {entry.id} has no SQL", "Choose another one.")
+        results.write_text(clean(entry.sql))
+    elif output == "table":
+        results.write_text("\n".join(f"{name}: {clean(text)}" for name, text in _facts(entry) if text))
+    else:
+        columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
+        results.write_batches(output, columns, [_batch([entry])])
+
+
+def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
+    usage, seconds = entry.usage, entry.seconds
+    rows = "" if entry.row_count is None else f"{entry.row_count:,}{' (there were more)' if entry.truncated else ''}"
+    cost = "" if usage.cost_usd is None else f", ${usage.cost_usd:.4f}"
+    tokens = f"{usage.model_calls} calls, {usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
+    return [
+        ("question", entry.question),
+        ("answer", entry.text),
+        ("SQL", entry.sql or ""),
+        ("status", entry.status.value),
+        ("error", f"{entry.error.message} {entry.error.hint}".strip() if entry.error else ""),
+        ("rows", rows),
+        ("columns", ", ".join(f"{column.name} {column.type}" for column in entry.columns)),
+        ("when", _when(entry)),
+        ("took", f"{seconds.total:.2f} s (model {seconds.model:.2f}, database {seconds.database:.2f})"),
+        ("model", f"{entry.model}: {tokens}" if entry.model else ""),
+        ("verified query", entry.verified_query or ""),
+        ("database", entry.url),
+        ("session", entry.session or ""),
+        ("rating", "" if entry.rating is None else "good" if entry.rating else "bad"),
+        ("comment", entry.comment),
+        ("id", entry.id),
+    ]
+
+
+def _when(entry: HistoryEntry) -> str:
+    return entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _batch(entries: Sequence[HistoryEntry]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
+    objects = [entry_object(entry) for entry in entries]
+    arrays = [pa.array([one[name] for one in objects], kinds[kind]) for name, kind in _LINES.items()]
+    return pa.RecordBatch.from_arrays(arrays, list(_LINES))

@@ -1,0 +1,69 @@
+"""`nl2sql replay`: run an earlier answer's SQL again, and say what changed.
+
+The guard and the engine decide as for any SQL; this prints the comparison.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.options import Shared, database_options, limit_options, opened, voice_options
+from nl2sql.cli.remembering import history
+from nl2sql.cli.terminal import clean, say
+from nl2sql.errors import GuardError, NL2SQLError
+from nl2sql.store.changes import Changes, changes_object, comparable, compare, rows_text, runnable
+
+_EXAMPLE: Final = "Example: nl2sql replay 3f9a"
+
+
+@click.command("replay", epilog=_EXAMPLE)
+@click.argument("id")
+@database_options
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@limit_options
+@voice_options
+def replay_command(id: str, **flags: Any) -> int:
+    """Run the SQL of an earlier answer again, and say what changed since. ID may be its beginning."""
+    shared = Shared(**flags)
+    try:
+        changes = _replayed(id, shared)
+    except NL2SQLError as exc:
+        if shared.output == "json":
+            rule = exc.rule if isinstance(exc, GuardError) else None
+            error = {"code": exc.code, "rule": rule, "message": exc.message, "hint": exc.hint or None}
+            results.write_json({"id": id, "same": None, "error": error})
+        raise
+    if shared.output == "json":
+        results.write_json(changes_object(changes))
+    else:
+        _print(changes)
+    return 0
+
+
+def _replayed(identifier: str, shared: Shared) -> Changes:
+    """The comparison, on the database of then unless --db names another."""
+    config = replace(shared, quiet=True).settings()
+    with history(config) as store:
+        entry = store.entry(identifier)
+    sql = runnable(entry)
+    config = replace(config, url=shared.db or entry.url)
+    if shared.verbose:
+        say(f"runs on {config.url}: {clean(sql)}")
+    with opened(config) as assistant:
+        limits = comparable(entry, config.limits)
+        return compare(entry, assistant.run(sql, limits=limits))
+
+
+def _print(changes: Changes) -> None:
+    entry, result = changes.entry, changes.result
+    results.write_text(f"question: {clean(entry.question)}")
+    results.write_text(f"SQL: {clean(entry.sql or '')}")
+    since = entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
+    for line in changes.found:
+        results.write_text(f"changed since {since}: {clean(line)}")
+    if changes.same:
+        results.write_text(f"nothing changed since {since}: {rows_text(result.row_count, result.truncated)}, as then")

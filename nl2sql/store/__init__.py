@@ -1,0 +1,10 @@
+"""What is remembered: answers, sessions and feedback in one SQLite file; verified queries as files.
+
+It asks no model and opens no database but its own.
+"""
+
+from nl2sql.store.conversations import Conversations
+from nl2sql.store.entries import HistoryEntry, Turn, entry_object
+from nl2sql.store.store import Store, open_store
+
+__all__ = ["Conversations", "HistoryEntry", "Store", "Turn", "entry_object", "open_store"]

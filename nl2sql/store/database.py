@@ -1,0 +1,245 @@
+"""One SQLite file that many processes and threads write to, and any of which may be killed at any moment.
+
+It opens, migrates, locks, and sets a damaged file aside; it does not know what the tables hold. It alone imports
+sqlite3.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from nl2sql.errors import StoreError
+from nl2sql.store.migrations import MIGRATIONS
+
+T = TypeVar("T")
+Connection = sqlite3.Connection
+
+BUSY_SECONDS: Final = 15.0
+_OPEN_TRIES: Final = 5
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_HINTS: Final = {
+    sqlite3.SQLITE_FULL: "Free some disk space.",
+    sqlite3.SQLITE_READONLY: "Check the permissions of that folder, or name another with NL2SQL_HOME.",
+    sqlite3.SQLITE_CANTOPEN: "Check the permissions of that folder, or name another with NL2SQL_HOME.",
+    sqlite3.SQLITE_PERM: "Check the permissions of that folder, or name another with NL2SQL_HOME.",
+    sqlite3.SQLITE_IOERR: "Check the disk: it may be full, or failing.",
+    sqlite3.SQLITE_BUSY: "Another program holds it: try again.",
+}
+
+
+class Database:
+    """The open file. Methods may be called from several threads, and raise StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._closed = False
+        self._warnings: list[str] = []
+        try:
+            self.read(lambda connection: None)
+        except StoreError:
+            self.close()
+            raise
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` finds."""
+        with self._lock:
+            return self._until_sound(work)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in one transaction, whole or not at all; it is on the disk when this returns."""
+        with self._lock:
+            return self._until_sound(lambda connection: _in_transaction(connection, work))
+
+    def take_warnings(self) -> tuple[str, ...]:
+        """What the user should hear of, once."""
+        with self._lock:
+            taken, self._warnings = tuple(self._warnings), []
+            return taken
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        with self._lock:
+            self._closed = True
+            self._disconnect()
+
+    def _until_sound(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` on the store; where that turns out to be damaged, on a new one."""
+        for _ in range(_OPEN_TRIES):
+            try:
+                return work(self._opened())
+            except sqlite3.IntegrityError:
+                raise
+            except sqlite3.DatabaseError as exc:
+                if _code(exc) not in _DAMAGED:
+                    raise self._error(exc) from exc
+                self._set_aside(exc)
+            except OSError as exc:
+                reason = exc.strerror or "another program holds it"
+                raise StoreError(
+                    f"the store {self.path} cannot be opened: {reason}", _HINTS[sqlite3.SQLITE_CANTOPEN]
+                ) from exc
+        raise StoreError(f"the store {self.path} is damaged again and again", _HINTS[sqlite3.SQLITE_IOERR])
+
+    def _opened(self) -> Connection:
+        """The connection to the file that is there now: another process may have set the one before aside."""
+        if self._closed:
+            raise StoreError("the store is closed", "Open it again.")
+        if self._connection is not None and self._identity == _identity(self.path):
+            return self._connection
+        self._disconnect()
+        for _ in range(_OPEN_TRIES):
+            self._create()
+            before = _identity(self.path)
+            self._connection = _connected(self.path)
+            if not _is_ready(self._connection, self.path):
+                with self._alone():
+                    _prepare(self._connection)
+            if before == _identity(self.path):
+                self._identity = before
+                return self._connection
+            self._disconnect()
+        raise StoreError(f"the store {self.path} does not stay in its place", "Look at what moves or deletes it.")
+
+    def _create(self) -> None:
+        """An empty file that only this user may read; SQLite gives those beside it the same permissions."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A file that exists must not be opened here: closing it would drop the locks of this process's connections.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._identity = None, None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While inside, no other process makes, migrates or moves the store. A killed holder lets go."""
+        # Rarely needed, and as slow to load as the rest of this room.
+        from filelock import FileLock
+
+        with FileLock(f"{self.path}.lock", timeout=BUSY_SECONDS, mode=0o600):
+            yield
+
+    def _set_aside(self, damage: sqlite3.DatabaseError) -> None:
+        """Give the damaged file another name, unless another process has done so meanwhile."""
+        self._disconnect()
+        with self._alone():
+            if not _is_damaged(self.path):
+                return
+            name = f"{self.path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{self.path.suffix}"
+            # The log goes first: beside a new store it would be taken for that store's own.
+            for ending in ("-wal", "-shm", ""):
+                beside = Path(f"{self.path}{ending}")
+                if beside.exists():
+                    beside.replace(self.path.with_name(name + ending))
+        self._warnings.append(
+            f"the store of earlier answers was damaged ({damage}): it was set aside as "
+            f"{self.path.with_name(name)}, and a new one begun"
+        )
+
+    def _error(self, exc: sqlite3.DatabaseError) -> StoreError:
+        hint = _HINTS.get(_code(exc), "Move that file away to begin a new store.")
+        return StoreError(f"the store {self.path} cannot be used: {exc}", hint)
+
+
+def _connected(path: Path) -> Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = _as_dict
+        connection.create_function("folded", 1, _folded, deterministic=True)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        connection = _connected(path)
+    except sqlite3.DatabaseError as exc:
+        return _code(exc) in _DAMAGED
+    try:
+        return [row["integrity_check"] for row in connection.execute("PRAGMA integrity_check(1)")] != ["ok"]
+    except sqlite3.DatabaseError as exc:
+        return _code(exc) in _DAMAGED
+    finally:
+        connection.close()
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def _folded(text: str | None) -> str:
+    """For a search that knows more than ASCII's cases."""
+    return (text or "").casefold()
+
+
+def _code(exc: sqlite3.Error) -> int:
+    """SQLite's primary error code; 0 where the error is not SQLite's own."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = work(connection)
+        connection.execute("COMMIT")
+        return done
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _is_ready(connection: Connection, path: Path) -> bool:
+    """Whether the store is of this program's version. StoreError where it is of a newer one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()["user_version"])
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the store {path} was written by a newer version of nl2sql",
+            "Update nl2sql, or name another folder with NL2SQL_HOME.",
+        )
+    return version == len(MIGRATIONS)
+
+
+def _prepare(connection: Connection) -> None:
+    """Let readers and a writer work side by side, and make the tables that are missing."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as exc:
+            # SQLite does not wait by itself here.
+            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+    def migrate(connection: Connection) -> None:
+        version = int(connection.execute("PRAGMA user_version").fetchone()["user_version"])
+        for migration in MIGRATIONS[version:]:
+            migration(connection)
+        connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
+
+    _in_transaction(connection, migrate)

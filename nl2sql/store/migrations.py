@@ -1,0 +1,63 @@
+"""The store's tables, as the steps that made them: a store's version is how many of them it has seen.
+
+A step, once released, is never changed; a new one is added at the end. It opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+def _entries(connection: Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE entry (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            at INTEGER NOT NULL, -- microseconds since 1970, UTC
+            session TEXT,
+            question TEXT NOT NULL,
+            sql TEXT,
+            status TEXT NOT NULL,
+            text TEXT NOT NULL,
+            columns TEXT, -- JSON: [[name, type], …]
+            row_count INTEGER,
+            truncated INTEGER,
+            result_hash TEXT,
+            verified_query TEXT,
+            model TEXT NOT NULL,
+            prompt_tokens INTEGER NOT NULL,
+            cached_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            model_calls INTEGER NOT NULL,
+            cost_usd REAL,
+            seconds TEXT NOT NULL, -- JSON: {"schema": …, "model": …, "guard": …, "database": …, "total": …}
+            error TEXT, -- JSON: {"code": …, "message": …, "hint": …, "rule": …}
+            url TEXT NOT NULL,
+            user TEXT,
+            face TEXT NOT NULL
+        )
+        """
+    )
+    connection.execute("CREATE INDEX entry_of_user ON entry (user, number)")
+    connection.execute("CREATE INDEX entry_of_session ON entry (session, user, number)")
+
+
+def _feedback(connection: Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE feedback (
+            entry INTEGER PRIMARY KEY REFERENCES entry (number) ON DELETE CASCADE,
+            at INTEGER NOT NULL,
+            good INTEGER NOT NULL,
+            comment TEXT NOT NULL
+        )
+        """
+    )
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_entries, _feedback)

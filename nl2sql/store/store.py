@@ -1,0 +1,130 @@
+"""What is remembered of earlier answers: history, sessions and feedback, for all faces and many processes.
+
+One user's entries are never shown to another. It keeps no rows and no keys, and asks nothing of databases or models.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from nl2sql.config import Config
+from nl2sql.errors import ConfigError
+from nl2sql.store.database import Connection, Database
+from nl2sql.store.entries import TURNS, HistoryEntry, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.types import Answer
+
+STORE_FILE: Final = "store.sqlite"
+COMMENT_CHARS: Final = 4000
+_SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON entry = number"
+
+
+def open_store(config: Config) -> Store:
+    """The store in `config.home`, made where there is none yet. Use it in a `with` block, or close it.
+
+    StoreError where it cannot be opened, or a newer version wrote it. A damaged one is set aside under another name.
+    """
+    return Store(config.home / STORE_FILE)
+
+
+class Store:
+    """An opened store. Methods may be called from several threads, and raise StoreError where the disk fails.
+
+    `user` None is the one user of a shell or a program; entries of a named user are that user's alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path)
+
+    def record(self, answer: Answer, *, url: str, user: str | None = None, face: str = "python") -> None:
+        """Remember the answer; it is on the disk when this returns. What is recorded already stays as it is."""
+        row = row_of(answer, at=dt.datetime.now(dt.UTC), url=url, user=user, face=face)
+        names = ", ".join(row)
+        places = ", ".join(f":{name}" for name in row)
+        insert = f"INSERT INTO entry ({names}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
+        self._database.write(lambda connection: connection.execute(insert, row))
+
+    def entries(
+        self, *, search: str = "", session: str | None = None, user: str | None = None, limit: int | None = 50
+    ) -> list[HistoryEntry]:
+        """The user's entries, newest first. `search` wants each of its words in question, SQL or answer, in any case.
+
+        `limit` None gives all of them.
+        """
+        conditions, values = ["user IS ?"], [user]
+        if session is not None:
+            conditions.append("session IS ?")
+            values.append(session)
+        for word in storable(search).split():
+            conditions.append("instr(folded(question || ' ' || coalesce(sql, '') || ' ' || text), ?) > 0")
+            values.append(word.casefold())
+        sql = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
+        rows = self._select(sql, [*values, -1 if limit is None else limit])
+        return [entry_of(row) for row in rows]
+
+    def entry(self, identifier: str, *, user: str | None = None) -> HistoryEntry:
+        """The user's entry whose id is, or alone begins with, that. ConfigError where there is none, or several."""
+        wanted = storable(identifier.strip().lower())
+        rows = self._select(
+            f"{_SELECT} WHERE user IS ? AND substr(id, 1, length(?)) = ? ORDER BY id = ? DESC, number DESC LIMIT 2",
+            [user, wanted, wanted, wanted],
+        )
+        if not wanted or not rows:
+            raise ConfigError(f"there is no answer {identifier!r} in the history", "`nl2sql history` lists them.")
+        if len(rows) > 1 and rows[0]["id"] != wanted:
+            raise ConfigError(f"several answers begin with {identifier!r}", "Write more of the id.")
+        return entry_of(rows[0])
+
+    def has_session(self, session: str, *, user: str | None = None) -> bool:
+        """Whether the user has asked anything in that session."""
+        return bool(self._select("SELECT 1 FROM entry WHERE session IS ? AND user IS ? LIMIT 1", [session, user]))
+
+    def turns(self, session: str, *, user: str | None = None, url: str | None = None) -> tuple[Turn, ...]:
+        """The session's last turns, oldest first, as a follow-up needs them; only those about `url` if it is given."""
+        rows = self._select(
+            "SELECT question, sql, row_count, columns FROM entry WHERE session IS ? AND user IS ? "
+            "AND sql IS NOT NULL AND row_count IS NOT NULL AND (? IS NULL OR url = ?) ORDER BY number DESC LIMIT ?",
+            [session, user, url, url, TURNS],
+        )
+        return tuple(
+            turn_of(row["question"], row["sql"], row["row_count"], [name for name, _ in json.loads(row["columns"])])
+            for row in reversed(rows)
+        )
+
+    def rate(self, answer_id: str, good: bool, *, comment: str = "", user: str | None = None) -> None:
+        """Keep what the user thinks of an answer, in place of what was said before. ConfigError as `entry`."""
+        identifier = self.entry(answer_id, user=user).id
+        at = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
+        upsert = (
+            "INSERT INTO feedback (entry, at, good, comment) SELECT number, ?, ?, ? FROM entry WHERE id = ? "
+            "ON CONFLICT (entry) DO UPDATE SET at = excluded.at, good = excluded.good, comment = excluded.comment"
+        )
+        values = [at, good, storable(comment)[:COMMENT_CHARS], identifier]
+        self._database.write(lambda connection: connection.execute(upsert, values))
+
+    def take_warnings(self) -> tuple[str, ...]:
+        """What the user should hear of the store, once: that a damaged one was set aside."""
+        return self._database.take_warnings()
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _select(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute(sql, values).fetchall()
+
+        return self._database.read(fetch)
