@@ -24,6 +24,7 @@ from nl2sql.agent.tools import Toolbox
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.engines import open_engine
+from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
@@ -70,13 +71,15 @@ def connect(
     model: str | ChatModel | None = None,
     config: Config | None = None,
     on_progress: Progress | None = None,
+    workers: int = 1,
 ) -> Assistant:
     """Open a database and return an Assistant over it; use it in a `with` block, or close it.
 
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. Raises ConfigError, DatabaseError.
+    long work. `workers` is how many queries may run side by side, each with the memory of the limits; further ones
+    wait their turn. Raises ConfigError, DatabaseError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
@@ -85,7 +88,7 @@ def connect(
         config = replace(config, url=url or config.url)
         config = replace(config, model=replace(config.model, name=name)) if name else config
     cache_dir = config.home / "cache"
-    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir)
+    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir, workers)
     chat_model = None if model is None or isinstance(model, str) else model
     return Assistant(engine, config, chat_model, on_progress=on_progress)
 
@@ -212,23 +215,27 @@ class Assistant:
         self._remember(answer)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
+        return self._engine.place_in_queue(cancel)
+
     def check(self, sql: str) -> Verdict:
         """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError."""
         return guard.examine(sql, self._view()[1], self._engine)
 
-    def checked(self, sql: str) -> CheckedSQL:
+    def checked(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._view()[1], self._engine)
+        return guard.check(sql, self._view()[1], CancellableJudge(self._engine, cancel))
 
     def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
         """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        return self._engine.execute(self.checked(sql), limits or self.config.limits, cancel)
+        return self._engine.execute(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `run`, but the rows come batch by batch inside the context."""
-        return self._engine.stream(self.checked(sql), limits or self.config.limits, cancel)
+        return self._engine.stream(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""

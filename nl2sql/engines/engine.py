@@ -29,8 +29,22 @@ class ResultStream(Protocol):
         ...
 
 
+class CancellableJudge:
+    """An engine's judges for one caller, who may stop waiting for them. Implements `guard.Judge`."""
+
+    def __init__(self, engine: Engine, cancel: CancelToken | None) -> None:
+        self._engine, self._cancel = engine, cancel
+
+    def judge(self, sql: str, policy: Policy) -> Verdict:
+        """As `Engine.judge`; CancelledError once the caller has cancelled."""
+        return self._engine.judge(sql, policy, self._cancel)
+
+
 class Engine(Protocol):
-    """One opened database. Every method may be called from any thread; calls queue."""
+    """One opened database. Every method may be called from any thread; calls beyond what runs at once queue.
+
+    Where a call takes `cancel`, it also ends the waiting.
+    """
 
     @property
     def dialect(self) -> str:
@@ -46,11 +60,13 @@ class Engine(Protocol):
         """Tables, columns, keys and profile, from the cache where the data has not changed. DatabaseError."""
         ...
 
-    def judge(self, sql: str, policy: Policy) -> Verdict:
+    def judge(self, sql: str, policy: Policy, cancel: CancelToken | None = None) -> Verdict:
         """What the guard's judges say of the text. Raises LimitError where judging itself overran."""
         ...
 
-    def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
+    def mend(
+        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
+    ) -> Mended | None:
         """The query as code can mend it, made where a bad text may be killed; None where it cannot, or not in time.
 
         `binds` says that the query is one that runs: only what would spoil its rows is looked for. What comes is a
@@ -70,6 +86,10 @@ class Engine(Protocol):
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
+        ...
+
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """Where the call that listens to this token stands among those that wait: 1 is next, 0 does not wait."""
         ...
 
     def worker_limits(self) -> Mapping[str, bool]:
