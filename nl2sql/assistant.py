@@ -9,7 +9,7 @@ import fnmatch
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from nl2sql import guard, schema
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
+from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.engines import open_engine
@@ -41,6 +42,7 @@ from nl2sql.types import (
     Schema,
     Seconds,
     Verdict,
+    Window,
 )
 
 if TYPE_CHECKING:
@@ -236,6 +238,46 @@ class Assistant:
     ) -> AbstractContextManager[ResultStream]:
         """As `run`, but the rows come batch by batch inside the context."""
         return self._engine.stream(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+
+    def page(
+        self,
+        sql: str,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        order_by: str | None = None,
+        descending: bool = False,
+        contains: Mapping[str, str] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Result:
+        """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
+
+        `order_by` and the keys of `contains` are names of result columns; rows without a value come last. Without
+        `order_by` rows come as the query orders them. The engine keeps the rows for a while, so that further pages
+        are quick and in the same order; `truncated` says that it has more than it keeps. Errors as `run`.
+        """
+        window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {})
+        return self._engine.page(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
+
+    def count(self, sql: str, *, contains: Mapping[str, str] | None = None, cancel: CancelToken | None = None) -> int:
+        """How many rows the SQL gives in all; with `contains`, of those that `page` can show. Errors as `run`."""
+        window, limits = Window(contains=contains or {}), self.config.limits
+        checked = self.checked(sql, cancel=cancel)
+        count = self._engine.count(checked, window, limits, cancel)
+        if count.complete or contains:
+            return count.rows
+        counted = self.checked(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
+        return int(self._engine.execute(counted, limits, cancel).rows[0][0])
+
+    def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
+        """The most rows that any step of the SQL would handle, as the engine guesses before it runs; None if unsaid.
+
+        A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
+        """
+        checked = self.checked(sql, cancel=cancel)
+        asked = self.checked(f"EXPLAIN (FORMAT json) {guard.under_explain(checked.sql)}", cancel=cancel)
+        rows = self._engine.execute(asked, self.config.limits, cancel).rows
+        return estimated_rows(str(rows[0][-1])) if rows else None
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""

@@ -15,12 +15,14 @@ from typing import Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.engines import wire
+from nl2sql.engines.call import Call
+from nl2sql.engines.engine import Count
 from nl2sql.engines.files import Source
 from nl2sql.engines.pool import WorkerPool
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.engines.warm_worker import Opened, WarmWorker
 from nl2sql.errors import LimitError
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict, Window
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
@@ -114,6 +116,17 @@ class DuckDBEngine:
             with worker.calling(request, limits.seconds, limits, cancel) as call:
                 yield WorkerStream(call)
 
+    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """As `Engine.page`."""
+        with self._paging(checked, window, limits, cancel, counts=False) as call:
+            return collected(WorkerStream(call))
+
+    def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
+        """As `Engine.count`."""
+        with self._paging(checked, window, limits, cancel, counts=True) as call:
+            reply = call.receive()[0]
+            return Count(reply["count"], reply["complete"])
+
     def place_in_queue(self, cancel: CancelToken) -> int:
         """As `Engine.place_in_queue`."""
         return self._pool.place(cancel)
@@ -127,6 +140,25 @@ class DuckDBEngine:
     def close(self) -> None:
         """Wait for who runs, and end the workers. May be called twice."""
         self._pool.close()
+
+    @contextlib.contextmanager
+    def _paging(
+        self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None, *, counts: bool
+    ) -> Iterator[Call]:
+        """One request about a query's kept rows, to the worker that has them where it is free."""
+        request = {
+            "op": "page",
+            "sql": checked.sql,
+            "window": wire.window_to_json(window),
+            "counts": counts,
+            "limits": wire.limits_to_json(replace(limits, rows=window.limit)),
+            "seconds": limits.seconds,
+        }
+        with self._pool.turn(cancel, prefers=lambda worker: worker.keeps(checked.sql)) as worker:
+            worker.serve(self._opened)
+            with worker.calling(request, limits.seconds, limits, cancel) as call:
+                yield call
+            worker.note_kept(checked.sql)
 
     def _introspected(self, worker: WarmWorker) -> Schema:
         """The schema, read by this worker where nobody has yet, and told to it."""

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nl2sql.cancel import CancelToken
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Count(NamedTuple):
+    """A number of rows; not `complete` where the query has more than were looked at."""
+
+    rows: int
+    complete: bool
 
 
 class ResultStream(Protocol):
@@ -86,6 +93,18 @@ class Engine(Protocol):
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
+        ...
+
+    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """A window of the rows that it gives, which the engine keeps for a while: the order stays the same.
+
+        `truncated` says that there are more rows than the engine keeps of one query. Errors as `execute`, and
+        QueryError where the window names a column that the rows don't have.
+        """
+        ...
+
+    def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
+        """How many rows the window's filters leave of those that the engine keeps. Errors as `page`."""
         ...
 
     def place_in_queue(self, cancel: CancelToken) -> int:

@@ -6,6 +6,7 @@ It is used by one call at a time, which the pool sees to.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from nl2sql.cancel import CancelToken
 from nl2sql.engines.alarm import Alarm
 from nl2sql.engines.call import Call, listening
 from nl2sql.engines.files import Prepared, Source
+from nl2sql.engines.kept import KEPT_QUERIES
 from nl2sql.engines.process import WORKER, ChildProcess, spare_or_new
 from nl2sql.types import Limits, Schema
 
@@ -41,6 +43,7 @@ class WarmWorker:
         self._opening: Call | None = None
         self._told: Schema | None = None
         self._held: Mapping[str, bool] = {}
+        self._kept: deque[str] = deque(maxlen=KEPT_QUERIES)
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +88,16 @@ class WarmWorker:
                 if call.broken or not call.done:
                     self._discard()
                     self._start()
+
+    def keeps(self, sql: str) -> bool:
+        """Whether the process may still have the rows of that query."""
+        return sql in self._kept
+
+    def note_kept(self, sql: str) -> None:
+        """Remember that the process was asked for pages of that query."""
+        if sql in self._kept:
+            self._kept.remove(sql)
+        self._kept.append(sql)
 
     def held_limits(self) -> Mapping[str, bool]:
         """Which of the operating system's limits hold for the process, by name."""
@@ -131,6 +144,7 @@ class WarmWorker:
             "seconds": limits.seconds,
         }
         self._process, self._held = process, {}
+        self._kept.clear()
         self._opening = Call(process, self._alarm, request, START_SECONDS)
         self._tell_schema()
         return process
