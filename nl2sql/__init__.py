@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.export import export
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
     from nl2sql.config import Config, load_config
@@ -80,6 +81,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "connect",
+    "export",
     "load_config",
 ]
 
@@ -89,6 +91,7 @@ _HOMES: Final = {
     "ChatModel": "model.chat",
     "Config": "config",
     "connect": "assistant",
+    "export": "answer.export",
     "load_config": "config",
 }
 
