@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.export import export
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
     from nl2sql.config import Config, load_config
@@ -85,6 +86,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "connect",
+    "export",
     "load_config",
     "open_store",
 ]
@@ -97,6 +99,7 @@ _HOMES: Final = {
     "HistoryEntry": "store",
     "Store": "store",
     "connect": "assistant",
+    "export": "answer.export",
     "load_config": "config",
     "open_store": "store",
 }

@@ -1,50 +1,43 @@
 """Wires the rooms: one question from start to Answer.
 
-It holds an opened database, a model, and the conversations; no logic of the rooms themselves, and no printing.
+It joins an opened database, a model, and the conversations; no logic of the rooms themselves, and no printing.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from nl2sql import guard, schema
+from nl2sql import schema
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.candidates import Candidates
 from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.tools import Toolbox
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
+from nl2sql.database import Database
 from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
-from nl2sql.schema.identifiers import quote_table
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.types import (
     Answer,
     CheckedSQL,
     Event,
     EventKind,
-    Limits,
     Message,
-    Policy,
-    Result,
     Schema,
     Seconds,
-    Verdict,
 )
 
 if TYPE_CHECKING:
-    from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.engines.engine import Engine
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Store, Turn
@@ -64,6 +57,7 @@ def connect(
     store: Store | None = None,
     user: str | None = None,
     face: str = "python",
+    workers: int = 1,
 ) -> Assistant:
     """Open a database and return an Assistant over it; use it in a `with` block, or close it.
 
@@ -71,7 +65,8 @@ def connect(
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
     long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
-    programs can go on; `face` says where it was asked. The store is not closed with the Assistant.
+    programs can go on; `face` says where it was asked. The store is not closed with the Assistant. `workers` is how
+    many queries may run side by side, each with the memory of the limits; further ones wait their turn.
     Raises ConfigError, DatabaseError.
     """
     name = model if isinstance(model, str) else None
@@ -81,13 +76,13 @@ def connect(
         config = replace(config, url=url or config.url)
         config = replace(config, model=replace(config.model, name=name)) if name else config
     cache_dir = config.home / "cache"
-    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir)
+    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir, workers)
     chat_model = None if model is None or isinstance(model, str) else model
     conversations = Conversations(store, url=engine.url, user=user, face=face)
     return Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
 
 
-class Assistant:
+class Assistant(Database):
     """Answers questions about one opened database. Methods may be called from several threads."""
 
     def __init__(
@@ -99,38 +94,12 @@ class Assistant:
         on_progress: Progress | None = None,
         conversations: Conversations | None = None,
     ) -> None:
-        self.config = config
-        self._engine = engine
+        super().__init__(engine, config)
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
         self._conversations = conversations or Conversations(None, url=engine.url)
         self._linked: LinkedSchema | None = None
-        self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
-
-    @property
-    def url(self) -> str:
-        """The opened database, without any password."""
-        return self._engine.url
-
-    @property
-    def schema(self) -> Schema:
-        """What was introspected, without what the policy and the settings hide. DatabaseError."""
-        return self._view()[0]
-
-    @property
-    def idle_policy(self) -> list[str]:
-        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
-        whole, policy = self._engine.introspect(), self.config.policy
-        tables = {table.name.lower() for table in whole.tables}
-        columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
-        idle = [name for name in policy.deny_tables if name.lower() not in tables]
-        return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
-
-    @property
-    def missing_limits(self) -> list[str]:
-        """The limits of the operating system that this platform does not have for queries, by name."""
-        return [name for name, held in self._engine.worker_limits().items() if not held]
 
     def ask(
         self,
@@ -225,27 +194,6 @@ class Assistant:
         """
         return self._conversations.open(name, user)
 
-    def check(self, sql: str, *, thorough: bool = False) -> Verdict:
-        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
-
-        `thorough` asks the later judges too of what an earlier one refuses.
-        """
-        return guard.examine(sql, self._view()[1], self._engine, thorough=thorough)
-
-    def checked(self, sql: str) -> CheckedSQL:
-        """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._view()[1], self._engine)
-
-    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        return self._engine.execute(self.checked(sql), limits or self.config.limits, cancel)
-
-    def run_stream(
-        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
-    ) -> AbstractContextManager[ResultStream]:
-        """As `run`, but the rows come batch by batch inside the context."""
-        return self._engine.stream(self.checked(sql), limits or self.config.limits, cancel)
-
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
         linked_schema = self._link(question, self._view()[0])
@@ -254,17 +202,9 @@ class Assistant:
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
-        self._engine.close()
+        super().close()
         if self._model is not None:
             self._model.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _schema_tokens(self) -> Budget:
@@ -281,16 +221,6 @@ class Assistant:
                 self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)
             return self._model
 
-    def _view(self) -> tuple[Schema, Policy]:
-        """What the model may know of, and the policy that holds everybody to it."""
-        whole = self._engine.introspect()
-        if self._seen is None or self._seen[0] is not whole:
-            policy = _with_patterns(self.config, whole)
-            described = prompts.with_descriptions(whole, self.config.context)
-            view = self._without_refused_views(schema.allowed(described, policy), policy)
-            self._seen = (whole, (view, policy))
-        return self._seen[1]
-
     def _link(self, question: str, view: Schema) -> LinkedSchema:
         """The view as text; made once where it is whole, since then it is the same for every question."""
         kept = self._linked
@@ -298,19 +228,6 @@ class Assistant:
             kept = schema.link(question, view, self._schema_tokens)
             self._linked = None if kept.left_out else kept
         return kept
-
-    def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
-        """The schema without the views through which the policy would be got around: their values say the same."""
-        if policy == Policy():
-            return view
-        known = {table.name for table in view.tables}
-        tables = [
-            table
-            for table in view.tables
-            if table.kind != "view"
-            or guard.examine(f"SELECT * FROM {quote_table(table.name, known)}", policy, self._engine).allowed
-        ]
-        return replace(view, tables=tuple(tables))
 
     def _conversation(
         self, question: str, linked_schema: LinkedSchema, calls_tools: bool, turns: Sequence[Turn]
@@ -334,21 +251,3 @@ def _checked_question(question: str) -> str:
     if len(question) > QUESTION_CHARS:
         raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {QUESTION_CHARS:,}.")
     return question
-
-
-def _with_patterns(config: Config, whole: Schema) -> Policy:
-    """The policy, with only the tables allowed that `include` and `exclude` leave."""
-    if not config.include and not config.exclude:
-        return config.policy
-    kept = frozenset(
-        table.name
-        for table in whole.tables
-        if (not config.include or _matches(table.name, config.include))
-        and not _matches(table.name, config.exclude)
-        and config.policy.allows_table(table.name)
-    )
-    return replace(config.policy, allow_tables=kept)
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)

@@ -204,6 +204,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Which of a query's rows: `limit` of them from `offset` on, sorted by a result column, or as the query has them.
+
+    `contains` keeps the rows in which that column's text holds that text, in any case.
+    """
+
+    offset: int = 0
+    limit: int = 100
+    order_by: str | None = None
+    descending: bool = False
+    contains: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ResultColumn:
     """A column of a result: its name and the engine's type name."""
 

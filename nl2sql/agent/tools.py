@@ -15,7 +15,7 @@ from typing import Any, Final
 from nl2sql import guard
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
-from nl2sql.engines.engine import Engine
+from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.identifiers import closest, quote, quote_table
@@ -96,6 +96,7 @@ class Toolbox:
         self._policy = policy
         self.limits = limits
         self._cancel = cancel
+        self._judge = CancellableJudge(engine, cancel)
         self._question = question
         self._looks_up = looks_up
         self.guard_seconds = 0.0
@@ -111,7 +112,7 @@ class Toolbox:
         """The SQL once the guard has passed it. GuardError, QueryError."""
         start = time.perf_counter()
         try:
-            return guard.check(sql, self._policy, self._engine)
+            return guard.check(sql, self._policy, self._judge)
         finally:
             self.guard_seconds += time.perf_counter() - start
 
@@ -122,8 +123,8 @@ class Toolbox:
         """
         start = time.perf_counter()
         try:
-            mended = self._engine.mend(sql, self._question, self._policy, binds=binds)
-            return (guard.check(mended.sql, self._policy, self._engine), mended) if mended else None
+            mended = self._engine.mend(sql, self._question, self._policy, binds=binds, cancel=self._cancel)
+            return (guard.check(mended.sql, self._policy, self._judge), mended) if mended else None
         except (ToolError, LimitError, DatabaseError):
             return None
         finally:

@@ -1,4 +1,4 @@
-"""Rows written out: csv, jsonl, md, parquet and a plain-text table, batch by batch as they arrive.
+"""Rows written out: csv, json, jsonl, md, parquet, xlsx and a plain-text table, batch by batch as they arrive.
 
 It does not know where they go, nor that there was a question.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from nl2sql.answer.values import json_of, text_of
+from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
 from nl2sql.types import ResultColumn, column_values
 
@@ -28,6 +29,30 @@ def write(form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.Recor
     Each batch is written as it comes, so that a whole result needs no more memory than a batch.
     """
     return FORMS[form](columns, batches, out)
+
+
+def export(
+    form: str,
+    columns: Sequence[ResultColumn],
+    batches: Iterable[pa.RecordBatch],
+    out: BinaryIO,
+    *,
+    spreadsheet_safe: bool = True,
+) -> int:
+    """Write the rows in that form (csv, json, jsonl, md, parquet, xlsx) to a binary file; returns how many.
+
+    The csv and xlsx are for spreadsheets: a text that one would take for a formula stays text (in the csv by an
+    apostrophe before it), numbers and dates stay what they are. `spreadsheet_safe=False` writes csv for programs,
+    every text as it is. Each batch is written as it comes. Raises ConfigError for an unknown form.
+    """
+    from nl2sql.answer.spreadsheet import write_safe_csv, write_xlsx
+
+    writers = {**EXPORTS, "xlsx": write_xlsx}
+    if spreadsheet_safe:
+        writers["csv"] = write_safe_csv
+    if form not in writers:
+        raise ConfigError(f"{form!r} is not a form of export", f"Known are: {', '.join(sorted(writers))}.")
+    return writers[form](columns, batches, out)
 
 
 def _write_csv(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
@@ -54,6 +79,20 @@ def _write_jsonl(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBat
             record = dict(zip(names, map(json_of, row), strict=True))
             out.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             count += 1
+    return count
+
+
+def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
+    """One array of objects, each on a line of its own."""
+    names = _unique([column.name for column in columns])
+    count = 0
+    out.write(b"[")
+    for batch in batches:
+        for row in _rows(batch):
+            record = json.dumps(dict(zip(names, map(json_of, row), strict=True)), ensure_ascii=False)
+            out.write(b",\n" * bool(count) + record.encode())
+            count += 1
+    out.write(b"]\n")
     return count
 
 
@@ -150,10 +189,11 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-FORMS: Final = {
-    "table": _write_table,
+EXPORTS: Final = {
     "csv": _write_csv,
+    "json": _write_json,
     "jsonl": _write_jsonl,
     "md": _write_md,
     "parquet": _write_parquet,
 }
+FORMS: Final = {"table": _write_table, **{form: EXPORTS[form] for form in ("csv", "jsonl", "md", "parquet")}}

@@ -32,16 +32,17 @@ _ELSEWHERE: Final = {
 _COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or into a .duckdb file, and open that."
 
 
-def open_engine(url: str, limits: Limits, cache_dir: Path) -> Engine:
+def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
-    `.seconds` are those that the worker starts with. ConfigError for a URL of a kind that this version doesn't
-    open, DatabaseError where nothing readable is there. Whether the database can be read is known at the first call.
+    `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. ConfigError
+    for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there. Whether the
+    database can be read is known at the first call.
     """
     from nl2sql.engines.duckdb import DuckDBEngine
 
-    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir)
+    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir, workers=workers)
 
 
 def _source(url: str, cache_dir: Path) -> Source:

@@ -1,7 +1,7 @@
-"""DuckDB as an Engine: the parent's side of a worker process that opens, judges, runs, and may be killed.
+"""DuckDB as an Engine: the parent's side of worker processes that open, judge, run, and may be killed.
 
 It never imports DuckDB itself. A worker that overruns, crashes or runs out of memory is replaced, and the next call
-works. Limits on memory and disk are the worker's, so a call with others gets another worker.
+works. Limits on memory and disk are each worker's: several side by side may use as many times as much.
 """
 
 from __future__ import annotations
@@ -11,27 +11,26 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.engines import wire
-from nl2sql.engines.alarm import Alarm
-from nl2sql.engines.call import Call, listening
+from nl2sql.engines.call import Call
+from nl2sql.engines.engine import Count
 from nl2sql.engines.files import Source
-from nl2sql.engines.process import WORKER, ChildProcess, spare_or_new
+from nl2sql.engines.pool import WorkerPool
 from nl2sql.engines.stream import WorkerStream, collected
-from nl2sql.errors import BugError, DatabaseError, LimitError
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict
+from nl2sql.engines.warm_worker import Opened, WarmWorker
+from nl2sql.errors import LimitError
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict, Window
 
-START_SECONDS: Final = 60.0
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
 INTROSPECT_SECONDS: Final = 30.0
-_QUEUE_POLL: Final = 0.1
 
 
 class DuckDBEngine:
-    """Implements `Engine`. `limits` are those that its worker starts with; opening it opens no database yet."""
+    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet."""
 
     dialect: Final = "duckdb"
 
@@ -43,49 +42,54 @@ class DuckDBEngine:
         cache_dir: Path,
         judge_seconds: float = JUDGE_SECONDS,
         profile_seconds: float = PROFILE_SECONDS,
+        workers: int = 1,
     ) -> None:
-        self._url, self._source, self._limits, self._cache_dir = url, source, limits, cache_dir
+        self._url, self._source, self._cache_dir = url, source, cache_dir
         self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
-        self._fingerprint = source.fingerprint()
-        self._prepared = source.prepare()
-        self._turns = threading.Lock()
-        self._turn_of: int | None = None
-        self._alarm = Alarm()
-        self._worker: ChildProcess | None = None
-        self._opening: Call | None = None
-        self._held: Mapping[str, bool] = {}
-        self._schema: Schema | None = None
-        self._closed = False
-        self._start(limits)
+        self._state = threading.RLock()
+        self._opened = Opened(source.fingerprint(), source, source.prepare())
+        self._pool = WorkerPool(workers, lambda: WarmWorker(limits))
+        with self._pool.turn(None) as worker:
+            worker.serve(self._opened)
 
     @property
     def url(self) -> str:
         """What was opened."""
         return self._url
 
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The worker processes that are running now."""
+        return tuple(worker.pid for worker in self._pool.workers if worker.pid is not None)
+
     def introspect(self) -> Schema:
         """Tables, columns, keys and profile; from the cache where the files have not changed. DatabaseError."""
-        with self._turn(None):
-            return self._introspected()
+        self._pool.raise_if_closed()
+        if schema := self._current().schema:
+            return schema
+        with self._pool.turn(None) as worker:
+            return self._introspected(worker)
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False, cancel: CancelToken | None = None) -> Verdict:
         """What the guard's judges say of the text. LimitError where judging itself overran."""
-        with self._turn(None):
-            self._introspected()
+        with self._pool.turn(cancel) as worker:
+            self._introspected(worker)
             seconds = self._judge_seconds
             asked = {"op": "judge", "sql": sql, "thorough": thorough, "seconds": seconds}
-            reply = self._ask({**asked, "policy": wire.policy_to_json(policy)}, seconds)
+            reply = worker.ask({**asked, "policy": wire.policy_to_json(policy)}, seconds, cancel)
             return wire.verdict_from_json(reply["verdict"])
 
-    def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
+    def mend(
+        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
+    ) -> Mended | None:
         """As `Engine.mend`."""
         asked = {"op": "mend", "sql": sql, "question": question, "binds": binds}
         request = {**asked, "policy": wire.policy_to_json(policy)}
-        with self._turn(None):
-            self._introspected()
+        with self._pool.turn(cancel) as worker:
+            self._introspected(worker)
             seconds = self._judge_seconds
             try:
-                reply = self._ask({**request, "seconds": seconds}, seconds)
+                reply = worker.ask({**request, "seconds": seconds}, seconds, cancel)
             except LimitError:
                 return None
         return Mended(reply["sql"], tuple(reply["mends"])) if reply["mends"] else None
@@ -108,142 +112,88 @@ class DuckDBEngine:
             "limits": wire.limits_to_json(limits),
             "seconds": limits.seconds,
         }
-        with self._turn(cancel), self._calling(request, limits.seconds, limits, cancel) as call:
-            yield WorkerStream(call)
+        with self._pool.turn(cancel) as worker:
+            worker.serve(self._opened)
+            with worker.calling(request, limits.seconds, limits, cancel) as call:
+                yield WorkerStream(call)
+
+    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """As `Engine.page`."""
+        with self._paging(checked, window, limits, cancel, counts=False) as call:
+            return collected(WorkerStream(call))
+
+    def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
+        """As `Engine.count`."""
+        with self._paging(checked, window, limits, cancel, counts=True) as call:
+            reply = call.receive()[0]
+            return Count(reply["count"], reply["complete"])
+
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """As `Engine.place_in_queue`."""
+        return self._pool.place(cancel)
 
     def worker_limits(self) -> Mapping[str, bool]:
-        """Which of the operating system's limits hold for the worker on this platform, by name."""
-        with self._turn(None):
-            self._ready(self._limits, None)
-            return dict(self._held)
+        """Which of the operating system's limits hold for the workers on this platform, by name."""
+        with self._pool.turn(None) as worker:
+            worker.serve(self._opened)
+            return worker.held_limits()
 
     def close(self) -> None:
-        """End the worker. May be called twice."""
-        with self._turn(None, closing=True):
-            self._closed = True
-            self._discard()
-        self._alarm.close()
+        """Wait for who runs, and end the workers. May be called twice."""
+        self._pool.close()
 
-    def _introspected(self) -> Schema:
-        from nl2sql.schema import cache
+    @contextlib.contextmanager
+    def _paging(
+        self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None, *, counts: bool
+    ) -> Iterator[Call]:
+        """One request about a query's kept rows, to the worker that has them where it is free."""
+        request = {
+            "op": "page",
+            "sql": checked.sql,
+            "window": wire.window_to_json(window),
+            "counts": counts,
+            "limits": wire.limits_to_json(replace(limits, rows=window.limit)),
+            "seconds": limits.seconds,
+        }
+        with self._pool.turn(cancel, prefers=lambda worker: worker.keeps(checked.sql)) as worker:
+            worker.serve(self._opened)
+            with worker.calling(request, limits.seconds, limits, cancel) as call:
+                yield call
+            worker.note_kept(checked.sql)
 
-        self._reopen_if_changed()
-        if self._schema is None:
-            schema = cache.load(self._cache_dir, self._fingerprint)
+    def _introspected(self, worker: WarmWorker) -> Schema:
+        """The schema, read by this worker where nobody has yet, and told to it."""
+        with self._state:
+            opened = self._current()
+            schema = opened.schema
             if schema is None:
-                schema, complete = self._read_schema()
-                cache.save(self._cache_dir, schema, complete=complete)
-            self._schema = schema
-            self._send_schema()
-        return self._schema
+                worker.serve(opened)
+                schema = self._read_schema(worker)
+                opened = self._opened = replace(opened, schema=schema)
+        worker.serve(opened)
+        return schema
 
-    def _read_schema(self) -> tuple[Schema, bool]:
-        """The schema, and whether its profile came to its end."""
-        from nl2sql.schema import codec
+    def _read_schema(self, worker: WarmWorker) -> Schema:
+        from nl2sql.schema import cache, codec
 
         request = {"op": "introspect", "profile_seconds": self._profile_seconds}
         try:
-            reply = self._ask(request, INTROSPECT_SECONDS)
+            reply = worker.ask(request, INTROSPECT_SECONDS)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
-            reply = self._ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
-        return replace(codec.from_json(reply["schema"]), fingerprint=self._fingerprint), bool(reply["complete"])
+            reply = worker.ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
+        schema = replace(codec.from_json(reply["schema"]), fingerprint=self._opened.fingerprint)
+        cache.save(self._cache_dir, schema, complete=bool(reply["complete"]))
+        return schema
 
-    def _reopen_if_changed(self) -> None:
+    def _current(self) -> Opened:
+        """What the workers are to open: anew where the files have changed. DatabaseError."""
+        from nl2sql.schema import cache
+
         fingerprint = self._source.fingerprint()
-        if fingerprint != self._fingerprint:
-            self._discard()
-            self._schema = None
-            self._prepared = self._source.prepare()
-            self._fingerprint = fingerprint
-
-    def _ask(self, request: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
-        with self._calling(request, seconds, None, None) as call:
-            return call.receive()[0]
-
-    @contextlib.contextmanager
-    def _calling(
-        self, request: Mapping[str, Any], seconds: float, limits: Limits | None, cancel: CancelToken | None
-    ) -> Iterator[Call]:
-        """One request to a worker that fits the limits; a worker that it broke is replaced afterwards."""
-        worker = self._ready(limits or self._limits, cancel)
-        call = Call(worker, self._alarm, request, seconds)
-        try:
-            with listening(call, cancel):
-                yield call
-        finally:
-            try:
-                if not call.done:
-                    call.abandon()
-            finally:
-                if call.broken or not call.done:
-                    self._discard()
-                    self._start(self._limits)
-
-    def _ready(self, limits: Limits, cancel: CancelToken | None) -> ChildProcess:
-        """The worker, once it has opened the database. DatabaseError where it cannot."""
-        running = self._limits
-        if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
-            self._discard()
-            self._limits = replace(limits, seconds=max(limits.seconds, running.seconds))
-        if self._worker is not None and self._opening is None and self._worker.ended:
-            self._discard()
-        worker = self._worker or self._start(self._limits)
-        if opening := self._opening:
-            self._opening = None
-            try:
-                with listening(opening, cancel):
-                    self._held = opening.receive()[0]["limits"]
-            finally:
-                if opening.broken or not self._held:
-                    self._discard()
-        return worker
-
-    def _start(self, limits: Limits) -> ChildProcess:
-        """Start a worker and have it open the database, without waiting for it."""
-        if not self._prepared.database.exists():
-            self._prepared = self._source.prepare()
-        worker = spare_or_new(WORKER)
-        request = {
-            "op": "open",
-            "database": str(self._prepared.database),
-            "data_files": [str(file) for file in self._prepared.data_files],
-            "memory": limits.memory,
-            "spill": limits.spill,
-            "seconds": limits.seconds,
-        }
-        self._worker, self._held = worker, {}
-        self._opening = Call(worker, self._alarm, request, START_SECONDS)
-        if self._schema is not None:
-            self._send_schema()
-        return worker
-
-    def _send_schema(self) -> None:
-        from nl2sql.schema import codec
-
-        if self._worker is not None and self._schema is not None:
-            self._worker.send({"op": "schema", "id": 0, "schema": codec.to_json(self._schema)})
-
-    def _discard(self) -> None:
-        worker, self._worker, self._opening = self._worker, None, None
-        if worker is not None:
-            worker.close()
-
-    @contextlib.contextmanager
-    def _turn(self, cancel: CancelToken | None, *, closing: bool = False) -> Iterator[None]:
-        """Wait for the worker to be free. One call at a time uses it; a stream uses it until it is left."""
-        if self._turn_of == threading.get_ident():
-            raise BugError("the engine was called while this thread still reads a stream from it")
-        while not self._turns.acquire(timeout=_QUEUE_POLL if cancel else -1):
-            if cancel:
-                cancel.raise_if_cancelled()
-        self._turn_of = threading.get_ident()
-        try:
-            if self._closed and not closing:
-                raise DatabaseError("the database is closed", "Open it again.")
-            if cancel:
-                cancel.raise_if_cancelled()
-            yield
-        finally:
-            self._turn_of = None
-            self._turns.release()
+        with self._state:
+            if fingerprint != self._opened.fingerprint:
+                self._opened = Opened(fingerprint, self._source, self._source.prepare())
+            if self._opened.schema is None:
+                self._opened = replace(self._opened, schema=cache.load(self._cache_dir, fingerprint))
+            return self._opened

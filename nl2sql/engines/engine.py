@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nl2sql.cancel import CancelToken
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Count(NamedTuple):
+    """A number of rows; not `complete` where the query has more than were looked at."""
+
+    rows: int
+    complete: bool
 
 
 class ResultStream(Protocol):
@@ -29,8 +36,22 @@ class ResultStream(Protocol):
         ...
 
 
+class CancellableJudge:
+    """An engine's judges for one caller, who may stop waiting for them. Implements `guard.Judge`."""
+
+    def __init__(self, engine: Engine, cancel: CancelToken | None) -> None:
+        self._engine, self._cancel = engine, cancel
+
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+        """As `Engine.judge`; CancelledError once the caller has cancelled."""
+        return self._engine.judge(sql, policy, thorough=thorough, cancel=self._cancel)
+
+
 class Engine(Protocol):
-    """One opened database. Every method may be called from any thread; calls queue."""
+    """One opened database. Every method may be called from any thread; calls beyond what runs at once queue.
+
+    Where a call takes `cancel`, it also ends the waiting.
+    """
 
     @property
     def dialect(self) -> str:
@@ -46,11 +67,13 @@ class Engine(Protocol):
         """Tables, columns, keys and profile, from the cache where the data has not changed. DatabaseError."""
         ...
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, thorough: bool = False, cancel: CancelToken | None = None) -> Verdict:
         """What the guard's judges say of the text, as `guard.Judge`. LimitError where judging itself overran."""
         ...
 
-    def mend(self, sql: str, question: str, policy: Policy, *, binds: bool = False) -> Mended | None:
+    def mend(
+        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
+    ) -> Mended | None:
         """The query as code can mend it, made where a bad text may be killed; None where it cannot, or not in time.
 
         `binds` says that the query is one that runs: only what would spoil its rows is looked for. What comes is a
@@ -70,6 +93,22 @@ class Engine(Protocol):
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
+        ...
+
+    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """A window of the rows that it gives, which the engine keeps for a while: the order stays the same.
+
+        `truncated` says that there are more rows than the engine keeps of one query. Errors as `execute`, and
+        QueryError where the window names a column that the rows don't have.
+        """
+        ...
+
+    def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
+        """How many rows the window's filters leave of those that the engine keeps. Errors as `page`."""
+        ...
+
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """Where the call that listens to this token stands among those that wait: 1 is next, 0 does not wait."""
         ...
 
     def worker_limits(self) -> Mapping[str, bool]:

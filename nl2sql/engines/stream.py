@@ -33,16 +33,20 @@ class WorkerStream:
         self.seconds = 0.0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, batch by batch, once. Raises as `Engine.execute`."""
+        """The rows, batch by batch, once; one empty batch where there are none. Raises as `Engine.execute`."""
         import pyarrow as pa
 
+        empty = True
         while not self._call.done:
             message, payload = self._call.receive()
             if message["kind"] == "batch":
+                empty = False
                 yield pa.ipc.read_record_batch(pa.py_buffer(payload), self.arrow_schema)
             else:
                 self.truncated, self.cut_cells = message["truncated"], message["cut_cells"]
                 self.seconds = message["seconds"]
+        if empty:
+            yield pa.RecordBatch.from_pylist([], self.arrow_schema)
 
 
 def collected(stream: WorkerStream) -> Result:

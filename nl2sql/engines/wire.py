@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from nl2sql.types import Finding, Limits, Policy, Verdict
+from nl2sql.types import Finding, Limits, Policy, Verdict, Window
 
 
 def policy_to_json(policy: Policy) -> dict[str, Any]:
@@ -51,6 +51,16 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
 def limits_to_json(limits: Limits) -> dict[str, Any]:
     """The limits as plain numbers."""
     return asdict(limits)
+
+
+def window_to_json(window: Window) -> dict[str, Any]:
+    """The window as plain numbers and texts."""
+    return {**asdict(window), "contains": dict(window.contains)}
+
+
+def window_from_json(data: Mapping[str, Any]) -> Window:
+    """The window that `window_to_json` wrote."""
+    return Window(**data)
 
 
 def limits_from_json(data: Mapping[str, Any]) -> Limits:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import queue
-import re
 import shutil
 import sys
 import threading
@@ -20,19 +18,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from nl2sql.engines import fence, os_limits
 from nl2sql.engines.alarm import Alarm
 from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.engines.kept import Kept, KeptRows
+from nl2sql.engines.one_select import not_a_select
 from nl2sql.types import Schema
 
-MAX_COLUMNS: Final = 1000
-BATCH_ROWS: Final = 2048
+if TYPE_CHECKING:
+    from nl2sql.engines.sending import Query
+
 THREADS: Final = max(1, min(4, os.cpu_count() or 1))
 INTROSPECTION_CPU: Final = 60.0
-
-_WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
 
 
 class Worker:
@@ -40,11 +39,10 @@ class Worker:
 
     def __init__(self, opening: Message, pipe: IO[bytes]) -> None:
         import duckdb
-        import pyarrow as pa
 
         from nl2sql.engines import failures, lock
 
-        self._pa, self._failures = pa, failures
+        self._failures = failures
         self._pipe = pipe
         self._current = opening["id"]
         self._stopped = False
@@ -64,6 +62,7 @@ class Worker:
             spill_folder=spill_folder,
             data_files=opening["data_files"],
         )
+        self._kept = KeptRows(self._connection, opening["memory"])
 
     def stop(self, request: int) -> None:
         """Interrupt that request if it is the one under way; any thread may call it."""
@@ -82,6 +81,7 @@ class Worker:
             "judge": self._judge,
             "mend": self._mend,
             "execute": self._execute,
+            "page": self._page,
         }
         try:
             reply = handlers[request["op"]](request)
@@ -175,41 +175,52 @@ class Worker:
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
-        from nl2sql.engines import carry, wire
-        from nl2sql.engines.caps import Capped
-        from nl2sql.errors import LimitError
+        from nl2sql.engines.sending import Query
 
-        started = time.perf_counter()
-        limits = wire.limits_from_json(request["limits"])
+        self._kept.make_room()
+        sql = request["sql"]
         with self._fresh_cursor() as cursor:
-            if problem := _not_a_select(cursor, request["sql"]):
+            if problem := not_a_select(cursor, sql):
                 return {"kind": "error", "error": "query", "message": problem}
-            relation = cursor.sql(request["sql"])
-            names = list(relation.columns)
-            if len(names) > MAX_COLUMNS:
-                text = f"the result has {len(names):,} columns, more than {MAX_COLUMNS:,}"
-                return {"kind": "error", "error": "query", "message": text}
-            types = list(relation.types)
-            columns = [[name, carry.type_name(kind)] for name, kind in zip(names, types, strict=True)]
-            carried = carry.carrying(request["sql"], types)
-            if carried is not request["sql"]:
-                relation = cursor.sql(carried)
-            reader = relation.to_arrow_reader(BATCH_ROWS)
-            carried_schema, batches = carry.held_by_python(reader, limits.rows, self._connection)
-            arrow = self._pa.schema(
-                [self._pa.field(name, field.type) for name, field in zip(names, carried_schema, strict=True)]
-            )
-            write_frame(self._pipe, {"kind": "columns", "columns": columns}, arrow.serialize())
-            capped = Capped(limits)
-            try:
-                for batch in capped.batches(batches):
-                    if self._stopped:
-                        return {"kind": "error", "error": "stopped", "message": ""}
-                    write_frame(self._pipe, {"kind": "batch"}, batch.serialize())
-            except LimitError as error:
-                return {"kind": "error", "error": error.limit, "message": error.message, "hint": error.hint}
-            seconds = time.perf_counter() - started
-            return {"kind": "end", "truncated": capped.truncated, "cut_cells": capped.cut_cells, "seconds": seconds}
+            relation = cursor.sql(sql)
+            return self._send(request, Query(sql, relation.columns, relation.types), cursor)
+
+    def _page(self, request: Message) -> Mapping[str, Any]:
+        """A window of a query's rows, or how many it has; the query runs only where its rows are not kept."""
+        from nl2sql.engines import wire
+        from nl2sql.engines.sending import Query
+        from nl2sql.errors import QueryError
+
+        window = wire.window_from_json(request["window"])
+        try:
+            with self._keeping(request["sql"]) as kept:
+                if request["counts"]:
+                    return {"kind": "count", "count": kept.count(window), "complete": kept.complete}
+                sql, texts = kept.page(window)
+                end = self._send(request, Query(sql, kept.names, kept.types, texts), kept.cursor)
+                return {**end, "truncated": not kept.complete or end["truncated"]} if end["kind"] == "end" else end
+        except QueryError as error:
+            return {"kind": "error", "error": "query", "message": error.message, "hint": error.hint}
+
+    @contextlib.contextmanager
+    def _keeping(self, sql: str) -> Iterator[Kept]:
+        """The kept rows of the text, whose cursor a request to stop interrupts."""
+        self._kept.make_room()
+        try:
+            kept = self._kept.get(sql)
+            if kept is None:
+                self._cursor = self._connection.cursor()
+                kept = self._kept.keep(sql, self._cursor)
+            self._cursor = kept.cursor
+            yield kept
+        finally:
+            self._cursor = None
+
+    def _send(self, request: Message, query: Query, cursor: Any) -> Mapping[str, Any]:
+        from nl2sql.engines import sending, wire
+
+        limits = wire.limits_from_json(request["limits"])
+        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped)
 
     @contextlib.contextmanager
     def _fresh_cursor(self) -> Iterator[Any]:
@@ -279,10 +290,10 @@ def _warm_up() -> None:
     import pyarrow  # noqa: F401
     import sqlglot.dialects.duckdb  # noqa: F401
 
-    import nl2sql.engines.carry
     import nl2sql.engines.failures
     import nl2sql.engines.lock
     import nl2sql.engines.parser
+    import nl2sql.engines.sending
     import nl2sql.guard.sqlglot_rules
     import nl2sql.schema.codec  # noqa: F401
 
@@ -291,22 +302,3 @@ def _names(schema: Schema) -> set[str]:
     """The tables and the columns of each, lower case."""
     columns = {f"{table.name}.{column.name}".lower() for table in schema.tables for column in table.columns}
     return columns | {table.name.lower() for table in schema.tables}
-
-
-def _not_a_select(cursor: Any, sql: str) -> str:
-    """Why the text is no SELECT, by DuckDB's own syntax tree; empty where it is one.
-
-    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
-    SELECT passes in the guard's own spelling, which has no place for ANALYZE.
-    """
-    from nl2sql.guard import under_explain
-
-    question = "SELECT json_serialize_sql(?::VARCHAR)"
-    tree = str(cursor.execute(question, [under_explain(sql)]).fetchall()[0][0])
-    try:
-        document = json.loads(tree)
-    except (ValueError, RecursionError):
-        document = {"error": True}
-    if document["error"] or len(document["statements"]) != 1 or _WRITING_NODE.search(tree):
-        return "only one SELECT at a time runs here"
-    return ""

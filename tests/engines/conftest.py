@@ -65,8 +65,8 @@ def opened(tmp_path: Path) -> Iterator[Open]:
     """Opens engines, and closes them afterwards."""
     engines: list[DuckDBEngine] = []
 
-    def open_one(path: Path | str, **limits: Any) -> DuckDBEngine:
-        engine = open_engine(str(path), Limits(**limits), tmp_path / "cache")
+    def open_one(path: Path | str, workers: int = 1, **limits: Any) -> DuckDBEngine:
+        engine = open_engine(str(path), Limits(**limits), tmp_path / "cache", workers)
         assert isinstance(engine, DuckDBEngine)
         engines.append(engine)
         return engine
@@ -88,6 +88,5 @@ def run(engine: DuckDBEngine, sql: str, **limits: Any) -> Result:
 
 def worker_pid(engine: DuckDBEngine) -> int:
     """The process id of the worker that is running now."""
-    worker = engine._worker
-    assert worker is not None
-    return worker.pid
+    [pid] = engine.worker_pids
+    return pid

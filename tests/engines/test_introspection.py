@@ -45,7 +45,7 @@ def test_a_second_engine_takes_it_from_the_cache(shop: Path, opened: Open) -> No
     first = opened(shop).introspect()
     second = opened(shop)
     assert second.introspect() == first
-    assert second._opening is not None, "the worker was asked"
+    assert second._pool.workers[0]._opening is not None, "the worker was asked"
     assert guard.check("SELECT count(*) FROM sale", Policy(), second).tables == ("sale",)
 
 

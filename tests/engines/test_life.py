@@ -19,7 +19,7 @@ from nl2sql.types import Limits
 
 warnings.simplefilter("error")
 engine = open_engine(sys.argv[1], Limits(spill=1000000), Path(sys.argv[2]))
-print(engine._worker.pid, len(engine.introspect().tables), flush=True)
+print(engine.worker_pids[0], len(engine.introspect().tables), flush=True)
 """
 
 

@@ -1,0 +1,176 @@
+"""An opened database under its owner's settings: what may be seen of it, and the user's own SQL, checked and run.
+
+It knows no model and asks no question. Nothing here runs without having passed the guard.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from nl2sql import guard, schema
+from nl2sql.agent import prompts
+from nl2sql.answer.estimate import estimated_rows
+from nl2sql.cancel import CancelToken
+from nl2sql.config import Config
+from nl2sql.engines.engine import CancellableJudge
+from nl2sql.schema.identifiers import quote_table
+from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Verdict, Window
+
+if TYPE_CHECKING:
+    from nl2sql.engines.engine import Engine, ResultStream
+
+
+class Database:
+    """One opened database. Methods may be called from several threads."""
+
+    def __init__(self, engine: Engine, config: Config) -> None:
+        self.config = config
+        self._engine = engine
+        self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
+
+    @property
+    def url(self) -> str:
+        """The opened database, without any password."""
+        return self._engine.url
+
+    @property
+    def schema(self) -> Schema:
+        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        return self._view()[0]
+
+    @property
+    def idle_policy(self) -> list[str]:
+        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
+        whole, policy = self._engine.introspect(), self.config.policy
+        tables = {table.name.lower() for table in whole.tables}
+        columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
+        idle = [name for name in policy.deny_tables if name.lower() not in tables]
+        return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+
+    @property
+    def missing_limits(self) -> list[str]:
+        """The limits of the operating system that this platform does not have for queries, by name."""
+        return [name for name, held in self._engine.worker_limits().items() if not held]
+
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
+        return self._engine.place_in_queue(cancel)
+
+    def check(self, sql: str, *, thorough: bool = False) -> Verdict:
+        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
+
+        `thorough` asks the later judges too of what an earlier one refuses.
+        """
+        return guard.examine(sql, self._view()[1], self._engine, thorough=thorough)
+
+    def checked(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
+        """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
+        return guard.check(sql, self._view()[1], CancellableJudge(self._engine, cancel))
+
+    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
+        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
+        return self._engine.execute(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+
+    def run_stream(
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
+    ) -> AbstractContextManager[ResultStream]:
+        """As `run`, but the rows come batch by batch inside the context."""
+        return self._engine.stream(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+
+    def page(
+        self,
+        sql: str,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        order_by: str | None = None,
+        descending: bool = False,
+        contains: Mapping[str, str] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Result:
+        """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
+
+        `order_by` and the keys of `contains` are names of result columns; rows without a value come last. Without
+        `order_by` rows come as the query orders them. The engine keeps the rows for a while, so that further pages
+        are quick and in the same order; `truncated` says that it has more than it keeps. Errors as `run`.
+        """
+        window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {})
+        return self._engine.page(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
+
+    def count(self, sql: str, *, contains: Mapping[str, str] | None = None, cancel: CancelToken | None = None) -> int:
+        """How many rows the SQL gives in all; with `contains`, of those that `page` can show. Errors as `run`."""
+        window, limits = Window(contains=contains or {}), self.config.limits
+        checked = self.checked(sql, cancel=cancel)
+        count = self._engine.count(checked, window, limits, cancel)
+        if count.complete or contains:
+            return count.rows
+        counted = self.checked(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
+        return int(self._engine.execute(counted, limits, cancel).rows[0][0])
+
+    def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
+        """The most rows that any step of the SQL would handle, as the engine guesses before it runs; None if unsaid.
+
+        A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
+        """
+        checked = self.checked(sql, cancel=cancel)
+        asked = self.checked(f"EXPLAIN (FORMAT json) {guard.under_explain(checked.sql)}", cancel=cancel)
+        rows = self._engine.execute(asked, self.config.limits, cancel).rows
+        return estimated_rows(str(rows[0][-1])) if rows else None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _view(self) -> tuple[Schema, Policy]:
+        """What the model may know of, and the policy that holds everybody to it."""
+        whole = self._engine.introspect()
+        if self._seen is None or self._seen[0] is not whole:
+            policy = _with_patterns(self.config, whole)
+            described = prompts.with_descriptions(whole, self.config.context)
+            view = self._without_refused_views(schema.allowed(described, policy), policy)
+            self._seen = (whole, (view, policy))
+        return self._seen[1]
+
+    def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
+        """The schema without the views through which the policy would be got around: their values say the same."""
+        if policy == Policy():
+            return view
+        known = {table.name for table in view.tables}
+        tables = [
+            table
+            for table in view.tables
+            if table.kind != "view"
+            or guard.examine(f"SELECT * FROM {quote_table(table.name, known)}", policy, self._engine).allowed
+        ]
+        return replace(view, tables=tuple(tables))
+
+
+def _with_patterns(config: Config, whole: Schema) -> Policy:
+    """The policy, with only the tables allowed that `include` and `exclude` leave."""
+    if not config.include and not config.exclude:
+        return config.policy
+    kept = frozenset(
+        table.name
+        for table in whole.tables
+        if (not config.include or _matches(table.name, config.include))
+        and not _matches(table.name, config.exclude)
+        and config.policy.allows_table(table.name)
+    )
+    return replace(config.policy, allow_tables=kept)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
