@@ -208,7 +208,7 @@ def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
     wanted = asked.candidates
     if wanted.count < 2 or asked.approve is not None or [call.name for call in reply.calls] != [SQL_QUERY]:
         return False
-    return not wanted.in_doubt or is_doubtful(outcome.ran if outcome.error is None else None, outcome.steps)
+    return not wanted.in_doubt or is_doubtful(outcome.ran if outcome.error is None else None)
 
 
 def _elected(
