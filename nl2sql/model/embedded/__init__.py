@@ -54,10 +54,8 @@ def open_local_model(
     if not runtime_installed():
         raise missing_runtime()
     from nl2sql.model.embedded.client import LocalChatModel
-    from nl2sql.model.embedded.prefixes import Prefixes
 
     def connect(token: CancelToken | None) -> ServerInfo:
         return ensure_server(home, model_path, settings=settings, on_progress=on_progress, cancel=token)
 
-    folder = ServerFolder(home / "model")
-    return LocalChatModel(connect, touch=folder.touch, prefixes=Prefixes(folder.prefixes), cancel=cancel)
+    return LocalChatModel(connect, touch=ServerFolder(home / "model").touch, cancel=cancel)

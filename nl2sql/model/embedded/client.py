@@ -14,7 +14,6 @@ from nl2sql.cancel import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model.chat import Tool
 from nl2sql.model.embedded.loopback import LoopbackWire
-from nl2sql.model.embedded.prefixes import Prefixes
 from nl2sql.model.embedded.state import ServerInfo
 from nl2sql.model.openai_client import OpenAIChatModel
 from nl2sql.model.protocols import TEXT
@@ -37,12 +36,10 @@ class LocalChatModel:
         connect: Callable[[CancelToken | None], ServerInfo],
         *,
         touch: Callable[[], None],
-        prefixes: Prefixes | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
         self._connect = connect
         self._touch = touch
-        self._prefixes = prefixes
         self._info = connect(cancel)
         self._client = self._open(self._info)
 
@@ -70,15 +67,10 @@ class LocalChatModel:
     ) -> Generator[str, None, Reply]:
         """As `ChatModel.stream`. A server that has ended since the last call is started again first."""
         self._revive(cancel)
-        if self._prefixes is not None:
-            self._prefixes.restore(self._info, messages)
         try:
-            reply = yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel)
+            return (yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel))
         finally:
             self._touch()
-        if self._prefixes is not None:
-            self._prefixes.keep(self._info, messages, reply.usage)
-        return reply
 
     def samples(
         self,

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from nl2sql.model.embedded.files import private_folder
 from nl2sql.model.embedded.state import LOOPBACK, HostOrder, ServerFolder, ServerInfo
 
 OTHER_HOST: Final = 3
@@ -117,9 +116,6 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     params.n_ctx, params.n_parallel, params.kv_unified = settings.context, settings.parallel, True
     params.cache_prompt, params.cache_ram_mib = True, settings.cache_mib
     params.use_jinja = True
-    prefixes = ServerFolder(Path(order.folder)).prefixes
-    private_folder(prefixes)
-    params.slot_save_path = f"{prefixes}{os.sep}"
     # A call that is given up ends after the batch it is in: small ones cost a few percent and end within seconds.
     params.n_batch = params.n_ubatch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads

@@ -116,7 +116,6 @@ class ServerFolder:
         self.state_file = path / "server.json"
         self.last_used_file = path / "last_used"
         self.log_file = path / "server.log"
-        self.prefixes = path / "prefixes"
 
     def read(self) -> ServerInfo | None:
         """What the state file says; None where there is none, or it is garbled."""

@@ -49,19 +49,8 @@ def serve(order: HostOrder) -> tuple[int, Any]:
             else:
                 self.answer(404, b"{}")
 
-        def keep(self, path: Path) -> None:
-            action = self.path.partition("=")[2]
-            with (folder / "slots").open("a") as slots:
-                slots.write(f"{action} {path.name}\n")
-            if action == "save":
-                path.write_bytes(b"read")
-            self.answer(200 if path.read_bytes() == b"read" else 400, b"{}")
-
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path.startswith("/slots/0?action="):
-                self.keep(folder / "prefixes" / json.loads(body)["filename"])
-                return
             if self.path == "/tokenize":
                 self.answer(200, json.dumps({"tokens": json.loads(body)["content"].split()}).encode())
                 return

@@ -12,10 +12,8 @@ import pytest
 
 from nl2sql.cancel import CancelToken
 from nl2sql.model.chat import ChatModel
-from nl2sql.model.embedded import prefixes
 from nl2sql.model.embedded.client import LocalChatModel
-from nl2sql.model.embedded.prefixes import Prefixes
-from nl2sql.model.embedded.server import ensure_server, stop
+from nl2sql.model.embedded.server import ensure_server
 from nl2sql.model.embedded.state import ServerFolder, ServerInfo
 
 QUESTION = [{"role": "system", "content": "the schema"}, {"role": "user", "content": "one?"}]
@@ -30,7 +28,7 @@ def model(
     def connect(cancel: CancelToken | None) -> ServerInfo:
         return ensure_server(home, path, host_command=host_command, cancel=cancel)
 
-    model = LocalChatModel(connect, touch=folder.touch, prefixes=Prefixes(folder.prefixes))
+    model = LocalChatModel(connect, touch=folder.touch)
     yield model
     model.close()
 
@@ -77,58 +75,3 @@ def test_a_server_that_died_between_two_calls_is_started_again(
     eventually(lambda: not folder.host_lives())
     assert "".join(model.stream(QUESTION)) == "SELECT 1"
     assert len((folder.path / "starts").read_text().split()) == 2
-
-
-LONG = [{"role": "system", "content": "a long schema"}, {"role": "user", "content": "one?"}]
-
-
-def slots(folder: ServerFolder) -> list[str]:
-    path = folder.path / "slots"
-    return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
-
-
-@pytest.fixture
-def every_prompt_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefixes, "_WORTH_TOKENS", 0)
-
-
-@pytest.mark.usefixtures("every_prompt_is_long")
-def test_a_new_server_is_given_what_the_last_one_had_read(
-    model: LocalChatModel, home: Path, folder: ServerFolder
-) -> None:
-    list(model.stream(LONG))
-    list(model.stream(LONG))
-    assert slots(folder) == ["save"]
-    (kept,) = folder.prefixes.glob("*.prefix")
-    assert kept.stat().st_mode & 0o077 == 0
-    stop(home)
-    list(model.stream(LONG))
-    list(model.stream(LONG))
-    assert slots(folder) == ["save", "restore"]
-    list(model.stream([{"role": "system", "content": "another schema"}]))
-    assert slots(folder) == ["save", "restore", "save"]
-
-
-@pytest.mark.usefixtures("every_prompt_is_long")
-def test_a_file_that_the_server_cannot_read_is_removed(model: LocalChatModel, home: Path, folder: ServerFolder) -> None:
-    list(model.stream(LONG))
-    (kept,) = folder.prefixes.glob("*.prefix")
-    kept.write_bytes(b"half")
-    stop(home)
-    assert "".join(model.stream(LONG)) == "SELECT 1" and not kept.exists()
-
-
-@pytest.mark.usefixtures("every_prompt_is_long")
-def test_the_oldest_go_where_there_is_no_room(
-    model: LocalChatModel, folder: ServerFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prefixes, "MOST_BYTES", 4)
-    for content in "abc":
-        list(model.stream([{"role": "system", "content": content}]))
-    # Room is made before a file of unknown size is written.
-    assert len(list(folder.prefixes.glob("*.prefix"))) == 2
-
-
-def test_short_prompts_are_not_kept(model: LocalChatModel, folder: ServerFolder) -> None:
-    list(model.stream(QUESTION))
-    assert slots(folder) == []
