@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ToolError,
     )
     from nl2sql.model.chat import ChatModel
-    from nl2sql.store import HistoryEntry, Store, open_store
+    from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
     from nl2sql.types import (
         Answer,
         Clarification,
@@ -73,6 +73,7 @@ __all__ = [
     "Limits",
     "ModelError",
     "NL2SQLError",
+    "Parameter",
     "Policy",
     "QueryError",
     "Result",
@@ -85,6 +86,8 @@ __all__ = [
     "ToolError",
     "Usage",
     "Verdict",
+    "VerifiedQueries",
+    "VerifiedQuery",
     "connect",
     "export",
     "load_config",
@@ -97,7 +100,10 @@ _HOMES: Final = {
     "ChatModel": "model.chat",
     "Config": "config",
     "HistoryEntry": "store",
+    "Parameter": "store",
     "Store": "store",
+    "VerifiedQueries": "store",
+    "VerifiedQuery": "store",
     "connect": "assistant",
     "export": "answer.export",
     "load_config": "config",

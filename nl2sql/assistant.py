@@ -26,6 +26,7 @@ from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.store.conversations import Conversations, new_session
+from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import Store, Turn
+    from nl2sql.store import Store, Turn, VerifiedQuery
 
 QUESTION_CHARS: Final = 4000
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
@@ -193,6 +194,11 @@ class Assistant(Database):
         Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
         """
         return self._conversations.open(name, user)
+
+    @property
+    def verified_queries(self) -> tuple[VerifiedQuery, ...]:
+        """The verified queries beside the project file, by name; those that cannot be read are left out."""
+        return VerifiedQueries.beside(self.config).list() if self.config.file else ()
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""

@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model`, `doctor`, `init`.
+"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `queries`, …
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """
@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "schema": "schema",
     "history": "history",
     "replay": "replay",
+    "queries": "queries",
     "eval": "eval",
     "model": "model",
     "doctor": "doctor",

@@ -5,6 +5,19 @@ It asks no model and opens no database but its own.
 
 from nl2sql.store.conversations import Conversations
 from nl2sql.store.entries import HistoryEntry, Turn, entry_object
+from nl2sql.store.parameters import Parameter
 from nl2sql.store.store import Store, open_store
+from nl2sql.store.verified import VerifiedQueries, VerifiedQuery, query_object
 
-__all__ = ["Conversations", "HistoryEntry", "Store", "Turn", "entry_object", "open_store"]
+__all__ = [
+    "Conversations",
+    "HistoryEntry",
+    "Parameter",
+    "Store",
+    "Turn",
+    "VerifiedQueries",
+    "VerifiedQuery",
+    "entry_object",
+    "open_store",
+    "query_object",
+]

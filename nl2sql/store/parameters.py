@@ -1,0 +1,208 @@
+"""The parameters of a verified query: their types, and how values take the places of `$name` in its SQL.
+
+A value becomes a typed literal, never a piece of the SQL's text. Whether the SQL may run is the guard's to say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nl2sql.errors import CallError, ConfigError
+from nl2sql.schema.identifiers import closest
+
+Value = str | int | float | bool | dt.date | None
+
+_NAME: Final = re.compile(r"[A-Za-z_]\w{0,62}\Z", re.A)
+_LINE: Final = re.compile(
+    r'(?P<name>\w+)\s*:\s*(?P<type>\w+)(?:\s*=\s*(?P<default>"(?:[^"\\]|\\.)*"|[^\s#"]+))?(?:\s*#\s*(?P<about>.*))?\Z'
+)
+_HOW: Final = 'Write it like `min_revenue: number = 1000  # the least revenue`, or `city: text = "Oslo"`.'
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.A)
+_BIGGEST: Final = 2**63 - 1
+# What may hold a `$name` that is none: strings, names, comments.
+_PLACEHOLDER: Final = re.compile(
+    r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    | (?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | (?<![\w$])\$(?P<name>[A-Za-z_]\w*)""",
+    re.S | re.X | re.A,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `type` is text, integer, number, date or boolean.
+
+    One that is not `required` takes `default` where no value is given; None there stands for NULL.
+    """
+
+    name: str
+    type: str
+    default: Value = None
+    required: bool = True
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise ConfigError(
+                f"{self.name!r} cannot be a parameter's name", "Use letters, digits and _, not first a digit."
+            )
+        if self.type not in _LITERALS:
+            near = closest(self.type, _LITERALS)
+            hint = f"Did you mean {near}?" if near else f"Types are {', '.join(_LITERALS)}."
+            raise ConfigError(f"the parameter {self.name} has no type {self.type!r}", hint)
+        object.__setattr__(self, "description", " ".join(self.description.split()))
+        if not self.required:
+            try:
+                self.literal(self.default)
+            except CallError as exc:
+                raise ConfigError(f"the default of {exc.message}", exc.hint) from exc
+
+    def literal(self, value: Value) -> str:
+        """The value as SQL. CallError where it is not of this type."""
+        if value is None and not self.required:
+            return "NULL"
+        text = _LITERALS[self.type](value)
+        if text is None:
+            raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
+        return text
+
+    def as_text(self) -> str:
+        """The parameter as a line of a file's header."""
+        text = f"{self.name}: {self.type}"
+        if not self.required:
+            shown = self.default.isoformat() if isinstance(self.default, dt.date) else self.default
+            bare = self.type == "date" and shown is not None
+            text += f" = {shown if bare else json.dumps(shown, ensure_ascii=False)}"
+        return f"{text}  # {self.description}" if self.description else text
+
+
+def parse_parameter(line: str) -> Parameter:
+    """The parameter that such a line describes. ConfigError says how to write it."""
+    found = _LINE.match(line.strip())
+    if not found:
+        raise ConfigError(f"{line.strip()!r} describes no parameter", _HOW)
+    default, required = found["default"], found["default"] is None
+    value: Value = None
+    if default is not None:
+        is_bare_text = found["type"] == "date" and _DATE.match(default)
+        try:
+            value = default if is_bare_text else json.loads(default)
+        except ValueError as exc:
+            raise ConfigError(f"the default of the parameter {found['name']} cannot be read: {default}", _HOW) from exc
+    return Parameter(found["name"], found["type"], value, required, found["about"] or "")
+
+
+def placeholders(sql: str) -> tuple[str, ...]:
+    """The names of the `$name` in the SQL, each once."""
+    return tuple(dict.fromkeys(found["name"] for found in _PLACEHOLDER.finditer(sql) if found["name"]))
+
+
+def check_places(sql: str, parameters: Sequence[Parameter]) -> None:
+    """ConfigError where the SQL and its parameters don't fit each other."""
+    names = [parameter.name for parameter in parameters]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"the parameter {twice[0]} is there twice", "Name each one once.")
+    used = placeholders(sql)
+    for name in used:
+        if name not in names:
+            near = closest(name, names)
+            hint = f"Did you mean ${near}?" if near else f"Describe it: parameters, then `{name}: text`."
+            raise ConfigError(f"${name} in the SQL is no parameter", hint)
+    if unused := [name for name in names if name not in used]:
+        raise ConfigError(f"the parameter {unused[0]} is not in the SQL", f"Write ${unused[0]} where its value goes.")
+    # Comments may nest, and what is in these strings is read differently by engines: neither may hide a place.
+    if parameters and ("/*" in sql or "$$" in sql):
+        raise ConfigError("SQL with parameters may have no /* */ and no $$", "Write comments with --, texts with '.")
+
+
+def bind(sql: str, parameters: Sequence[Parameter], values: Mapping[str, Value]) -> str:
+    """The SQL with a typed literal in each parameter's place. CallError where a value is missing or does not fit."""
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in values:
+        if name not in known:
+            near = closest(name, known)
+            raise CallError(f"there is no parameter {name!r}", f"Did you mean {near}?" if near else "Leave it out.")
+    literals = {}
+    for name, parameter in known.items():
+        if name not in values and parameter.required:
+            raise CallError(f"the parameter {name} has no value", _EXAMPLES[parameter.type])
+        literals[name] = parameter.literal(values.get(name, parameter.default))
+    return _PLACEHOLDER.sub(lambda found: literals[found["name"]] if found["name"] else found.group(), sql)
+
+
+def sample_value(parameter: Parameter) -> Value:
+    """A value to try the SQL with: the default where there is one."""
+    return _SAMPLES[parameter.type] if parameter.required else parameter.default
+
+
+def _text(value: Value) -> str | None:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else None
+
+
+def _integer(value: Value) -> str | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _BIGGEST:
+        return None
+    return _signed(str(value))
+
+
+def _number(value: Value) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return _integer(value) if isinstance(value, int) else _signed(repr(value))
+
+
+def _date(value: Value) -> str | None:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return f"DATE '{value.isoformat()}'"
+    if not isinstance(value, str) or not _DATE.match(value):
+        return None
+    try:
+        return f"DATE '{dt.date.fromisoformat(value).isoformat()}'"
+    except ValueError:
+        return None
+
+
+def _boolean(value: Value) -> str | None:
+    return str(value).upper() if isinstance(value, bool) else None
+
+
+def _signed(text: str) -> str:
+    """A negative number stands in brackets: `--1` would be a comment."""
+    return f"({text})" if text.startswith("-") else text
+
+
+_LITERALS: Final[dict[str, Callable[[Value], str | None]]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "date": _date,
+    "boolean": _boolean,
+}
+_KINDS: Final = {
+    "text": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "date": "a date",
+    "boolean": "true or false",
+}
+_EXAMPLES: Final = {
+    "text": 'Give it like "Oslo".',
+    "integer": "Give it like 10, of 64 bits at most.",
+    "number": "Give it like 2.5.",
+    "date": 'Give it like "2025-01-31".',
+    "boolean": "Give true or false.",
+}
+_SAMPLES: Final[dict[str, Value]] = {
+    "text": "",
+    "integer": 1,
+    "number": 1.0,
+    "date": "2025-01-01",
+    "boolean": True,
+}
