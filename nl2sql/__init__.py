@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Schema,
         Status,
         Step,
+        Upload,
         Usage,
         Verdict,
     )
@@ -83,6 +84,7 @@ __all__ = [
     "Store",
     "StoreError",
     "ToolError",
+    "Upload",
     "Usage",
     "Verdict",
     "connect",
