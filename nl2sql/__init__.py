@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Schema,
         Status,
         Step,
+        Upload,
         Usage,
         Verdict,
     )
@@ -84,6 +85,7 @@ __all__ = [
     "Store",
     "StoreError",
     "ToolError",
+    "Upload",
     "Usage",
     "Verdict",
     "VerifiedQueries",

@@ -94,8 +94,10 @@ class Assistant(Database):
         *,
         on_progress: Progress | None = None,
         conversations: Conversations | None = None,
+        opens_model: Callable[[CancelToken | None], ChatModel] | None = None,
     ) -> None:
         super().__init__(engine, config)
+        self._opens_model = opens_model
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
@@ -184,6 +186,18 @@ class Assistant(Database):
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
+    def with_files(self, files: Sequence[Path], *, workers: int = 1) -> Assistant:
+        """The same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
+
+        SQL calls them `uploads.` and the file's name, so that they never hide a table of the database; `uploads`
+        lists them. Sessions and the model are shared with this Assistant, which is to stay open; close the new one,
+        and what was made of the files is gone. The policy holds for the database as before, and allows the uploads.
+        DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
+        `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
+        """
+        engine = self._engine.with_files(files, self.config.limits, workers)
+        return Assistant(engine, self.config, conversations=self._conversations, opens_model=self._chat_model)
+
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
         return self._conversations.knows(name, user)
@@ -222,6 +236,8 @@ class Assistant(Database):
         return Candidates(count) if count is not None else Candidates()
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
+        if self._opens_model is not None:
+            return self._opens_model(cancel)
         with self._model_lock:
             if self._model is None:
                 self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)

@@ -287,6 +287,8 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "result_bytes": parse_size,
         "spill": parse_size,
         "steps": _whole(1, 100),
+        "upload_bytes": parse_size,
+        "upload_rows": _whole(1, 1_000_000_000),
     },
     "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
     "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},

@@ -19,7 +19,7 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.identifiers import quote_table
-from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Verdict, Window
+from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
@@ -42,6 +42,11 @@ class Database:
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
         return self._view()[0]
+
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """The tables of uploaded files, each with its file's name, in the order of the files."""
+        return self._engine.uploads
 
     @property
     def idle_policy(self) -> list[str]:
@@ -138,7 +143,7 @@ class Database:
         """What the model may know of, and the policy that holds everybody to it."""
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = _with_patterns(self.config, whole)
+            policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
             described = prompts.with_descriptions(whole, self.config.context)
             view = self._without_refused_views(schema.allowed(described, policy), policy)
             self._seen = (whole, (view, policy))
@@ -148,12 +153,13 @@ class Database:
         """The schema without the views through which the policy would be got around: their values say the same."""
         if policy == Policy():
             return view
-        known = {table.name for table in view.tables}
         tables = [
             table
             for table in view.tables
             if table.kind != "view"
-            or guard.examine(f"SELECT * FROM {quote_table(table.name, known)}", policy, self._engine).allowed
+            or guard.examine(
+                f"SELECT * FROM {quote_table(table.name, dotted=table.dotted)}", policy, self._engine
+            ).allowed
         ]
         return replace(view, tables=tuple(tables))
 
@@ -170,6 +176,13 @@ def _with_patterns(config: Config, whole: Schema) -> Policy:
         and config.policy.allows_table(table.name)
     )
     return replace(config.policy, allow_tables=kept)
+
+
+def _with_uploads(policy: Policy, uploads: Sequence[Upload]) -> Policy:
+    """The policy, with what its user uploaded allowed too: it is about the database's own tables."""
+    if policy.allow_tables is None:
+        return policy
+    return replace(policy, allow_tables=policy.allow_tables | {upload.table for upload in uploads})
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -90,7 +90,7 @@ class DatabaseError(NL2SQLError):
 
 
 class LimitError(NL2SQLError):
-    """Time, memory, steps or bytes ran out. `limit` names which: seconds, memory, spill, result_bytes, steps."""
+    """Time, memory, steps or bytes ran out. `limit` names which: a field of `Limits`."""
 
     code = "limit"
     exit_code = 6

@@ -56,7 +56,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema."""
+    """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema.
+
+    `dotted` says that a dot in the name is the table's own, and separates no schema.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -66,6 +69,7 @@ class Table:
     primary_key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     sampled: bool = False
+    dotted: bool = False
 
     def column(self, name: str) -> Column | None:
         """The column of that name in any case, or None."""
@@ -191,7 +195,8 @@ class Limits:
     """What one query may use. `rows` None means every row, within the other limits.
 
     `seconds` is wall time; `memory`, `cell_bytes`, `result_bytes` and `spill` (disk for big sorts, 0 for none)
-    are bytes; `steps` is how many tool calls one question may make.
+    are bytes; `steps` is how many tool calls one question may make. `upload_bytes` bounds the files of one upload
+    together, `upload_rows` each table made of them.
     """
 
     rows: int | None = 1000
@@ -201,6 +206,16 @@ class Limits:
     result_bytes: int = 64_000_000
     spill: int = 0
     steps: int = 8
+    upload_bytes: int = 200_000_000
+    upload_rows: int = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A table made of an uploaded file: `file` is the file's name, `table` what SQL calls it, like `uploads.leads`."""
+
+    file: str
+    table: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table), {known.name for known in self._schema.tables})
+        return render_table(self._table(table))
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
@@ -220,7 +220,8 @@ class Toolbox:
         return found[0] if len(found) == 1 and found[0] != text else None
 
     def _name(self, table: str) -> str:
-        return quote_table(table, {known.name for known in self._schema.tables})
+        found = self._schema.table(table)
+        return quote_table(table, dotted=found is not None and found.dotted)
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
         """End the loop with a question back."""

@@ -38,6 +38,8 @@ url = {url}
 # result_bytes = "64MB"          # a larger result is cut
 # spill = 0                      # disk for big sorts, e.g. "2GB"
 # steps = 8                      # tool calls for one question
+# upload_bytes = "200MB"         # the files of one upload together
+# upload_rows = 2000000          # each table made of an uploaded file
 
 [policy]
 # allow_tables = ["orders", "customers"]

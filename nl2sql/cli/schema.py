@@ -37,12 +37,11 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
             say(_tokens(text, assistant.config))
             return 0
         schema = assistant.schema
-    known = {one.name for one in schema.tables}
     chosen = _chosen(schema, table)
     if shared.output == "json":
         results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))
     elif shared.output == "sql" or table:
-        results.write_text(clean("\n".join(render_table(one, known) for one in chosen)))
+        results.write_text(clean("\n".join(render_table(one) for one in chosen)))
     else:
         _print_overview(chosen)
     return 0

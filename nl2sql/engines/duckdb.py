@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.engines import wire
@@ -19,14 +19,32 @@ from nl2sql.engines.call import Call
 from nl2sql.engines.engine import Count
 from nl2sql.engines.files import Source
 from nl2sql.engines.pool import WorkerPool
+from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.engines.warm_worker import Opened, WarmWorker
-from nl2sql.errors import LimitError
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Verdict, Window
+from nl2sql.errors import ConfigError, LimitError
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Upload, Verdict, Window
+
+if TYPE_CHECKING:
+    from nl2sql.engines.uploads import UploadedFiles
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
 INTROSPECT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an engine with uploads has beside them: the engine of the base, whose schema is read there once."""
+
+    base: DuckDBEngine
+    uploads: UploadedFiles
+
+    def joined(self, base: Schema, uploaded: Schema) -> Schema:
+        """The schema of both. DatabaseError."""
+        from nl2sql.engines.uploads import joined
+
+        return joined(base, uploaded, self.uploads.catalog)
 
 
 class DuckDBEngine:
@@ -43,8 +61,10 @@ class DuckDBEngine:
         judge_seconds: float = JUDGE_SECONDS,
         profile_seconds: float = PROFILE_SECONDS,
         workers: int = 1,
+        beside: Beside | None = None,
     ) -> None:
         self._url, self._source, self._cache_dir = url, source, cache_dir
+        self._beside = beside
         self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._state = threading.RLock()
         self._opened = Opened(source.fingerprint(), source, source.prepare())
@@ -61,6 +81,41 @@ class DuckDBEngine:
     def worker_pids(self) -> tuple[int, ...]:
         """The worker processes that are running now."""
         return tuple(worker.pid for worker in self._pool.workers if worker.pid is not None)
+
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """As `Engine.uploads`."""
+        return self._beside.uploads.tables if self._beside else ()
+
+    def with_files(self, files: Sequence[Path], limits: Limits, workers: int = 1) -> DuckDBEngine:
+        """As `Engine.with_files`."""
+        from nl2sql.engines.uploads import WithUploads, free_catalog, import_files
+
+        if self._beside is not None:
+            raise ConfigError(
+                "files were uploaded here already", "Name them all in one call, on what was opened before the upload."
+            )
+        catalog = free_catalog(self.introspect(), self._opened.prepared.database)
+        # The worker loads its libraries while the files are imported.
+        start_spare(WORKER)
+        with contextlib.ExitStack() as stack:
+            uploads = import_files(files, catalog, limits, self._cache_dir)
+            stack.callback(uploads.close)
+            source, beside = WithUploads(self._source, uploads), Beside(self, uploads)
+            engine = DuckDBEngine(
+                self._url,
+                source,
+                limits,
+                self._cache_dir,
+                self._judge_seconds,
+                self._profile_seconds,
+                workers,
+                beside,
+            )
+            stack.callback(engine.close)
+            engine.introspect()
+            stack.pop_all()
+        return engine
 
     def introspect(self) -> Schema:
         """Tables, columns, keys and profile; from the cache where the files have not changed. DatabaseError."""
@@ -139,8 +194,10 @@ class DuckDBEngine:
             return worker.held_limits()
 
     def close(self) -> None:
-        """Wait for who runs, and end the workers. May be called twice."""
+        """Wait for who runs, end the workers, remove uploaded files. May be called twice."""
         self._pool.close()
+        if self._beside is not None:
+            self._beside.uploads.close()
 
     @contextlib.contextmanager
     def _paging(
@@ -176,13 +233,23 @@ class DuckDBEngine:
     def _read_schema(self, worker: WarmWorker) -> Schema:
         from nl2sql.schema import cache, codec
 
-        request = {"op": "introspect", "profile_seconds": self._profile_seconds}
+        base = self._beside.base.introspect() if self._beside else None
+        request = {
+            "op": "introspect",
+            "profile_seconds": self._profile_seconds,
+            "catalog": self._beside.uploads.catalog if self._beside else "",
+            "beside": codec.to_json(base) if base else None,
+        }
         try:
             reply = worker.ask(request, INTROSPECT_SECONDS)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
             reply = worker.ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
-        schema = replace(codec.from_json(reply["schema"]), fingerprint=self._opened.fingerprint)
+        schema = codec.from_json(reply["schema"])
+        if self._beside and base:
+            # The samples of uploaded files are the session's alone, and no cache keeps them.
+            return replace(self._beside.joined(base, schema), fingerprint=self._opened.fingerprint)
+        schema = replace(schema, fingerprint=self._opened.fingerprint)
         cache.save(self._cache_dir, schema, complete=bool(reply["complete"]))
         return schema
 

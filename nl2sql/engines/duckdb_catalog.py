@@ -9,53 +9,59 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
+from nl2sql.engines.lock import quoted
 from nl2sql.types import MAIN_SCHEMA, Column, ForeignKey, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
-_OURS: Final = "NOT internal AND database_name = current_database()"
-_TABLES: Final = f"""
+_TABLES: Final = """
     SELECT schema_name, table_name, 'table', comment, estimated_size
-    FROM duckdb_tables() WHERE {_OURS} AND NOT temporary
+    FROM duckdb_tables() WHERE NOT internal AND database_name = {database} AND NOT temporary
     UNION ALL
     SELECT schema_name, view_name, 'view', comment, NULL
-    FROM duckdb_views() WHERE {_OURS} AND NOT temporary
+    FROM duckdb_views() WHERE NOT internal AND database_name = {database} AND NOT temporary
     ORDER BY ALL"""
-_COLUMNS: Final = f"""
+_COLUMNS: Final = """
     SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns()
-    WHERE {_OURS} ORDER BY schema_name, table_name, column_index"""
+    WHERE NOT internal AND database_name = {database} ORDER BY schema_name, table_name, column_index"""
 _KEYS: Final = """
     SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, referenced_column_names
     FROM duckdb_constraints()
-    WHERE database_name = current_database() AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+    WHERE database_name = {database} AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
     ORDER BY constraint_index"""
 
 _Key = tuple[str, str]
 
 
-def read_catalog(run: Run) -> Schema:
-    """The Schema of the opened database, without a profile. `run(sql)` returns rows."""
+def read_catalog(run: Run, attached: str = "") -> Schema:
+    """The Schema of the opened database, or of one attached beside it, without a profile. `run(sql)` returns rows."""
+    database = quoted(attached) if attached else "current_database()"
+
+    def named(schema: str, table: str) -> str:
+        return f"{attached}.{table}" if attached else _sql_name(schema, table)
+
     columns: dict[_Key, list[Column]] = defaultdict(list)
-    for schema, table, name, kind, nullable, comment in run(_COLUMNS):
+    for schema, table, name, kind, nullable, comment in run(_COLUMNS.format(database=database)):
         columns[schema, table].append(Column(name, kind, bool(nullable), comment))
     primary: dict[_Key, tuple[str, ...]] = {}
     foreign: dict[_Key, list[ForeignKey]] = defaultdict(list)
-    for schema, table, constraint, names, target, target_names in run(_KEYS):
+    for schema, table, constraint, names, target, target_names in run(_KEYS.format(database=database)):
         if constraint == "PRIMARY KEY":
             primary[schema, table] = tuple(names)
         else:
-            foreign[schema, table].append(ForeignKey(tuple(names), _sql_name(schema, target), tuple(target_names)))
+            foreign[schema, table].append(ForeignKey(tuple(names), named(schema, target), tuple(target_names)))
     tables = (
         Table(
-            name=_sql_name(schema, name),
+            name=named(schema, name),
             columns=tuple(columns[schema, name]),
             kind=kind,
             comment=comment,
             row_count=rows,
             primary_key=primary.get((schema, name), ()),
             foreign_keys=tuple(foreign[schema, name]),
+            dotted=schema == MAIN_SCHEMA and "." in name and not attached,
         )
-        for schema, name, kind, comment, rows in run(_TABLES)
+        for schema, name, kind, comment, rows in run(_TABLES.format(database=database))
     )
     return Schema(tuple(table for table in tables if table.columns))
 

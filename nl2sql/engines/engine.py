@@ -5,12 +5,13 @@ It does not know models, prompts or faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nl2sql.cancel import CancelToken
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Verdict, Window
+from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +62,19 @@ class Engine(Protocol):
     @property
     def url(self) -> str:
         """What was opened, with any password left out."""
+        ...
+
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """The tables that `with_files` added, in the order of the files."""
+        ...
+
+    def with_files(self, files: Sequence[Path], limits: Limits, workers: int = 1) -> Engine:
+        """The same database with data files as further tables, for one session: `close` removes what was made of them.
+
+        DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large;
+        ConfigError where they cannot be kept, or where this has uploads already.
+        """
         ...
 
     def introspect(self) -> Schema:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from nl2sql.errors import ConfigError, DatabaseError
+from nl2sql.engines.frames import Message
+from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
 
 FORMAT: Final = 2
 KEPT_IMPORTS: Final = 8
@@ -37,10 +39,14 @@ _CONTENT_DIGITS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A DuckDB file ready to be opened, and the data files that its views read."""
+    """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
+
+    `attached` are DuckDB files by the names that SQL has for them.
+    """
 
     database: Path
     data_files: tuple[Path, ...] = ()
+    attached: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -134,30 +140,54 @@ def _fingerprint(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def run_importer(request: Mapping[str, Any], seconds: float | None = None) -> Message:
+    """What the importer's process answers; killed where it takes longer than `seconds`. DatabaseError, LimitError."""
+    from nl2sql.engines.alarm import Alarm
+    from nl2sql.engines.process import ChildProcess, ProcessEnded
+
+    child, alarm = ChildProcess("nl2sql.engines.importer"), Alarm()
+    overran = threading.Event()
+
+    def end() -> None:
+        overran.set()
+        child.kill()
+
+    try:
+        if seconds is not None:
+            alarm.set(seconds, end)
+        child.send(request)
+        reply, _ = child.receive()
+    except ProcessEnded as exc:
+        error: NL2SQLError = DatabaseError(
+            "the import of the data files ended unexpectedly", "Is one of them very large?"
+        )
+        if overran.is_set():
+            error = LimitError(f"the import took longer than {seconds:g} s", "Import less at once.", limit="seconds")
+        error.add_note(exc.stderr)
+        raise error from exc
+    finally:
+        alarm.close()
+        child.close()
+    if reply["kind"] == "error" and reply["limit"]:
+        raise LimitError(reply["message"], reply["hint"], limit=reply["limit"])
+    if reply["kind"] == "error":
+        raise DatabaseError(reply["message"], reply["hint"])
+    return reply
+
+
 def _build(files: list[Path], database: Path) -> None:
     from filelock import FileLock
-
-    from nl2sql.engines.process import ChildProcess, ProcessEnded
 
     with FileLock(f"{database}.lock"):
         if database.exists():
             return
         temporary = database.with_suffix(".tmp")
         _remove(temporary)
-        child = ChildProcess("nl2sql.engines.importer")
         try:
-            child.send({"database": str(temporary), "files": [str(file) for file in files]})
-            reply, _ = child.receive()
-        except ProcessEnded as exc:
+            run_importer({"database": str(temporary), "files": [str(file) for file in files], "bounds": None})
+        except DatabaseError:
             _remove(temporary)
-            error = DatabaseError("the import of the data files ended unexpectedly", "Is one of them very large?")
-            error.add_note(exc.stderr)
-            raise error from exc
-        finally:
-            child.close()
-        if reply["kind"] == "error":
-            _remove(temporary)
-            raise DatabaseError(reply["message"], reply["hint"])
+            raise
         temporary.replace(database)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 
 class UnreadableError(Exception):
-    """A data file that cannot be imported: what is wrong, and what to do."""
+    """A data file that cannot be imported: what is wrong, and what to do; `limit` names the limit that ran out."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, *, limit: str = "") -> None:
         super().__init__(message)
+        self.limit = limit
         self.message = message
         self.hint = hint
 

@@ -7,7 +7,7 @@ don't keep a table or column from being read (the guard does), don't bound the m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import duckdb
@@ -37,11 +37,13 @@ def open_locked(
     spill: int = 0,
     spill_folder: str = "",
     data_files: Sequence[str] = (),
+    attached: Mapping[str, str] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
 
     `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
-    `spill`, the local file system is off altogether.
+    `spill`, the local file system is off altogether. `attached` are database files to open beside it, by the
+    catalog's name.
     """
     options: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -49,6 +51,8 @@ def open_locked(
         "allow_unsigned_extensions": "false",
     }
     connection = duckdb.connect(path, read_only=True, config=options)
+    for catalog, file in (attached or {}).items():
+        connection.execute(f"ATTACH {quoted(file)} AS {quoted_name(catalog)} (READ_ONLY)")
     folder = spill_folder if spill else ""
     lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
     return connection

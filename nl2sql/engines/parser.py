@@ -15,7 +15,7 @@ from nl2sql.engines.duckdb_catalog import user_functions
 from nl2sql.engines.lock import lock, quoted_name
 from nl2sql.errors import QueryError
 from nl2sql.guard import Token
-from nl2sql.types import Schema
+from nl2sql.types import MAIN_SCHEMA, Schema
 
 _TWIN_MEMORY: Final = 256_000_000
 
@@ -23,7 +23,13 @@ _TWIN_MEMORY: Final = 256_000_000
 class DuckDBParser:
     """Implements `guard.EngineParser`. `binder` is the connection that plans are bound on."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, binder: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        binder: duckdb.DuckDBPyConnection,
+        attached: frozenset[str] = frozenset(),
+    ) -> None:
+        self._attached = attached
         self._connection = connection
         self._binder = binder
         self._catalog = str(connection.execute("SELECT current_database()").fetchall()[0][0])
@@ -34,6 +40,11 @@ class DuckDBParser:
     def catalog(self) -> str:
         """The name SQL has for the opened database."""
         return self._catalog
+
+    @property
+    def attached(self) -> frozenset[str]:
+        """The names SQL has for what was opened beside it."""
+        return self._attached
 
     def syntax_tree(self, sql: str) -> str:
         """DuckDB's syntax tree, or its error object, as JSON text."""
@@ -83,14 +94,22 @@ class DuckDBParser:
         return self._user_functions
 
 
-def open_twin(catalog: str, schema: Schema, seconds: float) -> duckdb.DuckDBPyConnection:
-    """An in-memory database of the same name and empty tables, to bind plans where tables are views over files."""
+def open_twin(
+    catalog: str, schema: Schema, seconds: float, attached: frozenset[str] = frozenset()
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory database of the same name and empty tables, to bind plans where tables are views over files.
+
+    What is attached beside the one is beside the other too.
+    """
     twin = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
-    twin.execute(f"ATTACH ':memory:' AS {quoted_name(catalog)}")
+    for name in (catalog, *sorted(attached)):
+        twin.execute(f"ATTACH ':memory:' AS {quoted_name(name)}")
     twin.execute(f"USE {quoted_name(catalog)}")
     for table in schema.tables:
         columns = ", ".join(f"{quoted_name(column.name)} {column.type}" for column in table.columns)
-        twin.execute(f"CREATE TABLE {quoted_name(table.name)} ({columns})")
+        beside, _, name = table.name.rpartition(".")
+        path = [beside, MAIN_SCHEMA, name] if beside in attached else [table.name]
+        twin.execute(f"CREATE TABLE {'.'.join(map(quoted_name, path))} ({columns})")
     lock(twin, memory=_TWIN_MEMORY, seconds=seconds)
     return twin
 

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 _CODE: Final = re.compile(r"[+0]\d")
 
 
-def import_sheets(connection: duckdb.DuckDBPyConnection, file: Path, names: TableNames) -> None:
-    """One table a sheet that holds rows; named like the sheet, or like the file where there is one sheet only."""
+def import_sheets(connection: duckdb.DuckDBPyConnection, file: Path, names: TableNames) -> list[str]:
+    """One table a sheet that holds rows; named like the sheet, or like the file where there is one sheet only.
+
+    Returns the names.
+    """
     import python_calamine
 
     try:
@@ -34,9 +37,12 @@ def import_sheets(connection: duckdb.DuckDBPyConnection, file: Path, names: Tabl
     filled = [(name, rows) for name, rows in ((n, _cleaned(r)) for n, r in sheets) if rows]
     if not filled:
         raise UnreadableError(f"{file.name} has no rows in any sheet", "Remove it, or put data in it.")
+    tables = []
     for sheet, rows in filled:
         wanted = (file.stem, file.name) if len(filled) == 1 else (sheet, f"{file.stem} {sheet}")
-        _import_rows(connection, quoted_name(names.take(*map(table_name, wanted))), _header(rows[0]), rows[1:])
+        tables.append(names.take(*map(table_name, wanted)))
+        _import_rows(connection, quoted_name(tables[-1]), _header(rows[0]), rows[1:])
+    return tables
 
 
 def _cleaned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

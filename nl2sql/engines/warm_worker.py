@@ -139,6 +139,7 @@ class WarmWorker:
             "op": "open",
             "database": str(prepared.database),
             "data_files": [str(file) for file in prepared.data_files],
+            "attached": {name: str(file) for name, file in prepared.attached.items()},
             "memory": limits.memory,
             "spill": limits.spill,
             "seconds": limits.seconds,

@@ -14,9 +14,7 @@ import queue
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -48,6 +46,7 @@ class Worker:
         self._stopped = False
         self._seconds = float(opening["seconds"])
         self._data_files = opening["data_files"]
+        self._attached = frozenset(opening["attached"])
         self._alarm = Alarm()
         self._schema = Schema(())
         self._parser: Any = None
@@ -61,6 +60,7 @@ class Worker:
             spill=opening["spill"],
             spill_folder=spill_folder,
             data_files=opening["data_files"],
+            attached=opening["attached"],
         )
         self._kept = KeptRows(self._connection, opening["memory"])
 
@@ -106,38 +106,11 @@ class Worker:
         return {}
 
     def _introspect(self, request: Message) -> Mapping[str, Any]:
-        from nl2sql.engines.duckdb_catalog import read_catalog
-        from nl2sql.schema import codec
-        from nl2sql.schema.profile import profile
+        from nl2sql.engines.introspection import Introspection
 
         with self._fresh_cursor() as cursor:
-            schema = read_catalog(lambda sql: cursor.execute(sql).fetchall())
-            seconds = request["profile_seconds"]
-            deadline = time.monotonic() + seconds
-            if seconds:
-                over_files = bool(self._data_files)
-                schema = profile(schema, lambda sql: self._rows(cursor, sql, deadline), seconds, over_files=over_files)
-            complete = time.monotonic() < deadline
-        if self._data_files:
-            schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))
-        return {"kind": "schema", "schema": codec.to_json(schema), "complete": complete}
-
-    def _rows(self, cursor: Any, sql: str, deadline: float) -> list[tuple[Any, ...]]:
-        """The rows of one query of the profile, which ends with the profile's time."""
-        from nl2sql.errors import LimitError, QueryError
-
-        self._alarm.set(max(0.01, deadline - time.monotonic()), cursor.interrupt)
-        try:
-            return list(cursor.execute(sql).fetchall())
-        except self._failures.FAILURES as error:
-            kind = self._failures.failure(error, self._stopped)["error"]
-            if self._stopped:
-                raise
-            if kind == "query":
-                raise QueryError(self._failures.shown(error)) from error
-            raise LimitError("the profile overran", limit="seconds") from error
-        finally:
-            self._alarm.clear()
+            reading = Introspection(cursor, self._alarm, lambda: self._stopped)
+            return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
 
     def _judge(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines import wire
@@ -170,8 +143,8 @@ class Worker:
             binder = connection
             if self._data_files:
                 catalog = connection.execute("SELECT current_database()").fetchall()[0][0]
-                binder = open_twin(catalog, self._schema, self._seconds)
-            self._parser = DuckDBParser(connection, binder)
+                binder = open_twin(catalog, self._schema, self._seconds, self._attached)
+            self._parser = DuckDBParser(connection, binder, self._attached)
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:

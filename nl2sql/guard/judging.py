@@ -46,7 +46,7 @@ def judge(
         from nl2sql.guard.sqlglot_rules import judge_alone
 
         return judge_alone(sql, Names(schema, policy), dialect)
-    return _Judging(sql, Names(schema, policy, parser.catalog), parser, thorough).verdict()
+    return _Judging(sql, Names(schema, policy, parser.catalog, parser.attached), parser, thorough).verdict()
 
 
 class _Judging:

@@ -25,11 +25,18 @@ def fold(name: str) -> str:
 
 
 class Names:
-    """Names of one schema under one policy, in any case. `catalog` is what SQL calls the database itself."""
+    """Names of one schema under one policy, in any case. `catalog` is what SQL calls the database itself.
 
-    def __init__(self, schema: Schema, policy: Policy, catalog: str = "") -> None:
+    `attached` are the catalogs that the engine opened beside it, all there are: their tables are `catalog.table`, and
+    nothing of the database's own may pass for one of them.
+    """
+
+    def __init__(
+        self, schema: Schema, policy: Policy, catalog: str = "", attached: frozenset[str] = frozenset()
+    ) -> None:
         self._policy = policy
         self._catalog = catalog.lower()
+        self._attached = frozenset(name.lower() for name in attached) - {self._catalog}
         self._readable = {t.name.lower(): t for t in schema.tables if policy.allows_table(t.name)}
         self._denied_columns = frozenset(column.lower() for column in policy.deny_columns)
         self._denied_names = frozenset(column.rpartition(".")[2] for column in self._denied_columns)
@@ -44,8 +51,8 @@ class Names:
         return frozenset(table.name.lower() for table in self._schema.tables)
 
     def is_catalog(self, name: str) -> bool:
-        """Whether SQL calls the database itself so."""
-        return name.lower() == self._catalog
+        """Whether SQL calls the database itself so, or one beside it."""
+        return name.lower() == self._catalog or name.lower() in self._attached
 
     def has_column(self, name: str) -> bool:
         """Whether any table of the schema, readable or not, has a column of that name."""
@@ -58,18 +65,37 @@ class Names:
     def table(self, path: Sequence[str]) -> Table | None:
         """The readable table that a dotted name means, or None: unknown and denied look the same."""
         parts = [part.lower() for part in path]
+        if len(parts) > 1 and parts[0] in self._attached:
+            return self._beside(*(parts if len(parts) != 2 else (parts[0], MAIN_SCHEMA, parts[1])))
         if len(parts) > 1 and parts[0] == self._catalog and ".".join(parts) not in self._readable:
             parts = parts[1:]
         if len(parts) == 2 and parts[0] == MAIN_SCHEMA:
             parts = parts[1:]
-        return self._readable.get(".".join(parts)) if len(parts) <= 2 else None
+        return self._own(".".join(parts)) if len(parts) <= 2 else None
 
     def scanned(self, path: Sequence[str]) -> Table | None:
         """The readable table of a resolved `(catalog, schema, table)`, or None."""
-        if len(path) != 3 or path[0].lower() != self._catalog:
+        if len(path) != 3:
             return None
-        _, schema, table = (part.lower() for part in path)
-        return self._readable.get(table if schema == MAIN_SCHEMA else f"{schema}.{table}")
+        catalog, schema, table = (part.lower() for part in path)
+        if catalog in self._attached:
+            return self._beside(catalog, schema, table)
+        if catalog != self._catalog:
+            return None
+        return self._own(table if schema == MAIN_SCHEMA else f"{schema}.{table}")
+
+    def is_beside(self, table: str) -> bool:
+        """Whether a table of that name is one of a catalog beside the database."""
+        catalog, dot, _ = table.partition(".")
+        return bool(dot) and catalog.lower() in self._attached
+
+    def _own(self, name: str) -> Table | None:
+        """The readable table of the database itself."""
+        return None if self.is_beside(name) else self._readable.get(name)
+
+    def _beside(self, catalog: str, *path: str) -> Table | None:
+        """The readable table of a catalog beside the database, which has one schema."""
+        return self._readable.get(f"{catalog}.{path[1]}") if len(path) == 2 and path[0] == MAIN_SCHEMA else None
 
     def allows_column(self, table: str, column: str) -> bool:
         """Whether a query may read that column of a readable table."""
@@ -94,7 +120,8 @@ class Names:
     def table_hint(self, name: str) -> str:
         """What to write instead of a table that may not be read: the closest name, or the readable ones."""
         tables = sorted(table.name for table in self._readable.values())
-        near = closest(name, tables)
+        called_so = [table for table in tables if table.lower().rpartition(".")[2] == name.lower()]
+        near = called_so[0] if len(called_so) == 1 else closest(name, tables)
         if near:
             return f"Did you mean {near}?"
         return f"Readable tables: {_listed(tables)}." if tables else "No table may be read under this policy."

@@ -31,6 +31,14 @@ class EngineParser(Protocol):
         """The name SQL has for the opened database, as `current_database()` gives it."""
         ...
 
+    @property
+    def attached(self) -> frozenset[str]:
+        """The catalogs that the engine opened beside it before any query ran: a closed list, `temp` not among them.
+
+        Each has one schema, `main`, that holds tables only. No schema of the opened database has such a name.
+        """
+        ...
+
     def syntax_tree(self, sql: str) -> str:
         """`json_serialize_sql(?::VARCHAR)`: the syntax tree as JSON text."""
         ...

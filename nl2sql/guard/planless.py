@@ -35,7 +35,7 @@ def nothing_hides(canonical: str, spelled: TreeReport, names: Names, parser: Eng
         return False
     if not all(map(names.is_open, spelled.tables.values())):
         return False
-    read = {name for table in spelled.tables.values() for name in _printed(parser.catalog, table)}
+    read = {name for table in spelled.tables.values() for name in _printed(parser.catalog, table, names)}
     sources = _SOURCES | {name.upper() for name in known.table_functions.allowed}
     for leaf in _leaves(json.loads(parser.physical_plan(canonical))):
         table = (leaf.get("extra_info") or {}).get("Table")
@@ -44,8 +44,12 @@ def nothing_hides(canonical: str, spelled: TreeReport, names: Names, parser: Eng
     return True
 
 
-def _printed(catalog: str, table: str) -> Iterator[str]:
+def _printed(catalog: str, table: str, names: Names) -> Iterator[str]:
     """How a physical plan may print the table, quotes left out."""
+    if names.is_beside(table):
+        beside, _, name = table.partition(".")
+        yield f"{beside}.{MAIN_SCHEMA}.{name}".replace('"', "")
+        return
     yield f"{catalog}.{MAIN_SCHEMA}.{table}".replace('"', "")
     if "." in table:
         yield f"{catalog}.{table}".replace('"', "")

@@ -33,9 +33,9 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def quote_table(name: str, known: Iterable[str] = ()) -> str:
-    """A table's name as SQL writes it. A dot separates a schema, unless `known` says it is part of the name."""
-    if "." in name and name not in known:
+def quote_table(name: str, *, dotted: bool = False) -> str:
+    """A table's name as SQL writes it. A dot separates a schema, unless `dotted` says it is part of the name."""
+    if "." in name and not dotted:
         schema, _, table = name.partition(".")
         return f"{quote(schema)}.{quote(table)}"
     return quote(name)

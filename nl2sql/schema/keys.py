@@ -21,20 +21,21 @@ _SHORTEST_ENDING: Final = 4
 _ID_ENDINGS: Final = ("_id", "_code", "_key", "_no", "id", "code")
 
 
-def infer_keys(schema: Schema, run: Run, deadline: float) -> Schema:
+def infer_keys(schema: Schema, run: Run, deadline: float, of: frozenset[str] | None = None) -> Schema:
     """The schema with primary and foreign keys added where names suggest them and values bear it out.
 
-    `run` executes SQL and raises QueryError or LimitError; `deadline` is a `time.monotonic()` moment.
+    With `of`, foreign keys of those tables only. `run` executes SQL and raises QueryError or LimitError; `deadline` is
+    a `time.monotonic()` moment.
     """
     schema = replace(schema, tables=tuple(_with_primary_key(table) for table in schema.tables))
-    known = {table.name for table in schema.tables}
     tables = []
     for table in schema.tables:
         found = []
-        for column, target, target_column in _candidates(table, schema):
+        candidates = _candidates(table, schema) if of is None or table.name in of else ()
+        for column, target, target_column in candidates:
             if time.monotonic() > deadline:
                 break
-            if _contained(table, column, target, target_column, known, run):
+            if _contained(table, column, target, target_column, run):
                 found.append(ForeignKey((column.name,), target.name, (target_column.name,), inferred=True))
         tables.append(replace(table, foreign_keys=(*table.foreign_keys, *found)))
     return replace(schema, tables=tuple(tables))
@@ -125,8 +126,8 @@ def _family(column: Column) -> str:
     return "number" if "INT" in kind or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else kind.partition("(")[0]
 
 
-def _contained(table: Table, column: Column, target: Table, target_column: Column, known: set[str], run: Run) -> bool:
-    own, other = quote_table(table.name, known), quote_table(target.name, known)
+def _contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:
+    own, other = (quote_table(one.name, dotted=one.dotted) for one in (table, target))
     name, target_name = quote(column.name), quote(target_column.name)
     try:
         [(missing,)] = run(

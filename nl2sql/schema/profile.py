@@ -34,27 +34,32 @@ _TEXT: Final = re.compile(r"(VARCHAR|ENUM)", re.I)
 _NESTED: Final = re.compile(r"\[|^(STRUCT|MAP|UNION|BLOB|BIT|JSON)", re.I)
 
 
-def profile(schema: Schema, run: Run, seconds: float = 5.0, *, over_files: bool = False) -> Schema:
+def profile(
+    schema: Schema, run: Run, seconds: float = 5.0, *, over_files: bool = False, beside: Schema | None = None
+) -> Schema:
     """The schema with row counts, statistics and inferred keys.
 
-    `over_files` says that its views are data files of which each is a table.
+    `over_files` says that its views are data files of which each is a table. `beside` are tables that its keys may
+    lead to, profiled already.
     `run(sql)` returns rows, and raises QueryError or LimitError where one query fails or overruns: that table
     stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
     """
     deadline = time.monotonic() + seconds
-    known = {table.name for table in schema.tables}
     tables = []
     for table in schema.tables:
         if time.monotonic() < deadline:
-            table = _profiled(table, run, known, deadline)
+            table = _profiled(table, run, deadline)
         tables.append(table)
     if over_files:
         tables = [replace(table, kind="table") for table in tables]
-    return infer_keys(replace(schema, tables=tuple(tables)), run, deadline)
+    own = frozenset(table.name for table in tables)
+    whole = replace(schema, tables=(*(beside.tables if beside else ()), *tables))
+    inferred = infer_keys(whole, run, deadline, of=own)
+    return replace(schema, tables=tuple(table for table in inferred.tables if table.name in own))
 
 
-def _profiled(table: Table, run: Run, known: set[str], deadline: float) -> Table:
-    name = quote_table(table.name, known)
+def _profiled(table: Table, run: Run, deadline: float) -> Table:
+    name = quote_table(table.name, dotted=table.dotted)
     try:
         rows = table.row_count
         if rows is None or rows <= FULL_SCAN_ROWS:

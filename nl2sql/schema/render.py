@@ -35,17 +35,16 @@ _HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 
 def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
     """The tables in the order of the schema. `values` adds stored values and ranges, `comments` the owner's."""
-    known = {table.name for table in schema.tables}
-    return "\n".join(render_table(table, known, values=values, comments=comments) for table in schema.tables)
+    return "\n".join(render_table(table, values=values, comments=comments) for table in schema.tables)
 
 
-def render_table(table: Table, known: set[str] | None = None, *, values: bool = True, comments: bool = True) -> str:
+def render_table(table: Table, *, values: bool = True, comments: bool = True) -> str:
     """One table as a CREATE statement whose comments describe the columns."""
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
         remarks.append(as_data(table.comment, COMMENT_CHARS))
-    head = f"CREATE {kind} {_name(quote_table(table.name, known or ()))} (" + _remark(remarks)
+    head = f"CREATE {kind} {_name(quote_table(table.name, dotted=table.dotted))} (" + _remark(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
     lines = [_column(column, table, single, values, comments) for column in table.columns]
     if len(table.primary_key) > 1:

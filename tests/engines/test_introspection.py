@@ -13,6 +13,7 @@ from nl2sql import guard
 from nl2sql.engines.duckdb import DuckDBEngine
 from nl2sql.engines.files import DatabaseFile
 from nl2sql.errors import LimitError, QueryError
+from nl2sql.schema import render
 from nl2sql.schema.cache import INCOMPLETE_SECONDS
 from nl2sql.types import ForeignKey, Limits, Policy
 
@@ -34,6 +35,18 @@ def test_catalogue(shared: DuckDBEngine) -> None:
     name = customer.column("name")
     assert name and not name.nullable
     assert [table.kind for table in schema.tables] == ["table", "view", "table", "table"]
+
+
+def test_a_table_outside_the_main_schema_is_called_and_profiled_as_sql_does(tmp_path: Path, opened: Open) -> None:
+    path = tmp_path / "names.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA archive; CREATE TABLE archive.sale AS SELECT 7 AS id")
+        connection.execute('CREATE TABLE "sale.old" AS SELECT 8 AS id')
+    schema = opened(path).introspect()
+    assert [(table.name, table.dotted) for table in schema.tables] == [("archive.sale", False), ("sale.old", True)]
+    assert [table.columns[0].minimum for table in schema.tables] == ["7", "8"]
+    text = render(schema)
+    assert "CREATE TABLE archive.sale (" in text and 'CREATE TABLE "sale.old" (' in text
 
 
 def test_profile_is_there(shared: DuckDBEngine) -> None:

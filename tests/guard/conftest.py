@@ -50,7 +50,13 @@ def locked(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 class DuckParser:
     """An EngineParser over one connection; `twin` binds instead of it where given."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, twin: duckdb.DuckDBPyConnection | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        twin: duckdb.DuckDBPyConnection | None = None,
+        attached: frozenset[str] = frozenset(),
+    ) -> None:
+        self.attached = attached
         self._connection = connection
         self._twin = twin or connection
         self.catalog = str(_one(connection, "SELECT current_database()"))

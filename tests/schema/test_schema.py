@@ -219,6 +219,6 @@ def test_quoted_names_parse(name: str) -> None:
 
 def test_names() -> None:
     assert quote_table("sales.order") == 'sales."order"'
-    assert quote_table("a.b", known={"a.b"}) == '"a.b"'
+    assert quote_table("a.b", dotted=True) == '"a.b"'
     assert closest("custmers", ["orders", "Customers"]) == "Customers"
     assert closest("zzz", ["orders"]) is None

@@ -1,0 +1,174 @@
+"""Uploaded data files as a database of their own, beside another one for a session: imported, and gone with it.
+
+The base is not copied and not written to. The import is a process that may be killed, with limits of its own;
+nothing here opens a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from nl2sql.engines.files import KINDS, KINDS_TEXT, Prepared, Source, run_importer
+from nl2sql.errors import ConfigError, DatabaseError, LimitError
+from nl2sql.types import Limits, Schema, Upload
+
+CATALOG: Final = "uploads"
+IMPORT_SECONDS: Final = 60.0
+# A Parquet file holds a value that repeats in next to no room; what it becomes may not take any amount of disk.
+_GROWTH: Final = 4
+_SMALLEST: Final = 64_000_000
+_FOLDER: Final = "uploads"
+
+
+class UploadedFiles:
+    """A DuckDB file made of data files, in a folder that goes with `close`, with this object, or with the program."""
+
+    def __init__(self, catalog: str, cache_dir: Path) -> None:
+        """Make the folder. OSError where that is not possible."""
+        parent = cache_dir / _FOLDER
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.catalog = catalog
+        self.tables: tuple[Upload, ...] = ()
+        self.folder = parent / uuid.uuid4().hex
+        # Held for as long as the folder is used: whoever finds it free knows that nobody does.
+        lock = FileLock(f"{self.folder}.lock", thread_local=False)
+        lock.acquire()
+        self.folder.mkdir(mode=0o700)
+        self._finalizer = weakref.finalize(self, _forget, self.folder, lock, os.getpid())
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / "uploads.duckdb"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the files are still there."""
+        return self._finalizer.alive
+
+    def close(self) -> None:
+        """Remove it all. May be called twice."""
+        self._finalizer()
+
+
+@dataclass(frozen=True, slots=True)
+class WithUploads:
+    """A source with uploaded files attached beside it."""
+
+    base: Source
+    uploads: UploadedFiles
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{self.base.fingerprint()} {self.uploads.folder.name}".encode()).hexdigest()
+
+    def prepare(self) -> Prepared:
+        if not self.uploads.is_open:
+            raise DatabaseError("the uploaded files are gone", "Upload them again.")
+        return replace(self.base.prepare(), attached={self.uploads.catalog: self.uploads.database})
+
+
+def free_catalog(schema: Schema, database: Path) -> str:
+    """What SQL is to call the uploads: like no schema or table of the base, and not like the base itself."""
+    taken = {table.name.partition(".")[0].lower() for table in schema.tables}
+    taken |= {database.name.partition(".")[0].lower(), database.stem.lower()}
+    number, name = 1, CATALOG
+    while name in taken:
+        number += 1
+        name = f"{CATALOG}_{number}"
+    return name
+
+
+def joined(base: Schema, uploaded: Schema, catalog: str) -> Schema:
+    """The schema of both. DatabaseError where the base has come to have names like the uploads'."""
+    if any(table.name.lower().startswith(f"{catalog}.") for table in base.tables):
+        raise DatabaseError(f"the database has changed, and has a schema {catalog} now", "Upload the files again.")
+    return replace(base, tables=(*base.tables, *uploaded.tables))
+
+
+def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir: Path) -> UploadedFiles:
+    """Import the files for one session.
+
+    DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large; ConfigError
+    where the cache cannot be written.
+    """
+    paths = [_checked(Path(file)) for file in files]
+    if not paths:
+        raise ConfigError("there are no files to upload", f"Name files that are one of: {KINDS_TEXT}.")
+    _refuse_too_large(paths, limits)
+    largest = max(_GROWTH * limits.upload_bytes, _SMALLEST)
+    bounds = {"rows": limits.upload_rows, "memory": limits.memory, "file_bytes": largest}
+    with ExitStack() as stack:
+        try:
+            uploads = UploadedFiles(catalog, cache_dir)
+        except OSError as exc:
+            raise ConfigError(
+                f"uploads cannot be kept in {cache_dir / _FOLDER}: {exc.strerror}",
+                "Set NL2SQL_HOME to a folder that you may write to.",
+            ) from exc
+        stack.callback(uploads.close)
+        request = {"database": str(uploads.database), "files": list(map(str, paths)), "bounds": bounds}
+        tables = run_importer(request, IMPORT_SECONDS)["tables"]
+        uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{table}") for number, table in tables)
+        stack.pop_all()
+    return uploads
+
+
+def forget_abandoned(cache_dir: Path) -> None:
+    """Remove the uploads of programs that were killed."""
+    for folder in _folders(cache_dir):
+        lock = FileLock(f"{folder}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue
+        _forget(folder, lock, os.getpid())
+
+
+def _folders(cache_dir: Path) -> Iterable[Path]:
+    try:
+        return [entry for entry in (cache_dir / _FOLDER).iterdir() if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _forget(folder: Path, lock: FileLock, owner: int) -> None:
+    """Remove the folder and its lock, unless this is a child that its owner has forked."""
+    if os.getpid() != owner:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
+
+
+def _checked(path: Path) -> Path:
+    """The whole path of a data file that is there. DatabaseError."""
+    if path.suffix.lower() not in KINDS:
+        raise DatabaseError(f"{path.name} is not a kind of file that can be uploaded", f"Upload one of: {KINDS_TEXT}.")
+    if not path.is_file():
+        raise DatabaseError(f"there is no file {path.name}", "Check the path.")
+    return path.resolve()
+
+
+def _refuse_too_large(paths: Sequence[Path], limits: Limits) -> None:
+    try:
+        size = sum(path.stat().st_size for path in paths)
+    except OSError as exc:
+        raise DatabaseError(f"an uploaded file cannot be read: {exc.strerror}", "Upload it again.") from exc
+    if size > limits.upload_bytes:
+        raise LimitError(
+            f"{', '.join(path.name for path in paths)}: {size:,} bytes are more than an upload may have"
+            f" ({limits.upload_bytes:,})",
+            "Upload less, or raise upload_bytes under [limits] in the project file.",
+            limit="upload_bytes",
+        )
