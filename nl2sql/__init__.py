@@ -9,10 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.chart import chart, charts
+    from nl2sql.answer.chart_check import checked_spec
     from nl2sql.answer.export import export
+    from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
-    from nl2sql.config import Config, load_config
+    from nl2sql.config import Config, load_config, parse_size
     from nl2sql.errors import (
         BugError,
         CallError,
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from nl2sql.store import HistoryEntry, Store, open_store
     from nl2sql.types import (
         Answer,
+        CheckedSQL,
         Clarification,
+        Column,
         Confidence,
         ErrorInfo,
         Event,
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
         Schema,
         Status,
         Step,
+        Table,
         Usage,
         Verdict,
     )
@@ -58,7 +64,9 @@ __all__ = [
     "CancelToken",
     "CancelledError",
     "ChatModel",
+    "CheckedSQL",
     "Clarification",
+    "Column",
     "Confidence",
     "Config",
     "ConfigError",
@@ -82,13 +90,19 @@ __all__ = [
     "Step",
     "Store",
     "StoreError",
+    "Table",
     "ToolError",
     "Usage",
     "Verdict",
+    "chart",
+    "charts",
+    "checked_spec",
     "connect",
     "export",
     "load_config",
     "open_store",
+    "parse_size",
+    "text_of",
 ]
 
 _HOMES: Final = {
@@ -98,10 +112,15 @@ _HOMES: Final = {
     "Config": "config",
     "HistoryEntry": "store",
     "Store": "store",
+    "chart": "answer.chart",
+    "charts": "answer.chart",
+    "checked_spec": "answer.chart_check",
     "connect": "assistant",
     "export": "answer.export",
     "load_config": "config",
     "open_store": "store",
+    "parse_size": "config",
+    "text_of": "answer.values",
 }
 
 

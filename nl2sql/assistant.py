@@ -110,6 +110,7 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Answer:
         """Answer one question.
@@ -117,13 +118,21 @@ class Assistant(Database):
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
         and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
-        where it says no, the answer has the SQL and no rows.
+        where it says no, the answer has the SQL and no rows. `tables` are the ones that the question is about, as is
+        a table that it names like `@orders`: the model is shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
         answer: Answer | None = None
         for event in self.stream(
-            question, session=session, user=user, summary=summary, explain=explain, approve=approve, cancel=cancel
+            question,
+            session=session,
+            user=user,
+            summary=summary,
+            explain=explain,
+            approve=approve,
+            tables=tables,
+            cancel=cancel,
         ):
             answer = event.answer
         assert answer is not None
@@ -138,6 +147,7 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
@@ -156,7 +166,7 @@ class Assistant(Database):
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         model = opening.result()
-        linked_schema = self._link(question, view)
+        linked_schema = self._link(question, schema.pinned(question, view, tables))
         limits = self.config.limits
         tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=approve is None)
         asked = loop.Asked(
@@ -193,6 +203,30 @@ class Assistant(Database):
         Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
         """
         return self._conversations.open(name, user)
+
+    def suggestions(self, limit: int = 4) -> tuple[str, ...]:
+        """First questions that the data can answer, made without a model. DatabaseError."""
+        from nl2sql.answer.suggest import suggestions
+
+        return suggestions(self._view()[0], limit)
+
+    def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
+        """Next questions that build on an answer and that the data can answer, made without a model."""
+        from nl2sql.answer.suggest import follow_ups
+
+        return follow_ups(answer, self._view()[0], limit)
+
+    def reading(self, sql: str) -> tuple[str, ...]:
+        """What checked SQL does, in sentences made from its syntax tree."""
+        from nl2sql.answer.reading import read
+
+        return read(sql, self._engine.dialect)
+
+    def formatted(self, sql: str) -> str:
+        """The SQL laid out over several lines, for reading."""
+        from nl2sql.answer.pretty import pretty
+
+        return pretty(sql, self._engine.dialect)
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""

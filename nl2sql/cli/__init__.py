@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model`, `doctor`, `init`.
+"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model`, `ui`, `doctor`, `init`.
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """
@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "replay": "replay",
     "eval": "eval",
     "model": "model",
+    "ui": "ui",
     "doctor": "doctor",
     "init": "init",
 }
