@@ -110,6 +110,7 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        approve_beyond: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Answer:
@@ -118,7 +119,8 @@ class Assistant(Database):
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
         and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
-        where it says no, the answer has the SQL and no rows. `tables` are the ones that the question is about, as is
+        where it says no, the answer has the SQL and no rows; with `approve_beyond` it is asked only where the engine
+        guesses that a step handles more rows than that. `tables` are the ones that the question is about, as is
         a table that it names like `@orders`: the model is shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
@@ -131,6 +133,7 @@ class Assistant(Database):
             summary=summary,
             explain=explain,
             approve=approve,
+            approve_beyond=approve_beyond,
             tables=tables,
             cancel=cancel,
         ):
@@ -147,6 +150,7 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        approve_beyond: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
@@ -168,11 +172,12 @@ class Assistant(Database):
         model = opening.result()
         linked_schema = self._link(question, schema.pinned(question, view, tables))
         limits = self.config.limits
-        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=approve is None)
+        looks_up = approve is None or approve_beyond is not None
+        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=looks_up)
         asked = loop.Asked(
             self._conversation(question, linked_schema, model.calls_tools, self._conversations.turns(session, user)),
             summary=summary,
-            approve=approve,
+            approve=self._approve_heavy(approve, approve_beyond, cancel),
             budget=loop.Budget(steps=limits.steps),
             candidates=self._candidates,
         )
@@ -248,6 +253,19 @@ class Assistant(Database):
     def _candidates(self) -> Candidates:
         count = self.config.model.candidates
         return Candidates(count) if count is not None else Candidates()
+
+    def _approve_heavy(
+        self, approve: Callable[[CheckedSQL], bool] | None, beyond: int | None, cancel: CancelToken | None
+    ) -> Callable[[CheckedSQL], bool] | None:
+        """Ask only where the engine guesses that a step of the query handles more rows than `beyond`."""
+        if approve is None or beyond is None:
+            return approve
+
+        def asked(checked: CheckedSQL) -> bool:
+            rows = self.estimate(checked.sql, cancel=cancel)
+            return rows is None or rows <= beyond or approve(checked)
+
+        return asked
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
         with self._model_lock:

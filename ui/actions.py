@@ -14,54 +14,78 @@ from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.downloads import show_downloads
 from ui.errors import show_error
+from ui.feedback import show_thumbs
 from ui.jobs import Job, Jobs
 from ui.plain import plain
 from ui.progress import show_progress
 from ui.rows import show_rows
+from ui.server import Server
 
 _SQL_CHARS: Final = 100_000
 
 
-def show_actions(assistant: Assistant, jobs: Jobs, conversation: Conversation, job: Job, answer: Answer) -> None:
+def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """The row of actions under an answer, and the branch that the user made of it."""
+    assistant = shared.assistant
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if answer.result is None:
+            st.button(
+                "Run it again" if job.remembered else "Run it",
+                key=f"again-{job.id}",
+                icon=":material/play_arrow:",
+                type="tertiary",
+                on_click=_run_branch,
+                args=(shared, conversation, job, answer.sql or ""),
+            )
         show_downloads(assistant, answer, st.session_state.get(f"spec-{job.id}"), job.id)
-        if st.button("Edit SQL", key=f"edit-{job.id}", icon=":material/edit:", type="tertiary"):
-            open_now = not st.session_state.get(f"editing-{job.id}", False)
-            st.session_state[f"editing-{job.id}"] = open_now
+        st.button(
+            "Edit SQL", key=f"edit-{job.id}", icon=":material/edit:", type="tertiary", on_click=_turn, args=(job,)
+        )
         with st.popover("Link", icon=":material/link:", type="tertiary"):
             st.caption("This answer has an address of its own, for you alone:")
-            st.code(f"{st.context.url or ''}?answer={job.id}", language=None, wrap_lines=True)
+            st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
+        show_thumbs(shared.store, conversation.owner, answer, job.id)
     own = conversation.branches.get(job.id)
     if st.session_state.get(f"editing-{job.id}", own is not None):
-        _editor(assistant, jobs, conversation, job, answer)
+        _editor(shared, conversation, job, answer)
 
 
-def _editor(assistant: Assistant, jobs: Jobs, conversation: Conversation, job: Job, answer: Answer) -> None:
+def _turn(job: Job) -> None:
+    """Open the editor, or close it."""
+    st.session_state[f"editing-{job.id}"] = not st.session_state.get(f"editing-{job.id}", False)
+
+
+def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+    """Run the user's own SQL beside the answer."""
+    own = Job(sql, job.owner)
+    conversation.branch(job, own)
+    st.session_state[f"editing-{job.id}"] = True
+    shared.jobs.start(own, lambda own: run_own(shared.assistant, own))
+
+
+def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """The SQL to change, and what it gave when it ran."""
     with st.container(border=True):
         st.caption("Your own version. It runs under the same guard and limits, and the conversation stays as it is.")
         before = conversation.branches.get(job.id)
         text = st.text_area(
             "SQL",
-            value=before.question if before else assistant.formatted(answer.sql or ""),
+            value=before.question if before else shared.assistant.formatted(answer.sql or ""),
             key=f"sql-{job.id}",
             height=180,
             max_chars=_SQL_CHARS,
         )
         if st.button("Run", key=f"rerun-{job.id}", type="primary", icon=":material/play_arrow:") and text:
-            own = Job(text, job.owner)
-            conversation.branch(job, own)
-            jobs.start(own, lambda own: run_own(assistant, own))
+            _run_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
-        if own_job := conversation.branches.get(job.id):
-            _branch(assistant, jobs, own_job)
+        if own := conversation.branches.get(job.id):
+            _branch(shared.assistant, shared.jobs, own)
 
 
 def run_own(assistant: Assistant, own: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
     own.change(doing="Checking the SQL")
-    checked = assistant.checked(own.question)
+    checked = assistant.checked(own.question, cancel=own.token)
     own.change(doing="Running the query", sql=checked.sql)
     result = assistant.run(checked.sql, cancel=own.token)
     reading = assistant.reading(checked.sql)

@@ -14,9 +14,10 @@ from ui.actions import show_actions
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.errors import say_error, show_error
-from ui.jobs import Job, Jobs
+from ui.jobs import Job
 from ui.plain import plain
 from ui.rows import show_rows
+from ui.server import Server
 
 _LEVELS: Final = {
     "high": (":material/verified:", "High confidence"),
@@ -26,9 +27,9 @@ _LEVELS: Final = {
 
 
 @st.fragment
-def show_answer(assistant: Assistant, jobs: Jobs, conversation: Conversation, job: Job) -> None:
+def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     """Everything about the answer of a finished job."""
-    view = job.view
+    view, assistant = job.view, shared.assistant
     if view.answer is None:
         if view.error is not None:
             show_error(view.error)
@@ -45,8 +46,8 @@ def show_answer(assistant: Assistant, jobs: Jobs, conversation: Conversation, jo
         for option in answer.clarification.options:
             st.text(f"• {option}")
     if answer.sql:
-        _body(assistant, answer, job.id)
-        show_actions(assistant, jobs, conversation, job, answer)
+        _body(assistant, answer, job)
+        show_actions(shared, conversation, job, answer)
 
 
 def _failure(answer: Answer) -> None:
@@ -59,12 +60,12 @@ def _failure(answer: Answer) -> None:
         st.code(tried[-1], language="sql", wrap_lines=True)
 
 
-def _body(assistant: Assistant, answer: Answer, key: str) -> None:
-    sql = answer.sql or ""
+def _body(assistant: Assistant, answer: Answer, job: Job) -> None:
+    sql, key = answer.sql or "", job.id
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if answer.result is None:
-            _no_rows(answer)
+            _no_rows(answer, job)
         elif is_metric(answer.result):
             show_metrics(answer.result)
         elif answer.result.row_count:
@@ -78,12 +79,12 @@ def _body(assistant: Assistant, answer: Answer, key: str) -> None:
         _trust(answer)
 
 
-def _no_rows(answer: Answer) -> None:
+def _no_rows(answer: Answer, job: Job) -> None:
     """Why there is SQL and no rows: it was not let run, or its rows were let go of."""
-    if answer.confidence is None:
+    if answer.confidence is None and not job.remembered:
         st.info("Not run: you did not let it. Edit the SQL to run your own version.", icon=":material/block:")
     else:
-        st.info("The rows of older answers are not kept. Edit the SQL and run it to see them again.")
+        st.info("The rows of older answers are not kept. Run the SQL again to see them.")
 
 
 def _trust(answer: Answer) -> None:

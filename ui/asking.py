@@ -6,6 +6,7 @@ The work itself is the assistant's, on a thread of the server.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -15,18 +16,30 @@ from ui.jobs import Job
 from ui.plain import plain
 from ui.server import Server
 
+HEAVY_ROWS: Final = 1_000_000_000
+
 
 def ask(shared: Server, conversation: Conversation, question: str, *, tables: Sequence[str], review: bool) -> None:
-    """Start answering, and put the conversation's id into the address."""
+    """Start answering, and put the conversation's id into the address.
+
+    The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
+    """
     job = Job(question, conversation.owner)
-    assistant, session = shared.assistant, conversation.session
+    assistant, owner = shared.assistant, conversation.owner
+    session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:
         return shared.jobs.review(job, checked.sql)
 
     def work(job: Job) -> Answer:
         events = assistant.stream(
-            question, session=session, tables=tables, approve=approve if review else None, cancel=job.token
+            question,
+            session=session,
+            user=owner,
+            tables=tables,
+            approve=approve,
+            approve_beyond=None if review else HEAVY_ROWS,
+            cancel=job.token,
         )
         for event in events:
             job.saw(event)

@@ -35,7 +35,7 @@ def show_chart(result: Result, key: str, alt: str) -> dict[str, Any] | None:
         width="stretch",
         theme="streamlit",
         key=f"chart-{key}",
-        alt=plain(alt, 200),
+        alt=alt,
     )
     return shown
 

@@ -22,23 +22,17 @@ TURNS: Final = 200
 
 @dataclass
 class Conversation:
-    """One conversation. `session` is the assistant's, None before the first answer.
+    """One conversation. Its id is the name of the assistant's session too.
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
     """
 
     owner: str | None
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
     jobs: list[Job] = field(default_factory=list)
     branches: dict[str, Job] = field(default_factory=dict)
     touched: float = field(default_factory=time.monotonic)
     on_close: list[Callable[[], None]] = field(default_factory=list)
-
-    @property
-    def session(self) -> str | None:
-        """The session that the next question goes on with."""
-        answers = (job.view.answer for job in reversed(self.jobs))
-        return next((answer.session for answer in answers if answer is not None and answer.confidence), None)
 
     @property
     def running(self) -> Job | None:
@@ -77,9 +71,9 @@ class Conversations:
         self._known: dict[str, Conversation] = {}
 
     def keep(self, conversation: Conversation) -> None:
-        """Make it findable."""
+        """Make it findable; one of its id that is there already stays."""
         with self._lock:
-            self._known[conversation.id] = conversation
+            self._known.setdefault(conversation.id, conversation)
             idle = self._swept()
         for one in idle:
             one.close()
@@ -94,12 +88,12 @@ class Conversations:
             return found
 
     def find_answer(self, job_id: str, owner: str | None) -> tuple[Conversation, Job] | None:
-        """The job of that id and its conversation, if they are that owner's."""
+        """The job of that id, or with the answer of that id, and its conversation, if they are that owner's."""
         with self._lock:
             for conversation in self._known.values():
                 if conversation.owner == owner:
                     for job in conversation.jobs:
-                        if job.id == job_id:
+                        if job_id in (job.id, job.view.answer and job.view.answer.id):
                             return conversation, job
         return None
 

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant
-from ui import seam
+from nl2sql import Answer, Assistant, export
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -61,7 +60,7 @@ def _file(assistant: Assistant, sql: str, form: str) -> bytes:
     limits = replace(assistant.config.limits, rows=None, result_bytes=BYTES)
     out = io.BytesIO()
     with assistant.run_stream(sql, limits=limits) as rows:
-        seam.export(form, rows.columns, rows.batches(), out)
+        export(form, rows.columns, rows.batches(), out)
     return out.getvalue()
 
 

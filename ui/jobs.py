@@ -59,7 +59,10 @@ class View:
 
 
 class Job:
-    """One question, or one query of the user's own. `id` cannot be guessed: it is the answer's link."""
+    """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
+
+    `remembered` says that the answer comes from the history, without its rows.
+    """
 
     def __init__(self, question: str, owner: str | None) -> None:
         self.id = secrets.token_urlsafe(16)
@@ -69,6 +72,7 @@ class Job:
         self._changed = threading.Condition()
         self._view = View()
         self._decision: bool | None = None
+        self.remembered = False
 
     @property
     def view(self) -> View:

@@ -15,6 +15,7 @@ from ui.answers import show_answer
 from ui.asking import ask, chosen, next_questions, offered
 from ui.conversations import Conversation
 from ui.errors import show_error
+from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
 from ui.plain import plain
 from ui.progress import show_progress
@@ -42,10 +43,11 @@ def show() -> None:
 
 def _show(shared: Server) -> None:
     if answer := st.query_params.get("answer"):
+        show_sidebar(shared)
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    show_sidebar(shared, conversation)
+    show_sidebar(shared)
     question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
     if question and conversation.running is None:
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews())
@@ -60,10 +62,12 @@ def _conversation(shared: Server) -> Conversation:
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
     if asked and (own is None or own.id != asked):
-        own = shared.conversations.find(asked, user())
+        own = shared.conversations.find(asked, user()) or remembered_conversation(shared.store, asked, user())
         if own is None:
             st.toast("That conversation is no longer here. This is a new one.")
             del st.query_params["session"]
+        else:
+            shared.conversations.keep(own)
     if own is None or (not asked and own.jobs):
         own = Conversation(user())
     st.session_state["conversation"] = own
@@ -80,7 +84,7 @@ def _turns(shared: Server, conversation: Conversation) -> None:
             if not job.view.done:
                 show_progress(shared.jobs, job)
             elif position >= first_open or st.session_state.get(f"open-{job.id}"):
-                show_answer(shared.assistant, shared.jobs, conversation, job)
+                show_answer(shared, conversation, job)
             else:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
@@ -99,16 +103,16 @@ def _welcome(shared: Server) -> None:
 
 def _one_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
-    found = shared.conversations.find_answer(job_id, user())
+    found = shared.conversations.find_answer(job_id, user()) or remembered_answer(shared.store, job_id, user())
     if found is None:
-        st.info("That answer is no longer here. Ask again, or look into the history.")
-        st.link_button("Ask a question", "./")
+        st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return
     conversation, job = found
+    shared.conversations.keep(conversation)
     with st.container(key=f"asked-{job.id}"):
         st.text(job.question)
     if job.view.done:
-        show_answer(shared.assistant, shared.jobs, conversation, job)
+        show_answer(shared, conversation, job)
     else:
         show_progress(shared.jobs, job)
-    st.link_button("Open the conversation", f"./?session={conversation.id}", type="tertiary")
+    st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

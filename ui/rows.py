@@ -13,7 +13,6 @@ import pyarrow as pa
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Result, text_of
-from ui import seam
 from ui.grid import grid
 from ui.plain import plain
 
@@ -88,8 +87,7 @@ def _window(assistant: Assistant, sql: str, result: Result, look: _Look) -> pa.T
     if as_answered and (start + PAGE <= result.row_count or not result.truncated):
         return result.table.slice(start, PAGE)
     order = None if look.order is None else result.columns[look.order].name
-    page = seam.page(
-        assistant,
+    page = assistant.page(
         sql,
         offset=start,
         limit=PAGE,
@@ -108,7 +106,7 @@ def _total(assistant: Assistant, sql: str, result: Result, look: _Look, key: str
     known: dict[tuple[int | None, str], int] = st.session_state.setdefault(place, {})
     asked = (look.column, look.contains)
     if asked not in known:
-        known[asked] = seam.count(assistant, sql, contains=_contains(result, look))
+        known[asked] = assistant.count(sql, contains=_contains(result, look))
     return known[asked]
 
 

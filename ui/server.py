@@ -1,4 +1,4 @@
-"""What all pages of one server share: the opened database with its model, the jobs and the conversations.
+"""What all pages of one server share: the opened database with its model, the store, the jobs and conversations.
 
 Made once, by the first page; Streamlit closes nothing, so it ends with the process.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from nl2sql import Assistant, connect
+from nl2sql import Assistant, Store, connect, open_store
 from ui.conversations import Conversations
-from ui.jobs import Jobs
+from ui.jobs import AT_ONCE, Jobs
 from ui.settings import settings
 
 
@@ -21,6 +21,7 @@ class Server:
     """The shared parts."""
 
     assistant: Assistant
+    store: Store
     jobs: Jobs
     conversations: Conversations
 
@@ -32,6 +33,8 @@ class Server:
 
 @st.cache_resource(show_spinner="Opening the database …")
 def server() -> Server:
-    """The parts that every page shares. ConfigError, DatabaseError: the next page tries again."""
-    assistant = connect(config=settings())
-    return Server(assistant, Jobs(), Conversations())
+    """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
+    config = settings()
+    store = open_store(config)
+    assistant = connect(config=config, store=store, face="page", workers=AT_ONCE)
+    return Server(assistant, store, Jobs(), Conversations())

@@ -9,21 +9,24 @@ from typing import Final
 
 import streamlit as st
 
-from ui.conversations import Conversation
 from ui.data_panel import show_data
+from ui.history import show_history
+from ui.identity import user
 from ui.plain import plain
 from ui.server import Server
 
 _GB: Final = 1_000_000_000
 
 
-def show_sidebar(shared: Server, conversation: Conversation) -> None:
+def show_sidebar(shared: Server) -> None:
     """Draw the panel."""
     with st.sidebar:
         st.button("New conversation", icon=":material/add:", width="stretch", on_click=_new, type="primary")
-        data, settings = st.tabs(["Data", "Settings"])
+        data, history, settings = st.tabs(["Data", "History", "Settings"])
         with data:
             show_data(shared.assistant)
+        with history:
+            show_history(shared.store, user())
         with settings:
             _settings(shared)
 

@@ -30,7 +30,8 @@ _NAME_CHARS: Final = 60
 _LABEL_CHARS: Final = 60
 _LONG_LABEL: Final = 10
 _UPRIGHT_BARS: Final = 12
-_BAR_HEIGHT: Final = 22
+_BAR_HEIGHT: Final = 26
+_AXIS_HEIGHT: Final = 60
 _HEIGHT: Final = 280
 _TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 _WORDS: Final = re.compile(r"(VARCHAR|ENUM|BOOLEAN|UUID)(?!.*\[)", re.I)
@@ -143,7 +144,7 @@ def _spec(
         "mark": mark,
         "encoding": encoding,
         "width": "container",
-        "height": max(_HEIGHT // 2, rows * _BAR_HEIGHT) if lying else _HEIGHT,
+        "height": rows * _BAR_HEIGHT + _AXIS_HEIGHT if lying else _HEIGHT,
     }
 
 

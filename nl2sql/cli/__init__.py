@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model`, `ui`, `doctor`, `init`.
+"""The command line: `nl2sql ask`, `ui`, `run`, `check`, `schema`, `history`, `replay`, `eval`, `model` and others.
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """

@@ -101,7 +101,7 @@ class Analyst:
         before = turns.count()
         self.send(question)
         turn = turns.nth(before)
-        turn.get_by_role("button", name="Download").wait_for()
+        turn.get_by_role("button", name="Download", exact=True).wait_for()
         return turn
 
     def send(self, question: str) -> None:

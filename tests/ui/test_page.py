@@ -36,7 +36,7 @@ def test_what_is_offered_is_asked_by_a_click(analyst: Analyst, model: ModelServe
     question = offered.inner_text().split("\n")[-1]
     offered.click()
     turn = analyst.page.locator("[class*='st-key-turn-']")
-    turn.get_by_role("button", name="Download").wait_for()
+    turn.get_by_role("button", name="Download", exact=True).wait_for()
     assert question in str(model.requests[-1]["messages"])
     expect(turn).to_contain_text(question)
     assert analyst.page.locator(".st-key-next button").count() >= 1
@@ -69,6 +69,7 @@ def test_the_own_sql_runs_beside_the_conversation_under_the_same_guard(analyst: 
 
 def test_stop_ends_the_query(analyst: Analyst) -> None:
     analyst.send("a slow one")
+    analyst.page.get_by_role("button", name="Run it", exact=True).click()
     analyst.page.get_by_text("Running the query").first.wait_for()
     analyst.page.keyboard.press("Escape")
     expect(analyst.page.get_by_text("Stopped.")).to_be_visible(timeout=5_000)
@@ -82,7 +83,7 @@ def test_a_reload_finds_the_answer_that_is_under_way(analyst: Analyst, model: Mo
     analyst.page.get_by_role("button", name="Stop").wait_for()
     analyst.page.wait_for_url(re.compile("session="))
     analyst.page.reload()
-    analyst.page.get_by_role("button", name="Download").wait_for()
+    analyst.page.get_by_role("button", name="Download", exact=True).wait_for()
     expect(analyst.page.get_by_text("Germany follows the same season.")).to_be_visible()
     assert len(model.requests) - before == 2, "the question was not asked again"
 
@@ -126,6 +127,30 @@ def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
     expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
 
 
+def test_a_heavy_query_asks_before_it_runs(analyst: Analyst) -> None:
+    analyst.send("a slow one")
+    analyst.page.get_by_role("button", name="Don't run it").click()
+    expect(analyst.page.get_by_text("Not run")).to_be_visible()
+
+
+def test_the_history_is_searched_and_rated(analyst: Analyst, larkmoor: str) -> None:
+    question = "how many orders, for the history?"
+    turn = analyst.ask(question)
+    turn.get_by_role("radio", name="Thumbs up").click()
+    analyst.open()
+    analyst.page.get_by_role("tab", name="History").click()
+    search = analyst.page.get_by_label("Search the history")
+    search.fill("FOR THE HISTORY")
+    search.press("Enter")
+    entries = analyst.page.locator("[class*='st-key-entry-'] button")
+    expect(entries).to_have_count(1)
+    entries.click()
+    expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
+    analyst.page.get_by_role("button", name="Open the conversation").click()
+    expect(analyst.page).to_have_url(re.compile("session="))
+    expect(analyst.page.get_by_placeholder("Ask a question")).to_be_visible()
+
+
 def test_the_data_panel_finds_tables_and_pins_them(analyst: Analyst, model: ModelServer) -> None:
     search = analyst.page.get_by_label("Search the data")
     search.fill("shipment")
@@ -145,7 +170,7 @@ def test_the_conversation_is_found_by_the_keyboard_alone(analyst: Analyst) -> No
         box.focus()
         analyst.page.keyboard.type("how many orders")
     analyst.page.keyboard.press("Enter")
-    analyst.page.get_by_role("button", name="Download").wait_for()
+    analyst.page.get_by_role("button", name="Download", exact=True).wait_for()
     names = set()
     for _ in range(40):
         analyst.page.keyboard.press("Tab")
