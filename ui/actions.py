@@ -30,7 +30,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if answer.result is None:
             st.button(
-                "Run it again" if job.remembered else "Run it",
+                "Run the SQL",
                 key=f"again-{job.id}",
                 icon=":material/play_arrow:",
                 type="tertiary",

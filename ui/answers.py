@@ -82,7 +82,7 @@ def _body(assistant: Assistant, answer: Answer, job: Job) -> None:
 def _no_rows(answer: Answer, job: Job) -> None:
     """Why there is SQL and no rows: it was not let run, or its rows were let go of."""
     if answer.confidence is None and not job.remembered:
-        st.info("Not run: you did not let it. Edit the SQL to run your own version.", icon=":material/block:")
+        st.info("Not run: you did not let it. Run the SQL now, or edit it first.", icon=":material/block:")
     else:
         st.info("The rows of older answers are not kept. Run the SQL again to see them.")
 

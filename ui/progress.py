@@ -26,7 +26,7 @@ def show_progress(jobs: Jobs, job: Job) -> None:
     place = jobs.place(job)
     doing = f"Waiting: number {place} in line" if place and view.state is State.WAITING else view.doing
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(key="doing"):
+        with st.container(key=f"doing-{job.id}"):
             st.status(f"{doing} …", state="running", expanded=False, type="compact")
         st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
     if view.steps:

@@ -33,7 +33,7 @@ FLAGS = (
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
 try:
-    from playwright.sync_api import expect
+    from playwright.sync_api import expect as expect
 except ImportError:
     HAS_PLAYWRIGHT = False
 else:
