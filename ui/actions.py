@@ -25,7 +25,7 @@ _SQL_CHARS: Final = 100_000
 
 
 def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
-    """The row of actions under an answer, and the branch that the user made of it."""
+    """The row of actions under an answer."""
     assistant = shared.assistant
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if answer.result is None:
@@ -45,6 +45,10 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             st.caption("This answer has an address of its own, for you alone:")
             st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
         show_thumbs(shared.store, conversation.owner, answer, job.id)
+
+
+def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    """The SQL to change, where the user wants it, and the branch that they made of it."""
     own = conversation.branches.get(job.id)
     if st.session_state.get(f"editing-{job.id}", own is not None):
         _editor(shared, conversation, job, answer)

@@ -9,8 +9,8 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, Status
-from ui.actions import show_actions
+from nl2sql import Answer, Status
+from ui.actions import show_actions, show_branch
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.errors import say_error, show_error
@@ -46,8 +46,8 @@ def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
         for option in answer.clarification.options:
             st.text(f"• {option}")
     if answer.sql:
-        _body(assistant, answer, job)
-        show_actions(shared, conversation, job, answer)
+        _body(shared, conversation, job, answer)
+        show_branch(shared, conversation, job, answer)
 
 
 def _failure(answer: Answer) -> None:
@@ -60,8 +60,8 @@ def _failure(answer: Answer) -> None:
         st.code(tried[-1], language="sql", wrap_lines=True)
 
 
-def _body(assistant: Assistant, answer: Answer, job: Job) -> None:
-    sql, key = answer.sql or "", job.id
+def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    assistant, sql, key = shared.assistant, answer.sql or "", job.id
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if answer.result is None:
@@ -72,11 +72,15 @@ def _body(assistant: Assistant, answer: Answer, job: Job) -> None:
             show_rows(assistant, sql, answer.result, key)
         else:
             st.caption("No rows.")
+        actions = st.container()
     with right:
         if answer.result is not None:
             st.session_state[f"spec-{key}"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
         st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
         _trust(answer)
+    with actions:
+        # After the chart, which the downloads offer too.
+        show_actions(shared, conversation, job, answer)
 
 
 def _no_rows(answer: Answer, job: Job) -> None:
