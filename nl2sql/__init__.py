@@ -9,10 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.chart import chart, charts
+    from nl2sql.answer.chart_check import checked_spec
     from nl2sql.answer.export import export
+    from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
-    from nl2sql.config import Config, load_config
+    from nl2sql.config import Config, load_config, parse_size
     from nl2sql.errors import (
         BugError,
         CallError,
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
     from nl2sql.types import (
         Answer,
+        CheckedSQL,
         Clarification,
+        Column,
         Confidence,
         ErrorInfo,
         Event,
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
         Schema,
         Status,
         Step,
+        Table,
         Upload,
         Usage,
         Verdict,
@@ -59,7 +65,9 @@ __all__ = [
     "CancelToken",
     "CancelledError",
     "ChatModel",
+    "CheckedSQL",
     "Clarification",
+    "Column",
     "Confidence",
     "Config",
     "ConfigError",
@@ -84,16 +92,22 @@ __all__ = [
     "Step",
     "Store",
     "StoreError",
+    "Table",
     "ToolError",
     "Upload",
     "Usage",
     "Verdict",
     "VerifiedQueries",
     "VerifiedQuery",
+    "chart",
+    "charts",
+    "checked_spec",
     "connect",
     "export",
     "load_config",
     "open_store",
+    "parse_size",
+    "text_of",
 ]
 
 _HOMES: Final = {
@@ -106,10 +120,15 @@ _HOMES: Final = {
     "Store": "store",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
+    "chart": "answer.chart",
+    "charts": "answer.chart",
+    "checked_spec": "answer.chart_check",
     "connect": "assistant",
     "export": "answer.export",
     "load_config": "config",
     "open_store": "store",
+    "parse_size": "config",
+    "text_of": "answer.values",
 }
 
 

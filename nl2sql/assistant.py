@@ -26,7 +26,6 @@ from nl2sql.errors import ConfigError, DatabaseError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.store.conversations import Conversations, new_session
-from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -41,12 +40,14 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import Store, Turn, VerifiedQuery
+    from nl2sql.store import Store, Turn
 
 QUESTION_CHARS: Final = 4000
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
+# Others are written only where the first failed or says nothing: beside a good one they were never better.
+_CANDIDATES_LOCAL: Final = Candidates(4, in_doubt=True)
 
 
 def connect(
@@ -113,6 +114,8 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        approve_beyond: int | None = None,
+        tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Answer:
         """Answer one question.
@@ -120,13 +123,23 @@ class Assistant(Database):
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
         and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
-        where it says no, the answer has the SQL and no rows.
+        where it says no, the answer has the SQL and no rows; with `approve_beyond` it is asked only where the engine
+        guesses that a step handles more rows than that. `tables` are the ones that the question is about, as is
+        a table that it names like `@orders`: the model is shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
         answer: Answer | None = None
         for event in self.stream(
-            question, session=session, user=user, summary=summary, explain=explain, approve=approve, cancel=cancel
+            question,
+            session=session,
+            user=user,
+            summary=summary,
+            explain=explain,
+            approve=approve,
+            approve_beyond=approve_beyond,
+            tables=tables,
+            cancel=cancel,
         ):
             answer = event.answer
         assert answer is not None
@@ -141,6 +154,8 @@ class Assistant(Database):
         summary: bool = True,
         explain: bool = True,
         approve: Callable[[CheckedSQL], bool] | None = None,
+        approve_beyond: int | None = None,
+        tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
@@ -159,13 +174,14 @@ class Assistant(Database):
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         model = opening.result()
-        linked_schema = self._link(question, view)
+        linked_schema = self._link(question, schema.pinned(question, view, tables))
         limits = self.config.limits
-        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=approve is None)
+        looks_up = approve is None or approve_beyond is not None
+        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=looks_up)
         asked = loop.Asked(
             self._conversation(question, linked_schema, model.calls_tools, self._conversations.turns(session, user)),
             summary=summary,
-            approve=approve,
+            approve=self._approve_heavy(approve, approve_beyond, cancel),
             budget=loop.Budget(steps=limits.steps),
             candidates=self._candidates,
         )
@@ -209,11 +225,6 @@ class Assistant(Database):
         """
         return self._conversations.open(name, user)
 
-    @property
-    def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """The verified queries beside the project file, by name; those that cannot be read are left out."""
-        return VerifiedQueries.beside(self.config).list() if self.config.file else ()
-
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
         linked_schema = self._link(question, self._view()[0])
@@ -233,7 +244,22 @@ class Assistant(Database):
     @property
     def _candidates(self) -> Candidates:
         count = self.config.model.candidates
-        return Candidates(count) if count is not None else Candidates()
+        if count is not None:
+            return Candidates(count)
+        return _CANDIDATES_LOCAL if self.config.model.is_local else Candidates()
+
+    def _approve_heavy(
+        self, approve: Callable[[CheckedSQL], bool] | None, beyond: int | None, cancel: CancelToken | None
+    ) -> Callable[[CheckedSQL], bool] | None:
+        """Ask only where the engine guesses that a step of the query handles more rows than `beyond`."""
+        if approve is None or beyond is None:
+            return approve
+
+        def asked(checked: CheckedSQL) -> bool:
+            rows = self.estimate(checked.sql, cancel=cancel)
+            return rows is None or rows <= beyond or approve(checked)
+
+        return asked
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
         if self._opens_model is not None:

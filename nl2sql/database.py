@@ -19,10 +19,12 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.identifiers import quote_table
-from nl2sql.types import CheckedSQL, Limits, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.store.verified import VerifiedQueries
+from nl2sql.types import Answer, CheckedSQL, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.store import VerifiedQuery
 
 
 class Database:
@@ -126,6 +128,39 @@ class Database:
         asked = self.checked(f"EXPLAIN (FORMAT json) {guard.under_explain(checked.sql)}", cancel=cancel)
         rows = self._engine.execute(asked, self.config.limits, cancel).rows
         return estimated_rows(str(rows[0][-1])) if rows else None
+
+    @property
+    def verified_queries(self) -> tuple[VerifiedQuery, ...]:
+        """The verified queries beside the project file, by name; those that cannot be read are left out."""
+        return VerifiedQueries.beside(self.config).list() if self.config.file else ()
+
+    def suggestions(self, limit: int = 4) -> tuple[str, ...]:
+        """First questions: the verified ones meant for it, then some that the data can answer. No model is called.
+
+        DatabaseError.
+        """
+        from nl2sql.answer.suggest import suggestions
+
+        verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
+        return tuple(dict.fromkeys([*verified, *suggestions(self._view()[0], limit)]))[:limit]
+
+    def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
+        """Next questions that build on an answer and that the data can answer, made without a model."""
+        from nl2sql.answer.suggest import follow_ups
+
+        return follow_ups(answer, self._view()[0], limit)
+
+    def reading(self, sql: str) -> tuple[str, ...]:
+        """What checked SQL does, in sentences made from its syntax tree."""
+        from nl2sql.answer.reading import read
+
+        return read(sql, self._engine.dialect)
+
+    def formatted(self, sql: str) -> str:
+        """The SQL laid out over several lines, for reading."""
+        from nl2sql.answer.pretty import pretty
+
+        return pretty(sql, self._engine.dialect)
 
     def close(self) -> None:
         """Close the database."""

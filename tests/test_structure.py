@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "model": FLOOR | {"config"},
     "store": FLOOR | {"config", "schema", "answer"},
     "engines": FLOOR | {"schema", "guard", "mend"},
-    "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config"},
+    "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config", "store"},
     "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from nl2sql.agent.loop import Outcome
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
+from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
 from nl2sql.answer.grounding import check_numbers
 from nl2sql.answer.sentence import of_nothing, of_rows
@@ -65,6 +66,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None),
+        chart=chart(result),
         warnings=tuple(warnings),
     )
 

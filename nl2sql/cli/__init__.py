@@ -1,4 +1,4 @@
-"""The command line: `nl2sql ask`, `run`, `check`, `schema`, `history`, `replay`, `queries`, …
+"""The command line: `nl2sql ask`, `ui`, `run`, `check`, `schema`, `history`, `replay`, `queries` and others.
 
 One module a command group; this one turns what goes wrong into a message and an exit code. No logic of the rooms.
 """
@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "queries": "queries",
     "eval": "eval",
     "model": "model",
+    "ui": "ui",
     "doctor": "doctor",
     "init": "init",
 }

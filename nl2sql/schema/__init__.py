@@ -4,6 +4,7 @@ It opens no database: the engine reads the catalogue, and passes in a `run` for 
 """
 
 from nl2sql.schema.link import Budget, LinkedSchema, link
+from nl2sql.schema.pin import pinned
 from nl2sql.schema.render import allowed, estimate_tokens, render, render_table
 
-__all__ = ["Budget", "LinkedSchema", "allowed", "estimate_tokens", "link", "render", "render_table"]
+__all__ = ["Budget", "LinkedSchema", "allowed", "estimate_tokens", "link", "pinned", "render", "render_table"]

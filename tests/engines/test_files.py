@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import duckdb
-import openpyxl  # type: ignore[import-untyped]
+import openpyxl
 import pytest
 
 from nl2sql import guard

@@ -1,0 +1,38 @@
+"""The tables that the user says a question is about: given by name, or written `@orders` in the question.
+
+It narrows what the model is shown, not what it may read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from nl2sql.errors import ConfigError
+from nl2sql.schema.identifiers import closest
+from nl2sql.types import Schema
+
+_NAMED: Final = re.compile(r'(?<!\w)@(?:"([^"]+)"|([^\W\d][\w.]*\w|[^\W\d]))')
+
+
+def pinned(question: str, schema: Schema, tables: Sequence[str] = ()) -> Schema:
+    """The schema with the pinned tables and those that their keys lead to; all of it where nothing is pinned.
+
+    An `@name` that is no table is left alone: it may be anything. ConfigError where `tables` names one that is not
+    there.
+    """
+    wanted = [name for found in _NAMED.finditer(question) if schema.table(name := found[1] or found[2])]
+    for name in tables:
+        if schema.table(name) is None:
+            near = closest(name, [table.name for table in schema.tables])
+            raise ConfigError(f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "Look at `schema`.")
+        wanted.append(name)
+    kept = {name.lower() for name in wanted}
+    if not kept:
+        return schema
+    near_by = {
+        key.target_table.lower() for name in wanted if (table := schema.table(name)) for key in table.foreign_keys
+    }
+    return replace(schema, tables=tuple(table for table in schema.tables if table.name.lower() in kept | near_by))

@@ -1,0 +1,41 @@
+"""Every row taken along in each format, and the chart as a picture; each read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import Analyst
+
+pytestmark = pytest.mark.browser
+
+
+def downloaded(analyst: Analyst, name: str) -> Path:
+    with analyst.page.expect_download() as waiting:
+        analyst.page.get_by_role("button", name=name, exact=True).click()
+    return Path(waiting.value.path())
+
+
+def test_every_row_in_each_format(analyst: Analyst) -> None:
+    turn = analyst.ask("list all orders")
+    turn.get_by_role("button", name="Download", exact=True).click()
+    table = list(csv.reader(io.StringIO(downloaded(analyst, "CSV").read_text("utf-8-sig"))))
+    assert len(table) == 56_016 and table[0][0] == "order_id" and table[-1][0] == "56015"
+    assert pq.read_table(downloaded(analyst, "Parquet")).num_rows == 56_015
+    records = json.loads(downloaded(analyst, "JSON").read_text("utf-8"))
+    assert len(records) == 56_015 and records[0]["order_id"] == 1
+    sheet = openpyxl.load_workbook(io.BytesIO(downloaded(analyst, "Excel").read_bytes()), read_only=True).active
+    assert sheet is not None and sheet.max_row == 56_016
+
+
+def test_the_chart_as_a_picture(analyst: Analyst) -> None:
+    turn = analyst.ask("revenue by month in 2025")
+    turn.get_by_role("button", name="Download", exact=True).click()
+    assert downloaded(analyst, "PNG").read_bytes().startswith(b"\x89PNG")
+    assert downloaded(analyst, "SVG").read_text("utf-8").startswith("<svg")

@@ -1,0 +1,192 @@
+"""The page in a real browser: asking, following up, the table, the SQL, stopping, coming back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from .conftest import Analyst, expect
+from .model_server import ModelServer
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_question_gives_table_chart_sentence_and_sql(analyst: Analyst) -> None:
+    turn = analyst.ask("revenue by month in 2025")
+    expect(turn).to_contain_text("Revenue in 2025 was highest in December.")
+    expect(turn.locator("tbody tr")).to_have_count(12)
+    rows = analyst.cells(turn)
+    assert rows[-1] == ["2025-12-01", "330229.48"]
+    expect(turn.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg")).to_be_visible()
+    assert "FROM monthly_revenue" in turn.locator("[data-testid='stCode']").inner_text()
+    expect(turn.get_by_text("confidence")).to_be_visible()
+
+
+def test_a_follow_up_builds_on_the_last_sql(analyst: Analyst, model: ModelServer) -> None:
+    analyst.ask("revenue by month in 2025")
+    turn = analyst.ask("only for Germany")
+    assert "country_code = 'DE'" in turn.locator("[data-testid='stCode']").inner_text()
+    said = str([request["messages"] for request in model.requests][-2])
+    assert "revenue by month in 2025" in said and "FROM monthly_revenue" in said
+
+
+def test_what_is_offered_is_asked_by_a_click(analyst: Analyst, model: ModelServer) -> None:
+    offered = analyst.page.get_by_role("button", name=re.compile("How many orders were there"))
+    question = offered.inner_text().split("\n")[-1]
+    offered.click()
+    turn = analyst.page.locator("[class*='st-key-turn-']")
+    turn.get_by_role("button", name="Download", exact=True).wait_for()
+    assert question in str(model.requests[-1]["messages"])
+    expect(turn).to_contain_text(question)
+    assert analyst.page.locator(".st-key-next button").count() >= 1
+
+
+def test_rows_are_there_before_the_sentence_ends(analyst: Analyst) -> None:
+    analyst.send("talk to me")
+    stop = analyst.page.get_by_role("button", name="Stop")
+    expect(analyst.page.get_by_text("word word")).to_be_visible()
+    expect(analyst.page.locator("tbody tr").nth(10)).to_be_visible()
+    assert stop.is_visible()
+    stop.click()
+    expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
+
+
+def test_the_own_sql_runs_beside_the_conversation_under_the_same_guard(analyst: Analyst, model: ModelServer) -> None:
+    turn = analyst.ask("most expensive products")
+    turn.get_by_role("button", name="Edit SQL").click()
+    editor = turn.get_by_label("SQL", exact=True)
+    editor.fill("SELECT product_name, list_price FROM products ORDER BY list_price LIMIT 3")
+    turn.get_by_role("button", name="Run", exact=True).click()
+    expect(turn.locator("table").nth(1).locator("tbody tr")).to_have_count(3)
+    editor.fill("DELETE FROM products")
+    turn.get_by_role("button", name="Run", exact=True).click()
+    expect(turn.get_by_text(re.compile("only a query may run|SELECT", re.I)).last).to_be_visible()
+    expect(turn.get_by_role("alert").last).to_be_visible()
+    analyst.ask("how many orders")
+    assert "DELETE" not in str(model.requests[-1]) and "LIMIT 3" not in str(model.requests[-1])
+
+
+def test_stop_ends_the_query(analyst: Analyst) -> None:
+    analyst.send("a slow one")
+    analyst.page.get_by_role("button", name="Run it", exact=True).click()
+    analyst.page.get_by_text("Running the query").first.wait_for()
+    analyst.page.keyboard.press("Escape")
+    expect(analyst.page.get_by_text("Stopped.")).to_be_visible(timeout=5_000)
+    turn = analyst.ask("how many orders")
+    expect(turn).to_contain_text("56,015")
+
+
+def test_a_reload_finds_the_answer_that_is_under_way(analyst: Analyst, model: ModelServer) -> None:
+    before = len(model.requests)
+    analyst.send("only for germany, revenue by month")
+    analyst.page.get_by_role("button", name="Stop").wait_for()
+    analyst.page.wait_for_url(re.compile("session="))
+    analyst.page.reload()
+    analyst.page.get_by_role("button", name="Download", exact=True).wait_for()
+    expect(analyst.page.get_by_text("Germany follows the same season.")).to_be_visible()
+    assert len(model.requests) - before == 2, "the question was not asked again"
+
+
+def test_an_answer_has_a_link_of_its_own(analyst: Analyst) -> None:
+    turn = analyst.ask("how many orders")
+    turn.get_by_role("button", name="Link").click()
+    link = analyst.page.get_by_text("?answer=").inner_text()
+    analyst.page.goto(link)
+    expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
+    analyst.page.goto(link[:-4] + "0000")
+    expect(analyst.page.get_by_text("no longer here")).to_be_visible()
+
+
+def test_long_results_are_paged_sorted_and_filtered_by_the_engine(analyst: Analyst) -> None:
+    turn = analyst.ask("list all orders")
+    first = turn.locator("tbody tr").first.locator("td")
+    expect(turn.get_by_text("of 56,015")).to_be_visible()
+    expect(turn.locator("tbody tr")).to_have_count(100)
+    turn.get_by_role("button", name="Last").click()
+    expect(turn.get_by_text("56,001–56,015")).to_be_visible()
+    turn.get_by_role("button", name="order_id").click()
+    expect(turn.get_by_role("columnheader", name="order_id")).to_have_attribute("aria-sort", "ascending")
+    expect(first.first).to_have_text("1")
+    turn.get_by_role("button", name="order_id").click()
+    expect(first.first).to_have_text("56015")
+    turn.get_by_label("Rows that contain").fill("5601")
+    turn.get_by_label("Rows that contain").press("Enter")
+    expect(turn.get_by_text("12 rows")).to_be_visible()
+    expect(turn.locator("tbody tr")).to_have_count(12)
+
+
+def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
+    analyst.page.get_by_role("tab", name="Settings").click()
+    analyst.page.get_by_text("Review SQL before it runs").click()
+    analyst.send("how many orders")
+    analyst.page.get_by_role("button", name="Don't run it").click()
+    expect(analyst.page.get_by_text("Not run")).to_be_visible()
+    analyst.send("how many orders, again")
+    analyst.page.get_by_role("button", name="Run it", exact=True).click()
+    expect(analyst.page.locator("[class*='st-key-said-']").last).to_have_text("There are 56,015 orders.")
+
+
+def test_a_heavy_query_asks_before_it_runs(analyst: Analyst) -> None:
+    analyst.send("a slow one")
+    analyst.page.get_by_role("button", name="Don't run it").click()
+    expect(analyst.page.get_by_text("Not run")).to_be_visible()
+
+
+def test_the_history_is_searched_and_rated(analyst: Analyst, larkmoor: str) -> None:
+    question = "how many orders, for the history?"
+    turn = analyst.ask(question)
+    turn.get_by_role("radio", name="Thumbs up").click()
+    analyst.open()
+    analyst.page.get_by_role("tab", name="History").click()
+    search = analyst.page.get_by_label("Search the history")
+    search.fill("FOR THE HISTORY")
+    search.press("Enter")
+    entries = analyst.page.locator("[class*='st-key-entry-'] button")
+    expect(entries).to_have_count(1)
+    entries.click()
+    expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
+    analyst.page.get_by_role("button", name="Open the conversation").click()
+    expect(analyst.page).to_have_url(re.compile("session="))
+    expect(analyst.page.get_by_placeholder("Ask a question")).to_be_visible()
+
+
+def test_the_data_panel_finds_tables_and_pins_them(analyst: Analyst, model: ModelServer) -> None:
+    search = analyst.page.get_by_label("Search the data")
+    search.fill("shipment")
+    search.press("Enter")
+    expect(analyst.page.get_by_text("categories · 9")).to_have_count(0)
+    analyst.page.get_by_text("shipments · ").click()
+    expect(analyst.page.get_by_role("region", name="Columns of shipments")).to_contain_text("order_id")
+    analyst.ask("how many orders are there in @stores")
+    said = str(model.requests[-2]["messages"][0])
+    assert "stores" in said and "shipments" not in said
+
+
+def test_the_conversation_is_found_by_the_keyboard_alone(analyst: Analyst) -> None:
+    analyst.page.keyboard.type("how many orders")
+    box = analyst.page.get_by_placeholder("Ask a question")
+    if box.input_value() == "":
+        box.focus()
+        analyst.page.keyboard.type("how many orders")
+    analyst.page.keyboard.press("Enter")
+    analyst.page.get_by_role("button", name="Download", exact=True).wait_for()
+    names = set()
+    for _ in range(40):
+        analyst.page.keyboard.press("Tab")
+        names.add(analyst.page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''"))
+    assert {"Edit SQL", "New conversation"} <= {str(name).split("\n")[-1].strip() for name in names}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_all_without_scrolling_sideways(analyst: Analyst, scheme: Any) -> None:
+    analyst.page.emulate_media(color_scheme=scheme)
+    analyst.page.set_viewport_size({"width": 390, "height": 844})
+    analyst.open()
+    analyst.ask("most expensive products")
+    wide = analyst.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    background = analyst.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    dark = sum(int(part) for part in re.findall(r"\d+", background)[:3]) < 200
+    assert dark == (scheme == "dark")

@@ -1,0 +1,117 @@
+"""What can be done with an answer: take it along, change its SQL and run it again, and ask what comes next.
+
+The user's own SQL runs as a branch under the same guard; the conversation goes on from the answer as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Answer, Assistant, Status
+from ui.charts import is_metric, show_chart, show_metrics
+from ui.conversations import Conversation
+from ui.downloads import show_downloads
+from ui.errors import show_error
+from ui.feedback import show_thumbs
+from ui.jobs import Job, Jobs
+from ui.plain import plain
+from ui.progress import show_progress
+from ui.rows import show_rows
+from ui.server import Server
+
+_SQL_CHARS: Final = 100_000
+
+
+def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    """The row of actions under an answer."""
+    assistant = shared.assistant
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if answer.result is None:
+            st.button(
+                "Run the SQL",
+                key=f"again-{job.id}",
+                icon=":material/play_arrow:",
+                type="tertiary",
+                on_click=_run_branch,
+                args=(shared, conversation, job, answer.sql or ""),
+            )
+        show_downloads(assistant, answer, st.session_state.get(f"spec-{job.id}"), job.id)
+        st.button(
+            "Edit SQL", key=f"edit-{job.id}", icon=":material/edit:", type="tertiary", on_click=_turn, args=(job,)
+        )
+        with st.popover("Link", icon=":material/link:", type="tertiary"):
+            st.caption("This answer has an address of its own, for you alone:")
+            st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
+        show_thumbs(shared.store, conversation.owner, answer, job.id)
+
+
+def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    """The SQL to change, where the user wants it, and the branch that they made of it."""
+    own = conversation.branches.get(job.id)
+    if st.session_state.get(f"editing-{job.id}", own is not None):
+        _editor(shared, conversation, job, answer)
+
+
+def _turn(job: Job) -> None:
+    """Open the editor, or close it."""
+    st.session_state[f"editing-{job.id}"] = not st.session_state.get(f"editing-{job.id}", False)
+
+
+def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+    """Run the user's own SQL beside the answer."""
+    own = Job(sql, job.owner)
+    conversation.branch(job, own)
+    st.session_state[f"editing-{job.id}"] = True
+    shared.jobs.start(own, lambda own: run_own(shared.assistant, own))
+
+
+def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    """The SQL to change, and what it gave when it ran."""
+    with st.container(border=True):
+        st.caption("Your own version. It runs under the same guard and limits, and the conversation stays as it is.")
+        before = conversation.branches.get(job.id)
+        text = st.text_area(
+            "SQL",
+            value=before.question if before else shared.assistant.formatted(answer.sql or ""),
+            key=f"sql-{job.id}",
+            height=180,
+            max_chars=_SQL_CHARS,
+        )
+        if st.button("Run", key=f"rerun-{job.id}", type="primary", icon=":material/play_arrow:") and text:
+            _run_branch(shared, conversation, job, text)
+            st.rerun(scope="fragment")
+        if own := conversation.branches.get(job.id):
+            _branch(shared.assistant, shared.jobs, own)
+
+
+def run_own(assistant: Assistant, own: Job) -> Answer:
+    """Run the user's own SQL: it is checked like any, and the answer has no words."""
+    own.change(doing="Checking the SQL")
+    checked = assistant.checked(own.question, cancel=own.token)
+    own.change(doing="Running the query", sql=checked.sql)
+    result = assistant.run(checked.sql, cancel=own.token)
+    reading = assistant.reading(checked.sql)
+    return Answer(own.id, own.question, Status.ANSWERED, "", sql=checked.sql, result=result, reading=reading)
+
+
+def _branch(assistant: Assistant, jobs: Jobs, own: Job) -> None:
+    view = own.view
+    if not view.done:
+        show_progress(jobs, own)
+    elif view.error is not None:
+        show_error(view.error)
+    elif view.answer is not None and view.answer.result is not None:
+        result = view.answer.result
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            if is_metric(result):
+                show_metrics(result)
+            else:
+                show_rows(assistant, view.answer.sql or "", result, own.id)
+        with right:
+            spec = show_chart(result, own.id, "Chart of your own version of the SQL")
+            for line in view.answer.reading:
+                st.caption(plain(line, 300))
+            show_downloads(assistant, view.answer, spec, own.id)

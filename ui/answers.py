@@ -1,0 +1,118 @@
+"""A finished answer: the sentence, the rows, the chart, the SQL and what speaks for and against it.
+
+It draws what the Answer says. What can be done with an answer is in `actions`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Answer, Status
+from ui.actions import show_actions, show_branch
+from ui.charts import is_metric, show_chart, show_metrics
+from ui.conversations import Conversation
+from ui.errors import say_error, show_error
+from ui.jobs import Job
+from ui.plain import plain
+from ui.rows import show_rows
+from ui.server import Server
+
+_LEVELS: Final = {
+    "high": (":material/verified:", "High confidence"),
+    "check": (":material/rule:", "Check this"),
+    "low": (":material/warning:", "Low confidence"),
+}
+
+
+@st.fragment
+def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
+    """Everything about the answer of a finished job."""
+    view, assistant = job.view, shared.assistant
+    if view.answer is None:
+        if view.error is not None:
+            show_error(view.error)
+            if view.sql:
+                st.code(assistant.formatted(view.sql), language="sql", wrap_lines=True)
+        return
+    answer = view.answer
+    if answer.text:
+        with st.container(key=f"said-{job.id}"):
+            st.text(answer.text)
+    if answer.error is not None:
+        _failure(answer)
+    if answer.clarification is not None:
+        for option in answer.clarification.options:
+            st.text(f"• {option}")
+    if answer.sql:
+        _body(shared, conversation, job, answer)
+        show_branch(shared, conversation, job, answer)
+
+
+def _failure(answer: Answer) -> None:
+    assert answer.error is not None
+    rule = f" ({answer.error.rule})" if answer.error.rule else ""
+    say_error(answer.error.message + rule, answer.error.hint, refused=answer.status is Status.REFUSED)
+    tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments]
+    if tried:
+        st.caption("The SQL was:")
+        st.code(tried[-1], language="sql", wrap_lines=True)
+
+
+def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    assistant, sql, key = shared.assistant, answer.sql or "", job.id
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        if answer.result is None:
+            _no_rows(answer, job)
+        elif is_metric(answer.result):
+            show_metrics(answer.result)
+        elif answer.result.row_count:
+            show_rows(assistant, sql, answer.result, key)
+        else:
+            st.caption("No rows.")
+        actions = st.container()
+    with right:
+        if answer.result is not None:
+            st.session_state[f"spec-{key}"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
+        st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
+        _trust(answer)
+    with actions:
+        # After the chart, which the downloads offer too.
+        show_actions(shared, conversation, job, answer)
+
+
+def _no_rows(answer: Answer, job: Job) -> None:
+    """Why there is SQL and no rows: it was not let run, or its rows were let go of."""
+    if answer.confidence is None and not job.remembered:
+        st.info("Not run: you did not let it. Run the SQL now, or edit it first.", icon=":material/block:")
+    else:
+        st.info("The rows of older answers are not kept. Run the SQL again to see them.")
+
+
+def _trust(answer: Answer) -> None:
+    """Confidence and its reasons, warnings, what the SQL does, what was mended, time and cost."""
+    for warning in answer.warnings:
+        st.caption(f":material/info: {plain(warning, 400)}")
+    if answer.confidence is not None:
+        icon, label = _LEVELS[answer.confidence.level]
+        reasons = "; ".join(answer.confidence.reasons)
+        st.caption(f"{icon} **{label}**: {plain(reasons, 400)}")
+    if answer.reading:
+        with st.expander("What the SQL does", type="compact"):
+            for line in answer.reading:
+                st.text(line)
+    st.caption(plain(cost(answer), 300))
+
+
+def cost(answer: Answer) -> str:
+    """Time, tokens and money of an answer, and its model."""
+    seconds, usage = answer.seconds, answer.usage
+    parts = [f"{seconds.total:.1f} s (model {seconds.model:.1f}, database {seconds.database:.2f})"]
+    if usage.model_calls:
+        calls = f"{usage.model_calls} call{'' if usage.model_calls == 1 else 's'}"
+        parts.append(f"{usage.prompt_tokens + usage.completion_tokens:,} tokens in {calls}")
+    if usage.cost_usd is not None:
+        parts.append(f"${usage.cost_usd:.4f}")
+    return " · ".join([*parts, answer.model] if answer.model else parts)

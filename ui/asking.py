@@ -1,0 +1,83 @@
+"""Asking: what a question becomes, where its answer is worked out, and what is offered to ask.
+
+The work itself is the assistant's, on a thread of the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Answer, Assistant, BugError, CheckedSQL
+from ui.conversations import Conversation
+from ui.jobs import Job
+from ui.plain import plain
+from ui.server import Server
+
+HEAVY_ROWS: Final = 1_000_000_000
+
+
+def ask(shared: Server, conversation: Conversation, question: str, *, tables: Sequence[str], review: bool) -> None:
+    """Start answering, and put the conversation's id into the address.
+
+    The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
+    """
+    job = Job(question, conversation.owner)
+    assistant, owner = shared.assistant, conversation.owner
+    session = assistant.open_session(conversation.id, user=owner)
+
+    def approve(checked: CheckedSQL) -> bool:
+        return shared.jobs.review(job, checked.sql)
+
+    def work(job: Job) -> Answer:
+        events = assistant.stream(
+            question,
+            session=session,
+            user=owner,
+            tables=tables,
+            approve=approve,
+            approve_beyond=None if review else HEAVY_ROWS,
+            cancel=job.token,
+        )
+        for event in events:
+            job.saw(event)
+        if job.view.answer is None:
+            raise BugError("the question ended without an answer")
+        return job.view.answer
+
+    conversation.add(job)
+    shared.conversations.keep(conversation)
+    st.query_params["session"] = conversation.id
+    shared.jobs.start(job, work)
+
+
+def offered(questions: Sequence[str], key: str) -> None:
+    """Buttons that ask these questions."""
+    with st.container(horizontal=True, gap="small", key=key):
+        for position, question in enumerate(questions):
+            st.button(
+                plain(question),
+                key=f"{key}-{position}",
+                on_click=_choose,
+                args=(question,),
+                icon=":material/arrow_forward:",
+            )
+
+
+def chosen() -> str | None:
+    """The question that a button has just asked, once."""
+    question: str | None = st.session_state.pop("chosen", None)
+    return question
+
+
+def _choose(question: str) -> None:
+    st.session_state["chosen"] = question
+
+
+def next_questions(assistant: Assistant, conversation: Conversation) -> None:
+    """What the last answer leads to."""
+    answer = conversation.jobs[-1].view.answer if conversation.jobs else None
+    if answer is not None and (questions := assistant.follow_ups(answer)):
+        offered(questions, "next")

@@ -1,0 +1,74 @@
+"""The chart of an answer: the one that was chosen, or the one the user chooses from those that fit.
+
+Specs come from `nl2sql.chart` and pass `nl2sql.checked_spec`; nothing of a spec is written here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import streamlit as st
+
+from nl2sql import Result, chart, charts, checked_spec, text_of
+from ui.plain import plain
+
+_LABELS: Final = {"line": "Line", "bar": "Bars", "scatter": "Points", "none": "None"}
+_METRIC_CHARS: Final = 24
+# Without this the drawing's own menu offers to open it in an editor elsewhere on the web.
+_NO_MENU: Final = {"embedOptions": {"actions": False}}
+
+
+def show_chart(result: Result, key: str, alt: str) -> dict[str, Any] | None:
+    """Draw the chart, and return its spec; None where there is none."""
+    kinds = charts(result)
+    if not kinds or is_metric(result):
+        return None
+    kind, x, y = _choice(result, kinds, key)
+    if kind == "none":
+        return None
+    spec = chart(result, kind, x=x, y=y)
+    if spec is None:
+        return None
+    shown = dict(checked_spec(spec, result))
+    st.vega_lite_chart(
+        spec={**shown, "usermeta": _NO_MENU},
+        width="stretch",
+        theme="streamlit",
+        key=f"chart-{key}",
+        alt=alt,
+    )
+    return shown
+
+
+def _choice(result: Result, kinds: tuple[str, ...], key: str) -> tuple[str, int | None, int | None]:
+    """The kind and the two columns, as the user has them."""
+    names = [column.name for column in result.columns]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        kind = st.segmented_control(
+            "Chart",
+            [*kinds, "none"],
+            default=kinds[0] if chart(result) is not None else "none",
+            required=True,
+            format_func=lambda one: _LABELS[one],
+            key=f"kind-{key}",
+            label_visibility="collapsed",
+        )
+        with st.popover("Axes", type="tertiary"):
+            automatic = [None, *range(len(names))]
+            shown = ["Chosen for you", *names]
+            x = st.selectbox("Along", automatic, format_func=lambda i: shown[0 if i is None else i + 1], key=f"x-{key}")
+            y = st.selectbox("Value", automatic, format_func=lambda i: shown[0 if i is None else i + 1], key=f"y-{key}")
+    return str(kind or kinds[0]), x, y
+
+
+def is_metric(result: Result) -> bool:
+    """Whether the result is a number or a few, best shown large."""
+    return charts(result) == ("metric",)
+
+
+def show_metrics(result: Result) -> None:
+    """One number, or a few, large."""
+    with st.container(horizontal=True):
+        for column, value in zip(result.columns, result.rows[0], strict=True):
+            shown = f"{value:,}" if isinstance(value, int) else text_of(value)
+            st.metric(plain(column.name), shown[:_METRIC_CHARS], width="content")

@@ -1,0 +1,87 @@
+"""The data: its tables and views, what they hold, and which of them questions are about.
+
+It shows what the policy lets be seen, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Assistant, Column, Table
+from ui.grid import grid
+from ui.plain import plain
+
+_SHOWN: Final = 40
+_SAMPLES: Final = 3
+_CHARS: Final = 60
+
+
+@st.fragment
+def show_data(assistant: Assistant) -> None:
+    """The tables that match the search."""
+    tables = assistant.schema.tables
+    st.multiselect(
+        "Ask about these tables",
+        [table.name for table in tables],
+        key="pinned",
+        placeholder="Any table",
+        help="Questions are answered from these tables and those that their keys lead to. "
+        "Or name one in the question: @orders.",
+    )
+    wanted = st.text_input("Search the data", key="search", placeholder="Table, column or comment").strip().lower()
+    found = [table for table in tables if _matches(table, wanted)]
+    for table in found[:_SHOWN]:
+        _table(table)
+    if not found:
+        st.caption("Nothing matches. Search for a part of a name.")
+    elif len(found) > _SHOWN:
+        st.caption(f"and {len(found) - _SHOWN} more: search for a part of a name.")
+
+
+def _matches(table: Table, wanted: str) -> bool:
+    texts = [table.name, table.comment or ""]
+    texts += [text for column in table.columns for text in (column.name, column.comment or "")]
+    return any(wanted in text.lower() for text in texts)
+
+
+def _table(table: Table) -> None:
+    """One table; what is in it is drawn once it is opened."""
+    rows = f" · {table.row_count:,}" if table.row_count is not None else ""
+    kind = " (view)" if table.kind == "view" else ""
+    box = st.expander(f"{plain(table.name)}{rows}{kind}", type="compact", on_change="rerun", key=f"table-{table.name}")
+    if not box.open:
+        return
+    with box:
+        if table.comment:
+            st.caption(plain(table.comment, 300))
+        grid(
+            [{"name": "column"}, {"name": "what it is"}],
+            [[column.name, _about(column, table)] for column in table.columns],
+            key=f"columns-{table.name}",
+            caption=f"Columns of {table.name}",
+            wraps=True,
+        )
+
+
+def _about(column: Column, table: Table) -> str:
+    """Type, keys, comment, range and samples of a column."""
+    parts = [column.type]
+    if column.name in table.primary_key:
+        parts.append("primary key")
+    for key in table.foreign_keys:
+        if column.name in key.columns:
+            target = key.target_columns[key.columns.index(column.name)]
+            parts.append(f"→ {key.target_table}.{target}" + (" (inferred)" if key.inferred else ""))
+    head = ", ".join(parts)
+    return "\n".join(filter(None, [head, column.comment, _values(column)]))
+
+
+def _values(column: Column) -> str:
+    samples: Sequence[str] = column.values or column.samples
+    if samples:
+        shown = ", ".join(value[:_CHARS] for value in samples[:_SAMPLES])
+        return f"e.g. {shown}" + (", …" if len(samples) > _SAMPLES else "")
+    return f"{column.minimum[:_CHARS]} to {column.maximum[:_CHARS]}" if column.minimum and column.maximum else ""

@@ -1,0 +1,74 @@
+"""Downloads: the whole result as a file, made when it is asked for, and the chart as a picture.
+
+Formulas in CSV and Excel are made harmless by the export; the chart's spec has been checked.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+import streamlit as st
+
+from nl2sql import Answer, Assistant, export
+
+BYTES: Final = 256_000_000
+_FORMS: Final = {
+    "CSV": ("csv", "text/csv"),
+    "Excel": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "Parquet": ("parquet", "application/vnd.apache.parquet"),
+    "JSON": ("json", "application/json"),
+}
+_SCALE: Final = 2.0
+_WIDTH: Final = 800
+
+
+def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, key: str) -> None:
+    """A button for each format, behind one that opens them."""
+    sql = answer.sql or ""
+    with st.popover("Download", icon=":material/download:", type="tertiary"):
+        st.caption("Every row, not only those shown")
+        for label, (form, mime) in _FORMS.items():
+            st.download_button(
+                label,
+                partial(_file, assistant, sql, form),
+                file_name=f"answer.{form}",
+                mime=mime,
+                on_click="ignore",
+                key=f"{form}-{key}",
+                width="stretch",
+            )
+        if spec is not None:
+            st.caption("The chart")
+            for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
+                st.download_button(
+                    label,
+                    partial(picture, spec, form),
+                    file_name=f"chart.{form}",
+                    mime=mime,
+                    on_click="ignore",
+                    key=f"{form}-{key}",
+                    width="stretch",
+                )
+
+
+def _file(assistant: Assistant, sql: str, form: str) -> bytes:
+    """Every row of the query as a file, within the limits on time and memory."""
+    limits = replace(assistant.config.limits, rows=None, result_bytes=BYTES)
+    out = io.BytesIO()
+    with assistant.run_stream(sql, limits=limits) as rows:
+        export(form, rows.columns, rows.batches(), out)
+    return out.getvalue()
+
+
+def picture(spec: Mapping[str, Any], form: str) -> bytes:
+    """The chart drawn on this machine: nothing is fetched for it."""
+    import vl_convert
+
+    drawn = {**spec, "width": _WIDTH, "background": "white"}
+    if form == "png":
+        return bytes(vl_convert.vegalite_to_png(drawn, scale=_SCALE, allowed_base_urls=[]))
+    return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[])).encode()

@@ -1,0 +1,59 @@
+"""A bounded number of questions at once; the rest wait in the order in which they came, and can see where they stand.
+
+It starts no thread and knows nothing of questions.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Final
+
+from nl2sql import CancelToken
+
+_POLL: Final = 0.2
+
+
+class Gate:
+    """At most `slots` tickets inside. A ticket lines up once, enters when its turn comes, and leaves."""
+
+    def __init__(self, slots: int) -> None:
+        self._changed = threading.Condition()
+        self._free = slots
+        self._line: deque[str] = deque()
+
+    @property
+    def length(self) -> int:
+        """How many stand in line."""
+        return len(self._line)
+
+    def line_up(self, ticket: str) -> None:
+        """Take a place at the end of the line."""
+        with self._changed:
+            self._line.append(ticket)
+
+    def place(self, ticket: str) -> int:
+        """How many stand before it and itself: 1 is next; 0 is not waiting."""
+        with self._changed:
+            return self._line.index(ticket) + 1 if ticket in self._line else 0
+
+    def enter(self, ticket: str, cancel: CancelToken) -> None:
+        """Wait for its turn. CancelledError once `cancel` is set, and its place is given up."""
+        with self._changed:
+            entered = False
+            try:
+                while not (self._free and self._line[0] == ticket):
+                    cancel.raise_if_cancelled()
+                    self._changed.wait(_POLL)
+                cancel.raise_if_cancelled()
+                entered = True
+            finally:
+                self._line.remove(ticket)
+                self._free -= entered
+                self._changed.notify_all()
+
+    def leave(self) -> None:
+        """Make room for the next."""
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()

@@ -1,0 +1,22 @@
+"""Text that a model or the data wrote, where Streamlit would read Markdown: made to stand for itself.
+
+Where a place takes plain text (st.text, st.code, the table), nothing here is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_PUNCTUATION: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$^=&:@/\"'%?,;])")
+# What is written like an address or a shortcode is made a link or a picture even after escapes: a joiner parts it.
+_ADDRESS: Final = re.compile(r"(?i)(?<=http)(?=s?:)|(?<=https)(?=:)|(?<=www)(?=\.)|(?<=:)(?=[\w/])|(?=@)")
+_JOINER: Final = "\u2060"
+LABEL_CHARS: Final = 120
+
+
+def plain(text: str, limit: int = LABEL_CHARS) -> str:
+    """The text on one line, so that Markdown shows each of its characters and makes nothing of them."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return _PUNCTUATION.sub(r"\\\1", _ADDRESS.sub(_JOINER, line))

@@ -1,0 +1,40 @@
+"""What all pages of one server share: the opened database with its model, the store, the jobs and conversations.
+
+Made once, by the first page; Streamlit closes nothing, so it ends with the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from nl2sql import Assistant, Store, connect, open_store
+from ui.conversations import Conversations
+from ui.jobs import AT_ONCE, Jobs
+from ui.settings import settings
+
+
+@dataclass(frozen=True)
+class Server:
+    """The shared parts."""
+
+    assistant: Assistant
+    store: Store
+    jobs: Jobs
+    conversations: Conversations
+
+    @property
+    def database(self) -> str:
+        """The database's name, without its folders."""
+        return Path(self.assistant.url).name if self.assistant.config.url else "Larkmoor Coffee (the sample data)"
+
+
+@st.cache_resource(show_spinner="Opening the database …")
+def server() -> Server:
+    """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
+    config = settings()
+    store = open_store(config)
+    assistant = connect(config=config, store=store, face="page", workers=AT_ONCE)
+    return Server(assistant, store, Jobs(), Conversations())
