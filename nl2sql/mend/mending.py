@@ -16,6 +16,7 @@ from nl2sql.mend.equalities import settle_ambiguous
 from nl2sql.mend.grouping import complete_groups, lift_aggregates
 from nl2sql.mend.joins import words
 from nl2sql.mend.kinds import cast_texts, compare_by_name
+from nl2sql.mend.labels import name_keys
 from nl2sql.mend.literals import quote_texts
 from nl2sql.mend.multiplicity import settle
 from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
@@ -41,7 +42,7 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
 """What is looked for in a query that does not bind, in this order."""
 
 
-TIDIES: Final[tuple[Callable[[Query], None], ...]] = (repeat_no_rows, count_rows, add_up_counts)
+TIDIES: Final[tuple[Callable[[Query], None], ...]] = (repeat_no_rows, count_rows, add_up_counts, name_keys)
 """What is looked for in a query that binds, or has been mended so that it may."""
 
 
@@ -56,7 +57,7 @@ def mend(sql: str, question: str, schema: Schema, dialect: str, hidden: frozense
         tree, notes = read(sql, dialect, schema)
         if tree is None or any(node.name.lower() in hidden for node in tree.find_all(exp.Table, exp.Column)):
             return None
-        query = Query(tree, schema, words(question), list(notes))
+        query = Query(tree, schema, words(question), _first_line(question), list(notes))
         before = written(tree, dialect)
         for mended in MENDS:
             if not hidden or mended is not name_tables:
@@ -79,7 +80,7 @@ def tidy(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None
         tree, _ = read(sql, dialect, schema)
         if tree is None:
             return None
-        query = Query(tree, schema, words(question))
+        query = Query(tree, schema, words(question), _first_line(question))
         _tidy(query)
         text = written(query.tree, dialect) if query.done else None
     except UNSETTLED:
@@ -90,6 +91,10 @@ def tidy(sql: str, question: str, schema: Schema, dialect: str) -> Mended | None
 def _tidy(query: Query) -> None:
     for tidied in TIDIES:
         tidied(query)
+
+
+def _first_line(question: str) -> str:
+    return question.strip().split("\n", 1)[0]
 
 
 def _bare(sql: str) -> str:

@@ -38,11 +38,15 @@ class Added:
 
 @dataclass(slots=True)
 class Query:
-    """`done` holds a line for each mend, as the answer's steps show it; `added` the joins that were added."""
+    """`done` holds a line for each mend, as the answer's steps show it; `added` the joins that were added.
+
+    `question` is the text asked without what follows on further lines, `asked` the words of all of it.
+    """
 
     tree: exp.Expr
     schema: Schema
     asked: frozenset[str]
+    question: str = ""
     done: list[str] = field(default_factory=list)
     added: list[Added] = field(default_factory=list)
 
@@ -99,10 +103,11 @@ def is_number(column: Column) -> bool:
     return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
 
 
-def add_joins(query: Query, scope: Scope, path: Path, alias: str = "") -> Source:
+def add_joins(query: Query, scope: Scope, path: Path, alias: str = "", *, keeps_rows: bool = False) -> Source:
     """Join the path's tables to the SELECT; returns the last one as a source.
 
-    `alias` tells from which source to start where the first table is there twice.
+    `alias` tells from which source to start where the first table is there twice. `keeps_rows` joins such that no
+    row is lost.
     """
     select = scope.select
     starts = [s for s in scope.sources if s.table is not None and s.table.name.lower() == path[0].table.lower()]
@@ -110,7 +115,7 @@ def add_joins(query: Query, scope: Scope, path: Path, alias: str = "") -> Source
         starts = [start for start in starts if start.alias.lower() == alias.lower()]
     if len(starts) != 1:
         raise UnclearError
-    at, side, joins, aliases = starts[0], _side(starts[0]), [], []
+    at, side, joins, aliases = starts[0], "LEFT" if keeps_rows else _side(starts[0]), [], []
     for step in path:
         table = query.schema.table(step.target)
         assert table is not None

@@ -11,8 +11,14 @@ SCHEMA = Schema(
     (
         Table(
             "orders",
-            (Column("order_id", "INTEGER"), Column("country", "VARCHAR"), Column("amount", "INTEGER")),
+            (
+                Column("order_id", "INTEGER"),
+                Column("country", "VARCHAR"),
+                Column("amount", "INTEGER"),
+                Column("grade_id", "INTEGER"),
+            ),
             primary_key=("order_id",),
+            foreign_keys=(ForeignKey(("grade_id",), "grades", ("id",)),),
         ),
         Table(
             "lines",
@@ -20,6 +26,7 @@ SCHEMA = Schema(
             foreign_keys=(ForeignKey(("order_id",), "orders", ("order_id",)),),
             row_count=9,
         ),
+        Table("grades", (Column("id", "INTEGER"), Column("grade", "VARCHAR")), primary_key=("id",)),
         Table(
             "visits",
             (Column("day", "VARCHAR"), Column("count", "INTEGER"), Column("shop_id", "INTEGER")),
@@ -94,6 +101,27 @@ def test_a_count_that_can_only_be_one_is_a_count_of_rows(sql: str, becomes: str 
     ],
 )
 def test_rows_that_stand_for_many_are_added_up(sql: str, question: str, becomes: str | None) -> None:
+    tidied = tidy(sql, question, SCHEMA, "duckdb")
+    assert (tidied.sql if tidied else None) == becomes
+
+
+@pytest.mark.parametrize(
+    ("sql", "question", "becomes"),
+    [
+        (
+            "SELECT grade_id FROM orders WHERE order_id = 3",
+            "What is the grade of order ID 3?",
+            "SELECT grades.grade AS grade FROM orders LEFT JOIN grades ON orders.grade_id = grades.id "
+            "WHERE order_id = 3",
+        ),
+        ("SELECT grade_id FROM orders", "The grade ids of all orders", None),
+        ("SELECT grade_id FROM orders", "Show all orders\nHint: grade is grades.grade", None),
+        ("SELECT DISTINCT grade_id FROM orders", "Which grades are there?", None),
+        ("SELECT grade_id, count(*) FROM orders GROUP BY grade_id", "Orders of each grade", None),
+        ("SELECT order_id FROM lines", "Which orders?", None),
+    ],
+)
+def test_a_key_is_shown_by_its_name_where_the_name_is_asked_for(sql: str, question: str, becomes: str | None) -> None:
     tidied = tidy(sql, question, SCHEMA, "duckdb")
     assert (tidied.sql if tidied else None) == becomes
 
