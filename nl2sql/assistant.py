@@ -47,7 +47,7 @@ _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
 # Others are written only where the first failed or says nothing: beside a good one they were never better.
-_CANDIDATES_LOCAL: Final = Candidates(4, in_doubt=True)
+_CHEAP_CANDIDATES: Final = Candidates(4, in_doubt=True)
 
 
 def connect(
@@ -183,7 +183,7 @@ class Assistant(Database):
             summary=summary,
             approve=self._approve_heavy(approve, approve_beyond, cancel),
             budget=loop.Budget(steps=limits.steps),
-            candidates=self._candidates,
+            candidates=self._candidates(model),
         )
         outcome = yield from loop.run(asked, model, tools, cancel)
         answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
@@ -241,12 +241,11 @@ class Assistant(Database):
     def _schema_tokens(self) -> Budget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
-    @property
-    def _candidates(self) -> Candidates:
+    def _candidates(self, model: ChatModel) -> Candidates:
         count = self.config.model.candidates
         if count is not None:
             return Candidates(count)
-        return _CANDIDATES_LOCAL if self.config.model.is_local else Candidates()
+        return _CHEAP_CANDIDATES if model.samples_cheaply else Candidates()
 
     def _approve_heavy(
         self, approve: Callable[[CheckedSQL], bool] | None, beyond: int | None, cancel: CancelToken | None

@@ -43,6 +43,10 @@ class RecordedModel:
     def calls_tools(self) -> bool:
         return self._model.calls_tools
 
+    @property
+    def samples_cheaply(self) -> bool:
+        return self._model.samples_cheaply
+
     def stream(self, messages: Messages, tools: Sequence[Tool] = (), **options: Any) -> Generator[str, None, Reply]:
         """As the model's own."""
         start = time.perf_counter()

@@ -27,6 +27,11 @@ class ChatModel(Protocol):
         """False where the model is asked for a fenced SQL block instead of a tool call."""
         ...
 
+    @property
+    def samples_cheaply(self) -> bool:
+        """Whether several replies to one prompt cost little more than one, so that they are drawn where it may help."""
+        ...
+
     def stream(
         self,
         messages: Messages,

@@ -101,6 +101,11 @@ class OpenAIChatModel:
         """False where the protocol is text: the model is asked for a fenced SQL block."""
         return self._protocol(self._habits) != TEXT
 
+    @property
+    def samples_cheaply(self) -> bool:
+        """False: an endpoint is paid or shared."""
+        return False
+
     def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """The message that carries a tool's result back, in the form of the protocol in use."""
         return protocols.tool_message(self._protocol(self._habits), call_id, name, content)

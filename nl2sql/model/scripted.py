@@ -44,6 +44,11 @@ class ScriptedModel:
     def calls_tools(self) -> bool:
         return self._calls_tools
 
+    @property
+    def samples_cheaply(self) -> bool:
+        """False: a script has a line for each call that a test expects."""
+        return False
+
     def stream(
         self,
         messages: Messages,

@@ -12,7 +12,6 @@ import pytest
 
 import nl2sql
 from nl2sql import Answer, Assistant, Status
-from nl2sql.agent.candidates import Candidates
 from nl2sql.config import Config
 from nl2sql.model.scripted import ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Reply, ToolCall
@@ -48,6 +47,14 @@ def blocks(*queries: str) -> list[Reply]:
         replace(says(f"```sql {i}"), calls=(ToolCall(str(i), "sql_query", {"query": query}),))
         for i, query in enumerate(queries)
     ]
+
+
+class CheapModel(ScriptedModel):
+    """A scripted model of which several replies cost little, as of the embedded one."""
+
+    @property
+    def samples_cheaply(self) -> bool:
+        return True
 
 
 def candidates(answer: Answer) -> list[tuple[bool, object]]:
@@ -107,11 +114,9 @@ def test_nothing_is_drawn_where_somebody_approves(opened: Assistant) -> None:
 
 
 @pytest.mark.parametrize(("first", "drawn"), [(ONE, 0), (BROKEN, 2), (NOTHING, 2), ("SELECT prices FROM tickets", 0)])
-def test_only_a_doubtful_query_is_put_to_the_vote(
-    opened: Assistant, monkeypatch: pytest.MonkeyPatch, first: str, drawn: int
-) -> None:
-    monkeypatch.setattr(Assistant, "_candidates", Candidates(3, in_doubt=True))
-    answer = ask(opened, ScriptedModel(*blocks(first, TWO, ALSO_TWO), calls_tools=False), 3, summary=False)
+def test_only_a_doubtful_query_is_put_to_the_vote(opened: Assistant, first: str, drawn: int) -> None:
+    model = CheapModel(*blocks(first, TWO, ALSO_TWO), calls_tools=False)
+    answer = Assistant(opened._engine, opened.config, model).ask("How many tickets are there?", summary=False)
     assert len(candidates(answer)) == drawn
 
 

@@ -56,6 +56,11 @@ class LocalChatModel:
         """False: the model is asked for a fenced SQL block."""
         return self._client.calls_tools
 
+    @property
+    def samples_cheaply(self) -> bool:
+        """True: the prompt is read once for all of them."""
+        return True
+
     def stream(
         self,
         messages: Messages,
