@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +15,8 @@ from ui.conversations import Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
+from ui.uploads import safe_name
+from ui.verify import name_of
 
 
 def answer(question: str = "how many?", identifier: str = "a" * 12, session: str | None = None) -> Answer:
@@ -132,14 +135,38 @@ def test_a_conversation_is_its_owners_alone() -> None:
     assert conversations.find_answer(job.id, "bob@example.com") is None
 
 
-def test_conversations_that_nobody_looks_at_are_let_go_of() -> None:
-    conversations, closed = Conversations(idle_seconds=0), []
-    old = Conversation(None)
-    old.on_close.append(lambda: closed.append(old.id))
+def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files() -> None:
+    conversations = Conversations(idle_seconds=0)
+    old = Conversation(None, folder=TemporaryDirectory())
+    assert old.folder is not None
+    folder = Path(old.folder.name)
     conversations.keep(old)
     time.sleep(0.01)
     conversations.keep(Conversation(None))
-    assert closed == [old.id] and conversations.find(old.id, None) is None
+    assert not folder.exists() and conversations.find(old.id, None) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "safe"),
+    [
+        ("leads.csv", "leads.csv"),
+        ("../../etc/x.csv", "x.csv"),
+        ("..\\x.csv", "x.csv"),
+        ("a\nb'\";.csv", "a_b___.csv"),
+        ("....csv", "file.csv"),
+        ("Łódź 2025 (1).xlsx", "Łódź 2025 (1).xlsx"),
+    ],
+)
+def test_names_of_uploaded_files_are_made_safe(given: str, safe: str) -> None:
+    assert safe_name(given) == safe
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [("How many orders?", "how_many_orders"), ("2025?", "q_2025"), ("?", "q"), ("a " * 50, "a" + "_a" * 19)],
+)
+def test_a_question_gives_a_name(question: str, name: str) -> None:
+    assert name_of(question) == name
 
 
 def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: Path) -> None:
