@@ -15,18 +15,19 @@ from ui.conversations import Conversation
 from ui.downloads import show_downloads
 from ui.errors import show_error
 from ui.feedback import show_thumbs
-from ui.jobs import Job, Jobs
+from ui.jobs import Job
 from ui.plain import plain
 from ui.progress import show_progress
 from ui.rows import show_rows
 from ui.server import Server
+from ui.verify import show_verify
 
 _SQL_CHARS: Final = 100_000
 
 
 def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """The row of actions under an answer."""
-    assistant = shared.assistant
+    assistant = shared.assistant_of(conversation)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if answer.result is None:
             st.button(
@@ -44,6 +45,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         with st.popover("Link", icon=":material/link:", type="tertiary"):
             st.caption("This answer has an address of its own, for you alone:")
             st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
+        show_verify(assistant, conversation.owner, answer, answer.question, job.id)
         show_thumbs(shared.store, conversation.owner, answer, job.id)
 
 
@@ -64,7 +66,8 @@ def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) 
     own = Job(sql, job.owner)
     conversation.branch(job, own)
     st.session_state[f"editing-{job.id}"] = True
-    shared.jobs.start(own, lambda own: run_own(shared.assistant, own))
+    assistant = shared.assistant_of(conversation)
+    shared.jobs.start(own, lambda own: run_own(assistant, own))
 
 
 def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
@@ -74,7 +77,7 @@ def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer
         before = conversation.branches.get(job.id)
         text = st.text_area(
             "SQL",
-            value=before.question if before else shared.assistant.formatted(answer.sql or ""),
+            value=before.question if before else shared.assistant_of(conversation).formatted(answer.sql or ""),
             key=f"sql-{job.id}",
             height=180,
             max_chars=_SQL_CHARS,
@@ -83,7 +86,7 @@ def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer
             _run_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
         if own := conversation.branches.get(job.id):
-            _branch(shared.assistant, shared.jobs, own)
+            _branch(shared, conversation, job, own)
 
 
 def run_own(assistant: Assistant, own: Job) -> Answer:
@@ -96,10 +99,10 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
     return Answer(own.id, own.question, Status.ANSWERED, "", sql=checked.sql, result=result, reading=reading)
 
 
-def _branch(assistant: Assistant, jobs: Jobs, own: Job) -> None:
-    view = own.view
+def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
+    view, assistant = own.view, shared.assistant_of(conversation)
     if not view.done:
-        show_progress(jobs, own)
+        show_progress(shared.jobs, own)
     elif view.error is not None:
         show_error(view.error)
     elif view.answer is not None and view.answer.result is not None:
@@ -114,4 +117,6 @@ def _branch(assistant: Assistant, jobs: Jobs, own: Job) -> None:
             spec = show_chart(result, own.id, "Chart of your own version of the SQL")
             for line in view.answer.reading:
                 st.caption(plain(line, 300))
-            show_downloads(assistant, view.answer, spec, own.id)
+            with st.container(horizontal=True):
+                show_downloads(assistant, view.answer, spec, own.id)
+                show_verify(assistant, conversation.owner, view.answer, job.question, own.id)

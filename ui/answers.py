@@ -29,7 +29,7 @@ _LEVELS: Final = {
 @st.fragment
 def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     """Everything about the answer of a finished job."""
-    view, assistant = job.view, shared.assistant
+    view, assistant = job.view, shared.assistant_of(conversation)
     if view.answer is None:
         if view.error is not None:
             show_error(view.error)
@@ -61,7 +61,7 @@ def _failure(answer: Answer) -> None:
 
 
 def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
-    assistant, sql, key = shared.assistant, answer.sql or "", job.id
+    assistant, sql, key = shared.assistant_of(conversation), answer.sql or "", job.id
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if answer.result is None:

@@ -25,7 +25,7 @@ def ask(shared: Server, conversation: Conversation, question: str, *, tables: Se
     The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
     """
     job = Job(question, conversation.owner)
-    assistant, owner = shared.assistant, conversation.owner
+    assistant, owner = shared.assistant_of(conversation), conversation.owner
     session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from nl2sql import Assistant
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
@@ -25,6 +26,7 @@ class Conversation:
     """One conversation. Its id is the name of the assistant's session too.
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
+    `own` asks the database with the files of `folder`, where the user added some.
     """
 
     owner: str | None
@@ -32,12 +34,24 @@ class Conversation:
     jobs: list[Job] = field(default_factory=list)
     branches: dict[str, Job] = field(default_factory=dict)
     touched: float = field(default_factory=time.monotonic)
-    on_close: list[Callable[[], None]] = field(default_factory=list)
+    own: Assistant | None = None
+    folder: TemporaryDirectory[str] | None = None
 
     @property
     def running(self) -> Job | None:
         """The question under way."""
         return self.jobs[-1] if self.jobs and not self.jobs[-1].view.done else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything of it is under way."""
+        return any(not job.view.done for job in [*self.jobs, *self.branches.values()])
+
+    def use(self, own: Assistant | None) -> None:
+        """Ask of that from now on, and let go of what was asked before."""
+        before, self.own = self.own, own
+        if before is not None:
+            before.close()
 
     def add(self, job: Job) -> None:
         """Append a question; rows of long ago are let go of, and the very old questions too."""
@@ -57,9 +71,10 @@ class Conversation:
         for job in [*self.jobs, *self.branches.values()]:
             if not job.view.done:
                 job.stop()
-        for close in self.on_close:
-            close()
-        self.on_close.clear()
+        self.use(None)
+        if self.folder is not None:
+            self.folder.cleanup()
+            self.folder = None
 
 
 class Conversations:
@@ -101,8 +116,8 @@ class Conversations:
         """Take out what nobody has looked at for long, and the oldest where there are too many."""
         by_age = sorted(self._known.values(), key=lambda one: one.touched)
         now = time.monotonic()
-        gone = [one for one in by_age if one.running is None and now - one.touched > self._idle]
-        gone += [one for one in by_age if one.running is None and one not in gone][: max(0, len(by_age) - MOST)]
+        gone = [one for one in by_age if not one.busy and now - one.touched > self._idle]
+        gone += [one for one in by_age if not one.busy and one not in gone][: max(0, len(by_age) - MOST)]
         for one in gone:
             del self._known[one.id]
         return gone

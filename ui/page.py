@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import NL2SQLError
+from nl2sql import Assistant, NL2SQLError
 from ui.answers import show_answer
 from ui.asking import ask, chosen, next_questions, offered
 from ui.conversations import Conversation
@@ -43,18 +43,17 @@ def show() -> None:
 
 def _show(shared: Server) -> None:
     if answer := st.query_params.get("answer"):
-        show_sidebar(shared)
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    show_sidebar(shared)
+    show_sidebar(shared, conversation)
     question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
     if question and conversation.running is None:
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews())
     if conversation.jobs:
         _turns(shared, conversation)
     else:
-        _welcome(shared)
+        _welcome(shared, shared.assistant_of(conversation))
 
 
 def _conversation(shared: Server) -> Conversation:
@@ -90,20 +89,21 @@ def _turns(shared: Server, conversation: Conversation) -> None:
                     st.text(job.view.answer.text)
                 st.button("Show the rows and the SQL", key=f"open-{job.id}", type="tertiary")
     if conversation.running is None:
-        next_questions(shared.assistant, conversation)
+        next_questions(shared.assistant_of(conversation), conversation)
 
 
-def _welcome(shared: Server) -> None:
+def _welcome(shared: Server, assistant: Assistant) -> None:
     """What stands here before the first question."""
-    tables = len(shared.assistant.schema.tables)
+    tables = len(assistant.schema.tables)
     st.header("Ask your data", anchor=False)
     st.caption(f"{plain(shared.database)}: {tables} table{'' if tables == 1 else 's'}, read only")
-    offered(shared.assistant.suggestions(), "first")
+    offered(assistant.suggestions(), "first")
 
 
 def _one_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
     found = shared.conversations.find_answer(job_id, user()) or remembered_answer(shared.store, job_id, user())
+    show_sidebar(shared, found[0] if found else Conversation(user()))
     if found is None:
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return

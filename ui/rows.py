@@ -17,6 +17,7 @@ from ui.grid import grid
 from ui.plain import plain
 
 PAGE: Final = 100
+FEW: Final = 20
 CELL_CHARS: Final = 500
 
 
@@ -36,7 +37,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
     look = _look(key)
     plain_look = look == _Look(page=look.page)
     has_more = result.truncated or result.row_count > PAGE
-    if result.row_count > 10 or result.truncated or not plain_look:
+    if result.row_count > FEW or result.truncated or not plain_look:
         _filter(result, key)
         look = _look(key)
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from nl2sql import Assistant, Store, connect, open_store
-from ui.conversations import Conversations
+from ui.conversations import Conversation, Conversations
 from ui.jobs import AT_ONCE, Jobs
 from ui.settings import settings
 
@@ -24,6 +24,10 @@ class Server:
     store: Store
     jobs: Jobs
     conversations: Conversations
+
+    def assistant_of(self, conversation: Conversation) -> Assistant:
+        """Who answers there: with the files that the user added, if there are any."""
+        return conversation.own or self.assistant
 
     @property
     def database(self) -> str:

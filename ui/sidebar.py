@@ -9,22 +9,25 @@ from typing import Final
 
 import streamlit as st
 
+from ui.conversations import Conversation
 from ui.data_panel import show_data
 from ui.history import show_history
 from ui.identity import user
 from ui.plain import plain
 from ui.server import Server
+from ui.uploads import show_uploads
 
 _GB: Final = 1_000_000_000
 
 
-def show_sidebar(shared: Server) -> None:
+def show_sidebar(shared: Server, conversation: Conversation) -> None:
     """Draw the panel."""
     with st.sidebar:
         st.button("New conversation", icon=":material/add:", width="stretch", on_click=_new, type="primary")
         data, history, settings = st.tabs(["Data", "History", "Settings"])
         with data:
-            show_data(shared.assistant)
+            show_uploads(shared, conversation)
+            show_data(shared.assistant_of(conversation))
         with history:
             show_history(shared.store, user())
         with settings:

@@ -8,7 +8,7 @@ import streamlit as st
 
 _CSS: Final = """
 <style>
-.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 5rem; max-width: 110rem; }
+.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 110rem; }
 .stSidebar .stVerticalBlock { gap: 0.55rem; }
 [class*="st-key-asked-"] { border-left: 3px solid var(--st-primary-color, #1f5fbf); padding-left: 0.75rem;
   margin-top: 0.6rem; }

@@ -19,7 +19,7 @@ MOST_BYTES = 200_000
 
 
 def test_the_picture_of_the_readme(analyst: Analyst, tmp_path: Path) -> None:
-    analyst.page.set_viewport_size({"width": 1280, "height": 960})
+    analyst.page.set_viewport_size({"width": 1280, "height": 1000})
     analyst.ask("Revenue by month in 2025")
     analyst.page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first.wait_for()
     analyst.page.get_by_role("button", name="Stop").wait_for(state="detached")

@@ -1,0 +1,196 @@
+"""The page's parts without a browser: jobs and their line, conversations and their owners, text that stays text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from nl2sql import Answer, CancelledError, ConfigError, LimitError, Status, open_store
+from nl2sql.config import Config
+from ui.conversations import Conversation, Conversations
+from ui.history import remembered_answer, remembered_conversation
+from ui.jobs import Job, Jobs, State
+from ui.plain import plain
+from ui.uploads import safe_name
+from ui.verify import name_of
+
+
+def answer(question: str = "how many?", identifier: str = "a" * 12, session: str | None = None) -> Answer:
+    return Answer(identifier, question, Status.ANSWERED, "Seven.", sql="SELECT 7 AS n", session=session)
+
+
+def done(job: Job, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not job.view.done:
+        assert time.monotonic() < deadline, job.view
+        time.sleep(0.01)
+
+
+def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:
+    jobs, free, order = Jobs(at_once=1), threading.Event(), []
+
+    def work(job: Job) -> Answer:
+        free.wait(10)
+        order.append(job.question)
+        return answer()
+
+    started = [Job(str(n), None) for n in range(4)]
+    jobs.start(started[0], work)
+    while started[0].view.state is not State.RUNNING:
+        time.sleep(0.01)
+    for job in started[1:]:
+        jobs.start(job, work)
+    assert [jobs.place(job) for job in started] == [0, 1, 2, 3]
+    started[2].stop()
+    done(started[2])
+    assert isinstance(started[2].view.error, CancelledError)
+    assert [jobs.place(job) for job in started] == [0, 1, 0, 2]
+    free.set()
+    for job in started:
+        done(job)
+    assert order == ["0", "1", "3"]
+
+
+def test_too_long_a_line_is_refused() -> None:
+    jobs, free = Jobs(at_once=1, waiting=1), threading.Event()
+
+    def work(job: Job) -> Answer:
+        free.wait(10)
+        return answer()
+
+    first, second, third = (Job(str(n), None) for n in range(3))
+    jobs.start(first, work)
+    while first.view.state is not State.RUNNING:
+        time.sleep(0.01)
+    jobs.start(second, work)
+    jobs.start(third, work)
+    assert third.view.done and isinstance(third.view.error, LimitError)
+    free.set()
+    done(second)
+
+
+def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
+    jobs, said = Jobs(at_once=1), []
+
+    def work(job: Job) -> Answer:
+        said.append(jobs.review(job, "SELECT 7"))
+        return answer()
+
+    waiting, other = Job("reviewed", None), Job("other", None)
+    jobs.start(waiting, work)
+    while waiting.view.state is not State.REVIEW:
+        time.sleep(0.01)
+    jobs.start(other, lambda job: answer())
+    done(other)
+    assert waiting.view.sql == "SELECT 7" and not waiting.view.done
+    waiting.decide(False)
+    done(waiting)
+    assert said == [False]
+
+
+def test_an_error_ends_the_job_and_makes_room() -> None:
+    def fails(job: Job) -> Answer:
+        raise ConfigError("no", "yes")
+
+    jobs = Jobs(at_once=1)
+    first, second = Job("a", None), Job("b", None)
+    jobs.start(first, fails)
+    jobs.start(second, lambda job: answer())
+    done(first)
+    done(second)
+    assert isinstance(first.view.error, ConfigError) and second.view.answer is not None
+
+
+def test_a_bug_is_said_and_its_trace_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    traces: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: traces.append(args.exc_type))
+
+    def breaks(job: Job) -> Answer:
+        raise ZeroDivisionError
+
+    job = Job("a", None)
+    Jobs().start(job, breaks)
+    done(job)
+    assert job.view.error is not None and job.view.error.code == "bug"
+    deadline = time.monotonic() + 10
+    while not traces and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert traces == [ZeroDivisionError]
+
+
+def test_a_conversation_is_its_owners_alone() -> None:
+    conversations = Conversations()
+    own = Conversation("ann@example.com")
+    job = Job("how many?", own.owner)
+    own.add(job)
+    conversations.keep(own)
+    assert conversations.find(own.id, "ann@example.com") is own
+    assert conversations.find(own.id, "bob@example.com") is None
+    assert conversations.find(own.id, None) is None
+    assert conversations.find_answer(job.id, "ann@example.com") == (own, job)
+    assert conversations.find_answer(job.id, "bob@example.com") is None
+
+
+def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files() -> None:
+    conversations = Conversations(idle_seconds=0)
+    old = Conversation(None, folder=TemporaryDirectory())
+    assert old.folder is not None
+    folder = Path(old.folder.name)
+    conversations.keep(old)
+    time.sleep(0.01)
+    conversations.keep(Conversation(None))
+    assert not folder.exists() and conversations.find(old.id, None) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "safe"),
+    [
+        ("leads.csv", "leads.csv"),
+        ("../../etc/x.csv", "x.csv"),
+        ("..\\x.csv", "x.csv"),
+        ("a\nb'\";.csv", "a_b___.csv"),
+        ("....csv", "file.csv"),
+        ("Łódź 2025 (1).xlsx", "Łódź 2025 (1).xlsx"),
+    ],
+)
+def test_names_of_uploaded_files_are_made_safe(given: str, safe: str) -> None:
+    assert safe_name(given) == safe
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [("How many orders?", "how_many_orders"), ("2025?", "q_2025"), ("?", "q"), ("a " * 50, "a" + "_a" * 19)],
+)
+def test_a_question_gives_a_name(question: str, name: str) -> None:
+    assert name_of(question) == name
+
+
+def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: Path) -> None:
+    with open_store(Config(home=home)) as store:
+        store.record(answer("first?", "1" * 12, "s1"), url="x", user="ann", face="page")
+        store.record(answer("second?", "2" * 12, "s1"), url="x", user="ann", face="page")
+        found = remembered_conversation(store, "s1", "ann")
+        assert found is not None and [job.question for job in found.jobs] == ["first?", "second?"]
+        assert all(job.view.done and job.remembered for job in found.jobs)
+        assert remembered_conversation(store, "s1", "bob") is None
+        one = remembered_answer(store, "2" * 12, "ann")
+        assert one is not None and one[1].question == "second?"
+        assert remembered_answer(store, "2" * 12, "bob") is None
+        assert remembered_answer(store, "22", "ann") is None, "the beginning of an id is no link"
+
+
+@pytest.mark.parametrize(
+    "text", ["![x](http://a.b/c)", "<img src=x>", "http://a.b", "www.a.b", "a@b.c", "$x$", ":red[x]", "# x\n\n- y"]
+)
+def test_plain_leaves_nothing_for_markdown(text: str) -> None:
+    made = plain(text)
+    assert "\n" not in made and "http:" not in made and "://" not in made and "www." not in made
+    assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "[]()<>!$#:`*_")
+
+
+def test_plain_is_short() -> None:
+    assert len(plain("x" * 500)) == 120

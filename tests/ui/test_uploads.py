@@ -1,0 +1,67 @@
+"""Files added to a conversation: joined with the rest, kept from everybody else, and refused in words where broken."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import PATIENCE_MS, Analyst, expect, sit_down
+from .model_server import Line, ModelServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FilePayload
+
+pytestmark = pytest.mark.browser
+
+GOALS = b"country_code,goal\nDE,20000\nFR,10000\n"
+
+
+def add(analyst: Analyst, name: str, content: bytes) -> None:
+    payload: FilePayload = {"name": name, "mimeType": "text/plain", "buffer": content}
+    analyst.page.locator("input[type=file]").set_input_files(payload)
+
+
+def test_a_csv_is_joined_and_seen_by_nobody_else(
+    analyst: Analyst, model: ModelServer, browser: Browser, larkmoor: str
+) -> None:
+    model.lines.append(
+        Line(
+            "goals",
+            "SELECT g.country_code, g.goal, count(*) AS orders FROM orders o JOIN uploads.goals g "
+            "ON g.country_code = o.country_code GROUP BY ALL ORDER BY 1",
+            "Both countries are there.",
+        )
+    )
+    add(analyst, "goals.csv", GOALS)
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
+    turn = analyst.ask("orders against the goals")
+    expect(turn.locator("tbody tr")).to_have_count(2)
+    assert [row[:2] for row in analyst.cells(turn)] == [["DE", "20000"], ["FR", "10000"]]
+    asked = str(model.requests[-2]["messages"][0])
+    assert "uploads" in asked and "goal" in asked
+    analyst.page.reload()
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
+
+    with browser.new_context() as elsewhere:
+        elsewhere.set_default_timeout(PATIENCE_MS)
+        other = sit_down(elsewhere, larkmoor)
+        expect(other.page.get_by_text(re.compile("shipments"))).to_be_visible()
+        assert other.page.get_by_text("uploads.goals").count() == 0
+        other.send("the goals, please")
+        expect(other.page.get_by_role("alert").first).to_be_visible()
+
+    analyst.page.get_by_role("button", name="goals.csv").click()
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_have_count(0)
+
+
+def test_a_broken_file_says_what_is_wrong_and_is_not_kept(analyst: Analyst) -> None:
+    add(analyst, "broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n')
+    alert = analyst.page.get_by_role("alert").first
+    expect(alert).to_contain_text("broken.jsonl, line")
+    add(analyst, "broken.parquet", b"not parquet at all")
+    expect(alert).to_contain_text("broken.parquet")
+    add(analyst, "goals.csv", GOALS)
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
+    expect(alert).to_have_count(0)

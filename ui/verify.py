@@ -1,0 +1,65 @@
+"""Saving an answer's SQL as a verified query, once a person has read and approved it.
+
+The guard judges it and the store writes the file; without a project file there is no place for one, and no button.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import re
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Answer, Assistant, NL2SQLError, VerifiedQueries, VerifiedQuery
+from ui.errors import show_error
+
+_NAME_CHARS: Final = 40
+_UNFIT: Final = re.compile(r"[^a-z0-9]+")
+
+
+def show_verify(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
+    """The approval: the SQL, its name, and the button that says it is right."""
+    if assistant.config.file is None or not answer.sql or "uploads." in answer.sql:
+        return
+    with st.popover("Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}"):
+        st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
+        st.code(assistant.formatted(answer.sql), language="sql", wrap_lines=True)
+        for line in answer.reading:
+            st.text(line)
+        with st.form(f"verify-form-{key}", border=False):
+            said = st.text_input("Question", value=question, key=f"verify-question-{key}")
+            name = st.text_input("Name", value=name_of(question), key=f"verify-name-{key}")
+            description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
+            first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
+            if st.form_submit_button("It is right: save it", type="primary"):
+                _save(assistant, answer, said, name, description, first, owner)
+
+
+def _save(
+    assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool, owner: str | None
+) -> None:
+    try:
+        query = VerifiedQuery(
+            name=name,
+            question=question,
+            sql=assistant.formatted(answer.sql or ""),
+            description=description,
+            verified_by=owner or getpass.getuser(),
+            verified_at=dt.date.today(),
+            use_as_onboarding_question=first,
+        )
+        assistant.checked(query.sample())
+        path = VerifiedQueries.beside(assistant.config).add(query)
+    except NL2SQLError as exc:
+        show_error(exc)
+    else:
+        st.success(f"Saved as queries/{path.name}".replace("_", "\\_"))
+
+
+def name_of(question: str) -> str:
+    """A name for the question's file."""
+    words = _UNFIT.sub("_", question.lower()).strip("_")
+    words = words if len(words) <= _NAME_CHARS else words[:_NAME_CHARS].rpartition("_")[0] or words[:_NAME_CHARS]
+    return words if words[:1].isalpha() else f"q_{words}".rstrip("_")
