@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,25 +16,19 @@ from typing import TYPE_CHECKING, Final
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.candidates import Candidates
-from nl2sql.agent.conclusion import conclude
+from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
+from nl2sql.asking import approving, checked_question, conversation, explained, functions, recalled, written
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
-from nl2sql.errors import ConfigError, DatabaseError
+from nl2sql.errors import ConfigError, DatabaseError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.store.conversations import Conversations, new_session
-from nl2sql.types import (
-    Answer,
-    CheckedSQL,
-    Event,
-    EventKind,
-    Message,
-    Schema,
-    Seconds,
-)
+from nl2sql.store.verified import answering
+from nl2sql.types import Answer, Event, EventKind, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -42,7 +36,6 @@ if TYPE_CHECKING:
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Store, Turn
 
-QUESTION_CHARS: Final = 4000
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
@@ -113,7 +106,7 @@ class Assistant(Database):
         user: str | None = None,
         summary: bool = True,
         explain: bool = True,
-        approve: Callable[[CheckedSQL], bool] | None = None,
+        approve: Approve = None,
         approve_beyond: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
@@ -153,52 +146,55 @@ class Assistant(Database):
         user: str | None = None,
         summary: bool = True,
         explain: bool = True,
-        approve: Callable[[CheckedSQL], bool] | None = None,
+        approve: Approve = None,
         approve_beyond: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
-        question = _checked_question(question)
+        question = checked_question(question)
         if session is not None and not self._conversations.knows(session, user):
             raise ConfigError(
                 f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
         yield Event(EventKind.SCHEMA, self.url)
-        with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
-        opening = with_model.submit(self._chat_model, cancel)
-        with_model.shutdown(wait=False)
+        queries = self.verified_queries
+        known = answering(question, queries)
+        opening = None if known else self._opening_model(cancel)
         view, policy = self._view()
         if not view.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        model = opening.result()
-        linked_schema = self._link(question, schema.pinned(question, view, tables))
-        limits = self.config.limits
         looks_up = approve is None or approve_beyond is not None
-        tools = Toolbox(self._engine, view, policy, limits, cancel, question=question, looks_up=looks_up)
-        asked = loop.Asked(
-            self._conversation(question, linked_schema, model.calls_tools, self._conversations.turns(session, user)),
-            summary=summary,
-            approve=self._approve_heavy(approve, approve_beyond, cancel),
-            budget=loop.Budget(steps=limits.steps),
-            candidates=self._candidates(model),
+        approve = approving(approve, approve_beyond, lambda checked: self.estimate(checked.sql, cancel=cancel))
+        limits, calls = self.config.limits, functions(queries)
+        tools = Toolbox(
+            self._engine, view, policy, limits, cancel, question=question, looks_up=looks_up, functions=calls
         )
-        outcome = yield from loop.run(asked, model, tools, cancel)
-        answer = conclude(question, outcome, tools, self._engine.dialect, len(linked_schema.left_out))
-        if explain and answer.sql:
-            from nl2sql.answer.reading import read
-
-            answer = replace(answer, reading=read(answer.sql, self._engine.dialect))
+        answer: Answer | None = None
+        warnings: tuple[str, ...] = ()
+        if known is not None:
+            try:
+                answer = yield from recalled(question, known, tools, self._engine.dialect, approve)
+            except ToolError as exc:
+                warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
+        if answer is None:
+            turns = self._conversations.turns(session, user)
+            opening = opening or self._opening_model(cancel)
+            shown = schema.pinned(question, view, tables)
+            answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
+        if explain:
+            answer = explained(answer, self._engine.dialect)
         seconds = Seconds(
             schema=schema_seconds,
-            model=outcome.model_seconds,
+            model=answer.seconds.model,
             guard=tools.guard_seconds,
             database=tools.database_seconds,
             total=time.perf_counter() - start,
         )
-        answer = replace(answer, seconds=seconds, model=model.name, session=session or new_session())
+        warnings = (*warnings, *answer.warnings)
+        answer = replace(answer, seconds=seconds, session=session or new_session(), warnings=warnings)
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
@@ -247,18 +243,37 @@ class Assistant(Database):
             return Candidates(count)
         return _CHEAP_CANDIDATES if model.samples_cheaply else Candidates()
 
-    def _approve_heavy(
-        self, approve: Callable[[CheckedSQL], bool] | None, beyond: int | None, cancel: CancelToken | None
-    ) -> Callable[[CheckedSQL], bool] | None:
-        """Ask only where the engine guesses that a step of the query handles more rows than `beyond`."""
-        if approve is None or beyond is None:
-            return approve
+    def _written(
+        self,
+        question: str,
+        turns: Sequence[Turn],
+        view: Schema,
+        opening: Future[ChatModel],
+        tools: Toolbox,
+        summary: bool,
+        approve: Approve,
+        cancel: CancelToken | None,
+    ) -> Generator[Event, None, Answer]:
+        """The answer by SQL that the model writes."""
+        model = opening.result()
+        linked_schema = self._link(question, view)
+        system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
+        asked = loop.Asked(
+            conversation(system, question, turns),
+            summary=summary,
+            approve=approve,
+            budget=loop.Budget(steps=self.config.limits.steps),
+            candidates=self._candidates(model),
+        )
+        left_out = len(linked_schema.left_out)
+        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel))
 
-        def asked(checked: CheckedSQL) -> bool:
-            rows = self.estimate(checked.sql, cancel=cancel)
-            return rows is None or rows <= beyond or approve(checked)
-
-        return asked
+    def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
+        """The model, opened while the schema is looked at."""
+        with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
+        opening = with_model.submit(self._chat_model, cancel)
+        with_model.shutdown(wait=False)
+        return opening
 
     def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
         if self._opens_model is not None:
@@ -276,25 +291,8 @@ class Assistant(Database):
             self._linked = None if kept.left_out else kept
         return kept
 
-    def _conversation(
-        self, question: str, linked_schema: LinkedSchema, calls_tools: bool, turns: Sequence[Turn]
-    ) -> Sequence[Message]:
-        messages = [prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)]
-        for turn in turns:
-            messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
-        return [*messages, prompts.question(question)]
-
 
 def _sample_database(cache_dir: Path) -> str:
     from nl2sql.sample import sample_database
 
     return str(sample_database(cache_dir))
-
-
-def _checked_question(question: str) -> str:
-    question = question.strip()
-    if not question:
-        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
-    if len(question) > QUESTION_CHARS:
-        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {QUESTION_CHARS:,}.")
-    return question

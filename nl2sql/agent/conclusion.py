@@ -65,8 +65,11 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         sql=sql,
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
-        confidence=assess(result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None),
+        confidence=assess(
+            result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
+        ),
         chart=chart(result),
+        verified_query=ran.verified,
         warnings=tuple(warnings),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nl2sql.agent import prompts
 from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.running import MEND, Approve, Declined, executed
+from nl2sql.agent.running import MEND, Approve, Declined, executed, verified
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
@@ -172,6 +172,10 @@ def _step(
         arguments = tools.arguments(call)
         if call.name == SQL_QUERY:
             content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
+        elif function := tools.functions.get(call.name):
+            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
+            ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
+            content = yield from _taken(ran, outcome, calls_tools)
         else:
             yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
             content = tools.call(call.name, arguments)

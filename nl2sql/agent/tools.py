@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nl2sql import guard
+from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
 from nl2sql.engines.engine import CancellableJudge, Engine
@@ -67,16 +68,18 @@ class AskedUser(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A query that ran: what was checked, and what it gave."""
+    """A query that ran: what was checked, and what it gave. `verified` is its name where a person has verified it."""
 
     checked: CheckedSQL
     result: Result
+    verified: str | None = None
 
 
 class Toolbox:
     """The tools over one opened database, for one question. `schema` is what the policy lets be seen.
 
     `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
+    `functions` are verified queries that the model may call.
     """
 
     def __init__(
@@ -89,8 +92,11 @@ class Toolbox:
         *,
         question: str = "",
         looks_up: bool = True,
+        functions: Sequence[QueryFunction] = (),
     ) -> None:
-        self.definitions = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
+        helpers = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
+        self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
+        self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self._schema = schema
         self._policy = policy
@@ -159,7 +165,9 @@ class Toolbox:
             raise CallError(f"there is no tool {call.name!r}", f"{hint} Tools: {', '.join(definitions)}.".strip())
         if call.problem:
             raise CallError(call.problem, f"Call {call.name} again with a JSON object of arguments.")
-        return _fitting(call, definitions[call.name]["parameters"]["properties"])
+        if call.name in self.functions:
+            return self.functions[call.name].arguments(call)
+        return fitting(call, definitions[call.name]["parameters"]["properties"])
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """What a helper tool says. AskedUser where the model asks the user."""
@@ -248,28 +256,6 @@ class Toolbox:
             near = closest(column, names)
             raise CallError(f"there is no text column {column!r}", f"Did you mean {near}?" if near else "")
         return found
-
-
-def _fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
-    given = dict(call.arguments)
-    for name in given:
-        if name not in properties:
-            near = closest(name, properties)
-            hint = f"Did you mean {near!r}?" if near else f"It takes {', '.join(properties)}."
-            raise CallError(f"{call.name} has no argument {name!r}", hint)
-    for name, kind in properties.items():
-        optional = "null" in kind["type"]
-        value = given.get(name)
-        if value is None:
-            if not optional and name != "options":
-                raise CallError(f"{call.name} needs the argument {name!r}", f"Call it with {name!r} as text.")
-            given.pop(name, None)
-        elif kind["type"] == "array":
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise CallError(f"{name!r} must be a list of texts", f'Write it like {{"{name}": ["…", "…"]}}.')
-        elif not isinstance(value, str) or not value.strip():
-            raise CallError(f"{name!r} must be text", f'Write it like {{"{name}": "…"}}.')
-    return given
 
 
 def _search(text: str, table: str, column: str) -> str:

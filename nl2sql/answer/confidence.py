@@ -21,12 +21,16 @@ def assess(
     grounding: Grounding | None,
     left_out: int = 0,
     agreeing: tuple[int, int] | None = None,
+    verified: str | None = None,
 ) -> Confidence:
     """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
 
     `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
+    `verified` names the verified query whose rows these are.
     """
     score, reasons = 0.9, []
+    if verified:
+        reasons.append(f"the SQL is the verified query {verified}")
     failed = sum(not step.ok and step.tool != "candidate" for step in steps)
     if failed:
         score -= 0.2 * min(failed, 3)

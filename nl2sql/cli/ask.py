@@ -174,6 +174,8 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         say("Ask again, saying which one you mean.")
     for warning in answer.warnings:
         say(f"warning: {clean(warning)}")
+    if as_text and answer.verified_query:
+        results.write_text(f"Verified query: {answer.verified_query}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
         results.write_text(("\n" if answer.text or answer.result else "") + f"SQL: {clean(answer.sql)}")

@@ -108,7 +108,8 @@ def eval_command(
     files = _files(file, db_root, reports, resume, baseline)
     examples, bad_lines = read_examples(file)
     config = replace(shared, quiet=shared.quiet or db_root is not None).settings()
-    config = replace(config, limits=replace(config.limits, rows=JUDGED_ROWS))
+    # Without the project's folder there are no verified queries: what is measured is the SQL that a model writes.
+    config = replace(config, file=None, limits=replace(config.limits, rows=JUDGED_ROWS))
     steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
     cases, about = _Evaluation(files, config, steps).cases(choose(examples, limit, seed))
     report = build_report(about, cases, bad_lines)

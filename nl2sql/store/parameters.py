@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nl2sql.errors import CallError, ConfigError
 from nl2sql.schema.identifiers import closest
@@ -71,13 +71,23 @@ class Parameter:
             raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
         return text
 
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """What a model may give for it, as JSON Schema; null where it may be left out."""
+        kind = _JSON_TYPES[self.type]
+        about = [self.description] if self.description else []
+        about += ["A date like 2025-01-31."] if self.type == "date" else []
+        about += [] if self.required else [f"Where left out: {_shown(self.default)}."]
+        described = {"description": " ".join(text.removesuffix(".") + "." for text in about)} if about else {}
+        return {"type": kind if self.required else [kind, "null"], **described}
+
     def as_text(self) -> str:
         """The parameter as a line of a file's header."""
         text = f"{self.name}: {self.type}"
         if not self.required:
-            shown = self.default.isoformat() if isinstance(self.default, dt.date) else self.default
-            bare = self.type == "date" and shown is not None
-            text += f" = {shown if bare else json.dumps(shown, ensure_ascii=False)}"
+            bare = self.type == "date" and self.default is not None
+            shown = _shown(self.default)
+            text += " = " + (shown.strip('"') if bare else shown)
         return f"{text}  # {self.description}" if self.description else text
 
 
@@ -140,6 +150,10 @@ def sample_value(parameter: Parameter) -> Value:
     return _SAMPLES[parameter.type] if parameter.required else parameter.default
 
 
+def _shown(value: Value) -> str:
+    return json.dumps(value.isoformat() if isinstance(value, dt.date) else value, ensure_ascii=False)
+
+
 def _text(value: Value) -> str | None:
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else None
 
@@ -184,6 +198,13 @@ _LITERALS: Final[dict[str, Callable[[Value], str | None]]] = {
     "number": _number,
     "date": _date,
     "boolean": _boolean,
+}
+_JSON_TYPES: Final = {
+    "text": "string",
+    "integer": "integer",
+    "number": "number",
+    "date": "string",
+    "boolean": "boolean",
 }
 _KINDS: Final = {
     "text": "text",

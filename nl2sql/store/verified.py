@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -127,10 +127,8 @@ class VerifiedQueries:
         return path
 
     def answering(self, question: str) -> VerifiedQuery | None:
-        """The one whose question this is, but for case, spaces and sentence marks; None where no or several fit."""
-        wanted = folded(question)
-        found = [query for query in self.list() if folded(query.question) == wanted and query.answers_alone]
-        return found[0] if len(found) == 1 else None
+        """The one that answers it, if any: see the function of that name."""
+        return answering(question, self.list())
 
     def _found(self, name: str) -> tuple[VerifiedQuery, Path]:
         read, problems = self._read()
@@ -157,6 +155,13 @@ class VerifiedQueries:
             except ConfigError as exc:
                 problems.append(ConfigError(f"{FOLDER}/{path.name}: {exc.message}", exc.hint))
         return tuple(sorted(read.values(), key=lambda found: found[0].name)), tuple(problems)
+
+
+def answering(question: str, queries: Iterable[VerifiedQuery]) -> VerifiedQuery | None:
+    """The query whose question this is, but for case, spaces and sentence marks; None where no or several fit."""
+    wanted = folded(question)
+    found = [query for query in queries if folded(query.question) == wanted and query.answers_alone]
+    return found[0] if len(found) == 1 else None
 
 
 def parse(text: str, stem: str) -> VerifiedQuery:

@@ -127,3 +127,14 @@ def test_slips_are_told(cli: Cli, project: Path) -> None:
     ):
         done = cli("queries", *arguments)
         assert done.returncode == 2 and said in done.stderr, (arguments, done.stderr)
+
+
+def test_a_verified_question_is_answered_without_a_model(cli: Cli, endpoint: Endpoint, project: Path) -> None:
+    (project / "queries").mkdir()
+    (project / "queries" / "orders.sql").write_text(f"-- question: How many orders are there?\n{COUNT}")
+    done = cli("ask", "-o", "json", "how many orders are there", **endpoint.variables)
+    answer = json.loads(done.stdout)
+    assert (answer["verified_query"], answer["rows"], answer["usage"]["model_calls"]) == ("orders", [[2000]], 0)
+    shown = cli("ask", "How many orders are there?", **endpoint.variables)
+    assert b"n: 2000." in shown.stdout and b"Verified query: orders" in shown.stdout and endpoint.requests == []
+    assert json.loads(cli("history", "-o", "json").stdout)["entries"][0]["verified_query"] == "orders"

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from nl2sql.agent.tools import DEFINITIONS
 from nl2sql.config import load_config
 from nl2sql.errors import CallError, ConfigError
 from nl2sql.store import Parameter, VerifiedQueries, VerifiedQuery
@@ -217,4 +218,7 @@ def test_a_question_is_found_whatever_its_marks(queries: VerifiedQueries, questi
 
 def test_what_is_written_is_what_is_read() -> None:
     assert parse(as_text(BIG), "other") == BIG
-    assert {"sql_query", "ask_user"} <= RESERVED
+
+
+def test_no_query_takes_a_tools_name() -> None:
+    assert {definition["function"]["name"] for definition in DEFINITIONS} == RESERVED

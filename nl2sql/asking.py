@@ -1,0 +1,102 @@
+"""How one question gets its answer, once the tools are there: by a verified query, or by SQL that a model writes.
+
+Generators of events for the assistant, which keeps sessions and times. It opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from nl2sql.agent import loop, prompts
+from nl2sql.agent.conclusion import conclude
+from nl2sql.agent.functions import QueryFunction
+from nl2sql.agent.recall import recall
+from nl2sql.agent.running import Approve
+from nl2sql.errors import ConfigError
+from nl2sql.types import Answer, CheckedSQL, Event, Message, Seconds
+
+if TYPE_CHECKING:
+    from nl2sql.agent.tools import Toolbox
+    from nl2sql.cancel import CancelToken
+    from nl2sql.model.chat import ChatModel
+    from nl2sql.store import Turn, VerifiedQuery
+
+QUESTION_CHARS: Final = 4000
+
+
+def checked_question(question: str) -> str:
+    """The question without space around it. ConfigError where there is none, or it is too long."""
+    question = question.strip()
+    if not question:
+        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
+    if len(question) > QUESTION_CHARS:
+        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {QUESTION_CHARS:,}.")
+    return question
+
+
+def approving(approve: Approve, beyond: int | None, estimate: Callable[[CheckedSQL], int | None]) -> Approve:
+    """Ask only where the engine guesses that a step of the query handles more rows than `beyond`."""
+    if approve is None or beyond is None:
+        return approve
+
+    def asked(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= beyond or approve(checked)
+
+    return asked
+
+
+def functions(queries: Sequence[VerifiedQuery]) -> tuple[QueryFunction, ...]:
+    """The verified queries with parameters, for models that call functions."""
+    return tuple(
+        QueryFunction(
+            query.name,
+            f"{query.question} {query.description}".strip(),
+            {parameter.name: parameter.json_schema for parameter in query.parameters},
+            query.bound,
+        )
+        for query in queries
+        if query.parameters
+    )
+
+
+def recalled(
+    question: str, query: VerifiedQuery, tools: Toolbox, dialect: str, approve: Approve
+) -> Generator[Event, None, Answer]:
+    """The answer by a verified query, without a model. GuardError and QueryError where it cannot run any more."""
+    outcome = yield from recall(query.name, query.bound(), tools, approve)
+    return replace(conclude(question, outcome, tools, dialect, 0), verified_query=query.name)
+
+
+def written(
+    question: str,
+    asked: loop.Asked,
+    model: ChatModel,
+    tools: Toolbox,
+    dialect: str,
+    left_out: int,
+    cancel: CancelToken | None,
+) -> Generator[Event, None, Answer]:
+    """The answer by SQL that the model writes. `left_out` counts the tables that it was not shown."""
+    outcome = yield from loop.run(asked, model, tools, cancel)
+    answer = conclude(question, outcome, tools, dialect, left_out)
+    return replace(answer, model=model.name, seconds=Seconds(model=outcome.model_seconds))
+
+
+def explained(answer: Answer, dialect: str) -> Answer:
+    """The answer with what its SQL does, in words."""
+    if not answer.sql:
+        return answer
+    from nl2sql.answer.reading import read
+
+    return replace(answer, reading=read(answer.sql, dialect))
+
+
+def conversation(system: Message, question: str, turns: Sequence[Turn]) -> Sequence[Message]:
+    """What the model is sent: the system message, the turns before, the question."""
+    messages = [system]
+    for turn in turns:
+        messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
+    return [*messages, prompts.question(question)]
