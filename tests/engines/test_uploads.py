@@ -168,7 +168,8 @@ def test_uploads_have_bounds(shop: Path, files: Path, tmp_path: Path, opened: Op
     rows = write(files, "rows.csv", "a\n" + "1\n" * 11)
     bomb = parquet(files / "bomb.parquet", "SELECT 0 AS a FROM range(5000000)")
     wide = parquet(files / "wide.parquet", "SELECT repeat('x', 1000000) AS a FROM range(3000)")
-    cells: list[list[object]] = [["a"], *([n] for n in range(11))]
+    cells: list[list[object]] = [["a"]]
+    cells.extend([n] for n in range(11))
     sheet = workbook(files / "sheet.xlsx", {"s": cells})
     for path in (rows, bomb, sheet):
         with pytest.raises(LimitError, match=f"{path.name} takes more than 10 rows") as caught:
