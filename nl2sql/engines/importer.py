@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SNIFFED_WHOLE: Final = 64_000_000
 SNIFFED_ROWS: Final = 200_000
 SPLIT_LINES: Final = 200
+# Fewer lines before the header may be a title and remarks.
+SKIPPED_LINES: Final = 5
 _LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
 _DELIMITERS: Final = ",;\t|"
 _MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
@@ -149,7 +151,7 @@ def _import(
         options = ", delim='\t'" if kind == "tsv" else ""
         _import_sniffed(connection, file, table, f"read_csv({source}, sample_size=%d{options}){end}")
         if not options:
-            _refuse_unsplit(connection, file, table)
+            _refuse_misread(connection, file, table)
     return [name]
 
 
@@ -167,19 +169,28 @@ def _import_sniffed(connection: duckdb.DuckDBPyConnection, file: Path, table: st
         connection.execute(statement % -1)
 
 
-def _refuse_unsplit(connection: duckdb.DuckDBPyConnection, file: Path, table: str) -> None:
-    """Lines of uneven length make DuckDB take each line as one value: read again, strictly, to name the line."""
-    if len(connection.execute(f"DESCRIBE {table}").fetchall()) > 1:
-        return
+def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: str) -> None:
+    """Lines of uneven length make DuckDB take each line as one value, or skip all lines up to the uneven one.
+
+    Such a file is read again, strictly, to name the line.
+    """
+    names = [str(row[0]).lower() for row in connection.execute(f"DESCRIBE {table}").fetchall()]
     with file.open(encoding="utf-8", errors="replace") as lines:
         head = [line for line, _ in zip(lines, range(SPLIT_LINES), strict=False)]
     delimiter = next((sign for sign in _DELIMITERS if _splits(head, sign)), None)
     if delimiter is None:
         return
     header = next(csv.reader(head[:1], delimiter=delimiter))
+    if names == [cell.strip().lower() for cell in header]:
+        return
+    source = quoted(glob_escaped(str(file)))
+    if len(names) > 1:
+        [(skipped,)] = connection.execute(f"SELECT SkipRows FROM sniff_csv({source}, sample_size=-1)").fetchall()
+        if skipped < SKIPPED_LINES or not _splits(head[:skipped], delimiter):
+            return
     columns = ", ".join(f"{quoted(f'column{i}')}: 'VARCHAR'" for i in range(len(header)))
     connection.execute(
-        f"SELECT count(*) FROM read_csv({quoted(glob_escaped(str(file)))}, delim={quoted(delimiter)}, header=true, "
+        f"SELECT count(*) FROM read_csv({source}, delim={quoted(delimiter)}, header=true, "
         f"quote='\"', escape='\"', auto_detect=false, columns={{{columns}}})"
     ).fetchall()
 

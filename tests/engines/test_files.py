@@ -161,6 +161,8 @@ def test_folder(tmp_path: Path, opened: Open) -> None:
     ("name", "content", "message"),
     [
         ("ragged.csv", b"a,b\n1,2\n3,4,5,6\n7,8\n", "ragged.csv, line 3"),
+        ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3\n" + b"4,5,6\n" * 3, "late.csv, line 52"),
+        ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3,4,5\n" + b"6,7\n" * 3, "late.csv, line 52"),
         ("latin.csv", "näme,b\nü,2\n".encode("latin-1"), "latin.csv, line 1 is not UTF-8"),
         ("broken.json", b'[{"a": 1}, {"a": }]', "broken.json"),
         ("broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n', "broken.jsonl, line"),
@@ -185,6 +187,11 @@ def test_a_bad_file_is_told_by_name_and_leaves_nothing(tmp_path: Path, opened: O
         opened(path)
     assert caught.value.hint
     assert not [file for file in (tmp_path / "cache" / "imports").iterdir() if file.suffix != ".lock"]
+
+
+def test_a_title_before_the_header_is_no_fault(tmp_path: Path, opened: Open) -> None:
+    path = write(tmp_path, "report.csv", "Sales, 2024\n\na,b,c\n1,2,3\n4,5,6\n")
+    assert run(opened(path), "SELECT sum(a), sum(c) FROM report").rows == [(5, 9)]
 
 
 def test_a_single_column_of_prose_is_not_taken_for_ragged(tmp_path: Path) -> None:

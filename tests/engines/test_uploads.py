@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -254,6 +255,16 @@ def test_a_worker_that_was_killed_finds_the_uploads_again(shop: Path, files: Pat
         engine.close()
     with pytest.raises(DatabaseError, match="closed"):
         run(engine, "SELECT 1")
+
+
+def test_uploads_that_nobody_closed_go_with_what_opened_them(
+    shop: Path, files: Path, tmp_path: Path, opened: Open
+) -> None:
+    engine = opened(shop).with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    assert kept(tmp_path)
+    del engine
+    gc.collect()
+    assert kept(tmp_path) == []
 
 
 KILLED = """
