@@ -5,6 +5,11 @@ It reads no file.
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Final
+
+_UNSEEN: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+
 
 class UnreadableError(Exception):
     """A data file that cannot be imported: what is wrong, and what to do; `limit` names the limit that ran out."""
@@ -35,5 +40,8 @@ class TableNames:
 
 
 def table_name(text: str) -> str:
-    """The text without dots, which in a table's name would read like a schema's name before it."""
-    return text.replace(".", "_")
+    """The text without dots, which in a table's name would read like a schema's name before it.
+
+    No query may hold control and invisible characters, so no name may.
+    """
+    return "".join("_" if c == "." or unicodedata.category(c) in _UNSEEN else c for c in text)

@@ -8,7 +8,6 @@ written. Which tables may be asked about is not known here.
 from __future__ import annotations
 
 import csv
-import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.engines import fence, os_limits
+from nl2sql.engines.complaints import unreadable
 from nl2sql.engines.files import KINDS
 from nl2sql.engines.frames import read_frame, write_frame
 from nl2sql.engines.imported import TableNames, UnreadableError, table_name
@@ -30,7 +30,6 @@ SNIFFED_ROWS: Final = 200_000
 SPLIT_LINES: Final = 200
 # Fewer lines before the header may be a title and remarks.
 SKIPPED_LINES: Final = 5
-_LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
 _DELIMITERS: Final = ",;\t|"
 _MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
 
@@ -73,7 +72,7 @@ def build(database: str, files: list[Path], bounds: Bounds | None = None) -> lis
                 except duckdb.Error as error:
                     if database in str(error):
                         raise
-                    raise _unreadable(file, str(error)) from error
+                    raise unreadable(file, str(error)) from error
                 made += [(number, table) for table in tables]
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
@@ -198,18 +197,6 @@ def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: st
 def _splits(lines: Sequence[str], delimiter: str) -> bool:
     """Whether the header and most lines hold the delimiter."""
     return delimiter in lines[0] and 2 * sum(delimiter in line for line in lines) > len(lines)
-
-
-def _unreadable(file: Path, text: str) -> UnreadableError:
-    """DuckDB's complaint about a file as one sentence, with the line where it names one."""
-    found = _LINE.search(text)
-    line = f", line {found.group(1) or found.group(2)}" if found else ""
-    if "not utf-8" in text.lower() or "invalid unicode" in text.lower():
-        return UnreadableError(f"{file.name}{line} is not UTF-8 text", "Save the file as UTF-8, then try again.")
-    sentences = [part for part in text.splitlines() if part and not part.startswith(("LINE ", "Original Line"))]
-    first = sentences[1] if "CSV Error on Line" in sentences[0] and len(sentences) > 1 else sentences[0]
-    reason = first.replace(str(file), file.name).partition(" Error: ")[2] or first.replace(str(file), file.name)
-    return UnreadableError(f"{file.name}{line} cannot be read: {reason.strip()}", "Mend the file, or leave it out.")
 
 
 def main() -> None:

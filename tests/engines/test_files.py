@@ -17,6 +17,7 @@ from nl2sql.engines.files import KEPT_IMPORTS
 from nl2sql.engines.imported import UnreadableError
 from nl2sql.engines.importer import build
 from nl2sql.errors import ConfigError, DatabaseError, GuardError
+from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
 
 from .conftest import Open, run
@@ -164,8 +165,15 @@ def test_folder(tmp_path: Path, opened: Open) -> None:
         ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3\n" + b"4,5,6\n" * 3, "late.csv, line 52"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3,4,5\n" + b"6,7\n" * 3, "late.csv, line 52"),
         ("latin.csv", "näme,b\nü,2\n".encode("latin-1"), "latin.csv, line 1 is not UTF-8"),
-        ("broken.json", b'[{"a": 1}, {"a": }]', "broken.json"),
-        ("broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n', "broken.jsonl, line"),
+        ("crlf.csv", b"a,b\r\n1,2\r\n3\r\n4,5\r\n", "crlf.csv, line 3 cannot be read: Expected Number of Columns: 2"),
+        ("broken.json", b'[\n{"a": 1},\n{"a": }]', "broken.json, line 3 cannot be read: it is not JSON"),
+        ("whole.json", b'{"a": 1,\n "b": }', "whole.json, line 2 cannot be read: it is not JSON"),
+        ("first.jsonl", b'{bad\n{"a": 2}\n', "first.jsonl, line 1 cannot be read: it is not JSON"),
+        (
+            "broken.jsonl",
+            b'{"a": 1}\r\n\r\n{"a": 2}\n{bad\n{"a": 3}\n',
+            "broken.jsonl, line 4 cannot be read",
+        ),
         ("broken.parquet", b"PAR1 nonsense", "broken.parquet"),
         ("broken.xlsx", b"PK nonsense", "broken.xlsx is not a spreadsheet"),
         ("empty.csv", b"", "empty.csv is empty"),
@@ -187,6 +195,16 @@ def test_a_bad_file_is_told_by_name_and_leaves_nothing(tmp_path: Path, opened: O
         opened(path)
     assert caught.value.hint
     assert not [file for file in (tmp_path / "cache" / "imports").iterdir() if file.suffix != ".lock"]
+
+
+def test_no_name_holds_what_no_query_may(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    engine = opened(write(folder, "a\u200bb.c\x1b\n [x]' \".csv", "n\n1\n").parent)
+    [table] = engine.introspect().tables
+    assert table.name == "a_b_c__ [x]' \""
+    checked = guard.check(f"SELECT n FROM {quote(table.name)}", Policy(), engine)
+    assert engine.execute(checked, Limits()).rows == [(1,)]
 
 
 def test_a_title_before_the_header_is_no_fault(tmp_path: Path, opened: Open) -> None:

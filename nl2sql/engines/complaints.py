@@ -1,0 +1,71 @@
+"""DuckDB's complaints about a data file as one sentence: which file, which line, what is wrong, what to do.
+
+It reads a file again only to find the line that is meant.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from nl2sql.engines.imported import UnreadableError
+
+SEARCHED_BYTES: Final = 16_000_000
+_LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
+_CSV_REASON: Final = re.compile(r"Expected Number|Value with|Error when|Maximum line|Invalid|State machine")
+_MALFORMED: Final = "Malformed JSON"
+_MEND: Final = "Mend the file, or leave it out."
+
+
+def unreadable(file: Path, text: str) -> UnreadableError:
+    """The error that tells what DuckDB says of the file."""
+    if _MALFORMED in text:
+        # Its own number counts lines or records, by a count that is one too high.
+        number = malformed_line(file)
+        reason = text.splitlines()[0].rpartition(": ")[2].strip()
+        place = f", line {number}" if number else ""
+        return UnreadableError(f"{file.name}{place} cannot be read: it is not JSON: {reason}", _MEND)
+    found = _LINE.search(text)
+    place = f", line {found.group(1) or found.group(2)}" if found else ""
+    if "not utf-8" in text.lower() or "invalid unicode" in text.lower():
+        return UnreadableError(f"{file.name}{place} is not UTF-8 text", "Save the file as UTF-8, then try again.")
+    reason = _reason(text).replace(str(file), file.name)
+    reason = reason.partition(" Error: ")[2] or reason
+    return UnreadableError(f"{file.name}{place} cannot be read: {reason.strip()}", _MEND)
+
+
+def _reason(text: str) -> str:
+    """The sentence that says what is wrong; of a CSV file, the one after its lines are quoted."""
+    sentences = [part for part in text.splitlines() if part and not part.startswith(("LINE ", "Original Line"))]
+    if "CSV Error on Line" not in sentences[0]:
+        return sentences[0]
+    told = [sentence for sentence in sentences[1:] if _CSV_REASON.match(sentence)]
+    return (told or sentences[1:] or sentences)[0]
+
+
+def malformed_line(file: Path) -> int | None:
+    """The first line of a JSON file that is not JSON, whether each line is a value or all of them are one.
+
+    None where that cannot be told.
+    """
+    if file.stat().st_size > SEARCHED_BYTES:
+        return None
+    text = file.read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    if _problem(first) is None:
+        return next((n for n, line in enumerate(lines, start=1) if line.strip() and _problem(line)), None)
+    return _problem(text)
+
+
+def _problem(text: str) -> int | None:
+    """The line of the text where it stops being JSON; None where it is."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.lineno
+    except RecursionError:
+        return 1
+    return None
