@@ -60,7 +60,7 @@ def _table(table: Table) -> None:
         grid(
             [{"name": "column"}, {"name": "what it is"}],
             [[column.name, _about(column, table)] for column in table.columns],
-            key=f"columns-{table.name}",
+            key=f"columns-{table.name.encode().hex()}",
             caption=f"Columns of {table.name}",
             wraps=True,
         )

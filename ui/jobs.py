@@ -65,7 +65,7 @@ class Job:
     """
 
     def __init__(self, question: str, owner: str | None) -> None:
-        self.id = secrets.token_urlsafe(16)
+        self.id = secrets.token_hex(16)
         self.question, self.owner = question, owner
         self.asked_at = time.time()
         self.token = CancelToken()

@@ -15,6 +15,7 @@ from ui.answers import show_answer
 from ui.asking import ask, chosen, next_questions, offered
 from ui.conversations import Conversation
 from ui.errors import show_error
+from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
 from ui.plain import plain
@@ -98,6 +99,9 @@ def _welcome(shared: Server, assistant: Assistant) -> None:
     st.header("Ask your data", anchor=False)
     st.caption(f"{plain(shared.database)}: {tables} table{'' if tables == 1 else 's'}, read only")
     offered(assistant.suggestions(), "first")
+    with st.container(key="warm"):
+        # Unseen: it has the browser load what draws tables before the first one is there.
+        grid([], [], key="grid-warm", caption="")
 
 
 def _one_answer(shared: Server, job_id: str) -> None:

@@ -1,6 +1,6 @@
 """A question under way: what happens as it happens, the rows as soon as they are there, and Stop.
 
-It looks at the job a few times a second; it does no work of its own.
+It waits for the job to change, for a moment at a time; it does no work of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from ui.jobs import Job, Jobs, State
 from ui.plain import plain
 from ui.rows import PAGE, draw
 
-EVERY: float = 0.2
-_PATIENCE: float = 0.15
+EVERY: float = 0.1
+_PATIENCE: float = 0.3
 
 
 @st.fragment(run_every=EVERY)

@@ -47,6 +47,8 @@ OPTIONS: Final = {
     "client.showSidebarNavigation": "false",
     "runner.magicEnabled": "false",
     "runner.fastReruns": "true",
+    # A whole collection after each run would hold up every page: Python collects by itself.
+    "runner.postScriptGC": "false",
     "logger.level": "warning",
     "logger.hideWelcomeMessage": "true",
     "theme.light.primaryColor": "#1f5fbf",

@@ -32,6 +32,7 @@ class ModelServer:
 
     lines: list[Line] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    asked_at: list[float] = field(default_factory=list)
     gone: int = 0
     url: str = ""
 
@@ -55,6 +56,7 @@ def serve(state: ModelServer) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.asked_at.append(time.time())
             state.requests.append(body)
             line = state.line(body["messages"])
             self.send_response(200)

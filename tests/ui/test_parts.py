@@ -30,6 +30,10 @@ def done(job: Job, seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
+def test_a_jobs_id_can_name_a_component() -> None:
+    assert all("_" not in Job("?", None).id for _ in range(200))
+
+
 def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:
     jobs, free, order = Jobs(at_once=1), threading.Event(), []
 
