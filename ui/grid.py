@@ -88,8 +88,8 @@ def grid(
 ) -> None:
     """Draw the table. A column has `name`, and may have `type`, `number` (aligned right) and `sorted`.
 
-    `key` may not hold two underscores in a row. `caption` is what a screen reader calls it; `wraps` breaks long cells. After a click on a head, `on_sort` runs, and
-    `st.session_state[key].sort` holds the column's position.
+    `key` may not hold two underscores in a row. `caption` is what a screen reader calls it; `wraps` breaks long cells.
+    After a click on a head, `on_sort` runs, and `st.session_state[key].sort` holds the column's position.
     """
     data: dict[str, Any] = {"columns": list(columns), "rows": list(rows), "caption": caption, "wraps": wraps}
     data["sorts"] = on_sort is not None
