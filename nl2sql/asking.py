@@ -5,16 +5,18 @@ Generators of events for the assistant, which keeps sessions and times. It opens
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.conclusion import conclude
+from nl2sql.agent.examples import SHOWN, Example, closest
 from nl2sql.agent.functions import QueryFunction
 from nl2sql.agent.recall import recall
 from nl2sql.agent.running import Approve
-from nl2sql.errors import ConfigError
+from nl2sql.errors import ConfigError, LimitError, ToolError
 from nl2sql.types import Answer, CheckedSQL, Event, Message, Seconds
 
 if TYPE_CHECKING:
@@ -94,9 +96,22 @@ def explained(answer: Answer, dialect: str) -> Answer:
     return replace(answer, reading=read(answer.sql, dialect))
 
 
-def conversation(system: Message, question: str, turns: Sequence[Turn]) -> Sequence[Message]:
+def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) -> list[Example]:
+    """The verified queries closest to the question that the policy lets be seen and that still run."""
+    known = [Example(query.question, query.sample()) for query in queries]
+    found: list[Example] = []
+    for example in closest(question, known):
+        if len(found) == SHOWN:
+            break
+        with contextlib.suppress(ToolError, LimitError):
+            tools.check(example.sql)
+            found.append(example)
+    return found
+
+
+def conversation(system: Message, question: Message, turns: Sequence[Turn]) -> Sequence[Message]:
     """What the model is sent: the system message, the turns before, the question."""
     messages = [system]
     for turn in turns:
         messages += prompts.past_turn(turn.question, turn.sql, turn.shape)
-    return [*messages, prompts.question(question)]
+    return [*messages, question]

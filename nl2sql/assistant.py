@@ -18,7 +18,7 @@ from nl2sql.agent import loop, prompts
 from nl2sql.agent.candidates import Candidates
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
-from nl2sql.asking import approving, checked_question, conversation, explained, functions, recalled, written
+from nl2sql.asking import approving, checked_question, conversation, examples, explained, functions, recalled, written
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
@@ -255,11 +255,14 @@ class Assistant(Database):
         cancel: CancelToken | None,
     ) -> Generator[Event, None, Answer]:
         """The answer by SQL that the model writes."""
+        like = examples(question, self.verified_queries, tools)
         model = opening.result()
+        # A small model makes a condition of each text that it is told: the mends use the index without telling.
+        hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
         asked = loop.Asked(
-            conversation(system, question, turns),
+            conversation(system, prompts.question(question, hits, like), turns),
             summary=summary,
             approve=approve,
             budget=loop.Budget(steps=self.config.limits.steps),

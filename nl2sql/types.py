@@ -26,7 +26,8 @@ class Column:
     `type` is the engine's own name for it, e.g. `DECIMAL(10,2)`. The profile fields are None where the
     profile did not look or could not tell: `distinct` and `null_fraction` (0 to 1) may come from a sample, in
     which case the table's `sampled` is true. `values` are all distinct values, only where they are few;
-    `samples` are some. Both, and the range, hold text as the engine prints it.
+    `samples` are some. Both, and the range, hold text as the engine prints it. `texts` are the commonest distinct
+    texts of a text column whose values are many, kept to be looked up.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Column:
     maximum: str | None = None
     values: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

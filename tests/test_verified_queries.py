@@ -11,8 +11,8 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, EventKind, Status, VerifiedQueries
 from nl2sql.config import load_config
-from nl2sql.model.scripted import ScriptedModel, calls
-from nl2sql.types import CheckedSQL, Limits, Policy
+from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.types import CheckedSQL, Limits, Policy, ToolCall
 
 FILES = {
     "how_many": "-- question: How many orders are there?\nSELECT count(*) AS n FROM orders;",
@@ -204,3 +204,22 @@ def test_an_edit_counts_at_once(opened: Assistant, project: Path) -> None:
         assert "new" in [query.name for query in opened.verified_queries]
     finally:
         file.unlink()
+
+
+@pytest.mark.parametrize("calls_tools", [True, False])
+def test_the_closest_ones_are_examples_for_the_model(opened: Assistant, calls_tools: bool) -> None:
+    query = ToolCall("1", "sql_query", {"query": "SELECT 1 AS one"})
+    assistant, model = under(opened, says("", query), "It is 1.", calls_tools=calls_tools)
+    assistant.ask("How many orders are there in Rome?")
+    told = str(model.sent[0][-1]["content"])
+    assert "Question: How many orders are there?\n```sql\nSELECT count(*) AS n FROM orders\n```" in told
+    stored = "\nStored: orders.city = 'Rome'" if calls_tools else ""
+    assert told.endswith(f"\nThe question: How many orders are there in Rome?{stored}")
+    assert "staff" not in told and "gone" not in told
+
+
+@pytest.mark.parametrize("question", ["Who earns what now?", "What is gone today?"])
+def test_what_may_not_be_seen_or_cannot_run_is_no_example(opened: Assistant, question: str) -> None:
+    assistant, model = under(opened, "I cannot say.")
+    assistant.ask(question)
+    assert model.sent[0][-1]["content"] == question

@@ -10,6 +10,7 @@ import uuid
 from dataclasses import replace
 
 from nl2sql.agent.loop import Outcome
+from nl2sql.agent.running import is_respelled
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
@@ -45,6 +46,9 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
 def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int) -> Answer:
     sql, result = ran.checked.sql, ran.result
     warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
+    warnings += [
+        f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
+    ]
     text, stated = answer.text, Grounding(0, 0)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")

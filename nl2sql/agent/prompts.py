@@ -6,14 +6,18 @@ holds. Nothing here calls a model or knows which one reads it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from nl2sql.agent.examples import Example
 from nl2sql.config import ContextSettings
 from nl2sql.errors import ToolError
 from nl2sql.schema import LinkedSchema
+from nl2sql.schema.identifiers import quote
+from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.render import NAME_CHARS, as_data
+from nl2sql.schema.value_index import Hit
 from nl2sql.types import Message, Schema
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
@@ -100,9 +104,27 @@ def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
     return replace(schema, tables=tuple(tables))
 
 
-def question(text: str) -> Message:
-    """The user's question."""
+def question(text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = ()) -> Message:
+    """The user's question, the stored texts that its words may mean, and verified answers to questions like it."""
+    if hits:
+        text = f"{text}\nStored: " + "; ".join(f"{_place(hit)} = {_literal(hit.text)}" for hit in hits)
+    if examples:
+        told = "\n".join(map(_example, examples))
+        text = f"Verified queries for questions like the one below:\n{told}\nThe question: {text}"
     return {"role": "user", "content": text}
+
+
+def _example(example: Example) -> str:
+    question, sql = as_data(example.question, _MESSAGE_CHARS), as_data(example.sql, len(example.sql))
+    return f"Question: {question}\n```sql\n{sql}\n```"
+
+
+def _place(hit: Hit) -> str:
+    return as_data(f"{hit.table}.{quote(hit.column)}", 2 * NAME_CHARS)
+
+
+def _literal(text: str) -> str:
+    return "'" + as_data(text, VALUE_CHARS).replace("'", "''") + "'"
 
 
 def rows(digest: str, *, calls_tools: bool) -> str:

@@ -15,6 +15,7 @@ from nl2sql.errors import GuardError, LimitError, QueryError, ToolError
 from nl2sql.types import CheckedSQL, Event, EventKind, Result, Step
 
 MEND: Final = "mend"
+_NOTHING: Final = "nothing matched"
 
 Approve = Callable[[CheckedSQL], bool] | None
 
@@ -100,6 +101,11 @@ def _is_mendable(error: QueryError | GuardError) -> bool:
     return isinstance(error, QueryError) or error.rule == "table"
 
 
+def is_respelled(step: Step) -> bool:
+    """Whether the step is a query that found something only with other texts than the model wrote."""
+    return step.tool == MEND and step.arguments["error"] == _NOTHING
+
+
 def says_nothing(result: Result) -> bool:
     """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives."""
     return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
@@ -121,6 +127,6 @@ def _respelled(query: str, ran: Ran, tools: Toolbox, steps: list[Step]) -> Gener
     text = "; ".join(mended.mends)
     yield Event(EventKind.MENDED, text)
     yield Event(EventKind.SQL, checked.sql)
-    arguments = {"query": query, "error": "nothing matched", "mends": text}
+    arguments = {"query": query, "error": _NOTHING, "mends": text}
     steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
     return Ran(checked, result)

@@ -21,6 +21,7 @@ from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
+from nl2sql.schema.value_index import ValueIndex
 from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Policy, Result, Schema, ToolCall
 
 _TEXT: Final = {"type": "string"}
@@ -99,6 +100,7 @@ class Toolbox:
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self._schema = schema
+        self.index = ValueIndex(schema)
         self._policy = policy
         self.limits = limits
         self._cancel = cancel
@@ -142,7 +144,7 @@ class Toolbox:
             return None
         from nl2sql.mend import respell
 
-        mended = respell(checked.sql, self._schema, self._engine.dialect, self._stored)
+        mended = respell(checked.sql, self._schema, self._engine.dialect, self)
         try:
             return (self.check(mended.sql), mended) if mended else None
         except (ToolError, LimitError):
@@ -216,16 +218,19 @@ class Toolbox:
         except (ToolError, LimitError):
             return []
 
-    def _stored(self, table: str, column: str, text: str) -> str | None:
-        """The one stored spelling that the text means; None where it is stored as it is, or several are meant."""
+    def spellings(self, table: str, column: str, text: str) -> Sequence[str]:
+        """As `mend.Stored`: those that are the text but for case, accents and space; else the one that is nearly it."""
         try:
             limits = replace(self.limits, seconds=min(self.limits.seconds, _LOOKUP_SECONDS))
-            found = [
-                str(value) for (value,) in self.run(self.check(_alike(text, self._name(table), column)), limits).rows
-            ]
+            rows = self.run(self.check(_alike(text, self._name(table), column)), limits).rows
         except (ToolError, LimitError, DatabaseError):
-            return None
-        return found[0] if len(found) == 1 and found[0] != text else None
+            return (text,)
+        near = [hit.text for hit in self.index.near(text, table, column)]
+        return [str(value) for (value,) in rows] or (near if len(near) == 1 else [])
+
+    def places(self, text: str) -> Sequence[tuple[str, str, str]]:
+        """As `mend.Stored`."""
+        return [(hit.table, hit.column, hit.text) for hit in self.index.exact(text)]
 
     def _name(self, table: str) -> str:
         found = self._schema.table(table)

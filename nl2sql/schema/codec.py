@@ -38,7 +38,8 @@ def _table(data: Mapping[str, Any]) -> Table:
 
 
 def _column(data: Mapping[str, Any]) -> Column:
-    return Column(**{**data, "values": tuple(data["values"]), "samples": tuple(data["samples"])})
+    texts = {name: tuple(data[name]) for name in ("values", "samples", "texts")}
+    return Column(**{**data, **texts})
 
 
 def _foreign_key(data: Mapping[str, Any]) -> ForeignKey:

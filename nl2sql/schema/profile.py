@@ -24,6 +24,9 @@ SAMPLE_ROWS: Final = 60_000
 FEW_VALUES: Final = 20
 VALUE_CHARS: Final = 60
 SAMPLES: Final = 3
+# What is kept to be looked up: of one column, and of all.
+COLUMN_TEXTS: Final = 1_000
+TEXTS: Final = 20_000
 WIDE_TABLE: Final = 200
 
 _RANGED: Final = re.compile(
@@ -55,7 +58,27 @@ def profile(
     own = frozenset(table.name for table in tables)
     whole = replace(schema, tables=(*(beside.tables if beside else ()), *tables))
     inferred = infer_keys(whole, run, deadline, of=own)
-    return replace(schema, tables=tuple(table for table in inferred.tables if table.name in own))
+    return _bounded(replace(schema, tables=tuple(table for table in inferred.tables if table.name in own)))
+
+
+def _bounded(schema: Schema) -> Schema:
+    """The schema with as many texts as may be kept in all: each column's commonest, as many of each."""
+    counts = sorted(len(column.texts) for table in schema.tables for column in table.columns if column.texts)
+    room, most = TEXTS, COLUMN_TEXTS
+    for at, count in enumerate(counts):
+        most = room // (len(counts) - at)
+        if count > most:
+            break
+        room, most = room - count, COLUMN_TEXTS
+    if most >= COLUMN_TEXTS:
+        return schema
+    return replace(
+        schema,
+        tables=tuple(
+            replace(table, columns=tuple(replace(column, texts=column.texts[:most]) for column in table.columns))
+            for table in schema.tables
+        ),
+    )
 
 
 def _profiled(table: Table, run: Run, deadline: float) -> Table:
@@ -143,9 +166,9 @@ def _column_values(column: Column, source: str, run: Run) -> Column:
     few = (column.distinct or 0) <= FEW_VALUES
     rows = run(
         f"SELECT left({name}::VARCHAR, {VALUE_CHARS}), count(*) AS n FROM {source} "
-        f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {FEW_VALUES + 1 if few else SAMPLES}"
+        f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {FEW_VALUES + 1 if few else COLUMN_TEXTS}"
     )
     values = tuple(str(value) for value, _ in rows)
     if few and len(values) <= FEW_VALUES:
         return replace(column, distinct=len(values), values=tuple(sorted(values)), samples=values[:SAMPLES])
-    return replace(column, samples=values[:SAMPLES])
+    return replace(column, samples=values[:SAMPLES], texts=tuple(text for text in values if len(text) < VALUE_CHARS))

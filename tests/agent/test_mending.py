@@ -128,3 +128,29 @@ def test_another_value_is_not_taken_for_the_one_that_was_asked_for(opened: Assis
     answer = ask(opened, ScriptedModel(calls("sql_query", query=query), "None."), "How many are called Berge?")
     assert answer.rows == [(0,)]
     assert not [step for step in answer.steps if step.tool == "mend"]
+
+
+def test_stored_texts_that_the_question_speaks_of_are_told(opened: Assistant) -> None:
+    model = ScriptedModel(calls("sql_query", query="SELECT 2 AS n"), "It is 2.")
+    ask(opened, model, "Which shops are in bergen, and is rent 10 there?")
+    told = str(model.sent[0][-1]["content"])
+    assert told.splitlines()[1:] == ["Stored: cities.city_name = 'Bergen'"]
+    of_blocks = ScriptedModel("I cannot say.", calls_tools=False)
+    ask(opened, of_blocks, "Which shops are in bergen?")
+    assert of_blocks.sent[0][-1]["content"] == "Which shops are in bergen?"
+
+
+def test_a_text_is_found_in_the_column_that_holds_it(opened: Assistant) -> None:
+    sql = "SELECT shop_name FROM shops JOIN cities ON city_id = cities.id WHERE shop_name = 'bergen'"
+    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "Bruun."))
+    assert answer.rows == [("Bruun",)]
+    (step,) = mends(answer)
+    assert step.arguments["mends"] == "'Bergen' is a city_name, not a shop_name"
+    assert answer.warnings == ("nothing matched at first: 'Bergen' is a city_name, not a shop_name",)
+
+
+def test_a_text_that_is_nearly_stored_is_taken_for_it_and_that_is_said(opened: Assistant) -> None:
+    sql = "SELECT shop_name FROM shops JOIN cities ON city_id = cities.id WHERE city_name = 'Aarhus' ORDER BY 1"
+    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "Alma and Cosmo."))
+    assert answer.rows == [("Alma",), ("Cosmo",)]
+    assert answer.warnings == ("nothing matched at first: 'Aarhus' is stored as 'Århus'",)

@@ -1,0 +1,136 @@
+"""Words of a question, and texts of a query, found among the texts that the data holds.
+
+It reads no data: the profile has kept the columns' texts. Spelling counts without case and accents; what is nearly a
+stored text is found too, where it is long enough for that not to be chance.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from rapidfuzz import fuzz, process
+
+from nl2sql.types import Schema
+
+LONGEST_WORDS: Final = 6
+HITS: Final = 6
+NEAR: Final = 88.0
+NEAR_CHARS: Final = 6
+_COLUMNS_OF_A_TEXT: Final = 3
+_WORD: Final = re.compile(r"[^\W_]+(?:['’.&/-][^\W_]+)*")
+_POSSESSIVE: Final = re.compile(r"['’]s?$")
+_QUOTED: Final = re.compile(r"[\"“”'‘]([^\"“”'‘’]{2,60})[\"“”'’]")
+# Words that questions are made of: alone they speak of no stored text.
+_COMMON: Final = frozenset(
+    """
+    a about above after all also among an and any are as at average be before below between both but by can count
+    day date days did do does each every few find for from give had has have hours how i id in is it its least less
+    list many me month months more most much name names no not number of off on or order other our out over per
+    show some sum that the their them there they this those time times to total type under up us was we were what
+    when where which who whose why will with without year years yes you
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A text that a column holds, and the words that speak of it."""
+
+    words: str
+    table: str
+    column: str
+    text: str
+
+
+def folded(text: str) -> str:
+    """The text without case, accents and surplus space."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(sign for sign in decomposed if not unicodedata.combining(sign)).split())
+
+
+class ValueIndex:
+    """The texts of a schema's columns by their folded spelling. Made for one view of a schema: policy and all."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    @cached_property
+    def _places(self) -> dict[str, list[tuple[str, str, str]]]:
+        places: dict[str, list[tuple[str, str, str]]] = {}
+        for table in self._schema.tables:
+            for column in table.columns:
+                for text in column.values or column.texts:
+                    places.setdefault(folded(text), []).append((table.name, column.name, text))
+        return places
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The words that tables and columns are called by: they speak of those."""
+        names = [table.name for table in self._schema.tables]
+        names += [column.name for table in self._schema.tables for column in table.columns]
+        words = {word for name in names for word in re.findall(r"[^\W_]+", folded(name))}
+        return frozenset(words | {f"{word}s" for word in words} | {word.removesuffix("s") for word in words})
+
+    def hits(self, question: str) -> tuple[Hit, ...]:
+        """What the question's words speak of, longest first come, in the order of the question."""
+        found: dict[tuple[str, str, str], Hit] = {}
+        for words, places in self._spoken_of(question):
+            if len(places) <= _COLUMNS_OF_A_TEXT:
+                for place in places:
+                    found.setdefault(place, Hit(words, *place))
+        return tuple(found.values())[:HITS]
+
+    def exact(self, text: str) -> tuple[Hit, ...]:
+        """Where the text is held, but for case and accents."""
+        return tuple(Hit(text, *place) for place in self._places.get(folded(text), ()))
+
+    def near(self, text: str, table: str, column: str) -> tuple[Hit, ...]:
+        """The texts of the column that are nearly this one."""
+        places = [place for near in self._near(folded(text)) for place in self._places[near]]
+        return tuple(Hit(text, *place) for place in places if (table, column) == place[:2])
+
+    def _near(self, key: str) -> Iterator[str]:
+        if len(key) >= NEAR_CHARS:
+            for near, _, _ in process.extract(key, self._places.keys(), scorer=fuzz.ratio, score_cutoff=NEAR, limit=8):
+                if _figures(near) == _figures(key):
+                    yield near
+
+    def _spoken_of(self, question: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+        for match in _QUOTED.finditer(question):
+            key = folded(match.group(1))
+            if places := self._places.get(key) or self._nearly(key):
+                yield match.group(1), places
+        spans = [match.span() for match in _WORD.finditer(question)]
+        at = 0
+        while at < len(spans):
+            for length in range(min(LONGEST_WORDS, len(spans) - at), 0, -1):
+                words = question[spans[at][0] : spans[at + length - 1][1]]
+                if places := self._meant(words, length, first=at == 0):
+                    yield words, places
+                    at += length
+                    break
+            else:
+                at += 1
+
+    def _meant(self, words: str, length: int, *, first: bool) -> list[tuple[str, str, str]]:
+        key = folded(_POSSESSIVE.sub("", words))
+        if length == 1 and (key in _COMMON or key in self._names or len(key) < 2):
+            return []
+        if places := self._places.get(key):
+            return places
+        # Only what is written like a name is worth a guess.
+        is_name = all(word[:1].isupper() for word in words.split()) and not first
+        return self._nearly(key) if is_name else []
+
+    def _nearly(self, key: str) -> list[tuple[str, str, str]]:
+        near = list(self._near(key))
+        return self._places[near[0]] if len(near) == 1 else []
+
+
+def _figures(text: str) -> list[str]:
+    return re.findall(r"\d+", text)
