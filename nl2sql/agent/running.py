@@ -97,8 +97,8 @@ def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, steps: list[Step]) 
 
 
 def _is_mendable(error: QueryError | GuardError) -> bool:
-    """Whether the engine could not bind the query. A table that is not there is told like one that is denied."""
-    return isinstance(error, QueryError) or error.rule == "table"
+    """Whether the engine could not bind the query. What is not there is told like what is denied."""
+    return isinstance(error, QueryError) or error.rule in ("table", "function")
 
 
 def is_respelled(step: Step) -> bool:

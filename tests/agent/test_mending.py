@@ -81,6 +81,20 @@ def test_a_mend_that_fails_as_well_tells_the_error_of_what_the_model_wrote(opene
     assert answer.status is Status.FAILED and ("shopname" in told or "mood" in told)
 
 
+def test_a_function_of_another_dialect_is_written_in_this_one(opened: Assistant) -> None:
+    sql = "SELECT ROUND(julianday(DATE '2024-01-03') - julianday(DATE '2024-01-01')) AS days"
+    answer = ask(opened, block(sql), "How many days?")
+    assert answer.rows == [(2.0,)]
+    (step,) = mends(answer)
+    assert "julianday is JULIAN" in str(step.arguments["mends"])
+
+
+@pytest.mark.parametrize("sql", ["SELECT getenv('HOME')", "SELECT * FROM read_csv('x.csv')"])
+def test_a_function_that_is_denied_is_not_mended(opened: Assistant, sql: str) -> None:
+    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "I could not."))
+    assert answer.status is Status.REFUSED and mends(answer) == []
+
+
 @pytest.mark.parametrize("sql", ["SELECT rents FROM shops", "SELECT rent FROM shop", "SELECT amounts FROM pay"])
 def test_a_mend_never_leads_to_what_the_policy_denies(opened: Assistant, sql: str) -> None:
     answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "I could not."))
