@@ -11,8 +11,9 @@ from typing import Final
 
 from rapidfuzz import fuzz, process, utils
 
-LIKE: Final = 60.0
-SHOWN: Final = 3
+# Below it, shown to the embedded model, they cost more answers than they brought.
+LIKE: Final = 80.0
+SHOWN: Final = 2
 LONGEST_SQL: Final = 800
 # How many of the likest are tried.
 _LOOKED_AT: Final = 8
