@@ -265,6 +265,7 @@ class Assistant(Database):
             conversation(system, prompts.question(question, hits, like), turns),
             summary=summary,
             approve=approve,
+            reviewed=not tools.looks_up,
             budget=loop.Budget(steps=self.config.limits.steps),
             candidates=self._candidates(model),
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from nl2sql.agent.running import executed, says_nothing
+from nl2sql.agent.running import Approve, Declined, executed, says_nothing
 from nl2sql.agent.tools import SQL_QUERY, Ran, Toolbox
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.types import Event, EventKind, Reply, Result, Step, Usage
@@ -98,19 +98,24 @@ def is_doubtful(ran: Ran | None) -> bool:
     return says_nothing(ran.result) or all(column.null_count == len(column) for column in columns)
 
 
-def elect(vote: Vote, replies: Iterable[Reply], tools: Toolbox, steps: list[Step]) -> Generator[Event, None, Usage]:
-    """Run the query of each reply until two agree; returns what the replies cost. Each is told as a step."""
+def elect(
+    vote: Vote, replies: Iterable[Reply], tools: Toolbox, steps: list[Step], approve: Approve = None
+) -> Generator[Event, None, Usage]:
+    """Run the query of each reply until two agree; returns what the replies cost. Each is told as a step.
+
+    One that `approve` would rather not run counts as one that cannot.
+    """
     usage = Usage()
     for reply in replies:
         usage += reply.usage
-        vote.add(_ran(reply, tools, steps))
+        vote.add(_ran(reply, tools, steps, approve))
         yield Event(EventKind.CANDIDATE, f"{vote.share} of {vote.asked} agree")
         if vote.is_settled:
             break
     return usage
 
 
-def _ran(reply: Reply, tools: Toolbox, steps: list[Step]) -> Candidate | None:
+def _ran(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approve) -> Candidate | None:
     """The reply's query, run; None where it has none that runs."""
     query = next((call.arguments.get("query") for call in reply.calls if call.name == SQL_QUERY), None)
     if not isinstance(query, str):
@@ -118,9 +123,12 @@ def _ran(reply: Reply, tools: Toolbox, steps: list[Step]) -> Candidate | None:
     start, own = time.perf_counter(), list[Step]()
     arguments: dict[str, Any] = {"query": query}
     try:
-        ran = _quietly(executed(query, tools, own))
+        ran = _quietly(executed(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
         steps.append(Step(CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
+        return None
+    except Declined:
+        steps.append(Step(CANDIDATE, arguments, False, "it was not let run", time.perf_counter() - start))
         return None
     mends = [str(step.arguments["mends"]) for step in own]
     arguments["mends"] = "; ".join(mends) or None

@@ -70,12 +70,13 @@ class Outcome:
 class Asked:
     """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs.
 
-    Where somebody approves, only one query is written: the others would have to run to be compared.
+    Where somebody reads each query first (`reviewed`), one is written: others would have to run to be compared.
     """
 
     messages: Sequence[Message]
     summary: bool = True
     approve: Approve = None
+    reviewed: bool = False
     budget: Budget = Budget()
     candidates: Candidates = Candidates()
 
@@ -210,7 +211,7 @@ def _taken(ran: Ran, outcome: Outcome, calls_tools: bool) -> Generator[Event, No
 def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
     """Whether further candidates are drawn beside the first query."""
     wanted = asked.candidates
-    if wanted.count < 2 or asked.approve is not None or [call.name for call in reply.calls] != [SQL_QUERY]:
+    if wanted.count < 2 or asked.reviewed or [call.name for call in reply.calls] != [SQL_QUERY]:
         return False
     return not wanted.in_doubt or is_doubtful(outcome.ran if outcome.error is None else None)
 
@@ -235,7 +236,7 @@ def _elected(
     )
     try:
         with contextlib.closing(drawn):
-            outcome.usage += yield from elect(vote, drawn, tools, outcome.steps)
+            outcome.usage += yield from elect(vote, drawn, tools, outcome.steps, asked.approve)
     except ModelError:
         if not vote.candidates:
             return conversation[-2:]

@@ -41,7 +41,7 @@ def executed(query: str, tools: Toolbox, steps: list[Step], approve: Approve = N
             raise
         ran = yield from _mended(query, exc, tools, steps, approve)
     if says_nothing(ran.result):
-        ran = yield from _respelled(query, ran, tools, steps)
+        ran = yield from _respelled(query, ran, tools, steps, approve)
     return ran
 
 
@@ -111,13 +111,17 @@ def says_nothing(result: Result) -> bool:
     return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
 
 
-def _respelled(query: str, ran: Ran, tools: Toolbox, steps: list[Step]) -> Generator[Event, None, Ran]:
-    """The query with its texts as they are stored, where that finds something; else the one that ran."""
+def _respelled(
+    query: str, ran: Ran, tools: Toolbox, steps: list[Step], approve: Approve
+) -> Generator[Event, None, Ran]:
+    """The query with its texts as they are stored, where it is let run and finds something; else the one that ran."""
     start = time.perf_counter()
     found = tools.respell(ran.checked)
     if found is None:
         return ran
     checked, mended = found
+    if approve is not None and not approve(checked):
+        return ran
     try:
         result = tools.run(checked)
     except (ToolError, LimitError):

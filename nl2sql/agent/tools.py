@@ -106,7 +106,7 @@ class Toolbox:
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel)
         self._question = question
-        self._looks_up = looks_up
+        self.looks_up = looks_up
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -140,7 +140,7 @@ class Toolbox:
 
     def respell(self, checked: CheckedSQL) -> tuple[CheckedSQL, Mended] | None:
         """The query with its texts as they are stored, checked; None where they are, or nothing may be asked."""
-        if not self._looks_up:
+        if not self.looks_up:
             return None
         from nl2sql.mend import respell
 

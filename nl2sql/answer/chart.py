@@ -31,6 +31,7 @@ _LABEL_CHARS: Final = 60
 _LONG_LABEL: Final = 10
 _UPRIGHT_BARS: Final = 12
 _BAR_HEIGHT: Final = 26
+_BESIDE_HEIGHT: Final = 12
 _AXIS_HEIGHT: Final = 60
 _HEIGHT: Final = 240
 _TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
@@ -70,9 +71,10 @@ def charts(result: Result) -> tuple[str, ...]:
     categories = [i for i, role in enumerate(roles) if role.category]
     if along is not None and result.row_count <= MOST_POINTS and _is_one_line_each(result, along, categories):
         kinds.append("line")
-    few = result.row_count <= MOST_BARS
-    if few and (categories or along is not None) and _distinct_rows(result, categories, along):
-        kinds.append("bar")
+    if result.row_count <= MOST_BARS and (categories or along is not None):
+        first, series = _bar_axes(result, along, categories)
+        if _is_one_row_each(result, first, series):
+            kinds.append("bar")
     if len(measures) > 1 and result.row_count <= MOST_POINTS:
         kinds.append("scatter")
     return tuple(kinds)
@@ -97,24 +99,48 @@ def chart(
     measures = [i for i, role in enumerate(roles) if role.measure]
     along = next((i for i, role in enumerate(roles) if role.along), None)
     categories = [i for i, role in enumerate(roles) if role.category]
-    first, series = _axes(kind, measures, along, categories)
-    first = first if x is None else x
+    first, series = _axes(kind, result, measures, along, categories)
+    if x is not None:
+        first, series = x, first if series == x else series
     others = [i for i in measures if i != first]
     second = y if y is not None else others[0] if others else first
     series = None if series in (first, second) or series is None or _distinct(result, series) > MOST_SERIES else series
+    _refuse_unfit(kind, result, roles, first, second, series)
     spec = _spec(kind, result, roles, first, second, series)
     return checked_spec(spec, result)
 
 
-def _axes(kind: str, measures: Sequence[int], along: int | None, categories: Sequence[int]) -> tuple[int, int | None]:
+def _axes(
+    kind: str, result: Result, measures: Sequence[int], along: int | None, categories: Sequence[int]
+) -> tuple[int, int | None]:
     """The column along the first axis, and the one that colours."""
     if kind == "line" and along is not None:
         return along, categories[0] if categories else None
     if kind == "bar":
-        if along is not None:
-            return along, categories[0] if categories else None
-        return categories[0], categories[1] if len(categories) > 1 else None
+        return _bar_axes(result, along, categories)
     return measures[0], categories[0] if categories else None
+
+
+def _bar_axes(result: Result, along: int | None, categories: Sequence[int]) -> tuple[int, int | None]:
+    """As `_axes` of bars: of two categories the one with few values colours, where one has few."""
+    if along is not None:
+        first, series = along, categories[0] if categories else None
+    else:
+        first, series = categories[0], categories[1] if len(categories) > 1 else None
+        if series is not None and _distinct(result, series) > MOST_SERIES >= _distinct(result, first):
+            first, series = series, first
+    return first, None if series is None or _distinct(result, series) > MOST_SERIES else series
+
+
+def _refuse_unfit(
+    kind: str, result: Result, roles: Sequence[_Role], first: int, second: int, series: int | None
+) -> None:
+    """ConfigError where the chart would hide rows behind others, or measure what is no number."""
+    if not roles[second].measure:
+        raise ConfigError(f"{result.columns[second].name} holds no numbers to draw", "Choose another column as y.")
+    if kind != "scatter" and not _is_one_row_each(result, first, series):
+        name = result.columns[first].name
+        raise ConfigError(f"several rows have the same {name}", "Choose another column as x, or sum them up in SQL.")
 
 
 def _spec(
@@ -129,7 +155,11 @@ def _spec(
     lying = kind == "bar" and not roles[first].along and _lies(result, first)
     encoding: dict[str, Any] = {"x": value, "y": ahead} if lying else {"x": ahead, "y": value}
     if series is not None:
-        encoding["color"] = {"field": f"c{series}", "type": "nominal", "title": titles[series], "sort": None}
+        colour = {"field": f"c{series}", "type": "nominal", "title": titles[series], "sort": None}
+        encoding["color"] = colour
+        if kind == "bar":
+            # Side by side: stacked, what is no part of a sum would be read as one.
+            encoding["yOffset" if lying else "xOffset"] = dict(colour)
     encoding["tooltip"] = [
         {"field": f"t{i}" if roles[i].time else f"c{i}", "type": _tooltip_type(roles[i]), "title": titles[i]}
         for i in dict.fromkeys(shown)
@@ -137,6 +167,8 @@ def _spec(
     mark: dict[str, Any] = {"type": {"scatter": "point"}.get(kind, kind)}
     if kind == "line":
         mark["point"] = result.row_count <= MOST_BARS
+    beside = _distinct(result, series) if series is not None else 1
+    row_height = max(_BAR_HEIGHT, beside * _BESIDE_HEIGHT)
     rows = _distinct(result, first) if lying else 0
     return {
         "$schema": SCHEMA,
@@ -144,7 +176,7 @@ def _spec(
         "mark": mark,
         "encoding": encoding,
         "width": "container",
-        "height": rows * _BAR_HEIGHT + _AXIS_HEIGHT if lying else _HEIGHT,
+        "height": rows * row_height + _AXIS_HEIGHT if lying else _HEIGHT,
     }
 
 
@@ -221,14 +253,14 @@ def _is_one_line_each(result: Result, along: int, categories: Sequence[int]) -> 
         return False
     if categories and _distinct(result, categories[0]) > MOST_SERIES:
         return False
-    return _distinct_rows(result, categories, along)
+    return _is_one_row_each(result, along, categories[0] if categories else None)
 
 
-def _distinct_rows(result: Result, categories: Sequence[int], along: int | None) -> bool:
-    used = [*([along] if along is not None else []), *categories[:2]]
-    columns = [column_values(result.table.column(i)) for i in used]
-    points = list(zip(*columns, strict=True))
-    return len({tuple(map(str, point)) for point in points}) == len(points)
+def _is_one_row_each(result: Result, first: int, series: int | None) -> bool:
+    """Whether no two rows have the same place."""
+    columns = [column_values(result.table.column(i)) for i in (first, series) if i is not None]
+    places = list(zip(*columns, strict=True))
+    return len({tuple(map(str, place)) for place in places}) == len(places)
 
 
 def _distinct(result: Result, position: int) -> int:

@@ -32,7 +32,7 @@ def checked_spec(spec: Mapping[str, Any], result: Result) -> Mapping[str, Any]:
     ):
         raise _wrong("mark")
     encoding = spec.get("encoding")
-    _known("encoding", encoding, ("x", "y", "color", "tooltip"))
+    _known("encoding", encoding, ("x", "y", "xOffset", "yOffset", "color", "tooltip"))
     assert isinstance(encoding, Mapping)
     for name, channel in encoding.items():
         for one in channel if name == "tooltip" and isinstance(channel, list) else [channel]:

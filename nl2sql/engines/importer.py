@@ -179,7 +179,12 @@ def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: st
     delimiter = next((sign for sign in _DELIMITERS if _splits(head, sign)), None)
     if delimiter is None:
         return
-    header = next(csv.reader(head[:1], delimiter=delimiter))
+    try:
+        header = next(csv.reader(head[:1], delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableError(
+            f"{file.name}, line 1 cannot be read: {error}", "Mend the file, or leave it out."
+        ) from error
     if names == [cell.strip().lower() for cell in header]:
         return
     source = quoted(glob_escaped(str(file)))

@@ -10,11 +10,14 @@ from typing import Final
 
 from sqlglot import exp
 
+from nl2sql.mend.joins import words
 from nl2sql.mend.query import Query, identifier, is_number, owner
 from nl2sql.mend.scopes import Scope, Source
 from nl2sql.types import Column
 
 _TABLES: Final = 2
+_DIFFERENT: Final = frozenset({"different", "distinct", "unique", "various"})
+_PARTS_OF_KEYS: Final = frozenset({"id", "key", "no", "number", "code", "ref", "fk"})
 _HOW_MANY: Final = frozenset({"count", "cnt"})
 _OF_ROWS: Final = frozenset({"row", "record", "entry", "line"})
 # Different values are counted by a sketch, which may be some percent off.
@@ -28,7 +31,9 @@ def count_rows(query: Query) -> None:
             continue
         for count in list(scope.select.find_all(exp.Count)):
             column = _only_column(count)
-            if column is None or count.parent_select is not scope.select or not _is_pinned(scope, column):
+            if column is None or count.parent_select is not scope.select or _is_asked_for(query, scope, column):
+                continue
+            if not _is_pinned(scope, column):
                 continue
             count.set("this", exp.Star())
             query.done.append(f"{column.sql('duckdb')} is one here, so the rows are counted")
@@ -60,6 +65,18 @@ def _only_column(count: exp.Count) -> exp.Column | None:
         return None
     column = distinct.expressions[0]
     return column if isinstance(column, exp.Column) else None
+
+
+def _is_asked_for(query: Query, scope: Scope, column: exp.Column) -> bool:
+    """Whether the question speaks of different things, or of that which the column names: then they are counted."""
+    found = owner(scope, column)
+    named = words(column.name) - _PARTS_OF_KEYS
+    for other in (column, *_equals(scope, column)):
+        target = owner(scope, other)
+        if target is not None and target[0].table is not None and _is_key(target[0], target[1]):
+            named |= words(target[0].table.name)
+    asked = words(query.question)
+    return found is None or bool(asked & (_DIFFERENT | named))
 
 
 def _is_pinned(scope: Scope, column: exp.Column) -> bool:

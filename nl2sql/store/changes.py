@@ -38,9 +38,11 @@ def runnable(entry: HistoryEntry) -> str:
 
 def comparable(entry: HistoryEntry, limits: Limits) -> Limits:
     """The limits under which a result of now can be compared: a cut one is cut at the same row again."""
-    if entry.row_count is None or limits.rows is None:
+    if entry.row_count is None:
         return limits
-    return replace(limits, rows=entry.row_count if entry.truncated else max(limits.rows, entry.row_count + 1))
+    if entry.truncated:
+        return replace(limits, rows=entry.row_count)
+    return limits if limits.rows is None else replace(limits, rows=max(limits.rows, entry.row_count + 1))
 
 
 def compare(entry: HistoryEntry, result: Result) -> Changes:

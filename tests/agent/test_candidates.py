@@ -113,6 +113,16 @@ def test_nothing_is_drawn_where_somebody_approves(opened: Assistant) -> None:
     assert answer.rows == [(1,)] and len(seen) == 1
 
 
+def test_where_only_heavy_queries_are_approved_each_candidate_may_be_one(opened: Assistant) -> None:
+    def approve(checked: CheckedSQL) -> bool:
+        return "> 15" not in checked.sql
+
+    model = ScriptedModel(*blocks(ONE, TWO, ALSO_TWO, ALSO_TWO), calls_tools=False)
+    answer = ask(opened, model, 4, summary=False, approve=approve, approve_beyond=0)
+    assert answer.rows == [(2,)] and answer.sql is not None and "spring" in answer.sql
+    assert candidates(answer) == [(False, TWO), (True, ALSO_TWO), (True, ALSO_TWO)]
+
+
 @pytest.mark.parametrize(("first", "drawn"), [(ONE, 0), (BROKEN, 2), (NOTHING, 2), ("SELECT prices FROM tickets", 0)])
 def test_only_a_doubtful_query_is_put_to_the_vote(opened: Assistant, first: str, drawn: int) -> None:
     model = CheapModel(*blocks(first, TWO, ALSO_TWO), calls_tools=False)

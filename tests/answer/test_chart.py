@@ -71,6 +71,49 @@ def test_a_series_colours_the_lines() -> None:
     assert spec is not None and spec["encoding"]["color"]["field"] == "c1"
 
 
+REGIONS, PRODUCTS = ["N", "S", "W", "E"], [f"p{n}" for n in range(12)]
+
+
+def crossed(regions: list[str], products: list[str]) -> Result:
+    places = [(region, product) for region in regions for product in products]
+    return result(
+        region=("VARCHAR", [region for region, _ in places]),
+        product=("VARCHAR", [product for _, product in places]),
+        mean=("DOUBLE", [float(n) for n in range(len(places))]),
+    )
+
+
+def test_bars_of_two_categories_stand_side_by_side() -> None:
+    spec = chart(crossed(REGIONS, PRODUCTS))
+    assert spec is not None and spec["encoding"]["color"]["field"] == "c0"
+    assert "c1" in (spec["encoding"]["x"]["field"], spec["encoding"]["y"]["field"])
+    offset = spec["encoding"].get("yOffset") or spec["encoding"]["xOffset"]
+    assert offset["field"] == "c0"
+
+
+def test_no_bar_hides_another() -> None:
+    many = [f"r{n}" for n in range(11)]
+    assert charts(crossed(many[:5], PRODUCTS)) == ("bar",)
+    assert charts(crossed(many, many[:5])) == ("bar",)
+    crowded = result(
+        region=("VARCHAR", many + many), product=("VARCHAR", [*many, *many[::-1]]), n=("BIGINT", list(range(22)))
+    )
+    assert charts(crowded) == () and chart(crowded) is None
+    both = crossed(REGIONS, ["p", "q"])
+    turned = chart(both, "bar", x=1)
+    assert turned is not None and turned["encoding"]["color"]["field"] == "c0"
+    level = Result(
+        (*both.columns, ResultColumn("n", "BIGINT")), both.table.append_column("n", pa.array([1] * 8)), False
+    )
+    with pytest.raises(ConfigError, match="several rows have the same n"):
+        chart(level, "bar", x=3)
+
+
+def test_what_is_measured_is_a_number() -> None:
+    with pytest.raises(ConfigError, match="region holds no numbers"):
+        chart(BY_REGION, "bar", y=0)
+
+
 def test_what_cannot_be_drawn_is_left_out() -> None:
     spec = chart(result(city=("VARCHAR", ["a", None]), x=("DOUBLE", [float("nan"), float("inf")])))
     assert spec is not None

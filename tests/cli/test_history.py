@@ -46,7 +46,7 @@ def test_a_session_makes_follow_ups_across_processes(cli: Cli, endpoint: Endpoin
     asked(cli, endpoint, shop, BY_CITY, "orders by city?", "-s", "my work")
     asked(cli, endpoint, shop, BY_CITY, "another matter")
     asked(cli, endpoint, shop, BY_CITY, "only Oslo", "--session", "my work")
-    assert questions(endpoint.requests[-1]) == ["orders by city?", "only Oslo"]
+    assert questions(endpoint.requests[-1]) == ["orders by city?", "only Oslo\nStored: orders.city = 'Oslo'"]
     assert "GROUP BY city" in json.dumps(endpoint.requests[-1]["messages"])
     assert questions(endpoint.requests[2]) == ["another matter"]
 
@@ -128,6 +128,8 @@ def test_replay_cuts_where_the_answer_was_cut(cli: Cli, endpoint: Endpoint, shop
     identifier = asked(cli, endpoint, shop, "SELECT id FROM orders ORDER BY id", "all?", "--limit", "7")
     shown = json.loads(cli("replay", identifier, "-o", "json").stdout)
     assert shown["same"] is True and shown["row_count"]["now"] == 7 and shown["truncated"]["now"] is True
+    unlimited = json.loads(cli("replay", identifier, "-o", "json", "--limit", "0").stdout)
+    assert unlimited["same"] is True and unlimited["row_count"]["now"] == 7
     whole = asked(cli, endpoint, shop, "SELECT id FROM orders", "all?", "--limit", "5000")
     assert json.loads(cli("replay", whole, "-o", "json").stdout)["same"] is True
 

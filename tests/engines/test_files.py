@@ -174,6 +174,7 @@ def test_folder(tmp_path: Path, opened: Open) -> None:
             b'{"a": 1}\r\n\r\n{"a": 2}\n{bad\n{"a": 3}\n',
             "broken.jsonl, line 4 cannot be read",
         ),
+        ("head.csv", b"a," + b"b" * 140_000 + b"\n1,2\n3,4\n", "head.csv, line 1 cannot be read: field larger"),
         ("broken.parquet", b"PAR1 nonsense", "broken.parquet"),
         ("broken.xlsx", b"PK nonsense", "broken.xlsx is not a spreadsheet"),
         ("empty.csv", b"", "empty.csv is empty"),

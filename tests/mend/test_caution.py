@@ -87,6 +87,14 @@ def test_a_count_that_can_only_be_one_is_a_count_of_rows(sql: str, becomes: str 
 
 
 @pytest.mark.parametrize(
+    "question",
+    ["How many different ones had Alma?", "How many shops called Alma had visits?", "In how many shops was Alma?"],
+)
+def test_a_count_of_what_the_question_speaks_of_is_left_alone(question: str) -> None:
+    assert tidy(PINNED, question, SCHEMA, "duckdb") is None
+
+
+@pytest.mark.parametrize(
     ("sql", "question", "becomes"),
     [
         (
