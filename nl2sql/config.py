@@ -77,6 +77,17 @@ class Config:
     context: ContextSettings = ContextSettings()
     file: Path | None = None
 
+    def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
+        """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
+        limits = self.limits
+        if rows is not None:
+            limits = replace(limits, rows=rows or None)
+        if seconds is not None:
+            limits = replace(limits, seconds=seconds)
+        if memory is not None:
+            limits = replace(limits, memory=parse_size(memory))
+        return replace(self, limits=limits)
+
 
 def load_config(
     file: Path | None = None,

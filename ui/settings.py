@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from nl2sql import Config, load_config, parse_size
+from nl2sql import Config, load_config
 
 
 def settings() -> Config:
@@ -23,11 +22,4 @@ def settings() -> Config:
     parser.add_argument("--timeout", type=float)
     given, _ = parser.parse_known_args(sys.argv[1:])
     config = load_config(given.config, url=given.db, model=given.model)
-    limits = config.limits
-    if given.limit is not None:
-        limits = replace(limits, rows=given.limit or None)
-    if given.timeout is not None:
-        limits = replace(limits, seconds=given.timeout)
-    if given.memory is not None:
-        limits = replace(limits, memory=parse_size(given.memory))
-    return replace(config, limits=limits)
+    return config.limited(given.limit, given.timeout, given.memory)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from nl2sql.cli.terminal import say
-from nl2sql.config import Config, load_config, parse_size
+from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,17 +48,11 @@ class Shared:
         if self.db is not None and not self.db.strip():
             raise ConfigError("--db is empty", "Name a file or folder, or leave --db out for the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
-        limits = config.limits
-        if self.limit is not None:
-            limits = replace(limits, rows=self.limit or None)
-        if self.timeout is not None:
-            limits = replace(limits, seconds=self.timeout)
-        if self.memory is not None:
-            limits = replace(limits, memory=parse_size(self.memory))
+        config = config.limited(self.limit, self.timeout, self.memory)
         if config.url is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
         model = config.model if self.candidates is None else replace(config.model, candidates=self.candidates)
-        return replace(config, limits=limits, model=model)
+        return replace(config, model=model)
 
 
 def opened(config: Config, on_progress: Progress | None = None, store: Store | None = None) -> Assistant:

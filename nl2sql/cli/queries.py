@@ -44,13 +44,6 @@ def queries_command() -> None:
     """
 
 
-def format_option(command: Any) -> Any:
-    """-o/--output as table or JSON."""
-    return click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")(
-        command
-    )
-
-
 @queries_command.command("list", epilog="Example: nl2sql queries list")
 @output_option("table", "json")
 @config_option
