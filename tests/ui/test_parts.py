@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +13,7 @@ import pytest
 
 from nl2sql import Answer, CancelledError, ConfigError, LimitError, Status, open_store
 from nl2sql.config import Config
+from ui.charts import metric_text
 from ui.conversations import Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
 from ui.jobs import Job, Jobs, State
@@ -194,6 +197,25 @@ def test_plain_leaves_nothing_for_markdown(text: str) -> None:
     made = plain(text)
     assert "\n" not in made and "http:" not in made and "://" not in made and "www." not in made
     assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "[]()<>!$#:`*_")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234567, "1,234,567"),
+        (12345678901234567890123, "12,345,678,901,234,567,890,123"),
+        (Decimal("-123456789012345678901234567890.12"), "-123456789012345678901234567890.12"),
+        (1.5, "1.5"),
+        (int("9" * 300), ",".join(["999"] * 100)),
+        (True, "true"),
+        ("**a text that is long** and not a number", "**a text that is long**…"),
+        ("$1$ :red[x]", "$1$ :red[x]"),
+    ],
+)
+def test_a_large_number_keeps_its_digits_and_a_text_stays_text(value: object, shown: str) -> None:
+    made = metric_text(value)
+    assert re.sub(r"\\(?=[^\w\s])", "", made).replace("\u2060", "") == shown
+    assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "*$:[]-")
 
 
 def test_plain_is_short() -> None:
