@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
     from nl2sql.config import Config, load_config, parse_size
+    from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
         CallError,
@@ -97,6 +98,7 @@ __all__ = [
     "Table",
     "ToolError",
     "Upload",
+    "UploadFolder",
     "Usage",
     "Verdict",
     "VerifiedQueries",
@@ -120,6 +122,7 @@ _HOMES: Final = {
     "HistoryEntry": "store",
     "Parameter": "store",
     "Store": "store",
+    "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
     "chart": "answer.chart",

@@ -24,6 +24,7 @@ from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Re
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
 
 
@@ -49,6 +50,15 @@ class Database:
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads
+
+    def upload_folder(self) -> UploadFolder:
+        """A folder to put files into before `with_files`, readable to this user only. ConfigError.
+
+        It goes with its `close` or with the program; what a killed one left is removed when a database is next opened.
+        """
+        from nl2sql.engines.upload_folder import UploadFolder
+
+        return UploadFolder(self.config.home / "cache")
 
     @property
     def idle_policy(self) -> list[str]:

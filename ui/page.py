@@ -66,10 +66,10 @@ def _conversation(shared: Server) -> Conversation:
         if own is None:
             st.toast("That conversation is no longer here. This is a new one.")
             del st.query_params["session"]
-        else:
-            shared.conversations.keep(own)
     if own is None or (not asked and own.jobs):
         own = Conversation(user())
+    elif asked:
+        own = shared.conversations.keep(own)
     st.session_state["conversation"] = own
     return own
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from nl2sql import Answer, CancelledError, ConfigError, LimitError, Status, open_store
+from nl2sql import (
+    Answer,
+    CancelledError,
+    ConfigError,
+    DatabaseError,
+    LimitError,
+    Status,
+    UploadFolder,
+    connect,
+    open_store,
+)
 from nl2sql.config import Config
 from ui.charts import metric_text
-from ui.conversations import Conversation, Conversations
+from ui.conversations import MOST_WITH_FILES, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
-from ui.uploads import safe_name
+from ui.server import Server
+from ui.uploads import file_names, safe_name
 from ui.verify import name_of
 
 
@@ -142,15 +153,89 @@ def test_a_conversation_is_its_owners_alone() -> None:
     assert conversations.find_answer(job.id, "bob@example.com") is None
 
 
-def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files() -> None:
+def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_path: Path) -> None:
     conversations = Conversations(idle_seconds=0)
-    old = Conversation(None, folder=TemporaryDirectory())
+    old = Conversation(None, folder=UploadFolder(tmp_path))
     assert old.folder is not None
-    folder = Path(old.folder.name)
+    path = old.folder.path
     conversations.keep(old)
     time.sleep(0.01)
     conversations.keep(Conversation(None))
-    assert not folder.exists() and conversations.find(old.id, None) is None
+    assert not path.exists() and conversations.find(old.id, None) is None
+    assert old.files == [] and old.lost_files
+
+
+def test_a_conversation_that_is_looked_at_keeps_its_files_however_old_it_is(tmp_path: Path) -> None:
+    conversations = Conversations(idle_seconds=60)
+    open_one, found = Conversation(None, folder=UploadFolder(tmp_path)), Conversation(None)
+    for one in (open_one, found):
+        conversations.keep(one)
+    for one in (open_one, found):
+        one.touched -= 100
+    assert conversations.find(found.id, None) is found
+    assert conversations.keep(open_one) is open_one
+    conversations.keep(Conversation(None))
+    assert open_one.folder is not None and open_one.folder.path.exists()
+    assert conversations.find(open_one.id, None) is open_one and conversations.find(found.id, None) is found
+    open_one.close()
+
+
+def test_one_of_an_id_stays_and_is_its_owners_alone() -> None:
+    conversations = Conversations()
+    first = conversations.keep(Conversation("ann", id="s"))
+    assert conversations.keep(Conversation("ann", id="s")) is first
+    other = Conversation("bob", id="s")
+    assert conversations.keep(other) is other
+    assert conversations.find("s", "ann") is first and conversations.find("s", "bob") is other
+
+
+def test_the_oldest_files_go_where_too_many_conversations_have_some(tmp_path: Path) -> None:
+    conversations = Conversations()
+    busy, *others = [Conversation(None, folder=UploadFolder(tmp_path)) for _ in range(MOST_WITH_FILES + 1)]
+    busy.add(Job("still asked", None))
+    for one in (busy, *others):
+        conversations.keep(one)
+    assert [one.lost_files for one in (busy, *others)] == [False, True, *[False] * (MOST_WITH_FILES - 1)]
+    assert conversations.find(others[0].id, None) is others[0], "the conversation itself stays"
+    for one in (busy, *others):
+        one.close()
+
+
+def test_a_database_with_uploads_rests_and_is_opened_again(
+    make_database: Callable[..., Path], tmp_path: Path, home: Path
+) -> None:
+    conversations, conversation = Conversations(rest_seconds=60), Conversation(None)
+    sql = "SELECT count(*) AS n FROM uploads.leads"
+    with (
+        connect(str(make_database("CREATE TABLE t AS SELECT 1 AS a"))) as assistant,
+        open_store(Config(home=home)) as store,
+    ):
+        shared = Server(assistant, store, Jobs(), conversations)
+        assert shared.assistant_of(conversation) is assistant
+        conversation.folder = assistant.upload_folder()
+        assert conversation.folder.path.is_relative_to(home)
+        (conversation.folder.path / "leads.csv").write_text("a\n1\n2\n", "utf-8")
+        conversations.keep(conversation)
+        own = shared.assistant_of(conversation)
+        assert own.run(sql).rows == [(2,)]
+        conversation.touched -= 100
+        conversations.keep(Conversation(None))
+        assert conversation.own is None
+        with pytest.raises(DatabaseError, match="closed"):
+            own.run(sql)
+        assert shared.assistant_of(conversation).run(sql).rows == [(2,)]
+        conversation.use(None)
+        conversation.files[0].write_bytes(b"\0")
+        conversation.files[0].rename(conversation.folder.path / "leads.parquet")
+        assert shared.assistant_of(conversation) is assistant and conversation.lost_files
+        conversation.close()
+
+
+def test_files_of_one_name_are_numbered() -> None:
+    assert file_names(["a?.csv", "a!.csv", "A_.csv", "b.csv"], {}) == ["a_.csv", "a__2.csv", "A__3.csv", "b.csv"]
+    assert file_names(["b.csv", "b.csv"], {}) == ["b.csv", "b_2.csv"]
+    assert file_names(["b.csv"], {"b.csv": "b.csv"}) == ["b.csv"], "a newer file takes the place of the older one"
+    assert file_names(["a!.csv"], {"a_.csv": "a?.csv"}) == ["a__2.csv"]
 
 
 @pytest.mark.parametrize(
