@@ -12,6 +12,7 @@ import streamlit as st
 
 from nl2sql import Column, Table
 from ui.conversations import Conversation
+from ui.errors import errors_shown
 from ui.grid import grid
 from ui.plain import plain
 from ui.server import Server
@@ -22,6 +23,7 @@ _CHARS: Final = 60
 
 
 @st.fragment
+@errors_shown
 def show_data(shared: Server, conversation: Conversation) -> None:
     """The tables that match the search."""
     tables = shared.assistant_of(conversation).schema.tables

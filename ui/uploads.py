@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import NL2SQLError
 from ui.conversations import Conversation
-from ui.errors import show_error
+from ui.errors import errors_shown, show_error
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
 
@@ -24,6 +24,7 @@ _UNFIT: Final = re.compile(r"[^\w .()+-]")
 _NAME_CHARS: Final = 80
 
 
+@errors_shown
 def show_uploads(shared: Server, conversation: Conversation) -> None:
     """The way to add files, and those that are there."""
     if conversation.busy:
