@@ -26,6 +26,7 @@ from nl2sql.config import Config
 from ui.charts import metric_text
 from ui.conversations import MOST_WITH_FILES, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
+from ui.identity import identity_of
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
 from ui.server import Server
@@ -265,14 +266,32 @@ def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: 
     with open_store(Config(home=home)) as store:
         store.record(answer("first?", "1" * 12, "s1"), url="x", user="ann", face="page")
         store.record(answer("second?", "2" * 12, "s1"), url="x", user="ann", face="page")
-        found = remembered_conversation(store, "s1", "ann")
+        found = remembered_conversation(store, "s1", "ann", "x")
         assert found is not None and [job.question for job in found.jobs] == ["first?", "second?"]
         assert all(job.view.done and job.remembered for job in found.jobs)
-        assert remembered_conversation(store, "s1", "bob") is None
-        one = remembered_answer(store, "2" * 12, "ann")
+        assert remembered_conversation(store, "s1", "bob", "x") is None
+        one = remembered_answer(store, "2" * 12, "ann", "x")
         assert one is not None and one[1].question == "second?"
-        assert remembered_answer(store, "2" * 12, "bob") is None
-        assert remembered_answer(store, "22", "ann") is None, "the beginning of an id is no link"
+        assert remembered_answer(store, "2" * 12, "bob", "x") is None
+        assert remembered_answer(store, "22", "ann", "x") is None, "the beginning of an id is no link"
+
+
+@pytest.mark.parametrize(
+    ("claims", "identity"),
+    [
+        ({"iss": "https://a.b", "sub": "7"}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": True}, "ann@x.y"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": False}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": "false"}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y"}, "https://a.b 7"),
+        ({"email": "ann@x.y", "email_verified": True}, None),
+        ({"iss": "https://a.b", "sub": ""}, None),
+        ({"sub": "7"}, None),
+        ({}, None),
+    ],
+)
+def test_nobody_passes_for_another(claims: dict[str, object], identity: str | None) -> None:
+    assert identity_of(claims) == identity
 
 
 @pytest.mark.parametrize(
