@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -93,8 +94,9 @@ class Conversation:
         """Let go of what was brought along."""
         self.use(None)
         if self.folder is not None:
+            self.lost_files = bool(self.files)
             self.folder.close()
-            self.folder, self.lost_files = None, True
+            self.folder = None
             self.originals.clear()
 
 
@@ -113,7 +115,7 @@ class Conversations:
             kept.touch()
             idle = self._swept(kept)
             crowded = self._crowded(kept)
-            resting = self._resting(kept)
+            resting = self._resting()
         for one in idle:
             one.close()
         for one in crowded:
@@ -141,17 +143,16 @@ class Conversations:
                             return conversation, job
         return None
 
-    def _unused(self, kept: Conversation) -> list[Conversation]:
-        """The others that nothing is under way in, those that were looked at longest ago first."""
-        others = [one for one in self._known.values() if one is not kept and not one.busy]
-        return sorted(others, key=lambda one: one.touched)
+    def _oldest(self, kept: Conversation) -> list[Conversation]:
+        """The others, those that were looked at longest ago first."""
+        return sorted((one for one in self._known.values() if one is not kept), key=lambda one: one.touched)
 
     def _swept(self, kept: Conversation) -> list[Conversation]:
         """Take out what nobody has looked at for long, and the oldest where there are too many."""
-        unused, now = self._unused(kept), time.monotonic()
-        gone = [one for one in unused if now - one.touched > self._idle]
-        left = [one for one in unused if now - one.touched <= self._idle]
-        gone += left[: max(0, len(self._known) - len(gone) - MOST)]
+        others, now = self._oldest(kept), time.monotonic()
+        gone = [one for one in others if now - one.touched > self._idle and not one.busy]
+        left = (one for one in others if now - one.touched <= self._idle and not one.busy)
+        gone += islice(left, max(0, len(self._known) - len(gone) - MOST))
         for one in gone:
             del self._known[one.owner, one.id]
         return gone
@@ -159,10 +160,10 @@ class Conversations:
     def _crowded(self, kept: Conversation) -> list[Conversation]:
         """Whose files go, the oldest first, where too many have some."""
         having = sum(one.folder is not None for one in self._known.values())
-        unused = [one for one in self._unused(kept) if one.folder is not None]
-        return unused[: max(0, having - MOST_WITH_FILES)]
+        unused = (one for one in self._oldest(kept) if one.folder is not None and not one.busy)
+        return list(islice(unused, max(0, having - MOST_WITH_FILES)))
 
-    def _resting(self, kept: Conversation) -> list[Conversation]:
+    def _resting(self) -> list[Conversation]:
         """Whose database with uploads is closed: with the next question it is opened again."""
-        now = time.monotonic()
-        return [one for one in self._unused(kept) if one.own is not None and now - one.touched > self._rest]
+        long_ago = time.monotonic() - self._rest
+        return [one for one in self._known.values() if one.own and one.touched < long_ago and not one.busy]

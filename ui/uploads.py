@@ -45,6 +45,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         st.rerun()
     if error := st.session_state.get("upload-error"):
         show_error(error)
+    shared.assistant_of(conversation)
     if conversation.lost_files:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:

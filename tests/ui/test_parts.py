@@ -38,6 +38,12 @@ def answer(question: str = "how many?", identifier: str = "a" * 12, session: str
     return Answer(identifier, question, Status.ANSWERED, "Seven.", sql="SELECT 7 AS n", session=session)
 
 
+def with_a_file(cache: Path) -> UploadFolder:
+    folder = UploadFolder(cache)
+    (folder.path / "leads.csv").write_text("a\n1\n", "utf-8")
+    return folder
+
+
 def done(job: Job, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not job.view.done:
@@ -156,7 +162,7 @@ def test_a_conversation_is_its_owners_alone() -> None:
 
 def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_path: Path) -> None:
     conversations = Conversations(idle_seconds=0)
-    old = Conversation(None, folder=UploadFolder(tmp_path))
+    old = Conversation(None, folder=with_a_file(tmp_path))
     assert old.folder is not None
     path = old.folder.path
     conversations.keep(old)
@@ -168,7 +174,7 @@ def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_p
 
 def test_a_conversation_that_is_looked_at_keeps_its_files_however_old_it_is(tmp_path: Path) -> None:
     conversations = Conversations(idle_seconds=60)
-    open_one, found = Conversation(None, folder=UploadFolder(tmp_path)), Conversation(None)
+    open_one, found = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
     for one in (open_one, found):
         conversations.keep(one)
     for one in (open_one, found):
@@ -192,7 +198,7 @@ def test_one_of_an_id_stays_and_is_its_owners_alone() -> None:
 
 def test_the_oldest_files_go_where_too_many_conversations_have_some(tmp_path: Path) -> None:
     conversations = Conversations()
-    busy, *others = [Conversation(None, folder=UploadFolder(tmp_path)) for _ in range(MOST_WITH_FILES + 1)]
+    busy, *others = [Conversation(None, folder=with_a_file(tmp_path)) for _ in range(MOST_WITH_FILES + 1)]
     busy.add(Job("still asked", None))
     for one in (busy, *others):
         conversations.keep(one)
