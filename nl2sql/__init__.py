@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
     from nl2sql.config import Config, load_config, parse_size
+    from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
         CallError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Clarification,
         Column,
         Confidence,
+        Count,
         ErrorInfo,
         Event,
         EventKind,
@@ -71,6 +73,7 @@ __all__ = [
     "Confidence",
     "Config",
     "ConfigError",
+    "Count",
     "DatabaseError",
     "ErrorInfo",
     "Event",
@@ -95,6 +98,7 @@ __all__ = [
     "Table",
     "ToolError",
     "Upload",
+    "UploadFolder",
     "Usage",
     "Verdict",
     "VerifiedQueries",
@@ -118,6 +122,7 @@ _HOMES: Final = {
     "HistoryEntry": "store",
     "Parameter": "store",
     "Store": "store",
+    "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
     "chart": "answer.chart",

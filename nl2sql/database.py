@@ -6,7 +6,7 @@ It knows no model and asks no question. Nothing here runs without having passed 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -20,10 +20,11 @@ from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.identifiers import quote_table
 from nl2sql.store.verified import VerifiedQueries
-from nl2sql.types import Answer, CheckedSQL, Limits, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
 
 
@@ -49,6 +50,15 @@ class Database:
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads
+
+    def upload_folder(self) -> UploadFolder:
+        """A folder to put files into before `with_files`, readable to this user only. ConfigError.
+
+        It goes with its `close` or with the program; what a killed one left is removed when a database is next opened.
+        """
+        from nl2sql.engines.upload_folder import UploadFolder
+
+        return UploadFolder(self.config.home / "cache")
 
     @property
     def idle_policy(self) -> list[str]:
@@ -95,21 +105,31 @@ class Database:
         *,
         offset: int = 0,
         limit: int = 100,
-        order_by: str | None = None,
+        order_by: str | int | None = None,
         descending: bool = False,
-        contains: Mapping[str, str] | None = None,
+        contains: Contains | None = None,
         cancel: CancelToken | None = None,
     ) -> Result:
         """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
 
-        `order_by` and the keys of `contains` are names of result columns; rows without a value come last. Without
-        `order_by` rows come as the query orders them. The engine keeps the rows for a while, so that further pages
-        are quick and in the same order; `truncated` says that it has more than it keeps. Errors as `run`.
+        `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
+        a value come last. Without `order_by` rows come as the query orders them. The engine keeps the rows for a
+        while, so that further pages are quick and in the same order; `truncated` says that it has more than it keeps,
+        and `kept` how many those are. Errors as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {})
         return self._engine.page(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
 
-    def count(self, sql: str, *, contains: Mapping[str, str] | None = None, cancel: CancelToken | None = None) -> int:
+    def kept(self, sql: str, *, contains: Contains | None = None, cancel: CancelToken | None = None) -> Count:
+        """How many rows `page` can show; not `complete` where the SQL has more than the engine keeps. Errors as `run`.
+
+        Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
+        """
+        return self._engine.count(
+            self.checked(sql, cancel=cancel), Window(contains=contains or {}), self.config.limits, cancel
+        )
+
+    def count(self, sql: str, *, contains: Contains | None = None, cancel: CancelToken | None = None) -> int:
         """How many rows the SQL gives in all; with `contains`, of those that `page` can show. Errors as `run`."""
         window, limits = Window(contains=contains or {}), self.config.limits
         checked = self.checked(sql, cancel=cancel)

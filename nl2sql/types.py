@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -220,18 +220,30 @@ class Upload:
     table: str
 
 
+# Texts by the column that holds them: its name, or its position.
+Contains: TypeAlias = Mapping[str, str] | Mapping[int, str] | Mapping[str | int, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which of a query's rows: `limit` of them from `offset` on, sorted by a result column, or as the query has them.
 
-    `contains` keeps the rows in which that column's text holds that text, in any case.
+    `contains` keeps the rows in which that column's text holds that text, in any case. A column is its name, or its
+    position from 0 on: of columns of one name, the name means the first.
     """
 
     offset: int = 0
     limit: int = 100
-    order_by: str | None = None
+    order_by: str | int | None = None
     descending: bool = False
-    contains: Mapping[str, str] = field(default_factory=dict)
+    contains: Contains = field(default_factory=dict)
+
+
+class Count(NamedTuple):
+    """A number of rows; not `complete` where the query has more than were looked at."""
+
+    rows: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)

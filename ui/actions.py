@@ -45,7 +45,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         with st.popover("Link", icon=":material/link:", type="tertiary"):
             st.caption("This answer has an address of its own, for you alone:")
             st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
-        show_verify(assistant, conversation.owner, answer, answer.question, job.id)
+        show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
         show_thumbs(shared.store, conversation.owner, answer, job.id)
 
 
@@ -119,4 +119,4 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
                 st.caption(plain(line, 300))
             with st.container(horizontal=True):
                 show_downloads(assistant, view.answer, spec, own.id)
-                show_verify(assistant, conversation.owner, view.answer, job.question, own.id)
+                show_verify(shared.assistant, conversation.owner, view.answer, job.question, own.id)

@@ -13,7 +13,8 @@ from nl2sql import Answer, Status
 from ui.actions import show_actions, show_branch
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
-from ui.errors import say_error, show_error
+from ui.errors import errors_shown, say_error, show_error
+from ui.feedback import show_thumbs
 from ui.jobs import Job
 from ui.plain import plain
 from ui.rows import show_rows
@@ -27,6 +28,7 @@ _LEVELS: Final = {
 
 
 @st.fragment
+@errors_shown
 def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     """Everything about the answer of a finished job."""
     view, assistant = job.view, shared.assistant_of(conversation)
@@ -47,7 +49,8 @@ def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
             st.text(f"• {option}")
     if answer.sql:
         _body(shared, conversation, job, answer)
-        show_branch(shared, conversation, job, answer)
+        if not job.elsewhere:
+            show_branch(shared, conversation, job, answer)
 
 
 def _failure(answer: Answer) -> None:
@@ -79,13 +82,20 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
         _trust(answer)
     with actions:
-        # After the chart, which the downloads offer too.
-        show_actions(shared, conversation, job, answer)
+        if job.elsewhere:
+            # Its SQL is of that database: run on this one it would answer another question.
+            show_thumbs(shared.store, conversation.owner, answer, job.id)
+        else:
+            # After the chart, which the downloads offer too.
+            show_actions(shared, conversation, job, answer)
 
 
 def _no_rows(answer: Answer, job: Job) -> None:
-    """Why there is SQL and no rows: it was not let run, or its rows were let go of."""
-    if answer.confidence is None and not job.remembered:
+    """Why there is SQL and no rows: it was not let run, its rows were let go of, or its database is not open."""
+    if job.elsewhere:
+        name = plain(job.elsewhere, 200)
+        st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
+    elif answer.confidence is None and not job.remembered:
         st.info("Not run: you did not let it. Run the SQL now, or edit it first.", icon=":material/block:")
     else:
         st.info("The rows of older answers are not kept. Run the SQL again to see them.")

@@ -78,6 +78,7 @@ def _choose(question: str) -> None:
 
 def next_questions(assistant: Assistant, conversation: Conversation) -> None:
     """What the last answer leads to."""
-    answer = conversation.jobs[-1].view.answer if conversation.jobs else None
+    last = conversation.jobs[-1] if conversation.jobs else None
+    answer = last.view.answer if last is not None and not last.elsewhere else None
     if answer is not None and (questions := assistant.follow_ups(answer)):
         offered(questions, "next")

@@ -5,6 +5,7 @@ Specs come from `nl2sql.chart` and pass `nl2sql.checked_spec`; nothing of a spec
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 import streamlit as st
@@ -70,5 +71,12 @@ def show_metrics(result: Result) -> None:
     """One number, or a few, large."""
     with st.container(horizontal=True):
         for column, value in zip(result.columns, result.rows[0], strict=True):
-            shown = f"{value:,}" if isinstance(value, int) else text_of(value)
-            st.metric(plain(column.name), shown[:_METRIC_CHARS], width="content")
+            st.metric(plain(column.name), metric_text(value), width="content")
+
+
+def metric_text(value: Any) -> str:
+    """The value as Markdown that says just this: every digit of a number, the beginning of a text."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        number = f"{value:,}" if isinstance(value, int) else text_of(value)
+        return plain(number, len(number))
+    return plain(text_of(value), _METRIC_CHARS)

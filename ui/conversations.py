@@ -9,13 +9,17 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant
+from nl2sql import Assistant, UploadFolder
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
+# A database with uploads has worker processes of its own, which wait for the next question.
+REST_SECONDS: Final = 20 * 60.0
+MOST_WITH_FILES: Final = 20
 MOST: Final = 500
 TURNS_WITH_ROWS: Final = 25
 TURNS: Final = 200
@@ -26,7 +30,8 @@ class Conversation:
     """One conversation. Its id is the name of the assistant's session too.
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
-    `own` asks the database with the files of `folder`, where the user added some.
+    `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
+    the user has them, and `lost_files` says that the server has let go of them. `changing` is held while files change.
     """
 
     owner: str | None
@@ -35,7 +40,15 @@ class Conversation:
     branches: dict[str, Job] = field(default_factory=dict)
     touched: float = field(default_factory=time.monotonic)
     own: Assistant | None = None
-    folder: TemporaryDirectory[str] | None = None
+    folder: UploadFolder | None = None
+    originals: dict[str, str] = field(default_factory=dict)
+    lost_files: bool = False
+    changing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the user added."""
+        return sorted(self.folder.path.iterdir()) if self.folder is not None and self.folder.is_open else []
 
     @property
     def running(self) -> Job | None:
@@ -46,6 +59,10 @@ class Conversation:
     def busy(self) -> bool:
         """Whether anything of it is under way."""
         return any(not job.view.done for job in [*self.jobs, *self.branches.values()])
+
+    def touch(self) -> None:
+        """Somebody looks at it."""
+        self.touched = time.monotonic()
 
     def use(self, own: Assistant | None) -> None:
         """Ask of that from now on, and let go of what was asked before."""
@@ -71,35 +88,48 @@ class Conversation:
         for job in [*self.jobs, *self.branches.values()]:
             if not job.view.done:
                 job.stop()
+        self.drop_files()
+
+    def drop_files(self) -> None:
+        """Let go of what was brought along."""
         self.use(None)
         if self.folder is not None:
-            self.folder.cleanup()
+            self.lost_files = bool(self.files)
+            self.folder.close()
             self.folder = None
+            self.originals.clear()
 
 
 class Conversations:
     """Every conversation of one server. A conversation is found by its owner only."""
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, rest_seconds: float = REST_SECONDS) -> None:
         self._lock = threading.Lock()
-        self._idle = idle_seconds
-        self._known: dict[str, Conversation] = {}
+        self._idle, self._rest = idle_seconds, rest_seconds
+        self._known: dict[tuple[str | None, str], Conversation] = {}
 
-    def keep(self, conversation: Conversation) -> None:
-        """Make it findable; one of its id that is there already stays."""
+    def keep(self, conversation: Conversation) -> Conversation:
+        """Make it findable and return it; one of its id and owner that is there already stays, and is returned."""
         with self._lock:
-            self._known.setdefault(conversation.id, conversation)
-            idle = self._swept()
+            kept = self._known.setdefault((conversation.owner, conversation.id), conversation)
+            kept.touch()
+            idle = self._swept(kept)
+            crowded = self._crowded(kept)
+            resting = self._resting()
         for one in idle:
             one.close()
+        for one in crowded:
+            one.drop_files()
+        for one in resting:
+            one.use(None)
+        return kept
 
     def find(self, id_: str, owner: str | None) -> Conversation | None:
         """The conversation of that id, if it is that owner's."""
         with self._lock:
-            found = self._known.get(id_)
-            if found is None or found.owner != owner:
-                return None
-            found.touched = time.monotonic()
+            found = self._known.get((owner, id_))
+            if found is not None:
+                found.touch()
             return found
 
     def find_answer(self, job_id: str, owner: str | None) -> tuple[Conversation, Job] | None:
@@ -109,15 +139,31 @@ class Conversations:
                 if conversation.owner == owner:
                     for job in conversation.jobs:
                         if job_id in (job.id, job.view.answer and job.view.answer.id):
+                            conversation.touch()
                             return conversation, job
         return None
 
-    def _swept(self) -> list[Conversation]:
+    def _oldest(self, kept: Conversation) -> list[Conversation]:
+        """The others, those that were looked at longest ago first."""
+        return sorted((one for one in self._known.values() if one is not kept), key=lambda one: one.touched)
+
+    def _swept(self, kept: Conversation) -> list[Conversation]:
         """Take out what nobody has looked at for long, and the oldest where there are too many."""
-        by_age = sorted(self._known.values(), key=lambda one: one.touched)
-        now = time.monotonic()
-        gone = [one for one in by_age if not one.busy and now - one.touched > self._idle]
-        gone += [one for one in by_age if not one.busy and one not in gone][: max(0, len(by_age) - MOST)]
+        others, now = self._oldest(kept), time.monotonic()
+        gone = [one for one in others if now - one.touched > self._idle and not one.busy]
+        left = (one for one in others if now - one.touched <= self._idle and not one.busy)
+        gone += islice(left, max(0, len(self._known) - len(gone) - MOST))
         for one in gone:
-            del self._known[one.id]
+            del self._known[one.owner, one.id]
         return gone
+
+    def _crowded(self, kept: Conversation) -> list[Conversation]:
+        """Whose files go, the oldest first, where too many have some."""
+        having = sum(one.folder is not None for one in self._known.values())
+        unused = (one for one in self._oldest(kept) if one.folder is not None and not one.busy)
+        return list(islice(unused, max(0, having - MOST_WITH_FILES)))
+
+    def _resting(self) -> list[Conversation]:
+        """Whose database with uploads is closed: with the next question it is opened again."""
+        long_ago = time.monotonic() - self._rest
+        return [one for one in self._known.values() if one.own and one.touched < long_ago and not one.busy]

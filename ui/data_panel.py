@@ -10,9 +10,12 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Assistant, Column, Table
+from nl2sql import Column, Table
+from ui.conversations import Conversation
+from ui.errors import errors_shown
 from ui.grid import grid
 from ui.plain import plain
+from ui.server import Server
 
 _SHOWN: Final = 40
 _SAMPLES: Final = 3
@@ -20,9 +23,10 @@ _CHARS: Final = 60
 
 
 @st.fragment
-def show_data(assistant: Assistant) -> None:
+@errors_shown
+def show_data(shared: Server, conversation: Conversation) -> None:
     """The tables that match the search."""
-    tables = assistant.schema.tables
+    tables = shared.assistant_of(conversation).schema.tables
     st.multiselect(
         "Ask about these tables",
         [table.name for table in tables],

@@ -5,7 +5,9 @@ Texts of errors may quote the data, so they are shown as they are and never read
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from collections.abc import Callable
+from typing import Final, ParamSpec
 
 import streamlit as st
 
@@ -13,6 +15,20 @@ from nl2sql import NL2SQLError
 from ui.plain import plain
 
 _CHARS: Final = 600
+_Arguments = ParamSpec("_Arguments")
+
+
+def errors_shown(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Have a part of the page show its errors in its place: a part that is drawn by itself has nobody above it."""
+
+    @functools.wraps(draw)
+    def shown(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            draw(*args, **kwargs)
+        except NL2SQLError as exc:
+            show_error(exc)
+
+    return shown
 
 
 def show_error(error: NL2SQLError) -> None:

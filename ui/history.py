@@ -6,12 +6,14 @@ The store remembers; this shows it.
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import PurePath
 from typing import Final
 
 import streamlit as st
 
 from nl2sql import Answer, ConfigError, HistoryEntry, Status, Store
 from ui.conversations import TURNS, Conversation
+from ui.errors import errors_shown
 from ui.jobs import Job
 from ui.plain import plain
 
@@ -25,6 +27,7 @@ _ICONS: Final = {
 
 
 @st.fragment
+@errors_shown
 def show_history(store: Store, owner: str | None) -> None:
     """The newest questions that have these words."""
     words = st.text_input("Search the history", key="history", placeholder="Words of question, answer or SQL")
@@ -51,17 +54,17 @@ def open_conversation(conversation_id: str) -> None:
     st.query_params["session"] = conversation_id
 
 
-def remembered_conversation(store: Store, session: str, owner: str | None) -> Conversation | None:
-    """The conversation as the store has it; None where the user has no such one."""
+def remembered_conversation(store: Store, session: str, owner: str | None, url: str) -> Conversation | None:
+    """The conversation as the store has it; None where the user has no such one. `url` is the opened database."""
     entries = store.entries(session=session, user=owner, limit=TURNS)
     if not entries:
         return None
     conversation = Conversation(owner, id=session)
-    conversation.jobs += [_job(entry, owner) for entry in reversed(entries)]
+    conversation.jobs += [_job(entry, owner, url) for entry in reversed(entries)]
     return conversation
 
 
-def remembered_answer(store: Store, answer_id: str, owner: str | None) -> tuple[Conversation, Job] | None:
+def remembered_answer(store: Store, answer_id: str, owner: str | None, url: str) -> tuple[Conversation, Job] | None:
     """The answer and its conversation as the store has them."""
     try:
         entry = store.entry(answer_id, user=owner)
@@ -69,16 +72,18 @@ def remembered_answer(store: Store, answer_id: str, owner: str | None) -> tuple[
         return None
     if entry.id != answer_id:
         return None
-    conversation = remembered_conversation(store, entry.session, owner) if entry.session else None
-    conversation = conversation or Conversation(owner, jobs=[_job(entry, owner)])
+    conversation = remembered_conversation(store, entry.session, owner, url) if entry.session else None
+    conversation = conversation or Conversation(owner, jobs=[_job(entry, owner, url)])
     jobs = [job for job in conversation.jobs if job.view.answer and job.view.answer.id == entry.id]
-    return (conversation, jobs[0]) if jobs else (conversation, _job(entry, owner))
+    return (conversation, jobs[0]) if jobs else (conversation, _job(entry, owner, url))
 
 
-def _job(entry: HistoryEntry, owner: str | None) -> Job:
+def _job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
     """A finished job that has what was kept of the answer."""
     job = Job(entry.question, owner)
     job.remembered = True
+    if entry.url != url:
+        job.elsewhere = PurePath(entry.url).name or entry.url
     answer = Answer(
         entry.id,
         entry.question,

@@ -5,8 +5,13 @@ Without it the page is one user's own, on one machine: then there is nobody to t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
+
+from nl2sql import ConfigError
+from ui.errors import show_error
 
 
 def signs_in() -> bool:
@@ -18,17 +23,47 @@ def signs_in() -> bool:
 
 
 def signed_in() -> bool:
-    """Whether the page may be shown; where not, the way to sign in is."""
-    if not signs_in() or st.user.is_logged_in:
+    """Whether the page may be shown; where not, the way to sign in is, or what is wrong with the sign-in."""
+    if not signs_in():
         return True
-    st.title("nl2sql")
-    st.write("Sign in to ask questions.")
-    st.button("Sign in", type="primary", on_click=st.login)
-    return False
+    if not st.user.is_logged_in:
+        st.title("nl2sql")
+        st.write("Sign in to ask questions.")
+        st.button("Sign in", type="primary", on_click=st.login)
+        return False
+    if identity_of(st.user) is None:
+        show_error(_nobody())
+        st.button("Sign out", on_click=st.logout)
+        return False
+    return True
 
 
 def user() -> str | None:
-    """The signed-in user's e-mail address, or the provider's own name for them; None where nobody signs in."""
+    """Who has signed in; None where nobody signs in. ConfigError where the sign-in does not say who it is."""
     if not signs_in():
         return None
-    return str(st.user.get("email") or st.user.get("sub"))
+    identity = identity_of(st.user)
+    if identity is None:
+        raise _nobody()
+    return identity
+
+
+def identity_of(claims: Mapping[str, object]) -> str | None:
+    """The one person that the claims are of: the e-mail address that the provider has verified, else its own id.
+
+    An address that nobody verified may be another's; the id (`sub`) is one person's at that provider (`iss`) only.
+    """
+    subject, issuer = claims.get("sub"), claims.get("iss")
+    if not isinstance(subject, str) or not subject:
+        return None
+    email = claims.get("email")
+    if claims.get("email_verified") is True and isinstance(email, str) and email:
+        return email
+    return f"{issuer} {subject}" if isinstance(issuer, str) and issuer else None
+
+
+def _nobody() -> ConfigError:
+    return ConfigError(
+        "your sign-in does not say who you are: it has no `sub` and `iss`",
+        "Whoever runs the page should set up an OpenID Connect provider that gives them, with the scope `openid`.",
+    )

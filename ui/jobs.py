@@ -61,7 +61,8 @@ class View:
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `remembered` says that the answer comes from the history, without its rows.
+    `remembered` says that the answer comes from the history, without its rows; `elsewhere` names its database where
+    that is not the opened one.
     """
 
     def __init__(self, question: str, owner: str | None) -> None:
@@ -73,6 +74,7 @@ class Job:
         self._view = View()
         self._decision: bool | None = None
         self.remembered = False
+        self.elsewhere = ""
 
     @property
     def view(self) -> View:

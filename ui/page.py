@@ -62,14 +62,15 @@ def _conversation(shared: Server) -> Conversation:
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
     if asked and (own is None or own.id != asked):
-        own = shared.conversations.find(asked, user()) or remembered_conversation(shared.store, asked, user())
+        own = shared.conversations.find(asked, user())
+        own = own or remembered_conversation(shared.store, asked, user(), shared.assistant.url)
         if own is None:
             st.toast("That conversation is no longer here. This is a new one.")
             del st.query_params["session"]
-        else:
-            shared.conversations.keep(own)
     if own is None or (not asked and own.jobs):
         own = Conversation(user())
+    elif asked:
+        own = shared.conversations.keep(own)
     st.session_state["conversation"] = own
     return own
 
@@ -106,7 +107,8 @@ def _welcome(shared: Server, assistant: Assistant) -> None:
 
 def _one_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
-    found = shared.conversations.find_answer(job_id, user()) or remembered_answer(shared.store, job_id, user())
+    found = shared.conversations.find_answer(job_id, user())
+    found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
     show_sidebar(shared, found[0] if found else Conversation(user()))
     if found is None:
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")

@@ -1,6 +1,6 @@
 """The rows of an answer, a page at a time: sorted and filtered by the engine, never in the browser.
 
-The first page comes from the rows that the answer already has.
+Rows of an answer that has them all come from it; where it was cut, all pages come from one run that the engine keeps.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Final
 import pyarrow as pa
 import streamlit as st
 
-from nl2sql import Assistant, NL2SQLError, Result, text_of
+from nl2sql import Assistant, LimitError, NL2SQLError, Result, text_of
+from ui.errors import show_error
 from ui.grid import grid
-from ui.plain import plain
 
 PAGE: Final = 100
 FEW: Final = 20
@@ -22,7 +22,7 @@ CELL_CHARS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """How the rows are looked at: which page, sorted by which column, which column contains what."""
 
     page: int = 0
@@ -31,33 +31,56 @@ class _Look:
     column: int | None = None
     contains: str = ""
 
+    @property
+    def filters(self) -> dict[int, str]:
+        """What which column must contain."""
+        return {} if self.column is None or not self.contains else {self.column: self.contains}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the rows are looked at as the query gives them."""
+        return self.order is None and not self.filters
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many rows can be turned over: `complete` where those are all. `total` is how many the query has, if known."""
+
+    rows: int
+    complete: bool = True
+    total: int | None = None
+
 
 def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
     """The table with its controls. `sql` is what gave the result."""
     look = _look(key)
-    plain_look = look == _Look(page=look.page)
-    has_more = result.truncated or result.row_count > PAGE
-    if result.row_count > FEW or result.truncated or not plain_look:
+    if result.row_count > FEW or result.truncated or not look.is_plain:
         _filter(result, key)
-        look = _look(key)
     try:
-        shown = _window(assistant, sql, result, look)
-        total = _total(assistant, sql, result, look, key) if has_more or look.contains else result.row_count
+        extent = _extent(assistant, sql, result, look, key)
+        shown = _window(assistant, sql, result, look, key)
     except NL2SQLError as exc:
-        st.error(plain(f"{exc.message} {exc.hint}", 600))
+        # What the answer brought is there whatever became of the rest.
+        draw(result, result.table.slice(0, PAGE), key=key)
+        st.caption(f"The first {min(PAGE, result.row_count):,} rows of the answer")
+        show_error(exc)
+        if look != Look():
+            _turner("Back to the rows of the answer", f"reset-{key}", Look(), key)
         return
     draw(result, shown, key=key, look=look, on_sort=lambda: _sort(key))
-    if total > PAGE or look.page:
-        _pager(total, look, key)
+    if extent.rows > PAGE or look.page:
+        _pager(extent, look, key)
     else:
-        st.caption(f"{total:,} row{'' if total == 1 else 's'}")
+        st.caption(f"{extent.rows:,} row{'' if extent.rows == 1 else 's'}")
+    if not extent.complete:
+        st.caption(incomplete(extent))
 
 
 def draw(
-    result: Result, shown: pa.Table, *, key: str, look: _Look | None = None, on_sort: Callable[[], None] | None = None
+    result: Result, shown: pa.Table, *, key: str, look: Look | None = None, on_sort: Callable[[], None] | None = None
 ) -> None:
     """The table of these rows."""
-    look = look or _Look()
+    look = look or Look()
     columns: list[dict[str, Any]] = []
     for position, (column, values) in enumerate(zip(result.columns, shown.columns, strict=True)):
         arrow = "descending" if look.descending else "ascending"
@@ -81,44 +104,66 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _window(assistant: Assistant, sql: str, result: Result, look: _Look) -> pa.Table:
-    """The rows of this page: those at hand, or from the engine."""
+def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Table:
+    """The rows of this page: the answer's own where it has them all, else those of the one run that the engine keeps.
+
+    The order of two runs may differ, so that pages of both would show some rows twice and others never.
+    """
     start = look.page * PAGE
-    as_answered = look == _Look(page=look.page)
-    if as_answered and (start + PAGE <= result.row_count or not result.truncated):
+    if look.is_plain and not result.truncated:
         return result.table.slice(start, PAGE)
-    order = None if look.order is None else result.columns[look.order].name
     page = assistant.page(
         sql,
         offset=start,
         limit=PAGE,
-        order_by=order,
+        order_by=look.order,
         descending=look.descending,
-        contains=_contains(result, look),
+        contains=look.filters,
     )
     return page.table
 
 
-def _total(assistant: Assistant, sql: str, result: Result, look: _Look, key: str) -> int:
-    """How many rows there are in all, counted by the engine once for each filter."""
-    if not result.truncated and not look.contains:
-        return result.row_count
-    place = f"count-{key}"
-    known: dict[tuple[int | None, str], int] = st.session_state.setdefault(place, {})
-    asked = (look.column, look.contains)
+def extent_of(assistant: Assistant, sql: str, result: Result, look: Look) -> Extent:
+    """How many rows there are to be turned over under this filter."""
+    if look.is_plain and not result.truncated:
+        return Extent(result.row_count)
+    kept = assistant.kept(sql, contains=look.filters)
+    if kept.complete:
+        return Extent(kept.rows)
+    try:
+        return Extent(kept.rows, False, assistant.count(sql))
+    except LimitError:
+        return Extent(kept.rows, False)
+
+
+def incomplete(extent: Extent) -> str:
+    """What the user should know where the query has more rows than the engine keeps."""
+    total = f"{extent.total:,} rows" if extent.total is not None else "more rows than could be counted in time"
+    return (
+        f"The query has {total}. Paging, sorting and filtering reach the first ones only, which the engine keeps: "
+        "narrow the question to see others, or download every row."
+    )
+
+
+def _window(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> pa.Table:
+    """The same, asked of the engine once while this page is looked at: a redraw waits for no worker."""
+    seen: tuple[Look, pa.Table] | None = st.session_state.get(f"window-{key}")
+    if seen is None or seen[0] != look:
+        seen = st.session_state[f"window-{key}"] = (look, window(assistant, sql, result, look))
+    return seen[1]
+
+
+def _extent(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> Extent:
+    """The same, counted by the engine once for each filter."""
+    known: dict[Look, Extent] = st.session_state.setdefault(f"extent-{key}", {})
+    asked = replace(look, page=0, order=None, descending=False)
     if asked not in known:
-        known[asked] = assistant.count(sql, contains=_contains(result, look))
+        known[asked] = extent_of(assistant, sql, result, asked)
     return known[asked]
 
 
-def _contains(result: Result, look: _Look) -> dict[str, str] | None:
-    if look.column is None or not look.contains:
-        return None
-    return {result.columns[look.column].name: look.contains}
-
-
-def _look(key: str) -> _Look:
-    look: _Look = st.session_state.get(f"look-{key}", _Look())
+def _look(key: str) -> Look:
+    look: Look = st.session_state.get(f"look-{key}", Look())
     return look
 
 
@@ -168,18 +213,25 @@ def _sort(key: str) -> None:
     st.session_state[f"look-{key}"] = look
 
 
-def _pager(total: int, look: _Look, key: str) -> None:
-    pages = max(1, -(-total // PAGE))
+def _pager(extent: Extent, look: Look, key: str) -> None:
+    rows = extent.rows
+    pages = max(1, -(-rows // PAGE))
     first = look.page * PAGE + 1
-    last = min(total, first + PAGE - 1)
-
-    def turn(to: int) -> None:
-        st.session_state[f"look-{key}"] = replace(_look(key), page=to)
+    last = min(rows, first + PAGE - 1)
+    among = f"{'' if extent.complete else 'the first '}{rows:,}"
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for label, to, name in (("First", 0, "first"), ("Previous", look.page - 1, "previous")):
-            st.button(label, key=f"{name}-{key}", on_click=turn, args=(to,), disabled=look.page == 0, type="tertiary")
-        st.caption(f"Rows {first:,}–{last:,} of {total:,}" if total else "No rows")
+            _turner(label, f"{name}-{key}", replace(look, page=to), key, disabled=look.page == 0)
+        st.caption(f"Rows {first:,}–{last:,} of {among}" if rows else "No rows")
         for label, to, name in (("Next", look.page + 1, "next"), ("Last", pages - 1, "last")):
-            at_end = look.page >= pages - 1
-            st.button(label, key=f"{name}-{key}", on_click=turn, args=(to,), disabled=at_end, type="tertiary")
+            _turner(label, f"{name}-{key}", replace(look, page=to), key, disabled=look.page >= pages - 1)
+
+
+def _turner(label: str, name: str, to: Look, key: str, *, disabled: bool = False) -> None:
+    """A button that has the rows looked at so."""
+
+    def turn() -> None:
+        st.session_state[f"look-{key}"] = to
+
+    st.button(label, key=name, on_click=turn, disabled=disabled, type="tertiary")

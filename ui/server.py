@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
-from nl2sql import Assistant, Store, connect, open_store
+from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
 from ui.conversations import Conversation, Conversations
 from ui.jobs import AT_ONCE, Jobs
 from ui.settings import settings
+
+UPLOAD_WORKERS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,16 @@ class Server:
     conversations: Conversations
 
     def assistant_of(self, conversation: Conversation) -> Assistant:
-        """Who answers there: with the files that the user added, if there are any."""
+        """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
+        conversation.touch()
+        if conversation.own is None and conversation.folder is not None:
+            with conversation.changing:
+                if conversation.own is None and (files := conversation.files):
+                    try:
+                        conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
+                    except NL2SQLError:
+                        # The page says that they are gone: everything else of the conversation goes on.
+                        conversation.drop_files()
         return conversation.own or self.assistant
 
     @property

@@ -27,7 +27,7 @@ def show_sidebar(shared: Server, conversation: Conversation) -> None:
         data, history, settings = st.tabs(["Data", "History", "Settings"])
         with data:
             show_uploads(shared, conversation)
-            show_data(shared.assistant_of(conversation))
+            show_data(shared, conversation)
         with history:
             show_history(shared.store, user())
         with settings:

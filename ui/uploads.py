@@ -6,9 +6,8 @@ The engine reads them and says what is wrong with them; here they are only put w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import streamlit as st
@@ -16,16 +15,16 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import NL2SQLError
 from ui.conversations import Conversation
-from ui.errors import show_error
+from ui.errors import errors_shown, show_error
 from ui.plain import plain
-from ui.server import Server
+from ui.server import UPLOAD_WORKERS, Server
 
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
-_WORKERS: Final = 2
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
 _NAME_CHARS: Final = 80
 
 
+@errors_shown
 def show_uploads(shared: Server, conversation: Conversation) -> None:
     """The way to add files, and those that are there."""
     if conversation.busy:
@@ -46,49 +45,78 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         st.rerun()
     if error := st.session_state.get("upload-error"):
         show_error(error)
-    if conversation.folder is not None:
-        for file in sorted(Path(conversation.folder.name).iterdir()):
-            if st.button(plain(file.name), key=f"drop-{file.name}", icon=":material/close:", help="Remove this file"):
-                st.session_state["upload-error"] = _drop(shared, conversation, file)
-                st.rerun()
+    shared.assistant_of(conversation)
+    if conversation.lost_files:
+        st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
+    for file in conversation.files:
+        if st.button(plain(file.name), key=f"drop-{file.name}", icon=":material/close:", help="Remove this file"):
+            st.session_state["upload-error"] = _drop(shared, conversation, file)
+            st.rerun()
 
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:
     """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
-    if conversation.folder is None:
-        conversation.folder = TemporaryDirectory(prefix="nl2sql-upload-")
-        shared.conversations.keep(conversation)
-        st.query_params["session"] = conversation.id
-    folder = Path(conversation.folder.name)
-    before = {file: file.read_bytes() for file in folder.iterdir()}
-    for one in given:
-        (folder / safe_name(one.name)).write_bytes(one.getvalue())
-    error = _open(shared, conversation)
-    if error is not None:
-        for file in folder.iterdir():
-            file.unlink()
-        for file, content in before.items():
-            file.write_bytes(content)
-    return error
+    with conversation.changing:
+        if conversation.folder is None:
+            try:
+                conversation.folder = shared.assistant.upload_folder()
+            except NL2SQLError as exc:
+                return exc
+            conversation.lost_files = False
+            shared.conversations.keep(conversation)
+            st.query_params["session"] = conversation.id
+        folder = conversation.folder.path
+        before = {file: file.read_bytes() for file in conversation.files}
+        originals = dict(conversation.originals)
+        for one, name in zip(given, file_names([one.name for one in given], originals), strict=True):
+            (folder / name).write_bytes(one.getvalue())
+            conversation.originals[name] = one.name
+        error = _open(shared, conversation)
+        if error is not None:
+            for file in conversation.files:
+                file.unlink()
+            for file, content in before.items():
+                file.write_bytes(content)
+            conversation.originals = originals
+        return error
 
 
 def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
     """Take one file away."""
-    file.unlink(missing_ok=True)
-    return _open(shared, conversation)
+    with conversation.changing:
+        file.unlink(missing_ok=True)
+        conversation.originals.pop(file.name, None)
+        return _open(shared, conversation)
 
 
 def _open(shared: Server, conversation: Conversation) -> NL2SQLError | None:
     """Have the conversation's questions asked of the database with the files that are there."""
-    assert conversation.folder is not None
-    files = sorted(Path(conversation.folder.name).iterdir())
+    files = conversation.files
     try:
         with st.spinner("Reading the files …"):
-            own = shared.assistant.with_files(files, workers=_WORKERS) if files else None
+            own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS) if files else None
     except NL2SQLError as exc:
         return exc
     conversation.use(own)
     return None
+
+
+def file_names(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
+    """What files of these names are called here, each like no other: numbered where that would be one name.
+
+    `held` has the names of the files that are there, each with the user's own name for it: a further file of the
+    user's same name takes the place of the earlier one.
+    """
+    taken = {name.casefold(): original for name, original in held.items()}
+    names: list[str] = []
+    for original in given:
+        stem, dot, kind = safe_name(original).rpartition(".")
+        name, number = f"{stem}{dot}{kind}", 1
+        while taken.get(name.casefold(), original) != original or name.casefold() in map(str.casefold, names):
+            number += 1
+            name = f"{stem}_{number}{dot}{kind}"
+        names.append(name)
+    return names
 
 
 def safe_name(name: str) -> str:

@@ -20,10 +20,19 @@ _UNFIT: Final = re.compile(r"[^a-z0-9]+")
 
 
 def show_verify(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
-    """The approval: the SQL, its name, and the button that says it is right."""
-    if assistant.config.file is None or not answer.sql or "uploads." in answer.sql:
+    """The approval: the SQL, its name, and the button that says it is right. `assistant` has no uploads."""
+    if assistant.config.file is None or not answer.sql:
         return
-    with st.popover("Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}"):
+    box = st.popover(
+        "Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}", on_change="rerun"
+    )
+    if not box.open:
+        return
+    with box:
+        if problem := unfit(assistant, answer.sql):
+            st.caption("A verified query is of the database alone, without the files of a conversation.")
+            show_error(problem)
+            return
         st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
         st.code(assistant.formatted(answer.sql), language="sql", wrap_lines=True)
         for line in answer.reading:
@@ -35,6 +44,15 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
             first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
             if st.form_submit_button("It is right: save it", type="primary"):
                 _save(assistant, answer, said, name, description, first, owner)
+
+
+def unfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
+    """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
+    try:
+        assistant.checked(sql)
+    except NL2SQLError as exc:
+        return exc
+    return None
 
 
 def _save(

@@ -43,7 +43,7 @@ def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> 
     from nl2sql.engines.duckdb import DuckDBEngine
 
     if (cache_dir / "uploads").exists():
-        from nl2sql.engines.uploads import forget_abandoned
+        from nl2sql.engines.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
     return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir, workers=workers)

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Final
 from nl2sql.cancel import CancelToken
 from nl2sql.engines import wire
 from nl2sql.engines.call import Call
-from nl2sql.engines.engine import Count
 from nl2sql.engines.files import Source
 from nl2sql.engines.pool import WorkerPool
 from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.engines.warm_worker import Opened, WarmWorker
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.types import CheckedSQL, Count, Limits, Mended, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
     from nl2sql.engines.uploads import UploadedFiles

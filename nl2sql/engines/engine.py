@@ -8,20 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nl2sql.cancel import CancelToken
-from nl2sql.types import CheckedSQL, Limits, Mended, Policy, Result, ResultColumn, Schema, Upload, Verdict, Window
+from nl2sql.types import (
+    CheckedSQL,
+    Count,
+    Limits,
+    Mended,
+    Policy,
+    Result,
+    ResultColumn,
+    Schema,
+    Upload,
+    Verdict,
+    Window,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class Count(NamedTuple):
-    """A number of rows; not `complete` where the query has more than were looked at."""
-
-    rows: int
-    complete: bool
 
 
 class ResultStream(Protocol):

@@ -49,18 +49,22 @@ class Kept:
         return int(self.cursor.execute(f"SELECT count(*) FROM kept{where}", texts).fetchall()[0][0])
 
     def _where(self, window: Window) -> tuple[str, Sequence[str]]:
-        wanted = [(self._number(name), text) for name, text in window.contains.items() if text]
+        wanted = [(self._number(column), text) for column, text in window.contains.items() if text]
         tests = (f"contains(lower(CAST(c{number} AS VARCHAR)), lower(?))" for number, _ in wanted)
         return (f" WHERE {' AND '.join(tests)}" if wanted else ""), [text for _, text in wanted]
 
-    def _number(self, name: str) -> int:
-        """The first column of that name: as written, else in any case."""
-        if name in self.names:
-            return self.names.index(name)
-        lower = [known.lower() for known in self.names]
-        if name.lower() in lower:
-            return lower.index(name.lower())
-        raise QueryError(f"the result has no column {name[:80]}", "Name a column of the result.")
+    def _number(self, column: str | int) -> int:
+        """The column at that position, or the first of that name: as written, else in any case."""
+        if isinstance(column, int):
+            if 0 <= column < len(self.names):
+                return int(column)
+        elif column in self.names:
+            return self.names.index(column)
+        else:
+            lower = [known.lower() for known in self.names]
+            if column.lower() in lower:
+                return lower.index(column.lower())
+        raise QueryError(f"the result has no column {str(column)[:80]}", "Name a column of the result.")
 
 
 class KeptRows:

@@ -7,19 +7,14 @@ nothing here opens a database.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import uuid
-import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from nl2sql.engines.files import KINDS, KINDS_TEXT, Prepared, Source, run_importer
+from nl2sql.engines.upload_folder import UploadFolder
 from nl2sql.errors import ConfigError, DatabaseError, LimitError
 from nl2sql.types import Limits, Schema, Upload
 
@@ -28,24 +23,21 @@ IMPORT_SECONDS: Final = 60.0
 # A Parquet file holds a value that repeats in next to no room; what it becomes may not take any amount of disk.
 _GROWTH: Final = 4
 _SMALLEST: Final = 64_000_000
-_FOLDER: Final = "uploads"
 
 
 class UploadedFiles:
     """A DuckDB file made of data files, in a folder that goes with `close`, with this object, or with the program."""
 
     def __init__(self, catalog: str, cache_dir: Path) -> None:
-        """Make the folder. OSError where that is not possible."""
-        parent = cache_dir / _FOLDER
-        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the folder. ConfigError where that is not possible."""
         self.catalog = catalog
         self.tables: tuple[Upload, ...] = ()
-        self.folder = parent / uuid.uuid4().hex
-        # Held for as long as the folder is used: whoever finds it free knows that nobody does.
-        lock = FileLock(f"{self.folder}.lock", thread_local=False)
-        lock.acquire()
-        self.folder.mkdir(mode=0o700)
-        self._finalizer = weakref.finalize(self, _forget, self.folder, lock, os.getpid())
+        self._folder = UploadFolder(cache_dir)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._folder.path
 
     @property
     def database(self) -> Path:
@@ -55,11 +47,11 @@ class UploadedFiles:
     @property
     def is_open(self) -> bool:
         """Whether the files are still there."""
-        return self._finalizer.alive
+        return self._folder.is_open
 
     def close(self) -> None:
         """Remove it all. May be called twice."""
-        self._finalizer()
+        self._folder.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,46 +101,13 @@ def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir:
     largest = max(_GROWTH * limits.upload_bytes, _SMALLEST)
     bounds = {"rows": limits.upload_rows, "memory": limits.memory, "file_bytes": largest}
     with ExitStack() as stack:
-        try:
-            uploads = UploadedFiles(catalog, cache_dir)
-        except OSError as exc:
-            raise ConfigError(
-                f"uploads cannot be kept in {cache_dir / _FOLDER}: {exc.strerror}",
-                "Set NL2SQL_HOME to a folder that you may write to.",
-            ) from exc
+        uploads = UploadedFiles(catalog, cache_dir)
         stack.callback(uploads.close)
         request = {"database": str(uploads.database), "files": list(map(str, paths)), "bounds": bounds}
         tables = run_importer(request, IMPORT_SECONDS)["tables"]
         uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{table}") for number, table in tables)
         stack.pop_all()
     return uploads
-
-
-def forget_abandoned(cache_dir: Path) -> None:
-    """Remove the uploads of programs that were killed."""
-    for folder in _folders(cache_dir):
-        lock = FileLock(f"{folder}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):
-            continue
-        _forget(folder, lock, os.getpid())
-
-
-def _folders(cache_dir: Path) -> Iterable[Path]:
-    try:
-        return [entry for entry in (cache_dir / _FOLDER).iterdir() if entry.is_dir()]
-    except OSError:
-        return []
-
-
-def _forget(folder: Path, lock: FileLock, owner: int) -> None:
-    """Remove the folder and its lock, unless this is a child that its owner has forked."""
-    if os.getpid() != owner:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
 
 
 def _checked(path: Path) -> Path:

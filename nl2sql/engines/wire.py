@@ -55,12 +55,12 @@ def limits_to_json(limits: Limits) -> dict[str, Any]:
 
 def window_to_json(window: Window) -> dict[str, Any]:
     """The window as plain numbers and texts."""
-    return {**asdict(window), "contains": dict(window.contains)}
+    return {**asdict(window), "contains": list(window.contains.items())}
 
 
 def window_from_json(data: Mapping[str, Any]) -> Window:
     """The window that `window_to_json` wrote."""
-    return Window(**data)
+    return Window(**{**data, "contains": dict(data["contains"])})
 
 
 def limits_from_json(data: Mapping[str, Any]) -> Limits:

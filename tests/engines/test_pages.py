@@ -156,3 +156,14 @@ def test_the_first_page_of_many_rows_is_quick(shared: DuckDBEngine) -> None:
         return time.perf_counter() - started
 
     assert any(took(attempt) < 0.5 for attempt in range(10))
+
+
+def test_a_column_is_known_by_its_position_too(shared: DuckDBEngine) -> None:
+    sql = "SELECT n AS k, 10 - n AS k FROM range(3) t(n)"
+    assert page(shared, sql, order_by=1).rows == [(2, 8), (1, 9), (0, 10)]
+    assert page(shared, sql, order_by="k").rows == [(0, 10), (1, 9), (2, 8)]
+    assert page(shared, sql, contains={1: "9"}).rows == [(1, 9)]
+    assert shared.count(sealed(sql), Window(contains={0: "1", 1: "10"}), Limits()).rows == 0
+    for position in (2, -1):
+        with pytest.raises(QueryError, match=f"no column {position}"):
+            page(shared, sql, order_by=position)

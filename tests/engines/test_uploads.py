@@ -16,7 +16,8 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.engines import open_engine
-from nl2sql.engines.uploads import UploadedFiles, forget_abandoned, free_catalog, joined
+from nl2sql.engines.upload_folder import UploadFolder, forget_abandoned
+from nl2sql.engines.uploads import UploadedFiles, free_catalog, joined
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.types import ForeignKey, Limits, Policy, Schema, Table, Upload, Window
 
@@ -284,12 +285,14 @@ def test_what_a_program_leaves_goes_with_the_next_start(shop: Path, tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", KILLED, str(cache), how], capture_output=True, text=True, check=False)
     left = Path(done.stdout.strip())
     assert left.exists() == (how == "killed")
-    held = UploadedFiles("uploads", cache)
+    held, given = UploadedFiles("uploads", cache), UploadFolder(cache)
     held.database.write_text("in use")
+    (given.path / "leads.csv").write_text("a")
     open_engine(str(shop), Limits(), cache).close()
     assert not left.exists() and held.database.exists()
     forget_abandoned(cache)
-    assert held.database.exists()
+    assert held.database.exists() and (given.path / "leads.csv").exists()
     held.close()
     held.close()
+    given.close()
     assert kept(tmp_path) == []

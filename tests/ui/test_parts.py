@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from nl2sql import Answer, CancelledError, ConfigError, LimitError, Status, open_store
+from nl2sql import (
+    Answer,
+    CancelledError,
+    ConfigError,
+    DatabaseError,
+    LimitError,
+    Status,
+    UploadFolder,
+    connect,
+    open_store,
+)
 from nl2sql.config import Config
-from ui.conversations import Conversation, Conversations
+from ui.charts import metric_text
+from ui.conversations import MOST_WITH_FILES, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
+from ui.identity import identity_of
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
-from ui.uploads import safe_name
+from ui.server import Server
+from ui.uploads import file_names, safe_name
 from ui.verify import name_of
 
 
 def answer(question: str = "how many?", identifier: str = "a" * 12, session: str | None = None) -> Answer:
     return Answer(identifier, question, Status.ANSWERED, "Seven.", sql="SELECT 7 AS n", session=session)
+
+
+def with_a_file(cache: Path) -> UploadFolder:
+    folder = UploadFolder(cache)
+    (folder.path / "leads.csv").write_text("a\n1\n", "utf-8")
+    return folder
 
 
 def done(job: Job, seconds: float = 10) -> None:
@@ -139,15 +160,89 @@ def test_a_conversation_is_its_owners_alone() -> None:
     assert conversations.find_answer(job.id, "bob@example.com") is None
 
 
-def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files() -> None:
+def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_path: Path) -> None:
     conversations = Conversations(idle_seconds=0)
-    old = Conversation(None, folder=TemporaryDirectory())
+    old = Conversation(None, folder=with_a_file(tmp_path))
     assert old.folder is not None
-    folder = Path(old.folder.name)
+    path = old.folder.path
     conversations.keep(old)
     time.sleep(0.01)
     conversations.keep(Conversation(None))
-    assert not folder.exists() and conversations.find(old.id, None) is None
+    assert not path.exists() and conversations.find(old.id, None) is None
+    assert old.files == [] and old.lost_files
+
+
+def test_a_conversation_that_is_looked_at_keeps_its_files_however_old_it_is(tmp_path: Path) -> None:
+    conversations = Conversations(idle_seconds=60)
+    open_one, found = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
+    for one in (open_one, found):
+        conversations.keep(one)
+    for one in (open_one, found):
+        one.touched -= 100
+    assert conversations.find(found.id, None) is found
+    assert conversations.keep(open_one) is open_one
+    conversations.keep(Conversation(None))
+    assert open_one.folder is not None and open_one.folder.path.exists()
+    assert conversations.find(open_one.id, None) is open_one and conversations.find(found.id, None) is found
+    open_one.close()
+
+
+def test_one_of_an_id_stays_and_is_its_owners_alone() -> None:
+    conversations = Conversations()
+    first = conversations.keep(Conversation("ann", id="s"))
+    assert conversations.keep(Conversation("ann", id="s")) is first
+    other = Conversation("bob", id="s")
+    assert conversations.keep(other) is other
+    assert conversations.find("s", "ann") is first and conversations.find("s", "bob") is other
+
+
+def test_the_oldest_files_go_where_too_many_conversations_have_some(tmp_path: Path) -> None:
+    conversations = Conversations()
+    busy, *others = [Conversation(None, folder=with_a_file(tmp_path)) for _ in range(MOST_WITH_FILES + 1)]
+    busy.add(Job("still asked", None))
+    for one in (busy, *others):
+        conversations.keep(one)
+    assert [one.lost_files for one in (busy, *others)] == [False, True, *[False] * (MOST_WITH_FILES - 1)]
+    assert conversations.find(others[0].id, None) is others[0], "the conversation itself stays"
+    for one in (busy, *others):
+        one.close()
+
+
+def test_a_database_with_uploads_rests_and_is_opened_again(
+    make_database: Callable[..., Path], tmp_path: Path, home: Path
+) -> None:
+    conversations, conversation = Conversations(rest_seconds=60), Conversation(None)
+    sql = "SELECT count(*) AS n FROM uploads.leads"
+    with (
+        connect(str(make_database("CREATE TABLE t AS SELECT 1 AS a"))) as assistant,
+        open_store(Config(home=home)) as store,
+    ):
+        shared = Server(assistant, store, Jobs(), conversations)
+        assert shared.assistant_of(conversation) is assistant
+        conversation.folder = assistant.upload_folder()
+        assert conversation.folder.path.is_relative_to(home)
+        (conversation.folder.path / "leads.csv").write_text("a\n1\n2\n", "utf-8")
+        conversations.keep(conversation)
+        own = shared.assistant_of(conversation)
+        assert own.run(sql).rows == [(2,)]
+        conversation.touched -= 100
+        conversations.keep(Conversation(None))
+        assert conversation.own is None
+        with pytest.raises(DatabaseError, match="closed"):
+            own.run(sql)
+        assert shared.assistant_of(conversation).run(sql).rows == [(2,)]
+        conversation.use(None)
+        conversation.files[0].write_bytes(b"\0")
+        conversation.files[0].rename(conversation.folder.path / "leads.parquet")
+        assert shared.assistant_of(conversation) is assistant and conversation.lost_files
+        conversation.close()
+
+
+def test_files_of_one_name_are_numbered() -> None:
+    assert file_names(["a?.csv", "a!.csv", "A_.csv", "b.csv"], {}) == ["a_.csv", "a__2.csv", "A__3.csv", "b.csv"]
+    assert file_names(["b.csv", "b.csv"], {}) == ["b.csv", "b_2.csv"]
+    assert file_names(["b.csv"], {"b.csv": "b.csv"}) == ["b.csv"], "a newer file takes the place of the older one"
+    assert file_names(["a!.csv"], {"a_.csv": "a?.csv"}) == ["a__2.csv"]
 
 
 @pytest.mark.parametrize(
@@ -177,14 +272,32 @@ def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: 
     with open_store(Config(home=home)) as store:
         store.record(answer("first?", "1" * 12, "s1"), url="x", user="ann", face="page")
         store.record(answer("second?", "2" * 12, "s1"), url="x", user="ann", face="page")
-        found = remembered_conversation(store, "s1", "ann")
+        found = remembered_conversation(store, "s1", "ann", "x")
         assert found is not None and [job.question for job in found.jobs] == ["first?", "second?"]
         assert all(job.view.done and job.remembered for job in found.jobs)
-        assert remembered_conversation(store, "s1", "bob") is None
-        one = remembered_answer(store, "2" * 12, "ann")
+        assert remembered_conversation(store, "s1", "bob", "x") is None
+        one = remembered_answer(store, "2" * 12, "ann", "x")
         assert one is not None and one[1].question == "second?"
-        assert remembered_answer(store, "2" * 12, "bob") is None
-        assert remembered_answer(store, "22", "ann") is None, "the beginning of an id is no link"
+        assert remembered_answer(store, "2" * 12, "bob", "x") is None
+        assert remembered_answer(store, "22", "ann", "x") is None, "the beginning of an id is no link"
+
+
+@pytest.mark.parametrize(
+    ("claims", "identity"),
+    [
+        ({"iss": "https://a.b", "sub": "7"}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": True}, "ann@x.y"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": False}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y", "email_verified": "false"}, "https://a.b 7"),
+        ({"iss": "https://a.b", "sub": "7", "email": "ann@x.y"}, "https://a.b 7"),
+        ({"email": "ann@x.y", "email_verified": True}, None),
+        ({"iss": "https://a.b", "sub": ""}, None),
+        ({"sub": "7"}, None),
+        ({}, None),
+    ],
+)
+def test_nobody_passes_for_another(claims: dict[str, object], identity: str | None) -> None:
+    assert identity_of(claims) == identity
 
 
 @pytest.mark.parametrize(
@@ -194,6 +307,25 @@ def test_plain_leaves_nothing_for_markdown(text: str) -> None:
     made = plain(text)
     assert "\n" not in made and "http:" not in made and "://" not in made and "www." not in made
     assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "[]()<>!$#:`*_")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234567, "1,234,567"),
+        (12345678901234567890123, "12,345,678,901,234,567,890,123"),
+        (Decimal("-123456789012345678901234567890.12"), "-123456789012345678901234567890.12"),
+        (1.5, "1.5"),
+        (int("9" * 300), ",".join(["999"] * 100)),
+        (True, "true"),
+        ("**a text that is long** and not a number", "**a text that is long**…"),
+        ("$1$ :red[x]", "$1$ :red[x]"),
+    ],
+)
+def test_a_large_number_keeps_its_digits_and_a_text_stays_text(value: object, shown: str) -> None:
+    made = metric_text(value)
+    assert re.sub(r"\\(?=[^\w\s])", "", made).replace("\u2060", "") == shown
+    assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "*$:[]-")
 
 
 def test_plain_is_short() -> None:

@@ -1,0 +1,108 @@
+"""What the page draws, read without a browser: answers of other databases, errors in a part of the page, uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from nl2sql import Answer, Status, connect, load_config, open_store
+from ui.answers import show_answer
+from ui.conversations import Conversation, Conversations
+from ui.data_panel import show_data
+from ui.history import remembered_answer, show_history
+from ui.jobs import Job, Jobs
+from ui.server import Server
+from ui.uploads import show_uploads
+from ui.verify import unfit
+
+DATABASE = "CREATE TABLE sales AS SELECT range AS id FROM range(200)"
+
+
+@pytest.fixture
+def shared(make_database: Callable[..., Path], tmp_path: Path) -> Iterator[Server]:
+    """The parts of a page, with a project file, so that everything is offered."""
+    (tmp_path / "nl2sql.toml").write_text("[limits]\nseconds = 10\n")
+    config = load_config(tmp_path / "nl2sql.toml", url=str(make_database(DATABASE, "opened")))
+    with open_store(config) as store, connect(config=config, store=store) as assistant:
+        yield Server(assistant, store, Jobs(), Conversations())
+
+
+def drawn(part: Callable[..., object], *arguments: object) -> AppTest:
+    """A page that is this part alone."""
+
+    def page(part: object, arguments: list[object]) -> None:
+        assert callable(part)
+        part(*arguments)
+
+    test = AppTest.from_function(page, args=(part, arguments), default_timeout=30).run()
+    assert not test.exception, test.exception
+    return test
+
+
+def labels(page: AppTest) -> set[str]:
+    """What can be clicked or opened."""
+    boxes = [block.proto.popover.label for block in page.get("popover")]
+    return {button.label for button in page.button} | set(boxes)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_an_answer_of_another_database_says_so_and_is_not_run_on_this_one(shared: Server, elsewhere: bool) -> None:
+    answer = Answer("a" * 12, "how many?", Status.ANSWERED, "Two.", sql="SELECT count(*) AS n FROM sales", session="s")
+    url = "/elsewhere/other.duckdb" if elsewhere else shared.assistant.url
+    shared.store.record(answer, url=url, face="page")
+    found = remembered_answer(shared.store, answer.id, None, shared.assistant.url)
+    assert found is not None
+    page = drawn(show_answer, shared, *found)
+    offered = {"Run the SQL", "Edit SQL", "Download", "Save as verified"}
+    assert labels(page) & offered == (set() if elsewhere else offered)
+    assert ("other\\.duckdb" in page.info[0].value) == elsewhere
+
+
+def test_an_error_of_a_part_stands_in_its_place(shared: Server) -> None:
+    job, conversation = Job("rows?", None), Conversation(None)
+    sql = "SELECT id FROM sales"
+    cut = shared.assistant.run(sql, limits=replace(shared.assistant.config.limits, rows=150))
+    job.change(answer=Answer("b" * 12, "rows?", Status.ANSWERED, "", sql=sql, result=cut))
+    job.end()
+    shared.assistant.close()
+    shared.store.close()
+    for part, *arguments in (
+        (show_data, shared, conversation),
+        (show_history, shared.store, None),
+        (show_answer, shared, conversation, job),
+    ):
+        page = drawn(part, *arguments)
+        assert len(page.error) == 1 and "closed" in page.error[0].value, part
+    said = [caption.value for caption in page.caption]
+    assert "The first 100 rows of the answer" in said, "what the answer brought is shown all the same"
+
+
+def test_uploads_of_one_name_stand_side_by_side_in_a_page_that_was_open_for_long(shared: Server) -> None:
+    conversation = Conversation(None)
+    conversation.touched -= 1_000_000
+    page = drawn(show_uploads, shared, conversation)
+    content = b"a\n1\n"
+    page.file_uploader[0].set_value([("a?.csv", content, "text/csv"), ("a!.csv", content, "text/csv")]).run()
+    assert not page.exception and not page.error
+    assert [file.name for file in conversation.files] == ["a_.csv", "a__2.csv"]
+    own = shared.assistant_of(conversation)
+    assert [own.run(f"SELECT a FROM {upload.table}").rows for upload in own.uploads] == [[(1,)], [(1,)]]
+    page.file_uploader[0].set_value(("b.parquet", b"nothing", "text/plain")).run()
+    assert len(page.error) == 1
+    assert [file.name for file in conversation.files] == ["a_.csv", "a__2.csv"]
+    conversation.drop_files()
+    assert "Add them again" in drawn(show_uploads, shared, conversation).info[0].value
+
+
+def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callable[..., Path], tmp_path: Path) -> None:
+    leads = tmp_path / "leads.csv"
+    leads.write_text("a\n1\n", "utf-8")
+    assert unfit(shared.assistant, "SELECT 'uploads.x' AS a FROM sales") is None
+    with shared.assistant.with_files([leads]) as own:
+        for sql in ('SELECT a FROM "uploads"."leads"', 'SELECT a FROM "uploads" . leads'):
+            assert own.run(own.checked(sql).sql).rows == [(1,)]
+            assert unfit(shared.assistant, sql) is not None
