@@ -26,7 +26,8 @@ class Conversation:
     """One conversation. Its id is the name of the assistant's session too.
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
-    `own` asks the database with the files of `folder`, where the user added some.
+    `own` asks the database with the files of `folder`, where the user added some. `variants` ask under other settings,
+    by these.
     """
 
     owner: str | None
@@ -36,6 +37,7 @@ class Conversation:
     touched: float = field(default_factory=time.monotonic)
     own: Assistant | None = None
     folder: TemporaryDirectory[str] | None = None
+    variants: dict[object, Assistant] = field(default_factory=dict)
 
     @property
     def running(self) -> Job | None:
@@ -50,6 +52,7 @@ class Conversation:
     def use(self, own: Assistant | None) -> None:
         """Ask of that from now on, and let go of what was asked before."""
         before, self.own = self.own, own
+        self.variants.clear()
         if before is not None:
             before.close()
 

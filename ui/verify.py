@@ -23,7 +23,12 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
     """The approval: the SQL, its name, and the button that says it is right."""
     if assistant.config.file is None or not answer.sql or "uploads." in answer.sql:
         return
-    with st.popover("Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}"):
+    box = st.popover(
+        "Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}", on_change="rerun"
+    )
+    if not box.open:
+        return
+    with box:
         st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
         st.code(assistant.formatted(answer.sql), language="sql", wrap_lines=True)
         for line in answer.reading:
