@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.candidates import Candidates
 from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.examples import SHOWN, Example, closest
 from nl2sql.agent.functions import QueryFunction
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from nl2sql.store import Turn, VerifiedQuery
 
 QUESTION_CHARS: Final = 4000
+# Others are written only where the first failed or says nothing: beside a good one they were never better.
+_CHEAP: Final = Candidates(4, in_doubt=True)
 
 
 def checked_question(question: str) -> str:
@@ -48,6 +51,13 @@ def approving(approve: Approve, beyond: int | None, estimate: Callable[[CheckedS
         return rows is None or rows <= beyond or approve(checked)
 
     return asked
+
+
+def candidates(model: ChatModel, count: int | None) -> Candidates:
+    """How many queries the model writes for a question: as many as the settings say, else what is worth it."""
+    if count is not None:
+        return Candidates(count)
+    return _CHEAP if model.samples_cheaply else Candidates()
 
 
 def functions(queries: Sequence[VerifiedQuery]) -> tuple[QueryFunction, ...]:

@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
-from nl2sql.agent.candidates import Candidates
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
-from nl2sql.asking import approving, checked_question, conversation, examples, explained, functions, recalled, written
+from nl2sql.asking import (
+    approving,
+    candidates,
+    checked_question,
+    conversation,
+    examples,
+    explained,
+    functions,
+    recalled,
+    written,
+)
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
@@ -28,7 +37,7 @@ from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -39,8 +48,6 @@ if TYPE_CHECKING:
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
-# Others are written only where the first failed or says nothing: beside a good one they were never better.
-_CHEAP_CANDIDATES: Final = Candidates(4, in_doubt=True)
 
 
 def connect(
@@ -210,6 +217,19 @@ class Assistant(Database):
         engine = self._engine.with_files(files, self.config.limits, workers)
         return Assistant(engine, self.config, conversations=self._conversations, opens_model=self._chat_model)
 
+    def under(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
+        """The same database and sessions under other limits, or with another model: its name, or another's own.
+
+        It shares what this Assistant has opened: close this one, and not that.
+        """
+        config = replace(self.config, limits=limits or self.config.limits)
+        opens: Callable[[CancelToken | None], ChatModel] | None = self._chat_model
+        if isinstance(model, Assistant):
+            config, opens = replace(config, model=model.config.model), model._chat_model
+        elif model is not None:
+            config, opens = replace(config, model=replace(config.model, name=model)), None
+        return Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
+
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
         return self._conversations.knows(name, user)
@@ -237,12 +257,6 @@ class Assistant(Database):
     def _schema_tokens(self) -> Budget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
-    def _candidates(self, model: ChatModel) -> Candidates:
-        count = self.config.model.candidates
-        if count is not None:
-            return Candidates(count)
-        return _CHEAP_CANDIDATES if model.samples_cheaply else Candidates()
-
     def _written(
         self,
         question: str,
@@ -267,7 +281,7 @@ class Assistant(Database):
             approve=approve,
             reviewed=not tools.looks_up,
             budget=loop.Budget(steps=self.config.limits.steps),
-            candidates=self._candidates(model),
+            candidates=candidates(model, self.config.model.candidates),
         )
         left_out = len(linked_schema.left_out)
         return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel))

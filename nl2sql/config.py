@@ -33,7 +33,7 @@ class ModelSettings:
     """Which model writes the SQL. `name` None means the embedded one, unless a base URL or a key is set.
 
     `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
-    product, 1 means one.
+    product, 1 means one. `choices` are the models that people may choose between on the page.
 
     `api_key` never shows in `repr`, and is not read from any file.
     """
@@ -43,6 +43,7 @@ class ModelSettings:
     protocol: str | None = None
     temperature: float = 0.0
     candidates: int | None = None
+    choices: tuple[str, ...] = ()
     api_key: str | None = field(default=None, repr=False)
     path: Path | None = None
 
@@ -289,6 +290,7 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "protocol": _protocol,
         "temperature": _number(0, 2),
         "candidates": _whole(1, 16),
+        "choices": _texts,
     },
     "limits": {
         "rows": _whole(1, 10_000_000),

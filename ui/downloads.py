@@ -27,9 +27,12 @@ _WIDTH: Final = 800
 
 
 def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, key: str) -> None:
-    """A button for each format, behind one that opens them."""
+    """A button for each format, behind one that opens them; they are made once it is open."""
     sql = answer.sql or ""
-    with st.popover("Download", icon=":material/download:", type="tertiary"):
+    box = st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{key}", on_change="rerun")
+    if not box.open:
+        return
+    with box:
         st.caption("Every row, not only those shown")
         for label, (form, mime) in _FORMS.items():
             st.download_button(

@@ -16,7 +16,9 @@ from typing import Final
 from nl2sql import Answer, BugError, CancelledError, CancelToken, Event, EventKind, LimitError, NL2SQLError, Result
 from ui.gate import Gate
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 16
+# The embedded model reads one question after the other.
+AT_ONCE_LOCAL: Final = 4
 WAITING: Final = 60
 REVIEW_SECONDS: Final = 15 * 60.0
 _DOING: Final = {
@@ -40,7 +42,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A job as it is now. `version` grows with every change; `place` is its place in the line, 0 outside it."""
+    """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen."""
 
     version: int = 0
     state: State = State.WAITING
@@ -81,7 +83,7 @@ class Job:
         return self._view
 
     def wait(self, version: int, seconds: float) -> View:
-        """The view once it is another than `version`, or after that time."""
+        """The view once it is another than `version`, or after that time; then with the words that came meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: self._view.version != version, seconds)
             return self._view
@@ -113,7 +115,7 @@ class Job:
         """Take in what happened."""
         now = self._view
         if event.kind is EventKind.TEXT:
-            self.change(text=now.text + event.text, doing=_DOING[event.kind])
+            self._view = replace(now, text=now.text + event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.SQL:
             self.change(sql=event.text, steps=(*now.steps, "The SQL passed the guard"), doing=_DOING[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
@@ -146,11 +148,14 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs: `at_once` of them, the rest in line."""
+    """Runs jobs: `at_once` of them, the rest in line. `on_end` hears of each that has ended."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(
+        self, at_once: int = AT_ONCE, waiting: int = WAITING, on_end: Callable[[Job], None] = lambda job: None
+    ) -> None:
         self._gate = Gate(at_once)
         self._waiting = waiting
+        self._on_end = on_end
 
     def place(self, job: Job) -> int:
         """Its place in the line; 0 once it runs."""
@@ -190,3 +195,4 @@ class Jobs:
         finally:
             if not job.view.done:
                 job.end(BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started."))
+            self._on_end(job)

@@ -18,15 +18,17 @@ from ui.errors import show_error
 from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
+from ui.jobs import Job
 from ui.plain import plain
 from ui.progress import show_progress
 from ui.server import Server, server
-from ui.sidebar import pinned_tables, reviews, show_sidebar
+from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
 from ui.style import style
 
 QUESTION_CHARS: Final = 4000
 _ICON: Final = Path(__file__).parent / "icon.svg"
-_OPENED_TURNS: Final = 3
+_OPENED_TURNS: Final = 2
+_SHOWN_TURNS: Final = 6
 
 
 def show() -> None:
@@ -47,10 +49,12 @@ def _show(shared: Server) -> None:
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    show_sidebar(shared, conversation)
     question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
     if question and conversation.running is None:
-        ask(shared, conversation, question, tables=pinned_tables(), review=reviews())
+        # Before anything is drawn: the answer is on its way meanwhile.
+        choice = chosen_settings(shared)
+        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
+    show_sidebar(shared, conversation)
     if conversation.jobs:
         _turns(shared, conversation)
     else:
@@ -76,22 +80,41 @@ def _conversation(shared: Server) -> Conversation:
 
 
 def _turns(shared: Server, conversation: Conversation) -> None:
-    """The questions and their answers; those of some time ago are closed."""
-    first_open = len(conversation.jobs) - _OPENED_TURNS
-    for position, job in enumerate(conversation.jobs):
+    """The last questions and their answers; those before are closed, and those of long ago behind a button."""
+    jobs = conversation.jobs
+    shown = jobs if conversation.id in _opened() else jobs[-_SHOWN_TURNS:]
+    if len(shown) < len(jobs):
+        _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
+    for job in shown:
         with st.container(key=f"turn-{job.id}", gap="small"):
-            with st.container(key=f"asked-{job.id}"):
-                st.text(job.question)
+            _asked(job)
             if not job.view.done:
-                show_progress(shared.jobs, job)
-            elif position >= first_open or st.session_state.get(f"open-{job.id}"):
+                show_progress(shared, shared.assistant_of(conversation), job)
+            elif job in jobs[-_OPENED_TURNS:] or job.id in _opened():
                 show_answer(shared, conversation, job)
             else:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
-                st.button("Show the rows and the SQL", key=f"open-{job.id}", type="tertiary")
+                _opener("Show the rows and the SQL", job.id)
     if conversation.running is None:
         next_questions(shared.assistant_of(conversation), conversation)
+
+
+def _opened() -> set[str]:
+    """What the user has opened, by id."""
+    opened: set[str] = st.session_state.setdefault("opened", set())
+    return opened
+
+
+def _opener(label: str, id_: str, icon: str | None = None) -> None:
+    """The button that opens it."""
+    st.button(label, key=f"open-{id_}", type="tertiary", icon=icon, on_click=_opened().add, args=(id_,))
+
+
+def _asked(job: Job) -> None:
+    """The question."""
+    with st.container(key=f"asked-{job.id}"):
+        st.text(job.question)
 
 
 def _welcome(shared: Server, assistant: Assistant) -> None:
@@ -115,10 +138,9 @@ def _one_answer(shared: Server, job_id: str) -> None:
         return
     conversation, job = found
     shared.conversations.keep(conversation)
-    with st.container(key=f"asked-{job.id}"):
-        st.text(job.question)
+    _asked(job)
     if job.view.done:
         show_answer(shared, conversation, job)
     else:
-        show_progress(shared.jobs, job)
+        show_progress(shared, shared.assistant_of(conversation), job)
     st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

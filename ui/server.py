@@ -5,7 +5,7 @@ Made once, by the first page; Streamlit closes nothing, so it ends with the proc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +13,21 @@ import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
 from ui.conversations import Conversation, Conversations
-from ui.jobs import AT_ONCE, Jobs
+from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
+from ui.log import note, start_log
 from ui.settings import settings
 
+# Each may use the memory that the limits allow to a query.
+QUERIES_AT_ONCE: Final = 4
 UPLOAD_WORKERS: Final = 2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user has chosen for their questions. `model` None is the one that the page was started with."""
+
+    seconds: float
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,7 @@ class Server:
     store: Store
     jobs: Jobs
     conversations: Conversations
+    models: dict[str, Assistant] = field(default_factory=dict)
 
     def assistant_of(self, conversation: Conversation) -> Assistant:
         """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
@@ -41,6 +53,19 @@ class Server:
                         conversation.drop_files()
         return conversation.own or self.assistant
 
+    def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
+        """The same with the model and under the limits that the user has chosen."""
+        assistant = self.assistant_of(conversation)
+        limits = self.assistant.config.limits
+        if choice == Choice(limits.seconds):
+            return assistant
+        if choice.model and choice.model not in self.models:
+            self.models[choice.model] = self.assistant.under(model=choice.model)
+        if choice not in conversation.variants:
+            model = self.models[choice.model] if choice.model else None
+            conversation.variants[choice] = assistant.under(limits=replace(limits, seconds=choice.seconds), model=model)
+        return conversation.variants[choice]
+
     @property
     def database(self) -> str:
         """The database's name, without its folders."""
@@ -50,7 +75,9 @@ class Server:
 @st.cache_resource(show_spinner="Opening the database …")
 def server() -> Server:
     """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
+    start_log()
     config = settings()
     store = open_store(config)
-    assistant = connect(config=config, store=store, face="page", workers=AT_ONCE)
-    return Server(assistant, store, Jobs(), Conversations())
+    assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
+    at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
+    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations())

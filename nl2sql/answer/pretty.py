@@ -6,6 +6,7 @@ It judges nothing; where laying out would change the query, the text stays as it
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp, parse_one
@@ -15,6 +16,7 @@ _HOLDS_ALONE: Final = (exp.Paren, exp.Where, exp.Having, exp.Qualify, exp.Alias,
 _SPREAD: Final = re.compile(r"\(\n\s*([^()\n]{1,70})\n\s*\)")
 
 
+@lru_cache(maxsize=256)
 def pretty(sql: str, dialect: str) -> str:
     """The query over several lines, or as it was where that would say something else."""
     try:

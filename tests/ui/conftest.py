@@ -43,12 +43,17 @@ _START_SECONDS = 60.0
 
 
 @contextmanager
-def page_process(home: Path, model: ModelServer, *arguments: str, cwd: Path | None = None) -> Iterator[str]:
-    """`nl2sql ui` on a free port: its address, once it answers."""
+def page_process(home: Path, model: ModelServer | None, *arguments: str, cwd: Path | None = None) -> Iterator[str]:
+    """`nl2sql ui` on a free port: its address, once it answers. Without a model server the embedded model answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "NL2SQL_HOME": str(home), "PYTHONPATH": str(ROOT), **model.variables}
+    environment = {
+        **os.environ,
+        "NL2SQL_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        **(model.variables if model else {}),
+    }
     command = [sys.executable, "-m", "nl2sql", "ui", "--no-open", "--port", str(port), *arguments]
     log = home / f"page-{port}.log"
     with (

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 import pyarrow.parquet as pq
@@ -37,5 +38,8 @@ def test_every_row_in_each_format(analyst: Analyst) -> None:
 def test_the_chart_as_a_picture(analyst: Analyst) -> None:
     turn = analyst.ask("revenue by month in 2025")
     turn.get_by_role("button", name="Download", exact=True).click()
-    assert downloaded(analyst, "PNG").read_bytes().startswith(b"\x89PNG")
-    assert downloaded(analyst, "SVG").read_text("utf-8").startswith("<svg")
+    png = downloaded(analyst, "PNG").read_bytes()
+    assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20]) > 800, "wide enough for a slide"
+    svg = ElementTree.fromstring(downloaded(analyst, "SVG").read_text("utf-8"))
+    drawn = {text.strip() for text in svg.itertext()}
+    assert svg.tag.endswith("svg") and "revenue" in drawn and "month" in drawn

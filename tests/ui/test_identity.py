@@ -1,0 +1,77 @@
+"""People who sign in: nobody else gets in, each has their own history, and the history and the log say who asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nl2sql import open_store
+from nl2sql.config import Config
+
+from .conftest import PATIENCE_MS, Analyst, expect, page_process, sit_down
+from .model_server import ModelServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+SECRET = "of-the-test-" * 4
+SECRETS = f"""[auth]
+redirect_uri = "http://127.0.0.1:8501/oauth2callback"
+cookie_secret = "{SECRET}"
+client_id = "page"
+client_secret = "none"
+server_metadata_url = "http://127.0.0.1:9/.well-known/openid-configuration"
+"""
+_COOKIE = "_streamlit_user"
+
+
+@contextmanager
+def signed_in(browser: Browser, address: str, email: str) -> Iterator[Analyst]:
+    """Somebody with the cookie that the sign-in gives."""
+    from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+
+    said = json.dumps({"origin": address, "is_logged_in": True, "email": email})
+    cookie = create_signed_value(SECRET, _COOKIE, said).decode()
+    with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_cookies([{"name": _COOKIE, "value": cookie, "url": address}])
+        yield sit_down(context, address)
+
+
+def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(SECRETS)
+    with page_process(home, model, cwd=tmp_path) as address:
+        with browser.new_context() as context:
+            context.set_default_timeout(PATIENCE_MS)
+            stranger = context.new_page()
+            stranger.goto(address)
+            expect(stranger.get_by_role("button", name="Sign in")).to_be_visible()
+            assert stranger.get_by_placeholder("Ask a question").count() == 0
+        with signed_in(browser, address, "ann@example.com") as ann:
+            turn = ann.ask("how many orders, asks Ann")
+            turn.get_by_role("button", name="Link").click()
+            link = ann.page.get_by_text("?answer=").inner_text()
+            ann.page.wait_for_url(re.compile("session="))
+            conversation = ann.page.url.rpartition("/")[2]
+        with signed_in(browser, address, "bob@example.com") as bob:
+            bob.page.goto(link)
+            expect(bob.page.get_by_text("no longer here")).to_be_visible()
+            bob.open(conversation)
+            expect(bob.page.get_by_text("no longer here")).to_be_visible()
+            bob.page.get_by_role("tab", name="History").click()
+            expect(bob.page.get_by_text("Nothing has been asked yet.")).to_be_visible()
+            assert bob.page.get_by_text("asks Ann").count() == 0
+    with open_store(Config(home=home)) as store:
+        assert [entry.question for entry in store.entries(user="ann@example.com")] == ["how many orders, asks Ann"]
+        assert store.entries(user="bob@example.com") == store.entries(user=None) == []
+    log = next(home.glob("page-*.log")).read_text("utf-8")
+    assert re.search(r"answered .*'ann@example\.com'", log) and "how many orders" not in log
