@@ -18,7 +18,7 @@ from .conftest import PATIENCE_MS, Analyst, expect, page_process, sit_down
 from .model_server import ModelServer
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = pytest.mark.browser
 
@@ -36,14 +36,22 @@ _COOKIE = "_streamlit_user"
 @contextmanager
 def signed_in(browser: Browser, address: str, email: str) -> Iterator[Analyst]:
     """Somebody with the cookie that the sign-in gives."""
+    claims = {"iss": "https://login.example", "sub": email, "email": email, "email_verified": True}
+    with with_cookie(browser, address, claims) as context:
+        yield sit_down(context, address)
+
+
+@contextmanager
+def with_cookie(browser: Browser, address: str, claims: dict[str, object]) -> Iterator[BrowserContext]:
+    """A browser whose cookie says this of the person."""
     from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-    said = json.dumps({"origin": address, "is_logged_in": True, "email": email})
+    said = json.dumps({"origin": address, "is_logged_in": True, **claims})
     cookie = create_signed_value(SECRET, _COOKIE, said).decode()
     with browser.new_context() as context:
         context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([{"name": _COOKIE, "value": cookie, "url": address}])
-        yield sit_down(context, address)
+        yield context
 
 
 def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
@@ -56,6 +64,11 @@ def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path:
             stranger.goto(address)
             expect(stranger.get_by_role("button", name="Sign in")).to_be_visible()
             assert stranger.get_by_placeholder("Ask a question").count() == 0
+        with with_cookie(browser, address, {"email": "ann@example.com", "email_verified": True}) as context:
+            nobody = context.new_page()
+            nobody.goto(address)
+            expect(nobody.get_by_text("does not say who you are")).to_be_visible()
+            assert nobody.get_by_placeholder("Ask a question").count() == 0
         with signed_in(browser, address, "ann@example.com") as ann:
             turn = ann.ask("how many orders, asks Ann")
             turn.get_by_role("button", name="Link").click()
