@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, export
+from nl2sql import Answer, Assistant, LimitError, export
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -33,11 +33,11 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
     if not box.open:
         return
     with box:
-        st.caption("Every row, not only those shown")
+        st.caption("Every row, not only those shown. A file fails where it would take more than 256 MB, or too long.")
         for label, (form, mime) in _FORMS.items():
             st.download_button(
                 label,
-                partial(_file, assistant, sql, form),
+                partial(whole_file, assistant, sql, form),
                 file_name=f"answer.{form}",
                 mime=mime,
                 on_click="ignore",
@@ -58,12 +58,14 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                 )
 
 
-def _file(assistant: Assistant, sql: str, form: str) -> bytes:
-    """Every row of the query as a file, within the limits on time and memory."""
-    limits = replace(assistant.config.limits, rows=None, result_bytes=BYTES)
+def whole_file(assistant: Assistant, sql: str, form: str, most: int = BYTES) -> bytes:
+    """Every row of the query as a file, within the limits on time and memory. LimitError where it would be cut."""
+    limits = replace(assistant.config.limits, rows=None, result_bytes=most, cell_bytes=most)
     out = io.BytesIO()
     with assistant.run_stream(sql, limits=limits) as rows:
         export(form, rows.columns, rows.batches(), out)
+    if rows.truncated or rows.cut_cells:
+        raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
     return out.getvalue()
 
 

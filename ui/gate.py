@@ -21,6 +21,7 @@ class Gate:
         self._changed = threading.Condition()
         self._free = slots
         self._line: deque[str] = deque()
+        self._inside: set[str] = set()
 
     @property
     def length(self) -> int:
@@ -49,11 +50,15 @@ class Gate:
                 entered = True
             finally:
                 self._line.remove(ticket)
-                self._free -= entered
+                if entered:
+                    self._free -= 1
+                    self._inside.add(ticket)
                 self._changed.notify_all()
 
-    def leave(self) -> None:
-        """Make room for the next."""
+    def leave(self, ticket: str) -> None:
+        """Make room for the next, where it is inside."""
         with self._changed:
-            self._free += 1
-            self._changed.notify_all()
+            if ticket in self._inside:
+                self._inside.remove(ticket)
+                self._free += 1
+                self._changed.notify_all()

@@ -102,9 +102,9 @@ class Job:
 
     def reviewed(self, sql: str) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
+        self._decision = None
         self.change(state=State.REVIEW, sql=sql, doing="Waiting for your review")
         with self._changed:
-            self._decision = None
             self._changed.wait_for(lambda: self._decision is not None or self.token.cancelled, REVIEW_SECONDS)
             decision = self._decision
         self.token.raise_if_cancelled()
@@ -171,13 +171,12 @@ class Jobs:
         threading.Thread(target=self._run, args=(job, work), name="nl2sql-question", daemon=True).start()
 
     def review(self, job: Job, sql: str) -> bool:
-        """Let the user look at the SQL; others may run in the meantime."""
-        self._gate.leave()
-        try:
-            return job.reviewed(sql)
-        finally:
-            self._gate.line_up(job.id)
-            self._gate.enter(job.id, CancelToken())
+        """Let the user look at the SQL; others may run in the meantime. CancelledError where they stop it."""
+        self._gate.leave(job.id)
+        run = job.reviewed(sql)
+        self._gate.line_up(job.id)
+        self._gate.enter(job.id, job.token)
+        return run
 
     def _run(self, job: Job, work: Callable[[Job], Answer]) -> None:
         try:
@@ -186,7 +185,7 @@ class Jobs:
                 job.change(state=State.RUNNING, doing="Starting")
                 job.change(answer=work(job))
             finally:
-                self._gate.leave()
+                self._gate.leave(job.id)
             job.end()
         except CancelledError:
             job.end(CancelledError("Stopped.", "Ask again when you are ready."))

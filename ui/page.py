@@ -50,7 +50,9 @@ def _show(shared: Server) -> None:
         return
     conversation = _conversation(shared)
     question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
-    if question and conversation.running is None:
+    if question and conversation.running is not None:
+        st.toast("One question at a time: ask this one again once the answer is there, or stop that one.")
+    elif question:
         # Before anything is drawn: the answer is on its way meanwhile.
         choice = chosen_settings(shared)
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)

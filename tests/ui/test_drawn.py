@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from nl2sql import Answer, Status, connect, load_config, open_store
+from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
 from ui.answers import show_answer
 from ui.conversations import Conversation, Conversations
 from ui.data_panel import show_data
+from ui.downloads import whole_file
 from ui.history import remembered_answer, show_history
 from ui.jobs import Job, Jobs
 from ui.server import Server
@@ -106,3 +107,10 @@ def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callabl
         for sql in ('SELECT a FROM "uploads"."leads"', 'SELECT a FROM "uploads" . leads'):
             assert own.run(own.checked(sql).sql).rows == [(1,)]
             assert unfit(shared.assistant, sql) is not None
+
+
+def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
+    sql = "SELECT i, repeat('x', 1000) AS text FROM range(3000) t(i)"
+    assert whole_file(shared.assistant, sql, "csv").count(b"\n") == 3001
+    with pytest.raises(LimitError, match="would lack rows"):
+        whole_file(shared.assistant, sql, "csv", most=1_000_000)

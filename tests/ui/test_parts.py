@@ -117,6 +117,33 @@ def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
     assert said == [False]
 
 
+def test_stop_ends_a_review_at_once_and_takes_nobodys_place() -> None:
+    jobs, free = Jobs(at_once=1), threading.Event()
+
+    def reviewed(job: Job) -> Answer:
+        jobs.review(job, "SELECT 7")
+        return answer()
+
+    def long(job: Job) -> Answer:
+        free.wait(10)
+        return answer()
+
+    first, second, third = Job("reviewed", None), Job("long", None), Job("next", None)
+    jobs.start(first, reviewed)
+    while first.view.state is not State.REVIEW:
+        time.sleep(0.01)
+    jobs.start(second, long)
+    while second.view.state is not State.RUNNING:
+        time.sleep(0.01)
+    first.stop()
+    done(first, seconds=2)
+    jobs.start(third, lambda job: answer())
+    time.sleep(0.1)
+    assert isinstance(first.view.error, CancelledError) and third.view.state is State.WAITING
+    free.set()
+    done(third)
+
+
 def test_an_error_ends_the_job_and_makes_room() -> None:
     def fails(job: Job) -> Answer:
         raise ConfigError("no", "yes")
