@@ -1,4 +1,7 @@
-"""The page's own few rules of style. Nothing in them comes from a model, the data or the user."""
+"""The page's own few rules of style, most of them so that text stands out from its ground.
+
+Nothing in them comes from a model, the data or the user.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,12 @@ _CSS: Final = """
   color: light-dark(#ffffff, #10141b); }
 .st-key-warm { display: none; }
 .stText { overflow-wrap: anywhere; }
+.stApp [data-testid="stCaptionContainer"], .stApp .stExpander summary { opacity: 0.85; }
+.stCode .token.keyword, .stCode .token.function { color: light-dark(#1557b0, #7fb2ff); }
+.stCode .token.string { color: light-dark(#0a6b2b, #6fcf8e); }
+.stCode .token.number, .stCode .token.boolean { color: light-dark(#0f665b, #5fd3c1); }
+.stCode .token.operator { color: light-dark(#994500, #ff9d5c); }
+.stCode .token.punctuation { color: light-dark(#565b6e, #a5abbf); }
 </style>
 """
 

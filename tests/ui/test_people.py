@@ -15,7 +15,9 @@ _MOST_TABS = 150
 _FOCUSED = """() => {
     let one = document.activeElement;
     while (one && one.shadowRoot && one.shadowRoot.activeElement) one = one.shadowRoot.activeElement;
-    return [one.getAttribute('aria-label') || '', one.placeholder || '', one.innerText || ''].join('\\n');
+    if (!one || one === document.body) return '';
+    const inside = one.matches('button, a, summary, [role=button], [role=tab]') ? one.innerText : '';
+    return [one.getAttribute('aria-label') || '', one.placeholder || '', inside].join('\\n');
 }"""
 # What a control is called, as a screen reader hears it; the browser's own tree says so.
 _CONTROLS = ("button", "textbox", "combobox", "checkbox", "radio", "switch", "tab", "link", "slider", "searchbox")
@@ -128,7 +130,8 @@ def test_a_screen_reader_hears_what_each_control_is_and_what_happens(analyst: An
 def test_all_text_stands_out_from_its_ground(analyst: Analyst, scheme: Any) -> None:
     analyst.page.emulate_media(color_scheme=scheme)
     analyst.open()
+    analyst.page.get_by_text("categories · 9").wait_for()
     assert analyst.page.evaluate(_FAINT) == []
-    analyst.ask("revenue by month in 2025")
-    analyst.page.wait_for_timeout(500)
+    turn = analyst.ask("revenue by month in 2025")
+    turn.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg").first.wait_for()
     assert analyst.page.evaluate(_FAINT) == []
