@@ -25,7 +25,7 @@ _NEARLY: Final = 0.9
 
 
 def count_rows(query: Query) -> None:
-    """`count(DISTINCT publisher_id)` beside `publisher.name = 'Ace'`: that is one or none; the rows are meant."""
+    """`count(DISTINCT brewer_id)` beside `brewers.name = 'Ace'`: that is one or none; the rows are meant."""
     for scope in _outermost(query):
         if scope.select.args.get("group") or len(scope.sources) > _TABLES:
             continue

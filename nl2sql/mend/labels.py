@@ -1,4 +1,4 @@
-"""Keys in a result whose names the question asks for: `gender_id` where it says "the gender of …".
+"""Keys in a result whose names the question asks for: `grade_id` where it says "the grade of …".
 
 Only the outermost SELECT is looked at, and only tables that hold nothing but keys and their names.
 """

@@ -84,7 +84,7 @@ def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, C
 
 
 def _names_match(column: str, target: str, target_column: str) -> bool:
-    """`customer_id` or `customerid` for customers.id; `iata` for airports.iata."""
+    """`customer_id` or `customerid` for customers.id; `isbn` for books.isbn."""
     if column == target_column:
         return column not in ("id", "code", "name", "key")
     return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}") for stem in _stems(target))
