@@ -25,6 +25,8 @@ _COLUMNS_OF_A_TEXT: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.&/-][^\W_]+)*")
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _QUOTED: Final = re.compile(r"[\"“”'‘]([^\"“”'‘’]{2,60})[\"“”'’]")
+# Letters that Unicode does not take apart.
+_WHOLE: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 # Words that questions are made of: alone they speak of no stored text.
 _COMMON: Final = frozenset(
     """
@@ -49,7 +51,7 @@ class Hit:
 
 def folded(text: str) -> str:
     """The text without case, accents and surplus space."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_WHOLE))
     return " ".join("".join(sign for sign in decomposed if not unicodedata.combining(sign)).split())
 
 
