@@ -5,11 +5,13 @@ Importing it loads neither the runtime nor the client; opening a model starts th
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nl2sql.cancel import CancelToken
 from nl2sql.model import Progress
+from nl2sql.model.embedded.files import lock
 from nl2sql.model.embedded.server import (
     LocalModelStatus,
     ensure_server,
@@ -58,4 +60,9 @@ def open_local_model(
     def connect(token: CancelToken | None) -> ServerInfo:
         return ensure_server(home, model_path, settings=settings, on_progress=on_progress, cancel=token)
 
-    return LocalChatModel(connect, touch=ServerFolder(home / "model").touch, cancel=cancel)
+    folder = ServerFolder(home / "model")
+
+    def turn(token: CancelToken | None) -> AbstractContextManager[None]:
+        return lock(folder.turn_lock, token)
+
+    return LocalChatModel(connect, turn=turn, touch=folder.touch, cancel=cancel)

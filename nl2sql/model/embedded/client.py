@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-from collections.abc import Callable, Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
@@ -20,12 +22,14 @@ from nl2sql.model.protocols import TEXT
 from nl2sql.model.wire import Timeouts
 from nl2sql.types import Messages, Reply
 
-# Every call goes to the same slot: calls queue there instead of reading the same prefix again in a cold slot, and
-# the prefixes of other databases come back from the server's memory.
+# Every call goes to the same slot: a cold one would read the same prefix again, and the prefixes of other databases
+# come back from the server's memory.
 _EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0}
 # A long schema read for the first time on a busy machine takes minutes until the first word.
 _TIMEOUTS: Final = Timeouts(connect=10.0, first=900.0, between=180.0)
 _TOKENIZE_SECONDS: Final = 30.0
+_GIVEN_UP_SECONDS: Final = 20.0
+_TICK: Final = 0.05
 
 
 class LocalChatModel:
@@ -35,10 +39,12 @@ class LocalChatModel:
         self,
         connect: Callable[[CancelToken | None], ServerInfo],
         *,
+        turn: Callable[[CancelToken | None], AbstractContextManager[None]],
         touch: Callable[[], None],
         cancel: CancelToken | None = None,
     ) -> None:
         self._connect = connect
+        self._turn = turn
         self._touch = touch
         self._info = connect(cancel)
         self._client = self._open(self._info)
@@ -71,11 +77,8 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[str, None, Reply]:
         """As `ChatModel.stream`. A server that has ended since the last call is started again first."""
-        self._revive(cancel)
-        try:
+        with self._alone(cancel):
             return (yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel))
-        finally:
-            self._touch()
 
     def samples(
         self,
@@ -87,11 +90,8 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[Reply, None, None]:
         """As `ChatModel.samples`: one request, whose replies share the prompt that is read already."""
-        self._revive(cancel)
-        try:
+        with self._alone(cancel):
             yield from self._client.samples(messages, tools, count=count, max_tokens=max_tokens, cancel=cancel)
-        finally:
-            self._touch()
 
     def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
         """Have the server read what every question begins with, so that the next one need not wait for it.
@@ -122,6 +122,22 @@ class LocalChatModel:
     def close(self) -> None:
         """Free the connections; the server stays warm for the next command."""
         self._client.close()
+
+    @contextlib.contextmanager
+    def _alone(self, cancel: CancelToken | None) -> Iterator[None]:
+        """The server, for one call at a time of all processes: with several at once replies were seen to mix."""
+        with self._turn(cancel):
+            self._revive(cancel)
+            # What somebody has given up ends after the batch that it is in.
+            deadline = time.monotonic() + _GIVEN_UP_SECONDS
+            while time.monotonic() < deadline and self._info.busy(timeout=_GIVEN_UP_SECONDS):
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+                time.sleep(_TICK)
+            try:
+                yield
+            finally:
+                self._touch()
 
     def _revive(self, cancel: CancelToken | None) -> None:
         info = self._connect(cancel)

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nl2sql.cancel import CancelToken
+from nl2sql.errors import ModelError
 
 
 def private_folder(folder: Path) -> None:
@@ -34,14 +35,19 @@ def write_private(path: Path, text: str) -> None:
 
 @contextmanager
 def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
-    """Hold the lock, waiting for as long as another process has it; CancelledError once `cancel` is set."""
-    file_lock = FileLock(path)
+    """Hold the lock, waiting for as long as somebody else has it; CancelledError once `cancel` is set."""
+    # A generator that holds it may end on another thread.
+    file_lock = FileLock(path, thread_local=False)
     try:
         file_lock.acquire(cancel_check=(lambda: cancel.cancelled) if cancel else None)
     except Timeout:
         if cancel:
             cancel.raise_if_cancelled()
         raise
+    except RuntimeError as exc:
+        # This very thread holds it: waiting would never end.
+        text = "the embedded model is in the middle of another answer that this thread began"
+        raise ModelError(text, "Take that answer to its end, or close its stream, before the next question.") from exc
     try:
         yield
     finally:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from nl2sql.cancel import CancelToken
+from nl2sql.errors import CancelledError, ModelError
 from nl2sql.model.chat import ChatModel
 from nl2sql.model.embedded.client import LocalChatModel
+from nl2sql.model.embedded.files import lock
 from nl2sql.model.embedded.server import ensure_server
 from nl2sql.model.embedded.state import ServerFolder, ServerInfo
 
@@ -28,7 +31,7 @@ def model(
     def connect(cancel: CancelToken | None) -> ServerInfo:
         return ensure_server(home, path, host_command=host_command, cancel=cancel)
 
-    model = LocalChatModel(connect, touch=folder.touch)
+    model = LocalChatModel(connect, turn=lambda cancel: lock(folder.turn_lock, cancel), touch=folder.touch)
     yield model
     model.close()
 
@@ -75,3 +78,28 @@ def test_a_server_that_died_between_two_calls_is_started_again(
     eventually(lambda: not folder.host_lives())
     assert "".join(model.stream(QUESTION)) == "SELECT 1"
     assert len((folder.path / "starts").read_text().split()) == 2
+
+
+def test_one_call_at_a_time_reaches_the_server(model: LocalChatModel, folder: ServerFolder) -> None:
+    first = model.stream(QUESTION)
+    next(first)
+    heard: list[str] = []
+    second = threading.Thread(target=lambda: heard.extend(model.stream(QUESTION)))
+    second.start()
+    second.join(0.5)
+    assert second.is_alive() and len(asked(folder)) == 1
+    tired, given_up = CancelToken(), threading.Event()
+
+    def tires() -> None:
+        with pytest.raises(CancelledError):
+            next(model.stream(QUESTION, cancel=tired))
+        given_up.set()
+
+    threading.Thread(target=tires).start()
+    tired.cancel()
+    assert given_up.wait(5) and second.is_alive()
+    with pytest.raises(ModelError, match="another answer that this thread began"):
+        next(model.stream(QUESTION))
+    first.close()
+    second.join(10)
+    assert "".join(heard) == "SELECT 1" and len(asked(folder)) == 2
