@@ -27,7 +27,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text=outcome.text.strip(),
+        text="" if not outcome.text.strip("` \n\tsql") else outcome.text.strip(),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
     )
@@ -39,7 +39,11 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return replace(answer, status=Status.ABSTAINED, text=answer.text or "The model gave no answer.")
+        return replace(
+            answer,
+            status=Status.ABSTAINED,
+            text=answer.text or "The model wrote neither SQL nor an answer: ask again, or more precisely.",
+        )
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
 
 

@@ -403,3 +403,9 @@ def test_a_slow_query_is_an_error_that_names_the_limit(database: Path, tmp_path:
         answer = assistant.ask("Slow?")
     assert answer.status is Status.FAILED and answer.error is not None
     assert answer.error.code == "limit" and "0.5" in answer.error.message
+
+
+@pytest.mark.parametrize("reply", ["```", "```sql\n```", ""])
+def test_a_reply_without_words_is_no_answer(opened: Assistant, reply: str) -> None:
+    answer = ask(opened, ScriptedModel(says(reply), calls_tools=False))
+    assert answer.status is Status.ABSTAINED and answer.text.startswith("The model wrote neither SQL nor an answer")
