@@ -169,15 +169,15 @@ class Assistant(Database):
         queries = self.verified_queries
         known = answering(question, queries)
         opening = None if known else self._opening_model(cancel)
-        view, policy = self._view()
-        if not view.tables:
+        visible = self._visible()
+        if not visible.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         looks_up = approve is None or approve_beyond is not None
-        approve = approving(approve, approve_beyond, lambda checked: self.estimate(checked.sql, cancel=cancel))
+        approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         limits, calls = self.config.limits, functions(queries)
         tools = Toolbox(
-            self._engine, view, policy, limits, cancel, question=question, looks_up=looks_up, functions=calls
+            self._engine, visible, limits, cancel, question=question, looks_up=looks_up, functions=calls
         )
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
@@ -189,7 +189,7 @@ class Assistant(Database):
         if answer is None:
             turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
-            shown = schema.pinned(question, view, tables)
+            shown = schema.pinned(question, visible.schema, tables)
             answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
         if explain:
             answer = explained(answer, self._engine.dialect)
@@ -243,7 +243,7 @@ class Assistant(Database):
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
-        linked_schema = self._link(question, self._view()[0])
+        linked_schema = self._link(question, self._visible().schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
 

@@ -19,6 +19,8 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.identifiers import quote_table
+from nl2sql.schema.value_index import ValueIndex
+from nl2sql.schema.visible import Visible
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
@@ -34,7 +36,7 @@ class Database:
     def __init__(self, engine: Engine, config: Config) -> None:
         self.config = config
         self._engine = engine
-        self._seen: tuple[Schema, tuple[Schema, Policy]] | None = None
+        self._seen: tuple[Schema, Visible] | None = None
 
     @property
     def url(self) -> str:
@@ -44,7 +46,7 @@ class Database:
     @property
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
-        return self._view()[0]
+        return self._visible().schema
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
@@ -83,11 +85,11 @@ class Database:
 
         `thorough` asks the later judges too of what an earlier one refuses.
         """
-        return guard.examine(sql, self._view()[1], self._engine, thorough=thorough)
+        return guard.examine(sql, self._visible().policy, self._engine, thorough=thorough)
 
     def checked(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._view()[1], CancellableJudge(self._engine, cancel))
+        return guard.check(sql, self._visible().policy, CancellableJudge(self._engine, cancel))
 
     def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
         """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
@@ -144,7 +146,10 @@ class Database:
 
         A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
         """
-        checked = self.checked(sql, cancel=cancel)
+        return self._estimate(self.checked(sql, cancel=cancel), cancel)
+
+    def _estimate(self, checked: CheckedSQL, cancel: CancelToken | None) -> int | None:
+        """The same of SQL that has passed the guard."""
         asked = self.checked(f"EXPLAIN (FORMAT json) {guard.under_explain(checked.sql)}", cancel=cancel)
         rows = self._engine.execute(asked, self.config.limits, cancel).rows
         return estimated_rows(str(rows[0][-1])) if rows else None
@@ -162,13 +167,13 @@ class Database:
         from nl2sql.answer.suggest import suggestions
 
         verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
-        return tuple(dict.fromkeys([*verified, *suggestions(self._view()[0], limit)]))[:limit]
+        return tuple(dict.fromkeys([*verified, *suggestions(self._visible().schema, limit)]))[:limit]
 
     def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
         """Next questions that build on an answer and that the data can answer, made without a model."""
         from nl2sql.answer.suggest import follow_ups
 
-        return follow_ups(answer, self._view()[0], limit)
+        return follow_ups(answer, self._visible().schema, limit)
 
     def reading(self, sql: str) -> tuple[str, ...]:
         """What checked SQL does, in sentences made from its syntax tree."""
@@ -194,14 +199,14 @@ class Database:
     ) -> None:
         self.close()
 
-    def _view(self) -> tuple[Schema, Policy]:
-        """What the model may know of, and the policy that holds everybody to it."""
+    def _visible(self) -> Visible:
+        """What the model may know of; made once for what was introspected."""
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
             policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
             described = prompts.with_descriptions(whole, self.config.context)
             view = self._without_refused_views(schema.allowed(described, policy), policy)
-            self._seen = (whole, (view, policy))
+            self._seen = (whole, Visible(view, policy, ValueIndex(view)))
         return self._seen[1]
 
     def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
