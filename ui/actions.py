@@ -13,11 +13,11 @@ from nl2sql import Answer, Assistant, Status
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.downloads import show_downloads
-from ui.errors import show_error
+from ui.errors import errors_shown, show_error
 from ui.feedback import show_thumbs
 from ui.jobs import Job
 from ui.plain import plain
-from ui.progress import show_progress
+from ui.progress import follow
 from ui.rows import show_rows
 from ui.server import Server
 from ui.verify import show_verify
@@ -51,11 +51,10 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         show_thumbs(shared.store, conversation.owner, answer, job.id)
 
 
-def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
-    """The SQL to change, where the user wants it, and the branch that they made of it."""
-    own = conversation.branches.get(job.id)
-    if st.session_state.get(f"editing-{job.id}", own is not None):
-        _editor(shared, conversation, job, answer)
+def is_edited(conversation: Conversation, job: Job) -> bool:
+    """Whether the user has the SQL open to change it."""
+    edited: bool = st.session_state.get(f"editing-{job.id}", job.id in conversation.branches)
+    return edited
 
 
 def _turn(job: Job) -> None:
@@ -72,7 +71,9 @@ def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) 
     shared.jobs.start(own, lambda own: run_own(assistant, own))
 
 
-def _editor(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+@st.fragment
+@errors_shown
+def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """The SQL to change, and what it gave when it ran."""
     with st.container(border=True):
         st.caption("Your own version. It runs under the same guard and limits, and the conversation stays as it is.")
@@ -102,10 +103,11 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
 
 
 def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
-    view, assistant = own.view, shared.assistant_of(conversation)
-    if not view.done:
-        show_progress(shared, assistant, own)
-    elif view.error is not None:
+    assistant = shared.assistant_of(conversation)
+    if not follow(shared, assistant, own):
+        return
+    view = own.view
+    if view.error is not None:
         show_error(view.error)
     elif view.answer is not None and view.answer.result is not None:
         result = view.answer.result

@@ -10,14 +10,17 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Status
-from ui.actions import show_actions, show_branch
+from ui.actions import is_edited, show_actions, show_branch
+from ui.asking import next_questions
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.cost import cost
 from ui.errors import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
+from ui.history import history_is_open
 from ui.jobs import Job
 from ui.plain import plain
+from ui.progress import follow
 from ui.rows import show_rows
 from ui.server import Server
 
@@ -30,7 +33,20 @@ _LEVELS: Final = {
 
 @st.fragment
 @errors_shown
-def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
+def show_turn(shared: Server, conversation: Conversation, job: Job, *, asks_next: bool = False) -> None:
+    """A question under way, or its answer once it is there; with `asks_next`, what can be asked next too."""
+    under_way = not job.view.done
+    if not follow(shared, shared.assistant_of(conversation), job):
+        return
+    if under_way and history_is_open():
+        # The history is beside this turn: with the whole page it is read again.
+        st.rerun()
+    _show_answer(shared, conversation, job)
+    if asks_next:
+        next_questions(shared.assistant_of(conversation), job)
+
+
+def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     """Everything about the answer of a finished job."""
     view, assistant = job.view, shared.assistant_of(conversation)
     if view.answer is None:
@@ -50,7 +66,7 @@ def show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
             st.text(f"• {option}")
     if answer.sql:
         _body(shared, conversation, job, answer)
-        if not job.elsewhere:
+        if not job.elsewhere and is_edited(conversation, job):
             show_branch(shared, conversation, job, answer)
 
 

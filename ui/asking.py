@@ -82,11 +82,12 @@ def chosen() -> str | None:
 
 def _choose(question: str) -> None:
     st.session_state["chosen"] = question
+    # The button may be in a part that is drawn by itself; the whole page asks.
+    st.rerun()
 
 
-def next_questions(assistant: Assistant, conversation: Conversation) -> None:
+def next_questions(assistant: Assistant, job: Job) -> None:
     """What the last answer leads to."""
-    last = conversation.jobs[-1] if conversation.jobs else None
-    answer = last.view.answer if last is not None and not last.elsewhere else None
+    answer = job.view.answer if not job.elsewhere else None
     if answer is not None and (questions := assistant.follow_ups(answer)):
         offered(questions, "next")

@@ -26,6 +26,11 @@ _ICONS: Final = {
 }
 
 
+def history_is_open() -> bool:
+    """Whether the user has the history before them."""
+    return bool(st.session_state.get("panel") == "History")
+
+
 @st.fragment
 @errors_shown
 def show_history(store: Store, owner: str | None) -> None:

@@ -11,8 +11,8 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError
-from ui.answers import show_answer
-from ui.asking import ask, chosen, next_questions, offered
+from ui.answers import show_turn
+from ui.asking import ask, chosen, offered
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
@@ -20,7 +20,6 @@ from ui.history import open_conversation, remembered_answer, remembered_conversa
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.plain import plain
-from ui.progress import show_progress
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
 from ui.style import style
@@ -90,16 +89,12 @@ def _turns(shared: Server, conversation: Conversation) -> None:
     for job in shown:
         with st.container(key=f"turn-{job.id}", gap="small"):
             _asked(job)
-            if not job.view.done:
-                show_progress(shared, shared.assistant_of(conversation), job)
-            elif job in jobs[-_OPENED_TURNS:] or job.id in _opened():
-                show_answer(shared, conversation, job)
+            if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
+                show_turn(shared, conversation, job, asks_next=job is jobs[-1])
             else:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
                 _opener("Show the rows and the SQL", job.id)
-    if conversation.running is None:
-        next_questions(shared.assistant_of(conversation), conversation)
 
 
 def _opened() -> set[str]:
@@ -141,8 +136,5 @@ def _one_answer(shared: Server, job_id: str) -> None:
     conversation, job = found
     shared.conversations.keep(conversation)
     _asked(job)
-    if job.view.done:
-        show_answer(shared, conversation, job)
-    else:
-        show_progress(shared, shared.assistant_of(conversation), job)
+    show_turn(shared, conversation, job)
     st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

@@ -1,14 +1,17 @@
 """A question under way: what happens as it happens, the rows as soon as they are there, and Stop.
 
-It waits for the job to change, for a moment at a time; it does no work of its own.
+A look draws the job and follows it for a moment; then the browser asks for the next one, so that clicks get their turn
+in between. It does no work of its own.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from nl2sql import Assistant
 from ui.jobs import Job, State, View
@@ -16,70 +19,96 @@ from ui.plain import plain
 from ui.rows import PAGE, draw
 from ui.server import Server
 
-# The browser asks for the next look this often. A look takes longer than that, so that the next one is due at its end.
-EVERY: Final = 0.1
 # For so long a click on Stop may wait.
 _LOOK: Final = 0.4
+# The browser asks for the next look a little before this one ends, so that there is no gap between the two.
+_ASK_AFTER_MS: Final = 300
 _WORDS: Final = 0.15
+_JS: Final = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  clearInterval(parentElement.asking);
+  parentElement.asking = setInterval(() => setTriggerValue('look', data.look), data.every);
+  return () => clearInterval(parentElement.asking);
+}
+"""
+_asks_again = st.components.v2.component("nl2sql_look", html="<span></span>", js=_JS)
 
 
-@st.fragment(run_every=EVERY)
-def show_progress(shared: Server, assistant: Assistant, job: Job) -> None:
-    """Draw the job, and its words as they come, until it does something else; once it is done, the whole page."""
-    view = job.view
-    if not view.done:
-        words = _draw(shared, assistant, job, view)
-        view = _watched(job, view, words)
-    if view.done:
-        st.rerun()
+def follow(shared: Server, assistant: Assistant, job: Job) -> bool:
+    """Draw the job in this place and follow it for a moment: whether it is done, and the place empty again.
+
+    Where it is not done, the browser has the fragment that called this drawn again.
+    """
+    place = st.empty()
+    if job.view.done:
+        return True
+    with place.container():
+        _look(shared, assistant, job)
+    if job.view.done:
+        place.empty()
+    return job.view.done
 
 
-def _watched(job: Job, view: View, words: st.delta_generator.DeltaGenerator) -> View:
-    """Look at it for a moment: the view as it is then."""
+def _look(shared: Server, assistant: Assistant, job: Job) -> None:
+    """One look: until it is over, or the job is done, or what is new takes another look."""
     end = time.monotonic() + _LOOK
-    shown = view
-    while (left := end - time.monotonic()) > 0:
-        newer = job.wait(view.version, min(left, _WORDS))
-        if newer.version != view.version:
-            return newer
-        if newer.text != shown.text:
-            words.text(newer.text)
-            shown = newer
-    return shown
+    view = job.view
+    drawing = _Drawing(shared, assistant, job)
+    while drawing.shows(view) and not view.done and (left := end - time.monotonic()) > 0:
+        view = job.wait(view.version, min(left, _WORDS))
 
 
-def _draw(shared: Server, assistant: Assistant, job: Job, view: View) -> st.delta_generator.DeltaGenerator:
-    """Everything of the job; the place of the sentence."""
-    doing = _place(shared, assistant, job, view) or view.doing
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(key=f"doing-{job.id}"):
-            st.status(f"{doing} …", state="running", expanded=False, type="compact")
-        st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
-    if view.steps:
-        st.caption("  \n".join(plain(step, 300) for step in view.steps))
-    if view.sql:
-        st.code(view.sql, language="sql", wrap_lines=True)
-    if view.state is State.REVIEW:
-        _review(job)
-    if view.result is not None:
-        draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{job.id}")
-    words = st.empty()
-    if view.text:
-        words.text(view.text)
-    return words
+class _Drawing:
+    """The places of one look. What comes in them is drawn when it is new; a table and buttons only once in a look."""
 
+    def __init__(self, shared: Server, assistant: Assistant, job: Job) -> None:
+        self._shared, self._assistant, self._job = shared, assistant, job
+        self._shown: dict[DeltaGenerator, object] = {}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(key=f"doing-{job.id}"):
+                self._doing = st.empty()
+            st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
+        self._steps, self._sql, self._review, self._rows, self._words = (st.empty() for _ in range(5))
+        with st.container(key=f"look-{job.id}"):
+            _asks_again(key=f"asks-{job.id}", data={"look": time.time(), "every": _ASK_AFTER_MS})
 
-def _place(shared: Server, assistant: Assistant, job: Job, view: View) -> str:
-    """Where it stands in line, for its turn or for the database; nothing where it does not wait."""
-    if view.state is State.WAITING and (place := shared.jobs.place(job)):
-        return f"Waiting: number {place} in line"
-    place = assistant.place_in_queue(job.token)
-    return f"Waiting for the database: number {place} in line" if place else ""
+    def shows(self, view: View) -> bool:
+        """Show it as it is now. False where something new can only be shown by another look."""
+        self._put(self._doing, self._now(view), lambda text: self._doing.status(f"{text} …", type="compact"))
+        self._put(self._steps, view.steps, lambda steps: self._steps.caption("  \n".join(plain(s, 300) for s in steps)))
+        self._put(self._sql, view.sql, lambda sql: self._sql.code(sql, language="sql", wrap_lines=True))
+        self._put(self._words, view.text, self._words.text)
+        rows = self._put(self._rows, view.rows_at, lambda _: self._table(view), once=True)
+        return self._put(self._review, view.state is State.REVIEW, lambda _: self._ask(), once=True) and rows
 
+    def _put(self, place: DeltaGenerator, value: Any, draw: Callable[[Any], object], *, once: bool = False) -> bool:
+        """Draw the value where it is another than before. False where that may not be done twice and was done."""
+        before = self._shown.get(place)
+        if value == before or (before is None and not value):
+            return True
+        if once and before is not None:
+            return False
+        self._shown[place] = value
+        draw(value)
+        return True
 
-def _review(job: Job) -> None:
-    """Ask whether the SQL may run."""
-    st.info("This SQL passed the guard and waits for you.")
-    with st.container(horizontal=True):
-        st.button("Run it", key=f"run-{job.id}", type="primary", on_click=job.decide, args=(True,))
-        st.button("Don't run it", key=f"hold-{job.id}", on_click=job.decide, args=(False,))
+    def _now(self, view: View) -> str:
+        """What it does: where it stands in line, for its turn or for the database, or the step that it is at."""
+        if view.state is State.WAITING and (place := self._shared.jobs.place(self._job)):
+            return f"Waiting: number {place} in line"
+        place = self._assistant.place_in_queue(self._job.token)
+        return f"Waiting for the database: number {place} in line" if place else view.doing
+
+    def _table(self, view: View) -> None:
+        if view.result is not None:
+            with self._rows.container():
+                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._job.id}")
+
+    def _ask(self) -> None:
+        """Ask whether the SQL may run."""
+        decide = self._job.decide
+        with self._review.container():
+            st.info("This SQL passed the guard and waits for you.")
+            with st.container(horizontal=True):
+                st.button("Run it", key=f"run-{self._job.id}", type="primary", on_click=decide, args=(True,))
+                st.button("Don't run it", key=f"hold-{self._job.id}", on_click=decide, args=(False,))

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
-from ui.answers import show_answer
+from ui.answers import show_turn
 from ui.conversations import Conversation, Conversations
 from ui.data_panel import show_data
 from ui.downloads import whole_file
@@ -57,7 +57,7 @@ def test_an_answer_of_another_database_says_so_and_is_not_run_on_this_one(shared
     shared.store.record(answer, url=url, face="page")
     found = remembered_answer(shared.store, answer.id, None, shared.assistant.url)
     assert found is not None
-    page = drawn(show_answer, shared, *found)
+    page = drawn(show_turn, shared, *found)
     offered = {"Run the SQL", "Edit SQL", "Download", "Save as verified"}
     assert labels(page) & offered == (set() if elsewhere else offered)
     assert ("other\\.duckdb" in page.info[0].value) == elsewhere
@@ -74,7 +74,7 @@ def test_an_error_of_a_part_stands_in_its_place(shared: Server) -> None:
     for part, *arguments in (
         (show_data, shared, conversation),
         (show_history, shared.store, None),
-        (show_answer, shared, conversation, job),
+        (show_turn, shared, conversation, job),
     ):
         page = drawn(part, *arguments)
         assert len(page.error) == 1 and "closed" in page.error[0].value, part

@@ -5,9 +5,11 @@ It is for measuring what the page's server takes, beside what browsers take. It 
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -15,6 +17,8 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 SECONDS: Final = 120.0
+LOOK_SECONDS: Final = 0.3
+_ENDED: Final = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _BYTES: Final = 100_000_000
 
 
@@ -28,13 +32,15 @@ class Wire:
         self._box = ""
         self._answered: set[str] = set()
         self._new: set[str] = set()
-        self._due: dict[str, tuple[float, float]] = {}
+        self._look = ""
+        self._look_fragment = ""
+        self._look_at = 0.0
         self.heard: list[bytes] = []
 
     def __enter__(self) -> Self:
         self._socket = self._opening.__enter__()
         self._rerun()
-        self._until(lambda status: status == ForwardMsg.FINISHED_SUCCESSFULLY and bool(self._box))
+        self._until(lambda: bool(self._box))
         return self
 
     def __exit__(
@@ -51,64 +57,63 @@ class Wire:
         self.heard.clear()
         start = time.perf_counter()
         self.begin(question)
-        self._until(lambda status: status == ForwardMsg.FINISHED_SUCCESSFULLY and bool(self._new))
+        self._until(lambda: bool(self._new))
         took = time.perf_counter() - start
         self._answered |= self._new
         self._new.clear()
         return took
 
-    def _rerun(self, question: str = "", fragment: str = "") -> None:
+    def _rerun(self, question: str = "", *, looks: bool = False) -> None:
         message = BackMsg()
         message.rerun_script.query_string = self._query
         if question:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = self._box
             state.chat_input_value.data = question
-        if fragment:
-            message.rerun_script.fragment_id = fragment
-            message.rerun_script.is_auto_rerun = True
+        if looks:
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id = f"$$STREAMLIT_INTERNAL_KEY_{self._look}__events"
+            state.json_trigger_value = json.dumps([{"event": "look", "value": 1}])
+            message.rerun_script.fragment_id = self._look_fragment
         self._socket.send(message.SerializeToString())
 
-    def _until(self, enough: Any) -> None:
-        """Hear until a run of the script ends that way; fragments that run by themselves are run when they are due."""
+    def _until(self, enough: Callable[[], bool]) -> None:
+        """Hear until a run of the script ends, and it is enough; the next look is asked for when it is due."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            now = time.monotonic()
-            for fragment, (at, every) in self._due.items():
-                if at <= now:
-                    self._due[fragment] = (now + every, every)
-                    self._rerun(fragment=fragment)
-            wait = min([at - now for at, _ in self._due.values()], default=1.0)
+            wait = self._look_at - time.monotonic() if self._look else SECONDS
+            if wait <= 0:
+                self._look_at = time.monotonic() + LOOK_SECONDS
+                self._rerun(looks=True)
+                continue
             try:
-                frame = self._socket.recv(timeout=max(0.001, wait))
+                frame = self._socket.recv(timeout=wait)
             except TimeoutError:
                 continue
             assert isinstance(frame, bytes)
             self.heard.append(frame)
-            if self._hear(ForwardMsg.FromString(frame), enough):
+            if self._hear(ForwardMsg.FromString(frame)) and enough():
                 return
         raise AssertionError(f"nothing for {SECONDS} s")
 
-    def _hear(self, message: ForwardMsg, enough: Any) -> bool:
+    def _hear(self, message: ForwardMsg) -> bool:
+        """Take in what it says: whether a run of the script has ended well."""
         kind = message.WhichOneof("type")
         if kind == "script_finished":
-            return bool(enough(message.script_finished))
-        if kind == "new_session" and not message.metadata.run.fragment_ids:
-            self._due.clear()
-        elif kind == "auto_rerun":
-            every = message.auto_rerun.interval
-            self._due[message.auto_rerun.fragment_id] = (time.monotonic() + every, every)
-        elif kind == "stop_auto_rerun":
-            for fragment in message.stop_auto_rerun.fragment_ids:
-                self._due.pop(fragment, None)
-        elif kind == "page_info_changed":
+            return message.script_finished in _ENDED
+        if kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "delta":
             element = message.delta.new_element
-            if element.WhichOneof("type") == "chat_input":
+            drawn = element.WhichOneof("type")
+            if drawn == "chat_input":
                 self._box = element.chat_input.id
-            elif element.WhichOneof("type") == "button":
+            elif drawn == "bidi_component" and element.bidi_component.component_name == "nl2sql_look":
+                self._look, self._look_fragment = element.bidi_component.id, message.delta.fragment_id
+                self._look_at = time.monotonic() + LOOK_SECONDS
+            elif drawn == "button":
                 name = element.button.id.rpartition("-edit-")[2]
                 if name != element.button.id and name not in self._answered:
                     self._new.add(name)
+                    self._look = ""
         return False
