@@ -104,7 +104,7 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
 
 def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
     assistant = shared.assistant_of(conversation)
-    if not follow(shared, assistant, own):
+    if not follow(shared, assistant, own, at=job.id):
         return
     view = own.view
     if view.error is not None:

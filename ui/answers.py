@@ -36,7 +36,7 @@ _LEVELS: Final = {
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, asks_next: bool = False) -> None:
     """A question under way, or its answer once it is there; with `asks_next`, what can be asked next too."""
     under_way = not job.view.done
-    if not follow(shared, shared.assistant_of(conversation), job):
+    if not follow(shared, shared.assistant_of(conversation), job, at="turn"):
         return
     if under_way and history_is_open():
         # The history is beside this turn: with the whole page it is read again.

@@ -34,26 +34,26 @@ export default function ({ data, parentElement, setTriggerValue }) {
 _asks_again = st.components.v2.component("nl2sql_look", html="<span></span>", js=_JS)
 
 
-def follow(shared: Server, assistant: Assistant, job: Job) -> bool:
+def follow(shared: Server, assistant: Assistant, job: Job, *, at: str) -> bool:
     """Draw the job in this place and follow it for a moment: whether it is done, and the place empty again.
 
-    Where it is not done, the browser has the fragment that called this drawn again.
+    Where it is not done, the browser has the fragment that called this drawn again. `at` names the place: of two that
+    are on the page together, each has its own.
     """
     place = st.empty()
     if job.view.done:
         return True
     with place.container():
-        _look(shared, assistant, job)
+        _look(_Drawing(shared, assistant, job, at), job)
     if job.view.done:
         place.empty()
     return job.view.done
 
 
-def _look(shared: Server, assistant: Assistant, job: Job) -> None:
+def _look(drawing: _Drawing, job: Job) -> None:
     """One look: until it is over, or the job is done, or what is new takes another look."""
     end = time.monotonic() + _LOOK
     view = job.view
-    drawing = _Drawing(shared, assistant, job)
     while drawing.shows(view) and not view.done and (left := end - time.monotonic()) > 0:
         view = job.wait(view.version, min(left, _WORDS))
 
@@ -61,16 +61,17 @@ def _look(shared: Server, assistant: Assistant, job: Job) -> None:
 class _Drawing:
     """The places of one look. What comes in them is drawn when it is new; a table and buttons only once in a look."""
 
-    def __init__(self, shared: Server, assistant: Assistant, job: Job) -> None:
-        self._shared, self._assistant, self._job = shared, assistant, job
+    def __init__(self, shared: Server, assistant: Assistant, job: Job, at: str) -> None:
+        self._shared, self._assistant, self._job, self._at = shared, assistant, job, at
         self._shown: dict[DeltaGenerator, object] = {}
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"doing-{job.id}"):
                 self._doing = st.empty()
             st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
         self._steps, self._sql, self._review, self._rows, self._words = (st.empty() for _ in range(5))
-        with st.container(key=f"look-{job.id}"):
-            _asks_again(key=f"asks-{job.id}", data={"look": time.time(), "every": _ASK_AFTER_MS})
+        with st.container(key=f"look-{at}"):
+            # Streamlit keeps what it knows of a component for long: one of each place, and not one of each question.
+            _asks_again(key=f"asks-{at}", data={"look": time.time(), "every": _ASK_AFTER_MS})
 
     def shows(self, view: View) -> bool:
         """Show it as it is now. False where something new can only be shown by another look."""
@@ -102,7 +103,7 @@ class _Drawing:
     def _table(self, view: View) -> None:
         if view.result is not None:
             with self._rows.container():
-                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._job.id}")
+                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._at}")
 
     def _ask(self) -> None:
         """Ask whether the SQL may run."""
