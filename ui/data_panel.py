@@ -13,9 +13,8 @@ import streamlit as st
 from nl2sql import Column, Table
 from ui.conversations import Conversation
 from ui.errors import errors_shown
-from ui.grid import grid
-from ui.plain import plain
 from ui.server import Server
+from ui.table_list import ListedTable, table_list
 
 _SHOWN: Final = 40
 _SAMPLES: Final = 3
@@ -37,8 +36,7 @@ def show_data(shared: Server, conversation: Conversation) -> None:
     )
     wanted = st.text_input("Search the data", key="search", placeholder="Table, column or comment").strip().lower()
     found = [table for table in tables if _matches(table, wanted)]
-    for table in found[:_SHOWN]:
-        _table(table)
+    table_list([_listed(table) for table in found[:_SHOWN]], key="tables")
     if not found:
         st.caption("Nothing matches. Search for a part of a name.")
     elif len(found) > _SHOWN:
@@ -51,23 +49,11 @@ def _matches(table: Table, wanted: str) -> bool:
     return any(wanted in text.lower() for text in texts)
 
 
-def _table(table: Table) -> None:
-    """One table; what is in it is drawn once it is opened."""
+def _listed(table: Table) -> ListedTable:
     rows = f" · {table.row_count:,}" if table.row_count is not None else ""
     kind = " (view)" if table.kind == "view" else ""
-    box = st.expander(f"{plain(table.name)}{rows}{kind}", type="compact", on_change="rerun", key=f"table-{table.name}")
-    if not box.open:
-        return
-    with box:
-        if table.comment:
-            st.caption(plain(table.comment, 300))
-        grid(
-            [{"name": "column"}, {"name": "what it is"}],
-            [[column.name, _about(column, table)] for column in table.columns],
-            key=f"columns-{table.name.encode().hex()}",
-            caption=f"Columns of {table.name}",
-            wraps=True,
-        )
+    columns = [(column.name, _about(column, table)) for column in table.columns]
+    return ListedTable(table.name, rows + kind, table.comment or "", columns)
 
 
 def _about(column: Column, table: Table) -> str:

@@ -20,10 +20,11 @@ from ui.rows import PAGE, draw
 from ui.server import Server
 
 # For so long a click on Stop may wait.
-_LOOK: Final = 0.4
+_LOOK: Final = 0.8
 # The browser asks for the next look a little before this one ends, so that there is no gap between the two.
-_ASK_AFTER_MS: Final = 300
+_ASK_AFTER_MS: Final = 700
 _WORDS: Final = 0.15
+_WORTH_SAYING: Final = 3
 _JS: Final = """
 export default function ({ data, parentElement, setTriggerValue }) {
   clearInterval(parentElement.asking);
@@ -75,7 +76,8 @@ class _Drawing:
 
     def shows(self, view: View) -> bool:
         """Show it as it is now. False where something new can only be shown by another look."""
-        self._put(self._doing, self._now(view), lambda text: self._doing.status(f"{text} …", type="compact"))
+        # No spinner: it has a browser paint all the while.
+        self._put(self._doing, self._now(view) + self._waited(), self._doing.text)
         self._put(self._steps, view.steps, lambda steps: self._steps.caption("  \n".join(plain(s, 300) for s in steps)))
         self._put(self._sql, view.sql, lambda sql: self._sql.code(sql, language="sql", wrap_lines=True))
         self._put(self._words, view.text, self._words.text)
@@ -99,6 +101,11 @@ class _Drawing:
             return f"Waiting: number {place} in line"
         place = self._assistant.place_in_queue(self._job.token)
         return f"Waiting for the database: number {place} in line" if place else view.doing
+
+    def _waited(self) -> str:
+        """How long it has taken so far, once that is worth saying."""
+        seconds = int(time.time() - self._job.asked_at)
+        return f" … {seconds} s" if seconds >= _WORTH_SAYING else " …"
 
     def _table(self, view: View) -> None:
         if view.result is not None:

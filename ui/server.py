@@ -5,6 +5,7 @@ Made once, by the first page; Streamlit closes nothing, so it ends with the proc
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -80,4 +81,7 @@ def server() -> Server:
     store = open_store(config)
     assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
     at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
+    # What is loaded by now stays: a collection of garbage, which holds up every page, need not look at it.
+    gc.collect()
+    gc.freeze()
     return Server(assistant, store, Jobs(at_once, on_end=note), Conversations())

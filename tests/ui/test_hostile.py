@@ -89,7 +89,7 @@ NOTHING = {"hacked": False, "pictures": [], "links": [], "formulas": 0, "reds": 
 
 def test_traps_stay_text_and_nothing_leaves_the_machine(hostile: Analyst) -> None:
     page = hostile.page
-    hostile.page.locator("[class*='st-key-table-']").first.click()
+    page.locator(".st-key-tables summary").first.click()
     page.get_by_role("region", name="Columns of").wait_for()
     assert marks(hostile) == NOTHING
     turn = hostile.ask("everything bad")

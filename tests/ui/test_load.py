@@ -193,7 +193,6 @@ def _report(home: Path, taken: dict[str, float], memory: list[int], used: float)
     print("beside model and database:", _spread(own))  # noqa: T201
     print("beside the whole of asking, that is drawing and waiting in line:", _spread(page))  # noqa: T201
     print(f"{1000 * used / len(taken):.0f} ms of CPU in the page's process for an answer")  # noqa: T201
-    0 and print(*[l for f in home.glob('page-*.log') for l in f.read_text().splitlines() if l.startswith('GC')], sep='\n')
     print("MB of the page's process:", memory[0], memory[len(memory) // 2], memory[-1])  # noqa: T201
     assert memory[-1] < 1.3 * memory[len(memory) // 3]
 

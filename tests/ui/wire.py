@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 SECONDS: Final = 120.0
-LOOK_SECONDS: Final = 0.3
+LOOK_SECONDS: Final = 0.7
 _ENDED: Final = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _BYTES: Final = 100_000_000
 
