@@ -23,6 +23,7 @@ from ui.plain import plain
 from ui.progress import follow
 from ui.rows import show_rows
 from ui.server import Server
+from ui.uploads import files_wait
 
 _LEVELS: Final = {
     "high": (":material/verified:", "High confidence"),
@@ -38,8 +39,8 @@ def show_turn(shared: Server, conversation: Conversation, job: Job, *, asks_next
     under_way = not job.view.done
     if not follow(shared, shared.assistant_of(conversation), job, at="turn"):
         return
-    if under_way and history_is_open():
-        # The history is beside this turn: with the whole page it is read again.
+    if under_way and (history_is_open() or files_wait()):
+        # These are beside this turn: the whole page has them read again.
         st.rerun()
     _show_answer(shared, conversation, job)
     if asks_next:

@@ -16,8 +16,6 @@ from ui.jobs import Job
 from ui.plain import plain
 from ui.server import Choice, Server
 
-# The part of the page that asks.
-TALK: Final = "talk"
 HEAVY_ROWS: Final = 1_000_000_000
 
 
@@ -84,8 +82,8 @@ def chosen() -> str | None:
 
 def _choose(question: str) -> None:
     st.session_state["chosen"] = question
-    # The button may be in an answer, which is drawn by itself.
-    st.rerun(TALK)
+    # The button may be in an answer, which is drawn by itself; the whole page asks.
+    st.rerun()
 
 
 def next_questions(assistant: Assistant, job: Job) -> None:

@@ -12,9 +12,9 @@ import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError
 from ui.answers import show_turn
-from ui.asking import TALK, ask, chosen, offered
+from ui.asking import ask, chosen, offered
 from ui.conversations import Conversation
-from ui.errors import errors_shown, show_error
+from ui.errors import show_error
 from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
@@ -50,26 +50,14 @@ def _show(shared: Server) -> None:
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    show_sidebar(shared, conversation)
-    _talk(shared, conversation)
-
-
-@st.fragment(key=TALK)
-@errors_shown
-def _talk(shared: Server, conversation: Conversation) -> None:
-    """The conversation and the box to ask in: a question has this drawn, and not the panel at the side."""
-    with st.bottom:
-        question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
-    question = question or chosen()
+    question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
     if question and conversation.running is not None:
         st.toast("One question at a time: ask this one again once the answer is there, or stop that one.")
     elif question:
         # Before anything is drawn: the answer is on its way meanwhile.
         choice = chosen_settings(shared)
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
-        if _first_shown(conversation) != _first_shown(conversation, before=1):
-            # Streamlit forgets the widgets of the turns that are put away when the whole page is drawn.
-            st.rerun()
+    show_sidebar(shared, conversation)
     if conversation.jobs:
         _turns(shared, conversation)
     else:
@@ -97,7 +85,8 @@ def _conversation(shared: Server) -> Conversation:
 def _turns(shared: Server, conversation: Conversation) -> None:
     """The last questions and their answers; those before are closed, and those of long ago behind a button."""
     jobs = conversation.jobs
-    shown = jobs if conversation.id in _opened() else jobs[_first_shown(conversation) :]
+    put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
+    shown = jobs if conversation.id in _opened() else jobs[put_away:]
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     for job in shown:
@@ -109,11 +98,6 @@ def _turns(shared: Server, conversation: Conversation) -> None:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
                 _opener("Show the rows and the SQL", job.id)
-
-
-def _first_shown(conversation: Conversation, before: int = 0) -> int:
-    """The first turn that is not put away; `before` so many questions."""
-    return max(0, len(conversation.jobs) - before - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
 
 
 def _opened() -> set[str]:

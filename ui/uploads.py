@@ -27,9 +27,6 @@ _NAME_CHARS: Final = 80
 @errors_shown
 def show_uploads(shared: Server, conversation: Conversation) -> None:
     """The way to add files, and those that are there."""
-    if conversation.busy:
-        st.caption("Files can be added once the answer is there.")
-        return
     turn = st.session_state.setdefault("upload-turn", 0)
     given = st.file_uploader(
         "Add files",
@@ -38,7 +35,10 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         key=f"upload-{turn}",
         help="They are tables of this conversation alone, and are gone after it.",
     )
-    if given:
+    st.session_state["files-wait"] = bool(given) and conversation.busy
+    if given and conversation.busy:
+        st.caption("They are added once the answer is there.")
+    elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state["upload-turn"] = turn + 1
         st.session_state["upload-error"] = _add(shared, conversation, given)
@@ -50,8 +50,16 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:
         if st.button(plain(file.name), key=f"drop-{file.name}", icon=":material/close:", help="Remove this file"):
+            if conversation.busy:
+                st.caption("Remove it once the answer is there.")
+                return
             st.session_state["upload-error"] = _drop(shared, conversation, file)
             st.rerun()
+
+
+def files_wait() -> bool:
+    """Whether the user has given files while an answer was under way: drawn again, the panel adds them."""
+    return bool(st.session_state.get("files-wait"))
 
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:

@@ -29,7 +29,7 @@ class Wire:
         url = address.replace("http://", "ws://") + "/_stcore/stream"
         self._opening = connect(url, origin=Origin(address), subprotocols=[Subprotocol("streamlit")], max_size=_BYTES)
         self._query = ""
-        self._box = self._box_fragment = ""
+        self._box = ""
         self._answered: set[str] = set()
         self._new: set[str] = set()
         self._look = ""
@@ -70,7 +70,6 @@ class Wire:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = self._box
             state.chat_input_value.data = question
-            message.rerun_script.fragment_id = self._box_fragment
         if looks:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = f"$$STREAMLIT_INTERNAL_KEY_{self._look}__events"
@@ -108,7 +107,7 @@ class Wire:
             element = message.delta.new_element
             drawn = element.WhichOneof("type")
             if drawn == "chat_input":
-                self._box, self._box_fragment = element.chat_input.id, message.delta.fragment_id
+                self._box = element.chat_input.id
             elif drawn == "bidi_component" and element.bidi_component.component_name == "nl2sql_look":
                 self._look, self._look_fragment = element.bidi_component.id, message.delta.fragment_id
                 self._look_at = time.monotonic() + LOOK_SECONDS
