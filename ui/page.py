@@ -18,7 +18,6 @@ from ui.errors import show_error
 from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
-from ui.jobs import Job
 from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
@@ -91,7 +90,7 @@ def _turns(shared: Server, conversation: Conversation) -> None:
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     for job in shown:
         with st.container(key=f"turn-{job.id}", gap="small"):
-            _asked(job)
+            st.text(job.question)
             if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
                 show_turn(shared, conversation, job, asks_next=job is jobs[-1])
             else:
@@ -109,12 +108,6 @@ def _opened() -> set[str]:
 def _opener(label: str, id_: str, icon: str | None = None) -> None:
     """The button that opens it."""
     st.button(label, key=f"open-{id_}", type="tertiary", icon=icon, on_click=_opened().add, args=(id_,))
-
-
-def _asked(job: Job) -> None:
-    """The question."""
-    with st.container(key=f"asked-{job.id}"):
-        st.text(job.question)
 
 
 def _welcome(shared: Server, assistant: Assistant) -> None:
@@ -138,6 +131,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
         return
     conversation, job = found
     shared.conversations.keep(conversation)
-    _asked(job)
-    show_turn(shared, conversation, job)
+    with st.container(key=f"turn-{job.id}", gap="small"):
+        st.text(job.question)
+        show_turn(shared, conversation, job)
     st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

@@ -21,6 +21,7 @@ from ui.settings import settings
 # Each may use the memory that the limits allow to a query.
 QUERIES_AT_ONCE: Final = 4
 UPLOAD_WORKERS: Final = 2
+_YOUNG_COLLECTIONS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def server() -> Server:
     store = open_store(config)
     assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
     at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
-    # What is loaded by now stays: a collection of garbage, which holds up every page, need not look at it.
+    # A collection of all garbage holds up every page: it need not look at what is loaded by now, nor come that often.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS)
     return Server(assistant, store, Jobs(at_once, on_end=note), Conversations())
