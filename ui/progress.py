@@ -24,6 +24,7 @@ _LOOK: Final = 0.8
 # The browser asks for the next look a little before this one ends, so that there is no gap between the two.
 _ASK_AFTER_MS: Final = 700
 _WORDS: Final = 0.15
+_SETTLES: Final = 0.05
 _WORTH_SAYING: Final = 3
 _JS: Final = """
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -56,7 +57,15 @@ def _look(drawing: _Drawing, job: Job) -> None:
     end = time.monotonic() + _LOOK
     view = job.view
     while drawing.shows(view) and not view.done and (left := end - time.monotonic()) > 0:
-        view = job.wait(view.version, min(left, _WORDS))
+        view = _settled(job, job.wait(view.version, min(left, _WORDS)))
+
+
+def _settled(job: Job, view: View) -> View:
+    """The view once nothing more follows at once: what is over in a moment is not drawn."""
+    newer = job.wait(view.version, _SETTLES)
+    while newer.version != view.version and not newer.done:
+        view, newer = newer, job.wait(newer.version, _SETTLES)
+    return newer
 
 
 class _Drawing:
