@@ -64,6 +64,37 @@ def test_what_is_offered_is_asked_by_a_click(analyst: Analyst, model: ModelServe
     assert analyst.page.locator(".st-key-next button").count() >= 1
 
 
+def test_what_leads_on_from_an_answer_is_asked_by_a_click_and_comes_into_view(
+    analyst: Analyst, model: ModelServer
+) -> None:
+    analyst.ask("revenue by month in 2025")
+    further = analyst.page.locator("[class*='st-key-next'] button").first
+    question = further.inner_text().split("\n")[-1]
+    further.click()
+    expect(analyst.page.locator("[class*='st-key-turn-']").last.get_by_text(question, exact=True)).to_be_visible()
+    analyst.page.get_by_role("button", name="Download", exact=True).nth(1).wait_for()
+    assert question in str(model.requests[-1]["messages"])
+    analyst.send("talk about the cities")
+    expect(analyst.page.get_by_role("button", name="Stop")).to_be_in_viewport()
+    analyst.page.keyboard.press("Escape")
+    expect(analyst.page.get_by_text("Stopped.")).to_be_in_viewport()
+
+
+def test_turns_of_long_ago_are_put_away_and_opened_again(analyst: Analyst) -> None:
+    turns = analyst.page.locator("[class*='st-key-turn-']")
+    for number in range(8):
+        analyst.send(f"how many orders, time {number}")
+        expect(turns.last).to_contain_text(f"time {number}")
+        turns.last.get_by_role("button", name="Download", exact=True).wait_for()
+    expect(turns).to_have_count(4)
+    expect(analyst.page.get_by_role("button", name="Show the rows and the SQL")).to_have_count(2)
+    turns.first.get_by_role("button", name="Show the rows and the SQL").click()
+    expect(turns.first.get_by_role("button", name="Edit SQL")).to_be_visible()
+    analyst.page.get_by_role("button", name="Show 4 earlier").click()
+    expect(turns).to_have_count(8)
+    expect(turns.first).to_contain_text("time 0")
+
+
 def test_rows_are_there_before_the_sentence_ends_and_stop_ends_the_model_call(
     analyst: Analyst, model: ModelServer
 ) -> None:

@@ -59,6 +59,16 @@ def test_a_csv_is_joined_and_seen_by_nobody_else(
     expect(analyst.page.get_by_text("uploads.goals · 2")).to_have_count(0)
 
 
+def test_a_file_that_comes_during_an_answer_waits_for_its_end(analyst: Analyst) -> None:
+    analyst.send("talk about the cities")
+    analyst.page.get_by_role("button", name="Stop").wait_for()
+    add(analyst, "goals.csv", GOALS)
+    expect(analyst.page.get_by_text("once the answer is there")).to_be_visible()
+    analyst.page.get_by_role("button", name="Stop").click()
+    expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
+
+
 def test_a_broken_file_says_what_is_wrong_and_is_not_kept(analyst: Analyst) -> None:
     add(analyst, "broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n')
     alert = analyst.page.get_by_role("alert").first
