@@ -16,6 +16,7 @@ from ui.downloads import show_downloads
 from ui.errors import errors_shown, show_error
 from ui.feedback import show_thumbs
 from ui.jobs import Job
+from ui.kept import kept
 from ui.plain import plain
 from ui.progress import follow
 from ui.rows import show_rows
@@ -38,9 +39,14 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
                 on_click=_run_branch,
                 args=(shared, conversation, job, answer.sql or ""),
             )
-        show_downloads(assistant, answer, st.session_state.get(f"spec-{job.id}"), job.id)
+        show_downloads(assistant, answer, kept(job.id).get("spec"), job.id)
         st.button(
-            "Edit SQL", key=f"edit-{job.id}", icon=":material/edit:", type="tertiary", on_click=_turn, args=(job,)
+            "Edit SQL",
+            key=f"edit-{job.id}",
+            icon=":material/edit:",
+            type="tertiary",
+            on_click=_turn,
+            args=(conversation, job),
         )
         link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
         if link.open:
@@ -48,25 +54,25 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             link.caption("This answer has an address of its own, for you alone:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
-        show_thumbs(shared.store, conversation.owner, answer, job.id)
+        show_thumbs(shared.store, conversation.owner, answer.id, job.id)
 
 
 def is_edited(conversation: Conversation, job: Job) -> bool:
     """Whether the user has the SQL open to change it."""
-    edited: bool = st.session_state.get(f"editing-{job.id}", job.id in conversation.branches)
+    edited: bool = kept(job.id).get("edited", job.id in conversation.branches)
     return edited
 
 
-def _turn(job: Job) -> None:
+def _turn(conversation: Conversation, job: Job) -> None:
     """Open the editor, or close it."""
-    st.session_state[f"editing-{job.id}"] = not st.session_state.get(f"editing-{job.id}", False)
+    kept(job.id)["edited"] = not is_edited(conversation, job)
 
 
 def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     """Run the user's own SQL beside the answer."""
     own = Job(sql, job.owner)
     conversation.branch(job, own)
-    st.session_state[f"editing-{job.id}"] = True
+    kept(job.id)["edited"] = True
     assistant = shared.assistant_of(conversation)
     shared.jobs.start(own, lambda own: run_own(assistant, own))
 

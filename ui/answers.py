@@ -19,6 +19,7 @@ from ui.errors import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
 from ui.history import history_is_open
 from ui.jobs import Job
+from ui.kept import kept
 from ui.plain import plain
 from ui.progress import follow
 from ui.rows import show_rows
@@ -96,13 +97,13 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         actions = st.container()
     with right:
         if answer.result is not None:
-            st.session_state[f"spec-{key}"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
+            kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
         st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
         _trust(answer)
     with actions:
         if job.elsewhere:
             # Its SQL is of that database: run on this one it would answer another question.
-            show_thumbs(shared.store, conversation.owner, answer, job.id)
+            show_thumbs(shared.store, conversation.owner, answer.id, job.id)
         else:
             # After the chart, which the downloads offer too.
             show_actions(shared, conversation, job, answer)

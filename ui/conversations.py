@@ -74,10 +74,12 @@ class Conversation:
             before.close()
 
     def add(self, job: Job) -> None:
-        """Append a question; rows of long ago are let go of, and the very old questions too."""
+        """Append a question; rows and branches of long ago are let go of, and the very old questions too."""
         self.jobs.append(job)
         for old in self.jobs[:-TURNS_WITH_ROWS]:
             old.forget_rows()
+            if old.id in self.branches and self.branches[old.id].view.done:
+                del self.branches[old.id]
         del self.jobs[:-TURNS]
 
     def branch(self, job: Job, own: Job) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nl2sql import Answer, NL2SQLError, Store
+from nl2sql import NL2SQLError, Store
 from ui.plain import plain
 
 
-def show_thumbs(store: Store, owner: str | None, answer: Answer, key: str) -> None:
-    """The two thumbs."""
+def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> None:
+    """The two thumbs. They are given no answer: Streamlit keeps what a widget knows, and that would be its rows."""
     place = f"thumb-{key}"
 
     def rated() -> None:
@@ -20,7 +20,7 @@ def show_thumbs(store: Store, owner: str | None, answer: Answer, key: str) -> No
         if chosen is None:
             return
         try:
-            store.rate(answer.id, bool(chosen), user=owner)
+            store.rate(answer_id, bool(chosen), user=owner)
         except NL2SQLError as exc:
             st.toast(plain(f"Not kept: {exc.message}. {exc.hint}", 300))
 

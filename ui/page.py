@@ -18,6 +18,7 @@ from ui.errors import show_error
 from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
+from ui.kept import keep_only
 from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
@@ -86,6 +87,7 @@ def _turns(shared: Server, conversation: Conversation) -> None:
     jobs = conversation.jobs
     put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
     shown = jobs if conversation.id in _opened() else jobs[put_away:]
+    keep_only({job.id for job in shown} | {own.id for own in conversation.branches.values()})
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     for job in shown:

@@ -15,6 +15,7 @@ import streamlit as st
 from nl2sql import Assistant, LimitError, NL2SQLError, Result, text_of
 from ui.errors import show_error
 from ui.grid import grid
+from ui.kept import kept
 
 PAGE: Final = 100
 FEW: Final = 20
@@ -147,15 +148,15 @@ def incomplete(extent: Extent) -> str:
 
 def _window(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> pa.Table:
     """The same, asked of the engine once while this page is looked at: a redraw waits for no worker."""
-    seen: tuple[Look, pa.Table] | None = st.session_state.get(f"window-{key}")
+    seen: tuple[Look, pa.Table] | None = kept(key).get("window")
     if seen is None or seen[0] != look:
-        seen = st.session_state[f"window-{key}"] = (look, window(assistant, sql, result, look))
+        seen = kept(key)["window"] = (look, window(assistant, sql, result, look))
     return seen[1]
 
 
 def _extent(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> Extent:
     """The same, counted by the engine once for each filter."""
-    known: dict[Look, Extent] = st.session_state.setdefault(f"extent-{key}", {})
+    known: dict[Look, Extent] = kept(key).setdefault("extent", {})
     asked = replace(look, page=0, order=None, descending=False)
     if asked not in known:
         known[asked] = extent_of(assistant, sql, result, asked)
@@ -163,7 +164,7 @@ def _extent(assistant: Assistant, sql: str, result: Result, look: Look, key: str
 
 
 def _look(key: str) -> Look:
-    look: Look = st.session_state.get(f"look-{key}", Look())
+    look: Look = kept(key).get("look", Look())
     return look
 
 
@@ -176,7 +177,7 @@ def _filter(result: Result, key: str) -> None:
         column = st.session_state[f"filter-column-{key}"]
         contains = st.session_state[f"filter-text-{key}"].strip()
         column = column if contains else None
-        st.session_state[f"look-{key}"] = replace(look, column=column, contains=contains, page=0)
+        kept(key)["look"] = replace(look, column=column, contains=contains, page=0)
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
@@ -210,7 +211,7 @@ def _sort(key: str) -> None:
         look = replace(look, descending=True, page=0)
     else:
         look = replace(look, order=None, descending=False, page=0)
-    st.session_state[f"look-{key}"] = look
+    kept(key)["look"] = look
 
 
 def _pager(extent: Extent, look: Look, key: str) -> None:
@@ -232,6 +233,6 @@ def _turner(label: str, name: str, to: Look, key: str, *, disabled: bool = False
     """A button that has the rows looked at so."""
 
     def turn() -> None:
-        st.session_state[f"look-{key}"] = to
+        kept(key)["look"] = to
 
     st.button(label, key=name, on_click=turn, disabled=disabled, type="tertiary")

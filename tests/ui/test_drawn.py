@@ -16,6 +16,7 @@ from ui.data_panel import show_data
 from ui.downloads import whole_file
 from ui.history import remembered_answer, show_history
 from ui.jobs import Job, Jobs
+from ui.kept import keep_only, kept
 from ui.server import Server
 from ui.uploads import show_uploads
 from ui.verify import unfit
@@ -114,3 +115,12 @@ def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     assert whole_file(shared.assistant, sql, "csv").count(b"\n") == 3001
     with pytest.raises(LimitError, match="would lack rows"):
         whole_file(shared.assistant, sql, "csv", most=1_000_000)
+
+
+def test_what_is_kept_of_an_answer_goes_with_it() -> None:
+    def page() -> None:
+        kept("put-away")["look"] = kept("shown")["look"] = 1
+        keep_only(["shown", "new"])
+
+    held = drawn(page).session_state["kept"]
+    assert held == {"shown": {"look": 1}}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from nl2sql import (
@@ -17,6 +18,7 @@ from nl2sql import (
     ConfigError,
     DatabaseError,
     LimitError,
+    Result,
     Status,
     UploadFolder,
     connect,
@@ -24,7 +26,7 @@ from nl2sql import (
 )
 from nl2sql.config import Config
 from ui.charts import metric_text
-from ui.conversations import MOST_WITH_FILES, Conversation, Conversations
+from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
 from ui.identity import identity_of
 from ui.jobs import Job, Jobs, State
@@ -172,6 +174,24 @@ def test_a_bug_is_said_and_its_trace_kept(monkeypatch: pytest.MonkeyPatch) -> No
     while not traces and time.monotonic() < deadline:
         time.sleep(0.01)
     assert traces == [ZeroDivisionError]
+
+
+def test_rows_and_branches_of_long_ago_are_let_go_of() -> None:
+    conversation = Conversation(None)
+    result = Result((), pa.table({"n": [1]}))
+    jobs = [Job(f"question {number}", None) for number in range(TURNS_WITH_ROWS + 1)]
+    for job in jobs:
+        conversation.add(job)
+        job.change(answer=Answer("a" * 12, job.question, Status.ANSWERED, "One.", sql="SELECT 1 AS n", result=result))
+        job.end()
+        own = Job("SELECT 2 AS n", None)
+        own.end()
+        conversation.branch(job, own)
+    last = Job("the last", None)
+    conversation.add(last)
+    kept = [job.view.answer.result is not None for job in jobs if job.view.answer]
+    assert kept == [False, False, *[True] * (TURNS_WITH_ROWS - 1)]
+    assert set(conversation.branches) == {job.id for job in jobs[2:]}
 
 
 def test_a_conversation_is_its_owners_alone() -> None:
