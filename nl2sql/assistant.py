@@ -176,9 +176,7 @@ class Assistant(Database):
         looks_up = approve is None or approve_beyond is not None
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         limits, calls = self.config.limits, functions(queries)
-        tools = Toolbox(
-            self._engine, visible, limits, cancel, question=question, looks_up=looks_up, functions=calls
-        )
+        tools = Toolbox(self._engine, visible, limits, cancel, question=question, looks_up=looks_up, functions=calls)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:

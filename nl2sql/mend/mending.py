@@ -21,6 +21,7 @@ from nl2sql.mend.literals import quote_texts
 from nl2sql.mend.multiplicity import settle
 from nl2sql.mend.needless import leave_out_needless, repeat_no_rows
 from nl2sql.mend.operators import say_plainly
+from nl2sql.mend.periods import spell_out_periods
 from nl2sql.mend.places import place_columns
 from nl2sql.mend.query import UNSETTLED, Query
 from nl2sql.mend.tables import name_tables
@@ -35,6 +36,7 @@ MENDS: Final[tuple[Callable[[Query], None], ...]] = (
     compare_by_name,
     settle,
     say_plainly,
+    spell_out_periods,
     cast_texts,
     lift_aggregates,
     complete_groups,

@@ -98,6 +98,11 @@ def is_text(column: Column) -> bool:
     return column.type.startswith(("VARCHAR", "ENUM")) and "[" not in column.type
 
 
+def is_day(column: Column) -> bool:
+    """Whether the column holds days, or moments of days."""
+    return column.type.startswith(("DATE", "TIMESTAMP")) and "[" not in column.type
+
+
 def is_number(column: Column) -> bool:
     """Whether the column holds numbers."""
     return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type

@@ -40,3 +40,9 @@ SELECT forecast(budget) FROM films
 
 -- a JSON arrow inside a call is not a lambda
 SELECT titles, upper(info->'lang') FROM films
+
+-- a month by its name
+SELECT screening_id FROM screenings WHERE starts = 'May'
+
+-- no such month
+SELECT screening_id FROM screenings WHERE starts = '2023-13'

@@ -294,3 +294,33 @@ SELECT g.genre_name, avg(f.budget) FROM films f JOIN film_genres fg ON f.filmId 
 SELECT v.title FROM films f JOIN "jury votes" v ON f.filmId = v.film_id WHERE f."year" = 2019
 -- means
 SELECT title FROM films WHERE "year" = 2019
+
+-- a month where a day is needed
+SELECT screening_id FROM screenings WHERE starts = '2023-05'
+-- means
+SELECT screening_id FROM screenings WHERE year(starts) = 2023 AND month(starts) = 5
+
+-- a year where a day is needed
+SELECT full_name FROM people WHERE born >= '1980' AND '1990' > born
+-- means
+SELECT full_name FROM people WHERE born >= DATE '1980-01-01' AND born < DATE '1990-01-01'
+
+-- a month and a day around it
+SELECT screening_id FROM screenings WHERE starts BETWEEN '2023-05-02' AND '2023-06'
+-- means
+SELECT screening_id FROM screenings WHERE starts >= DATE '2023-05-02' AND starts < DATE '2023-07-01'
+
+-- the last month of a year, of a cut date
+SELECT screening_id FROM screenings WHERE date_trunc('month', starts) <= '2023-12'
+-- means
+SELECT screening_id FROM screenings WHERE starts < DATE '2024-01-01'
+
+-- any month but this one, or one of two
+SELECT screening_id FROM screenings WHERE starts != '2023-05' OR starts IN ('2023-05', '2023-06-01')
+-- means
+SELECT screening_id FROM screenings
+
+-- after a year
+SELECT full_name FROM people WHERE born > '1980'
+-- means
+SELECT full_name FROM people WHERE born >= DATE '1981-01-01'
