@@ -15,7 +15,7 @@ from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.grounding import check_numbers
+from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.errors import GuardError, LimitError, ToolError
 from nl2sql.types import Answer, ErrorInfo, Grounding, Status
@@ -61,6 +61,10 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
 
         text = of_nothing(unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools)))
     elif text:
+        bare = without_unnamed_currencies(text, result, answer.question, sql)
+        if bare != text:
+            warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
+        text = bare
         stated = check_numbers(text, result, answer.question, sql)
     if stated.unsupported:
         figures = ", ".join(stated.unsupported)

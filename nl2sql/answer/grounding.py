@@ -2,7 +2,7 @@
 
 Each number and date of the text is looked for in the cells (rounded as the text rounds it), in the number of rows,
 in the column totals, in the question and in the SQL; a currency's sign must be named there too. What is found nowhere
-is reported; nothing is repaired here, and whether words are right is not judged.
+is reported, and a currency's sign can be left out; whether words are right is not judged.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def check_numbers(text: str, result: Result, question: str = "", sql: str = "") 
     values, texts = _values(result), _texts(result)
     stated = list(_NUMBER.finditer(rest))
     quoted = {_plain(found["number"]) for found in _NUMBER.finditer(f"{question} {sql} {_names(result)}")}
-    said = f"{question} {sql} {_names(result)} {texts}".lower()
+    said = _said(result, question, sql)
     for found in stated:
-        if found["currency"] and not any(word in said for word in _CURRENCIES[found["currency"]]):
+        if not _is_named(found["currency"], said):
             unsupported.append(found[0].strip())
             continue
         if _plain(found["number"]) in quoted and not found["sign"]:
@@ -60,6 +60,27 @@ def check_numbers(text: str, result: Result, question: str = "", sql: str = "") 
             unsupported.append(found[0].strip())
     count = len(stated) + len(dates)
     return Grounding(count, count - len(unsupported), tuple(unsupported))
+
+
+def without_unnamed_currencies(text: str, result: Result, question: str = "", sql: str = "") -> str:
+    """The text without the signs of currencies that neither the rows nor the question name: models like to add them."""
+    said = _said(result, question, sql)
+
+    def bare(found: re.Match[str]) -> str:
+        if _is_named(found["currency"], said):
+            return found[0]
+        return found["sign"] + found[0][found.start("number") - found.start() :]
+
+    return _NUMBER.sub(bare, text)
+
+
+def _said(result: Result, question: str, sql: str) -> str:
+    """Whatever may name a currency."""
+    return f"{question} {sql} {_names(result)} {_texts(result)}".lower()
+
+
+def _is_named(currency: str, said: str) -> bool:
+    return not currency or any(word in said for word in _CURRENCIES[currency])
 
 
 def _split_dates(text: str) -> tuple[list[tuple[str, str]], str]:

@@ -17,7 +17,7 @@ from nl2sql.answer.confidence import assess
 from nl2sql.answer.digest import digest
 from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.export import FORMS, write
-from nl2sql.answer.grounding import check_numbers
+from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
 from nl2sql.answer.reading import read
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.answer.values import json_of, text_of
@@ -93,6 +93,19 @@ def test_a_currency_that_nothing_names_is_not_borne_out() -> None:
 def test_the_rows_of_a_cut_result_are_not_a_count() -> None:
     cut = result({"name": ["a", "b", "c", "d", "e"]}, types="VARCHAR", truncated=True)
     assert check_numbers("There are 5 customers.", cut).unsupported == ("5",)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "shown"),
+    [
+        ("It made $1,234,568 in 2 regions.", "revenue?", "It made 1,234,568 in 2 regions."),
+        ("It made -$ 12 and €1.5 million, $5%.", "revenue?", "It made -12 and 1.5 million, 5%."),
+        ("It made $12, or €11.", "revenue in dollars?", "It made $12, or 11."),
+        ("No figure, only a $ sign.", "revenue?", "No figure, only a $ sign."),
+    ],
+)
+def test_the_sign_of_a_currency_that_nothing_names_is_left_out(text: str, question: str, shown: str) -> None:
+    assert without_unnamed_currencies(text, SALES, question) == shown
 
 
 def test_numbers_of_the_question_and_the_sql_are_not_figures_of_the_answer() -> None:
