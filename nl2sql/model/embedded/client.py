@@ -24,7 +24,8 @@ from nl2sql.types import Messages, Reply
 
 # Every call goes to the same slot: a cold one would read the same prefix again, and the prefixes of other databases
 # come back from the server's memory.
-_EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0}
+# With a seed the same question gets the same further queries, and so the same answer.
+_EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0, "seed": 1}
 # A long schema read for the first time on a busy machine takes minutes until the first word.
 _TIMEOUTS: Final = Timeouts(connect=10.0, first=900.0, between=180.0)
 _TOKENIZE_SECONDS: Final = 30.0

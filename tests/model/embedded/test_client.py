@@ -47,7 +47,7 @@ def test_it_is_a_chat_model_that_writes_text(model: LocalChatModel, folder: Serv
     assert chat.tool_message("1", "sql_query", "rows")["content"]
     (sent,) = asked(folder)
     assert sent["messages"] == QUESTION and sent["max_tokens"] == 9 and sent["stop"] == ["```"]
-    assert sent["temperature"] == 0.0 and sent["cache_prompt"] is True and sent["id_slot"] == 0
+    assert sent["temperature"] == 0.0 and sent["cache_prompt"] is True and sent["id_slot"] == 0 and sent["seed"] == 1
 
 
 def test_prefill_sends_the_same_beginning(model: LocalChatModel, folder: ServerFolder) -> None:

@@ -53,6 +53,16 @@ def test_it_writes_sql_and_keeps_the_prefix(model: LocalChatModel, home: Path) -
     assert "museums" in second.text and second.usage.cached_tokens >= prefix
 
 
+def test_further_replies_differ_and_come_again(model: LocalChatModel) -> None:
+    question = "Which museums had no guests in May?"
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    # As in a question: the first reply has the prompt read, further ones begin behind it.
+    ask(model, question)
+    first, again = ([reply.text for reply in model.samples(messages, count=3, max_tokens=80)] for _ in range(2))
+    assert len(set(first)) > 1
+    assert first == again
+
+
 @pytest.mark.skipif(sys.platform != "linux" or thread_count() < 2, reason="needs Linux and two cores")
 def test_its_threads_are_bound_to_cores_of_their_own(model: LocalChatModel, home: Path) -> None:
     ask(model, "How many museums are there?")
