@@ -169,14 +169,14 @@ class Assistant(Database):
         queries = self.verified_queries
         known = answering(question, queries)
         opening = None if known else self._opening_model(cancel)
-        visible = self._visible()
-        if not visible.schema.tables:
+        allowed = self._allowed()
+        if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         looks_up = approve is None or approve_beyond is not None
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         limits, calls = self.config.limits, functions(queries)
-        tools = Toolbox(self._engine, visible, limits, cancel, question=question, looks_up=looks_up, functions=calls)
+        tools = Toolbox(self._engine, allowed, limits, cancel, question=question, looks_up=looks_up, functions=calls)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
@@ -187,7 +187,7 @@ class Assistant(Database):
         if answer is None:
             turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
-            shown = schema.pinned(question, visible.schema, tables)
+            shown = schema.pinned(question, allowed.schema, tables)
             answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
         if explain:
             answer = explained(answer, self._engine.dialect)
@@ -226,7 +226,9 @@ class Assistant(Database):
             config, opens = replace(config, model=model.config.model), model._chat_model
         elif model is not None:
             config, opens = replace(config, model=replace(config.model, name=model)), None
-        return Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
+        other = Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
+        other._seen = self._seen
+        return other
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
@@ -241,7 +243,7 @@ class Assistant(Database):
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
-        linked_schema = self._link(question, self._visible().schema)
+        linked_schema = self._link(question, self._allowed().schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
 

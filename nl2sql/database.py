@@ -18,9 +18,9 @@ from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
+from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote_table
 from nl2sql.schema.value_index import ValueIndex
-from nl2sql.schema.visible import Visible
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
@@ -36,7 +36,7 @@ class Database:
     def __init__(self, engine: Engine, config: Config) -> None:
         self.config = config
         self._engine = engine
-        self._seen: tuple[Schema, Visible] | None = None
+        self._seen: tuple[Schema, AllowedSchema] | None = None
 
     @property
     def url(self) -> str:
@@ -46,7 +46,7 @@ class Database:
     @property
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
-        return self._visible().schema
+        return self._allowed().schema
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
@@ -85,11 +85,11 @@ class Database:
 
         `thorough` asks the later judges too of what an earlier one refuses.
         """
-        return guard.examine(sql, self._visible().policy, self._engine, thorough=thorough)
+        return guard.examine(sql, self._allowed().policy, self._engine, thorough=thorough)
 
     def checked(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._visible().policy, CancellableJudge(self._engine, cancel))
+        return guard.check(sql, self._allowed().policy, CancellableJudge(self._engine, cancel))
 
     def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
         """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
@@ -167,13 +167,13 @@ class Database:
         from nl2sql.answer.suggest import suggestions
 
         verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
-        return tuple(dict.fromkeys([*verified, *suggestions(self._visible().schema, limit)]))[:limit]
+        return tuple(dict.fromkeys([*verified, *suggestions(self._allowed().schema, limit)]))[:limit]
 
     def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
         """Next questions that build on an answer and that the data can answer, made without a model."""
         from nl2sql.answer.suggest import follow_ups
 
-        return follow_ups(answer, self._visible().schema, limit)
+        return follow_ups(answer, self._allowed().schema, limit)
 
     def reading(self, sql: str) -> tuple[str, ...]:
         """What checked SQL does, in sentences made from its syntax tree."""
@@ -199,14 +199,14 @@ class Database:
     ) -> None:
         self.close()
 
-    def _visible(self) -> Visible:
+    def _allowed(self) -> AllowedSchema:
         """What the model may know of; made once for what was introspected."""
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
             policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
             described = prompts.with_descriptions(whole, self.config.context)
             view = self._without_refused_views(schema.allowed(described, policy), policy)
-            self._seen = (whole, Visible(view, policy, ValueIndex(view)))
+            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view)))
         return self._seen[1]
 
     def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:

@@ -46,7 +46,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             icon=":material/edit:",
             type="tertiary",
             on_click=_turn,
-            args=(conversation, job),
+            args=(job.id, not is_edited(conversation, job)),
         )
         link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
         if link.open:
@@ -63,9 +63,9 @@ def is_edited(conversation: Conversation, job: Job) -> bool:
     return edited
 
 
-def _turn(conversation: Conversation, job: Job) -> None:
+def _turn(job_id: str, edited: bool) -> None:
     """Open the editor, or close it."""
-    kept(job.id)["edited"] = not is_edited(conversation, job)
+    kept(job_id)["edited"] = edited
 
 
 def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
@@ -110,7 +110,7 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
 
 def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
     assistant = shared.assistant_of(conversation)
-    if not follow(shared, assistant, own, at=job.id):
+    if not follow(shared, assistant, own):
         return
     view = own.view
     if view.error is not None:

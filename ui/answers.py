@@ -17,14 +17,12 @@ from ui.conversations import Conversation
 from ui.cost import cost
 from ui.errors import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
-from ui.history import history_is_open
 from ui.jobs import Job
 from ui.kept import kept
 from ui.plain import plain
 from ui.progress import follow
 from ui.rows import show_rows
 from ui.server import Server
-from ui.uploads import files_wait
 
 _LEVELS: Final = {
     "high": (":material/verified:", "High confidence"),
@@ -37,12 +35,8 @@ _LEVELS: Final = {
 @errors_shown
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, asks_next: bool = False) -> None:
     """A question under way, or its answer once it is there; with `asks_next`, what can be asked next too."""
-    under_way = not job.view.done
-    if not follow(shared, shared.assistant_of(conversation), job, at="turn"):
+    if not follow(shared, shared.assistant_of(conversation), job):
         return
-    if under_way and (history_is_open() or files_wait()):
-        # These are beside this turn: the whole page has them read again.
-        st.rerun()
     _show_answer(shared, conversation, job)
     if asks_next:
         next_questions(shared.assistant_of(conversation), job)

@@ -74,18 +74,20 @@ class Conversation:
             before.close()
 
     def add(self, job: Job) -> None:
-        """Append a question; rows and branches of long ago are let go of, and the very old questions too."""
+        """Append a question; rows of long ago are let go of, and the very old questions too."""
         self.jobs.append(job)
         for old in self.jobs[:-TURNS_WITH_ROWS]:
             old.forget_rows()
-            if old.id in self.branches and self.branches[old.id].view.done:
-                del self.branches[old.id]
+            if branch := self.branches.get(old.id):
+                branch.forget_rows()
         del self.jobs[:-TURNS]
 
     def branch(self, job: Job, own: Job) -> None:
         """Put the user's own version beside an answer, in place of an earlier one."""
         if earlier := self.branches.get(job.id):
             earlier.stop()
+            # Streamlit keeps what a button calls for as long as the session lasts, and with it the job.
+            earlier.forget_rows()
         self.branches[job.id] = own
 
     def close(self) -> None:
@@ -93,6 +95,7 @@ class Conversation:
         for job in [*self.jobs, *self.branches.values()]:
             if not job.view.done:
                 job.stop()
+            job.forget_rows()
         self.drop_files()
 
     def drop_files(self) -> None:

@@ -19,6 +19,7 @@ from ui.table_list import ListedTable, table_list
 _SHOWN: Final = 40
 _SAMPLES: Final = 3
 _CHARS: Final = 60
+_COMMENT_CHARS: Final = 300
 
 
 @st.fragment
@@ -53,7 +54,7 @@ def _listed(table: Table) -> ListedTable:
     rows = f" · {table.row_count:,}" if table.row_count is not None else ""
     kind = " (view)" if table.kind == "view" else ""
     columns = [(column.name, _about(column, table)) for column in table.columns]
-    return ListedTable(table.name, rows + kind, table.comment or "", columns)
+    return ListedTable(table.name, rows + kind, (table.comment or "")[:_COMMENT_CHARS], columns)
 
 
 def _about(column: Column, table: Table) -> str:
@@ -66,7 +67,7 @@ def _about(column: Column, table: Table) -> str:
             target = key.target_columns[key.columns.index(column.name)]
             parts.append(f"→ {key.target_table}.{target}" + (" (inferred)" if key.inferred else ""))
     head = ", ".join(parts)
-    return "\n".join(filter(None, [head, column.comment, _values(column)]))
+    return "\n".join(filter(None, [head, (column.comment or "")[:_COMMENT_CHARS], _values(column)]))
 
 
 def _values(column: Column) -> str:

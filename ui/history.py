@@ -12,6 +12,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, ConfigError, HistoryEntry, Status, Store
+from ui.again import draw_again
 from ui.conversations import TURNS, Conversation
 from ui.errors import errors_shown
 from ui.jobs import Job
@@ -26,16 +27,13 @@ _ICONS: Final = {
 }
 
 
-def history_is_open() -> bool:
-    """Whether the user has the history before them."""
-    return bool(st.session_state.get("panel") == "History")
-
-
 @st.fragment
 @errors_shown
-def show_history(store: Store, owner: str | None) -> None:
-    """The newest questions that have these words."""
+def show_history(store: Store, owner: str | None, conversation: Conversation) -> None:
+    """The newest questions that have these words; read again while one is under way in the conversation."""
     words = st.text_input("Search the history", key="history", placeholder="Words of question, answer or SQL")
+    # Asked before the entries are read: an answer that comes in between is there.
+    under_way = conversation.running is not None
     entries = store.entries(search=words, user=owner, limit=_SHOWN)
     for entry in entries:
         icon = _ICONS.get(entry.status, ":material/help:")
@@ -45,6 +43,8 @@ def show_history(store: Store, owner: str | None) -> None:
             st.rerun()
     if not entries:
         st.caption("Nothing has these words." if words else "Nothing has been asked yet.")
+    if under_way:
+        draw_again("history")
 
 
 def open_answer(answer_id: str) -> None:

@@ -75,6 +75,7 @@ class Job:
         self._changed = threading.Condition()
         self._view = View()
         self._decision: bool | None = None
+        self._keeps_rows = True
         self.remembered = False
         self.elsewhere = ""
 
@@ -94,11 +95,12 @@ class Job:
         with self._changed:
             self._changed.notify_all()
 
-    def decide(self, run: bool) -> None:
-        """What the user says of the SQL that waits for a review."""
+    def decide(self, run: bool, sql: str) -> None:
+        """What the user says of this SQL; nothing where another one waits for a review by now."""
         with self._changed:
-            self._decision = run
-            self._changed.notify_all()
+            if self._view.state is State.REVIEW and self._view.sql == sql:
+                self._decision = run
+                self._changed.notify_all()
 
     def reviewed(self, sql: str) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
@@ -137,14 +139,19 @@ class Job:
     def change(self, **fields: object) -> None:
         """Show something else from now on."""
         with self._changed:
-            self._view = replace(self._view, version=self._view.version + 1, **fields)  # type: ignore[arg-type]
+            view = replace(self._view, version=self._view.version + 1, **fields)  # type: ignore[arg-type]
+            self._view = view if self._keeps_rows else _without_rows(view)
             self._changed.notify_all()
 
     def forget_rows(self) -> None:
-        """Keep the question, the SQL and the sentence, and let go of the rows."""
-        answer = self._view.answer
-        if answer is not None and answer.result is not None:
-            self.change(answer=replace(answer, result=None), result=None)
+        """Keep the question, the SQL and the sentence, and let go of the rows, of those to come too."""
+        self._keeps_rows = False
+        self.change()
+
+
+def _without_rows(view: View) -> View:
+    answer = view.answer
+    return replace(view, result=None, answer=replace(answer, result=None) if answer is not None else None)
 
 
 class Jobs:

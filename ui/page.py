@@ -5,6 +5,7 @@ The parts that all pages share come from `server`; each part of the page draws i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from ui.errors import show_error
 from ui.grid import grid
 from ui.history import open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
+from ui.jobs import Job
 from ui.kept import keep_only
 from ui.plain import plain
 from ui.server import Server, server
@@ -59,7 +61,7 @@ def _show(shared: Server) -> None:
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
     show_sidebar(shared, conversation)
     if conversation.jobs:
-        _turns(shared, conversation)
+        show_turns(shared, conversation)
     else:
         _welcome(shared, shared.assistant_of(conversation))
 
@@ -82,12 +84,12 @@ def _conversation(shared: Server) -> Conversation:
     return own
 
 
-def _turns(shared: Server, conversation: Conversation) -> None:
+def show_turns(shared: Server, conversation: Conversation) -> None:
     """The last questions and their answers; those before are closed, and those of long ago behind a button."""
     jobs = conversation.jobs
     put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
     shown = jobs if conversation.id in _opened() else jobs[put_away:]
-    keep_only({job.id for job in shown} | {own.id for own in conversation.branches.values()})
+    keep_only(_ids(shown, conversation))
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     for job in shown:
@@ -99,6 +101,12 @@ def _turns(shared: Server, conversation: Conversation) -> None:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
                 _opener("Show the rows and the SQL", job.id)
+
+
+def _ids(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
+    """What the answers of these jobs, and the user's own versions of their SQL, are kept by."""
+    ids = {job.id for job in jobs}
+    return ids | {own.id for job_id, own in list(conversation.branches.items()) if job_id in ids}
 
 
 def _opened() -> set[str]:
@@ -133,6 +141,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
         return
     conversation, job = found
     shared.conversations.keep(conversation)
+    keep_only(_ids([*conversation.jobs, job], conversation))
     with st.container(key=f"turn-{job.id}", gap="small"):
         st.text(job.question)
         show_turn(shared, conversation, job)

@@ -14,56 +14,48 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from nl2sql import Assistant
+from ui.again import AFTER_MS, draw_again
 from ui.jobs import Job, State, View
 from ui.plain import plain
 from ui.rows import PAGE, draw
 from ui.server import Server
 
-# For so long a click on Stop may wait.
-_LOOK: Final = 0.8
-# The browser asks for the next look a little before this one ends, so that there is no gap between the two.
-_ASK_AFTER_MS: Final = 700
+# For so long a click on Stop may wait, with one look on the page. The browser asks for the next one a little before
+# this one ends, so that there is no gap between the two.
+_LOOK: Final = (AFTER_MS + 100) / 1000
 _WORDS: Final = 0.15
 _SETTLES: Final = 0.05
 _WORTH_SAYING: Final = 3
-_JS: Final = """
-export default function ({ data, parentElement, setTriggerValue }) {
-  clearInterval(parentElement.asking);
-  parentElement.asking = setInterval(() => setTriggerValue('look', data.look), data.every);
-  return () => clearInterval(parentElement.asking);
-}
-"""
-_asks_again = st.components.v2.component("nl2sql_look", html="<span></span>", js=_JS)
 
 
-def follow(shared: Server, assistant: Assistant, job: Job, *, at: str) -> bool:
+def follow(shared: Server, assistant: Assistant, job: Job) -> bool:
     """Draw the job in this place and follow it for a moment: whether it is done, and the place empty again.
 
-    Where it is not done, the browser has the fragment that called this drawn again. `at` names the place: of two that
-    are on the page together, each has its own.
+    Where it is not done, the browser has the fragment that called this drawn again.
     """
     place = st.empty()
     if job.view.done:
         return True
     with place.container():
-        _look(_Drawing(shared, assistant, job, at), job)
-    if job.view.done:
+        view = _look(_Drawing(shared, assistant, job), job)
+    if view.done:
         place.empty()
-    return job.view.done
+    return view.done
 
 
-def _look(drawing: _Drawing, job: Job) -> None:
-    """One look: until it is over, or the job is done, or what is new takes another look."""
+def _look(drawing: _Drawing, job: Job) -> View:
+    """One look: until it is over, or the job is done, or what is new takes another look. The view as it is then."""
     end = time.monotonic() + _LOOK
     view = job.view
     while drawing.shows(view) and not view.done and (left := end - time.monotonic()) > 0:
-        view = _settled(job, job.wait(view.version, min(left, _WORDS)))
+        view = _settled(job, job.wait(view.version, min(left, _WORDS)), end)
+    return view
 
 
-def _settled(job: Job, view: View) -> View:
+def _settled(job: Job, view: View, end: float) -> View:
     """The view once nothing more follows at once: what is over in a moment is not drawn."""
     newer = job.wait(view.version, _SETTLES)
-    while newer.version != view.version and not newer.done:
+    while newer.version != view.version and not newer.done and time.monotonic() < end:
         view, newer = newer, job.wait(newer.version, _SETTLES)
     return newer
 
@@ -71,17 +63,17 @@ def _settled(job: Job, view: View) -> View:
 class _Drawing:
     """The places of one look. What comes in them is drawn when it is new; a table and buttons only once in a look."""
 
-    def __init__(self, shared: Server, assistant: Assistant, job: Job, at: str) -> None:
-        self._shared, self._assistant, self._job, self._at = shared, assistant, job, at
+    def __init__(self, shared: Server, assistant: Assistant, job: Job) -> None:
+        self._shared, self._assistant, self._job = shared, assistant, job
         self._shown: dict[DeltaGenerator, object] = {}
+        view = job.view
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"doing-{job.id}"):
                 self._doing = st.empty()
             st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
         self._steps, self._sql, self._review, self._rows, self._words = (st.empty() for _ in range(5))
-        with st.container(key=f"look-{at}"):
-            # Streamlit keeps what it knows of a component for long: one of each place, and not one of each question.
-            _asks_again(key=f"asks-{at}", data={"look": time.time(), "every": _ASK_AFTER_MS})
+        says = "This SQL waits for your review" if view.state is State.REVIEW else self._now(view)
+        draw_again(job.id, says=says)
 
     def shows(self, view: View) -> bool:
         """Show it as it is now. False where something new can only be shown by another look."""
@@ -90,19 +82,29 @@ class _Drawing:
         self._put(self._steps, view.steps, lambda steps: self._steps.caption("  \n".join(plain(s, 300) for s in steps)))
         self._put(self._sql, view.sql, lambda sql: self._sql.code(sql, language="sql", wrap_lines=True))
         self._put(self._words, view.text, self._words.text)
-        rows = self._put(self._rows, view.rows_at, lambda _: self._table(view), once=True)
-        return self._put(self._review, view.state is State.REVIEW, lambda _: self._ask(), once=True) and rows
+        rows = self._put_once(self._rows, view.rows_at, lambda: self._table(view))
+        reviewed = view.sql if view.state is State.REVIEW else None
+        return self._put_once(self._review, reviewed, lambda: self._ask(view.sql or "")) and rows
 
-    def _put(self, place: DeltaGenerator, value: Any, draw: Callable[[Any], object], *, once: bool = False) -> bool:
-        """Draw the value where it is another than before. False where that may not be done twice and was done."""
+    def _put(self, place: DeltaGenerator, value: Any, draw: Callable[[Any], object]) -> None:
+        """Draw the value where it is another than before."""
         before = self._shown.get(place)
-        if value == before or (before is None and not value):
+        if value != before and (value or before is not None):
+            self._shown[place] = value
+            draw(value)
+
+    def _put_once(self, place: DeltaGenerator, value: object, draw: Callable[[], object]) -> bool:
+        """Draw what this value stands for, and clear the place where it is gone. False where another was drawn here."""
+        before = self._shown.get(place)
+        if not value:
+            if before:
+                self._shown[place] = False
+                place.empty()
             return True
-        if once and before is not None:
-            return False
-        self._shown[place] = value
-        draw(value)
-        return True
+        if before is None:
+            self._shown[place] = value
+            draw()
+        return before is None or before == value
 
     def _now(self, view: View) -> str:
         """What it does: where it stands in line, for its turn or for the database, or the step that it is at."""
@@ -119,13 +121,13 @@ class _Drawing:
     def _table(self, view: View) -> None:
         if view.result is not None:
             with self._rows.container():
-                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._at}")
+                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._job.id}")
 
-    def _ask(self) -> None:
-        """Ask whether the SQL may run."""
+    def _ask(self, sql: str) -> None:
+        """Ask whether this SQL may run."""
         decide = self._job.decide
         with self._review.container():
             st.info("This SQL passed the guard and waits for you.")
             with st.container(horizontal=True):
-                st.button("Run it", key=f"run-{self._job.id}", type="primary", on_click=decide, args=(True,))
-                st.button("Don't run it", key=f"hold-{self._job.id}", on_click=decide, args=(False,))
+                st.button("Run it", key=f"run-{self._job.id}", type="primary", on_click=decide, args=(True, sql))
+                st.button("Don't run it", key=f"hold-{self._job.id}", on_click=decide, args=(False, sql))

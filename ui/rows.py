@@ -128,13 +128,13 @@ def extent_of(assistant: Assistant, sql: str, result: Result, look: Look) -> Ext
     """How many rows there are to be turned over under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
-    kept = assistant.kept(sql, contains=look.filters)
-    if kept.complete:
-        return Extent(kept.rows)
+    held = assistant.kept(sql, contains=look.filters)
+    if held.complete:
+        return Extent(held.rows)
     try:
-        return Extent(kept.rows, False, assistant.count(sql))
+        return Extent(held.rows, False, assistant.count(sql))
     except LimitError:
-        return Extent(kept.rows, False)
+        return Extent(held.rows, False)
 
 
 def incomplete(extent: Extent) -> str:

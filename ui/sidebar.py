@@ -37,7 +37,7 @@ def _panel(shared: Server, conversation: Conversation) -> None:
         show_data(shared, conversation)
     with history:
         if history.open:
-            show_history(shared.store, user())
+            show_history(shared.store, user(), conversation)
     with settings:
         _settings(shared)
 

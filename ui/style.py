@@ -19,7 +19,8 @@ _CSS: Final = """
 [class*="st-key-turn-"] { padding-bottom: 0.4rem; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {
   color: light-dark(#ffffff, #10141b); }
-.st-key-warm, [class*="st-key-look-"] { display: none; }
+.st-key-warm { display: none; }
+[class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }
 .stApp [data-testid="stCaptionContainer"], .stApp .stExpander summary { opacity: 0.85; }
 .stCode .token.keyword, .stCode .token.function { color: light-dark(#1557b0, #7fb2ff); }

@@ -20,8 +20,9 @@ summary:hover { color: var(--st-primary-color); }
 summary:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; border-radius: 4px; }
 small { font-size: 0.8rem; opacity: 0.8; }
 p { margin: 0 0 0.4rem 0.2rem; font-size: 0.8rem; overflow-wrap: anywhere; }
-dl { margin: 0 0 0.6rem 0; max-height: 24rem; overflow: auto; padding-left: 0.9rem; }
-dl:focus-visible { outline: 2px solid var(--st-primary-color); }
+[role=region] { margin-bottom: 0.6rem; max-height: 24rem; overflow: auto; padding-left: 0.9rem; }
+[role=region]:focus-visible { outline: 2px solid var(--st-primary-color); }
+dl { margin: 0; }
 dt { font-weight: 600; margin-top: 0.35rem; overflow-wrap: anywhere; }
 dd { margin: 0; white-space: pre-line; font-size: 0.8rem; overflow-wrap: anywhere; }
 """
@@ -31,12 +32,14 @@ export default function ({ data, parentElement }) {
   const open = new Set([...list.querySelectorAll('details[open]')].map(one => one.dataset.table));
   const made = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
   const columns = table => {
+    const region = document.createElement('div');
+    region.tabIndex = 0;
+    region.setAttribute('role', 'region');
+    region.setAttribute('aria-label', `Columns of ${table.name}`);
     const all = document.createElement('dl');
-    all.tabIndex = 0;
-    all.setAttribute('role', 'region');
-    all.setAttribute('aria-label', `Columns of ${table.name}`);
     for (const [name, about] of table.columns) all.append(made('dt', name), made('dd', about));
-    return all;
+    region.append(all);
+    return region;
   };
   list.replaceChildren(...data.tables.map(table => {
     const box = document.createElement('details');

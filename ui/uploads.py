@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import NL2SQLError
+from ui.again import draw_again
 from ui.conversations import Conversation
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
@@ -26,40 +27,40 @@ _NAME_CHARS: Final = 80
 
 @errors_shown
 def show_uploads(shared: Server, conversation: Conversation) -> None:
-    """The way to add files, and those that are there."""
-    turn = st.session_state.setdefault("upload-turn", 0)
+    """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
+    busy = conversation.busy
+    turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     given = st.file_uploader(
         "Add files",
         type=list(KINDS),
         accept_multiple_files=True,
-        key=f"upload-{turn}",
+        key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
         help="They are tables of this conversation alone, and are gone after it.",
     )
-    st.session_state["files-wait"] = bool(given) and conversation.busy
-    if given and conversation.busy:
+    if given and busy:
         st.caption("They are added once the answer is there.")
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
-        st.session_state["upload-turn"] = turn + 1
-        st.session_state["upload-error"] = _add(shared, conversation, given)
+        st.session_state[turn] = st.session_state.get(turn, 0) + 1
+        st.session_state[failed] = _add(shared, conversation, given)
         st.rerun()
-    if error := st.session_state.get("upload-error"):
+    if error := st.session_state.get(failed):
         show_error(error)
     shared.assistant_of(conversation)
     if conversation.lost_files:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:
-        if st.button(plain(file.name), key=f"drop-{file.name}", icon=":material/close:", help="Remove this file"):
-            if conversation.busy:
-                st.caption("Remove it once the answer is there.")
-                return
-            st.session_state["upload-error"] = _drop(shared, conversation, file)
+        if st.button(
+            plain(file.name),
+            key=f"drop-{file.name}",
+            icon=":material/close:",
+            help="Files can be removed once the answer is there." if busy else "Remove this file",
+            disabled=busy,
+        ):
+            st.session_state[failed] = _drop(shared, conversation, file)
             st.rerun()
-
-
-def files_wait() -> bool:
-    """Whether the user has given files while an answer was under way: drawn again, the panel adds them."""
-    return bool(st.session_state.get("files-wait"))
+    if busy and (given or conversation.files):
+        draw_again("files")
 
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:

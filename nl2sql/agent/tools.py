@@ -19,9 +19,9 @@ from nl2sql.cancel import CancelToken
 from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
+from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.schema.visible import Visible
 from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, ToolCall
 
 _TEXT: Final = {"type": "string"}
@@ -77,7 +77,7 @@ class Ran:
 
 
 class Toolbox:
-    """The tools over one opened database, for one question. `visible` is what the policy lets be seen.
+    """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
     `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
     `functions` are verified queries that the model may call.
@@ -86,7 +86,7 @@ class Toolbox:
     def __init__(
         self,
         engine: Engine,
-        visible: Visible,
+        allowed: AllowedSchema,
         limits: Limits,
         cancel: CancelToken | None = None,
         *,
@@ -98,7 +98,7 @@ class Toolbox:
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
-        self._schema, self._policy, self.index = visible.schema, visible.policy, visible.index
+        self._schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel)

@@ -17,6 +17,7 @@ from ui.downloads import whole_file
 from ui.history import remembered_answer, show_history
 from ui.jobs import Job, Jobs
 from ui.kept import keep_only, kept
+from ui.page import show_turns
 from ui.server import Server
 from ui.uploads import show_uploads
 from ui.verify import unfit
@@ -74,7 +75,7 @@ def test_an_error_of_a_part_stands_in_its_place(shared: Server) -> None:
     shared.store.close()
     for part, *arguments in (
         (show_data, shared, conversation),
-        (show_history, shared.store, None),
+        (show_history, shared.store, None, conversation),
         (show_turn, shared, conversation, job),
     ):
         page = drawn(part, *arguments)
@@ -124,3 +125,12 @@ def test_what_is_kept_of_an_answer_goes_with_it() -> None:
 
     held = drawn(page).session_state["kept"]
     assert held == {"shown": {"look": 1}}
+
+
+def test_two_questions_under_way_in_one_conversation_are_both_shown(shared: Server) -> None:
+    conversation = Conversation(None)
+    for question in ("first", "second"):
+        conversation.add(Job(question, None))
+    page = drawn(show_turns, shared, conversation)
+    assert [text.value for text in page.text if text.value in ("first", "second")] == ["first", "second"]
+    assert [button.label for button in page.button] == ["Stop", "Stop"]

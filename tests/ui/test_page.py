@@ -187,6 +187,33 @@ def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
     expect(analyst.page.locator("[class*='st-key-said-']").last).to_have_text("There are 56,015 orders.")
 
 
+def test_a_review_ends_with_the_click_and_the_open_history_gets_the_question(analyst: Analyst) -> None:
+    analyst.page.get_by_role("tab", name="Settings").click()
+    analyst.page.get_by_text("Review SQL before it runs").click()
+    analyst.page.get_by_role("tab", name="History").click()
+    analyst.page.get_by_label("Search the history").wait_for()
+    analyst.send("talk of reviews")
+    run = analyst.page.get_by_role("button", name="Run it", exact=True)
+    run.click()
+    expect(run).to_have_count(0)
+    analyst.page.get_by_role("button", name="Stop").click()
+    expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
+    analyst.send("how many orders, for the open history")
+    run.click()
+    entry = analyst.page.get_by_role("button", name=re.compile("how many orders, for the open history"))
+    expect(entry).to_be_visible()
+
+
+def test_the_link_of_an_answer_that_is_under_way_shows_its_end(analyst: Analyst, larkmoor: str) -> None:
+    analyst.send("revenue by month, for its link")
+    turn = analyst.page.locator("[class*='st-key-turn-']")
+    name = re.search(r"st-key-turn-(\w+)", turn.get_attribute("class") or "")
+    assert name is not None
+    analyst.page.goto(f"{larkmoor}/?answer={name[1]}")
+    expect(turn.get_by_role("button", name="Download", exact=True)).to_be_visible()
+    expect(turn.get_by_text("highest in December")).to_be_visible()
+
+
 def test_a_heavy_query_asks_before_it_runs(analyst: Analyst) -> None:
     analyst.send("a slow one")
     analyst.page.get_by_role("button", name="Don't run it").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -114,7 +115,8 @@ def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
     jobs.start(other, lambda job: answer())
     done(other)
     assert waiting.view.sql == "SELECT 7" and not waiting.view.done
-    waiting.decide(False)
+    waiting.decide(True, "SELECT 8")
+    waiting.decide(False, "SELECT 7")
     done(waiting)
     assert said == [False]
 
@@ -176,22 +178,44 @@ def test_a_bug_is_said_and_its_trace_kept(monkeypatch: pytest.MonkeyPatch) -> No
     assert traces == [ZeroDivisionError]
 
 
-def test_rows_and_branches_of_long_ago_are_let_go_of() -> None:
+def answered(job: Job) -> weakref.ref[pa.Table]:
+    """Have the job be done, with rows: these, for as long as anybody has them."""
+    rows = pa.table({"n": [1]})
+    result = Result((), rows)
+    job.change(answer=Answer("a" * 12, job.question, Status.ANSWERED, "One.", sql="SELECT 1 AS n", result=result))
+    job.end()
+    return weakref.ref(rows)
+
+
+def test_rows_of_long_ago_are_let_go_of_and_the_users_own_sql_is_not() -> None:
     conversation = Conversation(None)
-    result = Result((), pa.table({"n": [1]}))
     jobs = [Job(f"question {number}", None) for number in range(TURNS_WITH_ROWS + 1)]
+    held, own = [], []
     for job in jobs:
         conversation.add(job)
-        job.change(answer=Answer("a" * 12, job.question, Status.ANSWERED, "One.", sql="SELECT 1 AS n", result=result))
-        job.end()
-        own = Job("SELECT 2 AS n", None)
-        own.end()
-        conversation.branch(job, own)
-    last = Job("the last", None)
-    conversation.add(last)
-    kept = [job.view.answer.result is not None for job in jobs if job.view.answer]
-    assert kept == [False, False, *[True] * (TURNS_WITH_ROWS - 1)]
-    assert set(conversation.branches) == {job.id for job in jobs[2:]}
+        held.append(answered(job))
+        branch = Job("SELECT 2 AS n", None)
+        conversation.branch(job, branch)
+        own.append(answered(branch))
+    conversation.add(Job("the last", None))
+    kept = [False, False, *[True] * (TURNS_WITH_ROWS - 1)]
+    assert [one() is not None for one in held] == [one() is not None for one in own] == kept
+    assert {one.question for one in conversation.branches.values()} == {"SELECT 2 AS n"}
+    assert len(conversation.branches) == len(jobs)
+    conversation.close()
+    assert not any(one() for one in (*held, *own))
+
+
+def test_rows_of_a_branch_that_is_replaced_are_let_go_of_even_where_they_come_later() -> None:
+    conversation, job = Conversation(None), Job("question", None)
+    conversation.add(job)
+    done, running = Job("SELECT 1 AS n", None), Job("SELECT 2 AS n", None)
+    conversation.branch(job, done)
+    first = answered(done)
+    conversation.branch(job, running)
+    conversation.branch(job, Job("SELECT 3 AS n", None))
+    second = answered(running)
+    assert first() is None and second() is None
 
 
 def test_a_conversation_is_its_owners_alone() -> None:

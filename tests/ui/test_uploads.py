@@ -67,6 +67,42 @@ def test_a_file_that_comes_during_an_answer_waits_for_its_end(analyst: Analyst) 
     analyst.page.get_by_role("button", name="Stop").click()
     expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
     expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
+    add(analyst, "more.csv", GOALS)
+    remove = analyst.page.locator("[class*='st-key-drop-'] button")
+    expect(remove).to_have_count(2)
+    analyst.send("talk about the cities")
+    expect(remove.first).to_be_disabled()
+    expect(remove.last).to_be_disabled()
+    add(analyst, "secret.csv", GOALS)
+    analyst.page.keyboard.press("Escape")
+    expect(analyst.page.get_by_text("uploads.secret · 2")).to_be_visible()
+    expect(remove.first).to_be_enabled()
+
+
+def test_a_file_that_waits_stays_with_its_conversation(analyst: Analyst) -> None:
+    analyst.send("talk about the cities")
+    analyst.page.get_by_role("button", name="Stop").wait_for()
+    add(analyst, "goals.csv", GOALS)
+    expect(analyst.page.get_by_text("once the answer is there")).to_be_visible()
+    analyst.page.get_by_role("button", name="New conversation").click()
+    expect(analyst.page.get_by_text("Ask your data")).to_be_visible()
+    expect(analyst.page.get_by_text("once the answer is there")).to_have_count(0)
+    analyst.ask("how many orders")
+    assert analyst.page.get_by_text("uploads.goals").count() == 0
+
+
+def test_a_file_that_comes_while_the_own_sql_runs_waits_for_its_end(analyst: Analyst) -> None:
+    turn = analyst.ask("how many orders")
+    turn.get_by_role("button", name="Edit SQL").click()
+    sql = "SELECT count(*) FROM order_items a, order_items b, order_items c"
+    turn.get_by_label("SQL", exact=True).fill(sql)
+    turn.get_by_label("SQL", exact=True).blur()
+    turn.get_by_role("button", name="Run", exact=True).click()
+    turn.get_by_role("button", name="Stop").wait_for()
+    add(analyst, "goals.csv", GOALS)
+    expect(analyst.page.get_by_text("once the answer is there")).to_be_visible()
+    turn.get_by_role("button", name="Stop").click()
+    expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
 
 
 def test_a_broken_file_says_what_is_wrong_and_is_not_kept(analyst: Analyst) -> None:

@@ -17,7 +17,6 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 SECONDS: Final = 120.0
-LOOK_SECONDS: Final = 0.7
 _ENDED: Final = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _BYTES: Final = 100_000_000
 
@@ -34,7 +33,7 @@ class Wire:
         self._new: set[str] = set()
         self._look = ""
         self._look_fragment = ""
-        self._look_at = 0.0
+        self._look_at = self._look_seconds = 0.0
         self.heard: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -83,7 +82,7 @@ class Wire:
         while time.monotonic() < deadline:
             wait = self._look_at - time.monotonic() if self._look else SECONDS
             if wait <= 0:
-                self._look_at = time.monotonic() + LOOK_SECONDS
+                self._look_at = time.monotonic() + self._look_seconds
                 self._rerun(looks=True)
                 continue
             try:
@@ -108,9 +107,10 @@ class Wire:
             drawn = element.WhichOneof("type")
             if drawn == "chat_input":
                 self._box = element.chat_input.id
-            elif drawn == "bidi_component" and element.bidi_component.component_name == "nl2sql_look":
+            elif drawn == "bidi_component" and element.bidi_component.component_name == "nl2sql_again":
                 self._look, self._look_fragment = element.bidi_component.id, message.delta.fragment_id
-                self._look_at = time.monotonic() + LOOK_SECONDS
+                self._look_seconds = json.loads(element.bidi_component.json)["after"] / 1000
+                self._look_at = time.monotonic() + self._look_seconds
             elif drawn == "button":
                 name = element.button.id.rpartition("-edit-")[2]
                 if name != element.button.id and name not in self._answered:

@@ -12,7 +12,7 @@ from nl2sql.types import Policy, Schema
 
 
 @dataclass(frozen=True, slots=True)
-class Visible:
+class AllowedSchema:
     """What may be seen, the policy that holds everybody to it, and the index of the texts in it."""
 
     schema: Schema

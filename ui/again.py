@@ -1,0 +1,36 @@
+"""A part of the page that is drawn again in a moment: the browser asks for it, as long as the part says so.
+
+Streamlit's own `run_every` goes on asking until the whole page is drawn; this ends with the part's last word.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import streamlit as st
+
+AFTER_MS: Final = 700
+_HTML: Final = '<span role="status"></span>'
+# Seen by nobody, read out by screen readers where the text is another one than before.
+_CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
+# No cleanup is returned: where redraws overtake each other it may come late, and would end the asking of the next one.
+_JS: Final = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  const said = parentElement.querySelector('span');
+  if (said.textContent !== data.says) said.textContent = data.says;
+  clearInterval(parentElement.asking);
+  const asking = setInterval(() => {
+    if (parentElement.isConnected) setTriggerValue('look', data.look);
+    else clearInterval(asking);
+  }, data.after);
+  parentElement.asking = asking;
+}
+"""
+_asking = st.components.v2.component("nl2sql_again", html=_HTML, css=_CSS, js=_JS)
+
+
+def draw_again(key: str, *, says: str = "") -> None:
+    """Have the fragment that calls this drawn again after `AFTER_MS`. `says` is read out to who cannot see the page."""
+    with st.container(key=f"look-{key}"):
+        _asking(key=f"asks-{key}", data={"look": time.time(), "after": AFTER_MS, "says": says})
