@@ -198,9 +198,9 @@ def test_a_review_ends_with_the_click_and_the_open_history_gets_the_question(ana
     expect(run).to_have_count(0)
     analyst.page.get_by_role("button", name="Stop").click()
     expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
-    analyst.send("how many orders, for the open history")
+    analyst.send("how many orders, seen at the side")
     run.click()
-    entry = analyst.page.get_by_role("button", name=re.compile("how many orders, for the open history"))
+    entry = analyst.page.get_by_role("button", name=re.compile("how many orders, seen at the side"))
     expect(entry).to_be_visible()
 
 
