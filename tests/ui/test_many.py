@@ -39,5 +39,6 @@ def test_who_waits_in_line_sees_where(analyst: Analyst, model: ModelServer, lark
         for one in others:
             one.begin("keep them waiting")
         analyst.send("how many orders")
-        expect(analyst.page.get_by_text("Waiting: number 1 in line")).to_be_visible()
+        doing = analyst.page.locator("[class*='st-key-doing-']")
+        expect(doing.get_by_text("Waiting: number 1 in line")).to_be_visible()
         expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
