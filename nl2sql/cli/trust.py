@@ -119,5 +119,6 @@ def _format_value(name: str, value: Any) -> Iterator[str]:
 
 
 def _flatten(text: str) -> str:
-    """Text of the files on one line, without signs that steer a terminal."""
-    return one_line(text, _VALUE_CHARS)
+    """Text of the files on one line, without signs that steer a terminal; says how long it is where it is cut."""
+    shown = one_line(text, _VALUE_CHARS)
+    return f"{shown} ({len(text):,} characters)" if len(text) > _VALUE_CHARS else shown

@@ -108,6 +108,11 @@ def test_a_query_that_cannot_be_read_is_said_once(cli: Cli, clone: Path) -> None
     assert cli("run", "SELECT 1").stderr == b"" and b"Did you mean question" in cli("queries", "list").stderr
 
 
+def test_a_long_text_does_not_hide_its_end(cli: Cli, clone: Path) -> None:
+    (clone / "nl2sql.toml").write_text(f'[context]\nrules = ["{"x" * 500}"]')
+    assert "x… (500 characters)" in cli("trust", "--show").stdout.decode()
+
+
 def test_a_folder_may_be_named(cli: Cli, clone: Path) -> None:
     (clone / "below").mkdir()
     assert cli("trust", "below").returncode == 2 and cli("trust", "nowhere").returncode == 2
