@@ -23,9 +23,9 @@ PROJECT_FILE: Final = "nl2sql.toml"
 USER_FILE: Final = "config.toml"
 LOCAL_MODEL: Final = "local"
 _UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B|B|)\s*\Z", re.I)
+_SIZE: Final = re.compile(r"\s*+(\d++(?:\.\d++)?)\s*+([KMG]I?B|B|)\s*+\Z", re.I)
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:(?!\$\{)[^/@]+@")
+_PASSWORD_IN_URL: Final = re.compile(r"://(?=[^/@]*+@)[^/@]*?:(?!\$\{)[^/@]")
 
 
 @dataclass(frozen=True, slots=True)
