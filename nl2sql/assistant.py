@@ -66,10 +66,11 @@ def connect(
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
-    programs can go on; `face` says where it was asked. The store is not closed with the Assistant. `workers` is how
-    many queries may run side by side, each with the memory of the limits; further ones wait their turn.
-    Raises ConfigError, DatabaseError.
+    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
+    given, for that `user`, and sessions of earlier programs can go on; `face` says where it was asked. The store is
+    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
+    limits; further ones wait their turn.
+    Raises ConfigError, DatabaseError, LimitError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
@@ -78,7 +79,8 @@ def connect(
         config = replace(config, url=url or config.url)
         config = replace(config, model=replace(config.model, name=name)) if name else config
     cache_dir = config.home / "cache"
-    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir, workers)
+    url = config.url or _sample_database(cache_dir)
+    engine = open_engine(url, config.limits, cache_dir, workers, on_progress)
     chat_model = None if model is None or isinstance(model, str) else model
     conversations = Conversations(store, url=engine.url, user=user, face=face)
     return Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)

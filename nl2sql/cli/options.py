@@ -6,20 +6,20 @@ It does not open anything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import Steps, clean, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
-    from nl2sql.model import Progress
     from nl2sql.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,6 +43,11 @@ class Shared:
     quiet: bool = False
     verbose: bool = False
 
+    @property
+    def steps(self) -> Steps:
+        """What shows long work, as these flags want it."""
+        return Steps(quiet=self.quiet, verbose=self.verbose)
+
     def settings(self) -> Config:
         """The settings in force, these flags on top. ConfigError."""
         if self.db is not None and not self.db.strip():
@@ -55,15 +60,22 @@ class Shared:
         return replace(config, model=model)
 
 
-def opened(config: Config, on_progress: Progress | None = None, store: Store | None = None) -> Assistant:
-    """The database of these settings, opened; says so where the policy denies a name that is not there."""
+@contextmanager
+def opened(config: Config, steps: Steps, store: Store | None = None) -> Iterator[Assistant]:
+    """The database of these settings, opened while inside, with its import shown by `steps`.
+
+    Says so where data files were left out, and where the policy denies a name that is not there.
+    """
     from nl2sql.assistant import connect
 
-    assistant = connect(config=config, on_progress=on_progress, store=store, face="cli")
-    if config.policy.deny_tables or config.policy.deny_columns:
-        for name in assistant.idle_policy:
-            say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
-    return assistant
+    with steps.showing(), connect(config=config, on_progress=steps.progress, store=store, face="cli") as assistant:
+        steps.pause()
+        for note in assistant.notes:
+            say(f"note: {clean(note)}")
+        if config.policy.deny_tables or config.policy.deny_columns:
+            for name in assistant.idle_policy:
+                say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
+        yield assistant
 
 
 def config_option(command: Command) -> Command:
