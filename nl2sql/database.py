@@ -49,6 +49,11 @@ class Database:
         return self._allowed().schema
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of a folder of data files, and why: a sentence each."""
+        return self._engine.notes
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads

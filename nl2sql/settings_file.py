@@ -26,7 +26,7 @@ _SIZE_CHARS: Final = 40
 _URL_CHARS: Final = 4000
 _MESSAGE_CHARS: Final = 300
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:(?!\$\{)[^/@]+@")
+_PASSWORD_IN_URL: Final = re.compile(r"://(?=[^/@]*+@)[^/@]*?:(?!\$\{)[^/@]")
 _TOML_TEXT: Final = re.compile(
     r"\"{3}(?:[^\\]|\\.)*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)|\"(?:[^\"\\\n]|\\.)*\"?|'[^'\n]*'?|#[^\n]*", re.S
 )

@@ -5,7 +5,7 @@ Values only. Nothing here opens a file, runs SQL or calls a model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAIN_SCHEMA: Final = "main"
+
+# Called with what is under way, how much of it is done, and how much there is, which is 0 where nobody knows.
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 # What the data is (made by `schema`)

@@ -52,7 +52,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
     config = config.point_to(shared.db or entry.url)
     if shared.verbose:
         say(f"runs on {config.url}: {clean(sql)}")
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
         return compare(entry, assistant.run(sql, limits=limits))
 

@@ -70,6 +70,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of what was opened, and why: a sentence each."""
+        ...
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables that `with_files` added, in the order of the files."""
         ...
