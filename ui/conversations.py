@@ -53,7 +53,7 @@ class Conversation:
     @property
     def files(self) -> list[Path]:
         """The files that the user added."""
-        if self.folder is None or not self.folder.is_open:
+        if self.folder is None or not self.folder.is_open or not self.folder.path.is_dir():
             return []
         return sorted(file for file in self.folder.path.iterdir() if not file.name.startswith(ASIDE))
 

@@ -6,7 +6,8 @@ knows nobody who signs in, and reads no content.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +24,11 @@ HOSTS: Final = ("127.0.0.1", "localhost")
 SESSIONS_BYTES: Final = 4
 MOST_FILES: Final = 50
 _PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
+_REFUSALS: Final = 100
 _UPLOADS: Final = "/_stcore/upload_file/"
+# Else the rest of what is refused would go on being read.
+_CLOSE: Final = {"connection": "close"}
 # The bytes around a file in its request.
 _FRAMING: Final = 65_536
 _POLICY: Final = (
@@ -36,18 +41,19 @@ _POLICY: Final = (
 def parse_origin(text: str) -> str:
     """The address as a browser names it: scheme, host, and the port where it is not the scheme's own. ConfigError."""
     parts = urlsplit(text.strip())
+    host = parts.hostname or ""
     try:
         port = parts.port
     except ValueError:
         port = -1
     plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in _PORTS or not parts.hostname or port == -1 or not plain or not text.isascii():
+    if parts.scheme not in _PORTS or port == -1 or not plain or not _HOST.fullmatch(host):
         raise ConfigError(
             f"{text!r} is not an address that browsers see a page under",
             "Write scheme and host, and nothing after them: --origin https://nl2sql.example.com",
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
 
 
 def own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
@@ -123,7 +129,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     text = "This page answers to its own address only. Behind a proxy, name that one: nl2sql ui --origin https://…\n"
-    await PlainTextResponse(text, 403, {"connection": "close"})(scope, receive, send)
+    await PlainTextResponse(text, 403, _CLOSE)(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +148,33 @@ class _Coming:
     size: int
 
 
+class Refusals:
+    """Why a session's last file was refused, until its page has said so: a browser says only that it was."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def note(self, session: str, problem: str) -> None:
+        """Keep it for that session. Those of sessions that never ask are forgotten in time."""
+        self._said.pop(session, None)
+        self._said[session] = problem
+        for old in list(self._said)[:-_REFUSALS]:
+            self._said.pop(old, None)
+
+    def take(self, session: str) -> str:
+        """What is to be said, once; empty where nothing is."""
+        return self._said.pop(session, "")
+
+
 class UploadScale:
     """Weighs files as they come, before they are in memory: those of a session, and those of all sessions together.
 
     `most` is how many bytes a session may hold; all of them may hold `SESSIONS_BYTES` times that. `count` says what is
-    there already: of one session or, given None, of all.
+    there already: of one session or, given None, of all. `refusals` hears why one was refused.
     """
 
-    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], Held]) -> None:
-        self._app, self._most, self._count = app, most, count
+    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], Held], refusals: Refusals) -> None:
+        self._app, self._most, self._count, self._refusals = app, most, count, refusals
         self._coming: list[_Coming] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,30 +192,32 @@ class UploadScale:
             message = await receive()
             came += len(message.get("body", b""))
             file.size = max(file.size, came)
-            if problem := self._weigh(file):
-                raise HTTPException(413, problem)
+            if problem := self._weigh(file, self._coming):
+                self._refusals.note(session, problem)
+                raise HTTPException(413, problem, _CLOSE)
             return message
 
+        if problem := self._weigh(file, [*self._coming, file]):
+            self._refusals.note(session, problem)
+            await _drain(receive, min(file.size, self._most))
+            await PlainTextResponse(problem, 413, _CLOSE)(scope, receive, send)
+            return
         self._coming.append(file)
         try:
-            if problem := self._weigh(file):
-                await _drain(receive, min(file.size, self._most))
-                await PlainTextResponse(problem, 413, {"connection": "close"})(scope, receive, send)
-            else:
-                await self._app(scope, receive_weighed, send)
+            await self._app(scope, receive_weighed, send)
         finally:
             self._coming.remove(file)
 
-    def _weigh(self, file: _Coming) -> str:
-        """Why this file is too much; empty where it is not."""
+    def _weigh(self, file: _Coming, coming: Sequence[_Coming]) -> str:
+        """Why this file, one of those on their way, is too much; empty where it is not."""
         session, everybody = self._count(file.session), self._count(None)
-        own = [one.size for one in self._coming if one.session == file.session]
+        own = [one.size for one in coming if one.session == file.session]
         if session.files + len(own) > MOST_FILES:
-            return f"At most {MOST_FILES} files at a time."
+            return f"at most {MOST_FILES} files can be added at a time"
         if session.size + sum(own) > self._most + _FRAMING:
-            return f"Files may have {megabytes(self._most)} together."
-        if everybody.size + sum(one.size for one in self._coming) > SESSIONS_BYTES * self._most + _FRAMING:
-            return "Too many files are being added by others. Try again in a minute."
+            return f"files may have {megabytes(self._most)} together"
+        if everybody.size + sum(one.size for one in coming) > SESSIONS_BYTES * self._most + _FRAMING:
+            return "too much is being added by others just now"
         return ""
 
 

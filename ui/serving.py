@@ -77,7 +77,7 @@ def serve(launch: Launch, listener: socket.socket) -> None:
 
     stdout stays empty: what Streamlit prints goes to stderr.
     """
-    folder = _make_folder(launch.config.home)
+    folder = make_folder(launch.config.home)
     set_launch(launch)
     os.chdir(folder)
     with contextlib.redirect_stdout(sys.stderr):
@@ -107,7 +107,7 @@ def set_options(options: dict[str, Any], folder: Path) -> None:
         config.get_config_options(force_reparse=True, options_from_flags=options)
 
 
-def _make_folder(home: Path) -> Path:
+def make_folder(home: Path) -> Path:
     """The folder that the page works in, without anything that Streamlit would obey."""
     folder = home / _FOLDER
     stale = folder / ".streamlit"
@@ -150,7 +150,14 @@ def _app(launch: Launch, port: int) -> ASGIApp:
     app = App(
         Path(__file__).with_name("app.py"),
         secrets=None if launch.auth is None else {"auth": dict(launch.auth)},
-        middleware=[Middleware(UploadScale, most=launch.config.limits.upload_bytes, count=count_held)],
+        middleware=[
+            Middleware(
+                UploadScale,
+                most=launch.config.limits.upload_bytes,
+                count=count_held,
+                refusals=launch.refusals,
+            )
+        ],
         on_script_error=show_bug,
     )
     return Door(app, port, launch.origins)

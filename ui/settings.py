@@ -10,26 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql import Config, ConfigError
+from ui.door import Refusals
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What holds for as long as the page runs. `auth` is how people sign in; None where nobody does.
 
-    `origins` are further addresses that browsers see the page under, such as `https://nl2sql.example.com`.
+    `origins` are further addresses that browsers see the page under, such as `https://nl2sql.example.com`; `refusals`
+    are why files were refused before the page saw them.
     """
 
     config: Config
     auth: Mapping[str, Any] | None = field(default=None, repr=False)
     origins: tuple[str, ...] = ()
+    refusals: Refusals = field(default_factory=Refusals, compare=False)
 
 
 _launched: Final[list[Launch]] = []
 
 
-def set_launch(launch: Launch) -> None:
-    """Have the page run with that."""
-    _launched[:] = [launch]
+def set_launch(launch: Launch | None) -> None:
+    """Have the page run with that; None is for tests, that leave things as they found them."""
+    _launched[:] = [] if launch is None else [launch]
 
 
 def get_launch() -> Launch:

@@ -22,6 +22,7 @@ from ui.door import MOST_FILES, megabytes
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
+from ui.settings import get_launch
 
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
@@ -34,20 +35,21 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     busy = conversation.busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     given = st.file_uploader(
-        "Add files",
+        f"Add files (up to {megabytes(shared.assistant.config.limits.upload_bytes)} together)",
         type=list(KINDS),
         accept_multiple_files=True,
         key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-        help="They are tables of this conversation alone, and are gone after it. "
-        f"It may have {MOST_FILES} files, and {megabytes(shared.assistant.config.limits.upload_bytes)} together.",
+        help=f"They are tables of this conversation alone, and are gone after it. It may have {MOST_FILES} files.",
     )
     if given and busy:
         st.caption("They are added once the answer is there.")
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
-        st.session_state[failed] = _add(shared, conversation, given)
+        st.session_state[failed] = _add(shared, conversation, given) or _refusal()
         st.rerun()
+    elif refused := _refusal():
+        st.session_state[failed] = refused
     if error := st.session_state.get(failed):
         show_error(error)
     shared.assistant_of(conversation)
@@ -76,7 +78,7 @@ def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFil
         with conversation.changing:
             names = file_names([one.name for one in given], conversation.originals)
             _weigh(shared, [file for file in conversation.files if file.name not in names], given)
-            _put(shared, conversation, _folder(shared, conversation), dict(zip(names, given, strict=True)))
+            put(shared, conversation, _folder(shared, conversation), dict(zip(names, given, strict=True)))
     except NL2SQLError as exc:
         return exc
     except OSError as exc:
@@ -88,7 +90,7 @@ def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFil
     return None
 
 
-def _put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:
+def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:
     """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
     originals, replaced = dict(conversation.originals), [name for name in files if (folder / name).exists()]
     opened = False
@@ -108,6 +110,14 @@ def _put(shared: Server, conversation: Conversation, folder: Path, files: Mappin
         for name in replaced:
             aside = folder / f"{ASIDE}{name}"
             aside.unlink() if opened else aside.rename(folder / name)
+
+
+def _refusal() -> NL2SQLError | None:
+    """Why a file that this session sent was not let in, said once."""
+    context = get_script_run_ctx()
+    problem = get_launch().refusals.take(context.session_id) if context is not None else ""
+    hint = "Add fewer or smaller ones; whoever runs the page may raise upload_bytes under [limits]."
+    return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
 
 
 def _folder(shared: Server, conversation: Conversation) -> Path:

@@ -47,7 +47,7 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
             description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
             first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
             if st.form_submit_button("It is right: save it", type="primary"):
-                _save(assistant, answer, said, name, description, first)
+                save(assistant, answer, said, name, description, first)
 
 
 def why_not(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
@@ -71,7 +71,8 @@ def unfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     return None
 
 
-def _save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> None:
+def save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> None:
+    """Save it in the name of who has signed in, where they may, and say how that went."""
     try:
         # Asked again where it counts: the form may have been drawn before, or by no browser at all.
         if refused := why_not(assistant, user()):
