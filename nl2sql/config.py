@@ -75,6 +75,13 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
+
+    editors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
 
@@ -91,6 +98,7 @@ class Config:
     limits: Limits = Limits()
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
+    page: PageSettings = PageSettings()
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
@@ -348,6 +356,7 @@ def _merged(config: Config, sections: Sections) -> Config:
         limits=replace(config.limits, **sections.get("limits", {})),
         policy=_add_up(config.policy, sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
+        page=replace(config.page, **sections.get("page", {})),
     )
 
 

@@ -225,6 +225,7 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
     },
     "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
     "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},
+    "page": {"editors": _texts},
     TRUST: {"variables": _variables},
 }
 _LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}
