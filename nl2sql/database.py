@@ -97,9 +97,15 @@ class Database:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
         return guard.check(sql, self._allowed().policy, CancellableJudge(self._engine, cancel))
 
-    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        return self._engine.execute(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+    def run(
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, hashed: bool = False
+    ) -> Result:
+        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError.
+
+        `hashed` asks for the hash of the rows, by which `replay` compares results.
+        """
+        checked = self.checked(sql, cancel=cancel)
+        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=hashed)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None

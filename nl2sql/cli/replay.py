@@ -54,7 +54,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
         say(f"runs on {config.url}: {clean(sql)}")
     with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits))
+        return compare(entry, assistant.run(sql, limits=limits, hashed=True))
 
 
 def _print(changes: Changes) -> None:

@@ -133,7 +133,7 @@ class Call:
             error = _out_of_memory(self._what) if kind == "memory" else _out_of_spill(self._what)
             error.add_note(text)
             return error
-        if kind == "result_bytes":
+        if kind in ("result_bytes", "cell_bytes"):
             return LimitError(text, hint, limit=kind)
         if kind == "reply":
             most = f"{TEXT_BYTES // 1_000_000} MB"

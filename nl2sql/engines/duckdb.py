@@ -152,33 +152,43 @@ class DuckDBEngine:
             except LimitError:
                 return None
 
-    def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
+    def execute(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
+    ) -> Result:
         """Run it and return its rows, within the limits.
 
         More rows than `limits.rows`, or more bytes than `limits.result_bytes`, cut the result: `truncated` says
         so. Cells longer than `limits.cell_bytes` are shortened and counted. Errors as `Engine.execute`.
         """
-        with self.stream(checked, limits, cancel) as stream:
+        with self._streaming(checked, limits, cancel, hashed=hashed) as stream:
             return collected(stream)
 
-    @contextlib.contextmanager
-    def stream(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Iterator[WorkerStream]:
+    def stream(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
+    ) -> contextlib.AbstractContextManager[WorkerStream]:
         """As `execute`, batch by batch; the reader's own time does not count towards `limits.seconds`."""
+        return self._streaming(checked, limits, cancel, hashed=False)
+
+    @contextlib.contextmanager
+    def _streaming(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None, *, hashed: bool
+    ) -> Iterator[WorkerStream]:
         request = {
             "op": "execute",
             "sql": checked.sql,
             "limits": wire.limits_to_json(limits),
             "seconds": limits.seconds,
+            "hashed": hashed,
         }
         with self._pool.turn(cancel) as worker:
             worker.serve(self._opened)
             with worker.calling(request, limits.seconds, limits, cancel) as call:
-                yield WorkerStream(call)
+                yield WorkerStream(call, limits)
 
     def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
         """As `Engine.page`."""
         with self._paging(checked, window, limits, cancel, counts=False) as call:
-            return collected(WorkerStream(call))
+            return collected(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
         """As `Engine.count`."""

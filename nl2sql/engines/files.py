@@ -41,6 +41,7 @@ _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
 _MEMORY: Final = 1_000_000_000
+_LEAST_MEMORY: Final = 300_000_000
 _MEMORY_SHARE: Final = 0.5
 _DISK: Final = 256_000_000
 _GROWTH: Final = 4
@@ -243,7 +244,8 @@ def run_importer(
                 break
             what = reply.file or what
             if on_progress is not None:
-                on_progress(f"importing {what}" if reply.file else "writing the imported data", reply.done, reply.total)
+                total = reply.total if reply.file else 0
+                on_progress(f"importing {what}" if reply.file else "writing the imported data", reply.done, total)
     except ProcessEnded as exc:
         error: NL2SQLError = DatabaseError(f"the import of {what} ended unexpectedly", _LEAVE_OUT)
         if overran.is_set():
@@ -315,7 +317,7 @@ def _bounds(listing: Listing) -> tuple[dict[str, Any], float]:
     read = sum(size for size, kind in zip(sizes, kinds, strict=True) if kind not in ("parquet", "excel"))
     unpacked = _SHEET_GROWTH * sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == "excel")
     grown = max(_GROWTH * read, unpacked)
-    memory = min(max(_MEMORY, grown), max(_MEMORY, int(machine_memory() * _MEMORY_SHARE)))
+    memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(machine_memory() * _MEMORY_SHARE)))
     bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK, _GROWTH * read + unpacked)}
     return bounds, _SECONDS + len(sizes) + (read + unpacked) / _BYTES_A_SECOND
 

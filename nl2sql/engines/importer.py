@@ -335,7 +335,10 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     if frame is None:
         return
     request: Mapping[str, Any] = frame[0]
-    folder = Path(request["database"]).parent
+    folder, unused = Path(request["database"]).parent, Path.cwd()
+    # All that is written goes into the one folder, and with it where the parent cannot see to it.
+    os.chdir(folder)
+    shutil.rmtree(unused, ignore_errors=True)
     fence.forbid_writing(folder)
     tempfile.tempdir = str(folder)
     threading.Thread(target=_end_with_parent, args=(requests, folder), daemon=True).start()

@@ -199,7 +199,8 @@ class Worker:
         from nl2sql.engines import sending, wire
 
         limits = wire.limits_from_json(request["limits"])
-        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped)
+        hashed = bool(request.get("hashed"))
+        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped, hashed=hashed)
 
     @contextlib.contextmanager
     def _fresh_cursor(self) -> Iterator[Any]:
@@ -222,11 +223,12 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     _warm_up()
     # What is loaded now stays: no collection need look at it again.
     gc.freeze()
+    folder = Path.cwd()
     frame = read_frame(requests, text_bytes=ANY_BYTES)
     if frame is None:
+        shutil.rmtree(folder, ignore_errors=True)
         return
     opening = frame[0]
-    folder = Path.cwd()
     fenced = fence.forbid_writing(folder if opening["spill"] else None)
     waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
     worker = _opened(opening, replies)

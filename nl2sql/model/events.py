@@ -22,6 +22,7 @@ LARGEST_ERROR: Final = 64_000
 _LARGEST_EVENT: Final = 4_000_000
 # The same in events that each carry one character.
 _LARGEST_ANSWER: Final = 64_000_000
+_MOST_LINES: Final = 1_000_000
 _LONGEST_WORDS: Final = 2_000
 _CHUNK: Final = 65_536
 _MOST_MODELS: Final = 2_000
@@ -70,12 +71,12 @@ def events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     begun: list[bytes] = []
-    size = total = 0
+    size = total = count = 0
     for chunk in chunks:
-        total += len(chunk)
-        if total > _LARGEST_ANSWER:
-            raise _endless("its answer has no end")
         first, *more = chunk.split(b"\n")
+        total, count = total + len(chunk), count + len(more)
+        if total > _LARGEST_ANSWER or count > _MOST_LINES:
+            raise _endless("its answer has no end")
         begun.append(first)
         size += len(first)
         if size > _LARGEST_EVENT:
