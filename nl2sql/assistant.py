@@ -349,12 +349,7 @@ def _check_policy(assistant: Assistant) -> list[str]:
             assistant.close()
             problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
             raise ConfigError(problem, "Write each name in full.")
-    return [describe_idle_name(name) for name in idle]
-
-
-def describe_idle_name(name: str) -> str:
-    """What to say of a name of the policy that the database does not have."""
-    return f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+    return list(assistant.policy_warnings)
 
 
 def _sample_database(cache_dir: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import prompts
@@ -20,6 +20,7 @@ from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote_table
+from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
+
+_NAME_CHARS: Final = 100
 
 
 class Database:
@@ -76,6 +79,16 @@ class Database:
         named = policy.deny_tables | (policy.allow_tables or frozenset())
         idle = [name for name in named if name.lower() not in tables]
         return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+
+    @property
+    def policy_warnings(self) -> tuple[str, ...]:
+        """A sentence for each name of the policy that this database does not have."""
+        if self.config.policy == Policy():
+            return ()
+        return tuple(
+            f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+            for name in self.idle_policy
+        )
 
     @property
     def missing_limits(self) -> list[str]:

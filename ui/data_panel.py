@@ -50,13 +50,9 @@ def show_data(shared: Server, conversation: Conversation) -> None:
 
 def _show_notes(shared: Server) -> None:
     """What of the settings was not obeyed, or does nothing."""
-    notes = list(shared.assistant.config.notes)
-    policy = shared.assistant.config.policy
-    if policy.deny_tables or policy.deny_columns:
-        notes += [
-            f"The policy denies {name}, which this database does not have: is it misspelt?"
-            for name in shared.assistant.idle_policy
-        ]
+    assistant = shared.assistant
+    endpoint = assistant.config.endpoint_note
+    notes = [*assistant.config.notes, *([endpoint] if endpoint else []), *assistant.notes, *assistant.policy_warnings]
     for note in notes[:_NOTES]:
         st.caption(f":material/info: {plain(note, _NOTE_CHARS)}")
     if len(notes) > _NOTES:

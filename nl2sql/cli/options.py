@@ -17,7 +17,6 @@ import click
 from nl2sql.cli.terminal import Steps, clean, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
-from nl2sql.types import Policy
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
@@ -94,13 +93,10 @@ def opened(
 
 def say_notes(assistant: Assistant) -> None:
     """Say which data files were left out, and which names of the policy the database does not have."""
-    from nl2sql.assistant import describe_idle_name
-
     for note in assistant.notes:
         say(f"note: {clean(note)}")
-    if assistant.config.policy != Policy():
-        for name in assistant.idle_policy:
-            say(f"warning: {describe_idle_name(name)}")
+    for warning in assistant.policy_warnings:
+        say(f"warning: {warning}")
 
 
 def config_option(command: Command) -> Command:
