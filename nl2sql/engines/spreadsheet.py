@@ -36,7 +36,7 @@ _UNPACKED_BYTES: Final = 64_000_000
 _LARGE_PART: Final = 1_000_000
 _PIECE: Final = 1 << 20
 _FILLED_CELL: Final = re.compile(
-    rb"""<(?:\w+:)?c\s[^>]*?\br=["']([A-Za-z]{1,3})(\d{1,7})["'][^>]*(?<!/)>""",
+    rb"""<(?:\w++:)?+c\s(?=[^<>]*+(?<!/)>)[^<>]*?\br=["']([A-Za-z]{1,3})(\d{1,7})["']""",
 )
 _NO_CELLS: Final = ("sharedstrings.xml", "styles.xml", "theme1.xml")
 
