@@ -13,8 +13,9 @@ import duckdb
 
 from nl2sql.engines.duckdb_catalog import user_functions
 from nl2sql.engines.lock import lock, quoted_name
-from nl2sql.errors import QueryError
+from nl2sql.errors import GuardError, QueryError
 from nl2sql.guard import Token
+from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, refused
 from nl2sql.types import MAIN_SCHEMA, Schema
 
 _TWIN_MEMORY: Final = 256_000_000
@@ -29,6 +30,7 @@ class DuckDBParser:
         binder: duckdb.DuckDBPyConnection,
         attached: frozenset[str] = frozenset(),
     ) -> None:
+        self.reads_values = True
         self._attached = attached
         self._connection = connection
         self._binder = binder
@@ -86,7 +88,9 @@ class DuckDBParser:
         return _rows(self._binder, f"DESCRIBE ({sql})")
 
     def values(self, sql: str) -> Sequence[str]:
-        """The first column of what a judged query gives."""
+        """The first column of what a judged query gives. GuardError where nothing may be read to judge a text."""
+        if not self.reads_values:
+            raise GuardError((refused(DYNAMIC_PIVOT, "the values of this PIVOT cannot be read before it is approved"),))
         return [str(row[0]) for row in _rows(self._connection, sql)]
 
     def user_functions(self) -> frozenset[str]:

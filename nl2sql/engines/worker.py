@@ -124,7 +124,9 @@ class Worker:
 
         policy = wire.policy_from_json(request["policy"])
         thorough = bool(request["thorough"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser(), thorough=thorough)
+        parser = self._guard_parser()
+        parser.reads_values = bool(request["reads_values"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
 
     def _mend(self, request: Message) -> Mapping[str, Any]:

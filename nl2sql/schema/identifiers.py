@@ -12,6 +12,9 @@ from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
+# Likeness takes time with the square of the length.
+_LONGEST: Final = 300
+
 # duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
 RESERVED: Final = frozenset(
     """
@@ -43,6 +46,8 @@ def quote_table(name: str, *, dotted: bool = False) -> str:
 
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
-    by_lower = {candidate.lower(): candidate for candidate in names}
+    if len(name) > _LONGEST:
+        return None
+    by_lower = {candidate.lower(): candidate for candidate in names if len(candidate) <= _LONGEST}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
