@@ -65,8 +65,18 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
+
+    editors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's."""
+    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
+
+    `notes` are sentences about what of the files was not obeyed, and why.
+    """
 
     home: Path
     url: str | None = None
@@ -76,7 +86,9 @@ class Config:
     limits: Limits = Limits()
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
+    page: PageSettings = PageSettings()
     file: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
         """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
@@ -219,6 +231,7 @@ def _merged(config: Config, sections: Mapping[str, dict[str, Any]], path: Path) 
         limits=replace(config.limits, **sections.get("limits", {})),
         policy=replace(config.policy, **sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
+        page=replace(config.page, **sections.get("page", {})),
     )
 
 
@@ -305,5 +318,6 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
     },
     "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
     "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},
+    "page": {"editors": _texts},
 }
 _LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}
