@@ -18,7 +18,7 @@ from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
+from nl2sql.answer.grounding import Evidence, check_numbers, without_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import Deadline
 from nl2sql.errors import GuardError, LimitError, ToolError
@@ -77,6 +77,7 @@ def _with_rows(
         f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
     ]
     text, stated = answer.text, Grounding(0, 0)
+    evidence = Evidence(result, answer.question, sql)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
     if result.row_count == 0:
@@ -88,11 +89,11 @@ def _with_rows(
     elif text and not time.allows("sentence of the model's"):
         text = ""
     elif text:
-        bare = without_unnamed_currencies(text, result, answer.question, sql)
+        bare = without_unnamed_currencies(text, result, evidence=evidence)
         if bare != text:
             warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, answer.question, sql)
+        stated = check_numbers(text, result, evidence=evidence)
     if stated.unsupported:
         figures = ", ".join(stated.unsupported)
         warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
@@ -103,7 +104,7 @@ def _with_rows(
         text=text,
         sql=sql,
         result=result,
-        grounding=check_numbers(text, result, answer.question, sql) if time.allows("check of the figures") else None,
+        grounding=check_numbers(text, result, evidence=evidence) if time.allows("check of the figures") else None,
         confidence=assess(
             result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
         ),

@@ -49,6 +49,7 @@ MOST_FIELDS: Final = 10_000
 TYPE_CHARS: Final = 2_000
 # So much text is made at a time of cells that are too large to cross as they are.
 _TEXT_BYTES: Final = 8_000_000
+_NESTED_ROWS: Final = 256
 _NESTED: Final = ("list", "array", "struct", "map")
 _DAY: Final = 86_400
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970-01-01
@@ -98,15 +99,18 @@ class Carried:
         self._crowded = crowded if limits.rows is not None else frozenset()
         self._rows_seen = 0
         self._texts: list[int] = []
+        self._found_large: set[int] = set()
         batches: Iterator[pa.RecordBatch] = iter(reader)
         if limits.rows is not None:
             batches = _first_rows(batches, limits.rows + 1)
         timed = [i for i, field in enumerate(reader.schema) if _has_times(field.type)]
         nested = [i for i, field in enumerate(reader.schema) if pa.types.is_nested(field.type)]
         self._nested = nested if limits.rows is not None else []
+        if nested:
+            batches = itertools.chain.from_iterable(map(_steps, batches))
         first = self._peeked(batches) if timed or self._nested else []
         batches = itertools.chain(first, batches)
-        self._large = self._large_columns(first)
+        self._large = frozenset(self._found_large)
         self._odd = [i for i in timed if i not in self._large and any(_is_beyond(b.column(i)) for b in first)]
         self.schema: pa.Schema = reader.schema
         if self._large or self._odd:
@@ -130,22 +134,19 @@ class Carried:
     def _peeked(self, batches: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
         most = PEEKED_BYTES if self._limits.rows is None else max(PEEKED_BYTES, self._limits.result_bytes)
         peeked: list[pa.RecordBatch] = []
-        size = 0
+        rows = size = 0
         for batch in batches:
+            weights = Weights(batch)
+            if not rows and batch.num_rows and self._nested and not weights.fitting(self._limits.result_bytes):
+                raise row_too_large(self._limits)
             peeked.append(batch)
-            size += Weights(batch).of(batch.num_rows)
+            if self._limits.rows is not None:
+                left = self._limits.rows - rows
+                self._found_large |= {i for i in self._nested if any(r < left for r in weights.large(i, self._limits))}
+            rows, size = rows + batch.num_rows, size + weights.all
             if size >= most:
                 break
         return peeked
-
-    def _large_columns(self, batches: Iterable[pa.RecordBatch]) -> frozenset[int]:
-        """The columns with a cell, in the rows that there may be, that is too large to cross as it is."""
-        if not self._nested or self._limits.rows is None:
-            return frozenset()
-        weighed = [Weights(batch) for batch in _first_rows(batches, self._limits.rows) if batch.num_rows]
-        if weighed and not weighed[0].fitting(self._limits.result_bytes):
-            raise row_too_large(self._limits)
-        return frozenset(i for i in self._nested if any(weights.large(i, self._limits) for weights in weighed))
 
     def _with_texts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch, in pieces, with the times and the large cells in those columns as DuckDB prints them."""
@@ -181,6 +182,12 @@ class Carried:
     def _note_texts(self, column: pa.Array, rows: Iterable[int]) -> None:
         cut = set(long_texts(column, self._limits.cell_bytes))
         self._texts += [self._rows_seen + row for row in rows if row not in cut and column[row].is_valid]
+
+
+def _steps(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in smaller ones, so that of very many values only those are counted that may cross."""
+    for start in range(0, batch.num_rows, _NESTED_ROWS):
+        yield batch.slice(start, _NESTED_ROWS)
 
 
 def _first_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

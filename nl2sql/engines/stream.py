@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.answer.values import cell_sizes
+from nl2sql.answer.values import count_values
 from nl2sql.engines import wire
 from nl2sql.engines.call import Call
 from nl2sql.engines.frames import Message
@@ -63,7 +63,7 @@ class WorkerStream:
         pa.ipc.read_record_batch(buffer, self._plain_schema).validate(full=True)
         batch = pa.ipc.read_record_batch(buffer, self.arrow_schema)
         self._rows += batch.num_rows
-        self._weight += sum(_count_values(column) for column in batch.columns)
+        self._weight += sum(count_values(column) for column in batch.columns)
         if self._rows > (self._limits.rows if self._limits.rows is not None else self._rows):
             raise ValueError("more rows than were asked for")
         if _VALUE_BYTES * self._weight > self._limits.result_bytes + _VALUE_BYTES:
@@ -118,11 +118,6 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(_plain(kind.value_type), kind.list_size)
     return pa.list_(_plain(kind.value_type)) if pa.types.is_list(kind) else kind
-
-
-def _count_values(column: pa.Array) -> int:
-    sizes = cell_sizes(column)
-    return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
 def collected(stream: WorkerStream) -> Result:
