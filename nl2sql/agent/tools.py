@@ -22,7 +22,7 @@ from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, ToolCall
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Table, ToolCall
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -211,7 +211,7 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table))
+        return render_table(self._table(table), self._schema)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
@@ -252,7 +252,7 @@ class Toolbox:
 
     def _name(self, table: str) -> str:
         found = self._schema.table(table)
-        return quote_table(table, dotted=found is not None and found.dotted)
+        return quote_table(found or Table(table, ()))
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
         """End the loop with a question back."""

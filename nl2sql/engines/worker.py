@@ -115,7 +115,7 @@ class Worker:
         from nl2sql.engines.introspection import Introspection
 
         with self._fresh_cursor() as cursor:
-            reading = Introspection(cursor, self._alarm, lambda: self._stopped)
+            reading = Introspection(cursor, self._alarm, lambda: self._stopped, self._open_parser)
             return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
 
     def _judge(self, request: Message) -> Mapping[str, Any]:
@@ -143,16 +143,24 @@ class Worker:
             mended = mend(sql, question, visible, "duckdb", frozenset(name.rpartition(".")[2] for name in hidden))
         return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
 
+    def _open_parser(self) -> tuple[Any, Callable[[], None]]:
+        """A parser over a connection of its own, and what interrupts it."""
+        from nl2sql.engines.parser import DuckDBParser
+
+        connection = self._connection.cursor()
+        return DuckDBParser(connection, connection, self._attached, self._seconds), connection.interrupt
+
     def _guard_parser(self) -> Any:
+        from nl2sql.engines.duckdb_catalog import CATALOG
         from nl2sql.engines.parser import DuckDBParser, open_twin
 
         if self._parser is None:
             connection = self._connection.cursor()
             binder = connection
             if self._data_files:
-                catalog = connection.execute("SELECT current_database()").fetchall()[0][0]
+                catalog = connection.execute(CATALOG).fetchall()[0][0]
                 binder = open_twin(catalog, self._schema, self._seconds, self._attached)
-            self._parser = DuckDBParser(connection, binder, self._attached)
+            self._parser = DuckDBParser(connection, binder, self._attached, self._seconds)
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:

@@ -6,13 +6,20 @@ Parsers and binders can be bombed, so this runs in a process that can be killed;
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.guard.bound_plan import plan_report
-from nl2sql.guard.engine_errors import cannot_serialize, is_no_select, plan_error, tree_error, unserializable
+from nl2sql.guard.engine_errors import (
+    cannot_serialize,
+    is_no_select,
+    plan_error,
+    tells_of_missing,
+    tree_error,
+    unserializable,
+)
 from nl2sql.guard.engine_tree import TreeReport, TreeRules
 from nl2sql.guard.lexical import lexical_findings
 from nl2sql.guard.names import Names
@@ -20,13 +27,13 @@ from nl2sql.guard.parser import EngineParser
 from nl2sql.guard.planless import nothing_hides
 from nl2sql.guard.rewriting import SHOWN, Rewriting, unplaced
 from nl2sql.guard.statement_text import explained, with_values_marked
-from nl2sql.types import Finding, Policy, Schema, Verdict
+from nl2sql.types import Finding, Policy, Schema, Table, Verdict
 
 LEXICAL: Final = "lexical"
 _PARSED: Final = (LEXICAL, "engine-tree")
 _BOUND: Final = (*_PARSED, "engine-plan")
 _ALL: Final = (*_BOUND, "sqlglot")
-_OF_NAMES: Final = frozenset({"table", "table-function", "column"})
+_OF_NAMES: Final = frozenset({"table", "table-function", "column", "type"})
 _UNKNOWN_SHAPE: Final = (QueryError, ValueError, LookupError, TypeError, RecursionError)
 _SMALLER: Final = "Take fewer columns, or fewer values: SUMMARIZE SELECT a, b FROM t; PIVOT t ON c IN ('a', 'b')."
 
@@ -57,7 +64,7 @@ class _Judging:
         self._names = names
         self._parser = parser
         self._thorough = thorough
-        self._user_functions = parser.user_functions()
+        self._user_functions, self._user_types = parser.user_functions(), parser.user_types()
 
     def verdict(self) -> Verdict:
         """What the judges say of the text as asked."""
@@ -133,29 +140,35 @@ class _Judging:
         return self._plan_verdict(canonical, spelled, _plan(planned))
 
     def _plan_verdict(self, canonical: str, spelled: TreeReport, document: Mapping[str, Any] | None) -> Verdict:
-        from nl2sql.guard.sqlglot_rules import second_opinion
-
         if document is None:
-            opinion = second_opinion(canonical, spelled, self._names)
-            return self._planless_verdict(canonical, spelled, opinion)
+            return self._planless_verdict(canonical, spelled)
         if document.get("error"):
-            finding = self._bind_finding(document, canonical, spelled)
-            opinion = second_opinion(canonical, spelled, self._names) or () if self._thorough else ()
-            return Verdict(findings=(finding, *opinion), judges=_ALL if self._thorough else _BOUND)
-        plan = plan_report(document, self._names)
+            finding = self._unreadable_finding(canonical, spelled) or self._bind_finding(document, canonical, spelled)
+            return self._unbound_verdict(finding, canonical, spelled)
+        plan = plan_report(document, self._names, self._user_types, canonical)
+        if plan.reads_denied_columns and (unreadable := self._unreadable_finding(canonical, spelled)):
+            return self._unbound_verdict(unreadable, canonical, spelled)
         findings = [*plan.findings, *self._views_with_denied_columns(spelled, plan.tables)]
-        findings += second_opinion(canonical, spelled, self._names) or ()
+        findings += self._second_opinion(canonical, spelled) or ()
         if findings:
             return Verdict(findings=tuple(dict.fromkeys(findings)), judges=_ALL)
         functions = tuple(sorted(spelled.functions))
         return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions, judges=_ALL)
 
-    def _planless_verdict(self, canonical: str, spelled: TreeReport, opinion: tuple[Finding, ...] | None) -> Verdict:
+    def _unbound_verdict(self, finding: Finding, canonical: str, spelled: TreeReport) -> Verdict:
+        """The refusal of a text that does not bind, or would not if nothing else were there than what may be read."""
+        opinion = self._second_opinion(canonical, spelled) or () if self._thorough else ()
+        return Verdict(findings=(finding, *opinion), judges=_ALL if self._thorough else _BOUND)
+
+    def _planless_verdict(self, canonical: str, spelled: TreeReport) -> Verdict:
         """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
         judges = tuple(judge for judge in _ALL if judge != "engine-plan")
+        opinion = self._second_opinion(canonical, spelled)
         if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
+            if unreadable := self._unreadable_finding(canonical, spelled):
+                return self._unbound_verdict(unreadable, canonical, spelled)
             return Verdict(findings=opinion or (unserializable(),), judges=judges)
-        names = tuple(sorted(set(spelled.tables.values())))
+        names = tuple(sorted({table.name for table in spelled.tables.values()}))
         return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)), judges=judges)
 
     def _later(self, asked: TreeReport, text: str) -> Verdict:
@@ -163,24 +176,30 @@ class _Judging:
 
         A tree that names what may not be read is not bound: the binder would tell the hidden from the missing.
         """
-        from nl2sql.guard.sqlglot_rules import second_opinion
-
         try:
             canonical = self._parser.written(text)
             names_the_unreadable = any(finding.rule in _OF_NAMES for finding in asked.findings)
             document = None if names_the_unreadable else _plan(self._tree_and_plan(canonical)[1])
         except QueryError:
             return _refusal(*asked.findings)
-        later: list[Finding] = []
-        if document and document.get("error"):
-            later.append(plan_error(document, canonical, self._names, asked.tables.values()))
-        elif document:
-            later += plan_report(document, self._names).findings
-        opinion = second_opinion(canonical, asked, self._names) or ()
+        later = list(self._findings_of_plan(document, canonical, asked)) if document else []
+        opinion = self._second_opinion(canonical, asked) or ()
         # The report of a tree that is refused lacks what it was refused for, so it is nothing to compare with.
         later += [finding for finding in opinion if finding.rule != "second-parser"]
         judges = tuple(judge for judge in _ALL if document or judge != "engine-plan")
         return Verdict(findings=(*asked.findings, *unplaced(tuple(later))), judges=judges)
+
+    def _findings_of_plan(self, document: Mapping[str, Any], canonical: str, asked: TreeReport) -> Sequence[Finding]:
+        """What speaks against the plan, or against what the binder says instead of one."""
+        plan = None if document.get("error") else plan_report(document, self._names, self._user_types, canonical)
+        if (plan is None or plan.reads_denied_columns) and (found := self._unreadable_finding(canonical, asked)):
+            return [found]
+        return plan.findings if plan else [plan_error(document, canonical, self._names, asked.tables.values())]
+
+    def _second_opinion(self, canonical: str, spelled: TreeReport) -> tuple[Finding, ...] | None:
+        from nl2sql.guard.sqlglot_rules import second_opinion
+
+        return second_opinion(canonical, spelled, self._names)
 
     def _tree_and_plan(self, canonical: str) -> tuple[str, str]:
         """The tree and plan of the engine's spelling; an empty plan where the engine raises instead of making one."""
@@ -190,7 +209,7 @@ class _Judging:
             return self._parser.syntax_tree(canonical), ""
 
     def _walk(self, sql: str, tree: Mapping[str, Any]) -> TreeReport:
-        return TreeRules(sql, self._names, self._user_functions).walk(tree)
+        return TreeRules(sql, self._names, self._user_functions, self._user_types).walk(tree)
 
     def _bind_finding(self, document: Mapping[str, Any], canonical: str, spelled: TreeReport) -> Finding:
         """The binder's objection, with its place in the text as asked where it objects to that text too."""
@@ -198,22 +217,44 @@ class _Judging:
             asked = _plan(self._parser.bound_plan(self._sql))
         except QueryError:
             asked = None
+        return self._placed(asked, document, canonical, spelled)
+
+    def _unreadable_finding(self, canonical: str, spelled: TreeReport) -> Finding | None:
+        """The objection of a binder that knows only what may be read, to whom the hidden and the missing are one.
+
+        None where it has none, or where no table of the text has a column that is denied.
+        """
+        schema = self._names.readable
+        if not any(map(self._names.denies_columns_of, spelled.tables.values())):
+            return None
+        try:
+            document = _plan(self._parser.bound_plan_over(schema, canonical))
+            asked = _plan(self._parser.bound_plan_over(schema, self._sql))
+        except QueryError:
+            return None
+        if not document or not document.get("error"):
+            return None
+        finding = self._placed(asked, document, canonical, spelled)
+        return replace(finding, rule="column") if tells_of_missing(document) else finding
+
+    def _placed(
+        self, asked: Mapping[str, Any] | None, document: Mapping[str, Any], canonical: str, spelled: TreeReport
+    ) -> Finding:
+        """The finding for the error of the text as asked, where it has one; else for that of its spelling."""
+        tables = spelled.tables.values()
         if asked and asked.get("error"):
-            return plan_error(asked, self._sql, self._names, spelled.tables.values())
-        return unplaced((plan_error(document, canonical, self._names, spelled.tables.values()),))[0]
+            return plan_error(asked, self._sql, self._names, tables)
+        return unplaced((plan_error(document, canonical, self._names, tables),))[0]
 
     def _views_with_denied_columns(self, spelled: TreeReport, scanned: set[str]) -> list[Finding]:
         """A plan shows what a view is made of, not which of the view's own columns a query takes."""
-        return [
-            Finding(
-                "column",
-                f"{name} is a view, and not all of it may be read",
-                "Read the tables that it is made of.",
-                judge="engine-plan",
-            )
-            for name in sorted(set(spelled.tables.values()) - scanned)
-            if (table := self._names.table([name])) and table.kind != "table" and self._names.denies_columns_of(table)
-        ]
+        views = {table.name for table in spelled.tables.values() if self._is_view_with_denied_columns(table)}
+        told = "{} is a view, and not all of it may be read"
+        hint = "Read the tables that it is made of."
+        return [Finding("column", told.format(name), hint, judge="engine-plan") for name in sorted(views - scanned)]
+
+    def _is_view_with_denied_columns(self, table: Table) -> bool:
+        return table.kind != "table" and self._names.denies_columns_of(table)
 
 
 def _refusal(*findings: Finding) -> Verdict:

@@ -291,7 +291,7 @@ PIVOT staff ON wage USING count(*) GROUP BY role
 -- rule: column
 PIVOT staff ON role USING max(wage)
 
--- rule: bind
+-- rule: column
 PIVOT (SELECT name, role FROM staff) ON role USING count(*) GROUP BY wage
 
 -- rule: column
