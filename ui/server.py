@@ -14,7 +14,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
-from ui.conversations import Conversation, Conversations
+from ui.conversations import Conversation, Conversations, unreadable
 from ui.door import Refusals
 from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
 from ui.log import note, start_log
@@ -65,6 +65,7 @@ class Server:
         finally:
             if conversation.own is None:
                 conversation.drop_files()
+                conversation.unread = unreadable()
 
     def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
         """The same with the model and under the limits that the user has chosen."""

@@ -17,7 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import ConfigError, LimitError, NL2SQLError
 from ui.again import draw_again
-from ui.conversations import ASIDE, Conversation
+from ui.conversations import ASIDE, Conversation, unreadable
 from ui.door import MOST_FILES, megabytes
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
@@ -45,6 +45,8 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
+        # Should that break, this is what the next look says.
+        st.session_state[failed] = unreadable()
         st.session_state[failed] = _add(shared, conversation, given) or _refusal(shared)
         st.rerun()
     elif refused := _refusal(shared):
