@@ -59,9 +59,13 @@ def estimate_tokens(text: str) -> int:
 
 def one_line(text: str, limit: int) -> str:
     """Text from the data as one short line without control, format or line-breaking characters."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    kept = text if text.isprintable() else "".join(map(_visible, text))
     kept = " ".join(kept.split())
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _visible(sign: str) -> str:
+    return " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign
 
 
 def as_data(text: str, limit: int) -> str:

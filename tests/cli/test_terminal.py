@@ -25,11 +25,22 @@ if TYPE_CHECKING:
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def on_a_terminal(arguments: list[str], variables: dict[str, str]) -> tuple[str, int]:
-    """What a terminal shows of the command, escapes and all, and its exit code."""
+def on_a_terminal(
+    arguments: list[str], variables: dict[str, str], folder: Path | None = None, *, errors: bool = True, typed: str = ""
+) -> tuple[str, int]:
+    """What a terminal shows of the command, escapes and all, and its exit code.
+
+    Without `errors` its stderr goes nowhere. `typed` is what a person types beforehand.
+    """
     pid, screen = pty.fork()
     if pid == 0:
+        if folder is not None:
+            os.chdir(folder)
+        if not errors:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.execve(sys.executable, [sys.executable, "-m", "nl2sql", *arguments], {**os.environ, **variables})
+    if typed:
+        os.write(screen, typed.encode())
     shown = b""
     try:
         while piece := os.read(screen, 65536):
