@@ -74,7 +74,7 @@ def show_command(name: str, output: str, config: Path | None) -> int:
     """Show one: its header and its SQL."""
     query, problem = VerifiedQueries.beside(load_config(config)).find(name)
     if problem:
-        say(f"note: it is not used. {clean(problem.message)}. {clean(problem.hint)}")
+        say(f"note: it is not used. {problem.message}. {problem.hint}")
     if output == "json":
         results.write_json(query_object(query))
     else:

@@ -23,7 +23,9 @@ DEEP = f"{'[' * 40}i{']' * 40}"
 
 def weight(result: Result) -> int:
     """What the result counts for, in bytes."""
-    return max(result.table.nbytes, 8 * sum(count_values(chunk) for c in result.table.columns for chunk in c.chunks))
+    return max(
+        int(result.table.nbytes), 8 * sum(count_values(chunk) for c in result.table.columns for chunk in c.chunks)
+    )
 
 
 @pytest.mark.parametrize(
