@@ -38,6 +38,8 @@ _TYPES: Final = """
     SELECT database_name, schema_name, type_name FROM system.main.duckdb_types()
     WHERE NOT internal AND database_name = system.main.current_database()"""
 
+_ALWAYS_OPEN: Final = ("system", "temp")
+
 _Key = tuple[str, str]
 
 
@@ -104,5 +106,5 @@ def _unclear_schema(catalog: str, schema: str, table: str) -> str | None:
 
 
 def _is_namesake(catalog: str, schema: str) -> bool:
-    """Whether the schema is called like the database, so that SQL must name both."""
-    return fold(schema) == fold(catalog)
+    """Whether the schema is called like a database that is open, so that SQL must name the database too."""
+    return fold(schema) in (fold(catalog), *_ALWAYS_OPEN)

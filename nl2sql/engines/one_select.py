@@ -17,7 +17,7 @@ def not_a_select(cursor: Any, sql: str) -> str:
     """Why the text is no SELECT; empty where it is one.
 
     A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
-    SELECT passes in the guard's own spelling, which has no place for ANALYZE.
+    SELECT passes in the guard's own spelling.
     """
     from nl2sql.guard import under_explain
 

@@ -7,6 +7,7 @@ may define its own of the same name.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -20,6 +21,7 @@ from nl2sql.schema.identifiers import fold
 from nl2sql.types import MAIN_SCHEMA, Schema
 
 _TWIN_MEMORY: Final = 256_000_000
+_TWINS: Final = 2
 _TREE: Final = "system.main.json_serialize_sql($1::VARCHAR)"
 _PLAN: Final = "system.main.json_serialize_plan($1::VARCHAR, optimize := false)"
 _SYNTAX_TREE: Final = f"SELECT {_TREE}"
@@ -48,7 +50,7 @@ class DuckDBParser:
         # The database is read-only, and listing its functions takes longer than all judging of a query.
         self._user_functions = duckdb_catalog.user_functions(lambda sql: connection.execute(sql).fetchall())
         self._user_types = duckdb_catalog.user_types(lambda sql: connection.execute(sql).fetchall())
-        self._bound_twin: tuple[Schema, duckdb.DuckDBPyConnection] | None = None
+        self._twins: deque[tuple[Schema, duckdb.DuckDBPyConnection]] = deque()
 
     @property
     def catalog(self) -> str:
@@ -70,11 +72,20 @@ class DuckDBParser:
 
     def bound_plan_over(self, schema: Schema, sql: str) -> str:
         """The same over a database that has nothing but the tables of that schema."""
-        if self._bound_twin is None or self._bound_twin[0] is not schema:
-            if self._bound_twin is not None:
-                self._bound_twin[1].close()
-            self._bound_twin = (schema, open_twin(self._catalog, schema, self._seconds, self._attached))
-        return _ask(self._bound_twin[1], _BOUND_PLAN, sql)
+        return _ask(self._twin_of(schema), _BOUND_PLAN, sql)
+
+    def _twin_of(self, schema: Schema) -> duckdb.DuckDBPyConnection:
+        for known, twin in self._twins:
+            if known is schema:
+                return twin
+        while len(self._twins) >= _TWINS:
+            self._twins.popleft()[1].close()
+        try:
+            twin = open_twin(self._catalog, schema, self._seconds, self._attached)
+        except duckdb.Error as exc:
+            raise QueryError(str(exc)) from exc
+        self._twins.append((schema, twin))
+        return twin
 
     def tree_and_plan(self, sql: str) -> tuple[str, str]:
         """Both for one text, in one statement where one connection gives both."""

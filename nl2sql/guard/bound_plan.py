@@ -13,7 +13,7 @@ from typing import Any, Final
 from nl2sql.guard.functions import catalogue
 from nl2sql.guard.named_types import UserTypes
 from nl2sql.guard.names import Names
-from nl2sql.types import Finding
+from nl2sql.types import Finding, Table
 
 OPERATORS: Final = frozenset(
     f"LOGICAL_{name}"
@@ -33,9 +33,13 @@ _ENUM: Final = "ENUM("
 
 @dataclass(slots=True)
 class PlanReport:
-    """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them."""
+    """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them.
+
+    `generated` are the tables read that have denied generated columns, which a plan does not show.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    generated: list[Table] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
 
@@ -90,14 +94,20 @@ def _scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
         report.findings.append(_finding("table", message, names.table_hint("")))
         return
     report.tables.add(table.name)
+    if any(column.generated and not names.allows_column(table, column.name) for column in table.columns):
+        report.generated.append(table)
     indexes = [entry["index"] for entry in node["column_indexes"]]
     columns = [node["names"][index] for index in indexes if index < _FIRST_VIRTUAL]
     if not all(names.allows_column(table, column) for column in columns):
-        message = f"the query reads more of {table.name} than it may"
-        hint = f"Name the columns, and only these: {', '.join(names.columns(table))}."
-        report.findings.append(_finding("column", message, hint))
+        report.findings.append(reads_too_much(table, names))
         return
     report.columns.update(f"{table.name}.{column}" for column in columns)
+
+
+def reads_too_much(table: Table, names: Names) -> Finding:
+    """The finding for a query that reads denied columns of that table."""
+    message = f"the query reads more of {table.name} than it may"
+    return _finding("column", message, f"Name the columns, and only these: {', '.join(names.columns(table))}.")
 
 
 def _called(node: Mapping[str, Any], report: PlanReport) -> None:

@@ -43,9 +43,32 @@ class Names:
         return self._access.view
 
     @property
+    def whole(self) -> Schema:
+        """The schema with everything in it."""
+        return self._schema
+
+    @property
     def readable(self) -> Schema:
         """The schema without what the policy denies."""
         return self._access.readable
+
+    @property
+    def hides_anything(self) -> bool:
+        """Whether the policy denies any table or column that is there."""
+        return self._access.hides_anything
+
+    def listed(self, path: Sequence[str]) -> tuple[Table, ...]:
+        """The tables to show of the schema or catalog of that dotted name; of the main schema where it is empty."""
+        parts = [fold(part) for part in path] or [MAIN_SCHEMA]
+        if len(parts) == 2 and parts[0] == self._catalog and parts[1] not in self._attached:
+            parts = parts[1:]
+        if len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
+            parts = parts[:1]
+        if len(parts) != 1:
+            return ()
+        if parts[0] == self._catalog and not self._has_schema(parts[0]):
+            return tuple(table for table in self.view.tables if not self.is_beside(table))
+        return tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
 
     def is_catalog(self, name: str) -> bool:
         """Whether SQL calls the database itself so, or one beside it."""

@@ -73,18 +73,24 @@ class Access:
 
     @cached_property
     def types(self) -> frozenset[str]:
-        """The types of the columns that a query may read by their names."""
-        return frozenset(column.type for table in self.view.tables for column in table.columns)
+        """The types of the columns that a query may read by their names, of those that hold what they show."""
+        return frozenset(
+            column.type for table, column in self._stored_columns if self.allows_column(table, column.name)
+        )
 
     @cached_property
     def denied_types(self) -> frozenset[str]:
-        """The types of the columns that the policy denies, alone or with their tables."""
+        """The types of the columns that the policy denies, alone or with their tables, of those likewise."""
         return frozenset(
-            column.type
-            for table in self._schema.tables
-            for column in table.columns
-            if not self.allows_column(table, column.name)
+            column.type for table, column in self._stored_columns if not self.allows_column(table, column.name)
         )
+
+    @property
+    def _stored_columns(self) -> Iterator[tuple[Table, Column]]:
+        """Neither views nor generated columns, of which names alone do not tell whether they may be read."""
+        for table in self._schema.tables:
+            if table.kind == "table":
+                yield from ((table, column) for column in table.columns if not column.generated)
 
     @cached_property
     def denied_names(self) -> frozenset[str]:
@@ -94,6 +100,11 @@ class Access:
     def has_column(self, name: str) -> bool:
         """Whether any table of the schema, readable or not, has a column of that name."""
         return fold(name) in self._names
+
+    @cached_property
+    def hides_anything(self) -> bool:
+        """Whether any table or column that is there is denied."""
+        return bool(self._denied_columns) or len(self.tables) < len(self._schema.tables)
 
     def allows(self, table: Table) -> bool:
         """Whether a query may read that table or view of the schema."""
