@@ -300,7 +300,21 @@ def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     except (OverflowError, ValueError):
         import pyarrow as pa
 
+        if pa.types.is_nested(column.type):
+            return [_nested_value(cell) for cell in column]
         return list(column.cast(pa.string()).to_pylist())
+
+
+def _nested_value(cell: pa.Scalar) -> Any:
+    """A list, struct or map as a Python value, with the dates in it as text where Python cannot hold one of them."""
+    import pyarrow as pa
+
+    if not cell.is_valid:
+        return None
+    if pa.types.is_struct(cell.type):
+        return {name: column_values(pa.array([value], value.type))[0] for name, value in cell.items()}
+    values = column_values(cell.values)
+    return [tuple(entry.values()) for entry in values] if pa.types.is_map(cell.type) else values
 
 
 # How it was written (made by `model` and `agent`)
