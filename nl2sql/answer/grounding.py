@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What is looked at of a result: its first rows, as far as each of these goes.
 CHECKED_CELLS: Final = 20_000
 CHECKED_VALUES: Final = 500_000
-CHECKED_BYTES: Final = 8_000_000
+CHECKED_BYTES: Final = 4_000_000
 _COUNTED_ROWS: Final = 1000
 _NAMES_CHARS: Final = 100_000
 
