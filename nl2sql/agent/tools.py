@@ -178,6 +178,8 @@ class Toolbox:
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
         definitions = {d["function"]["name"]: d["function"] for d in self.definitions}
+        if call.problem and not call.name:
+            raise CallError(call.problem, f"Tools: {', '.join(definitions)}.")
         if call.name not in definitions:
             near = closest(call.name, definitions)
             hint = f"Did you mean {near}?" if near else ""

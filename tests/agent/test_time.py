@@ -227,6 +227,7 @@ def test_a_long_sentence_is_cut(opened: Assistant) -> None:
         (calls("ask_user", question="Which?", options=["a" * 1_000]), "at most 20 options"),
         (calls("x" * 90_000), "Tools: sql_query"),
         (calls("sql_query", **{"x" * 90_000: "1"}), "It takes query"),
+        (says("", ToolCall("a", "", {}, "This call names no tool.")), "names no tool"),
     ],
 )
 def test_calls_of_any_size_go_back_in_no_time(opened: Assistant, call: Reply, told: str) -> None:
