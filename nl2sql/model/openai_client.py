@@ -37,7 +37,7 @@ _NO_SUCH_PAGE: Final = (404, 405, 501)
 # Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
 _SAMPLING: Final = 0.7
 # What can be shown of a reply is looked for anew each time that it has grown by this part of its length.
-_LOOKS: Final = 32
+_LOOKS: Final = 16
 
 
 class OpenAIChatModel:
