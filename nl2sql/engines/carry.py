@@ -175,7 +175,7 @@ class _Texts:
         most = self._limits.cell_bytes
         # Each value of a list takes three signs at least.
         cell = f"list_slice(#{number}, 1, {most // 3 + 2})" if kind.id == "list" else f"#{number}"
-        return f"substring(CAST({cell} AS VARCHAR), 1, {most + 1})"
+        return f"system.main.substring(CAST({cell} AS VARCHAR), 1, {most + 1})"
 
 
 def _peeked(
