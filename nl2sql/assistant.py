@@ -126,8 +126,8 @@ class Assistant(Database):
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
         and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs,
-        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_beyond` it is asked
-        only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
+        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_beyond` it is
+        asked only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
         `tables` are the ones that the question is about, as is a table that it names like `@orders`: the model is
         shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
