@@ -97,7 +97,7 @@ class Evidence:
 
     @cached_property
     def _columns(self) -> list[list[Any]]:
-        return [column_values(column) for column in _first_rows(self._result.table).columns]
+        return [column_values(column) for column in _take_rows(self._result.table).columns]
 
     @cached_property
     def _values(self) -> list[float]:
@@ -183,7 +183,7 @@ def without_unnamed_currencies(
     return _NUMBER.sub(bare, text)
 
 
-def _first_rows(table: pa.Table) -> pa.Table:
+def _take_rows(table: pa.Table) -> pa.Table:
     """As many rows from the first on as are looked at."""
     rows, values, size = 0, CHECKED_VALUES, CHECKED_BYTES
     for batch in table.slice(0, CHECKED_CELLS).to_batches(max_chunksize=_COUNTED_ROWS):

@@ -46,7 +46,7 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def cell_sizes(column: pa.Array) -> int | Sequence[int]:
+def measure_cells(column: pa.Array) -> int | Sequence[int]:
     """How many values each cell of the column holds: one number where that is the same for all.
 
     A list, struct or map counts as one, and so does each value in it, NULL too.
@@ -55,10 +55,10 @@ def cell_sizes(column: pa.Array) -> int | Sequence[int]:
 
     kind = column.type
     if pt.is_struct(kind):
-        return _sum_of(1, [cell_sizes(column.field(i)) for i in range(kind.num_fields)])
+        return _sum_of(1, [measure_cells(column.field(i)) for i in range(kind.num_fields)])
     if pt.is_fixed_size_list(kind):
         width = int(kind.list_size)
-        sizes = cell_sizes(column.values.slice(column.offset * width, len(column) * width))
+        sizes = measure_cells(column.values.slice(column.offset * width, len(column) * width))
         if isinstance(sizes, int):
             return 1 + sizes * width
         return [1 + sum(sizes[row * width : (row + 1) * width]) for row in range(len(column))]
@@ -68,7 +68,7 @@ def cell_sizes(column: pa.Array) -> int | Sequence[int]:
     ends = digits[column.offset : column.offset + len(column) + 1].tolist()
     first, length = ends[0], ends[-1] - ends[0]
     children = (column.keys, column.items) if pt.is_map(kind) else (column.values,)
-    sizes = _sum_of(0, [cell_sizes(child.slice(first, length)) for child in children])
+    sizes = _sum_of(0, [measure_cells(child.slice(first, length)) for child in children])
     if isinstance(sizes, int):
         return [1 + sizes * (end - start) for start, end in itertools.pairwise(ends)]
     before = [0, *itertools.accumulate(sizes)]
@@ -77,7 +77,7 @@ def cell_sizes(column: pa.Array) -> int | Sequence[int]:
 
 def count_values(column: pa.Array) -> int:
     """How many values the cells of the column hold together."""
-    sizes = cell_sizes(column)
+    sizes = measure_cells(column)
     return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 

@@ -39,7 +39,7 @@ class Call:
         self._id = next(_numbers)
         self._seconds, self._left = seconds, seconds
         self._what = _WHAT.get(request["op"], "the query")
-        self._payload_bytes = wire.payload_bytes(request["limits"]) if "limits" in request else 0
+        self._payload_bytes = wire.bound_payload(request["limits"]) if "limits" in request else 0
         self._lock = threading.Lock()
         self._reason = ""
         self._reading = False
@@ -125,7 +125,7 @@ class Call:
             self._alarm.clear()
 
     def _failed(self, message: Message) -> NL2SQLError:
-        kind, text, hint = (wire.text(message.get(name, "")) for name in ("error", "message", "hint"))
+        kind, text, hint = (wire.expect_text(message.get(name, "")) for name in ("error", "message", "hint"))
         if kind in ("stopped", "seconds"):
             return self._stopped() or self._overran()
         if kind in ("memory", "spill"):

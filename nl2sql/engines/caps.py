@@ -13,7 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from nl2sql.answer.values import cell_sizes
+from nl2sql.answer.values import measure_cells
 from nl2sql.errors import LimitError
 from nl2sql.types import CELL_VALUES, Limits
 
@@ -24,7 +24,7 @@ _MOST_VALUES: Final = 1_000_000
 _ELLIPSIS: Final = "…"
 
 
-def cell_values(limits: Limits) -> int:
+def bound_cell_values(limits: Limits) -> int:
     """The most values of a nested cell that comes as it is: more of them where the whole result is wanted."""
     return CELL_VALUES if limits.rows is not None else min(_MOST_VALUES, limits.cell_bytes // VALUE_BYTES)
 
@@ -34,7 +34,7 @@ class Weights:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
-        sizes = [cell_sizes(column) for column in batch.columns]
+        sizes = [measure_cells(column) for column in batch.columns]
         self._sizes = sizes
         self._evenly = sum(size for size in sizes if isinstance(size, int))
         uneven = [size for size in sizes if not isinstance(size, int)]
@@ -68,7 +68,7 @@ class Weights:
 
     def large(self, column: int, limits: Limits) -> Sequence[int]:
         """The rows in which that column has a nested cell of too many values, or too many bytes."""
-        array, size, most = self._batch.column(column), self._sizes[column], cell_values(limits)
+        array, size, most = self._batch.column(column), self._sizes[column], bound_cell_values(limits)
         if not pa.types.is_nested(array.type):
             return ()
         if isinstance(size, int):
@@ -137,7 +137,7 @@ class Capped:
         if self.limits.rows is None:
             name = batch.schema.names[column]
             raise LimitError(
-                f"a cell of {name} holds more than {cell_values(self.limits):,} values"
+                f"a cell of {name} holds more than {bound_cell_values(self.limits):,} values"
                 f" or {self.limits.cell_bytes:,} bytes",
                 "Select a part of it, or its text: CAST(… AS VARCHAR). Or raise cell_bytes under [limits].",
                 limit="cell_bytes",
@@ -154,7 +154,7 @@ class Capped:
         kind = column.type
         if not (pa.types.is_string(kind) or pa.types.is_binary(kind)) or column.nbytes <= self.limits.cell_bytes:
             return column
-        long = long_texts(column, self.limits.cell_bytes)
+        long = find_long_texts(column, self.limits.cell_bytes)
         if not long:
             return column
         self._cut_rows += [self.rows + row for row in long]
@@ -170,7 +170,7 @@ class Capped:
         return pa.array(values, pa.binary()).view(kind)
 
 
-def long_texts(column: pa.Array, most: int) -> list[int]:
+def find_long_texts(column: pa.Array, most: int) -> list[int]:
     """The rows in which a column of texts or bytes has more than so many bytes."""
     offsets = _offsets(column)
     return [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > most]

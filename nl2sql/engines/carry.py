@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import DuckDBPyType
 
-from nl2sql.engines.caps import Weights, cell_values, long_texts, row_too_large
+from nl2sql.engines.caps import Weights, bound_cell_values, find_long_texts, row_too_large
 from nl2sql.engines.lock import quoted_name
 from nl2sql.types import Limits
 
@@ -63,7 +63,7 @@ def carrying(sql: str, types: Sequence[DuckDBPyType], limits: Limits) -> tuple[s
     Nanoseconds are rounded to microseconds.
     """
     fields = [_count_fields(column_type) for column_type in types]
-    most = cell_values(limits) if sum(fields) <= MOST_FIELDS + len(fields) else 1
+    most = bound_cell_values(limits) if sum(fields) <= MOST_FIELDS + len(fields) else 1
     crowded = frozenset(
         i for i, count in enumerate(fields) if count > 1 and (count > most or _is_deep(types[i], MOST_LEVELS))
     )
@@ -101,11 +101,11 @@ class Carried:
         nested = [i for i, field in enumerate(reader.schema) if pa.types.is_nested(field.type)]
         batches: Iterator[pa.RecordBatch] = iter(reader)
         if limits.rows is not None:
-            batches = _first_rows(batches, limits.rows + 1)
+            batches = _take_rows(batches, limits.rows + 1)
         if nested:
-            batches = itertools.chain.from_iterable(map(_steps, batches))
+            batches = itertools.chain.from_iterable(map(_split, batches))
         looks = bool(timed) or (bool(nested) and limits.rows is not None)
-        first, large = _peeked(batches, nested, limits) if looks else ([], frozenset[int]())
+        first, large = _peek(batches, nested, limits) if looks else ([], frozenset[int]())
         odd = [i for i in timed if i not in large and any(_is_beyond(batch.column(i)) for batch in first)]
         self._texts = _Texts(connection, limits, odd, large)
         self.schema: pa.Schema = reader.schema
@@ -157,7 +157,7 @@ class _Texts:
 
     def note(self, column: pa.Array, rows: Iterable[int]) -> None:
         """Note these cells of a column of texts, but for those that are too long and will be cut."""
-        cut = set(long_texts(column, self._limits.cell_bytes))
+        cut = set(find_long_texts(column, self._limits.cell_bytes))
         self.noted += [self.rows + row for row in rows if row not in cut and column[row].is_valid]
 
     def _texts_of(self, batch: pa.RecordBatch) -> list[pa.Array]:
@@ -178,7 +178,7 @@ class _Texts:
         return f"system.main.substring(CAST({cell} AS VARCHAR), 1, {most + 1})"
 
 
-def _peeked(
+def _peek(
     batches: Iterable[pa.RecordBatch], nested: Sequence[int], limits: Limits
 ) -> tuple[list[pa.RecordBatch], frozenset[int]]:
     """The batches that decide, and the nested columns with a cell too large to cross, if the rows have a limit."""
@@ -200,13 +200,13 @@ def _peeked(
     return peeked, frozenset(large)
 
 
-def _steps(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _split(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch in smaller ones, so that of very many values only those are counted that may cross."""
     for start in range(0, batch.num_rows, _NESTED_ROWS):
         yield batch.slice(start, _NESTED_ROWS)
 
 
-def _first_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def _take_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield batch.slice(0, rows)
         rows -= batch.num_rows
@@ -214,7 +214,7 @@ def _first_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Rec
             return
 
 
-def _children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+def _list_children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     """The names and types of what a nested type holds; nothing where it is none."""
     if kind.id not in _NESTED:
         return []
@@ -228,18 +228,18 @@ def _count_fields(kind: DuckDBPyType) -> int:
         part, times = waiting.pop()
         count += times
         if part.id == "array":
-            times *= _length(part)
-        waiting += [(child, times) for _, child in _children(part)]
+            times *= _read_length(part)
+        waiting += [(child, times) for _, child in _list_children(part)]
     return count
 
 
-def _length(kind: DuckDBPyType) -> int:
+def _read_length(kind: DuckDBPyType) -> int:
     return next((int(part) for name, part in kind.children if name == "size" and isinstance(part, int)), 1)
 
 
 def _is_deep(kind: DuckDBPyType, levels: int) -> bool:
     """Whether the type is nested more than so many levels deep."""
-    return levels == 0 or any(_is_deep(part, levels - 1) for _, part in _children(kind))
+    return levels == 0 or any(_is_deep(part, levels - 1) for _, part in _list_children(kind))
 
 
 def _has_times(kind: pa.DataType) -> bool:
@@ -284,7 +284,7 @@ def _carried_as(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str | 
     kind = column_type.id
     if kind in carried:
         return carried[kind]
-    parts = _children(column_type)
+    parts = _list_children(column_type)
     casts = [_carried_as(part, carried) for _, part in parts]
     if not any(casts):
         return None

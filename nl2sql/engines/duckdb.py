@@ -203,7 +203,7 @@ class DuckDBEngine:
         with self._paging(checked, window, limits, cancel, counts=True) as call:
             reply, _ = call.receive()
             with call.reading():
-                return Count(wire.number(reply["count"]), bool(reply["complete"]))
+                return Count(wire.expect_number(reply["count"]), bool(reply["complete"]))
 
     def place_in_queue(self, cancel: CancelToken) -> int:
         """As `Engine.place_in_queue`."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from nl2sql.engines import wire
-from nl2sql.engines.os_limits import machine_memory
+from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
 from nl2sql.types import Progress
 
@@ -127,7 +127,7 @@ class DataFiles:
             entries = sorted(path for path in self.path.iterdir() if path.suffix.lower() in KINDS and _shown(path))
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
-        places = [(path, *_followed(path, folder)) for path in entries]
+        places = [(path, *_follow(path, folder)) for path in entries]
         found = [(path, target) for path, target, _ in places if target is not None]
         notes = tuple(f"{path.name} is left out: {reason}" for path, _, reason in places if reason)
         if not found:
@@ -144,11 +144,11 @@ class DataFiles:
         ConfigError where the cache cannot be written, LimitError where the files are too large for this machine.
         """
         listing = self.listing()
-        source = hashlib.sha256(str(self.path).encode()).hexdigest()[:_CONTENT_DIGITS]
-        folder = imports_folder(self.cache_dir)
+        source = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:_CONTENT_DIGITS]
+        folder = _find_imports(self.cache_dir)
         database = folder / f"{source}-{listing.fingerprint()[:_CONTENT_DIGITS]}.duckdb"
         data_files = tuple(
-            target for file, target in zip(listing.files, listing.targets, strict=True) if kind_of(file) == "parquet"
+            target for file, target in zip(listing.files, listing.targets, strict=True) if find_kind(file) == "parquet"
         )
         try:
             if not database.exists():
@@ -164,7 +164,7 @@ class DataFiles:
         return Prepared(database, data_files, notes=listing.notes)
 
 
-def _followed(path: Path, folder: Path) -> tuple[Path | None, str]:
+def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
     """The plain file that an entry of the folder is or leads to, or None; and why a link is left out.
 
     `folder` is a whole path without links.
@@ -187,33 +187,33 @@ def _shown(path: Path) -> bool:
 def _fingerprint(files: Iterable[Path]) -> str:
     digest = hashlib.sha256(f"format {FORMAT}".encode())
     for file in files:
-        status = _status(file)
-        digest.update(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        status = _stat(file)
+        digest.update(os.fsencode(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"))
     return digest.hexdigest()
 
 
-def _status(file: Path) -> os.stat_result:
+def _stat(file: Path) -> os.stat_result:
     try:
         return file.stat()
     except OSError as exc:
         raise DatabaseError(f"{file.name} cannot be read: {exc.strerror}", "Check that it is still there.") from exc
 
 
-def imports_folder(cache_dir: Path) -> Path:
+def _find_imports(cache_dir: Path) -> Path:
     """Where imported databases lie."""
     return cache_dir / "imports"
 
 
 def forget_unfinished(cache_dir: Path) -> None:
     """Remove what is left of imports whose program was killed."""
-    halves = list(imports_folder(cache_dir).glob("*.tmp"))
+    halves = list(_find_imports(cache_dir).glob("*.tmp"))
     if not halves:
         return
     from filelock import FileLock, Timeout
 
     for half in halves:
         try:
-            with FileLock(lock := _lock_of(half.with_suffix(".duckdb")), timeout=0):
+            with FileLock(lock := _name_lock(half.with_suffix(".duckdb")), timeout=0):
                 _remove(half)
                 _remove(lock)
         except (Timeout, OSError):
@@ -242,7 +242,7 @@ def run_importer(
         alarm.set(seconds, end)
         child.send({**request, "files": list(map(str, files)), "often": on_progress is not None})
         while True:
-            reply = _reply_of(child.receive()[0], len(files))
+            reply = _read_reply(child.receive()[0], len(files))
             if not isinstance(reply, _Progress):
                 break
             what = reply.file or what
@@ -275,15 +275,15 @@ class _Progress(NamedTuple):
     total: int
 
 
-def _reply_of(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, str]]:
+def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, str]]:
     """What the importer says. The error that it tells, DatabaseError where it says nothing that can be read."""
     try:
         if message["kind"] == "progress":
-            done, total = wire.number(message["done"]), wire.number(message["total"])
-            return _Progress(wire.text(message["file"]), done, total)
+            done, total = wire.expect_number(message["done"]), wire.expect_number(message["total"])
+            return _Progress(wire.expect_text(message["file"]), done, total)
         if message["kind"] == "built":
-            return [(range(files).index(number), wire.text(table)) for number, table in message["tables"]]
-        text, hint, limit = (wire.text(message[name]) for name in ("message", "hint", "limit"))
+            return [(range(files).index(number), wire.expect_text(table)) for number, table in message["tables"]]
+        text, hint, limit = (wire.expect_text(message[name]) for name in ("message", "hint", "limit"))
     except (LookupError, TypeError, ValueError) as exc:
         raise _garbled() from exc
     raise LimitError(text, hint, limit=limit) if limit else DatabaseError(text, hint)
@@ -296,7 +296,7 @@ def _garbled() -> DatabaseError:
 def _build(listing: Listing, database: Path, on_progress: Progress | None) -> None:
     from filelock import FileLock
 
-    with FileLock(_lock_of(database)):
+    with FileLock(_name_lock(database)):
         if database.exists():
             return
         # A folder of its own, since the importer may write to no other.
@@ -306,31 +306,31 @@ def _build(listing: Listing, database: Path, on_progress: Progress | None) -> No
             folder.mkdir(mode=0o700)
             half = folder / database.name
             request = {"database": str(half), "called": list(map(str, listing.files))}
-            bounds, seconds = import_bounds(listing)
+            bounds, seconds = bound_import(listing)
             run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
             half.replace(database)
         finally:
             _remove(folder)
 
 
-def import_bounds(listing: Listing) -> tuple[dict[str, Any], float]:
+def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
     """What the import may take of this machine, and how long it may take: no honest file comes near it."""
-    kinds = [kind_of(file) for file in listing.files]
-    sizes = [_status(file).st_size for file in listing.targets]
+    kinds = [find_kind(file) for file in listing.files]
+    sizes = [_stat(file).st_size for file in listing.targets]
     read = sum(size for size, kind in zip(sizes, kinds, strict=True) if kind not in ("parquet", "excel"))
     unpacked = _SHEET_GROWTH * sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == "excel")
     grown = max(_GROWTH * read, unpacked)
-    memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(machine_memory() * _MEMORY_SHARE)))
+    memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(find_machine_memory() * _MEMORY_SHARE)))
     bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK, _GROWTH * read + unpacked)}
     return bounds, _SECONDS + len(sizes) + (read + unpacked) / _BYTES_A_SECOND
 
 
-def kind_of(file: Path) -> str:
+def find_kind(file: Path) -> str:
     """Which kind of data file it is, by the end of its name."""
     return KINDS[file.suffix.lower()]
 
 
-def _lock_of(database: Path) -> Path:
+def _name_lock(database: Path) -> Path:
     """The file that is locked while that database is built."""
     return database.with_name(f"{database.name}.lock")
 
@@ -344,7 +344,7 @@ def _forget_older(folder: Path, source: str, database: Path) -> None:
     others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_last_used, reverse=True)
     for path in others[KEPT_IMPORTS - 1 :]:
         _remove(path)
-        _remove(_lock_of(path))
+        _remove(_name_lock(path))
 
 
 def _note_use(database: Path) -> None:

@@ -8,6 +8,7 @@ written. Which tables may be asked about is not known here.
 from __future__ import annotations
 
 import csv
+import errno
 import functools
 import io
 import itertools
@@ -23,10 +24,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from nl2sql.engines import fence, os_limits
 from nl2sql.engines.complaints import unreadable
-from nl2sql.engines.files import kind_of
+from nl2sql.engines.files import find_kind
 from nl2sql.engines.frames import ANY_BYTES, read_frame, write_frame
 from nl2sql.engines.imported import TableNames, UnreadableError, table_name
-from nl2sql.engines.lock import BUFFER_SHARE, glob_escaped, moved_file, quoted, quoted_name
+from nl2sql.engines.lock import BUFFER_SHARE, find_moved_file, glob_escaped, quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,7 +72,7 @@ class DataFile(NamedTuple):
     called: Path
 
 
-class Telling:
+class Reporter:
     """Tells the parent which file is being read and how many bytes of all are, while DuckDB reads.
 
     Without a pipe it tells nothing.
@@ -121,7 +122,7 @@ def build(
     database: str,
     files: Sequence[Path],
     bounds: Bounds | None = None,
-    telling: Telling | None = None,
+    reporter: Reporter | None = None,
     called: Sequence[Path] = (),
 ) -> list[tuple[int, str]]:
     """Write the database. Returns the tables, each with the number of its file, in the order of the files.
@@ -131,20 +132,20 @@ def build(
     """
     import duckdb
 
-    names, made, telling, called = TableNames(), [], telling or Telling(), called or files
+    names, made, reporter, called = TableNames(), [], reporter or Reporter(), called or files
     try:
         with duckdb.connect(database, config=_options(bounds)) as connection:
             _prepare(connection)
+            sizes = [_check_size(file) for file in files]
             if bounds is not None:
                 _confine(connection, files, Path(database).parent, bounds)
-            sizes = [_readable_size(file) for file in files]
-            telling.start(connection, sum(sizes))
+            reporter.start(connection, sum(sizes))
             # Sheets come last: a file named like one of them keeps its name.
-            for number in sorted(range(len(files)), key=lambda number: kind_of(called[number]) == "excel"):
-                telling.begin(files[number].name, sizes[number])
+            for number in sorted(range(len(files)), key=lambda number: find_kind(called[number]) == "excel"):
+                reporter.begin(files[number].name, sizes[number])
                 source = DataFile(files[number], called[number])
                 made += [(number, table) for table in _import_within(connection, source, names, bounds, database)]
-            telling.begin("", 0)
+            reporter.begin("", 0)
             connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
@@ -182,8 +183,8 @@ def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folde
         "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
-    if moved := moved_file(connection, [str(file) for file in files]):
-        raise UnreadableError(f"{Path(moved).name} has been exchanged for a link", "Put the file itself there.")
+    if moved := find_moved_file(connection, [str(file) for file in files]):
+        raise _exchanged(Path(moved))
     os_limits.set_limits(bounds.memory, bounds.file_bytes, len(files))
 
 
@@ -229,12 +230,14 @@ def _is_full(folder: Path, bounds: Bounds) -> bool:
     return max(sizes, default=0) >= _FULL * bounds.file_bytes
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _open(file: Path) -> IO[bytes]:
     """The file, opened as what it is itself: no link, and nothing that would have its reader wait. UnreadableError."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         opened = os.fdopen(os.open(file, flags), "rb")
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _exchanged(file) from error
         raise UnreadableError(f"{file.name} cannot be read: {error.strerror}", "Check its permissions.") from error
     if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
         opened.close()
@@ -242,9 +245,18 @@ def _opened(file: Path) -> IO[bytes]:
     return opened
 
 
-def _readable_size(file: Path) -> int:
-    """Its bytes. UnreadableError where it cannot be read, or is empty."""
-    with _opened(file) as opened:
+def _exchanged(file: Path) -> UnreadableError:
+    return UnreadableError(f"there is a link now where {file.name} was", "Put the file itself there.")
+
+
+def _check_size(file: Path) -> int:
+    """Its bytes. UnreadableError where it cannot be read, is empty, or has a name that DuckDB cannot be given."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(file.name).decode(errors="replace")
+        raise UnreadableError(f"the name of {name}, or of its folder, is not UTF-8", "Rename it.") from error
+    with _open(file) as opened:
         size = os.fstat(opened.fileno()).st_size
         if not opened.read(1):
             raise UnreadableError(f"{file.name} is empty", "Remove it, or put data in it.")
@@ -256,11 +268,11 @@ def _import(
 ) -> Sequence[str]:
     """Make the file's tables and return their names."""
     file, called = data_file
-    kind = kind_of(called)
+    kind = find_kind(called)
     if kind == "excel":
         from nl2sql.engines.spreadsheet import import_sheets
 
-        with _opened(file) as opened:
+        with _open(file) as opened:
             return import_sheets(connection, opened, called, names, bounds.memory if bounds is not None else None)
     name = names.take(table_name(called.stem), table_name(called.name))
     table, source = quoted_name(name), quoted(glob_escaped(str(file)))
@@ -298,7 +310,7 @@ def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: st
     Such a file is read again, strictly, to name the line.
     """
     names = [str(row[0]).lower() for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-    with io.TextIOWrapper(_opened(file), encoding="utf-8", errors="replace") as text:
+    with io.TextIOWrapper(_open(file), encoding="utf-8", errors="replace") as text:
         lines = iter(functools.partial(text.readline, _LINE_CHARS), "")
         head = list(itertools.islice(lines, SPLIT_LINES))
     delimiter = next((sign for sign in _DELIMITERS if _splits(head, sign)), None)
@@ -342,17 +354,17 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     fence.forbid_writing(folder)
     tempfile.tempdir = str(folder)
     threading.Thread(target=_end_with_parent, args=(requests, folder), daemon=True).start()
-    telling = Telling(replies, often=request["often"])
+    reporter = Reporter(replies, often=request["often"])
     reply: Mapping[str, Any]
     try:
         files, called = list(map(Path, request["files"])), list(map(Path, request["called"]))
-        tables = build(request["database"], files, Bounds(**request["bounds"]), telling, called)
+        tables = build(request["database"], files, Bounds(**request["bounds"]), reporter, called)
         reply = {"kind": "built", "tables": tables}
     except UnreadableError as error:
         reply = {"kind": "error", "message": error.message, "hint": error.hint, "limit": error.limit}
     except OSError as error:
         reply = {"kind": "error", "message": f"the import failed: {error.strerror}", "hint": _MAKE_ROOM, "limit": ""}
-    telling.end(reply)
+    reporter.end(reply)
 
 
 def _end_with_parent(requests: IO[bytes], folder: Path) -> None:

@@ -86,11 +86,11 @@ def lock(
     # A plain SET of some of these would hold for this connection alone, not for the cursors that judge and run.
     for setting in (*settings, "lock_configuration=true"):
         connection.execute(f"SET GLOBAL {setting}")
-    if data_files and (moved := moved_file(connection, data_files)):
+    if data_files and (moved := find_moved_file(connection, data_files)):
         raise OSError(f"{Path(moved).name} {MOVED}")
 
 
-def moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> str | None:
+def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> str | None:
     """The first of the allowed paths that leads elsewhere by now; None where all lead to the files that they name.
 
     DuckDB keeps where a path led when it was allowed, and opens no other file by it.

@@ -64,7 +64,7 @@ def allow_cpu(seconds: float, threads: int) -> None:
     _set(resource.RLIMIT_CPU, math.ceil(used + seconds * threads) + CPU_SLACK, soft_only=True)
 
 
-def machine_memory() -> int:
+def find_machine_memory() -> int:
     """The bytes of memory that this machine, or the container in it, has; a modest guess where nobody can tell."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

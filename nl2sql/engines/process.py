@@ -115,9 +115,9 @@ class ChildProcess:
             frame = read_frame(self._popen.stdout, payload_bytes)
         except FrameError as exc:
             self._popen.kill()
-            raise ProcessEnded(self._popen.wait(), self._last_words(), garbled=True) from exc
+            raise ProcessEnded(self._popen.wait(), self._read_last_words(), garbled=True) from exc
         if frame is None:
-            raise ProcessEnded(self._popen.wait(), self._last_words())
+            raise ProcessEnded(self._popen.wait(), self._read_last_words())
         return frame
 
     def kill(self) -> None:
@@ -128,7 +128,7 @@ class ChildProcess:
         """Kill it, wait for its end, close the pipes, remove its folder. May be called twice."""
         self._finalizer()
 
-    def _last_words(self) -> str:
+    def _read_last_words(self) -> str:
         self._stderr.seek(0)
         text = self._stderr.read(_NOTE_BYTES)
         self._stderr.seek(max(_NOTE_BYTES, self._stderr.seek(0, os.SEEK_END) - _NOTE_BYTES))

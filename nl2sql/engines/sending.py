@@ -17,7 +17,7 @@ from nl2sql.answer.fingerprint import RowsHash
 from nl2sql.engines import carry
 from nl2sql.engines.caps import Capped
 from nl2sql.engines.frames import FrameError, write_frame
-from nl2sql.engines.wire import MAX_COLUMNS, limits_to_json, payload_bytes
+from nl2sql.engines.wire import MAX_COLUMNS, bound_payload, limits_to_json
 from nl2sql.errors import LimitError
 from nl2sql.types import Limits
 
@@ -58,7 +58,7 @@ def send_rows(
         carried = carry.Carried(reader, limits, cursor, crowded)
         fields = zip(query.names, carried.schema, strict=True)
         head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
-        if head.size > payload_bytes(limits_to_json(limits)):
+        if head.size > bound_payload(limits_to_json(limits)):
             return _refusal("the result's columns have too many fields")
         try:
             write_frame(pipe, {"kind": "columns", "columns": columns}, head)

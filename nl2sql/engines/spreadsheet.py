@@ -59,7 +59,7 @@ def import_sheets(
         sheets = [workbook.get_sheet_by_name(name) for name in workbook.sheet_names]
     except (python_calamine.CalamineError, OSError) as exc:
         raise _no_spreadsheet(file) from exc
-    filled = [(sheet, shape) for sheet, shape in ((sheet, _shape(sheet)) for sheet in sheets) if shape.columns]
+    filled = [(sheet, shape) for sheet, shape in ((sheet, _find_shape(sheet)) for sheet in sheets) if shape.columns]
     if not filled:
         raise UnreadableError(f"{file.name} has no rows in any sheet", "Remove it, or put data in it.")
     tables = []
@@ -86,7 +86,7 @@ class _Extent:
 
     def add(self, found: Sequence[tuple[bytes, bytes]]) -> None:
         """Take further cells in, each as the letters and the digits of its name."""
-        by_column = {_column_number(letters): (letters, digits) for letters, digits in found}
+        by_column = {_read_column(letters): (letters, digits) for letters, digits in found}
         by_row = {int(digits): (letters, digits) for letters, digits in found}
         self.cells += len(found)
         if max(by_column) > self.columns[1]:
@@ -116,10 +116,10 @@ def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> None:
                     f"{file.name} unpacks to {unpacked:,} bytes, which is out of all proportion",
                     "Save it as CSV, or leave it out.",
                 )
-            names = _sheet_names(archive)
+            names = _read_sheet_names(archive)
             for part in archive.infolist():
                 if part.filename.lower().endswith(".xml") and not part.filename.lower().endswith(_NO_CELLS):
-                    extent = _extent(archive, part)
+                    extent = _measure(archive, part)
                     sheet = names.get(Path(part.filename).name, Path(part.filename).stem)
                     _refuse_far_cells(f"{file.name}, sheet {sheet}", extent, most)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as exc:
@@ -140,7 +140,7 @@ def _refuse_far_cells(place: str, extent: _Extent, most: int) -> None:
         raise UnreadableError(f"{place} has {shape}, which are more than {most:,} cells", "Save it as CSV.")
 
 
-def _extent(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
+def _measure(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
     extent, rest = _Extent(), b""
     with archive.open(part) as content:
         while piece := content.read(_PIECE):
@@ -153,14 +153,14 @@ def _extent(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
     return extent
 
 
-def _column_number(letters: bytes) -> int:
+def _read_column(letters: bytes) -> int:
     number = 0
     for letter in letters.upper():
         number = 26 * number + letter - 64
     return number
 
 
-def _sheet_names(archive: zipfile.ZipFile) -> dict[str, str]:
+def _read_sheet_names(archive: zipfile.ZipFile) -> dict[str, str]:
     """The sheets' names by the names of their parts, as far as they can be told."""
     try:
         parts = [archive.getinfo(name) for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")]
@@ -188,10 +188,10 @@ class _Shape:
     timed: set[int] = field(default_factory=set)
 
 
-def _shape(sheet: CalamineSheet) -> _Shape:
+def _find_shape(sheet: CalamineSheet) -> _Shape:
     shape, used = _Shape(), set[int]()
     header: Sequence[Any] | None = None
-    for row, filled in _filled_rows(sheet):
+    for row, filled in _read_filled_rows(sheet):
         used.update(filled)
         if header is None:
             header = row
@@ -209,7 +209,7 @@ def _shape(sheet: CalamineSheet) -> _Shape:
     return shape
 
 
-def _filled_rows(sheet: CalamineSheet) -> Iterator[tuple[Sequence[Any], list[int]]]:
+def _read_filled_rows(sheet: CalamineSheet) -> Iterator[tuple[Sequence[Any], list[int]]]:
     """The rows that hold anything, each with the positions of what it holds."""
     for row in sheet.iter_rows():
         if filled := [i for i, cell in enumerate(row) if cell != "" and cell is not None]:
@@ -232,7 +232,7 @@ def _import_rows(connection: duckdb.DuckDBPyConnection, table: str, sheet: Calam
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(shape.names)
-            rows = _filled_rows(sheet)
+            rows = _read_filled_rows(sheet)
             next(rows)
             writer.writerows([_text(row[i], timed) for i, timed in columns] for row, _ in rows)
         connection.execute(

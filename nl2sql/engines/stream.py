@@ -29,10 +29,14 @@ class WorkerStream:
         message, payload = call.receive()
         self._call, self._limits = call, limits
         self._rows, self._weight = 0, 0
-        with call.reading(*_unreadable()):
-            self.columns = tuple(ResultColumn(wire.text(name), wire.text(kind)) for name, kind in message["columns"])
-            self.arrow_schema: pa.Schema = _known(pa.ipc.read_schema(pa.py_buffer(payload)), len(self.columns))
-            self._plain_schema = pa.schema([field.with_type(_plain(field.type)) for field in self.arrow_schema])
+        with call.reading(*_list_arrow_errors()):
+            self.columns = tuple(
+                ResultColumn(wire.expect_text(name), wire.expect_text(kind)) for name, kind in message["columns"]
+            )
+            self.arrow_schema: pa.Schema = _check_schema(pa.ipc.read_schema(pa.py_buffer(payload)), len(self.columns))
+            self._plain_schema = pa.schema(
+                [field.with_type(_replace_decimals(field.type)) for field in self.arrow_schema]
+            )
         self.truncated = False
         self.cut_cells = 0
         self.seconds = 0.0
@@ -45,7 +49,7 @@ class WorkerStream:
         empty = True
         while not self._call.done:
             message, payload = self._call.receive()
-            with self._call.reading(*_unreadable()):
+            with self._call.reading(*_list_arrow_errors()):
                 batch = self._batch(payload) if message["kind"] == "batch" else None
                 if batch is None:
                     self._end(message)
@@ -71,19 +75,19 @@ class WorkerStream:
         return batch
 
     def _end(self, message: Message) -> None:
-        self.truncated, self.cut_cells = bool(message["truncated"]), wire.number(message["cut_cells"])
+        self.truncated, self.cut_cells = bool(message["truncated"]), wire.expect_number(message["cut_cells"])
         self.seconds = float(message["seconds"])
-        self.hash = None if message["hash"] is None else wire.text(message["hash"])
+        self.hash = None if message["hash"] is None else wire.expect_text(message["hash"])
 
 
-def _unreadable() -> tuple[type[Exception], ...]:
+def _list_arrow_errors() -> tuple[type[Exception], ...]:
     """The errors by which Arrow shows that something is no batch, or no schema."""
     import pyarrow as pa
 
     return pa.ArrowException, OSError, EOFError, MemoryError
 
 
-def _known(schema: pa.Schema, columns: int) -> pa.Schema:
+def _check_schema(schema: pa.Schema, columns: int) -> pa.Schema:
     """The schema, where it has so many columns, all of types that a worker sends."""
     if len(schema) != columns or not all(field.name is not None and _is_known(field.type) for field in schema):
         raise ValueError("columns that no worker sends")
@@ -117,19 +121,19 @@ def _is_known(kind: pa.DataType) -> bool:
     )
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def _replace_decimals(kind: pa.DataType) -> pa.DataType:
     """The type with plain bytes for decimals: a HUGEINT may have a digit more than Arrow allows to one."""
     import pyarrow as pa
 
     if pa.types.is_decimal128(kind):
         return pa.binary(16)
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+        return pa.struct([field.with_type(_replace_decimals(field.type)) for field in kind])
     if pa.types.is_map(kind):
-        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+        return pa.map_(_replace_decimals(kind.key_type), _replace_decimals(kind.item_type))
     if pa.types.is_fixed_size_list(kind):
-        return pa.list_(_plain(kind.value_type), kind.list_size)
-    return pa.list_(_plain(kind.value_type)) if pa.types.is_list(kind) else kind
+        return pa.list_(_replace_decimals(kind.value_type), kind.list_size)
+    return pa.list_(_replace_decimals(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def collected(stream: WorkerStream) -> Result:

@@ -18,19 +18,19 @@ MOVED: Final = "is no longer the file that was opened"
 _ARROW_SLACK: Final = 16_000_000
 
 
-def payload_bytes(limits: Mapping[str, Any]) -> int:
+def bound_payload(limits: Mapping[str, Any]) -> int:
     """The most bytes that one frame of a result may have under these limits, given as `limits_to_json` wrote them."""
     return int(min(limits["result_bytes"], MAX_COLUMNS * limits["cell_bytes"])) + _ARROW_SLACK
 
 
-def text(value: Any) -> str:
+def expect_text(value: Any) -> str:
     """The value where it is text, else TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} where a text belongs")
     return value
 
 
-def number(value: Any) -> int:
+def expect_number(value: Any) -> int:
     """The value where it is a whole number, else TypeError."""
     if not isinstance(value, int):
         raise TypeError(f"a {type(value).__name__} where a number belongs")
@@ -64,25 +64,25 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
 def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
     """The verdict that `verdict_to_json` wrote. LookupError or TypeError where it is something else."""
     return Verdict(
-        sql=text(data["sql"]),
-        tables=tuple(map(text, data["tables"])),
-        columns=tuple(map(text, data["columns"])),
-        functions=tuple(map(text, data["functions"])),
+        sql=expect_text(data["sql"]),
+        tables=tuple(map(expect_text, data["tables"])),
+        columns=tuple(map(expect_text, data["columns"])),
+        functions=tuple(map(expect_text, data["functions"])),
         findings=tuple(_finding(finding) for finding in data["findings"]),
-        judges=tuple(map(text, data["judges"])),
+        judges=tuple(map(expect_text, data["judges"])),
     )
 
 
 def _finding(data: Mapping[str, Any]) -> Finding:
     for name in ("rule", "message", "hint", "judge"):
-        text(data[name])
+        expect_text(data[name])
     return Finding(**data)
 
 
 def mended_from_json(data: Mapping[str, Any]) -> Mended | None:
     """The mended query of a worker's reply, None where nothing was mended. LookupError, TypeError."""
-    mends = tuple(map(text, data["mends"]))
-    return Mended(text(data["sql"]), mends) if mends else None
+    mends = tuple(map(expect_text, data["mends"]))
+    return Mended(expect_text(data["sql"]), mends) if mends else None
 
 
 def limits_to_json(limits: Limits) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def from_json(data: Mapping[str, Any]) -> Schema:
 
 
 def _table(data: Mapping[str, Any]) -> Table:
-    columns = tuple(Column(**_fields(Column, column)) for column in data["columns"])
-    foreign_keys = tuple(ForeignKey(**_fields(ForeignKey, key)) for key in data["foreign_keys"])
-    return Table(**{**_fields(Table, data), "columns": columns, "foreign_keys": foreign_keys})
+    columns = tuple(Column(**_check_fields(Column, column)) for column in data["columns"])
+    foreign_keys = tuple(ForeignKey(**_check_fields(ForeignKey, key)) for key in data["foreign_keys"])
+    return Table(**{**_check_fields(Table, data), "columns": columns, "foreign_keys": foreign_keys})
 
 
-def _fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+def _check_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields as that dataclass takes them. KeyError where one is missing, TypeError where one is another."""
     values = dict(data)
     for field in fields(kind):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nl2sql.answer.fingerprint import result_hash
-from nl2sql.answer.values import cell_sizes, count_values
+from nl2sql.answer.values import count_values, measure_cells
 from nl2sql.engines.duckdb import DuckDBEngine
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.types import CELL_VALUES, Limits, Result
@@ -182,5 +182,5 @@ def test_the_hash_is_that_of_the_rows_that_came(shared: DuckDBEngine) -> None:
 def test_values_are_counted_at_every_level(shared: DuckDBEngine, expression: str, sizes: int | list[int]) -> None:
     [column] = run(shared, f"SELECT {expression} AS v FROM range(4) t(i) ORDER BY i").table.columns
     [chunk] = column.chunks
-    assert cell_sizes(chunk) == sizes
-    assert cell_sizes(chunk.slice(1, 2)) == (sizes if isinstance(sizes, int) else sizes[1:3])
+    assert measure_cells(chunk) == sizes
+    assert measure_cells(chunk.slice(1, 2)) == (sizes if isinstance(sizes, int) else sizes[1:3])

@@ -17,10 +17,10 @@ import openpyxl
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, import_bounds, run_importer
+from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, bound_import, run_importer
 from nl2sql.engines.imported import UnreadableError
 from nl2sql.engines.importer import build
-from nl2sql.engines.os_limits import machine_memory
+from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
@@ -384,15 +384,22 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, opened: Open, name: s
         opened(tmp_path / name)
 
 
-def test_a_file_that_is_exchanged_for_a_link_is_not_read(tmp_path: Path) -> None:
-    secret = write(tmp_path, "secret.csv", "a\n1\n")
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "d.csv").symlink_to(secret)
-    (tmp_path / "made").mkdir()
+@pytest.mark.parametrize("exchanged", ["file", "folder"])
+def test_what_is_exchanged_for_a_link_is_not_read(tmp_path: Path, exchanged: str) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "data"
+    for made in (outside, folder, tmp_path / "made"):
+        made.mkdir()
+    secret = write(outside, "d.csv", "a\n1\n")
+    if exchanged == "folder":
+        folder.rmdir()
+        folder.symlink_to(outside)
+    else:
+        (folder / "d.csv").symlink_to(secret)
+        with pytest.raises(UnreadableError, match=r"there is a link now where d\.csv was"):
+            build(str(tmp_path / "built.duckdb"), [folder / "d.csv"])
     bounds = {"rows": None, "memory": 500_000_000, "file_bytes": 100_000_000}
     request = {"database": str(tmp_path / "made" / "d.duckdb"), "called": [str(folder / "d.csv")], "bounds": bounds}
-    with pytest.raises(DatabaseError, match=r"d\.csv"):
+    with pytest.raises(DatabaseError, match=r"there is a link now where d\.csv was"):
         run_importer(request, [folder / "d.csv"], 60)
 
 
@@ -411,6 +418,16 @@ def test_a_parquet_file_that_is_exchanged_for_a_link_is_not_read(tmp_path: Path,
     for _ in range(2):
         with pytest.raises((DatabaseError, QueryError)):
             run(engine, "SELECT * FROM p")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_is_told(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write(folder, os.fsdecode(b"\xff.csv"), "a\n1\n")
+    with pytest.raises(DatabaseError, match=r"the name of .+\.csv, or of its folder, is not UTF-8") as caught:
+        opened(folder)
+    assert caught.value.hint
 
 
 def test_progress_is_in_bytes_of_all_files(tmp_path: Path) -> None:
@@ -437,14 +454,14 @@ def test_imports_have_bounds_by_the_files_and_the_machine(tmp_path: Path) -> Non
 
     def bounds(size: int) -> tuple[dict[str, Any], float]:
         os.truncate(path, size)
-        return import_bounds(DataFiles(folder, tmp_path).listing())
+        return bound_import(DataFiles(folder, tmp_path).listing())
 
     small, seconds = bounds(1000)
     assert small["rows"] is None and seconds > 100
-    assert small["file_bytes"] >= 200_000_000 and small["memory"] <= machine_memory()
+    assert small["file_bytes"] >= 200_000_000 and small["memory"] <= find_machine_memory()
     large, longer = bounds(10_000_000_000)
     assert large["file_bytes"] >= 40_000_000_000 and longer > 10_000
-    assert small["memory"] <= large["memory"] <= machine_memory()
+    assert small["memory"] <= large["memory"] <= find_machine_memory()
 
 
 @pytest.mark.parametrize(
