@@ -57,18 +57,22 @@ class Names:
         """Whether the policy denies any table or column that is there."""
         return self._access.hides_anything
 
-    def listed(self, path: Sequence[str]) -> tuple[Table, ...]:
-        """The tables to show of the schema or catalog of that dotted name; of the main schema where it is empty."""
+    def listed(self, path: Sequence[str]) -> tuple[Table, ...] | None:
+        """The tables to show of the schema or catalog of that dotted name; None where it has none to show.
+
+        An empty name is that of the main schema, which is always there.
+        """
         parts = [fold(part) for part in path] or [MAIN_SCHEMA]
         if len(parts) == 2 and parts[0] == self._catalog and parts[1] not in self._attached:
             parts = parts[1:]
-        if len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
+        elif len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
             parts = parts[:1]
         if len(parts) != 1:
-            return ()
+            return None
         if parts[0] == self._catalog and not self._has_schema(parts[0]):
             return tuple(table for table in self.view.tables if not self.is_beside(table))
-        return tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
+        found = tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
+        return found if found or parts == [MAIN_SCHEMA] else None
 
     def is_catalog(self, name: str) -> bool:
         """Whether SQL calls the database itself so, or one beside it."""
