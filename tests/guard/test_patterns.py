@@ -20,7 +20,7 @@ from nl2sql.types import Policy, Schema
 # A small number first: what takes exponential time never comes back from a large one.
 GROWTH = (25, 400, 20_000)
 SECONDS = 0.5
-PIECES = (
+PIECES: tuple[str, ...] = (
     " ",
     "\n",
     "(",
