@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,8 +122,13 @@ def test_what_no_query_may_read_is_neither_shown_nor_run(tmp_path: Path) -> None
         rules = {"settings": "scan", "files": "scan", "counted": "function", "slow": "function", "logged": "function"}
         for view, rule in {**rules, "file": "bind"}.items():
             assert assistant.check(f"SELECT * FROM {view}").findings[0].rule == rule
-    with closing(duckdb.connect(str(tmp_path / "owned.duckdb"))) as connection:
-        assert connection.execute("SELECT nextval('counting')").fetchall() == [(2,)]
+        unread = {table.name for table in assistant._engine.introspect().tables if table.refused}
+        assert unread == {*rules, "file", "tables", "odd \u202e name"}
+        assert all(
+            table.row_count is None
+            for table in assistant._engine.introspect().tables
+            if table.kind == "view" and table.refused
+        )
 
 
 @pytest.mark.parametrize(
