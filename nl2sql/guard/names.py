@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from nl2sql.schema.access import Key, key, resolve
+from nl2sql.schema.access import key, resolve
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
 
@@ -32,10 +32,6 @@ class Names:
         self._access = resolve(schema, policy)
         self._catalog = fold(catalog)
         self._attached = frozenset(map(fold, attached)) - {self._catalog}
-
-    @cached_property
-    def _tables(self) -> dict[Key, Table]:
-        return {key(table): table for table in self._schema.tables}
 
     @property
     def view(self) -> Schema:
@@ -122,19 +118,15 @@ class Names:
 
     def _has_schema(self, name: str) -> bool:
         """Whether a schema of the database itself is called so."""
-        return any(schema == name for schema, _ in self._tables)
+        return any(fold(table.path[0]) == name for table in self._schema.tables)
 
     def _own(self, schema: str, name: str) -> Table | None:
         """The readable table of the database itself."""
-        return None if schema in self._attached else self._readable((schema, name))
+        return None if schema in self._attached else self._access.table((schema, name))
 
     def _beside(self, catalog: str, *path: str) -> Table | None:
         """The readable table of a catalog beside the database, which has one schema."""
-        return self._readable((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
-
-    def _readable(self, wanted: Key) -> Table | None:
-        table = self._tables.get(wanted)
-        return table if table is not None and self._access.allows(table) else None
+        return self._access.table((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
 
     def allows_column(self, table: Table, column: str) -> bool:
         """Whether a query may read that column of a readable table."""
@@ -185,17 +177,27 @@ class Names:
         What stands in `asked`, the text that somebody wrote, stays: left out, it would tell that there is such a name.
         """
         lowered = asked.lower()
-        words = [re.escape(name) for name in self._hidden if name.lower() not in lowered]
-        if words:
-            text = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", text, flags=re.IGNORECASE)
+        tables, columns = ([re.escape(name) for name in names if name.lower() not in lowered] for names in self._hidden)
+        if columns:
+            # Plain words of the engine's sentences may be called like a column: names stand in quotes there.
+            text = re.sub(rf"(?<=[\"'])(?:{'|'.join(columns)})(?=[\"'])", "…", text, flags=re.IGNORECASE)
+        if tables:
+            text = re.sub(rf"(?<!\w)(?:{'|'.join(tables)})(?!\w)", "…", text, flags=re.IGNORECASE)
         return without_paths(text, asked)
 
     @cached_property
-    def _hidden(self) -> list[str]:
-        """Names that the policy hides and that nothing readable has, longest first."""
-        shown = {name.lower() for t in self.view.tables for name in (t.name, t.path[1], *(c.name for c in t.columns))}
-        hidden = {name for t in self._schema.tables for name in (t.name, t.path[1], *(c.name for c in t.columns))}
-        return sorted((name for name in hidden if name and name.lower() not in shown), key=len, reverse=True)
+    def _hidden(self) -> tuple[list[str], list[str]]:
+        """Names of tables, then of columns, that the policy hides and that nothing readable has, longest first."""
+        readable = self.readable.tables
+        shown = {name.lower() for t in readable for name in (t.name, t.path[1], *(c.name for c in t.columns))}
+        tables = {name for t in self._schema.tables for name in (t.name, t.path[1])}
+        columns = {column.name for table in self._schema.tables for column in table.columns}
+        denied = {name for name in columns if fold(name) in self._access.denied_names}
+        hidden = (
+            (name for name in names if name and name.lower() not in shown) for names in (tables | denied, columns)
+        )
+        first, second = (sorted(names, key=len, reverse=True) for names in hidden)
+        return first, second
 
 
 def without_paths(text: str, asked: str = "") -> str:
