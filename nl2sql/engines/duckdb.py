@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
+# What the guard may take over all views; those that it has not been asked of by then are not shown.
+GUARD_SECONDS: Final = 10.0
 INTROSPECT_SECONDS: Final = 30.0
 
 
@@ -236,6 +238,7 @@ class DuckDBEngine:
         request = {
             "op": "introspect",
             "profile_seconds": self._profile_seconds,
+            "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
             "beside": codec.to_json(base) if base else None,
         }
@@ -243,7 +246,7 @@ class DuckDBEngine:
             reply = worker.ask(request, INTROSPECT_SECONDS)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
-            reply = worker.ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
+            reply = worker.ask({**request, "profile_seconds": 0, "guard_seconds": 0}, INTROSPECT_SECONDS)
         schema = codec.from_json(reply["schema"])
         if self._beside and base:
             # The samples of uploaded files are the session's alone, and no cache keeps them.

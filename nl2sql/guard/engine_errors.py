@@ -25,7 +25,8 @@ _VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s++)(['"])(.*?)(?:\2|\Z)
 _LONGEST: Final = 400
 _LONGEST_READ: Final = 4_000
 _MISSING: Final = re.compile(
-    r"not found|does not (?:exist|have)|No matching columns|columns available|out of range|Could not find key",
+    r"not found|no matching|does not (?:exist|have)|columns available|out of range|could not find key"
+    r"|empty set of columns|before it is defined",
     re.IGNORECASE,
 )
 
