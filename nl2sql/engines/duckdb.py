@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
+# What the guard may take over all views; those that it has not been asked of by then are not shown.
+GUARD_SECONDS: Final = 10.0
 INTROSPECT_SECONDS: Final = 30.0
 
 
@@ -259,6 +261,7 @@ class DuckDBEngine:
         request = {
             "op": "introspect",
             "profile_seconds": self._profile_seconds,
+            "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
             "beside": codec.to_json(base) if base else None,
         }
@@ -270,7 +273,9 @@ class DuckDBEngine:
             schema, complete = worker.ask(request, INTROSPECT_SECONDS, read)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
-            schema, complete = worker.ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS, read)
+            schema, complete = worker.ask(
+                {**request, "profile_seconds": 0, "guard_seconds": 0}, INTROSPECT_SECONDS, read
+            )
         if self._beside and base:
             # The samples of uploaded files are the session's alone, and no cache keeps them.
             return replace(self._beside.joined(base, schema), fingerprint=self._opened.fingerprint)

@@ -47,20 +47,22 @@ class Introspection:
         `over_files` says that views are data files, of which each is a table. `beside` in the request is the schema
         of the opened database, which keys of an attached one may lead to.
         """
-        seconds = request["profile_seconds"]
-        self._deadline = time.monotonic() + seconds
+        self._deadline = time.monotonic() + request["guard_seconds"]
         schema = read_catalog(lambda sql: list(self._cursor.execute(sql).fetchall()), request["catalog"])
         beside = codec.from_json(request["beside"]) if request["beside"] else None
         schema = guard.mark_refused(schema, lambda sql: over_files or self._may_read(sql, schema))
+        complete = over_files or time.monotonic() < self._deadline
+        seconds = request["profile_seconds"]
+        self._deadline = time.monotonic() + seconds
         if seconds:
             schema = profile(schema, self._rows, seconds, over_files=over_files, beside=beside)
-        complete = time.monotonic() < self._deadline
+        complete = complete and time.monotonic() < self._deadline
         if over_files:
             schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))
         return {"kind": "schema", "schema": codec.to_json(schema), "complete": complete}
 
     def _may_read(self, sql: str, schema: Schema) -> bool:
-        """Whether the guard lets the query run; no where it cannot tell within the profile's time."""
+        """Whether the guard lets the query run; no where it cannot tell in time."""
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
             return False

@@ -16,7 +16,7 @@ from nl2sql.types import Finding, Table
 
 UNSERIALIZABLE: Final = "cannot-be-judged"
 _ONLY_SELECT: Final = "only select statements"
-_LEADING: Final = re.compile(r"(?:\s+|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
+_LEADING: Final = re.compile(r"\A(?:\s+|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
 _TAIL: Final = re.compile(
     r"(?<!\s)\s*+(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
 )
@@ -24,10 +24,6 @@ _TAIL: Final = re.compile(
 _VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s++)(['"])(.*?)(?:\2|\Z)""", re.IGNORECASE | re.DOTALL)
 _LONGEST: Final = 400
 _LONGEST_READ: Final = 4_000
-_MISSING: Final = re.compile(
-    r"not found|does not (?:exist|have)|No matching columns|columns available|out of range|Could not find key",
-    re.IGNORECASE,
-)
 
 EXPLAIN: Final = "explain"
 SHOW: Final = "describe"
@@ -91,11 +87,6 @@ def cannot_serialize(document: Mapping[str, Any]) -> bool:
     """Whether DuckDB could bind the text but not put its plan into JSON."""
     told = str(document.get("error_message", "")).lower()
     return bool(document.get("error")) and (document.get("error_type") == "internal" or "serializ" in told)
-
-
-def tells_of_missing(document: Mapping[str, Any]) -> bool:
-    """Whether the binder's error is that a column is not there."""
-    return bool(_MISSING.search(str(document.get("error_message", ""))))
 
 
 def unserializable() -> Finding:

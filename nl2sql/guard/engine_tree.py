@@ -66,7 +66,7 @@ EXPRESSIONS: Final = frozenset(
 _WRITES: Final = "_QUERY_NODE"
 MAX_FINDINGS: Final = 20
 # Zero-width joiners belong to the text of some languages, not to names.
-JOINERS: Final = ("\u200c", "\u200d")
+_JOINERS: Final = ("\u200c", "\u200d")
 
 
 @dataclass(slots=True)
@@ -217,7 +217,7 @@ class TreeRules:
 
     def _word(self, text: str) -> None:
         self.report.words.add(text.lower())
-        if any(joiner in text for joiner in JOINERS):
+        if any(joiner in text for joiner in _JOINERS):
             self._object("invisible-character", "a name holds an invisible character", "Leave it out.")
 
     def _object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:

@@ -16,7 +16,6 @@ from nl2sql.guard.engine_errors import (
     cannot_serialize,
     is_no_select,
     plan_error,
-    tells_of_missing,
     tree_error,
     unserializable,
 )
@@ -160,8 +159,8 @@ class _Judging:
         plan = plan_report(document, self._names, self._user_types, canonical)
         if plan.generated and not plan.findings:
             plan.findings += self._reads_denied_generated(canonical, spelled, plan.generated[0])
-        if plan.reads_denied_columns and (unreadable := self._told_of_readable(canonical, spelled)):
-            return self._unbound_verdict(unreadable, canonical, spelled)
+        if plan.reads_denied_columns and (missing := self._told_of_readable(canonical, spelled)):
+            return self._unbound_verdict(replace(missing, rule="column"), canonical, spelled)
         findings = [*plan.findings, *self._views_with_denied_columns(spelled, plan.tables)]
         findings += self._second_opinion(canonical, spelled) or ()
         if findings:
@@ -204,8 +203,8 @@ class _Judging:
         opinion = self._second_opinion(canonical, spelled)
         if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
             guarded = any(map(self._names.denies_columns_of, spelled.tables.values()))
-            if guarded and (unreadable := self._told_of_readable(canonical, spelled)):
-                return self._unbound_verdict(unreadable, canonical, spelled)
+            if guarded and (missing := self._told_of_readable(canonical, spelled)):
+                return self._unbound_verdict(replace(missing, rule="column"), canonical, spelled)
             return Verdict(findings=opinion or (unserializable(),), judges=judges)
         names = tuple(sorted({table.name for table in spelled.tables.values()}))
         return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)), judges=judges)
@@ -223,8 +222,8 @@ class _Judging:
             document = None if names_the_unreadable else _plan(self._tree_and_plan(canonical)[1])
         except QueryError:
             return _refusal(*asked.findings)
-        unreadable = self._told_of_readable(canonical, asked) if document else None
-        later = [unreadable] if unreadable else []
+        missing = self._told_of_readable(canonical, asked) if document else None
+        later = [missing] if missing else []
         if document and not document.get("error") and not later:
             later += plan_report(document, self._names, self._user_types, canonical).findings
         opinion = self._second_opinion(canonical, asked) or ()
@@ -272,8 +271,7 @@ class _Judging:
             return None
         if not document or not document.get("error"):
             return None
-        finding = self._placed(asked, document, canonical, spelled)
-        return replace(finding, rule="column") if tells_of_missing(document) else finding
+        return self._placed(asked, document, canonical, spelled)
 
     def _placed(
         self, asked: Mapping[str, Any] | None, document: Mapping[str, Any], canonical: str, spelled: TreeReport

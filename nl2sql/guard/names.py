@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from nl2sql.schema.access import Key, key, resolve
+from nl2sql.schema.access import key, resolve
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
 
@@ -33,10 +33,6 @@ class Names:
         self._catalog = fold(catalog)
         self._attached = frozenset(map(fold, attached)) - {self._catalog}
 
-    @cached_property
-    def _tables(self) -> dict[Key, Table]:
-        return {key(table): table for table in self._schema.tables}
-
     @property
     def view(self) -> Schema:
         """The schema without what may not be read."""
@@ -57,18 +53,22 @@ class Names:
         """Whether the policy denies any table or column that is there."""
         return self._access.hides_anything
 
-    def listed(self, path: Sequence[str]) -> tuple[Table, ...]:
-        """The tables to show of the schema or catalog of that dotted name; of the main schema where it is empty."""
+    def listed(self, path: Sequence[str]) -> tuple[Table, ...] | None:
+        """The tables to show of the schema or catalog of that dotted name; None where it has none to show.
+
+        An empty name is that of the main schema, which is always there.
+        """
         parts = [fold(part) for part in path] or [MAIN_SCHEMA]
         if len(parts) == 2 and parts[0] == self._catalog and parts[1] not in self._attached:
             parts = parts[1:]
-        if len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
+        elif len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
             parts = parts[:1]
         if len(parts) != 1:
-            return ()
+            return None
         if parts[0] == self._catalog and not self._has_schema(parts[0]):
             return tuple(table for table in self.view.tables if not self.is_beside(table))
-        return tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
+        found = tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
+        return found if found or parts == [MAIN_SCHEMA] else None
 
     def is_catalog(self, name: str) -> bool:
         """Whether SQL calls the database itself so, or one beside it."""
@@ -118,19 +118,15 @@ class Names:
 
     def _has_schema(self, name: str) -> bool:
         """Whether a schema of the database itself is called so."""
-        return any(schema == name for schema, _ in self._tables)
+        return any(fold(table.path[0]) == name for table in self._schema.tables)
 
     def _own(self, schema: str, name: str) -> Table | None:
         """The readable table of the database itself."""
-        return None if schema in self._attached else self._readable((schema, name))
+        return None if schema in self._attached else self._access.table((schema, name))
 
     def _beside(self, catalog: str, *path: str) -> Table | None:
         """The readable table of a catalog beside the database, which has one schema."""
-        return self._readable((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
-
-    def _readable(self, wanted: Key) -> Table | None:
-        table = self._tables.get(wanted)
-        return table if table is not None and self._access.allows(table) else None
+        return self._access.table((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
 
     def allows_column(self, table: Table, column: str) -> bool:
         """Whether a query may read that column of a readable table."""
@@ -181,17 +177,27 @@ class Names:
         What stands in `asked`, the text that somebody wrote, stays: left out, it would tell that there is such a name.
         """
         lowered = asked.lower()
-        words = [re.escape(name) for name in self._hidden if name.lower() not in lowered]
-        if words:
-            text = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", text, flags=re.IGNORECASE)
+        tables, columns = ([re.escape(name) for name in names if name.lower() not in lowered] for names in self._hidden)
+        if columns:
+            # Plain words of the engine's sentences may be called like a column: names stand in quotes there.
+            text = re.sub(rf"(?<=[\"'])(?:{'|'.join(columns)})(?=[\"'])", "…", text, flags=re.IGNORECASE)
+        if tables:
+            text = re.sub(rf"(?<!\w)(?:{'|'.join(tables)})(?!\w)", "…", text, flags=re.IGNORECASE)
         return without_paths(text, asked)
 
     @cached_property
-    def _hidden(self) -> list[str]:
-        """Names that the policy hides and that nothing readable has, longest first."""
-        shown = {name.lower() for t in self.view.tables for name in (t.name, t.path[1], *(c.name for c in t.columns))}
-        hidden = {name for t in self._schema.tables for name in (t.name, t.path[1], *(c.name for c in t.columns))}
-        return sorted((name for name in hidden if name and name.lower() not in shown), key=len, reverse=True)
+    def _hidden(self) -> tuple[list[str], list[str]]:
+        """Names of tables, then of columns, that the policy hides and that nothing readable has, longest first."""
+        readable = self.readable.tables
+        shown = {name.lower() for t in readable for name in (t.name, t.path[1], *(c.name for c in t.columns))}
+        tables = {name for t in self._schema.tables for name in (t.name, t.path[1])}
+        columns = {column.name for table in self._schema.tables for column in table.columns}
+        denied = {name for name in columns if fold(name) in self._access.denied_names}
+        hidden = (
+            (name for name in names if name and name.lower() not in shown) for names in (tables | denied, columns)
+        )
+        first, second = (sorted(names, key=len, reverse=True) for names in hidden)
+        return first, second
 
 
 def without_paths(text: str, asked: str = "") -> str:

@@ -99,7 +99,7 @@ class Rewriting:
         if self._names.hides_anything and not is_plain:
             raise GuardError((refused(SHOW),))
         tables = self._names.listed(path)
-        if kind == _SHOW_FROM and not tables and path[-1].lower() != MAIN_SCHEMA:
+        if tables is None:
             raise GuardError((refused(SHOW, f"there is no schema {'.'.join(path)[:80]} with tables that may be read"),))
         if kind == _SHOW_FROM or name == _SHOW_TABLES:
             sql = tables_sql(sorted(table.path[1] for table in tables))

@@ -109,6 +109,14 @@ class Access:
         """Whether any table or column that is there is denied."""
         return bool(self._denied_columns) or len(self.tables) < len(self._schema.tables)
 
+    @cached_property
+    def _by_key(self) -> dict[Key, Table]:
+        return {key(table): table for table in self.tables}
+
+    def table(self, wanted: Key) -> Table | None:
+        """The readable table that DuckDB means by that folded schema and name."""
+        return self._by_key.get(wanted)
+
     def allows(self, table: Table) -> bool:
         """Whether a query may read that table or view of the schema."""
         return key(table) in self._readable

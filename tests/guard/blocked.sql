@@ -297,7 +297,7 @@ PIVOT staff ON wage USING count(*) GROUP BY role
 -- rule: column
 PIVOT staff ON role USING max(wage)
 
--- rule: column
+-- rule: bind
 PIVOT (SELECT name, role FROM staff) ON role USING count(*) GROUP BY wage
 
 -- rule: column

@@ -165,7 +165,9 @@ def test_a_guess_is_not_told_from_a_hit(
         guard.examine(sql.replace("{}", name), policy, session_judge, thorough=thorough) for name in (denied, unknown)
     )
     assert not hit.allowed
-    hit_text, guess_text = (_FUNCTION_HINT.sub("", str(verdict)) for verdict in (hit, guess))
+    # Whether a policy objects or nothing of that name is there is told by the rule, and by nothing else.
+    texts = (_FUNCTION_HINT.sub("", str(verdict)).replace("rule='column'", "rule='bind'") for verdict in (hit, guess))
+    hit_text, guess_text = texts
     assert hit_text.replace(denied, unknown) == guess_text
 
 
@@ -202,6 +204,35 @@ def test_verdict_says_what_is_read(session_judge: guard.Judge, policy: Policy) -
     assert verdict.tables == ("loans", "members")
     assert set(verdict.columns) == {"loans.member_id", "members.branch", "members.member_id"}
     assert verdict.functions == ("upper",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("SELECT E'\\xe2\\x80\\xae1'", "invisible-character"),
+        ("SELECT E'\\x1b[2J'", "control-character"),
+        ("SELECT 1 AS x WHERE 'a' = E'\\010'", "control-character"),
+        ("EXPLAIN SELECT E'\\e[31m'", None),
+        ("SUMMARIZE SELECT E'\\xe2\\x80\\x8b' AS x", "invisible-character"),
+        ("SELECT E'a\\tb\\nc\\u00e9'", None),
+        ("SELECT chr(8238), chr(27)", None),
+    ],
+)
+def test_what_escapes_spell_is_bounded_as_what_is_written(
+    sql: str, rule: str | None, session_judge: guard.Judge, policy: Policy
+) -> None:
+    assert sql.isascii()
+    verdict = guard.examine(sql, policy, session_judge)
+    assert [finding.rule for finding in verdict.findings] == ([rule] if rule else [])
+    # What may run may be judged again: pages and replays of an answer do so.
+    assert rule or guard.examine(verdict.sql, policy, session_judge).allowed
+
+
+def test_what_is_too_long_spelled_out_is_refused(session_judge: guard.Judge, policy: Policy) -> None:
+    sql = "SELECT " + ", ".join(["1::INT"] * 1500)
+    assert len(sql) < 20_000
+    finding = guard.examine(sql, policy, session_judge).findings[0]
+    assert (finding.rule, finding.message[:11]) == ("too-long", "spelled out")
 
 
 def test_many_objections_are_cut(session_judge: guard.Judge, policy: Policy) -> None:
