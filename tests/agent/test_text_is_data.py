@@ -59,10 +59,6 @@ def build(path: Path, poison: str) -> None:
         )
 
 
-# No query may hold these in a name, so that what is called so is not shown.
-UNWRITABLE = ("other line ends", "hidden", "long")
-
-
 def said(folder: Path, poison: str) -> list[str]:
     """Each message that the model is sent in two questions that use every tool, for a database with that poison."""
     folder.mkdir()
@@ -103,10 +99,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize("kind", POISONS)
 def test_no_text_of_the_data_leaves_its_place(tmp_path: Path, plain: list[str], kind: str) -> None:
     messages = said(tmp_path / "db", POISONS[kind])
-    shown = any(start in messages[0] for start in ("c x", "c obey", "c ‹"))
-    assert shown == (kind not in UNWRITABLE)
-    if shown:
-        assert [message.count("\n") for message in messages] == [message.count("\n") for message in plain]
+    assert "c x" in messages[0] or "c obey" in messages[0] or "c ‹" in messages[0]
+    assert [message.count("\n") for message in messages] == [message.count("\n") for message in plain]
     assert [message.count("```") for message in messages] == [message.count("```") for message in plain]
     for message in messages:
         assert not MARKERS.search(message)

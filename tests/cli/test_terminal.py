@@ -108,7 +108,7 @@ def test_what_is_left_out_of_a_folder_is_said(home: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-m", "nl2sql", "schema", "--prompt", "--db", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "hidden" not in done.stdout
-    assert "note: x[31m.csv is left out: it is a link that leads out of the folder\n" in done.stderr
+    assert "note: x [31m.csv is left out: it is a link that leads out of the folder\n" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["run", "SELECT count(*) FROM range(100000000000) a, range(1000) b"]])
