@@ -174,9 +174,11 @@ def served(browser: Browser, config: str, home: Path) -> Iterator[tuple[Page, li
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        yield page, said
-        process.terminate()
-        said.append(process.communicate(timeout=20)[1])
+        try:
+            yield page, said
+        finally:
+            process.terminate()
+            said.append(process.communicate(timeout=20)[1])
     assert process.returncode == 0
 
 
@@ -193,7 +195,7 @@ def test_what_was_not_obeyed_and_what_denies_nothing_is_said(browser: Browser, h
     policy = "Policy(deny_tables=frozenset({'nowhere'}), deny_columns=frozenset({'orders.nothing'}))"
     with served(browser, f"Config(home, notes=('[model] *was* not obeyed.',), policy={policy})", home) as (page, said):
         panel = page.get_by_test_id("stSidebar")
-        for text in ("[model] *was* not obeyed.", "denies nowhere", "denies orders.nothing"):
+        for text in ("[model] *was* not obeyed.", "names nowhere", "names orders.nothing"):
             expect(panel.get_by_text(text)).to_be_visible()
     assert said == [""]
 
@@ -214,14 +216,16 @@ def test_a_page_that_was_started_otherwise_says_how_to_start_it(browser: Browser
         ) as process,
         browser.new_context() as context,
     ):
-        page = context.new_page()
-        deadline = time.monotonic() + 30
-        while not answers(port) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        page.goto(f"http://127.0.0.1:{port}/")
-        expect(page.get_by_role("alert").first).to_contain_text("Start it with: nl2sql ui")
-        assert page.get_by_placeholder("Ask a question").count() == 0
-        process.terminate()
+        try:
+            page = context.new_page()
+            deadline = time.monotonic() + 30
+            while not answers(port) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            page.goto(f"http://127.0.0.1:{port}/")
+            expect(page.get_by_role("alert").first).to_contain_text("Start it with: nl2sql ui")
+            assert page.get_by_placeholder("Ask a question").count() == 0
+        finally:
+            process.terminate()
 
 
 def test_without_a_sign_in_the_cookies_are_signed_by_a_key_that_nobody_knows() -> None:
