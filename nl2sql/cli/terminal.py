@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 _PROGRESS_CHARS: Final = 60
+_LONG_WORK_SECONDS: Final = 2.0
 _NOTE_CHARS: Final = 2_000
 _WORDS: Final = {
     EventKind.SCHEMA: "looking at the schema",
@@ -77,15 +79,21 @@ def _console(stream: TextIO, **how: Any) -> Console:
 
 
 class Steps:
-    """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else nothing."""
+    """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else only long work.
 
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+    `clock` gives seconds.
+    """
+
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
         self._verbose = verbose
         self._draws = not quiet and on_terminal(sys.stderr)
         self._status: Status | None = None
         self._current = ""
+        self._clock = clock
+        self._began = 0.0
+        self._is_said = False
 
     @cached_property
     def _console(self) -> Console | None:
@@ -130,7 +138,10 @@ class Steps:
             say(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """How far some long work is; `total` 0 where nobody knows. On a terminal, or its name with -v, else nothing."""
+        """How far some long work is; `total` 0 where nobody knows.
+
+        Off a terminal its name is said once: with -v at once, else when it has gone on for some seconds, but with -q.
+        """
         if total and done >= total:
             self.pause()
             return
@@ -146,10 +157,13 @@ class Steps:
             else:
                 self._status.update(text)
             self._current = text
-        elif what != self._current:
-            self._current = what
-            if self._verbose:
-                say(what)
+            return
+        if what != self._current:
+            self._current, self._began, self._is_said = what, self._clock(), False
+        is_long = bool(total) and not self.quiet and self._clock() - self._began >= _LONG_WORK_SECONDS
+        if not self._is_said and (self._verbose or is_long):
+            self._is_said = True
+            say(what)
 
     def note(self, text: str) -> None:
         """A line that stays, on a terminal or with -v."""

@@ -30,7 +30,7 @@ from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_s
 _VALUE_CHARS: Final = 300
 
 
-@click.command("trust", epilog="Example: nl2sql trust ~/work/shop")
+@click.command("trust", epilog="Example: nl2sql trust ~/projects/shop")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--show", is_flag=True, help="Only say what would be trusted, and what is; change nothing.")
 @click.option("--remove", is_flag=True, help="Trust its files no more.")

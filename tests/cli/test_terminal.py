@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nl2sql.cli.terminal import Steps
 from nl2sql.model.embedded import runtime_installed, status, stop
 from nl2sql.model.embedded.sources import QWEN, installed_pieces
 
@@ -169,3 +170,15 @@ def test_the_embedded_model_answers_with_no_key_and_no_server(
     again = json.loads(cli("ask", "--db", str(shop), "-o", "json", "How many cities?", timeout=600).stdout)
     assert again["usage"]["cached_tokens"] > answer["usage"]["prompt_tokens"] / 4
     assert b"running" in cli("model", "status").stdout
+
+
+def test_long_work_is_said_once_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    steps, quiet = (Steps(quiet=one, verbose=False, clock=lambda: now[0]) for one in (False, True))
+    for now[0] in (0.0, 1.0, 1.9):
+        steps.progress("importing sales.csv", 1, 10)
+    assert capfd.readouterr().err == ""
+    for now[0] in (2.0, 3.0, 9.0):
+        steps.progress("importing sales.csv", 5, 10)
+        quiet.progress("importing sales.csv", 5, 10)
+    assert capfd.readouterr().err == "importing sales.csv\n"
