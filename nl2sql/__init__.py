@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
     from nl2sql.types import (
         Answer,
+        Basis,
         CheckedSQL,
         Clarification,
         Column,
@@ -62,6 +63,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "Answer",
     "Assistant",
+    "Basis",
     "BugError",
     "CallError",
     "CancelToken",

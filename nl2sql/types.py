@@ -378,12 +378,24 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a figure, a date or a quoted name of a text rests on: a cell, a derivation, the question, the SQL."""
+
+    text: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grounding:
-    """The numbers that a text states: how many, how many the rows bear out, and those that they don't."""
+    """The figures, dates and quoted names that a text states: how many, how many are borne out, and the others.
+
+    `basis` says what each that is borne out rests on.
+    """
 
     numbers: int
     supported: int
     unsupported: tuple[str, ...] = ()
+    basis: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ is needed: loading it takes longer than all else here.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from nl2sql.agent.loop import Outcome
 from nl2sql.agent.running import is_respelled
@@ -15,10 +17,16 @@ from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
+from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.errors import GuardError, LimitError, ToolError
 from nl2sql.types import Answer, ErrorInfo, Grounding, Status
+
+_SHOWN: Final = 8
+_BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_WORD: Final = re.compile(r"[^\W\d_]{2}")
+_NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
 
 
 def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
@@ -27,7 +35,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text="" if not outcome.text.strip("` \n\tsql") else outcome.text.strip(),
+        text=_words(outcome.text),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
     )
@@ -39,12 +47,28 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return replace(
-            answer,
-            status=Status.ABSTAINED,
-            text=answer.text or "The model wrote neither SQL nor an answer: ask again, or more precisely.",
-        )
+        return _without_rows(answer, tools)
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
+
+
+def _words(text: str) -> str:
+    """The model's words, without the blocks of SQL or of results that it wrote into them."""
+    return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
+
+
+def _without_rows(answer: Answer, tools: Toolbox) -> Answer:
+    """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing."""
+    answer = replace(answer, status=Status.ABSTAINED)
+    if not answer.text:
+        return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
+    unfounded = tools.find_unfounded(answer.text)
+    if not unfounded:
+        return answer
+    figures = ", ".join(unfounded[:_SHOWN])
+    kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
+    text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
+    warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
+    return replace(answer, text=text, warnings=(*answer.warnings, warning))
 
 
 def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int) -> Answer:
@@ -61,22 +85,26 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
 
         text = of_nothing(unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools)))
     elif text:
-        bare = without_unnamed_currencies(text, result, answer.question, sql)
+        bare = drop_unnamed_currencies(text, result, answer.question, sql)
         if bare != text:
             warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, answer.question, sql)
+        stated = check_numbers(text, result, answer.question, sql, knows=tools.knows)
     if stated.unsupported:
-        figures = ", ".join(stated.unsupported)
+        figures = ", ".join(stated.unsupported[:_SHOWN])
         warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+    grounding = stated
     if result.row_count and (not text or stated.unsupported):
         text = of_rows(result)
+        found = check_numbers(text, result, answer.question, sql)
+        # It gives cells as they are; what they hold may read like another notation.
+        grounding = replace(found, numbers=found.supported, unsupported=())
     return replace(
         answer,
         text=text,
         sql=sql,
         result=result,
-        grounding=check_numbers(text, result, answer.question, sql),
+        grounding=grounding,
         confidence=assess(
             result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
         ),

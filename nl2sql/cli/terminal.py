@@ -63,7 +63,7 @@ class Steps:
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
-        self._verbose = verbose
+        self.is_verbose = verbose
         self._console = error_console() if not quiet and on_terminal(sys.stderr) else None
         self._status: Status | None = None
         self._current = ""
@@ -102,7 +102,7 @@ class Steps:
             self.pause()
             self._status = self._console.status(text + " …")
             self._status.start()
-        elif self._verbose:
+        elif self.is_verbose:
             say(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
@@ -118,7 +118,7 @@ class Steps:
             self._current = text
         elif what != self._current:
             self._current = what
-            if self._verbose or total:
+            if self.is_verbose or total:
                 say(what)
 
     def note(self, text: str) -> None:
@@ -126,7 +126,7 @@ class Steps:
         text = clean(text)
         if self._console is not None:
             self._console.print(text, style="dim", markup=False)
-        elif self._verbose:
+        elif self.is_verbose:
             say(text)
 
     def pause(self) -> None:
@@ -142,7 +142,7 @@ class Steps:
             self._console.print(
                 Syntax(clean(sql), "sql", word_wrap=True, background_color="default", theme="ansi_dark")
             )
-        elif self._verbose:
+        elif self.is_verbose:
             say(sql)
 
 
