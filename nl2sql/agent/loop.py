@@ -51,7 +51,7 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there.
+    there. `reminded` says that the model gave figures without a query, and was told so.
     """
 
     text: str = ""
@@ -60,6 +60,7 @@ class Outcome:
     clarification: Clarification | None = None
     error: ToolError | LimitError | None = None
     unfinished: str = ""
+    reminded: bool = False
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     usage: Usage = Usage()
@@ -93,6 +94,10 @@ def run(
             reply = yield from _reply(conversation, model, tools, outcome, cancel)
             conversation.append(reply.message)
             if not reply.calls:
+                if _is_made_up(reply, outcome, tools):
+                    outcome.reminded = True
+                    conversation.append({"role": "user", "content": prompts.no_query()})
+                    continue
                 _finish(reply, outcome)
                 return outcome
             for call in reply.calls:
@@ -126,6 +131,11 @@ def _finish(reply: Reply, outcome: Outcome) -> None:
         outcome.unfinished = "its sentence broke off"
     else:
         outcome.text = reply.text
+
+
+def _is_made_up(reply: Reply, outcome: Outcome, tools: Toolbox) -> bool:
+    """Whether the words hold figures though nothing has run, which a model is told once."""
+    return not outcome.reminded and outcome.ran is None and bool(tools.find_unfounded(reply.text))
 
 
 def _has_answer(outcome: Outcome) -> bool:

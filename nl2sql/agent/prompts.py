@@ -144,6 +144,14 @@ def empty() -> str:
     return "0 rows. If a filter may be misspelled, check it with find_values; else say that nothing matches."
 
 
+def no_query() -> str:
+    """What is said to a model whose words hold figures though no query has run."""
+    return (
+        "No query has run, so these figures rest on nothing. Write the SQL that answers the question; if the data "
+        "cannot answer it, say in one sentence what is missing, without figures."
+    )
+
+
 def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
     """An earlier question of the conversation and its SQL, for a follow-up."""
     told = f"```sql\n{as_data(sql, len(sql))}\n```\n{as_data(shape, _SHAPE_CHARS)}"
