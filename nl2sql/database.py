@@ -64,11 +64,12 @@ class Database:
 
     @property
     def idle_policy(self) -> list[str]:
-        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
+        """The names of the policy that match nothing in this database: misspelt, perhaps."""
         whole, policy = self._engine.introspect(), self.config.policy
         tables = {table.name.lower() for table in whole.tables}
         columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
-        idle = [name for name in policy.deny_tables if name.lower() not in tables]
+        named = policy.deny_tables | (policy.allow_tables or frozenset())
+        idle = [name for name in named if name.lower() not in tables]
         return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
 
     @property
@@ -156,7 +157,7 @@ class Database:
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """The verified queries beside the project file, by name; those that cannot be read are left out."""
+        """The verified queries beside the project file, by name, without those that are unreadable or not trusted."""
         return VerifiedQueries.beside(self.config).list() if self.config.file else ()
 
     def suggestions(self, limit: int = 4) -> tuple[str, ...]:

@@ -370,11 +370,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated."""
+    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated.
+
+    `signs` are what it was made of, by name: counts and shares, a sign that did not show left out.
+    """
 
     level: str
     score: float
     reasons: tuple[str, ...] = ()
+    signs: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,17 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(clean_environment: Path) -> Path:
     """The test's own NL2SQL_HOME."""
     return clean_environment
+
+
+@pytest.fixture
+def trust(home: Path) -> Callable[[Path], None]:
+    """Trust the project file of a folder and the verified queries beside it, as `nl2sql trust` does."""
+    from nl2sql.cli.trust import trust_command
+
+    def trust(folder: Path) -> None:
+        assert trust_command.main([str(folder)], standalone_mode=False) == 0
+
+    return trust
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import clean, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
+from nl2sql.types import Policy
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model import Progress
+    from nl2sql.model.chat import ChatModel
     from nl2sql.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,26 +45,42 @@ class Shared:
     quiet: bool = False
     verbose: bool = False
 
-    def settings(self) -> Config:
-        """The settings in force, these flags on top. ConfigError."""
+    def settings(self, *, opens: bool = True, asks: bool = True) -> Config:
+        """The settings in force, these flags on top, and on stderr what of the files is ignored. ConfigError.
+
+        A command that `opens` no database of the settings, or `asks` no model, is not told of these.
+        """
+        config = self.load()
+        # Said with -q too: they change what answers, and who is asked.
+        for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
+            say(f"note: {clean(note)}")
+        if opens and config.resolve_database() is None and not self.quiet:
+            say("note: no database is named, so the sample data answers (name yours with --db)")
+        return config
+
+    def load(self) -> Config:
+        """The same, and nothing is said. ConfigError."""
         if self.db is not None and not self.db.strip():
             raise ConfigError("--db is empty", "Name a file or folder, or leave --db out for the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
         config = config.limited(self.limit, self.timeout, self.memory)
-        if config.url is None and not self.quiet:
-            say("note: no database is named, so the sample data answers (name yours with --db)")
         model = config.model if self.candidates is None else replace(config.model, candidates=self.candidates)
         return replace(config, model=model)
 
 
-def opened(config: Config, on_progress: Progress | None = None, store: Store | None = None) -> Assistant:
-    """The database of these settings, opened; says so where the policy denies a name that is not there."""
-    from nl2sql.assistant import connect
+def opened(
+    config: Config,
+    on_progress: Progress | None = None,
+    store: Store | None = None,
+    model: ChatModel | None = None,
+) -> Assistant:
+    """The database of these settings, opened; says so where the policy has a name that is not there."""
+    from nl2sql.assistant import connect, describe_idle_name
 
-    assistant = connect(config=config, on_progress=on_progress, store=store, face="cli")
-    if config.policy.deny_tables or config.policy.deny_columns:
+    assistant = connect(config=config, on_progress=on_progress, store=store, model=model, face="cli")
+    if config.policy != Policy():
         for name in assistant.idle_policy:
-            say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
+            say(f"warning: {describe_idle_name(name)}")
     return assistant
 
 
@@ -133,7 +151,7 @@ def session_option(command: Command) -> Command:
 def voice_options(command: Command) -> Command:
     """-q and -v."""
     command = click.option("-v", "--verbose", is_flag=True, help="Say each step, and more.")(command)
-    return click.option("-q", "--quiet", is_flag=True, help="No notes, no progress.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="No progress, and only notes that matter.")(command)
 
 
 def text_argument(words: tuple[str, ...], what: str, example: str) -> str:

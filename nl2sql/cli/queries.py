@@ -69,7 +69,9 @@ def list_command(output: str, config: Path | None) -> int:
 @config_option
 def show_command(name: str, output: str, config: Path | None) -> int:
     """Show one: its header and its SQL."""
-    query = VerifiedQueries.beside(load_config(config)).get(name)
+    query, problem = VerifiedQueries.beside(load_config(config)).find(name)
+    if problem:
+        say(f"note: it is not used. {clean(problem.message)}. {clean(problem.hint)}")
     if output == "json":
         results.write_json(query_object(query))
     else:
@@ -116,7 +118,7 @@ def add_command(
     from nl2sql.answer.reading import read
 
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     entry = _entry(source, config, sql)
     if question is None and entry is None:
@@ -152,7 +154,7 @@ def add_command(
 def remove_command(name: str, yes: bool, config: Path | None) -> int:
     """Remove one: its file is deleted."""
     queries = VerifiedQueries.beside(load_config(config))
-    say(clean(as_text(queries.get(name)).rstrip()))
+    say(clean(as_text(queries.find(name)[0]).rstrip()))
     if not _approved(f"Remove {name}?", yes, ()):
         say("not removed")
         return 4
@@ -173,7 +175,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
     Exits with the code of the first failure.
     """
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     chosen = [queries.get(name) for name in names] if names else queries.list()
     problems = () if names else queries.problems()

@@ -50,7 +50,7 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 
 def _run(text: str, shared: Shared, start: float) -> None:
-    config = shared.settings()
+    config = shared.settings(asks=False)
     with opened(config) as assistant:
         checked = assistant.checked(text)
         if shared.verbose:
