@@ -185,8 +185,18 @@ class Assistant(Database):
         schema_seconds = time.perf_counter() - start
         looks_up = approve is None or approve_beyond is not None
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
-        limits, calls = self.config.limits, functions(queries)
-        tools = Toolbox(self._engine, allowed, limits, cancel, question=question, looks_up=looks_up, functions=calls)
+        turns = self._conversations.turns(session, user)
+        tools = Toolbox(
+            self._engine,
+            allowed,
+            self.config.limits,
+            cancel,
+            question=question,
+            looks_up=looks_up,
+            functions=functions(queries),
+            context=self.config.context,
+            earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
+        )
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
@@ -195,7 +205,6 @@ class Assistant(Database):
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
-            turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
             answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
@@ -285,8 +294,10 @@ class Assistant(Database):
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
+        tells_today = model.calls_tools or prompts.needs_today(question, linked_schema.schema)
+        today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
         asked = loop.Asked(
-            conversation(system, prompts.question(question, hits, like), turns),
+            conversation(system, prompts.question(question, hits, like, today), turns),
             summary=summary,
             approve=approve,
             reviewed=not tools.looks_up,
@@ -325,7 +336,7 @@ def _open(config: Config, workers: int) -> Engine:
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers)
+        return open_engine(url, config.limits, cache_dir, workers, config.context.time_zone)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise

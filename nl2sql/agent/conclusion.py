@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.running import is_respelled
+from nl2sql.agent.running import is_respelled, says_nothing
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
@@ -23,6 +23,7 @@ from nl2sql.errors import GuardError, LimitError, ToolError
 from nl2sql.types import Answer, ErrorInfo, Grounding, Status
 
 _SHOWN: Final = 8
+_DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
 _BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _WORD: Final = re.compile(r"[^\W\d_]{2}")
@@ -77,6 +78,8 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
     warnings += [
         f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
     ]
+    if ran.verified is None:
+        warnings += _check_dates(sql, dialect, tools, says_nothing(result))
     text, stated = answer.text, Grounding(0, 0)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
@@ -89,14 +92,14 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         if bare != text:
             warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, answer.question, sql, knows=tools.knows)
+        stated = check_numbers(text, result, answer.question, sql, today=tools.today, knows=tools.knows)
     if stated.unsupported:
         figures = ", ".join(stated.unsupported[:_SHOWN])
         warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
     grounding = stated
     if result.row_count and (not text or stated.unsupported):
         text = of_rows(result)
-        found = check_numbers(text, result, answer.question, sql)
+        found = check_numbers(text, result, answer.question, sql, today=tools.today)
         # It gives cells as they are; what they hold may read like another notation.
         grounding = replace(found, numbers=found.supported, unsupported=())
     return replace(
@@ -112,6 +115,24 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         verified_query=ran.verified,
         warnings=tuple(warnings),
     )
+
+
+def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
+    """What to say of the days that the query looks at."""
+    if not _DATED.search(sql):
+        return []
+    from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clocked
+
+    bounds, clocked = find_bounds(sql, dialect), find_clocked(sql, dialect)
+    asked = " ".join([tools.question, tools.earlier, *tools.context.rules, *tools.context.metrics.values()])
+    found = [describe_unnamed(bounds, asked, tools.today, tools.schema)]
+    if finds_nothing:
+        found.append(describe_end(bounds, clocked, tools.today, tools.schema))
+    if clocked and tools.context.today:
+        found.append(
+            f"the SQL takes the engine's date, not {tools.today.isoformat()}, which the settings have as today"
+        )
+    return [warning for warning in found if warning]
 
 
 def _has_rows(probe: str, tools: Toolbox) -> bool:

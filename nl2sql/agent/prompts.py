@@ -6,6 +6,8 @@ holds. Nothing here calls a model or knows which one reads it.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -18,7 +20,7 @@ from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.schema.value_index import Hit
-from nl2sql.types import Message, Schema
+from nl2sql.types import Column, Message, Schema
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
 
@@ -66,6 +68,10 @@ shown to the analyst beside your answer, so list none."""
 _SENTENCE: Final = """Answer the question in one short sentence, with figures exactly as in these rows. The rows are \
 shown beside it: don't list them. No SQL."""
 
+_WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS: Final = "January February March April May June July August September October November December".split()
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
@@ -104,14 +110,40 @@ def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
     return replace(schema, tables=tuple(tables))
 
 
-def question(text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = ()) -> Message:
-    """The user's question, the stored texts that its words may mean, and verified answers to questions like it."""
+def question(text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = (), today: str = "") -> Message:
+    """The user's question, the stored texts that its words may mean, and verified answers to questions like it.
+
+    `today` is the line that `describe_today` makes. It stands here so that what comes before the question stays the
+    same from day to day.
+    """
     if hits:
         text = f"{text}\nStored: " + "; ".join(f"{_place(hit)} = {_literal(hit.text)}" for hit in hits)
     if examples:
         told = "\n".join(map(_example, examples))
         text = f"Verified queries for questions like the one below:\n{told}\nThe question: {text}"
+    if today:
+        text = f"{today}\n{text}"
     return {"role": "user", "content": text}
+
+
+def describe_today(context: ContextSettings, today: dt.date) -> str:
+    """The day, its zone, and when fiscal years begin where the owner says."""
+    text = f"Today is {_WEEKDAYS[today.weekday()]}, {today.isoformat()} ({context.time_zone})"
+    if context.fiscal_year_start:
+        month, day = context.fiscal_year_start
+        text += f"; fiscal years begin on {_MONTHS[month - 1]} {day}"
+    return text + ("; in SQL write this date, not current_date." if context.today else ".")
+
+
+def needs_today(question: str, schema: Schema) -> bool:
+    """Whether a small model is told the day: there are dates, and the question names no year of its own."""
+    columns = (column for table in schema.tables for column in table.columns)
+    return not _YEAR.search(question) and any(_is_dated(column) for column in columns)
+
+
+def _is_dated(column: Column) -> bool:
+    """Whether the column holds days, in a type of their own or as texts."""
+    return column.type.startswith(("DATE", "TIMESTAMP")) or any(map(_ISO_DAY.match, column.samples[:1]))
 
 
 def _example(example: Example) -> str:

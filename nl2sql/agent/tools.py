@@ -16,6 +16,7 @@ from nl2sql import guard
 from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
+from nl2sql.config import ContextSettings
 from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
@@ -80,7 +81,8 @@ class Toolbox:
     """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
     `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
-    `functions` are verified queries that the model may call.
+    `functions` are verified queries that the model may call. `context` says what day it is, among others;
+    `earlier` is what was asked before in the conversation.
     """
 
     def __init__(
@@ -93,6 +95,8 @@ class Toolbox:
         question: str = "",
         looks_up: bool = True,
         functions: Sequence[QueryFunction] = (),
+        context: ContextSettings | None = None,
+        earlier: str = "",
     ) -> None:
         helpers = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
@@ -100,6 +104,9 @@ class Toolbox:
         self._engine = engine
         self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
+        self.context = context or ContextSettings()
+        self.earlier = earlier
+        self.today = self.context.find_today()
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel)
         self.question = question

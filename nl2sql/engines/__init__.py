@@ -32,11 +32,12 @@ _ELSEWHERE: Final = {
 _COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or into a .duckdb file, and open that."
 
 
-def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> Engine:
+def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1, time_zone: str = "UTC") -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
-    `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. ConfigError
+    `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. Days begin and
+    end in `time_zone`, whatever the machine's own is. ConfigError
     for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there. Whether the
     database can be read is known at the first call.
     """
@@ -46,7 +47,7 @@ def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> 
         from nl2sql.engines.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir, workers=workers)
+    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir, workers=workers, time_zone=time_zone)
 
 
 def _source(url: str, cache_dir: Path) -> Source:
