@@ -30,7 +30,7 @@ from nl2sql.asking import (
     written,
 )
 from nl2sql.cancel import CancelToken
-from nl2sql.config import Config, load_config
+from nl2sql.config import LOCAL_MODEL, Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
@@ -39,7 +39,7 @@ from nl2sql.schema import Budget
 from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Limits, Policy, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -218,7 +218,9 @@ class Assistant(Database):
             total=time.perf_counter() - start,
         )
         warnings = (*warnings, *answer.warnings)
-        answer = replace(answer, seconds=seconds, session=session or new_session(), warnings=warnings)
+        receipt = answer.receipt or self.issue_receipt()
+        session = session or new_session()
+        answer = replace(answer, seconds=seconds, session=session, warnings=warnings, receipt=receipt)
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
@@ -259,6 +261,21 @@ class Assistant(Database):
         Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
         """
         return self._conversations.open(name, user)
+
+    def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
+        """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
+        from nl2sql.answer.receipt import issue
+
+        config, allowed = self.config, self._allowed()
+        settings = {
+            "model": LOCAL_MODEL if config.model.is_local else config.model.name,
+            "temperature": config.model.temperature,
+            "candidates": config.model.candidates,
+            "time_zone": config.context.time_zone,
+            "today": config.context.today.isoformat() if config.context.today else None,
+            "rows": config.limits.rows,
+        }
+        return issue(allowed.schema, allowed.policy, settings, prompt)
 
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
@@ -305,7 +322,8 @@ class Assistant(Database):
             candidates=candidates(model, self.config.model.candidates),
         )
         left_out = len(linked_schema.left_out)
-        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel))
+        answer = yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel)
+        return replace(answer, receipt=self.issue_receipt(asked.messages))
 
     def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""

@@ -432,6 +432,22 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """From what an answer was made, as hashes: of tables and columns, of the files, of the policy, of the prompt.
+
+    `schema` is of tables, columns and keys, `data` of names, sizes and times of files. `prompt` is None where no model
+    was asked. `settings` are those that an answer hangs on; `versions` are of nl2sql, the engine and the parser.
+    """
+
+    schema: str
+    data: str
+    policy: str
+    prompt: str | None
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One question's outcome: what `ask` returns.
 
@@ -458,6 +474,7 @@ class Answer:
     model: str = ""
     error: ErrorInfo | None = None
     session: str | None = None
+    receipt: Receipt | None = None
 
     @property
     def columns(self) -> tuple[ResultColumn, ...]:

@@ -18,7 +18,7 @@ from nl2sql.cli.terminal import clean, say
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
 from nl2sql.store import HistoryEntry, entry_object
-from nl2sql.types import ResultColumn
+from nl2sql.types import Receipt, ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,10 +117,20 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("verified query", entry.verified_query or ""),
         ("database", entry.url),
         ("session", entry.session or ""),
+        ("receipt", _receipt(entry.receipt)),
         ("rating", "" if entry.rating is None else "good" if entry.rating else "bad"),
         ("comment", entry.comment),
         ("id", entry.id),
     ]
+
+
+def _receipt(receipt: Receipt | None) -> str:
+    """The hashes and versions that say from what the answer was made."""
+    if receipt is None:
+        return ""
+    hashes = {"schema": receipt.schema, "data": receipt.data[:16], "policy": receipt.policy, "prompt": receipt.prompt}
+    parts = [f"{name} {value}" for name, value in {**hashes, **receipt.versions}.items() if value]
+    return ", ".join(parts)
 
 
 def _when(entry: HistoryEntry) -> str:

@@ -54,7 +54,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
         say(f"runs on {config.url}: {clean(sql)}")
     with opened(config) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits))
+        return compare(entry, assistant.run(sql, limits=limits), assistant.issue_receipt())
 
 
 def _print(changes: Changes) -> None:
@@ -66,3 +66,5 @@ def _print(changes: Changes) -> None:
         results.write_text(f"changed since {since}: {clean(line)}")
     if changes.same:
         results.write_text(f"nothing changed since {since}: {rows_text(result.row_count, result.truncated)}, as then")
+    for text in changes.since.values():
+        results.write_text(f"since then {clean(text)}")

@@ -39,7 +39,8 @@ def asked(cli: Cli, endpoint: Endpoint, shop: Path, sql: str, question: str, *fl
 
 
 def questions(request: dict[str, Any]) -> list[str]:
-    return [message["content"] for message in request["messages"] if message["role"] == "user"]
+    texts = [str(message["content"]) for message in request["messages"] if message["role"] == "user"]
+    return ["\n".join(line for line in text.splitlines() if not line.startswith("Today is")) for text in texts]
 
 
 def test_a_session_makes_follow_ups_across_processes(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
@@ -78,6 +79,9 @@ def test_history_lists_finds_and_shows(cli: Cli, endpoint: Endpoint, shop: Path)
     assert cli("history", first, "-o", "sql").stdout.decode().startswith("SELECT city, count_star()")
     entry = json.loads(cli("history", first, "-o", "json").stdout)
     assert (entry["id"], entry["row_count"], entry["session"], entry["face"]) == (first, 2, "work", "cli")
+    receipt = entry["receipt"]
+    assert set(receipt["versions"]) == {"nl2sql", "duckdb", "sqlglot"} and receipt["settings"]["model"] == "scripted"
+    assert all(receipt[name] for name in ("schema", "data", "policy", "prompt")) and "receipt: schema " in shown
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "md", "parquet", "sql"])
@@ -109,13 +113,18 @@ def test_no_history_yet_and_no_such_answer(cli: Cli) -> None:
 def test_replay_says_what_changed(cli: Cli, endpoint: Endpoint, own_shop: Path) -> None:
     identifier = asked(cli, endpoint, own_shop, "SELECT id, total FROM orders WHERE id < 4", "small ones?")
     same = cli("replay", identifier[:5])
+    assert json.loads(cli("replay", identifier, "-o", "json").stdout)["verdict"] == "same, model changed"
+    assert json.loads(cli("replay", identifier, "-o", "json", **endpoint.variables).stdout)["verdict"] == "same"
+    assert b"since then model was scripted and is local" in same.stdout
     assert same.returncode == 0 and b"nothing changed" in same.stdout and b"3 rows, as then" in same.stdout
     with duckdb.connect(str(own_shop)) as connection:
         connection.execute("UPDATE orders SET total = 99 WHERE id = 2")
     assert b"the values changed, the number of rows did not" in cli("replay", identifier).stdout
+    assert json.loads(cli("replay", identifier, "-o", "json").stdout)["verdict"] == "data changed"
     with duckdb.connect(str(own_shop)) as connection:
         connection.execute("DELETE FROM orders WHERE id = 2; ALTER TABLE orders ALTER total TYPE DOUBLE")
-    changed = json.loads(cli("replay", identifier, "-o", "json").stdout)
+    changed = json.loads(cli("replay", identifier, "-o", "json", **endpoint.variables).stdout)
+    assert changed["verdict"] == "schema changed" and set(changed["since"]) == {"schema", "data"}
     assert changed["changes"] == [
         "the column total was DECIMAL(10,2) and is DOUBLE",
         "there were 3 rows and are 2 rows",
