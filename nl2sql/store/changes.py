@@ -48,7 +48,7 @@ def runnable(entry: HistoryEntry) -> str:
     """The entry's SQL. ConfigError where it has none, or it was not run."""
     if entry.sql is None or entry.row_count is None:
         what = "no SQL" if entry.sql is None else "SQL that was not run"
-        raise ConfigError(f"the answer {entry.id} has {what}: there is nothing to compare", "Choose another answer.")
+        raise ConfigError(f"the answer {entry.id} has {what}", "Choose another answer.")
     return entry.sql
 
 

@@ -133,6 +133,29 @@ def test_replay_says_what_changed(cli: Cli, endpoint: Endpoint, own_shop: Path) 
     assert changed["result_hash"]["before"] != changed["result_hash"]["now"]
 
 
+def test_a_good_answer_becomes_a_question_of_an_evaluation(
+    cli: Cli, endpoint: Endpoint, own_shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"id": "old", "question": "One?", "gold_sql": "SELECT 1"}')
+    first = asked(cli, endpoint, own_shop, BY_CITY, "orders by “city”?", "-s", "work")
+    done = cli("history", first[:6], "--eval", str(file))
+    assert (done.returncode, done.stdout) == (0, b"") and b"added to" in done.stderr and b"follow-up" not in done.stderr
+    old, new = (json.loads(line) for line in file.read_text().splitlines())
+    assert old["id"] == "old"
+    assert (new["id"], new["db"], new["question"]) == (first, "own", "orders by “city”?")
+    again = cli("history", first, "--eval", str(file))
+    assert again.returncode == 2 and b"has that question already" in again.stderr
+    second = asked(cli, endpoint, own_shop, BY_CITY, "and now?", "-s", "work")
+    assert b"asked as a follow-up" in cli("history", second, "--eval", str(tmp_path / "more.jsonl")).stderr
+    endpoint.will_query(BY_CITY)
+    endpoint.will_say("There they are.")
+    judged = cli("eval", str(tmp_path / "more.jsonl"), "--db", str(own_shop), "-o", "json", **endpoint.variables)
+    assert json.loads(judged.stdout)["strict"] == 1.0
+    assert cli("history", "--eval", str(file)).returncode == 2
+    assert cli("history", first, "--eval", str(tmp_path / "no" / "file")).returncode == 2
+
+
 def test_replay_cuts_where_the_answer_was_cut(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
     identifier = asked(cli, endpoint, shop, "SELECT id FROM orders ORDER BY id", "all?", "--limit", "7")
     shown = json.loads(cli("replay", identifier, "-o", "json").stdout)
