@@ -69,11 +69,12 @@ def connect(
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
-    programs can go on; `face` says where it was asked. The store is not closed with the Assistant. `workers` is how
-    many queries may run side by side, each with the memory of the limits; further ones wait their turn.
+    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
+    given, for that `user`, and sessions of earlier programs can go on; `face` says where it was asked. The store is
+    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
+    limits; further ones wait their turn.
     A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
-    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError.
+    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError, LimitError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
@@ -83,11 +84,11 @@ def connect(
         config = replace(config, model=config.model.rename(name)) if name else config
     told = list(config.notes)
     try:
-        engine = _open(config, workers)
+        engine = _open(config, workers, on_progress)
         chat_model = None if model is None or isinstance(model, str) else model
         conversations = Conversations(store, url=engine.url, user=user, face=face)
         assistant = Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
-        told += _check_policy(assistant)
+        told += [*assistant.notes, *_check_policy(assistant)]
     finally:
         for text in told if face == "python" else ():
             warnings.warn(text, UserWarning, stacklevel=2)
@@ -349,12 +350,12 @@ class Assistant(Database):
         return kept
 
 
-def _open(config: Config, workers: int) -> Engine:
+def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     """The database of the settings. No error holds the value of a variable that is in its address."""
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers, config.context.time_zone)
+        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise
@@ -377,12 +378,7 @@ def _check_policy(assistant: Assistant) -> list[str]:
             assistant.close()
             problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
             raise ConfigError(problem, "Write each name in full.")
-    return [describe_idle_name(name) for name in idle]
-
-
-def describe_idle_name(name: str) -> str:
-    """What to say of a name of the policy that the database does not have."""
-    return f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+    return list(assistant.policy_warnings)
 
 
 def _sample_database(cache_dir: Path) -> str:

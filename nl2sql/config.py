@@ -87,6 +87,13 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
+
+    editors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
 
@@ -103,6 +110,7 @@ class Config:
     limits: Limits = Limits()
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
+    page: PageSettings = PageSettings()
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
@@ -360,6 +368,7 @@ def _merged(config: Config, sections: Sections) -> Config:
         limits=replace(config.limits, **sections.get("limits", {})),
         policy=_add_up(config.policy, sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
+        page=replace(config.page, **sections.get("page", {})),
     )
 
 

@@ -28,7 +28,7 @@ _SIZE_CHARS: Final = 40
 _URL_CHARS: Final = 4000
 _MESSAGE_CHARS: Final = 300
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:(?!\$\{)[^/@]+@")
+_PASSWORD_IN_URL: Final = re.compile(r"://(?=[^/@]*+@)[^/@]*?:(?!\$\{)[^/@]")
 _TOML_TEXT: Final = re.compile(
     r"\"{3}(?:[^\\]|\\.)*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)|\"(?:[^\"\\\n]|\\.)*\"?|'[^'\n]*'?|#[^\n]*", re.S
 )
@@ -279,6 +279,7 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "fiscal_year_start": _month_day,
         "today": _day,
     },
+    "page": {"editors": _texts},
     TRUST: {"variables": _variables},
 }
 _LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "answer": FLOOR | {"schema"},
     "model": FLOOR | {"config"},
     "store": FLOOR | {"config", "schema", "answer", "trusted_files"},
-    "engines": FLOOR | {"schema", "guard", "mend"},
+    "engines": FLOOR | {"schema", "guard", "mend", "answer"},
     "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config", "store"},
     "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
     "asking": FLOOR | {"agent", "answer", "model", "store"},

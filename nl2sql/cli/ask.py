@@ -96,9 +96,8 @@ def _answered(
         return click.confirm("Run it?", default=True, err=True)
 
     with (
-        steps.showing(),
         remembering(config, needed=shared.session is not None) as store,
-        opened(config, steps.progress, store) as assistant,
+        opened(config, steps, store) as assistant,
     ):
         stream = assistant.stream(
             text,

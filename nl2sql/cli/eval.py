@@ -24,8 +24,8 @@ from nl2sql.cli.options import (
     candidates_option,
     database_options,
     model_option,
-    opened,
     output_option,
+    say_notes,
     voice_options,
 )
 from nl2sql.cli.terminal import Steps, clean, on_terminal, say
@@ -175,12 +175,16 @@ class _Evaluation:
 
     def _open(self, name: str, model: ChatModel) -> Assistant:
         """The database of that name: in the folder, or the one that serves all."""
+        from nl2sql.assistant import connect
+
         config = self._config
         if self._files.db_root is not None:
             if not name or Path(name).name != name:
                 raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
             config = config.point_to(str(self._files.db_root / f"{name}.duckdb"))
-        return opened(config, model=model)
+        assistant = connect(config=config, model=model, face="cli")
+        say_notes(assistant)
+        return assistant
 
     def _tell(self, case: Case, line: str) -> None:
         """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""

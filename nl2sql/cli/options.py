@@ -6,21 +6,20 @@ It does not open anything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import Steps, clean, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
-from nl2sql.types import Policy
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
-    from nl2sql.model import Progress
     from nl2sql.model.chat import ChatModel
     from nl2sql.store import Store
 
@@ -45,6 +44,11 @@ class Shared:
     quiet: bool = False
     verbose: bool = False
 
+    @property
+    def steps(self) -> Steps:
+        """What shows long work, as these flags want it."""
+        return Steps(quiet=self.quiet, verbose=self.verbose)
+
     def settings(self, *, opens: bool = True, asks: bool = True) -> Config:
         """The settings in force, these flags on top, and on stderr what of the files is ignored. ConfigError.
 
@@ -68,20 +72,31 @@ class Shared:
         return replace(config, model=model)
 
 
+@contextmanager
 def opened(
-    config: Config,
-    on_progress: Progress | None = None,
-    store: Store | None = None,
-    model: ChatModel | None = None,
-) -> Assistant:
-    """The database of these settings, opened; says so where the policy has a name that is not there."""
-    from nl2sql.assistant import connect, describe_idle_name
+    config: Config, steps: Steps, store: Store | None = None, model: ChatModel | None = None
+) -> Iterator[Assistant]:
+    """The database of these settings, opened while inside, with its import shown by `steps`.
 
-    assistant = connect(config=config, on_progress=on_progress, store=store, model=model, face="cli")
-    if config.policy != Policy():
-        for name in assistant.idle_policy:
-            say(f"warning: {describe_idle_name(name)}")
-    return assistant
+    Says so where data files were left out, and where the policy has a name that is not there.
+    """
+    from nl2sql.assistant import connect
+
+    with (
+        steps.showing(),
+        connect(config=config, on_progress=steps.progress, store=store, model=model, face="cli") as assistant,
+    ):
+        steps.pause()
+        say_notes(assistant)
+        yield assistant
+
+
+def say_notes(assistant: Assistant) -> None:
+    """Say which data files were left out, and which names of the policy the database does not have."""
+    for note in assistant.notes:
+        say(f"note: {clean(note)}")
+    for warning in assistant.policy_warnings:
+        say(f"warning: {warning}")
 
 
 def config_option(command: Command) -> Command:

@@ -133,7 +133,7 @@ def add_command(
         use_as_onboarding_question=onboarding,
         parameters=tuple(parse_parameter(text) for text in parameters),
     )
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(query.sample())
         reading = read(checked.sql, assistant.schema.dialect)
     say(clean(as_text(query).rstrip()))
@@ -184,7 +184,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
         return 0
     outcomes: list[dict[str, Any]] = []
     failures: list[NL2SQLError] = [*problems]
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         for query in chosen:
             outcome, failure = _tested(query, assistant)
             outcomes.append(outcome)

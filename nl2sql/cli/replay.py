@@ -52,9 +52,9 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
     config = config.point_to(shared.db or entry.url)
     if shared.verbose:
         say(f"runs on {config.url}: {clean(sql)}")
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits), assistant.issue_receipt())
+        return compare(entry, assistant.run(sql, limits=limits, hashed=True), assistant.issue_receipt())
 
 
 def _print(changes: Changes) -> None:

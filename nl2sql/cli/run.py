@@ -51,7 +51,7 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 def _run(text: str, shared: Shared, start: float) -> None:
     config = shared.settings(asks=False)
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(text)
         if shared.verbose:
             say(f"runs as: {clean(checked.sql)}")

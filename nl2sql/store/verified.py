@@ -25,7 +25,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names that a function for the model cannot have, since its other tools have them.
 RESERVED: Final = frozenset({"sql_query", "list_tables", "describe_table", "find_values", "ask_user"})
 _MAKE_ONE: Final = "Make one: nl2sql init --db shop.duckdb"
-_SENTENCE_MARK: Final = re.compile(r"[?!.,;:…¿¡]+(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]+")
+_SENTENCE_MARK: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
 
 
 @dataclass(frozen=True, slots=True)
