@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
 from nl2sql.asking import (
@@ -282,7 +283,8 @@ class Assistant(Database):
         """Exactly what the model is sent before the question."""
         linked_schema = self._link(question, self._allowed().schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
-        return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
+        notes = select_notes(question, self.config.context, self._allowed().schema)
+        return str(prompts.system(linked_schema, notes.general, calls_tools=calls_tools)["content"])
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
@@ -311,11 +313,13 @@ class Assistant(Database):
         # A small model makes a condition of each text that it is told: the mends use the index without telling.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
-        system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
+        told = f"{tools.earlier} {question}"
+        notes = select_notes(told, tools.context, tools.schema, tools.index.hits(question))
+        system = prompts.system(linked_schema, notes.general, calls_tools=model.calls_tools)
         tells_today = model.calls_tools or prompts.needs_today(question, linked_schema.schema)
         today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
         asked = loop.Asked(
-            conversation(system, prompts.question(question, hits, like, today), turns),
+            conversation(system, prompts.question(question, hits, like, today, notes.touched), turns),
             summary=summary,
             approve=approve,
             reviewed=not tools.looks_up,

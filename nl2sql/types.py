@@ -30,7 +30,7 @@ class Column:
     profile did not look or could not tell: `distinct` and `null_fraction` (0 to 1) may come from a sample, in
     which case the table's `sampled` is true. `values` are all distinct values, only where they are few;
     `samples` are some. Both, and the range, hold text as the engine prints it. `texts` are the commonest distinct
-    texts of a text column whose values are many, kept to be looked up.
+    texts of a text column whose values are many, kept to be looked up. `synonyms` are the owner's other words for it.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Column:
     values: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    synonyms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class ForeignKey:
 class Table:
     """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema.
 
-    `dotted` says that a dot in the name is the table's own, and separates no schema.
+    `dotted` says that a dot in the name is the table's own, and separates no schema. `synonyms` are the owner's other
+    words for it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     sampled: bool = False
     dotted: bool = False
+    synonyms: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name in any case, or None."""

@@ -36,7 +36,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text=_words(outcome.text),
+        text=_strip_blocks(outcome.text),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
     )
@@ -48,16 +48,16 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return _without_rows(answer, tools)
+        return _conclude_without_rows(answer, tools)
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
 
 
-def _words(text: str) -> str:
+def _strip_blocks(text: str) -> str:
     """The model's words, without the blocks of SQL or of results that it wrote into them."""
     return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
 
 
-def _without_rows(answer: Answer, tools: Toolbox) -> Answer:
+def _conclude_without_rows(answer: Answer, tools: Toolbox) -> Answer:
     """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing."""
     answer = replace(answer, status=Status.ABSTAINED)
     if not answer.text:

@@ -96,7 +96,7 @@ def run(
             if not reply.calls:
                 if _is_made_up(reply, outcome, tools):
                     outcome.reminded = True
-                    conversation.append({"role": "user", "content": prompts.no_query()})
+                    conversation.append({"role": "user", "content": prompts.refuse_figures()})
                     continue
                 _finish(reply, outcome)
                 return outcome

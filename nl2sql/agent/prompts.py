@@ -79,13 +79,13 @@ _SHAPE_CHARS: Final = 600
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
-def system(linked_schema: LinkedSchema, context: ContextSettings, *, calls_tools: bool) -> Message:
-    """The stable prefix: task, examples for a model of blocks, the owner's rules and terms, schema."""
+def system(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tools: bool) -> Message:
+    """The stable prefix: task, examples for a model of blocks, the owner's general notes, schema."""
     dialect = _NAMES.get(linked_schema.schema.dialect, linked_schema.schema.dialect)
     rules = (_TOOL_RULES if calls_tools else _TASK + "\n" + _BLOCK_RULES).format(dialect=dialect)
     parts = [rules] if calls_tools else [rules, _BLOCK_EXAMPLES]
-    if notes := _notes(context):
-        parts.append(notes)
+    if notes:
+        parts.append(_write_notes(notes))
     parts.append("Schema:\n" + linked_schema.text)
     if linked_schema.left_out:
         names = ", ".join(as_data(name, NAME_CHARS) for name in linked_schema.left_out[:_NAMED_TABLES])
@@ -94,33 +94,35 @@ def system(linked_schema: LinkedSchema, context: ContextSettings, *, calls_tools
 
 
 def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
-    """The schema with the owner's descriptions and synonyms in place of, or after, the database's comments."""
+    """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms."""
     lowered = {key.lower(): text for key, text in context.descriptions.items()}
-    synonyms = {key.lower(): ", ".join(words) for key, words in context.synonyms.items()}
+    synonyms = {key.lower(): words for key, words in context.synonyms.items()}
 
-    def comment(key: str, present: str | None) -> str | None:
-        text = lowered.get(key.lower(), present)
-        words = synonyms.get(key.lower())
-        return "; ".join(part for part in (text, f"also called {words}" if words else None) if part) or None
+    def describe(key: str, present: str | None) -> dict[str, Any]:
+        return {"comment": lowered.get(key.lower(), present) or None, "synonyms": synonyms.get(key.lower(), ())}
 
     tables = []
     for table in schema.tables:
-        columns = tuple(replace(c, comment=comment(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
-        tables.append(replace(table, columns=columns, comment=comment(table.name, table.comment)))
+        columns = tuple(replace(c, **describe(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
+        tables.append(replace(table, columns=columns, **describe(table.name, table.comment)))
     return replace(schema, tables=tuple(tables))
 
 
-def question(text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = (), today: str = "") -> Message:
+def question(
+    text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = (), today: str = "", notes: Sequence[str] = ()
+) -> Message:
     """The user's question, the stored texts that its words may mean, and verified answers to questions like it.
 
-    `today` is the line that `describe_today` makes. It stands here so that what comes before the question stays the
-    same from day to day.
+    `notes` are those of the owner's that it touches; `today` is the line that `describe_today` makes. They stand here
+    so that what comes before the question stays the same from one question, and one day, to the next.
     """
     if hits:
         text = f"{text}\nStored: " + "; ".join(f"{_place(hit)} = {_literal(hit.text)}" for hit in hits)
     if examples:
         told = "\n".join(map(_example, examples))
         text = f"Verified queries for questions like the one below:\n{told}\nThe question: {text}"
+    if notes:
+        text = f"{_write_notes(notes)}\n{text}"
     if today:
         text = f"{today}\n{text}"
     return {"role": "user", "content": text}
@@ -176,7 +178,7 @@ def empty() -> str:
     return "0 rows. If a filter may be misspelled, check it with find_values; else say that nothing matches."
 
 
-def no_query() -> str:
+def refuse_figures() -> str:
     """What is said to a model whose words hold figures though no query has run."""
     return (
         "No query has run, so these figures rest on nothing. Write the SQL that answers the question; if the data "
@@ -190,10 +192,8 @@ def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
     return question(asked), {"role": "assistant", "content": told.rstrip()}
 
 
-def _notes(context: ContextSettings) -> str:
-    lines = [*context.rules]
-    lines += [f"{name} means {meaning}" for name, meaning in context.metrics.items()]
-    return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
+def _write_notes(lines: Sequence[str]) -> str:
+    return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def tool(name: str, description: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -169,7 +169,7 @@ class Toolbox:
         """
         from nl2sql.answer.grounding import find_unfounded
 
-        return find_unfounded(text, self.question, " ".join(_known_words(self.schema)))
+        return find_unfounded(text, self.question, " ".join(_list_known_words(self.schema)))
 
     def knows(self, name: str) -> bool:
         """Whether that is the name of a table or a column, in any case."""
@@ -212,7 +212,7 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table))
+        return render_table(self._table(table), synonyms=True)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
@@ -281,7 +281,7 @@ class Toolbox:
         return found
 
 
-def _known_words(schema: Schema) -> Iterator[str]:
+def _list_known_words(schema: Schema) -> Iterator[str]:
     """The names of tables and columns, and how far their dates reach."""
     for table in schema.tables:
         yield table.name

@@ -39,7 +39,7 @@ def find_bounds(sql: str, dialect: str) -> list[Bound]:
         tree = parse_one(sql, read=dialect)
     except SqlglotError:
         return []
-    found = {bound for comparison in tree.find_all(*_COMPARISONS) for bound in _bounds_in(comparison)}
+    found = {bound for comparison in tree.find_all(*_COMPARISONS) for bound in _read_bounds(comparison)}
     return sorted(found, key=lambda bound: (bound.day, bound.text))
 
 
@@ -55,7 +55,7 @@ def describe_unnamed(bounds: list[Bound], asked: str, today: dt.date, schema: Sc
         return None
     first, last = bounds[0].text, bounds[-1].text
     span = first if first == last else f"{first} to {last}"
-    end = next((f"; {column} ends {day}" for column, day in _ends(bounds, schema)), "")
+    end = next((f"; {column} ends {day}" for column, day in _find_ends(bounds, schema)), "")
     return f"read as {span}, which the question does not name; today is {today.isoformat()}{end}"
 
 
@@ -65,7 +65,7 @@ def describe_end(bounds: list[Bound], columns: list[str], today: dt.date, schema
     `columns` are those compared with the engine's clock.
     """
     asked = [*bounds, *(Bound(column, today, "today") for column in columns)]
-    for column, day in _ends(asked, schema):
+    for column, day in _find_ends(asked, schema):
         first = min(bound.day for bound in asked if bound.column == column)
         if day < first.isoformat():
             return f"{column} ends {day}; nothing in the data is later"
@@ -88,7 +88,7 @@ def find_clocked(sql: str, dialect: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _bounds_in(comparison: exp.Expr) -> Iterator[Bound]:
+def _read_bounds(comparison: exp.Expr) -> Iterator[Bound]:
     columns = [column.name for column in comparison.find_all(exp.Column)]
     if not columns:
         return
@@ -116,7 +116,7 @@ def _takes_years(comparison: exp.Expr, columns: list[str]) -> bool:
     return any(call.name.lower() in _PARTS for call in comparison.find_all(exp.Anonymous))
 
 
-def _ends(bounds: list[Bound], schema: Schema) -> Iterator[tuple[str, str]]:
+def _find_ends(bounds: list[Bound], schema: Schema) -> Iterator[tuple[str, str]]:
     """The last day of each column of dates that is compared, as far as the schema knows it."""
     for name in dict.fromkeys(bound.column for bound in bounds):
         columns = [column for table in schema.tables if (column := table.column(name))]

@@ -151,14 +151,14 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("verified query", entry.verified_query or ""),
         ("database", entry.url),
         ("session", entry.session or ""),
-        ("receipt", _receipt(entry.receipt)),
+        ("receipt", _describe_receipt(entry.receipt)),
         ("rating", "" if entry.rating is None else "good" if entry.rating else "bad"),
         ("comment", entry.comment),
         ("id", entry.id),
     ]
 
 
-def _receipt(receipt: Receipt | None) -> str:
+def _describe_receipt(receipt: Receipt | None) -> str:
     """The hashes and versions that say from what the answer was made."""
     if receipt is None:
         return ""

@@ -28,16 +28,16 @@ def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
     could explain, with the tools, says nothing. Nor does none.
     """
     read = usage.prompt_tokens + usage.cached_tokens
-    least = int(sum(map(_fewest_tokens, _texts(body))))
+    least = int(sum(map(_estimate_fewest, _collect_texts(body))))
     if not usage.prompt_tokens or read >= least:
         return None
     rest = [*body.get("messages", ())[1:], *body.get("tools", ()), *body.get("functions", ())]
-    if read <= _SLACK + _most_tokens(json.dumps(rest, ensure_ascii=False)):
+    if read <= _SLACK + _estimate_most(json.dumps(rest, ensure_ascii=False)):
         return None
     return usage.prompt_tokens, least
 
 
-def _texts(body: Mapping[str, Any]) -> Iterator[str]:
+def _collect_texts(body: Mapping[str, Any]) -> Iterator[str]:
     """Every text of a request that surely becomes part of the prompt: of the tools, names and descriptions."""
     for message in body.get("messages", ()):
         content = message.get("content")
@@ -49,12 +49,12 @@ def _texts(body: Mapping[str, Any]) -> Iterator[str]:
         yield " ".join(function.get("parameters", {}).get("properties", {}))
 
 
-def _fewest_tokens(text: str) -> float:
+def _estimate_fewest(text: str) -> float:
     wide = _count_wide(text)
     return (len(text) - wide) / _MOST_CHARS + wide / _MOST_WIDE_CHARS
 
 
-def _most_tokens(text: str) -> float:
+def _estimate_most(text: str) -> float:
     wide = _count_wide(text)
     return (len(text) - wide) / _FEWEST_CHARS + wide * _FEWEST_CHARS
 

@@ -42,24 +42,24 @@ def find_sql(text: str) -> tuple[str, str] | None:
     for match in _WRAPPED.finditer(text):
         body = next(group for group in match.groups() if group)
         for inner in (body, _LANGUAGE.sub("", body, count=1)):
-            if query := _from_first_word(inner):
+            if query := _strip_comments(inner):
                 return text[: match.start()].strip(), query.strip()
     at = 0
     for line in text.split("\n")[:_LINES]:
-        for start in _starts(text, at, line):
+        for start in _find_starts(text, at, line):
             if _is_query(text, start):
-                return _before(text, start), _to_its_end(text[start:])
+                return text[:start].strip(), _cut_end(text[start:])
         at += len(line) + 1
     return None
 
 
-def _from_first_word(text: str) -> str:
+def _strip_comments(text: str) -> str:
     """The text without the comments that it begins with, where it is SQL; else nothing."""
     bare = _COMMENTS.sub("", text, count=1)
     return bare if _START.match(bare) and looks_like_sql(bare) else ""
 
 
-def _starts(text: str, at: int, line: str) -> list[int]:
+def _find_starts(text: str, at: int, line: str) -> list[int]:
     """Where SQL may begin in the line that stands there: after a title, a mark of a quotation, or a colon."""
     starts = []
     for pattern in (_QUOTE_MARK, _TITLE):
@@ -74,11 +74,7 @@ def _is_query(text: str, start: int) -> bool:
     return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and looks_like_sql(text[start:])
 
 
-def _before(text: str, start: int) -> str:
-    return text[:start].strip()
-
-
-def _to_its_end(text: str) -> str:
+def _cut_end(text: str) -> str:
     """The SQL up to its semicolon, or to the first line that is none."""
     lines = text.split("\n")
     end = next((at for at, line in enumerate(lines) if at and _ends(lines, at, line)), len(lines))

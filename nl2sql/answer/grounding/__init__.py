@@ -58,7 +58,7 @@ def check_numbers(
     if _is_too_long(text):
         return Grounding(1, 0, ("its length",))
     with localcontext(prec=_DIGITS):
-        return _checked(text, Evidence(result, question, sql, today), knows)
+        return _check(text, Evidence(result, question, sql, today), knows)
 
 
 def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def drop_unnamed_currencies(text: str, result: Result, question: str = "", sql: 
     evidence = Evidence(result, question, sql)
     straight = straighten(text)
     for figure in reversed(find_figures(find_dates(straight)[1])):
-        if figure.currency and not _is_named(_sign(straight, figure), evidence):
+        if figure.currency and not _is_named(_get_sign(straight, figure), evidence):
             start, end = figure.currency
             text = text[:start] + text[end:]
     return text
@@ -100,7 +100,7 @@ def _is_too_long(text: str) -> bool:
     return len(text) > SENTENCE_CHARS or len(_RUN.findall(text)) > _FIGURES
 
 
-def _checked(text: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> Grounding:
+def _check(text: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> Grounding:
     straight = straighten(text)
     dates, rest = find_dates(straight)
     figures = find_figures(rest)
@@ -109,7 +109,7 @@ def _checked(text: str, evidence: Evidence, knows: Callable[[str], bool] | None)
     for figure in figures:
         explained = _explain_figure(figure, evidence, focus, straight)
         found += [(one.start, text[one.start : one.end], why) for one, why in explained]
-    found += [(at, name, _explain_name(name, evidence, knows)) for at, name in _quoted(text)]
+    found += [(at, name, _explain_name(name, evidence, knows)) for at, name in _find_quoted(text)]
     if not all(why for _, _, why in found):
         given = evidence.find_verbatim(straight)
         found = [(at, written, why or _explain_given(at, written, given, evidence)) for at, written, why in found]
@@ -127,7 +127,7 @@ def _explain_given(at: int, written: str, given: Sequence[tuple[int, int, Place]
 
 def _explain_figure(figure: Figure, evidence: Evidence, focus: Focus, text: str) -> Sequence[tuple[Figure, str | None]]:
     """What the figure rests on, or its parts where blanks only separate them."""
-    if figure.currency and figure.currency[0] <= figure.start and not _is_named(_sign(text, figure), evidence):
+    if figure.currency and figure.currency[0] <= figure.start and not _is_named(_get_sign(text, figure), evidence):
         return [(figure, None)]
     basis = explain(figure, evidence, focus)
     if basis is None and figure.parts:
@@ -173,13 +173,13 @@ def _is_figure(name: str) -> bool:
     return bool(find_dates(straight)[0] or find_figures(straight))
 
 
-def _quoted(text: str) -> Iterator[tuple[int, str]]:
+def _find_quoted(text: str) -> Iterator[tuple[int, str]]:
     for match in _QUOTED.finditer(text):
         name = next(group for group in match.groups() if group is not None)
         yield match.start() + match.group().index(name), name
 
 
-def _sign(text: str, figure: Figure) -> str:
+def _get_sign(text: str, figure: Figure) -> str:
     start, end = figure.currency or (0, 0)
     return text[start:end].strip()
 

@@ -81,7 +81,7 @@ def find_dates(text: str) -> tuple[list[Date], str]:
     """The dates of a straightened text in their order, and the text with blanks in their places."""
     found: list[Date] = []
     masked = list(text)
-    for read in (_iso, _named, _signs, _quarters, _numeric, _months, _times):
+    for read in (_read_iso, _read_named, _read_signs, _read_quarters, _read_numeric, _read_months, _read_times):
         rest = "".join(masked)
         for date in read(rest):
             if date.end > date.start:
@@ -100,71 +100,73 @@ def spread(day: Day) -> Iterator[Day]:
                 yield Day(year, first, first + length - 1)
 
 
-def _iso(text: str) -> Iterator[Date]:
+def _read_iso(text: str) -> Iterator[Date]:
     for match in _ISO.finditer(text):
-        day = _day(int(match["year"]), int(match["month"]), int(match["day"]))
+        day = _make_day(int(match["year"]), int(match["month"]), int(match["day"]))
         if day:
-            times = (_clock(match["time"]),) if match["time"] else ()
+            times = (_pad_time(match["time"]),) if match["time"] else ()
             yield Date(match.group(), *match.span(), (day,), times)
 
 
-def _months(text: str) -> Iterator[Date]:
+def _read_months(text: str) -> Iterator[Date]:
     for pattern in (_ISO_MONTH, _NUMERIC_MONTH):
         for match in pattern.finditer(text):
             month = int(match["month"])
             yield Date(match.group(), *match.span(), (Day(int(match["year"]), month, month),))
 
 
-def _numeric(text: str) -> Iterator[Date]:
+def _read_numeric(text: str) -> Iterator[Date]:
     for match in _NUMERIC.finditer(text):
-        first, second, year = int(match["first"]), int(match["second"]), _year(match["year"])
+        first, second, year = int(match["first"]), int(match["second"]), _widen_year(match["year"])
         # A point between stands in countries that put the day first.
         orders = [(second, first)] if match["mark"] == "." else [(second, first), (first, second)]
-        days = [day for month, number in orders if (day := _day(year, month, number))]
+        days = [day for month, number in orders if (day := _make_day(year, month, number))]
         if match["mark"] == "-" and len(match["year"]) == 2:
-            days += [day] if (day := _day(_year(match["first"]), second, int(match["year"]))) else []
+            days += [day] if (day := _make_day(_widen_year(match["first"]), second, int(match["year"]))) else []
         if days:
             yield Date(match.group(), *match.span(), tuple(dict.fromkeys(days)))
 
 
-def _signs(text: str) -> Iterator[Date]:
+def _read_signs(text: str) -> Iterator[Date]:
     if text.isascii():
         return
     for match in _SIGNS.finditer(text):
         if match["only"]:
             yield Date(match.group(), *match.span(), (Day(int(match["only"]), 1, 12),))
-        elif meaning := _day(int(match["year"]) if match["year"] else None, int(match["month"]), _int(match["day"])):
+        elif meaning := _make_day(
+            int(match["year"]) if match["year"] else None, int(match["month"]), _to_int(match["day"])
+        ):
             yield Date(match.group(), *match.span(), (meaning,))
 
 
-def _quarters(text: str) -> Iterator[Date]:
+def _read_quarters(text: str) -> Iterator[Date]:
     for match in _QUARTER.finditer(text):
         number, kind = int(match["number"]), match["kind"]
         year = match["year"] or match["after"]
         length = _MONTHS_OF_HALF if kind in "HS" else _MONTHS_OF_QUARTER
         if (kind in "TS" and not year) or number * length > 12:
             continue
-        yield Date(match.group(), *match.span(), (_span(_year(year) if year else None, number, length),))
+        yield Date(match.group(), *match.span(), (_make_span(_widen_year(year) if year else None, number, length),))
     for match in _QUARTER_WORD.finditer(text):
-        year = _int(match["after"])
-        yield Date(match.group(), *match.span(), (_span(year, int(match["number"]), _MONTHS_OF_QUARTER),))
+        year = _to_int(match["after"])
+        yield Date(match.group(), *match.span(), (_make_span(year, int(match["number"]), _MONTHS_OF_QUARTER),))
 
 
-def _named(text: str) -> Iterator[Date]:
+def _read_named(text: str) -> Iterator[Date]:
     at = 0
     while match := _NAMED.search(text, at):
-        dates = list(_named_dates(match))
+        dates = list(_read_match(match))
         yield from dates
         # Without a month in it, what follows the first word is looked at again.
         at = max(match.end(), match.start() + 1) if dates else match.end("word")
 
 
-def _named_dates(match: re.Match[str]) -> Iterator[Date]:
+def _read_match(match: re.Match[str]) -> Iterator[Date]:
     """The dates of a month's name with what stands around it; none where the word is no month."""
-    month, until = _month(match, "word"), _month(match, "until")
+    month, until = _find_month(match, "word"), _find_month(match, "until")
     if month is None:
         return
-    year = _int(match["year"]) or (_year(match["short"]) if match["short"] else None)
+    year = _to_int(match["year"]) or (_widen_year(match["short"]) if match["short"] else None)
     numbers = [match[name] for name in ("from", "before", "after", "to")]
     if match["until"] and until is None:
         # The other word ends the date: March and 12 others.
@@ -172,23 +174,23 @@ def _named_dates(match: re.Match[str]) -> Iterator[Date]:
             match[0][: match.end("word") - match.start()],
             match.start(),
             match.end("word"),
-            (*_days(None, month, [n for n in numbers[:2] if n]),),
+            (*_make_days(None, month, [n for n in numbers[:2] if n]),),
         )
         return
     days = [number for number in numbers if number]
     if match["before"] and match["after"] and not match["from"]:
         days = [match["after"]]
     start = match.start("word") if match["before"] and match["after"] and not match["from"] else match.start()
-    meanings = [*_days(year, month, days if until is None else days[:1])]
+    meanings = [*_make_days(year, month, days if until is None else days[:1])]
     if meanings:
         yield Date(match.string[start : match.end()], start, match.end(), tuple(meanings[:1]))
     # The other end of a range has no place of its own in the text.
-    rest = meanings[1:] if until is None else _days(year, until, days[1:])
+    rest = meanings[1:] if until is None else _make_days(year, until, days[1:])
     for meaning in rest:
         yield Date(match.string[start : match.end()], match.end(), match.end(), (meaning,))
 
 
-def _month(match: re.Match[str], name: str) -> int | None:
+def _find_month(match: re.Match[str], name: str) -> int | None:
     """The month that the word names. Short names, and those that are other words too, need a day or a year beside."""
     word = match[name]
     if not word:
@@ -206,12 +208,12 @@ def _month(match: re.Match[str], name: str) -> int | None:
     return None
 
 
-def _days(year: int | None, month: int, days: Sequence[str]) -> tuple[Day, ...]:
-    found = [_day(year, month, int(day)) for day in days] or [Day(year, month, month)]
+def _make_days(year: int | None, month: int, days: Sequence[str]) -> tuple[Day, ...]:
+    found = [_make_day(year, month, int(day)) for day in days] or [Day(year, month, month)]
     return tuple(day for day in found if day)
 
 
-def _times(text: str) -> Iterator[Date]:
+def _read_times(text: str) -> Iterator[Date]:
     for match in _TIME.finditer(text):
         hour, half = int(match["hour"]), (match["half"] or match["only"] or "").lower()
         if hour > 24:
@@ -224,27 +226,27 @@ def _times(text: str) -> Iterator[Date]:
         yield Date(match.group(), *match.span(), (), (time,))
 
 
-def _clock(time: str) -> str:
+def _pad_time(time: str) -> str:
     hour, _, rest = time.partition(":")
     return f"{int(hour):02d}:{rest.partition('.')[0]}"
 
 
-def _day(year: int | None, month: int, day: int | None) -> Day | None:
+def _make_day(year: int | None, month: int, day: int | None) -> Day | None:
     if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):
         return None
     return Day(year, month, month, day)
 
 
-def _span(year: int | None, number: int, length: int) -> Day:
+def _make_span(year: int | None, number: int, length: int) -> Day:
     return Day(year, (number - 1) * length + 1, number * length)
 
 
-def _year(digits: str) -> int:
+def _widen_year(digits: str) -> int:
     year = int(digits)
     if len(digits) > 2:
         return year
     return 2000 + year if year < _PIVOT else 1900 + year
 
 
-def _int(digits: str | None) -> int | None:
+def _to_int(digits: str | None) -> int | None:
     return int(digits) if digits else None

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Final
 
-from nl2sql.answer.grounding.evidence import Evidence, Named, Place
+from nl2sql.answer.grounding.evidence import Evidence, NamedText, Place
 from nl2sql.answer.grounding.figures import Figure, Form, Interval
 
 _FOCUS: Final = 5
@@ -33,7 +33,7 @@ _SCALES: Final = {
 class Focus:
     """What the sentence speaks of: stored texts that it names, and the rows and columns of its other figures."""
 
-    named: tuple[Named, ...] = ()
+    named: tuple[NamedText, ...] = ()
     rows: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
 
@@ -43,11 +43,11 @@ Rule = Callable[[Figure, Evidence, Focus], str | None]
 
 def focus_on(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> Focus:
     """The rows and columns that the sentence speaks of; all rows where they are few."""
-    named = tuple(evidence.name(sentence)[:_NAMED])
+    named = tuple(evidence.find_named(sentence)[:_NAMED])
     rows: dict[int, None] = {}
     columns: dict[int, None] = {}
     for figure in figures:
-        places = _cells(figure, evidence)
+        places = _find_cells(figure, evidence)
         if 0 < len(places) <= 2:
             rows.update((place.row, None) for place in places)
             columns.update((place.column, None) for place in places if place.column in evidence.measures)
@@ -67,12 +67,12 @@ def explain(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return next((basis for rule in RULES if (basis := rule(figure, evidence, focus))), None)
 
 
-def _cell(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    places = _cells(figure, evidence)
+def _match_cell(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+    places = _find_cells(figure, evidence)
     return evidence.label(places[0]) if places else None
 
 
-def _rows(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_row_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     if figure.form not in (Form.PLAIN, Form.WORD) or figure.is_negative:
         return None
     if not evidence.truncated and _equals(figure, evidence.row_count):
@@ -81,7 +81,7 @@ def _rows(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return "number of rows shown" if is_shown else None
 
 
-def _text(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_text(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """A number within a text, such as a house number, as it is written there; a short one with the word beside it."""
     digits = figure.digits.lower()
     if figure.form is Form.CODE:
@@ -97,7 +97,7 @@ def _text(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return evidence.label(place) if place and (is_plain or figure.text.lower() in evidence.text) else None
 
 
-def _asked(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_asked(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     if figure.is_negative and f"-{figure.digits}" not in evidence.question + evidence.sql:
         return None
     for value, _ in figure.readings:
@@ -112,38 +112,38 @@ def _sums_to(figure: Figure, value: Decimal) -> bool:
     return value in {value for value, _ in figure.readings} if figure.is_small else _states(figure, value)
 
 
-def _total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The sum of a whole column, of the rows that have a text which is named, or of the rows spoken of."""
     if figure.form not in (Form.PLAIN, Form.WORD) or not evidence.is_whole:
         return None
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _sums_to(figure, total):
             return f"total of {evidence.names[at]}"
-    for one, at, numbers in _parts(evidence, focus):
+    for one, at, numbers in _split_parts(evidence, focus):
         if len(numbers) > 1 and _sums_to(figure, _sum(numbers)):
             return f"total of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
     if figure.is_small:
         return None
-    for at in _measures(evidence, focus):
-        numbers = _present(evidence, at, focus.rows)
+    for at in _choose_measures(evidence, focus):
+        numbers = _collect(evidence, at, focus.rows)
         if len(numbers) > 1 and _sums_to(figure, _sum(numbers)):
             return f"total of {evidence.names[at]} of the rows spoken of"
     return None
 
 
-def _average(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_average(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     if figure.form is not Form.PLAIN or not evidence.is_whole:
         return None
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _sums_to(figure, total / count):
             return f"average of {evidence.names[at]}"
-    for one, at, numbers in _parts(evidence, focus):
+    for one, at, numbers in _split_parts(evidence, focus):
         if len(numbers) > 1 and _sums_to(figure, _sum(numbers) / len(numbers)):
             return f"average of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
     return None
 
 
-def _count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """How many rows have a text that is named, how many different values a column has, how many names are named."""
     if figure.form not in (Form.PLAIN, Form.WORD) or figure.factors != _ONE or figure.is_negative:
         return None
@@ -160,12 +160,12 @@ def _count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return None
 
 
-def _share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """A part of a column's total in percent: of a row spoken of, of those with a text that is named, of the first."""
     if figure.form is not Form.PERCENT or not evidence.is_whole:
         return None
-    for at in _measures(evidence, focus):
-        numbers = _present(evidence, at)
+    for at in _choose_measures(evidence, focus):
+        numbers = _collect(evidence, at)
         total = _sum(numbers)
         if not total or any(number < 0 for number in numbers):
             continue
@@ -174,10 +174,10 @@ def _share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
             number = evidence.numbers[at][row]
             if number is not None and len(numbers) > 1 and _states_ratio(figure, number / total):
                 return f"share of {name}, row {row + 1}"
-        spoken = _present(evidence, at, focus.rows)
+        spoken = _collect(evidence, at, focus.rows)
         if len(spoken) > 1 and len(spoken) < len(numbers) and _states_ratio(figure, _sum(spoken) / total):
             return f"share of {name} of the rows spoken of"
-        for one, column, parts in _parts(evidence, focus):
+        for one, column, parts in _split_parts(evidence, focus):
             if column == at and _states_ratio(figure, _sum(parts) / total):
                 return f"share of {name} where {evidence.names[one.column]} is {one.text}"
     for one in focus.named:
@@ -186,9 +186,9 @@ def _share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return None
 
 
-def _pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The difference, the ratio or the change in percent of two values spoken of, of one column or one row."""
-    pairs = list(_pairs(evidence, focus))
+    pairs = list(_pair_values(evidence, focus))
     if figure.form not in (Form.PLAIN, Form.PERCENT, Form.TIMES) or (figure.significant < 3 and len(pairs) > _FEW_ROWS):
         return None
     if figure.form is Form.PLAIN and figure.is_small and (len(pairs) > 2 or figure.readings[0][0] < 10):
@@ -197,19 +197,19 @@ def _pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
         where = f"{evidence.label(first)} and {evidence.label(second)}"
         if figure.form is Form.PLAIN and _states(figure, abs(one - other)):
             return f"difference of {where}"
-        if figure.form is Form.TIMES and any(_states(figure, abs(ratio)) for ratio in _ratios(one, other)):
+        if figure.form is Form.TIMES and any(_states(figure, abs(ratio)) for ratio in _divide(one, other)):
             return f"ratio of {where}"
         if figure.form is Form.PERCENT:
-            if any(_states_ratio(figure, abs(ratio - 1)) for ratio in _ratios(one, other)):
+            if any(_states_ratio(figure, abs(ratio - 1)) for ratio in _divide(one, other)):
                 return f"change between {where}"
-            if any(_states_ratio(figure, abs(ratio)) for ratio in _ratios(one, other)):
+            if any(_states_ratio(figure, abs(ratio)) for ratio in _divide(one, other)):
                 return f"ratio of {where}"
-            if first.column == second.column and _within(abs(one - other), figure.intervals()):
+            if first.column == second.column and _lies_within(abs(one - other), figure.intervals()):
                 return f"difference of {where}"
     return None
 
 
-def _place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The place of a row that is named, as the rows are ordered or by an amount."""
     if not figure.places or figure.factors != _ONE:
         return None
@@ -218,7 +218,7 @@ def _place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
         if _equals(figure, row + 1):
             return f"place of row {row + 1}"
         for at in evidence.measures[:_MEASURES] if evidence.is_whole else ():
-            number, numbers = evidence.numbers[at][row], _present(evidence, at)
+            number, numbers = evidence.numbers[at][row], _collect(evidence, at)
             if number is None:
                 continue
             above, below = sum(other > number for other in numbers), sum(other < number for other in numbers)
@@ -227,15 +227,26 @@ def _place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return None
 
 
-RULES: Final[tuple[Rule, ...]] = (_cell, _rows, _text, _asked, _total, _count, _share, _average, _place, _pair)
+RULES: Final[tuple[Rule, ...]] = (
+    _match_cell,
+    _match_row_count,
+    _match_text,
+    _match_asked,
+    _match_total,
+    _match_count,
+    _match_share,
+    _match_average,
+    _match_place,
+    _match_pair,
+)
 
 
-def _cells(figure: Figure, evidence: Evidence) -> list[Place]:
+def _find_cells(figure: Figure, evidence: Evidence) -> list[Place]:
     """The first few cells that the figure states, rounded as it is, at the scale of its unit or of the column."""
     if figure.form is Form.CODE:
         return []
     if figure.form is Form.PERCENT:
-        return _percents(figure, evidence)
+        return _find_percents(figure, evidence)
     factors = list(figure.factors)
     if figure.factors != _ONE:
         words = evidence.scale_words
@@ -246,7 +257,7 @@ def _cells(figure: Figure, evidence: Evidence) -> list[Place]:
     return []
 
 
-def _percents(figure: Figure, evidence: Evidence) -> list[Place]:
+def _find_percents(figure: Figure, evidence: Evidence) -> list[Place]:
     """The cells that hold the figure as a part of one, or of a hundred; counts are neither."""
     columns = frozenset(range(len(evidence.columns)))
     for factor in figure.factors:
@@ -263,15 +274,15 @@ def _sum(numbers: Iterable[Decimal]) -> Decimal:
 
 def _states(figure: Figure, value: Decimal | int) -> bool:
     """Whether the figure is that value, rounded as it is, its sign left aside."""
-    return _within(abs(Decimal(value)), figure.intervals(_ONE if figure.form is Form.PERCENT else None))
+    return _lies_within(abs(Decimal(value)), figure.intervals(_ONE if figure.form is Form.PERCENT else None))
 
 
 def _states_ratio(figure: Figure, value: Decimal) -> bool:
     """Whether the figure is that ratio in percent."""
-    return _within(value, figure.intervals(figure.factors[:1]))
+    return _lies_within(value, figure.intervals(figure.factors[:1]))
 
 
-def _within(value: Decimal, intervals: Iterable[Interval]) -> bool:
+def _lies_within(value: Decimal, intervals: Iterable[Interval]) -> bool:
     return any(interval.low <= value <= interval.high for interval in intervals)
 
 
@@ -282,26 +293,26 @@ def _equals(figure: Figure, count: int) -> bool:
     return any(value == count for value, _ in figure.readings)
 
 
-def _present(evidence: Evidence, column: int, rows: Sequence[int] | None = None) -> list[Decimal]:
+def _collect(evidence: Evidence, column: int, rows: Sequence[int] | None = None) -> list[Decimal]:
     numbers = evidence.numbers[column]
     return [number for row in (range(len(numbers)) if rows is None else rows) if (number := numbers[row]) is not None]
 
 
-def _measures(evidence: Evidence, focus: Focus) -> Sequence[int]:
+def _choose_measures(evidence: Evidence, focus: Focus) -> Sequence[int]:
     """The columns of the sentence's figures where it has some, else the first few."""
     return (focus.columns or evidence.measures)[:_MEASURES]
 
 
-def _parts(evidence: Evidence, focus: Focus) -> Iterator[tuple[Named, int, list[Decimal]]]:
+def _split_parts(evidence: Evidence, focus: Focus) -> Iterator[tuple[NamedText, int, list[Decimal]]]:
     """The numbers of each measure in the rows that have a text which is named."""
     for one in focus.named:
-        for at in _measures(evidence, focus):
-            yield one, at, _present(evidence, at, one.rows)
+        for at in _choose_measures(evidence, focus):
+            yield one, at, _collect(evidence, at, one.rows)
 
 
-def _pairs(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place, Decimal], tuple[Place, Decimal]]]:
+def _pair_values(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place, Decimal], tuple[Place, Decimal]]]:
     """Two values of one column in rows spoken of; where there is one row, two of its columns."""
-    columns = _measures(evidence, focus)
+    columns = _choose_measures(evidence, focus)
     spots = [[Place(at, row) for row in focus.rows] for at in columns]
     if len(focus.rows) == 1:
         spots = [[Place(at, focus.rows[0]) for at in evidence.measures[:_MEASURES]]]
@@ -312,5 +323,5 @@ def _pairs(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place, Deci
         yield from combinations(known, 2)
 
 
-def _ratios(one: Decimal, other: Decimal) -> list[Decimal]:
+def _divide(one: Decimal, other: Decimal) -> list[Decimal]:
     return [a / b for a, b in ((one, other), (other, one)) if b]

@@ -52,7 +52,7 @@ class Place(NamedTuple):
     row: int
 
 
-class Named(NamedTuple):
+class NamedText(NamedTuple):
     """A stored text that the sentence names: which it is, its column, and the rows that have it."""
 
     text: str
@@ -76,7 +76,7 @@ class Evidence:
     @cached_property
     def numbers(self) -> list[list[Decimal | None]]:
         """Each column's numbers, row by row; None where a cell is none. Texts that are one number count as it."""
-        return [[_number(cell) for cell in cells] for cells in self.columns]
+        return [[_read_cell(cell) for cell in cells] for cells in self.columns]
 
     @cached_property
     def measures(self) -> list[int]:
@@ -110,7 +110,7 @@ class Evidence:
 
     def is_year(self, column: int) -> bool:
         """Whether all numbers of the column may be years."""
-        return self._all_within(column, 1900, 2100)
+        return self._holds_only(column, 1900, 2100)
 
     def find(self, interval: Interval, *, negative: bool = False, within: Collection[int] | None = None) -> list[Place]:
         """The first few cells that are in the interval, their signs left aside unless a negative one is wanted.
@@ -198,10 +198,10 @@ class Evidence:
     def days(self) -> dict[Day, str]:
         """The days, months, quarters and halves that rows, question and SQL speak of, with where that is."""
         found: dict[Day, str] = {}
-        stated = [(day, "SQL") for day in self._sql_days()]
+        stated = [(day, "SQL") for day in self._read_sql_days()]
         stated += [(day, "question") for date in find_dates(self.question)[0] for day in date.meanings]
-        stated += [(day, self.label(place)) for day, place in self._cell_days()]
-        stated += [(day, "year and month of a row") for day in self._days_of_numbers()]
+        stated += [(day, self.label(place)) for day, place in self._read_cell_days()]
+        stated += [(day, "year and month of a row") for day in self._combine_numbers()]
         for day, where in stated:
             for year in () if day.year else self._asked_years:
                 found.update((span, where) for span in spread(day._replace(year=year)) if span not in found)
@@ -228,9 +228,9 @@ class Evidence:
                 start = sentence.find(wanted, start + 1)
         return found
 
-    def name(self, sentence: str) -> list[Named]:
+    def find_named(self, sentence: str) -> list[NamedText]:
         """The stored texts that a sentence names, as whole words."""
-        grams, folded = _grams(sentence), sentence.casefold()
+        grams, folded = _split_grams(sentence), sentence.casefold()
         rows: dict[tuple[int, str], list[int]] = {}
         for (at, row), text in self._texts:
             if len(text) > 1:
@@ -239,7 +239,7 @@ class Evidence:
         for (at, text), places in rows.items():
             words = _WORD.findall(text.casefold())[:_GRAM]
             if " ".join(words) in grams or (not text.isascii() and text.casefold() in folded):
-                found.append(Named(text, at, tuple(places)))
+                found.append(NamedText(text, at, tuple(places)))
         return found
 
     def label(self, place: Place) -> str:
@@ -258,7 +258,7 @@ class Evidence:
         for at, cells in enumerate(self.columns):
             for row, cell in enumerate(cells):
                 if room > 0 and isinstance(cell, list | dict | tuple):
-                    numbers = _inner_numbers(cell)
+                    numbers = _collect_numbers(cell)
                     room -= len(numbers) + 1
                     found += [(abs(number), (Place(at, row), number < 0)) for number in numbers]
         found += [
@@ -279,14 +279,14 @@ class Evidence:
             for row, cell in enumerate(cells):
                 if cell is None or isinstance(cell, bool | int | float | Decimal | dt.date):
                     continue
-                text = straighten(_text(cell))
+                text = straighten(_write_text(cell))
                 room -= len(text) + 1
                 if room < 0:
                     return found
                 found.append((Place(at, row), text))
         return found
 
-    def _all_within(self, column: int, low: int, high: int) -> bool:
+    def _holds_only(self, column: int, low: int, high: int) -> bool:
         numbers = [number for number in self.numbers[column] if number is not None]
         return bool(numbers) and all(low <= number <= high and number == int(number) for number in numbers)
 
@@ -294,7 +294,7 @@ class Evidence:
     def _asked_years(self) -> tuple[int, ...]:
         return tuple(int(year) for year in self.asked if 1900 <= year <= 2100 and year == int(year))[:4]
 
-    def _cell_days(self) -> Iterator[tuple[Day, Place]]:
+    def _read_cell_days(self) -> Iterator[tuple[Day, Place]]:
         """The dates of the cells, each once. Of texts, only short ones that hold a digit or may be a month's name."""
         seen: set[Any] = set()
         read = 0
@@ -312,12 +312,12 @@ class Evidence:
                     if month := _is_month(cell):
                         yield Day(None, month, month), Place(at, row)
 
-    def _days_of_numbers(self) -> Iterator[Day]:
+    def _combine_numbers(self) -> Iterator[Day]:
         """Months and quarters that stand in columns of numbers, with the year of another column."""
         columns = range(len(self.columns))
         years = [at for at in columns if self.is_year(at)][:2]
-        parts = [(at, 1) for at in columns if self._all_within(at, 1, 12)][:3]
-        parts += [(at, 3) for at in columns if self._all_within(at, 1, 4)][:2]
+        parts = [(at, 1) for at in columns if self._holds_only(at, 1, 12)][:3]
+        parts += [(at, 3) for at in columns if self._holds_only(at, 1, 4)][:2]
         for at, length in parts:
             for row, number in enumerate(self.numbers[at]):
                 if number is None:
@@ -327,33 +327,24 @@ class Evidence:
                 known = (self.numbers[column][row] for column in years)
                 yield from (Day(int(year), last - length + 1, last) for year in known if year is not None)
 
-    def _sql_days(self) -> Iterator[Day]:
+    def _read_sql_days(self) -> Iterator[Day]:
         """The days that the SQL names, those before them (where an interval ends), and those that it reckons from."""
         for date in find_dates(self.sql)[0]:
             for day in date.meanings:
                 yield day
-                if day.day and day.year and (exact := _exact(day)):
-                    yield _day_of(exact - dt.timedelta(days=1))
+                if day.day and day.year and (exact := _to_date(day)):
+                    yield _to_day(exact - dt.timedelta(days=1))
         if self._today and _CLOCK.search(self.sql):
             month = self._today.replace(day=1)
             for exact in (self._today, self._today - dt.timedelta(days=1), month, month - dt.timedelta(days=1)):
-                yield _day_of(exact)
+                yield _to_day(exact)
 
 
 def _is_short(token: str) -> bool:
     return token.isdigit() and len(token) < 3
 
 
-def uses_clock(sql: str) -> bool:
-    """Whether the SQL asks the engine what day or time it is."""
-    return _CLOCK.search(_without_texts(sql)) is not None
-
-
-def _without_texts(sql: str) -> str:
-    return re.sub(r"'[^']*+'", "''", sql)
-
-
-def _number(cell: Any) -> Decimal | None:
+def _read_cell(cell: Any) -> Decimal | None:
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | Decimal):
@@ -366,7 +357,7 @@ def _number(cell: Any) -> Decimal | None:
     return None
 
 
-def _inner_numbers(cell: Any) -> list[Decimal]:
+def _collect_numbers(cell: Any) -> list[Decimal]:
     """The numbers inside a nested cell, as far as it is looked at."""
     found: list[Decimal] = []
     waiting: list[Any] = [cell]
@@ -378,22 +369,22 @@ def _inner_numbers(cell: Any) -> list[Decimal]:
             waiting += list(item.values())[:_NESTED]
         elif isinstance(item, list | tuple):
             waiting += list(item[:_NESTED])
-        elif (number := _number(item)) is not None:
+        elif (number := _read_cell(item)) is not None:
             found.append(number)
     return found
 
 
-def _text(cell: Any) -> str:
+def _write_text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell[:_CELL_CHARS]
     if isinstance(cell, list | tuple):
-        return " ".join(_text(item) for item in cell[:_NESTED])[:_CELL_CHARS]
+        return " ".join(_write_text(item) for item in cell[:_NESTED])[:_CELL_CHARS]
     if isinstance(cell, dict):
-        return " ".join(f"{key} {_text(item)}" for key, item in list(cell.items())[:_NESTED])[:_CELL_CHARS]
+        return " ".join(f"{key} {_write_text(item)}" for key, item in list(cell.items())[:_NESTED])[:_CELL_CHARS]
     return str(cell)[:_CELL_CHARS]
 
 
-def _day_of(date: dt.date) -> Day:
+def _to_day(date: dt.date) -> Day:
     return Day(date.year, date.month, date.month, date.day)
 
 
@@ -405,7 +396,7 @@ def _is_month(text: str) -> int | None:
     return languages.MONTHS.get(folded) or languages.SHORT_MONTHS.get(folded)
 
 
-def _exact(day: Day) -> dt.date | None:
+def _to_date(day: Day) -> dt.date | None:
     """The day as a date, where there is such a one and one before it."""
     try:
         date = dt.date(day.year or 0, day.first, day.day or 0)
@@ -414,7 +405,7 @@ def _exact(day: Day) -> dt.date | None:
     return date if date > dt.date.min else None
 
 
-def _grams(sentence: str) -> set[str]:
+def _split_grams(sentence: str) -> set[str]:
     """The sentence's words, and each few of them that stand together."""
     words = _WORD.findall(sentence.casefold())[:_GRAM_WORDS]
     return {" ".join(words[i : i + n]) for i in range(len(words)) for n in range(1, _GRAM + 1)}

@@ -107,16 +107,16 @@ class Figure:
     def intervals(self, factors: Sequence[Decimal] | None = None) -> Iterator[Interval]:
         """What a value of the data may be for the figure to be it, rounded as the figure is."""
         for value, decimals in self.readings:
-            low, high = self._rounded(value, decimals)
+            low, high = self._round(value, decimals)
             for factor in self.factors if factors is None else factors:
                 yield Interval(low * factor, high * factor)
 
-    def _rounded(self, value: Decimal, decimals: int) -> tuple[Decimal, Decimal]:
+    def _round(self, value: Decimal, decimals: int) -> tuple[Decimal, Decimal]:
         half = Decimal(5).scaleb(-decimals - 1)
         low, high = max(value - half, Decimal(0)), value + half
         if not self.bound:
             return low, high
-        zeros = _trailing_zeros(value)
+        zeros = _count_zeros(value)
         if self.bound == "about":
             slack = min(Decimal(5).scaleb(zeros - 1), value * _FEW)
             return min(low, value - slack), max(high, value + slack)
@@ -136,12 +136,12 @@ def find_figures(text: str) -> list[Figure]:
     """The figures of a straightened text in their order. Numbers of a list's lines are none."""
     masked = list(text)
     _mask_list_marks(text, masked)
-    found = list(_codes("".join(masked), masked))
+    found = list(_find_codes("".join(masked), masked))
     plain = "".join(masked)
     for match in _DIGITS.finditer(plain):
-        found += _figures_of(plain, match.start(), match.group())
-    found += _words(plain)
-    return _with_shared_scales(sorted(found, key=lambda figure: figure.start), plain)
+        found += _split_figures(plain, match.start(), match.group())
+    found += _find_words(plain)
+    return _share_scales(sorted(found, key=lambda figure: figure.start), plain)
 
 
 def read_number(text: str) -> tuple[Decimal, ...]:
@@ -151,7 +151,7 @@ def read_number(text: str) -> tuple[Decimal, ...]:
     bare = bare.strip("()+-\u2212")
     if not (match := _DIGITS.fullmatch(bare)):
         return ()
-    return tuple(minus * value for value, _ in _readings(match.group()))
+    return tuple(minus * value for value, _ in _read(match.group()))
 
 
 def _mask_list_marks(text: str, masked: list[str]) -> None:
@@ -163,12 +163,12 @@ def _mask_list_marks(text: str, masked: list[str]) -> None:
             due += 1
 
 
-def _codes(text: str, masked: list[str]) -> Iterator[Figure]:
+def _find_codes(text: str, masked: list[str]) -> Iterator[Figure]:
     for match in _CODE.finditer(text):
         code = match.group()
         if not any(c.isdigit() for c in code) or not _IS_CODE.match(code) or not code.isascii():
             continue
-        if _CODE_BEFORE.search(_letters(code)) and code[len(_letters(code)) :].replace(".", "").isdigit():
+        if _CODE_BEFORE.search(_take_letters(code)) and code[len(_take_letters(code)) :].replace(".", "").isdigit():
             continue
         masked[match.start() : match.end()] = " " * len(code)
         # One digit in a word is part of a word: CO2, B2B.
@@ -176,33 +176,33 @@ def _codes(text: str, masked: list[str]) -> Iterator[Figure]:
             yield Figure(code, match.start(), match.end(), code, form=Form.CODE)
 
 
-def _letters(code: str) -> str:
+def _take_letters(code: str) -> str:
     found = _WORD.match(code)
     return found.group() if found else ""
 
 
-def _figures_of(text: str, start: int, token: str) -> Iterator[Figure]:
+def _split_figures(text: str, start: int, token: str) -> Iterator[Figure]:
     """The figures of digits with marks between them: one where they make a number, else one for each part."""
-    for at, part in _numbers(token):
-        yield _dressed(text, start + at, part)
+    for at, part in _split_numbers(token):
+        yield _read_around(text, start + at, part)
 
 
-def _numbers(token: str) -> Iterator[tuple[int, str]]:
+def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
     """The longest beginnings of the token that are one number."""
     at = 0
     while at < len(token):
         if not token[at].isdigit() and token[at] != ".":
             at += 1
             continue
-        part = _longest(token[at:])
+        part = _take_longest(token[at:])
         yield at, part
         at += len(part)
 
 
-def _longest(token: str) -> str:
+def _take_longest(token: str) -> str:
     ends = [match.start() for match in re.finditer(rf"[.,'’{_SPACES}]", token)]
     for end in [len(token), *reversed(ends[:12])]:
-        if end and (read := _readings(token[:end])):
+        if end and (read := _read(token[:end])):
             # A list without blanks is no decimal: 1,2,3.
             if end < len(token) and token[end] in token[:end] and all(decimals for _, decimals in read):
                 continue
@@ -210,14 +210,14 @@ def _longest(token: str) -> str:
     return token[: ends[0]] if ends else token
 
 
-def _readings(token: str) -> tuple[tuple[Decimal, int], ...]:
+def _read(token: str) -> tuple[tuple[Decimal, int], ...]:
     """The values that the digits and marks may mean, each with its decimals; none where they are no number."""
     mantissa, mark, exponent = token.lower().partition("e")
     if mark:
         if len(exponent) > 4:
             return ()
         power = int(exponent)
-        return tuple((v.scaleb(power), max(0, d - power)) for v, d in _readings(mantissa) if abs(power) < 400)
+        return tuple((v.scaleb(power), max(0, d - power)) for v, d in _read(mantissa) if abs(power) < 400)
     separators = [c for c in mantissa if not c.isdigit()]
     groups = re.split(rf"[.,'’{_SPACES}]", mantissa)
     kinds = list(dict.fromkeys(separators))
@@ -246,11 +246,11 @@ def _is_grouped(groups: Sequence[str]) -> bool:
     return inner <= {3} or (inner == {2} and len(first) <= 2)
 
 
-def _dressed(text: str, start: int, token: str) -> Figure:
+def _read_around(text: str, start: int, token: str) -> Figure:
     """The figure of a number with the signs, the unit and the words around it."""
     end = start + len(token)
     before = text[max(0, start - _BEFORE) : start]
-    figure = Figure(token, start, end, token, _readings(token))
+    figure = Figure(token, start, end, token, _read(token))
     if not figure.readings:
         return replace(figure, form=Form.CODE)
     if found := _CURRENCY_BEFORE.search(before):
@@ -263,16 +263,16 @@ def _dressed(text: str, start: int, token: str) -> Figure:
         figure = replace(figure, minus=found["minus"])
         before = before[:-1]
     if " " in token and not token.isspace():
-        figure = replace(figure, parts=tuple(_part(text, figure.start, token)))
-    figure = replace(figure, bound=_bound(before), places=_names_place(before))
-    figure, end = _with_unit(text, figure, end)
+        figure = replace(figure, parts=tuple(_read_parts(text, figure.start, token)))
+    figure = replace(figure, bound=_find_bound(before), places=_names_place(before))
+    figure, end = _read_unit(text, figure, end)
     if figure.currency is None and (found := _CURRENCY_AFTER.match(text, end)):
         figure = replace(figure, currency=found.span())
         end = found.end()
-    return replace(figure, text=text[start:end], start=start, end=end, beside=_beside(text, figure))
+    return replace(figure, text=text[start:end], start=start, end=end, beside=_find_beside(text, figure))
 
 
-def _beside(text: str, figure: Figure) -> tuple[str, ...]:
+def _find_beside(text: str, figure: Figure) -> tuple[str, ...]:
     """The digits with the word before, and with the one after."""
     before = _LAST_WORD.search(text[max(0, figure.start - _BEFORE) : figure.start])
     after = _NEXT_WORD.match(text[figure.start + len(figure.digits) :][:_BEFORE])
@@ -281,18 +281,18 @@ def _beside(text: str, figure: Figure) -> tuple[str, ...]:
     return tuple(text.lower() for text in found)
 
 
-def _part(text: str, start: int, token: str) -> Iterator[Figure]:
+def _read_parts(text: str, start: int, token: str) -> Iterator[Figure]:
     for match in re.finditer(r"[^ ]++", token):
-        if _readings(match.group()):
+        if _read(match.group()):
             at = start + match.start()
-            part = Figure(match.group(), at, at + len(match.group()), match.group(), _readings(match.group()))
-            yield _with_unit(text, part, part.end)[0] if part.end == start + len(token) else part
+            part = Figure(match.group(), at, at + len(match.group()), match.group(), _read(match.group()))
+            yield _read_unit(text, part, part.end)[0] if part.end == start + len(token) else part
 
 
-def _with_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
+def _read_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
     """The figure with the unit after it, and where that ends."""
     rest = text[end : end + 40]
-    if found := _percent().match(rest):
+    if found := _compile_percent().match(rest):
         factor = (Decimal("0.001"), _UNIT) if "‰" in found.group() else (_HUNDREDTH, _UNIT)
         return replace(figure, form=Form.PERCENT, factors=factor), end + found.end()
     if rest[:1] == "×":
@@ -307,10 +307,10 @@ def _with_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
         return figure, end + 1
     if word in languages.TIMES:
         return replace(figure, form=Form.TIMES), end + found.end("word")
-    return _with_scale(figure, rest, end, found)
+    return _read_scale(figure, rest, end, found)
 
 
-def _with_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tuple[Figure, int]:
+def _read_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tuple[Figure, int]:
     """The figure with up to two words such as million; a single letter only where it cannot begin a word."""
     scale, at = _UNIT, 0
     measure = False
@@ -334,11 +334,11 @@ def _with_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tu
     return replace(figure, factors=(scale, _UNIT) if measure else (scale,)), end + at
 
 
-def _words(text: str) -> Iterator[Figure]:
+def _find_words(text: str) -> Iterator[Figure]:
     """Counts in words. `one` is a count only after a word such as only, and before a noun."""
     words = list(_WORD.finditer(text))
     folded = [languages.fold(word.group()) for word in words]
-    if not any(word in _all_counts() for word in folded):
+    if not any(word in _gather_counts() for word in folded):
         return
     known = languages.COUNTS | languages.COUNTS_OF.get(languages.find_language(folded), {})
     for i, match in enumerate(words):
@@ -351,12 +351,14 @@ def _words(text: str) -> Iterator[Figure]:
             continue
         before = text[max(0, match.start() - _BEFORE) : match.start()]
         figure = Figure(match.group(), match.start(), match.end(), match.group(), ((Decimal(number), 0),))
-        dressed, end = _with_unit(text, figure, match.end())
+        dressed, end = _read_unit(text, figure, match.end())
         form = Form.WORD if dressed.form is Form.PLAIN and dressed.factors == (_UNIT,) else dressed.form
-        yield replace(dressed, text=text[match.start() : end], end=end, form=form, bound=_bound(before), places=False)
+        yield replace(
+            dressed, text=text[match.start() : end], end=end, form=form, bound=_find_bound(before), places=False
+        )
 
 
-def _with_shared_scales(figures: list[Figure], text: str) -> list[Figure]:
+def _share_scales(figures: list[Figure], text: str) -> list[Figure]:
     """The figures, where the first of a range may have the unit of the second: 10-20 %, 1-2 million."""
     shared = list(figures)
     for at, (figure, following) in enumerate(pairwise(figures)):
@@ -367,23 +369,23 @@ def _with_shared_scales(figures: list[Figure], text: str) -> list[Figure]:
     return shared
 
 
-def _bound(before: str) -> str:
+def _find_bound(before: str) -> str:
     """Whether the words before a figure say about, over or under."""
-    bounds = _bounds()
-    return next((bound for words in _last_words(before) if (bound := bounds.get(words))), "")
+    bounds = _index_bounds()
+    return next((bound for words in _take_last_words(before) if (bound := bounds.get(words))), "")
 
 
 def _names_place(before: str) -> bool:
-    return any(words in languages.PLACES for words in _last_words(before))
+    return any(words in languages.PLACES for words in _take_last_words(before))
 
 
-def _last_words(before: str) -> list[str]:
+def _take_last_words(before: str) -> list[str]:
     """The last word or sign of a text, the last two, and the last three."""
     words = languages.fold(before).replace(".", " ").split()[-3:]
     return [" ".join(words[-count:]) for count in range(1, len(words) + 1)]
 
 
-def _trailing_zeros(value: Decimal) -> int:
+def _count_zeros(value: Decimal) -> int:
     """How many zeros the value's whole digits end with; 0 where it has decimals."""
     if value != value.to_integral_value() or not value or value.adjusted() > 60:
         return 0
@@ -392,16 +394,16 @@ def _trailing_zeros(value: Decimal) -> int:
 
 
 @cache
-def _all_counts() -> frozenset[str]:
+def _gather_counts() -> frozenset[str]:
     return frozenset(languages.COUNTS).union(*languages.COUNTS_OF.values())
 
 
 @cache
-def _percent() -> re.Pattern[str]:
+def _compile_percent() -> re.Pattern[str]:
     return re.compile(rf"[{_SPACES}-]?(?:[%‰]|(?:{languages.PERCENTS})[^\W\d_]{{0,4}})", re.I)
 
 
 @cache
-def _bounds() -> dict[str, str]:
+def _index_bounds() -> dict[str, str]:
     kinds = {"about": languages.ABOUT, "over": languages.OVER, "under": languages.UNDER}
     return {word: kind for kind, words in kinds.items() for word in words}
