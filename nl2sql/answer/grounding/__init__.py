@@ -72,7 +72,8 @@ def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]
     asked, asked_rest = find_dates(straighten(question))
     stated = [day for date in [*asked, *find_dates(straighten(known))[0]] for day in date.meanings]
     days = {span for day in stated for span in spread(day)}
-    years = {str(day.year) for day in stated if day.year}
+    stated_years = [day.year for day in stated if day.year]
+    years = {str(year) for year in range(min(stated_years), max(stated_years) + 1)} if stated_years else set()
     numbers = {value for figure in find_figures(asked_rest) for value, _ in figure.readings}
     unfounded = [(date.start, date.end) for date in dates if date.meanings and not days.intersection(date.meanings)]
     for figure in find_figures(rest):
