@@ -1,13 +1,15 @@
 """From how the loop ended to an Answer: the sentence checked against the rows, or made by code.
 
-It calls no model; only an empty result makes it look at the data once more. What needs sqlglot is imported when it
-is needed: loading it takes longer than all else here.
+It calls no model; only an empty result makes it look at the data once more, where that may be done unasked. What there
+is no time for is left out, and said. What needs sqlglot is imported when it is needed: loading it takes longer than all
+else here.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,11 +19,14 @@ from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
+from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
+from nl2sql.cancel import Deadline
 from nl2sql.errors import GuardError, LimitError, ToolError
-from nl2sql.types import Answer, ErrorInfo, Grounding, Status
+from nl2sql.types import Answer, ErrorInfo, Grounding, Result, Status
 
+SENTENCE_CHARS: Final = 4_000
+_SHORTEST_PROBE: Final = 0.1
 _SHOWN: Final = 8
 _DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
 _BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
@@ -30,13 +35,16 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}")
 _NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
 
 
-def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
-    """The Answer, without reading, times and session. `left_out` counts the tables that the model was not shown."""
+def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int, ending: Deadline) -> Answer:
+    """The Answer, without reading, times and session. `left_out` counts the tables that the model was not shown.
+
+    After `ending` nothing more is looked at. CancelledError once that is cancelled.
+    """
     answer = Answer(
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text=_strip_blocks(outcome.text),
+        text=_short(_strip_blocks(outcome.text)),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
     )
@@ -49,7 +57,17 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         return _failed(answer, outcome.error)
     if outcome.ran is None:
         return _conclude_without_rows(answer, tools)
-    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
+    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending)
+
+
+def warn_of_time(parts: Sequence[str]) -> str:
+    """The warning that names what there was no time for."""
+    return f"the time for the question was over, and with it there is no {', no '.join(parts)}"
+
+
+def _short(text: str) -> str:
+    """The model's words, cut where nobody would read on."""
+    return text if len(text) <= SENTENCE_CHARS else text[: SENTENCE_CHARS - 1] + "…"
 
 
 def _strip_blocks(text: str) -> str:
@@ -72,36 +90,42 @@ def _conclude_without_rows(answer: Answer, tools: Toolbox) -> Answer:
     return replace(answer, text=text, warnings=(*answer.warnings, warning))
 
 
-def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int) -> Answer:
+def _with_rows(
+    answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int, ending: Deadline
+) -> Answer:
+    time = _Time(ending)
     sql, result = ran.checked.sql, ran.result
     warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
     warnings += [
         f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
     ]
-    if ran.verified is None:
+    if ran.verified is None and ending.has_time():
         warnings += _check_dates(sql, dialect, tools, says_nothing(result))
     text, stated = answer.text, Grounding(0, 0)
+    evidence = Evidence(result, answer.question, sql, tools.today)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
     if result.row_count == 0:
         from nl2sql.answer.empty import unmatched_filters
 
-        text = of_nothing(unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools)))
+        text = of_nothing(
+            unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools, time)) if tools.looks_up else ()
+        )
+    elif text and not time.allows("sentence of the model's"):
+        text = ""
     elif text:
-        bare = drop_unnamed_currencies(text, result, answer.question, sql)
+        bare = drop_unnamed_currencies(text, result, evidence=evidence)
         if bare != text:
             warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, answer.question, sql, today=tools.today, knows=tools.knows)
+        stated = check_numbers(text, result, evidence=evidence, knows=tools.knows)
     if stated.unsupported:
         figures = ", ".join(stated.unsupported[:_SHOWN])
         warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
-    grounding = stated
+    grounding: Grounding | None = stated
     if result.row_count and (not text or stated.unsupported):
         text = of_rows(result)
-        found = check_numbers(text, result, answer.question, sql, today=tools.today)
-        # It gives cells as they are; what they hold may read like another notation.
-        grounding = replace(found, numbers=found.supported, unsupported=())
+        grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
     return replace(
         answer,
         text=text,
@@ -111,9 +135,9 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         confidence=assess(
             result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
         ),
-        chart=chart(result),
+        chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *time.warnings),
     )
 
 
@@ -135,10 +159,37 @@ def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) ->
     return [warning for warning in found if warning]
 
 
-def _has_rows(probe: str, tools: Toolbox) -> bool:
-    """Whether a probing query gives a row; a probe that cannot run blames nothing."""
+def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
+    """What the figures of a sentence rest on that code made, which gives cells as they are."""
+    found = check_numbers(text, result, evidence=evidence)
+    # What the cells hold may read like another notation.
+    return replace(found, numbers=found.supported, unsupported=())
+
+
+class _Time:
+    """Whether there is time for a part of the answer; it keeps what there was none for."""
+
+    def __init__(self, ending: Deadline) -> None:
+        self.ending = ending
+        self._missing: dict[str, None] = {}
+
+    def allows(self, part: str) -> bool:
+        if not self.ending.has_time():
+            self._missing[part] = None
+        return part not in self._missing
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (warn_of_time(list(self._missing)),) if self._missing else ()
+
+
+def _has_rows(probe: str, tools: Toolbox, time: _Time) -> bool:
+    """Whether a probing query gives a row; a probe that cannot run, or not in time, blames nothing."""
+    if not time.allows("reason why nothing matched"):
+        return True
+    seconds = min(tools.limits.seconds, max(time.ending.left, _SHORTEST_PROBE))
     try:
-        return tools.run(tools.check(probe), replace(tools.limits, rows=1)).row_count > 0
+        return tools.look_up(probe, replace(tools.limits, rows=1, seconds=seconds)).row_count > 0
     except (ToolError, LimitError):
         return True
 

@@ -76,6 +76,7 @@ _NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
 _SHAPE_CHARS: Final = 600
+_NOTE_CHARS: Final = 4_000
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
@@ -193,7 +194,7 @@ def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
 
 
 def _write_notes(lines: Sequence[str]) -> str:
-    return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines)
+    return "The owner of the data says:\n" + "\n".join(f"- {as_data(line, _NOTE_CHARS)}" for line in lines)
 
 
 def tool(name: str, description: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,9 +14,10 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import config_option, output_option, session_option
 from nl2sql.cli.remembering import history
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
 from nl2sql.store import HistoryEntry, entry_object
 from nl2sql.store.changes import runnable
 from nl2sql.types import Receipt, ResultColumn
@@ -24,6 +25,8 @@ from nl2sql.types import Receipt, ResultColumn
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FACT_CHARS: Final = 10_000
+_QUESTION_CHARS: Final = 200
 _LIST_FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
 _LINES: Final = {
     "id": "VARCHAR",
@@ -88,7 +91,7 @@ def history_command(
     elif output == "json":
         results.write_json({"entries": [entry_object(entry) for entry in entries]})
     elif output == "sql":
-        results.write_text("\n".join(f"{clean(entry.sql)};" for entry in entries if entry.sql))
+        results.write_text("\n".join(f"{entry.sql};" for entry in entries if entry.sql))
     elif output == "table":
         _list(entries)
     else:
@@ -105,15 +108,14 @@ def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None
         raise ConfigError(f"the answer {entry.id} was rated bad", "Choose one that is right, or rate it again.")
     question = Question(entry.id, Path(entry.url).stem, entry.question)
     append_example(file, Example(question, Gold(runnable(entry))))
-    say(f"added to {file}: {clean(entry.question)}")
+    say(f"added to {file}: {one_line(entry.question, _QUESTION_CHARS)}")
     if follows:
         say("note: it was asked as a follow-up; make its question in that file stand by itself")
 
 
 def _list(entries: Sequence[HistoryEntry]) -> None:
     rows = [
-        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", clean(e.question)]
-        for e in entries
+        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", e.question] for e in entries
     ]
     results.write_lines(["id", "when", "status", "rows", "question"], rows, numeric=(3,))
 
@@ -124,9 +126,9 @@ def _show(entry: HistoryEntry, output: str) -> None:
     elif output == "sql":
         if entry.sql is None:
             raise ConfigError(f"the answer {entry.id} has no SQL", "Choose another one.")
-        results.write_text(clean(entry.sql))
+        results.write_text(entry.sql)
     elif output == "table":
-        results.write_text("\n".join(f"{name}: {clean(text)}" for name, text in _facts(entry) if text))
+        results.write_text("\n".join(f"{name}: {text}" for name, text in _facts(entry) if text))
     else:
         columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
         results.write_batches(output, columns, [_batch([entry])])
@@ -137,10 +139,10 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
     rows = "" if entry.row_count is None else f"{entry.row_count:,}{' (there were more)' if entry.truncated else ''}"
     cost = "" if usage.cost_usd is None else f", ${usage.cost_usd:.4f}"
     tokens = f"{usage.model_calls} calls, {usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
-    return [
+    facts = [
         ("question", entry.question),
         ("answer", entry.text),
-        ("SQL", entry.sql or ""),
+        ("SQL", ""),
         ("status", entry.status.value),
         ("error", f"{entry.error.message} {entry.error.hint}".strip() if entry.error else ""),
         ("rows", rows),
@@ -156,6 +158,7 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("comment", entry.comment),
         ("id", entry.id),
     ]
+    return [(name, (entry.sql or "") if name == "SQL" else one_line(text, _FACT_CHARS)) for name, text in facts]
 
 
 def _describe_receipt(receipt: Receipt | None) -> str:

@@ -189,3 +189,7 @@ def test_dates_that_python_cannot_hold_are_text() -> None:
     far = result({"day": pa.array([2_932_897 + 400], pa.date32())})
     assert far.rows == [("10001-02-04",)]
     assert of_rows(far) == "day: 10001-02-04."
+
+
+def test_the_digest_of_long_cells_is_short() -> None:
+    assert len(digest(result({"t": ["x y" * 40_000] * 30, "l": [list(range(499))] * 30}))) < 5000

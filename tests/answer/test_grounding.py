@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies, find_unfounded
+from nl2sql.answer.grounding import (
+    CHECKED_CELLS,
+    CHECKED_VALUES,
+    Evidence,
+    check_numbers,
+    drop_unnamed_currencies,
+    find_unfounded,
+)
 from nl2sql.answer.sentence import of_rows
 from nl2sql.types import Result, ResultColumn
 
@@ -247,8 +254,9 @@ def test_days_that_the_sql_names_are_borne_out_and_the_last_of_an_interval() -> 
 def test_days_that_the_sql_reckons_from_are_those_of_the_question() -> None:
     sql = "SELECT count(*) FROM t WHERE day >= date_trunc('month', current_date)"
     text, rows = "41 in February 2024.", result({"n": [41]})
-    assert check_numbers(text, rows, "", sql, today=dt.date(2024, 2, 9)).unsupported == ()
-    assert check_numbers(text, rows, "", sql, today=dt.date(2024, 6, 9)).unsupported == ("February 2024",)
+    for today, unsupported in ((dt.date(2024, 2, 9), ()), (dt.date(2024, 6, 9), ("February 2024",))):
+        evidence = Evidence(rows, "", sql, today)
+        assert check_numbers(text, rows, evidence=evidence).unsupported == unsupported
 
 
 def test_numbers_of_the_question_and_the_sql_are_not_figures_of_the_answer() -> None:
@@ -365,6 +373,32 @@ def test_a_long_text_takes_no_long_time(piece: str) -> None:
     find_unfounded(text, "?")
     drop_unnamed_currencies(text, SALES)
     assert time.perf_counter() - start < 3
+
+
+def test_figures_are_looked_for_in_a_bounded_part_of_the_rows() -> None:
+    many = result({"n": list(range(CHECKED_VALUES + 1000)), "t": ["7 x"] * (CHECKED_VALUES + 1000)})
+    found = check_numbers(f"It is 9,345, {CHECKED_VALUES + 500} or {CHECKED_CELLS // 2 - 1}.", many)
+    assert found.unsupported == (f"{CHECKED_VALUES + 500}",)
+    nested = result({"n": [[None] * 499] * 2000, "m": [5] * 2000})
+    assert check_numbers("It is 5, of 2000 rows.", nested).unsupported == ()
+
+
+@pytest.mark.parametrize("cell", ["7, " * 30_000, "12.5 " * 20_000, "2024-01-02 " * 9000, "9" * 100_000, "$" * 100_000])
+def test_checking_takes_no_longer_for_many_figures_and_long_texts(cell: str) -> None:
+    long = result({"t": [cell] * 200})
+    text = "In March 2024 it was 12.5% of $1,234, and 77 on 2024-05-06. " * 300
+    started = time.perf_counter()
+    evidence = Evidence(long, "how many?", "SELECT 1")
+    for _ in range(2):
+        assert check_numbers(text, long, evidence=evidence).numbers == 1500
+        drop_unnamed_currencies(text, long, evidence=evidence)
+    assert time.perf_counter() - started < 15
+
+
+def test_what_a_text_cell_holds_bears_out_a_figure() -> None:
+    cells = result({"t": ["Route 66, exit 12.5", "v1.2.3", "built 2019-04-30", None]})
+    text = "Route 66 at 12.5, 1.2 and 2.3, in April 2019, on 2019-04-30, not 6, 12.55 or May 2019."
+    assert check_numbers(text, cells).unsupported == ("6", "12.55", "May 2019")
 
 
 def test_a_large_result_takes_no_long_time() -> None:

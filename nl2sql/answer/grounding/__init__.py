@@ -6,7 +6,6 @@ part of the result, and of a sentence that is too long nothing: that counts as n
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import localcontext
@@ -14,12 +13,14 @@ from typing import Final
 
 from nl2sql.answer.grounding.dates import Date, find_dates, spread
 from nl2sql.answer.grounding.derivations import Focus, explain, focus_on
-from nl2sql.answer.grounding.evidence import Evidence, Place
+from nl2sql.answer.grounding.evidence import CHECKED_CELLS, CHECKED_VALUES, Evidence, Place
 from nl2sql.answer.grounding.figures import Figure, find_figures, straighten
 from nl2sql.types import Basis, Grounding, Result
 
+__all__ = ["CHECKED_CELLS", "CHECKED_VALUES", "Evidence", "check_numbers", "drop_unnamed_currencies", "find_unfounded"]
+
 SENTENCE_CHARS: Final = 20_000
-_FIGURES: Final = 600
+_FIGURES: Final = 5_000
 _LAST_DIGIT: Final = re.compile(r".*\d", re.DOTALL)
 _RUN: Final = re.compile(r"\d++")
 _DIGITS: Final = 100
@@ -48,17 +49,18 @@ def check_numbers(
     question: str = "",
     sql: str = "",
     *,
-    today: dt.date | None = None,
+    evidence: Evidence | None = None,
     knows: Callable[[str], bool] | None = None,
 ) -> Grounding:
     """How many figures, dates and quoted names `text` states, what bears each out, and those that nothing does.
 
-    `today` is the day that SQL may reckon from; `knows` says whether a quoted name is one of the schema's.
+    `evidence` is that of the same result, question and SQL, where there is one already; `knows` says whether a quoted
+    name is one of the schema's.
     """
     if _is_too_long(text):
         return Grounding(1, 0, ("its length",))
     with localcontext(prec=_DIGITS):
-        return _check(text, Evidence(result, question, sql, today), knows)
+        return _check(text, evidence or Evidence(result, question, sql), knows)
 
 
 def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
@@ -83,11 +85,16 @@ def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]
     return tuple(text[start:end] for start, end in sorted(unfounded))
 
 
-def drop_unnamed_currencies(text: str, result: Result, question: str = "", sql: str = "") -> str:
-    """The text without the signs of currencies that neither the rows nor the question name: models like to add them."""
+def drop_unnamed_currencies(
+    text: str, result: Result, question: str = "", sql: str = "", *, evidence: Evidence | None = None
+) -> str:
+    """The text without the signs of currencies that neither the rows nor the question name: models like to add them.
+
+    `evidence` as in `check_numbers`.
+    """
     if _is_too_long(text) or not any(sign[-1] in text for sign in _CURRENCIES):
         return text
-    evidence = Evidence(result, question, sql)
+    evidence = evidence or Evidence(result, question, sql)
     straight = straighten(text)
     for figure in reversed(find_figures(find_dates(straight)[1])):
         if figure.currency and not _is_named(_get_sign(straight, figure), evidence):
@@ -188,5 +195,4 @@ def _get_sign(text: str, figure: Figure) -> str:
 def _is_named(sign: str, evidence: Evidence) -> bool:
     """Whether the rows, the question or the SQL name the currency."""
     words = _CURRENCIES.get(sign) or _CURRENCIES.get(sign[-1:]) or re.escape(sign)
-    said = "\n".join([evidence.question, evidence.sql, *evidence.names, evidence.text]).lower()
-    return re.search(rf"(?<![a-z])(?:{words})(?![a-z])", said) is not None
+    return evidence.says(rf"(?<![a-z])(?:{words})(?![a-z])")

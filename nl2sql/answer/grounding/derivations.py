@@ -114,15 +114,15 @@ def _sums_to(figure: Figure, value: Decimal) -> bool:
 
 def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The sum of a whole column, of the rows that have a text which is named, or of the rows spoken of."""
-    if figure.form not in (Form.PLAIN, Form.WORD) or not evidence.is_whole:
+    if figure.form not in (Form.PLAIN, Form.WORD):
         return None
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _sums_to(figure, total):
             return f"total of {evidence.names[at]}"
-    for one, at, numbers in _split_parts(evidence, focus):
+    for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
         if len(numbers) > 1 and _sums_to(figure, _sum(numbers)):
             return f"total of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
-    if figure.is_small:
+    if figure.is_small or not evidence.is_whole:
         return None
     for at in _choose_measures(evidence, focus):
         numbers = _collect(evidence, at, focus.rows)
@@ -132,12 +132,12 @@ def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None
 
 
 def _match_average(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    if figure.form is not Form.PLAIN or not evidence.is_whole:
+    if figure.form is not Form.PLAIN:
         return None
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _sums_to(figure, total / count):
             return f"average of {evidence.names[at]}"
-    for one, at, numbers in _split_parts(evidence, focus):
+    for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
         if len(numbers) > 1 and _sums_to(figure, _sum(numbers) / len(numbers)):
             return f"average of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
     return None

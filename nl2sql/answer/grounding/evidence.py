@@ -9,19 +9,27 @@ import datetime as dt
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from nl2sql.answer.grounding import languages
 from nl2sql.answer.grounding.dates import Day, find_dates, spread
 from nl2sql.answer.grounding.figures import Interval, find_figures, read_number, straighten
+from nl2sql.answer.values import count_values
 from nl2sql.schema.render import one_line
 from nl2sql.types import Result, column_values
 
-CELLS: Final = 20_000
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# What is looked at of a result: its first rows, as far as each of these goes.
+CHECKED_CELLS: Final = 20_000
+CHECKED_VALUES: Final = 500_000
+CHECKED_BYTES: Final = 4_000_000
+_COUNTED_ROWS: Final = 1000
 _TEXT_CHARS: Final = 500_000
 _CELL_CHARS: Final = 2_000
 _NESTED: Final = 200
@@ -29,6 +37,7 @@ _SHORT: Final = 40
 _HITS: Final = 4
 _TOKEN: Final = re.compile(r"(?<![^\W_])\d++(?:[.,'’\u00a0\u202f ]\d++)*+(?![^\W_])|[^\W_]++(?:[-_@./:]++[^\W_]++)*+")
 _DIGITS: Final = re.compile(r"\d++")
+_DECIMALS: Final = re.compile(r"(?<!\d)(?=(\d{1,30}\.\d{1,30}))")
 _SQL_NUMBER: Final = re.compile(r"(?<![\w.])\d++(?:\.\d++)?(?:e[+-]?\d++)?(?!\w)", re.I)
 _SQL_MEANT: Final = re.compile(r"(?:\b(?:LIMIT|BETWEEN|AND|THEN|ELSE)|[=<>'(]|INTERVAL\s?\(?'?)\s*\(?'?\Z", re.I)
 _SQL_OFFSET: Final = re.compile(r"\bOFFSET\s*\(?(\d++)", re.I)
@@ -67,11 +76,13 @@ class Evidence:
         self.names = [column.name for column in result.columns]
         self.row_count = result.row_count
         self.truncated = result.truncated
-        rows = max(1, CELLS // max(1, len(self.names)))
-        self.is_whole = not result.truncated and result.row_count <= rows
-        self.columns = [column_values(column.slice(0, rows)) for column in result.table.columns[:CELLS]]
+        self._table = result.table
+        first = _first_rows(result.table)
+        self.is_whole = not result.truncated and result.row_count == first.num_rows
+        self.columns = [column_values(column) for column in first.columns[:CHECKED_CELLS]]
         self.question, self.sql = straighten(question), straighten(sql)
         self._today = today
+        self._said: dict[str, bool] = {}
 
     @cached_property
     def numbers(self) -> list[list[Decimal | None]]:
@@ -92,8 +103,12 @@ class Evidence:
 
     @cached_property
     def totals(self) -> dict[int, tuple[Decimal, int]]:
-        """For each measure the sum of its numbers, and how many there are."""
+        """For each measure the sum of its numbers, and how many there are; none where the result was cut."""
+        if self.truncated:
+            return {}
         found = {}
+        if not self.is_whole:
+            return dict(_sum_columns(self._table, self.measures))
         for at in self.measures:
             numbers = [number for number in self.numbers[at] if number is not None]
             found[at] = (sum(numbers, Decimal(0)), len(numbers))
@@ -157,6 +172,7 @@ class Evidence:
                 continue
             words = _TOKEN.findall(text.lower())
             telling = [part for word in words for part in (word, *_DIGITS.findall(word)) if not _is_short(part)]
+            telling += _DECIMALS.findall(text)
             telling += [f"{one} {two}" for one, two in pairwise(words) if one.isdigit() or two.isdigit()]
             for token in telling:
                 found.setdefault(token, place)
@@ -166,6 +182,13 @@ class Evidence:
     def text(self) -> str:
         """All texts in lower case, one a line."""
         return "\n".join(text for _, text in self._texts).casefold()
+
+    def says(self, pattern: str) -> bool:
+        """Whether the question, the SQL, a column's name or a text has that, all in lower case."""
+        if pattern not in self._said:
+            texts = (self.question.lower(), self.sql.lower(), "\n".join(self.names).lower(), self.text)
+            self._said[pattern] = any(re.search(pattern, text) for text in texts)
+        return self._said[pattern]
 
     @cached_property
     def asked(self) -> dict[Decimal, str]:
@@ -254,7 +277,7 @@ class Evidence:
             for row, number in enumerate(numbers)
             if number is not None
         ]
-        room = CELLS
+        room = CHECKED_CELLS
         for at, cells in enumerate(self.columns):
             for row, cell in enumerate(cells):
                 if room > 0 and isinstance(cell, list | dict | tuple):
@@ -338,6 +361,32 @@ class Evidence:
             month = self._today.replace(day=1)
             for exact in (self._today, self._today - dt.timedelta(days=1), month, month - dt.timedelta(days=1)):
                 yield _to_day(exact)
+
+
+def _first_rows(table: pa.Table) -> pa.Table:
+    """As many rows from the first on as are looked at."""
+    rows, values, size = 0, CHECKED_VALUES, CHECKED_BYTES
+    most = max(1, CHECKED_CELLS // max(1, table.num_columns))
+    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNTED_ROWS):
+        counted, weight = sum(count_values(column) for column in batch.columns), batch.nbytes
+        if counted > values or weight > size:
+            share = min(values / max(1, counted), size / max(1, weight))
+            return table.slice(0, max(1, rows + int(share * batch.num_rows)))
+        rows, values, size = rows + batch.num_rows, values - counted, size - weight
+    return table.slice(0, rows)
+
+
+def _sum_columns(table: pa.Table, columns: Sequence[int]) -> Iterator[tuple[int, tuple[Decimal, int]]]:
+    """The sums of columns of numbers that are too long to be looked at one by one."""
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    for at in columns:
+        column = table.column(at)
+        if pt.is_integer(column.type) or pt.is_floating(column.type) or pt.is_decimal(column.type):
+            total = _read_cell(pc.sum(column).as_py())
+            if total is not None:
+                yield at, (total, len(column) - column.null_count)
 
 
 def _is_short(token: str) -> bool:
