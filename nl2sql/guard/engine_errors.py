@@ -16,7 +16,7 @@ from nl2sql.types import Finding, Table
 
 UNSERIALIZABLE: Final = "cannot-be-judged"
 _ONLY_SELECT: Final = "only select statements"
-_LEADING: Final = re.compile(r"(?:\s++|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
+_LEADING: Final = re.compile(r"(?:\s+|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
 _TAIL: Final = re.compile(
     r"(?<!\s)\s*+(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
 )

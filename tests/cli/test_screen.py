@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from nl2sql.cli.screen import Screen, as_json, as_picture, clean
+from nl2sql.trusted_files import TrustedFiles
 from tests.cli.test_terminal import on_a_terminal
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class World:
     def show(
         self, *arguments: str, variables: Mapping[str, str] = NONE, errors: bool = True, typed: str = ""
     ) -> tuple[str, int]:
-        environment = {"NL2SQL_HOME": str(self.home), "TERM": "xterm-256color", "COLUMNS": "200", **variables}
+        database = str(self.folder / self.file)
+        environment = {"NL2SQL_HOME": str(self.home), "NL2SQL_DB": database, "TERM": "xterm-256color", "COLUMNS": "200"}
+        environment |= variables
         return on_a_terminal(list(arguments), environment, self.folder, errors=errors, typed=typed)
 
     @property
@@ -77,8 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             f"CREATE TABLE plain (id INTEGER, {name(COLUMN)} VARCHAR); COMMENT ON TABLE plain IS {literal(CELL)};"
             f"INSERT INTO plain VALUES (1, {literal(CELL)}), (2, NULL); CREATE TABLE {name(TABLE)} (a INTEGER);"
         )
-    written = "".join(f"\\U{ord(sign):08x}" for sign in path.name)
-    (folder / "nl2sql.toml").write_text(f'[database]\nurl = "{written}"\n', "utf-8")
+    (folder / "nl2sql.toml").write_text("", "utf-8")
     (folder / "queries").mkdir()
     header = POISON.replace("\r", "")
     (folder / "queries" / "one.sql").write_text(
@@ -86,7 +88,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     )
     (folder / "queries" / "broken.sql").write_text(f"-- question: Two {header}?\n-- nonsense {header}: x\nSELECT 1")
     (folder / "queries" / "failing.sql").write_text(f"-- question: Three {header}?\nSELECT {name(header)} FROM plain")
-    return World(folder, tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    for file in (folder / "nl2sql.toml", *(folder / "queries").iterdir()):
+        TrustedFiles(home).add(file, file.read_bytes())
+    return World(folder, home)
 
 
 FORMATS = ("table", "csv", "json", "jsonl", "md", "sql")
