@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import localcontext
 from typing import Final
 
+from nl2sql.answer.grounding.checked_cells import CHECKED_CELLS, CHECKED_VALUES
 from nl2sql.answer.grounding.dates import Date, find_dates, spread
 from nl2sql.answer.grounding.derivations import Focus, explain, focus_on
-from nl2sql.answer.grounding.evidence import CHECKED_CELLS, CHECKED_VALUES, Evidence, Place
+from nl2sql.answer.grounding.evidence import Evidence, Place
 from nl2sql.answer.grounding.figures import Figure, find_figures, straighten
 from nl2sql.types import Basis, Grounding, Result
 

@@ -20,12 +20,13 @@ _MEASURES: Final = 4
 _NAMED: Final = 8
 _FEW_ROWS: Final = 3
 _ONE: Final = (Decimal(1),)
+# What may say that a column's numbers are in thousands, millions and so on, and a division by it in the SQL.
 _SCALES: Final = {
-    Decimal(1000): ("thousand", "1000", " k", "tsd"),
-    Decimal(10) ** 6: ("million", "1000000", " mio", " mn", " mln", " m"),
-    Decimal(10) ** 9: ("billion", "1000000000", " bn", " mrd"),
-    Decimal(10) ** 5: ("lakh", "100000"),
-    Decimal(10) ** 7: ("crore", "10000000"),
+    Decimal(1000): frozenset(("thousand", "thousands", "1000", "k", "tsd")),
+    Decimal(10) ** 5: frozenset(("lakh", "lakhs", "100000")),
+    Decimal(10) ** 6: frozenset(("million", "millions", "1000000", "1e6", "mio", "mn", "mln", "m", "mm")),
+    Decimal(10) ** 7: frozenset(("crore", "crores", "10000000")),
+    Decimal(10) ** 9: frozenset(("billion", "billions", "1000000000", "1e9", "bn", "mrd")),
 }
 
 
@@ -250,7 +251,7 @@ def _find_cells(figure: Figure, evidence: Evidence) -> list[Place]:
     factors = list(figure.factors)
     if figure.factors != _ONE:
         words = evidence.scale_words
-        factors += [Decimal(1) for scale in figure.factors if any(word in words for word in _SCALES.get(scale, ()))]
+        factors += [Decimal(1) for scale in figure.factors if words & _SCALES.get(scale, frozenset())]
     for interval in figure.intervals(factors):
         if found := evidence.find(interval, negative=figure.is_negative):
             return found

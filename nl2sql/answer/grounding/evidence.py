@@ -6,33 +6,30 @@ Each part is looked at once, and no more than so many cells and characters of it
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from nl2sql.answer.grounding import languages
+from nl2sql.answer.grounding.checked_cells import (
+    CELL_CHARS,
+    CHECKED_CELLS,
+    collect_numbers,
+    read_cell,
+    sum_columns,
+    take_first_rows,
+    write_text,
+)
 from nl2sql.answer.grounding.dates import Day, find_dates, spread
-from nl2sql.answer.grounding.figures import Interval, find_figures, read_number, straighten
-from nl2sql.answer.values import count_values
+from nl2sql.answer.grounding.figures import Interval, find_figures, straighten
 from nl2sql.schema.render import one_line
 from nl2sql.types import Result, column_values
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-# What is looked at of a result: its first rows, as far as each of these goes.
-CHECKED_CELLS: Final = 20_000
-CHECKED_VALUES: Final = 500_000
-CHECKED_BYTES: Final = 4_000_000
-_COUNTED_ROWS: Final = 1000
 _TEXT_CHARS: Final = 500_000
-_CELL_CHARS: Final = 2_000
-_NESTED: Final = 200
 _SHORT: Final = 40
 _HITS: Final = 4
 _TOKEN: Final = re.compile(r"(?<![^\W_])\d++(?:[.,'’\u00a0\u202f ]\d++)*+(?![^\W_])|[^\W_]++(?:[-_@./:]++[^\W_]++)*+")
@@ -77,7 +74,7 @@ class Evidence:
         self.row_count = result.row_count
         self.truncated = result.truncated
         self._table = result.table
-        first = _first_rows(result.table)
+        first = take_first_rows(result.table)
         self.is_whole = not result.truncated and result.row_count == first.num_rows
         self.columns = [column_values(column) for column in first.columns[:CHECKED_CELLS]]
         self.question, self.sql = straighten(question), straighten(sql)
@@ -87,7 +84,7 @@ class Evidence:
     @cached_property
     def numbers(self) -> list[list[Decimal | None]]:
         """Each column's numbers, row by row; None where a cell is none. Texts that are one number count as it."""
-        return [[_read_cell(cell) for cell in cells] for cells in self.columns]
+        return [[read_cell(cell) for cell in cells] for cells in self.columns]
 
     @cached_property
     def measures(self) -> list[int]:
@@ -108,7 +105,7 @@ class Evidence:
             return {}
         found = {}
         if not self.is_whole:
-            return dict(_sum_columns(self._table, self.measures))
+            return dict(sum_columns(self._table, self.measures))
         for at in self.measures:
             numbers = [number for number in self.numbers[at] if number is not None]
             found[at] = (sum(numbers, Decimal(0)), len(numbers))
@@ -213,9 +210,9 @@ class Evidence:
         return found
 
     @cached_property
-    def scale_words(self) -> str:
-        """Where the scale of the numbers may be said: the columns' names and the SQL, in lower case."""
-        return " ".join([*self.names, self.sql]).lower().replace("_", " ")
+    def scale_words(self) -> frozenset[str]:
+        """The words and numbers that may say the scale of a column: of the names and the SQL, in lower case."""
+        return frozenset(_WORD.findall(" ".join([*self.names, self.sql]).lower().replace("_", " ")))
 
     @cached_property
     def days(self) -> dict[Day, str]:
@@ -242,7 +239,7 @@ class Evidence:
         found = []
         texts = [(place, text) for place, text in self._texts if _HAS_DIGIT.search(text)]
         for place, text in texts[:_GIVEN_TEXTS]:
-            wanted = one_line(text, _CELL_CHARS)[:_GIVEN_CHARS]
+            wanted = one_line(text, CELL_CHARS)[:_GIVEN_CHARS]
             start = sentence.find(wanted) if wanted else -1
             for _ in range(_HITS):
                 if start < 0:
@@ -281,7 +278,7 @@ class Evidence:
         for at, cells in enumerate(self.columns):
             for row, cell in enumerate(cells):
                 if room > 0 and isinstance(cell, list | dict | tuple):
-                    numbers = _collect_numbers(cell)
+                    numbers = collect_numbers(cell)
                     room -= len(numbers) + 1
                     found += [(abs(number), (Place(at, row), number < 0)) for number in numbers]
         found += [
@@ -302,7 +299,7 @@ class Evidence:
             for row, cell in enumerate(cells):
                 if cell is None or isinstance(cell, bool | int | float | Decimal | dt.date):
                     continue
-                text = straighten(_write_text(cell))
+                text = straighten(write_text(cell))
                 room -= len(text) + 1
                 if room < 0:
                     return found
@@ -363,74 +360,8 @@ class Evidence:
                 yield _to_day(exact)
 
 
-def _first_rows(table: pa.Table) -> pa.Table:
-    """As many rows from the first on as are looked at."""
-    rows, values, size = 0, CHECKED_VALUES, CHECKED_BYTES
-    most = max(1, CHECKED_CELLS // max(1, table.num_columns))
-    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNTED_ROWS):
-        counted, weight = sum(count_values(column) for column in batch.columns), batch.nbytes
-        if counted > values or weight > size:
-            share = min(values / max(1, counted), size / max(1, weight))
-            return table.slice(0, max(1, rows + int(share * batch.num_rows)))
-        rows, values, size = rows + batch.num_rows, values - counted, size - weight
-    return table.slice(0, rows)
-
-
-def _sum_columns(table: pa.Table, columns: Sequence[int]) -> Iterator[tuple[int, tuple[Decimal, int]]]:
-    """The sums of columns of numbers that are too long to be looked at one by one."""
-    import pyarrow.compute as pc
-    import pyarrow.types as pt
-
-    for at in columns:
-        column = table.column(at)
-        if pt.is_integer(column.type) or pt.is_floating(column.type) or pt.is_decimal(column.type):
-            total = _read_cell(pc.sum(column).as_py())
-            if total is not None:
-                yield at, (total, len(column) - column.null_count)
-
-
 def _is_short(token: str) -> bool:
     return token.isdigit() and len(token) < 3
-
-
-def _read_cell(cell: Any) -> Decimal | None:
-    if isinstance(cell, bool):
-        return None
-    if isinstance(cell, int | Decimal):
-        return Decimal(cell) if not isinstance(cell, Decimal) or cell.is_finite() else None
-    if isinstance(cell, float):
-        return Decimal(repr(cell)) if math.isfinite(cell) else None
-    if isinstance(cell, str) and len(cell) <= _SHORT and _HAS_DIGIT.search(cell):
-        read = read_number(cell)
-        return read[-1] if read else None
-    return None
-
-
-def _collect_numbers(cell: Any) -> list[Decimal]:
-    """The numbers inside a nested cell, as far as it is looked at."""
-    found: list[Decimal] = []
-    waiting: list[Any] = [cell]
-    for _ in range(_NESTED):
-        if not waiting:
-            break
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting += list(item.values())[:_NESTED]
-        elif isinstance(item, list | tuple):
-            waiting += list(item[:_NESTED])
-        elif (number := _read_cell(item)) is not None:
-            found.append(number)
-    return found
-
-
-def _write_text(cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell[:_CELL_CHARS]
-    if isinstance(cell, list | tuple):
-        return " ".join(_write_text(item) for item in cell[:_NESTED])[:_CELL_CHARS]
-    if isinstance(cell, dict):
-        return " ".join(f"{key} {_write_text(item)}" for key, item in list(cell.items())[:_NESTED])[:_CELL_CHARS]
-    return str(cell)[:_CELL_CHARS]
 
 
 def _to_day(date: dt.date) -> Day:
