@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from nl2sql.config import ContextSettings
 from nl2sql.schema.link import stem_words
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Schema, Table
+
+_LEAST_STEM: Final = 4
+_ENDING: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,24 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
 def _shares(words: frozenset[str], table: Table) -> bool:
     """Whether the question has a word of the table's name or of one of its columns."""
     names = [table.name, *(column.name for column in table.columns)]
-    return any(not words.isdisjoint(stem_words(name)) for name in names)
+    return any(_is_among(stem, words) for name in names for stem in stem_words(name))
 
 
 def _names(question: str, words: frozenset[str], term: str) -> bool:
     """Whether the question has at least half of the term's words, or the term as it is."""
     stems = set(stem_words(term))
-    return 2 * len(stems & words) >= max(1, len(stems)) or term.casefold() in question.casefold()
+    known = sum(_is_among(stem, words) for stem in stems)
+    return 2 * known >= max(1, len(stems)) or term.casefold() in question.casefold()
+
+
+def _is_among(stem: str, words: frozenset[str]) -> bool:
+    """Whether one of the words is the stem, but for an ending of up to two letters."""
+    return stem in words or any(
+        min(len(stem), len(word)) >= _LEAST_STEM
+        and abs(len(stem) - len(word)) <= _ENDING
+        and (stem.startswith(word) or word.startswith(stem))
+        for word in words
+    )
 
 
 def _holds(table: Table, place: str) -> bool:

@@ -67,10 +67,11 @@ def check_numbers(
 def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
     """The figures of words that came with no query, as written: those that neither the question nor `known` has.
 
-    `known` are names and dates of the schema.
+    `known` are names and dates of the schema. Of a long text the beginning is looked at.
     """
+    text = text[:SENTENCE_CHARS]
     if _is_too_long(text):
-        return ("its length",)
+        return ("its figures",)
     dates, rest = find_dates(straighten(text))
     asked, asked_rest = find_dates(straighten(question))
     stated = [day for date in [*asked, *find_dates(straighten(known))[0]] for day in date.meanings]
