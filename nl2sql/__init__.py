@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
     from nl2sql.types import (
         Answer,
+        Basis,
         CheckedSQL,
         Clarification,
         Column,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Grounding,
         Limits,
         Policy,
+        Receipt,
         Result,
         ResultColumn,
         Schema,
@@ -63,6 +65,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "Answer",
     "Assistant",
+    "Basis",
     "BugError",
     "CallError",
     "CancelToken",
@@ -89,6 +92,7 @@ __all__ = [
     "Parameter",
     "Policy",
     "QueryError",
+    "Receipt",
     "Result",
     "ResultColumn",
     "Schema",

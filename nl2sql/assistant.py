@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
+from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
 from nl2sql.asking import (
@@ -30,7 +31,7 @@ from nl2sql.asking import (
     written,
 )
 from nl2sql.cancel import CancelToken, Deadline
-from nl2sql.config import Config, load_config
+from nl2sql.config import LOCAL_MODEL, Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
@@ -39,7 +40,7 @@ from nl2sql.schema import Budget
 from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Limits, Policy, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -188,6 +189,7 @@ class Assistant(Database):
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
+        turns = self._conversations.turns(session, user)
         tools = Toolbox(
             self._engine,
             allowed,
@@ -197,6 +199,8 @@ class Assistant(Database):
             unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
             reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
             functions=functions(queries),
+            context=self.config.context,
+            earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
         )
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
@@ -210,7 +214,6 @@ class Assistant(Database):
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
-            turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
             asked = loop.Asked((), summary, approve, reviewed=not tools.looks_up, budget=budget)
@@ -223,7 +226,9 @@ class Assistant(Database):
             total=time.perf_counter() - start,
         )
         warnings = (*warnings, *answer.warnings)
-        answer = replace(answer, seconds=seconds, session=session or new_session(), warnings=warnings)
+        receipt = answer.receipt or self.issue_receipt()
+        session = session or new_session()
+        answer = replace(answer, seconds=seconds, session=session, warnings=warnings, receipt=receipt)
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
@@ -265,11 +270,27 @@ class Assistant(Database):
         """
         return self._conversations.open(name, user)
 
+    def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
+        """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
+        from nl2sql.answer.receipt import issue
+
+        config, allowed = self.config, self._allowed()
+        settings = {
+            "model": LOCAL_MODEL if config.model.is_local else config.model.name,
+            "temperature": config.model.temperature,
+            "candidates": config.model.candidates,
+            "time_zone": config.context.time_zone,
+            "today": config.context.today.isoformat() if config.context.today else None,
+            "rows": config.limits.rows,
+        }
+        return issue(allowed.schema, allowed.policy, settings, prompt)
+
     def prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
         linked_schema = self._link(question, self._allowed().schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
-        return str(prompts.system(linked_schema, self.config.context, calls_tools=calls_tools)["content"])
+        notes = select_notes(question, self.config.context, self._allowed().schema)
+        return str(prompts.system(linked_schema, notes.general, calls_tools=calls_tools)["content"])
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
@@ -299,14 +320,19 @@ class Assistant(Database):
         # A small model makes a condition of each text that it is told: the mends use the index without telling.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
-        system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
+        told = f"{tools.earlier} {question}"
+        notes = select_notes(told, tools.context, tools.schema, tools.index.hits(question))
+        system = prompts.system(linked_schema, notes.general, calls_tools=model.calls_tools)
+        tells_today = model.calls_tools or prompts.needs_today(question, linked_schema.schema)
+        today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
         asked = replace(
             asked,
-            messages=conversation(system, prompts.question(question, hits, like), turns),
+            messages=conversation(system, prompts.question(question, hits, like, today, notes.touched), turns),
             candidates=candidates(model, self.config.model.candidates),
         )
-        left_out = len(linked_schema.left_out)
-        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, deadline, explain))
+        left_out, dialect = len(linked_schema.left_out), self._engine.dialect
+        answer = yield from written(question, asked, model, tools, dialect, left_out, deadline, explain)
+        return replace(answer, receipt=self.issue_receipt(asked.messages))
 
     def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""
@@ -337,7 +363,7 @@ def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers, on_progress)
+        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise

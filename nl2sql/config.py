@@ -7,6 +7,7 @@ only found may settle is `found_file`'s to say.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ import platformdirs
 from nl2sql.errors import ConfigError
 from nl2sql.found_file import note_stranger, note_waiting, rule
 from nl2sql.schema.render import one_line
-from nl2sql.settings_file import TRUST, Sections, Variables, parse_size, read_settings
+from nl2sql.settings_file import TRUST, UTC, Sections, Variables, find_zone, parse_size, read_settings
 from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
@@ -66,12 +67,23 @@ class ModelSettings:
 @dataclass(frozen=True, slots=True)
 class ContextSettings:
     """What the owner tells the model: `descriptions` and `synonyms` by `table` or `table.column`,
-    `metrics` by name, and `rules` as sentences."""
+    `metrics` by name, and `rules` as sentences.
+
+    Days begin and end in `time_zone`, a name of the IANA database, for the engine too. `today` is the day to answer
+    as of; None is the day that it is. `fiscal_year_start` is the month and day that fiscal years begin on, if any.
+    """
 
     descriptions: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    time_zone: str = UTC
+    fiscal_year_start: tuple[int, int] | None = None
+    today: dt.date | None = None
+
+    def find_today(self) -> dt.date:
+        """The day that it is: the one set, else that of the time zone."""
+        return self.today or dt.datetime.now(find_zone(self.time_zone)).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ It opens no file, and does not say which settings count.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from nl2sql.trusted_files import PATH_CHARS
 Sections = dict[str, dict[str, Any]]
 
 TRUST: Final = "trust"
+UTC: Final = "UTC"
 _UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMG]I?B|B|)\Z", re.I)
 _SIZE_CHARS: Final = 40
@@ -196,6 +198,50 @@ def _synonyms(value: Any) -> dict[str, tuple[str, ...]]:
     return {key: _texts(texts) for key, texts in value.items()}
 
 
+def _time_zone(value: Any) -> str:
+    name = _text(value).strip()
+    return UTC if find_zone(name) is dt.UTC else name
+
+
+def find_zone(name: str) -> dt.tzinfo:
+    """The time zone of that name in the IANA database. ConfigError where there is none, or this machine has no such."""
+    if name.upper() in (UTC, "ETC/UTC"):
+        return dt.UTC
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        known = zoneinfo.available_timezones()
+        if not known:
+            raise ConfigError("this machine knows no time zones", "Install them: pip install tzdata") from exc
+        near = closest(name, known)
+        hint = f"Did you mean {near!r}?" if near else 'Write a name like "Europe/Oslo".'
+        raise ConfigError(f"{one_line(repr(name), _MESSAGE_CHARS)} is no time zone", hint) from exc
+
+
+def _month_day(value: Any) -> tuple[int, int]:
+    """A month and a day, from `"04-01"`, or the first of a month from its number."""
+    text = f"{value:02d}-01" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    try:
+        # The 29th of February is not in every year.
+        day = dt.date.fromisoformat(f"2001-{text.strip().removeprefix('--')}")
+    except ValueError as exc:
+        raise ConfigError(
+            f"{one_line(repr(value), _MESSAGE_CHARS)} is no day of a year", 'Write it like "04-01".'
+        ) from exc
+    return day.month, day.day
+
+
+def _day(value: Any) -> dt.date:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError) as exc:
+        raise ConfigError(f"{one_line(repr(value), _MESSAGE_CHARS)} is no day", 'Write it like "2025-01-31".') from exc
+
+
 def _protocol(value: Any) -> str:
     if value not in ("tools", "functions", "text"):
         raise ConfigError(f"{value!r} is no protocol", 'Write "tools", "functions" or "text".')
@@ -224,7 +270,15 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "upload_rows": _whole(1, 1_000_000_000),
     },
     "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
-    "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},
+    "context": {
+        "descriptions": _descriptions,
+        "synonyms": _synonyms,
+        "metrics": _descriptions,
+        "rules": _texts,
+        "time_zone": _time_zone,
+        "fiscal_year_start": _month_day,
+        "today": _day,
+    },
     "page": {"editors": _texts},
     TRUST: {"variables": _variables},
 }

@@ -31,7 +31,7 @@ class Column:
     which case the table's `sampled` is true. `values` are all distinct values, only where they are few;
     `samples` are some. Both, and the range, hold text as the engine prints it. `texts` are the commonest distinct
     texts of a text column whose values are many, kept to be looked up. `generated` columns are made of others;
-    `refused` ones no query may read, whatever the policy.
+    `refused` ones no query may read, whatever the policy. `synonyms` are the owner's other words for it.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Column:
     texts: tuple[str, ...] = ()
     generated: bool = False
     refused: bool = False
+    synonyms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class Table:
     """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema.
 
     `schema` is the schema's name where the first dot of `name` does not tell it, `catalog` the database's own where
-    SQL has to say it too. `refused` says that no query may read it, whatever the policy.
+    SQL has to say it too. `refused` says that no query may read it, whatever the policy. `synonyms` are the owner's
+    other words for it.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Table:
     schema: str | None = None
     catalog: str = ""
     refused: bool = False
+    synonyms: tuple[str, ...] = ()
 
     @property
     def path(self) -> tuple[str, str]:
@@ -402,12 +405,24 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a figure, a date or a quoted name of a text rests on: a cell, a derivation, the question, the SQL."""
+
+    text: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grounding:
-    """The numbers that a text states: how many, how many the rows bear out, and those that they don't."""
+    """The figures, dates and quoted names that a text states: how many, how many are borne out, and the others.
+
+    `basis` says what each that is borne out rests on.
+    """
 
     numbers: int
     supported: int
     unsupported: tuple[str, ...] = ()
+    basis: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +455,22 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """From what an answer was made, as hashes: of tables and columns, of the files, of the policy, of the prompt.
+
+    `schema` is of tables, columns and keys, `data` of names, sizes and times of files. `prompt` is None where no model
+    was asked. `settings` are those that an answer hangs on; `versions` are of nl2sql, the engine and the parser.
+    """
+
+    schema: str
+    data: str
+    policy: str
+    prompt: str | None
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One question's outcome: what `ask` returns.
 
@@ -466,6 +497,7 @@ class Answer:
     model: str = ""
     error: ErrorInfo | None = None
     session: str | None = None
+    receipt: Receipt | None = None
 
     @property
     def columns(self) -> tuple[ResultColumn, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import traceback
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def test_the_database_is_found_beside_the_file_that_names_it(tmp_path: Path) -> 
         ("[database]\nurl = ' '", "no address of a database", "shop.duckdb"),
         ('[database]\nurl = "a\\u0000b"', "no address of a database", "a file"),
         ("[model]\nbase_url = 'http://h/${HOME}'", "model.base_url holds a variable", "Only database.url"),
+        ("[context]\ntime_zone = 'Europe/Olso'", "'Europe/Olso' is no time zone", "'Europe/Oslo'"),
+        ("[context]\ntime_zone = '../../etc/passwd'", "is no time zone", "Europe/Oslo"),
+        ("[context]\nfiscal_year_start = '02-30'", "'02-30' is no day of a year", "04-01"),
+        ("[context]\nfiscal_year_start = 13", "13 is no day of a year", "04-01"),
+        ("[context]\ntoday = 'yesterday'", "'yesterday' is no day", "2025-01-31"),
+        ("[context]\ntoday = 2025-01-31T10:00:00", "is no day", "2025-01-31"),
         ("[context]\nrules = ['${HOME}']", "context.rules holds a variable", "Only database.url"),
         ("[context]\ndescriptions = {'a.${HOME}' = 'x'}", "context.descriptions holds a variable", "Only database.url"),
         ("[policy]\ndeny_tables = ['${HOME}']", "policy.deny_tables holds a variable", "Only database.url"),
@@ -213,3 +220,14 @@ def test_the_key_never_shows(tmp_path: Path) -> None:
 )
 def test_sizes(text: str | int, size: int) -> None:
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("start", ["'04-01'", "4", "'--04-01'"])
+@pytest.mark.parametrize("today", ["2025-01-31", "'2025-01-31'"])
+def test_the_calendar_is_the_owners(tmp_path: Path, start: str, today: str) -> None:
+    text = f"[context]\ntime_zone = 'Asia/Kathmandu'\nfiscal_year_start = {start}\ntoday = {today}"
+    context = load_config(
+        write(tmp_path / "nl2sql.toml", text), environ={"NL2SQL_HOME": str(tmp_path / "home")}
+    ).context
+    assert (context.time_zone, context.fiscal_year_start) == ("Asia/Kathmandu", (4, 1))
+    assert context.find_today() == dt.date(2025, 1, 31)

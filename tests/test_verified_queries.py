@@ -105,7 +105,8 @@ def test_it_makes_turns_for_follow_ups(opened: Assistant) -> None:
     first = assistant.ask("How many orders are there?")
     follow_up = assistant.ask("And of what?", session=first.session)
     assert follow_up.verified_query is None
-    assert [m["content"] for m in model.sent[0] if m["role"] == "user"] == [first.question, "And of what?"]
+    asked = [str(m["content"]).splitlines()[-1] for m in model.sent[0] if m["role"] == "user"]
+    assert asked == [first.question, "And of what?"]
 
 
 @pytest.mark.parametrize(("question", "name"), [("What is gone?", "gone"), ("Who earns what?", "salaries")])
@@ -222,4 +223,4 @@ def test_the_closest_ones_are_examples_for_the_model(opened: Assistant, calls_to
 def test_what_may_not_be_seen_or_cannot_run_is_no_example(opened: Assistant, question: str) -> None:
     assistant, model = under(opened, "I cannot say.")
     assistant.ask(question)
-    assert model.sent[0][-1]["content"] == question
+    assert str(model.sent[0][-1]["content"]).splitlines()[1:] == [question]

@@ -115,7 +115,7 @@ def _no_rows(answer: Answer, job: Job) -> None:
 
 
 def _trust(answer: Answer) -> None:
-    """Confidence and its reasons, warnings, what the SQL does, what was mended, time and cost."""
+    """Confidence and its reasons, warnings, what the SQL does and figures rest on, what was mended, time and cost."""
     for warning in answer.warnings:
         st.caption(f":material/info: {plain(warning, 400)}")
     if answer.confidence is not None:
@@ -126,4 +126,6 @@ def _trust(answer: Answer) -> None:
         with st.expander("What the SQL does", type="compact"):
             for line in answer.reading:
                 st.text(line)
+            for figure in answer.grounding.basis if answer.grounding else ():
+                st.text(f"{figure.text}: {figure.basis}")
     st.caption(plain(cost(answer), 300))

@@ -60,8 +60,8 @@ def _show_notes(shared: Server) -> None:
 
 
 def _matches(table: Table, wanted: str) -> bool:
-    texts = [table.name, table.comment or ""]
-    texts += [text for column in table.columns for text in (column.name, column.comment or "")]
+    texts = [table.name, table.comment or "", *table.synonyms]
+    texts += [text for column in table.columns for text in (column.name, column.comment or "", *column.synonyms)]
     return any(wanted in text.lower() for text in texts)
 
 

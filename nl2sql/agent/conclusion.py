@@ -7,25 +7,32 @@ else here.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.running import is_respelled
+from nl2sql.agent.running import is_respelled, says_nothing
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
-from nl2sql.answer.grounding import Evidence, check_numbers, without_unnamed_currencies
+from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import Deadline
 from nl2sql.errors import GuardError, LimitError, ToolError
-from nl2sql.types import Answer, ErrorInfo, Grounding, Status
+from nl2sql.types import Answer, ErrorInfo, Grounding, Result, Status
 
 SENTENCE_CHARS: Final = 4_000
 _SHORTEST_PROBE: Final = 0.1
+_SHOWN: Final = 8
+_DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
+_BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_WORD: Final = re.compile(r"[^\W\d_]{2}")
+_NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
 
 
 def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int, ending: Deadline) -> Answer:
@@ -37,7 +44,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text="" if not outcome.text.strip("` \n\tsql") else _short(outcome.text.strip()),
+        text=_short(_strip_blocks(outcome.text)),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
     )
@@ -49,11 +56,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return replace(
-            answer,
-            status=Status.ABSTAINED,
-            text=answer.text or "The model wrote neither SQL nor an answer: ask again, or more precisely.",
-        )
+        return _conclude_without_rows(answer, tools)
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending)
 
 
@@ -67,6 +70,26 @@ def _short(text: str) -> str:
     return text if len(text) <= SENTENCE_CHARS else text[: SENTENCE_CHARS - 1] + "…"
 
 
+def _strip_blocks(text: str) -> str:
+    """The model's words, without the blocks of SQL or of results that it wrote into them."""
+    return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
+
+
+def _conclude_without_rows(answer: Answer, tools: Toolbox) -> Answer:
+    """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing."""
+    answer = replace(answer, status=Status.ABSTAINED)
+    if not answer.text:
+        return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
+    unfounded = tools.find_unfounded(answer.text)
+    if not unfounded:
+        return answer
+    figures = ", ".join(unfounded[:_SHOWN])
+    kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
+    text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
+    warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
+    return replace(answer, text=text, warnings=(*answer.warnings, warning))
+
+
 def _with_rows(
     answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int, ending: Deadline
 ) -> Answer:
@@ -76,8 +99,10 @@ def _with_rows(
     warnings += [
         f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
     ]
+    if ran.verified is None and ending.has_time():
+        warnings += _check_dates(sql, dialect, tools, says_nothing(result))
     text, stated = answer.text, Grounding(0, 0)
-    evidence = Evidence(result, answer.question, sql)
+    evidence = Evidence(result, answer.question, sql, tools.today)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
     if result.row_count == 0:
@@ -89,22 +114,24 @@ def _with_rows(
     elif text and not time.allows("sentence of the model's"):
         text = ""
     elif text:
-        bare = without_unnamed_currencies(text, result, evidence=evidence)
+        bare = drop_unnamed_currencies(text, result, evidence=evidence)
         if bare != text:
             warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, evidence=evidence)
+        stated = check_numbers(text, result, evidence=evidence, knows=tools.knows)
     if stated.unsupported:
-        figures = ", ".join(stated.unsupported)
+        figures = ", ".join(stated.unsupported[:_SHOWN])
         warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+    grounding: Grounding | None = stated
     if result.row_count and (not text or stated.unsupported):
         text = of_rows(result)
+        grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
     return replace(
         answer,
         text=text,
         sql=sql,
         result=result,
-        grounding=check_numbers(text, result, evidence=evidence) if time.allows("check of the figures") else None,
+        grounding=grounding,
         confidence=assess(
             result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
         ),
@@ -112,6 +139,31 @@ def _with_rows(
         verified_query=ran.verified,
         warnings=(*warnings, *time.warnings),
     )
+
+
+def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
+    """What to say of the days that the query looks at."""
+    if not _DATED.search(sql):
+        return []
+    from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clocked
+
+    bounds, clocked = find_bounds(sql, dialect), find_clocked(sql, dialect)
+    asked = " ".join([tools.question, tools.earlier, *tools.context.rules, *tools.context.metrics.values()])
+    found = [describe_unnamed(bounds, asked, tools.today, tools.schema)]
+    if finds_nothing:
+        found.append(describe_end(bounds, clocked, tools.today, tools.schema))
+    if clocked and tools.context.today:
+        found.append(
+            f"the SQL takes the engine's date, not {tools.today.isoformat()}, which the settings have as today"
+        )
+    return [warning for warning in found if warning]
+
+
+def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
+    """What the figures of a sentence rest on that code made, which gives cells as they are."""
+    found = check_numbers(text, result, evidence=evidence)
+    # What the cells hold may read like another notation.
+    return replace(found, numbers=found.supported, unsupported=())
 
 
 class _Time:

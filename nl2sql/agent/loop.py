@@ -59,7 +59,8 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there. `tokens` are those of the usage, guessed where an endpoint counts none.
+    there. `reminded` says that the model gave figures without a query, and was told so. `tokens` are those of the
+    usage, guessed where an endpoint counts none.
     """
 
     text: str = ""
@@ -68,6 +69,7 @@ class Outcome:
     clarification: Clarification | None = None
     error: ToolError | LimitError | None = None
     unfinished: str = ""
+    reminded: bool = False
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     usage: Usage = Usage()
@@ -99,6 +101,10 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
             reply = yield from _reply(conversation, model, tools, outcome, asked.budget, deadline)
             conversation.append(reply.message)
             if not reply.calls:
+                if _is_made_up(reply, outcome, tools):
+                    outcome.reminded = True
+                    conversation.append({"role": "user", "content": prompts.refuse_figures()})
+                    continue
                 _finish(reply, outcome)
                 return outcome
             for call in reply.calls:
@@ -132,6 +138,11 @@ def _finish(reply: Reply, outcome: Outcome) -> None:
         outcome.unfinished = "its sentence broke off"
     else:
         outcome.text = reply.text
+
+
+def _is_made_up(reply: Reply, outcome: Outcome, tools: Toolbox) -> bool:
+    """Whether the words hold figures though nothing has run, which a model is told once."""
+    return not outcome.reminded and outcome.ran is None and bool(tools.find_unfounded(reply.text))
 
 
 def _has_answer(outcome: Outcome) -> bool:

@@ -6,6 +6,8 @@ holds. Nothing here calls a model or knows which one reads it.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -18,7 +20,7 @@ from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.schema.value_index import Hit
-from nl2sql.types import Message, Schema
+from nl2sql.types import Column, Message, Schema
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
 
@@ -66,6 +68,10 @@ shown to the analyst beside your answer, so list none."""
 _SENTENCE: Final = """Answer the question in one short sentence, with figures exactly as in these rows. The rows are \
 shown beside it: don't list them. No SQL."""
 
+_WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS: Final = "January February March April May June July August September October November December".split()
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
@@ -74,13 +80,13 @@ _NOTE_CHARS: Final = 4_000
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
-def system(linked_schema: LinkedSchema, context: ContextSettings, *, calls_tools: bool) -> Message:
-    """The stable prefix: task, examples for a model of blocks, the owner's rules and terms, schema."""
+def system(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tools: bool) -> Message:
+    """The stable prefix: task, examples for a model of blocks, the owner's general notes, schema."""
     dialect = _NAMES.get(linked_schema.schema.dialect, linked_schema.schema.dialect)
     rules = (_TOOL_RULES if calls_tools else _TASK + "\n" + _BLOCK_RULES).format(dialect=dialect)
     parts = [rules] if calls_tools else [rules, _BLOCK_EXAMPLES]
-    if notes := _notes(context):
-        parts.append(notes)
+    if notes:
+        parts.append(_write_notes(notes))
     parts.append("Schema:\n" + linked_schema.text)
     if linked_schema.left_out:
         names = ", ".join(as_data(name, NAME_CHARS) for name in linked_schema.left_out[:_NAMED_TABLES])
@@ -89,30 +95,58 @@ def system(linked_schema: LinkedSchema, context: ContextSettings, *, calls_tools
 
 
 def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
-    """The schema with the owner's descriptions and synonyms in place of, or after, the database's comments."""
+    """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms."""
     lowered = {key.lower(): text for key, text in context.descriptions.items()}
-    synonyms = {key.lower(): ", ".join(words) for key, words in context.synonyms.items()}
+    synonyms = {key.lower(): words for key, words in context.synonyms.items()}
 
-    def comment(key: str, present: str | None) -> str | None:
-        text = lowered.get(key.lower(), present)
-        words = synonyms.get(key.lower())
-        return "; ".join(part for part in (text, f"also called {words}" if words else None) if part) or None
+    def describe(key: str, present: str | None) -> dict[str, Any]:
+        return {"comment": lowered.get(key.lower(), present) or None, "synonyms": synonyms.get(key.lower(), ())}
 
     tables = []
     for table in schema.tables:
-        columns = tuple(replace(c, comment=comment(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
-        tables.append(replace(table, columns=columns, comment=comment(table.name, table.comment)))
+        columns = tuple(replace(c, **describe(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
+        tables.append(replace(table, columns=columns, **describe(table.name, table.comment)))
     return replace(schema, tables=tuple(tables))
 
 
-def question(text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = ()) -> Message:
-    """The user's question, the stored texts that its words may mean, and verified answers to questions like it."""
+def question(
+    text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = (), today: str = "", notes: Sequence[str] = ()
+) -> Message:
+    """The user's question, the stored texts that its words may mean, and verified answers to questions like it.
+
+    `notes` are those of the owner's that it touches; `today` is the line that `describe_today` makes. They stand here
+    so that what comes before the question stays the same from one question, and one day, to the next.
+    """
     if hits:
         text = f"{text}\nStored: " + "; ".join(f"{_place(hit)} = {_literal(hit.text)}" for hit in hits)
     if examples:
         told = "\n".join(map(_example, examples))
         text = f"Verified queries for questions like the one below:\n{told}\nThe question: {text}"
+    if notes:
+        text = f"{_write_notes(notes)}\n{text}"
+    if today:
+        text = f"{today}\n{text}"
     return {"role": "user", "content": text}
+
+
+def describe_today(context: ContextSettings, today: dt.date) -> str:
+    """The day, its zone, and when fiscal years begin where the owner says."""
+    text = f"Today is {_WEEKDAYS[today.weekday()]}, {today.isoformat()} ({context.time_zone})"
+    if context.fiscal_year_start:
+        month, day = context.fiscal_year_start
+        text += f"; fiscal years begin on {_MONTHS[month - 1]} {day}"
+    return text + ("; in SQL write this date, not current_date." if context.today else ".")
+
+
+def needs_today(question: str, schema: Schema) -> bool:
+    """Whether a small model is told the day: there are dates, and the question names no year of its own."""
+    columns = (column for table in schema.tables for column in table.columns)
+    return not _YEAR.search(question) and any(_is_dated(column) for column in columns)
+
+
+def _is_dated(column: Column) -> bool:
+    """Whether the column holds days, in a type of their own or as texts."""
+    return column.type.startswith(("DATE", "TIMESTAMP")) or any(map(_ISO_DAY.match, column.samples[:1]))
 
 
 def _example(example: Example) -> str:
@@ -145,16 +179,22 @@ def empty() -> str:
     return "0 rows. If a filter may be misspelled, check it with find_values; else say that nothing matches."
 
 
+def refuse_figures() -> str:
+    """What is said to a model whose words hold figures though no query has run."""
+    return (
+        "No query has run, so these figures rest on nothing. Write the SQL that answers the question; if the data "
+        "cannot answer it, say in one sentence what is missing, without figures."
+    )
+
+
 def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
     """An earlier question of the conversation and its SQL, for a follow-up."""
     told = f"```sql\n{as_data(sql, len(sql))}\n```\n{as_data(shape, _SHAPE_CHARS)}"
     return question(asked), {"role": "assistant", "content": told.rstrip()}
 
 
-def _notes(context: ContextSettings) -> str:
-    told = [*context.rules, *(f"{name} means {meaning}" for name, meaning in context.metrics.items())]
-    lines = [as_data(line, _NOTE_CHARS) for line in told]
-    return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
+def _write_notes(lines: Sequence[str]) -> str:
+    return "The owner of the data says:\n" + "\n".join(f"- {as_data(line, _NOTE_CHARS)}" for line in lines)
 
 
 def tool(name: str, description: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,13 +16,14 @@ from nl2sql import guard
 from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
+from nl2sql.config import ContextSettings
 from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Table, ToolCall
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Schema, Table, ToolCall
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -87,7 +88,8 @@ class Toolbox:
 
     `question` helps to mend queries. `functions` are verified queries that the model may call. `unasked` says whether
     a query that only helps may run, though nobody is asked about it; None where none may, which leaves out
-    `find_values`. `reads_values` is for the guard, as for `Engine.judge`.
+    `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it is, among others;
+    `earlier` is what was asked before in the conversation.
     """
 
     def __init__(
@@ -101,16 +103,21 @@ class Toolbox:
         unasked: Unasked | None = lambda checked: True,
         reads_values: bool = True,
         functions: Sequence[QueryFunction] = (),
+        context: ContextSettings | None = None,
+        earlier: str = "",
     ) -> None:
         helpers = tuple(d for d in DEFINITIONS if unasked or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
-        self._schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
+        self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
+        self.context = context or ContextSettings()
+        self.earlier = earlier
+        self.today = self.context.find_today()
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)
-        self._question = question
+        self.question = question
         self._unasked = unasked
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
@@ -141,7 +148,7 @@ class Toolbox:
         """
         start = time.perf_counter()
         try:
-            mended = self._engine.mend(sql, self._question, self._policy, binds=binds, cancel=self._cancel)
+            mended = self._engine.mend(sql, self.question, self._policy, binds=binds, cancel=self._cancel)
             return (guard.check(mended.sql, self._policy, self._judge), mended) if mended else None
         except (ToolError, LimitError, DatabaseError):
             return None
@@ -154,7 +161,7 @@ class Toolbox:
             return None
         from nl2sql.mend import respell
 
-        mended = respell(checked.sql, self._schema, self._engine.dialect, self)
+        mended = respell(checked.sql, self.schema, self._engine.dialect, self)
         try:
             return (self.check(mended.sql), mended) if mended else None
         except (ToolError, LimitError):
@@ -167,6 +174,20 @@ class Toolbox:
             return self._engine.execute(checked, limits or self.limits, self._cancel, hashed=limits is None)
         finally:
             self.database_seconds += time.perf_counter() - start
+
+    def find_unfounded(self, text: str) -> tuple[str, ...]:
+        """The figures of words that came with no query: those that neither the question nor the schema's names have.
+
+        How far the dates of the data reach may be told too.
+        """
+        from nl2sql.answer.grounding import find_unfounded
+
+        return find_unfounded(text, self.question, " ".join(_list_known_words(self.schema)))
+
+    def knows(self, name: str) -> bool:
+        """Whether that is the name of a table or a column, in any case."""
+        tables = self.schema.tables
+        return any(name.lower() in (table.name.lower(), *(c.name.lower() for c in table.columns)) for table in tables)
 
     def look_up(self, sql: str, limits: Limits | None = None) -> Result:
         """The rows of a query that only helps. Errors as `check` and `run`, LimitError where it may not run unasked."""
@@ -198,9 +219,9 @@ class Toolbox:
         """Names, kinds, row counts and comments."""
         wanted = _short(pattern or "*", "pattern").lower()
         wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
-        found = [table for table in self._schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
+        found = [table for table in self.schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
         if not found:
-            near = closest(pattern or "", [table.name for table in self._schema.tables])
+            near = closest(pattern or "", [table.name for table in self.schema.tables])
             return f"No table matches {pattern!r}." + (f" The nearest is {as_data(near, NAME_CHARS)}." if near else "")
         lines = []
         for table in found[:_LISTED_TABLES]:
@@ -213,7 +234,7 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table), self._schema)
+        return render_table(self._table(table), self.schema, synonyms=True)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
@@ -253,7 +274,7 @@ class Toolbox:
         return [(hit.table, hit.column, hit.text) for hit in self.index.exact(text)]
 
     def _name(self, table: str) -> str:
-        found = self._schema.table(table)
+        found = self.schema.table(table)
         return quote_table(found or Table(table, ()))
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
@@ -264,14 +285,14 @@ class Toolbox:
         raise AskedUser(Clarification(question, tuple(options)))
 
     def _table(self, name: str) -> Any:
-        table = self._schema.table(name) or self._schema.table(name.replace('"', ""))
+        table = self.schema.table(name) or self.schema.table(name.replace('"', ""))
         if table is None:
-            near = closest(name, [table.name for table in self._schema.tables])
+            near = closest(name, [table.name for table in self.schema.tables])
             raise CallError(f"there is no table {name!r}", f"Did you mean {near}?" if near else "Call list_tables.")
         return table
 
     def _text_columns(self, table: str | None, column: str | None) -> list[tuple[str, str]]:
-        tables = [self._table(table)] if table else list(self._schema.tables)
+        tables = [self._table(table)] if table else list(self.schema.tables)
         found = [
             (candidate.name, c.name)
             for candidate in tables
@@ -284,6 +305,16 @@ class Toolbox:
             near = closest(column, names)
             raise CallError(f"there is no text column {column!r}", f"Did you mean {near}?" if near else "")
         return found
+
+
+def _list_known_words(schema: Schema) -> Iterator[str]:
+    """The names of tables and columns, and how far their dates reach."""
+    for table in schema.tables:
+        yield table.name
+        for column in table.columns:
+            yield column.name
+            if column.type.startswith(("DATE", "TIMESTAMP")):
+                yield from filter(None, (column.minimum, column.maximum))
 
 
 def _short(text: str, name: str) -> str:

@@ -113,6 +113,7 @@ def _grounding(answer: Answer) -> dict[str, Any] | None:
         "numbers": answer.grounding.numbers,
         "supported": answer.grounding.supported,
         "unsupported": list(answer.grounding.unsupported),
+        "basis": [{"text": one.text, "basis": one.basis} for one in answer.grounding.basis],
     }
 
 

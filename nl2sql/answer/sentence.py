@@ -17,11 +17,11 @@ _COLUMNS: Final = 6
 
 def of_rows(result: Result) -> str:
     """One sentence about a result that has rows."""
-    if result.row_count == 1:
+    if result.row_count == 1 and not result.truncated:
         return _of_one_row(result)
     count = f"More than {result.row_count:,}" if result.truncated else f"{result.row_count:,}"
-    first = _pairs(result)
-    return f"{count} rows. The first: {first}."
+    rows = "row" if result.row_count == 1 else "rows"
+    return f"{count} {rows}. The first: {_pairs(result)}."
 
 
 def of_nothing(filters: tuple[str, ...] = ()) -> str:

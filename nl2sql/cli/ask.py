@@ -174,6 +174,9 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         say("Ask again, saying which one you mean.")
     for warning in answer.warnings:
         say(f"warning: {warning}")
+    if steps.is_verbose and answer.grounding:
+        for figure in answer.grounding.basis:
+            say(f"{figure.text}: {figure.basis}")
     if as_text and answer.verified_query:
         results.write_text(f"Verified query: {answer.verified_query}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)

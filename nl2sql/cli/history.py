@@ -19,12 +19,14 @@ from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
 from nl2sql.store import HistoryEntry, entry_object
-from nl2sql.types import ResultColumn
+from nl2sql.store.changes import runnable
+from nl2sql.types import Receipt, ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FACT_CHARS: Final = 10_000
+_QUESTION_CHARS: Final = 200
 _LIST_FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
 _LINES: Final = {
     "id": "VARCHAR",
@@ -52,13 +54,33 @@ _LINES: Final = {
 @click.option(
     "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="How many; 0 for all of them."
 )
+@click.option(
+    "--eval",
+    "eval_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Add the answer ID, which you know to be right, to this file of questions for nl2sql eval.",
+)
 @output_option(*_LIST_FORMATS)
 @config_option
 def history_command(
-    id: str | None, search: str, session: str | None, limit: int, output: str, config: Path | None
+    id: str | None,
+    search: str,
+    session: str | None,
+    limit: int,
+    eval_file: Path | None,
+    output: str,
+    config: Path | None,
 ) -> int:
     """List earlier answers, newest first; or show the one whose ID, or its beginning, is given."""
+    if eval_file is not None and id is None:
+        raise ConfigError("--eval needs the ID of an answer", "`nl2sql history` lists them.")
     with history(load_config(config)) as store:
+        if id is not None and eval_file is not None:
+            entry = store.entry(id)
+            earlier = store.entries(session=entry.session, limit=None) if entry.session else []
+            _add_to_questions(entry, eval_file, follows=any(other.at < entry.at for other in earlier))
+            return 0
         if id is not None:
             _show(store.entry(id), output)
             return 0
@@ -76,6 +98,19 @@ def history_command(
         columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
         results.write_batches(output, columns, [_batch(entries)])
     return 0
+
+
+def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None:
+    """Make the answer a question whose SQL is known to be right; one that `follows` another may not stand alone."""
+    from nl2sql.evals.examples import Example, Gold, Question, append_example
+
+    if entry.rating is False:
+        raise ConfigError(f"the answer {entry.id} was rated bad", "Choose one that is right, or rate it again.")
+    question = Question(entry.id, Path(entry.url).stem, entry.question)
+    append_example(file, Example(question, Gold(runnable(entry))))
+    say(f"added to {file}: {one_line(entry.question, _QUESTION_CHARS)}")
+    if follows:
+        say("note: it was asked as a follow-up; make its question in that file stand by itself")
 
 
 def _list(entries: Sequence[HistoryEntry]) -> None:
@@ -118,11 +153,21 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("verified query", entry.verified_query or ""),
         ("database", entry.url),
         ("session", entry.session or ""),
+        ("receipt", _describe_receipt(entry.receipt)),
         ("rating", "" if entry.rating is None else "good" if entry.rating else "bad"),
         ("comment", entry.comment),
         ("id", entry.id),
     ]
     return [(name, (entry.sql or "") if name == "SQL" else one_line(text, _FACT_CHARS)) for name, text in facts]
+
+
+def _describe_receipt(receipt: Receipt | None) -> str:
+    """The hashes and versions that say from what the answer was made."""
+    if receipt is None:
+        return ""
+    hashes = {"schema": receipt.schema, "data": receipt.data[:16], "policy": receipt.policy, "prompt": receipt.prompt}
+    parts = [f"{name} {value}" for name, value in {**hashes, **receipt.versions}.items() if value]
+    return ", ".join(parts)
 
 
 def _when(entry: HistoryEntry) -> str:

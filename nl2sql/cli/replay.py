@@ -56,7 +56,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
         say_lines(f"runs on {one_line(str(config.url), _LINE_CHARS)}: {sql}")
     with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits, hashed=True))
+        return compare(entry, assistant.run(sql, limits=limits, hashed=True), assistant.issue_receipt())
 
 
 def _print(changes: Changes) -> None:
@@ -68,3 +68,5 @@ def _print(changes: Changes) -> None:
         results.write_text(f"changed since {since}: {one_line(line, _LINE_CHARS)}")
     if changes.same:
         results.write_text(f"nothing changed since {since}: {rows_text(result.row_count, result.truncated)}, as then")
+    for text in changes.since.values():
+        results.write_text(f"since then {one_line(text, _LINE_CHARS)}")

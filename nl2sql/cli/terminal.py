@@ -87,7 +87,7 @@ class Steps:
     def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
-        self._verbose = verbose
+        self.is_verbose = verbose
         self._draws = not quiet and on_terminal(sys.stderr)
         self._status: Status | None = None
         self._current = ""
@@ -134,7 +134,7 @@ class Steps:
             self.pause()
             self._status = self._console.status(text + " …")
             self._status.start()
-        elif self._verbose:
+        elif self.is_verbose:
             say(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
@@ -161,7 +161,7 @@ class Steps:
         if what != self._current:
             self._current, self._began, self._is_said = what, self._clock(), False
         is_long = bool(total) and not self.quiet and self._clock() - self._began >= _LONG_WORK_SECONDS
-        if not self._is_said and (self._verbose or is_long):
+        if not self._is_said and (self.is_verbose or is_long):
             self._is_said = True
             say(what)
 
@@ -170,7 +170,7 @@ class Steps:
         text = one_line(text, _NOTE_CHARS)
         if self._console is not None:
             self._console.print(text, style="dim", markup=False)
-        elif self._verbose:
+        elif self.is_verbose:
             say(text)
 
     def pause(self) -> None:
@@ -184,7 +184,7 @@ class Steps:
             from rich.syntax import Syntax
 
             self._console.print(Syntax(sql, "sql", word_wrap=True, background_color="default", theme="ansi_dark"))
-        elif self._verbose:
+        elif self.is_verbose:
             say_lines(sql)
 
 

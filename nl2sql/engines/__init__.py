@@ -33,14 +33,20 @@ _COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or i
 
 
 def open_engine(
-    url: str, limits: Limits, cache_dir: Path, workers: int = 1, on_progress: Progress | None = None
+    url: str,
+    limits: Limits,
+    cache_dir: Path,
+    workers: int = 1,
+    on_progress: Progress | None = None,
+    time_zone: str = "UTC",
 ) -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
     `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. `on_progress`
-    hears of the import: bytes read, and of how many. ConfigError for a URL of a kind that this version doesn't open,
-    DatabaseError where nothing readable is there, LimitError where a file is too large for this machine. Whether the
+    hears of the import: bytes read, and of how many. Days begin and end in `time_zone`, whatever the machine's own is.
+    ConfigError for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there,
+    LimitError where a file is too large for this machine. Whether the
     database can be read is known at the first call.
     """
     from nl2sql.engines.duckdb import DuckDBEngine
@@ -49,7 +55,8 @@ def open_engine(
         from nl2sql.engines.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    return DuckDBEngine(url, _source(url, cache_dir, on_progress), limits, cache_dir, workers=workers)
+    source = _source(url, cache_dir, on_progress)
+    return DuckDBEngine(url, source, limits, cache_dir, workers=workers, time_zone=time_zone)
 
 
 def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:

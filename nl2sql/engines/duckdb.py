@@ -7,6 +7,7 @@ works. Limits on memory and disk are each worker's: several side by side may use
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +50,10 @@ class Beside:
 
 
 class DuckDBEngine:
-    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet."""
+    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet.
+
+    `time_zone` is where days begin and end for every query, by its name in the IANA database.
+    """
 
     dialect: Final = "duckdb"
 
@@ -63,12 +67,14 @@ class DuckDBEngine:
         profile_seconds: float = PROFILE_SECONDS,
         workers: int = 1,
         beside: Beside | None = None,
+        time_zone: str = "UTC",
     ) -> None:
         self._url, self._source, self._cache_dir = url, source, cache_dir
         self._beside = beside
         self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._state = threading.RLock()
-        self._opened = Opened(source.fingerprint(), source, source.prepare())
+        self._time_zone = time_zone
+        self._opened = Opened(self._fingerprint(), source, source.prepare(), time_zone=time_zone)
         self._pool = WorkerPool(workers, lambda: WarmWorker(limits))
         with self._pool.turn(None) as worker:
             worker.serve(self._opened)
@@ -117,6 +123,7 @@ class DuckDBEngine:
                 self._profile_seconds,
                 workers,
                 beside,
+                self._time_zone,
             )
             stack.callback(engine.close)
             engine.introspect()
@@ -287,10 +294,15 @@ class DuckDBEngine:
         """What the workers are to open: anew where the files have changed. DatabaseError."""
         from nl2sql.schema import cache
 
-        fingerprint = self._source.fingerprint()
+        fingerprint = self._fingerprint()
         with self._state:
             if fingerprint != self._opened.fingerprint:
-                self._opened = Opened(fingerprint, self._source, self._source.prepare())
+                self._opened = Opened(fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone)
             if self._opened.schema is None:
                 self._opened = replace(self._opened, schema=cache.load(self._cache_dir, fingerprint))
             return self._opened
+
+    def _fingerprint(self) -> str:
+        """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
+        own = self._source.fingerprint()
+        return own if self._time_zone == "UTC" else hashlib.sha256(f"{own} {self._time_zone}".encode()).hexdigest()

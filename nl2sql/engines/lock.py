@@ -42,12 +42,13 @@ def open_locked(
     spill_folder: str = "",
     data_files: Sequence[str] = (),
     attached: Mapping[str, str] | None = None,
+    time_zone: str = "UTC",
 ) -> duckdb.DuckDBPyConnection:
     """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
 
     `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
     `spill`, the local file system is off altogether. `attached` are database files to open beside it, by the
-    catalog's name.
+    catalog's name. `time_zone` is where days begin and end, whatever the machine's own zone is.
     """
     options: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -57,6 +58,7 @@ def open_locked(
     connection = duckdb.connect(path, read_only=True, config=options)
     for catalog, file in (attached or {}).items():
         connection.execute(f"ATTACH {quoted(file)} AS {quoted_name(catalog)} (READ_ONLY)")
+    connection.execute(f"SET GLOBAL TimeZone={quoted(time_zone)}")
     folder = spill_folder if spill else ""
     lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
     return connection

@@ -27,12 +27,16 @@ START_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What all workers of an engine open: one state of its data. `schema` is None until somebody has read it."""
+    """What all workers of an engine open: one state of its data. `schema` is None until somebody has read it.
+
+    `time_zone` is where the days of queries begin.
+    """
 
     fingerprint: str
     source: Source
     prepared: Prepared
     schema: Schema | None = None
+    time_zone: str = "UTC"
 
 
 class WarmWorker:
@@ -150,6 +154,7 @@ class WarmWorker:
             "memory": limits.memory,
             "spill": limits.spill,
             "seconds": limits.seconds,
+            "time_zone": self._opened.time_zone,
         }
         self._process, self._held = process, {}
         self._kept.clear()

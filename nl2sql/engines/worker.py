@@ -61,6 +61,7 @@ class Worker:
             spill_folder=spill_folder,
             data_files=opening["data_files"],
             attached=opening["attached"],
+            time_zone=opening["time_zone"],
         )
         self._kept = KeptRows(self._connection, opening["memory"])
 

@@ -6,6 +6,7 @@ It opens no database. A line that is not as it should be is told, and stops noth
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,6 +83,29 @@ def read_examples(path: Path) -> tuple[list[Example], list[BadLine]]:
         first = f"line {bad[0].line}: {bad[0].problem}" if bad else "it is empty"
         raise ConfigError(f"{path} holds no question with gold SQL ({first})", _LIKE_THIS)
     return list(examples.values()), bad
+
+
+def append_example(path: Path, example: Example) -> None:
+    """Add the example to the file as a line, the file made where there is none.
+
+    ConfigError where it cannot be read or written, or has that id or question already.
+    """
+    question = example.question
+    known = read_examples(path)[0] if path.exists() and path.read_bytes().strip() else []
+    for other in known:
+        if other.question.id == question.id or (other.question.text, other.question.db) == (question.text, question.db):
+            raise ConfigError(f"{path} has that question already", "Take its line out first, to replace it.")
+    fields = {"id": question.id, "db": question.db, "question": question.text, "gold_sql": example.gold.sql}
+    line = json.dumps(fields, ensure_ascii=False)
+    try:
+        with path.open("a+b") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(f"{line}\n".encode())
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be written: {exc.strerror}", "Check the folder and its permissions.") from exc
 
 
 def choose(examples: Sequence[Example], limit: int | None = None, seed: int | None = None) -> list[Example]:

@@ -174,6 +174,15 @@ def explained(failure: Failure, *, model: str, place: str, offered: Sequence[str
     return ModelError(*messages[failure.cause])
 
 
+def explain_cut(read: int, least: int, *, model: str, place: str) -> ModelError:
+    """The error where an endpoint read `read` tokens of a prompt of at least `least`, and said nothing."""
+    return ModelError(
+        f"{place} cut the prompt: {model} read {read:,} of at least {least:,} tokens",
+        "Raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH for its server), name a model with a "
+        "longer one, or show fewer tables ([database] include in nl2sql.toml).",
+    )
+
+
 def _explained_status(failure: Failure, model: str, place: str, offered: Sequence[str]) -> ModelError:
     status, said = failure.status, _clause(failure.said)
     if status in (401, 403):

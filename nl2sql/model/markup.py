@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nl2sql.model import repair
 from nl2sql.model.shapes import SQL_TOOL, RawCall, broken, from_values, json_calls, looks_like_sql, python_calls
+from nl2sql.model.sql_text import find_sql
 
 _THINK = r"think|thinking|thought|reasoning|mm:think"
 _THOUGHT = re.compile(rf"<({_THINK})>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)", re.DOTALL | re.IGNORECASE)
@@ -121,7 +122,8 @@ def sql_in(text: str) -> tuple[str, list[RawCall]]:
     if calls:
         return prose.strip(), list(calls.values())
     if not looks_like_sql(text):
-        return text, []
+        found = find_sql(text)
+        return (found[0], [RawCall(SQL_TOOL, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
     end = statement.end() if statement else len(text)
     return text[end:].strip(), [RawCall(SQL_TOOL, {"query": text[:end].strip()}, whole=statement is not None)]

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import ConfigError
-from nl2sql.model import failures, protocols, salvage, several
+from nl2sql.model import failures, prompt_size, protocols, salvage, several
 from nl2sql.model.chat import Tool
 from nl2sql.model.draft import Draft
 from nl2sql.model.events import EndpointError
@@ -226,6 +226,8 @@ class OpenAIChatModel:
             else:
                 offered = self._offered() if failures.is_unknown_model(failure) else ()
                 raise failures.explained(failure, model=self._name, place=self._place, offered=offered)
+        if cut := prompt_size.find_cut(body, draft.usage):
+            raise failures.explain_cut(*cut, model=self._name, place=self._place)
         if reply.text != shown:
             yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
         return replace(reply, usage=spent + reply.usage)

@@ -60,7 +60,7 @@ def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
 
 
 def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
-    words = set(_stems(question))
+    words = set(stem_words(question))
     weights = _rarity(schema)
     scores = {table.name: _score(table, words, weights) for table in schema.tables}
     by_score = sorted(schema.tables, key=lambda table: -scores[table.name])
@@ -86,9 +86,9 @@ def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
 
 def _narrowed(question: str, schema: Schema, budget: int) -> Table:
     """The best table, with the columns that the question speaks of first, where no table fits whole."""
-    words, weights = set(_stems(question)), _rarity(schema)
+    words, weights = set(stem_words(question)), _rarity(schema)
     table = max(schema.tables, key=lambda table: _score(table, words, weights))
-    by_score = sorted(table.columns, key=lambda column: -len(words.intersection(_stems(column.name))))
+    by_score = sorted(table.columns, key=lambda column: -len(words.intersection(stem_words(column.name))))
     kept: set[str] = set()
     left = budget
     for column in by_score:
@@ -101,9 +101,9 @@ def _narrowed(question: str, schema: Schema, budget: int) -> Table:
 
 def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
     """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
-    own = words.intersection(_stems(table.name))
-    columns = {stem for column in table.columns for stem in _stems(column.name)}
-    texts = {stem for text in _texts(table) for stem in _stems(text)}
+    own = words.intersection(stem_words(table.name))
+    columns = {stem for column in table.columns for stem in stem_words(column.name)}
+    texts = {stem for text in _texts(table) for stem in stem_words(text)}
     return (
         3 * sum(weights.get(stem, 1.0) for stem in own)
         + sum(weights.get(stem, 1.0) for stem in words & columns)
@@ -114,16 +114,18 @@ def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
 def _texts(table: Table) -> Iterable[str]:
     if table.comment:
         yield table.comment
+    yield from table.synonyms
     for column in table.columns:
         if column.comment:
             yield column.comment
+        yield from column.synonyms
         yield from column.values or column.samples
 
 
 def _rarity(schema: Schema) -> dict[str, float]:
     seen: Counter[str] = Counter()
     for table in schema.tables:
-        seen.update({stem for text in (table.name, *(c.name for c in table.columns)) for stem in _stems(text)})
+        seen.update({stem for text in (table.name, *(c.name for c in table.columns)) for stem in stem_words(text)})
     return {stem: 1.0 / count for stem, count in seen.items()}
 
 
@@ -136,7 +138,7 @@ def _neighbours(schema: Schema) -> dict[str, set[str]]:
     return near
 
 
-def _stems(text: str) -> Iterable[str]:
+def stem_words(text: str) -> Iterable[str]:
     """Lower-case words without plural endings, camel case and underscores split."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
     for word in _WORD.findall(spaced):

@@ -37,15 +37,27 @@ def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str
     return "\n".join(render_table(table, schema, values=values, comments=comments) for table in schema.tables)
 
 
-def render_table(table: Table, schema: Schema | None = None, *, values: bool = True, comments: bool = True) -> str:
-    """One table as a CREATE statement whose comments describe the columns. `schema` spells the tables it refers to."""
+def render_table(
+    table: Table,
+    schema: Schema | None = None,
+    *,
+    values: bool = True,
+    comments: bool = True,
+    synonyms: bool = False,
+) -> str:
+    """One table as a CREATE statement whose comments describe the columns; with `synonyms`, the owner's too.
+
+    `schema` spells the tables it refers to.
+    """
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
         remarks.append(as_data(table.comment, COMMENT_CHARS))
+    if synonyms and table.synonyms:
+        remarks.append(_other_names(table.synonyms))
     head = f"CREATE {kind} {_name(quote_table(table))} (" + _remark(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
-    lines = [_column(column, table, single, schema, values, comments) for column in table.columns]
+    lines = [_column(column, table, single, schema, values, comments, synonyms) for column in table.columns]
     if len(table.primary_key) > 1:
         lines.append(f"  PRIMARY KEY ({_names(table.primary_key)})")
     lines += [_composite(key, schema) for key in table.foreign_keys if len(key.columns) > 1]
@@ -73,8 +85,18 @@ def as_data(text: str, limit: int) -> str:
     return one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], one_line(text, limit)), limit)
 
 
+def _other_names(synonyms: tuple[str, ...]) -> str:
+    return as_data(f"also called {', '.join(synonyms)}", COMMENT_CHARS)
+
+
 def _column(
-    column: Column, table: Table, keys: dict[str, ForeignKey], schema: Schema | None, values: bool, comments: bool
+    column: Column,
+    table: Table,
+    keys: dict[str, ForeignKey],
+    schema: Schema | None,
+    values: bool,
+    comments: bool,
+    synonyms: bool,
 ) -> str:
     text = f"  {_name(quote(column.name))} {as_data(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
@@ -83,6 +105,8 @@ def _column(
         key = keys[column.name]
         text += f" REFERENCES {_target(key, schema)}({_names(key.target_columns)})"
     remarks = [as_data(column.comment, COMMENT_CHARS)] if comments and column.comment else []
+    if synonyms and column.synonyms:
+        remarks.append(_other_names(column.synonyms))
     if values and (shown := _shown_values(column, table)):
         remarks.append(shown)
     if values and column.null_fraction:

@@ -5,34 +5,50 @@ It compares columns, counts and hashes; it runs nothing, and cannot say which ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nl2sql.answer.fingerprint import result_hash
+from nl2sql.answer.receipt import compare_receipts
 from nl2sql.errors import ConfigError
 from nl2sql.store.entries import HistoryEntry
-from nl2sql.types import Limits, Result
+from nl2sql.types import Limits, Receipt, Result
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A remembered answer beside its SQL's result of now. `found` has a sentence for each thing that changed."""
+    """A remembered answer beside its SQL's result of now. `found` has a sentence for each thing that changed in it.
+
+    `since` has one for each other thing that is not as it was, by what it is: schema, data, policy, model, settings,
+    versions.
+    """
 
     entry: HistoryEntry
     result: Result
     hash_now: str
     found: tuple[str, ...]
+    since: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
         return not self.found
+
+    @property
+    def verdict(self) -> str:
+        """In two words: same, or what changed that explains it best."""
+        causes = ("schema", "model") if self.same else ("schema", "data", "model")
+        changed = next((cause for cause in causes if cause in self.since), None)
+        if self.same:
+            return f"same, {changed} changed" if changed else "same"
+        return f"{changed or 'data'} changed"
 
 
 def runnable(entry: HistoryEntry) -> str:
     """The entry's SQL. ConfigError where it has none, or it was not run."""
     if entry.sql is None or entry.row_count is None:
         what = "no SQL" if entry.sql is None else "SQL that was not run"
-        raise ConfigError(f"the answer {entry.id} has {what}: there is nothing to compare", "Choose another answer.")
+        raise ConfigError(f"the answer {entry.id} has {what}", "Choose another answer.")
     return entry.sql
 
 
@@ -45,8 +61,8 @@ def comparable(entry: HistoryEntry, limits: Limits) -> Limits:
     return limits if limits.rows is None else replace(limits, rows=max(limits.rows, entry.row_count + 1))
 
 
-def compare(entry: HistoryEntry, result: Result) -> Changes:
-    """What changed since the entry was recorded."""
+def compare(entry: HistoryEntry, result: Result, receipt: Receipt | None = None) -> Changes:
+    """What changed since the entry was recorded; `receipt` is of now."""
     hash_now = result_hash(result)
     found = [*_columns(entry, result), *_count(entry, result)]
     if not found and hash_now != entry.result_hash:
@@ -54,7 +70,8 @@ def compare(entry: HistoryEntry, result: Result) -> Changes:
         if entry.truncated:
             text += "; both results were cut, and which rows come first may change by itself"
         found.append(text)
-    return Changes(entry, result, hash_now, tuple(found))
+    since = compare_receipts(entry.receipt, receipt) if entry.receipt and receipt else {}
+    return Changes(entry, result, hash_now, tuple(found), since)
 
 
 def _columns(entry: HistoryEntry, result: Result) -> list[str]:
@@ -89,6 +106,8 @@ def changes_object(changes: Changes) -> dict[str, Any]:
         "db": entry.url,
         "at": entry.at.isoformat(timespec="seconds"),
         "same": changes.same,
+        "verdict": changes.verdict,
+        "since": dict(changes.since),
         "changes": list(changes.found),
         "columns": _both([_column(c) for c in entry.columns], [_column(c) for c in result.columns]),
         "row_count": _both(entry.row_count, result.row_count),

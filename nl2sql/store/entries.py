@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from nl2sql.answer.fingerprint import result_hash
-from nl2sql.types import Answer, ErrorInfo, ResultColumn, Seconds, Status, Usage
+from nl2sql.types import Answer, ErrorInfo, Receipt, ResultColumn, Seconds, Status, Usage
 
 TURNS: Final = 3
 _PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*+):(?:(?!://)[^@])*+@")
@@ -28,7 +28,8 @@ class HistoryEntry:
 
     `columns` is empty and `row_count`, `truncated` and `result_hash` are None where nothing ran; `row_count` counts
     the rows that came, which is not all of them where `truncated` is true. `url` holds no password. `user` is None
-    for the one user of a shell. `rating` is what the user thought of it, None where nothing was said.
+    for the one user of a shell. `rating` is what the user thought of it, None where nothing was said. `receipt` is None
+    for answers of earlier versions.
     """
 
     id: str
@@ -52,6 +53,7 @@ class HistoryEntry:
     face: str
     rating: bool | None = None
     comment: str = ""
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def row_of(answer: Answer, *, at: dt.datetime, url: str, user: str | None, face:
         "url": without_secrets(url),
         "user": user,
         "face": face,
+        "receipt": _json(asdict(answer.receipt)) if answer.receipt else None,
     }
     return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
 
@@ -129,6 +132,7 @@ def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
         face=row["face"],
         rating=None if row["good"] is None else bool(row["good"]),
         comment=row["comment"] or "",
+        receipt=Receipt(**json.loads(row["receipt"])) if row["receipt"] else None,
     )
 
 
@@ -156,6 +160,7 @@ def entry_object(entry: HistoryEntry) -> dict[str, Any]:
         "face": entry.face,
         "rating": None if entry.rating is None else "good" if entry.rating else "bad",
         "comment": entry.comment or None,
+        "receipt": asdict(entry.receipt) if entry.receipt else None,
     }
 
 

@@ -60,4 +60,9 @@ def _feedback(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_entries, _feedback)
+def _receipts(connection: Connection) -> None:
+    # JSON: {"schema": …, "data": …, "policy": …, "prompt": …, "settings": {…}, "versions": {…}}
+    connection.execute("ALTER TABLE entry ADD COLUMN receipt TEXT")
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_entries, _feedback, _receipts)

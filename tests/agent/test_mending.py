@@ -148,7 +148,7 @@ def test_stored_texts_that_the_question_speaks_of_are_told(opened: Assistant) ->
     model = ScriptedModel(calls("sql_query", query="SELECT 2 AS n"), "It is 2.")
     ask(opened, model, "Which shops are in bergen, and is rent 10 there?")
     told = str(model.sent[0][-1]["content"])
-    assert told.splitlines()[1:] == ["Stored: cities.city_name = 'Bergen'"]
+    assert told.splitlines()[2:] == ["Stored: cities.city_name = 'Bergen'"]
     of_blocks = ScriptedModel("I cannot say.", calls_tools=False)
     ask(opened, of_blocks, "Which shops are in bergen?")
     assert of_blocks.sent[0][-1]["content"] == "Which shops are in bergen?"

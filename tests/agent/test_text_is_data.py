@@ -13,6 +13,7 @@ import pytest
 
 import nl2sql
 from nl2sql.agent import prompts
+from nl2sql.agent.owner_notes import select_notes
 from nl2sql.config import Config, ContextSettings
 from nl2sql.model.chat import Tool
 from nl2sql.model.scripted import ScriptedModel, calls
@@ -140,15 +141,16 @@ def test_texts_of_verified_queries_and_of_the_owner_stay_in_their_place(tmp_path
     context = ContextSettings(
         descriptions={"plain.word": POISONS[kind]},
         synonyms={"plain.id": (POISONS[kind],)},
-        metrics={POISONS[kind]: POISONS[kind]},
-        rules=(POISONS[kind],),
+        metrics={POISONS[kind]: POISONS[kind], "words": POISONS[kind]},
+        rules=(POISONS[kind], f"{POISONS[kind]} words"),
     )
     config = Config(
         home=tmp_path / "home", url=str(tmp_path / "shop.duckdb"), file=tmp_path / "nl2sql.toml", context=context
     )
     model = ListeningModel(calls("called", top="x"), calls("sql_query", query="SELECT id FROM plain"), "One.")
     with nl2sql.connect(config=config, model=model) as assistant:
-        assistant.ask("How many words like this, and why?")
+        assistant.ask(question := "How many words like this, and why?")
+        notes = select_notes(question, context, assistant.schema)
     (called,) = [definition for definition in model.definitions if '"called"' in definition]
     messages = [str(message.get("content") or "") for message in model.sent[-1]]
     assert ("Where left out" in called or kind == "long") and "Verified queries for questions like" in messages[1]
@@ -156,14 +158,15 @@ def test_texts_of_verified_queries_and_of_the_owner_stay_in_their_place(tmp_path
         assert not MARKERS.search(text)
         assert not UNSEEN.search(text)
         assert max(map(len, text.split("\n"))) < 9_000
-    assert messages[0].count("\n- ") - messages[0].count("\nRules:\n- ") == plain_notes()
+    assert messages[0].count("\n- ") - messages[0].count("\nRules:\n- ") == count_lines(notes.general)
+    assert len(notes.touched) >= 2 and messages[1].count("\n- ") == len(notes.touched)
 
 
-def plain_notes() -> int:
-    """How many lines of a list the prompt has, with two notes of the owner."""
-    schema = LinkedSchema(Schema(()), "", ())
-    content = prompts.system(schema, ContextSettings(metrics={"a": "b"}, rules=("c",)), calls_tools=True)["content"]
-    return str(content).count("\n- ") - str(content).count("\nRules:\n- ")
+def count_lines(notes: Sequence[str]) -> int:
+    """How many lines of a list the prompt has, with as many notes of the owner."""
+    harmless = tuple("c" for _ in notes)
+    content = str(prompts.system(LinkedSchema(Schema(()), "", ()), harmless, calls_tools=True)["content"])
+    return content.count("\n- ") - content.count("\nRules:\n- ")
 
 
 def test_names_of_files_stay_in_their_place(tmp_path: Path) -> None:

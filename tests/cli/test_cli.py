@@ -43,13 +43,21 @@ def test_ask_json_has_every_field(cli: Cli, endpoint: Endpoint, shop: Path) -> N
         {"name": "day", "type": "DATE"},
     ]
     assert answer["rows"] == [[1, 1.5, "2025-01-02"], [2, 3, "2025-01-03"]]
-    assert answer["grounding"] == {"numbers": 1, "supported": 1, "unsupported": []}
+    basis = [{"text": "1.5", "basis": "total, row 1"}]
+    assert answer["grounding"] == {"numbers": 1, "supported": 1, "unsupported": [], "basis": basis}
     assert set(answer["usage"]) == {
         "prompt_tokens", "cached_tokens", "completion_tokens", "model_calls", "cost_usd",
     }  # fmt: skip
     assert set(answer["seconds"]) == {"schema", "model", "guard", "database", "total"}
     assert answer["steps"][0]["tool"] == "sql_query" and answer["model"] == "scripted"
     assert b"sk-of-the-test" not in done.stdout + done.stderr
+
+
+def test_verbose_says_what_figures_rest_on(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query(COUNT)
+    endpoint.will_say("There are 2000 orders.")
+    done = cli("ask", "-v", "--db", str(shop), "how many orders?", **endpoint.variables)
+    assert "2000: n, row 1" in done.stderr.decode().splitlines()
 
 
 def test_ask_as_a_table_gives_rows_sentence_and_sql(cli: Cli, endpoint: Endpoint, shop: Path) -> None:

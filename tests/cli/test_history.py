@@ -39,7 +39,8 @@ def asked(cli: Cli, endpoint: Endpoint, shop: Path, sql: str, question: str, *fl
 
 
 def questions(request: dict[str, Any]) -> list[str]:
-    return [message["content"] for message in request["messages"] if message["role"] == "user"]
+    texts = [str(message["content"]) for message in request["messages"] if message["role"] == "user"]
+    return ["\n".join(line for line in text.splitlines() if not line.startswith("Today is")) for text in texts]
 
 
 def test_a_session_makes_follow_ups_across_processes(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
@@ -78,6 +79,9 @@ def test_history_lists_finds_and_shows(cli: Cli, endpoint: Endpoint, shop: Path)
     assert cli("history", first, "-o", "sql").stdout.decode().startswith("SELECT city, count_star()")
     entry = json.loads(cli("history", first, "-o", "json").stdout)
     assert (entry["id"], entry["row_count"], entry["session"], entry["face"]) == (first, 2, "work", "cli")
+    receipt = entry["receipt"]
+    assert set(receipt["versions"]) == {"nl2sql", "duckdb", "sqlglot"} and receipt["settings"]["model"] == "scripted"
+    assert all(receipt[name] for name in ("schema", "data", "policy", "prompt")) and "receipt: schema " in shown
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "md", "parquet", "sql"])
@@ -109,19 +113,47 @@ def test_no_history_yet_and_no_such_answer(cli: Cli) -> None:
 def test_replay_says_what_changed(cli: Cli, endpoint: Endpoint, own_shop: Path) -> None:
     identifier = asked(cli, endpoint, own_shop, "SELECT id, total FROM orders WHERE id < 4", "small ones?")
     same = cli("replay", identifier[:5])
+    assert json.loads(cli("replay", identifier, "-o", "json").stdout)["verdict"] == "same, model changed"
+    assert json.loads(cli("replay", identifier, "-o", "json", **endpoint.variables).stdout)["verdict"] == "same"
+    assert b"since then model was scripted and is local" in same.stdout
     assert same.returncode == 0 and b"nothing changed" in same.stdout and b"3 rows, as then" in same.stdout
     with duckdb.connect(str(own_shop)) as connection:
         connection.execute("UPDATE orders SET total = 99 WHERE id = 2")
     assert b"the values changed, the number of rows did not" in cli("replay", identifier).stdout
+    assert json.loads(cli("replay", identifier, "-o", "json").stdout)["verdict"] == "data changed"
     with duckdb.connect(str(own_shop)) as connection:
         connection.execute("DELETE FROM orders WHERE id = 2; ALTER TABLE orders ALTER total TYPE DOUBLE")
-    changed = json.loads(cli("replay", identifier, "-o", "json").stdout)
+    changed = json.loads(cli("replay", identifier, "-o", "json", **endpoint.variables).stdout)
+    assert changed["verdict"] == "schema changed" and set(changed["since"]) == {"schema", "data"}
     assert changed["changes"] == [
         "the column total was DECIMAL(10,2) and is DOUBLE",
         "there were 3 rows and are 2 rows",
     ]
     assert changed["same"] is False and changed["row_count"] == {"before": 3, "now": 2}
     assert changed["result_hash"]["before"] != changed["result_hash"]["now"]
+
+
+def test_a_good_answer_becomes_a_question_of_an_evaluation(
+    cli: Cli, endpoint: Endpoint, own_shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"id": "old", "question": "One?", "gold_sql": "SELECT 1"}')
+    first = asked(cli, endpoint, own_shop, BY_CITY, "orders by “city”?", "-s", "work")
+    done = cli("history", first[:6], "--eval", str(file))
+    assert (done.returncode, done.stdout) == (0, b"") and b"added to" in done.stderr and b"follow-up" not in done.stderr
+    old, new = (json.loads(line) for line in file.read_text().splitlines())
+    assert old["id"] == "old"
+    assert (new["id"], new["db"], new["question"]) == (first, "own", "orders by “city”?")
+    again = cli("history", first, "--eval", str(file))
+    assert again.returncode == 2 and b"has that question already" in again.stderr
+    second = asked(cli, endpoint, own_shop, BY_CITY, "and now?", "-s", "work")
+    assert b"asked as a follow-up" in cli("history", second, "--eval", str(tmp_path / "more.jsonl")).stderr
+    endpoint.will_query(BY_CITY)
+    endpoint.will_say("There they are.")
+    judged = cli("eval", str(tmp_path / "more.jsonl"), "--db", str(own_shop), "-o", "json", **endpoint.variables)
+    assert json.loads(judged.stdout)["strict"] == 1.0
+    assert cli("history", "--eval", str(file)).returncode == 2
+    assert cli("history", first, "--eval", str(tmp_path / "no" / "file")).returncode == 2
 
 
 def test_replay_cuts_where_the_answer_was_cut(cli: Cli, endpoint: Endpoint, shop: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from nl2sql.agent.functions import fitting
-from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
+from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import CallError, ModelError
 from nl2sql.model import failures, markup, protocols, repair, salvage, shapes
@@ -239,9 +239,7 @@ def _read_sentence(text: str, chance: Random) -> None:
     table = pa.table({"n": [1, 2, 1234], "t": ["a", "12 b", None]})
     result = Result((ResultColumn("n", "BIGINT"), ResultColumn("t", "VARCHAR")), table)
     sentence = text[:SENTENCE_CHARS]
-    check_numbers(
-        without_unnamed_currencies(sentence, result, "how many?", "SELECT 1"), result, "how many?", "SELECT 1"
-    )
+    check_numbers(drop_unnamed_currencies(sentence, result, "how many?", "SELECT 1"), result, "how many?", "SELECT 1")
 
 
 def _read_visible(text: str, chance: Random) -> None:

@@ -24,7 +24,12 @@ def asker(shop: Path, store: Store | None, *lines: object, user: str | None = No
 
 def past(model: ScriptedModel) -> list[str]:
     """The earlier questions that the model was told of in its first call."""
-    return [message["content"] for message in model.sent[0] if message["role"] == "user"][:-1]
+    return asked(model, 0)[:-1]
+
+
+def asked(model: ScriptedModel, call: int) -> list[str]:
+    """The questions of a call, without the line that says what day it is."""
+    return [str(message["content"]).splitlines()[-1] for message in model.sent[call] if message["role"] == "user"]
 
 
 def test_an_answer_is_recorded_before_its_last_event(shop: Path, store: Store) -> None:
@@ -45,7 +50,7 @@ def test_a_follow_up_knows_what_was_asked(shop: Path, store: Store, with_store: 
         first = assistant.ask("How many?")
         second = assistant.ask("And now?", session=first.session)
     assert second.session == first.session
-    assert [m["content"] for m in model.sent[2] if m["role"] == "user"] == ["How many?", "And now?"]
+    assert asked(model, 2) == ["How many?", "And now?"]
 
 
 def test_a_session_goes_on_in_another_program(shop: Path, store: Store, path: Path) -> None:
@@ -93,7 +98,7 @@ def test_a_session_is_its_users_own(shop: Path, store: Store) -> None:
             assistant.ask("And now?", session=session, user="bob")
         assistant.open_session(session, user="bob")
         assistant.ask("Whose?", session=session, user="bob")
-    assert [m["content"] for m in model.sent[2] if m["role"] == "user"] == ["Whose?"]
+    assert asked(model, 2) == ["Whose?"]
     assert [e.question for e in store.entries(user="ada")] == ["How many?"]
     assert [e.question for e in store.entries(user="bob")] == ["Whose?"] and store.entries() == []
 
@@ -135,7 +140,7 @@ def test_an_answer_that_cannot_be_recorded_is_given_with_a_warning(shop: Path, s
         path.rmdir()
         assistant.ask("And now?", session=first.session)
         assert assistant.ask("And then?", session=first.session).warnings == ()
-    assert [m["content"] for m in model.sent[4] if m["role"] == "user"] == ["How many?", "And now?", "And then?"]
+    assert asked(model, 4) == ["How many?", "And now?", "And then?"]
     assert [entry.question for entry in store.entries()] == ["And then?", "And now?"]
 
 

@@ -165,11 +165,12 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(path: Path) 
         store.record(answer_of("1"), url="x")
     connection = sqlite3.connect(path)
     connection.execute("DROP TABLE feedback")
+    connection.execute("ALTER TABLE entry DROP COLUMN receipt")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     with Store(path) as store:
         store.rate("1", True)
-        assert store.entry("1").rating is True
+        assert store.entry("1").rating is True and store.entry("1").receipt is None
 
 
 def test_a_newer_store_is_refused_and_left_alone(path: Path) -> None:

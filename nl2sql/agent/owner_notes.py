@@ -1,0 +1,110 @@
+"""Which of the owner's metrics, synonyms and rules a question touches: the others are not sent with it.
+
+It goes by shared words, and by keys between tables. Where it recognises no word of a question, such as one in another
+language, all of them are sent: a rule too many is better than one that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from nl2sql.config import ContextSettings
+from nl2sql.schema.link import stem_words
+from nl2sql.schema.value_index import Hit
+from nl2sql.types import Schema, Table
+
+_LEAST_STEM: Final = 4
+_ENDING: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerNotes:
+    """What goes with one question: `general` is the same for all of them, `touched` is what this one needs."""
+
+    general: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+
+
+def select_notes(question: str, context: ContextSettings, schema: Schema, hits: Iterable[Hit] = ()) -> OwnerNotes:
+    """The rules that name no table and no metric; and of the others, the metrics and the synonyms what is touched.
+
+    `question` may hold what was asked before it. `hits` are the stored texts that it speaks of.
+    """
+    if not (context.rules or context.metrics or context.synonyms):
+        return OwnerNotes()
+    words = frozenset(stem_words(question))
+    tables = {table.name: _shares(words, table) for table in schema.tables}
+    tables.update((hit.table, True) for hit in hits)
+    synonyms = {
+        place: tuple(term for term in terms if _names(question, words, term))
+        for place, terms in context.synonyms.items()
+    }
+    for place in (place for place, terms in synonyms.items() if terms):
+        tables.update((table.name, True) for table in schema.tables if _holds(table, place))
+    metrics = {name for name in context.metrics if _names(question, words, name)}
+    if not metrics and not any(tables.values()):
+        metrics, synonyms = set(context.metrics), dict(context.synonyms)
+        tables = dict.fromkeys(tables, True)
+    near = _add_neighbours({name for name, is_touched in tables.items() if is_touched}, schema)
+    general, touched = [], []
+    for rule in context.rules:
+        named_tables, named_metrics = _find_tables(rule, schema), _find_metrics(rule, context)
+        if not named_tables and not named_metrics:
+            general.append(rule)
+        elif named_tables & near or named_metrics & metrics:
+            touched.append(rule)
+    touched += [f"{name} means {meaning}" for name, meaning in context.metrics.items() if name in metrics]
+    touched += [f"{' and '.join(terms)} means {place}" for place, terms in synonyms.items() if terms]
+    return OwnerNotes(tuple(general), tuple(touched))
+
+
+def _shares(words: frozenset[str], table: Table) -> bool:
+    """Whether the question has a word of the table's name or of one of its columns."""
+    names = [table.name, *(column.name for column in table.columns)]
+    return any(_is_among(stem, words) for name in names for stem in stem_words(name))
+
+
+def _names(question: str, words: frozenset[str], term: str) -> bool:
+    """Whether the question has at least half of the term's words, or the term as it is."""
+    stems = set(stem_words(term))
+    known = sum(_is_among(stem, words) for stem in stems)
+    return 2 * known >= max(1, len(stems)) or term.casefold() in question.casefold()
+
+
+def _is_among(stem: str, words: frozenset[str]) -> bool:
+    """Whether one of the words is the stem, but for an ending of up to two letters."""
+    return stem in words or any(
+        min(len(stem), len(word)) >= _LEAST_STEM
+        and abs(len(stem) - len(word)) <= _ENDING
+        and (stem.startswith(word) or word.startswith(stem))
+        for word in words
+    )
+
+
+def _holds(table: Table, place: str) -> bool:
+    name, _, column = place.lower().rpartition(".")
+    own = table.name.lower()
+    return place.lower() == own or (name == own and table.column(column) is not None)
+
+
+def _find_tables(rule: str, schema: Schema) -> set[str]:
+    words = frozenset(stem_words(rule))
+    return {table.name for table in schema.tables if words.issuperset(stem_words(table.name.rpartition(".")[2]))}
+
+
+def _find_metrics(rule: str, context: ContextSettings) -> set[str]:
+    words = frozenset(stem_words(rule))
+    return {name for name in context.metrics if words.issuperset(stem_words(name))}
+
+
+def _add_neighbours(names: set[str], schema: Schema) -> set[str]:
+    """The tables, and those that a key leads to from them, or from which one leads to them."""
+    return names | {end for pair in _list_keys(schema) if names.intersection(pair) for end in pair}
+
+
+def _list_keys(schema: Schema) -> Iterator[tuple[str, str]]:
+    for table in schema.tables:
+        for key in table.foreign_keys:
+            yield table.name, key.target_table

@@ -1,0 +1,200 @@
+"""Whether a result bears out the figures, dates and quoted names of a sentence, and what each rests on.
+
+What is found nowhere and follows from nothing is reported; whether words are right is not judged. It reads a bounded
+part of the result, and of a sentence that is too long nothing: that counts as not borne out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from decimal import localcontext
+from typing import Final
+
+from nl2sql.answer.grounding.checked_cells import CHECKED_CELLS, CHECKED_VALUES
+from nl2sql.answer.grounding.dates import Date, find_dates, spread
+from nl2sql.answer.grounding.derivations import Focus, explain, focus_on
+from nl2sql.answer.grounding.evidence import Evidence, Place
+from nl2sql.answer.grounding.figures import Figure, find_figures, straighten
+from nl2sql.types import Basis, Grounding, Result
+
+__all__ = ["CHECKED_CELLS", "CHECKED_VALUES", "Evidence", "check_numbers", "drop_unnamed_currencies", "find_unfounded"]
+
+SENTENCE_CHARS: Final = 20_000
+_FIGURES: Final = 5_000
+_LAST_DIGIT: Final = re.compile(r".*\d", re.DOTALL)
+_RUN: Final = re.compile(r"\d++")
+_DIGITS: Final = 100
+_NAME_CHARS: Final = 80
+_QUOTED: Final = re.compile(
+    r"“(?P<a>[^“”\n]{2,80}+)”|„(?P<b>[^„“”\n]{2,80}+)[“”]|«\s?(?P<c>[^«»\n]{2,80}+)»|「(?P<d>[^「」\n]{1,80}+)」"
+    r"|`(?P<e>[^`\n]{2,80}+)`|(?<!\w)\"(?P<f>[^\"\n]{2,80}+)\"|(?<![\w'])'(?P<g>[^'\n]{2,80}+)'(?!\w)"
+    r"|(?<!\w)‘(?P<h>[^‘’\n]{2,80}+)’"
+)
+_CURRENCIES: Final = {
+    "$": r"\$|usd|dollars?|aud|cad|nzd|sgd|hkd|pesos?",
+    "€": "€|eur|euros?",
+    "£": "£|gbp|pounds?|sterling",
+    "¥": "¥|jpy|cny|rmb|yen|yuan",
+    "₹": "₹|inr|rupees?|rs",
+    "₽": "₽|rub|rubles?|roubles?",
+    "₩": "₩|krw|won",
+    "₺": "₺|try|lira",
+    "R$": r"r\$|brl|reais|real",
+}
+
+
+def check_numbers(
+    text: str,
+    result: Result,
+    question: str = "",
+    sql: str = "",
+    *,
+    evidence: Evidence | None = None,
+    knows: Callable[[str], bool] | None = None,
+) -> Grounding:
+    """How many figures, dates and quoted names `text` states, what bears each out, and those that nothing does.
+
+    `evidence` is that of the same result, question and SQL, where there is one already; `knows` says whether a quoted
+    name is one of the schema's.
+    """
+    if _is_too_long(text):
+        return Grounding(1, 0, ("its length",))
+    with localcontext(prec=_DIGITS):
+        return _check(text, evidence or Evidence(result, question, sql), knows)
+
+
+def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
+    """The figures of words that came with no query, as written: those that neither the question nor `known` has.
+
+    `known` are names and dates of the schema. Of a long text the beginning is looked at.
+    """
+    text = text[:SENTENCE_CHARS]
+    if _is_too_long(text):
+        return ("its figures",)
+    dates, rest = find_dates(straighten(text))
+    asked, asked_rest = find_dates(straighten(question))
+    stated = [day for date in [*asked, *find_dates(straighten(known))[0]] for day in date.meanings]
+    days = {span for day in stated for span in spread(day)}
+    stated_years = [day.year for day in stated if day.year]
+    years = {str(year) for year in range(min(stated_years), max(stated_years) + 1)} if stated_years else set()
+    numbers = {value for figure in find_figures(asked_rest) for value, _ in figure.readings}
+    unfounded = [(date.start, date.end) for date in dates if date.meanings and not days.intersection(date.meanings)]
+    for figure in find_figures(rest):
+        is_asked = numbers.intersection(value for value, _ in figure.readings) or figure.digits in years
+        if not is_asked and figure.digits.lower() not in f"{question} {known}".lower().split():
+            unfounded.append((figure.start, figure.end))
+    return tuple(text[start:end] for start, end in sorted(unfounded))
+
+
+def drop_unnamed_currencies(
+    text: str, result: Result, question: str = "", sql: str = "", *, evidence: Evidence | None = None
+) -> str:
+    """The text without the signs of currencies that neither the rows nor the question name: models like to add them.
+
+    `evidence` as in `check_numbers`.
+    """
+    if _is_too_long(text) or not any(sign[-1] in text for sign in _CURRENCIES):
+        return text
+    evidence = evidence or Evidence(result, question, sql)
+    straight = straighten(text)
+    for figure in reversed(find_figures(find_dates(straight)[1])):
+        if figure.currency and not _is_named(_get_sign(straight, figure), evidence):
+            start, end = figure.currency
+            text = text[:start] + text[end:]
+    return text
+
+
+def _is_too_long(text: str) -> bool:
+    """Whether it is no sentence: longer than one, or full of numbers."""
+    return len(text) > SENTENCE_CHARS or len(_RUN.findall(text)) > _FIGURES
+
+
+def _check(text: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> Grounding:
+    straight = straighten(text)
+    dates, rest = find_dates(straight)
+    figures = find_figures(rest)
+    focus = focus_on(evidence, straight, figures)
+    found = [(date.start, date.text, _explain_date(date, evidence)) for date in dates]
+    for figure in figures:
+        explained = _explain_figure(figure, evidence, focus, straight)
+        found += [(one.start, text[one.start : one.end], why) for one, why in explained]
+    found += [(at, name, _explain_name(name, evidence, knows)) for at, name in _find_quoted(text)]
+    if not all(why for _, _, why in found):
+        given = evidence.find_verbatim(straight)
+        found = [(at, written, why or _explain_given(at, written, given, evidence)) for at, written, why in found]
+    found.sort(key=lambda one: one[0])
+    basis = tuple(Basis(written, why) for _, written, why in found if why)
+    return Grounding(len(found), len(basis), tuple(written for _, written, why in found if not why), basis)
+
+
+def _explain_given(at: int, written: str, given: Sequence[tuple[int, int, Place]], evidence: Evidence) -> str | None:
+    """The text that the sentence gives as it is stored, of which the figure is a part."""
+    digits = _LAST_DIGIT.match(written)
+    end = at + (digits.end() if digits else len(written))
+    return next((evidence.label(place) for start, stop, place in given if start <= at and end <= stop), None)
+
+
+def _explain_figure(figure: Figure, evidence: Evidence, focus: Focus, text: str) -> Sequence[tuple[Figure, str | None]]:
+    """What the figure rests on, or its parts where blanks only separate them."""
+    if figure.currency and figure.currency[0] <= figure.start and not _is_named(_get_sign(text, figure), evidence):
+        return [(figure, None)]
+    basis = explain(figure, evidence, focus)
+    if basis is None and figure.parts:
+        parts = [(part, explain(part, evidence, focus)) for part in figure.parts]
+        if all(why for _, why in parts):
+            return parts
+    return [(figure, basis)]
+
+
+def _explain_date(date: Date, evidence: Evidence) -> str | None:
+    """What the date rests on: a cell, the question, the SQL."""
+    where = next((found for day in date.meanings if (found := evidence.days.get(day))), None)
+    if date.meanings and where is None:
+        return None
+    for time in date.times:
+        written = " ".join([evidence.text, evidence.question, evidence.sql])
+        if time not in evidence.times and time.lstrip("0") not in written and date.text not in written:
+            return None
+        where = where or "time of a row"
+    return where
+
+
+def _explain_name(name: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> str | None:
+    """Where a quoted name stands; what was shortened is looked for by its beginning."""
+    wanted = " ".join(name.rstrip("….,;:!?").split()).casefold()
+    places = {
+        "texts": evidence.text,
+        "question": evidence.question.casefold(),
+        "SQL": evidence.sql.casefold(),
+        "name of a column": "\n".join(evidence.names).casefold(),
+    }
+    for where, text in places.items():
+        if wanted in text or wanted in " ".join(text.split()):
+            return where
+    if _is_figure(wanted):
+        return "figures"
+    return "schema" if knows is not None and knows(wanted) else None
+
+
+def _is_figure(name: str) -> bool:
+    """Whether the quoted text is figures or a date, which are looked at as such."""
+    straight = straighten(name)
+    return bool(find_dates(straight)[0] or find_figures(straight))
+
+
+def _find_quoted(text: str) -> Iterator[tuple[int, str]]:
+    for match in _QUOTED.finditer(text):
+        name = next(group for group in match.groups() if group is not None)
+        yield match.start() + match.group().index(name), name
+
+
+def _get_sign(text: str, figure: Figure) -> str:
+    start, end = figure.currency or (0, 0)
+    return text[start:end].strip()
+
+
+def _is_named(sign: str, evidence: Evidence) -> bool:
+    """Whether the rows, the question or the SQL name the currency."""
+    words = _CURRENCIES.get(sign) or _CURRENCIES.get(sign[-1:]) or re.escape(sign)
+    return evidence.says(rf"(?<![a-z])(?:{words})(?![a-z])")

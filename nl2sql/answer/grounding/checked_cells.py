@@ -1,0 +1,93 @@
+"""The part of a result that is looked at: its first rows, as numbers and as texts, nested values included.
+
+It does not say what is done with them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.grounding.figures import read_number
+from nl2sql.answer.values import count_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHECKED_CELLS: Final = 20_000
+CHECKED_VALUES: Final = 500_000
+CHECKED_BYTES: Final = 4_000_000
+CELL_CHARS: Final = 2_000
+_COUNTED_ROWS: Final = 1000
+_NESTED: Final = 200
+_NUMBER_CHARS: Final = 40
+_HAS_DIGIT: Final = re.compile(r"\d")
+
+
+def take_first_rows(table: pa.Table) -> pa.Table:
+    """As many rows from the first on as are looked at."""
+    rows, values, size = 0, CHECKED_VALUES, CHECKED_BYTES
+    most = max(1, CHECKED_CELLS // max(1, table.num_columns))
+    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNTED_ROWS):
+        counted, weight = sum(count_values(column) for column in batch.columns), batch.nbytes
+        if counted > values or weight > size:
+            share = min(values / max(1, counted), size / max(1, weight))
+            return table.slice(0, max(1, rows + int(share * batch.num_rows)))
+        rows, values, size = rows + batch.num_rows, values - counted, size - weight
+    return table.slice(0, rows)
+
+
+def sum_columns(table: pa.Table, columns: Sequence[int]) -> Iterator[tuple[int, tuple[Decimal, int]]]:
+    """The sums of columns of numbers that are too long to be looked at one by one."""
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    for at in columns:
+        column = table.column(at)
+        if pt.is_integer(column.type) or pt.is_floating(column.type) or pt.is_decimal(column.type):
+            total = read_cell(pc.sum(column).as_py())
+            if total is not None:
+                yield at, (total, len(column) - column.null_count)
+
+
+def read_cell(cell: Any) -> Decimal | None:
+    if isinstance(cell, bool):
+        return None
+    if isinstance(cell, int | Decimal):
+        return Decimal(cell) if not isinstance(cell, Decimal) or cell.is_finite() else None
+    if isinstance(cell, float):
+        return Decimal(repr(cell)) if math.isfinite(cell) else None
+    if isinstance(cell, str) and len(cell) <= _NUMBER_CHARS and _HAS_DIGIT.search(cell):
+        read = read_number(cell)
+        return read[-1] if read else None
+    return None
+
+
+def collect_numbers(cell: Any) -> list[Decimal]:
+    """The numbers inside a nested cell, as far as it is looked at."""
+    found: list[Decimal] = []
+    waiting: list[Any] = [cell]
+    for _ in range(_NESTED):
+        if not waiting:
+            break
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += list(item.values())[:_NESTED]
+        elif isinstance(item, list | tuple):
+            waiting += list(item[:_NESTED])
+        elif (number := read_cell(item)) is not None:
+            found.append(number)
+    return found
+
+
+def write_text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell[:CELL_CHARS]
+    if isinstance(cell, list | tuple):
+        return " ".join(write_text(item) for item in cell[:_NESTED])[:CELL_CHARS]
+    if isinstance(cell, dict):
+        return " ".join(f"{key} {write_text(item)}" for key, item in list(cell.items())[:_NESTED])[:CELL_CHARS]
+    return str(cell)[:CELL_CHARS]

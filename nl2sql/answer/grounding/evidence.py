@@ -1,0 +1,391 @@
+"""What can bear out a sentence: the cells of a result, its texts and dates, the question and the SQL, made findable.
+
+Each part is looked at once, and no more than so many cells and characters of it. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
+from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from nl2sql.answer.grounding import languages
+from nl2sql.answer.grounding.checked_cells import (
+    CELL_CHARS,
+    CHECKED_CELLS,
+    collect_numbers,
+    read_cell,
+    sum_columns,
+    take_first_rows,
+    write_text,
+)
+from nl2sql.answer.grounding.dates import Day, find_dates, spread
+from nl2sql.answer.grounding.figures import Interval, find_figures, straighten
+from nl2sql.schema.render import one_line
+from nl2sql.types import Result, column_values
+
+_TEXT_CHARS: Final = 500_000
+_SHORT: Final = 40
+_HITS: Final = 4
+_TOKEN: Final = re.compile(r"(?<![^\W_])\d++(?:[.,'’\u00a0\u202f ]\d++)*+(?![^\W_])|[^\W_]++(?:[-_@./:]++[^\W_]++)*+")
+_DIGITS: Final = re.compile(r"\d++")
+_DECIMALS: Final = re.compile(r"(?<!\d)(?=(\d{1,30}\.\d{1,30}))")
+_SQL_NUMBER: Final = re.compile(r"(?<![\w.])\d++(?:\.\d++)?(?:e[+-]?\d++)?(?!\w)", re.I)
+_SQL_MEANT: Final = re.compile(r"(?:\b(?:LIMIT|BETWEEN|AND|THEN|ELSE)|[=<>'(]|INTERVAL\s?\(?'?)\s*\(?'?\Z", re.I)
+_SQL_OFFSET: Final = re.compile(r"\bOFFSET\s*\(?(\d++)", re.I)
+_CLOCK: Final = re.compile(
+    r"\b(?:current_date|current_timestamp|localtimestamp|now|today|get_current_timestamp)\b", re.I
+)
+_SMALL: Final = 13
+_WORD: Final = re.compile(r"\w++")
+_HAS_DIGIT: Final = re.compile(r"\d")
+_DATED_TEXTS: Final = 1_000
+_GIVEN_TEXTS: Final = 2_000
+_GIVEN_CHARS: Final = 50
+_GRAM: Final = 6
+_GRAM_WORDS: Final = 400
+
+
+class Place(NamedTuple):
+    """A cell by the positions of its column and row, from 0 on."""
+
+    column: int
+    row: int
+
+
+class NamedText(NamedTuple):
+    """A stored text that the sentence names: which it is, its column, and the rows that have it."""
+
+    text: str
+    column: int
+    rows: tuple[int, ...]
+
+
+class Evidence:
+    """A result with what was asked. `today` is the day of the question, which SQL may mean without naming it."""
+
+    def __init__(self, result: Result, question: str = "", sql: str = "", today: dt.date | None = None) -> None:
+        self.names = [column.name for column in result.columns]
+        self.row_count = result.row_count
+        self.truncated = result.truncated
+        self._table = result.table
+        first = take_first_rows(result.table)
+        self.is_whole = not result.truncated and result.row_count == first.num_rows
+        self.columns = [column_values(column) for column in first.columns[:CHECKED_CELLS]]
+        self.question, self.sql = straighten(question), straighten(sql)
+        self._today = today
+        self._said: dict[str, bool] = {}
+
+    @cached_property
+    def numbers(self) -> list[list[Decimal | None]]:
+        """Each column's numbers, row by row; None where a cell is none. Texts that are one number count as it."""
+        return [[read_cell(cell) for cell in cells] for cells in self.columns]
+
+    @cached_property
+    def measures(self) -> list[int]:
+        """The columns that hold amounts: numbers that are not all years, and no keys by their name."""
+        return [
+            at
+            for at, numbers in enumerate(self.numbers)
+            if any(number is not None for number in numbers)
+            and not self.is_year(at)
+            and self.names[at].lower() != "id"
+            and not self.names[at].lower().endswith("_id")
+        ]
+
+    @cached_property
+    def totals(self) -> dict[int, tuple[Decimal, int]]:
+        """For each measure the sum of its numbers, and how many there are; none where the result was cut."""
+        if self.truncated:
+            return {}
+        found = {}
+        if not self.is_whole:
+            return dict(sum_columns(self._table, self.measures))
+        for at in self.measures:
+            numbers = [number for number in self.numbers[at] if number is not None]
+            found[at] = (sum(numbers, Decimal(0)), len(numbers))
+        return found
+
+    @cached_property
+    def varieties(self) -> dict[int, int]:
+        """How many different values each column has that holds no amounts, no NULLs and nothing nested counted."""
+        return {
+            at: len({cell for cell in cells if cell is not None})
+            for at, cells in enumerate(self.columns)
+            if at not in self.measures and not any(isinstance(cell, list | dict) for cell in cells)
+        }
+
+    def is_year(self, column: int) -> bool:
+        """Whether all numbers of the column may be years."""
+        return self._holds_only(column, 1900, 2100)
+
+    def find(self, interval: Interval, *, negative: bool = False, within: Collection[int] | None = None) -> list[Place]:
+        """The first few cells that are in the interval, their signs left aside unless a negative one is wanted.
+
+        `within` are the columns to look in; None for all.
+        """
+        keys, places = self._sorted
+        found: list[Place] = []
+        at = bisect_left(keys, interval.low)
+        while at < len(keys) and keys[at] <= interval.high and len(found) < _HITS:
+            place, is_negative = places[at]
+            if (is_negative or not negative) and (within is None or place.column in within):
+                found.append(place)
+            at += 1
+        return found
+
+    @cached_property
+    def wholes(self) -> frozenset[int]:
+        """The columns all of whose numbers are whole."""
+        return frozenset(
+            at
+            for at, numbers in enumerate(self.numbers)
+            if all(number == number.to_integral_value() for number in numbers if number is not None)
+        )
+
+    @cached_property
+    def hundreds(self) -> frozenset[int]:
+        """The columns none of whose numbers is over a hundred."""
+        return frozenset(
+            at
+            for at, numbers in enumerate(self.numbers)
+            if all(abs(number) <= 100 for number in numbers if number is not None)
+        )
+
+    @cached_property
+    def tokens(self) -> dict[str, Place]:
+        """The words and numbers within texts, in lower case, each with the first cell that has it.
+
+        A short number is there only with a word beside it: `7 oslo`.
+        """
+        found: dict[str, Place] = {}
+        for place, text in self._texts:
+            if not _HAS_DIGIT.search(text):
+                continue
+            words = _TOKEN.findall(text.lower())
+            telling = [part for word in words for part in (word, *_DIGITS.findall(word)) if not _is_short(part)]
+            telling += _DECIMALS.findall(text)
+            telling += [f"{one} {two}" for one, two in pairwise(words) if one.isdigit() or two.isdigit()]
+            for token in telling:
+                found.setdefault(token, place)
+        return found
+
+    @cached_property
+    def text(self) -> str:
+        """All texts in lower case, one a line."""
+        return "\n".join(text for _, text in self._texts).casefold()
+
+    def says(self, pattern: str) -> bool:
+        """Whether the question, the SQL, a column's name or a text has that, all in lower case."""
+        if pattern not in self._said:
+            texts = (self.question.lower(), self.sql.lower(), "\n".join(self.names).lower(), self.text)
+            self._said[pattern] = any(re.search(pattern, text) for text in texts)
+        return self._said[pattern]
+
+    @cached_property
+    def asked(self) -> dict[Decimal, str]:
+        """The numbers of the question, the SQL and the columns' names, each with where it stands."""
+        found: dict[Decimal, str] = {}
+        for number in _SQL_NUMBER.finditer(" ".join(self.names).replace("_", " ")):
+            found[Decimal(number.group())] = "name of a column"
+        dates, sql = find_dates(self.sql)
+        found.update((Decimal(day.year), "SQL") for date in dates for day in date.meanings if day.year)
+        for number in _SQL_NUMBER.finditer(sql):
+            value = Decimal(number.group())
+            # Small numbers are also places of columns and digits to round to.
+            if value >= _SMALL or _SQL_MEANT.search(sql[max(0, number.start() - 16) : number.start()]):
+                found[value] = "SQL"
+        for match in _SQL_OFFSET.finditer(sql):
+            found.setdefault(Decimal(match[1]) + 1, "SQL")
+        dates, question = find_dates(self.question)
+        found.update((Decimal(day.year), "question") for date in dates for day in date.meanings if day.year)
+        for figure in find_figures(question):
+            for value, _ in figure.readings:
+                found.update((value * factor, "question") for factor in (*figure.factors, Decimal(1)))
+        return found
+
+    @cached_property
+    def scale_words(self) -> frozenset[str]:
+        """The words and numbers that may say the scale of a column: of the names and the SQL, in lower case."""
+        return frozenset(_WORD.findall(" ".join([*self.names, self.sql]).lower().replace("_", " ")))
+
+    @cached_property
+    def days(self) -> dict[Day, str]:
+        """The days, months, quarters and halves that rows, question and SQL speak of, with where that is."""
+        found: dict[Day, str] = {}
+        stated = [(day, "SQL") for day in self._read_sql_days()]
+        stated += [(day, "question") for date in find_dates(self.question)[0] for day in date.meanings]
+        stated += [(day, self.label(place)) for day, place in self._read_cell_days()]
+        stated += [(day, "year and month of a row") for day in self._combine_numbers()]
+        for day, where in stated:
+            for year in () if day.year else self._asked_years:
+                found.update((span, where) for span in spread(day._replace(year=year)) if span not in found)
+            found.update((span, where) for span in spread(day) if span not in found)
+        return found
+
+    @cached_property
+    def times(self) -> set[str]:
+        """The times of day in the rows, as HH:MM and HH:MM:SS."""
+        cells = (cell for cells in self.columns for cell in cells if isinstance(cell, dt.datetime | dt.time))
+        return {text for cell in cells for text in (cell.strftime("%H:%M"), cell.strftime("%H:%M:%S"))}
+
+    def find_verbatim(self, sentence: str) -> list[tuple[int, int, Place]]:
+        """Where the sentence gives a text with digits as it is stored, or the beginning of a long one."""
+        found = []
+        texts = [(place, text) for place, text in self._texts if _HAS_DIGIT.search(text)]
+        for place, text in texts[:_GIVEN_TEXTS]:
+            wanted = one_line(text, CELL_CHARS)[:_GIVEN_CHARS]
+            start = sentence.find(wanted) if wanted else -1
+            for _ in range(_HITS):
+                if start < 0:
+                    break
+                found.append((start, start + max(len(wanted), len(text) if len(wanted) == _GIVEN_CHARS else 0), place))
+                start = sentence.find(wanted, start + 1)
+        return found
+
+    def find_named(self, sentence: str) -> list[NamedText]:
+        """The stored texts that a sentence names, as whole words."""
+        grams, folded = _split_grams(sentence), sentence.casefold()
+        rows: dict[tuple[int, str], list[int]] = {}
+        for (at, row), text in self._texts:
+            if len(text) > 1:
+                rows.setdefault((at, text), []).append(row)
+        found = []
+        for (at, text), places in rows.items():
+            words = _WORD.findall(text.casefold())[:_GRAM]
+            if " ".join(words) in grams or (not text.isascii() and text.casefold() in folded):
+                found.append(NamedText(text, at, tuple(places)))
+        return found
+
+    def label(self, place: Place) -> str:
+        """Where a cell is, in words."""
+        return f"{self.names[place.column]}, row {place.row + 1}"
+
+    @cached_property
+    def _sorted(self) -> tuple[list[Decimal], list[tuple[Place, bool]]]:
+        found = [
+            (abs(number), (Place(at, row), number < 0))
+            for at, numbers in enumerate(self.numbers)
+            for row, number in enumerate(numbers)
+            if number is not None
+        ]
+        room = CHECKED_CELLS
+        for at, cells in enumerate(self.columns):
+            for row, cell in enumerate(cells):
+                if room > 0 and isinstance(cell, list | dict | tuple):
+                    numbers = collect_numbers(cell)
+                    room -= len(numbers) + 1
+                    found += [(abs(number), (Place(at, row), number < 0)) for number in numbers]
+        found += [
+            (Decimal(cell.year), (Place(at, row), False))
+            for at, cells in enumerate(self.columns)
+            for row, cell in enumerate(cells)
+            if isinstance(cell, dt.date)
+        ]
+        found.sort(key=lambda entry: entry[0])
+        return [key for key, _ in found], [entry for _, entry in found]
+
+    @cached_property
+    def _texts(self) -> list[tuple[Place, str]]:
+        """The texts of the cells, straightened, as many as fit; of nested cells what is inside."""
+        found: list[tuple[Place, str]] = []
+        room = _TEXT_CHARS
+        for at, cells in enumerate(self.columns):
+            for row, cell in enumerate(cells):
+                if cell is None or isinstance(cell, bool | int | float | Decimal | dt.date):
+                    continue
+                text = straighten(write_text(cell))
+                room -= len(text) + 1
+                if room < 0:
+                    return found
+                found.append((Place(at, row), text))
+        return found
+
+    def _holds_only(self, column: int, low: int, high: int) -> bool:
+        numbers = [number for number in self.numbers[column] if number is not None]
+        return bool(numbers) and all(low <= number <= high and number == int(number) for number in numbers)
+
+    @cached_property
+    def _asked_years(self) -> tuple[int, ...]:
+        return tuple(int(year) for year in self.asked if 1900 <= year <= 2100 and year == int(year))[:4]
+
+    def _read_cell_days(self) -> Iterator[tuple[Day, Place]]:
+        """The dates of the cells, each once. Of texts, only short ones that hold a digit or may be a month's name."""
+        seen: set[Any] = set()
+        read = 0
+        for at, cells in enumerate(self.columns):
+            for row, cell in enumerate(cells):
+                if not isinstance(cell, str | dt.date) or cell in seen:
+                    continue
+                seen.add(cell)
+                if isinstance(cell, dt.date):
+                    yield Day(cell.year, cell.month, cell.month, cell.day), Place(at, row)
+                elif len(cell) <= _SHORT and read < _DATED_TEXTS and (_HAS_DIGIT.search(cell) or _is_month(cell)):
+                    read += 1
+                    for date in find_dates(straighten(cell))[0]:
+                        yield from ((day, Place(at, row)) for day in date.meanings)
+                    if month := _is_month(cell):
+                        yield Day(None, month, month), Place(at, row)
+
+    def _combine_numbers(self) -> Iterator[Day]:
+        """Months and quarters that stand in columns of numbers, with the year of another column."""
+        columns = range(len(self.columns))
+        years = [at for at in columns if self.is_year(at)][:2]
+        parts = [(at, 1) for at in columns if self._holds_only(at, 1, 12)][:3]
+        parts += [(at, 3) for at in columns if self._holds_only(at, 1, 4)][:2]
+        for at, length in parts:
+            for row, number in enumerate(self.numbers[at]):
+                if number is None:
+                    continue
+                last = int(number) * length
+                yield Day(None, last - length + 1, last)
+                known = (self.numbers[column][row] for column in years)
+                yield from (Day(int(year), last - length + 1, last) for year in known if year is not None)
+
+    def _read_sql_days(self) -> Iterator[Day]:
+        """The days that the SQL names, those before them (where an interval ends), and those that it reckons from."""
+        for date in find_dates(self.sql)[0]:
+            for day in date.meanings:
+                yield day
+                if day.day and day.year and (exact := _to_date(day)):
+                    yield _to_day(exact - dt.timedelta(days=1))
+        if self._today and _CLOCK.search(self.sql):
+            month = self._today.replace(day=1)
+            for exact in (self._today, self._today - dt.timedelta(days=1), month, month - dt.timedelta(days=1)):
+                yield _to_day(exact)
+
+
+def _is_short(token: str) -> bool:
+    return token.isdigit() and len(token) < 3
+
+
+def _to_day(date: dt.date) -> Day:
+    return Day(date.year, date.month, date.month, date.day)
+
+
+def _is_month(text: str) -> int | None:
+    """The month whose name, long or short, is the whole text."""
+    if not 3 <= len(text) <= 10:
+        return None
+    folded = languages.fold(text)
+    return languages.MONTHS.get(folded) or languages.SHORT_MONTHS.get(folded)
+
+
+def _to_date(day: Day) -> dt.date | None:
+    """The day as a date, where there is such a one and one before it."""
+    try:
+        date = dt.date(day.year or 0, day.first, day.day or 0)
+    except ValueError:
+        return None
+    return date if date > dt.date.min else None
+
+
+def _split_grams(sentence: str) -> set[str]:
+    """The sentence's words, and each few of them that stand together."""
+    words = _WORD.findall(sentence.casefold())[:_GRAM_WORDS]
+    return {" ".join(words[i : i + n]) for i in range(len(words)) for n in range(1, _GRAM + 1)}
