@@ -182,10 +182,10 @@ class Database:
         return read(sql, self._engine.dialect)
 
     def formatted(self, sql: str) -> str:
-        """The SQL laid out over several lines, for reading."""
-        from nl2sql.answer.pretty import pretty
+        """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
+        from nl2sql.answer.sql_format import lay_out
 
-        return pretty(sql, self._engine.dialect)
+        return lay_out(sql, self._engine.dialect, self.checked)
 
     def close(self) -> None:
         """Close the database."""

@@ -419,8 +419,8 @@ class Seconds:
 class Answer:
     """One question's outcome: what `ask` returns.
 
-    `sql` is what ran, in the engine's canonical form, and `result` what it gave; both are None where nothing
-    ran. `session` continues the conversation.
+    `sql` is what ran, laid out for reading, and `result` what it gave; both are None where nothing ran. `session`
+    continues the conversation.
     """
 
     id: str
@@ -492,7 +492,7 @@ class EventKind(StrEnum):
 class Event:
     """One thing that happened while a question was answered; the last one, of kind `answer`, carries the Answer.
 
-    `text` is what to show (for `text`, the next piece of the sentence; for `sql`, the checked SQL).
+    `text` is what to show (for `text`, the next piece of the sentence; for `sql`, the checked SQL laid out).
     """
 
     kind: EventKind

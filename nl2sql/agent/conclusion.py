@@ -35,7 +35,7 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         text = outcome.clarification.question
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
     if outcome.declined is not None:
-        return replace(answer, text="", sql=outcome.declined.sql)
+        return replace(answer, text="", sql=tools.lay_out(outcome.declined))
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
@@ -74,7 +74,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
     return replace(
         answer,
         text=text,
-        sql=sql,
+        sql=tools.lay_out(ran.checked),
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(

@@ -246,7 +246,7 @@ def _elected(
     if winner is None or winner.reply is reply:
         return conversation[-2:]
     call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
-    yield Event(EventKind.SQL, winner.ran.checked.sql)
+    yield Event(EventKind.SQL, tools.lay_out(winner.ran.checked))
     content = yield from _taken(winner.ran, outcome, model.calls_tools)
     return winner.reply.message, model.tool_message(call.id, call.name, content)
 

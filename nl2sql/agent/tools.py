@@ -104,6 +104,7 @@ class Toolbox:
         self._judge = CancellableJudge(engine, cancel)
         self._question = question
         self.looks_up = looks_up
+        self._laid_out: dict[str, str] = {}
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -146,6 +147,14 @@ class Toolbox:
             return (self.check(mended.sql), mended) if mended else None
         except (ToolError, LimitError):
             return None
+
+    def lay_out(self, checked: CheckedSQL) -> str:
+        """The query as a person sees it: over several lines, where the engine reads that as the same query."""
+        from nl2sql.answer.sql_format import lay_out
+
+        if checked.sql not in self._laid_out:
+            self._laid_out[checked.sql] = lay_out(checked.sql, self._engine.dialect, self.check)
+        return self._laid_out[checked.sql]
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""

@@ -61,7 +61,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
 def _print(changes: Changes) -> None:
     entry, result = changes.entry, changes.result
     results.write_text(f"question: {clean(entry.question)}")
-    results.write_text(f"SQL: {clean(entry.sql or '')}")
+    results.write_text(f"SQL:\n{clean(entry.sql or '')}")
     since = entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
     for line in changes.found:
         results.write_text(f"changed since {since}: {clean(line)}")

@@ -71,7 +71,7 @@ def test_a_tool_call_is_run_and_its_rows_are_put_into_words(opened: Assistant) -
     model = ScriptedModel(calls("sql_query", query="select count(*) as n from customers"), "There are 3 customers.")
     answer = ask(opened, model)
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "There are 3 customers.", [(3,)])
-    assert answer.sql == "SELECT count_star() AS n FROM customers"
+    assert answer.sql == "SELECT count(*) AS n\nFROM customers"
     assert answer.grounding is not None and answer.grounding.supported == 1
     assert answer.confidence is not None and answer.confidence.level == "high"
     assert answer.usage.model_calls == 2
@@ -295,7 +295,8 @@ def test_sql_that_is_not_approved_does_not_run(opened: Assistant) -> None:
 
     model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"))
     answer = with_model(opened, model).ask("How many?", approve=approve)
-    assert asked[0].sql == answer.sql and answer.result is None and answer.reading
+    assert asked[0].sql == "SELECT count_star() FROM orders" and answer.sql == "SELECT count(*)\nFROM orders"
+    assert answer.result is None and answer.reading
     assert "find_values" not in model.offered[0], "nothing may run unasked"
 
 
