@@ -387,6 +387,17 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Trap:
+    """A way in which the SQL says something else than it seems to. `rule` is a stable name, `message` has the figure
+    that makes it bite. `changes_figure`: what is shown is then another figure than the one asked for.
+    """
+
+    rule: str
+    message: str
+    changes_figure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Clarification:
     """A question back to the user, with the answers that are possible."""
 
@@ -433,6 +444,7 @@ class Answer:
     grounding: Grounding | None = None
     reading: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    traps: tuple[Trap, ...] = ()
     clarification: Clarification | None = None
     chart: Mapping[str, Any] | None = None
     verified_query: str | None = None
@@ -483,6 +495,7 @@ class EventKind(StrEnum):
     RETRY = "retry"
     MENDED = "mended"
     CANDIDATE = "candidate"
+    TRAP = "trap"
     TOOL = "tool"
     TEXT = "text"
     ANSWER = "answer"

@@ -53,6 +53,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
     warnings += [
         f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
     ]
+    warnings += [trap.message for trap in outcome.traps]
     text, stated = answer.text, Grounding(0, 0)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
@@ -78,11 +79,18 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(
-            result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
+            result,
+            answer.steps,
+            stated,
+            left_out,
+            outcome.vote.agreeing if outcome.vote else None,
+            ran.verified,
+            outcome.traps,
         ),
         chart=chart(result),
         verified_query=ran.verified,
         warnings=tuple(warnings),
+        traps=outcome.traps,
     )
 
 

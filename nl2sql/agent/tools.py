@@ -98,11 +98,11 @@ class Toolbox:
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
-        self._schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
+        self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel)
-        self._question = question
+        self.question = question
         self.looks_up = looks_up
         self._laid_out: dict[str, str] = {}
         self.guard_seconds = 0.0
@@ -129,7 +129,7 @@ class Toolbox:
         """
         start = time.perf_counter()
         try:
-            mended = self._engine.mend(sql, self._question, self._policy, binds=binds, cancel=self._cancel)
+            mended = self._engine.mend(sql, self.question, self._policy, binds=binds, cancel=self._cancel)
             return (guard.check(mended.sql, self._policy, self._judge), mended) if mended else None
         except (ToolError, LimitError, DatabaseError):
             return None
@@ -142,7 +142,7 @@ class Toolbox:
             return None
         from nl2sql.mend import respell
 
-        mended = respell(checked.sql, self._schema, self._engine.dialect, self)
+        mended = respell(checked.sql, self.schema, self._engine.dialect, self)
         try:
             return (self.check(mended.sql), mended) if mended else None
         except (ToolError, LimitError):
@@ -185,9 +185,9 @@ class Toolbox:
         """Names, kinds, row counts and comments."""
         wanted = (pattern or "*").lower()
         wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
-        found = [table for table in self._schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
+        found = [table for table in self.schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
         if not found:
-            near = closest(pattern or "", [table.name for table in self._schema.tables])
+            near = closest(pattern or "", [table.name for table in self.schema.tables])
             return f"No table matches {pattern!r}." + (f" The nearest is {as_data(near, NAME_CHARS)}." if near else "")
         lines = []
         for table in found[:_LISTED_TABLES]:
@@ -239,7 +239,7 @@ class Toolbox:
         return [(hit.table, hit.column, hit.text) for hit in self.index.exact(text)]
 
     def _name(self, table: str) -> str:
-        found = self._schema.table(table)
+        found = self.schema.table(table)
         return quote_table(table, dotted=found is not None and found.dotted)
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
@@ -247,14 +247,14 @@ class Toolbox:
         raise AskedUser(Clarification(question, tuple(options)))
 
     def _table(self, name: str) -> Any:
-        table = self._schema.table(name) or self._schema.table(name.replace('"', ""))
+        table = self.schema.table(name) or self.schema.table(name.replace('"', ""))
         if table is None:
-            near = closest(name, [table.name for table in self._schema.tables])
+            near = closest(name, [table.name for table in self.schema.tables])
             raise CallError(f"there is no table {name!r}", f"Did you mean {near}?" if near else "Call list_tables.")
         return table
 
     def _text_columns(self, table: str | None, column: str | None) -> list[tuple[str, str]]:
-        tables = [self._table(table)] if table else list(self._schema.tables)
+        tables = [self._table(table)] if table else list(self.schema.tables)
         found = [
             (candidate.name, c.name)
             for candidate in tables

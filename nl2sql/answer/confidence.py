@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Result, Step
+from nl2sql.types import Confidence, Grounding, Result, Step, Trap
 
 HIGH: Final = 0.75
 CHECK: Final = 0.45
 _AGREED: Final = 0.05
 _ALONE: Final = 0.25
+_TRAPPED: Final = 0.6
 
 
 def assess(
@@ -22,11 +23,13 @@ def assess(
     left_out: int = 0,
     agreeing: tuple[int, int] | None = None,
     verified: str | None = None,
+    traps: tuple[Trap, ...] = (),
 ) -> Confidence:
     """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
 
     `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
-    `verified` names the verified query whose rows these are.
+    `verified` names the verified query whose rows these are. With one of the `traps` that makes the figures others
+    than those asked for it is `check` at best.
     """
     score, reasons = 0.9, []
     if verified:
@@ -54,6 +57,9 @@ def assess(
     if left_out:
         score -= 0.15
         reasons.append(f"{left_out} tables did not fit into the prompt")
+    if grave := list(dict.fromkeys(trap.rule for trap in traps if trap.changes_figure)):
+        score = min(score, _TRAPPED)
+        reasons.append(f"the figures may be others than those asked for: {', '.join(grave)}")
     score = max(0.05, round(score, 2))
     level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
     return Confidence(level, score, tuple(reasons) or ("the first query ran",))

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.answer.plain_tree import conjuncts, parse_plain
+from nl2sql.answer.plain_tree import parse_plain, split_conjunction
 from nl2sql.answer.sql_format import sql_text
 
 PROBES: Final = 4
@@ -33,7 +33,7 @@ def _probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     if not isinstance(select, exp.Select) or where is None:
         return
-    for condition in list(conjuncts(where.this))[:PROBES]:
+    for condition in list(split_conjunction(where.this))[:PROBES]:
         probe = exp.select("1").where(condition.copy()).limit(1)
         for part in ("from_", "joins", "laterals", "with_"):
             if select.args.get(part):

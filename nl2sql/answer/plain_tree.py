@@ -105,16 +105,16 @@ def is_after_comma(join: exp.Join) -> bool:
     return not any(join.args.get(key) for key in ("on", "using", "side", "kind", "method"))
 
 
-def function_name(node: exp.Expr | None) -> str:
+def name_function(node: exp.Expr | None) -> str:
     """The lower-case name of a call; empty where the node is none."""
     return node.name.lower() if isinstance(node, exp.Anonymous) else ""
 
 
-def conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
+def split_conjunction(condition: exp.Expr | None) -> Iterator[exp.Expr]:
     """The conditions that all must hold."""
     if isinstance(condition, exp.And):
-        yield from conjuncts(condition.left)
-        yield from conjuncts(condition.right)
+        yield from split_conjunction(condition.left)
+        yield from split_conjunction(condition.right)
     elif condition is not None:
         yield condition
 
@@ -198,7 +198,7 @@ def _has_modifiers(query: exp.Expr) -> bool:
 def _counts_of_rows(root: exp.Expr) -> None:
     """`count_star()` is `count(*)`."""
     for call in list(root.find_all(exp.Anonymous)):
-        if function_name(call) == "count_star" and not call.expressions:
+        if name_function(call) == "count_star" and not call.expressions:
             call.replace(exp.Anonymous(this="count", expressions=[exp.Star()]))
 
 
@@ -229,19 +229,19 @@ def _truths(root: exp.Expr) -> None:
 def _intervals(root: exp.Expr) -> None:
     """`to_days(CAST(trunc(CAST(1 AS DOUBLE)) AS INTEGER))` is `INTERVAL 1 DAY`."""
     for call in list(root.find_all(exp.Anonymous)):
-        if (unit := _UNITS.get(function_name(call))) and (amount := _amount(call)) is not None:
+        if (unit := _UNITS.get(name_function(call))) and (amount := _amount(call)) is not None:
             call.replace(exp.Interval(this=amount, unit=exp.var(unit)))
 
 
 def _amount(call: exp.Anonymous) -> exp.Expr | None:
     """What the engine's parser has wrapped for a unit of time."""
     whole = call.expressions[0] if len(call.expressions) == 1 else None
-    if function_name(call) == "to_seconds":
+    if name_function(call) == "to_seconds":
         return whole.this if isinstance(whole, exp.Cast) and whole.is_type(exp.DType.DOUBLE) else None
     if not isinstance(whole, exp.Cast) or not whole.is_type(exp.DType.INT, exp.DType.BIGINT):
         return None
     trunc = whole.this
-    if function_name(trunc) != "trunc" or len(trunc.expressions) != 1:
+    if name_function(trunc) != "trunc" or len(trunc.expressions) != 1:
         return None
     cast = trunc.expressions[0]
     return cast.this if isinstance(cast, exp.Cast) and cast.is_type(exp.DType.DOUBLE) else None
@@ -261,7 +261,7 @@ def _orders_by_all(root: exp.Expr) -> None:
     """`ORDER BY COLUMNS(*)` is `ORDER BY ALL`."""
     for key in list(root.find_all(exp.Ordered)):
         call = key.this
-        if function_name(call) == "columns" and len(call.expressions) == 1:
+        if name_function(call) == "columns" and len(call.expressions) == 1:
             star = call.expressions[0]
             if isinstance(star, exp.Star) and not any(star.args.values()):
                 call.replace(exp.var("ALL"))

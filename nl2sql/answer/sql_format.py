@@ -13,7 +13,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.generators.duckdb import DuckDBGenerator
 
-from nl2sql.answer.plain_tree import PlainDuckDB, function_name, is_after_comma, parse_plain
+from nl2sql.answer.plain_tree import PlainDuckDB, is_after_comma, name_function, parse_plain
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import CheckedSQL
@@ -122,7 +122,7 @@ def _bracket(root: exp.Expr) -> None:
             needed = own <= _MEMBER
         elif isinstance(parent, exp.Not):
             needed = False
-        elif isinstance(parent, exp.Or) and isinstance(node, exp.And):
+        elif (isinstance(parent, exp.Or) and isinstance(node, exp.And)) or (around == _IS and own == _COMPARED):
             needed = True
         elif own == around and isinstance(parent, exp.And | exp.Or) and type(node) is type(parent):
             needed = False
@@ -199,7 +199,7 @@ class _Text(DuckDBGenerator):
         return f"{self.sql(expression, 'this')} {negation}{operator} {self.sql(expression, 'expression')}"
 
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
-        name, arguments = function_name(expression), expression.expressions
+        name, arguments = name_function(expression), expression.expressions
         if name == "list_value":
             return f"[{', '.join(self.sql(one) for one in arguments)}]"
         if name == "date_part" and len(arguments) == 2 and _is_keyword(arguments[0]):
@@ -277,7 +277,8 @@ class _Layout:
 
     def inline(self, node: exp.Expr) -> str:
         """The node on one line."""
-        text = " ".join(self.lines(node)) if isinstance(node, exp.Query) else self._text.sql(node)
+        is_query = isinstance(node, exp.Query)
+        text = " ".join(line.strip() for line in self.lines(node)) if is_query else self._text.sql(node)
         while (at := text.find("\0")) >= 0:
             end = text.index("\0", at + 1)
             block = self._text.blocks[int(text[at + 1 : end])]
