@@ -97,15 +97,6 @@ def written(
     return replace(answer, model=model.name, seconds=Seconds(model=outcome.model_seconds))
 
 
-def explained(answer: Answer, dialect: str) -> Answer:
-    """The answer with what its SQL does, in words."""
-    if not answer.sql:
-        return answer
-    from nl2sql.answer.reading import read
-
-    return replace(answer, reading=read(answer.sql, dialect))
-
-
 def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) -> list[Example]:
     """The verified queries closest to the question that the policy lets be seen and that still run."""
     known = [Example(query.question, query.sample()) for query in queries]

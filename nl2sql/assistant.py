@@ -23,7 +23,6 @@ from nl2sql.asking import (
     checked_question,
     conversation,
     examples,
-    explained,
     functions,
     recalled,
     written,
@@ -189,8 +188,8 @@ class Assistant(Database):
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
             answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
-        if explain:
-            answer = explained(answer, self._engine.dialect)
+        if not explain:
+            answer = replace(answer, reading=())
         seconds = Seconds(
             schema=schema_seconds,
             model=answer.seconds.model,

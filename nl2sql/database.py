@@ -179,7 +179,7 @@ class Database:
         """What checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import read
 
-        return read(sql, self._engine.dialect)
+        return read(sql, self._engine.dialect, self._allowed().schema)
 
     def formatted(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""

@@ -22,7 +22,7 @@ from nl2sql.types import Answer, ErrorInfo, Grounding, Status
 
 
 def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
-    """The Answer, without reading, times and session. `left_out` counts the tables that the model was not shown."""
+    """The Answer, without times and session. `left_out` counts the tables that the model was not shown."""
     answer = Answer(
         id=uuid.uuid4().hex[:12],
         question=question,
@@ -35,7 +35,8 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         text = outcome.clarification.question
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
     if outcome.declined is not None:
-        return replace(answer, text="", sql=tools.lay_out(outcome.declined))
+        reading = tools.read(outcome.declined)
+        return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading)
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
@@ -76,6 +77,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         answer,
         text=text,
         sql=tools.lay_out(ran.checked),
+        reading=tools.read(ran.checked),
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(

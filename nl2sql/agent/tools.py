@@ -156,6 +156,12 @@ class Toolbox:
             self._laid_out[checked.sql] = lay_out(checked.sql, self._engine.dialect, self.check)
         return self._laid_out[checked.sql]
 
+    def read(self, checked: CheckedSQL) -> tuple[str, ...]:
+        """What the query does, in words."""
+        from nl2sql.answer.reading import read
+
+        return read(checked.sql, self._engine.dialect, self.schema)
+
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
         start = time.perf_counter()

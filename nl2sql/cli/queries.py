@@ -113,8 +113,6 @@ def add_command(
     **flags: Any,
 ) -> int:
     """Add one: SQL that passes the guard, once you have read and approved it."""
-    from nl2sql.answer.reading import read
-
     shared = Shared(**flags)
     config = shared.settings()
     queries = VerifiedQueries.beside(config)
@@ -133,7 +131,7 @@ def add_command(
     )
     with opened(config) as assistant:
         checked = assistant.checked(query.sample())
-        reading = read(checked.sql, assistant.schema.dialect)
+        reading = assistant.reading(checked.sql)
     say(clean(as_text(query).rstrip()))
     if not shared.quiet:
         say(clean("\n".join(reading)))
