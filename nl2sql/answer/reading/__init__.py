@@ -14,7 +14,8 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, Relation, is_star, list_blocks
 from nl2sql.answer.plain_tree import is_after_comma, name_function, parse_plain, split_conjunction
 from nl2sql.answer.reading.moments import say_moment
-from nl2sql.answer.reading.wording import Wording, depends_on_today, find_period, label_relation, shorten_comment
+from nl2sql.answer.reading.terms import depends_on_today, find_period, label_relation, shorten_comment
+from nl2sql.answer.reading.wording import Wording
 from nl2sql.answer.sql_format import sql_text
 from nl2sql.answer.traps.ran_query import is_aggregated, list_group_keys
 from nl2sql.types import Schema
