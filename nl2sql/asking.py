@@ -18,7 +18,8 @@ from nl2sql.agent.functions import QueryFunction
 from nl2sql.agent.recall import recall
 from nl2sql.agent.running import Approve
 from nl2sql.errors import ConfigError, LimitError, ToolError
-from nl2sql.types import Answer, CheckedSQL, Event, Message, Seconds
+from nl2sql.schema.render import one_line
+from nl2sql.types import Answer, CheckedSQL, Event, Message, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.agent.tools import Toolbox
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nl2sql.store import Turn, VerifiedQuery
 
 QUESTION_CHARS: Final = 4000
+_SHOWN_CHARS: Final = 80
 # Others are written only where the first failed or says nothing: beside a good one they were never better.
 _CHEAP: Final = Candidates(4, in_doubt=True)
 
@@ -108,6 +110,17 @@ def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) ->
             tools.check(example.sql)
             found.append(example)
     return found
+
+
+def say_follow_up(answer: Answer, turns: Sequence[Turn], schema: Schema) -> tuple[str, ...]:
+    """What the answer's query keeps of the question before though this one does not say so."""
+    if answer.sql is None or not turns:
+        return ()
+    from nl2sql.answer.follow_up import find_carried
+
+    carried = find_carried(answer.question, answer.sql, turns[-1].sql, schema)
+    before = one_line(turns[-1].question, _SHOWN_CHARS)
+    return (f"builds on your previous question, “{before}”: {' and '.join(carried)}",) if carried else ()
 
 
 def conversation(system: Message, question: Message, turns: Sequence[Turn]) -> Sequence[Message]:

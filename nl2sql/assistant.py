@@ -25,6 +25,7 @@ from nl2sql.asking import (
     examples,
     functions,
     recalled,
+    say_follow_up,
     written,
 )
 from nl2sql.cancel import CancelToken
@@ -175,7 +176,16 @@ class Assistant(Database):
         looks_up = approve is None or approve_beyond is not None
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         limits, calls = self.config.limits, functions(queries)
-        tools = Toolbox(self._engine, allowed, limits, cancel, question=question, looks_up=looks_up, functions=calls)
+        tools = Toolbox(
+            self._engine,
+            allowed,
+            limits,
+            cancel,
+            question=question,
+            looks_up=looks_up,
+            functions=calls,
+            terms=tuple(self.config.context.metrics),
+        )
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
@@ -188,6 +198,7 @@ class Assistant(Database):
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
             answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
+            warnings = (*warnings, *say_follow_up(answer, turns, allowed.schema))
         if not explain:
             answer = replace(answer, reading=())
         seconds = Seconds(

@@ -398,6 +398,28 @@ class Trap:
 
 
 @dataclass(frozen=True, slots=True)
+class Untraced:
+    """A word of the question that nothing in the SQL stands for, and what makes that weigh.
+
+    `elsewhere`: a name of the schema that the query does not use has it; `qualifies`: it stands beside a name that the
+    query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the like;
+    `is_name`: it is written as a name; `is_number`: it is a number.
+    """
+
+    word: str
+    elsewhere: bool = False
+    qualifies: bool = False
+    is_measured: bool = False
+    is_name: bool = False
+    is_number: bool = False
+
+    @property
+    def weighs(self) -> bool:
+        """Whether one of these is so."""
+        return self.elsewhere or self.qualifies or self.is_measured or self.is_name or self.is_number
+
+
+@dataclass(frozen=True, slots=True)
 class Clarification:
     """A question back to the user, with the answers that are possible."""
 

@@ -14,7 +14,7 @@ from nl2sql.agent.running import is_respelled
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
-from nl2sql.answer.confidence import assess
+from nl2sql.answer.confidence import assess, say_untraced
 from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.errors import GuardError, LimitError, ToolError
@@ -56,6 +56,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
     ]
     warnings += [trap.message for trap in outcome.traps]
     text, stated = answer.text, Grounding(0, 0)
+    untraced = () if ran.verified else tools.trace(ran.checked)
     if outcome.unfinished:
         warnings.append(f"the model did not finish: {outcome.unfinished}")
     if result.row_count == 0:
@@ -77,7 +78,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         answer,
         text=text,
         sql=tools.lay_out(ran.checked),
-        reading=tools.read(ran.checked),
+        reading=(*tools.read(ran.checked), *say_untraced(untraced)),
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(
@@ -88,6 +89,7 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
             outcome.vote.agreeing if outcome.vote else None,
             ran.verified,
             outcome.traps,
+            untraced,
         ),
         chart=chart(result),
         verified_query=ran.verified,

@@ -22,7 +22,7 @@ from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, ToolCall
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, ToolCall, Untraced
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -80,7 +80,7 @@ class Toolbox:
     """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
     `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
-    `functions` are verified queries that the model may call.
+    `functions` are verified queries that the model may call. `terms` are words that the owner has explained.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Toolbox:
         question: str = "",
         looks_up: bool = True,
         functions: Sequence[QueryFunction] = (),
+        terms: Sequence[str] = (),
     ) -> None:
         helpers = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
@@ -105,6 +106,7 @@ class Toolbox:
         self.question = question
         self.looks_up = looks_up
         self._laid_out: dict[str, str] = {}
+        self._terms = terms
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -161,6 +163,12 @@ class Toolbox:
         from nl2sql.answer.reading import read
 
         return read(checked.sql, self._engine.dialect, self.schema)
+
+    def trace(self, checked: CheckedSQL) -> tuple[Untraced, ...]:
+        """The words of the question that nothing in the query stands for."""
+        from nl2sql.answer.word_trace import trace_words
+
+        return trace_words(self.question, checked.sql, self.schema, self._terms)
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Result, Step, Trap
+from nl2sql.types import Confidence, Grounding, Result, Step, Trap, Untraced
 
 HIGH: Final = 0.75
 CHECK: Final = 0.45
@@ -24,12 +24,14 @@ def assess(
     agreeing: tuple[int, int] | None = None,
     verified: str | None = None,
     traps: tuple[Trap, ...] = (),
+    untraced: tuple[Untraced, ...] = (),
 ) -> Confidence:
     """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
 
     `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
     `verified` names the verified query whose rows these are. With one of the `traps` that makes the figures others
-    than those asked for it is `check` at best.
+    than those asked for it is `check` at best. `untraced` are words of the question that nothing in the SQL stands for:
+    a reason that costs nothing, since a synonym that nobody wrote down is one too.
     """
     score, reasons = 0.9, []
     if verified:
@@ -57,9 +59,16 @@ def assess(
     if left_out:
         score -= 0.15
         reasons.append(f"{left_out} tables did not fit into the prompt")
+    reasons += [line[0].lower() + line[1:].rstrip(".") for line in say_untraced(untraced)]
     if grave := list(dict.fromkeys(trap.rule for trap in traps if trap.changes_figure)):
         score = min(score, _TRAPPED)
         reasons.append(f"the figures may be others than those asked for: {', '.join(grave)}")
     score = max(0.05, round(score, 2))
     level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
     return Confidence(level, score, tuple(reasons) or ("the first query ran",))
+
+
+def say_untraced(untraced: tuple[Untraced, ...]) -> tuple[str, ...]:
+    """A line that names the words that weigh; none where there are none."""
+    words = [one.word for one in untraced if one.weighs]
+    return (f"Nothing in the SQL stands for: {', '.join(words)}.",) if words else ()

@@ -410,3 +410,28 @@ def test_a_slow_query_is_an_error_that_names_the_limit(database: Path, tmp_path:
 def test_a_reply_without_words_is_no_answer(opened: Assistant, reply: str) -> None:
     answer = ask(opened, ScriptedModel(says(reply), calls_tools=False))
     assert answer.status is Status.ABSTAINED and answer.text.startswith("The model wrote neither SQL nor an answer")
+
+
+def test_words_that_nothing_stands_for_are_told(opened: Assistant) -> None:
+    model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30 orders.")
+    answer = ask(opened, model, "How many returned orders are there?")
+    assert answer.reading[-1] == "Nothing in the SQL stands for: returned."
+    assert answer.confidence is not None and "nothing in the SQL stands for: returned" in answer.confidence.reasons
+    fine = ask(
+        opened, ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30."), "How many orders?"
+    )
+    assert "Nothing" not in fine.reading[-1]
+
+
+def test_a_follow_up_says_what_it_keeps_of_the_question_before(opened: Assistant) -> None:
+    first = calls("sql_query", query="SELECT sum(total) FROM orders WHERE customer_id = 2")
+    then = calls("sql_query", query="SELECT max(id), sum(total) FROM orders WHERE customer_id = 2")
+    alone = calls("sql_query", query="SELECT count(*) FROM customers")
+    assistant = with_model(opened, ScriptedModel(first, "so much", then, "both", alone, "3 customers."))
+    one = assistant.ask("What is the total for customer 2?")
+    two = assistant.ask("And the latest id?", session=one.session)
+    three = assistant.ask("How many customers are there?", session=one.session)
+    assert one.warnings == () and three.warnings == ()
+    assert two.warnings == (
+        "builds on your previous question, “What is the total for customer 2?”: customer_id = 2 and sum(total)",
+    )
