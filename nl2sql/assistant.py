@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -32,12 +33,13 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
-from nl2sql.errors import ConfigError, DatabaseError, ToolError
+from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
+from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Limits, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Policy, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Store, Turn
 
+_NAME_CHARS: Final = 100
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
@@ -66,22 +69,30 @@ def connect(
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
-    programs can go on; `face` says where it was asked. The store is not closed with the Assistant. `workers` is how
-    many queries may run side by side, each with the memory of the limits; further ones wait their turn.
-    Raises ConfigError, DatabaseError.
+    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
+    given, for that `user`, and sessions of earlier programs can go on; `face` says where it was asked. The store is
+    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
+    limits; further ones wait their turn.
+    A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
+    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError, LimitError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
         config = load_config(url=url, model=name)
     else:
-        config = replace(config, url=url or config.url)
-        config = replace(config, model=replace(config.model, name=name)) if name else config
-    cache_dir = config.home / "cache"
-    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir, workers)
-    chat_model = None if model is None or isinstance(model, str) else model
-    conversations = Conversations(store, url=engine.url, user=user, face=face)
-    return Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
+        config = config.point_to(url) if url else config
+        config = replace(config, model=config.model.rename(name)) if name else config
+    told = list(config.notes)
+    try:
+        engine = _open(config, workers, on_progress)
+        chat_model = None if model is None or isinstance(model, str) else model
+        conversations = Conversations(store, url=engine.url, user=user, face=face)
+        assistant = Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
+        told += [*assistant.notes, *_check_policy(assistant)]
+    finally:
+        for text in told if face == "python" else ():
+            warnings.warn(text, UserWarning, stacklevel=2)
+    return assistant
 
 
 class Assistant(Database):
@@ -235,7 +246,7 @@ class Assistant(Database):
         if isinstance(model, Assistant):
             config, opens = replace(config, model=model.config.model), model._chat_model
         elif model is not None:
-            config, opens = replace(config, model=replace(config.model, name=model)), None
+            config, opens = replace(config, model=config.model.rename(model)), None
         other = Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
         other._seen = self._seen
         return other
@@ -318,6 +329,37 @@ class Assistant(Database):
             kept = schema.link(question, view, self._schema_tokens)
             self._linked = None if kept.left_out else kept
         return kept
+
+
+def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
+    """The database of the settings. No error holds the value of a variable that is in its address."""
+    cache_dir = config.home / "cache"
+    url = config.resolve_database() or _sample_database(cache_dir)
+    try:
+        return open_engine(url, config.limits, cache_dir, workers, on_progress)
+    except (ConfigError, DatabaseError):
+        if not config.variables:
+            raise
+        names = ", ".join(config.variables)
+        # Not from the error: its text may hold a value.
+        raise DatabaseError(f"there is no database where database.url leads by {names}", "Check both.") from None
+
+
+def _check_policy(assistant: Assistant) -> list[str]:
+    """What to say of names that the policy has and the database does not. ConfigError where one is a pattern."""
+    if assistant.config.policy == Policy():
+        return []
+    try:
+        idle = assistant.idle_policy
+    except NL2SQLError:
+        assistant.close()
+        raise
+    for name in idle:
+        if "*" in name:
+            assistant.close()
+            problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
+            raise ConfigError(problem, "Write each name in full.")
+    return list(assistant.policy_warnings)
 
 
 def _sample_database(cache_dir: Path) -> str:

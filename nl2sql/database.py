@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import prompts
@@ -20,6 +20,7 @@ from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote_table
+from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
+
+_NAME_CHARS: Final = 100
 
 
 class Database:
@@ -49,6 +52,11 @@ class Database:
         return self._allowed().schema
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of a folder of data files, and why: a sentence each."""
+        return self._engine.notes
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads
@@ -64,12 +72,23 @@ class Database:
 
     @property
     def idle_policy(self) -> list[str]:
-        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
+        """The names of the policy that match nothing in this database: misspelt, perhaps."""
         whole, policy = self._engine.introspect(), self.config.policy
         tables = {table.name.lower() for table in whole.tables}
         columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
-        idle = [name for name in policy.deny_tables if name.lower() not in tables]
+        named = policy.deny_tables | (policy.allow_tables or frozenset())
+        idle = [name for name in named if name.lower() not in tables]
         return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+
+    @property
+    def policy_warnings(self) -> tuple[str, ...]:
+        """A sentence for each name of the policy that this database does not have."""
+        if self.config.policy == Policy():
+            return ()
+        return tuple(
+            f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+            for name in self.idle_policy
+        )
 
     @property
     def missing_limits(self) -> list[str]:
@@ -91,9 +110,15 @@ class Database:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
         return guard.check(sql, self._allowed().policy, CancellableJudge(self._engine, cancel))
 
-    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        return self._engine.execute(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+    def run(
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, hashed: bool = False
+    ) -> Result:
+        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError.
+
+        `hashed` asks for the hash of the rows, by which `replay` compares results.
+        """
+        checked = self.checked(sql, cancel=cancel)
+        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=hashed)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
@@ -156,7 +181,7 @@ class Database:
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """The verified queries beside the project file, by name; those that cannot be read are left out."""
+        """The verified queries beside the project file, by name, without those that are unreadable or not trusted."""
         return VerifiedQueries.beside(self.config).list() if self.config.file else ()
 
     def suggestions(self, limit: int = 4) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Values only. Nothing here opens a file, runs SQL or calls a model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAIN_SCHEMA: Final = "main"
+
+# Called with what is under way, how much of it is done, and how much there is, which is 0 where nobody knows.
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 # What the data is (made by `schema`)
@@ -191,6 +194,8 @@ class CheckedSQL:
 
 # Where it ran (made by `engines`)
 
+CELL_VALUES: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -199,6 +204,10 @@ class Limits:
     `seconds` is wall time; `memory`, `cell_bytes`, `result_bytes` and `spill` (disk for big sorts, 0 for none)
     are bytes; `steps` is how many tool calls one question may make. `upload_bytes` bounds the files of one upload
     together, `upload_rows` each table made of them.
+
+    In a result a value counts for 8 bytes at least. A column with a list, struct or map of more than 500 values (each
+    list or struct in it counts as one), or of more than `cell_bytes`, comes as text; where all rows are wanted, such
+    a cell may have as many values as `cell_bytes` allow, and ends the result with a LimitError beyond that.
     """
 
     rows: int | None = 1000
@@ -259,7 +268,8 @@ class Result:
     """Rows that a query gave, as one Arrow table.
 
     `truncated` says that the query had more rows than the limit let through; `cut_cells` how many cells were
-    shortened. `seconds` is the engine's time.
+    shortened, or came as text for their many values. `seconds` is the engine's time. `hash` is that of the rows,
+    where it was asked for.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -267,6 +277,7 @@ class Result:
     truncated: bool = False
     cut_cells: int = 0
     seconds: float = 0.0
+    hash: str | None = None
 
     @property
     def row_count(self) -> int:
@@ -370,11 +381,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated."""
+    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated.
+
+    `signs` are what it was made of, by name: counts and shares, a sign that did not show left out.
+    """
 
     level: str
     score: float
     reasons: tuple[str, ...] = ()
+    signs: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

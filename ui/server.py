@@ -6,6 +6,7 @@ Made once, by the first page; Streamlit closes nothing, so it ends with the proc
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
 from ui.conversations import Conversation, Conversations
 from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
 from ui.log import note, start_log
-from ui.settings import settings
+from ui.settings import get_launch
 
 # Each may use the memory that the limits allow to a query.
 QUERIES_AT_ONCE: Final = 4
@@ -48,12 +49,20 @@ class Server:
         if conversation.own is None and conversation.folder is not None:
             with conversation.changing:
                 if conversation.own is None and (files := conversation.files):
+                    # The page says why they are gone: everything else of the conversation goes on.
                     try:
-                        conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
-                    except NL2SQLError:
-                        # The page says that they are gone: everything else of the conversation goes on.
-                        conversation.drop_files()
+                        self._open(conversation, files)
+                    except NL2SQLError as exc:
+                        conversation.unread = exc
         return conversation.own or self.assistant
+
+    def _open(self, conversation: Conversation, files: Sequence[Path]) -> None:
+        """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
+        try:
+            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
+        finally:
+            if conversation.own is None:
+                conversation.drop_files()
 
     def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
         """The same with the model and under the limits that the user has chosen."""
@@ -78,7 +87,7 @@ class Server:
 def server() -> Server:
     """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
     start_log()
-    config = settings()
+    config = get_launch().config
     store = open_store(config)
     assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
     at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE

@@ -174,7 +174,7 @@ class Toolbox:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
         start = time.perf_counter()
         try:
-            return self._engine.execute(checked, limits or self.limits, self._cancel)
+            return self._engine.execute(checked, limits or self.limits, self._cancel, hashed=limits is None)
         finally:
             self.database_seconds += time.perf_counter() - start
 

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "eval": "eval",
     "model": "model",
     "ui": "ui",
+    "trust": "trust",
     "doctor": "doctor",
     "init": "init",
 }

@@ -88,9 +88,8 @@ def _answered(
     cancel = CancelToken()
 
     with (
-        steps.showing(),
         remembering(config, needed=shared.session is not None) as store,
-        opened(config, steps.progress, store) as assistant,
+        opened(config, steps, store) as assistant,
     ):
 
         def approve(checked: CheckedSQL) -> bool:

@@ -47,7 +47,7 @@ def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
     """Say whether SQL may run, and which rule stops it."""
     shared = Shared(**flags)
     text = "" if jsonl else text_argument(sql, "SQL", _EXAMPLE)
-    with opened(shared.settings()) as assistant:
+    with opened(shared.settings(asks=False), shared.steps) as assistant:
         if jsonl:
             _check_lines(assistant)
             return 0

@@ -58,11 +58,15 @@ def _as_object(check: Check) -> dict[str, str | None]:
 def _checks(shared: Shared) -> Iterator[Check]:
     yield Check("python", "ok", sys.version.split()[0])
     try:
-        config = shared.settings()
+        config = shared.load()
     except NL2SQLError as exc:
         yield _failed("settings", exc)
         return
     yield Check("settings", "ok", str(config.file or "no project file: defaults"))
+    for note in config.notes:
+        yield Check("trust", "partly", "not all that was found here is used", note)
+    if note := config.endpoint_note:
+        yield Check("endpoint", "ok", note)
     yield from _looked("database", lambda: _database(config))
     yield from _looked("model", lambda: _model(config))
     if importlib.util.find_spec("xllamacpp") is None:
@@ -86,7 +90,7 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
 def _database(config: Config) -> Iterator[Check]:
     from nl2sql.assistant import connect
 
-    with connect(config=config) as assistant:
+    with connect(config=config, face="cli") as assistant:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")

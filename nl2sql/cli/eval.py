@@ -19,7 +19,15 @@ import click
 
 from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, candidates_option, database_options, model_option, output_option, voice_options
+from nl2sql.cli.options import (
+    Shared,
+    candidates_option,
+    database_options,
+    model_option,
+    output_option,
+    say_notes,
+    voice_options,
+)
 from nl2sql.cli.terminal import Steps, clean, on_terminal, say
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
@@ -107,7 +115,7 @@ def eval_command(
         raise ConfigError("there is no file of questions", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
     files = _files(file, db_root, reports, resume, baseline)
     examples, bad_lines = read_examples(file)
-    config = replace(shared, quiet=shared.quiet or db_root is not None).settings()
+    config = shared.settings(opens=db_root is None)
     # Without the project's folder there are no verified queries: what is measured is the SQL that a model writes.
     config = replace(config, file=None, limits=replace(config.limits, rows=JUDGED_ROWS))
     steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
@@ -173,8 +181,10 @@ class _Evaluation:
         if self._files.db_root is not None:
             if not name or Path(name).name != name:
                 raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
-            config = replace(config, url=str(self._files.db_root / f"{name}.duckdb"))
-        return connect(config=config, model=model)
+            config = config.point_to(str(self._files.db_root / f"{name}.duckdb"))
+        assistant = connect(config=config, model=model, face="cli")
+        say_notes(assistant)
+        return assistant
 
     def _tell(self, case: Case, line: str) -> None:
         """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""

@@ -69,7 +69,9 @@ def list_command(output: str, config: Path | None) -> int:
 @config_option
 def show_command(name: str, output: str, config: Path | None) -> int:
     """Show one: its header and its SQL."""
-    query = VerifiedQueries.beside(load_config(config)).get(name)
+    query, problem = VerifiedQueries.beside(load_config(config)).find(name)
+    if problem:
+        say(f"note: it is not used. {clean(problem.message)}. {clean(problem.hint)}")
     if output == "json":
         results.write_json(query_object(query))
     else:
@@ -114,7 +116,7 @@ def add_command(
 ) -> int:
     """Add one: SQL that passes the guard, once you have read and approved it."""
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     entry = _entry(source, config, sql)
     if question is None and entry is None:
@@ -129,7 +131,7 @@ def add_command(
         use_as_onboarding_question=onboarding,
         parameters=tuple(parse_parameter(text) for text in parameters),
     )
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(query.sample())
         reading = assistant.reading(checked.sql)
     say(clean(as_text(query).rstrip()))
@@ -150,7 +152,7 @@ def add_command(
 def remove_command(name: str, yes: bool, config: Path | None) -> int:
     """Remove one: its file is deleted."""
     queries = VerifiedQueries.beside(load_config(config))
-    say(clean(as_text(queries.get(name)).rstrip()))
+    say(clean(as_text(queries.find(name)[0]).rstrip()))
     if not _approved(f"Remove {name}?", yes, ()):
         say("not removed")
         return 4
@@ -171,7 +173,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
     Exits with the code of the first failure.
     """
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     chosen = [queries.get(name) for name in names] if names else queries.list()
     problems = () if names else queries.problems()
@@ -180,7 +182,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
         return 0
     outcomes: list[dict[str, Any]] = []
     failures: list[NL2SQLError] = [*problems]
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         for query in chosen:
             outcome, failure = _tested(query, assistant)
             outcomes.append(outcome)

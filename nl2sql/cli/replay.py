@@ -5,7 +5,6 @@ The guard and the engine decide as for any SQL; this prints the comparison.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -46,16 +45,16 @@ def replay_command(id: str, **flags: Any) -> int:
 
 def _replayed(identifier: str, shared: Shared) -> Changes:
     """The comparison, on the database of then unless --db names another."""
-    config = replace(shared, quiet=True).settings()
+    config = shared.settings(opens=False, asks=False)
     with history(config) as store:
         entry = store.entry(identifier)
     sql = runnable(entry)
-    config = replace(config, url=shared.db or entry.url)
+    config = config.point_to(shared.db or entry.url)
     if shared.verbose:
         say(f"runs on {config.url}: {clean(sql)}")
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits))
+        return compare(entry, assistant.run(sql, limits=limits, hashed=True))
 
 
 def _print(changes: Changes) -> None:

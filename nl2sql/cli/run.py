@@ -50,8 +50,8 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 
 def _run(text: str, shared: Shared, start: float) -> None:
-    config = shared.settings()
-    with opened(config) as assistant:
+    config = shared.settings(asks=False)
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(text)
         shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:

@@ -30,7 +30,7 @@ from nl2sql.types import Schema, Table
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     """What was introspected: tables, columns, keys, comments, values."""
     shared = Shared(**flags)
-    with opened(shared.settings()) as assistant:
+    with opened(shared.settings(asks=False), shared.steps) as assistant:
         if prompt:
             text = assistant.prompt()
             results.write_text(text)

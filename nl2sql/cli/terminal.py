@@ -9,14 +9,17 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from nl2sql.schema.render import one_line
 from nl2sql.types import Event, EventKind
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+_PROGRESS_CHARS: Final = 60
 _WORDS: Final = {
     EventKind.SCHEMA: "looking at the schema",
     EventKind.WRITING: "writing SQL",
@@ -64,9 +67,14 @@ class Steps:
         self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
         self._verbose = verbose
-        self._console = error_console() if not quiet and on_terminal(sys.stderr) else None
+        self._draws = not quiet and on_terminal(sys.stderr)
         self._status: Status | None = None
         self._current = ""
+
+    @cached_property
+    def _console(self) -> Console | None:
+        """Loaded when there is something to draw, which most commands don't have."""
+        return error_console() if self._draws else None
 
     @contextmanager
     def showing(self) -> Iterator[Steps]:
@@ -108,10 +116,16 @@ class Steps:
             say(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """How far some long work is; `total` 0 where nobody knows."""
+        """How far some long work is; `total` 0 where nobody knows. On a terminal, or its name with -v, else nothing."""
+        if total and done >= total:
+            self.pause()
+            return
+        what = one_line(clean(what), _PROGRESS_CHARS)
         share = f" {100 * done // total}%" if total else ""
         if self._console is not None:
-            text = f"{what}{share}"
+            from rich.markup import escape
+
+            text = escape(f"{what}{share}")
             if self._status is None:
                 self._status = self._console.status(text)
                 self._status.start()
@@ -120,7 +134,7 @@ class Steps:
             self._current = text
         elif what != self._current:
             self._current = what
-            if self._verbose or total:
+            if self._verbose:
                 say(what)
 
     def note(self, text: str) -> None:

@@ -70,6 +70,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of what was opened, and why: a sentence each."""
+        ...
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables that `with_files` added, in the order of the files."""
         ...
@@ -100,8 +105,10 @@ class Engine(Protocol):
         """
         ...
 
-    def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
-        """Run it and return at most `limits.rows` rows.
+    def execute(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
+    ) -> Result:
+        """Run it and return at most `limits.rows` rows, with their hash where it is asked for.
 
         QueryError where the engine refuses the SQL, LimitError where a limit ran out, CancelledError once
         `cancel` is set, DatabaseError where the engine itself failed. The next call works after each of them.

@@ -6,31 +6,37 @@ It does not start or stop the query: the Call does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from nl2sql.answer.values import cell_sizes
+from nl2sql.engines import wire
 from nl2sql.engines.call import Call
-from nl2sql.errors import BugError
-from nl2sql.types import Result, ResultColumn
+from nl2sql.engines.frames import Message
+from nl2sql.types import Limits, Result, ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_VALUE_BYTES: Final = 8
 
 
 class WorkerStream:
     """Implements `ResultStream`. Made once the first reply is there, so `columns` and `arrow_schema` are known."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, limits: Limits) -> None:
         import pyarrow as pa
 
         message, payload = call.receive()
-        if message["kind"] != "columns":
-            raise BugError(f"the worker sent {message['kind']} where a result's columns belong")
-        self._call = call
-        self.columns = tuple(ResultColumn(name, kind) for name, kind in message["columns"])
-        self.arrow_schema: pa.Schema = pa.ipc.read_schema(pa.py_buffer(payload))
+        self._call, self._limits = call, limits
+        self._rows, self._weight = 0, 0
+        with call.reading(pa.ArrowException):
+            self.columns = tuple(ResultColumn(wire.text(name), wire.text(kind)) for name, kind in message["columns"])
+            self.arrow_schema: pa.Schema = _known(pa.ipc.read_schema(pa.py_buffer(payload)), len(self.columns))
+        self._plain_schema = pa.schema([field.with_type(_plain(field.type)) for field in self.arrow_schema])
         self.truncated = False
         self.cut_cells = 0
         self.seconds = 0.0
+        self.hash: str | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, batch by batch, once; one empty batch where there are none. Raises as `Engine.execute`."""
@@ -39,14 +45,84 @@ class WorkerStream:
         empty = True
         while not self._call.done:
             message, payload = self._call.receive()
-            if message["kind"] == "batch":
+            with self._call.reading(pa.ArrowException):
+                batch = self._batch(payload) if message["kind"] == "batch" else None
+                if batch is None:
+                    self._end(message)
+            if batch is not None:
                 empty = False
-                yield pa.ipc.read_record_batch(pa.py_buffer(payload), self.arrow_schema)
-            else:
-                self.truncated, self.cut_cells = message["truncated"], message["cut_cells"]
-                self.seconds = message["seconds"]
+                yield batch
         if empty:
             yield pa.RecordBatch.from_pylist([], self.arrow_schema)
+
+    def _batch(self, payload: bytes) -> pa.RecordBatch:
+        """The batch, once it is known to hold together, and no more than it may."""
+        import pyarrow as pa
+
+        buffer = pa.py_buffer(payload)
+        pa.ipc.read_record_batch(buffer, self._plain_schema).validate(full=True)
+        batch = pa.ipc.read_record_batch(buffer, self.arrow_schema)
+        self._rows += batch.num_rows
+        self._weight += sum(_count_values(column) for column in batch.columns)
+        if self._rows > (self._limits.rows if self._limits.rows is not None else self._rows):
+            raise ValueError("more rows than were asked for")
+        if _VALUE_BYTES * self._weight > self._limits.result_bytes + _VALUE_BYTES:
+            raise ValueError("more values than were asked for")
+        return batch
+
+    def _end(self, message: Message) -> None:
+        self.truncated, self.cut_cells = bool(message["truncated"]), wire.number(message["cut_cells"])
+        self.seconds = float(message["seconds"])
+        self.hash = None if message["hash"] is None else wire.text(message["hash"])
+
+
+def _known(schema: pa.Schema, columns: int) -> pa.Schema:
+    """The schema, where it has so many columns, all of types that a worker sends."""
+    if len(schema) != columns or not all(_is_known(field.type) for field in schema):
+        raise ValueError("columns that no worker sends")
+    return schema
+
+
+def _is_known(kind: pa.DataType) -> bool:
+    import pyarrow.types as pt
+
+    if pt.is_list(kind) or pt.is_fixed_size_list(kind) or pt.is_struct(kind) or pt.is_map(kind):
+        return all(_is_known(kind.field(i).type) for i in range(kind.num_fields))
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            pt.is_null,
+            pt.is_boolean,
+            pt.is_integer,
+            pt.is_floating,
+            pt.is_decimal,
+            pt.is_string,
+            pt.is_binary,
+            pt.is_date,
+            pt.is_time,
+            pt.is_timestamp,
+        )
+    )
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type with plain bytes for decimals: a HUGEINT may have a digit more than Arrow allows to one."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal128(kind):
+        return pa.binary(16)
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    return pa.list_(_plain(kind.value_type)) if pa.types.is_list(kind) else kind
+
+
+def _count_values(column: pa.Array) -> int:
+    sizes = cell_sizes(column)
+    return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
 def collected(stream: WorkerStream) -> Result:
@@ -55,4 +131,4 @@ def collected(stream: WorkerStream) -> Result:
 
     batches = list(stream.batches())
     table = pa.Table.from_batches(batches, stream.arrow_schema)
-    return Result(stream.columns, table, stream.truncated, stream.cut_cells, stream.seconds)
+    return Result(stream.columns, table, stream.truncated, stream.cut_cells, stream.seconds, stream.hash)

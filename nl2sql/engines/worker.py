@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from nl2sql.engines import fence, os_limits
 from nl2sql.engines.alarm import Alarm
-from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.engines.frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
 from nl2sql.engines.kept import Kept, KeptRows
 from nl2sql.engines.one_select import not_a_select
 from nl2sql.types import Schema
@@ -90,7 +90,13 @@ class Worker:
             if reply["error"] in ("query", "database"):
                 reply = self._without_data_file() or reply
         if reply:
+            self._reply(reply)
+
+    def _reply(self, reply: Mapping[str, Any]) -> None:
+        try:
             write_frame(self._pipe, reply)
+        except FrameError as error:
+            write_frame(self._pipe, {"kind": "error", "error": "reply", "message": str(error)})
 
     def _without_data_file(self) -> Mapping[str, Any] | None:
         """The error to tell where a failure is explained by a data file that has gone, else None."""
@@ -193,7 +199,8 @@ class Worker:
         from nl2sql.engines import sending, wire
 
         limits = wire.limits_from_json(request["limits"])
-        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped)
+        hashed = bool(request.get("hashed"))
+        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped, hashed=hashed)
 
     @contextlib.contextmanager
     def _fresh_cursor(self) -> Iterator[Any]:
@@ -206,11 +213,8 @@ class Worker:
                 self._cursor = None
 
 
-def main() -> None:
-    """Answer requests from standard input until it ends."""
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def main(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer requests until there will be no more."""
     os_limits.keep_arenas_few()
     # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
@@ -219,11 +223,12 @@ def main() -> None:
     _warm_up()
     # What is loaded now stays: no collection need look at it again.
     gc.freeze()
-    frame = read_frame(requests)
+    folder = Path.cwd()
+    frame = read_frame(requests, text_bytes=ANY_BYTES)
     if frame is None:
+        shutil.rmtree(folder, ignore_errors=True)
         return
     opening = frame[0]
-    folder = Path.cwd()
     fenced = fence.forbid_writing(folder if opening["spill"] else None)
     waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
     worker = _opened(opening, replies)
@@ -248,7 +253,7 @@ def _opened(opening: Message, replies: IO[bytes]) -> Worker | None:
 
 def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Worker, folder: Path) -> None:
     """Hand on requests, act on stops; where the pipe ends, the parent has gone, and so does this process."""
-    while frame := read_frame(requests):
+    while frame := read_frame(requests, text_bytes=ANY_BYTES):
         if frame[0]["op"] == "stop":
             worker.stop(frame[0]["id"])
         else:

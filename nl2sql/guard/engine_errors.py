@@ -16,9 +16,9 @@ from nl2sql.types import Finding
 
 UNSERIALIZABLE: Final = "cannot-be-judged"
 _ONLY_SELECT: Final = "only select statements"
-_LEADING: Final = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/|\()*([A-Za-z_]+)", re.DOTALL)
+_LEADING: Final = re.compile(r"(?:\s++|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
 _TAIL: Final = re.compile(
-    r"\s*(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
+    r"(?<!\s)\s*+(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
 )
 _VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s+)(['"])(.*?)\2""", re.IGNORECASE | re.DOTALL)
 _LONGEST: Final = 400

@@ -37,7 +37,7 @@ _RENAMED: Final = {"total": "SUM", "julianday": "JULIAN", "curtime": "CURRENT_TI
 
 
 _TIMESTAMPDIFF: Final = re.compile(r"\bTIMESTAMPDIFF\s*\(\s*([A-Za-z]+)\s*,", re.IGNORECASE)
-_SEPARATOR: Final = re.compile(r"\s+SEPARATOR\s+(?='[^']*'\s*\))", re.IGNORECASE)
+_SEPARATOR: Final = re.compile(r"(?<!\s)\s++SEPARATOR\s++(?='[^']*+'\s*+\))", re.IGNORECASE)
 _TEXTS_IN_DOUBLE_QUOTES: Final = ("mysql", "bigquery")
 _STATEMENTS: Final = frozenset({"show", "summarize", "describe", "explain"})
 

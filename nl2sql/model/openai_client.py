@@ -36,6 +36,8 @@ _OPENAI: Final = "https://api.openai.com/v1"
 _NO_SUCH_PAGE: Final = (404, 405, 501)
 # Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
 _SAMPLING: Final = 0.7
+# What can be shown of a reply is looked for anew each time that it has grown by this part of its length.
+_LOOKS: Final = 32
 
 
 class OpenAIChatModel:
@@ -173,7 +175,7 @@ class OpenAIChatModel:
         held: Reply | None = None
         try:
             with contextlib.closing(self._wire.events(body, cancel, lambda: True)) as events:
-                drafts = several.drafts(events)
+                drafts = several.drafts(events, request.count)
                 while True:
                     try:
                         draft = next(drafts)
@@ -234,14 +236,18 @@ class OpenAIChatModel:
         self, draft: Draft, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
     ) -> Generator[str, None, tuple[str, Failure | None]]:
         """Fill the draft, and yield its text; what was yielded, and what went wrong, unless the reply was over."""
-        shown = ""
+        shown, due = "", 0
         try:
             with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
                 for event in events:
-                    text = visible(draft.text, tools=bool(tools)) if draft.absorb(event) else ""
-                    if len(text) > len(shown) and text.startswith(shown):
-                        yield text[len(shown) :]
-                        shown = text
+                    if draft.absorb(event) and draft.length >= due:
+                        text = visible(draft.text, tools=bool(tools))
+                        if len(text) > len(shown) and text.startswith(shown):
+                            yield text[len(shown) :]
+                            shown = text
+                        due = draft.length + draft.length // _LOOKS
+                    if draft.full:
+                        break
         except EndpointError as exc:
             if written := failures.written_call(exc.failure):
                 draft.absorb({"choices": [{"message": {"content": written}, "finish_reason": "stop"}]})
@@ -285,7 +291,7 @@ class OpenAIChatModel:
             return
         cancelled = threading.Event()
         with cancel.on_cancel(cancelled.set):
-            cancelled.wait(seconds)
+            cancelled.wait(max(0.0, min(seconds, cancel.left)))
         cancel.raise_if_cancelled()
 
 

@@ -79,6 +79,10 @@ def adapted(habits: Habits, failure: Failure, body: Mapping[str, Any], protocol:
         return replace(habits, dropped=(*habits.dropped, refused))
     if habits.takes_system and failures.refuses_system(failure):
         return replace(habits, takes_system=False)
+    bound = next((name for name in _LENGTH_NAMES if name in body), None)
+    # Some endpoints want fewer tokens than that, and say so in words of their own; some count them as the prompt's.
+    if bound and failures.speaks_of_tokens(failure):
+        return replace(habits, dropped=(*habits.dropped, bound))
     following = None if fixed else protocols.after(protocol)
     if following and protocols.speaks_of_calls(body) and failures.refuses_tools(failure, protocol):
         return replace(habits, protocol=following)
