@@ -27,9 +27,10 @@ from nl2sql.asking import (
     functions,
     recalled,
     say_follow_up,
+    unasked,
     written,
 )
-from nl2sql.cancel import CancelToken
+from nl2sql.cancel import CancelToken, Deadline
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from nl2sql.store import Store, Turn
 
 _NAME_CHARS: Final = 100
+_QUESTION_SECONDS: Final = 600.0
+# On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
+_QUESTION_SECONDS_LOCAL: Final = 2700.0
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
@@ -133,10 +137,11 @@ class Assistant(Database):
 
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
-        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
-        where it says no, the answer has the SQL and no rows; with `approve_beyond` it is asked only where the engine
-        guesses that a step handles more rows than that. `tables` are the ones that the question is about, as is
-        a table that it names like `@orders`: the model is shown these, and the tables that their keys lead to.
+        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs,
+        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_beyond` it is
+        asked only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
+        `tables` are the ones that the question is about, as is a table that it names like `@orders`: the model is
+        shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
@@ -184,34 +189,35 @@ class Assistant(Database):
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        looks_up = approve is None or approve_beyond is not None
-        approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
-        limits, calls = self.config.limits, functions(queries)
         tools = Toolbox(
             self._engine,
             allowed,
-            limits,
+            self.config.limits,
             cancel,
             question=question,
-            looks_up=looks_up,
-            functions=calls,
+            unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
+            reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
+            functions=functions(queries),
             terms=tuple(self.config.context.metrics),
         )
+        approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
+        allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
+        budget = loop.Budget(steps=self.config.limits.steps, seconds=allowance)
+        deadline = Deadline(budget.seconds, cancel)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
             try:
-                answer = yield from recalled(question, known, tools, self._engine.dialect, approve)
+                answer = yield from recalled(question, known, tools, self._engine.dialect, approve, deadline, explain)
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
             turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
-            answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
+            asked = loop.Asked((), summary, approve, reviewed=not tools.looks_up, budget=budget)
+            answer = yield from self._written(question, turns, shown, opening, tools, asked, deadline, explain)
             warnings = (*warnings, *say_follow_up(answer, turns, allowed.schema))
-        if not explain:
-            answer = replace(answer, reading=())
         seconds = Seconds(
             schema=schema_seconds,
             model=answer.seconds.model,
@@ -285,27 +291,25 @@ class Assistant(Database):
         view: Schema,
         opening: Future[ChatModel],
         tools: Toolbox,
-        summary: bool,
-        approve: Approve,
-        cancel: CancelToken | None,
+        asked: loop.Asked,
+        deadline: Deadline,
+        explain: bool,
     ) -> Generator[Event, None, Answer]:
-        """The answer by SQL that the model writes."""
+        """The answer by SQL that the model writes; `asked` has no messages yet."""
         like = examples(question, self.verified_queries, tools)
-        model = opening.result()
+        with deadline.paused():
+            model = opening.result()
         # A small model makes a condition of each text that it is told: the mends use the index without telling.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
-        asked = loop.Asked(
-            conversation(system, prompts.question(question, hits, like), turns),
-            summary=summary,
-            approve=approve,
-            reviewed=not tools.looks_up,
-            budget=loop.Budget(steps=self.config.limits.steps),
+        asked = replace(
+            asked,
+            messages=conversation(system, prompts.question(question, hits, like), turns),
             candidates=candidates(model, self.config.model.candidates),
         )
         left_out = len(linked_schema.left_out)
-        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel))
+        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, deadline, explain))
 
     def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""
@@ -360,6 +364,11 @@ def _check_policy(assistant: Assistant) -> list[str]:
             problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
             raise ConfigError(problem, "Write each name in full.")
     return list(assistant.policy_warnings)
+
+
+def _is_small(view: Schema, rows: int | None) -> bool:
+    """Whether no table has more rows than that; False where no number is given."""
+    return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
 
 
 def _sample_database(cache_dir: Path) -> str:

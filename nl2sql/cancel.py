@@ -73,6 +73,7 @@ class Deadline(CancelToken):
         self._token = token or CancelToken()
         self._seconds, self._clock = seconds, clock
         self._end = clock() + seconds
+        self._paused_at: float | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -81,7 +82,13 @@ class Deadline(CancelToken):
     @property
     def left(self) -> float:
         """Seconds until its end; below 0 after it."""
-        return min(self._token.left, self._end - self._clock())
+        now = self._clock() if self._paused_at is None else self._paused_at
+        return min(self._token.left, self._end - now)
+
+    def has_time(self) -> bool:
+        """Whether any is left. CancelledError once cancelled."""
+        self._token.raise_if_cancelled()
+        return self.left > 0
 
     def cancel(self) -> None:
         """As for the token that it is made from."""
@@ -106,12 +113,16 @@ class Deadline(CancelToken):
     @contextmanager
     def paused(self) -> Iterator[None]:
         """What happens inside takes no time: a query has limits of its own, and a person reads as long as they like."""
-        start = self._clock()
+        if self._paused_at is not None:
+            yield
+            return
+        self._paused_at = start = self._clock()
         try:
             yield
         finally:
             self._end += self._clock() - start
+            self._paused_at = None
 
     def extended(self, seconds: float) -> Deadline:
         """The same with at least so many seconds left."""
-        return Deadline(max(seconds, self._end - self._clock()), self._token, clock=self._clock)
+        return Deadline(max(seconds, self.left), self._token, clock=self._clock)

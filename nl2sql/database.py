@@ -6,7 +6,8 @@ It knows no model and asks no question. Nothing here runs without having passed 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -18,8 +19,9 @@ from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
+from nl2sql.errors import LimitError
+from nl2sql.schema.access import exact_name
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import quote_table
 from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from nl2sql.store import VerifiedQuery
 
 _NAME_CHARS: Final = 100
+# What asking the guard about views may take in all; those that it has not been asked by then are not shown.
+_VIEWS_SECONDS: Final = 20.0
 
 
 class Database:
@@ -73,12 +77,7 @@ class Database:
     @property
     def idle_policy(self) -> list[str]:
         """The names of the policy that match nothing in this database: misspelt, perhaps."""
-        whole, policy = self._engine.introspect(), self.config.policy
-        tables = {table.name.lower() for table in whole.tables}
-        columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
-        named = policy.deny_tables | (policy.allow_tables or frozenset())
-        idle = [name for name in named if name.lower() not in tables]
-        return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+        return list(schema.resolve(self._engine.introspect(), self.config.policy).idle)
 
     @property
     def policy_warnings(self) -> tuple[str, ...]:
@@ -229,24 +228,26 @@ class Database:
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
             policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
-            described = prompts.with_descriptions(whole, self.config.context)
-            view = self._without_refused_views(schema.allowed(described, policy), policy)
+            # Under no policy the engine has asked the guard itself.
+            if policy != Policy():
+                policy = guard.deny_refused(whole, policy, self._reader(policy))
+            view = schema.allowed(prompts.with_descriptions(whole, self.config.context), policy)
             self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view)))
         return self._seen[1]
 
-    def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
-        """The schema without the views through which the policy would be got around: their values say the same."""
-        if policy == Policy():
-            return view
-        tables = [
-            table
-            for table in view.tables
-            if table.kind != "view"
-            or guard.examine(
-                f"SELECT * FROM {quote_table(table.name, dotted=table.dotted)}", policy, self._engine
-            ).allowed
-        ]
-        return replace(view, tables=tuple(tables))
+    def _reader(self, policy: Policy) -> Callable[[str], bool]:
+        """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""
+        deadline = time.monotonic() + _VIEWS_SECONDS
+
+        def may_read(sql: str) -> bool:
+            if time.monotonic() > deadline:
+                return False
+            try:
+                return guard.examine(sql, policy, self._engine).allowed
+            except LimitError:
+                return False
+
+        return may_read
 
 
 def _with_patterns(config: Config, whole: Schema) -> Policy:
@@ -254,11 +255,9 @@ def _with_patterns(config: Config, whole: Schema) -> Policy:
     if not config.include and not config.exclude:
         return config.policy
     kept = frozenset(
-        table.name
-        for table in whole.tables
-        if (not config.include or _matches(table.name, config.include))
-        and not _matches(table.name, config.exclude)
-        and config.policy.allows_table(table.name)
+        exact_name(*table.path)
+        for table in schema.resolve(whole, config.policy).tables
+        if (not config.include or _matches(table.name, config.include)) and not _matches(table.name, config.exclude)
     )
     return replace(config.policy, allow_tables=kept)
 

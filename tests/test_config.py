@@ -10,8 +10,10 @@ import pytest
 from nl2sql import connect
 from nl2sql.config import find_project_file, load_config, show_address
 from nl2sql.errors import ConfigError, NL2SQLError
+from nl2sql.schema import resolve
 from nl2sql.settings_file import parse_size
 from nl2sql.trusted_files import TrustedFiles
+from nl2sql.types import Column, Schema, Table
 
 
 def write(path: Path, text: str) -> Path:
@@ -122,6 +124,14 @@ def test_no_error_holds_the_value_of_a_variable(tmp_path: Path) -> None:
         assert "SECRET" in caught.value.message and "s3cr3t" not in said, said
 
 
+TABLES = Schema(
+    tuple(
+        Table(name, (Column("id", "INTEGER"), Column("sum", "INTEGER")))
+        for name in ("orders", "pay", "hr", "x", "other")
+    )
+)
+
+
 def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
     env = {"NL2SQL_HOME": str(tmp_path / "home")}
     own = '[policy]\ndeny_columns = ["pay.sum"]\ndeny_tables = ["hr"]\nallow_tables = ["Orders", "main.pay", "hr"]'
@@ -130,14 +140,14 @@ def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
     path = write(tmp_path / "nl2sql.toml", text)
     for config in (load_config(path, environ=env), load_config(start=tmp_path, environ=env)):
         policy = config.policy
-        assert [policy.allows_table(name) for name in ("orders", "PAY", "hr", "x", "other")] == [True, True] + [
-            False
-        ] * 3
-        assert not policy.allows_column("pay", "sum") and policy.allows_column("orders", "sum")
+        assert policy.allow_tables is not None and policy.allow_tables <= {"main.orders", "pay", "x", "other"}
+        access = resolve(TABLES, policy)
+        assert [table.name for table in access.tables] == ["orders", "pay"]
+        assert [column.name for table in access.view.tables for column in table.columns] == ["id", "sum", "id"]
     write(path, "[policy]\nallow_tables = []")
     assert load_config(path, environ=env).policy.allow_tables == frozenset()
     write(path, "")
-    assert load_config(path, environ=env).policy.allows_table("orders")
+    assert "orders" in [table.name for table in resolve(TABLES, load_config(path, environ=env).policy).tables]
 
 
 @pytest.mark.parametrize(

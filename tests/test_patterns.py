@@ -126,6 +126,8 @@ def _evaluated(call: ast.Call, names: Mapping[str, Any]) -> tuple[str, int]:
     given = _Names({**_builtins(), **names})
     pattern = eval(compile(ast.Expression(call.args[0]), "pattern", "eval"), given)  # noqa: S307
     flag = eval(compile(ast.Expression(flags[0]), "flags", "eval"), given) if flags else 0  # noqa: S307
+    if isinstance(pattern, bytes):
+        return pattern.decode("latin-1"), int(flag) | re.ASCII
     return str(pattern), int(flag)
 
 

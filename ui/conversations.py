@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant, NL2SQLError, UploadFolder
+from nl2sql import Assistant, BugError, NL2SQLError, UploadFolder
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
@@ -111,6 +111,11 @@ class Conversation:
             self.folder.close()
             self.folder = None
             self.originals.clear()
+
+
+def unreadable() -> NL2SQLError:
+    """What is said of files where nothing better is known."""
+    return BugError("the files could not be read", "The trace is where nl2sql ui was started.")
 
 
 class Conversations:

@@ -88,7 +88,8 @@ class Door:
             return
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
-        if not self._is_own_host(headers.getlist("host")) or not self._is_own_origin(origins, scope["type"]):
+        own = self._is_own_host(headers.getlist("host")) and self._is_own_origin(origins, scope["type"])
+        if not own or _is_of_another_page(headers):
             await _refuse(scope, receive, send)
             return
         if scope["type"] == "websocket":
@@ -110,6 +111,12 @@ class Door:
         if not named:
             return kind == "http"
         return len(named) == 1 and named[0].lower() in self._origins
+
+
+def _is_of_another_page(headers: Headers) -> bool:
+    """Whether the browser says that another page asks for this, and not for all of the window by a link."""
+    site = headers.get("sec-fetch-site", "same-origin")
+    return site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
 
 
 def _host_names(origin: str) -> tuple[str, ...]:

@@ -39,9 +39,11 @@ def show_error(error: NL2SQLError) -> None:
         say_error(error.message, error.hint)
 
 
-def show_bug(_error: Exception) -> bool:
-    """What Streamlit calls with what nobody expected, once it has written the trace: True, the page has said so."""
-    show_error(BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started."))
+def show_bug(error: Exception) -> bool:
+    """Say what nobody caught, whose trace Streamlit has written by then. True: Streamlit need not say it too."""
+    if not isinstance(error, NL2SQLError):
+        error = BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started.")
+    show_error(error)
     return True
 
 

@@ -14,7 +14,8 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
-from ui.conversations import Conversation, Conversations
+from ui.conversations import Conversation, Conversations, unreadable
+from ui.door import Refusals
 from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
 from ui.log import note, start_log
 from ui.settings import get_launch
@@ -35,13 +36,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Server:
-    """The shared parts."""
+    """The shared parts. `refusals` are why files were refused before the page saw them."""
 
     assistant: Assistant
     store: Store
     jobs: Jobs
     conversations: Conversations
     models: dict[str, Assistant] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def assistant_of(self, conversation: Conversation) -> Assistant:
         """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
@@ -63,6 +65,7 @@ class Server:
         finally:
             if conversation.own is None:
                 conversation.drop_files()
+                conversation.unread = unreadable()
 
     def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
         """The same with the model and under the limits that the user has chosen."""
@@ -87,7 +90,8 @@ class Server:
 def server() -> Server:
     """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
     start_log()
-    config = get_launch().config
+    launch = get_launch()
+    config = launch.config
     store = open_store(config)
     assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
     at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
@@ -95,4 +99,4 @@ def server() -> Server:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS)
-    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations())
+    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations(), refusals=launch.refusals)

@@ -31,7 +31,7 @@ _launched: Final[list[Launch]] = []
 
 
 def set_launch(launch: Launch | None) -> None:
-    """Have the page run with that; None is for tests, that leave things as they found them."""
+    """Have the page run with that; None takes it back."""
     _launched[:] = [] if launch is None else [launch]
 
 

@@ -52,7 +52,7 @@ def warnings_of(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]
     if path.is_file() and launch.auth is None:
         said.append(f"{path} has no section [{_SECTION}], so nobody signs in")
     for other in (folder / ".streamlit" / FILE for folder in folders):
-        if other.is_file():
+        if launch.auth is None and other.is_file():
             said.append(f"{other} is not read: how people sign in is said in {path} alone")
     back = _origin(launch.auth.get("redirect_uri")) if launch.auth else ""
     if back and back not in own_origins(port, launch.origins):

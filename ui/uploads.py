@@ -17,12 +17,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import ConfigError, LimitError, NL2SQLError
 from ui.again import draw_again
-from ui.conversations import ASIDE, Conversation
+from ui.conversations import ASIDE, Conversation, unreadable
 from ui.door import MOST_FILES, megabytes
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
-from ui.settings import get_launch
 
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
@@ -46,9 +45,11 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
-        st.session_state[failed] = _add(shared, conversation, given) or _refusal()
+        # Should that break, this is what the next look says.
+        st.session_state[failed] = unreadable()
+        st.session_state[failed] = _add(shared, conversation, given) or _refusal(shared)
         st.rerun()
-    elif refused := _refusal():
+    elif refused := _refusal(shared):
         st.session_state[failed] = refused
     if error := st.session_state.get(failed):
         show_error(error)
@@ -112,10 +113,10 @@ def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping
             aside.unlink() if opened else aside.rename(folder / name)
 
 
-def _refusal() -> NL2SQLError | None:
+def _refusal(shared: Server) -> NL2SQLError | None:
     """Why a file that this session sent was not let in, said once."""
     context = get_script_run_ctx()
-    problem = get_launch().refusals.take(context.session_id) if context is not None else ""
+    problem = shared.refusals.take(context.session_id) if context is not None else ""
     hint = "Add fewer or smaller ones; whoever runs the page may raise upload_bytes under [limits]."
     return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
 

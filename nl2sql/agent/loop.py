@@ -18,14 +18,19 @@ from nl2sql.agent.running import MEND, Approve, Declined, executed, says_nothing
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.answer.digest import digest
-from nl2sql.cancel import CancelToken
+from nl2sql.cancel import Deadline, TimeUpError
 from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
+from nl2sql.schema import estimate_tokens
+from nl2sql.schema.render import one_line
 from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Trap, Usage
 
+# What a tool model may think and write in one reply.
+REPLY_TOKENS: Final = 16_000
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
 RECONSIDER: Final = "reconsider"
+_CALLED_CHARS: Final = 300
 _BROKEN_OFF: Final = ("cut", "length")
 
 
@@ -39,8 +44,11 @@ class _RepeatedError(QueryError):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one question may use: tool calls, tokens sent and made, wall seconds. `retries` is for models that
-    are asked for a block: how many failed queries they may mend."""
+    """What one question may use: tool calls, tokens sent and made, seconds. `retries` is for models that are asked
+    for a block: how many failed queries they may mend.
+
+    The seconds are the model's and the program's: a query has limits of its own, and who approves it reads at leisure.
+    """
 
     steps: int = 8
     tokens: int = 200_000
@@ -53,7 +61,8 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there. `traps` are those of the query that ran; the model has been told of the rules in `told`.
+    there. `tokens` are those of the usage, guessed where an endpoint counts none. `traps` are those of the query that
+    ran; the model has been told of the rules in `told`.
     """
 
     text: str = ""
@@ -67,6 +76,7 @@ class Outcome:
     traps: tuple[Trap, ...] = ()
     told: set[str] = field(default_factory=set)
     usage: Usage = Usage()
+    tokens: int = 0
     model_seconds: float = 0.0
 
 
@@ -85,28 +95,25 @@ class Asked:
     candidates: Candidates = Candidates()
 
 
-def run(
-    asked: Asked, model: ChatModel, tools: Toolbox, cancel: CancelToken | None = None
-) -> Generator[Event, None, Outcome]:
+def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> Generator[Event, None, Outcome]:
     """Answer one question. Raises DatabaseError, CancelledError, and ModelError where no rows are there yet."""
     conversation = list(asked.messages)
     outcome = Outcome()
-    deadline = time.monotonic() + asked.budget.seconds
     try:
         while True:
-            reply = yield from _reply(conversation, model, tools, outcome, cancel)
+            reply = yield from _reply(conversation, model, tools, outcome, asked.budget, deadline)
             conversation.append(reply.message)
             if not reply.calls:
                 _finish(reply, outcome)
                 return outcome
             for call in reply.calls:
                 _raise_if_spent(outcome, asked.budget, deadline)
-                content = yield from _step(call, tools, outcome, asked, model.calls_tools)
+                content = yield from _step(call, tools, outcome, asked, model.calls_tools, deadline)
                 conversation.append(model.tool_message(call.id, call.name, content))
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
-                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, cancel)
+                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
             if _is_to_reconsider(outcome, asked, model.calls_tools):
-                conversation[-2:] = yield from _reconsidered(conversation, model, tools, outcome, asked, cancel)
+                conversation[-2:] = yield from _reconsidered(conversation, model, tools, outcome, asked, deadline)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
@@ -114,7 +121,7 @@ def run(
         outcome.clarification = question.clarification
     except Declined as declined:
         outcome.declined = declined.checked
-    except _SpentError as exc:
+    except (_SpentError, TimeUpError) as exc:
         outcome.unfinished = exc.message
         outcome.error = outcome.error or (exc if outcome.ran is None else None)
     except LimitError as exc:
@@ -143,7 +150,8 @@ def _reply(
     model: ChatModel,
     tools: Toolbox,
     outcome: Outcome,
-    cancel: CancelToken | None,
+    budget: Budget,
+    deadline: Deadline,
     *,
     speaking: bool | None = None,
 ) -> Generator[Event, None, Reply]:
@@ -152,9 +160,9 @@ def _reply(
         speaking = _has_answer(outcome)
     if not speaking:
         yield Event(EventKind.WRITING)
-    offered, max_tokens = _offer(model, tools, speaking)
+    offered, max_tokens = _offer(model, tools, speaking, budget.tokens - outcome.tokens)
     start = time.perf_counter()
-    pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=cancel)
+    pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=deadline)
     try:
         while True:
             piece = next(pieces)
@@ -165,19 +173,28 @@ def _reply(
     finally:
         pieces.close()
         outcome.model_seconds += time.perf_counter() - start
-    outcome.usage += reply.usage
+    _count(outcome, reply.usage, [*conversation, reply.message])
     return reply
 
 
-def _offer(model: ChatModel, tools: Toolbox, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+def _count(outcome: Outcome, usage: Usage, messages: Sequence[Message]) -> None:
+    """Add what a call has cost. An endpoint that counts nothing spends the budget too."""
+    outcome.usage += usage
+    guessed = estimate_tokens("".join(map(str, messages))) if not usage.prompt_tokens else 0
+    outcome.tokens += max(usage.prompt_tokens + usage.completion_tokens, guessed)
+
+
+def _offer(
+    model: ChatModel, tools: Toolbox, speaking: bool, left: int
+) -> tuple[Sequence[Mapping[str, Any]], int | None]:
     """What this call may use. A model of blocks writes its sentence without tools, so that words stay words."""
     if model.calls_tools:
-        return tools.definitions, None
+        return tools.definitions, max(BLOCK_TOKENS, min(REPLY_TOKENS, left))
     return ((), SENTENCE_TOKENS) if speaking else (tools.definitions[:1], BLOCK_TOKENS)
 
 
 def _step(
-    call: ToolCall, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
+    call: ToolCall, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool, deadline: Deadline
 ) -> Generator[Event, None, str]:
     """Run one call and return what the model is told of it."""
     start = time.perf_counter()
@@ -185,13 +202,15 @@ def _step(
     try:
         arguments = tools.arguments(call)
         if call.name == SQL_QUERY:
-            content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
+            with deadline.paused():
+                content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
         elif function := tools.functions.get(call.name):
-            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
-            ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
+            yield _called(call.name, arguments)
+            with deadline.paused():
+                ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
             content = yield from _taken(ran, tools, outcome, calls_tools)
         else:
-            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
+            yield _called(call.name, arguments)
             content = tools.call(call.name, arguments)
     except ToolError as exc:
         # A correction that cannot run leaves the answer that is there.
@@ -202,6 +221,10 @@ def _step(
         return prompts.mend(exc, calls_tools=calls_tools)
     outcome.steps.append(Step(call.name, arguments, True, None, time.perf_counter() - start))
     return content
+
+
+def _called(name: str, arguments: Mapping[str, Any]) -> Event:
+    return Event(EventKind.TOOL, one_line(f"{name}({', '.join(map(str, arguments.values()))})", _CALLED_CHARS))
 
 
 def _query(
@@ -239,7 +262,7 @@ def _reconsidered(
     tools: Toolbox,
     outcome: Outcome,
     asked: Asked,
-    cancel: CancelToken | None,
+    deadline: Deadline,
 ) -> Generator[Event, None, Sequence[Message]]:
     """Ask for a query without the traps, and take it where it has none; the last two messages as they then are."""
     start, first, at = time.perf_counter(), outcome.ran, len(outcome.steps)
@@ -249,14 +272,14 @@ def _reconsidered(
     if not model.calls_tools:
         shown[-1] = model.tool_message("", SQL_QUERY, prompts.reconsider(grave))
     try:
-        reply = yield from _reply(shown, model, tools, outcome, cancel, speaking=False)
-    except ModelError:
+        reply = yield from _reply(shown, model, tools, outcome, asked.budget, deadline, speaking=False)
+    except (ModelError, TimeUpError):
         return messages
     call = next((call for call in reply.calls if call.name == SQL_QUERY), None)
     query = call.arguments.get("query") if call is not None else None
     if call is not None and isinstance(query, str):
         # Where the correction cannot run, the answer that is there stays.
-        with contextlib.suppress(ToolError, LimitError, Declined):
+        with contextlib.suppress(ToolError, LimitError, Declined), deadline.paused():
             ran = yield from executed(query, tools, outcome.steps, asked.approve)
             says_less = says_nothing(ran.result) and first is not None and not says_nothing(first.result)
             if not says_less and not has_grave(search_traps(ran, tools)):
@@ -282,21 +305,22 @@ def _elected(
     tools: Toolbox,
     outcome: Outcome,
     asked: Asked,
-    cancel: CancelToken | None,
+    deadline: Deadline,
 ) -> Generator[Event, None, Sequence[Message]]:
     """Draw further candidates; the last two messages as they are when the winner's query had been the first."""
     vote = outcome.vote = Vote()
     mends = sum(step.tool == MEND for step in outcome.steps)
     vote.add(Candidate(reply, outcome.ran, mends) if outcome.ran is not None and outcome.error is None else None)
-    offered, max_tokens = _offer(model, tools, speaking=False)
+    offered, max_tokens = _offer(model, tools, speaking=False, left=asked.budget.tokens - outcome.tokens)
     start = time.perf_counter()
     drawn = model.samples(
-        conversation[:-2], offered, count=asked.candidates.count - 1, max_tokens=max_tokens, cancel=cancel
+        conversation[:-2], offered, count=asked.candidates.count - 1, max_tokens=max_tokens, cancel=deadline
     )
     try:
         with contextlib.closing(drawn):
-            outcome.usage += yield from elect(vote, drawn, tools, outcome.steps, asked.approve)
-    except ModelError:
+            usage = yield from elect(vote, drawn, tools, outcome.steps, deadline, asked.approve)
+            _count(outcome, usage, [candidate.reply.message for candidate in vote.candidates])
+    except (ModelError, TimeUpError):
         if not vote.candidates:
             return conversation[-2:]
     finally:
@@ -325,14 +349,12 @@ def _failed_before(query: str, steps: Sequence[Step]) -> bool:
     return any(not step.ok and step.arguments.get("query") == query for step in steps)
 
 
-def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:
+def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: Deadline) -> None:
     if sum(step.tool != CANDIDATE for step in outcome.steps) >= budget.steps:
         raise _SpentError(
             f"no answer after {budget.steps} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
         )
-    if outcome.usage.prompt_tokens + outcome.usage.completion_tokens > budget.tokens:
+    if outcome.tokens > budget.tokens:
         text = f"no answer within {budget.tokens:,} tokens"
         raise _SpentError(text, "Ask about fewer things at once, or try another model.", limit="tokens")
-    if time.monotonic() > deadline:
-        text = f"no answer within {budget.seconds:g} s"
-        raise _SpentError(text, "Ask about fewer things at once, or try a faster model.", limit="seconds")
+    deadline.raise_if_cancelled()

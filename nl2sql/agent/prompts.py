@@ -70,6 +70,7 @@ _NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
 _SHAPE_CHARS: Final = 600
+_NOTE_CHARS: Final = 4_000
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
@@ -163,8 +164,8 @@ def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
 
 
 def _notes(context: ContextSettings) -> str:
-    lines = [*context.rules]
-    lines += [f"{name} means {meaning}" for name, meaning in context.metrics.items()]
+    told = [*context.rules, *(f"{name} means {meaning}" for name, meaning in context.metrics.items())]
+    lines = [as_data(line, _NOTE_CHARS) for line in told]
     return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 

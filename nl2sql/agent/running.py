@@ -98,7 +98,7 @@ def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, steps: list[Step]) 
 
 def _is_mendable(error: QueryError | GuardError) -> bool:
     """Whether the engine could not bind the query. What is not there is told like what is denied."""
-    return isinstance(error, QueryError) or error.rule in ("table", "function")
+    return isinstance(error, QueryError) or error.rule in ("table", "column", "function", "type")
 
 
 def is_respelled(step: Step) -> bool:

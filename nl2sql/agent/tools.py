@@ -22,7 +22,7 @@ from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, ToolCall, Untraced
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Table, ToolCall, Untraced
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -57,6 +57,12 @@ _FOUND_VALUES: Final = 10
 _SEARCH_SECONDS: Final = 10.0
 _SIMILAR: Final = 0.88
 _LOOKUP_SECONDS: Final = 2.0
+_SOUGHT_CHARS: Final = 500
+_QUESTION_CHARS: Final = 1_000
+_OPTIONS: Final = 20
+_OPTION_CHARS: Final = 300
+
+Unasked = Callable[[CheckedSQL], bool]
 
 
 class AskedUser(Exception):
@@ -79,8 +85,10 @@ class Ran:
 class Toolbox:
     """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
-    `question` helps to mend queries. `looks_up` False leaves out `find_values`: where nothing may run unasked.
-    `functions` are verified queries that the model may call. `terms` are words that the owner has explained.
+    `question` helps to mend queries. `functions` are verified queries that the model may call. `unasked` says whether
+    a query that only helps may run, though nobody is asked about it; None where none may, which leaves out
+    `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `terms` are words that the owner has
+    explained.
     """
 
     def __init__(
@@ -91,20 +99,21 @@ class Toolbox:
         cancel: CancelToken | None = None,
         *,
         question: str = "",
-        looks_up: bool = True,
+        unasked: Unasked | None = lambda checked: True,
+        reads_values: bool = True,
         functions: Sequence[QueryFunction] = (),
         terms: Sequence[str] = (),
     ) -> None:
-        helpers = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
+        helpers = tuple(d for d in DEFINITIONS if unasked or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
         self._cancel = cancel
-        self._judge = CancellableJudge(engine, cancel)
+        self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)
         self.question = question
-        self.looks_up = looks_up
+        self._unasked = unasked
         self._laid_out: dict[str, str] = {}
         self._terms = terms
         self.guard_seconds = 0.0
@@ -115,6 +124,11 @@ class Toolbox:
             FIND_VALUES: self.find_values,
             ASK_USER: self.ask_user,
         }
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether queries may run that nobody is asked about."""
+        return self._unasked is not None
 
     def check(self, sql: str) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError."""
@@ -178,9 +192,18 @@ class Toolbox:
         finally:
             self.database_seconds += time.perf_counter() - start
 
+    def look_up(self, sql: str, limits: Limits | None = None) -> Result:
+        """The rows of a query that only helps. Errors as `check` and `run`, LimitError where it may not run unasked."""
+        checked = self.check(sql)
+        if self._unasked is None or not self._unasked(checked):
+            raise LimitError("somebody would have to approve it", "Approve the query itself.", limit="rows")
+        return self.run(checked, limits)
+
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
         definitions = {d["function"]["name"]: d["function"] for d in self.definitions}
+        if call.problem and not call.name:
+            raise CallError(call.problem, f"Tools: {', '.join(definitions)}.")
         if call.name not in definitions:
             near = closest(call.name, definitions)
             hint = f"Did you mean {near}?" if near else ""
@@ -197,7 +220,7 @@ class Toolbox:
 
     def list_tables(self, pattern: str | None = None) -> str:
         """Names, kinds, row counts and comments."""
-        wanted = (pattern or "*").lower()
+        wanted = _short(pattern or "*", "pattern").lower()
         wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
         found = [table for table in self.schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
         if not found:
@@ -214,10 +237,11 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table))
+        return render_table(self._table(table), self.schema)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
+        text = _short(text, "text")
         found: list[str] = []
         deadline = time.monotonic() + _SEARCH_SECONDS
         for table_name, column_name in self._text_columns(table, column)[:_SEARCHED_COLUMNS]:
@@ -233,8 +257,8 @@ class Toolbox:
     def _like(self, text: str, table: str, column: str) -> list[str]:
         """The stored values like the text; none where the column cannot be searched, or not in time."""
         try:
-            checked = self.check(_search(text, self._name(table), column))
-            return [str(value) for (value,) in self.run(checked).rows]
+            rows = self.look_up(_search(text, self._name(table), column)).rows
+            return [str(value) for (value,) in rows]
         except (ToolError, LimitError):
             return []
 
@@ -242,7 +266,7 @@ class Toolbox:
         """As `mend.Stored`: those that are the text but for case, accents and space; else the one that is nearly it."""
         try:
             limits = replace(self.limits, seconds=min(self.limits.seconds, _LOOKUP_SECONDS))
-            rows = self.run(self.check(_alike(text, self._name(table), column)), limits).rows
+            rows = self.look_up(_alike(text, self._name(table), column), limits).rows
         except (ToolError, LimitError, DatabaseError):
             return (text,)
         near = [hit.text for hit in self.index.near(text, table, column)]
@@ -254,10 +278,13 @@ class Toolbox:
 
     def _name(self, table: str) -> str:
         found = self.schema.table(table)
-        return quote_table(table, dotted=found is not None and found.dotted)
+        return quote_table(found or Table(table, ()))
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
         """End the loop with a question back."""
+        if len(question) > _QUESTION_CHARS or len(options) > _OPTIONS or any(len(o) > _OPTION_CHARS for o in options):
+            hint = f"Ask in {_QUESTION_CHARS} characters, with at most {_OPTIONS} options of {_OPTION_CHARS}."
+            raise CallError("the question is longer than anybody would read", hint)
         raise AskedUser(Clarification(question, tuple(options)))
 
     def _table(self, name: str) -> Any:
@@ -281,6 +308,13 @@ class Toolbox:
             near = closest(column, names)
             raise CallError(f"there is no text column {column!r}", f"Did you mean {near}?" if near else "")
         return found
+
+
+def _short(text: str, name: str) -> str:
+    """The text, where it is one to look for. CallError."""
+    if len(text) > _SOUGHT_CHARS:
+        raise CallError(f"{name!r} has {len(text):,} characters", f"Give at most {_SOUGHT_CHARS}.")
+    return text
 
 
 def _search(text: str, table: str, column: str) -> str:

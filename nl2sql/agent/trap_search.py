@@ -34,7 +34,7 @@ def search_traps(ran: Ran, tools: Toolbox) -> tuple[Trap, ...]:
             return None
         try:
             limits = replace(tools.limits, seconds=min(left, tools.limits.seconds), rows=_PROBED_ROWS)
-            return tools.run(tools.check(probe), limits).rows
+            return tools.look_up(probe, limits).rows
         except (ToolError, LimitError, DatabaseError):
             return None
 

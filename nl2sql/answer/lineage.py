@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from nl2sql.types import Column, Schema, Table
+from nl2sql.types import MAIN_SCHEMA, Column, Schema, Table
 
 _DEEPEST = 40
 
@@ -285,9 +285,15 @@ class _Walk:
             name = node.name.lower()
             if not node.db and name in steps:
                 return Relation(node.alias_or_name, node, blocks=steps[name], join=join, names=names)
-            table = self._schema.table(f"{node.db}.{node.name}" if node.db and node.db != "main" else node.name)
+            table = self._find_table(node)
             return Relation(node.alias_or_name, node, table, join=join, names=names)
         if isinstance(node, exp.Subquery):
             blocks = self.query(node.this, steps, block, "table", node.alias)
             return Relation(node.alias, node, blocks=blocks, join=join, names=names)
         return Relation(node.alias_or_name, node, join=join, names=names)
+
+    def _find_table(self, node: exp.Table) -> Table | None:
+        """The stored table that a name in FROM means."""
+        path = (node.db.lower() or MAIN_SCHEMA, node.name.lower())
+        found = [one for one in self._schema.tables if tuple(part.lower() for part in one.path) == path]
+        return found[0] if len(found) == 1 else None

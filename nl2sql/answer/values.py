@@ -64,7 +64,8 @@ def cell_sizes(column: pa.Array) -> int | Sequence[int]:
         return [1 + sum(sizes[row * width : (row + 1) * width]) for row in range(len(column))]
     if not pt.is_map(kind) and not pt.is_list(kind) and not pt.is_large_list(kind):
         return 1
-    ends = column.offsets.to_pylist()
+    digits = memoryview(column.buffers()[1]).cast("q" if pt.is_large_list(kind) else "i")
+    ends = digits[column.offset : column.offset + len(column) + 1].tolist()
     first, length = ends[0], ends[-1] - ends[0]
     children = (column.keys, column.items) if pt.is_map(kind) else (column.values,)
     sizes = _sum_of(0, [cell_sizes(child.slice(first, length)) for child in children])
@@ -72,6 +73,12 @@ def cell_sizes(column: pa.Array) -> int | Sequence[int]:
         return [1 + sizes * (end - start) for start, end in itertools.pairwise(ends)]
     before = [0, *itertools.accumulate(sizes)]
     return [1 + before[end - first] - before[start - first] for start, end in itertools.pairwise(ends)]
+
+
+def count_values(column: pa.Array) -> int:
+    """How many values the cells of the column hold together."""
+    sizes = cell_sizes(column)
+    return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
 def _sum_of(own: int, parts: Sequence[int | Sequence[int]]) -> int | Sequence[int]:

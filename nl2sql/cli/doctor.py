@@ -15,10 +15,12 @@ import click
 
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, model_option, voice_options
-from nl2sql.cli.terminal import clean
 from nl2sql.config import Config
 from nl2sql.errors import NL2SQLError
 from nl2sql.schema.identifiers import closest
+from nl2sql.schema.render import one_line
+
+_LINE_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ def doctor_command(**flags: Any) -> int:
     if shared.output == "json":
         results.write_json({"checks": [_as_object(check) for check in checks]})
     else:
-        results.write_lines(["check", "state", "detail"], [[c.what, c.state, clean(c.detail)] for c in checks])
+        results.write_lines(["check", "state", "detail"], [[c.what, c.state, c.detail] for c in checks])
         for check in checks:
             if check.hint:
-                results.write_text(f"{check.what}: {clean(check.hint)}")
+                results.write_text(one_line(f"{check.what}: {check.hint}", _LINE_CHARS))
     return max(check.exit_code for check in checks)
 
 

@@ -28,7 +28,7 @@ from nl2sql.cli.options import (
     say_notes,
     voice_options,
 )
-from nl2sql.cli.terminal import Steps, clean, on_terminal, say
+from nl2sql.cli.terminal import Steps, on_terminal, say, say_lines
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
 from nl2sql.evals import text
@@ -38,12 +38,14 @@ from nl2sql.evals.examples import Example, choose, read_examples
 from nl2sql.evals.journal import Journal
 from nl2sql.evals.report import SCORES, Run, build_report, read_report
 from nl2sql.evals.runner import JUDGED_ROWS, run
+from nl2sql.schema.render import one_line
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model.chat import ChatModel
 
 _STOPPED: Final = 130
+_CELL_CHARS: Final = 200
 _SECONDS_BETWEEN_LINES: Final = 20.0
 _REPORT_ENDINGS: Final = (".html", ".json")
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -228,7 +230,7 @@ def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     else:
         _write_tables(text.figures(report))
     for problem in text.problems(report):
-        say(f"not judged: {clean(problem)}")
+        say(f"not judged: {problem}")
 
 
 def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Path]) -> None:
@@ -242,7 +244,7 @@ def _write_tables(tables: Iterable[text.Table]) -> None:
     for position, (names, rows) in enumerate(tables):
         if position:
             results.write_text("")
-        results.write_lines(names, [[clean(cell) for cell in row] for row in rows])
+        results.write_lines(names, rows)
 
 
 def _how_to_go_on(files: _Files) -> str:
@@ -262,9 +264,8 @@ def _verdict(report: dict[str, Any], files: _Files) -> int:
         return 0
     compared = compare(files.baseline, report)
     for names, rows in text.comparison(compared, "baseline", "now"):
-        say("  ".join(names))
-        for row in rows:
-            say(clean("  ".join(row)))
+        for row in [names, *rows]:
+            say_lines("  ".join(one_line(cell, _CELL_CHARS) for cell in row))
     fell = [name for name in SCORES if compared[name]["fell"]]
     if fell:
         raise LimitError(

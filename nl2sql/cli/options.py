@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import Steps, clean, say
+from nl2sql.cli.terminal import Steps, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
@@ -57,7 +57,7 @@ class Shared:
         config = self.load()
         # Said with -q too: they change what answers, and who is asked.
         for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
-            say(f"note: {clean(note)}")
+            say(f"note: {note}")
         if opens and config.resolve_database() is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
         return config
@@ -94,7 +94,7 @@ def opened(
 def say_notes(assistant: Assistant) -> None:
     """Say which data files were left out, and which names of the policy the database does not have."""
     for note in assistant.notes:
-        say(f"note: {clean(note)}")
+        say(f"note: {note}")
     for warning in assistant.policy_warnings:
         say(f"warning: {warning}")
 

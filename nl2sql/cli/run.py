@@ -21,7 +21,7 @@ from nl2sql.cli.options import (
     text_argument,
     voice_options,
 )
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.types import ErrorInfo, Result
 
@@ -55,9 +55,9 @@ def _run(text: str, shared: Shared, start: float) -> None:
         checked = assistant.checked(text)
         shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:
-            say(f"runs as:\n{clean(shown)}")
+            say_lines(f"runs as:\n{shown}")
         if shared.output == "sql":
-            results.write_text(clean(shown))
+            results.write_text(shown)
         elif config.limits.rows is None and shared.output in results.EXPORTS:
             results.write_everything(assistant, checked.sql, shared.output)
         else:

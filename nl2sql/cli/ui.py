@@ -108,7 +108,10 @@ def _find_page() -> None:
 def _say_warnings(launch: Launch, port: int) -> None:
     from ui.sign_in import warnings_of
 
-    for warning in warnings_of(launch, port, (Path.cwd(), Path.home())):
+    folders = [Path.cwd()]
+    with contextlib.suppress(RuntimeError):
+        folders.append(Path.home())
+    for warning in warnings_of(launch, port, folders):
         say(f"warning: {warning}")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
@@ -41,23 +40,31 @@ class Weights:
         uneven = [size for size in sizes if not isinstance(size, int)]
         self._unevenly = [0, *itertools.accumulate(map(sum, zip(*uneven, strict=True)))] if uneven else None
 
-    def of(self, rows: int) -> int:
-        """The weight of so many of its first rows, in bytes."""
-        values = self._evenly * rows + (self._unevenly[rows] if self._unevenly else 0)
-        return max(int(self._batch.slice(0, rows).nbytes), VALUE_BYTES * values)
+    @property
+    def all(self) -> int:
+        """The weight of all its rows, in bytes."""
+        return self.between(0, int(self._batch.num_rows))
 
-    def fitting(self, weight: int) -> int:
-        """How many of its first rows weigh no more than that."""
-        if self.of(self._batch.num_rows) <= weight:
-            return int(self._batch.num_rows)
-        low, high = 0, self._batch.num_rows
+    def between(self, start: int, end: int) -> int:
+        """The weight of the rows from `start` on, before `end`."""
+        values = self._evenly * (end - start)
+        if self._unevenly:
+            values += self._unevenly[end] - self._unevenly[start]
+        return max(int(self._batch.slice(start, end - start).nbytes), VALUE_BYTES * values)
+
+    def fitting(self, weight: int, start: int = 0, end: int | None = None) -> int:
+        """How many rows from `start` on, before `end`, weigh no more than that."""
+        end = int(self._batch.num_rows) if end is None else end
+        if self.between(start, end) <= weight:
+            return end - start
+        low, high = start, end
         while low < high:
             middle = (low + high + 1) // 2
-            if self.of(middle) <= weight:
+            if self.between(start, middle) <= weight:
                 low = middle
             else:
                 high = middle - 1
-        return int(low)
+        return low - start
 
     def large(self, column: int, limits: Limits) -> Sequence[int]:
         """The rows in which that column has a nested cell of too many values, or too many bytes."""
@@ -80,7 +87,6 @@ def row_too_large(limits: Limits) -> LimitError:
     )
 
 
-@dataclass(slots=True)
 class Capped:
     """Batches within the limits. `truncated`, `cut_cells` and `rows` are right once they are exhausted.
 
@@ -88,10 +94,16 @@ class Capped:
     truncated; LimitError where not even the first row fits, or a whole result has a cell that is too large.
     """
 
-    limits: Limits
-    truncated: bool = False
-    cut_cells: int = 0
-    rows: int = 0
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.truncated = False
+        self.rows = 0
+        self._cut_rows: list[int] = []
+
+    @property
+    def cut_cells(self) -> int:
+        """How many cells of the rows that were let through are shortened."""
+        return sum(row < self.rows for row in self._cut_rows)
 
     def batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The source's batches, shortened and in pieces, until a cap is reached."""
@@ -103,16 +115,14 @@ class Capped:
             end = self._first_large_row(kept, weights)
             start = 0
             while start < end:
-                piece = kept.slice(start, end - start)
-                weights = Weights(piece) if start else weights
-                rows = weights.fitting(bytes_left)
+                rows = weights.fitting(bytes_left, start, end)
                 if not rows and not self.rows:
                     raise row_too_large(self.limits)
-                rows = min(rows, max(1, weights.fitting(PIECE_BYTES)))
                 if not rows:
                     break
-                yield piece.slice(0, rows)
-                bytes_left -= weights.of(rows)
+                rows = min(rows, max(1, weights.fitting(PIECE_BYTES, start, end)))
+                yield kept.slice(start, rows)
+                bytes_left -= weights.between(start, start + rows)
                 start, self.rows = start + rows, self.rows + rows
             if start < batch.num_rows:
                 self.truncated = True
@@ -147,7 +157,7 @@ class Capped:
         long = long_texts(column, self.limits.cell_bytes)
         if not long:
             return column
-        self.cut_cells += len(long)
+        self._cut_rows += [self.rows + row for row in long]
         offsets, data = _offsets(column), memoryview(column.buffers()[2])
         values: list[bytes | None] = [
             bytes(data[offsets[i] : min(offsets[i + 1], offsets[i] + self.limits.cell_bytes + 1)])

@@ -47,8 +47,10 @@ PEEKED_BYTES: Final = 4_000_000
 MOST_LEVELS: Final = 16
 MOST_FIELDS: Final = 10_000
 TYPE_CHARS: Final = 2_000
-# So much text is made at a time of cells that are too large to cross as they are.
-_TEXT_BYTES: Final = 8_000_000
+# So much text is made at a time of cells that are too large to cross as they are: small blocks of memory are used
+# again, large ones leave gaps in an address space that is limited.
+_TEXT_BYTES: Final = 1_000_000
+_NESTED_ROWS: Final = 256
 _NESTED: Final = ("list", "array", "struct", "map")
 _DAY: Final = 86_400
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970-01-01
@@ -94,80 +96,77 @@ class Carried:
         connection: duckdb.DuckDBPyConnection,
         crowded: frozenset[int] = frozenset(),
     ) -> None:
-        self._limits, self._connection = limits, connection
         self._crowded = crowded if limits.rows is not None else frozenset()
-        self._rows_seen = 0
-        self._texts: list[int] = []
+        timed = [i for i, field in enumerate(reader.schema) if _has_times(field.type)]
+        nested = [i for i, field in enumerate(reader.schema) if pa.types.is_nested(field.type)]
         batches: Iterator[pa.RecordBatch] = iter(reader)
         if limits.rows is not None:
             batches = _first_rows(batches, limits.rows + 1)
-        timed = [i for i, field in enumerate(reader.schema) if _has_times(field.type)]
-        nested = [i for i, field in enumerate(reader.schema) if pa.types.is_nested(field.type)]
-        self._nested = nested if limits.rows is not None else []
-        first = self._peeked(batches) if timed or self._nested else []
-        batches = itertools.chain(first, batches)
-        self._large = self._large_columns(first)
-        self._odd = [i for i in timed if i not in self._large and any(_is_beyond(b.column(i)) for b in first)]
+        if nested:
+            batches = itertools.chain.from_iterable(map(_steps, batches))
+        looks = bool(timed) or (bool(nested) and limits.rows is not None)
+        first, large = _peeked(batches, nested, limits) if looks else ([], frozenset[int]())
+        odd = [i for i in timed if i not in large and any(_is_beyond(batch.column(i)) for batch in first)]
+        self._texts = _Texts(connection, limits, odd, large)
         self.schema: pa.Schema = reader.schema
-        if self._large or self._odd:
-            batches = itertools.chain.from_iterable(map(self._with_texts, batches))
-            head = next(batches)
-            self.schema, batches = head.schema, itertools.chain([head], batches)
-        self._batches = batches
+        self._batches = itertools.chain(first, batches)
+        if odd or large:
+            self._batches = itertools.chain.from_iterable(map(self._texts.put_in, self._batches))
+            head = next(self._batches)
+            self.schema, self._batches = head.schema, itertools.chain([head], self._batches)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The batches, once. Those of a result with a limit on its rows hold one row more, where there is one."""
         for batch in self._batches:
             for column in self._crowded:
-                self._note_texts(batch.column(column), range(batch.num_rows))
-            self._rows_seen += batch.num_rows
+                self._texts.note(batch.column(column), range(batch.num_rows))
+            self._texts.rows += batch.num_rows
             yield batch
 
     def cells_as_text(self, rows: int) -> int:
         """How many cells of the first rows are text for their many values, without those that are cut besides."""
-        return sum(row < rows for row in self._texts)
+        return sum(row < rows for row in self._texts.noted)
 
-    def _peeked(self, batches: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
-        most = PEEKED_BYTES if self._limits.rows is None else max(PEEKED_BYTES, self._limits.result_bytes)
-        peeked: list[pa.RecordBatch] = []
-        size = 0
-        for batch in batches:
-            peeked.append(batch)
-            size += Weights(batch).of(batch.num_rows)
-            if size >= most:
-                break
-        return peeked
 
-    def _large_columns(self, batches: Iterable[pa.RecordBatch]) -> frozenset[int]:
-        """The columns with a cell, in the rows that there may be, that is too large to cross as it is."""
-        if not self._nested or self._limits.rows is None:
-            return frozenset()
-        weighed = [Weights(batch) for batch in _first_rows(batches, self._limits.rows) if batch.num_rows]
-        if weighed and not weighed[0].fitting(self._limits.result_bytes):
-            raise row_too_large(self._limits)
-        return frozenset(i for i in self._nested if any(weights.large(i, self._limits) for weights in weighed))
+class _Texts:
+    """Puts texts in the place of what cannot cross: times in the `odd` columns, whole cells in the `large` ones.
 
-    def _with_texts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The batch, in pieces, with the times and the large cells in those columns as DuckDB prints them."""
+    `rows` is how many rows have been handed on, `noted` the rows of the cells that are text for their many values.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, limits: Limits, odd: Sequence[int], large: frozenset[int]
+    ) -> None:
+        self._connection, self._limits = connection, limits
+        self._large, self._changed = large, (*odd, *large)
+        self.rows = 0
+        self.noted: list[int] = []
+
+    def put_in(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The batch, in pieces, with the texts as DuckDB prints them."""
         step = max(1, _TEXT_BYTES // self._limits.cell_bytes) if self._large else max(1, batch.num_rows)
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
-            changed = [*self._odd, *self._large]
-            columns = dict(zip(changed, self._texts_of(piece, changed), strict=True))
+            columns = dict(zip(self._changed, self._texts_of(piece), strict=True))
             if self._large:
                 weights = Weights(piece)
                 for i in self._large:
-                    self._note_texts(columns[i], weights.large(i, self._limits))
+                    self.note(columns[i], weights.large(i, self._limits))
             arrays = [columns.get(i, column) for i, column in enumerate(piece.columns)]
             yield pa.RecordBatch.from_arrays(arrays, names=piece.schema.names)
 
-    def _texts_of(self, batch: pa.RecordBatch, changed: Sequence[int]) -> list[pa.Array]:
+    def note(self, column: pa.Array, rows: Iterable[int]) -> None:
+        """Note these cells of a column of texts, but for those that are too long and will be cut."""
+        cut = set(long_texts(column, self._limits.cell_bytes))
+        self.noted += [self.rows + row for row in rows if row not in cut and column[row].is_valid]
+
+    def _texts_of(self, batch: pa.RecordBatch) -> list[pa.Array]:
         with self._connection.cursor() as cursor:
-            table = pa.Table.from_arrays([batch.column(i) for i in changed], names=[str(i) for i in changed])
-            given = cursor.from_arrow(table)
+            arrays = [batch.column(i) for i in self._changed]
+            given = cursor.from_arrow(pa.Table.from_arrays(arrays, names=[str(i) for i in self._changed]))
             texts = (
                 self._large_text(n, kind) if i in self._large else f"CAST(#{n} AS {_carried_as(kind, _AS_TEXT)})"
-                for n, (i, kind) in enumerate(zip(changed, given.types, strict=True), start=1)
+                for n, (i, kind) in enumerate(zip(self._changed, given.types, strict=True), start=1)
             )
             return [column.combine_chunks() for column in given.project(", ".join(texts)).to_arrow_table().columns]
 
@@ -176,11 +175,35 @@ class Carried:
         most = self._limits.cell_bytes
         # Each value of a list takes three signs at least.
         cell = f"list_slice(#{number}, 1, {most // 3 + 2})" if kind.id == "list" else f"#{number}"
-        return f"substring(CAST({cell} AS VARCHAR), 1, {most + 1})"
+        return f"system.main.substring(CAST({cell} AS VARCHAR), 1, {most + 1})"
 
-    def _note_texts(self, column: pa.Array, rows: Iterable[int]) -> None:
-        cut = set(long_texts(column, self._limits.cell_bytes))
-        self._texts += [self._rows_seen + row for row in rows if row not in cut and column[row].is_valid]
+
+def _peeked(
+    batches: Iterable[pa.RecordBatch], nested: Sequence[int], limits: Limits
+) -> tuple[list[pa.RecordBatch], frozenset[int]]:
+    """The batches that decide, and the nested columns with a cell too large to cross, if the rows have a limit."""
+    most = PEEKED_BYTES if limits.rows is None else max(PEEKED_BYTES, limits.result_bytes)
+    peeked: list[pa.RecordBatch] = []
+    large: set[int] = set()
+    rows = size = 0
+    for batch in batches:
+        weights = Weights(batch)
+        if limits.rows is not None:
+            if nested and not rows and batch.num_rows and not weights.fitting(limits.result_bytes):
+                raise row_too_large(limits)
+            left = limits.rows - rows
+            large |= {i for i in nested if any(row < left for row in weights.large(i, limits))}
+        peeked.append(batch)
+        rows, size = rows + batch.num_rows, size + weights.all
+        if size >= most:
+            break
+    return peeked, frozenset(large)
+
+
+def _steps(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in smaller ones, so that of very many values only those are counted that may cross."""
+    for start in range(0, batch.num_rows, _NESTED_ROWS):
+        yield batch.slice(start, _NESTED_ROWS)
 
 
 def _first_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

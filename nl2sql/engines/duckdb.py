@@ -129,12 +129,20 @@ class DuckDBEngine:
         with self._pool.turn(None) as worker:
             return self._introspected(worker)
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False, cancel: CancelToken | None = None) -> Verdict:
-        """What the guard's judges say of the text. LimitError where judging itself overran."""
+    def judge(
+        self,
+        sql: str,
+        policy: Policy,
+        *,
+        thorough: bool = False,
+        reads_values: bool = True,
+        cancel: CancelToken | None = None,
+    ) -> Verdict:
+        """As `Engine.judge`."""
         with self._pool.turn(cancel) as worker:
             self._introspected(worker)
             seconds = self._judge_seconds
-            asked = {"op": "judge", "sql": sql, "thorough": thorough, "seconds": seconds}
+            asked = {"op": "judge", "sql": sql, "thorough": thorough, "reads_values": reads_values, "seconds": seconds}
             request = {**asked, "policy": wire.policy_to_json(policy)}
             return worker.ask(request, seconds, lambda reply: wire.verdict_from_json(reply["verdict"]), cancel)
 

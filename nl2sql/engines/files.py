@@ -206,9 +206,12 @@ def imports_folder(cache_dir: Path) -> Path:
 
 def forget_unfinished(cache_dir: Path) -> None:
     """Remove what is left of imports whose program was killed."""
+    halves = list(imports_folder(cache_dir).glob("*.tmp"))
+    if not halves:
+        return
     from filelock import FileLock, Timeout
 
-    for half in imports_folder(cache_dir).glob("*.tmp"):
+    for half in halves:
         try:
             with FileLock(lock := _lock_of(half.with_suffix(".duckdb")), timeout=0):
                 _remove(half)
@@ -303,14 +306,14 @@ def _build(listing: Listing, database: Path, on_progress: Progress | None) -> No
             folder.mkdir(mode=0o700)
             half = folder / database.name
             request = {"database": str(half), "called": list(map(str, listing.files))}
-            bounds, seconds = _bounds(listing)
+            bounds, seconds = import_bounds(listing)
             run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
             half.replace(database)
         finally:
             _remove(folder)
 
 
-def _bounds(listing: Listing) -> tuple[dict[str, Any], float]:
+def import_bounds(listing: Listing) -> tuple[dict[str, Any], float]:
     """What the import may take of this machine, and how long it may take: no honest file comes near it."""
     kinds = [kind_of(file) for file in listing.files]
     sizes = [_status(file).st_size for file in listing.targets]

@@ -97,7 +97,7 @@ def moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> s
     """
     if sys.platform == "win32":
         return None
-    [(allowed,)] = connection.execute("SELECT current_setting('allowed_paths')").fetchall()
+    [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
     known = set(allowed)
     return next((path for path in paths if path not in known), None)
 

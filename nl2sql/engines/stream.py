@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.answer.values import cell_sizes
+from nl2sql.answer.values import count_values
 from nl2sql.engines import wire
 from nl2sql.engines.call import Call
 from nl2sql.engines.frames import Message
@@ -29,10 +29,10 @@ class WorkerStream:
         message, payload = call.receive()
         self._call, self._limits = call, limits
         self._rows, self._weight = 0, 0
-        with call.reading(pa.ArrowException):
+        with call.reading(*_unreadable()):
             self.columns = tuple(ResultColumn(wire.text(name), wire.text(kind)) for name, kind in message["columns"])
             self.arrow_schema: pa.Schema = _known(pa.ipc.read_schema(pa.py_buffer(payload)), len(self.columns))
-        self._plain_schema = pa.schema([field.with_type(_plain(field.type)) for field in self.arrow_schema])
+            self._plain_schema = pa.schema([field.with_type(_plain(field.type)) for field in self.arrow_schema])
         self.truncated = False
         self.cut_cells = 0
         self.seconds = 0.0
@@ -45,7 +45,7 @@ class WorkerStream:
         empty = True
         while not self._call.done:
             message, payload = self._call.receive()
-            with self._call.reading(pa.ArrowException):
+            with self._call.reading(*_unreadable()):
                 batch = self._batch(payload) if message["kind"] == "batch" else None
                 if batch is None:
                     self._end(message)
@@ -63,7 +63,7 @@ class WorkerStream:
         pa.ipc.read_record_batch(buffer, self._plain_schema).validate(full=True)
         batch = pa.ipc.read_record_batch(buffer, self.arrow_schema)
         self._rows += batch.num_rows
-        self._weight += sum(_count_values(column) for column in batch.columns)
+        self._weight += sum(count_values(column) for column in batch.columns)
         if self._rows > (self._limits.rows if self._limits.rows is not None else self._rows):
             raise ValueError("more rows than were asked for")
         if _VALUE_BYTES * self._weight > self._limits.result_bytes + _VALUE_BYTES:
@@ -76,18 +76,32 @@ class WorkerStream:
         self.hash = None if message["hash"] is None else wire.text(message["hash"])
 
 
+def _unreadable() -> tuple[type[Exception], ...]:
+    """The errors by which Arrow shows that something is no batch, or no schema."""
+    import pyarrow as pa
+
+    return pa.ArrowException, OSError, EOFError, MemoryError
+
+
 def _known(schema: pa.Schema, columns: int) -> pa.Schema:
     """The schema, where it has so many columns, all of types that a worker sends."""
-    if len(schema) != columns or not all(_is_known(field.type) for field in schema):
+    if len(schema) != columns or not all(field.name is not None and _is_known(field.type) for field in schema):
         raise ValueError("columns that no worker sends")
     return schema
 
 
 def _is_known(kind: pa.DataType) -> bool:
+    """Whether a worker sends values of that type, all of which Python can hold."""
+    import pyarrow as pa
     import pyarrow.types as pt
 
     if pt.is_list(kind) or pt.is_fixed_size_list(kind) or pt.is_struct(kind) or pt.is_map(kind):
-        return all(_is_known(kind.field(i).type) for i in range(kind.num_fields))
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        return all(field.name is not None and _is_known(field.type) for field in fields)
+    if pt.is_decimal(kind):
+        return bool(0 <= kind.scale <= kind.precision)
+    if pt.is_timestamp(kind):
+        return kind.tz is None or pa.lib.string_to_tzinfo(kind.tz) is not None
     return any(
         is_kind(kind)
         for is_kind in (
@@ -95,12 +109,10 @@ def _is_known(kind: pa.DataType) -> bool:
             pt.is_boolean,
             pt.is_integer,
             pt.is_floating,
-            pt.is_decimal,
             pt.is_string,
             pt.is_binary,
             pt.is_date,
             pt.is_time,
-            pt.is_timestamp,
         )
     )
 
@@ -118,11 +130,6 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(_plain(kind.value_type), kind.list_size)
     return pa.list_(_plain(kind.value_type)) if pa.types.is_list(kind) else kind
-
-
-def _count_values(column: pa.Array) -> int:
-    sizes = cell_sizes(column)
-    return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
 def collected(stream: WorkerStream) -> Result:

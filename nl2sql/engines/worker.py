@@ -115,7 +115,7 @@ class Worker:
         from nl2sql.engines.introspection import Introspection
 
         with self._fresh_cursor() as cursor:
-            reading = Introspection(cursor, self._alarm, lambda: self._stopped)
+            reading = Introspection(cursor, self._alarm, lambda: self._stopped, self._open_parser)
             return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
 
     def _judge(self, request: Message) -> Mapping[str, Any]:
@@ -124,7 +124,9 @@ class Worker:
 
         policy = wire.policy_from_json(request["policy"])
         thorough = bool(request["thorough"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser(), thorough=thorough)
+        parser = self._guard_parser()
+        parser.reads_values = bool(request["reads_values"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
 
     def _mend(self, request: Message) -> Mapping[str, Any]:
@@ -141,28 +143,52 @@ class Worker:
             mended = mend(sql, question, visible, "duckdb", frozenset(name.rpartition(".")[2] for name in hidden))
         return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
 
+    def _open_parser(self) -> tuple[Any, Callable[[], None]]:
+        """A parser over a connection of its own, and what interrupts it."""
+        from nl2sql.engines.parser import DuckDBParser
+
+        connection = self._connection.cursor()
+        return DuckDBParser(connection, connection, self._attached, self._seconds), connection.interrupt
+
     def _guard_parser(self) -> Any:
+        from nl2sql.engines.duckdb_catalog import CATALOG
         from nl2sql.engines.parser import DuckDBParser, open_twin
 
         if self._parser is None:
             connection = self._connection.cursor()
             binder = connection
             if self._data_files:
-                catalog = connection.execute("SELECT current_database()").fetchall()[0][0]
+                catalog = connection.execute(CATALOG).fetchall()[0][0]
                 binder = open_twin(catalog, self._schema, self._seconds, self._attached)
-            self._parser = DuckDBParser(connection, binder, self._attached)
+            self._parser = DuckDBParser(connection, binder, self._attached, self._seconds)
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.sending import Query
+        from nl2sql.guard import under_explain
 
         self._kept.make_room()
         sql = request["sql"]
         with self._fresh_cursor() as cursor:
             if problem := not_a_select(cursor, sql):
                 return {"kind": "error", "error": "query", "message": problem}
+            if under_explain(sql) != sql:
+                return self._send(request, self._explained(sql, cursor), cursor)
             relation = cursor.sql(sql)
             return self._send(request, Query(sql, relation.columns, relation.types), cursor)
+
+    def _explained(self, sql: str, cursor: Any) -> Query:
+        """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
+        from nl2sql.engines.sending import Query
+        from nl2sql.guard import without_paths
+
+        [(key, text)] = cursor.execute(sql).fetchall()
+        for path in map(Path, self._data_files):
+            text = text.replace(str(path), path.name.ljust(len(str(path))))
+        given = "SELECT $1 AS explain_key, $2 AS explain_value"
+        texts = [key, without_paths(text, sql)]
+        relation = cursor.sql(given, params=texts)
+        return Query(given, relation.columns, relation.types, texts)
 
     def _page(self, request: Message) -> Mapping[str, Any]:
         """A window of a query's rows, or how many it has; the query runs only where its rows are not kept."""

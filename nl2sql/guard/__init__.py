@@ -42,5 +42,17 @@ from nl2sql.guard.judging import judge
 from nl2sql.guard.names import without_paths
 from nl2sql.guard.parser import EngineParser, Judge, Token
 from nl2sql.guard.statement_text import under_explain
+from nl2sql.guard.visible import deny_refused, mark_refused
 
-__all__ = ["EngineParser", "Judge", "Token", "check", "examine", "judge", "under_explain", "without_paths"]
+__all__ = [
+    "EngineParser",
+    "Judge",
+    "Token",
+    "check",
+    "deny_refused",
+    "examine",
+    "judge",
+    "mark_refused",
+    "under_explain",
+    "without_paths",
+]

@@ -53,7 +53,6 @@ class _Pieces:
 class _Call:
     """A call in the making. `whole` are its arguments where they came as an object, not as text."""
 
-    index: Any
     id: str = ""
     name: str = ""
     text: _Pieces = field(default_factory=_Pieces)
@@ -96,6 +95,8 @@ class Draft:
         self.usage = Usage(model_calls=1)
         self._text, self._reasoning, self._reasoning_content = _Pieces(), _Pieces(), _Pieces()
         self._calls: list[_Call] = []
+        # The last one under each index, and under None the last of all.
+        self._last: dict[int | None, _Call] = {}
         self._argument_chars = self._kept_chars = self._pieces = 0
         self._streamed = False
 
@@ -186,6 +187,8 @@ class Draft:
         written = part.get("tool_calls")
         written = [written] if isinstance(written, Mapping) else written
         for piece in written if isinstance(written, list) else ():
+            if self.full:
+                return
             if isinstance(piece, Mapping):
                 self._take_call(piece)
         if isinstance(piece := part.get("function_call"), Mapping):
@@ -226,8 +229,7 @@ class Draft:
 
         None where a reply has had all the calls that it may have.
         """
-        known = [c for c in self._calls if c.index == index] if isinstance(index, int) else self._calls
-        last = known[-1] if known else None
+        last = self._last.get(index if isinstance(index, int) else None)
         another = last is not None and bool(
             name
             and (
@@ -240,7 +242,9 @@ class Draft:
             if len(self._calls) == MOST_CALLS:
                 self._fill()
                 return None
-            last = _Call(index)
+            last = self._last[None] = _Call()
+            if isinstance(index, int):
+                self._last[index] = last
             self._calls.append(last)
         return last
 

@@ -25,7 +25,7 @@ from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.markup import visible
 from nl2sql.model.memory import Habits, Memory
 from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
-from nl2sql.model.request import SEVERAL, Request, adapted
+from nl2sql.model.request import LENGTH_NAMES, SEVERAL, Request, adapted
 from nl2sql.model.wire import Timeouts, Wire
 from nl2sql.types import Messages, Reply, Usage
 
@@ -37,7 +37,7 @@ _NO_SUCH_PAGE: Final = (404, 405, 501)
 # Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
 _SAMPLING: Final = 0.7
 # What can be shown of a reply is looked for anew each time that it has grown by this part of its length.
-_LOOKS: Final = 32
+_LOOKS: Final = 16
 
 
 class OpenAIChatModel:
@@ -86,6 +86,9 @@ class OpenAIChatModel:
         self._sleep = sleep
         self._memory = Memory(state_dir)
         self._habits = self._memory.recall(self._endpoint, name)
+        if self._endpoint == _OPENAI and not self._habits.renamed:
+            # All models there know the new name of the bound, the newer ones no other.
+            self._habits = replace(self._habits, renamed=(LENGTH_NAMES,))
         self._wire = wire or _sdk_wire(
             base_url or _OPENAI, api_key, Timeouts(connect_timeout, timeout, idle_timeout), http_client
         )

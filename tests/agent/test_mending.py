@@ -78,7 +78,7 @@ def test_a_mend_that_fails_as_well_tells_the_error_of_what_the_model_wrote(opene
     model = ScriptedModel(calls("sql_query", query="SELECT shopname, mood FROM shops"), "I cannot tell.")
     answer = ask(opened, model)
     told = str(model.sent[1][-1]["content"])
-    assert answer.status is Status.FAILED and ("shopname" in told or "mood" in told)
+    assert answer.status is Status.REFUSED and ("shopname" in told or "mood" in told)
 
 
 def test_a_function_of_another_dialect_is_written_in_this_one(opened: Assistant) -> None:

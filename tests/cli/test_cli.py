@@ -229,7 +229,7 @@ _PARAMETERS = "objects, parameter; objects, parameter at line 1, column 8"
         ),
         (
             "SELECT nextval(idd) FROM orders",
-            ["no objection", "objects, function at line 1, column 8", "objects, bind", "no objection"],
+            ["no objection", "objects, function at line 1, column 8", "objects, column", "no objection"],
         ),
         ("SELECT $1", ["no objection", _PARAMETERS, "not asked", "objects, parameter"]),
     ],

@@ -300,11 +300,13 @@ def check(shape: Shape, reader: str, seed: str, tally: Tally) -> None:
         tally.grown[reader] += 1
         text = shape.text(LONGEST)
         seconds = _timed(text, reader, seed, tally)
-        if seconds is not None and seconds > SLOW_SECONDS:
-            # Once more: another process may have had the cache, or the processor's clock.
-            seconds = _timed(text, reader, seed, tally)
+        # Once more, and again: another process may have had the cache, or the processor's clock.
+        for _ in range(3):
             if seconds is not None and seconds > SLOW_SECONDS:
-                tally.findings.append(Finding(reader, f"took {seconds:.2f} s", text))
+                again = _timed(text, reader, seed, tally)
+                seconds = None if again is None else min(seconds, again)
+        if seconds is not None and seconds > SLOW_SECONDS:
+            tally.findings.append(Finding(reader, f"took {seconds:.2f} s", text))
         if seconds is not None and seconds > tally.slowest.get(reader, (0.0, ""))[0]:
             tally.slowest[reader] = seconds, repr(text[:60])
 

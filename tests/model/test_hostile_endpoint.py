@@ -471,6 +471,19 @@ def test_a_bound_that_an_endpoint_does_not_take_is_left_out(endpoint: Endpoint, 
         assert first["max_tokens"] == 16_000 and "max_tokens" not in second
 
 
+def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
+    sent: list[Mapping[str, Any]] = []
+
+    class Listening(ScriptedWire):
+        def events(self, body: Mapping[str, Any], *more: Any) -> Any:
+            sent.append(body)
+            return super().events(body, *more)
+
+    wire = Listening([said(content="Twelve.")])
+    drain(OpenAIChatModel("gpt", api_key=KEY, wire=wire).stream(ASK, max_tokens=9))
+    assert sent[0]["max_completion_tokens"] == 9 and "max_tokens" not in sent[0]
+
+
 def test_threads_end_with_their_calls(serve: Serve, open_model: Open) -> None:
     before = threading.active_count()
     model = open_model(base_url=serve(endless(said(content="word " * 20))).url)

@@ -159,6 +159,15 @@ def test_other_origins_are_refused_on_every_path(page: str) -> None:
         assert is_refused(page, "GET", path, f"Host: 127.0.0.1:{port}", f"Origin: {origin}"), (path, origin)
 
 
+def test_what_another_page_loads_of_it_is_refused_and_a_link_to_it_is_not(page: str) -> None:
+    host = f"Host: 127.0.0.1:{port_of(page)}"
+    for path, site in itertools.product(PATHS, ("cross-site", "same-site")):
+        assert is_refused(page, "GET", path, host, f"Sec-Fetch-Site: {site}", "Sec-Fetch-Mode: no-cors"), (path, site)
+    assert not is_refused(page, "GET", "/", host, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate")
+    for site in ("same-origin", "none"):
+        assert not is_refused(page, "GET", "/", host, f"Sec-Fetch-Site: {site}", "Sec-Fetch-Mode: cors")
+
+
 def opened(page: str, *headers: str) -> str:
     """The status of a WebSocket's opening."""
     lines = [

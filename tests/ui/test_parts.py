@@ -341,7 +341,7 @@ def test_files_that_cannot_be_read_are_let_go_of_whatever_is_wrong(
         reopened, added = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
         with pytest.raises(MemoryError):
             shared.assistant_of(reopened)
-        assert reopened.lost_files and reopened.folder is None
+        assert reopened.lost_files and reopened.folder is None and reopened.unread is not None
         assert shared.assistant_of(reopened) is assistant
 
         added.folder = with_a_file(tmp_path)

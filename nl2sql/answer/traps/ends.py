@@ -209,7 +209,7 @@ def _of_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stored, un
 def _ends_before(stored: Stored, unit: str, first: dt.date) -> exp.Select:
     """A probe: the last days of the periods before."""
     name = exp.column(exp.to_identifier(stored.column.name, quoted=quote(stored.column.name) != stored.column.name))
-    table = exp.to_table(quote_table(stored.table.name, dotted=stored.table.dotted), dialect="duckdb")
+    table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     start = exp.Cast(this=exp.Literal.string(first.isoformat()), to=exp.DataType.build("DATE"))
     period = make_call("date_trunc", exp.Literal.string(unit), name)
     probe = exp.Select(expressions=[period, _as_date(make_call("max", name))])

@@ -164,7 +164,7 @@ def _row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str, ...]
         column = exp.column(exp.to_identifier(name, quoted=quote(name) != name))
         distinct = make_call("count", exp.Distinct(expressions=[column]))
         probe = exp.Select(expressions=[make_count(), distinct])
-        probe = probe.from_(exp.to_table(quote_table(table.name, dotted=table.dotted), dialect="duckdb"))
+        probe = probe.from_(exp.to_table(quote_table(table), dialect="duckdb"))
         found = ran.row(probe)
         if found and found[0] == found[1]:
             return (name,)

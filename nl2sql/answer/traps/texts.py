@@ -242,7 +242,7 @@ def _is_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> boo
         compared = type(node)(this=own, expression=exp.Literal.string(text))
     else:
         compared = exp.EQ(this=own, expression=exp.Literal.string(text))
-    table = exp.to_table(quote_table(stored.table.name, dotted=stored.table.dotted), dialect="duckdb")
+    table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     probe = exp.select("1").from_(table).where(compared).limit(1)
     rows = ran.rows(probe)
     return rows is not None and not rows
