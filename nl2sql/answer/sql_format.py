@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from nl2sql.answer.plain_tree import PlainDuckDB, is_after_comma, name_function, parse_plain
-from nl2sql.errors import LimitError, ToolError
+from nl2sql.errors import DatabaseError, LimitError, ToolError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import CheckedSQL
 
@@ -57,14 +57,15 @@ _TYPED_LITERALS: Final = {
 def lay_out(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
     """Canonical SQL over several lines; as it was where the engine would read that otherwise.
 
-    `check` is the guard's: what it makes of the new text must be the very text given. What has several lines stays.
+    `check` is the guard's: what it makes of the new text must be the very text given; where it cannot be asked, the text
+    stays, as does what has several lines.
     """
     text = sql if "\n" in sql else format_sql(sql, dialect)
     if text == sql:
         return sql
     try:
         return text if check(text).sql == sql else sql
-    except (ToolError, LimitError):
+    except (ToolError, LimitError, DatabaseError):
         return sql
 
 
