@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.candidates import Candidates
-from nl2sql.agent.conclusion import conclude, warn_of_time
+from nl2sql.agent.conclusion import conclude
 from nl2sql.agent.examples import SHOWN, Example, closest
 from nl2sql.agent.functions import QueryFunction
 from nl2sql.agent.recall import recall
 from nl2sql.agent.running import Approve
 from nl2sql.cancel import Deadline
 from nl2sql.errors import ConfigError, LimitError, ToolError
-from nl2sql.types import Answer, CheckedSQL, Event, Message, Seconds
+from nl2sql.schema.render import one_line
+from nl2sql.types import Answer, CheckedSQL, Event, Message, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.agent.tools import Toolbox, Unasked
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nl2sql.store import Turn, VerifiedQuery
 
 QUESTION_CHARS: Final = 4000
+_SHOWN_CHARS: Final = 80
 # Others are written only where the first failed or says nothing: beside a good one they were never better.
 # Seconds for what follows the rows, where the model has taken all of the question's.
 _LAST_SECONDS: Final = 5.0
@@ -126,20 +128,7 @@ def written(
 def _concluded(
     question: str, outcome: loop.Outcome, tools: Toolbox, dialect: str, left_out: int, deadline: Deadline, explain: bool
 ) -> Answer:
-    ending = deadline.extended(_LAST_SECONDS)
-    answer = conclude(question, outcome, tools, dialect, left_out, ending)
-    return _explained(answer, dialect, ending) if explain else answer
-
-
-def _explained(answer: Answer, dialect: str, ending: Deadline) -> Answer:
-    """The answer with what its SQL does, in words, where there is time for it."""
-    if not answer.sql:
-        return answer
-    if not ending.has_time():
-        return replace(answer, warnings=(*answer.warnings, warn_of_time(["explanation of the SQL"])))
-    from nl2sql.answer.reading import read
-
-    return replace(answer, reading=read(answer.sql, dialect))
+    return conclude(question, outcome, tools, dialect, left_out, deadline.extended(_LAST_SECONDS), explain)
 
 
 def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) -> list[Example]:
@@ -153,6 +142,17 @@ def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) ->
             tools.check(example.sql)
             found.append(example)
     return found
+
+
+def say_follow_up(answer: Answer, turns: Sequence[Turn], schema: Schema) -> tuple[str, ...]:
+    """What the answer's query keeps of the question before though this one does not say so."""
+    if answer.sql is None or not turns:
+        return ()
+    from nl2sql.answer.follow_up import find_carried
+
+    carried = find_carried(answer.question, answer.sql, turns[-1].sql, schema)
+    before = one_line(turns[-1].question, _SHOWN_CHARS)
+    return (f"builds on your previous question, “{before}”: {' and '.join(carried)}",) if carried else ()
 
 
 def conversation(system: Message, question: Message, turns: Sequence[Turn]) -> Sequence[Message]:

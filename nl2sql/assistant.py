@@ -27,6 +27,7 @@ from nl2sql.asking import (
     examples,
     functions,
     recalled,
+    say_follow_up,
     unasked,
     written,
 )
@@ -218,6 +219,7 @@ class Assistant(Database):
             shown = schema.pinned(question, allowed.schema, tables)
             asked = loop.Asked((), summary, approve, reviewed=not tools.looks_up, budget=budget)
             answer = yield from self._written(question, turns, shown, opening, tools, asked, deadline, explain)
+            warnings = (*warnings, *say_follow_up(answer, turns, allowed.schema))
         seconds = Seconds(
             schema=schema_seconds,
             model=answer.seconds.model,

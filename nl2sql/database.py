@@ -203,13 +203,13 @@ class Database:
         """What checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import read
 
-        return read(sql, self._engine.dialect)
+        return read(sql, self._engine.dialect, self._allowed().schema)
 
     def formatted(self, sql: str) -> str:
-        """The SQL laid out over several lines, for reading."""
-        from nl2sql.answer.pretty import pretty
+        """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
+        from nl2sql.answer.sql_format import lay_out
 
-        return pretty(sql, self._engine.dialect)
+        return lay_out(sql, self._engine.dialect, self.checked)
 
     def close(self) -> None:
         """Close the database."""

@@ -426,6 +426,39 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Trap:
+    """A way in which the SQL says something else than it seems to. `rule` is a stable name, `message` has the figure
+    that makes it bite. `changes_figure`: what is shown is then another figure than the one asked for.
+    """
+
+    rule: str
+    message: str
+    changes_figure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Untraced:
+    """A word of the question that nothing in the SQL stands for, and what makes that weigh.
+
+    `elsewhere`: a name of the schema that the query does not use has it; `qualifies`: it stands beside a name that the
+    query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the like;
+    `is_name`: it is written as a name; `is_number`: it is a number.
+    """
+
+    word: str
+    elsewhere: bool = False
+    qualifies: bool = False
+    is_measured: bool = False
+    is_name: bool = False
+    is_number: bool = False
+
+    @property
+    def weighs(self) -> bool:
+        """Whether one of these is so."""
+        return self.elsewhere or self.qualifies or self.is_measured or self.is_name or self.is_number
+
+
+@dataclass(frozen=True, slots=True)
 class Clarification:
     """A question back to the user, with the answers that are possible."""
 
@@ -474,8 +507,8 @@ class Receipt:
 class Answer:
     """One question's outcome: what `ask` returns.
 
-    `sql` is what ran, in the engine's canonical form, and `result` what it gave; both are None where nothing
-    ran. `session` continues the conversation.
+    `sql` is what ran, laid out for reading, and `result` what it gave; both are None where nothing ran. `session`
+    continues the conversation.
     """
 
     id: str
@@ -488,6 +521,7 @@ class Answer:
     grounding: Grounding | None = None
     reading: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    traps: tuple[Trap, ...] = ()
     clarification: Clarification | None = None
     chart: Mapping[str, Any] | None = None
     verified_query: str | None = None
@@ -539,6 +573,7 @@ class EventKind(StrEnum):
     RETRY = "retry"
     MENDED = "mended"
     CANDIDATE = "candidate"
+    TRAP = "trap"
     TOOL = "tool"
     TEXT = "text"
     ANSWER = "answer"
@@ -548,7 +583,7 @@ class EventKind(StrEnum):
 class Event:
     """One thing that happened while a question was answered; the last one, of kind `answer`, carries the Answer.
 
-    `text` is what to show (for `text`, the next piece of the sentence; for `sql`, the checked SQL).
+    `text` is what to show (for `text`, the next piece of the sentence; for `sql`, the checked SQL laid out).
     """
 
     kind: EventKind

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "engines": FLOOR | {"schema", "guard", "mend", "answer"},
     "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config", "store"},
     "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
-    "asking": FLOOR | {"agent", "answer", "model", "store"},
+    "asking": FLOOR | {"agent", "answer", "model", "schema", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
 # The only modules of a shell room that the rooms above it may name: its protocols.

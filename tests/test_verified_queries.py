@@ -76,7 +76,7 @@ def test_a_question_that_has_a_verified_query_needs_no_model(opened: Assistant) 
     events = list(assistant.stream("how many ORDERS are there"))
     answer = events[-1].answer
     assert answer is not None and (answer.status, answer.rows, answer.text) == (Status.ANSWERED, [(40,)], "n: 40.")
-    assert answer.verified_query == "how_many" and answer.sql == "SELECT count_star() AS n FROM orders"
+    assert answer.verified_query == "how_many" and answer.sql == "SELECT count(*) AS n\nFROM orders"
     assert model.sent == [] and answer.usage.model_calls == 0 and answer.model == ""
     assert answer.confidence is not None and "the verified query how_many" in answer.confidence.reasons[0]
     assert [event.kind for event in events] == [
@@ -130,7 +130,8 @@ def test_where_somebody_approves_they_are_asked(opened: Assistant) -> None:
         return False
 
     answer = under(opened)[0].ask("How many orders are there?", approve=refuse)
-    assert shown == [answer.sql] and answer.result is None and answer.verified_query == "how_many"
+    assert shown == ["SELECT count_star() AS n FROM orders"] and answer.sql == "SELECT count(*) AS n\nFROM orders"
+    assert answer.result is None and answer.verified_query == "how_many"
 
 
 def test_a_model_that_calls_tools_calls_them_as_functions(opened: Assistant) -> None:

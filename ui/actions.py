@@ -102,10 +102,11 @@ def run_own(assistant: Assistant, own: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
     own.change(doing="Checking the SQL")
     checked = assistant.checked(own.question, cancel=own.token)
-    own.change(doing="Running the query", sql=checked.sql)
+    shown = assistant.formatted(checked.sql)
+    own.change(doing="Running the query", sql=shown)
     result = assistant.run(checked.sql, cancel=own.token)
     reading = assistant.reading(checked.sql)
-    return Answer(own.id, own.question, Status.ANSWERED, "", sql=checked.sql, result=result, reading=reading)
+    return Answer(own.id, own.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
 
 
 def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:

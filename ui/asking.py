@@ -37,7 +37,7 @@ def ask(
     session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:
-        return shared.jobs.review(job, checked.sql)
+        return shared.jobs.review(job, assistant.formatted(checked.sql))
 
     def work(job: Job) -> Answer:
         events = assistant.stream(

@@ -18,12 +18,12 @@ from nl2sql.agent.running import is_respelled, says_nothing
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
-from nl2sql.answer.confidence import assess
+from nl2sql.answer.confidence import assess, say_untraced
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import Deadline
 from nl2sql.errors import GuardError, LimitError, ToolError
-from nl2sql.types import Answer, ErrorInfo, Grounding, Result, Status
+from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, Result, Status
 
 SENTENCE_CHARS: Final = 4_000
 _SHORTEST_PROBE: Final = 0.1
@@ -35,10 +35,13 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}")
 _NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
 
 
-def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int, ending: Deadline) -> Answer:
-    """The Answer, without reading, times and session. `left_out` counts the tables that the model was not shown.
+def conclude(
+    question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int, ending: Deadline, explain: bool
+) -> Answer:
+    """The Answer, without times and session. `left_out` counts the tables that the model was not shown.
 
-    After `ending` nothing more is looked at. CancelledError once that is cancelled.
+    After `ending` nothing more is looked at. `explain` wants the reading of the SQL. CancelledError once `ending` is
+    cancelled.
     """
     answer = Answer(
         id=uuid.uuid4().hex[:12],
@@ -52,12 +55,15 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         text = outcome.clarification.question
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
     if outcome.declined is not None:
-        return replace(answer, text="", sql=outcome.declined.sql)
+        time = _Time(ending)
+        reading = _explain(outcome.declined, tools, time) if explain else ()
+        warnings = time.warnings
+        return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading, warnings=warnings)
     if outcome.error is not None:
         return _failed(answer, outcome.error)
     if outcome.ran is None:
         return _conclude_without_rows(answer, tools)
-    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending)
+    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending, explain)
 
 
 def warn_of_time(parts: Sequence[str]) -> str:
@@ -91,7 +97,14 @@ def _conclude_without_rows(answer: Answer, tools: Toolbox) -> Answer:
 
 
 def _with_rows(
-    answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, left_out: int, ending: Deadline
+    answer: Answer,
+    outcome: Outcome,
+    ran: Ran,
+    tools: Toolbox,
+    dialect: str,
+    left_out: int,
+    ending: Deadline,
+    explain: bool,
 ) -> Answer:
     time = _Time(ending)
     sql, result = ran.checked.sql, ran.result
@@ -101,6 +114,8 @@ def _with_rows(
     ]
     if ran.verified is None and ending.has_time():
         warnings += _check_dates(sql, dialect, tools, says_nothing(result))
+    warnings += [trap.message for trap in outcome.traps]
+    untraced = () if ran.verified else tools.trace(ran.checked)
     text, stated = answer.text, Grounding(0, 0)
     evidence = Evidence(result, answer.question, sql, tools.today)
     if outcome.unfinished:
@@ -129,14 +144,23 @@ def _with_rows(
     return replace(
         answer,
         text=text,
-        sql=sql,
+        sql=tools.lay_out(ran.checked),
+        reading=(*_explain(ran.checked, tools, time), *say_untraced(untraced)) if explain else (),
         result=result,
         grounding=grounding,
         confidence=assess(
-            result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
+            result,
+            answer.steps,
+            stated,
+            left_out,
+            outcome.vote.agreeing if outcome.vote else None,
+            ran.verified,
+            outcome.traps,
+            untraced,
         ),
         chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,
+        traps=outcome.traps,
         warnings=(*warnings, *time.warnings),
     )
 
@@ -164,6 +188,11 @@ def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
     found = check_numbers(text, result, evidence=evidence)
     # What the cells hold may read like another notation.
     return replace(found, numbers=found.supported, unsupported=())
+
+
+def _explain(checked: CheckedSQL, tools: Toolbox, time: _Time) -> tuple[str, ...]:
+    """What the query does, in words, where there is time for it."""
+    return tools.read(checked) if time.allows("explanation of the SQL") else ()
 
 
 class _Time:

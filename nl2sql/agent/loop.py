@@ -14,20 +14,22 @@ from typing import Any, Final
 
 from nl2sql.agent import prompts
 from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.running import MEND, Approve, Declined, executed, verified
+from nl2sql.agent.running import MEND, Approve, Declined, executed, says_nothing, verified
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
+from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import Deadline, TimeUpError
 from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
 from nl2sql.schema.render import one_line
-from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
+from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Trap, Usage
 
 # What a tool model may think and write in one reply.
 REPLY_TOKENS: Final = 16_000
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
+RECONSIDER: Final = "reconsider"
 _CALLED_CHARS: Final = 300
 _BROKEN_OFF: Final = ("cut", "length")
 
@@ -60,7 +62,8 @@ class Outcome:
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
     there. `reminded` says that the model gave figures without a query, and was told so. `tokens` are those of the
-    usage, guessed where an endpoint counts none.
+    usage, guessed where an endpoint counts none. `traps` are those of the query that ran; the model has been told of
+    the rules in `told`.
     """
 
     text: str = ""
@@ -72,6 +75,8 @@ class Outcome:
     reminded: bool = False
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
+    traps: tuple[Trap, ...] = ()
+    told: set[str] = field(default_factory=set)
     usage: Usage = Usage()
     tokens: int = 0
     model_seconds: float = 0.0
@@ -113,6 +118,8 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
                 conversation.append(model.tool_message(call.id, call.name, content))
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
                 conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
+            if _is_to_reconsider(outcome, asked, model.calls_tools):
+                conversation[-2:] = yield from _reconsidered(conversation, model, tools, outcome, asked, deadline)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
@@ -156,9 +163,12 @@ def _reply(
     outcome: Outcome,
     budget: Budget,
     deadline: Deadline,
+    *,
+    speaking: bool | None = None,
 ) -> Generator[Event, None, Reply]:
-    """One model call. Its text is passed on as it comes once rows are there: before that it is SQL in the making."""
-    speaking = _has_answer(outcome)
+    """One model call. Its text is passed on as it comes where it is `speaking`, which it is once rows are there."""
+    if speaking is None:
+        speaking = _has_answer(outcome)
     if not speaking:
         yield Event(EventKind.WRITING)
     offered, max_tokens = _offer(model, tools, speaking, budget.tokens - outcome.tokens)
@@ -209,12 +219,13 @@ def _step(
             yield _called(call.name, arguments)
             with deadline.paused():
                 ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
-            content = yield from _taken(ran, outcome, calls_tools)
+            content = yield from _taken(ran, tools, outcome, calls_tools)
         else:
             yield _called(call.name, arguments)
             content = tools.call(call.name, arguments)
     except ToolError as exc:
-        if call.name not in HELPERS and not isinstance(exc, _RepeatedError):
+        # A correction that cannot run leaves the answer that is there.
+        if call.name not in HELPERS and not isinstance(exc, _RepeatedError) and not has_grave(outcome.traps):
             outcome.error = exc
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
@@ -233,16 +244,61 @@ def _query(
     if _failed_before(query, outcome.steps):
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
     ran = yield from executed(query, tools, outcome.steps, asked.approve)
-    return (yield from _taken(ran, outcome, calls_tools))
+    return (yield from _taken(ran, tools, outcome, calls_tools))
 
 
-def _taken(ran: Ran, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
+def _taken(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
     """Take the query's rows as the answer's so far; what the model is told of them."""
     outcome.ran, outcome.error = ran, None
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
-    if not ran.result.row_count:
-        return prompts.empty()
-    return prompts.rows(digest(ran.result), calls_tools=calls_tools)
+    outcome.traps = search_traps(ran, tools)
+    content = prompts.rows(digest(ran.result), calls_tools=calls_tools) if ran.result.row_count else prompts.empty()
+    untold = [trap for trap in outcome.traps if trap.rule not in outcome.told]
+    if not calls_tools or not untold:
+        return content
+    outcome.told.update(trap.rule for trap in untold)
+    return f"{content}\n\n{prompts.traps(untold)}"
+
+
+def _is_to_reconsider(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
+    """Whether a model that would not see its traps again, or only to put them into words, is shown them once."""
+    if outcome.error is not None or RECONSIDER in {step.tool for step in outcome.steps}:
+        return False
+    return has_grave(outcome.traps) and not (calls_tools and asked.summary)
+
+
+def _reconsidered(
+    conversation: Sequence[Message],
+    model: ChatModel,
+    tools: Toolbox,
+    outcome: Outcome,
+    asked: Asked,
+    deadline: Deadline,
+) -> Generator[Event, None, Sequence[Message]]:
+    """Ask for a query without the traps, and take it where it has none; the last two messages as they then are."""
+    start, first, at = time.perf_counter(), outcome.ran, len(outcome.steps)
+    grave = [trap for trap in outcome.traps if trap.changes_figure]
+    yield Event(EventKind.TRAP, "; ".join(trap.message for trap in grave))
+    shown, messages, taken = list(conversation), conversation[-2:], False
+    if not model.calls_tools:
+        shown[-1] = model.tool_message("", SQL_QUERY, prompts.reconsider(grave))
+    try:
+        reply = yield from _reply(shown, model, tools, outcome, asked.budget, deadline, speaking=False)
+    except (ModelError, TimeUpError):
+        return messages
+    call = next((call for call in reply.calls if call.name == SQL_QUERY), None)
+    query = call.arguments.get("query") if call is not None else None
+    if call is not None and isinstance(query, str):
+        # Where the correction cannot run, the answer that is there stays.
+        with contextlib.suppress(ToolError, LimitError, Declined), deadline.paused():
+            ran = yield from executed(query, tools, outcome.steps, asked.approve)
+            says_less = says_nothing(ran.result) and first is not None and not says_nothing(first.result)
+            if not says_less and not has_grave(search_traps(ran, tools)):
+                content = yield from _taken(ran, tools, outcome, model.calls_tools)
+                messages, taken = [reply.message, model.tool_message(call.id, call.name, content)], True
+    arguments = {"query": query, "traps": [trap.rule for trap in grave], "taken": taken}
+    outcome.steps.insert(at, Step(RECONSIDER, arguments, True, None, time.perf_counter() - start))
+    return messages
 
 
 def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
@@ -284,8 +340,8 @@ def _elected(
     if winner is None or winner.reply is reply:
         return conversation[-2:]
     call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
-    yield Event(EventKind.SQL, winner.ran.checked.sql)
-    content = yield from _taken(winner.ran, outcome, model.calls_tools)
+    yield Event(EventKind.SQL, tools.lay_out(winner.ran.checked))
+    content = yield from _taken(winner.ran, tools, outcome, model.calls_tools)
     return winner.reply.message, model.tool_message(call.id, call.name, content)
 
 

@@ -20,7 +20,7 @@ from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.schema.value_index import Hit
-from nl2sql.types import Column, Message, Schema
+from nl2sql.types import Column, Message, Schema, Trap
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
 
@@ -185,6 +185,18 @@ def refuse_figures() -> str:
         "No query has run, so these figures rest on nothing. Write the SQL that answers the question; if the data "
         "cannot answer it, say in one sentence what is missing, without figures."
     )
+
+
+def traps(found: Sequence[Trap]) -> str:
+    """What to look at in a query that ran, beside its rows."""
+    told = "\n".join(f"- {as_data(trap.message, _MESSAGE_CHARS)}" for trap in found)
+    return f"Before you answer, check:\n{told}\nIf that makes the figures wrong, run a corrected query; else answer."
+
+
+def reconsider(found: Sequence[Trap]) -> str:
+    """The same for a model of blocks, which writes a query or a sentence: here it is the query."""
+    told = "\n".join(f"- {as_data(trap.message, _MESSAGE_CHARS)}" for trap in found)
+    return f"The query ran, but:\n{told}\n\nWrite the corrected query in a ```sql block, or the same if it is right."
 
 
 def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:

@@ -52,7 +52,7 @@ def verified(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Ge
 
 
 def _run(checked: CheckedSQL, tools: Toolbox, approve: Approve) -> Generator[Event, None, Ran]:
-    yield Event(EventKind.SQL, checked.sql)
+    yield Event(EventKind.SQL, tools.lay_out(checked))
     if approve is not None and not approve(checked):
         raise Declined(checked)
     yield Event(EventKind.RUNNING)
@@ -130,7 +130,7 @@ def _respelled(
         return ran
     text = "; ".join(mended.mends)
     yield Event(EventKind.MENDED, text)
-    yield Event(EventKind.SQL, checked.sql)
+    yield Event(EventKind.SQL, tools.lay_out(checked))
     arguments = {"query": query, "error": _NOTHING, "mends": text}
     steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
     return Ran(checked, result)

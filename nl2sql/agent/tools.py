@@ -23,7 +23,7 @@ from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Schema, Table, ToolCall
+from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Schema, Table, ToolCall, Untraced
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -88,8 +88,8 @@ class Toolbox:
 
     `question` helps to mend queries. `functions` are verified queries that the model may call. `unasked` says whether
     a query that only helps may run, though nobody is asked about it; None where none may, which leaves out
-    `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it is, among others;
-    `earlier` is what was asked before in the conversation.
+    `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it is and which
+    words the owner has explained; `earlier` is what was asked before in the conversation.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class Toolbox:
         self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)
         self.question = question
         self._unasked = unasked
+        self._laid_out: dict[str, str] = {}
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -166,6 +167,26 @@ class Toolbox:
             return (self.check(mended.sql), mended) if mended else None
         except (ToolError, LimitError):
             return None
+
+    def lay_out(self, checked: CheckedSQL) -> str:
+        """The query as a person sees it: over several lines, where the engine reads that as the same query."""
+        from nl2sql.answer.sql_format import lay_out
+
+        if checked.sql not in self._laid_out:
+            self._laid_out[checked.sql] = lay_out(checked.sql, self._engine.dialect, self.check)
+        return self._laid_out[checked.sql]
+
+    def read(self, checked: CheckedSQL) -> tuple[str, ...]:
+        """What the query does, in words."""
+        from nl2sql.answer.reading import read
+
+        return read(checked.sql, self._engine.dialect, self.schema)
+
+    def trace(self, checked: CheckedSQL) -> tuple[Untraced, ...]:
+        """The words of the question that nothing in the query stands for."""
+        from nl2sql.answer.word_trace import trace_words
+
+        return trace_words(self.question, checked.sql, self.schema, tuple(self.context.metrics))
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
+
+from nl2sql.answer.plain_tree import parse_plain, split_conjunction
+from nl2sql.answer.sql_format import sql_text
 
 PROBES: Final = 4
 
@@ -21,35 +23,20 @@ def unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -
     is to blame where the tables and joins alone give no row.
     """
     probes = list(_probes(sql, dialect))
-    if not probes or not has_rows(probes[0][1].copy().where(exp.true(), append=False).sql(dialect=dialect)):
+    if not probes or not has_rows(sql_text(probes[0][1].copy().where(exp.true(), append=False))):
         return ()
-    return tuple(
-        condition.sql(dialect=dialect) for condition, probe in probes if not has_rows(probe.sql(dialect=dialect))
-    )
+    return tuple(sql_text(condition) for condition, probe in probes if not has_rows(sql_text(probe)))
 
 
 def _probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
-    try:
-        tree = parse_one(sql, read=dialect)
-    except SqlglotError:
-        return
-    select = tree.unnest() if isinstance(tree, exp.Subquery) else tree
+    select = parse_plain(sql, dialect)
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     if not isinstance(select, exp.Select) or where is None:
         return
-    for condition in list(_conjuncts(where.this))[:PROBES]:
+    for condition in list(split_conjunction(where.this))[:PROBES]:
         probe = exp.select("1").where(condition.copy()).limit(1)
         for part in ("from_", "joins", "laterals", "with_"):
             if select.args.get(part):
                 value = select.args[part]
                 probe.set(part, [item.copy() for item in value] if isinstance(value, list) else value.copy())
         yield condition, probe
-
-
-def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    condition = condition.unnest()
-    if isinstance(condition, exp.And):
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
-    else:
-        yield condition

@@ -88,18 +88,19 @@ def _answered(
         config = replace(config, limits=replace(config.limits, rows=Limits().rows))
     cancel = CancelToken()
 
-    def approve(checked: CheckedSQL) -> bool:
-        if not run:
-            return False
-        steps.pause()
-        if not steps.shows_sql:
-            say_lines(checked.sql)
-        return click.confirm("Run it?", default=True, err=True)
-
     with (
         remembering(config, needed=shared.session is not None) as store,
         opened(config, steps, store) as assistant,
     ):
+
+        def approve(checked: CheckedSQL) -> bool:
+            if not run:
+                return False
+            steps.pause()
+            if not steps.shows_sql:
+                say_lines(assistant.formatted(checked.sql))
+            return click.confirm("Run it?", default=True, err=True)
+
         stream = assistant.stream(
             text,
             session=_session(assistant, shared),
@@ -181,7 +182,7 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         results.write_text(f"Verified query: {answer.verified_query}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
-        results.write_text(("\n" if answer.text or answer.result else "") + f"SQL: {answer.sql}")
+        results.write_text(("\n" if answer.text or answer.result else "") + f"SQL:\n{answer.sql}")
     if answer.result is None and answer.sql and output != "sql":
         for line in answer.reading:
             say(line)

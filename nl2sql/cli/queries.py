@@ -118,8 +118,6 @@ def add_command(
     **flags: Any,
 ) -> int:
     """Add one: SQL that passes the guard, once you have read and approved it."""
-    from nl2sql.answer.reading import read
-
     shared = Shared(**flags)
     config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
@@ -138,7 +136,7 @@ def add_command(
     )
     with opened(config, shared.steps) as assistant:
         checked = assistant.checked(query.sample())
-        reading = read(checked.sql, assistant.schema.dialect)
+        reading = assistant.reading(checked.sql)
     say_lines(as_text(query).rstrip())
     if not shared.quiet:
         say_lines("\n".join(reading))

@@ -62,7 +62,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
 def _print(changes: Changes) -> None:
     entry, result = changes.entry, changes.result
     results.write_text(f"question: {one_line(entry.question, _LINE_CHARS)}")
-    results.write_text(f"SQL: {entry.sql or ''}")
+    results.write_text(f"SQL:\n{entry.sql or ''}")
     since = entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
     for line in changes.found:
         results.write_text(f"changed since {since}: {one_line(line, _LINE_CHARS)}")

@@ -53,14 +53,15 @@ def _run(text: str, shared: Shared, start: float) -> None:
     config = shared.settings(asks=False)
     with opened(config, shared.steps) as assistant:
         checked = assistant.checked(text)
+        shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:
-            say_lines(f"runs as: {checked.sql}")
+            say_lines(f"runs as:\n{shown}")
         if shared.output == "sql":
-            results.write_text(checked.sql)
+            results.write_text(shown)
         elif config.limits.rows is None and shared.output in results.EXPORTS:
             results.write_everything(assistant, checked.sql, shared.output)
         else:
-            _show(assistant.run(checked.sql), checked.sql, shared.output, start)
+            _show(assistant.run(checked.sql), shown, shared.output, start)
 
 
 def _show(result: Result, sql: str, output: str, start: float) -> None:

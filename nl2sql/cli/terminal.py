@@ -120,6 +120,8 @@ class Steps:
             self.note(f"that failed: {event.text}")
         elif event.kind is EventKind.MENDED:
             self.note(f"mended: {event.text}")
+        elif event.kind is EventKind.TRAP:
+            self.note(f"asked to look at it again: {event.text}")
         elif event.kind is EventKind.CANDIDATE:
             self.note(f"comparing queries: {event.text}")
         elif event.kind is EventKind.TOOL:

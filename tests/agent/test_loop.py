@@ -71,7 +71,7 @@ def test_a_tool_call_is_run_and_its_rows_are_put_into_words(opened: Assistant) -
     model = ScriptedModel(calls("sql_query", query="select count(*) as n from customers"), "There are 3 customers.")
     answer = ask(opened, model)
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "There are 3 customers.", [(3,)])
-    assert answer.sql == "SELECT count_star() AS n FROM customers"
+    assert answer.sql == "SELECT count(*) AS n\nFROM customers"
     assert answer.grounding is not None and answer.grounding.supported == 1
     assert answer.confidence is not None and answer.confidence.level == "high"
     assert answer.usage.model_calls == 2
@@ -295,7 +295,8 @@ def test_sql_that_is_not_approved_does_not_run(opened: Assistant) -> None:
 
     model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"))
     answer = with_model(opened, model).ask("How many?", approve=approve)
-    assert asked[0].sql == answer.sql and answer.result is None and answer.reading
+    assert asked[0].sql == "SELECT count_star() FROM orders" and answer.sql == "SELECT count(*)\nFROM orders"
+    assert answer.result is None and answer.reading
     assert "find_values" not in model.offered[0], "nothing may run unasked"
 
 
@@ -409,3 +410,28 @@ def test_a_slow_query_is_an_error_that_names_the_limit(database: Path, tmp_path:
 def test_a_reply_without_words_is_no_answer(opened: Assistant, reply: str) -> None:
     answer = ask(opened, ScriptedModel(says(reply), calls_tools=False))
     assert answer.status is Status.ABSTAINED and answer.text.startswith("The model wrote neither SQL nor an answer")
+
+
+def test_words_that_nothing_stands_for_are_told(opened: Assistant) -> None:
+    model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30 orders.")
+    answer = ask(opened, model, "How many returned orders are there?")
+    assert answer.reading[-1] == "Nothing in the SQL stands for: returned."
+    assert answer.confidence is not None and "nothing in the SQL stands for: returned" in answer.confidence.reasons
+    fine = ask(
+        opened, ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30."), "How many orders?"
+    )
+    assert "Nothing" not in fine.reading[-1]
+
+
+def test_a_follow_up_says_what_it_keeps_of_the_question_before(opened: Assistant) -> None:
+    first = calls("sql_query", query="SELECT sum(total) FROM orders WHERE customer_id = 2")
+    then = calls("sql_query", query="SELECT max(id), sum(total) FROM orders WHERE customer_id = 2")
+    alone = calls("sql_query", query="SELECT count(*) FROM customers")
+    assistant = with_model(opened, ScriptedModel(first, "so much", then, "both", alone, "3 customers."))
+    one = assistant.ask("What is the total for customer 2?")
+    two = assistant.ask("And the latest id?", session=one.session)
+    three = assistant.ask("How many customers are there?", session=one.session)
+    assert one.warnings == () and three.warnings == ()
+    assert two.warnings == (
+        "builds on your previous question, “What is the total for customer 2?”: customer_id = 2 and sum(total)",
+    )

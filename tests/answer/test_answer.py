@@ -1,4 +1,4 @@
-"""Digest, sentences, the reading of SQL, confidence and export formats."""
+"""Digest, sentences, confidence and export formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from nl2sql.answer.confidence import assess
 from nl2sql.answer.digest import digest
 from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.export import FORMS, write
-from nl2sql.answer.reading import read
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.answer.values import json_of, text_of
 from nl2sql.types import Result, ResultColumn, Step
@@ -61,33 +60,6 @@ def test_sentences() -> None:
     assert of_rows(result({"a": [1]}, truncated=True)) == "More than 1 row. The first: a 1."
     assert of_nothing() == "No rows match."
     assert of_nothing(("city = 'Oslo'",)) == "No rows match: nothing in the data has city = 'Oslo'."
-
-
-@pytest.mark.parametrize(
-    ("sql", "expected"),
-    [
-        (
-            "SELECT c.name, sum(o.total) AS s FROM orders AS o LEFT JOIN c ON o.c = c.id WHERE o.y = 2025 "
-            "GROUP BY 1 HAVING sum(o.total) > 5 ORDER BY s DESC LIMIT 3",
-            (
-                "Reads orders, joined to c on o.c = c.id (keeping rows without a match).",
-                "Keeps rows where o.y = 2025.",
-                "One row for each c.name.",
-                "Keeps groups where SUM(o.total) > 5.",
-                "Sorted by s, largest first.",
-                "Only the first 3.",
-            ),
-        ),
-        ("SELECT count(*) FROM t", ("Reads t.", "One row over all of them.")),
-        ("SELECT DISTINCT a FROM t", ("Reads t.", "Shows each distinct row once.")),
-        ("SELECT a, count(*) FROM t GROUP BY ALL", ("Reads t.", "One row for each a.")),
-        ("SELECT a FROM t UNION ALL SELECT b FROM u", ("Combines 2 queries (UNION).",)),
-        ("WITH x AS (SELECT 1 AS a) SELECT a FROM x", ("Works out x first.", "Reads x.")),
-        ("not sql at all (", ()),
-    ],
-)
-def test_reading(sql: str, expected: tuple[str, ...]) -> None:
-    assert read(sql, "duckdb") == expected
 
 
 def test_unmatched_filters_are_the_conditions_that_match_nothing_alone() -> None:

@@ -76,7 +76,7 @@ def test_history_lists_finds_and_shows(cli: Cli, endpoint: Endpoint, shop: Path)
     assert (nothing.returncode, nothing.stdout) == (0, b"") and b"no earlier answer fits" in nothing.stderr
     shown = cli("history", first[:6]).stdout.decode()
     assert "question: orders by city?\n" in shown and "rows: 2\n" in shown and f"database: {shop}\n" in shown
-    assert cli("history", first, "-o", "sql").stdout.decode().startswith("SELECT city, count_star()")
+    assert cli("history", first, "-o", "sql").stdout.decode().startswith("SELECT city, count(*)")
     entry = json.loads(cli("history", first, "-o", "json").stdout)
     assert (entry["id"], entry["row_count"], entry["session"], entry["face"]) == (first, 2, "work", "cli")
     receipt = entry["receipt"]

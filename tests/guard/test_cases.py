@@ -10,9 +10,12 @@ import duckdb
 import pytest
 
 from nl2sql import guard
+from nl2sql.answer.sql_format import format_sql, lay_out
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.types import Policy
 
+# What sqlglot cannot read stays in the engine's own spelling.
+LEFT_AS_IT_WAS = re.compile(r"\b(DESCRIBE|SHOW|SUMMARIZE|EXPLAIN|USING KEY)\b")
 HIDDEN = re.compile(r"\b(vault|codes|archive|wage|pin|opal-77|sealed-5)\b", re.IGNORECASE)
 
 
@@ -25,6 +28,14 @@ def test_allowed(allowed_sql: str, connection: duckdb.DuckDBPyConnection, judge:
     assert sorted(map(repr, ran.fetchall())) == sorted(map(repr, rows))
     assert rows
     assert checked.asked == allowed_sql
+
+
+def test_allowed_is_laid_out_as_the_very_query(allowed_sql: str, judge: guard.Judge, policy: Policy) -> None:
+    checked = guard.check(allowed_sql, policy, judge)
+    shown = lay_out(checked.sql, "duckdb", lambda text: guard.check(text, policy, judge))
+    assert guard.check(shown, policy, judge).sql == checked.sql or shown == checked.sql
+    if not LEFT_AS_IT_WAS.search(checked.sql):
+        assert shown == format_sql(checked.sql, "duckdb") and "count_star" not in shown
 
 
 def test_blocked(blocked_case: tuple[str, str], session_judge: guard.Judge, policy: Policy) -> None:

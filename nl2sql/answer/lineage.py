@@ -1,0 +1,299 @@
+"""What each name of a query that ran refers to: the SELECTs, what they read, and the stored column behind a name.
+
+It reads plain trees of queries that bind, so each name has one meaning; what it cannot tell is None. It runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from nl2sql.types import MAIN_SCHEMA, Column, Schema, Table
+
+_DEEPEST = 40
+
+
+@dataclass(slots=True, eq=False)
+class Relation:
+    """One entry of FROM: a stored `table`, or the `blocks` of a step or a derived table; neither where it is another.
+
+    `join` is how it came in, None for the first entry. `names` are those that its alias gives its columns.
+    """
+
+    alias: str
+    node: exp.Expr
+    table: Table | None = None
+    blocks: Sequence[Block] = ()
+    join: exp.Join | None = None
+    names: tuple[str, ...] = ()
+
+    def columns(self) -> list[str] | None:
+        """The names of its columns; None where they cannot be told."""
+        if self.names:
+            return list(self.names)
+        if self.table is not None:
+            return [column.name for column in self.table.columns]
+        return self.blocks[0].outputs() if self.blocks else None
+
+    def has(self, name: str) -> bool:
+        """Whether it is known to have the column."""
+        return name.lower() in {column.lower() for column in self.columns() or ()}
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it is joined such that a row may have none of it."""
+        return self.join is not None and (self.join.side or "").upper() in ("LEFT", "FULL")
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One SELECT. `parent` is the one around it where it may refer to that one's rows.
+
+    `name` is what the query calls its rows, where it does; `role` is `query`, `step` (of a WITH), `table` (in a FROM)
+    or `condition` (anywhere else).
+    """
+
+    select: exp.Select
+    role: str
+    name: str = ""
+    parent: Block | None = None
+    relations: list[Relation] = field(default_factory=list)
+
+    def outputs(self) -> list[str] | None:
+        """The names of its columns; None where they cannot be told."""
+        names: list[str] = []
+        for item in self.select.expressions:
+            if is_star(item):
+                for relation in self._starred(item):
+                    columns = relation.columns()
+                    if columns is None:
+                        return None
+                    names += columns
+            else:
+                names.append(item.alias_or_name)
+        return names
+
+    def relation_of(self, column: exp.Column) -> Relation | None:
+        """The entry of FROM, here or around here, that the name refers to."""
+        block: Block | None = self
+        while block is not None:
+            if column.table:
+                having = [one for one in block.relations if one.alias.lower() == column.table.lower()]
+            else:
+                having = [one for one in block.relations if one.has(column.name)]
+            if len(having) == 1 or (having and block._is_used_in_using(column.name)):
+                return having[0]
+            if having:
+                return None
+            block = block.parent
+        return None
+
+    def aliased(self, name: str) -> exp.Expr | None:
+        """The selected expression of that alias."""
+        return next(
+            (e.this for e in self.select.expressions if isinstance(e, exp.Alias) and e.alias.lower() == name.lower()),
+            None,
+        )
+
+    def output(self, name: str) -> tuple[exp.Expr, Block] | None:
+        """What the column of that name is made of, and in which SELECT."""
+        for item in self.select.expressions:
+            if is_star(item):
+                for relation in self._starred(item):
+                    if relation.has(name):
+                        return exp.column(name, table=relation.alias), self
+            elif item.alias_or_name.lower() == name.lower():
+                return item.unalias(), self
+        return None
+
+    def conditions(self) -> Iterator[exp.Expr]:
+        """WHERE, HAVING, QUALIFY and each ON, in their order."""
+        for join in self.select.args.get("joins") or ():
+            if join.args.get("on") is not None:
+                yield join.args["on"]
+        for key in ("where", "having", "qualify"):
+            if self.select.args.get(key) is not None:
+                yield self.select.args[key].this
+
+    def _starred(self, item: exp.Expr) -> list[Relation]:
+        alias = item.table.lower() if isinstance(item, exp.Column) else ""
+        return [one for one in self.relations if not alias or one.alias.lower() == alias]
+
+    def _is_used_in_using(self, name: str) -> bool:
+        used = [u.name.lower() for r in self.relations if r.join is not None for u in r.join.args.get("using") or ()]
+        return name.lower() in used
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored column, and the entry of FROM through which this query names it."""
+
+    relation: Relation
+    table: Table
+    column: Column
+
+
+def is_star(node: exp.Expr) -> bool:
+    """Whether the node stands for all columns."""
+    return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
+
+
+def list_blocks(query: exp.Query, schema: Schema) -> list[Block]:
+    """Every SELECT of a plain tree: the steps of WITH in their order, then the query itself, then what is inside."""
+    found: list[Block] = []
+    _Walk(schema, found).query(query, {}, None, "query", "")
+    return found
+
+
+def find_source(column: exp.Column, block: Block) -> tuple[exp.Expr, Block]:
+    """What a name stands for, through steps and derived tables: an expression, or a column of a stored table."""
+    node: exp.Expr = column
+    for _ in range(_DEEPEST):
+        if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+            break
+        relation = block.relation_of(node)
+        if relation is None:
+            aliased = block.aliased(node.name) if not node.table else None
+            if aliased is None or aliased is node or node in aliased.find_all(exp.Column):
+                break
+            node = aliased
+            continue
+        inner = relation.blocks[0].output(_inner_name(relation, node.name)) if relation.blocks else None
+        if inner is None:
+            break
+        node, block = inner
+    return node, block
+
+
+def find_stored(node: exp.Expr | None, block: Block) -> Stored | None:
+    """The stored column that an expression is, through steps, derived tables and casts to the same; else None."""
+    if not isinstance(node, exp.Column):
+        return None
+    first = block.relation_of(node)
+    source, at = find_source(node, block)
+    if not isinstance(source, exp.Column):
+        return None
+    relation = at.relation_of(source)
+    if relation is None or relation.table is None:
+        return None
+    found = relation.table.column(_inner_name(relation, source.name))
+    return Stored(first or relation, relation.table, found) if found is not None else None
+
+
+def walk_own(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The node and all below it, without what is inside of another SELECT."""
+    yield node
+    for child in node.iter_expressions():
+        if not isinstance(child, exp.Query):
+            yield from walk_own(child)
+
+
+def list_columns(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns that an expression names, without those of queries inside it."""
+    return (one for one in walk_own(node) if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star))
+
+
+def _inner_name(relation: Relation, name: str) -> str:
+    """The column's own name where the alias has renamed it: `t(a, b)`."""
+    for at, renamed in enumerate(relation.names):
+        if renamed.lower() == name.lower():
+            own = Relation(relation.alias, relation.node, relation.table, relation.blocks).columns() or []
+            return own[at] if at < len(own) else name
+    return name
+
+
+class _Walk:
+    def __init__(self, schema: Schema, found: list[Block]) -> None:
+        self._schema = schema
+        self._found = found
+
+    def query(
+        self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], parent: Block | None, role: str, name: str
+    ) -> list[Block]:
+        """Note the SELECTs of a query, and return those that give its rows."""
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            steps = dict(steps)
+            for cte in with_.expressions:
+                if with_.recursive:
+                    steps[cte.alias.lower()] = ()
+                steps[cte.alias.lower()] = self.query(cte.this, steps, parent, "step", cte.alias)
+        if isinstance(node, exp.SetOperation):
+            left = self.query(node.this, steps, parent, role, name)
+            return [*left, *self.query(node.expression, steps, parent, role, name)]
+        if isinstance(node, exp.Subquery):
+            return self.query(node.this, steps, parent, role, name)
+        if isinstance(node, exp.Select):
+            return [self._select(node, steps, parent, role, name)]
+        return []
+
+    def _select(
+        self,
+        select: exp.Select,
+        steps: Mapping[str, Sequence[Block]],
+        parent: Block | None,
+        role: str,
+        name: str,
+    ) -> Block:
+        block = Block(select, role, name, parent)
+        self._found.append(block)
+        if (from_ := select.args.get("from_")) is not None:
+            self._entry(from_.this, None, steps, block)
+        for join in select.args.get("joins") or ():
+            self._entry(join.this, join, steps, block)
+        for key, value in select.args.items():
+            if key in ("from_", "with_"):
+                continue
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, exp.Join):
+                    part = part.args.get("on")
+                if isinstance(part, exp.Expr):
+                    self._inside(part, steps, block)
+        return block
+
+    def _inside(self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
+        """The queries right inside an expression."""
+        if isinstance(node, exp.Query):
+            self.query(node, steps, block, "condition", "")
+            return
+        for child in node.iter_expressions():
+            self._inside(child, steps, block)
+
+    def _entry(self, node: exp.Expr, join: exp.Join | None, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
+        inner_joins = node.args.get("joins") or ()
+        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
+            self._entry(node.this, join, steps, block)
+        else:
+            block.relations.append(self._relation(node, join, steps, block))
+        for inner in inner_joins:
+            self._entry(inner.this, inner, steps, block)
+            if inner.args.get("on") is not None:
+                self._inside(inner.args["on"], steps, block)
+
+    def _relation(
+        self, node: exp.Expr, join: exp.Join | None, steps: Mapping[str, Sequence[Block]], block: Block
+    ) -> Relation:
+        alias = node.args.get("alias")
+        names = tuple(column.name for column in alias.args.get("columns") or ()) if alias is not None else ()
+        if node.args.get("pivots"):
+            if isinstance(node, exp.Subquery):
+                self.query(node.this, steps, block, "table", "")
+            return Relation(node.alias_or_name, node, join=join)
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            name = node.name.lower()
+            if not node.db and name in steps:
+                return Relation(node.alias_or_name, node, blocks=steps[name], join=join, names=names)
+            table = self._find_table(node)
+            return Relation(node.alias_or_name, node, table, join=join, names=names)
+        if isinstance(node, exp.Subquery):
+            blocks = self.query(node.this, steps, block, "table", node.alias)
+            return Relation(node.alias, node, blocks=blocks, join=join, names=names)
+        return Relation(node.alias_or_name, node, join=join, names=names)
+
+    def _find_table(self, node: exp.Table) -> Table | None:
+        """The stored table that a name in FROM means."""
+        path = (node.db.lower() or MAIN_SCHEMA, node.name.lower())
+        found = [one for one in self._schema.tables if tuple(part.lower() for part in one.path) == path]
+        return found[0] if len(found) == 1 else None

@@ -1,0 +1,448 @@
+"""SQL laid out for reading, as a good analyst writes it: a clause a line, no bracket that says nothing.
+
+It runs nothing, and trusts no parser: `lay_out` shows only a text that the engine reads as the query that ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.generators.duckdb import DuckDBGenerator
+
+from nl2sql.answer.plain_tree import PlainDuckDB, is_after_comma, name_function, parse_plain
+from nl2sql.errors import DatabaseError, LimitError, ToolError
+from nl2sql.schema.identifiers import quote
+from nl2sql.types import CheckedSQL
+
+WIDTH: Final = 88
+_INDENT: Final = "    "
+
+_OR, _AND, _NOT, _IS, _COMPARED, _MEMBER, _OTHER, _SUM, _PRODUCT, _POWER, _SIGN, _PLACE = range(1, 13)
+_STRENGTH: Final[tuple[tuple[tuple[type[exp.Expr], ...], int], ...]] = (
+    ((exp.Or,), _OR),
+    ((exp.And,), _AND),
+    ((exp.Not,), _NOT),
+    ((exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ), _IS),
+    ((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE), _COMPARED),
+    ((exp.In, exp.Between, exp.Like, exp.ILike, exp.Glob), _MEMBER),
+    ((exp.Add, exp.Sub), _SUM),
+    ((exp.Mul, exp.Div, exp.IntDiv, exp.Mod), _PRODUCT),
+    ((exp.Pow,), _POWER),
+    ((exp.Neg,), _SIGN),
+    ((exp.Binary, exp.Unary), _OTHER),
+    ((exp.Collate, exp.Bracket, exp.Dot), _PLACE),
+)
+"""How strongly each kind of node holds what stands beside it, weakest first; `exp.Binary` is for those not named."""
+_SELF_CONTAINED: Final = (exp.Paren, exp.Subquery, exp.Column, exp.Dot, exp.Literal, exp.Exists)
+_TYPES: Final = {
+    exp.DType.INT: "INTEGER",
+    exp.DType.TEXT: "VARCHAR",
+    exp.DType.VARCHAR: "VARCHAR",
+    exp.DType.TIMESTAMPNTZ: "TIMESTAMP",
+    exp.DType.DOUBLE: "DOUBLE",
+}
+_TYPED_LITERALS: Final = {
+    exp.DType.DATE: "DATE",
+    exp.DType.TIMESTAMPNTZ: "TIMESTAMP",
+    exp.DType.TIMESTAMPTZ: "TIMESTAMPTZ",
+    exp.DType.TIME: "TIME",
+    exp.DType.INTERVAL: "INTERVAL",
+}
+
+
+def lay_out(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
+    """Canonical SQL over several lines; as it was where the engine would read that otherwise.
+
+    `check` is the guard's: what it makes of the new text must be the very text given; where it cannot be asked, the
+    text stays, as does what has several lines.
+    """
+    text = sql if "\n" in sql else format_sql(sql, dialect)
+    if text == sql:
+        return sql
+    try:
+        return text if check(text).sql == sql else sql
+    except (ToolError, LimitError, DatabaseError):
+        return sql
+
+
+@lru_cache(maxsize=256)
+def format_sql(sql: str, dialect: str) -> str:
+    """The query over several lines, unproven; as it was where it cannot be read, or may not be moved about."""
+    if dialect != "duckdb":
+        return _indented_by_sqlglot(sql, dialect)
+    tree = parse_plain(sql)
+    # A line break inside a text or a name must stay where it is.
+    if tree is None or any("\n" in node.name for node in tree.find_all(exp.Literal, exp.Identifier)):
+        return sql
+    _bracket(tree)
+    _unquote(tree)
+    try:
+        return "\n".join(_Layout().lines(tree))
+    except (SqlglotError, RecursionError, ValueError):
+        return sql
+
+
+def sql_text(node: exp.Expr) -> str:
+    """A plain tree, or a part of one, as one line of SQL."""
+    holder = exp.Tuple(expressions=[node.copy()])
+    _bracket(holder)
+    _unquote(holder)
+    return _Layout().inline(holder.expressions[0])
+
+
+def _indented_by_sqlglot(sql: str, dialect: str) -> str:
+    try:
+        tree = parse_one(sql, read=dialect)
+        text = tree.sql(dialect=dialect, pretty=True, max_text_width=WIDTH)
+        return text if parse_one(text, read=dialect) == tree else sql
+    except SqlglotError:
+        return sql
+
+
+def _strength(node: exp.Expr | None) -> int:
+    if isinstance(node, _SELF_CONTAINED):
+        return _PLACE + 1
+    return next((strength for kinds, strength in _STRENGTH if isinstance(node, kinds)), _PLACE + 1)
+
+
+def _bracket(root: exp.Expr) -> None:
+    """Put brackets where the tree could not be read otherwise, and around AND within OR."""
+    for node in list(root.walk()):
+        parent = node.parent
+        if parent is None or not _operates(parent) or not _operates(node):
+            continue
+        own, around = _strength(node), _strength(parent)
+        is_right = node.arg_key not in ("this", "expressions") or isinstance(parent, exp.Not | exp.Neg)
+        if isinstance(parent, exp.In | exp.Between | exp.Bracket) and node.arg_key == "expressions":
+            continue
+        if isinstance(parent, exp.Not) and not isinstance(node, exp.Exists | exp.In | exp.Between | exp.Is):
+            needed = own <= _MEMBER
+        elif isinstance(parent, exp.Not):
+            needed = False
+        elif (isinstance(parent, exp.Or) and isinstance(node, exp.And)) or (around == _IS and own == _COMPARED):
+            needed = True
+        elif own == around and isinstance(parent, exp.And | exp.Or) and type(node) is type(parent):
+            needed = False
+        elif own == around:
+            needed = is_right or _COMPARED >= own >= _IS or own in (_MEMBER, _OTHER, _POWER)
+        else:
+            needed = own < around
+        if needed:
+            node.replace(exp.Paren(this=node.copy()))
+
+
+def _operates(node: exp.Expr) -> bool:
+    """Whether the node is an operator, or something that operators hold."""
+    return any(isinstance(node, kinds) for kinds, _ in _STRENGTH)
+
+
+def _unquote(root: exp.Expr) -> None:
+    for name in root.find_all(exp.Identifier):
+        name.set("quoted", quote(name.name) != name.name)
+
+
+class _Text(DuckDBGenerator):
+    """An expression as one line, with a mark in place of each query and CASE in it."""
+
+    def __init__(self) -> None:
+        super().__init__(dialect=PlainDuckDB, normalize_functions=False, comments=False)
+        self.blocks: list[exp.Expr] = []
+
+    def mark(self, node: exp.Expr) -> str:
+        self.blocks.append(node)
+        return f"\0{len(self.blocks) - 1}\0"
+
+    def select_sql(self, expression: exp.Select) -> str:
+        return self.mark(expression)
+
+    def set_operations(self, expression: exp.SetOperation) -> str:
+        return self.mark(expression)
+
+    def case_sql(self, expression: exp.Case) -> str:
+        return self.mark(expression)
+
+    def exists_sql(self, expression: exp.Exists) -> str:
+        return f"EXISTS ({self.sql(expression, 'this')})"
+
+    def in_sql(self, expression: exp.In) -> str:
+        negation = " NOT" if isinstance(expression.parent, exp.Not) else ""
+        query = expression.args.get("query")
+        members = self.sql(query) if query is not None else f"({self.expressions(expression, flat=True)})"
+        if query is None and isinstance(field := expression.args.get("field"), exp.Expr):
+            members = self.sql(field)
+        return f"{self.sql(expression, 'this')}{negation} IN {members}"
+
+    def between_sql(self, expression: exp.Between) -> str:
+        negation = " NOT" if isinstance(expression.parent, exp.Not) else ""
+        low, high = self.sql(expression, "low"), self.sql(expression, "high")
+        return f"{self.sql(expression, 'this')}{negation} BETWEEN {low} AND {high}"
+
+    def is_sql(self, expression: exp.Is) -> str:
+        negation = " NOT" if isinstance(expression.parent, exp.Not) else ""
+        return f"{self.sql(expression, 'this')} IS{negation} {self.sql(expression, 'expression')}"
+
+    def not_sql(self, expression: exp.Not) -> str:
+        text = self.sql(expression, "this")
+        return text if isinstance(expression.this, exp.In | exp.Between | exp.Is) else f"NOT {text}"
+
+    def like_sql(self, expression: exp.Like) -> str:
+        return self._likened(expression, "LIKE")
+
+    def ilike_sql(self, expression: exp.ILike) -> str:
+        return self._likened(expression, "ILIKE")
+
+    def _likened(self, expression: exp.Binary, operator: str) -> str:
+        negation = "NOT " if expression.args.get("negate") else ""
+        return f"{self.sql(expression, 'this')} {negation}{operator} {self.sql(expression, 'expression')}"
+
+    def anonymous_sql(self, expression: exp.Anonymous) -> str:
+        name, arguments = name_function(expression), expression.expressions
+        if name == "list_value":
+            return f"[{', '.join(self.sql(one) for one in arguments)}]"
+        if name == "date_part" and len(arguments) == 2 and _is_keyword(arguments[0]):
+            return f"extract({arguments[0].name.lower()} FROM {self.sql(arguments[1])})"
+        return f"{name}({', '.join(self.sql(one) for one in arguments)})"
+
+    def distinct_sql(self, expression: exp.Distinct) -> str:
+        return f"DISTINCT {self.expressions(expression, flat=True)}"
+
+    def unnest_sql(self, expression: exp.Unnest) -> str:
+        return super().unnest_sql(expression).replace("UNNEST(", "unnest(", 1)
+
+    def filter_sql(self, expression: exp.Filter) -> str:
+        return f"{self.sql(expression, 'this')} FILTER (WHERE {self.sql(expression.expression, 'this')})"
+
+    def ordered_sql(self, expression: exp.Ordered) -> str:
+        descending = expression.args.get("desc")
+        direction = " DESC" if descending else " ASC" if descending is False else ""
+        nulls = " NULLS FIRST" if expression.args.get("nulls_first") else ""
+        nulls = " NULLS LAST" if expression.meta.get("nulls_last") else nulls
+        return f"{self.sql(expression, 'this')}{direction}{nulls}"
+
+    def lambda_sql(self, expression: exp.Lambda, arrow_sep: str = "->", wrap: bool = True) -> str:
+        return f"lambda {self.expressions(expression, flat=True)}: {self.sql(expression, 'this')}"
+
+    def currentdate_sql(self, expression: exp.CurrentDate) -> str:
+        return "current_date"
+
+    def currenttimestamp_sql(self, expression: exp.CurrentTimestamp) -> str:
+        return "current_timestamp"
+
+    def interval_sql(self, expression: exp.Interval) -> str:
+        amount = self.sql(expression, "this")
+        bare = isinstance(expression.this, exp.Literal)
+        return f"INTERVAL {amount if bare else f'({amount})'} {expression.text('unit')}"
+
+    def cast_sql(self, expression: exp.Cast, safe_prefix: str | None = None) -> str:
+        kind = _TYPED_LITERALS.get(expression.to.this)
+        literal = expression.this
+        if kind and isinstance(literal, exp.Literal) and literal.is_string and not expression.to.expressions:
+            return f"{kind} {self.sql(literal)}"
+        return f"{safe_prefix or ''}CAST({self.sql(literal)} AS {self.sql(expression, 'to')})"
+
+    def trycast_sql(self, expression: exp.TryCast) -> str:
+        return f"TRY_CAST({self.sql(expression, 'this')} AS {self.sql(expression, 'to')})"
+
+    def datatype_sql(self, expression: exp.DataType) -> str:
+        plain = _TYPES.get(expression.this) if not expression.expressions else None
+        return plain or super().datatype_sql(expression)
+
+
+def _is_keyword(node: exp.Expr) -> bool:
+    """Whether the engine's parser read a bare word here, which it keeps in capitals."""
+    return isinstance(node, exp.Literal) and node.is_string and node.name.isalpha() and node.name.isupper()
+
+
+class _Layout:
+    """Lines of text from a bracketed tree."""
+
+    def __init__(self) -> None:
+        self._text = _Text()
+
+    def lines(self, query: exp.Expr) -> list[str]:
+        """The query, a clause a line."""
+        found = self._with(query)
+        if isinstance(query, exp.SetOperation):
+            found += self._set_operation(query)
+        elif isinstance(query, exp.Subquery):
+            found += ["(", *_moved(self.lines(query.this)), ")"]
+        elif isinstance(query, exp.Select):
+            found += self._select(query)
+        else:
+            raise ValueError(f"no layout for {query.key}")
+        return found + self._tail(query)
+
+    def inline(self, node: exp.Expr) -> str:
+        """The node on one line."""
+        is_query = isinstance(node, exp.Query)
+        text = " ".join(line.strip() for line in self.lines(node)) if is_query else self._text.sql(node)
+        while (at := text.find("\0")) >= 0:
+            end = text.index("\0", at + 1)
+            block = self._text.blocks[int(text[at + 1 : end])]
+            text = text[:at] + self._block_inline(block) + text[end + 1 :]
+        return text
+
+    def _block_inline(self, block: exp.Expr) -> str:
+        if isinstance(block, exp.Case):
+            return " ".join(_case(block, self))
+        return " ".join(line.strip() for line in self.lines(block))
+
+    def _with(self, query: exp.Expr) -> list[str]:
+        with_ = query.args.get("with_")
+        if with_ is None:
+            return []
+        found: list[str] = []
+        for at, cte in enumerate(with_.expressions):
+            keyword = "" if at else "WITH RECURSIVE " if with_.recursive else "WITH "
+            if cte.args.get("key_expressions"):
+                raise ValueError("USING KEY has no layout")
+            alias = self._text.sql(cte, "alias")
+            materialized = {True: " MATERIALIZED", False: " NOT MATERIALIZED"}.get(cte.args.get("materialized"), "")
+            found.append(f"{keyword}{alias} AS{materialized} (")
+            found += _moved(self.lines(cte.this))
+            found.append(")," if at < len(with_.expressions) - 1 else ")")
+        return found
+
+    def _set_operation(self, query: exp.SetOperation) -> list[str]:
+        return [*self.lines(query.left), self._text.set_operation(query), *self.lines(query.right)]
+
+    def _select(self, select: exp.Select) -> list[str]:
+        distinct = select.args.get("distinct")
+        head = "SELECT"
+        if distinct is not None:
+            on = distinct.args.get("on")
+            head += f" DISTINCT ON ({self._list(on.expressions)})" if on is not None else " DISTINCT"
+        found = self._listed(head, [self.item(one) for one in select.expressions])
+        if source := select.args.get("from_"):
+            found += self._from(source, select.args.get("joins") or [])
+        for key, keyword in (("where", "WHERE"), ("having", "HAVING"), ("qualify", "QUALIFY")):
+            if key == "having" and (group := select.args.get("group")) is not None:
+                found += self._group(group)
+            if (clause := select.args.get(key)) is not None:
+                found += self._condition(keyword, clause.this)
+        if windows := select.args.get("windows"):
+            found += self._listed("WINDOW", [self.item(one) for one in windows])
+        return found
+
+    def _group(self, group: exp.Group) -> list[str]:
+        if group.args.get("all"):
+            return ["GROUP BY ALL"]
+        if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
+            return [self._text.sql(group).strip()]
+        return self._listed("GROUP BY", [self.item(one) for one in group.expressions])
+
+    def _from(self, source: exp.From, joins: Sequence[exp.Join]) -> list[str]:
+        found = self._spread(f"FROM {self._text.sql(source, 'this')}")
+        for join in joins:
+            if is_after_comma(join):
+                first, *rest = self._spread(self._text.sql(join, "this"))
+                if len(found) == 1 and len(found[0]) + len(first) < WIDTH:
+                    found[-1] += f", {first}"
+                    found += rest
+                else:
+                    found[-1] += ","
+                    found += _moved([first, *rest])
+                continue
+            text = self._text.join_sql(join).strip()
+            text = text.replace("INNER JOIN", "JOIN", 1) if text.startswith("INNER JOIN") else text
+            on = join.args.get("on")
+            lines = self._spread(text)
+            if on is not None and (len(lines) == 1 and len(lines[0]) > WIDTH):
+                head = text[: text.rindex(" ON ", 0, len(text) - len(self._text.sql(on)))]
+                lines = [*self._spread(head), *_moved(self._condition("ON", on))]
+            found += lines
+        return found
+
+    def _condition(self, keyword: str, condition: exp.Expr) -> list[str]:
+        """The condition on one line, or one line for each of its parts."""
+        lines = self._spread(f"{keyword} {self._text.sql(condition)}")
+        if len(lines) == 1 and len(lines[0]) <= WIDTH:
+            return lines
+        kind = exp.And if isinstance(condition, exp.And) else exp.Or if isinstance(condition, exp.Or) else None
+        if kind is None:
+            return lines
+        first, *rest = _parts(condition, kind)
+        word = "AND" if kind is exp.And else "OR"
+        found = self._spread(f"{keyword} {self._text.sql(first)}")
+        for part in rest:
+            found += _moved(self._spread(f"{word} {self._text.sql(part)}"))
+        return found
+
+    def _tail(self, query: exp.Expr) -> list[str]:
+        found: list[str] = []
+        if (order := query.args.get("order")) is not None:
+            found += self._listed("ORDER BY", [self.item(one) for one in order.expressions])
+        for key in ("limit", "offset", "sample"):
+            if (clause := query.args.get(key)) is not None:
+                found += self._spread(self._text.sql(clause).strip())
+        return found
+
+    def item(self, node: exp.Expr) -> str:
+        """An item of a list, over several lines where it is long."""
+        return "\n".join(self._spread(self._text.sql(node)))
+
+    def _list(self, nodes: Sequence[exp.Expr]) -> str:
+        return ", ".join(self._text.sql(node) for node in nodes)
+
+    def _listed(self, keyword: str, items: Sequence[str]) -> list[str]:
+        line = f"{keyword} {', '.join(items)}"
+        if "\n" not in line and len(line) <= WIDTH:
+            return [line]
+        if len(items) == 1:
+            first, *rest = f"{keyword} {items[0]}".split("\n")
+            return [first, *rest]
+        found = [keyword]
+        for at, one in enumerate(items):
+            lines = one.split("\n")
+            lines[-1] += "," if at < len(items) - 1 else ""
+            found += _moved(lines)
+        return found
+
+    def _spread(self, text: str) -> list[str]:
+        """The text with its marks filled: on one line where that is short enough, else with blocks of lines."""
+        if "\0" not in text:
+            return [text]
+        short = text
+        while (at := short.find("\0")) >= 0:
+            end = short.index("\0", at + 1)
+            short = short[:at] + self._block_inline(self._text.blocks[int(short[at + 1 : end])]) + short[end + 1 :]
+        if len(short) <= WIDTH:
+            return [short]
+        pieces = text.split("\0")
+        lines = [pieces[0]]
+        for at in range(1, len(pieces), 2):
+            block = self._text.blocks[int(pieces[at])]
+            if isinstance(block, exp.Case):
+                inside = _case(block, self)
+                lines[-1] += inside[0]
+                lines += inside[1:]
+            else:
+                lines += _moved(self.lines(block))
+                lines.append("")
+            lines[-1] += pieces[at + 1]
+        return lines
+
+
+def _case(case: exp.Case, layout: _Layout) -> list[str]:
+    """CASE, a line for each branch."""
+    head = "CASE" if case.this is None else f"CASE {layout.item(case.this)}"
+    found = [head]
+    for branch in case.args["ifs"]:
+        found += _moved(f"WHEN {layout.item(branch.this)} THEN {layout.item(branch.args['true'])}".split("\n"))
+    if (default := case.args.get("default")) is not None:
+        found += _moved(f"ELSE {layout.item(default)}".split("\n"))
+    return [*found, "END"]
+
+
+def _parts(condition: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    if isinstance(condition, kind):
+        return [*_parts(condition.args["this"], kind), *_parts(condition.args["expression"], kind)]
+    return [condition]
+
+
+def _moved(lines: Sequence[str]) -> list[str]:
+    return [_INDENT + line for line in lines]

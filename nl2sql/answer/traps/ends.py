@@ -1,0 +1,256 @@
+"""Where a result ends: rows cut without an order, rows that tie at the cut, and a last period that is not over."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlglot import exp
+
+from nl2sql.answer.lineage import Block, Stored, find_stored
+from nl2sql.answer.plain_tree import name_function
+from nl2sql.answer.traps.ran_query import (
+    RanQuery,
+    is_correlated,
+    is_temporal,
+    list_group_keys,
+    make_call,
+)
+from nl2sql.schema.identifiers import quote, quote_table
+
+_MOST_ROWS: Final = 100_000
+# From the coarsest to the finest.
+_UNITS: Final = ("year", "quarter", "month", "week")
+_MARKS: Final = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%U": "week", "%W": "week"}
+_PERIODS_BEFORE: Final = 4
+_FEWEST_BEFORE: Final = 2
+
+
+def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
+    """LIMIT without ORDER BY takes any rows.
+
+    Precondition: the query gives more rows than the limit, as counted. `SELECT name FROM customers LIMIT 5` may show
+    others tomorrow.
+    """
+    for block in ran.blocks:
+        limit = _limit(block.select)
+        if limit is None or block.select.args.get("order") is not None or block.role == "condition":
+            continue
+        beyond = _whole(block.select, ran, block)
+        if beyond is None:
+            continue
+        beyond = beyond.limit(limit + 1, copy=False)
+        found = ran.row(ran.outer(beyond, "count(*)"))
+        if found and int(found[0]) > limit:
+            rows = f"any {limit:,} of them are" if limit > 1 else "any one of them is"
+            yield f"there are more than {limit:,} rows and no order: {rows} shown"
+
+
+def find_cut_ties(ran: RanQuery) -> Iterator[str]:
+    """Rows that are equal by the order stand on both sides of the LIMIT.
+
+    Precondition: the last row shown and the first one left out have the same keys of ORDER BY, as looked up. `ORDER BY
+    total DESC LIMIT 1` shows one of two customers with the highest total.
+    """
+    for block in ran.blocks:
+        limit = _limit(block.select)
+        order = block.select.args.get("order")
+        if limit is None or limit < 1 or order is None or block.role == "condition":
+            continue
+        keys = [_key(block, ordered.this) for ordered in order.expressions]
+        whole = _whole(block.select, ran, block)
+        if whole is None or any(key is None for key in keys) or block.select.args.get("distinct") is not None:
+            continue
+        named = [exp.alias_(key.copy(), f"k{at}") for at, key in enumerate(keys) if key is not None]
+        whole.set("expressions", named)
+        whole.set("order", exp.Order(expressions=[_ordered(o, at) for at, o in enumerate(order.expressions)]))
+        pair = whole.copy().limit(2, copy=False).offset(limit - 1, copy=False)
+        rows = ran.rows(pair)
+        if rows and len(rows) == 2 and rows[0] == rows[1]:
+            yield _of_ties(ran, whole, rows[0], limit)
+
+
+def _of_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) -> str:
+    """What to say of rows with these keys, of which only some are shown."""
+    whole.set("order", None)
+    probe = ran.outer(whole.limit(_MOST_ROWS, copy=False), "count(*)")
+    equal = [_equal(at, key) for at, key in enumerate(keys)]
+    counted = None
+    if probe is not None and all(one is not None for one in equal):
+        counted = ran.row(probe.where(*equal, copy=False))
+    rows = f"{int(counted[0]):,} rows" if counted and int(counted[0]) > 1 else "several rows"
+    if limit == 1:
+        return f"{rows} share the first place by the order, and LIMIT 1 shows one of them"
+    return f"{rows} are equal by the order where LIMIT {limit} cuts, and only some of them are shown"
+
+
+def _equal(at: int, value: object) -> exp.Expr | None:
+    """That the key of that position has the value; None where it cannot be compared for certain."""
+    own = exp.column(f"k{at}")
+    if value is None:
+        return exp.Is(this=own, expression=exp.Null())
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return exp.EQ(this=own, expression=exp.Literal.number(str(value)))
+    if isinstance(value, str):
+        return exp.EQ(this=own, expression=exp.Literal.string(value))
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return exp.EQ(this=own, expression=_as_date(exp.Literal.string(value.isoformat())))
+    return None
+
+
+def _limit(select: exp.Select) -> int | None:
+    limit = select.args.get("limit")
+    value = limit.expression if isinstance(limit, exp.Limit) else None
+    if select.args.get("offset") is not None:
+        return None
+    return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
+
+
+def _whole(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select | None:
+    """The SELECT without its LIMIT; None where it depends on one around it."""
+    if is_correlated(block):
+        return None
+    keeps = ("group", "having", "qualify", "distinct", "windows")
+    return ran.probe_rows(block, select.expressions, keeps=keeps)
+
+
+def _key(block: Block, node: exp.Expr) -> exp.Expr | None:
+    """A key of ORDER BY as an expression over what the SELECT reads."""
+    items = block.select.expressions
+    if isinstance(node, exp.Literal):
+        at = int(node.name) - 1 if node.is_int else -1
+        return items[at].unalias() if 0 <= at < len(items) else None
+    if isinstance(node, exp.Var):
+        return None
+    if isinstance(node, exp.Column) and not node.table:
+        return block.aliased(node.name) or node
+    aliases = {item.alias.lower() for item in items if isinstance(item, exp.Alias)}
+    named = [column for column in node.find_all(exp.Column) if not column.table and column.name.lower() in aliases]
+    return None if named else node
+
+
+def _ordered(ordered: exp.Ordered, at: int) -> exp.Ordered:
+    copy = ordered.copy()
+    copy.set("this", exp.Literal.number(at + 1))
+    return copy
+
+
+def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
+    """The last period of a trend is one that the data ends in.
+
+    Precondition: the rows are grouped by a part of a stored date, the last group is the period of the column's latest
+    date, and in the periods before the data went on visibly longer. `GROUP BY date_trunc('month', day)` shows a fall
+    in a month with 7 of 31 days.
+    """
+    for block in ran.blocks:
+        periods: dict[str, tuple[exp.Expr, Stored, list[str]]] = {}
+        for key in list_group_keys(block):
+            if (found := _period(key, block)) is not None:
+                column, stored, units = found
+                periods.setdefault(f"{stored.table.name}.{stored.column.name}", (column, stored, []))[2].extend(units)
+        for column, stored, units in periods.values():
+            unit = max(units, key=_UNITS.index)
+            text = _of_period(ran, block, column, stored, unit)
+            if text:
+                yield text
+
+
+def _period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[str]] | None:
+    """The date and the units of time that a grouping key makes of it."""
+    while isinstance(key, exp.Cast):
+        key = key.this
+    name = name_function(key)
+    arguments = key.expressions if name else []
+    units: list[str] = []
+    dates = arguments
+    if name in ("date_trunc", "datetrunc", "date_part", "datepart") and len(arguments) == 2:
+        units, dates = [arguments[0].name.lower()], arguments[1:]
+    elif name in ("strftime", "year", "month", "quarter", "week", "yearweek", "last_day"):
+        text = next((one.name for one in arguments if isinstance(one, exp.Literal)), "")
+        units = [unit for mark, unit in _MARKS.items() if mark in text] if name == "strftime" else [name]
+        units = ["month"] if name == "last_day" else ["week"] if name == "yearweek" else units
+        units = [] if "%d" in text or "%j" in text else units
+        dates = [one for one in arguments if not isinstance(one, exp.Literal)]
+    units = [unit for unit in units if unit in _UNITS]
+    date = dates[0] if len(dates) == 1 else None
+    while isinstance(date, exp.Cast):
+        date = date.this
+    stored = find_stored(date, block)
+    if date is None or not units or stored is None or not is_temporal(stored.column):
+        return None
+    return date, stored, units
+
+
+def _of_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stored, unit: str) -> str:
+    latest = _date(stored.column.maximum)
+    if latest is None:
+        return ""
+    first, days = _span(latest, unit)
+    covered = (latest - first).days + 1
+    margin = max(2, days // 10)
+    if days - covered < margin:
+        return ""
+    shown = ran.row(ran.probe_rows(block, [_as_date(make_call("max", column))]))
+    if not shown or shown[0] is None or _span(_as_day(shown[0]), unit)[0] != first:
+        return ""
+    before = ran.rows(_ends_before(stored, unit, first))
+    ends = [(_as_day(row[1]) - _span(_as_day(row[1]), unit)[0]).days + 1 for row in before or ()]
+    if len(ends) < _FEWEST_BEFORE or min(ends) < covered + margin:
+        return ""
+    return (
+        f"the last {unit}, {_name(first, unit)}, is not over in the data: {stored.table.name}.{stored.column.name} "
+        f"ends on {latest.day} {calendar.month_name[latest.month]} {latest.year}, {covered} of its {days} days"
+    )
+
+
+def _ends_before(stored: Stored, unit: str, first: dt.date) -> exp.Select:
+    """A probe: the last days of the periods before."""
+    name = exp.column(exp.to_identifier(stored.column.name, quoted=quote(stored.column.name) != stored.column.name))
+    table = exp.to_table(quote_table(stored.table), dialect="duckdb")
+    start = exp.Cast(this=exp.Literal.string(first.isoformat()), to=exp.DataType.build("DATE"))
+    period = make_call("date_trunc", exp.Literal.string(unit), name)
+    probe = exp.Select(expressions=[period, _as_date(make_call("max", name))])
+    probe = probe.from_(table).where(exp.LT(this=name.copy(), expression=start)).group_by(exp.Literal.number(1))
+    return probe.order_by(exp.Ordered(this=exp.Literal.number(1), desc=True)).limit(_PERIODS_BEFORE)
+
+
+def _as_date(node: exp.Expr) -> exp.Expr:
+    return exp.Cast(this=node, to=exp.DataType.build("DATE"))
+
+
+def _as_day(value: object) -> dt.date:
+    if isinstance(value, dt.datetime):
+        return value.date()
+    return value if isinstance(value, dt.date) else dt.date.min
+
+
+def _date(text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
+
+
+def _span(day: dt.date, unit: str) -> tuple[dt.date, int]:
+    """The first day of the period that a day lies in, and how many days it has."""
+    if unit == "week":
+        return day - dt.timedelta(days=day.weekday()), 7
+    month = {"year": 1, "quarter": (day.month - 1) // 3 * 3 + 1}.get(unit, day.month)
+    first = dt.date(day.year, month, 1)
+    months = {"year": 12, "quarter": 3}.get(unit, 1)
+    after = (month - 1 + months) // 12
+    last = dt.date(day.year + after, (month - 1 + months) % 12 + 1, 1)
+    return first, (last - first).days
+
+
+def _name(first: dt.date, unit: str) -> str:
+    if unit == "year":
+        return str(first.year)
+    if unit == "quarter":
+        return f"Q{(first.month + 2) // 3} {first.year}"
+    if unit == "week":
+        return f"from {first.day} {calendar.month_name[first.month]} {first.year}"
+    return f"{calendar.month_name[first.month]} {first.year}"

@@ -1,0 +1,217 @@
+"""Figures that are not what they look like: averages of averages, divisions that drop or lose something, constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sqlglot import exp
+
+from nl2sql.answer.lineage import Block, find_source, find_stored, list_columns, walk_own
+from nl2sql.answer.plain_tree import name_function
+from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.traps.ran_query import (
+    AGGREGATES,
+    RanQuery,
+    count_rows,
+    find_argument,
+    is_aggregated,
+    list_aggregates,
+    list_group_keys,
+    make_count,
+    name_relation,
+)
+
+_AVERAGES: Final = ("avg", "mean", "favg")
+_WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_WHOLE_TYPES: Final = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
+
+
+def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
+    """AVG goes over averages of groups of different sizes.
+
+    Precondition: the averaged column is an AVG in a step or derived table, whose groups are counted. `SELECT avg(a)
+    FROM (SELECT avg(price) AS a FROM products GROUP BY category)` gives each category the same weight.
+    """
+    for block in ran.blocks:
+        for call in list_aggregates(block):
+            argument = find_argument(call) if name_function(call) in _AVERAGES else None
+            if not isinstance(argument, exp.Column):
+                continue
+            source, at = find_source(argument, block)
+            inner = _whole_average(source)
+            if inner is None or at is block or not at.select.args.get("group"):
+                continue
+            sizes = ran.probe_rows(at, [exp.alias_(make_count(), "n")], keeps=("having",))
+            if sizes is None:
+                continue
+            sizes = sizes.group_by(*[key.copy() for key in list_group_keys(at)], copy=False)
+            found = ran.row(ran.outer(sizes, "min(n)", "max(n)"))
+            if found and found[0] != found[1]:
+                yield (
+                    f"{sql_text(call)} averages averages of groups of {int(found[0]):,} to {int(found[1]):,} rows, "
+                    f"each with the same weight; {sql_text(inner)} over all rows is another figure"
+                )
+
+
+def _whole_average(node: exp.Expr) -> exp.Expr | None:
+    """The average that an expression is, rounded or not."""
+    while True:
+        if name_function(node) in _AVERAGES:
+            return node
+        if isinstance(node, exp.Cast) or (name_function(node) in ("round", "coalesce") and node.expressions):
+            node = node.this if isinstance(node, exp.Cast) else node.expressions[0]
+            continue
+        return None
+
+
+def find_integer_division(ran: RanQuery) -> Iterator[str]:
+    """A division of whole numbers drops what is behind the decimal point.
+
+    Precondition: `//` between whole numbers, or a quotient cast to a whole number, in a shown column that nothing
+    groups by or multiplies back, and a shown value differs from the exact one. `sum(won) // count(*)` is 0 for any
+    share.
+    """
+    for block in ran.blocks:
+        if block.role == "condition":
+            continue
+        keys = list_group_keys(block)
+        for item in block.select.expressions:
+            node = item.unalias()
+            if any(node == key for key in keys):
+                continue
+            for division in walk_own(node):
+                exact = _exact(division, block)
+                if exact is None or _is_bucket(division):
+                    continue
+                found = ran.row(_worst(ran, block, division, exact))
+                if found and found[0] is not None:
+                    whole, value = found
+                    yield f"{sql_text(division)} drops the decimals: {whole} instead of {float(value):.4g}"
+                    return
+
+
+def _exact(node: exp.Expr, block: Block) -> exp.Expr | None:
+    """The division without its loss; None where the node loses nothing."""
+    if isinstance(node, exp.IntDiv) and _is_whole(node.left, block) and _is_whole(node.right, block):
+        return exp.Div(this=node.left.copy(), expression=node.right.copy())
+    if isinstance(node, exp.Cast) and node.is_type(*_WHOLE_TYPES) and isinstance(node.this, exp.Div):
+        return node.this.copy()
+    return None
+
+
+def _is_whole(node: exp.Expr, block: Block) -> bool:
+    if isinstance(node, exp.Literal):
+        return node.is_int
+    if isinstance(node, exp.Cast):
+        return node.is_type(*_WHOLE_TYPES)
+    if name_function(node) == "count":
+        return True
+    if name_function(node) in AGGREGATES and node.expressions:
+        return _is_whole(node.expressions[0], block)
+    if isinstance(node, exp.Case):
+        values = [branch.args["true"] for branch in node.args["ifs"]] + [node.args.get("default")]
+        return all(_is_whole(value, block) for value in values if value is not None)
+    stored = find_stored(node, block)
+    return stored is not None and stored.column.type.upper() in _WHOLE
+
+
+def _is_bucket(node: exp.Expr) -> bool:
+    """Whether the quotient is multiplied back, as decades are made of years."""
+    return isinstance(node.parent, exp.Mul | exp.Mod | exp.Add) or name_function(node.parent) in ("concat", "to_years")
+
+
+def _worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Expr) -> exp.Select | None:
+    """A probe: the pair of values that differ most in proportion, where they differ by more than a hundredth."""
+    items = [exp.alias_(division.copy(), "whole"), exp.alias_(exact, "exact")]
+    inner = ran.probe_rows(block, items, keeps=("having",))
+    if inner is None:
+        return None
+    if block.select.args.get("group") is not None:
+        inner = inner.group_by(*[key.copy() for key in list_group_keys(block)], copy=False)
+    probe = ran.outer(
+        inner, "arg_max(whole, abs(exact - whole) / abs(exact))", "max_by(exact, abs(exact - whole) / abs(exact))"
+    )
+    return (
+        probe.where("exact <> 0 AND abs(exact - whole) > 0.01 * abs(exact)", dialect="duckdb", copy=False)
+        if probe
+        else None
+    )
+
+
+def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
+    """A divisor is zero in some rows, which then show no number, or make a sum of them none.
+
+    Precondition: a quotient in a shown column, its divisor unguarded by `nullif` or CASE, and zero in rows that the
+    query reads. `SELECT store, sales / area FROM stores` gives `inf` where the area is 0.
+    """
+    for block in ran.blocks:
+        if block.role == "condition":
+            continue
+        told: set[str] = set()
+        for item in block.select.expressions:
+            for node in walk_own(item):
+                if not isinstance(node, exp.Div) or not list(list_columns(node.right)):
+                    continue
+                if node.find_ancestor(exp.Case, exp.Filter) is not None or node.right.find(exp.Case) is not None:
+                    continue
+                text = sql_text(node.right)
+                if text in told or "nullif" in text:
+                    continue
+                found = ran.row(_zeros(ran, block, node))
+                if found and found[0]:
+                    told.add(text)
+                    yield f"{text} is 0 in {count_rows(int(found[0]))}, where dividing by it gives no number"
+
+
+def _zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select | None:
+    """A probe that counts the rows, or groups, whose divisor is zero."""
+    zero = exp.EQ(this=exp.column("d"), expression=exp.Literal.number(0))
+    of_groups = any(name_function(node) in AGGREGATES for node in walk_own(division.right))
+    keeps = ("having",) if of_groups else ()
+    inner = ran.probe_rows(block, [exp.alias_(division.right.copy(), "d")], keeps=keeps)
+    if inner is None:
+        return None
+    if of_groups and block.select.args.get("group") is not None:
+        inner = inner.group_by(*[key.copy() for key in list_group_keys(block)], copy=False)
+    elif not of_groups and is_aggregated(block) and block.select.args.get("group") is not None:
+        is_key = any(division.right == key for key in list_group_keys(block))
+        if not is_key and division.find_ancestor(exp.Anonymous) is None:
+            return None
+    probe = ran.outer(inner, "count(*)")
+    return probe.where(zero, copy=False) if probe else None
+
+
+def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
+    """A number or text stands where a column of that very name could.
+
+    Precondition: a table that the query reads has a column called so, and the constant is shown under no other name, is
+    all that an aggregate is over, or is compared with another constant. `SELECT region, 2024 FROM budget` shows 2024 in
+    each row, not the column "2024".
+    """
+    for block in ran.blocks:
+        names = {name.lower(): (name, name_relation(r)) for r in block.relations for name in r.columns() or ()}
+        told: set[str] = set()
+        for node, literal in _constants(block):
+            found = names.get(literal.name.lower())
+            if found is not None and literal.name not in told:
+                told.add(literal.name)
+                name, table = found
+                yield f'{sql_text(node)} is the same in each row: the column of {table} is written "{name}"'
+
+
+def _constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
+    for item in block.select.expressions:
+        value = item.unalias()
+        if isinstance(value, exp.Literal) and item.alias_or_name.lower() in ("", value.name.lower()):
+            yield value, value
+    for call in list_aggregates(block):
+        argument = find_argument(call)
+        if isinstance(argument, exp.Literal) and name_function(call) != "count":
+            yield call, argument
+    for condition in block.conditions():
+        for node in walk_own(condition):
+            if isinstance(node, exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
+                sides = [node.left, node.right]
+                if all(isinstance(side, exp.Literal) for side in sides):
+                    yield from ((node, side) for side in sides if isinstance(side, exp.Literal))

@@ -1,0 +1,310 @@
+"""Joins that change how often a row counts: rows that are repeated before they are added up, and rows that drop out.
+
+It says so only where the data has such rows; which of two readings was meant it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from sqlglot import exp
+
+from nl2sql.answer.lineage import Block, Relation, list_columns
+from nl2sql.answer.plain_tree import name_function, split_conjunction
+from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.traps.ran_query import (
+    RanQuery,
+    find_argument,
+    find_determined,
+    find_key,
+    is_aggregated,
+    list_aggregates,
+    list_equalities,
+    list_group_keys,
+    list_joining,
+    make_call,
+    make_column,
+    make_count,
+    name_relation,
+)
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.types import Table
+
+_ADDING: Final = frozenset({"sum", "avg", "mean", "count", "fsum", "favg"})
+_AVERAGES: Final = frozenset({"avg", "mean", "favg"})
+_SUMS: Final = frozenset({"sum", "fsum"})
+
+
+def find_fan_out(ran: RanQuery) -> Iterator[str]:
+    """A join repeats rows before SUM, AVG or COUNT adds them up.
+
+    Precondition: the aggregate is over columns of entries of FROM of which another entry has several rows each, within
+    one group, as counted under the query's own conditions. `SELECT sum(o.total) FROM orders AS o JOIN order_items AS i
+    USING (order_id)` counts an order's total once for each of its items. `count(*)`, `count(DISTINCT …)`, `min` and
+    `max` are not hurt; nor is a count per row of the very table, or of what is grouped by: it means the matches.
+    """
+    for block in ran.blocks:
+        if len(list_joining(block)) < 2:
+            continue
+        told: set[str] = set()
+        for call in list_aggregates(block):
+            name = name_function(call)
+            relations = _relations_added(call, block) if name in _ADDING else []
+            if not relations or _counts_matches(call, relations, block):
+                continue
+            covered = find_determined(block, relations)
+            repeating = [one for one in list_joining(block) if not any(one is other for other in covered)]
+            if not repeating:
+                continue
+            text = _repetition(ran, block, name, call, relations, repeating)
+            if text and text not in told:
+                told.add(text)
+                yield text
+
+
+def _relations_added(call: exp.Anonymous, block: Block) -> list[Relation]:
+    """The entries of FROM whose values the aggregate adds up; empty where that cannot be told.
+
+    Conditions within the value, as in `sum(CASE WHEN … THEN 1 END)`, only choose.
+    """
+    argument = find_argument(call)
+    if argument is None:
+        return []
+    found: list[Relation] = []
+    for column in _values(argument):
+        relation = block.relation_of(column)
+        if relation is None or not any(relation is one for one in block.relations):
+            return []
+        if not any(relation is one for one in found):
+            found.append(relation)
+    return found
+
+
+def _values(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns that the value is made of."""
+    if isinstance(node, exp.Case):
+        for branch in node.args["ifs"]:
+            yield from _values(branch.args["true"])
+        if node.args.get("default") is not None:
+            yield from _values(node.args["default"])
+    elif name_function(node) == "if" and len(node.expressions) == 3:
+        for part in node.expressions[1:]:
+            yield from _values(part)
+    elif isinstance(node, exp.Predicate):
+        return
+    elif isinstance(node, exp.Column):
+        yield node
+    else:
+        for child in node.iter_expressions():
+            if not isinstance(child, exp.Query):
+                yield from _values(child)
+
+
+def _counts_matches(call: exp.Anonymous, relations: Sequence[Relation], block: Block) -> bool:
+    """Whether each group holds one row of what is counted or averaged: then its matches are meant, or it is moot."""
+    if name_function(call) in _SUMS:
+        return False
+    if find_argument(call) in list_group_keys(block):
+        return True
+    grouped: dict[int, set[str]] = {}
+    for node in list_group_keys(block):
+        if isinstance(node, exp.Column) and (relation := block.relation_of(node)) is not None:
+            grouped.setdefault(id(relation), set()).add(node.name.lower())
+    start = [one for one in block.relations if (key := find_key(one)) and set(key) <= grouped.get(id(one), set())]
+    determined = find_determined(block, start) if start else []
+    return all(any(relation is one for one in determined) for relation in relations)
+
+
+def _repetition(
+    ran: RanQuery,
+    block: Block,
+    name: str,
+    call: exp.Anonymous,
+    relations: Sequence[Relation],
+    repeating: Sequence[Relation],
+) -> str:
+    """What to say where rows are repeated; empty where none is, or it cannot be counted."""
+    named = [_row_key(ran, block, relation) for relation in relations]
+    if not all(named):
+        return ""
+    keys = [make_column(relation, key) for relation, names in zip(relations, named, strict=True) for key in names]
+    inner = ran.probe_rows(block, [exp.alias_(make_count(), "n")])
+    if inner is None:
+        return ""
+    present = exp.and_(*(exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())) for key in keys))
+    inner = inner.where(present, copy=False).group_by(*list_group_keys(block), *keys)
+    found = ran.row(ran.outer(inner, "sum(n)", "count(*)", "min(n)", "max(n)"))
+    if not found or not found[1] or found[0] == found[1]:
+        return ""
+    rows, distinct, fewest, most = (int(value) for value in found)
+    if name in _AVERAGES and fewest == most:
+        return ""
+    own = " and ".join(dict.fromkeys(name_relation(one) for one in relations))
+    likely = find_determined(block, relations, declared=False)
+    guilty = [one for one in repeating if not any(one is other for other in likely)] or repeating
+    others = " and ".join(dict.fromkeys(name_relation(one) for one in guilty))
+    times = f"{rows / distinct:.1f}" if rows / distinct >= 1.05 else f"{rows / distinct:.2f}"
+    return (
+        f"the join to {others} repeats each row of {own} {times} times on average, "
+        f"so {sql_text(call)} counts {'it' if name == 'count' else 'its value'} more than once"
+    )
+
+
+def _row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str, ...]:
+    """What tells the rows of an entry apart: its key, a column of the joins that is one, or the engine's row number."""
+    if key := find_key(relation):
+        return key
+    table = relation.table
+    if table is None:
+        return ()
+    names = [left_name for left, left_name, _, _ in list_equalities(block) if left is relation]
+    names += [right_name for _, _, right, right_name in list_equalities(block) if right is relation]
+    for name in dict.fromkeys(names):
+        column = exp.column(exp.to_identifier(name, quoted=quote(name) != name))
+        distinct = make_call("count", exp.Distinct(expressions=[column]))
+        probe = exp.Select(expressions=[make_count(), distinct])
+        probe = probe.from_(exp.to_table(quote_table(table), dialect="duckdb"))
+        found = ran.row(probe)
+        if found and found[0] == found[1]:
+            return (name,)
+    return ("rowid",) if table.kind == "table" else ()
+
+
+def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
+    """An inner join to what a row belongs to leaves out rows that belong to nothing.
+
+    Precondition: the join is along a key of the other table, nothing asks for a match (a condition on that table or
+    what it leads to, a group or figure of it), and rows whose key is empty or leads nowhere are counted. `SELECT
+    sum(o.total) FROM orders AS o JOIN customers AS c ON c.id = o.customer_id` leaves out orders without a customer.
+    """
+    for block in ran.blocks:
+        told: set[str] = set()
+        for child, columns, parent, key in _lookups(block):
+            if _is_asked_for(child, columns, parent, block):
+                continue
+            found = ran.row(_orphans(ran, block, child, columns, parent, key))
+            if not found or not found[1]:
+                continue
+            total, lost = int(found[0]), int(found[1])
+            text = (
+                f"{lost:,} of {total:,} rows of {name_relation(child)} have no match in {name_relation(parent)} "
+                f"and are dropped by the join"
+            )
+            if text not in told:
+                told.add(text)
+                yield text
+
+
+def _lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation, list[str]]]:
+    """Inner joins from a stored table to the stored one that its rows belong to: its columns, and that one's key."""
+    if any(relation.join is not None and relation.join.side for relation in block.relations):
+        return
+    pairs = list(list_equalities(block))
+    for parent in list_joining(block):
+        key = list(find_key(parent)) if parent.table is not None else []
+        for child in list_joining(block) if key else ():
+            if child is parent or child.table is None:
+                continue
+            by_key: dict[str, str] = {}
+            for left, left_name, right, right_name in pairs:
+                if left is child and right is parent:
+                    by_key.setdefault(right_name.lower(), left_name)
+                if right is child and left is parent:
+                    by_key.setdefault(left_name.lower(), right_name)
+            columns = [by_key[name] for name in key if name in by_key]
+            own_key = {name.lower() for name in find_key(child)}
+            is_own_key = {name.lower() for name in columns} == own_key
+            if len(columns) == len(key) and not is_own_key and not _always_leads_on(child.table, columns, parent.table):
+                yield child, columns, parent, key
+
+
+def _always_leads_on(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
+    """Whether the profile shows that each row has its match."""
+    known = any(
+        parent is not None
+        and key.target_table.lower() == parent.name.lower()
+        and {name.lower() for name in key.columns} == {name.lower() for name in columns}
+        and not (key.inferred and child.sampled)
+        for key in child.foreign_keys
+    )
+    return known and all(
+        (column := child.column(name)) is not None and (not column.nullable or column.null_fraction == 0)
+        for name in columns
+    )
+
+
+def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, block: Block) -> bool:
+    """Whether the query wants only rows with a match: by a condition, or because it shows nothing without one."""
+    beyond = _leads_to(child, parent, block)
+    lowered = {name.lower() for name in columns}
+    for condition in block.conditions():
+        for column in condition.find_all(exp.Column):
+            relation = block.relation_of(column)
+            is_key = relation is child and column.name.lower() in lowered
+            if not _is_of_equality(column) and (is_key or any(relation is one for one in beyond)):
+                return True
+    select = block.select
+    if select.args.get("distinct") is not None or select.args.get("limit") is not None:
+        return True
+    shown = [*select.expressions, *list_group_keys(block)]
+    named = [block.relation_of(column) for item in shown for column in item.find_all(exp.Column)]
+    if is_aggregated(block):
+        return any(relation is one for relation in named for one in beyond)
+    return not any(relation is child for relation in named)
+
+
+def _leads_to(child: Relation, parent: Relation, block: Block) -> list[Relation]:
+    """The entry of FROM, and those that are joined to it and not to the child."""
+    found = [parent]
+    pairs = [(left, right) for left, _, right, _ in list_equalities(block)]
+    for _ in block.relations:
+        for left, right in pairs:
+            for one, other in ((left, right), (right, left)):
+                if any(one is known for known in found) and other is not child and not any(other is k for k in found):
+                    found.append(other)
+    return found
+
+
+def _is_of_equality(column: exp.Column) -> bool:
+    parent = column.parent
+    return isinstance(parent, exp.EQ) and isinstance(parent.left, exp.Column) and isinstance(parent.right, exp.Column)
+
+
+def _orphans(
+    ran: RanQuery, block: Block, child: Relation, columns: Sequence[str], parent: Relation, key: Sequence[str]
+) -> exp.Select | None:
+    """A probe: the rows of the child under its own conditions, and those of them without a match."""
+    probe = ran.probe_rows(block, [make_count()])
+    if probe is None:
+        return None
+    other = Relation("the_other", parent.node, parent.table)
+    equal = [
+        exp.EQ(this=make_column(other, one), expression=make_column(child, column))
+        for one, column in zip(key, columns, strict=True)
+    ]
+    match = exp.select("1").where(*equal)
+    match.set("from_", exp.From(this=_alone(parent.node, other.alias)))
+    lost = exp.Filter(this=make_count(), expression=exp.Where(this=exp.Not(this=exp.Exists(this=match))))
+    where = block.select.args.get("where")
+    own = [part.copy() for part in split_conjunction(where.this if where else None) if _is_about(part, child, block)]
+    probe.set("expressions", [make_count(), lost])
+    probe.set("from_", exp.From(this=_alone(child.node, child.alias)))
+    probe.set("joins", None)
+    probe.set("where", exp.Where(this=exp.and_(*own)) if own else None)
+    return probe
+
+
+def _alone(node: exp.Expr, alias: str) -> exp.Expr:
+    """A table of FROM without what is joined to it, under that alias."""
+    table = node.copy()
+    table.set("joins", None)
+    table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=quote(alias) != alias)))
+    return table
+
+
+def _is_about(condition: exp.Expr, child: Relation, block: Block) -> bool:
+    """Whether the condition asks of that table alone."""
+    columns = list(list_columns(condition))
+    alone = all(block.relation_of(column) is child for column in columns)
+    return bool(columns) and alone and condition.find(exp.Select) is None

@@ -1,0 +1,108 @@
+"""NULLs where a query would go wrong over them: in the list of NOT IN, and in a counted column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from nl2sql.answer.lineage import Block, find_stored, walk_own
+from nl2sql.answer.plain_tree import name_function
+from nl2sql.answer.traps.ran_query import (
+    RanQuery,
+    count_rows,
+    find_argument,
+    list_aggregates,
+    make_call,
+    make_count,
+    may_be_null,
+    name_column,
+)
+from nl2sql.schema.value_index import folded
+
+
+def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
+    """NOT IN compares with a list that holds NULL: then it is true of no row.
+
+    Precondition: the list is a query of its own, which gives NULLs as counted, or holds a NULL as written. `SELECT name
+    FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)` gives nothing where an order has no customer.
+    """
+    for block in ran.blocks:
+        for condition in block.conditions():
+            for node in walk_own(condition):
+                if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
+                    yield from _of_members(ran, node.this)
+
+
+def _of_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
+    query = members.args.get("query")
+    if query is None:
+        if any(isinstance(one, exp.Null) for one in members.expressions):
+            yield "the list of NOT IN holds NULL, so no row can match: leave it out"
+        return
+    inner = [
+        block for block in ran.blocks if block.select.find_ancestor(exp.In) is members and _gives_rows(block, query)
+    ]
+    for block in inner:
+        item = block.select.expressions[0].unalias() if block.select.expressions else None
+        if item is None or block.select.args.get("group") is not None:
+            continue
+        stored = find_stored(item, block)
+        if stored is not None and not stored.relation.is_optional and not may_be_null(stored.table, stored.column):
+            continue
+        is_null = exp.Is(this=item.copy(), expression=exp.Null())
+        probe = ran.probe_rows(block, [make_count()])
+        found = ran.row(probe.where(is_null, copy=False) if probe is not None else None)
+        if found and found[0]:
+            name = name_column(block, item)
+            rows = count_rows(int(found[0]))
+            yield f"{name} is empty in {rows} of the list that NOT IN compares with, so no row can match"
+
+
+def _gives_rows(block: Block, query: exp.Expr) -> bool:
+    """Whether the SELECT is the query in brackets itself, or an operand of its set operation."""
+    node: exp.Expr | None = block.select.parent
+    while isinstance(node, exp.SetOperation):
+        node = node.parent
+    return node is query or (isinstance(node, exp.Subquery) and node.parent is query)
+
+
+def find_uncounted_nulls(ran: RanQuery) -> Iterator[str]:
+    """COUNT of a column leaves out the rows where it is empty.
+
+    Precondition: a stored column of a table that every row has, with NULLs among the rows counted, and the question
+    does not name it. `SELECT count(store_id) FROM orders` counts only orders of a store.
+    """
+    for block in ran.blocks:
+        told: set[str] = set()
+        for call in list_aggregates(block):
+            argument = find_argument(call) if name_function(call) == "count" else None
+            stored = find_stored(argument, block)
+            if argument is None or stored is None or _may_be_missing(stored.relation, block):
+                continue
+            if not may_be_null(stored.table, stored.column) or _is_named(stored.column.name, ran.question):
+                continue
+            found = ran.row(ran.probe_rows(block, [make_count(), make_call("count", argument)]))
+            name = name_column(block, argument)
+            if found and found[0] != found[1] and name not in told:
+                told.add(name)
+                total, present = int(found[0]), int(found[1])
+                rest = f"it is empty in the other {total - present:,}"
+                yield f"count({name}) counts {present:,} of {total:,} rows: {rest}"
+
+
+def _may_be_missing(relation: object, block: Block) -> bool:
+    """Whether an outer join gives rows without any of the table."""
+    return any(
+        one.join is not None
+        and ((one.join.side or "").upper() in ("RIGHT", "FULL") or (one is relation and one.join.side))
+        for one in block.relations
+    )
+
+
+def _is_named(column: str, question: str) -> bool:
+    """Whether the question has a word of the column's name, endings aside."""
+    words = list(re.findall(r"[^\W\d_]{4,}", folded(question)))
+    stems = [part[:5] for part in re.findall(r"[^\W\d_]{4,}", folded(column))]
+    return any(word.startswith(stem) for word in words for stem in stems)
