@@ -145,7 +145,8 @@ def test_a_year_that_was_named_before_in_the_conversation_is_known(database: Pat
     model = ScriptedModel(*script, *script)
     with nl2sql.connect(config=config, model=model) as assistant:
         first = assistant.ask("How many dives in March 2024?")
-        assert assistant.ask("And how deep?", session=first.session).warnings == ()
+        followed = assistant.ask("And how deep?", session=first.session)
+        assert all("builds on your previous question" in warning for warning in followed.warnings)
 
 
 def test_the_engines_clock_is_not_the_day_that_is_set(database: Path, tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ def test_what_there_is_no_time_for_is_left_out_and_said(opened: Assistant) -> No
     assert answer.text == "n: 12." and answer.rows == [(12,)]
     assert (answer.chart, answer.grounding) == (None, None)
     assert answer.warnings == (
-        "the time for the question was over, and with it there is no sentence of the model's, no explanation of the "
-        "SQL, no check of the figures, no chart",
+        "the time for the question was over, and with it there is no sentence of the model's, no check of the "
+        "figures, no explanation of the SQL, no chart",
     )
     answer = concluded(opened, QUERY, "There are 12.", Deadline(50))
     assert (answer.text, answer.warnings) == ("There are 12.", ()) and answer.grounding is not None
