@@ -357,7 +357,9 @@ class Reply:
     """One reply of a model: prose, calls, or both.
 
     `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
-    wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off.
+    wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off. `logprobs` are
+    the natural logarithms of the probabilities that the model gave to the tokens of its SQL, empty where the endpoint
+    tells none.
     """
 
     text: str
@@ -365,6 +367,7 @@ class Reply:
     message: Mapping[str, Any]
     usage: Usage = Usage()
     finish: str = "stop"
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _MOST_KEPT: Final = 400_000
 _LONGEST_REASON: Final = 60
 _EMPTY_OBJECT_CHARS: Final = 16
 _MOST_TOKENS: Final = 10**12
+_MOST_LOGPROBS: Final = 20_000
 
 
 class _Pieces:
@@ -99,6 +100,7 @@ class Draft:
         self._last: dict[int | None, _Call] = {}
         self._argument_chars = self._kept_chars = self._pieces = 0
         self._streamed = False
+        self._logprobs: list[tuple[str, float]] = []
 
     @property
     def text(self) -> str:
@@ -131,6 +133,22 @@ class Draft:
         """The calls as far as they came; what names no tool and says nothing is none."""
         return [RawCall(c.name, c.arguments, c.id, extra=c.extra) for c in self._calls if c.name or c.arguments]
 
+    def find_logprobs(self, sql: str) -> tuple[float, ...]:
+        """Return the log-probabilities of the tokens that the SQL was written with, empty where none were told.
+
+        Where the text of the tokens does not hold the SQL as it is, as inside JSON, those of the whole reply.
+        """
+        whole = "".join(token for token, _ in self._logprobs)
+        start = whole.rfind(sql) if sql else -1
+        if start < 0:
+            return tuple(value for _, value in self._logprobs)
+        found, at = [], 0
+        for token, value in self._logprobs:
+            if at < start + len(sql) and at + len(token) > start:
+                found.append(value)
+            at += len(token)
+        return tuple(found)
+
     def absorb(self, event: Mapping[str, Any]) -> str:
         """Take one event in; what it added to the text."""
         self._count(event)
@@ -140,6 +158,7 @@ class Draft:
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
         if self.full:
             return ""
+        self._take_logprobs(choice.get("logprobs"))
         reason = _text(choice.get("finish_reason"))[:_LONGEST_REASON]
         self.finish = "cut" if reason == "error" else reason or self.finish
         delta, message = choice.get("delta"), choice.get("message")
@@ -161,6 +180,16 @@ class Draft:
             self.reasoning_details += details
         self._take_calls(part)
         return self._bounded(self._text, _text(part.get("content")) or _text(part.get("refusal")))
+
+    def _take_logprobs(self, told: Any) -> None:
+        """Keep the tokens with their log-probabilities, where the endpoint tells them."""
+        tokens = told.get("content") if isinstance(told, Mapping) else None
+        for token in tokens if isinstance(tokens, list) else ():
+            if len(self._logprobs) == _MOST_LOGPROBS:
+                return
+            value = token.get("logprob") if isinstance(token, Mapping) else None
+            if isinstance(value, int | float) and math.isfinite(value):
+                self._logprobs.append((_text(token.get("token")), min(0.0, float(value))))
 
     def _bounded(self, pieces: _Pieces, added: str) -> str:
         """Add to it what the length of a reply still allows."""

@@ -111,6 +111,11 @@ def speaks_of_tokens(failure: Failure) -> bool:
     )
 
 
+def speaks_of_logprobs(failure: Failure) -> bool:
+    """Whether the endpoint refuses to tell log-probabilities. Some forbid them (403) for a model."""
+    return failure.status in (400, 403, 404, 422, 500) and "logprob" in failure.all_words.lower()
+
+
 def refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
     """The optional parameter, of those sent, that the endpoint names as not to its liking."""
     if failure.status not in (400, 404, 422, 500) or is_too_long(failure):

@@ -274,7 +274,8 @@ class OpenAIChatModel:
         message = protocols.reply_message(
             self._protocol(habits), text, calls, draft.extras if native else {}, [c.extra for c in native]
         )
-        return Reply(text, calls, message, draft.usage, finish)
+        written = next((query for call in calls if isinstance(query := call.arguments.get("query"), str)), "")
+        return Reply(text, calls, message, draft.usage, finish, draft.find_logprobs(written))
 
     def _learn(self, habits: Habits, tools: Sequence[Tool]) -> None:
         """Keep what worked, for the next call and for the next process."""

@@ -17,6 +17,8 @@ from nl2sql.types import Messages
 
 SEVERAL: Final = "n"
 LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
+# One alternative a token: llama.cpp tells twenty where no number is given.
+_LOGPROBS: Final = {"logprobs": True, "top_logprobs": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Request:
         }
         if self.max_tokens is not None:
             body["max_tokens"] = self.max_tokens
+        if self.tools:
+            body.update(_LOGPROBS)
         if self.stop:
             body["stop"] = list(self.stop)
         if self.count > 1:
@@ -68,6 +72,8 @@ def adapted(habits: Habits, failure: Failure, body: Mapping[str, Any], protocol:
     `fixed` says that the protocol may not change. Each change goes one way only, so that the asking comes to an end.
     """
     has_strict = any("strict" in tool["function"] for tool in body.get("tools", ()))
+    if _LOGPROBS.keys() & body.keys() and failures.speaks_of_logprobs(failure):
+        return replace(habits, dropped=(*habits.dropped, *_LOGPROBS))
     refused = failures.refused_parameter(failure, [*body, *(["strict"] if has_strict else [])])
     if refused == "stream":
         return replace(habits, streams=False) if habits.streams else None

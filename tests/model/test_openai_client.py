@@ -39,10 +39,64 @@ def test_text_streams_and_the_request_is_as_it_should_be(endpoint: Endpoint, ope
     assert endpoint.requests == [
         {
             "model": "gpt-test", "messages": ASK, "tools": TOOLS, "temperature": 0.0, "max_tokens": 99, "stop": ["#"],
-            "stream": True, "stream_options": {"include_usage": True}, "seed": 7,
+            "stream": True, "stream_options": {"include_usage": True}, "logprobs": True, "top_logprobs": 1, "seed": 7,
         }
     ]  # fmt: skip
     assert endpoint.authorizations == [f"Bearer {KEY}"]
+
+
+def _with_logprobs(*tokens: tuple[str, float]) -> Answer:
+    events = [
+        {
+            "choices": [
+                {"index": 0, "delta": {"content": text}, "logprobs": {"content": [{"token": text, "logprob": p}]}}
+            ]
+        }
+        for text, p in tokens
+    ]
+    return Answer([*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, DONE])
+
+
+def test_the_log_probabilities_are_those_of_the_sql(endpoint: Endpoint, open_model: Open) -> None:
+    endpoint.script = [
+        _with_logprobs(
+            ("Here: ", -3.0), ("```sql\n", -0.5), ("SELECT", -0.1), (" name", -1.5), (" FROM t", 0.25), ("\n```", -2.0)
+        )
+    ]
+    _, reply = drain(open_model(protocol="text").stream(ASK, SQL_ONLY))
+    assert reply.calls[0].arguments == {"query": "SELECT name FROM t"}
+    assert reply.logprobs == (-0.1, -1.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, [], {"content": None}, {"content": [7, {"token": "x"}, {"token": "x", "logprob": "high"}]}],
+)
+def test_log_probabilities_in_no_known_shape_are_none(endpoint: Endpoint, open_model: Open, told: object) -> None:
+    event = {"choices": [{"index": 0, "delta": {"content": "Ok."}, "logprobs": told, "finish_reason": "stop"}]}
+    endpoint.script = [Answer([event, DONE])]
+    _, reply = drain(open_model().stream(ASK, TOOLS))
+    assert (reply.text, reply.logprobs) == ("Ok.", ())
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Unsupported parameter: 'logprobs' is not supported with this model."),
+        (403, "You are not allowed to request logprobs from this model"),
+        (422, '{"loc": ["body", "top_logprobs"], "msg": "Extra inputs are not permitted"}'),
+    ],
+)
+def test_an_endpoint_that_tells_no_log_probabilities_is_asked_without(
+    endpoint: Endpoint, open_model: Open, status: int, message: str
+) -> None:
+    endpoint.script = [error(status, message), says("Ok.")]
+    model = open_model()
+    for _ in range(2):
+        _, reply = drain(model.stream(ASK, TOOLS))
+        assert (reply.text, reply.logprobs) == ("Ok.", ())
+    assert ["logprobs" in request for request in endpoint.requests] == [True, False, False]
+    assert all("top_logprobs" not in request for request in endpoint.requests[1:])
 
 
 def test_a_base_url_needs_no_key(endpoint: Endpoint, open_model: Open) -> None:
