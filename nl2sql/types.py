@@ -396,9 +396,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated.
+    """How much to trust an answer. `level` is high, check or low; `score` is the probability (0 to 1) that it
+    is right, as measured on questions with known answers.
 
-    `signs` are what it was made of, by name: counts and shares, a sign that did not show left out.
+    `signs` are what it was made of, by name: counts, shares and nats, a sign that did not show left out.
     """
 
     level: str

@@ -18,7 +18,7 @@ from nl2sql.agent.running import is_respelled, says_nothing
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
-from nl2sql.answer.confidence import assess, say_untraced
+from nl2sql.answer.confidence import AnswerRecord, assess_answer, say_untraced
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.cancel import Deadline
@@ -148,15 +148,20 @@ def _with_rows(
         reading=(*_explain(ran.checked, tools, time), *say_untraced(untraced)) if explain else (),
         result=result,
         grounding=grounding,
-        confidence=assess(
-            result,
-            answer.steps,
-            stated,
-            left_out,
-            outcome.vote.agreeing if outcome.vote else None,
-            ran.verified,
-            outcome.traps,
-            untraced,
+        confidence=assess_answer(
+            AnswerRecord(
+                result,
+                answer.steps,
+                stated,
+                outcome.logprobs,
+                outcome.vote.agreeing if outcome.vote else None,
+                outcome.traps,
+                untraced,
+                len(ran.checked.tables),
+                left_out,
+                ran.verified,
+                bool(outcome.unfinished),
+            )
         ),
         chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,

@@ -63,7 +63,7 @@ class Outcome:
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
     there. `reminded` says that the model gave figures without a query, and was told so. `tokens` are those of the
     usage, guessed where an endpoint counts none. `traps` are those of the query that ran; the model has been told of
-    the rules in `told`.
+    the rules in `told`. `logprobs` are those of the reply that held the query.
     """
 
     text: str = ""
@@ -77,6 +77,7 @@ class Outcome:
     vote: Vote | None = None
     traps: tuple[Trap, ...] = ()
     told: set[str] = field(default_factory=set)
+    logprobs: tuple[float, ...] = ()
     usage: Usage = Usage()
     tokens: int = 0
     model_seconds: float = 0.0
@@ -114,7 +115,9 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
                 return outcome
             for call in reply.calls:
                 _raise_if_spent(outcome, asked.budget, deadline)
+                before = outcome.ran
                 content = yield from _step(call, tools, outcome, asked, model.calls_tools, deadline)
+                outcome.logprobs = reply.logprobs if outcome.ran is not before else outcome.logprobs
                 conversation.append(model.tool_message(call.id, call.name, content))
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
                 conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
@@ -295,6 +298,7 @@ def _reconsidered(
             says_less = says_nothing(ran.result) and first is not None and not says_nothing(first.result)
             if not says_less and not has_grave(search_traps(ran, tools)):
                 content = yield from _taken(ran, tools, outcome, model.calls_tools)
+                outcome.logprobs = reply.logprobs
                 messages, taken = [reply.message, model.tool_message(call.id, call.name, content)], True
     arguments = {"query": query, "traps": [trap.rule for trap in grave], "taken": taken}
     outcome.steps.insert(at, Step(RECONSIDER, arguments, True, None, time.perf_counter() - start))
@@ -342,6 +346,7 @@ def _elected(
     call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
     yield Event(EventKind.SQL, tools.lay_out(winner.ran.checked))
     content = yield from _taken(winner.ran, tools, outcome, model.calls_tools)
+    outcome.logprobs = winner.reply.logprobs
     return winner.reply.message, model.tool_message(call.id, call.name, content)
 
 

@@ -1,100 +1,205 @@
-"""How much to trust an answer, from signs that code can see.
+"""How much to trust an answer: signs that code can see, weighed as questions with known answers say.
 
-The score is a ranking, not a probability: it is not calibrated against questions with known answers.
+`SIGNS` is the table: what each sign looks at, its weight, and how it is said to a person. It asks no model and runs
+nothing. `python -m nl2sql.evals.calibration` fits the weights again.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.types import Confidence, Grounding, Result, Step, Trap, Untraced
 
-HIGH: Final = 0.75
+# Log-odds that an answer without any sign is right.
+BIAS: Final = 2.2
+HIGH: Final = 0.9
 CHECK: Final = 0.45
-_AGREED: Final = 0.05
-_ALONE: Final = 0.25
-_TRAPPED: Final = 0.6
+# The signs that rest on log-probabilities, and the one that stands for their absence.
+LOGPROB_SIGNS: Final = ("surprise", "least_likely_token")
+NO_LOGPROBS: Final = "no_logprobs"
+_VERIFIED_SCORE: Final = 0.97
+_MOST_SURPRISE: Final = 12.0
+_MOST_TRIES: Final = 3
+_MOST_ODDS: Final = 50.0
 
 
-def assess(
-    result: Result,
-    steps: tuple[Step, ...],
-    grounding: Grounding | None,
-    left_out: int = 0,
-    agreeing: tuple[int, int] | None = None,
-    verified: str | None = None,
-    traps: tuple[Trap, ...] = (),
-    untraced: tuple[Untraced, ...] = (),
-) -> Confidence:
-    """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
+@dataclass(frozen=True, slots=True)
+class AnswerRecord:
+    """How an answer whose query ran came about.
 
-    `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
-    `verified` names the verified query whose rows these are. With one of the `traps` that makes the figures others
-    than those asked for it is `check` at best. `untraced` are words of the question that nothing in the SQL stands for:
-    a reason that costs nothing, since a synonym that nobody wrote down is one too.
+    `logprobs` are the natural log-probabilities of the tokens of the SQL, empty where the endpoint tells none.
+    `agreement` is how many of the queries written for the question give these rows, and how many were written; None
+    where it was one. `tables` counts those that the SQL reads, `left_out` those that the model was not shown.
+    `verified` names the verified query whose rows these are. `unfinished` says that the model did not come to its end.
     """
-    score, reasons = 0.9, []
-    signs: dict[str, float] = {}
-    if verified:
-        signs["verified"] = 1.0
-        reasons.append(f"the SQL is the verified query {verified}")
-    failed = sum(not step.ok and step.tool != "candidate" for step in steps)
-    if failed:
-        score -= 0.2 * min(failed, 3)
-        signs["failed_tries"] = float(failed)
-        reasons.append(f"{failed} quer{'ies' if failed > 1 else 'y'} failed before this one ran")
-    if mended := [str(step.arguments["mends"]) for step in steps if step.tool == "mend"]:
-        score -= 0.1
-        signs["mended"] = float(len(mended))
-        reasons.append("code mended the query: " + "; ".join(mended))
-    if agreeing is not None:
-        same, of = agreeing
-        score += _AGREED if 2 * same > of else -_ALONE if same == 1 else 0.0
-        signs["disagreement"] = 1.0 - same / of
-        reasons.append(f"{same} of {of} queries written for it give these rows")
-    if result.row_count == 0:
-        score -= 0.35
-        signs["no_rows"] = 1.0
-        reasons.append("no rows matched")
-    elif all(column.null_count == len(column) for column in result.table.columns):
-        score -= 0.4
-        signs["all_null"] = 1.0
-        reasons.append("every value is NULL")
-    if grounding is not None and grounding.unsupported:
-        score -= 0.2
-        signs["unsupported_figures"] = 1.0
-        reasons.append("the model's sentence named figures that the rows don't have, so it was replaced")
-    if left_out:
-        score -= 0.15
-        signs["tables_left_out"] = float(left_out)
-        reasons.append(f"{left_out} tables did not fit into the prompt")
-    signs |= _signs_of_words(untraced)
-    reasons += [line[0].lower() + line[1:].rstrip(".") for line in say_untraced(untraced)]
-    if told := sum(not trap.changes_figure for trap in traps):
-        signs["told_traps"] = float(told)
-    if grave := list(dict.fromkeys(trap.rule for trap in traps if trap.changes_figure)):
-        score = min(score, _TRAPPED)
-        signs["grave_traps"] = float(len(grave))
-        reasons.append(f"the figures may be others than those asked for: {', '.join(grave)}")
-    score = max(0.05, round(score, 2))
+
+    result: Result
+    steps: Sequence[Step] = ()
+    stated: Grounding | None = None
+    logprobs: Sequence[float] = ()
+    agreement: tuple[int, int] | None = None
+    traps: Sequence[Trap] = ()
+    untraced: Sequence[Untraced] = ()
+    tables: int = 1
+    left_out: int = 0
+    verified: str | None = None
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One sign: `measure` gives its value, 0 where it does not show; `weight` is log-odds for each unit of the value.
+
+    `describe` says it to a person and is asked only where it shows; an empty text is not said. `is_fitted` is False
+    where questions with known answers hardly show the sign: its weight is then set by hand, and any fit keeps it.
+    """
+
+    name: str
+    weight: float
+    measure: Callable[[AnswerRecord], float]
+    describe: Callable[[AnswerRecord], str] = lambda record: ""
+    is_fitted: bool = True
+
+
+def assess_answer(record: AnswerRecord) -> Confidence:
+    """Weigh the signs of an answer. Its score is the probability (0 to 1) that the answer is right."""
+    signs = {sign.name: value for sign in SIGNS if (value := sign.measure(record))}
+    shown = [sign for sign in SIGNS if sign.name in signs]
+    reasons = tuple(text for sign in shown if (text := sign.describe(record)))
+    if record.verified:
+        reasons = (f"the SQL is the verified query {record.verified}", *reasons)
+        score = _VERIFIED_SCORE
+    else:
+        score = round(score_signs(signs), 2)
     level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
-    return Confidence(level, score, tuple(reasons) or ("the first query ran",), signs)
+    return Confidence(level, score, reasons, signs)
 
 
-def say_untraced(untraced: tuple[Untraced, ...]) -> tuple[str, ...]:
+def score_signs(signs: dict[str, float]) -> float:
+    """Return the probability (0 to 1) that an answer with signs of these values is right."""
+    odds = BIAS + sum(sign.weight * signs.get(sign.name, 0.0) for sign in SIGNS)
+    return 1 / (1 + math.exp(-max(-_MOST_ODDS, odds)))
+
+
+def say_untraced(untraced: Sequence[Untraced]) -> tuple[str, ...]:
     """A line that names the words that weigh; none where there are none."""
     words = [one.word for one in untraced if one.weighs]
     return (f"Nothing in the SQL stands for: {', '.join(words)}.",) if words else ()
 
 
-def _signs_of_words(untraced: tuple[Untraced, ...]) -> dict[str, float]:
-    """How many words nothing stands for, in all and by what makes them weigh."""
-    counts = {
-        "untraced_words": len(untraced),
-        "untraced_elsewhere": sum(one.elsewhere for one in untraced),
-        "untraced_qualifiers": sum(one.qualifies for one in untraced),
-        "untraced_measures": sum(one.is_measured for one in untraced),
-        "untraced_names": sum(one.is_name for one in untraced),
-        "untraced_numbers": sum(one.is_number for one in untraced),
-    }
-    return {name: float(count) for name, count in counts.items() if count}
+def _sum_surprise(record: AnswerRecord) -> float:
+    """Sum how unlikely the tokens of the SQL were to the model, in nats."""
+    return min(_MOST_SURPRISE, -sum(record.logprobs))
+
+
+def _find_least_likely(record: AnswerRecord) -> float:
+    """Return how unlikely the least likely token was, in nats."""
+    return min(_MOST_SURPRISE, -min(record.logprobs, default=0.0))
+
+
+def _describe_least_likely(record: AnswerRecord) -> str:
+    share = math.exp(min(record.logprobs))
+    return f"the model was {share:.0%} sure of its least certain word" if share < 0.5 else ""
+
+
+def _count_failures(record: AnswerRecord) -> float:
+    return float(min(_MOST_TRIES, sum(not step.ok and step.tool != "candidate" for step in record.steps)))
+
+
+def _describe_failures(record: AnswerRecord) -> str:
+    failed = int(_count_failures(record))
+    return f"{failed} {'query' if failed == 1 else 'queries'} failed before this one ran"
+
+
+def _list_mends(record: AnswerRecord) -> list[str]:
+    return [str(step.arguments["mends"]) for step in record.steps if step.tool == "mend"]
+
+
+def _measure_disagreement(record: AnswerRecord) -> float:
+    """Return the share of the queries written for the question that gave other rows, or none."""
+    if record.agreement is None:
+        return 0.0
+    same, asked = record.agreement
+    return 1.0 - same / max(asked, 1)
+
+
+def _describe_disagreement(record: AnswerRecord) -> str:
+    same, asked = record.agreement or (1, 1)
+    return f"{same} of {asked} queries written for the question give these rows"
+
+
+def _is_all_null(record: AnswerRecord) -> float:
+    columns = record.result.table.columns
+    return float(record.result.row_count > 0 and all(column.null_count == len(column) for column in columns))
+
+
+def _list_grave(record: AnswerRecord) -> list[str]:
+    return list(dict.fromkeys(trap.rule for trap in record.traps if trap.changes_figure))
+
+
+def _describe_grave(record: AnswerRecord) -> str:
+    return f"the figures may be others than those asked for: {', '.join(_list_grave(record))}"
+
+
+def _describe_untraced(record: AnswerRecord) -> str:
+    return "".join(line[0].lower() + line[1:].rstrip(".") for line in say_untraced(record.untraced))
+
+
+SIGNS: Final[tuple[Sign, ...]] = (
+    Sign(
+        NO_LOGPROBS,
+        -0.6,
+        lambda record: float(not record.logprobs and not record.verified),
+        lambda record: "the model does not tell how sure it is of the SQL",
+    ),
+    Sign("surprise", -0.2, _sum_surprise),
+    Sign("least_likely_token", -0.2, _find_least_likely, _describe_least_likely),
+    Sign("failed_tries", -0.8, _count_failures, _describe_failures),
+    Sign(
+        "repaired",
+        -0.6,
+        lambda record: float(len(_list_mends(record))),
+        lambda record: "code mended the query: " + "; ".join(_list_mends(record)),
+    ),
+    Sign("disagreement", -2.0, _measure_disagreement, _describe_disagreement),
+    Sign("further_tables", -0.3, lambda record: float(max(0, record.tables - 1))),
+    Sign("untraced_words", -0.1, lambda record: float(len(record.untraced)), _describe_untraced),
+    Sign("untraced_elsewhere", -0.5, lambda record: float(sum(one.elsewhere for one in record.untraced))),
+    Sign("untraced_qualifiers", -0.5, lambda record: float(sum(one.qualifies for one in record.untraced))),
+    Sign("untraced_measures", -0.5, lambda record: float(sum(one.is_measured for one in record.untraced))),
+    Sign("untraced_names", -0.5, lambda record: float(sum(one.is_name for one in record.untraced))),
+    Sign("untraced_numbers", -0.5, lambda record: float(sum(one.is_number for one in record.untraced))),
+    Sign("grave_traps", -1.5, lambda record: float(len(_list_grave(record))), _describe_grave),
+    Sign("told_traps", -0.2, lambda record: float(sum(not trap.changes_figure for trap in record.traps))),
+    Sign(
+        "no_rows",
+        -1.5,
+        lambda record: float(record.result.row_count == 0),
+        lambda record: "no rows matched",
+    ),
+    Sign("all_null", -2.0, _is_all_null, lambda record: "every value is NULL", is_fitted=False),
+    Sign(
+        "unsupported_figures",
+        -0.5,
+        lambda record: float(record.stated is not None and bool(record.stated.unsupported)),
+        lambda record: "the model's sentence named figures that the rows don't have, so it was replaced",
+        is_fitted=False,
+    ),
+    Sign(
+        "tables_left_out",
+        -0.5,
+        lambda record: float(bool(record.left_out)),
+        lambda record: f"{record.left_out} tables did not fit into the prompt",
+        is_fitted=False,
+    ),
+    Sign(
+        "unfinished",
+        -3.0,
+        lambda record: float(record.unfinished),
+        lambda record: "the model did not come to its end",
+        is_fitted=False,
+    ),
+)

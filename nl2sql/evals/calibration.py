@@ -2,9 +2,10 @@
 
     python -m nl2sql.evals.calibration report.json [more.json …]
 
-It prints weights and levels, and changes no file. The fit is a logistic
-regression with an L2 penalty; what it is worth is told by cross-validation in which no database is both learnt from
-and judged.
+It prints weights and levels, and changes no file. The fit is a logistic regression with an L2 penalty; what it is
+worth is told by cross-validation in which no database is both learnt from and judged. Signs that questions with known
+answers hardly show keep the weight that `answer.confidence.SIGNS` gives them. Each answer is learnt from a second time
+as if the model told no log-probabilities, so that one table serves both kinds of model.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from nl2sql.answer.confidence import LOGPROB_SIGNS, NO_LOGPROBS, SIGNS
 from nl2sql.evals.case import Case
 from nl2sql.evals.report import cases_of, read_report
 from nl2sql.evals.statistics import brier_score
@@ -56,21 +58,32 @@ def collect_samples(cases: Sequence[Case]) -> list[Sample]:
     ]
 
 
-def fit_weights(samples: Sequence[Sample], names: Sequence[str], penalty: float = PENALTY) -> Fit:
+def drop_logprobs(sample: Sample) -> Sample:
+    """Return the sample as it would be of a model that tells no log-probabilities."""
+    signs = {name: value for name, value in sample.signs.items() if name not in LOGPROB_SIGNS}
+    return replace(sample, signs={**signs, NO_LOGPROBS: 1.0})
+
+
+def fit_weights(
+    samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None, penalty: float = PENALTY
+) -> Fit:
     """Fit bias and weights by Newton's method; signs that no sample has get the weight 0.
 
-    ValueError where there are no samples.
+    The signs in `fixed` keep the weights given there. ValueError where there are no samples.
     """
+    fixed = fixed or {}
+    names = [name for name in names if name not in fixed]
     if not samples:
         raise ValueError("there are no samples to fit")
     rows = [[1.0, *(sample.signs.get(name, 0.0) for name in names)] for sample in samples]
+    offsets = [sum(fixed.get(name, 0.0) * value for name, value in sample.signs.items()) for sample in samples]
     size = len(names) + 1
     weights = [0.0] * size
     for _ in range(_ROUNDS):
         gradient = [0.0] + [-penalty * weight for weight in weights[1:]]
         curvature = [[penalty if i == j and i else 0.0 for j in range(size)] for i in range(size)]
-        for row, sample in zip(rows, samples, strict=True):
-            score = _sigmoid(sum(weight * value for weight, value in zip(weights, row, strict=True)))
+        for row, sample, offset in zip(rows, samples, offsets, strict=True):
+            score = _sigmoid(offset + sum(weight * value for weight, value in zip(weights, row, strict=True)))
             for i in range(size):
                 gradient[i] += (sample.right - score) * row[i]
                 for j in range(size):
@@ -80,11 +93,21 @@ def fit_weights(samples: Sequence[Sample], names: Sequence[str], penalty: float 
         weights = [weight + step for weight, step in zip(weights, steps, strict=True)]
         if max(map(abs, steps)) < _CLOSE:
             break
-    return Fit(weights[0], dict(zip(names, weights[1:], strict=True)))
+    return Fit(weights[0], {**dict(zip(names, weights[1:], strict=True)), **fixed})
 
 
-def cross_validate(samples: Sequence[Sample], names: Sequence[str], folds: int = FOLDS) -> list[tuple[float, bool]]:
-    """Return a (score, right) for each sample, the score by a fit that saw no sample of its database."""
+def cross_validate(
+    samples: Sequence[Sample],
+    names: Sequence[str],
+    fixed: Mapping[str, float] | None = None,
+    *,
+    folds: int = FOLDS,
+    told: bool = True,
+) -> list[tuple[float, bool]]:
+    """Return a (score, right) for each sample, the score by a fit that saw no sample of its database.
+
+    Without `told` the samples are judged as if the model told no log-probabilities.
+    """
     databases = sorted({sample.database for sample in samples})
     fold_of = {name: number % folds for number, name in enumerate(databases)}
     scored: list[tuple[float, bool]] = []
@@ -92,7 +115,8 @@ def cross_validate(samples: Sequence[Sample], names: Sequence[str], folds: int =
         learnt = [sample for sample in samples if fold_of[sample.database] != fold]
         judged = [sample for sample in samples if fold_of[sample.database] == fold]
         if learnt and judged:
-            fit = fit_weights(learnt, names)
+            fit = fit_weights([*learnt, *map(drop_logprobs, learnt)], names, fixed)
+            judged = judged if told else [drop_logprobs(sample) for sample in judged]
             scored += [(fit.score(sample.signs), sample.right) for sample in judged]
     return scored
 
@@ -115,24 +139,34 @@ def choose_levels(scored: Sequence[tuple[float, bool]]) -> tuple[float | None, f
 
 def describe_fit(samples: Sequence[Sample]) -> str:
     """Return the weights, the levels, and what cross-validation says of them, as text."""
-    names = sorted({name for sample in samples for name in sample.signs})
-    fit, scored = fit_weights(samples, names), cross_validate(samples, names)
+    fixed = {sign.name: sign.weight for sign in SIGNS if not sign.is_fitted}
+    names = sorted({name for sample in samples for name in sample.signs} | {NO_LOGPROBS})
+    fit = fit_weights([*samples, *map(drop_logprobs, samples)], names, fixed)
+    scored = cross_validate(samples, names, fixed)
     high, low = choose_levels(scored)
     lines = [f"{len(samples)} answers over {len({s.database for s in samples})} databases", f"bias {fit.bias:.2f}"]
-    lines += [f"{name} {weight:+.2f}" for name, weight in fit.weights.items()]
+    lines += [f"{name} {weight:+.2f}{' (fixed)' if name in fixed else ''}" for name, weight in fit.weights.items()]
+    lines += _describe_levels("cross-validated by database", scored, high, low)
+    without = cross_validate(samples, names, fixed, told=False)
+    lines += _describe_levels("the same without log-probabilities", without, high, low)
+    return "\n".join(lines)
+
+
+def _describe_levels(
+    title: str, scored: Sequence[tuple[float, bool]], high: float | None, low: float | None
+) -> list[str]:
     brier = brier_score(scored)
-    lines.append(
-        f"cross-validated by database: Brier score {brier:.3f}" if brier is not None else "no fold could judge"
-    )
-    for name, inside in (
-        ("high", [right for score, right in scored if high is not None and score >= high]),
-        ("low", [right for score, right in scored if low is not None and score <= low]),
+    if brier is None:
+        return [f"{title}: no fold could judge"]
+    lines = [f"{title}: Brier score {brier:.3f}"]
+    for name, level, inside in (
+        ("high", high, [right for score, right in scored if high is not None and score >= high]),
+        ("low", low, [right for score, right in scored if low is not None and score <= low]),
     ):
         if inside:
             share, right = len(inside) / len(scored), sum(inside) / len(inside)
-            level = high if name == "high" else low
-            lines.append(f"{name}: from score {level:.2f}, {share:.0%} of the answers, {right:.0%} of them right")
-    return "\n".join(lines)
+            lines.append(f"{name}: score {level:.2f}, {share:.0%} of the answers, {right:.0%} of them right")
+    return lines
 
 
 def _sigmoid(x: float) -> float:

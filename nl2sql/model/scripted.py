@@ -6,19 +6,21 @@ It speaks to nobody. It keeps what it was sent, so that a test can look.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model.chat import Tool
 from nl2sql.types import Messages, Reply, ToolCall, Usage
 
+_SURE: Final = (-0.01,)
+
 Line = str | Reply | Callable[[Messages], Reply]
 
 
 def says(text: str, *calls: ToolCall) -> Reply:
-    """A reply of that text, with calls if any are given."""
-    return Reply(text, calls, {"role": "assistant", "content": text}, Usage(10, 0, 5, 1))
+    """A reply of that text, with calls if any are given, of which the model is sure."""
+    return Reply(text, calls, {"role": "assistant", "content": text}, Usage(10, 0, 5, 1), logprobs=_SURE)
 
 
 def calls(name: str, **arguments: Any) -> Reply:

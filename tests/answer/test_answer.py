@@ -13,13 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nl2sql.answer.confidence import assess
 from nl2sql.answer.digest import digest
 from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.export import FORMS, write
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.answer.values import json_of, text_of
-from nl2sql.types import Result, ResultColumn, Step
+from nl2sql.types import Result, ResultColumn
 
 
 def result(columns: dict[str, list[Any]], *, types: str = "BIGINT", truncated: bool = False) -> Result:
@@ -77,14 +76,6 @@ def test_unmatched_filters_are_the_conditions_that_match_nothing_alone() -> None
     ]
     assert unmatched_filters(sql, "duckdb", lambda probe: False) == (), "the join gives nothing: no filter is to blame"
     assert unmatched_filters("SELECT 1 FROM t", "duckdb", has_rows) == ()
-
-
-def test_confidence_falls_with_each_doubt() -> None:
-    fine = assess(SALES, (Step("sql_query", {}, True),), None)
-    mended = assess(SALES, (Step("sql_query", {}, False, "no column"), Step("sql_query", {}, True)), None)
-    empty = assess(result({"a": []}), (), None)
-    assert fine.level == "high" and mended.level == "check" and empty.score < fine.score
-    assert assess(result({"a": pa.array([None], pa.int64())}), (), None).reasons == ("every value is NULL",)
 
 
 @pytest.mark.parametrize(
