@@ -59,7 +59,7 @@ def trust_command(folder: Path | None, show: bool, remove: bool) -> int:
         for query in queries:
             if query.content is not None:
                 trusted.add(query.path, query.content)
-        say(f"trusted until they change. To undo it: {compose_trust(place)} --remove")
+        say(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
     return 0
 
 
