@@ -40,20 +40,26 @@ _POLICY: Final = (
 
 def parse_origin(text: str) -> str:
     """The address as a browser names it: scheme, host, and the port where it is not the scheme's own. ConfigError."""
-    parts = urlsplit(text.strip())
-    host = parts.hostname or ""
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in _PORTS or port == -1 or not plain or not _HOST.fullmatch(host):
+        scheme, host, port = _split_origin(text.strip())
+    except ValueError as exc:
         raise ConfigError(
             f"{text!r} is not an address that browsers see a page under",
             "Write scheme and host, and nothing after them: --origin https://nl2sql.example.com",
-        )
+        ) from exc
     name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
+    return f"{scheme}://{name}" + (f":{port}" if port and port != _PORTS[scheme] else "")
+
+
+def _split_origin(text: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address that has nothing else. ValueError."""
+    parts = urlsplit(text)
+    host, port = parts.hostname or "", parts.port
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("more than scheme, host and port")
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(host):
+        raise ValueError("no web address")
+    return parts.scheme, host, port
 
 
 def own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
@@ -147,9 +153,12 @@ class Held:
     size: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Coming:
-    """A file on its way: the bytes that it says it has, or that have come, whichever is more."""
+    """A file on its way: the bytes that it says it has, or that have come, whichever is more.
+
+    Two are never the same one, however alike they are.
+    """
 
     session: str
     size: int
