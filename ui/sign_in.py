@@ -64,10 +64,10 @@ def warnings_of(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]
 
 def _origin(address: object) -> str:
     """The address without its path, as browsers name it; empty where it is none."""
-    parts = urlsplit(address) if isinstance(address, str) else urlsplit("")
     try:
+        parts = urlsplit(address if isinstance(address, str) else "")
         return parse_origin(f"{parts.scheme}://{parts.netloc}")
-    except ConfigError:
+    except (ConfigError, ValueError):
         return ""
 
 

@@ -68,3 +68,8 @@ def test_what_is_odd_is_said(home: Path, tmp_path: Path) -> None:
     written(home, "[oauth]\na = 1\n")
     nobody = warnings_of(Launch(Config(home), read_auth(home), ("https://nl2sql.example.com",)), 8501, ())
     assert len(nobody) == 2 and "nobody signs in" in nobody[0] and "one and the same user" in nobody[1]
+
+
+def test_an_address_that_is_none_is_left_to_the_sign_in(home: Path) -> None:
+    written(home, AUTH.replace("http://127.0.0.1:8501", "http://["))
+    assert warnings_of(Launch(Config(home), read_auth(home)), 8501, ()) == []
