@@ -111,7 +111,7 @@ def compose_trust(folder: Path, flag: str = "") -> str:
     """
     command = f"nl2sql trust {flag}".strip()
     name = str(folder)
-    if name.isprintable() and len(name) <= PATH_CHARS:
+    if name == one_line(name, PATH_CHARS):
         return f"{command} {shlex.quote(name)}"
     return f"{command} (in that folder, whose name cannot be written here)"
 
