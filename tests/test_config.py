@@ -152,7 +152,7 @@ def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
     path = write(tmp_path / "nl2sql.toml", text)
     for config in (load_config(path, environ=env), load_config(start=tmp_path, environ=env)):
         policy = config.policy
-        assert policy.allow_tables == {"Orders", "main.pay"}
+        assert policy.allow_tables == frozenset({"Orders", "main.pay"})
         access = resolve(TABLES, policy)
         assert [table.name for table in access.tables] == ["orders", "pay"]
         assert [column.name for table in access.view.tables for column in table.columns] == ["id", "sum", "id"]
