@@ -15,7 +15,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from nl2sql import ConfigError
-from ui.door import MOST_FILES, SESSIONS_BYTES, Held, Refusals, UploadScale, parse_origin
+from ui.door import MOST_FILES, SESSIONS_BYTES, HeldFiles, Refusals, UploadScale, parse_origin
 
 from .conftest import page_process
 from .wire import Wire
@@ -357,5 +357,5 @@ def test_files_that_come_at_the_same_time_are_told_apart() -> None:
             await pipes[at].put({"type": "http.request", "body": bytes(size), "more_body": False})
             await puts[at]
 
-    asyncio.run(put_two(UploadScale(receive_all, MB, lambda session: Held(), Refusals())))
+    asyncio.run(put_two(UploadScale(receive_all, MB, lambda session: HeldFiles(), Refusals())))
     assert not said, "each has room for itself"
