@@ -8,7 +8,7 @@ import pytest
 
 from nl2sql.engines.wire import policy_from_json, policy_to_json
 from nl2sql.schema import allowed
-from nl2sql.schema.access import Access, exact_name, resolve
+from nl2sql.schema.access import Access, quote_path, resolve
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
 
@@ -124,9 +124,9 @@ def test_a_policy_is_what_was_written_and_means_the_same_again() -> None:
 def test_an_exact_name_means_one_table_and_one_column() -> None:
     for table in SCHEMA.tables:
         own = {(path, column) for path, column in PATHS if path == table.path}
-        assert hidden(Policy(deny_tables=frozenset({exact_name(*table.path)}))) == own
+        assert hidden(Policy(deny_tables=frozenset({quote_path(*table.path)}))) == own
         for column in table.columns:
-            name = exact_name(*table.path, column.name)
+            name = quote_path(*table.path, column.name)
             assert hidden(Policy(deny_columns=frozenset({name}))) == {(table.path, column.name)}
 
 
