@@ -37,7 +37,7 @@ _CLAUSE: Final = re.compile(
 _LINES: Final = 200
 
 
-def find_sql(text: str) -> tuple[str, str] | None:
+def find_sql_in_prose(text: str) -> tuple[str, str] | None:
     """The prose before the first SQL of a text, and that SQL; None where there is none."""
     for match in _WRAPPED.finditer(text):
         body = next(group for group in match.groups() if group)
