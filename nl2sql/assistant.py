@@ -271,7 +271,7 @@ class Assistant(Database):
         """The answer by SQL that the model writes."""
         like = examples(question, self.verified_queries, tools)
         model = opening.result()
-        # A small model makes a condition of each text that it is told: the mends use the index without telling.
+        # A small model makes a condition of each text that it is told.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)

@@ -6,19 +6,22 @@ is needed: loading it takes longer than all else here.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.running import is_respelled
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import assess
 from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
-from nl2sql.answer.sentence import of_nothing, of_rows
-from nl2sql.errors import GuardError, LimitError, ToolError
-from nl2sql.types import Answer, ErrorInfo, Grounding, Status
+from nl2sql.answer.sentence import describe_missing, of_nothing, of_rows
+from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
+from nl2sql.types import Answer, ErrorInfo, Grounding, RepairKind, Status
+
+_FIGURE: Final = re.compile(r"\d+")
 
 
 def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int) -> Answer:
@@ -36,14 +39,14 @@ def conclude(question: str, outcome: Outcome, tools: Toolbox, dialect: str, left
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
     if outcome.declined is not None:
         return replace(answer, text="", sql=outcome.declined.sql)
-    if outcome.error is not None:
+    if isinstance(outcome.error, MissingNameError):
+        text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
+        return replace(answer, status=Status.ABSTAINED, text=text)
+    gave_words = outcome.ran is None and bool(answer.text or outcome.lacks)
+    if outcome.error is not None and not (gave_words and isinstance(outcome.error, QueryError)):
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return replace(
-            answer,
-            status=Status.ABSTAINED,
-            text=answer.text or "The model wrote neither SQL nor an answer: ask again, or more precisely.",
-        )
+        return replace(answer, status=Status.ABSTAINED, text=_abstention(answer, outcome.lacks))
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out)
 
 
@@ -51,7 +54,13 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
     sql, result = ran.checked.sql, ran.result
     warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
     warnings += [
-        f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
+        f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
+    ]
+    warnings += outcome.hints
+    warnings += [
+        f"{describe_missing(missing)}: the answer goes by what is there"
+        for missing in dict.fromkeys(outcome.missing)
+        if not missing.holders
     ]
     text, stated = answer.text, Grounding(0, 0)
     if outcome.unfinished:
@@ -78,12 +87,29 @@ def _with_rows(answer: Answer, outcome: Outcome, ran: Ran, tools: Toolbox, diale
         result=result,
         grounding=check_numbers(text, result, answer.question, sql),
         confidence=assess(
-            result, answer.steps, stated, left_out, outcome.vote.agreeing if outcome.vote else None, ran.verified
+            result,
+            answer.steps,
+            stated,
+            left_out,
+            outcome.vote.agreeing if outcome.vote else None,
+            ran.verified,
+            ran.repairs,
         ),
         chart=chart(result),
         verified_query=ran.verified,
         warnings=tuple(warnings),
+        repairs=ran.repairs,
     )
+
+
+def _abstention(answer: Answer, lacks: str) -> str:
+    """What to say where no query ran: the model's words, but for such as hold figures, which no rows bear out."""
+    words = f"This cannot be answered from the data. The model says what is missing: {lacks}" if lacks else answer.text
+    if not words:
+        return "The model wrote neither SQL nor an answer: ask again, or more precisely."
+    if set(_FIGURE.findall(words)) - set(_FIGURE.findall(answer.question)):
+        return "The model answered with figures and ran no query, so its words are not shown: ask again."
+    return words
 
 
 def _has_rows(probe: str, tools: Toolbox) -> bool:

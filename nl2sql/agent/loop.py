@@ -14,13 +14,24 @@ from typing import Any, Final
 
 from nl2sql.agent import prompts
 from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.running import MEND, Approve, Declined, executed, verified
+from nl2sql.agent.running import Approve, Declined, execute_query, execute_verified
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import CancelToken
-from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
+from nl2sql.errors import LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
-from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Usage
+from nl2sql.types import (
+    CheckedSQL,
+    Clarification,
+    Event,
+    EventKind,
+    Message,
+    MissingName,
+    Reply,
+    Step,
+    ToolCall,
+    Usage,
+)
 
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
@@ -35,10 +46,14 @@ class _RepeatedError(QueryError):
     """A query that has failed already: the error worth reporting is the first one."""
 
 
+class _LackError(Exception):
+    """The model says that the data lacks what was asked for: ends the loop, and carries its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What one question may use: tool calls, tokens sent and made, wall seconds. `retries` is for models that
-    are asked for a block: how many failed queries they may mend."""
+    are asked for a block: how many failed queries they may correct."""
 
     steps: int = 8
     tokens: int = 200_000
@@ -51,7 +66,9 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there.
+    there. `failures` are the errors by the query that met them, `missing` the names that the data does not have,
+    in the order in which they were asked for; `gave_up` says that one was asked for again. `lacks` is what the model
+    itself says that the data lacks. `hints` tell of texts that are not stored.
     """
 
     text: str = ""
@@ -60,6 +77,11 @@ class Outcome:
     clarification: Clarification | None = None
     error: ToolError | LimitError | None = None
     unfinished: str = ""
+    lacks: str = ""
+    gave_up: bool = False
+    failures: dict[str, ToolError] = field(default_factory=dict)
+    missing: list[MissingName] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     usage: Usage = Usage()
@@ -93,17 +115,21 @@ def run(
             reply = yield from _reply(conversation, model, tools, outcome, cancel)
             conversation.append(reply.message)
             if not reply.calls:
-                _finish(reply, outcome)
+                _finish(reply, outcome, model.calls_tools)
                 return outcome
-            for call in reply.calls:
+            known = len(outcome.missing)
+            for call in map(tools.recognize, reply.calls):
                 _raise_if_spent(outcome, asked.budget, deadline)
                 content = yield from _step(call, tools, outcome, asked, model.calls_tools)
                 conversation.append(model.tool_message(call.id, call.name, content))
+            outcome.gave_up = _is_missing_again(outcome, known)
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
                 conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, cancel)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
+    except _LackError as lack:
+        outcome.lacks = str(lack)
     except AskedUser as question:
         outcome.clarification = question.clarification
     except Declined as declined:
@@ -120,9 +146,11 @@ def run(
     return outcome
 
 
-def _finish(reply: Reply, outcome: Outcome) -> None:
+def _finish(reply: Reply, outcome: Outcome, calls_tools: bool) -> None:
     """Take the model's last words, unless they broke off."""
-    if reply.finish in _BROKEN_OFF and _has_answer(outcome):
+    if not calls_tools and outcome.ran is None and (lack := prompts.read_lack(reply.text)):
+        outcome.lacks = lack
+    elif reply.finish in _BROKEN_OFF and _has_answer(outcome):
         outcome.unfinished = "its sentence broke off"
     else:
         outcome.text = reply.text
@@ -175,7 +203,7 @@ def _step(
             content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
         elif function := tools.functions.get(call.name):
             yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
-            ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
+            ran = yield from execute_verified(call.name, function.fill(arguments), tools, asked.approve)
             content = yield from _taken(ran, outcome, calls_tools)
         else:
             yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
@@ -183,9 +211,11 @@ def _step(
     except ToolError as exc:
         if call.name not in HELPERS and not isinstance(exc, _RepeatedError):
             outcome.error = exc
+        if isinstance(exc, MissingNameError):
+            outcome.missing.append(exc.missing)
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
-        return prompts.mend(exc, calls_tools=calls_tools)
+        return prompts.describe_failure(exc, calls_tools=calls_tools)
     outcome.steps.append(Step(call.name, arguments, True, None, time.perf_counter() - start))
     return content
 
@@ -193,19 +223,29 @@ def _step(
 def _query(
     query: str, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
 ) -> Generator[Event, None, str]:
-    if _failed_before(query, outcome.steps):
+    if not calls_tools and outcome.ran is None and (lack := prompts.read_lack(query)):
+        raise _LackError(lack)
+    failure = outcome.failures.get(query)
+    if isinstance(failure, MissingNameError):
+        raise failure
+    if failure is not None:
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
-    ran = yield from executed(query, tools, outcome.steps, asked.approve)
+    try:
+        ran = yield from execute_query(query, tools, outcome.steps, asked.approve)
+    except ToolError as exc:
+        outcome.failures[query] = exc
+        raise
     return (yield from _taken(ran, outcome, calls_tools))
 
 
 def _taken(ran: Ran, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
     """Take the query's rows as the answer's so far; what the model is told of them."""
     outcome.ran, outcome.error = ran, None
+    outcome.hints += [hint for hint in ran.hints if hint not in outcome.hints]
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
-    if not ran.result.row_count:
-        return prompts.empty()
-    return prompts.rows(digest(ran.result), calls_tools=calls_tools)
+    content = prompts.rows(digest(ran.result), calls_tools=calls_tools) if ran.result.row_count else prompts.empty()
+    # A model of blocks only puts the rows into words: what was changed would be read for nothing.
+    return prompts.tell_changes(content, ran.checked.sql, ran.repairs, ran.hints) if calls_tools else content
 
 
 def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
@@ -227,8 +267,7 @@ def _elected(
 ) -> Generator[Event, None, Sequence[Message]]:
     """Draw further candidates; the last two messages as they are when the winner's query had been the first."""
     vote = outcome.vote = Vote()
-    mends = sum(step.tool == MEND for step in outcome.steps)
-    vote.add(Candidate(reply, outcome.ran, mends) if outcome.ran is not None and outcome.error is None else None)
+    vote.add(Candidate(reply, outcome.ran) if outcome.ran is not None and outcome.error is None else None)
     offered, max_tokens = _offer(model, tools, speaking=False)
     start = time.perf_counter()
     drawn = model.samples(
@@ -253,6 +292,8 @@ def _elected(
 
 def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
     """Whether another model call is worth nothing: no sentence is wanted, or a model of blocks is out of ideas."""
+    if outcome.gave_up:
+        return True
     if outcome.ran is not None and outcome.error is None:
         return not asked.summary or (not calls_tools and outcome.ran.result.row_count == 0)
     if calls_tools:
@@ -262,8 +303,17 @@ def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
     return len(failed) > asked.budget.retries or len(failed) != len(set(failed))
 
 
-def _failed_before(query: str, steps: Sequence[Step]) -> bool:
-    return any(not step.ok and step.arguments.get("query") == query for step in steps)
+def _is_missing_again(outcome: Outcome, known: int) -> bool:
+    """Whether the last reply ended with a name that the data does not have, and that had been asked for before."""
+    if not isinstance(outcome.error, MissingNameError):
+        return False
+    before = {_bare(missing.name) for missing in outcome.missing[:known]}
+    return any(_bare(missing.name) in before for missing in outcome.missing[known:])
+
+
+def _bare(name: str) -> str:
+    """The name but for case and what separates its words."""
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:

@@ -24,6 +24,9 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "grounding": _grounding(answer),
         "reading": list(answer.reading) or None,
         "warnings": list(answer.warnings),
+        "repairs": [
+            {"rule": repair.rule, "class": repair.kind.value, "text": repair.text} for repair in answer.repairs
+        ],
         "clarification": _clarification(answer),
         "chart": answer.chart,
         "verified_query": answer.verified_query,

@@ -5,14 +5,16 @@ The score is a ranking, not a probability: it is not calibrated against question
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Result, Step
+from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step
 
 HIGH: Final = 0.75
 CHECK: Final = 0.45
 _AGREED: Final = 0.05
 _ALONE: Final = 0.25
+_KEYED: Final = 0.7
 
 
 def assess(
@@ -22,11 +24,13 @@ def assess(
     left_out: int = 0,
     agreeing: tuple[int, int] | None = None,
     verified: str | None = None,
+    repairs: Sequence[Repair] = (),
 ) -> Confidence:
     """The confidence in an answer whose query ran. `left_out` counts tables that the model was not shown.
 
     `agreeing` are how many candidates gave these rows, and of how many; None where there was one query only.
-    `verified` names the verified query whose rows these are.
+    `verified` names the verified query whose rows these are. `repairs` are what code changed in the query: one that
+    rests on a key or on the data is for a person to check.
     """
     score, reasons = 0.9, []
     if verified:
@@ -35,9 +39,9 @@ def assess(
     if failed:
         score -= 0.2 * min(failed, 3)
         reasons.append(f"{failed} quer{'ies' if failed > 1 else 'y'} failed before this one ran")
-    if mended := [str(step.arguments["mends"]) for step in steps if step.tool == "mend"]:
+    if repairs:
         score -= 0.1
-        reasons.append("code mended the query: " + "; ".join(mended))
+        reasons.append("code changed the query: " + "; ".join(repair.text for repair in repairs))
     if agreeing is not None:
         same, of = agreeing
         score += _AGREED if 2 * same > of else -_ALONE if same == 1 else 0.0
@@ -54,6 +58,8 @@ def assess(
     if left_out:
         score -= 0.15
         reasons.append(f"{left_out} tables did not fit into the prompt")
+    if any(repair.kind is not RepairKind.EXACT for repair in repairs):
+        score = min(score, _KEYED)
     score = max(0.05, round(score, 2))
     level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
-    return Confidence(level, score, tuple(reasons) or ("the first query ran",))
+    return Confidence(level, score, tuple(reasons))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,19 @@ from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.engines.warm_worker import Opened, WarmWorker
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.types import CheckedSQL, Count, Limits, Mended, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.types import (
+    CheckedSQL,
+    Count,
+    Limits,
+    Policy,
+    Proof,
+    RepairReport,
+    Result,
+    Schema,
+    Upload,
+    Verdict,
+    Window,
+)
 
 if TYPE_CHECKING:
     from nl2sql.engines.uploads import UploadedFiles
@@ -133,20 +145,24 @@ class DuckDBEngine:
             reply = worker.ask({**asked, "policy": wire.policy_to_json(policy)}, seconds, cancel)
             return wire.verdict_from_json(reply["verdict"])
 
-    def mend(
-        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
-    ) -> Mended | None:
-        """As `Engine.mend`."""
-        asked = {"op": "mend", "sql": sql, "question": question, "binds": binds}
-        request = {**asked, "policy": wire.policy_to_json(policy)}
+    def repair(
+        self,
+        sql: str,
+        question: str,
+        policy: Policy,
+        *,
+        error: str = "",
+        disproved: Sequence[Proof] = (),
+        cancel: CancelToken | None = None,
+    ) -> RepairReport:
+        """As `Engine.repair`."""
+        asked = {"op": "repair", "sql": sql, "question": question, "error": error}
+        told = {"policy": wire.policy_to_json(policy), "disproved": [asdict(proof) for proof in disproved]}
         with self._pool.turn(cancel) as worker:
             self._introspected(worker)
             seconds = self._judge_seconds
-            try:
-                reply = worker.ask({**request, "seconds": seconds}, seconds, cancel)
-            except LimitError:
-                return None
-        return Mended(reply["sql"], tuple(reply["mends"])) if reply["mends"] else None
+            reply = worker.ask({**asked, **told, "seconds": seconds}, seconds, cancel)
+            return wire.report_from_json(reply["report"])
 
     def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
         """Run it and return its rows, within the limits.

@@ -1,4 +1,4 @@
-"""Policies, verdicts and limits as JSON and back, for the pipe between an engine and its worker.
+"""Policies, verdicts, reports of repairs and limits as JSON and back, for the pipe between an engine and its worker.
 
 Schemas have their own codec, in `schema.codec`. Nothing here reads or writes a pipe.
 """
@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from nl2sql.types import Finding, Limits, Policy, Verdict, Window
+from nl2sql.types import (
+    Finding,
+    Limits,
+    MissingName,
+    Policy,
+    Proof,
+    Repair,
+    RepairKind,
+    RepairReport,
+    Verdict,
+    Window,
+)
 
 
 def policy_to_json(policy: Policy) -> dict[str, Any]:
@@ -61,6 +72,25 @@ def window_to_json(window: Window) -> dict[str, Any]:
 def window_from_json(data: Mapping[str, Any]) -> Window:
     """The window that `window_to_json` wrote."""
     return Window(**{**data, "contains": dict(data["contains"])})
+
+
+def report_to_json(report: RepairReport) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    return asdict(report)
+
+
+def report_from_json(data: Mapping[str, Any]) -> RepairReport:
+    """The report that `report_to_json` wrote."""
+    missing = data["missing"]
+    lists = {name: tuple(value) for name, value in (missing or {}).items() if isinstance(value, list)}
+    return RepairReport(
+        sql=data["sql"],
+        repairs=tuple(Repair(**{**repair, "kind": RepairKind(repair["kind"])}) for repair in data["repairs"]),
+        proofs=tuple(Proof(**proof) for proof in data["proofs"]),
+        missing=MissingName(**{**missing, **lists}) if missing else None,
+        joins=tuple(data["joins"]),
+        guesses=tuple(data["guesses"]),
+    )
 
 
 def limits_from_json(data: Mapping[str, Any]) -> Limits:

@@ -25,7 +25,7 @@ class Case:
     `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
     `scorer.REASONS`, None where strict. `error` is `{code, rule, message, hint}` or None. `rows` and `gold_rows`
     are previews. `steps` are the queries tried, `calls` what the model was sent and replied beyond `prompt`, the
-    text that stands before every question. `usage` and `seconds` are those of `ask -o json`.
+    text that stands before every question. `repairs`, `usage` and `seconds` are those of `ask -o json`.
     """
 
     id: str
@@ -45,6 +45,7 @@ class Case:
     error: Mapping[str, Any] | None = None
     rows: Mapping[str, Any] | None = None
     gold_rows: Mapping[str, Any] | None = None
+    repairs: tuple[Mapping[str, Any], ...] = ()
     steps: tuple[Mapping[str, Any], ...] = ()
     calls: tuple[Mapping[str, Any], ...] = ()
     prompt: str = ""
@@ -71,7 +72,8 @@ def from_json(data: Mapping[str, Any]) -> Case:
     """The case that `to_json` wrote. KeyError, TypeError where it is none."""
     known = {one.name for one in fields(Case)}
     values = {name: value for name, value in data.items() if name in known}
-    return Case(**{**values, "steps": tuple(values["steps"]), "calls": tuple(values["calls"])})
+    lists = {name: tuple(values.get(name, ())) for name in ("repairs", "steps", "calls")}
+    return Case(**{**values, **lists})
 
 
 def preview(result: Result) -> dict[str, Any]:

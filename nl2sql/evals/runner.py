@@ -139,6 +139,7 @@ def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
         detail=None if answer.result else answer.text or None,
         error=shown["error"],
         rows=preview(answer.result) if answer.result else None,
+        repairs=tuple(shown["repairs"]),
         steps=tuple(shown["steps"]),
         usage=shown["usage"],
         seconds=shown["seconds"],

@@ -15,7 +15,7 @@ from typing import Final
 from nl2sql.schema import codec
 from nl2sql.types import Schema
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 INCOMPLETE_SECONDS: Final = 3600.0
 KEPT: Final = 64
 

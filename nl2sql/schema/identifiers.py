@@ -41,6 +41,11 @@ def quote_table(name: str, *, dotted: bool = False) -> str:
     return quote(name)
 
 
+def literal(text: str) -> str:
+    """The text as a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
     by_lower = {candidate.lower(): candidate for candidate in names}
