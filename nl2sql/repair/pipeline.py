@@ -73,7 +73,7 @@ TEXT_RULES: Final = (
 
 RULES: Final = (
     Rule("dialect", RepairKind.EXACT, _UNREAD, respell_dialect),
-    Rule("function", RepairKind.EXACT, frozenset({Fault.FUNCTION}), translate_function),
+    Rule("function", RepairKind.EXACT, frozenset({Fault.FUNCTION, Fault.COLUMN}), translate_function),
     Rule("table-spelling", RepairKind.EXACT, frozenset({Fault.TABLE}), spell_table),
     Rule("quoted-text", RepairKind.EXACT, _NAMES, quote_text),
     Rule("alias", RepairKind.EXACT, _NAMES, use_alias),

@@ -5,6 +5,7 @@ Only functions and syntax are taken from another dialect. Division and the order
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlglot import TokenType, exp, parse, parse_one, tokenize
@@ -23,6 +24,7 @@ FOREIGN: Final = {
     "getdate": "tsql",
     "dateadd": "tsql",
     "eomonth": "tsql",
+    "datepart": "tsql",
     "isnull": "tsql",
     "safe_divide": "bigquery",
     "countif": "bigquery",
@@ -32,6 +34,9 @@ FOREIGN: Final = {
 # Functions that DuckDB has under another name.
 RENAMED: Final = {"julianday": "JULIAN", "curtime": "CURRENT_TIME", "sysdate": "NOW"}
 _TEXTS_IN_DOUBLE_QUOTES: Final = ("mysql", "bigquery")
+_NAMES_IN_BRACKETS: Final = ("sqlite", "tsql")
+_ELEMENT: Final = re.compile(r"\w\[")
+_BACKTICKS: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`([^`\"]*)`")
 _STATEMENTS: Final = frozenset({"show", "summarize", "describe", "explain"})
 
 
@@ -55,6 +60,9 @@ def parse_foreign(sql: str, dialect: str) -> tuple[exp.Expr, str] | None:
     found: dict[str, tuple[exp.Expr, str]] = {}
     for other in OTHERS:
         if '"' in sql and other in _TEXTS_IN_DOUBLE_QUOTES:
+            continue
+        # Right behind a name a square bracket takes an element out; elsewhere these quote names.
+        if other in _NAMES_IN_BRACKETS and _ELEMENT.search(sql):
             continue
         tree = parse_dialect(sql, other)
         if tree is None or _calls_unknown(tree):
@@ -93,15 +101,16 @@ def strip_dialect(tree: exp.Expr) -> exp.Expr:
 
 
 def spell_foreign(sql: str) -> str:
-    """The text with MySQL's own syntax of two functions as DuckDB has it.
+    """The text with MySQL's own syntax as DuckDB has it.
 
-    TIMESTAMPDIFF counts full units, and GROUP_CONCAT takes its separator after a word.
+    Names stand in backticks, TIMESTAMPDIFF counts full units, and GROUP_CONCAT takes its separator after a word.
 
     >>> spell_foreign("SELECT 'TIMESTAMPDIFF(YEAR, a', TIMESTAMPDIFF(YEAR, born, day) FROM t")
     "SELECT 'TIMESTAMPDIFF(YEAR, a', date_sub('YEAR', born, day) FROM t"
     >>> spell_foreign("SELECT group_concat(name SEPARATOR '; ') FROM t")
     "SELECT group_concat(name, '; ') FROM t"
     """
+    sql = _BACKTICKS.sub(lambda found: found.group() if found.group(1) is None else f'"{found.group(1)}"', sql)
     if not any(word in sql.lower() for word in ("timestampdiff", "separator")):
         return sql
     try:
@@ -122,7 +131,14 @@ def spell_foreign(sql: str) -> str:
 
 
 def _is_misread(tree: exp.Expr) -> bool:
-    """Whether a JSON arrow was taken for a lambda's, or a statement inside for a name."""
+    """Whether something was made up: a lambda of a JSON arrow, a name of a statement, a list of nothing."""
+    if any(
+        not any(one.args.get(key) for key in ("expressions", "query", "unnest", "field"))
+        for one in tree.find_all(exp.In)
+    ):
+        return True
+    if any(isinstance(star.parent, exp.Paren) for star in tree.find_all(exp.Star)):
+        return True
     if any(not name.quoted and name.name.lower() in _STATEMENTS for name in tree.find_all(exp.Identifier)):
         return True
     for node in tree.find_all(exp.Lambda, exp.Command, exp.Describe, exp.Summarize):

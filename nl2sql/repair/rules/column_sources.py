@@ -60,11 +60,11 @@ def move_column(context: RepairContext) -> Edit | None:
     Precondition: that is the only one, by exactly that name; the query does not use the right column beside the wrong
     one, as if they were two, and the table written has no other that may be meant (`name` beside `first_name`).
     Something must show that it is not the written table's own column which is asked for and missing: it is called
-    after the table that has it, or that is what a key leads to and is there for nothing else, or the one written holds
-    keys only, or a key of the schema joins the two columns, or the right column is what the listed is grouped by.
+    after the table that has it, or the one written holds keys only, or a key of the schema joins the two columns, or
+    the right column is what the listed is grouped by; or there is one table, whose alias was left out.
 
-    >>> repair("SELECT o.city, sum(c.total) FROM orders o JOIN customers c ON o.customer_id = c.id GROUP BY o.city")
-    SELECT c.city, SUM(o.total) FROM orders AS o JOIN customers AS c ON o.customer_id = c.id GROUP BY c.city
+    >>> repair("SELECT o.name, count(*) FROM orders o JOIN customers c ON o.customer_id = c.id GROUP BY c.name")
+    SELECT c.name, COUNT(*) FROM orders AS o JOIN customers AS c ON o.customer_id = c.id GROUP BY c.name
     >>> repair("SELECT o.name FROM orders o JOIN customers c ON o.customer_id = c.id WHERE c.city = 'Rome'")
     """
     found = _find_owner(context)
@@ -76,19 +76,27 @@ def move_column(context: RepairContext) -> Edit | None:
 def move_to_unused(context: RepairContext) -> Edit | None:
     """Take the column from the one table of the query that has it and that nothing else is taken from.
 
-    Precondition: as for `move_column`, but nothing shows whose it is, save that no other table of the schema has such a
-    column. No rows are counted, for which alone the table may be there.
+    Precondition: as for `move_column`, but what shows whose it is are the keys: one leads to at most one row of that
+    table, which is there for nothing else. Or no other table of the schema has such a column, and no rows are counted,
+    for which alone the table may be there.
 
+    >>> repair("SELECT o.city, count(*) FROM orders o JOIN customers c ON o.customer_id = c.id GROUP BY o.city")
+    SELECT c.city, COUNT(*) FROM orders AS o JOIN customers AS c ON o.customer_id = c.id GROUP BY c.city
     >>> repair("SELECT c.placed FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.name = 'Ada'")
     SELECT o.placed FROM customers AS c JOIN orders AS o ON o.customer_id = c.id WHERE c.name = 'Ada'
     >>> repair("SELECT c.note, count(*) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.note")
     """
     found = _find_owner(context)
-    if found is None or _is_used(*found) or not _is_only_holder(context, found[1].name):
+    if found is None or _is_used(*found):
         return None
-    scope, _, target = found
+    scope, column, target = found
+    if not _is_unused(context, scope, target):
+        return None
+    is_only = _is_only_holder(context, column.name)
+    if scope.source(column.table) is None and not is_only:
+        return None
     counts = any(isinstance(count.this, exp.Star) for count in scope.select.find_all(exp.Count))
-    if counts or not _is_unused(context, scope, target):
+    if not _leads_to_one(context, scope, target) and (counts or not is_only):
         return None
     return Edit(context.tree, rebind(*found))
 
@@ -231,9 +239,8 @@ def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, targ
     keys = [name for key in (own.foreign_keys if own is not None else ()) for name in key.columns]
     if is_called_after(column.name, target.table, keys) or _is_one_group(scope, column, target) or _is_link(own):
         return True
-    if named is None and target.node.alias and not _is_only_holder(context, column.name):
-        return False
-    return _is_unused(context, scope, target) and _leads_to_one(context, scope, target)
+    # A table without an alias of its own is what a new one stands for, where it is the only one.
+    return named is None and not target.node.alias and len(scope.sources) == 1
 
 
 def _is_link(table: Table | None) -> bool:

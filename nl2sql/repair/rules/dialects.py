@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from nl2sql.repair.binding import Fault
 from nl2sql.repair.context import Edit, RepairContext
 from nl2sql.repair.source_text import quote_names, shorten
 from nl2sql.repair.transpile import FOREIGN, RENAMED, parse_foreign, translate_call, write
@@ -63,12 +64,15 @@ def respell_dialect(context: RepairContext) -> Edit | None:
 def translate_function(context: RepairContext) -> Edit | None:
     """Write a function that one other dialect has as this one has it.
 
-    Precondition: no function of this dialect has the name, and only one other dialect has it.
+    Precondition: no function of this dialect has the name and takes what is given, and one other dialect alone has it.
 
     >>> repair("SELECT DATE_FORMAT(placed, '%Y-%m') AS month FROM orders")
     SELECT STRFTIME(CAST(placed AS TIMESTAMP), '%Y-%m') AS month FROM orders
     """
     calls = list(context.tree.find_all(exp.Anonymous, exp.ToChar))
+    if context.error.fault is Fault.COLUMN:
+        found = context.find_fault()
+        calls = [call for call in calls if found is not None and found[1].parent is call]
     meant = next((name for name in map(_name_call, calls) if name in RENAMED or name in FOREIGN), "")
     for call in (call for call in calls if _name_call(call) == meant):
         if meant in RENAMED:

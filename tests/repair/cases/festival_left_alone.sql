@@ -85,3 +85,6 @@ SELECT film_id FROM screenings ORDER BY count(*) DESC LIMIT 1
 
 -- a join past the table between
 SELECT g.genre_name, avg(f.budget) FROM films f JOIN genres g ON f.filmId = g.film_id GROUP BY g.genre_name
+
+-- the title of the votes: a column of a table that is used beside the one written
+SELECT v.title FROM films f JOIN "jury votes" v ON f.filmId = v.film_id WHERE f."year" = 2019

@@ -225,11 +225,6 @@ It counts.
 -- means
 SELECT 4
 
--- a join that nothing else uses stays, and repeats what it repeats
-SELECT v.title FROM films f JOIN "jury votes" v ON f.filmId = v.film_id WHERE f."year" = 2019
--- means
-SELECT title FROM films JOIN "jury votes" ON film_id = filmId WHERE "year" = 2019
-
 -- a month where a day is needed
 SELECT screening_id FROM screenings WHERE starts = '2023-05'
 -- means

@@ -35,6 +35,15 @@ SELECT n.name, w.name FROM nurses n JOIN wards w ON n.ward_id = w.id
 -- Which nurse is called Ida, and in which ward is she?
 SELECT w.name FROM nurses n JOIN wards w ON n.ward_id = w.id WHERE n.name = 'Ida'
 
+-- Which phone number does each nurse have, and which ward?
+SELECT n.phone, w.name FROM nurses n JOIN wards w ON n.ward_id = w.id
+
+-- Which nurses are in the ward with the phone number 100?
+SELECT n.name FROM nurses n JOIN wards w ON n.ward_id = w.id WHERE w.phone = '100'
+
+-- Which patients live in the town that they call home?
+SELECT surname FROM patients WHERE insurer = "home insurer"
+
 -- How many hours did the nurses work?
 SELECT sum(hours_worked) FROM nurses
 
