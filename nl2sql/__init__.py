@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
-    from nl2sql.config import Config, load_config, parse_size
+    from nl2sql.config import Config, load_config
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ToolError,
     )
     from nl2sql.model.chat import ChatModel
+    from nl2sql.settings_file import parse_size
     from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
     from nl2sql.types import (
         Answer,
@@ -136,7 +137,7 @@ _HOMES: Final = {
     "export": "answer.export",
     "load_config": "config",
     "open_store": "store",
-    "parse_size": "config",
+    "parse_size": "settings_file",
     "text_of": "answer.values",
 }
 

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.candidates import Candidates
-from nl2sql.agent.conclusion import conclude
+from nl2sql.agent.conclusion import conclude, warn_of_time
 from nl2sql.agent.examples import SHOWN, Example, closest
 from nl2sql.agent.functions import QueryFunction
 from nl2sql.agent.recall import recall
 from nl2sql.agent.running import Approve
+from nl2sql.cancel import Deadline
 from nl2sql.errors import ConfigError, LimitError, ToolError
 from nl2sql.types import Answer, CheckedSQL, Event, Message, Seconds
 
 if TYPE_CHECKING:
-    from nl2sql.agent.tools import Toolbox
-    from nl2sql.cancel import CancelToken
+    from nl2sql.agent.tools import Toolbox, Unasked
     from nl2sql.model.chat import ChatModel
     from nl2sql.store import Turn, VerifiedQuery
 
 QUESTION_CHARS: Final = 4000
 # Others are written only where the first failed or says nothing: beside a good one they were never better.
+# Seconds for what follows the rows, where the model has taken all of the question's.
+_LAST_SECONDS: Final = 5.0
 _CHEAP: Final = Candidates(4, in_doubt=True)
 
 
@@ -53,6 +55,21 @@ def approving(approve: Approve, beyond: int | None, estimate: Callable[[CheckedS
     return asked
 
 
+def unasked(approve: Approve, beyond: int | None, estimate: Callable[[CheckedSQL], int | None]) -> Unasked | None:
+    """Which queries that only help may run: none where each is approved, else what nobody would be asked about."""
+    if approve is None:
+        return lambda checked: True
+    if beyond is None:
+        return None
+    limit = beyond
+
+    def is_light(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= limit
+
+    return is_light
+
+
 def candidates(model: ChatModel, count: int | None) -> Candidates:
     """How many queries the model writes for a question: as many as the settings say, else what is worth it."""
     if count is not None:
@@ -75,11 +92,19 @@ def functions(queries: Sequence[VerifiedQuery]) -> tuple[QueryFunction, ...]:
 
 
 def recalled(
-    question: str, query: VerifiedQuery, tools: Toolbox, dialect: str, approve: Approve
+    question: str,
+    query: VerifiedQuery,
+    tools: Toolbox,
+    dialect: str,
+    approve: Approve,
+    deadline: Deadline,
+    explain: bool,
 ) -> Generator[Event, None, Answer]:
     """The answer by a verified query, without a model. GuardError and QueryError where it cannot run any more."""
-    outcome = yield from recall(query.name, query.bound(), tools, approve)
-    return replace(conclude(question, outcome, tools, dialect, 0), verified_query=query.name)
+    with deadline.paused():
+        outcome = yield from recall(query.name, query.bound(), tools, approve)
+    answer = _concluded(question, outcome, tools, dialect, 0, deadline, explain)
+    return replace(answer, verified_query=query.name)
 
 
 def written(
@@ -89,18 +114,29 @@ def written(
     tools: Toolbox,
     dialect: str,
     left_out: int,
-    cancel: CancelToken | None,
+    deadline: Deadline,
+    explain: bool,
 ) -> Generator[Event, None, Answer]:
     """The answer by SQL that the model writes. `left_out` counts the tables that it was not shown."""
-    outcome = yield from loop.run(asked, model, tools, cancel)
-    answer = conclude(question, outcome, tools, dialect, left_out)
+    outcome = yield from loop.run(asked, model, tools, deadline)
+    answer = _concluded(question, outcome, tools, dialect, left_out, deadline, explain)
     return replace(answer, model=model.name, seconds=Seconds(model=outcome.model_seconds))
 
 
-def explained(answer: Answer, dialect: str) -> Answer:
-    """The answer with what its SQL does, in words."""
+def _concluded(
+    question: str, outcome: loop.Outcome, tools: Toolbox, dialect: str, left_out: int, deadline: Deadline, explain: bool
+) -> Answer:
+    ending = deadline.extended(_LAST_SECONDS)
+    answer = conclude(question, outcome, tools, dialect, left_out, ending)
+    return _explained(answer, dialect, ending) if explain else answer
+
+
+def _explained(answer: Answer, dialect: str, ending: Deadline) -> Answer:
+    """The answer with what its SQL does, in words, where there is time for it."""
     if not answer.sql:
         return answer
+    if not ending.has_time():
+        return replace(answer, warnings=(*answer.warnings, warn_of_time(["explanation of the SQL"])))
     from nl2sql.answer.reading import read
 
     return replace(answer, reading=read(answer.sql, dialect))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -23,21 +24,22 @@ from nl2sql.asking import (
     checked_question,
     conversation,
     examples,
-    explained,
     functions,
     recalled,
+    unasked,
     written,
 )
-from nl2sql.cancel import CancelToken
+from nl2sql.cancel import CancelToken, Deadline
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
-from nl2sql.errors import ConfigError, DatabaseError, ToolError
+from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
+from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Limits, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Policy, Schema, Seconds
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Store, Turn
 
+_NAME_CHARS: Final = 100
+_QUESTION_SECONDS: Final = 600.0
+# On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
+_QUESTION_SECONDS_LOCAL: Final = 2700.0
 _SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
@@ -66,22 +72,30 @@ def connect(
     `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work. With a `store` every answer is recorded before it is given, for that `user`, and sessions of earlier
-    programs can go on; `face` says where it was asked. The store is not closed with the Assistant. `workers` is how
-    many queries may run side by side, each with the memory of the limits; further ones wait their turn.
-    Raises ConfigError, DatabaseError.
+    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
+    given, for that `user`, and sessions of earlier programs can go on; `face` says where it was asked. The store is
+    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
+    limits; further ones wait their turn.
+    A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
+    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError, LimitError.
     """
     name = model if isinstance(model, str) else None
     if config is None:
         config = load_config(url=url, model=name)
     else:
-        config = replace(config, url=url or config.url)
-        config = replace(config, model=replace(config.model, name=name)) if name else config
-    cache_dir = config.home / "cache"
-    engine = open_engine(config.url or _sample_database(cache_dir), config.limits, cache_dir, workers)
-    chat_model = None if model is None or isinstance(model, str) else model
-    conversations = Conversations(store, url=engine.url, user=user, face=face)
-    return Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
+        config = config.point_to(url) if url else config
+        config = replace(config, model=config.model.rename(name)) if name else config
+    told = list(config.notes)
+    try:
+        engine = _open(config, workers, on_progress)
+        chat_model = None if model is None or isinstance(model, str) else model
+        conversations = Conversations(store, url=engine.url, user=user, face=face)
+        assistant = Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
+        told += [*assistant.notes, *_check_policy(assistant)]
+    finally:
+        for text in told if face == "python" else ():
+            warnings.warn(text, UserWarning, stacklevel=2)
+    return assistant
 
 
 class Assistant(Database):
@@ -122,10 +136,11 @@ class Assistant(Database):
 
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
-        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs;
-        where it says no, the answer has the SQL and no rows; with `approve_beyond` it is asked only where the engine
-        guesses that a step handles more rows than that. `tables` are the ones that the question is about, as is
-        a table that it names like `@orders`: the model is shown these, and the tables that their keys lead to.
+        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs,
+        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_beyond` it is
+        asked only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
+        `tables` are the ones that the question is about, as is a table that it names like `@orders`: the model is
+        shown these, and the tables that their keys lead to.
         An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
         DatabaseError, ModelError, CancelledError.
         """
@@ -173,24 +188,33 @@ class Assistant(Database):
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        looks_up = approve is None or approve_beyond is not None
+        tools = Toolbox(
+            self._engine,
+            allowed,
+            self.config.limits,
+            cancel,
+            question=question,
+            unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
+            reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
+            functions=functions(queries),
+        )
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
-        limits, calls = self.config.limits, functions(queries)
-        tools = Toolbox(self._engine, allowed, limits, cancel, question=question, looks_up=looks_up, functions=calls)
+        allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
+        budget = loop.Budget(steps=self.config.limits.steps, seconds=allowance)
+        deadline = Deadline(budget.seconds, cancel)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
             try:
-                answer = yield from recalled(question, known, tools, self._engine.dialect, approve)
+                answer = yield from recalled(question, known, tools, self._engine.dialect, approve, deadline, explain)
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
             turns = self._conversations.turns(session, user)
             opening = opening or self._opening_model(cancel)
             shown = schema.pinned(question, allowed.schema, tables)
-            answer = yield from self._written(question, turns, shown, opening, tools, summary, approve, cancel)
-        if explain:
-            answer = explained(answer, self._engine.dialect)
+            asked = loop.Asked((), summary, approve, reviewed=not tools.looks_up, budget=budget)
+            answer = yield from self._written(question, turns, shown, opening, tools, asked, deadline, explain)
         seconds = Seconds(
             schema=schema_seconds,
             model=answer.seconds.model,
@@ -225,7 +249,7 @@ class Assistant(Database):
         if isinstance(model, Assistant):
             config, opens = replace(config, model=model.config.model), model._chat_model
         elif model is not None:
-            config, opens = replace(config, model=replace(config.model, name=model)), None
+            config, opens = replace(config, model=config.model.rename(model)), None
         other = Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
         other._seen = self._seen
         return other
@@ -264,27 +288,25 @@ class Assistant(Database):
         view: Schema,
         opening: Future[ChatModel],
         tools: Toolbox,
-        summary: bool,
-        approve: Approve,
-        cancel: CancelToken | None,
+        asked: loop.Asked,
+        deadline: Deadline,
+        explain: bool,
     ) -> Generator[Event, None, Answer]:
-        """The answer by SQL that the model writes."""
+        """The answer by SQL that the model writes; `asked` has no messages yet."""
         like = examples(question, self.verified_queries, tools)
-        model = opening.result()
+        with deadline.paused():
+            model = opening.result()
         # A small model makes a condition of each text that it is told.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         system = prompts.system(linked_schema, self.config.context, calls_tools=model.calls_tools)
-        asked = loop.Asked(
-            conversation(system, prompts.question(question, hits, like), turns),
-            summary=summary,
-            approve=approve,
-            reviewed=not tools.looks_up,
-            budget=loop.Budget(steps=self.config.limits.steps),
+        asked = replace(
+            asked,
+            messages=conversation(system, prompts.question(question, hits, like), turns),
             candidates=candidates(model, self.config.model.candidates),
         )
         left_out = len(linked_schema.left_out)
-        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, cancel))
+        return (yield from written(question, asked, model, tools, self._engine.dialect, left_out, deadline, explain))
 
     def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""
@@ -308,6 +330,42 @@ class Assistant(Database):
             kept = schema.link(question, view, self._schema_tokens)
             self._linked = None if kept.left_out else kept
         return kept
+
+
+def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
+    """The database of the settings. No error holds the value of a variable that is in its address."""
+    cache_dir = config.home / "cache"
+    url = config.resolve_database() or _sample_database(cache_dir)
+    try:
+        return open_engine(url, config.limits, cache_dir, workers, on_progress)
+    except (ConfigError, DatabaseError):
+        if not config.variables:
+            raise
+        names = ", ".join(config.variables)
+        # Not from the error: its text may hold a value.
+        raise DatabaseError(f"there is no database where database.url leads by {names}", "Check both.") from None
+
+
+def _check_policy(assistant: Assistant) -> list[str]:
+    """What to say of names that the policy has and the database does not. ConfigError where one is a pattern."""
+    if assistant.config.policy == Policy():
+        return []
+    try:
+        idle = assistant.idle_policy
+    except NL2SQLError:
+        assistant.close()
+        raise
+    for name in idle:
+        if "*" in name:
+            assistant.close()
+            problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
+            raise ConfigError(problem, "Write each name in full.")
+    return list(assistant.policy_warnings)
+
+
+def _is_small(view: Schema, rows: int | None) -> bool:
+    """Whether no table has more rows than that; False where no number is given."""
+    return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
 
 
 def _sample_database(cache_dir: Path) -> str:

@@ -1,15 +1,17 @@
-"""Stopping what is under way: one token that the query and the model call both listen to.
+"""Stopping what is under way: one token that the query and the model call both listen to, and the time that is left.
 
-It does not stop anything itself: whoever waits registers how.
+It does not stop anything itself: whoever waits registers how, and waits no longer than is left.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nl2sql.errors import CancelledError
+from nl2sql.errors import CancelledError, LimitError
 
 
 class CancelToken:
@@ -23,6 +25,11 @@ class CancelToken:
     @property
     def cancelled(self) -> bool:
         return self._cancelled
+
+    @property
+    def left(self) -> float:
+        """Seconds that may still be waited: without end, where nobody has set one."""
+        return math.inf
 
     def cancel(self) -> None:
         """Stop what is under way; every registered callback runs, in this thread."""
@@ -50,3 +57,72 @@ class CancelToken:
         finally:
             with self._lock:
                 self._callbacks.remove(callback)
+
+
+class TimeUpError(LimitError):
+    """The time that a question as a whole may take is over."""
+
+
+class Deadline(CancelToken):
+    """A token that is set with the one it is made from, and once its seconds are over."""
+
+    def __init__(
+        self, seconds: float, token: CancelToken | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._token = token or CancelToken()
+        self._seconds, self._clock = seconds, clock
+        self._end = clock() + seconds
+        self._paused_at: float | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self._token.cancelled or self.left <= 0
+
+    @property
+    def left(self) -> float:
+        """Seconds until its end; below 0 after it."""
+        now = self._clock() if self._paused_at is None else self._paused_at
+        return min(self._token.left, self._end - now)
+
+    def has_time(self) -> bool:
+        """Whether any is left. CancelledError once cancelled."""
+        self._token.raise_if_cancelled()
+        return self.left > 0
+
+    def cancel(self) -> None:
+        """As for the token that it is made from."""
+        self._token.cancel()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise CancelledError once cancelled, TimeUpError once the time is over."""
+        self._token.raise_if_cancelled()
+        if self.left <= 0:
+            raise TimeUpError(
+                f"no answer within {self._seconds:g} s",
+                "Ask about fewer things at once, or try a faster model.",
+                limit="seconds",
+            )
+
+    @contextmanager
+    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+        """As for the token that it is made from; the end of the time calls nobody."""
+        with self._token.on_cancel(callback):
+            yield
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens inside takes no time: a query has limits of its own, and a person reads as long as they like."""
+        if self._paused_at is not None:
+            yield
+            return
+        self._paused_at = start = self._clock()
+        try:
+            yield
+        finally:
+            self._end += self._clock() - start
+            self._paused_at = None
+
+    def extended(self, seconds: float) -> Deadline:
+        """The same with at least so many seconds left."""
+        return Deadline(max(seconds, self.left), self._token, clock=self._clock)

@@ -1,14 +1,14 @@
 """Every setting, in one frozen Config: defaults < user's file < project file < environment < arguments.
 
-It reads the two files and the environment; it opens no database and checks no key.
+It reads the two files and the environment, once; it opens no database and checks no key. What a project file that was
+only found may settle is `found_file`'s to say.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,16 +16,19 @@ from typing import Any, Final
 import platformdirs
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.identifiers import closest
-from nl2sql.types import Limits, Policy
+from nl2sql.found_file import note_stranger, note_waiting, rule
+from nl2sql.schema.render import one_line
+from nl2sql.settings_file import TRUST, Sections, Variables, parse_size, read_settings
+from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
+from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
 PROJECT_FILE: Final = "nl2sql.toml"
 USER_FILE: Final = "config.toml"
+QUERY_FOLDER: Final = "queries"
+QUERY_BYTES: Final = 200_000
 LOCAL_MODEL: Final = "local"
-_UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B|B|)\s*\Z", re.I)
-_VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:(?!\$\{)[^/@]+@")
+_FILE_BYTES: Final = 1_000_000
+_MESSAGE_CHARS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class ModelSettings:
     """Which model writes the SQL. `name` None means the embedded one, unless a base URL or a key is set.
 
     `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
-    product, 1 means one. `choices` are the models that people may choose between on the page.
+    product, 1 means one. `choices` are the models that people may choose between on the page. `name_from` and
+    `base_url_from` are the project file that named them; None where that was the user, or nobody.
 
     `api_key` never shows in `repr`, and is not read from any file.
     """
@@ -46,6 +50,12 @@ class ModelSettings:
     choices: tuple[str, ...] = ()
     api_key: str | None = field(default=None, repr=False)
     path: Path | None = None
+    name_from: Path | None = None
+    base_url_from: Path | None = None
+
+    def rename(self, name: str) -> ModelSettings:
+        """With the model that the user names."""
+        return replace(self, name=name, name_from=None)
 
     @property
     def is_local(self) -> bool:
@@ -65,8 +75,20 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
+
+    editors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's."""
+    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
+
+    `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
+    user does not trust it, is in `notes`, as sentences; `elsewhere`, a clause about it, says why the database that it
+    names is not opened. `variables` are the names of those whose values are in `url`.
+    """
 
     home: Path
     url: str | None = None
@@ -76,7 +98,37 @@ class Config:
     limits: Limits = Limits()
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
+    page: PageSettings = PageSettings()
     file: Path | None = None
+    found: bool = False
+    notes: tuple[str, ...] = ()
+    elsewhere: str = ""
+    variables: tuple[str, ...] = ()
+
+    @property
+    def endpoint_note(self) -> str:
+        """Where questions go, as a sentence, where a project file chose that; else empty."""
+        model = self.model
+        source = model.base_url_from or model.name_from
+        if source is None or model.is_local:
+            return ""
+        place = show_address(model.base_url) if model.base_url else "OpenAI"
+        if model.name_from and not model.base_url_from:
+            place = f"the model {one_line(str(model.name), _MESSAGE_CHARS)} at {place}"
+        return f"questions go to {place} (named by {one_line(str(source), PATH_CHARS)})"
+
+    def resolve_database(self) -> str | None:
+        """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
+        if self.url is None and self.elsewhere and self.file:
+            raise ConfigError(
+                f"{one_line(str(self.file), PATH_CHARS)} {self.elsewhere}",
+                f"Read it, then: {compose_trust(self.file.parent)}. Or name a database: --db, or NL2SQL_DB.",
+            )
+        return self.url
+
+    def point_to(self, url: str) -> Config:
+        """The same with the database that the user names."""
+        return replace(self, url=url, elsewhere="", variables=())
 
     def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
         """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
@@ -100,210 +152,227 @@ def load_config(
 ) -> Config:
     """The settings in force: both files, the environment, then the arguments `url` and `model`.
 
-    `file` names a project file, else the nearest `nl2sql.toml` in `start` (the working folder) or above it
-    serves. ConfigError where a file is missing or not TOML, or a key is unknown or mistyped.
+    `file` names a project file, which then counts in full; else the nearest `nl2sql.toml` in `start` (the working
+    folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. ConfigError where a
+    file is missing or not TOML, or a key is unknown or mistyped.
     """
-    env = os.environ if environ is None else environ
-    home = Path(env["NL2SQL_HOME"]) if env.get("NL2SQL_HOME") else platformdirs.user_data_path("nl2sql")
-    config = Config(home=home.expanduser().absolute())
-    user_file = config.home / USER_FILE
-    if user_file.is_file():
-        config = _with_file(config, user_file, env)
-    project = file or find_project_file(start or Path.cwd())
-    if file is not None and not file.is_file():
+    env = dict(os.environ if environ is None else environ)
+    is_given = url is not None or bool(env.get("NL2SQL_DB"))
+    config, variables = _load_own(env, is_given)
+    if file is None:
+        config = _with_found(config, start, variables, is_given)
+    elif not file.is_file():
         raise ConfigError(f"there is no file {file}", "Check --config, or write one with `nl2sql init`.")
-    if project is not None:
-        config = replace(_with_file(config, project, env), file=project)
+    else:
+        file = file.absolute()
+        sections = read_settings(file, read_settings_file(file), is_given)
+        config = _with_project(config, sections, file, variables)
+        config = _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), ""))
     config = _with_environment(config, env)
     if url is not None:
-        config = replace(config, url=url)
+        config = config.point_to(url)
     if model is not None:
-        config = replace(config, model=replace(config.model, name=model))
+        config = replace(config, model=config.model.rename(model))
     return config
 
 
-def find_project_file(start: Path) -> Path | None:
-    """The nearest `nl2sql.toml` in that folder or one above it."""
-    for folder in (start.absolute(), *start.absolute().parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder / PROJECT_FILE
-    return None
+def find_home(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder of state and cache."""
+    env = os.environ if environ is None else environ
+    home = Path(env["NL2SQL_HOME"]) if env.get("NL2SQL_HOME") else platformdirs.user_data_path("nl2sql")
+    return home.expanduser().absolute()
 
 
-def parse_size(value: str | int) -> int:
-    """Bytes from `512MB`, `1GB`, `1GiB` or a number. ConfigError where it is none of these."""
-    found = _SIZE.match(str(value))
-    if isinstance(value, bool) or not found:
-        raise ConfigError(f"{value!r} is not a size", "Write it like 512MB or 1GB.")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+def find_project_file(start: Path | None = None) -> Path | None:
+    """The nearest `nl2sql.toml` in that folder (None: the working folder) or above it, whoever wrote it."""
+    return next(_project_files(start), None)
+
+
+def read_settings_file(file: Path) -> bytes:
+    """The content of a file of settings. ConfigError where it cannot be read, or is too large."""
+    return read_file(file, _FILE_BYTES, one_line(str(file), PATH_CHARS))
+
+
+def find_waiting_settings(file: Path, content: bytes, environ: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    """The settings of a project file that count only once it is trusted, by `section.key`. ConfigError."""
+    config, _ = _load_own(dict(os.environ if environ is None else environ), is_given=True)
+    return rule(read_settings(file, content), _get_value_of(config), file.parent).waiting
+
+
+def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables]:
+    """The settings of the user's own file, and the variables that it lets addresses of databases hold.
+
+    `is_given` says that a flag or the environment names the database: then no file's counts.
+    """
+    config = Config(home=find_home(env))
+    path = config.home / USER_FILE
+    if not path.is_file():
+        return config, Variables(env, path)
+    sections = read_settings(path, read_settings_file(path), is_given, is_own=True)
+    variables = Variables(env, path, sections.pop(TRUST, {}).get("variables", ()))
+    return _with_file(config, sections, path, variables), variables
+
+
+def _with_found(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
+    """With what the nearest project file may settle. One that others may write to is left out, unless it is trusted."""
+    trusted = TrustedFiles(config.home)
+    for path in _project_files(start):
+        stranger = find_stranger(path)
+        try:
+            content = read_settings_file(path)
+        except ConfigError:
+            if not stranger:
+                raise
+            config = _with_note(config, note_stranger(path, stranger))
+            continue
+        if trusted.holds(path, content):
+            config = _with_project(config, read_settings(path, content, is_given), path, variables)
+            config = replace(config, found=True)
+            return _with_note(config, note_waiting(path, (), _find_doubtful_queries(config), ""))
+        if not stranger:
+            return _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
+        config = _with_note(config, note_stranger(path, stranger))
+    return config
+
+
+def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: TrustedFiles) -> Config:
+    ruling = rule(sections, _get_value_of(config), path.parent)
+    # A database elsewhere is an error where it would be opened.
+    waiting = [name for name in ruling.waiting if name != "database.url"]
+    config = replace(_merged(config, ruling.counting), file=path, found=True)
+    if ruling.elsewhere:
+        state = _describe_state(path, trusted)
+        config = replace(config, url=None, variables=(), elsewhere=f"{ruling.elsewhere}, and {state}")
+    elif url := ruling.counting.get("database", {}).get("url"):
+        # Without links, so that none can be turned elsewhere before it is opened.
+        config = config.point_to(os.path.realpath(path.parent / url))
+    queries = _find_doubtful_queries(config)
+    if not waiting and not queries:
+        return config
+    return _with_note(config, note_waiting(path, waiting, queries, _describe_state(path, trusted)))
+
+
+def _describe_state(path: Path, trusted: TrustedFiles) -> str:
+    """How an untrusted file stands, as a clause about it."""
+    return "has changed since you trusted it" if trusted.holds_other(path) else "is not trusted"
+
+
+def _with_project(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
+    """With a project file that counts in full."""
+    config = replace(_with_file(config, sections, path, variables), file=path)
+    model = sections.get("model", {})
+    name_from = path if "name" in model else config.model.name_from
+    base_url_from = path if "base_url" in model else config.model.base_url_from
+    return replace(config, model=replace(config.model, name_from=name_from, base_url_from=base_url_from))
+
+
+def _with_file(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
+    config = _merged(config, sections)
+    url = sections.get("database", {}).get("url")
+    if url is None:
+        return config
+    expanded, names = variables.fill_in(url, f"{one_line(str(path), PATH_CHARS)}: database.url")
+    return replace(config, url=_locate(expanded, path.parent), variables=names)
 
 
 def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
     model = config.model
     if value := env.get("OPENAI_MODEL"):
-        model = replace(model, name=value)
+        model = model.rename(value)
     if value := env.get("OPENAI_BASE_URL"):
-        model = replace(model, base_url=value)
+        model = replace(model, base_url=value, base_url_from=None)
     if value := env.get("OPENAI_API_KEY"):
         model = replace(model, api_key=value)
     if value := env.get("NL2SQL_MODEL_PATH"):
         model = replace(model, path=Path(value).expanduser())
-    return replace(config, model=model, url=env.get("NL2SQL_DB") or config.url)
+    config = replace(config, model=model)
+    return config.point_to(env["NL2SQL_DB"]) if env.get("NL2SQL_DB") else config
 
 
-def _with_file(config: Config, path: Path, env: Mapping[str, str]) -> Config:
+def _with_note(config: Config, note: str) -> Config:
+    return replace(config, notes=(*config.notes, note)) if note else config
+
+
+def _find_doubtful_queries(config: Config) -> list[str]:
+    """The names of the files of verified queries beside the project file that are not used, for want of trust."""
+    assert config.file is not None
+    trusted, names = TrustedFiles(config.home), []
+    for path in sorted((config.file.parent / QUERY_FOLDER).glob("*.sql")):
+        with contextlib.suppress(ConfigError):
+            if trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
+                names.append(path.stem)
+    return names
+
+
+def _project_files(start: Path | None) -> Iterator[Path]:
+    """The project files in that folder (None: the working folder) and above it, the nearest first."""
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}", "Mend that line.") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check its permissions.") from exc
-    sections: dict[str, dict[str, Any]] = {}
-    for section, values in data.items():
-        if section not in _SETTINGS:
-            raise _unknown(path, f"section [{section}]", section, _SETTINGS)
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path}: [{section}] must be a section", f"Write [{section}] on a line of its own.")
-        sections[section] = {
-            key: _setting(path, section, key, value, env) for key, value in values.items() if value is not None
-        }
-    return _merged(config, sections, path)
+        folder = Path(os.path.realpath(start or Path.cwd()))
+    except FileNotFoundError:
+        # A working folder that somebody removed meanwhile has nothing in it or above.
+        return
+    for place in (folder, *folder.parents):
+        with contextlib.suppress(OSError):
+            if (place / PROJECT_FILE).is_file():
+                yield place / PROJECT_FILE
 
 
-def _setting(path: Path, section: str, key: str, value: Any, env: Mapping[str, str]) -> Any:
-    place = f"{path}: {section}.{key}"
-    if key in _LATER.get(section, ()):
-        raise ConfigError(f"{place} is not supported by this version", "Take it out: nothing would enforce it.")
-    if key not in _SETTINGS[section]:
-        raise _unknown(path, f"setting {section}.{key}", key, _SETTINGS[section])
-    if section == "database" and key == "url" and isinstance(value, str) and _PASSWORD_IN_URL.search(value):
-        raise ConfigError(f"{place} holds a password", "Keep it out of the file: write ${NAME} and set that variable.")
+def _get_value_of(config: Config) -> Callable[[str, str], Any]:
+    return lambda section, key: getattr(config if section == "database" else getattr(config, section), key)
+
+
+def show_address(base_url: str) -> str:
+    """An endpoint's address to be shown: without what may be secret in it."""
+    from urllib.parse import urlsplit
+
     try:
-        return _SETTINGS[section][key](_expanded(value, env))
-    except ConfigError as exc:
-        raise ConfigError(f"{place}: {exc.message}", exc.hint) from exc
+        parts = urlsplit(base_url)
+    except ValueError:
+        return "an address that cannot be read"
+    if not parts.netloc:
+        place = base_url.partition("?")[0].partition("#")[0].rpartition("@")[2]
+    else:
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return one_line(place, PATH_CHARS)
 
 
-def _unknown(path: Path, what: str, name: str, known: Mapping[str, Any]) -> ConfigError:
-    near = closest(name, known)
-    hint = f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}."
-    return ConfigError(f"{path}: there is no {what}", hint)
+def _locate(url: str, folder: Path) -> str:
+    """The address of a database as a file in that folder names it: a path from there on, where it is a path."""
+    if "://" in url:
+        return url
+    try:
+        return str(folder / Path(url).expanduser())
+    except RuntimeError:
+        # Nobody has that home: whoever opens it says so.
+        return url
 
 
-def _expanded(value: Any, env: Mapping[str, str]) -> Any:
-    """`${NAME}` replaced by the environment's value, in every text."""
-    if isinstance(value, list):
-        return [_expanded(item, env) for item in value]
-    if isinstance(value, dict):
-        return {key: _expanded(item, env) for key, item in value.items()}
-    if not isinstance(value, str):
-        return value
-
-    def variable(found: re.Match[str]) -> str:
-        if found[1] not in env:
-            raise ConfigError(f"the variable {found[1]} is not set", f"Set it: export {found[1]}=…")
-        return env[found[1]]
-
-    return _VARIABLE.sub(variable, value)
-
-
-def _merged(config: Config, sections: Mapping[str, dict[str, Any]], path: Path) -> Config:
-    database = dict(sections.get("database", {}))
-    url = database.get("url")
-    if url and "://" not in url and not Path(url).expanduser().is_absolute():
-        database["url"] = str(path.parent / url)
+def _merged(config: Config, sections: Sections) -> Config:
+    database = {key: value for key, value in sections.get("database", {}).items() if key != "url"}
     return replace(
         config,
         **database,
         model=replace(config.model, **sections.get("model", {})),
         limits=replace(config.limits, **sections.get("limits", {})),
-        policy=replace(config.policy, **sections.get("policy", {})),
+        policy=_add_up(config.policy, sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
+        page=replace(config.page, **sections.get("page", {})),
     )
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ConfigError("must be text", 'Put it in quotes, like "shop.duckdb".')
-    return value
+def _add_up(policy: Policy, given: Mapping[str, frozenset[str]]) -> Policy:
+    """Both policies: what either denies is denied, and only what both allow is allowed."""
+    allowed = given.get("allow_tables", policy.allow_tables)
+    if policy.allow_tables is not None and allowed is not None:
+        known = {_folded(name) for name in policy.allow_tables}
+        allowed = frozenset(name for name in allowed if _folded(name) in known)
+    return Policy(
+        allow_tables=allowed,
+        deny_tables=policy.deny_tables | given.get("deny_tables", frozenset()),
+        deny_columns=policy.deny_columns | given.get("deny_columns", frozenset()),
+    )
 
 
-def _number(low: float, high: float) -> Callable[[Any], float]:
-    def convert(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ConfigError(f"must be a number from {low:g} to {high:g}", "Write it without quotes.")
-        return float(value)
-
-    return convert
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def convert(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ConfigError(f"must be a whole number from {low} to {high}", "Write it without quotes.")
-        return value
-
-    return convert
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigError("must be a list of texts", 'Write it like ["orders", "customers"].')
-    return tuple(value)
-
-
-def _names(value: Any) -> frozenset[str]:
-    return frozenset(_texts(value))
-
-
-def _columns(value: Any) -> frozenset[str]:
-    names = _names(value)
-    for name in names:
-        if "." not in name:
-            raise ConfigError(f"{name!r} names no table", 'Write columns as "table.column".')
-    return names
-
-
-def _descriptions(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise ConfigError("must be a table of texts", 'Write it like {"orders.status" = "where the order stands"}.')
-    return dict(value)
-
-
-def _synonyms(value: Any) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value, dict):
-        raise ConfigError("must be a table of lists", 'Write it like {"orders.total" = ["revenue", "turnover"]}.')
-    return {key: _texts(texts) for key, texts in value.items()}
-
-
-def _protocol(value: Any) -> str:
-    if value not in ("tools", "functions", "text"):
-        raise ConfigError(f"{value!r} is no protocol", 'Write "tools", "functions" or "text".')
-    return str(value)
-
-
-_SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
-    "database": {"url": _text, "include": _texts, "exclude": _texts},
-    "model": {
-        "name": _text,
-        "base_url": _text,
-        "protocol": _protocol,
-        "temperature": _number(0, 2),
-        "candidates": _whole(1, 16),
-        "choices": _texts,
-    },
-    "limits": {
-        "rows": _whole(1, 10_000_000),
-        "seconds": _number(0.1, 86_400),
-        "memory": parse_size,
-        "cell_bytes": parse_size,
-        "result_bytes": parse_size,
-        "spill": parse_size,
-        "steps": _whole(1, 100),
-        "upload_bytes": parse_size,
-        "upload_rows": _whole(1, 1_000_000_000),
-    },
-    "policy": {"allow_tables": _names, "deny_tables": _names, "deny_columns": _columns},
-    "context": {"descriptions": _descriptions, "synonyms": _synonyms, "metrics": _descriptions, "rules": _texts},
-}
-_LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}
+def _folded(name: str) -> str:
+    """The name as two lists compare it: in any case, with the main schema's name or without."""
+    return name.lower().removeprefix(f"{MAIN_SCHEMA}.")

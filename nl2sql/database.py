@@ -6,11 +6,12 @@ It knows no model and asks no question. Nothing here runs without having passed 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import prompts
@@ -18,8 +19,10 @@ from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
+from nl2sql.errors import LimitError
+from nl2sql.schema.access import exact_name
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import quote_table
+from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
+
+_NAME_CHARS: Final = 100
+# What asking the guard about views may take in all; those that it has not been asked by then are not shown.
+_VIEWS_SECONDS: Final = 20.0
 
 
 class Database:
@@ -49,6 +56,11 @@ class Database:
         return self._allowed().schema
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of a folder of data files, and why: a sentence each."""
+        return self._engine.notes
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads
@@ -64,12 +76,18 @@ class Database:
 
     @property
     def idle_policy(self) -> list[str]:
-        """The denied names of the policy that match nothing in this database: misspelt, perhaps."""
-        whole, policy = self._engine.introspect(), self.config.policy
-        tables = {table.name.lower() for table in whole.tables}
-        columns = {f"{table.name}.{column.name}".lower() for table in whole.tables for column in table.columns}
-        idle = [name for name in policy.deny_tables if name.lower() not in tables]
-        return sorted(idle + [name for name in policy.deny_columns if name.lower() not in columns])
+        """The names of the policy that match nothing in this database: misspelt, perhaps."""
+        return list(schema.resolve(self._engine.introspect(), self.config.policy).idle)
+
+    @property
+    def policy_warnings(self) -> tuple[str, ...]:
+        """A sentence for each name of the policy that this database does not have."""
+        if self.config.policy == Policy():
+            return ()
+        return tuple(
+            f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+            for name in self.idle_policy
+        )
 
     @property
     def missing_limits(self) -> list[str]:
@@ -91,9 +109,15 @@ class Database:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
         return guard.check(sql, self._allowed().policy, CancellableJudge(self._engine, cancel))
 
-    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError."""
-        return self._engine.execute(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+    def run(
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, hashed: bool = False
+    ) -> Result:
+        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError.
+
+        `hashed` asks for the hash of the rows, by which `replay` compares results.
+        """
+        checked = self.checked(sql, cancel=cancel)
+        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=hashed)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
@@ -156,7 +180,7 @@ class Database:
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """The verified queries beside the project file, by name; those that cannot be read are left out."""
+        """The verified queries beside the project file, by name, without those that are unreadable or not trusted."""
         return VerifiedQueries.beside(self.config).list() if self.config.file else ()
 
     def suggestions(self, limit: int = 4) -> tuple[str, ...]:
@@ -204,24 +228,26 @@ class Database:
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
             policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
-            described = prompts.with_descriptions(whole, self.config.context)
-            view = self._without_refused_views(schema.allowed(described, policy), policy)
+            # Under no policy the engine has asked the guard itself.
+            if policy != Policy():
+                policy = guard.deny_refused(whole, policy, self._reader(policy))
+            view = schema.allowed(prompts.with_descriptions(whole, self.config.context), policy)
             self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view)))
         return self._seen[1]
 
-    def _without_refused_views(self, view: Schema, policy: Policy) -> Schema:
-        """The schema without the views through which the policy would be got around: their values say the same."""
-        if policy == Policy():
-            return view
-        tables = [
-            table
-            for table in view.tables
-            if table.kind != "view"
-            or guard.examine(
-                f"SELECT * FROM {quote_table(table.name, dotted=table.dotted)}", policy, self._engine
-            ).allowed
-        ]
-        return replace(view, tables=tuple(tables))
+    def _reader(self, policy: Policy) -> Callable[[str], bool]:
+        """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""
+        deadline = time.monotonic() + _VIEWS_SECONDS
+
+        def may_read(sql: str) -> bool:
+            if time.monotonic() > deadline:
+                return False
+            try:
+                return guard.examine(sql, policy, self._engine).allowed
+            except LimitError:
+                return False
+
+        return may_read
 
 
 def _with_patterns(config: Config, whole: Schema) -> Policy:
@@ -229,11 +255,9 @@ def _with_patterns(config: Config, whole: Schema) -> Policy:
     if not config.include and not config.exclude:
         return config.policy
     kept = frozenset(
-        table.name
-        for table in whole.tables
-        if (not config.include or _matches(table.name, config.include))
-        and not _matches(table.name, config.exclude)
-        and config.policy.allows_table(table.name)
+        exact_name(*table.path)
+        for table in schema.resolve(whole, config.policy).tables
+        if (not config.include or _matches(table.name, config.include)) and not _matches(table.name, config.exclude)
     )
     return replace(config.policy, allow_tables=kept)
 

@@ -58,15 +58,18 @@ class ToolError(NL2SQLError):
 
 
 class GuardError(ToolError):
-    """A rule or a policy objects to the SQL. `findings` holds each objection, the gravest first."""
+    """A rule or a policy objects to the SQL. `findings` holds each objection, the gravest first.
+
+    `missing` is a column that the policy denies, told as one that the data does not have.
+    """
 
     code = "refused"
     exit_code = 3
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, findings: tuple[Finding, ...], missing: MissingName | None = None) -> None:
         first = findings[0]
         super().__init__(first.message, first.hint)
-        self.findings = findings
+        self.findings, self.missing = findings, missing
         self.rule = first.rule
 
 

@@ -5,7 +5,7 @@ Values only. Nothing here opens a file, runs SQL or calls a model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAIN_SCHEMA: Final = "main"
+
+# Called with what is under way, how much of it is done, and how much there is, which is 0 where nobody knows.
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 # What the data is (made by `schema`)
@@ -27,7 +30,8 @@ class Column:
     profile did not look or could not tell: `distinct` and `null_fraction` (0 to 1) may come from a sample, in
     which case the table's `sampled` is true. `values` are all distinct values, only where they are few;
     `samples` are some. Both, and the range, hold text as the engine prints it. `texts` are the commonest distinct
-    texts of a text column whose values are many, kept to be looked up.
+    texts of a text column whose values are many, kept to be looked up. `generated` columns are made of others;
+    `refused` ones no query may read, whatever the policy.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Column:
     values: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    generated: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class ForeignKey:
 class Table:
     """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema.
 
-    `dotted` says that a dot in the name is the table's own, and separates no schema; `inferred_key` that nobody
+    `schema` is the schema's name where the first dot of `name` does not tell it, `catalog` the database's own where
+    SQL has to say it too. `refused` says that no query may read it, whatever the policy; `inferred_key` that nobody
     declared the primary key: a name and an estimate suggest it.
     """
 
@@ -72,8 +79,19 @@ class Table:
     primary_key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     sampled: bool = False
-    dotted: bool = False
+    schema: str | None = None
+    catalog: str = ""
+    refused: bool = False
     inferred_key: bool = False
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """The name of its schema, or of the catalog attached beside the database, and its own."""
+        if self.schema is None:
+            schema, dot, own = self.name.partition(".")
+            return (schema, own) if dot else (MAIN_SCHEMA, self.name)
+        within = self.name[len(self.catalog) + 1 :] if self.catalog else self.name
+        return self.schema, within if self.schema == MAIN_SCHEMA else within[len(self.schema) + 1 :]
 
     def column(self, name: str) -> Column | None:
         """The column of that name in any case, or None."""
@@ -98,34 +116,14 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an owner allows. Names match in any case; columns are written `table.column`.
+    """What an owner allows, in the owner's words: `schema.access` says which tables and columns they mean.
 
-    `allow_tables` None allows every table that is not denied.
+    Columns are written `table.column`. `allow_tables` None allows every table that is not denied.
     """
 
     allow_tables: frozenset[str] | None = None
     deny_tables: frozenset[str] = frozenset()
     deny_columns: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        """Names are kept in lower case and without the main schema's, which they may be written with."""
-        for name in ("allow_tables", "deny_tables", "deny_columns"):
-            names: frozenset[str] | None = getattr(self, name)
-            if names is not None:
-                object.__setattr__(self, name, frozenset(_plain(one) for one in names))
-
-    def allows_table(self, name: str) -> bool:
-        """Whether a query may read that table or view."""
-        plain = _plain(name)
-        return plain not in self.deny_tables and (self.allow_tables is None or plain in self.allow_tables)
-
-    def allows_column(self, table: str, column: str) -> bool:
-        """Whether a query may read that column of that table."""
-        return _plain(f"{table}.{column}") not in self.deny_columns
-
-
-def _plain(name: str) -> str:
-    return name.lower().removeprefix(f"{MAIN_SCHEMA}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +247,8 @@ class CheckedSQL:
 
 # Where it ran (made by `engines`)
 
+CELL_VALUES: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -257,6 +257,10 @@ class Limits:
     `seconds` is wall time; `memory`, `cell_bytes`, `result_bytes` and `spill` (disk for big sorts, 0 for none)
     are bytes; `steps` is how many tool calls one question may make. `upload_bytes` bounds the files of one upload
     together, `upload_rows` each table made of them.
+
+    In a result a value counts for 8 bytes at least. A column with a list, struct or map of more than 500 values (each
+    list or struct in it counts as one), or of more than `cell_bytes`, comes as text; where all rows are wanted, such
+    a cell may have as many values as `cell_bytes` allow, and ends the result with a LimitError beyond that.
     """
 
     rows: int | None = 1000
@@ -317,7 +321,8 @@ class Result:
     """Rows that a query gave, as one Arrow table.
 
     `truncated` says that the query had more rows than the limit let through; `cut_cells` how many cells were
-    shortened. `seconds` is the engine's time.
+    shortened, or came as text for their many values. `seconds` is the engine's time. `hash` is that of the rows,
+    where it was asked for.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -325,6 +330,7 @@ class Result:
     truncated: bool = False
     cut_cells: int = 0
     seconds: float = 0.0
+    hash: str | None = None
 
     @property
     def row_count(self) -> int:
@@ -347,7 +353,21 @@ def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     except (OverflowError, ValueError):
         import pyarrow as pa
 
+        if pa.types.is_nested(column.type):
+            return [_nested_value(cell) for cell in column]
         return list(column.cast(pa.string()).to_pylist())
+
+
+def _nested_value(cell: pa.Scalar) -> Any:
+    """A list, struct or map as a Python value, with the dates in it as text where Python cannot hold one of them."""
+    import pyarrow as pa
+
+    if not cell.is_valid:
+        return None
+    if pa.types.is_struct(cell.type):
+        return {name: column_values(pa.array([value], value.type))[0] for name, value in cell.items()}
+    values = column_values(cell.values)
+    return [tuple(entry.values()) for entry in values] if pa.types.is_map(cell.type) else values
 
 
 # How it was written (made by `model` and `agent`)
@@ -428,11 +448,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated."""
+    """How much to trust an answer. `level` is high, check or low; `score` goes from 0 to 1 and is not calibrated.
+
+    `signs` are what it was made of, by name: counts and shares, a sign that did not show left out.
+    """
 
     level: str
     score: float
     reasons: tuple[str, ...] = ()
+    signs: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _VARIABLES = (
     "OPENAI_API_KEY",
@@ -19,6 +23,11 @@ _VARIABLES = (
     "NL2SQL_MODEL_PATH",
     "NO_COLOR",
 )
+CHROMIUM = Path(os.environ.get("NL2SQL_TEST_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -52,6 +61,17 @@ def home(clean_environment: Path) -> Path:
 
 
 @pytest.fixture
+def trust(home: Path) -> Callable[[Path], None]:
+    """Trust the project file of a folder and the verified queries beside it, as `nl2sql trust` does."""
+    from nl2sql.cli.trust import trust_command
+
+    def trust(folder: Path) -> None:
+        assert trust_command.main([str(folder)], standalone_mode=False) == 0
+
+    return trust
+
+
+@pytest.fixture
 def home_with_weights(home: Path) -> Iterator[Path]:
     """The same with the embedded model's weights; its server, if the test had one started, is stopped afterwards.
 
@@ -72,3 +92,18 @@ def home_with_weights(home: Path) -> Iterator[Path]:
     stop(home)
     assert status(home).server is None
     shutil.rmtree(home / "models")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium. Without one tests are skipped and say so; where NL2SQL_TEST_CHROMIUM names one, it must be there."""
+    if "NL2SQL_TEST_CHROMIUM" not in os.environ and not CHROMIUM.exists():
+        pytest.skip(f"NO BROWSER TEST RAN: there is no Chromium at {CHROMIUM}; NL2SQL_TEST_CHROMIUM names another")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("NO BROWSER TEST RAN: Playwright is not installed (pip install 'nl2sql[dev]')")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield browser
+        browser.close()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
-from nl2sql.config import find_project_file, load_config, parse_size
-from nl2sql.errors import ConfigError
+from nl2sql import connect
+from nl2sql.config import find_project_file, load_config, show_address
+from nl2sql.errors import ConfigError, NL2SQLError
+from nl2sql.schema import resolve
+from nl2sql.settings_file import parse_size
+from nl2sql.trusted_files import TrustedFiles
+from nl2sql.types import Column, Schema, Table
 
 
 def write(path: Path, text: str) -> Path:
@@ -20,7 +26,8 @@ def test_each_source_beats_the_one_before(tmp_path: Path) -> None:
     env = {"NL2SQL_HOME": str(tmp_path / "home")}
     write(tmp_path / "home" / "config.toml", '[model]\nname = "user"\n[limits]\nrows = 5\nseconds = 3')
     assert load_config(start=tmp_path, environ=env).model.name == "user"
-    write(tmp_path / "nl2sql.toml", '[model]\nname = "project"\n[limits]\nrows = 7')
+    project = write(tmp_path / "nl2sql.toml", '[model]\nname = "project"\n[limits]\nrows = 7')
+    TrustedFiles(tmp_path / "home").add(project, project.read_bytes())
     config = load_config(start=tmp_path / "below", environ=env)
     assert (config.model.name, config.limits.rows, config.limits.seconds) == ("project", 7, 3.0)
     env["OPENAI_MODEL"] = "environment"
@@ -49,9 +56,27 @@ def test_the_database_is_found_beside_the_file_that_names_it(tmp_path: Path) -> 
         ("[policy]\nmask_columns = ['a.b']", "policy.mask_columns is not supported", "nothing would enforce it"),
         ("[model]\nprotocol = 'carrier pigeon'", "is no protocol", "tools"),
         ("[database]\nurl = 'postgresql://me:secret@host/db'", "holds a password", "${NAME}"),
-        ("[database]\nurl = '${NOT_SET_ANYWHERE}'", "NOT_SET_ANYWHERE is not set", "export"),
+        ("[database]\nurl = '${NOT_LISTED}'", "you have not allowed the variable NOT_LISTED here", "[trust]"),
+        ("[database]\nurl = ' '", "no address of a database", "shop.duckdb"),
+        ('[database]\nurl = "a\\u0000b"', "no address of a database", "a file"),
+        ("[model]\nbase_url = 'http://h/${HOME}'", "model.base_url holds a variable", "Only database.url"),
+        ("[context]\nrules = ['${HOME}']", "context.rules holds a variable", "Only database.url"),
+        ("[context]\ndescriptions = {'a.${HOME}' = 'x'}", "context.descriptions holds a variable", "Only database.url"),
+        ("[policy]\ndeny_tables = ['${HOME}']", "policy.deny_tables holds a variable", "Only database.url"),
+        ("[policy]\ndeny_tables = ['hr.*']", "'hr.*' is a pattern, and names here are exact", "in full"),
+        ("[policy]\ndeny_columns = ['hr.*']", "'hr.*' is a pattern, and names here are exact", "in full"),
+        ("[policy]\nallow_tables = ['sales_*']", "'sales_*' is a pattern, and names here are exact", "in full"),
+        ("[trust]\nvariables = ['HOME']", "[trust] cannot stand in a project file", "config.toml"),
         ("[limits\nrows = 1", "not valid TOML", "Mend"),
         ("limits = 3", "must be a section", "[limits]"),
+        ("a = " + "[" * 20_000, "nested too deep", "lists"),
+        ("a = 1" + "0" * 5_000, "not valid TOML", "Mend"),
+        ("a" + ".a" * 20_000 + " = 1", "a key of too many parts", "a section and a key"),
+        ("a" + ' . "a"' * 20_000 + " = 1", "a key of too many parts", "a section and a key"),
+        ("x = 1\n" * 200_000, "larger than 1,000 KB", "Shorten"),
+        ("[limits]\nmemory = '1" + "0" * 400 + "GB'", "is not a size", "512MB"),
+        ("[limits]\nmemory = '1" + " " * 300_000 + "x'", "is not a size", "512MB"),
+        ('"limits]\\nnote: fine" = 1', "no section [limits] note: fine]", "limits"),
     ],
 )
 def test_a_bad_file_is_an_error_that_says_what_to_do(tmp_path: Path, text: str, message: str, hint: str) -> None:
@@ -68,10 +93,104 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
         load_config(tmp_path / "none.toml", environ={"NL2SQL_HOME": str(tmp_path)})
 
 
-def test_variables_are_filled_in(tmp_path: Path) -> None:
-    path = write(tmp_path / "nl2sql.toml", '[model]\nname = "${WHO}"\nbase_url = "http://${HOST}/v1"')
-    config = load_config(path, environ={"NL2SQL_HOME": str(tmp_path), "WHO": "m", "HOST": "h"})
-    assert (config.model.name, config.model.base_url) == ("m", "http://h/v1")
+def test_variables_that_the_user_allows_are_filled_into_the_address(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home"), "WHERE": "here", "SECRET": "s3cr3t"}
+    write(tmp_path / "home" / "config.toml", '[trust]\nvariables = ["WHERE", "UNSET"]')
+    path = write(tmp_path / "nl2sql.toml", '[database]\nurl = "data/${WHERE}/shop.duckdb"')
+    config = load_config(path, environ=env)
+    assert config.url == str(tmp_path / "data" / "here" / "shop.duckdb") and config.variables == ("WHERE",)
+    for url, said in (("${SECRET}", "have not allowed the variable SECRET"), ("${UNSET}", "UNSET is not set")):
+        write(path, f'[database]\nurl = "{url}"')
+        with pytest.raises(ConfigError, match=said) as caught:
+            load_config(path, environ=env)
+        assert "s3cr3t" not in caught.value.message + caught.value.hint
+        assert load_config(path, environ=env, url="other.duckdb").url == "other.duckdb"
+
+
+def test_no_error_holds_the_value_of_a_variable(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home"), "SECRET": "s3cr3t"}
+    write(tmp_path / "home" / "config.toml", '[trust]\nvariables = ["SECRET"]')
+    for url in (
+        "x/${SECRET}/y.duckdb",
+        "${SECRET}.csv",
+        "${SECRET}",
+        "${SECRET}://host/db",
+        "pg://a:${SECRET}@h/${SECRET}",
+    ):
+        config = load_config(write(tmp_path / "p.toml", f'[database]\nurl = "{url}"'), environ=env)
+        with pytest.raises(NL2SQLError) as caught:
+            connect(config=config)
+        said = "".join(traceback.format_exception(caught.value))
+        assert "SECRET" in caught.value.message and "s3cr3t" not in said, said
+
+
+TABLES = Schema(
+    tuple(
+        Table(name, (Column("id", "INTEGER"), Column("sum", "INTEGER")))
+        for name in ("orders", "pay", "hr", "x", "other")
+    )
+)
+
+
+def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home")}
+    own = '[policy]\ndeny_columns = ["pay.sum"]\ndeny_tables = ["hr"]\nallow_tables = ["Orders", "main.pay", "hr"]'
+    write(tmp_path / "home" / "config.toml", own)
+    text = '[policy]\ndeny_columns = []\ndeny_tables = ["x"]\nallow_tables = ["main.orders", "pay", "x", "other"]'
+    path = write(tmp_path / "nl2sql.toml", text)
+    for config in (load_config(path, environ=env), load_config(start=tmp_path, environ=env)):
+        policy = config.policy
+        assert policy.allow_tables is not None and policy.allow_tables <= {"main.orders", "pay", "x", "other"}
+        access = resolve(TABLES, policy)
+        assert [table.name for table in access.tables] == ["orders", "pay"]
+        assert [column.name for table in access.view.tables for column in table.columns] == ["id", "sum", "id"]
+    write(path, "[policy]\nallow_tables = []")
+    assert load_config(path, environ=env).policy.allow_tables == frozenset()
+    write(path, "")
+    assert "orders" in [table.name for table in resolve(TABLES, load_config(path, environ=env).policy).tables]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "shown"),
+    [
+        ("http://me:pw@host:1/v1?k=pw#pw", "http://host:1/v1"),
+        ("me:pw@host/v1?pw", "host/v1"),
+        ("http:///me:pw@host/v1", "host/v1"),
+        ("http://good.example:pw@evil.example/v1", "http://evil.example/v1"),
+        ("http://evil.example?@good.example", "http://evil.example"),
+        ("http://host/\u202ev1\n", "http://host/ v1"),
+        ("http://[bad", "an address that cannot be read"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(base_url: str, shown: str) -> None:
+    assert show_address(base_url) == shown
+
+
+def test_where_questions_go_is_said_where_a_file_chose_it(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home")}
+    path = write(tmp_path / "p.toml", '[model]\nname = "m"\nbase_url = "http://h/v1"')
+    assert load_config(path, environ=env).endpoint_note == f"questions go to http://h/v1 (named by {path})"
+    note = load_config(path, environ={**env, "OPENAI_BASE_URL": "http://own/v1"}).endpoint_note
+    assert note == f"questions go to the model m at http://own/v1 (named by {path})"
+    own = {**env, "OPENAI_BASE_URL": "http://own/v1", "OPENAI_MODEL": "own"}
+    assert load_config(path, environ=own).endpoint_note == ""
+    assert load_config(path, environ=env, model="local").endpoint_note == ""
+    assert "http://h/v1" in load_config(path, environ=env, model="own").endpoint_note
+    write(path, '[model]\nname = "m"')
+    assert "the model m at OpenAI" in load_config(path, environ={**env, "OPENAI_API_KEY": "k"}).endpoint_note
+    write(tmp_path / "home" / "config.toml", '[model]\nbase_url = "http://own/v1"\nname = "own"')
+    assert load_config(write(path, ""), environ=env).endpoint_note == ""
+
+
+def test_the_environment_is_that_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home"), "OPENAI_BASE_URL": "http://own/v1"}
+    monkeypatch.setenv("NL2SQL_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("OPENAI_API_KEY", "late")
+    monkeypatch.setenv("NL2SQL_DB", "late.csv")
+    config = load_config(start=tmp_path, environ=env)
+    env["OPENAI_BASE_URL"] = "http://late/v1"
+    assert (config.home, config.url, config.model.api_key) == (tmp_path / "home", None, None)
+    assert config.model.base_url == "http://own/v1"
 
 
 def test_the_embedded_model_answers_only_where_nothing_else_is_set(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant, UploadFolder
+from nl2sql import Assistant, BugError, NL2SQLError, UploadFolder
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
@@ -23,6 +23,8 @@ MOST_WITH_FILES: Final = 20
 MOST: Final = 500
 TURNS_WITH_ROWS: Final = 25
 TURNS: Final = 200
+# What the name of a file begins with while it waits for whether another may take its place.
+ASIDE: Final = "."
 
 
 @dataclass
@@ -31,8 +33,8 @@ class Conversation:
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
     `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
-    the user has them, and `lost_files` says that the server has let go of them. `changing` is held while files change.
-    `variants` ask under other settings, by these.
+    the user has them, `lost_files` says that the server has let go of them, and `unread` why, where it could not read
+    them again. `changing` is held while files change. `variants` ask under other settings, by these.
     """
 
     owner: str | None
@@ -44,13 +46,16 @@ class Conversation:
     folder: UploadFolder | None = None
     originals: dict[str, str] = field(default_factory=dict)
     lost_files: bool = False
+    unread: NL2SQLError | None = None
     changing: threading.Lock = field(default_factory=threading.Lock)
     variants: dict[object, Assistant] = field(default_factory=dict)
 
     @property
     def files(self) -> list[Path]:
         """The files that the user added."""
-        return sorted(self.folder.path.iterdir()) if self.folder is not None and self.folder.is_open else []
+        if self.folder is None or not self.folder.is_open or not self.folder.path.is_dir():
+            return []
+        return sorted(file for file in self.folder.path.iterdir() if not file.name.startswith(ASIDE))
 
     @property
     def running(self) -> Job | None:
@@ -106,6 +111,11 @@ class Conversation:
             self.folder.close()
             self.folder = None
             self.originals.clear()
+
+
+def unreadable() -> NL2SQLError:
+    """What is said of files where nothing better is known."""
+    return BugError("the files could not be read", "The trace is where nl2sql ui was started.")
 
 
 class Conversations:

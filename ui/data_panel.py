@@ -13,6 +13,7 @@ import streamlit as st
 from nl2sql import Column, Table
 from ui.conversations import Conversation
 from ui.errors import errors_shown
+from ui.plain import plain
 from ui.server import Server
 from ui.table_list import ListedTable, table_list
 
@@ -20,6 +21,8 @@ _SHOWN: Final = 40
 _SAMPLES: Final = 3
 _CHARS: Final = 60
 _COMMENT_CHARS: Final = 300
+_NOTES: Final = 5
+_NOTE_CHARS: Final = 400
 
 
 @st.fragment
@@ -37,11 +40,23 @@ def show_data(shared: Server, conversation: Conversation) -> None:
     )
     wanted = st.text_input("Search the data", key="search", placeholder="Table, column or comment").strip().lower()
     found = [table for table in tables if _matches(table, wanted)]
+    _show_notes(shared)
     table_list([_listed(table) for table in found[:_SHOWN]], key="tables")
     if not found:
         st.caption("Nothing matches. Search for a part of a name.")
     elif len(found) > _SHOWN:
         st.caption(f"and {len(found) - _SHOWN} more: search for a part of a name.")
+
+
+def _show_notes(shared: Server) -> None:
+    """What of the settings was not obeyed, or does nothing."""
+    assistant = shared.assistant
+    endpoint = assistant.config.endpoint_note
+    notes = [*assistant.config.notes, *([endpoint] if endpoint else []), *assistant.notes, *assistant.policy_warnings]
+    for note in notes[:_NOTES]:
+        st.caption(f":material/info: {plain(note, _NOTE_CHARS)}")
+    if len(notes) > _NOTES:
+        st.caption(f"and {len(notes) - _NOTES} more notes: nl2sql schema says them all.")
 
 
 def _matches(table: Table, wanted: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Final, ParamSpec
 
 import streamlit as st
 
-from nl2sql import NL2SQLError
+from nl2sql import BugError, NL2SQLError
 from ui.plain import plain
 
 _CHARS: Final = 600
@@ -37,6 +37,14 @@ def show_error(error: NL2SQLError) -> None:
         st.info(plain(error.message, _CHARS), icon=":material/stop_circle:")
     else:
         say_error(error.message, error.hint)
+
+
+def show_bug(error: Exception) -> bool:
+    """Say what nobody caught, whose trace Streamlit has written by then. True: Streamlit need not say it too."""
+    if not isinstance(error, NL2SQLError):
+        error = BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started.")
+    show_error(error)
+    return True
 
 
 def say_error(message: str, hint: str, *, refused: bool = False) -> None:

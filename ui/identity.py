@@ -1,4 +1,4 @@
-"""Who asks: the identity that Streamlit's OIDC sign-in gives, where the secrets configure it.
+"""Who asks: the identity that Streamlit's OIDC sign-in gives, where the page was started with one.
 
 Without it the page is one user's own, on one machine: then there is nobody to tell apart.
 """
@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import streamlit as st
-from streamlit.errors import StreamlitSecretNotFoundError
 
 from nl2sql import ConfigError
 from ui.errors import show_error
+from ui.settings import get_launch
 
 
 def signs_in() -> bool:
-    """Whether people sign in here."""
-    try:
-        return "auth" in st.secrets
-    except StreamlitSecretNotFoundError:
-        return False
+    """Whether people sign in here. ConfigError where the page was not started as it should be."""
+    return get_launch().auth is not None
 
 
 def signed_in() -> bool:

@@ -38,11 +38,9 @@ def show() -> None:
     """Draw the page."""
     st.set_page_config("nl2sql", page_icon=str(_ICON), layout="wide")
     style()
-    if not signed_in():
-        return
     try:
-        shared = server()
-        _show(shared)
+        if signed_in():
+            _show(server())
     except NL2SQLError as exc:
         show_error(exc)
 

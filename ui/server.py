@@ -6,6 +6,7 @@ Made once, by the first page; Streamlit closes nothing, so it ends with the proc
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -13,10 +14,11 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
-from ui.conversations import Conversation, Conversations
+from ui.conversations import Conversation, Conversations, unreadable
+from ui.door import Refusals
 from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
 from ui.log import note, start_log
-from ui.settings import settings
+from ui.settings import get_launch
 
 # Each may use the memory that the limits allow to a query.
 QUERIES_AT_ONCE: Final = 4
@@ -34,13 +36,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Server:
-    """The shared parts."""
+    """The shared parts. `refusals` are why files were refused before the page saw them."""
 
     assistant: Assistant
     store: Store
     jobs: Jobs
     conversations: Conversations
     models: dict[str, Assistant] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def assistant_of(self, conversation: Conversation) -> Assistant:
         """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
@@ -48,12 +51,21 @@ class Server:
         if conversation.own is None and conversation.folder is not None:
             with conversation.changing:
                 if conversation.own is None and (files := conversation.files):
+                    # The page says why they are gone: everything else of the conversation goes on.
                     try:
-                        conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
-                    except NL2SQLError:
-                        # The page says that they are gone: everything else of the conversation goes on.
-                        conversation.drop_files()
+                        self._open(conversation, files)
+                    except NL2SQLError as exc:
+                        conversation.unread = exc
         return conversation.own or self.assistant
+
+    def _open(self, conversation: Conversation, files: Sequence[Path]) -> None:
+        """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
+        try:
+            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
+        finally:
+            if conversation.own is None:
+                conversation.drop_files()
+                conversation.unread = unreadable()
 
     def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
         """The same with the model and under the limits that the user has chosen."""
@@ -78,7 +90,8 @@ class Server:
 def server() -> Server:
     """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
     start_log()
-    config = settings()
+    launch = get_launch()
+    config = launch.config
     store = open_store(config)
     assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
     at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
@@ -86,4 +99,4 @@ def server() -> Server:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS)
-    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations())
+    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations(), refusals=launch.refusals)

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from nl2sql import NL2SQLError
+from nl2sql import ConfigError, LimitError, NL2SQLError
 from ui.again import draw_again
-from ui.conversations import Conversation
+from ui.conversations import ASIDE, Conversation, unreadable
+from ui.door import MOST_FILES, megabytes
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
@@ -31,23 +34,30 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     busy = conversation.busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     given = st.file_uploader(
-        "Add files",
+        f"Add files (up to {megabytes(shared.assistant.config.limits.upload_bytes)} together)",
         type=list(KINDS),
         accept_multiple_files=True,
         key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-        help="They are tables of this conversation alone, and are gone after it.",
+        help=f"They are tables of this conversation alone, and are gone after it. It may have {MOST_FILES} files.",
     )
     if given and busy:
         st.caption("They are added once the answer is there.")
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
-        st.session_state[failed] = _add(shared, conversation, given)
+        # Should that break, this is what the next look says.
+        st.session_state[failed] = unreadable()
+        st.session_state[failed] = _add(shared, conversation, given) or _refusal(shared)
         st.rerun()
+    elif refused := _refusal(shared):
+        st.session_state[failed] = refused
     if error := st.session_state.get(failed):
         show_error(error)
     shared.assistant_of(conversation)
-    if conversation.lost_files:
+    if conversation.unread is not None:
+        show_error(conversation.unread)
+        st.info("The files of this conversation could not be read again and are gone. Add them again.")
+    elif conversation.lost_files:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:
         if st.button(
@@ -65,29 +75,83 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:
     """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
-    with conversation.changing:
-        if conversation.folder is None:
-            try:
-                conversation.folder = shared.assistant.upload_folder()
-            except NL2SQLError as exc:
-                return exc
-            conversation.lost_files = False
-            shared.conversations.keep(conversation)
-            st.query_params["session"] = conversation.id
-        folder = conversation.folder.path
-        before = {file: file.read_bytes() for file in conversation.files}
-        originals = dict(conversation.originals)
-        for one, name in zip(given, file_names([one.name for one in given], originals), strict=True):
-            (folder / name).write_bytes(one.getvalue())
-            conversation.originals[name] = one.name
-        error = _open(shared, conversation)
-        if error is not None:
-            for file in conversation.files:
-                file.unlink()
-            for file, content in before.items():
-                file.write_bytes(content)
+    try:
+        with conversation.changing:
+            names = file_names([one.name for one in given], conversation.originals)
+            _weigh(shared, [file for file in conversation.files if file.name not in names], given)
+            put(shared, conversation, _folder(shared, conversation), dict(zip(names, given, strict=True)))
+    except NL2SQLError as exc:
+        return exc
+    except OSError as exc:
+        return ConfigError(
+            f"the files cannot be kept: {exc.strerror}", "Free some space in the folder that NL2SQL_HOME names."
+        )
+    finally:
+        _forget_given(given)
+    return None
+
+
+def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:
+    """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
+    originals, replaced = dict(conversation.originals), [name for name in files if (folder / name).exists()]
+    opened = False
+    for name in replaced:
+        (folder / name).rename(folder / f"{ASIDE}{name}")
+    try:
+        for name, file in files.items():
+            (folder / name).write_bytes(file.getbuffer())
+            conversation.originals[name] = file.name
+        _open(shared, conversation)
+        opened = True
+    finally:
+        if not opened:
             conversation.originals = originals
-        return error
+            for name in files:
+                (folder / name).unlink(missing_ok=True)
+        for name in replaced:
+            aside = folder / f"{ASIDE}{name}"
+            aside.unlink() if opened else aside.rename(folder / name)
+
+
+def _refusal(shared: Server) -> NL2SQLError | None:
+    """Why a file that this session sent was not let in, said once."""
+    context = get_script_run_ctx()
+    problem = shared.refusals.take(context.session_id) if context is not None else ""
+    hint = "Add fewer or smaller ones; whoever runs the page may raise upload_bytes under [limits]."
+    return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
+
+
+def _folder(shared: Server, conversation: Conversation) -> Path:
+    """Where the conversation's files lie; made for the first of them. ConfigError."""
+    if conversation.folder is None:
+        conversation.folder = shared.assistant.upload_folder()
+        conversation.lost_files, conversation.unread = False, None
+        shared.conversations.keep(conversation)
+        st.query_params["session"] = conversation.id
+    return conversation.folder.path
+
+
+def _weigh(shared: Server, staying: Sequence[Path], given: Sequence[UploadedFile]) -> None:
+    """LimitError where these cannot be added to those that stay: there would be too many, or too much."""
+    most = shared.assistant.config.limits.upload_bytes
+    if len(staying) + len(given) > MOST_FILES:
+        raise LimitError(
+            f"a conversation has at most {MOST_FILES} files", "Remove some, or add fewer.", limit="upload_files"
+        )
+    if sum(file.stat().st_size for file in staying) + sum(one.size for one in given) > most:
+        raise LimitError(
+            f"the files of a conversation have at most {megabytes(most)} together",
+            "Add smaller ones, or raise upload_bytes under [limits].",
+            limit="upload_bytes",
+        )
+
+
+def _forget_given(given: Sequence[UploadedFile]) -> None:
+    """Have Streamlit let go of them, which would else hold them for as long as the browser's tab is open."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for one in given:
+            context.uploaded_file_mgr.remove_file(context.session_id, one.file_id)
 
 
 def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
@@ -95,19 +159,19 @@ def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError
     with conversation.changing:
         file.unlink(missing_ok=True)
         conversation.originals.pop(file.name, None)
-        return _open(shared, conversation)
-
-
-def _open(shared: Server, conversation: Conversation) -> NL2SQLError | None:
-    """Have the conversation's questions asked of the database with the files that are there."""
-    files = conversation.files
-    try:
-        with st.spinner("Reading the files …"):
-            own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS) if files else None
-    except NL2SQLError as exc:
-        return exc
-    conversation.use(own)
+        try:
+            _open(shared, conversation)
+        except NL2SQLError as exc:
+            return exc
     return None
+
+
+def _open(shared: Server, conversation: Conversation) -> None:
+    """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
+    files = conversation.files
+    with st.spinner("Reading the files …"):
+        own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS) if files else None
+    conversation.use(own)
 
 
 def file_names(given: Sequence[str], held: Mapping[str, str]) -> list[str]:

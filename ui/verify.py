@@ -12,8 +12,9 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, NL2SQLError, VerifiedQueries, VerifiedQuery
+from nl2sql import Answer, Assistant, ConfigError, NL2SQLError, VerifiedQueries, VerifiedQuery
 from ui.errors import show_error
+from ui.identity import user
 
 _NAME_CHARS: Final = 40
 _UNFIT: Final = re.compile(r"[^a-z0-9]+")
@@ -29,6 +30,9 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
     if not box.open:
         return
     with box:
+        if refused := why_not(assistant, owner):
+            show_error(refused)
+            return
         if problem := unfit(assistant, answer.sql):
             st.caption("A verified query is of the database alone, without the files of a conversation.")
             show_error(problem)
@@ -43,7 +47,19 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
             description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
             first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
             if st.form_submit_button("It is right: save it", type="primary"):
-                _save(assistant, answer, said, name, description, first, owner)
+                save(assistant, answer, said, name, description, first)
+
+
+def why_not(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
+    """Why this person may not save, where people sign in; None where they may, or nobody signs in."""
+    editors = assistant.config.page.editors
+    if owner is None or owner in editors:
+        return None
+    who = "is none of them" if editors else "is none of them, as nobody is"
+    return ConfigError(
+        f"verified queries answer everybody's questions, so only editors save them, and {owner} {who}",
+        "Ask whoever runs the page to name you in editors under [page].",
+    )
 
 
 def unfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
@@ -55,16 +71,18 @@ def unfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     return None
 
 
-def _save(
-    assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool, owner: str | None
-) -> None:
+def save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> None:
+    """Save it in the name of who has signed in, where they may, and say how that went."""
     try:
+        # Asked again where it counts: the form may have been drawn before, or by no browser at all.
+        if refused := why_not(assistant, user()):
+            raise refused
         query = VerifiedQuery(
             name=name,
             question=question,
             sql=assistant.formatted(answer.sql or ""),
             description=description,
-            verified_by=owner or getpass.getuser(),
+            verified_by=user() or getpass.getuser(),
             verified_at=dt.date.today(),
             use_as_onboarding_question=first,
         )

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nl2sql.agent.running import Approve, Declined, execute_query
 from nl2sql.agent.tools import SQL_QUERY, Ran, Toolbox
+from nl2sql.cancel import Deadline
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.types import Event, EventKind, Reply, Result, Step, Usage
 
@@ -99,7 +100,12 @@ def is_doubtful(ran: Ran | None) -> bool:
 
 
 def elect(
-    vote: Vote, replies: Iterable[Reply], tools: Toolbox, steps: list[Step], approve: Approve = None
+    vote: Vote,
+    replies: Iterable[Reply],
+    tools: Toolbox,
+    steps: list[Step],
+    deadline: Deadline,
+    approve: Approve = None,
 ) -> Generator[Event, None, Usage]:
     """Run the query of each reply until two agree; returns what the replies cost. Each is told as a step.
 
@@ -108,7 +114,8 @@ def elect(
     usage = Usage()
     for reply in replies:
         usage += reply.usage
-        vote.add(_ran(reply, tools, steps, approve))
+        with deadline.paused():
+            vote.add(_ran(reply, tools, steps, approve))
         yield Event(EventKind.CANDIDATE, f"{vote.share} of {vote.asked} agree")
         if vote.is_settled:
             break

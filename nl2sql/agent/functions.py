@@ -33,7 +33,7 @@ class QueryFunction:
     @property
     def definition(self) -> Mapping[str, Any]:
         """As OpenAI function calling wants it."""
-        return tool(self.name, as_data(self.description, _DESCRIPTION_CHARS), self.properties)
+        return tool(self.name, as_data(self.description, _DESCRIPTION_CHARS), _as_data(self.properties))
 
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit, without those left out. CallError."""
@@ -41,6 +41,15 @@ class QueryFunction:
         given = {name: value for name, value in call.arguments.items() if value is not None}
         self.fill(given)
         return given
+
+
+def _as_data(schema: Any) -> Any:
+    """A JSON Schema whose texts are data, as those of the database: whoever wrote them."""
+    if isinstance(schema, Mapping):
+        return {as_data(str(key), _DESCRIPTION_CHARS): _as_data(value) for key, value in schema.items()}
+    if isinstance(schema, list | tuple):
+        return [_as_data(value) for value in schema]
+    return as_data(schema, _DESCRIPTION_CHARS) if isinstance(schema, str) else schema
 
 
 def fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elec
 from nl2sql.agent.running import Approve, Declined, execute_query, execute_verified
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.answer.digest import digest
-from nl2sql.cancel import CancelToken
-from nl2sql.errors import LimitError, MissingNameError, ModelError, QueryError, ToolError
+from nl2sql.cancel import Deadline, TimeUpError
+from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
+from nl2sql.schema import estimate_tokens
+from nl2sql.schema.render import one_line
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
@@ -33,8 +35,11 @@ from nl2sql.types import (
     Usage,
 )
 
+# What a tool model may think and write in one reply.
+REPLY_TOKENS: Final = 16_000
 SENTENCE_TOKENS: Final = 120
 BLOCK_TOKENS: Final = 500
+_CALLED_CHARS: Final = 300
 _BROKEN_OFF: Final = ("cut", "length")
 
 
@@ -52,8 +57,11 @@ class _LackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one question may use: tool calls, tokens sent and made, wall seconds. `retries` is for models that
-    are asked for a block: how many failed queries they may correct."""
+    """What one question may use: tool calls, tokens sent and made, seconds. `retries` is for models that are asked
+    for a block: how many failed queries they may correct.
+
+    The seconds are the model's and the program's: a query has limits of its own, and who approves it reads at leisure.
+    """
 
     steps: int = 8
     tokens: int = 200_000
@@ -68,7 +76,8 @@ class Outcome:
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
     there. `failures` are the errors by the query that met them, `missing` the names that the data does not have,
     in the order in which they were asked for; `gave_up` says that one was asked for again. `lacks` is what the model
-    itself says that the data lacks. `hints` tell of texts that are not stored.
+    itself says that the data lacks. `hints` tell of texts that are not stored. `tokens` are those of the usage,
+    guessed where an endpoint counts none.
     """
 
     text: str = ""
@@ -85,6 +94,7 @@ class Outcome:
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     usage: Usage = Usage()
+    tokens: int = 0
     model_seconds: float = 0.0
 
 
@@ -103,16 +113,13 @@ class Asked:
     candidates: Candidates = Candidates()
 
 
-def run(
-    asked: Asked, model: ChatModel, tools: Toolbox, cancel: CancelToken | None = None
-) -> Generator[Event, None, Outcome]:
+def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> Generator[Event, None, Outcome]:
     """Answer one question. Raises DatabaseError, CancelledError, and ModelError where no rows are there yet."""
     conversation = list(asked.messages)
     outcome = Outcome()
-    deadline = time.monotonic() + asked.budget.seconds
     try:
         while True:
-            reply = yield from _reply(conversation, model, tools, outcome, cancel)
+            reply = yield from _reply(conversation, model, tools, outcome, asked.budget, deadline)
             conversation.append(reply.message)
             if not reply.calls:
                 _finish(reply, outcome, model.calls_tools)
@@ -120,11 +127,11 @@ def run(
             known = len(outcome.missing)
             for call in map(tools.recognize, reply.calls):
                 _raise_if_spent(outcome, asked.budget, deadline)
-                content = yield from _step(call, tools, outcome, asked, model.calls_tools)
+                content = yield from _step(call, tools, outcome, asked, model.calls_tools, deadline)
                 conversation.append(model.tool_message(call.id, call.name, content))
             outcome.gave_up = _is_missing_again(outcome, known)
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
-                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, cancel)
+                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
@@ -134,7 +141,7 @@ def run(
         outcome.clarification = question.clarification
     except Declined as declined:
         outcome.declined = declined.checked
-    except _SpentError as exc:
+    except (_SpentError, TimeUpError) as exc:
         outcome.unfinished = exc.message
         outcome.error = outcome.error or (exc if outcome.ran is None else None)
     except LimitError as exc:
@@ -161,15 +168,20 @@ def _has_answer(outcome: Outcome) -> bool:
 
 
 def _reply(
-    conversation: Sequence[Message], model: ChatModel, tools: Toolbox, outcome: Outcome, cancel: CancelToken | None
+    conversation: Sequence[Message],
+    model: ChatModel,
+    tools: Toolbox,
+    outcome: Outcome,
+    budget: Budget,
+    deadline: Deadline,
 ) -> Generator[Event, None, Reply]:
     """One model call. Its text is passed on as it comes once rows are there: before that it is SQL in the making."""
     speaking = _has_answer(outcome)
     if not speaking:
         yield Event(EventKind.WRITING)
-    offered, max_tokens = _offer(model, tools, speaking)
+    offered, max_tokens = _offer(model, tools, speaking, budget.tokens - outcome.tokens)
     start = time.perf_counter()
-    pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=cancel)
+    pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=deadline)
     try:
         while True:
             piece = next(pieces)
@@ -180,19 +192,28 @@ def _reply(
     finally:
         pieces.close()
         outcome.model_seconds += time.perf_counter() - start
-    outcome.usage += reply.usage
+    _count(outcome, reply.usage, [*conversation, reply.message])
     return reply
 
 
-def _offer(model: ChatModel, tools: Toolbox, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+def _count(outcome: Outcome, usage: Usage, messages: Sequence[Message]) -> None:
+    """Add what a call has cost. An endpoint that counts nothing spends the budget too."""
+    outcome.usage += usage
+    guessed = estimate_tokens("".join(map(str, messages))) if not usage.prompt_tokens else 0
+    outcome.tokens += max(usage.prompt_tokens + usage.completion_tokens, guessed)
+
+
+def _offer(
+    model: ChatModel, tools: Toolbox, speaking: bool, left: int
+) -> tuple[Sequence[Mapping[str, Any]], int | None]:
     """What this call may use. A model of blocks writes its sentence without tools, so that words stay words."""
     if model.calls_tools:
-        return tools.definitions, None
+        return tools.definitions, max(BLOCK_TOKENS, min(REPLY_TOKENS, left))
     return ((), SENTENCE_TOKENS) if speaking else (tools.definitions[:1], BLOCK_TOKENS)
 
 
 def _step(
-    call: ToolCall, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
+    call: ToolCall, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool, deadline: Deadline
 ) -> Generator[Event, None, str]:
     """Run one call and return what the model is told of it."""
     start = time.perf_counter()
@@ -200,18 +221,20 @@ def _step(
     try:
         arguments = tools.arguments(call)
         if call.name == SQL_QUERY:
-            content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
+            with deadline.paused():
+                content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
         elif function := tools.functions.get(call.name):
-            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
-            ran = yield from execute_verified(call.name, function.fill(arguments), tools, asked.approve)
+            yield _called(call.name, arguments)
+            with deadline.paused():
+                ran = yield from execute_verified(call.name, function.fill(arguments), tools, asked.approve)
             content = yield from _taken(ran, outcome, calls_tools)
         else:
-            yield Event(EventKind.TOOL, f"{call.name}({', '.join(map(str, arguments.values()))})")
+            yield _called(call.name, arguments)
             content = tools.call(call.name, arguments)
     except ToolError as exc:
         if call.name not in HELPERS and not isinstance(exc, _RepeatedError):
             outcome.error = exc
-        if isinstance(exc, MissingNameError):
+        if isinstance(exc, MissingNameError | GuardError) and exc.missing is not None:
             outcome.missing.append(exc.missing)
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
@@ -220,13 +243,17 @@ def _step(
     return content
 
 
+def _called(name: str, arguments: Mapping[str, Any]) -> Event:
+    return Event(EventKind.TOOL, one_line(f"{name}({', '.join(map(str, arguments.values()))})", _CALLED_CHARS))
+
+
 def _query(
     query: str, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
 ) -> Generator[Event, None, str]:
     if not calls_tools and outcome.ran is None and (lack := prompts.read_lack(query)):
         raise _LackError(lack)
     failure = outcome.failures.get(query)
-    if isinstance(failure, MissingNameError):
+    if isinstance(failure, MissingNameError | GuardError) and failure.missing is not None:
         raise failure
     if failure is not None:
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
@@ -263,20 +290,21 @@ def _elected(
     tools: Toolbox,
     outcome: Outcome,
     asked: Asked,
-    cancel: CancelToken | None,
+    deadline: Deadline,
 ) -> Generator[Event, None, Sequence[Message]]:
     """Draw further candidates; the last two messages as they are when the winner's query had been the first."""
     vote = outcome.vote = Vote()
     vote.add(Candidate(reply, outcome.ran) if outcome.ran is not None and outcome.error is None else None)
-    offered, max_tokens = _offer(model, tools, speaking=False)
+    offered, max_tokens = _offer(model, tools, speaking=False, left=asked.budget.tokens - outcome.tokens)
     start = time.perf_counter()
     drawn = model.samples(
-        conversation[:-2], offered, count=asked.candidates.count - 1, max_tokens=max_tokens, cancel=cancel
+        conversation[:-2], offered, count=asked.candidates.count - 1, max_tokens=max_tokens, cancel=deadline
     )
     try:
         with contextlib.closing(drawn):
-            outcome.usage += yield from elect(vote, drawn, tools, outcome.steps, asked.approve)
-    except ModelError:
+            usage = yield from elect(vote, drawn, tools, outcome.steps, deadline, asked.approve)
+            _count(outcome, usage, [candidate.reply.message for candidate in vote.candidates])
+    except (ModelError, TimeUpError):
         if not vote.candidates:
             return conversation[-2:]
     finally:
@@ -305,7 +333,7 @@ def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
 
 def _is_missing_again(outcome: Outcome, known: int) -> bool:
     """Whether the last reply ended with a name that the data does not have, and that had been asked for before."""
-    if not isinstance(outcome.error, MissingNameError):
+    if not isinstance(outcome.error, MissingNameError | GuardError):
         return False
     before = {_bare(missing.name) for missing in outcome.missing[:known]}
     return any(_bare(missing.name) in before for missing in outcome.missing[known:])
@@ -316,14 +344,12 @@ def _bare(name: str) -> str:
     return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
-def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: float) -> None:
+def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: Deadline) -> None:
     if sum(step.tool != CANDIDATE for step in outcome.steps) >= budget.steps:
         raise _SpentError(
             f"no answer after {budget.steps} steps", "Ask more precisely, or raise limits.steps.", limit="steps"
         )
-    if outcome.usage.prompt_tokens + outcome.usage.completion_tokens > budget.tokens:
+    if outcome.tokens > budget.tokens:
         text = f"no answer within {budget.tokens:,} tokens"
         raise _SpentError(text, "Ask about fewer things at once, or try another model.", limit="tokens")
-    if time.monotonic() > deadline:
-        text = f"no answer within {budget.seconds:g} s"
-        raise _SpentError(text, "Ask about fewer things at once, or try a faster model.", limit="seconds")
+    deadline.raise_if_cancelled()

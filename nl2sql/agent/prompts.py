@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from nl2sql.agent.examples import Example
 from nl2sql.config import ContextSettings
-from nl2sql.errors import MissingNameError, ToolError
+from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
 from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
@@ -77,6 +77,7 @@ _NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
 _SHAPE_CHARS: Final = 600
+_NOTE_CHARS: Final = 4_000
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
@@ -153,7 +154,7 @@ def describe_failure(error: ToolError, *, calls_tools: bool) -> str:
     """A failed call, as the tool's result: what is wrong, and what to do. Names in it are the data's own."""
     hint = as_data(error.hint, _HINT_CHARS)
     text = f"Error: {as_data(error.message, _MESSAGE_CHARS)}" + (f"\n{hint}" if hint else "")
-    if isinstance(error, MissingNameError):
+    if isinstance(error, MissingNameError | GuardError) and error.missing is not None:
         end = _SAY_LACK if calls_tools else _REPLY_NONE
         return f"{text}\n{end}"
     return text if calls_tools else f"{text}\n\n{_CORRECT}"
@@ -198,8 +199,8 @@ def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
 
 
 def _notes(context: ContextSettings) -> str:
-    lines = [*context.rules]
-    lines += [f"{name} means {meaning}" for name, meaning in context.metrics.items()]
+    told = [*context.rules, *(f"{name} means {meaning}" for name, meaning in context.metrics.items())]
+    lines = [as_data(line, _NOTE_CHARS) for line in told]
     return "The owner of the data says:\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 

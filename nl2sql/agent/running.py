@@ -17,6 +17,7 @@ from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Res
 
 REPAIR: Final = "repair"
 _NOTHING: Final = "nothing matched"
+_DENIED: Final = "column"
 
 Approve = Callable[[CheckedSQL], bool] | None
 
@@ -69,7 +70,7 @@ def _run(checked: CheckedSQL, tools: Toolbox, approve: Approve) -> Generator[Eve
 
 def _is_repairable(error: QueryError | GuardError) -> bool:
     """Whether the engine could not bind the query. What is not there is told like what is denied."""
-    return isinstance(error, QueryError) or error.rule in ("table", "function")
+    return isinstance(error, QueryError) or error.rule in ("table", "function", "type", _DENIED)
 
 
 def _execute_repaired(
@@ -95,6 +96,10 @@ def _execute_repaired(
 
 def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:
     """The error with what the report knows of it: the name that is missing, or a reading that would run."""
+    if report.missing is not None and isinstance(error, GuardError) and error.rule == _DENIED:
+        message, hint = prompts.explain_missing(report.missing, report.joins)
+        first = replace(error.findings[0], message=message, hint=hint)
+        return GuardError((first, *error.findings[1:]), report.missing)
     if report.missing is not None:
         return MissingNameError(*prompts.explain_missing(report.missing, report.joins), report.missing)
     if report.guesses and isinstance(error, QueryError):

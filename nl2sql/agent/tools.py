@@ -18,7 +18,7 @@ from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
 from nl2sql.cancel import CancelToken
 from nl2sql.engines.engine import CancellableJudge, Engine
-from nl2sql.errors import CallError, LimitError, ToolError
+from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, literal, quote, quote_table
@@ -74,6 +74,12 @@ _PROOF_ROUNDS: Final = 6
 _SQL: Final = re.compile(r"[\s(]*(?:select|with|from)\b", re.IGNORECASE)
 _SIMILAR: Final = 0.88
 _LOOKUP_SECONDS: Final = 2.0
+_SOUGHT_CHARS: Final = 500
+_QUESTION_CHARS: Final = 1_000
+_OPTIONS: Final = 20
+_OPTION_CHARS: Final = 300
+
+Unasked = Callable[[CheckedSQL], bool]
 
 
 class AskedUser(Exception):
@@ -102,8 +108,9 @@ class Ran:
 class Toolbox:
     """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
-    `question` says which words are the user's. `looks_up` False leaves out `find_values`: nothing may run unasked.
-    `functions` are verified queries that the model may call.
+    `question` says which words are the user's. `functions` are verified queries that the model may call. `unasked`
+    says whether a query that only helps may run, though nobody is asked about it; None where none may, which leaves
+    out `find_values`. `reads_values` is for the guard, as for `Engine.judge`.
     """
 
     def __init__(
@@ -114,19 +121,20 @@ class Toolbox:
         cancel: CancelToken | None = None,
         *,
         question: str = "",
-        looks_up: bool = True,
+        unasked: Unasked | None = lambda checked: True,
+        reads_values: bool = True,
         functions: Sequence[QueryFunction] = (),
     ) -> None:
-        helpers = tuple(d for d in DEFINITIONS if looks_up or d["function"]["name"] != FIND_VALUES)
+        helpers = tuple(d for d in DEFINITIONS if unasked or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self._schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.limits = limits
         self._cancel = cancel
-        self._judge = CancellableJudge(engine, cancel)
+        self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)
         self._question = question
-        self.looks_up = looks_up
+        self._unasked = unasked
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
@@ -135,6 +143,11 @@ class Toolbox:
             FIND_VALUES: self.find_values,
             ASK_USER: self.ask_user,
         }
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether queries may run that nobody is asked about."""
+        return self._unasked is not None
 
     def check(self, sql: str) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError."""
@@ -185,21 +198,28 @@ class Toolbox:
             return False
         try:
             return bool(self._look_up(proof.sql)) is proof.wants_row
-        except (ToolError, LimitError):
+        except (ToolError, LimitError, DatabaseError):
             return False
 
     def _look_up(self, sql: str) -> list[tuple[Any, ...]]:
         """A few rows, soon. As `run`."""
         seconds = min(self.limits.seconds, _LOOKUP_SECONDS)
-        return self.run(self.check(sql), replace(self.limits, seconds=seconds)).rows
+        return self.look_up(sql, replace(self.limits, seconds=seconds)).rows
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
         """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
         start = time.perf_counter()
         try:
-            return self._engine.execute(checked, limits or self.limits, self._cancel)
+            return self._engine.execute(checked, limits or self.limits, self._cancel, hashed=limits is None)
         finally:
             self.database_seconds += time.perf_counter() - start
+
+    def look_up(self, sql: str, limits: Limits | None = None) -> Result:
+        """The rows of a query that only helps. Errors as `check` and `run`, LimitError where it may not run unasked."""
+        checked = self.check(sql)
+        if self._unasked is None or not self._unasked(checked):
+            raise LimitError("somebody would have to approve it", "Approve the query itself.", limit="rows")
+        return self.run(checked, limits)
 
     @property
     def _named(self) -> dict[str, Mapping[str, Any]]:
@@ -209,13 +229,15 @@ class Toolbox:
     def recognize(self, call: ToolCall) -> ToolCall:
         """The call as it is meant: one of an unknown tool, with SQL as its only argument, is one of `sql_query`."""
         values = list(call.arguments.values())
-        if call.name in self._named or len(values) != 1 or not isinstance(values[0], str):
+        if call.problem or call.name in self._named or len(values) != 1 or not isinstance(values[0], str):
             return call
         return replace(call, name=SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
 
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
         definitions = self._named
+        if call.problem and not call.name:
+            raise CallError(call.problem, f"Tools: {', '.join(definitions)}.")
         if call.name not in definitions:
             near = closest(call.name, definitions)
             hint = f"Did you mean {near}?" if near else ""
@@ -232,7 +254,7 @@ class Toolbox:
 
     def list_tables(self, pattern: str | None = None) -> str:
         """Names, kinds, row counts and comments."""
-        wanted = (pattern or "*").lower()
+        wanted = _short(pattern or "*", "pattern").lower()
         wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
         found = [table for table in self._schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
         if not found:
@@ -249,10 +271,11 @@ class Toolbox:
 
     def describe_table(self, table: str) -> str:
         """The table as a CREATE statement with comments."""
-        return render_table(self._table(table))
+        return render_table(self._table(table), self._schema)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
         """Stored spellings that contain the text or are much like it."""
+        text = _short(text, "text")
         found: list[str] = []
         deadline = time.monotonic() + _SEARCH_SECONDS
         for table_name, column_name in self._text_columns(table, column)[:_SEARCHED_COLUMNS]:
@@ -268,8 +291,8 @@ class Toolbox:
     def _like(self, text: str, table: str, column: str) -> list[str]:
         """The stored values like the text; none where the column cannot be searched, or not in time."""
         try:
-            checked = self.check(_search(text, self._name(table), column))
-            return [str(value) for (value,) in self.run(checked).rows]
+            rows = self.look_up(_search(text, self._name(table), column)).rows
+            return [str(value) for (value,) in rows]
         except (ToolError, LimitError):
             return []
 
@@ -277,7 +300,7 @@ class Toolbox:
         """As `repair.Stored`."""
         try:
             rows = self._look_up(_alike(text, self._name(table.name), column.name))
-        except (ToolError, LimitError):
+        except (ToolError, LimitError, DatabaseError):
             return None
         # The index folds letters that the engine does not take apart, like the Polish l.
         known = [hit.text for hit in self.index.exact(text) if (hit.table, hit.column) == (table.name, column.name)]
@@ -297,15 +320,18 @@ class Toolbox:
         like = f"{quote(column.name)} {'ILIKE' if any_case else 'LIKE'} {literal(pattern)}"
         try:
             return bool(self._look_up(f"SELECT 1 FROM {self._name(table.name)} WHERE {like} LIMIT 1"))
-        except (ToolError, LimitError):
+        except (ToolError, LimitError, DatabaseError):
             return None
 
     def _name(self, table: str) -> str:
         found = self._schema.table(table)
-        return quote_table(table, dotted=found is not None and found.dotted)
+        return quote_table(found or Table(table, ()))
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
         """End the loop with a question back."""
+        if len(question) > _QUESTION_CHARS or len(options) > _OPTIONS or any(len(o) > _OPTION_CHARS for o in options):
+            hint = f"Ask in {_QUESTION_CHARS} characters, with at most {_OPTIONS} options of {_OPTION_CHARS}."
+            raise CallError("the question is longer than anybody would read", hint)
         raise AskedUser(Clarification(question, tuple(options)))
 
     def _table(self, name: str) -> Any:
@@ -329,6 +355,13 @@ class Toolbox:
             near = closest(column, names)
             raise CallError(f"there is no text column {column!r}", f"Did you mean {near}?" if near else "")
         return found
+
+
+def _short(text: str, name: str) -> str:
+    """The text, where it is one to look for. CallError."""
+    if len(text) > _SOUGHT_CHARS:
+        raise CallError(f"{name!r} has {len(text):,} characters", f"Give at most {_SOUGHT_CHARS}.")
+    return text
 
 
 def _search(text: str, table: str, column: str) -> str:

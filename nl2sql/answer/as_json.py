@@ -77,7 +77,7 @@ def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
     if truncated:
         warnings.append(f"only the first {row_count:,} rows are shown: there are more")
     if cut_cells:
-        warnings.append(f"{cut_cells:,} long cells were shortened")
+        warnings.append(f"{cut_cells:,} long cells were shortened, or came as text for their many values")
     return warnings
 
 

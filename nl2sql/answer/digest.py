@@ -14,6 +14,7 @@ from nl2sql.types import Result, column_values
 ROWS: Final = 20
 CELL_CHARS: Final = 60
 COLUMNS: Final = 20
+_READ_CHARS: Final = 10_000
 
 
 def digest(result: Result, *, rows: int = ROWS) -> str:
@@ -36,7 +37,7 @@ def _first_rows(result: Result, rows: int) -> list[tuple[Any, ...]]:
 
 
 def _cell(value: Any) -> str:
-    return "NULL" if value is None else as_data(text_of(value), CELL_CHARS)
+    return "NULL" if value is None else as_data(text_of(value)[:_READ_CHARS], CELL_CHARS)
 
 
 def _ranges(result: Result) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CELL_CHARS: Final = 80
 MEASURED_ROWS: Final = 1000
+_MD_CHARS: Final = 10_000
 
 
 def write(form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
@@ -98,11 +99,11 @@ def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatc
 
 def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
     count = 0
-    out.write(_md_line([column.name for column in columns]))
+    out.write(_md_line([one_line(column.name, _MD_CHARS) for column in columns]))
     out.write(_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
     for batch in batches:
         for row in _rows(batch):
-            out.write(_md_line([one_line(text_of(value), 10_000) for value in row]))
+            out.write(_md_line([one_line(text_of(value), _MD_CHARS) for value in row]))
             count += 1
     return count
 

@@ -7,24 +7,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer.values import text_of
 from nl2sql.types import Result, column_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BYTES: Final = 16
 _BATCH: Final = 10_000
 
 
-def result_hash(result: Result) -> str:
-    """The hash of the rows' values. Floats count to ten digits: sums of them differ beyond from run to run."""
-    total = 0
-    for start in range(0, result.row_count, _BATCH):
-        columns = [column_values(column) for column in result.table.slice(start, _BATCH).columns]
+class RowsHash:
+    """The hash of rows that come in batches. Floats count to ten digits: sums differ beyond from run to run."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Take further rows in."""
+        columns = [column_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
             cells = json.dumps([_cell(value) for value in row]).encode()
-            total += int.from_bytes(hashlib.blake2b(cells, digest_size=_BYTES).digest())
-    return f"{total % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
+            self._total += int.from_bytes(hashlib.blake2b(cells, digest_size=_BYTES).digest())
+
+    @property
+    def text(self) -> str:
+        """The hash of all rows so far."""
+        return f"{self._total % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
+
+
+def result_hash(result: Result) -> str:
+    """The hash of the rows' values: the one that came with them, or made now."""
+    if result.hash is not None:
+        return result.hash
+    rows = RowsHash()
+    for start in range(0, result.row_count, _BATCH):
+        rows.add(result.table.slice(start, _BATCH))
+    return rows.text
 
 
 def _cell(value: Any) -> str | None:

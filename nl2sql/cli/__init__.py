@@ -6,6 +6,7 @@ One module a command group; this one turns what goes wrong into a message and an
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -17,10 +18,13 @@ from typing import Final
 import click
 
 from nl2sql import __version__
-from nl2sql.cli.terminal import say_error
+from nl2sql.cli.screen import guarded
+from nl2sql.cli.terminal import say_error, say_lines
 from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.errors import BugError, NL2SQLError
+from nl2sql.schema.render import one_line
 
+_MESSAGE_CHARS: Final = 2_000
 _COMMANDS: Final = {
     "ask": "ask",
     "run": "run",
@@ -32,6 +36,7 @@ _COMMANDS: Final = {
     "eval": "eval",
     "model": "model",
     "ui": "ui",
+    "trust": "trust",
     "doctor": "doctor",
     "init": "init",
 }
@@ -77,7 +82,9 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `errors` draws."""
-    sys.exit(_exit_code(arguments))
+    with guarded():
+        code = _exit_code(arguments)
+    sys.exit(code)
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
@@ -90,7 +97,10 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
-        exc.show()
+        shown, told = io.StringIO(), exc.format_message()
+        exc.show(shown)
+        # What was typed is in it, names of files too.
+        say_lines(shown.getvalue().rstrip().replace(told, one_line(told, _MESSAGE_CHARS)))
         return 2
     except (click.Abort, KeyboardInterrupt):
         say_error("stopped")

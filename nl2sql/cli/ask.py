@@ -6,6 +6,7 @@ It prints events and the answer; the assistant does the work.
 from __future__ import annotations
 
 import sys
+import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ from nl2sql.cli.options import (
     voice_options,
 )
 from nl2sql.cli.remembering import remembering
-from nl2sql.cli.terminal import Steps, clean, on_terminal, say, say_error
+from nl2sql.cli.terminal import Steps, on_terminal, say, say_error, say_lines
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
 
@@ -92,13 +93,12 @@ def _answered(
             return False
         steps.pause()
         if not steps.shows_sql:
-            say(clean(checked.sql))
+            say_lines(checked.sql)
         return click.confirm("Run it?", default=True, err=True)
 
     with (
-        steps.showing(),
         remembering(config, needed=shared.session is not None) as store,
-        opened(config, steps.progress, store) as assistant,
+        opened(config, steps, store) as assistant,
     ):
         stream = assistant.stream(
             text,
@@ -122,7 +122,7 @@ def _answered(
         if everything and answer.truncated:
             assert answer.sql is not None
             results.write_everything(assistant, answer.sql, output)
-            say(clean(answer.text))
+            say_lines(answer.text)
         else:
             _write(answer, output, steps)
     return answer
@@ -144,7 +144,7 @@ def _write(answer: Answer, output: str, steps: Steps) -> None:
         results.write_json(answer_object(answer))
     elif output == "sql":
         if answer.sql:
-            results.write_text(clean(answer.sql))
+            results.write_text(answer.sql)
     elif answer.result is not None:
         results.write_result(output, answer.result)
     _say_words(answer, output, steps)
@@ -158,27 +158,27 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
             say_error(f"{answer.error.message}{rule}", answer.error.hint)
             tried = [step.arguments["query"] for step in answer.steps if "query" in step.arguments]
             if tried and not steps.quiet:
-                say(f"The SQL was:\n{clean(str(tried[-1]))}")
+                say_lines("The SQL was:\n" + textwrap.indent(str(tried[-1]), "  "))
         return
     if output == "json":
         return
     as_text = output == "table"
     for line in filter(None, [answer.text]):
         if as_text:
-            results.write_text(("\n" if answer.result else "") + clean(line))
+            results.write_text(("\n" if answer.result else "") + line)
         else:
-            say(clean(line))
+            say_lines(line)
     if answer.clarification is not None:
         for option in answer.clarification.options:
-            say(f"- {clean(option)}")
+            say(f"- {option}")
         say("Ask again, saying which one you mean.")
     for warning in answer.warnings:
-        say(f"warning: {clean(warning)}")
+        say(f"warning: {warning}")
     if as_text and answer.verified_query:
         results.write_text(f"Verified query: {answer.verified_query}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
-        results.write_text(("\n" if answer.text or answer.result else "") + f"SQL: {clean(answer.sql)}")
+        results.write_text(("\n" if answer.text or answer.result else "") + f"SQL: {answer.sql}")
     if answer.result is None and answer.sql and output != "sql":
         for line in answer.reading:
-            say(clean(line))
+            say(line)

@@ -14,8 +14,9 @@ import click
 
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, opened, text_argument, voice_options
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import DatabaseError, LimitError
+from nl2sql.schema.render import one_line
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _JUDGES: Final = {
 }
 _EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
 _REFUSED: Final = 3
+_MESSAGE_CHARS: Final = 2_000
 
 
 @click.command(
@@ -47,7 +49,7 @@ def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
     """Say whether SQL may run, and which rule stops it."""
     shared = Shared(**flags)
     text = "" if jsonl else text_argument(sql, "SQL", _EXAMPLE)
-    with opened(shared.settings()) as assistant:
+    with opened(shared.settings(asks=False), shared.steps) as assistant:
         if jsonl:
             _check_lines(assistant)
             return 0
@@ -61,17 +63,19 @@ def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
 
 def _print_verdict(verdict: Verdict, verbose: bool) -> None:
     shown = verdict.findings if verbose else verdict.findings[:1]
-    results.write_text("\n".join(f"refused ({f.rule}): {clean(f.message)}" for f in shown) or "allowed")
+    results.write_text(
+        "\n".join(f"refused ({f.rule}): {one_line(f.message, _MESSAGE_CHARS)}" for f in shown) or "allowed"
+    )
     if verbose:
         for judge, said in _said(verdict):
             say(f"{judge} ({_JUDGES[judge]}): {said}")
         if verdict.allowed:
-            say(f"runs as: {clean(verdict.sql)}")
+            say_lines(f"runs as: {verdict.sql}")
             say(f"reads: {', '.join(verdict.tables) or 'no table'}")
     elif shown and _place(shown[0]):
         say(_place(shown[0]).strip())
     for hint in dict.fromkeys(finding.hint for finding in shown if finding.hint):
-        say(clean(hint))
+        say(hint)
 
 
 def _said(verdict: Verdict) -> Iterator[tuple[str, str]]:
@@ -94,7 +98,7 @@ def _check_lines(assistant: Assistant) -> None:
     """One verdict a line, in order; a line that is not as it should be gets one too."""
     for line in sys.stdin.buffer:
         if line.strip():
-            results.write_text(json.dumps(_checked_line(assistant, line), ensure_ascii=False))
+            results.write_json_line(_checked_line(assistant, line))
 
 
 def _checked_line(assistant: Assistant, line: bytes) -> dict[str, Any]:

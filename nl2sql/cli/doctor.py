@@ -15,10 +15,12 @@ import click
 
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, model_option, voice_options
-from nl2sql.cli.terminal import clean
 from nl2sql.config import Config
 from nl2sql.errors import NL2SQLError
 from nl2sql.schema.identifiers import closest
+from nl2sql.schema.render import one_line
+
+_LINE_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ def doctor_command(**flags: Any) -> int:
     if shared.output == "json":
         results.write_json({"checks": [_as_object(check) for check in checks]})
     else:
-        results.write_lines(["check", "state", "detail"], [[c.what, c.state, clean(c.detail)] for c in checks])
+        results.write_lines(["check", "state", "detail"], [[c.what, c.state, c.detail] for c in checks])
         for check in checks:
             if check.hint:
-                results.write_text(f"{check.what}: {clean(check.hint)}")
+                results.write_text(one_line(f"{check.what}: {check.hint}", _LINE_CHARS))
     return max(check.exit_code for check in checks)
 
 
@@ -58,11 +60,15 @@ def _as_object(check: Check) -> dict[str, str | None]:
 def _checks(shared: Shared) -> Iterator[Check]:
     yield Check("python", "ok", sys.version.split()[0])
     try:
-        config = shared.settings()
+        config = shared.load()
     except NL2SQLError as exc:
         yield _failed("settings", exc)
         return
     yield Check("settings", "ok", str(config.file or "no project file: defaults"))
+    for note in config.notes:
+        yield Check("trust", "partly", "not all that was found here is used", note)
+    if note := config.endpoint_note:
+        yield Check("endpoint", "ok", note)
     yield from _looked("database", lambda: _database(config))
     yield from _looked("model", lambda: _model(config))
     if importlib.util.find_spec("xllamacpp") is None:
@@ -86,7 +92,7 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
 def _database(config: Config) -> Iterator[Check]:
     from nl2sql.assistant import connect
 
-    with connect(config=config) as assistant:
+    with connect(config=config, face="cli") as assistant:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")

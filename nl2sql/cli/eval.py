@@ -19,8 +19,16 @@ import click
 
 from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, candidates_option, database_options, model_option, output_option, voice_options
-from nl2sql.cli.terminal import Steps, clean, on_terminal, say
+from nl2sql.cli.options import (
+    Shared,
+    candidates_option,
+    database_options,
+    model_option,
+    output_option,
+    say_notes,
+    voice_options,
+)
+from nl2sql.cli.terminal import Steps, on_terminal, say, say_lines
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
 from nl2sql.evals import text
@@ -30,12 +38,14 @@ from nl2sql.evals.examples import Example, choose, read_examples
 from nl2sql.evals.journal import Journal
 from nl2sql.evals.report import SCORES, Run, build_report, read_report
 from nl2sql.evals.runner import JUDGED_ROWS, run
+from nl2sql.schema.render import one_line
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model.chat import ChatModel
 
 _STOPPED: Final = 130
+_CELL_CHARS: Final = 200
 _SECONDS_BETWEEN_LINES: Final = 20.0
 _REPORT_ENDINGS: Final = (".html", ".json")
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -107,7 +117,7 @@ def eval_command(
         raise ConfigError("there is no file of questions", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
     files = _files(file, db_root, reports, resume, baseline)
     examples, bad_lines = read_examples(file)
-    config = replace(shared, quiet=shared.quiet or db_root is not None).settings()
+    config = shared.settings(opens=db_root is None)
     # Without the project's folder there are no verified queries: what is measured is the SQL that a model writes.
     config = replace(config, file=None, limits=replace(config.limits, rows=JUDGED_ROWS))
     steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
@@ -173,8 +183,10 @@ class _Evaluation:
         if self._files.db_root is not None:
             if not name or Path(name).name != name:
                 raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
-            config = replace(config, url=str(self._files.db_root / f"{name}.duckdb"))
-        return connect(config=config, model=model)
+            config = config.point_to(str(self._files.db_root / f"{name}.duckdb"))
+        assistant = connect(config=config, model=model, face="cli")
+        say_notes(assistant)
+        return assistant
 
     def _tell(self, case: Case, line: str) -> None:
         """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""
@@ -218,7 +230,7 @@ def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     else:
         _write_tables(text.figures(report))
     for problem in text.problems(report):
-        say(f"not judged: {clean(problem)}")
+        say(f"not judged: {problem}")
 
 
 def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Path]) -> None:
@@ -232,7 +244,7 @@ def _write_tables(tables: Iterable[text.Table]) -> None:
     for position, (names, rows) in enumerate(tables):
         if position:
             results.write_text("")
-        results.write_lines(names, [[clean(cell) for cell in row] for row in rows])
+        results.write_lines(names, rows)
 
 
 def _how_to_go_on(files: _Files) -> str:
@@ -252,9 +264,8 @@ def _verdict(report: dict[str, Any], files: _Files) -> int:
         return 0
     compared = compare(files.baseline, report)
     for names, rows in text.comparison(compared, "baseline", "now"):
-        say("  ".join(names))
-        for row in rows:
-            say(clean("  ".join(row)))
+        for row in [names, *rows]:
+            say_lines("  ".join(one_line(cell, _CELL_CHARS) for cell in row))
     fell = [name for name in SCORES if compared[name]["fell"]]
     if fell:
         raise LimitError(

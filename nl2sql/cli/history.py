@@ -14,15 +14,17 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import config_option, output_option, session_option
 from nl2sql.cli.remembering import history
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
 from nl2sql.store import HistoryEntry, entry_object
 from nl2sql.types import ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FACT_CHARS: Final = 10_000
 _LIST_FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
 _LINES: Final = {
     "id": "VARCHAR",
@@ -67,7 +69,7 @@ def history_command(
     elif output == "json":
         results.write_json({"entries": [entry_object(entry) for entry in entries]})
     elif output == "sql":
-        results.write_text("\n".join(f"{clean(entry.sql)};" for entry in entries if entry.sql))
+        results.write_text("\n".join(f"{entry.sql};" for entry in entries if entry.sql))
     elif output == "table":
         _list(entries)
     else:
@@ -78,8 +80,7 @@ def history_command(
 
 def _list(entries: Sequence[HistoryEntry]) -> None:
     rows = [
-        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", clean(e.question)]
-        for e in entries
+        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", e.question] for e in entries
     ]
     results.write_lines(["id", "when", "status", "rows", "question"], rows, numeric=(3,))
 
@@ -90,9 +91,9 @@ def _show(entry: HistoryEntry, output: str) -> None:
     elif output == "sql":
         if entry.sql is None:
             raise ConfigError(f"the answer {entry.id} has no SQL", "Choose another one.")
-        results.write_text(clean(entry.sql))
+        results.write_text(entry.sql)
     elif output == "table":
-        results.write_text("\n".join(f"{name}: {clean(text)}" for name, text in _facts(entry) if text))
+        results.write_text("\n".join(f"{name}: {text}" for name, text in _facts(entry) if text))
     else:
         columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
         results.write_batches(output, columns, [_batch([entry])])
@@ -103,10 +104,10 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
     rows = "" if entry.row_count is None else f"{entry.row_count:,}{' (there were more)' if entry.truncated else ''}"
     cost = "" if usage.cost_usd is None else f", ${usage.cost_usd:.4f}"
     tokens = f"{usage.model_calls} calls, {usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
-    return [
+    facts = [
         ("question", entry.question),
         ("answer", entry.text),
-        ("SQL", entry.sql or ""),
+        ("SQL", ""),
         ("status", entry.status.value),
         ("error", f"{entry.error.message} {entry.error.hint}".strip() if entry.error else ""),
         ("rows", rows),
@@ -121,6 +122,7 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("comment", entry.comment),
         ("id", entry.id),
     ]
+    return [(name, (entry.sql or "") if name == "SQL" else one_line(text, _FACT_CHARS)) for name, text in facts]
 
 
 def _when(entry: HistoryEntry) -> str:

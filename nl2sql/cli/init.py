@@ -6,18 +6,21 @@ It overwrites nothing.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
 import click
 
 from nl2sql.cli.terminal import say
-from nl2sql.config import PROJECT_FILE
+from nl2sql.config import PROJECT_FILE, find_home
 from nl2sql.errors import ConfigError
+from nl2sql.trusted_files import TrustedFiles, write_file
 
 _TEMPLATE: Final = """\
 # Settings of nl2sql for this folder and those below it. A flag beats the environment, which beats this file.
-# Keys and passwords don't belong here: write "${{NAME}}" where one is needed, and set that variable.
+# Keys and passwords don't belong here: a key is OPENAI_API_KEY in the environment.
+# You trust this file as it was written. Once it has changed, read it and run: nl2sql trust
 
 [database]
 url = {url}
@@ -60,7 +63,7 @@ url = {url}
 def init_command(db: str | None, force: bool) -> int:
     """Write a project file, nl2sql.toml, in this folder."""
     path = Path(PROJECT_FILE)
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise ConfigError(f"{path} is there already", "Edit it, or replace it with --force.")
     if db is not None and "://" not in db and not Path(db).exists():
         raise ConfigError(f"there is no {db} here", "Check the path.")
@@ -69,6 +72,12 @@ def init_command(db: str | None, force: bool) -> int:
         text = text.replace(
             '\nurl = "data.duckdb"', '\n# url = "data.duckdb"        # without it: NL2SQL_DB, else the sample data'
         )
-    path.write_text(text, "utf-8")
+    content = text.encode()
+    # Whoever has it written trusts it.
+    TrustedFiles(find_home()).add(path.absolute(), content)
+    try:
+        write_file(path, content)
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be written here: {exc.strerror}", "Check the folder.") from exc
     say(f'wrote {path}. Next: nl2sql doctor, then nl2sql ask "…"')
     return 0

@@ -6,20 +6,21 @@ It does not open anything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import Steps, say
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
-    from nl2sql.model import Progress
+    from nl2sql.model.chat import ChatModel
     from nl2sql.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,27 +44,59 @@ class Shared:
     quiet: bool = False
     verbose: bool = False
 
-    def settings(self) -> Config:
-        """The settings in force, these flags on top. ConfigError."""
+    @property
+    def steps(self) -> Steps:
+        """What shows long work, as these flags want it."""
+        return Steps(quiet=self.quiet, verbose=self.verbose)
+
+    def settings(self, *, opens: bool = True, asks: bool = True) -> Config:
+        """The settings in force, these flags on top, and on stderr what of the files is ignored. ConfigError.
+
+        A command that `opens` no database of the settings, or `asks` no model, is not told of these.
+        """
+        config = self.load()
+        # Said with -q too: they change what answers, and who is asked.
+        for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
+            say(f"note: {note}")
+        if opens and config.resolve_database() is None and not self.quiet:
+            say("note: no database is named, so the sample data answers (name yours with --db)")
+        return config
+
+    def load(self) -> Config:
+        """The same, and nothing is said. ConfigError."""
         if self.db is not None and not self.db.strip():
             raise ConfigError("--db is empty", "Name a file or folder, or leave --db out for the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
         config = config.limited(self.limit, self.timeout, self.memory)
-        if config.url is None and not self.quiet:
-            say("note: no database is named, so the sample data answers (name yours with --db)")
         model = config.model if self.candidates is None else replace(config.model, candidates=self.candidates)
         return replace(config, model=model)
 
 
-def opened(config: Config, on_progress: Progress | None = None, store: Store | None = None) -> Assistant:
-    """The database of these settings, opened; says so where the policy denies a name that is not there."""
+@contextmanager
+def opened(
+    config: Config, steps: Steps, store: Store | None = None, model: ChatModel | None = None
+) -> Iterator[Assistant]:
+    """The database of these settings, opened while inside, with its import shown by `steps`.
+
+    Says so where data files were left out, and where the policy has a name that is not there.
+    """
     from nl2sql.assistant import connect
 
-    assistant = connect(config=config, on_progress=on_progress, store=store, face="cli")
-    if config.policy.deny_tables or config.policy.deny_columns:
-        for name in assistant.idle_policy:
-            say(f"warning: the policy denies {name}, which this database does not have: is it misspelt?")
-    return assistant
+    with (
+        steps.showing(),
+        connect(config=config, on_progress=steps.progress, store=store, model=model, face="cli") as assistant,
+    ):
+        steps.pause()
+        say_notes(assistant)
+        yield assistant
+
+
+def say_notes(assistant: Assistant) -> None:
+    """Say which data files were left out, and which names of the policy the database does not have."""
+    for note in assistant.notes:
+        say(f"note: {note}")
+    for warning in assistant.policy_warnings:
+        say(f"warning: {warning}")
 
 
 def config_option(command: Command) -> Command:
@@ -133,7 +166,7 @@ def session_option(command: Command) -> Command:
 def voice_options(command: Command) -> Command:
     """-q and -v."""
     command = click.option("-v", "--verbose", is_flag=True, help="Say each step, and more.")(command)
-    return click.option("-q", "--quiet", is_flag=True, help="No notes, no progress.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="No progress, and only notes that matter.")(command)
 
 
 def text_argument(words: tuple[str, ...], what: str, example: str) -> str:

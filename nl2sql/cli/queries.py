@@ -26,14 +26,17 @@ from nl2sql.cli.options import (
     voice_options,
 )
 from nl2sql.cli.remembering import history
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say, say_lines
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.errors import CancelledError, ConfigError, GuardError, NL2SQLError
+from nl2sql.schema.render import one_line
 from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, query_object
 from nl2sql.store.changes import runnable
 from nl2sql.store.parameters import parse_parameter
 from nl2sql.store.verified import as_text
+
+_LINE_CHARS = 2_000
 
 
 @click.group("queries", epilog="Example: nl2sql queries add open_orders --from 3f9a")
@@ -54,12 +57,12 @@ def list_command(output: str, config: Path | None) -> int:
     if output == "json":
         results.write_json({"queries": [query_object(one) for one in found], "problems": _told(problems)})
     elif found:
-        rows = [[q.name, ", ".join(p.name for p in q.parameters), _verified(q), clean(q.question)] for q in found]
+        rows = [[q.name, ", ".join(p.name for p in q.parameters), _verified(q), q.question] for q in found]
         results.write_lines(["name", "parameters", "verified", "question"], rows)
     elif not problems:
         say('note: no verified queries yet: nl2sql queries add NAME --question "…" "SELECT …"')
     for problem in problems:
-        say(f"warning: {clean(problem.message)}. {clean(problem.hint)}")
+        say(f"warning: {problem.message}. {problem.hint}")
     return 0
 
 
@@ -69,11 +72,13 @@ def list_command(output: str, config: Path | None) -> int:
 @config_option
 def show_command(name: str, output: str, config: Path | None) -> int:
     """Show one: its header and its SQL."""
-    query = VerifiedQueries.beside(load_config(config)).get(name)
+    query, problem = VerifiedQueries.beside(load_config(config)).find(name)
+    if problem:
+        say(f"note: it is not used. {problem.message}. {problem.hint}")
     if output == "json":
         results.write_json(query_object(query))
     else:
-        results.write_text(clean(as_text(query).rstrip()))
+        results.write_text(as_text(query).rstrip())
     return 0
 
 
@@ -116,7 +121,7 @@ def add_command(
     from nl2sql.answer.reading import read
 
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     entry = _entry(source, config, sql)
     if question is None and entry is None:
@@ -131,12 +136,12 @@ def add_command(
         use_as_onboarding_question=onboarding,
         parameters=tuple(parse_parameter(text) for text in parameters),
     )
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(query.sample())
         reading = read(checked.sql, assistant.schema.dialect)
-    say(clean(as_text(query).rstrip()))
+    say_lines(as_text(query).rstrip())
     if not shared.quiet:
-        say(clean("\n".join(reading)))
+        say_lines("\n".join(reading))
     if not _approved(f"Is this SQL right, and may {name} be added?", yes, sql):
         say("not added")
         return 4
@@ -152,7 +157,7 @@ def add_command(
 def remove_command(name: str, yes: bool, config: Path | None) -> int:
     """Remove one: its file is deleted."""
     queries = VerifiedQueries.beside(load_config(config))
-    say(clean(as_text(queries.get(name)).rstrip()))
+    say_lines(as_text(queries.find(name)[0]).rstrip())
     if not _approved(f"Remove {name}?", yes, ()):
         say("not removed")
         return 4
@@ -173,7 +178,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
     Exits with the code of the first failure.
     """
     shared = Shared(**flags)
-    config = shared.settings()
+    config = shared.settings(asks=False)
     queries = VerifiedQueries.beside(config)
     chosen = [queries.get(name) for name in names] if names else queries.list()
     problems = () if names else queries.problems()
@@ -182,7 +187,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
         return 0
     outcomes: list[dict[str, Any]] = []
     failures: list[NL2SQLError] = [*problems]
-    with opened(config) as assistant:
+    with opened(config, shared.steps) as assistant:
         for query in chosen:
             outcome, failure = _tested(query, assistant)
             outcomes.append(outcome)
@@ -193,7 +198,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
         results.write_json({"queries": outcomes, "problems": _told(problems), "failed": len(failures)})
     else:
         for problem in problems:
-            results.write_text(f"failed {clean(problem.message)}. {clean(problem.hint)}")
+            results.write_text(one_line(f"failed {problem.message}. {problem.hint}", _LINE_CHARS))
         say(f"{len(chosen) + len(problems) - len(failures)} passed, {len(failures)} failed")
     return failures[0].exit_code if failures else 0
 
@@ -222,9 +227,8 @@ def _say_outcome(outcome: dict[str, Any]) -> None:
     else:
         error = outcome["error"]
         rule = f" ({error['rule']})" if error["rule"] else ""
-        results.write_text(
-            f"failed {outcome['name']}{rule}: {clean(error['message'])}. {clean(error['hint'])}".rstrip()
-        )
+        failed = f"failed {outcome['name']}{rule}: {error['message']}. {error['hint']}"
+        results.write_text(one_line(failed, _LINE_CHARS))
 
 
 def _entry(source: str | None, config: Config, sql: Sequence[str]) -> HistoryEntry | None:
@@ -260,7 +264,7 @@ def _user() -> str:
 
 
 def _verified(query: VerifiedQuery) -> str:
-    parts = [clean(query.verified_by), query.verified_at.isoformat() if query.verified_at else ""]
+    parts = [query.verified_by, query.verified_at.isoformat() if query.verified_at else ""]
     return " ".join(part for part in parts if part)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say
 from nl2sql.config import Config
 from nl2sql.errors import StoreError
 from nl2sql.store import Store, open_store
@@ -22,12 +22,12 @@ def remembering(config: Config, *, needed: bool) -> Iterator[Store | None]:
     except StoreError as exc:
         if needed:
             raise
-        say(f"warning: this answer will not be recorded: {clean(exc.message)}. {clean(exc.hint)}")
+        say(f"warning: this answer will not be recorded: {exc.message}. {exc.hint}")
         yield None
         return
     with store:
         for warning in store.take_warnings():
-            say(f"warning: {clean(warning)}")
+            say(f"warning: {warning}")
         yield store
 
 

@@ -5,7 +5,6 @@ The guard and the engine decide as for any SQL; this prints the comparison.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -13,11 +12,13 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, limit_options, opened, voice_options
 from nl2sql.cli.remembering import history
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say_lines
 from nl2sql.errors import GuardError, NL2SQLError
+from nl2sql.schema.render import one_line
 from nl2sql.store.changes import Changes, changes_object, comparable, compare, rows_text, runnable
 
 _EXAMPLE: Final = "Example: nl2sql replay 3f9a"
+_LINE_CHARS: Final = 10_000
 
 
 @click.command("replay", epilog=_EXAMPLE)
@@ -46,24 +47,24 @@ def replay_command(id: str, **flags: Any) -> int:
 
 def _replayed(identifier: str, shared: Shared) -> Changes:
     """The comparison, on the database of then unless --db names another."""
-    config = replace(shared, quiet=True).settings()
+    config = shared.settings(opens=False, asks=False)
     with history(config) as store:
         entry = store.entry(identifier)
     sql = runnable(entry)
-    config = replace(config, url=shared.db or entry.url)
+    config = config.point_to(shared.db or entry.url)
     if shared.verbose:
-        say(f"runs on {config.url}: {clean(sql)}")
-    with opened(config) as assistant:
+        say_lines(f"runs on {one_line(str(config.url), _LINE_CHARS)}: {sql}")
+    with opened(config, shared.steps) as assistant:
         limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits))
+        return compare(entry, assistant.run(sql, limits=limits, hashed=True))
 
 
 def _print(changes: Changes) -> None:
     entry, result = changes.entry, changes.result
-    results.write_text(f"question: {clean(entry.question)}")
-    results.write_text(f"SQL: {clean(entry.sql or '')}")
+    results.write_text(f"question: {one_line(entry.question, _LINE_CHARS)}")
+    results.write_text(f"SQL: {entry.sql or ''}")
     since = entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
     for line in changes.found:
-        results.write_text(f"changed since {since}: {clean(line)}")
+        results.write_text(f"changed since {since}: {one_line(line, _LINE_CHARS)}")
     if changes.same:
         results.write_text(f"nothing changed since {since}: {rows_text(result.row_count, result.truncated)}, as then")

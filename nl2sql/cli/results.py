@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.export import is_numeric, write
 from nl2sql.answer.values import text_of
+from nl2sql.cli.screen import clean, screen_of, spelled_as_json
 from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from nl2sql.assistant import Assistant
 
+_JSON: Final = ("json", "jsonl")
 EXPORTS: Final = ("csv", "jsonl", "md", "parquet")
 TERMINAL_ROWS: Final = 50
 _CELL_CHARS: Final = 200
@@ -43,7 +45,17 @@ def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[
     if form == "parquet" and on_terminal(sys.stdout):
         raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
     sys.stdout.flush()
-    return write(form, columns, batches, sys.stdout.buffer)
+    if form in _JSON:
+        with spelled_as_json(sys.stdout):
+            return write(form, columns, batches, sys.stdout.buffer)
+    screen = screen_of(sys.stdout)
+    before = screen.replaced if screen else 0
+    count = write(form, columns, batches, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+    if form == "csv" and screen and screen.replaced > before:
+        signs = f"{screen.replaced - before:,} signs that steer a terminal are"
+        say(f"note: {signs} shown as ␛ or \ufffd; a file or a pipe gets them as they are: -o csv > rows.csv")
+    return count
 
 
 def write_everything(assistant: Assistant, sql: str, form: str) -> None:
@@ -57,12 +69,21 @@ def write_everything(assistant: Assistant, sql: str, form: str) -> None:
 
 def write_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout: indented on a terminal, on one line elsewhere."""
-    indent = 2 if on_terminal(sys.stdout) else None
-    write_text(json.dumps(value, ensure_ascii=False, indent=indent))
+    write_json_line(value, indent=2 if on_terminal(sys.stdout) else None)
+
+
+def write_json_line(value: Mapping[str, Any], *, indent: int | None = None) -> None:
+    """One JSON object on a line of stdout."""
+    with spelled_as_json(sys.stdout):
+        _write(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def write_text(text: str) -> None:
-    """A line, or several, on stdout."""
+    """A line for people, or several, on stdout."""
+    _write(clean(text))
+
+
+def _write(text: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write((text + "\n").encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

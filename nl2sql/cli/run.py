@@ -21,7 +21,7 @@ from nl2sql.cli.options import (
     text_argument,
     voice_options,
 )
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.types import ErrorInfo, Result
 
@@ -50,13 +50,13 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 
 def _run(text: str, shared: Shared, start: float) -> None:
-    config = shared.settings()
-    with opened(config) as assistant:
+    config = shared.settings(asks=False)
+    with opened(config, shared.steps) as assistant:
         checked = assistant.checked(text)
         if shared.verbose:
-            say(f"runs as: {clean(checked.sql)}")
+            say_lines(f"runs as: {checked.sql}")
         if shared.output == "sql":
-            results.write_text(clean(checked.sql))
+            results.write_text(checked.sql)
         elif config.limits.rows is None and shared.output in results.EXPORTS:
             results.write_everything(assistant, checked.sql, shared.output)
         else:

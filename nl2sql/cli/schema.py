@@ -11,7 +11,7 @@ import click
 
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
-from nl2sql.cli.terminal import clean, say
+from nl2sql.cli.terminal import say
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.schema import estimate_tokens, render_table
@@ -30,7 +30,7 @@ from nl2sql.types import Schema, Table
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     """What was introspected: tables, columns, keys, comments, values."""
     shared = Shared(**flags)
-    with opened(shared.settings()) as assistant:
+    with opened(shared.settings(asks=False), shared.steps) as assistant:
         if prompt:
             text = assistant.prompt()
             results.write_text(text)
@@ -41,7 +41,7 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     if shared.output == "json":
         results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))
     elif shared.output == "sql" or table:
-        results.write_text(clean("\n".join(render_table(one) for one in chosen)))
+        results.write_text("\n".join(render_table(one) for one in chosen))
     else:
         _print_overview(chosen)
     return 0

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from nl2sql.cli.screen import bare, clean, screen_of
+from nl2sql.schema.render import one_line
 from nl2sql.types import Event, EventKind
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+_PROGRESS_CHARS: Final = 60
+_LONG_WORK_SECONDS: Final = 2.0
+_NOTE_CHARS: Final = 2_000
 _WORDS: Final = {
     EventKind.SCHEMA: "looking at the schema",
     EventKind.WRITING: "writing SQL",
@@ -27,46 +34,71 @@ _WORDS: Final = {
 
 def on_terminal(stream: Any) -> bool:
     """Whether the stream is a terminal."""
-    return bool(stream.isatty())
+    return bool(stream.isatty()) or screen_of(stream) is not None
 
 
 def say(text: str) -> None:
-    """A note for the user, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the command line's one voice
+    """A note for the user on stderr, on one line whatever names and texts are in it."""
+    say_lines(one_line(text, _NOTE_CHARS))
+
+
+def say_lines(text: str) -> None:
+    """Text of several lines on stderr, such as SQL."""
+    print(clean(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the command line's one voice
 
 
 def say_error(message: str, hint: str = "") -> None:
     """What happened, then what to do, on stderr."""
-    label = "error:"
+    label = "error: "
     if on_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
-        label = "\x1b[31merror:\x1b[0m"
-    say(f"{label} {clean(message)}")
+        terminal = bare(sys.stderr)
+        terminal.write("\x1b[31merror:\x1b[0m ")
+        terminal.flush()
+        label = ""
+    say(f"{label}{message}")
     if hint:
-        say(clean(hint))
-
-
-def clean(text: str) -> str:
-    """Text without the control characters that steer a terminal; line breaks and tabs stay."""
-    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and not 127 <= ord(c) < 160))
+        say(hint)
 
 
 def error_console() -> Console:
     """A rich console on stderr."""
-    from rich.console import Console
+    return _console(sys.stderr, soft_wrap=True)
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+def _console(stream: TextIO, **how: Any) -> Console:
+    """A rich console that draws, on a terminal of which the texts are cleaned."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class CleanConsole(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else segment._replace(text=clean(segment.text))
+
+    return CleanConsole(file=bare(stream), highlight=False, **how)
 
 
 class Steps:
-    """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else nothing."""
+    """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else only long work.
 
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+    `clock` gives seconds.
+    """
+
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
         self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
         self._verbose = verbose
-        self._console = error_console() if not quiet and on_terminal(sys.stderr) else None
+        self._draws = not quiet and on_terminal(sys.stderr)
         self._status: Status | None = None
         self._current = ""
+        self._clock = clock
+        self._began = 0.0
+        self._is_said = False
+
+    @cached_property
+    def _console(self) -> Console | None:
+        """Loaded when there is something to draw, which most commands don't have."""
+        return error_console() if self._draws else None
 
     @contextmanager
     def showing(self) -> Iterator[Steps]:
@@ -106,24 +138,36 @@ class Steps:
             say(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """How far some long work is; `total` 0 where nobody knows."""
+        """How far some long work is; `total` 0 where nobody knows.
+
+        Off a terminal its name is said once: with -v at once, else when it has gone on for some seconds, but with -q.
+        """
+        if total and done >= total:
+            self.pause()
+            return
+        what = one_line(clean(what), _PROGRESS_CHARS)
         share = f" {100 * done // total}%" if total else ""
         if self._console is not None:
-            text = f"{what}{share}"
+            from rich.markup import escape
+
+            text = escape(f"{what}{share}")
             if self._status is None:
                 self._status = self._console.status(text)
                 self._status.start()
             else:
                 self._status.update(text)
             self._current = text
-        elif what != self._current:
-            self._current = what
-            if self._verbose or total:
-                say(what)
+            return
+        if what != self._current:
+            self._current, self._began, self._is_said = what, self._clock(), False
+        is_long = bool(total) and not self.quiet and self._clock() - self._began >= _LONG_WORK_SECONDS
+        if not self._is_said and (self._verbose or is_long):
+            self._is_said = True
+            say(what)
 
     def note(self, text: str) -> None:
         """A line that stays, on a terminal or with -v."""
-        text = clean(text)
+        text = one_line(text, _NOTE_CHARS)
         if self._console is not None:
             self._console.print(text, style="dim", markup=False)
         elif self._verbose:
@@ -139,17 +183,14 @@ class Steps:
         if self._console is not None:
             from rich.syntax import Syntax
 
-            self._console.print(
-                Syntax(clean(sql), "sql", word_wrap=True, background_color="default", theme="ansi_dark")
-            )
+            self._console.print(Syntax(sql, "sql", word_wrap=True, background_color="default", theme="ansi_dark"))
         elif self._verbose:
-            say(sql)
+            say_lines(sql)
 
 
 def print_table(columns: Sequence[Any], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
     """A table with lines on stdout, for a terminal. Cells are text already."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -158,4 +199,4 @@ def print_table(columns: Sequence[Any], rows: Sequence[Sequence[str]], numeric: 
         table.add_column(Text(str(name)), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(cell) for cell in row])
-    Console(highlight=False).print(table)
+    _console(sys.stdout).print(table)

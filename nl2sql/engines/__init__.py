@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.errors import ConfigError, DatabaseError
-from nl2sql.types import Limits
+from nl2sql.types import Limits, Progress
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -32,12 +32,15 @@ _ELSEWHERE: Final = {
 _COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or into a .duckdb file, and open that."
 
 
-def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> Engine:
+def open_engine(
+    url: str, limits: Limits, cache_dir: Path, workers: int = 1, on_progress: Progress | None = None
+) -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
-    `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. ConfigError
-    for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there. Whether the
+    `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. `on_progress`
+    hears of the import: bytes read, and of how many. ConfigError for a URL of a kind that this version doesn't open,
+    DatabaseError where nothing readable is there, LimitError where a file is too large for this machine. Whether the
     database can be read is known at the first call.
     """
     from nl2sql.engines.duckdb import DuckDBEngine
@@ -46,11 +49,18 @@ def open_engine(url: str, limits: Limits, cache_dir: Path, workers: int = 1) -> 
         from nl2sql.engines.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    return DuckDBEngine(url, _source(url, cache_dir), limits, cache_dir, workers=workers)
+    return DuckDBEngine(url, _source(url, cache_dir, on_progress), limits, cache_dir, workers=workers)
 
 
-def _source(url: str, cache_dir: Path) -> Source:
-    from nl2sql.engines.files import DATABASE_SUFFIXES, KINDS, KINDS_TEXT, DatabaseFile, DataFiles
+def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:
+    from nl2sql.engines.files import (
+        DATABASE_SUFFIXES,
+        KINDS,
+        KINDS_TEXT,
+        DatabaseFile,
+        DataFiles,
+        forget_unfinished,
+    )
 
     path = Path(url)
     try:
@@ -67,7 +77,8 @@ def _source(url: str, cache_dir: Path) -> Source:
         raise _missing(path)
     suffix = path.suffix.lower()
     if is_folder or suffix in KINDS:
-        return DataFiles(path, cache_dir)
+        forget_unfinished(cache_dir)
+        return DataFiles(path, cache_dir, on_progress)
     if _is_database(path):
         return DatabaseFile(path)
     if suffix in DATABASE_SUFFIXES:
@@ -91,6 +102,9 @@ def _refuse_other_engines(url: str) -> None:
 
 
 def _is_database(path: Path) -> bool:
+    if not path.is_file():
+        # A pipe, for one, has its reader wait.
+        return False
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -10,13 +10,14 @@ import itertools
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
+from nl2sql.engines import wire
 from nl2sql.engines.alarm import Alarm
-from nl2sql.engines.frames import Message
+from nl2sql.engines.frames import TEXT_BYTES, Message
 from nl2sql.engines.process import ChildProcess, ProcessEnded
 from nl2sql.errors import CancelledError, DatabaseError, LimitError, NL2SQLError, QueryError
 
@@ -26,6 +27,7 @@ _WHAT: Final = {
     "introspect": "reading the database's schema",
     "judge": "judging the query",
 }
+_UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 _numbers: Final = itertools.count(1)
 
 
@@ -37,6 +39,7 @@ class Call:
         self._id = next(_numbers)
         self._seconds, self._left = seconds, seconds
         self._what = _WHAT.get(request["op"], "the query")
+        self._payload_bytes = wire.bound_payload(request["limits"]) if "limits" in request else 0
         self._lock = threading.Lock()
         self._reason = ""
         self._reading = False
@@ -52,7 +55,7 @@ class Call:
                 self._alarm.set(self._left, self._overrun)
             self._reading = True
         try:
-            message, payload = self._worker.receive()
+            message, payload = self._worker.receive(self._payload_bytes)
         except ProcessEnded as exc:
             self._finish(broken=True)
             raise self._ended(exc) from exc
@@ -61,11 +64,27 @@ class Call:
                 self._alarm.clear()
             self._reading = False
         self._left = max(0.0, self._left - (time.monotonic() - started))
-        if message["kind"] not in ("columns", "batch"):
-            self._finish(broken=False)
-        if message["kind"] == "error":
-            raise self._failed(message)
+        with self.reading():
+            kind = message["kind"]
+            if kind not in ("columns", "batch"):
+                self._finish(broken=False)
+            error = self._failed(message) if kind == "error" else None
+        if error is not None:
+            raise error
         return message, payload
+
+    @contextlib.contextmanager
+    def reading(self, *kinds: type[Exception]) -> Iterator[None]:
+        """While a reply is read: DatabaseError where it has not the form that it should have, and a new worker then.
+
+        `kinds` are further errors by which that shows.
+        """
+        unfit: tuple[type[Exception], ...] = (*_UNFIT, *kinds)
+        try:
+            yield
+        except unfit as exc:
+            self._finish(broken=True)
+            raise _garbled() from exc
 
     def cancel(self) -> None:
         """End it as cancelled, from any thread: an interrupt, then after a short grace the end of the worker."""
@@ -106,7 +125,7 @@ class Call:
             self._alarm.clear()
 
     def _failed(self, message: Message) -> NL2SQLError:
-        kind, text, hint = message["error"], message["message"], message.get("hint", "")
+        kind, text, hint = (wire.expect_text(message.get(name, "")) for name in ("error", "message", "hint"))
         if kind in ("stopped", "seconds"):
             return self._stopped() or self._overran()
         if kind in ("memory", "spill"):
@@ -114,8 +133,11 @@ class Call:
             error = _out_of_memory(self._what) if kind == "memory" else _out_of_spill(self._what)
             error.add_note(text)
             return error
-        if kind == "result_bytes":
+        if kind in ("result_bytes", "cell_bytes"):
             return LimitError(text, hint, limit=kind)
+        if kind == "reply":
+            most = f"{TEXT_BYTES // 1_000_000} MB"
+            return LimitError(f"{self._what} gave more than {most}", "Ask for less at once.", limit="result_bytes")
         if kind == "query":
             return QueryError(text, hint)
         self.broken = True
@@ -128,7 +150,9 @@ class Call:
             return stopped
         if exc.code == -getattr(signal, "SIGXCPU", 0):
             return self._overran()
-        if "bad_alloc" in exc.stderr or "MemoryError" in exc.stderr:
+        if exc.garbled:
+            return _garbled()
+        if exc.lacked_memory:
             return _out_of_memory(self._what)
         error = DatabaseError(
             f"the database's worker process ended unexpectedly ({_exit_text(exc.code)})",
@@ -158,8 +182,17 @@ def listening(call: Call, cancel: CancelToken | None) -> AbstractContextManager[
     return cancel.on_cancel(call.cancel) if cancel else contextlib.nullcontext()
 
 
+def _garbled() -> DatabaseError:
+    return DatabaseError(
+        "the database's worker process gave a reply that cannot be read",
+        "Run it again: a new worker is used. If it happens again, the data may be damaged, or made to do harm.",
+    )
+
+
 def _cannot_open(text: str) -> DatabaseError:
     """Why DuckDB does not open the file, by what it says of it."""
+    if text.endswith(wire.MOVED):
+        return DatabaseError(text, "Open it again.")
     if "lock on file" in text:
         return DatabaseError(
             "the database is locked: another process has it open for writing", "Close that program, then try again."

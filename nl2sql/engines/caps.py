@@ -1,68 +1,148 @@
-"""Caps on a result while it is read: rows, bytes, and the length of a cell.
+"""Caps on a result while it is read: rows, values, bytes, and the length of a cell.
 
-It reads Arrow batches and yields smaller ones; it does not run SQL. Nested values are never shortened: the cap on
-bytes bounds them.
+It reads Arrow batches and yields smaller ones; it does not run SQL. A value counts for eight bytes at least, be it NULL
+or a bit in a list, since that is what it takes of whoever reads it. Nested cells that are too large have become text
+before (`carry`), where they could.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import pyarrow as pa
 
+from nl2sql.answer.values import measure_cells
 from nl2sql.errors import LimitError
-from nl2sql.types import Limits
+from nl2sql.types import CELL_VALUES, Limits
 
+VALUE_BYTES: Final = 8
+# A whole result is read a piece at a time, so that its reader needs no more memory than for one.
+PIECE_BYTES: Final = 8_000_000
+_MOST_VALUES: Final = 1_000_000
 _ELLIPSIS: Final = "…"
 
 
-@dataclass(slots=True)
-class Capped:
-    """Batches within the limits. `truncated` and `cut_cells` are right once they are exhausted.
+def bound_cell_values(limits: Limits) -> int:
+    """The most values of a nested cell that comes as it is: more of them where the whole result is wanted."""
+    return CELL_VALUES if limits.rows is not None else min(_MOST_VALUES, limits.cell_bytes // VALUE_BYTES)
 
-    More rows than `limits.rows`, or more bytes than `limits.result_bytes`, end the result early, marked as
-    truncated; LimitError only where not even the first row fits.
-    """
 
-    limits: Limits
-    truncated: bool = False
-    cut_cells: int = 0
+class Weights:
+    """What the first rows of a batch weigh, and which cells are too large to cross as they are."""
 
-    def batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The source's batches, shortened, until a cap is reached."""
-        rows_left, bytes_left = self.limits.rows, self.limits.result_bytes
-        first = True
-        for batch in source:
-            kept = batch if rows_left is None else batch.slice(0, rows_left)
-            fitting = self._fitting(self._shortened(kept), bytes_left)
-            if first and batch.num_rows and kept.num_rows and not fitting.num_rows:
-                raise LimitError(
-                    f"one row alone is larger than {self.limits.result_bytes:,} bytes",
-                    "Select fewer columns, or shorten the long ones.",
-                    limit="result_bytes",
-                )
-            if fitting.num_rows:
-                yield fitting
-                first = False
-            if fitting.num_rows < batch.num_rows:
-                self.truncated = True
-                return
-            bytes_left -= fitting.nbytes
-            rows_left = None if rows_left is None else rows_left - fitting.num_rows
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        sizes = [measure_cells(column) for column in batch.columns]
+        self._sizes = sizes
+        self._evenly = sum(size for size in sizes if isinstance(size, int))
+        uneven = [size for size in sizes if not isinstance(size, int)]
+        self._unevenly = [0, *itertools.accumulate(map(sum, zip(*uneven, strict=True)))] if uneven else None
 
-    def _fitting(self, batch: pa.RecordBatch, bytes_left: int) -> pa.RecordBatch:
-        if batch.nbytes <= bytes_left:
-            return batch
-        low, high = 0, batch.num_rows
+    @property
+    def all(self) -> int:
+        """The weight of all its rows, in bytes."""
+        return self.between(0, int(self._batch.num_rows))
+
+    def between(self, start: int, end: int) -> int:
+        """The weight of the rows from `start` on, before `end`."""
+        values = self._evenly * (end - start)
+        if self._unevenly:
+            values += self._unevenly[end] - self._unevenly[start]
+        return max(int(self._batch.slice(start, end - start).nbytes), VALUE_BYTES * values)
+
+    def fitting(self, weight: int, start: int = 0, end: int | None = None) -> int:
+        """How many rows from `start` on, before `end`, weigh no more than that."""
+        end = int(self._batch.num_rows) if end is None else end
+        if self.between(start, end) <= weight:
+            return end - start
+        low, high = start, end
         while low < high:
             middle = (low + high + 1) // 2
-            if batch.slice(0, middle).nbytes <= bytes_left:
+            if self.between(start, middle) <= weight:
                 low = middle
             else:
                 high = middle - 1
-        return batch.slice(0, low)
+        return low - start
+
+    def large(self, column: int, limits: Limits) -> Sequence[int]:
+        """The rows in which that column has a nested cell of too many values, or too many bytes."""
+        array, size, most = self._batch.column(column), self._sizes[column], bound_cell_values(limits)
+        if not pa.types.is_nested(array.type):
+            return ()
+        if isinstance(size, int):
+            crowded = set(range(len(array))) if size > most else set()
+        else:
+            crowded = {row for row, values in enumerate(size) if values > most}
+        return sorted(crowded | set(_heavy(array, 0, limits.cell_bytes)))
+
+
+def row_too_large(limits: Limits) -> LimitError:
+    """The error where not even the first row is within the limits."""
+    return LimitError(
+        f"one row alone is larger than {limits.result_bytes:,} bytes",
+        "Select fewer columns, or shorten the long ones.",
+        limit="result_bytes",
+    )
+
+
+class Capped:
+    """Batches within the limits. `truncated`, `cut_cells` and `rows` are right once they are exhausted.
+
+    More rows than `limits.rows`, or more weight than `limits.result_bytes`, end the result early, marked as
+    truncated; LimitError where not even the first row fits, or a whole result has a cell that is too large.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.truncated = False
+        self.rows = 0
+        self._cut_rows: list[int] = []
+
+    @property
+    def cut_cells(self) -> int:
+        """How many cells of the rows that were let through are shortened."""
+        return sum(row < self.rows for row in self._cut_rows)
+
+    def batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The source's batches, shortened and in pieces, until a cap is reached."""
+        bytes_left = self.limits.result_bytes
+        for batch in source:
+            left = batch.num_rows if self.limits.rows is None else self.limits.rows - self.rows
+            kept = self._shortened(batch.slice(0, left))
+            weights = Weights(kept)
+            end = self._first_large_row(kept, weights)
+            start = 0
+            while start < end:
+                rows = weights.fitting(bytes_left, start, end)
+                if not rows and not self.rows:
+                    raise row_too_large(self.limits)
+                if not rows:
+                    break
+                rows = min(rows, max(1, weights.fitting(PIECE_BYTES, start, end)))
+                yield kept.slice(start, rows)
+                bytes_left -= weights.between(start, start + rows)
+                start, self.rows = start + rows, self.rows + rows
+            if start < batch.num_rows:
+                self.truncated = True
+                return
+
+    def _first_large_row(self, batch: pa.RecordBatch, weights: Weights) -> int:
+        """The row before which the result ends for the sake of a cell that is too large; LimitError in a whole one."""
+        large = [(rows[0], i) for i in range(batch.num_columns) if (rows := weights.large(i, self.limits))]
+        if not large:
+            return int(batch.num_rows)
+        row, column = min(large)
+        if self.limits.rows is None:
+            name = batch.schema.names[column]
+            raise LimitError(
+                f"a cell of {name} holds more than {bound_cell_values(self.limits):,} values"
+                f" or {self.limits.cell_bytes:,} bytes",
+                "Select a part of it, or its text: CAST(… AS VARCHAR). Or raise cell_bytes under [limits].",
+                limit="cell_bytes",
+            )
+        return row
 
     def _shortened(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         columns = [self._shortened_column(column) for column in batch.columns]
@@ -74,20 +154,46 @@ class Capped:
         kind = column.type
         if not (pa.types.is_string(kind) or pa.types.is_binary(kind)) or column.nbytes <= self.limits.cell_bytes:
             return column
-        cap = self.limits.cell_bytes
-        offsets = memoryview(column.buffers()[1]).cast("i")[column.offset : column.offset + len(column) + 1]
-        long = [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > cap]
+        long = find_long_texts(column, self.limits.cell_bytes)
         if not long:
             return column
-        self.cut_cells += len(long)
-        values: list[Any] = column.to_pylist()
+        self._cut_rows += [self.rows + row for row in long]
+        offsets, data = _offsets(column), memoryview(column.buffers()[2])
+        values: list[bytes | None] = [
+            bytes(data[offsets[i] : min(offsets[i + 1], offsets[i] + self.limits.cell_bytes + 1)])
+            for i in range(len(column))
+        ]
         for i in long:
-            values[i] = _cut(values[i], cap)
-        return pa.array(values, kind)
+            values[i] = _cut(values[i] or b"", self.limits.cell_bytes, is_text=pa.types.is_string(kind))
+        if column.null_count:
+            values = [value if cell.is_valid else None for value, cell in zip(values, column, strict=True)]
+        return pa.array(values, pa.binary()).view(kind)
 
 
-def _cut(value: str | bytes, cap: int) -> str | bytes:
-    if isinstance(value, bytes):
-        return value[:cap]
-    head = value.encode()[: max(0, cap - len(_ELLIPSIS.encode()))]
-    return head.decode(errors="ignore") + _ELLIPSIS
+def find_long_texts(column: pa.Array, most: int) -> list[int]:
+    """The rows in which a column of texts or bytes has more than so many bytes."""
+    offsets = _offsets(column)
+    return [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > most]
+
+
+def _offsets(column: pa.Array) -> memoryview:
+    return memoryview(column.buffers()[1]).cast("i")[column.offset : column.offset + len(column) + 1]
+
+
+def _heavy(column: pa.Array, first: int, most: int) -> Iterator[int]:
+    """The rows, counted from `first` on, whose cell takes more than so many bytes."""
+    if column.nbytes <= most or not len(column):
+        return
+    if len(column) == 1:
+        yield first
+        return
+    middle = len(column) // 2
+    yield from _heavy(column.slice(0, middle), first, most)
+    yield from _heavy(column.slice(middle), first + middle, most)
+
+
+def _cut(value: bytes, most: int, *, is_text: bool) -> bytes:
+    if not is_text:
+        return value[:most]
+    end = _ELLIPSIS.encode()
+    return value[: max(0, most - len(end))].decode(errors="ignore").encode() + end

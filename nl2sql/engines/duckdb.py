@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.engines import wire
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
+# What the guard may take over all views; those that it has not been asked of by then are not shown.
+GUARD_SECONDS: Final = 10.0
 INTROSPECT_SECONDS: Final = 30.0
 
 
@@ -94,6 +96,11 @@ class DuckDBEngine:
         return tuple(worker.pid for worker in self._pool.workers if worker.pid is not None)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """As `Engine.notes`."""
+        return self._opened.prepared.notes
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """As `Engine.uploads`."""
         return self._beside.uploads.tables if self._beside else ()
@@ -136,14 +143,22 @@ class DuckDBEngine:
         with self._pool.turn(None) as worker:
             return self._introspected(worker)
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False, cancel: CancelToken | None = None) -> Verdict:
-        """What the guard's judges say of the text. LimitError where judging itself overran."""
+    def judge(
+        self,
+        sql: str,
+        policy: Policy,
+        *,
+        thorough: bool = False,
+        reads_values: bool = True,
+        cancel: CancelToken | None = None,
+    ) -> Verdict:
+        """As `Engine.judge`."""
         with self._pool.turn(cancel) as worker:
             self._introspected(worker)
             seconds = self._judge_seconds
-            asked = {"op": "judge", "sql": sql, "thorough": thorough, "seconds": seconds}
-            reply = worker.ask({**asked, "policy": wire.policy_to_json(policy)}, seconds, cancel)
-            return wire.verdict_from_json(reply["verdict"])
+            asked = {"op": "judge", "sql": sql, "thorough": thorough, "reads_values": reads_values, "seconds": seconds}
+            request = {**asked, "policy": wire.policy_to_json(policy)}
+            return worker.ask(request, seconds, lambda reply: wire.verdict_from_json(reply["verdict"]), cancel)
 
     def repair(
         self,
@@ -161,42 +176,53 @@ class DuckDBEngine:
         with self._pool.turn(cancel) as worker:
             self._introspected(worker)
             seconds = self._judge_seconds
-            reply = worker.ask({**asked, **told, "seconds": seconds}, seconds, cancel)
-            return wire.report_from_json(reply["report"])
+            request = {**asked, **told, "seconds": seconds}
+            return worker.ask(request, seconds, lambda reply: wire.report_from_json(reply["report"]), cancel)
 
-    def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
+    def execute(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
+    ) -> Result:
         """Run it and return its rows, within the limits.
 
         More rows than `limits.rows`, or more bytes than `limits.result_bytes`, cut the result: `truncated` says
         so. Cells longer than `limits.cell_bytes` are shortened and counted. Errors as `Engine.execute`.
         """
-        with self.stream(checked, limits, cancel) as stream:
+        with self._streaming(checked, limits, cancel, hashed=hashed) as stream:
             return collected(stream)
 
-    @contextlib.contextmanager
-    def stream(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Iterator[WorkerStream]:
+    def stream(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
+    ) -> contextlib.AbstractContextManager[WorkerStream]:
         """As `execute`, batch by batch; the reader's own time does not count towards `limits.seconds`."""
+        return self._streaming(checked, limits, cancel, hashed=False)
+
+    @contextlib.contextmanager
+    def _streaming(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None, *, hashed: bool
+    ) -> Iterator[WorkerStream]:
         request = {
             "op": "execute",
             "sql": checked.sql,
             "limits": wire.limits_to_json(limits),
             "seconds": limits.seconds,
+            "hashed": hashed,
         }
         with self._pool.turn(cancel) as worker:
             worker.serve(self._opened)
             with worker.calling(request, limits.seconds, limits, cancel) as call:
-                yield WorkerStream(call)
+                yield WorkerStream(call, limits)
 
     def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
         """As `Engine.page`."""
         with self._paging(checked, window, limits, cancel, counts=False) as call:
-            return collected(WorkerStream(call))
+            return collected(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
         """As `Engine.count`."""
         with self._paging(checked, window, limits, cancel, counts=True) as call:
-            reply = call.receive()[0]
-            return Count(reply["count"], reply["complete"])
+            reply, _ = call.receive()
+            with call.reading():
+                return Count(wire.expect_number(reply["count"]), bool(reply["complete"]))
 
     def place_in_queue(self, cancel: CancelToken) -> int:
         """As `Engine.place_in_queue`."""
@@ -252,20 +278,26 @@ class DuckDBEngine:
         request = {
             "op": "introspect",
             "profile_seconds": self._profile_seconds,
+            "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
             "beside": codec.to_json(base) if base else None,
         }
+
+        def read(reply: Mapping[str, Any]) -> tuple[Schema, bool]:
+            return codec.from_json(reply["schema"]), bool(reply["complete"])
+
         try:
-            reply = worker.ask(request, INTROSPECT_SECONDS)
+            schema, complete = worker.ask(request, INTROSPECT_SECONDS, read)
         except LimitError:
             # The catalogue alone is enough to work with where the data is too much to look at.
-            reply = worker.ask({**request, "profile_seconds": 0}, INTROSPECT_SECONDS)
-        schema = codec.from_json(reply["schema"])
+            schema, complete = worker.ask(
+                {**request, "profile_seconds": 0, "guard_seconds": 0}, INTROSPECT_SECONDS, read
+            )
         if self._beside and base:
             # The samples of uploaded files are the session's alone, and no cache keeps them.
             return replace(self._beside.joined(base, schema), fingerprint=self._opened.fingerprint)
         schema = replace(schema, fingerprint=self._opened.fingerprint)
-        cache.save(self._cache_dir, schema, complete=bool(reply["complete"]))
+        cache.save(self._cache_dir, schema, complete=complete)
         return schema
 
     def _current(self) -> Opened:

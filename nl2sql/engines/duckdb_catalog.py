@@ -1,48 +1,59 @@
-"""What DuckDB's catalogue says: tables, views, columns, keys, comments, estimated row counts.
+"""What DuckDB's catalogue says: tables, views, columns, keys, comments, estimated row counts; functions and types.
 
-It reads no data: `schema.profile` does, with the Schema that comes out of here.
+It reads no data: `schema.profile` does, with the Schema that comes out of here. Functions are asked for by their full
+names, as a database may define its own of the same name.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nl2sql.engines.lock import quoted
+from nl2sql.engines.lock import quoted, quoted_name
+from nl2sql.schema.identifiers import fold
 from nl2sql.types import MAIN_SCHEMA, Column, ForeignKey, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
+CATALOG: Final = "SELECT system.main.current_database()"
 _TABLES: Final = """
     SELECT schema_name, table_name, 'table', comment, estimated_size
-    FROM duckdb_tables() WHERE NOT internal AND database_name = {database} AND NOT temporary
+    FROM system.main.duckdb_tables() WHERE NOT internal AND database_name = {database} AND NOT temporary
     UNION ALL
     SELECT schema_name, view_name, 'view', comment, NULL
-    FROM duckdb_views() WHERE NOT internal AND database_name = {database} AND NOT temporary
+    FROM system.main.duckdb_views() WHERE NOT internal AND database_name = {database} AND NOT temporary
     ORDER BY ALL"""
 _COLUMNS: Final = """
-    SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns()
+    SELECT schema_name, table_name, column_name, data_type, is_nullable, comment, is_generated
+    FROM system.main.duckdb_columns()
     WHERE NOT internal AND database_name = {database} ORDER BY schema_name, table_name, column_index"""
 _KEYS: Final = """
     SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, referenced_column_names
-    FROM duckdb_constraints()
+    FROM system.main.duckdb_constraints()
     WHERE database_name = {database} AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
     ORDER BY constraint_index"""
+_FUNCTIONS: Final = "SELECT function_name FROM system.main.duckdb_functions() WHERE NOT internal"
+_TYPES: Final = """
+    SELECT database_name, schema_name, type_name FROM system.main.duckdb_types()
+    WHERE NOT internal AND database_name = system.main.current_database()"""
+
+_ALWAYS_OPEN: Final = ("system", "temp")
 
 _Key = tuple[str, str]
 
 
 def read_catalog(run: Run, attached: str = "") -> Schema:
     """The Schema of the opened database, or of one attached beside it, without a profile. `run(sql)` returns rows."""
-    database = quoted(attached) if attached else "current_database()"
+    catalog = attached or str(run(CATALOG)[0][0])
+    database = quoted(catalog)
 
     def named(schema: str, table: str) -> str:
-        return f"{attached}.{table}" if attached else _sql_name(schema, table)
+        return f"{attached}.{table}" if attached else _sql_name(catalog, schema, table)
 
     columns: dict[_Key, list[Column]] = defaultdict(list)
-    for schema, table, name, kind, nullable, comment in run(_COLUMNS.format(database=database)):
-        columns[schema, table].append(Column(name, kind, bool(nullable), comment))
+    for schema, table, name, kind, nullable, comment, generated in run(_COLUMNS.format(database=database)):
+        columns[schema, table].append(Column(name, kind, bool(nullable), comment, generated=bool(generated)))
     primary: dict[_Key, tuple[str, ...]] = {}
     foreign: dict[_Key, list[ForeignKey]] = defaultdict(list)
     for schema, table, constraint, names, target, target_names in run(_KEYS.format(database=database)):
@@ -59,7 +70,8 @@ def read_catalog(run: Run, attached: str = "") -> Schema:
             row_count=rows,
             primary_key=primary.get((schema, name), ()),
             foreign_keys=tuple(foreign[schema, name]),
-            dotted=schema == MAIN_SCHEMA and "." in name and not attached,
+            schema=None if attached else _unclear_schema(catalog, schema, name),
+            catalog=catalog if not attached and _is_namesake(catalog, schema) else "",
         )
         for schema, name, kind, comment, rows in run(_TABLES.format(database=database))
     )
@@ -67,9 +79,32 @@ def read_catalog(run: Run, attached: str = "") -> Schema:
 
 
 def user_functions(run: Run) -> frozenset[str]:
-    """The names, in lower case, of the macros that the database's owner made."""
-    return frozenset(row[0].lower() for row in run("SELECT function_name FROM duckdb_functions() WHERE NOT internal"))
+    """The names, in lower case, of the functions and macros that the database's owner made."""
+    return frozenset(row[0].lower() for row in run(_FUNCTIONS))
 
 
-def _sql_name(schema: str, table: str) -> str:
-    return table if schema == MAIN_SCHEMA else f"{schema}.{table}"
+def user_types(run: Run) -> Mapping[_Key, str]:
+    """What each type that the database's owner made stands for, by the folded names of its schema and its own."""
+    found = {}
+    for path in run(_TYPES):
+        name = ".".join(map(quoted_name, path))
+        found[fold(path[1]), fold(path[2])] = str(run(f"SELECT system.main.typeof(CAST(NULL AS {name}))")[0][0])
+    return found
+
+
+def _sql_name(catalog: str, schema: str, table: str) -> str:
+    if schema == MAIN_SCHEMA:
+        return table
+    return f"{catalog}.{schema}.{table}" if _is_namesake(catalog, schema) else f"{schema}.{table}"
+
+
+def _unclear_schema(catalog: str, schema: str, table: str) -> str | None:
+    """The schema's name where the first dot of the table's full name does not tell it."""
+    if _is_namesake(catalog, schema) or (schema == MAIN_SCHEMA and "." in table) or "." in schema:
+        return schema
+    return None
+
+
+def _is_namesake(catalog: str, schema: str) -> bool:
+    """Whether the schema is called like a database that is open, so that SQL must name the database too."""
+    return fold(schema) in (fold(catalog), *_ALWAYS_OPEN)

@@ -44,14 +44,17 @@ class ResultStream(Protocol):
 
 
 class CancellableJudge:
-    """An engine's judges for one caller, who may stop waiting for them. Implements `guard.Judge`."""
+    """An engine's judges for one caller, who may stop waiting for them. Implements `guard.Judge`.
 
-    def __init__(self, engine: Engine, cancel: CancelToken | None) -> None:
-        self._engine, self._cancel = engine, cancel
+    `reads_values` as for `Engine.judge`.
+    """
+
+    def __init__(self, engine: Engine, cancel: CancelToken | None, *, reads_values: bool = True) -> None:
+        self._engine, self._cancel, self._reads_values = engine, cancel, reads_values
 
     def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
         """As `Engine.judge`; CancelledError once the caller has cancelled."""
-        return self._engine.judge(sql, policy, thorough=thorough, cancel=self._cancel)
+        return self._engine.judge(sql, policy, thorough=thorough, reads_values=self._reads_values, cancel=self._cancel)
 
 
 class Engine(Protocol):
@@ -71,6 +74,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of what was opened, and why: a sentence each."""
+        ...
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables that `with_files` added, in the order of the files."""
         ...
@@ -87,8 +95,19 @@ class Engine(Protocol):
         """Tables, columns, keys and profile, from the cache where the data has not changed. DatabaseError."""
         ...
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False, cancel: CancelToken | None = None) -> Verdict:
-        """What the guard's judges say of the text, as `guard.Judge`. LimitError where judging itself overran."""
+    def judge(
+        self,
+        sql: str,
+        policy: Policy,
+        *,
+        thorough: bool = False,
+        reads_values: bool = True,
+        cancel: CancelToken | None = None,
+    ) -> Verdict:
+        """What the guard's judges say of the text, as `guard.Judge`. LimitError where judging itself overran.
+
+        Without `reads_values` nothing is read to judge it: a PIVOT that names no values is refused.
+        """
         ...
 
     def repair(
@@ -107,8 +126,10 @@ class Engine(Protocol):
         """
         ...
 
-    def execute(self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None) -> Result:
-        """Run it and return at most `limits.rows` rows.
+    def execute(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
+    ) -> Result:
+        """Run it and return at most `limits.rows` rows, with their hash where it is asked for.
 
         QueryError where the engine refuses the SQL, LimitError where a limit ran out, CancelledError once
         `cancel` is set, DatabaseError where the engine itself failed. The next call works after each of them.

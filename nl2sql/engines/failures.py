@@ -17,11 +17,13 @@ FAILURES: Final = (duckdb.Error, pa.ArrowException, OSError, MemoryError)
 
 _KIND: Final = re.compile(r"^(?:INTERRUPT|TransactionContext|[A-Z][A-Za-z]*(?: [A-Za-z]+){0,3}) Error: ")
 _TAIL: Final = re.compile(r"\n\s*\n|\n(?:LINE \d+:|Candidate bindings:|Candidate functions:|Did you mean)", re.S)
-_SIDE: Final = re.compile(r"\s*Did you mean .*", re.S)
+_SIDE: Final = re.compile(r"(?<!\s)\s*+Did you mean .*", re.S)
 _PATH: Final = re.compile(r"""(["'])(?:[A-Za-z]:)?[/\\][^"'\n]*\1""")
 # A time that does not parse is told twice: in quotes, and on a line of its own over a caret.
-_TWICE: Final = re.compile(r'(Could not parse string ").*\n *\^\nError: ', re.S)
-_QUOTED: Final = re.compile(r"""(?<!\w)(["'])(.+)\1(?!\w)""", re.S)
+_FIRST_TIME: Final = 'Could not parse string "'
+_SECOND_TIME: Final = re.compile(r"\n *+\^\nError: ")
+_OPENING: Final = re.compile(r"""(?<!\w)["']""")
+_CLOSING: Final = re.compile(r"""["'](?!\w)""")
 _MASK: Final = "…"
 _MESSAGE_CHARS: Final = 500
 
@@ -46,10 +48,16 @@ def shown(error: BaseException, sql: str = "") -> str:
     """The engine's text without its category, source excerpt, suggestions, folders, and values not from the SQL."""
     text = _KIND.sub("", str(error).strip())
     if not isinstance(error, _NAMES_ONLY):
-        text = _without_values(_TWICE.sub(rf'\1{_MASK}": ', text), sql)
+        text = _without_values(_told_once(text), sql)
     text = _SIDE.sub("", _TAIL.split(text, maxsplit=1)[0])
     text = _PATH.sub(lambda found: f'"{Path(found.group()[1:-1]).name}"', text).strip()
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + _MASK
+
+
+def _told_once(text: str) -> str:
+    start = text.find(_FIRST_TIME) + len(_FIRST_TIME)
+    ends = [found.end() for found in _SECOND_TIME.finditer(text, start)] if _FIRST_TIME in text else []
+    return f'{text[:start]}{_MASK}": {text[ends[-1] :]}' if ends else text
 
 
 def _without_values(text: str, sql: str) -> str:
@@ -58,17 +66,23 @@ def _without_values(text: str, sql: str) -> str:
     A value may hold quotation marks itself, so that where it ends cannot be told by the next one.
     """
 
-    def masked(found: re.Match[str]) -> str:
-        mark, inner = found.groups()
+    def masked(mark: str, inner: str) -> str:
         if _quotes(sql, inner):
-            return found.group()
+            return f"{mark}{inner}{mark}"
         before, _, last = inner.rpartition(mark)
         between = before.rpartition(mark)[2]
         kept = f"{between}{mark}{last}{mark}" if mark in before and _quotes(sql, last) else ""
         return f"{mark}{_MASK}{mark}{kept}"
 
     head, excerpt, tail = text.partition("\n\nLINE ")
-    return _QUOTED.sub(masked, head) + excerpt + tail
+    last = {found.group(): found.start() for found in _CLOSING.finditer(head)}
+    shown, at = "", 0
+    for found in _OPENING.finditer(head):
+        mark, start = found.group(), found.end()
+        if found.start() >= at and last.get(mark, 0) > start:
+            shown += head[at : found.start()] + masked(mark, head[start : last[mark]])
+            at = last[mark] + 1
+    return shown + head[at:] + excerpt + tail
 
 
 def _quotes(sql: str, text: str) -> bool:

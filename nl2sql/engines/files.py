@@ -9,15 +9,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from nl2sql.engines.frames import Message
+from nl2sql.engines import wire
+from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
+from nl2sql.types import Progress
 
 FORMAT: Final = 2
 KEPT_IMPORTS: Final = 8
@@ -35,18 +38,29 @@ KINDS: Final = {
 }
 KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods)"
 _CONTENT_DIGITS: Final = 32
+_LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
+# What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
+_MEMORY: Final = 1_000_000_000
+_LEAST_MEMORY: Final = 300_000_000
+_MEMORY_SHARE: Final = 0.5
+_DISK: Final = 256_000_000
+_GROWTH: Final = 4
+_SHEET_GROWTH: Final = 40
+_SECONDS: Final = 120.0
+_BYTES_A_SECOND: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
 
-    `attached` are DuckDB files by the names that SQL has for them.
+    `attached` are DuckDB files by the names that SQL has for them. `notes` say what was left out.
     """
 
     database: Path
     data_files: tuple[Path, ...] = ()
     attached: Mapping[str, Path] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -77,43 +91,69 @@ class DatabaseFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The data files of a source, by name. `targets` are the files themselves, which a link in a folder may lead to."""
+
+    files: tuple[Path, ...]
+    targets: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """As `Source.fingerprint`."""
+        return _fingerprint(self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class DataFiles:
-    """One data file, or the data files of a folder (not of the folders in it)."""
+    """One data file, or the data files of a folder (not of the folders in it). `on_progress` hears of the import."""
 
     path: Path
     cache_dir: Path
+    on_progress: Progress | None = field(default=None, compare=False)
 
-    def files(self) -> list[Path]:
-        """The files, by name. DatabaseError where a folder holds none, or may not be read."""
+    def listing(self) -> Listing:
+        """The files, by name. DatabaseError where there are none, or a folder may not be read.
+
+        What is no plain file is left out, as is a link that leads out of its folder.
+        """
         try:
             if not self.path.is_dir():
-                return [self.path]
-            found = sorted(p for p in self.path.iterdir() if p.suffix.lower() in KINDS and p.is_file() and _shown(p))
+                if not self.path.is_file():
+                    raise DatabaseError(
+                        f"{self.path.name} is no file that can be read", "Name a data file, or a folder."
+                    )
+                return Listing((self.path,), (self.path.resolve(),))
+            folder = self.path.resolve()
+            entries = sorted(path for path in self.path.iterdir() if path.suffix.lower() in KINDS and _shown(path))
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
+        places = [(path, *_follow(path, folder)) for path in entries]
+        found = [(path, target) for path, target, _ in places if target is not None]
+        notes = tuple(f"{path.name} is left out: {reason}" for path, _, reason in places if reason)
         if not found:
-            raise DatabaseError(
-                f"no data files in {self.path.name or self.path}", f"Put files there that are one of: {KINDS_TEXT}."
-            )
-        return found
+            hint = f"Put files there that are one of: {KINDS_TEXT}."
+            raise DatabaseError(f"no data files in {self.path.name or self.path}", ". ".join([*notes, hint]))
+        return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 
     def fingerprint(self) -> str:
-        return _fingerprint(self.files())
+        return self.listing().fingerprint()
 
     def prepare(self) -> Prepared:
         """The imported database, from the cache or built now; two commands don't build it twice.
 
-        ConfigError where the cache cannot be written.
+        ConfigError where the cache cannot be written, LimitError where the files are too large for this machine.
         """
-        files = self.files()
-        source = hashlib.sha256(str(self.path).encode()).hexdigest()[:_CONTENT_DIGITS]
-        folder = self.cache_dir / "imports"
-        database = folder / f"{source}-{_fingerprint(files)[:_CONTENT_DIGITS]}.duckdb"
-        data_files = tuple(file for file in files if KINDS[file.suffix.lower()] == "parquet")
+        listing = self.listing()
+        source = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:_CONTENT_DIGITS]
+        folder = _find_imports(self.cache_dir)
+        database = folder / f"{source}-{listing.fingerprint()[:_CONTENT_DIGITS]}.duckdb"
+        data_files = tuple(
+            target for file, target in zip(listing.files, listing.targets, strict=True) if find_kind(file) == "parquet"
+        )
         try:
             if not database.exists():
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _build(files, database)
+                _build(listing, database, self.on_progress)
                 _forget_older(folder, source, database)
         except OSError as exc:
             raise ConfigError(
@@ -121,7 +161,22 @@ class DataFiles:
                 "Set NL2SQL_HOME to a folder that you may write to, or open a .duckdb file, which needs no import.",
             ) from exc
         _note_use(database)
-        return Prepared(database, data_files)
+        return Prepared(database, data_files, notes=listing.notes)
+
+
+def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
+    """The plain file that an entry of the folder is or leads to, or None; and why a link is left out.
+
+    `folder` is a whole path without links.
+    """
+    try:
+        target = path.resolve(strict=True)
+        is_file = target.is_file()
+    except (OSError, RuntimeError):
+        return None, "it is a link that leads nowhere" if path.is_symlink() else ""
+    if not target.is_relative_to(folder):
+        return None, "it is a link that leads out of the folder"
+    return (target if is_file else None), ""
 
 
 def _shown(path: Path) -> bool:
@@ -132,74 +187,164 @@ def _shown(path: Path) -> bool:
 def _fingerprint(files: Iterable[Path]) -> str:
     digest = hashlib.sha256(f"format {FORMAT}".encode())
     for file in files:
-        try:
-            status = file.stat()
-        except OSError as exc:
-            raise DatabaseError(f"{file.name} cannot be read: {exc.strerror}", "Check that it is still there.") from exc
-        digest.update(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        status = _stat(file)
+        digest.update(os.fsencode(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"))
     return digest.hexdigest()
 
 
-def run_importer(request: Mapping[str, Any], seconds: float | None = None) -> Message:
-    """What the importer's process answers; killed where it takes longer than `seconds`. DatabaseError, LimitError."""
+def _stat(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as exc:
+        raise DatabaseError(f"{file.name} cannot be read: {exc.strerror}", "Check that it is still there.") from exc
+
+
+def _find_imports(cache_dir: Path) -> Path:
+    """Where imported databases lie."""
+    return cache_dir / "imports"
+
+
+def forget_unfinished(cache_dir: Path) -> None:
+    """Remove what is left of imports whose program was killed."""
+    halves = list(_find_imports(cache_dir).glob("*.tmp"))
+    if not halves:
+        return
+    from filelock import FileLock, Timeout
+
+    for half in halves:
+        try:
+            with FileLock(lock := _name_lock(half.with_suffix(".duckdb")), timeout=0):
+                _remove(half)
+                _remove(lock)
+        except (Timeout, OSError):
+            continue
+
+
+def run_importer(
+    request: Mapping[str, Any], files: Sequence[Path], seconds: float, on_progress: Progress | None = None
+) -> list[tuple[int, str]]:
+    """Have the importer's process make tables of the files: each table's name, with the number of its file.
+
+    Killed where it takes longer than `seconds`. DatabaseError, LimitError.
+    """
     from nl2sql.engines.alarm import Alarm
     from nl2sql.engines.process import ChildProcess, ProcessEnded
 
     child, alarm = ChildProcess("nl2sql.engines.importer"), Alarm()
     overran = threading.Event()
+    what = "the data files"
 
     def end() -> None:
         overran.set()
         child.kill()
 
     try:
-        if seconds is not None:
-            alarm.set(seconds, end)
-        child.send(request)
-        reply, _ = child.receive()
+        alarm.set(seconds, end)
+        child.send({**request, "files": list(map(str, files)), "often": on_progress is not None})
+        while True:
+            reply = _read_reply(child.receive()[0], len(files))
+            if not isinstance(reply, _Progress):
+                break
+            what = reply.file or what
+            if on_progress is not None:
+                total = reply.total if reply.file else 0
+                on_progress(f"importing {what}" if reply.file else "writing the imported data", reply.done, total)
     except ProcessEnded as exc:
-        error: NL2SQLError = DatabaseError(
-            "the import of the data files ended unexpectedly", "Is one of them very large?"
-        )
+        error: NL2SQLError = DatabaseError(f"the import of {what} ended unexpectedly", _LEAVE_OUT)
         if overran.is_set():
-            error = LimitError(f"the import took longer than {seconds:g} s", "Import less at once.", limit="seconds")
+            error = LimitError(f"the import took longer than {seconds:,.0f} s", "Import less at once.", limit="seconds")
+        elif exc.garbled:
+            error = _garbled()
+        elif exc.lacked_memory:
+            error = LimitError(f"{what} takes more memory than it may use", "Take a part of it.", limit="memory")
         error.add_note(exc.stderr)
         raise error from exc
     finally:
         alarm.close()
         child.close()
-    if reply["kind"] == "error" and reply["limit"]:
-        raise LimitError(reply["message"], reply["hint"], limit=reply["limit"])
-    if reply["kind"] == "error":
-        raise DatabaseError(reply["message"], reply["hint"])
+    if on_progress is not None:
+        on_progress("imported", 1, 1)
     return reply
 
 
-def _build(files: list[Path], database: Path) -> None:
+class _Progress(NamedTuple):
+    """How far the importer is: the file that it reads, none at the end, and bytes."""
+
+    file: str
+    done: int
+    total: int
+
+
+def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, str]]:
+    """What the importer says. The error that it tells, DatabaseError where it says nothing that can be read."""
+    try:
+        if message["kind"] == "progress":
+            done, total = wire.expect_number(message["done"]), wire.expect_number(message["total"])
+            return _Progress(wire.expect_text(message["file"]), done, total)
+        if message["kind"] == "built":
+            return [(range(files).index(number), wire.expect_text(table)) for number, table in message["tables"]]
+        text, hint, limit = (wire.expect_text(message[name]) for name in ("message", "hint", "limit"))
+    except (LookupError, TypeError, ValueError) as exc:
+        raise _garbled() from exc
+    raise LimitError(text, hint, limit=limit) if limit else DatabaseError(text, hint)
+
+
+def _garbled() -> DatabaseError:
+    return DatabaseError("the import gave a reply that cannot be read", _LEAVE_OUT)
+
+
+def _build(listing: Listing, database: Path, on_progress: Progress | None) -> None:
     from filelock import FileLock
 
-    with FileLock(f"{database}.lock"):
+    with FileLock(_name_lock(database)):
         if database.exists():
             return
-        temporary = database.with_suffix(".tmp")
-        _remove(temporary)
+        # A folder of its own, since the importer may write to no other.
+        folder = database.with_suffix(".tmp")
+        _remove(folder)
         try:
-            run_importer({"database": str(temporary), "files": [str(file) for file in files], "bounds": None})
-        except DatabaseError:
-            _remove(temporary)
-            raise
-        temporary.replace(database)
+            folder.mkdir(mode=0o700)
+            half = folder / database.name
+            request = {"database": str(half), "called": list(map(str, listing.files))}
+            bounds, seconds = bound_import(listing)
+            run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
+            half.replace(database)
+        finally:
+            _remove(folder)
+
+
+def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
+    """What the import may take of this machine, and how long it may take: no honest file comes near it."""
+    kinds = [find_kind(file) for file in listing.files]
+    sizes = [_stat(file).st_size for file in listing.targets]
+    read = sum(size for size, kind in zip(sizes, kinds, strict=True) if kind not in ("parquet", "excel"))
+    unpacked = _SHEET_GROWTH * sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == "excel")
+    grown = max(_GROWTH * read, unpacked)
+    memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(find_machine_memory() * _MEMORY_SHARE)))
+    bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK, _GROWTH * read + unpacked)}
+    return bounds, _SECONDS + len(sizes) + (read + unpacked) / _BYTES_A_SECOND
+
+
+def find_kind(file: Path) -> str:
+    """Which kind of data file it is, by the end of its name."""
+    return KINDS[file.suffix.lower()]
+
+
+def _name_lock(database: Path) -> Path:
+    """The file that is locked while that database is built."""
+    return database.with_name(f"{database.name}.lock")
 
 
 def _forget_older(folder: Path, source: str, database: Path) -> None:
     """Remove imports of earlier states of the same source, and all but those used last; one that is open may stay."""
     for path in folder.glob(f"{source}-*"):
-        if not path.name.startswith(database.name):
+        is_being_built = (folder / path.name.partition(".")[0]).with_suffix(".tmp").exists()
+        if not path.name.startswith(database.name) and not is_being_built:
             _remove(path)
     others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_last_used, reverse=True)
     for path in others[KEPT_IMPORTS - 1 :]:
         _remove(path)
-        _remove(path.with_name(path.name + ".lock"))
+        _remove(_name_lock(path))
 
 
 def _note_use(database: Path) -> None:
@@ -217,5 +362,7 @@ def _last_used(path: Path) -> float:
 
 
 def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)

@@ -1,26 +1,33 @@
 """A short-lived child process that builds one DuckDB file from data files: tables, and views over Parquet.
 
-It opens the files its parent names, and nothing of it stays running when questions are asked. Files of strangers are
-imported within bounds, Parquet too: the limits of the operating system hold, and only the new file's folder may be
+It opens the files its parent names, and nothing of it stays running when questions are asked. Every import is within
+bounds: DuckDB opens no other file, the limits of the operating system hold, and only the new file's folder may be
 written. Which tables may be asked about is not known here.
 """
 
 from __future__ import annotations
 
 import csv
-import sys
+import errno
+import functools
+import io
+import itertools
+import os
+import shutil
+import stat
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from nl2sql.engines import fence, os_limits
 from nl2sql.engines.complaints import unreadable
-from nl2sql.engines.files import KINDS
-from nl2sql.engines.frames import read_frame, write_frame
+from nl2sql.engines.files import find_kind
+from nl2sql.engines.frames import ANY_BYTES, read_frame, write_frame
 from nl2sql.engines.imported import TableNames, UnreadableError, table_name
-from nl2sql.engines.lock import BUFFER_SHARE, glob_escaped, quoted, quoted_name
+from nl2sql.engines.lock import BUFFER_SHARE, find_moved_file, glob_escaped, quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,119 +37,248 @@ SNIFFED_ROWS: Final = 200_000
 SPLIT_LINES: Final = 200
 # Fewer lines before the header may be a title and remarks.
 SKIPPED_LINES: Final = 5
+THREADS: Final = 8
+TELL_SECONDS: Final = 0.25
+_LINE_CHARS: Final = 4_000_000
 _DELIMITERS: Final = ",;\t|"
 _MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
+# A file that is to be written is over its bound where it is this near to it.
+_FULL: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What files may take whose contents nobody vouches for: rows a table, bytes of memory, bytes of any file."""
+    """What one import may take: rows of a table (None: all), bytes of memory, bytes of any file that it writes.
 
-    rows: int
+    `copies` says that Parquet is copied, and not only viewed; `settings` that the project file sets the bounds.
+    """
+
+    rows: int | None
     memory: int
     file_bytes: int
+    copies: bool = False
+    settings: bool = False
 
     @property
     def first_rows(self) -> str:
         """The end of a SELECT that takes one row more than there may be."""
-        return f" LIMIT {self.rows + 1}"
+        return f" LIMIT {self.rows + 1}" if self.rows is not None else ""
 
 
-def build(database: str, files: list[Path], bounds: Bounds | None = None) -> list[tuple[int, str]]:
+class DataFile(NamedTuple):
+    """A file to read, and the path that its table's name and its kind are known by."""
+
+    path: Path
+    called: Path
+
+
+class Reporter:
+    """Tells the parent which file is being read and how many bytes of all are, while DuckDB reads.
+
+    Without a pipe it tells nothing.
+    """
+
+    def __init__(self, pipe: IO[bytes] | None = None, *, often: bool = False) -> None:
+        self._pipe = pipe
+        self._writing = threading.Lock()
+        self._ended = threading.Event()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._name, self._before, self._size, self._done, self._total = "", 0, 0, 0, 0
+        if often:
+            threading.Thread(target=self._tell_often, daemon=True).start()
+
+    def start(self, connection: duckdb.DuckDBPyConnection, total: int) -> None:
+        """From now on that connection reads so many bytes."""
+        self._connection, self._total = connection, total
+
+    def begin(self, name: str, size: int) -> None:
+        """The next file is under way; an empty name stands for what is left to do once all are read."""
+        self._before += self._size
+        self._name, self._size, self._done = name, size, self._before
+        self._tell()
+
+    def end(self, reply: Mapping[str, Any]) -> None:
+        """Send the last message."""
+        self._ended.set()
+        with self._writing:
+            assert self._pipe is not None
+            write_frame(self._pipe, reply)
+
+    def _tell(self) -> None:
+        with self._writing:
+            if self._pipe is not None and not self._ended.is_set():
+                told = {"kind": "progress", "file": self._name, "done": self._done, "total": self._total}
+                write_frame(self._pipe, told)
+
+    def _tell_often(self) -> None:
+        while not self._ended.wait(TELL_SECONDS):
+            if self._connection is not None and self._size:
+                share = min(100.0, max(0.0, self._connection.query_progress())) / 100
+                self._done = max(self._done, self._before + int(share * self._size))
+                self._tell()
+
+
+def build(
+    database: str,
+    files: Sequence[Path],
+    bounds: Bounds | None = None,
+    reporter: Reporter | None = None,
+    called: Sequence[Path] = (),
+) -> list[tuple[int, str]]:
     """Write the database. Returns the tables, each with the number of its file, in the order of the files.
 
-    UnreadableError names the file that is not as it should be.
+    `called` are the paths by which tables and kinds are known, where those are other ones. UnreadableError names the
+    file that is not as it should be. Without bounds this process is not confined.
     """
     import duckdb
 
-    names, made = TableNames(), []
+    names, made, reporter, called = TableNames(), [], reporter or Reporter(), called or files
     try:
         with duckdb.connect(database, config=_options(bounds)) as connection:
-            connection.execute("SET python_enable_replacements=false")
+            _prepare(connection)
+            sizes = [_check_size(file) for file in files]
             if bounds is not None:
                 _confine(connection, files, Path(database).parent, bounds)
+            reporter.start(connection, sum(sizes))
             # Sheets come last: a file named like one of them keeps its name.
-            for number, file in sorted(enumerate(files), key=lambda entry: _kind(entry[1]) == "excel"):
-                _refuse_unreadable(file)
-                try:
-                    tables = _import(connection, file, names, bounds)
-                    _refuse_many_rows(connection, file, tables, bounds)
-                except duckdb.OutOfMemoryException as error:
-                    raise _too_large(file, "more memory than it may use", "memory") from error
-                except duckdb.Error as error:
-                    if database in str(error):
-                        raise
-                    raise unreadable(file, str(error)) from error
-                made += [(number, table) for table in tables]
+            for number in sorted(range(len(files)), key=lambda number: find_kind(called[number]) == "excel"):
+                reporter.begin(files[number].name, sizes[number])
+                source = DataFile(files[number], called[number])
+                made += [(number, table) for table in _import_within(connection, source, names, bounds, database)]
+            reporter.begin("", 0)
+            connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
         reason = str(error).rpartition(": ")[2]
+        if bounds is not None and _is_full(Path(database).parent, bounds):
+            raise _too_large("the data", "more room on the disk than it may use", "file_bytes", bounds) from error
         raise UnreadableError(f"the imported data cannot be written: {reason}", _MAKE_ROOM) from error
 
 
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    # DuckDB measures progress only where it has a bar.
+    for setting in ("enable_progress_bar_print=false", "enable_progress_bar=true", "python_enable_replacements=false"):
+        connection.execute(f"SET {setting}")
+
+
 def _options(bounds: Bounds | None) -> dict[str, str | bool | int | float | list[str]]:
-    if bounds is None:
-        return {}
-    return {"threads": 2, "async_threads": 0, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    threads = 2 if bounds is not None and bounds.copies else min(THREADS, os.cpu_count() or 1)
+    return {
+        "threads": threads,
+        "async_threads": 0,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path, bounds: Bounds) -> None:
     """Bind DuckDB to these files and that folder, and the process to its bounds; its threads have started by now."""
-    paths = ", ".join(quoted(path) for file in files for path in (str(file), glob_escaped(str(file))))
+    paths = [path for file in files for path in (str(file), glob_escaped(str(file)))]
     for setting in (
         f"memory_limit='{int(bounds.memory * BUFFER_SHARE)}B'",
         f"max_temp_directory_size='{bounds.file_bytes}B'",
-        f"allowed_paths=[{paths}]",
+        f"allowed_paths=[{', '.join(map(quoted, paths))}]",
         f"allowed_directories=[{quoted(str(folder))}]",
         "enable_external_access=false",
         "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
+    if moved := find_moved_file(connection, [str(file) for file in files]):
+        raise _exchanged(Path(moved))
     os_limits.set_limits(bounds.memory, bounds.file_bytes, len(files))
 
 
-def _kind(file: Path) -> str:
-    return KINDS[file.suffix.lower()]
+def _import_within(
+    connection: duckdb.DuckDBPyConnection, source: DataFile, names: TableNames, bounds: Bounds | None, database: str
+) -> Sequence[str]:
+    """Make the file's tables, within the bounds, and return their names. UnreadableError."""
+    import duckdb
+
+    file = source.path
+    try:
+        tables = _import(connection, source, names, bounds)
+        _refuse_many_rows(connection, file, tables, bounds)
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise _too_large(file.name, "more memory than it may use", "memory", bounds) from error
+    except duckdb.Error as error:
+        if database in str(error):
+            raise
+        raise unreadable(file, str(error)) from error
+    return tables
 
 
 def _refuse_many_rows(
     connection: duckdb.DuckDBPyConnection, file: Path, tables: Sequence[str], bounds: Bounds | None
 ) -> None:
-    for table in tables if bounds is not None else ():
+    most = bounds.rows if bounds is not None else None
+    for table in tables if most is not None else ():
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
-        if bounds is not None and rows > bounds.rows:
-            raise _too_large(file, f"more than {bounds.rows:,} rows", "upload_rows")
+        if most is not None and rows > most:
+            raise _too_large(file.name, f"more than {most:,} rows", "upload_rows", bounds)
 
 
-def _too_large(file: Path, what: str, limit: str) -> UnreadableError:
-    hint = f"Take a part of it, or raise {limit} under [limits] in the project file."
-    return UnreadableError(f"{file.name} takes {what}", hint, limit=limit)
+def _too_large(what: str, takes: str, limit: str, bounds: Bounds | None) -> UnreadableError:
+    hint = "Take a part of it, or make a .duckdb or Parquet file of it, which need no import."
+    if bounds is not None and bounds.settings and limit != "file_bytes":
+        hint = f"Take a part of it, or raise {limit} under [limits] in the project file."
+    return UnreadableError(f"{what} takes {takes}", hint, limit=limit)
 
 
-def _refuse_unreadable(file: Path) -> None:
+def _is_full(folder: Path, bounds: Bounds) -> bool:
+    """Whether a file that is written there has come up to its bound."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return max(sizes, default=0) >= _FULL * bounds.file_bytes
+
+
+def _open(file: Path) -> IO[bytes]:
+    """The file, opened as what it is itself: no link, and nothing that would have its reader wait. UnreadableError."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with file.open("rb") as opened:
-            empty = not opened.read(1)
+        opened = os.fdopen(os.open(file, flags), "rb")
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _exchanged(file) from error
         raise UnreadableError(f"{file.name} cannot be read: {error.strerror}", "Check its permissions.") from error
-    if empty:
-        raise UnreadableError(f"{file.name} is empty", "Remove it, or put data in it.")
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+        opened.close()
+        raise UnreadableError(f"{file.name} is no file that can be read", "Leave it out.")
+    return opened
+
+
+def _exchanged(file: Path) -> UnreadableError:
+    return UnreadableError(f"there is a link now where {file.name} was", "Put the file itself there.")
+
+
+def _check_size(file: Path) -> int:
+    """Its bytes. UnreadableError where it cannot be read, is empty, or has a name that DuckDB cannot be given."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(file.name).decode(errors="replace")
+        raise UnreadableError(f"the name of {name}, or of its folder, is not UTF-8", "Rename it.") from error
+    with _open(file) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if not opened.read(1):
+            raise UnreadableError(f"{file.name} is empty", "Remove it, or put data in it.")
+    return size
 
 
 def _import(
-    connection: duckdb.DuckDBPyConnection, file: Path, names: TableNames, bounds: Bounds | None
+    connection: duckdb.DuckDBPyConnection, data_file: DataFile, names: TableNames, bounds: Bounds | None
 ) -> Sequence[str]:
     """Make the file's tables and return their names."""
-    kind = _kind(file)
+    file, called = data_file
+    kind = find_kind(called)
     if kind == "excel":
         from nl2sql.engines.spreadsheet import import_sheets
 
-        return import_sheets(connection, file, names)
-    name = names.take(table_name(file.stem), table_name(file.name))
+        with _open(file) as opened:
+            return import_sheets(connection, opened, called, names, bounds.memory if bounds is not None else None)
+    name = names.take(table_name(called.stem), table_name(called.name))
     table, source = quoted_name(name), quoted(glob_escaped(str(file)))
     end = bounds.first_rows if bounds is not None else ""
     if kind == "parquet":
-        made = "TABLE" if bounds is not None else "VIEW"
+        made = "TABLE" if bounds is not None and bounds.copies else "VIEW"
         connection.execute(f"CREATE {made} {table} AS SELECT * FROM read_parquet({source}){end}")
     elif kind == "json":
         _import_sniffed(connection, file, table, f"read_json({source}, sample_size=%d){end}")
@@ -174,8 +310,9 @@ def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: st
     Such a file is read again, strictly, to name the line.
     """
     names = [str(row[0]).lower() for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        head = [line for line, _ in zip(lines, range(SPLIT_LINES), strict=False)]
+    with io.TextIOWrapper(_open(file), encoding="utf-8", errors="replace") as text:
+        lines = iter(functools.partial(text.readline, _LINE_CHARS), "")
+        head = list(itertools.islice(lines, SPLIT_LINES))
     delimiter = next((sign for sign in _DELIMITERS if _splits(head, sign)), None)
     if delimiter is None:
         return
@@ -204,22 +341,34 @@ def _splits(lines: Sequence[str], delimiter: str) -> bool:
     return delimiter in lines[0] and 2 * sum(delimiter in line for line in lines) > len(lines)
 
 
-def main() -> None:
-    """Build what the one request on standard input asks for, and say how it went."""
-    frame = read_frame(sys.stdin.buffer)
+def main(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Build what the one request asks for, and say how it goes and how it went."""
+    frame = read_frame(requests, text_bytes=ANY_BYTES)
     if frame is None:
         return
     request: Mapping[str, Any] = frame[0]
-    bounds = Bounds(**request["bounds"]) if request["bounds"] else None
-    if bounds is not None:
-        folder = Path(request["database"]).parent
-        fence.forbid_writing(folder)
-        tempfile.tempdir = str(folder)
+    folder, unused = Path(request["database"]).parent, Path.cwd()
+    # All that is written goes into the one folder, and with it where the parent cannot see to it.
+    os.chdir(folder)
+    shutil.rmtree(unused, ignore_errors=True)
+    fence.forbid_writing(folder)
+    tempfile.tempdir = str(folder)
+    threading.Thread(target=_end_with_parent, args=(requests, folder), daemon=True).start()
+    reporter = Reporter(replies, often=request["often"])
     reply: Mapping[str, Any]
     try:
-        reply = {"kind": "built", "tables": build(request["database"], list(map(Path, request["files"])), bounds)}
+        files, called = list(map(Path, request["files"])), list(map(Path, request["called"]))
+        tables = build(request["database"], files, Bounds(**request["bounds"]), reporter, called)
+        reply = {"kind": "built", "tables": tables}
     except UnreadableError as error:
         reply = {"kind": "error", "message": error.message, "hint": error.hint, "limit": error.limit}
     except OSError as error:
         reply = {"kind": "error", "message": f"the import failed: {error.strerror}", "hint": _MAKE_ROOM, "limit": ""}
-    write_frame(sys.stdout.buffer, reply)
+    reporter.end(reply)
+
+
+def _end_with_parent(requests: IO[bytes], folder: Path) -> None:
+    """Wait for the end of the pipe: the parent has gone, nobody wants the import, and nothing of it is to stay."""
+    requests.read(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

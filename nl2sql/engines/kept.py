@@ -1,7 +1,8 @@
 """The rows of a query kept in the worker: pages of them, sorted and filtered, are quick and in the same order.
 
 It judges nothing. What it keeps came of a checked query; what it then asks of DuckDB is made of column numbers and
-parameters, so that no text of a caller becomes SQL.
+parameters, so that no text of a caller becomes SQL. Functions and the table go by their full names, as a database may
+define its own of the same name.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ KEPT_QUERIES: Final = 4
 KEPT_ROWS: Final = 1_000_000
 # What other queries may lack of the worker's memory for the sake of kept rows.
 KEPT_SHARE: Final = 0.125
+_TABLE: Final = "temp.main.kept"
+_COUNT: Final = f"SELECT system.main.count(*) FROM {_TABLE}"
+_CONTAINS: Final = "system.main.contains(system.main.lower(CAST(c{} AS VARCHAR)), system.main.lower(?))"
+_USED: Final = """
+    SELECT system.main.sum(memory_usage_bytes) FROM system.main.duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +47,16 @@ class Kept:
             order = f"c{self._number(window.order_by)} {direction} NULLS LAST, rowid"
         columns = ", ".join(f"c{number}" for number in range(len(self.names)))
         rows = f"LIMIT {int(window.limit)} OFFSET {int(window.offset)}"
-        return f"SELECT {columns} FROM kept{where} ORDER BY {order} {rows}", texts
+        return f"SELECT {columns} FROM {_TABLE}{where} ORDER BY {order} {rows}", texts
 
     def count(self, window: Window) -> int:
         """How many rows the window's filters leave."""
         where, texts = self._where(window)
-        return int(self.cursor.execute(f"SELECT count(*) FROM kept{where}", texts).fetchall()[0][0])
+        return int(self.cursor.execute(f"{_COUNT}{where}", texts).fetchall()[0][0])
 
     def _where(self, window: Window) -> tuple[str, Sequence[str]]:
         wanted = [(self._number(column), text) for column, text in window.contains.items() if text]
-        tests = (f"contains(lower(CAST(c{number} AS VARCHAR)), lower(?))" for number, _ in wanted)
+        tests = (_CONTAINS.format(number) for number, _ in wanted)
         return (f" WHERE {' AND '.join(tests)}" if wanted else ""), [text for _, text in wanted]
 
     def _number(self, column: str | int) -> int:
@@ -89,9 +95,9 @@ class KeptRows:
         names, types = tuple(relation.columns), tuple(relation.types)
         columns = ", ".join(f"c{number}" for number in range(len(names)))
         cursor.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM (\n{sql}\n) AS q({columns}) LIMIT {KEPT_ROWS + 1}")
-        rows = int(cursor.execute("SELECT count(*) FROM kept").fetchall()[0][0])
+        rows = int(cursor.execute(_COUNT).fetchall()[0][0])
         if more := rows > KEPT_ROWS:
-            cursor.execute(f"DELETE FROM kept WHERE rowid >= {KEPT_ROWS}")
+            cursor.execute(f"DELETE FROM {_TABLE} WHERE rowid >= {KEPT_ROWS}")
         kept = self._kept[sql] = Kept(cursor, names, types, min(rows, KEPT_ROWS), not more)
         while len(self._kept) > KEPT_QUERIES:
             self._forget_oldest()
@@ -103,9 +109,8 @@ class KeptRows:
             self._forget_oldest()
 
     def _used(self) -> int:
-        question = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
         with self._connection.cursor() as cursor:
-            return int(cursor.execute(question).fetchall()[0][0] or 0)
+            return int(cursor.execute(_USED).fetchall()[0][0] or 0)
 
     def _forget_oldest(self) -> None:
         self._kept.popitem(last=False)[1].cursor.close()

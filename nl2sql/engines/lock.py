@@ -7,10 +7,14 @@ don't keep a table or column from being read (the guard does), don't bound the m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import duckdb
+
+from nl2sql.engines.wire import MOVED
 
 MAX_EXPRESSION_DEPTH: Final = 60
 BUFFER_SHARE: Final = 0.8
@@ -82,6 +86,20 @@ def lock(
     # A plain SET of some of these would hold for this connection alone, not for the cursors that judge and run.
     for setting in (*settings, "lock_configuration=true"):
         connection.execute(f"SET GLOBAL {setting}")
+    if data_files and (moved := find_moved_file(connection, data_files)):
+        raise OSError(f"{Path(moved).name} {MOVED}")
+
+
+def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> str | None:
+    """The first of the allowed paths that leads elsewhere by now; None where all lead to the files that they name.
+
+    DuckDB keeps where a path led when it was allowed, and opens no other file by it.
+    """
+    if sys.platform == "win32":
+        return None
+    [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
+    known = set(allowed)
+    return next((path for path in paths if path not in known), None)
 
 
 def glob_escaped(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The operating system's limits on the worker: address space, processor time, file size, open files, processes.
+"""The operating system's limits on a child process: address space, processor time, file size, open files, processes.
 
 They hold where DuckDB's own limits don't (strings made by functions, parsers, binders). They don't fence files
 (`fence` does), and count no wall time (the parent kills). Where the platform lacks one, the worker carries on
@@ -19,6 +19,8 @@ OPEN_FILES: Final = 64
 STDERR_BYTES: Final = 16_384
 CPU_SLACK: Final = 3
 _ARENA_MAX: Final = -8
+_GUESSED_MEMORY: Final = 4_000_000_000
+_CONTAINER_MEMORY: Final = Path("/sys/fs/cgroup/memory.max")
 
 if sys.platform != "win32":
     import resource
@@ -62,6 +64,18 @@ def allow_cpu(seconds: float, threads: int) -> None:
     _set(resource.RLIMIT_CPU, math.ceil(used + seconds * threads) + CPU_SLACK, soft_only=True)
 
 
+def find_machine_memory() -> int:
+    """The bytes of memory that this machine, or the container in it, has; a modest guess where nobody can tell."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return _GUESSED_MEMORY
+    try:
+        return min(memory, int(_CONTAINER_MEMORY.read_text("ascii")))
+    except (OSError, ValueError):
+        return memory
+
+
 def _limit_address_space(memory: int) -> bool:
     if sys.platform != "linux":
         return False
@@ -70,9 +84,11 @@ def _limit_address_space(memory: int) -> bool:
 
 
 def _set(which: int, value: int, *, soft_only: bool = False) -> bool:
-    hard = resource.getrlimit(which)[1]
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
+    soft, hard = resource.getrlimit(which)
+    # A limit that held before is not loosened; only the time that a process may compute is given out bit by bit.
+    for held in (hard,) if soft_only else (soft, hard):
+        if held != resource.RLIM_INFINITY:
+            value = min(value, held)
     try:
         resource.setrlimit(which, (value, hard if soft_only else value))
     except (OSError, ValueError):

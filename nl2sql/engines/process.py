@@ -18,29 +18,51 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
-from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.engines.frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
 from nl2sql.errors import DatabaseError
 
+# Before anything is loaded the pipes leave the places where a library would print to and read from: its output goes
+# to stderr, its input is empty. DuckDB takes a main module that has no file for a prompt, and draws progress bars.
 # The child finds this package as its parent did: in a checkout, an installed wheel or an editable install.
-_BOOT: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import importlib; "
-    "importlib.import_module(sys.argv[2]).main()"
-)
+_BOOT: Final = """
+import os, sys
+requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+nothing = os.open(os.devnull, os.O_RDONLY)
+os.dup2(nothing, 0)
+os.dup2(2, 1)
+os.close(nothing)
+__file__ = sys.argv[2]
+import importlib, json
+sys.path[:] = json.loads(sys.argv[1])
+importlib.import_module(sys.argv[2]).main(requests, replies)
+"""
 _NOTE_BYTES: Final = 2000
 WORKER: Final = "nl2sql.engines.worker"
 
 
 class ProcessEnded(Exception):
-    """The child ended in the middle: its exit code (negative: the signal) and the last of what it wrote to stderr."""
+    """The child ended in the middle: its exit code (negative: the signal), and the first and last of its stderr.
 
-    def __init__(self, code: int, stderr: str) -> None:
+    `garbled` says that it was ended because it wrote what is no frame.
+    """
+
+    def __init__(self, code: int, stderr: str, *, garbled: bool = False) -> None:
         super().__init__(f"the process ended with {code}")
         self.code = code
         self.stderr = stderr
+        self.garbled = garbled
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether its last words are those of a program that got no more memory."""
+        return any(word in self.stderr for word in ("bad_alloc", "MemoryError", "memory allocation of"))
 
 
 class ChildProcess:
-    """A running `main()` of one of our modules, with a working folder of its own that goes with it."""
+    """A running `main(requests, replies)` of one of our modules, with a working folder that goes with it.
+
+    The child gets the pipes as open binary files.
+    """
 
     def __init__(self, module: str) -> None:
         """Start it. DatabaseError where the system does not let it start, or has no room for its folder."""
@@ -81,17 +103,21 @@ class ChildProcess:
         """Send one message, from any thread; a child that has ended is noticed by `receive`."""
         pipe = self._stdin
         with self._writing, contextlib.suppress(OSError, ValueError):
-            write_frame(pipe, message)
+            write_frame(pipe, message, text_bytes=ANY_BYTES)
 
-    def receive(self) -> tuple[Message, bytes]:
-        """Wait for the next message. ProcessEnded where there will be none."""
+    def receive(self, payload_bytes: int = 0) -> tuple[Message, bytes]:
+        """Wait for the next message, with at most so many bytes behind it. ProcessEnded where there will be none.
+
+        A child that writes anything else is killed.
+        """
         assert self._popen.stdout is not None
-        frame = read_frame(self._popen.stdout)
+        try:
+            frame = read_frame(self._popen.stdout, payload_bytes)
+        except FrameError as exc:
+            self._popen.kill()
+            raise ProcessEnded(self._popen.wait(), self._read_last_words(), garbled=True) from exc
         if frame is None:
-            code = self._popen.wait()
-            self._stderr.seek(0, os.SEEK_END)
-            self._stderr.seek(max(0, self._stderr.tell() - _NOTE_BYTES))
-            raise ProcessEnded(code, self._stderr.read().decode(errors="replace").strip())
+            raise ProcessEnded(self._popen.wait(), self._read_last_words())
         return frame
 
     def kill(self) -> None:
@@ -101,6 +127,12 @@ class ChildProcess:
     def close(self) -> None:
         """Kill it, wait for its end, close the pipes, remove its folder. May be called twice."""
         self._finalizer()
+
+    def _read_last_words(self) -> str:
+        self._stderr.seek(0)
+        text = self._stderr.read(_NOTE_BYTES)
+        self._stderr.seek(max(_NOTE_BYTES, self._stderr.seek(0, os.SEEK_END) - _NOTE_BYTES))
+        return (text + self._stderr.read(_NOTE_BYTES)).decode(errors="replace").strip()
 
     @property
     def _stdin(self) -> IO[bytes]:

@@ -13,13 +13,14 @@ from typing import IO, Any, Final
 import duckdb
 import pyarrow as pa
 
+from nl2sql.answer.fingerprint import RowsHash
 from nl2sql.engines import carry
 from nl2sql.engines.caps import Capped
-from nl2sql.engines.frames import write_frame
+from nl2sql.engines.frames import FrameError, write_frame
+from nl2sql.engines.wire import MAX_COLUMNS, bound_payload, limits_to_json
 from nl2sql.errors import LimitError
 from nl2sql.types import Limits
 
-MAX_COLUMNS: Final = 1000
 BATCH_ROWS: Final = 2048
 
 
@@ -39,25 +40,46 @@ def send_rows(
     limits: Limits,
     pipe: IO[bytes],
     stopped: Callable[[], bool],
+    *,
+    hashed: bool = False,
 ) -> Mapping[str, Any]:
-    """Run it in the cursor and write its columns and rows; the message that ends them, for the caller to write."""
+    """Run it in the cursor and write its columns and rows; the message that ends them, for the caller to write.
+
+    `hashed` asks for the hash of the rows, which takes as long as reading them.
+    """
     started = time.perf_counter()
     if len(query.names) > MAX_COLUMNS:
-        text = f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}"
-        return {"kind": "error", "error": "query", "message": text}
+        return _refusal(f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}")
     columns = [[name, carry.type_name(kind)] for name, kind in zip(query.names, query.types, strict=True)]
-    carried = carry.carrying(query.sql, query.types)
-    reader = cursor.sql(carried, params=list(query.texts) or None).to_arrow_reader(BATCH_ROWS)
-    carried_schema, batches = carry.held_by_python(reader, limits.rows, cursor)
-    arrow = pa.schema([pa.field(name, field.type) for name, field in zip(query.names, carried_schema, strict=True)])
-    write_frame(pipe, {"kind": "columns", "columns": columns}, arrow.serialize())
-    capped = Capped(limits)
+    carrying, crowded = carry.carrying(query.sql, query.types, limits)
+    reader = cursor.sql(carrying, params=list(query.texts) or None).to_arrow_reader(BATCH_ROWS)
+    capped, rows_hash = Capped(limits), RowsHash() if hashed else None
     try:
-        for batch in capped.batches(batches):
+        carried = carry.Carried(reader, limits, cursor, crowded)
+        fields = zip(query.names, carried.schema, strict=True)
+        head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
+        if head.size > bound_payload(limits_to_json(limits)):
+            return _refusal("the result's columns have too many fields")
+        try:
+            write_frame(pipe, {"kind": "columns", "columns": columns}, head)
+        except FrameError:
+            return _refusal("the names of the result's columns are too long")
+        for batch in capped.batches(carried.batches()):
             if stopped():
                 return {"kind": "error", "error": "stopped", "message": ""}
             write_frame(pipe, {"kind": "batch"}, batch.serialize())
+            if rows_hash is not None:
+                rows_hash.add(batch)
     except LimitError as error:
         return {"kind": "error", "error": error.limit, "message": error.message, "hint": error.hint}
-    seconds = time.perf_counter() - started
-    return {"kind": "end", "truncated": capped.truncated, "cut_cells": capped.cut_cells, "seconds": seconds}
+    return {
+        "kind": "end",
+        "truncated": capped.truncated,
+        "cut_cells": capped.cut_cells + carried.cells_as_text(capped.rows),
+        "seconds": time.perf_counter() - started,
+        "hash": rows_hash.text if rows_hash is not None else None,
+    }
+
+
+def _refusal(text: str) -> Mapping[str, Any]:
+    return {"kind": "error", "error": "query", "message": text}

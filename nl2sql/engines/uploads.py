@@ -100,11 +100,12 @@ def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir:
     _refuse_too_large(paths, limits)
     largest = max(_GROWTH * limits.upload_bytes, _SMALLEST)
     bounds = {"rows": limits.upload_rows, "memory": limits.memory, "file_bytes": largest}
+    bounds |= {"copies": True, "settings": True}
     with ExitStack() as stack:
         uploads = UploadedFiles(catalog, cache_dir)
         stack.callback(uploads.close)
-        request = {"database": str(uploads.database), "files": list(map(str, paths)), "bounds": bounds}
-        tables = run_importer(request, IMPORT_SECONDS)["tables"]
+        request = {"database": str(uploads.database), "called": list(map(str, paths)), "bounds": bounds}
+        tables = run_importer(request, paths, IMPORT_SECONDS)
         uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{table}") for number, table in tables)
         stack.pop_all()
     return uploads
@@ -116,7 +117,10 @@ def _checked(path: Path) -> Path:
         raise DatabaseError(f"{path.name} is not a kind of file that can be uploaded", f"Upload one of: {KINDS_TEXT}.")
     if not path.is_file():
         raise DatabaseError(f"there is no file {path.name}", "Check the path.")
-    return path.resolve()
+    target = path.resolve()
+    if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
+        raise DatabaseError(f"{path.name} is a link that leads out of its folder", "Upload the file that it leads to.")
+    return target
 
 
 def _refuse_too_large(paths: Sequence[Path], limits: Limits) -> None:

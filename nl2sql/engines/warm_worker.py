@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from nl2sql.cancel import CancelToken
 from nl2sql.engines.alarm import Alarm
 from nl2sql.engines.call import Call, listening
 from nl2sql.engines.files import Prepared, Source
+from nl2sql.engines.frames import Message
 from nl2sql.engines.kept import KEPT_QUERIES
 from nl2sql.engines.process import WORKER, ChildProcess, spare_or_new
 from nl2sql.types import Limits, Schema
+
+Read = TypeVar("Read")
 
 START_SECONDS: Final = 60.0
 
@@ -63,12 +66,14 @@ class WarmWorker:
         self,
         request: Mapping[str, Any],
         seconds: float,
+        read: Callable[[Message], Read],
         cancel: CancelToken | None = None,
-        limits: Limits | None = None,
-    ) -> Mapping[str, Any]:
-        """The one reply to a request. Errors as `Call.receive`."""
-        with self.calling(request, seconds, limits, cancel) as call:
-            return call.receive()[0]
+    ) -> Read:
+        """What `read` makes of the one reply to a request. Errors as `Call.receive`."""
+        with self.calling(request, seconds, None, cancel) as call:
+            message, _ = call.receive()
+            with call.reading():
+                return read(message)
 
     @contextlib.contextmanager
     def calling(
@@ -122,7 +127,9 @@ class WarmWorker:
             self._opening = None
             try:
                 with listening(opening, cancel):
-                    self._held = opening.receive()[0]["limits"]
+                    message, _ = opening.receive()
+                with opening.reading():
+                    self._held = {str(name): bool(held) for name, held in message["limits"].items()}
             finally:
                 if opening.broken or not self._held:
                     self._discard()

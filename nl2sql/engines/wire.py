@@ -1,4 +1,4 @@
-"""Policies, verdicts, reports of repairs and limits as JSON and back, for the pipe between an engine and its worker.
+"""Policies, verdicts, repairs and limits as JSON and back, and the bounds of what crosses the pipe to a worker.
 
 Schemas have their own codec, in `schema.codec`. Nothing here reads or writes a pipe.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from nl2sql.types import (
     Finding,
@@ -21,6 +21,32 @@ from nl2sql.types import (
     Verdict,
     Window,
 )
+
+MAX_COLUMNS: Final = 1000
+# The end of the error of a data file that has been exchanged for another.
+MOVED: Final = "is no longer the file that was opened"
+# Lengths and paddings of buffers come on top of the values.
+_ARROW_SLACK: Final = 16_000_000
+_LISTS: Final = ("sources", "holders", "aliases", "nearest", "present")
+
+
+def bound_payload(limits: Mapping[str, Any]) -> int:
+    """The most bytes that one frame of a result may have under these limits, given as `limits_to_json` wrote them."""
+    return int(min(limits["result_bytes"], MAX_COLUMNS * limits["cell_bytes"])) + _ARROW_SLACK
+
+
+def expect_text(value: Any) -> str:
+    """The value where it is text, else TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"a {type(value).__name__} where a text belongs")
+    return value
+
+
+def expect_number(value: Any) -> int:
+    """The value where it is a whole number, else TypeError."""
+    if not isinstance(value, int):
+        raise TypeError(f"a {type(value).__name__} where a number belongs")
+    return value
 
 
 def policy_to_json(policy: Policy) -> dict[str, Any]:
@@ -48,15 +74,21 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
-    """The verdict that `verdict_to_json` wrote."""
+    """The verdict that `verdict_to_json` wrote. LookupError or TypeError where it is something else."""
     return Verdict(
-        sql=data["sql"],
-        tables=tuple(data["tables"]),
-        columns=tuple(data["columns"]),
-        functions=tuple(data["functions"]),
-        findings=tuple(Finding(**finding) for finding in data["findings"]),
-        judges=tuple(data["judges"]),
+        sql=expect_text(data["sql"]),
+        tables=tuple(map(expect_text, data["tables"])),
+        columns=tuple(map(expect_text, data["columns"])),
+        functions=tuple(map(expect_text, data["functions"])),
+        findings=tuple(_finding(finding) for finding in data["findings"]),
+        judges=tuple(map(expect_text, data["judges"])),
     )
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    for name in ("rule", "message", "hint", "judge"):
+        expect_text(data[name])
+    return Finding(**data)
 
 
 def limits_to_json(limits: Limits) -> dict[str, Any]:
@@ -80,17 +112,25 @@ def report_to_json(report: RepairReport) -> dict[str, Any]:
 
 
 def report_from_json(data: Mapping[str, Any]) -> RepairReport:
-    """The report that `report_to_json` wrote."""
+    """The report that `report_to_json` wrote. LookupError, TypeError or ValueError where it is something else."""
     missing = data["missing"]
-    lists = {name: tuple(value) for name, value in (missing or {}).items() if isinstance(value, list)}
     return RepairReport(
-        sql=data["sql"],
-        repairs=tuple(Repair(**{**repair, "kind": RepairKind(repair["kind"])}) for repair in data["repairs"]),
-        proofs=tuple(Proof(**proof) for proof in data["proofs"]),
-        missing=MissingName(**{**missing, **lists}) if missing else None,
-        joins=tuple(data["joins"]),
-        guesses=tuple(data["guesses"]),
+        sql=expect_text(data["sql"]),
+        repairs=tuple(_repair(repair) for repair in data["repairs"]),
+        proofs=tuple(Proof(expect_text(proof["sql"]), proof["wants_row"] is True) for proof in data["proofs"]),
+        missing=_missing_name(missing) if missing is not None else None,
+        joins=tuple(map(expect_text, data["joins"])),
+        guesses=tuple(map(expect_text, data["guesses"])),
     )
+
+
+def _repair(data: Mapping[str, Any]) -> Repair:
+    return Repair(expect_text(data["rule"]), RepairKind(data["kind"]), expect_text(data["text"]))
+
+
+def _missing_name(data: Mapping[str, Any]) -> MissingName:
+    lists = {name: tuple(map(expect_text, data[name])) for name in _LISTS}
+    return MissingName(expect_text(data["kind"]), expect_text(data["name"]), **lists)
 
 
 def limits_from_json(data: Mapping[str, Any]) -> Limits:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from nl2sql.engines import fence, os_limits
 from nl2sql.engines.alarm import Alarm
-from nl2sql.engines.frames import Message, read_frame, write_frame
+from nl2sql.engines.frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
 from nl2sql.engines.kept import Kept, KeptRows
 from nl2sql.engines.one_select import not_a_select
 from nl2sql.types import Proof, Schema
@@ -90,7 +90,13 @@ class Worker:
             if reply["error"] in ("query", "database"):
                 reply = self._without_data_file() or reply
         if reply:
+            self._reply(reply)
+
+    def _reply(self, reply: Mapping[str, Any]) -> None:
+        try:
             write_frame(self._pipe, reply)
+        except FrameError as error:
+            write_frame(self._pipe, {"kind": "error", "error": "reply", "message": str(error)})
 
     def _without_data_file(self) -> Mapping[str, Any] | None:
         """The error to tell where a failure is explained by a data file that has gone, else None."""
@@ -109,7 +115,7 @@ class Worker:
         from nl2sql.engines.introspection import Introspection
 
         with self._fresh_cursor() as cursor:
-            reading = Introspection(cursor, self._alarm, lambda: self._stopped)
+            reading = Introspection(cursor, self._alarm, lambda: self._stopped, self._open_parser)
             return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
 
     def _judge(self, request: Message) -> Mapping[str, Any]:
@@ -118,7 +124,9 @@ class Worker:
 
         policy = wire.policy_from_json(request["policy"])
         thorough = bool(request["thorough"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", self._guard_parser(), thorough=thorough)
+        parser = self._guard_parser()
+        parser.reads_values = bool(request["reads_values"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
 
     def _repair(self, request: Message) -> Mapping[str, Any]:
@@ -130,40 +138,66 @@ class Worker:
         policy = wire.policy_from_json(request["policy"])
         visible = allowed(self._schema, policy)
         hidden = _names(self._schema) - _names(visible)
+        parser = self._guard_parser()
+        parser.reads_values = False
         report = repair(
             request["sql"],
             request["question"],
             visible,
             "duckdb",
-            GuardedBinder(self._schema, policy, self._guard_parser()),
+            GuardedBinder(self._schema, policy, parser),
             error=request["error"],
             hidden=frozenset(name.rpartition(".")[2] for name in hidden),
             disproved=[Proof(**proof) for proof in request["disproved"]],
         )
         return {"kind": "repaired", "report": wire.report_to_json(report)}
 
+    def _open_parser(self) -> tuple[Any, Callable[[], None]]:
+        """A parser over a connection of its own, and what interrupts it."""
+        from nl2sql.engines.parser import DuckDBParser
+
+        connection = self._connection.cursor()
+        return DuckDBParser(connection, connection, self._attached, self._seconds), connection.interrupt
+
     def _guard_parser(self) -> Any:
+        from nl2sql.engines.duckdb_catalog import CATALOG
         from nl2sql.engines.parser import DuckDBParser, open_twin
 
         if self._parser is None:
             connection = self._connection.cursor()
             binder = connection
             if self._data_files:
-                catalog = connection.execute("SELECT current_database()").fetchall()[0][0]
+                catalog = connection.execute(CATALOG).fetchall()[0][0]
                 binder = open_twin(catalog, self._schema, self._seconds, self._attached)
-            self._parser = DuckDBParser(connection, binder, self._attached)
+            self._parser = DuckDBParser(connection, binder, self._attached, self._seconds)
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.sending import Query
+        from nl2sql.guard import under_explain
 
         self._kept.make_room()
         sql = request["sql"]
         with self._fresh_cursor() as cursor:
             if problem := not_a_select(cursor, sql):
                 return {"kind": "error", "error": "query", "message": problem}
+            if under_explain(sql) != sql:
+                return self._send(request, self._explained(sql, cursor), cursor)
             relation = cursor.sql(sql)
             return self._send(request, Query(sql, relation.columns, relation.types), cursor)
+
+    def _explained(self, sql: str, cursor: Any) -> Query:
+        """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
+        from nl2sql.engines.sending import Query
+        from nl2sql.guard import without_paths
+
+        [(key, text)] = cursor.execute(sql).fetchall()
+        for path in map(Path, self._data_files):
+            text = text.replace(str(path), path.name.ljust(len(str(path))))
+        given = "SELECT $1 AS explain_key, $2 AS explain_value"
+        texts = [key, without_paths(text, sql)]
+        relation = cursor.sql(given, params=texts)
+        return Query(given, relation.columns, relation.types, texts)
 
     def _page(self, request: Message) -> Mapping[str, Any]:
         """A window of a query's rows, or how many it has; the query runs only where its rows are not kept."""
@@ -200,7 +234,8 @@ class Worker:
         from nl2sql.engines import sending, wire
 
         limits = wire.limits_from_json(request["limits"])
-        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped)
+        hashed = bool(request.get("hashed"))
+        return sending.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped, hashed=hashed)
 
     @contextlib.contextmanager
     def _fresh_cursor(self) -> Iterator[Any]:
@@ -213,11 +248,8 @@ class Worker:
                 self._cursor = None
 
 
-def main() -> None:
-    """Answer requests from standard input until it ends."""
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def main(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer requests until there will be no more."""
     os_limits.keep_arenas_few()
     # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
@@ -226,11 +258,12 @@ def main() -> None:
     _warm_up()
     # What is loaded now stays: no collection need look at it again.
     gc.freeze()
-    frame = read_frame(requests)
+    folder = Path.cwd()
+    frame = read_frame(requests, text_bytes=ANY_BYTES)
     if frame is None:
+        shutil.rmtree(folder, ignore_errors=True)
         return
     opening = frame[0]
-    folder = Path.cwd()
     fenced = fence.forbid_writing(folder if opening["spill"] else None)
     waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
     worker = _opened(opening, replies)
@@ -255,7 +288,7 @@ def _opened(opening: Message, replies: IO[bytes]) -> Worker | None:
 
 def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Worker, folder: Path) -> None:
     """Hand on requests, act on stops; where the pipe ends, the parent has gone, and so does this process."""
-    while frame := read_frame(requests):
+    while frame := read_frame(requests, text_bytes=ANY_BYTES):
         if frame[0]["op"] == "stop":
             worker.stop(frame[0]["id"])
         else:

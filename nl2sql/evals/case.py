@@ -25,7 +25,8 @@ class Case:
     `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
     `scorer.REASONS`, None where strict. `error` is `{code, rule, message, hint}` or None. `rows` and `gold_rows`
     are previews. `steps` are the queries tried, `calls` what the model was sent and replied beyond `prompt`, the
-    text that stands before every question. `repairs`, `usage` and `seconds` are those of `ask -o json`.
+    text that stands before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
+    `signs` are what the confidence was made of, by their names.
     """
 
     id: str
@@ -43,9 +44,11 @@ class Case:
     detail: str | None = None
     problem: str | None = None
     error: Mapping[str, Any] | None = None
+    confidence: Mapping[str, Any] | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)
+    repairs: tuple[Mapping[str, Any], ...] = ()
     rows: Mapping[str, Any] | None = None
     gold_rows: Mapping[str, Any] | None = None
-    repairs: tuple[Mapping[str, Any], ...] = ()
     steps: tuple[Mapping[str, Any], ...] = ()
     calls: tuple[Mapping[str, Any], ...] = ()
     prompt: str = ""
@@ -72,7 +75,8 @@ def from_json(data: Mapping[str, Any]) -> Case:
     """The case that `to_json` wrote. KeyError, TypeError where it is none."""
     known = {one.name for one in fields(Case)}
     values = {name: value for name, value in data.items() if name in known}
-    lists = {name: tuple(values.get(name, ())) for name in ("repairs", "steps", "calls")}
+    lists = {name: tuple(values.get(name, ())) for name in ("steps", "calls", "repairs")}
+    _ = values["steps"], values["calls"]
     return Case(**{**values, **lists})
 
 

@@ -15,6 +15,7 @@ from nl2sql.evals.case import Case
 from nl2sql.evals.report import cases_of
 from nl2sql.evals.scorer import REASONS
 
+_PLOT: Final = 240
 _FILTERS: Final = ("all", "right", "lenient", "wrong", *REASONS, "unjudged")
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #1a7f37; --bad: #c0392b; --half: #9a6700; }
@@ -72,8 +73,31 @@ def _head(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"<p>{escape(about)}</p>"
     for names, rows in text.figures(report):
         yield _table(names, rows)
+    if report.get("reliability"):
+        yield from _reliability_diagram(report["reliability"])
     if unjudged := text.problems(report):
         yield "<h2>Not judged</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in unjudged) + "</ul>"
+
+
+def _reliability_diagram(points: Sequence[Sequence[float]]) -> Iterable[str]:
+    """Draw score against share right, a circle for each bin by its size, beside the diagonal of a perfect score."""
+    most = max(count for _, _, count in points)
+    yield "<h2>Reliability of the confidence</h2>"
+    yield "<p>Each circle is a tenth of the scale: to the right its mean score, upwards the share that is right.</p>"
+    yield (
+        f'<svg role="img" aria-label="Reliability diagram" viewBox="-30 -10 {_PLOT + 45} {_PLOT + 40}" '
+        f'width="{_PLOT + 75}" height="{_PLOT + 50}" fill="currentColor" font-size="11">'
+    )
+    yield f'<path d="M0 0V{_PLOT}H{_PLOT}M0 {_PLOT}L{_PLOT} 0" fill="none" stroke="currentColor" stroke-opacity=".4"/>'
+    for share in (0.0, 0.5, 1.0):
+        place = share * _PLOT
+        yield f'<text x="{place}" y="{_PLOT + 16}" text-anchor="middle">{share:.0%}</text>'
+        yield f'<text x="-4" y="{_PLOT - place + 4}" text-anchor="end">{share:.0%}</text>'
+    for score, right, count in points:
+        x, y, radius = score * _PLOT, (1 - right) * _PLOT, 3 + 9 * (count / most) ** 0.5
+        title = f"score {score:.2f}, right {right:.0%}, {count:.0f} answers"
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill-opacity=".55"><title>{title}</title></circle>'
+    yield "</svg>"
 
 
 def _classes(case: Case) -> list[str]:
@@ -110,7 +134,8 @@ def _case(case: Case) -> str:
         f'<summary><span class="outcome">{escape(text.outcome(case))}</span> {escape(case.question)} '
         f'<span class="id">{escape(case.id)} · {escape(case.db)}{_cost(case)}</span></summary>'
     )
-    notes = [f"Hint: {case.evidence}" if case.evidence else "", case.problem or "", case.detail or "", _error(case)]
+    hint = f"Hint: {case.evidence}" if case.evidence else ""
+    notes = [_confidence(case), hint, case.problem or "", case.detail or "", _error(case)]
     body = [
         *(f"<p>{escape(note)}</p>" for note in notes if note),
         '<div class="sides"><div>',
@@ -136,6 +161,15 @@ def _error(case: Case) -> str:
         return ""
     rule = f" ({case.error['rule']})" if case.error["rule"] else ""
     return f"{case.error['code']}{rule}: {case.error['message']}"
+
+
+def _confidence(case: Case) -> str:
+    if case.confidence is None:
+        return ""
+    reasons = "; ".join(case.confidence["reasons"])
+    return f"Confidence: {case.confidence['level']}, {case.confidence['score']:.2f}" + (
+        f" ({reasons})" if reasons else ""
+    )
 
 
 def _tries(case: Case) -> str:

@@ -6,6 +6,8 @@
     strict_interval, lenient_interval              95% intervals (Wilson), [low, high]
     strict_correct, lenient_correct                counts
     by_difficulty, by_database, by_source          name → {n, strict, strict_interval, …}
+    by_confidence                                  high, check, low → {n, share, strict}: of the answered cases
+    brier, reliability                             Brier score of the answers; [mean score, share right, n] a bin
     reasons                                        each of scorer.REASONS → count of cases that are not strict
     problems                                       [{line, id, problem}]: bad lines, and cases that could not be judged
     usage                                          prompt, cached, completion _tokens; model_calls; cost_usd
@@ -31,9 +33,10 @@ from nl2sql.evals.case import Case
 from nl2sql.evals.examples import BadLine
 from nl2sql.evals.journal import prompt_key
 from nl2sql.evals.scorer import REASONS
-from nl2sql.evals.statistics import percentile, wilson
+from nl2sql.evals.statistics import brier_score, percentile, reliability, wilson
 
 SCORES: Final = ("strict", "lenient")
+LEVELS: Final = ("high", "check", "low")
 _COUNTED: Final = ("prompt_tokens", "cached_tokens", "completion_tokens", "model_calls")
 
 
@@ -61,6 +64,7 @@ def build_report(run: Run, judged: Sequence[Case], bad_lines: Sequence[BadLine] 
         "by_difficulty": _broken_down(counted, lambda case: case.difficulty),
         "by_database": _broken_down(counted, lambda case: case.db),
         "by_source": _broken_down(counted, lambda case: case.source),
+        **confidence_figures(counted),
         "reasons": {reason: reasons.count(reason) for reason in REASONS},
         "problems": [
             *({"line": bad.line, "id": None, "problem": bad.problem} for bad in bad_lines),
@@ -82,6 +86,27 @@ def accuracy(counted: Sequence[Case]) -> dict[str, Any]:
         figures[f"{name}_interval"] = [round(bound, 4) for bound in wilson(correct, len(counted))]
         figures[f"{name}_correct"] = correct
     return figures
+
+
+def confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
+    """Return how often answers of each level are right, and how well the scores forecast it."""
+    answered = [(case.confidence, bool(case.strict)) for case in counted if case.confidence is not None]
+    forecasts = [(float(confidence["score"]), right) for confidence, right in answered]
+    by_level = {}
+    for level in LEVELS:
+        outcomes = [right for confidence, right in answered if confidence["level"] == level]
+        by_level[level] = {
+            "n": len(outcomes),
+            "share": round(len(outcomes) / len(answered), 4) if answered else None,
+            "strict": round(sum(outcomes) / len(outcomes), 4) if outcomes else None,
+        }
+    brier = brier_score(forecasts)
+    points = reliability(forecasts)
+    return {
+        "by_confidence": by_level,
+        "brier": None if brier is None else round(brier, 4),
+        "reliability": [[round(score, 4), round(share, 4), count] for score, share, count in points],
+    }
 
 
 def read_report(path: Path) -> dict[str, Any]:

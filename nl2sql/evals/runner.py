@@ -138,6 +138,8 @@ def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
         reason=_failure(answer, limits),
         detail=None if answer.result else answer.text or None,
         error=shown["error"],
+        confidence=shown["confidence"],
+        signs=dict(answer.confidence.signs) if answer.confidence else {},
         rows=preview(answer.result) if answer.result else None,
         repairs=tuple(shown["repairs"]),
         steps=tuple(shown["steps"]),

@@ -38,3 +38,25 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     low = math.floor(place)
     high = min(low + 1, len(ranked) - 1)
     return ranked[low] + (ranked[high] - ranked[low]) * (place - low)
+
+
+def brier_score(forecasts: Sequence[tuple[float, bool]]) -> float | None:
+    """Return the mean squared distance of forecast (0 to 1) and outcome; 0 is perfect, None where there are none.
+
+    Brier, Verification of forecasts expressed in terms of probability, 1950.
+    """
+    if not forecasts:
+        return None
+    return sum((score - right) ** 2 for score, right in forecasts) / len(forecasts)
+
+
+def reliability(forecasts: Sequence[tuple[float, bool]], bins: int = 10) -> list[tuple[float, float, int]]:
+    """Return a point for each bin of equal width that holds forecasts: mean forecast, share that came true, count."""
+    points = []
+    for number in range(bins):
+        low, high = number / bins, (number + 1) / bins
+        inside = [(s, r) for s, r in forecasts if low <= s < high or (s == 1.0 and number == bins - 1)]
+        if inside:
+            count = len(inside)
+            points.append((sum(s for s, _ in inside) / count, sum(r for _, r in inside) / count, count))
+    return points

@@ -80,6 +80,15 @@ def figures(report: Mapping[str, Any]) -> Iterator[Table]:
     reasons = [[reason, f"{count}"] for reason, count in report["reasons"].items() if count]
     if reasons:
         yield ["reason", "cases"], reasons
+    levels = report.get("by_confidence", {})
+    rows = [
+        [level, f"{one['n']}", percent(one["share"]), percent(one["strict"])]
+        for level, one in levels.items()
+        if one["n"]
+    ]
+    if rows:
+        yield ["confidence", "n", "of the answers", "strict"], rows
+        yield ["Brier score", ""], [["of the answers", f"{report['brier']:.3f}"]]
     usage, seconds = report["usage"], report["seconds"]
     per_question = max(len(report["cases"]), 1)
     rows = [

@@ -7,15 +7,19 @@ itself and never what another parser writes.
 
     judge        sees                                     holds
     lexical      the text                                 length, nesting, control and invisible characters
-    engine-tree  DuckDB's syntax tree, of the text and    one statement, read-only to the last WITH, functions and
-                 again of DuckDB's spelling of it         table functions on a list, tables known and allowed
+    engine-tree  DuckDB's syntax tree, of the text and    one statement, read-only to the last WITH; functions, types
+                 again of DuckDB's spelling of it         and collations on a list, tables known and allowed
     engine-plan  DuckDB's bound plan, unoptimised         every scan an allowed table with no denied column, every
                  (views, macros, stars resolved)          operator on a list
     sqlglot      its tree of DuckDB's spelling            the same tables, functions and columns; a helper
 
-DESCRIBE, SHOW t, SUMMARIZE and PIVOT without values are written as plain SELECTs first, and then judged like any
-text; so is the query under an EXPLAIN, which gets its EXPLAIN back. What they are about must be allowed itself: a
-table is described and summarized only where all of it may be read.
+DESCRIBE, SHOW t, SHOW TABLES, SUMMARIZE and PIVOT without values are written as plain SELECTs first, and then judged
+like any text; so is the query under an EXPLAIN or EXPLAIN ANALYZE, which gets its EXPLAIN back. What they are about
+must be allowed itself: a table is described and summarized only where all of it may be read, and listed where it may
+be seen.
+
+What a schema may show is asked of the judges too (`visible`). What is denied and what is not there are told in the same
+words: about columns the binder is asked that knows only what may be read.
 
 Where DuckDB cannot put a plan into JSON, both trees decide, and only over tables proper without denied columns;
 else the text is refused. On engines other than DuckDB, sqlglot's rules decide alone, over an engine that must be
@@ -27,6 +31,7 @@ Rules, as findings name them:
     syntax bind                                                        the engine cannot run it: QueryError
     one-statement read-only explain describe dynamic-pivot             what kind of statement
     parameter syntax-not-allowed function table-function               what it is made of
+    type collation                                                     what it names
     table column scan operator                                         what it would read or do
     cannot-be-judged too-costly second-parser                          what the judges could not settle
 
@@ -42,5 +47,17 @@ from nl2sql.guard.judging import judge
 from nl2sql.guard.names import without_paths
 from nl2sql.guard.parser import EngineParser, Judge, Token
 from nl2sql.guard.statement_text import under_explain
+from nl2sql.guard.visible import deny_refused, mark_refused
 
-__all__ = ["EngineParser", "Judge", "Token", "check", "examine", "judge", "under_explain", "without_paths"]
+__all__ = [
+    "EngineParser",
+    "Judge",
+    "Token",
+    "check",
+    "deny_refused",
+    "examine",
+    "judge",
+    "mark_refused",
+    "under_explain",
+    "without_paths",
+]

@@ -6,13 +6,14 @@ would be read. The plan is the unoptimised one, since the optimiser drops column
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.guard.functions import catalogue
+from nl2sql.guard.named_types import UserTypes
 from nl2sql.guard.names import Names
-from nl2sql.types import Finding
+from nl2sql.types import Finding, Table
 
 OPERATORS: Final = frozenset(
     f"LOGICAL_{name}"
@@ -27,20 +28,30 @@ _FIRST_VIRTUAL: Final = 2**63
 # What no view or macro of the owner's may do for a query either; DuckDB itself puts `error` into plans.
 _HAZARDS: Final = frozenset({"dynamic-sql", "settings", "side-effect"})
 _BINDER_OWN: Final = "error"
+_ENUM: Final = "ENUM("
 
 
 @dataclass(slots=True)
 class PlanReport:
-    """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them."""
+    """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them.
+
+    `generated` are the tables read that have denied generated columns, which a plan does not show.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    generated: list[Table] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
 
+    @property
+    def reads_denied_columns(self) -> bool:
+        return any(finding.rule == "column" for finding in self.findings)
 
-def plan_report(document: Mapping[str, Any], names: Names) -> PlanReport:
-    """Judge a whole `json_serialize_plan` document that is not an error."""
+
+def plan_report(document: Mapping[str, Any], names: Names, user_types: UserTypes, canonical: str) -> PlanReport:
+    """Judge a whole `json_serialize_plan` document that is not an error, of that text."""
     report = PlanReport()
+    hidden = [text for text in set(user_types.values()) if _ENUM in text and names.hides_type(text)]
     plans = document.get("plans", [])
     if len(plans) != 1:
         report.findings.append(_finding("one-statement", f"the text has {len(plans)} plans", "Send one SELECT."))
@@ -50,6 +61,10 @@ def plan_report(document: Mapping[str, Any], names: Names) -> PlanReport:
             _operator(node, kind, names, report)
         elif "qname" in node:
             _called(node, report)
+    told = (text for text in _enums_and_constants(plans) if text not in canonical and _quoted(text) not in canonical)
+    if hidden and any(_shows(text, hidden) for text in told):
+        message = "the query would show values of a type that it may not name, through a view"
+        report.findings.append(_finding("type", message, "Read the tables that the view is made of."))
     return report
 
 
@@ -79,14 +94,20 @@ def _scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
         report.findings.append(_finding("table", message, names.table_hint("")))
         return
     report.tables.add(table.name)
+    if any(column.generated and not names.allows_column(table, column.name) for column in table.columns):
+        report.generated.append(table)
     indexes = [entry["index"] for entry in node["column_indexes"]]
     columns = [node["names"][index] for index in indexes if index < _FIRST_VIRTUAL]
-    if not all(names.allows_column(table.name, column) for column in columns):
-        message = f"the query reads more of {table.name} than it may"
-        hint = f"Name the columns, and only these: {', '.join(names.columns(table))}."
-        report.findings.append(_finding("column", message, hint))
+    if not all(names.allows_column(table, column) for column in columns):
+        report.findings.append(reads_too_much(table, names))
         return
     report.columns.update(f"{table.name}.{column}" for column in columns)
+
+
+def reads_too_much(table: Table, names: Names) -> Finding:
+    """The finding for a query that reads denied columns of that table."""
+    message = f"the query reads more of {table.name} than it may"
+    return _finding("column", message, f"Name the columns, and only these: {', '.join(names.columns(table))}.")
 
 
 def _called(node: Mapping[str, Any], report: PlanReport) -> None:
@@ -96,14 +117,32 @@ def _called(node: Mapping[str, Any], report: PlanReport) -> None:
         report.findings.append(_finding("function", message, "Read the tables that the view is made of."))
 
 
-def _objects(document: Any) -> Iterator[Mapping[str, Any]]:
-    """Every JSON object of the document, at any depth."""
+def _enums_and_constants(plans: Any) -> Iterator[str]:
+    """Every ENUM that an expression has, as `typeof` tells it, and every text that stands in one."""
+    for node in _objects(plans, without="returned_types"):
+        if node.get("type") == "ENUM_TYPE_INFO":
+            yield f"{_ENUM}{', '.join(_quoted(label) for label in node['values'])})"
+        elif node.get("type") == "VALUE_CONSTANT" and isinstance((node.get("value") or {}).get("value"), str):
+            yield node["value"]["value"]
+
+
+def _shows(text: str, hidden: Sequence[str]) -> bool:
+    """Whether the text is of one of those types, or tells one."""
+    return any(text in one if text.startswith(_ENUM) else one in text for one in hidden)
+
+
+def _quoted(label: str) -> str:
+    return "'" + label.replace("'", "''") + "'"
+
+
+def _objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any]]:
+    """Every JSON object of the document, at any depth; not those under a key of that name."""
     stack = [document]
     while stack:
         value = stack.pop()
         if isinstance(value, dict):
             yield value
-            stack.extend(value.values())
+            stack.extend(part for key, part in value.items() if key != without)
         elif isinstance(value, list):
             stack.extend(value)
 

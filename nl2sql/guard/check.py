@@ -5,6 +5,7 @@ It runs in the caller's process and parses nothing; the judges sit where they ca
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from nl2sql.errors import BugError, GuardError, QueryError
@@ -14,6 +15,7 @@ from nl2sql.guard.parser import Judge
 from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
 
 _ENGINE_RULES: Final = frozenset({"syntax", "bind"})
+_COLUMN: Final = "column"
 
 
 def examine(sql: str, policy: Policy, judge: Judge, *, thorough: bool = False) -> Verdict:
@@ -40,7 +42,10 @@ def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
     if all(finding.rule in _ENGINE_RULES for finding in verdict.findings):
         first = verdict.findings[0]
         raise QueryError(first.message + _at(first), first.hint)
-    raise GuardError(tuple(sorted(verdict.findings, key=lambda finding: finding.rule in _ENGINE_RULES)))
+    findings = sorted(verdict.findings, key=lambda finding: finding.rule in _ENGINE_RULES)
+    # A column that is denied is told like one that is not there.
+    told = (replace(f, message=f.message + _at(f)) if f.rule == _COLUMN else f for f in findings)
+    raise GuardError(tuple(told))
 
 
 def _at(finding: Finding) -> str:

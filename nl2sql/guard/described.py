@@ -1,12 +1,14 @@
-"""DESCRIBE and SUMMARIZE as plain SELECTs, from the rows that the engine's DESCRIBE gives of the query meant.
+"""DESCRIBE, SUMMARIZE and SHOW TABLES as plain SELECTs, from what the engine or the schema tells of what is meant.
 
 It writes texts only, and reads nothing. Columns, types and values are those of DuckDB's own statements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+
+from nl2sql.types import MAIN_SCHEMA, Table
 
 Described = Sequence[Sequence[str | None]]
 
@@ -55,6 +57,28 @@ def describe_sql(columns: Described) -> str:
     return f"SELECT * FROM (SELECT {', '.join(lists)}) AS described"
 
 
+def tables_sql(names: Sequence[str]) -> str:
+    """A SELECT that gives the rows of SHOW TABLES, of tables of these names."""
+    return f"SELECT * FROM (SELECT unnest({_list(map(_literal, names))}) AS name) AS shown"
+
+
+def all_tables_sql(tables: Sequence[Table], catalog: str, attached: Callable[[Table], bool]) -> str:
+    """A SELECT that gives the rows of SHOW ALL TABLES, of these tables of a database and of those attached to it."""
+    paths = [(t.path[0], MAIN_SCHEMA, t.path[1]) if attached(t) else (catalog, *t.path) for t in tables]
+    rows = sorted(zip(paths, tables, strict=True), key=lambda row: row[0])
+    lists = [
+        *(
+            (name, [_literal(path[place]) for path, _ in rows], "VARCHAR")
+            for place, name in enumerate(("database", "schema", "name"))
+        ),
+        ("column_names", [_list(_literal(column.name) for column in table.columns) for _, table in rows], "VARCHAR[]"),
+        ("column_types", [_list(_literal(column.type) for column in table.columns) for _, table in rows], "VARCHAR[]"),
+        ("temporary", ["false" for _ in rows], "BOOLEAN"),
+    ]
+    shown = ", ".join(f'unnest({_list(cells, kind)}) AS "{name}"' for name, cells, kind in lists)
+    return f"SELECT * FROM (SELECT {shown}) AS shown"
+
+
 def summarize_sql(columns: Described) -> str:
     """The SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
     names = [f"c{number}" for number in range(1, len(columns) + 1)]
@@ -72,6 +96,10 @@ def summarize_sql(columns: Described) -> str:
         cells = [f"{call.format(name)}::VARCHAR" if name in having[where] else "NULL" for name in names]
         lists.append(_unnested(told, cells))
     return _SUMMARY.format(lists=", ".join(lists), columns=", ".join(names))
+
+
+def _list(cells: Iterable[str], kind: str = "VARCHAR") -> str:
+    return f"[{', '.join(cells)}]::{kind}[]"
 
 
 def _unnested(name: str, cells: Sequence[str]) -> str:

@@ -12,28 +12,30 @@ from typing import Any, Final
 
 from nl2sql.guard.names import Names
 from nl2sql.guard.place import place_of_byte
-from nl2sql.types import Finding
+from nl2sql.types import Finding, Table
 
 UNSERIALIZABLE: Final = "cannot-be-judged"
 _ONLY_SELECT: Final = "only select statements"
-_LEADING: Final = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/|\()*([A-Za-z_]+)", re.DOTALL)
+_LEADING: Final = re.compile(r"\A(?:\s+|--[^\n]*+|/\*.*?\*/|\()*+([A-Za-z_]++)", re.DOTALL)
 _TAIL: Final = re.compile(
-    r"\s*(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
+    r"(?<!\s)\s*+(?:Candidate bindings|Candidate Entries|Candidates?:|Did you mean|LINE \d+:|Possible).*", re.DOTALL
 )
-_VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s+)(['"])(.*?)\2""", re.IGNORECASE | re.DOTALL)
+# Where the message was cut, a value may have no end.
+_VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s++)(['"])(.*?)(?:\2|\Z)""", re.IGNORECASE | re.DOTALL)
 _LONGEST: Final = 400
+_LONGEST_READ: Final = 4_000
 
 EXPLAIN: Final = "explain"
 SHOW: Final = "describe"
 DYNAMIC_PIVOT: Final = "dynamic-pivot"
 _STATEMENTS: Final = {
     EXPLAIN: (
-        "only EXPLAIN of a SELECT is run, as text or as JSON",
-        "Write EXPLAIN SELECT …, without ANALYZE, which would run the query.",
+        "only EXPLAIN or EXPLAIN ANALYZE of a SELECT is run, as text or as JSON",
+        "Write EXPLAIN SELECT … or EXPLAIN ANALYZE SELECT …",
     ),
     SHOW: (
-        "DESCRIBE, SHOW and SUMMARIZE tell of a table or a query that may be read, and of nothing else",
-        "Write DESCRIBE t or SUMMARIZE t; the tables are told by the schema command and the list_tables tool.",
+        "DESCRIBE, SHOW and SUMMARIZE tell of what may be read, and of nothing else",
+        "Write SHOW TABLES, DESCRIBE t or SUMMARIZE t.",
     ),
     DYNAMIC_PIVOT: (
         "it is not clear which values this PIVOT has",
@@ -70,7 +72,7 @@ def refused(kind: str, message: str = "") -> Finding:
     return Finding(kind, message or told, hint, judge="engine-tree")
 
 
-def plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[str]) -> Finding:
+def plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[Table]) -> Finding:
     """The finding for an error object of `json_serialize_plan`. `tables` are those that the text names."""
     message = str(document.get("error_message", ""))
     missing = str(document.get("name", "")) if document.get("error_subtype") == "COLUMN_NOT_FOUND" else ""
@@ -96,9 +98,9 @@ def unserializable() -> Finding:
 
 def clean_message(message: str, sql: str, names: Names) -> str:
     """DuckDB's message without the names it suggests, values that the text itself does not hold, and paths."""
-    kept = _TAIL.sub("", message).strip()
+    kept = _TAIL.sub("", message[:_LONGEST_READ]).strip()
     kept = _VALUE.sub(lambda m: m.group() if m.group(3) in sql else f"{m.group(1)}{m.group(2)}…{m.group(2)}", kept)
-    return names.without_denied(kept)[:_LONGEST] or "the engine cannot run the SQL"
+    return names.without_denied(kept, sql)[:_LONGEST] or "the engine cannot run the SQL"
 
 
 def _not_a_select(sql: str) -> Finding:

@@ -12,9 +12,18 @@ from typing import Any, Final
 
 from nl2sql.guard.engine_errors import SHOW, refused
 from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names, fold
+from nl2sql.guard.named_types import (
+    STRUCTURED,
+    UserTypes,
+    has_plain_structure,
+    may_name_collation,
+    may_name_type,
+    type_hint,
+)
+from nl2sql.guard.names import Names
 from nl2sql.guard.place import place_of_byte
-from nl2sql.types import Finding
+from nl2sql.schema.identifiers import fold
+from nl2sql.types import Finding, Table
 
 Node = Mapping[str, Any]
 
@@ -69,7 +78,7 @@ class TreeReport:
     """
 
     findings: list[Finding] = field(default_factory=list)
-    tables: dict[tuple[str, ...], str] = field(default_factory=dict)
+    tables: dict[tuple[str, ...], Table] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     ctes: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
@@ -78,10 +87,10 @@ class TreeReport:
 class TreeRules:
     """One walk over one tree. `sql` is the text it was made of, for places."""
 
-    def __init__(self, sql: str, names: Names, user_functions: frozenset[str]) -> None:
+    def __init__(self, sql: str, names: Names, user_functions: frozenset[str], user_types: UserTypes) -> None:
         self._sql = sql
         self._names = names
-        self._user_functions = user_functions
+        self._user_functions, self._user_types = user_functions, user_types
         self.report = TreeReport()
 
     def walk(self, tree: Node) -> TreeReport:
@@ -134,6 +143,13 @@ class TreeRules:
             self._object("syntax-not-allowed", f"the SQL has an expression of class {kind}", "Leave it out.", node)
         elif kind in ("FUNCTION", "WINDOW"):
             self._function(node)
+        elif kind == "TYPE":
+            self._type(node)
+        elif kind == "COLLATE" and not may_name_collation(node["collation"]):
+            told = f"there is no collation {node['collation']} that a query may name"
+            self._object("collation", told, "Leave it out, or write nocase or noaccent.", node)
+        elif node.get("type") == "OPERATOR_UNPACK":
+            self.report.words.add("unpack")
 
     def _reference(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node["type"]
@@ -160,22 +176,32 @@ class TreeRules:
             hint = self._names.table_hint(path[-1] if path else "")
             self._object("table", f"there is no table {name} that a query may read", hint, node)
         else:
-            self.report.tables[tuple(part.lower() for part in path)] = table.name
+            self.report.tables[tuple(part.lower() for part in path)] = table
+
+    def _type(self, node: Node) -> None:
+        path = _path(node)
+        if not may_name_type(path, self._names, self._user_types):
+            told = f"there is no type {'.'.join(path)} that a query may name"
+            self._object("type", told, type_hint(path[-1] if path else ""), node)
 
     def _function(self, node: Node) -> None:
         path = _path(node)
         name = path[-1].lower() if path else ""
         self.report.functions.add(name)
         known = catalogue()
+        own = name in self._user_functions
         # `value.f()` and `table.value.f()` are written like a function of a schema; only the catalog's name tells.
-        if name in self._user_functions or (len(path) > 2 and self._names.is_catalog(path[0])):
+        if (own and name in known.functions) or (len(path) > 2 and self._names.is_catalog(path[0])):
             message = f"{'.'.join(path)} is a function of the database's own"
             self._object("function", message, "Only the engine's built-in functions may be called.", node)
         elif reason := known.functions.denied.get(name):
             message = f"{name} may not be called: it {known.reasons[reason]}"
             self._object("function", message, known.hint(name), node)
-        elif name not in known.functions.allowed:
+        elif own or name not in known.functions.allowed:
             self._object("function", f"there is no function {name} that a query may call", known.hint(name), node)
+        elif name in STRUCTURED and not has_plain_structure(node, self._names, self._user_types):
+            told = f"{name} must be told its types in a text of JSON that names DuckDB's own"
+            self._object("type", told, f'Write it out, like {name}(x, \'{{"a": "VARCHAR"}}\').', node)
 
     def _table_function(self, node: Node) -> Node:
         """Judge the call that a table reference makes; returns it, as its arguments are still to be judged."""

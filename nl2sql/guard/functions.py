@@ -1,4 +1,4 @@
-"""Which functions a query may call: our classification of the engine's catalogue, kept in `functions.json`.
+"""Which functions, types and collations a query may name: our classification of the engine's, in `functions.json`.
 
 It does not ask the engine. A name that nobody classified is refused, whatever a new engine makes of it.
 """
@@ -31,6 +31,8 @@ class Catalogue:
     functions: Functions
     table_functions: Functions
     pragmas: Functions
+    types: Functions
+    collations: Functions
     reasons: dict[str, str]
     instead: dict[str, str]
 
@@ -46,11 +48,11 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """The classification, read from the package once."""
     data = json.loads(resources.files(__package__).joinpath("functions.json").read_text(encoding="utf-8"))
-    kinds = [
-        Functions(
+    kinds = {
+        kind: Functions(
             frozenset(name.lower() for name in data[kind]["allowed"]),
             {name.lower(): reason for reason, names in data[kind]["denied"].items() for name in names},
         )
-        for kind in ("functions", "table_functions", "pragmas")
-    ]
-    return Catalogue(kinds[0], kinds[1], kinds[2], data["reasons"], data["instead"])
+        for kind in ("functions", "table_functions", "pragmas", "types", "collations")
+    }
+    return Catalogue(**kinds, reasons=data["reasons"], instead=data["instead"])

@@ -6,27 +6,37 @@ Parsers and binders can be bombed, so this runs in a process that can be killed;
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.guard.bound_plan import plan_report
-from nl2sql.guard.engine_errors import cannot_serialize, is_no_select, plan_error, tree_error, unserializable
+from nl2sql.guard.bound_plan import plan_report, reads_too_much
+from nl2sql.guard.engine_errors import (
+    cannot_serialize,
+    is_no_select,
+    plan_error,
+    tree_error,
+    unserializable,
+)
 from nl2sql.guard.engine_tree import TreeReport, TreeRules
+from nl2sql.guard.functions import catalogue
 from nl2sql.guard.lexical import lexical_findings
 from nl2sql.guard.names import Names
 from nl2sql.guard.parser import EngineParser
 from nl2sql.guard.planless import nothing_hides
 from nl2sql.guard.rewriting import SHOWN, Rewriting, unplaced
-from nl2sql.guard.statement_text import explained, with_values_marked
-from nl2sql.types import Finding, Policy, Schema, Verdict
+from nl2sql.guard.statement_text import analyzes, explained, with_values_marked
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.types import Column, Finding, Policy, Schema, Table, Verdict
 
 LEXICAL: Final = "lexical"
+# A plain query of as many rows tells some of them before it meets its limits; this would tell nothing.
+MAX_ANALYZED: Final = 1_000_000_000
 _PARSED: Final = (LEXICAL, "engine-tree")
 _BOUND: Final = (*_PARSED, "engine-plan")
 _ALL: Final = (*_BOUND, "sqlglot")
-_OF_NAMES: Final = frozenset({"table", "table-function", "column"})
+_OF_NAMES: Final = frozenset({"table", "table-function", "column", "type"})
 _UNKNOWN_SHAPE: Final = (QueryError, ValueError, LookupError, TypeError, RecursionError)
 _SMALLER: Final = "Take fewer columns, or fewer values: SUMMARIZE SELECT a, b FROM t; PIVOT t ON c IN ('a', 'b')."
 
@@ -57,7 +67,7 @@ class _Judging:
         self._names = names
         self._parser = parser
         self._thorough = thorough
-        self._user_functions = parser.user_functions()
+        self._user_functions, self._user_types = parser.user_functions(), parser.user_types()
 
     def verdict(self) -> Verdict:
         """What the judges say of the text as asked."""
@@ -81,7 +91,12 @@ class _Judging:
         if found := explained(tokens):
             explain, sql = found
             verdict = _Judging(sql, self._names, self._parser, self._thorough).verdict()
-            return verdict if verdict.findings else replace(verdict, sql=explain + verdict.sql)
+            if verdict.findings:
+                return verdict
+            if analyzes(explain) and _most_expected(json.loads(self._parser.physical_plan(verdict.sql))) > MAX_ANALYZED:
+                told = f"EXPLAIN ANALYZE would run a query of which the engine expects more than {MAX_ANALYZED:,} rows"
+                return _refusal(Finding("too-costly", told, "Write EXPLAIN without ANALYZE.", judge="engine-plan"))
+            return replace(verdict, sql=explain + verdict.sql)
         marker = "values that are yet to be found"
         while marker in self._sql:
             marker += "."
@@ -123,6 +138,10 @@ class _Judging:
     def _canonical_verdict(self, asked: TreeReport, text: str) -> Verdict:
         """Judge the engine's own spelling of the tree anew, as that is what would run."""
         canonical = self._parser.written(text)
+        if findings := lexical_findings(canonical):
+            # What an escape in the text stands for is shown, and judged again when it runs again.
+            message = f"spelled out, {findings[0].message}"
+            return _refusal(replace(findings[0], message=message, line=None, column=None))
         spelling, planned = self._tree_and_plan(canonical)
         tree = json.loads(spelling)
         if tree.get("error"):
@@ -133,29 +152,61 @@ class _Judging:
         return self._plan_verdict(canonical, spelled, _plan(planned))
 
     def _plan_verdict(self, canonical: str, spelled: TreeReport, document: Mapping[str, Any] | None) -> Verdict:
-        from nl2sql.guard.sqlglot_rules import second_opinion
-
         if document is None:
-            opinion = second_opinion(canonical, spelled, self._names)
-            return self._planless_verdict(canonical, spelled, opinion)
+            return self._planless_verdict(canonical, spelled)
         if document.get("error"):
-            finding = self._bind_finding(document, canonical, spelled)
-            opinion = second_opinion(canonical, spelled, self._names) or () if self._thorough else ()
-            return Verdict(findings=(finding, *opinion), judges=_ALL if self._thorough else _BOUND)
-        plan = plan_report(document, self._names)
+            return self._unbound_verdict(self._bind_finding(document, canonical, spelled), canonical, spelled)
+        plan = plan_report(document, self._names, self._user_types, canonical)
+        if plan.generated and not plan.findings:
+            plan.findings += self._reads_denied_generated(canonical, spelled, plan.generated[0])
+        if plan.reads_denied_columns and (missing := self._told_of_readable(canonical, spelled)):
+            return self._unbound_verdict(replace(missing, rule="column"), canonical, spelled)
         findings = [*plan.findings, *self._views_with_denied_columns(spelled, plan.tables)]
-        findings += second_opinion(canonical, spelled, self._names) or ()
+        findings += self._second_opinion(canonical, spelled) or ()
         if findings:
             return Verdict(findings=tuple(dict.fromkeys(findings)), judges=_ALL)
         functions = tuple(sorted(spelled.functions))
         return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions, judges=_ALL)
 
-    def _planless_verdict(self, canonical: str, spelled: TreeReport, opinion: tuple[Finding, ...] | None) -> Verdict:
+    def _reads_denied_generated(self, canonical: str, spelled: TreeReport, table: Table) -> Sequence[Finding]:
+        """What speaks against a text that reads a table with denied generated columns.
+
+        A plan has their expressions in their place, so it is bound where all columns are plain ones. There a view is a
+        table, and nothing would tell what it reads: then it must be their expressions that may not be read.
+        """
+        if all(one.kind == "table" for one in spelled.tables.values()):
+            document = _plan(self._parser.bound_plan_over(self._names.whole, canonical))
+            if document and not document.get("error"):
+                return plan_report(document, self._names, self._user_types, canonical).findings
+        elif not any(self._expression_may_be_read(column, table) for column in table.columns):
+            return []
+        return [reads_too_much(table, self._names)]
+
+    def _expression_may_be_read(self, column: Column, table: Table) -> bool:
+        """Whether that is a denied generated column, made only of what may be read."""
+        if not column.generated or self._names.allows_column(table, column.name):
+            return False
+        sql = f"SELECT {quote(column.name)} FROM {quote_table(table)}"
+        document = _plan(self._parser.bound_plan(sql))
+        if document is None or document.get("error"):
+            return True
+        return not plan_report(document, self._names, self._user_types, sql).findings
+
+    def _unbound_verdict(self, finding: Finding, canonical: str, spelled: TreeReport) -> Verdict:
+        """The refusal of a text that does not bind, or would not if nothing else were there than what may be read."""
+        opinion = self._second_opinion(canonical, spelled) or () if self._thorough else ()
+        return Verdict(findings=(finding, *opinion), judges=_ALL if self._thorough else _BOUND)
+
+    def _planless_verdict(self, canonical: str, spelled: TreeReport) -> Verdict:
         """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
         judges = tuple(judge for judge in _ALL if judge != "engine-plan")
+        opinion = self._second_opinion(canonical, spelled)
         if opinion is None or opinion or not nothing_hides(canonical, spelled, self._names, self._parser):
+            guarded = any(map(self._names.denies_columns_of, spelled.tables.values()))
+            if guarded and (missing := self._told_of_readable(canonical, spelled)):
+                return self._unbound_verdict(replace(missing, rule="column"), canonical, spelled)
             return Verdict(findings=opinion or (unserializable(),), judges=judges)
-        names = tuple(sorted(set(spelled.tables.values())))
+        names = tuple(sorted({table.name for table in spelled.tables.values()}))
         return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)), judges=judges)
 
     def _later(self, asked: TreeReport, text: str) -> Verdict:
@@ -163,24 +214,28 @@ class _Judging:
 
         A tree that names what may not be read is not bound: the binder would tell the hidden from the missing.
         """
-        from nl2sql.guard.sqlglot_rules import second_opinion
-
         try:
             canonical = self._parser.written(text)
-            names_the_unreadable = any(finding.rule in _OF_NAMES for finding in asked.findings)
+            names_the_unreadable = any(finding.rule in _OF_NAMES for finding in asked.findings) or not all(
+                name in catalogue().functions for name in asked.functions
+            )
             document = None if names_the_unreadable else _plan(self._tree_and_plan(canonical)[1])
         except QueryError:
             return _refusal(*asked.findings)
-        later: list[Finding] = []
-        if document and document.get("error"):
-            later.append(plan_error(document, canonical, self._names, asked.tables.values()))
-        elif document:
-            later += plan_report(document, self._names).findings
-        opinion = second_opinion(canonical, asked, self._names) or ()
+        missing = self._told_of_readable(canonical, asked) if document else None
+        later = [missing] if missing else []
+        if document and not document.get("error") and not later:
+            later += plan_report(document, self._names, self._user_types, canonical).findings
+        opinion = self._second_opinion(canonical, asked) or ()
         # The report of a tree that is refused lacks what it was refused for, so it is nothing to compare with.
         later += [finding for finding in opinion if finding.rule != "second-parser"]
         judges = tuple(judge for judge in _ALL if document or judge != "engine-plan")
         return Verdict(findings=(*asked.findings, *unplaced(tuple(later))), judges=judges)
+
+    def _second_opinion(self, canonical: str, spelled: TreeReport) -> tuple[Finding, ...] | None:
+        from nl2sql.guard.sqlglot_rules import second_opinion
+
+        return second_opinion(canonical, spelled, self._names)
 
     def _tree_and_plan(self, canonical: str) -> tuple[str, str]:
         """The tree and plan of the engine's spelling; an empty plan where the engine raises instead of making one."""
@@ -190,35 +245,64 @@ class _Judging:
             return self._parser.syntax_tree(canonical), ""
 
     def _walk(self, sql: str, tree: Mapping[str, Any]) -> TreeReport:
-        return TreeRules(sql, self._names, self._user_functions).walk(tree)
+        return TreeRules(sql, self._names, self._user_functions, self._user_types).walk(tree)
 
     def _bind_finding(self, document: Mapping[str, Any], canonical: str, spelled: TreeReport) -> Finding:
-        """The binder's objection, with its place in the text as asked where it objects to that text too."""
+        """The binder's objection, with its place in the text as asked where it objects to that text too.
+
+        Of a text that names tables with denied columns, it is what a binder says that does not know them.
+        """
+        guarded = [table for table in spelled.tables.values() if self._names.denies_columns_of(table)]
+        if guarded:
+            return self._told_of_readable(canonical, spelled) or reads_too_much(guarded[0], self._names)
         try:
             asked = _plan(self._parser.bound_plan(self._sql))
         except QueryError:
             asked = None
+        return self._placed(asked, document, canonical, spelled)
+
+    def _told_of_readable(self, canonical: str, spelled: TreeReport) -> Finding | None:
+        """The objection of a binder that knows only what may be read, to whom the hidden and the missing are one."""
+        schema = self._names.readable
+        try:
+            document = _plan(self._parser.bound_plan_over(schema, canonical))
+            asked = _plan(self._parser.bound_plan_over(schema, self._sql))
+        except QueryError:
+            return None
+        if not document or not document.get("error"):
+            return None
+        return self._placed(asked, document, canonical, spelled)
+
+    def _placed(
+        self, asked: Mapping[str, Any] | None, document: Mapping[str, Any], canonical: str, spelled: TreeReport
+    ) -> Finding:
+        """The finding for the error of the text as asked, where it has one; else for that of its spelling."""
+        tables = spelled.tables.values()
         if asked and asked.get("error"):
-            return plan_error(asked, self._sql, self._names, spelled.tables.values())
-        return unplaced((plan_error(document, canonical, self._names, spelled.tables.values()),))[0]
+            return plan_error(asked, self._sql, self._names, tables)
+        return unplaced((plan_error(document, canonical, self._names, tables),))[0]
 
     def _views_with_denied_columns(self, spelled: TreeReport, scanned: set[str]) -> list[Finding]:
         """A plan shows what a view is made of, not which of the view's own columns a query takes."""
-        return [
-            Finding(
-                "column",
-                f"{name} is a view, and not all of it may be read",
-                "Read the tables that it is made of.",
-                judge="engine-plan",
-            )
-            for name in sorted(set(spelled.tables.values()) - scanned)
-            if (table := self._names.table([name])) and table.kind != "table" and self._names.denies_columns_of(table)
-        ]
+        views = {table.name for table in spelled.tables.values() if self._is_view_with_denied_columns(table)}
+        told = "{} is a view, and not all of it may be read"
+        hint = "Read the tables that it is made of."
+        return [Finding("column", told.format(name), hint, judge="engine-plan") for name in sorted(views - scanned)]
+
+    def _is_view_with_denied_columns(self, table: Table) -> bool:
+        return table.kind != "table" and self._names.denies_columns_of(table)
 
 
 def _refusal(*findings: Finding) -> Verdict:
     """The refusal of a text that got no further than the engine's tree."""
     return Verdict(findings=findings, judges=_PARSED)
+
+
+def _most_expected(steps: Sequence[Mapping[str, Any]]) -> int:
+    """The most rows that the engine expects of any step of a physical plan, where it says so."""
+    expected = (str((step.get("extra_info") or {}).get("Estimated Cardinality", "")) for step in steps)
+    own = max((int(rows) for rows in expected if rows.isdecimal()), default=0)
+    return max([own, *(_most_expected(step.get("children") or ()) for step in steps)])
 
 
 def _plan(text: str) -> Mapping[str, Any] | None:

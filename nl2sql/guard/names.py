@@ -6,26 +6,20 @@ It looks at names only; what a query really reads is for the bound plan to say.
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.access import key, resolve
+from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
 
 _SHOWN: Final = 30
-_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PATH: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:\\|/(?=[^\s/*]+/))[^\s'\",;()]+")
 
 
-def fold(name: str) -> str:
-    """The name as DuckDB compares it: only A to Z have two cases, so that no other letter passes for one of them."""
-    return name.translate(_LOWER)
-
-
 class Names:
-    """Names of one schema under one policy, in any case. `catalog` is what SQL calls the database itself.
+    """Names of one schema under one policy. `catalog` is what SQL calls the database itself.
 
     `attached` are the catalogs that the engine opened beside it, all there are: their tables are `catalog.table`, and
     nothing of the database's own may pass for one of them.
@@ -34,102 +28,138 @@ class Names:
     def __init__(
         self, schema: Schema, policy: Policy, catalog: str = "", attached: frozenset[str] = frozenset()
     ) -> None:
-        self._policy = policy
-        self._catalog = catalog.lower()
-        self._attached = frozenset(name.lower() for name in attached) - {self._catalog}
-        self._readable = {t.name.lower(): t for t in schema.tables if policy.allows_table(t.name)}
-        self._denied_columns = frozenset(column.lower() for column in policy.deny_columns)
-        self._denied_names = frozenset(column.rpartition(".")[2] for column in self._denied_columns)
         self._schema = schema
+        self._access = resolve(schema, policy)
+        self._catalog = fold(catalog)
+        self._attached = frozenset(map(fold, attached)) - {self._catalog}
 
-    @cached_property
-    def _columns(self) -> frozenset[str]:
-        return frozenset(column.name.lower() for table in self._schema.tables for column in table.columns)
+    @property
+    def view(self) -> Schema:
+        """The schema without what may not be read."""
+        return self._access.view
 
-    @cached_property
-    def _tables(self) -> frozenset[str]:
-        return frozenset(table.name.lower() for table in self._schema.tables)
+    @property
+    def whole(self) -> Schema:
+        """The schema with everything in it."""
+        return self._schema
+
+    @property
+    def readable(self) -> Schema:
+        """The schema without what the policy denies."""
+        return self._access.readable
+
+    @property
+    def hides_anything(self) -> bool:
+        """Whether the policy denies any table or column that is there."""
+        return self._access.hides_anything
+
+    def listed(self, path: Sequence[str]) -> tuple[Table, ...] | None:
+        """The tables to show of the schema or catalog of that dotted name; None where it has none to show.
+
+        An empty name is that of the main schema, which is always there.
+        """
+        parts = [fold(part) for part in path] or [MAIN_SCHEMA]
+        if len(parts) == 2 and parts[0] == self._catalog and parts[1] not in self._attached:
+            parts = parts[1:]
+        elif len(parts) == 2 and parts[0] in self._attached and parts[1] == MAIN_SCHEMA:
+            parts = parts[:1]
+        if len(parts) != 1:
+            return None
+        if parts[0] == self._catalog and not self._has_schema(parts[0]):
+            return tuple(table for table in self.view.tables if not self.is_beside(table))
+        found = tuple(table for table in self.view.tables if fold(table.path[0]) == parts[0])
+        return found if found or parts == [MAIN_SCHEMA] else None
 
     def is_catalog(self, name: str) -> bool:
         """Whether SQL calls the database itself so, or one beside it."""
-        return name.lower() == self._catalog or name.lower() in self._attached
+        return fold(name) == self._catalog or fold(name) in self._attached
 
     def has_column(self, name: str) -> bool:
         """Whether any table of the schema, readable or not, has a column of that name."""
-        return name.lower() in self._columns
+        return self._access.has_column(name)
+
+    def has_type(self, text: str) -> bool:
+        """Whether a readable column has the type that the engine writes so, or has it inside its own."""
+        return bool(text) and any(text in type_ for type_ in self._access.types)
+
+    def hides_type(self, text: str) -> bool:
+        """Whether a denied column has that type, and no readable one."""
+        return any(text in type_ for type_ in self._access.denied_types) and not self.has_type(text)
 
     def has_table(self, name: str) -> bool:
-        """Whether the schema has a table of that name, readable or not."""
-        return name.lower() in self._tables
+        """Whether the schema has a table of that name, readable or not, in whatever case."""
+        return any(table.name.lower() == name.lower() for table in self._schema.tables)
 
     def table(self, path: Sequence[str]) -> Table | None:
         """The readable table that a dotted name means, or None: unknown and denied look the same."""
-        parts = [part.lower() for part in path]
+        parts = [fold(part) for part in path]
         if len(parts) > 1 and parts[0] in self._attached:
-            return self._beside(*(parts if len(parts) != 2 else (parts[0], MAIN_SCHEMA, parts[1])))
-        if len(parts) > 1 and parts[0] == self._catalog and ".".join(parts) not in self._readable:
+            return self._beside(parts[0], *(parts[1:] if len(parts) > 2 else (MAIN_SCHEMA, parts[1])))
+        if len(parts) == 3 and parts[0] == self._catalog:
             parts = parts[1:]
-        if len(parts) == 2 and parts[0] == MAIN_SCHEMA:
-            parts = parts[1:]
-        return self._own(".".join(parts)) if len(parts) <= 2 else None
+        elif len(parts) == 2 and parts[0] == self._catalog and not self._has_schema(parts[0]):
+            parts = [MAIN_SCHEMA, parts[1]]
+        elif len(parts) == 1:
+            parts = [MAIN_SCHEMA, parts[0]]
+        return self._own(parts[0], parts[1]) if len(parts) == 2 else None
 
     def scanned(self, path: Sequence[str]) -> Table | None:
         """The readable table of a resolved `(catalog, schema, table)`, or None."""
         if len(path) != 3:
             return None
-        catalog, schema, table = (part.lower() for part in path)
+        catalog, schema, table = map(fold, path)
         if catalog in self._attached:
             return self._beside(catalog, schema, table)
-        if catalog != self._catalog:
-            return None
-        return self._own(table if schema == MAIN_SCHEMA else f"{schema}.{table}")
+        return self._own(schema, table) if catalog == self._catalog else None
 
-    def is_beside(self, table: str) -> bool:
-        """Whether a table of that name is one of a catalog beside the database."""
-        catalog, dot, _ = table.partition(".")
-        return bool(dot) and catalog.lower() in self._attached
+    def is_beside(self, table: Table) -> bool:
+        """Whether the table is one of a catalog beside the database."""
+        return fold(table.path[0]) in self._attached
 
-    def _own(self, name: str) -> Table | None:
+    def _has_schema(self, name: str) -> bool:
+        """Whether a schema of the database itself is called so."""
+        return any(fold(table.path[0]) == name for table in self._schema.tables)
+
+    def _own(self, schema: str, name: str) -> Table | None:
         """The readable table of the database itself."""
-        return None if self.is_beside(name) else self._readable.get(name)
+        return None if schema in self._attached else self._access.table((schema, name))
 
     def _beside(self, catalog: str, *path: str) -> Table | None:
         """The readable table of a catalog beside the database, which has one schema."""
-        return self._readable.get(f"{catalog}.{path[1]}") if len(path) == 2 and path[0] == MAIN_SCHEMA else None
+        return self._access.table((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
 
-    def allows_column(self, table: str, column: str) -> bool:
+    def allows_column(self, table: Table, column: str) -> bool:
         """Whether a query may read that column of a readable table."""
-        return f"{table}.{column}".lower() not in self._denied_columns
+        return self._access.allows_column(table, column)
 
     def denies_columns_of(self, table: Table) -> bool:
         """Whether the policy denies any column of it."""
-        return not all(self.allows_column(table.name, column.name) for column in table.columns)
+        return self._access.denies_columns_of(table)
 
-    def is_open(self, name: str) -> bool:
-        """Whether that is a table proper, not a view, of which the policy denies no column in whatever spelling."""
-        meant = [table for table in self._schema.tables if table.name.lower() == name.lower()]
-        denied = {column.rpartition(".")[0] for column in self._denied_columns}
-        return len(meant) == 1 and meant[0].kind == "table" and name.lower() not in denied
+    def is_open(self, table: Table) -> bool:
+        """Whether that is a table proper, with no column denied, and in any case the only one of its name."""
+        namesakes = [other for other in self._schema.tables if other.name.lower() == table.name.lower()]
+        return len(namesakes) == 1 and table.kind == "table" and not self.denies_columns_of(table)
 
     def columns(self, table: Table) -> tuple[str, ...]:
         """The readable columns of a readable table; of a view, those not called like a column denied elsewhere."""
-        hidden = self._denied_names if table.kind != "table" else frozenset()
-        allowed = [c.name for c in table.columns if self.allows_column(table.name, c.name)]
-        return tuple(name for name in allowed if name.lower() not in hidden)
+        hidden = self._access.denied_names if table.kind != "table" else frozenset()
+        return tuple(column.name for column in self._access.columns(table) if fold(column.name) not in hidden)
 
     def table_hint(self, name: str) -> str:
         """What to write instead of a table that may not be read: the closest name, or the readable ones."""
-        tables = sorted(table.name for table in self._readable.values())
+        tables = sorted(table.name for table in self.view.tables)
         called_so = [table for table in tables if table.lower().rpartition(".")[2] == name.lower()]
         near = called_so[0] if len(called_so) == 1 else closest(name, tables)
         if near:
             return f"Did you mean {near}?"
         return f"Readable tables: {_listed(tables)}." if tables else "No table may be read under this policy."
 
-    def column_hint(self, name: str, tables: Iterable[str]) -> str:
+    def column_hint(self, name: str, tables: Iterable[Table]) -> str:
         """What to write instead of a column that isn't there, given the tables that the query names."""
-        found = [t for t in (self._readable.get(name.lower()) for name in sorted(tables)) if t is not None]
-        having = [t for t in self._readable.values() if name.lower() in (c.lower() for c in self.columns(t))]
+        named = {key(table) for table in tables}
+        found = sorted((table for table in self.view.tables if key(table) in named), key=lambda table: table.name)
+        having = [t for t in self.view.tables if name.lower() in (c.lower() for c in self.columns(t))]
         if here := [t.name for t in having if t in found]:
             return f"{name} is a column of {', '.join(here)}: write it with that table's alias."
         if having:
@@ -141,20 +171,38 @@ class Names:
         lists = [f"{table.name} has {_listed(self.columns(table))}" for table in found[:3]]
         return "; ".join(lists) + "." if lists else ""
 
-    def without_denied(self, text: str) -> str:
-        """The text with names that the policy hides, and paths of this machine, left out."""
-        shown = {c.lower() for t in self._readable.values() for c in (t.name, *self.columns(t))}
-        hidden = {t.name for t in self._schema.tables} | self._policy.deny_tables
-        hidden |= {name.rpartition(".")[2] for name in (*hidden, *self._policy.deny_columns)}
-        words = sorted((re.escape(h) for h in hidden if h and h.lower() not in shown), key=len, reverse=True)
-        if words:
-            text = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", text, flags=re.IGNORECASE)
-        return without_paths(text)
+    def without_denied(self, text: str, asked: str = "") -> str:
+        """The text with names that the policy hides, and paths of this machine, left out.
+
+        What stands in `asked`, the text that somebody wrote, stays: left out, it would tell that there is such a name.
+        """
+        lowered = asked.lower()
+        tables, columns = ([re.escape(name) for name in names if name.lower() not in lowered] for names in self._hidden)
+        if columns:
+            # Plain words of the engine's sentences may be called like a column: names stand in quotes there.
+            text = re.sub(rf"(?<=[\"'])(?:{'|'.join(columns)})(?=[\"'])", "…", text, flags=re.IGNORECASE)
+        if tables:
+            text = re.sub(rf"(?<!\w)(?:{'|'.join(tables)})(?!\w)", "…", text, flags=re.IGNORECASE)
+        return without_paths(text, asked)
+
+    @cached_property
+    def _hidden(self) -> tuple[list[str], list[str]]:
+        """Names of tables, then of columns, that the policy hides and that nothing readable has, longest first."""
+        readable = self.readable.tables
+        shown = {name.lower() for t in readable for name in (t.name, t.path[1], *(c.name for c in t.columns))}
+        tables = {name for t in self._schema.tables for name in (t.name, t.path[1])}
+        columns = {column.name for table in self._schema.tables for column in table.columns}
+        denied = {name for name in columns if fold(name) in self._access.denied_names}
+        hidden = (
+            (name for name in names if name and name.lower() not in shown) for names in (tables | denied, columns)
+        )
+        first, second = (sorted(names, key=len, reverse=True) for names in hidden)
+        return first, second
 
 
-def without_paths(text: str) -> str:
-    """The text with absolute paths left out."""
-    return _PATH.sub("…", text)
+def without_paths(text: str, asked: str = "") -> str:
+    """The text with absolute paths left out that do not stand in `asked`."""
+    return _PATH.sub(lambda found: found.group() if found.group() in asked else "…", text)
 
 
 def _listed(names: Sequence[str]) -> str:

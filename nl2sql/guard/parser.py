@@ -5,10 +5,10 @@ It knows no driver: the engine's room fulfils both protocols.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from nl2sql.types import Policy, Verdict
+from nl2sql.types import Policy, Schema, Verdict
 
 
 class Token(NamedTuple):
@@ -53,6 +53,13 @@ class EngineParser(Protocol):
         """
         ...
 
+    def bound_plan_over(self, schema: Schema, sql: str) -> str:
+        """`bound_plan` over a database of the same name that has the tables of this schema, empty, and nothing else.
+
+        Asked with the same schema over and over.
+        """
+        ...
+
     def tree_and_plan(self, sql: str) -> tuple[str, str]:
         """`syntax_tree` and `bound_plan` of one text at once, which is faster; raises as either."""
         ...
@@ -84,6 +91,13 @@ class EngineParser(Protocol):
         """Lower-case names of functions and macros that the database defines itself (`NOT internal`).
 
         Asked once a text, and slow to ask DuckDB: keep the answer as long as the database can't change.
+        """
+        ...
+
+    def user_types(self) -> Mapping[tuple[str, str], str]:
+        """What `typeof` says of each type that the database defines itself, by its folded schema and name.
+
+        Asked as `user_functions` is.
         """
         ...
 

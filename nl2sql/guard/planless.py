@@ -14,7 +14,7 @@ from nl2sql.guard.engine_tree import TreeReport
 from nl2sql.guard.functions import catalogue
 from nl2sql.guard.names import Names
 from nl2sql.guard.parser import EngineParser
-from nl2sql.types import MAIN_SCHEMA
+from nl2sql.types import MAIN_SCHEMA, Table
 
 _SOURCES: Final = frozenset(
     "COLUMN_DATA_SCAN CTE_SCAN DELIM_SCAN DUMMY_SCAN EMPTY_RESULT REC_CTE_SCAN REC_REC_CTE_SCAN UNNEST".split()
@@ -35,7 +35,7 @@ def nothing_hides(canonical: str, spelled: TreeReport, names: Names, parser: Eng
         return False
     if not all(map(names.is_open, spelled.tables.values())):
         return False
-    read = {name for table in spelled.tables.values() for name in _printed(parser.catalog, table, names)}
+    read = {_printed(parser.catalog, table, names) for table in spelled.tables.values()}
     sources = _SOURCES | {name.upper() for name in known.table_functions.allowed}
     for leaf in _leaves(json.loads(parser.physical_plan(canonical))):
         table = (leaf.get("extra_info") or {}).get("Table")
@@ -44,15 +44,11 @@ def nothing_hides(canonical: str, spelled: TreeReport, names: Names, parser: Eng
     return True
 
 
-def _printed(catalog: str, table: str, names: Names) -> Iterator[str]:
-    """How a physical plan may print the table, quotes left out."""
-    if names.is_beside(table):
-        beside, _, name = table.partition(".")
-        yield f"{beside}.{MAIN_SCHEMA}.{name}".replace('"', "")
-        return
-    yield f"{catalog}.{MAIN_SCHEMA}.{table}".replace('"', "")
-    if "." in table:
-        yield f"{catalog}.{table}".replace('"', "")
+def _printed(catalog: str, table: Table, names: Names) -> str:
+    """How a physical plan prints the table, quotes left out."""
+    schema, name = table.path
+    path = (schema, MAIN_SCHEMA, name) if names.is_beside(table) else (catalog, schema, name)
+    return ".".join(path).replace('"', "")
 
 
 def _leaves(plan: Any) -> Iterator[Mapping[str, Any]]:

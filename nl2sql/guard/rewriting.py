@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nl2sql.errors import GuardError
-from nl2sql.guard.described import describe_sql, summarize_sql
+from nl2sql.guard.described import all_tables_sql, describe_sql, summarize_sql, tables_sql
 from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, SHOW, refused
 from nl2sql.guard.names import Names
 from nl2sql.guard.parser import EngineParser
@@ -22,6 +22,9 @@ from nl2sql.types import MAIN_SCHEMA, Finding, Verdict
 
 SHOWN: Final = '"SHOW_REF"'
 MAX_REWRITTEN: Final = 8
+_SHOW_FROM: Final = "SHOW_FROM"
+_SHOW_TABLES: Final = '"tables"'
+_SHOW_ALL_TABLES: Final = "__show_tables_expanded"
 MAX_PIVOTED: Final = 1000
 
 # The definitions that a place in the tree can see, outermost WITH first; None where they cannot be told.
@@ -35,12 +38,15 @@ class Rewriting:
     def __init__(self, parser: EngineParser, names: Names, judge: Callable[[str], Verdict], marker: str = "") -> None:
         self._parser, self._names, self._judge, self._marker = parser, names, judge, marker
         self._rewritten = 0
+        self._whole: Any = None
 
     def text(self, tree: Mapping[str, Any]) -> str:
         """The engine's spelling of a tree of one statement, rewritten; empty where there was nothing to rewrite.
 
         Raises GuardError where a query that a part is about is refused, or where it is not clear what is meant.
         """
+        statement: dict[str, Any] = tree["statements"][0]["node"]
+        self._whole = statement.get("from_table") if statement.get("type") == "SELECT_NODE" else None
         document = self._walk(dict(tree), ())
         return self._parser.written(json.dumps(document)) if self._rewritten else ""
 
@@ -67,7 +73,7 @@ class Rewriting:
     def _shown(self, reference: dict[str, Any], scopes: _Scopes) -> dict[str, Any]:
         """The table reference that gives what DESCRIBE, SHOW or SUMMARIZE would give."""
         if reference["show_type"] not in ("DESCRIBE", "SHOW", "SUMMARY"):
-            raise GuardError((refused(SHOW),))
+            return self._tables(reference)
         query = reference["query"]
         if query is None:
             query, scopes = self._whole_table(reference["table_name"]), ()
@@ -80,6 +86,29 @@ class Rewriting:
             _innermost(shown)["subquery"]["node"] = query
         else:
             shown = self._parsed(describe_sql(columns))["from_table"]
+        if reference.get("alias"):
+            shown["alias"] = reference["alias"]
+        return shown
+
+    def _tables(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """The table reference that gives what SHOW TABLES would give, if nothing else were there than may be seen."""
+        kind, name = reference["show_type"], reference["table_name"]
+        path = [part for part in reference["qualified_name"]["path"] if part] if kind == _SHOW_FROM else []
+        # In a query or of everything, it would be asked for what is hidden more than for what is there.
+        is_plain = reference is self._whole and (kind == _SHOW_FROM or name == _SHOW_TABLES)
+        if self._names.hides_anything and not is_plain:
+            raise GuardError((refused(SHOW),))
+        tables = self._names.listed(path)
+        if tables is None:
+            raise GuardError((refused(SHOW, f"there is no schema {'.'.join(path)[:80]} with tables that may be read"),))
+        if kind == _SHOW_FROM or name == _SHOW_TABLES:
+            sql = tables_sql(sorted(table.path[1] for table in tables))
+        elif name == _SHOW_ALL_TABLES:
+            sql = all_tables_sql(self._names.view.tables, self._parser.catalog, self._names.is_beside)
+        else:
+            raise GuardError((refused(SHOW),))
+        self._rewritten += 1
+        shown: dict[str, Any] = self._parsed(sql)["from_table"]
         if reference.get("alias"):
             shown["alias"] = reference["alias"]
         return shown

@@ -23,7 +23,8 @@ from sqlglot.errors import SqlglotError
 
 from nl2sql.guard.engine_tree import TreeReport
 from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names, fold
+from nl2sql.guard.names import Names
+from nl2sql.schema.identifiers import fold
 from nl2sql.types import Finding, Verdict
 
 _QUERIES: Final = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
@@ -157,7 +158,7 @@ def denied_columns_unnamed(reading: Reading) -> Iterator[Finding]:
     guarded = [table for table in map(reading.names.table, map(_path, tables)) if table]
     if not guarded:
         return
-    denied = {c.name.lower() for t in guarded for c in t.columns if not reading.names.allows_column(t.name, c.name)}
+    denied = {c.name.lower() for t in guarded for c in t.columns if not reading.names.allows_column(t, c.name)}
     sources = {t.alias_or_name.lower() for t in reading.all(exp.Table)}
     for node in reading.all(exp.Identifier, exp.Star, exp.Column, exp.TableAlias, exp.Join):
         if (

@@ -14,7 +14,8 @@ from nl2sql.guard.parser import Token
 
 # Nothing else may stand before a query that runs; the engine reads the options before it reads the query.
 _EXPLAINS: Final = {"text": "EXPLAIN (FORMAT text) ", "json": "EXPLAIN (FORMAT json) "}
-_OPTIONS: Final = ("(", "format")
+_ANALYZES: Final = {"text": "EXPLAIN (ANALYZE, FORMAT text) ", "json": "EXPLAIN (ANALYZE, FORMAT json) "}
+_ANALYZE: Final = "analyze"
 _PIVOTS: Final = frozenset({"pivot", "pivot_wider"})
 _QUERY_WORDS: Final = frozenset(
     "select with from values table pivot pivot_wider unpivot pivot_longer describe desc show summarize".split()
@@ -28,10 +29,15 @@ _JOIN_WORDS: Final = frozenset({"left", "right", "full", "inner", "outer", "semi
 
 def under_explain(sql: str) -> str:
     """The query that an EXPLAIN of this module's spelling explains; any other text as it is."""
-    for prefix in _EXPLAINS.values():
+    for prefix in (*_EXPLAINS.values(), *_ANALYZES.values()):
         if sql.startswith(prefix):
             return sql[len(prefix) :]
     return sql
+
+
+def analyzes(explain: str) -> bool:
+    """Whether that spelling of EXPLAIN runs the query."""
+    return explain in _ANALYZES.values()
 
 
 def explained(tokens: Sequence[Token]) -> tuple[str, str] | None:
@@ -39,14 +45,12 @@ def explained(tokens: Sequence[Token]) -> tuple[str, str] | None:
     words = list(_words(tokens))
     if not words or words[0].text != "explain":
         return None
-    style, first = "text", 1
-    if tuple(word.text for word in words[1:3]) == _OPTIONS:
-        style, first = (words[3].text.strip("'") if len(words) > 4 and words[4].text == ")" else ""), 5
+    style, is_analyze, first = _explain_options(words)
     if style not in _EXPLAINS or not _is_query(words[first:]):
         return None
     before, after = tokens[: words[first].index], tokens[words[first].index :]
     blank = "".join(sign if sign.isspace() else " " for token in before for sign in token.text)
-    return _EXPLAINS[style], blank + "".join(token.text for token in after)
+    return (_ANALYZES if is_analyze else _EXPLAINS)[style], blank + "".join(token.text for token in after)
 
 
 def with_values_marked(tokens: Sequence[Token], marker: str) -> str | None:
@@ -97,6 +101,26 @@ def _words(tokens: Sequence[Token]) -> Iterator[_Word]:
         yield _Word(text.lower(), index, depth, token.kind == "operator")
         if token.kind == "operator" and text in "([{":
             depth += 1
+
+
+def _explain_options(words: Sequence[_Word]) -> tuple[str, bool, int]:
+    """The format, whether it is ANALYZE, and the word behind them; no format where an option is unknown."""
+    texts = [word.text for word in words]
+    if texts[1:2] == [_ANALYZE]:
+        return "text", True, 2
+    if texts[1:2] != ["("] or _is_query(words[1:]) or ")" not in texts:
+        return "text", False, 1
+    end = texts.index(")")
+    style, is_analyze, at = "text", False, 2
+    while at < end:
+        if texts[at] == _ANALYZE:
+            is_analyze, at = True, at + 1
+        elif texts[at] == "format" and at + 1 < end:
+            style, at = texts[at + 1].strip("'"), at + 2
+        if at < end and (texts[at] != "," or at + 1 == end):
+            return "", False, end + 1
+        at += 1
+    return style, is_analyze, end + 1
 
 
 def _is_query(words: Sequence[_Word]) -> bool:

@@ -5,17 +5,15 @@ It knows chat and no databases. Importing it loads none of the clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import ConfigError
+from nl2sql.types import Progress
 
 if TYPE_CHECKING:
     from nl2sql.config import Config
     from nl2sql.model.chat import ChatModel
-
-Progress = Callable[[str, int, int], None]
 
 __all__ = ["Progress", "open_chat_model"]
 

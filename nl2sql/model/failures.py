@@ -27,6 +27,7 @@ class Cause(StrEnum):
     UNSENDABLE = "unsendable"
     MALFORMED = "malformed"
     EMPTY = "empty"
+    REDIRECTED = "redirected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class Failure:
 
     @property
     def all_words(self) -> str:
-        return f"{self.said} {json.dumps(self.body, default=str) if self.body else ''}"
+        written = json.dumps(self.body, default=str)[:_LONGEST_WORDS] if self.body else ""
+        return f"{self.said[:_LONGEST_WORDS]} {written}"
 
 
+_LONGEST_WORDS: Final = 4_000
 LONGEST_WAIT: Final = 60.0
 """Seconds: an endpoint that asks for a longer wait than this is not waited for."""
 
@@ -62,11 +65,13 @@ _TOO_LONG = re.compile(
     r"|exceeds? the (?:available|maximum|model).{0,30}(?:context|tokens)|reduce the length|token limit",
     re.IGNORECASE,
 )
+_TOKENS = re.compile(r"tokens?\b", re.IGNORECASE)
 _NO_QUOTA = re.compile(r"insufficient.{0,3}(?:quota|balance|credit|funds)|exceeded your current quota|billing", re.I)
 _NO_SYSTEM = re.compile(r"system (?:role|message|prompt|instruction)s?.{0,20}not (?:supported|enabled|allowed)", re.I)
 _NO_MODEL = re.compile(
     r"model.{0,80}(?:not.{0,3}found|not exist|unknown|invalid|no access|pull)|no such model", re.I | re.S
 )
+_HOUR: Final = 3600.0
 _ESSENTIAL = frozenset({"model", "messages", "tools", "functions"})
 
 
@@ -97,6 +102,13 @@ def refuses_tools(failure: Failure, protocol: str) -> bool:
 def refuses_system(failure: Failure) -> bool:
     """Whether the model's chat template knows no system message."""
     return failure.status in (400, 422, 500) and _NO_SYSTEM.search(failure.all_words) is not None
+
+
+def speaks_of_tokens(failure: Failure) -> bool:
+    """Whether the endpoint refuses the number of tokens asked for, or that of the prompt."""
+    return failure.status in (400, 413, 422, 500) and (
+        is_too_long(failure) or _TOKENS.search(failure.all_words) is not None
+    )
 
 
 def refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
@@ -150,6 +162,10 @@ def explained(failure: Failure, *, model: str, place: str, offered: Sequence[str
             f"{place} answered, but not as a chat endpoint does{_clause(failure.detail)}",
             "Check OPENAI_BASE_URL: it usually ends in /v1.",
         ),
+        Cause.REDIRECTED: (
+            f"{place} sends requests on to another address{_clause(failure.detail)}",
+            "Your key and data were not sent there. Set OPENAI_BASE_URL to that address if you trust it.",
+        ),
         Cause.EMPTY: (
             f"{model} sent an empty reply{_clause(failure.detail)}",
             "Ask again, put the question otherwise, or name another model with -m.",
@@ -174,7 +190,8 @@ def _explained_status(failure: Failure, model: str, place: str, offered: Sequenc
             f"the account at {place} has no quota left{said}", "Check its plan and billing, or use -m local."
         )
     if status == 429:
-        wait = f"in {failure.retry_after:.0f} s" if failure.retry_after else "in a minute"
+        seconds = failure.retry_after or LONGEST_WAIT
+        wait = "in a minute" if not failure.retry_after else f"in {seconds:.0f} s" if seconds <= _HOUR else "much later"
         return ModelError(f"{place} takes no more requests now (429){said}", f"Ask again {wait}.")
     if is_unknown_model(failure):
         return _unknown_model(failure, model, place, offered)

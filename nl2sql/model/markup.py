@@ -7,77 +7,94 @@ call makes sense is the agent's.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
 from nl2sql.model import repair
 from nl2sql.model.shapes import SQL_TOOL, RawCall, broken, from_values, json_calls, looks_like_sql, python_calls
 
 _THINK = r"think|thinking|thought|reasoning|mm:think"
 _THOUGHT = re.compile(rf"<({_THINK})>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)", re.DOTALL | re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(rf"\A.*(?:</(?:{_THINK})>|◁/think▷|<\|channel\|>final<\|message\|>)", re.DOTALL | re.I)
+_END_OF_THOUGHT = re.compile(rf"</(?:{_THINK})>|◁/think▷|<\|channel\|>final<\|message\|>", re.I)
 _CHANNEL = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>(?:<\|start\|>assistant)?|\Z)", re.DOTALL)
-_CONTROL = re.compile(r"<\|(?:end|return|call|eot_id|eom_id|im_end|endoftext)\|>|</s>\s*\Z")
+_CONTROL = re.compile(r"<\|(?:end|return|call|eot_id|eom_id|im_end|endoftext)\|>|</s>\s*+\Z")
 
 # The name of each group is the tag's own, or the family that writes it.
 _REGION = re.compile(
-    r"<(?P<tag>(?:minimax:)?tool_calls?|function_calls?|functioncall|tools?)>(?P<tagged>.*?)(?P<end>(?:</(?P=tag)>)+|\Z)"
+    r"<(?P<tag>(?:minimax:)?tool_calls?|function_calls?|functioncall|tools?)>(?P<tagged>.*?)(?P<end>(?:</(?P=tag)>)++|\Z)"
     r"|<\|python_tag\|>(?P<llama>.*?)(?P<llama_end><\|eo[mt]_id\|>|\Z)"
     r"|\[TOOL_CALLS\](?P<mistral>.*?)(?P<mistral_end></s>|(?=\[TOOL_CALLS\])|\Z)"
     r"|<\|tool_call\|?>(?P<piped>.*?)(?P<piped_end><(?:\|/|\|?)tool_call\|>|\Z)"
     r"|<start_function_call>(?P<gemma>.*?)(?P<gemma_end><end_function_call>|\Z)"
     r"|<｜tool▁calls▁begin｜>(?P<deepseek>.*?)(?P<deepseek_end><｜tool▁calls▁end｜>|\Z)"
     r"|<\|channel\|>commentary(?P<harmony> to=.*?)(?P<harmony_end><\|call\|>|\Z)"
-    r"|(?P<function><function=[\w.:-]+>.*?)(?P<function_end></function>|\Z)"
+    r"|(?P<function><function=[\w.:-]++>.*?)(?P<function_end></function>|\Z)"
     r"|(?P<invoke><invoke name=.*?)(?P<invoke_end></invoke>|\Z)",
     re.DOTALL,
 )
 _FENCE = re.compile(
-    r"^[ \t]*```[ \t]*(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*?)(?P<end>\n?[ \t]*```|\Z)", re.DOTALL | re.MULTILINE
+    r"^[ \t]*+```[ \t]*+(?P<language>[\w+-]*+)[ \t]*+\n(?P<body>.*?)(?P<end>(?:\n[ \t]*+)?```|\Z)",
+    re.DOTALL | re.MULTILINE,
 )
 _INVOKE = re.compile(
-    r"<invoke name=[\"']?(?P<name>[^\"'>]{1,80})[\"']?\s*>(?P<body>.*?)(?=</invoke>|<invoke |\Z)", re.DOTALL
+    r"<invoke name=[\"']?(?P<name>[^\"'<>]{1,80}+)[\"']?\s*+>(?P<body>.*?)(?=</invoke>|<invoke |\Z)", re.DOTALL
 )
-_FUNCTION = re.compile(r"<function=(?P<name>[^>\s]+)>(?P<body>.*?)(?=</function>|<function=|\Z)", re.DOTALL)
+_FUNCTION = re.compile(r"<function=(?P<name>[^<>\s]++)>(?P<body>.*?)(?=</function>|<function=|\Z)", re.DOTALL)
 _PARAMETER = re.compile(
-    r"<parameter(?: name)?=[\"']?(?P<key>[^\"'>]+)[\"']?[^>]*>(?P<value>.*?)(?P<end></parameter>|\Z)"
-    r"|<arg_key>(?P<glm_key>.*?)</arg_key>\s*<arg_value>(?P<glm_value>.*?)(?P<glm_end></arg_value>|\Z)",
+    r"<parameter(?: name)?=[\"']?(?P<key>[^\"'<>]++)[\"']?[^<>]*+>(?P<value>.*?)(?P<end></parameter>|\Z)"
+    r"|<arg_key>(?P<glm_key>[^<>]*+)</arg_key>\s*+<arg_value>(?P<glm_value>.*?)(?P<glm_end></arg_value>|\Z)",
     re.DOTALL,
 )
-_CALL_COLON = re.compile(r"call:(?P<name>[\w.]+)\{(?P<body>.*?)\}\s*(?=call:|\Z)", re.DOTALL)
+_CALL_COLON = re.compile(r"call:(?P<name>[\w.]++)\{")
+_CALL_COLON_END = re.compile(r"\}\s*+(?=call:|\Z)")
 _COLON_PAIR = re.compile(
-    r"(?P<key>\w+):\s*(?:(?P<mark><escape>|<\|\"\|>)(?P<text>.*?)(?P=mark)|(?P<value>[^,{}]+))", re.DOTALL
+    r"(?<!\w)(?P<key>\w++):\s*+(?:(?P<mark><escape>|<\|\"\|>)(?P<text>.*?)(?P=mark)|(?P<value>[^,{}]++))", re.DOTALL
 )
 _NAMED = re.compile(
-    r"\s*(?:function<｜tool▁sep｜>|<｜tool▁call▁begin｜>|to=)*(?P<name>[A-Za-z_][\w.:-]*)"
-    r"(?:\s*(?:\[CALL_ID\]\w+|\[ARGS\]|<｜tool▁sep｜>|<\|[^|]*\|>|```json|json)\s*)*\s*(?=[\[{])"
+    r"\s*+(?:function<｜tool▁sep｜>|<｜tool▁call▁begin｜>|to=)*+(?P<name>[A-Za-z_][\w.:-]*+)"
+    r"\s*+(?:(?:\[CALL_ID\]\w++|\[ARGS\]|<｜tool▁sep｜>|<\|[^|]*+\|>|```json|json)\s*+)*+(?=[\[{])"
 )
+_NAMED_END = re.compile(r"(?:\s|```|<｜tool▁call▁end｜>|;|,)*+")
+_NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
 _SQL_LANGUAGES = frozenset({"sql", "duckdb", "postgres", "postgresql", "sqlite", "mysql"})
-_STATEMENT = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|[^;])*+;""")
+_STATEMENT = re.compile(r"""(?:'(?:[^']|'')*+'|"(?:[^"]|"")*+"|--[^\n]*+|[^;])*+;""")
 _STRAY = re.compile(r"</(?:(?:minimax:)?tool_calls?|function(?:_calls?)?|functioncall|invoke)>")
-_START = re.compile(r"\s*(?:[\[{]|select\b|SELECT\b|with\b|WITH\b|from\b|FROM\b)")
+_BRACKETED_LINE = re.compile(r"^[ \t]*+(?=[\[{])", re.MULTILINE)
+_START = re.compile(r"\A\s*+(?:[\[{]|select\b|SELECT\b|with\b|WITH\b|from\b|FROM\b)")
 _MARK = re.compile(
     r"```|<(?:(?:minimax:)?tool_calls?|function_calls?|functioncall|tools?)>|<function=|<invoke |<start_function_call>"
     r"|<\||<｜|\[TOOL_CALLS\]|◁"
 )
-_PARTIAL_MARK = re.compile(r"(?:<[^\s<>]{0,24}(?: \w{0,8})?|\[[A-Z_]{0,11}|`{1,2})\Z")
+_PARTIAL_MARK = re.compile(r"(?:<[^\s<>]{0,24}+(?: \w{0,8}+)?|\[[A-Z_]{0,11}+|`{1,2}+)\Z")
+# How often the same characters are looked at for JSON that holds the call: each line of a long value may begin one.
+_TIMES_READ: Final = 2
+_LONGEST_MARK: Final = 40
 
 
 def without_reasoning(text: str) -> str:
     """The text less what the model thought aloud, and less the marks that end its turn."""
-    text = _CHANNEL.sub("", _THOUGHT.sub("", text))
-    return _CONTROL.sub("", _END_OF_THOUGHT.sub("", text)).strip()
+    return _CONTROL.sub("", _after_thoughts(text)).strip()
 
 
 def visible(text: str, *, tools: bool) -> str:
     """How much of a reply that is still being written can be shown: prose, up to what may become a call."""
-    text = _END_OF_THOUGHT.sub("", _CHANNEL.sub("", _THOUGHT.sub("", text))).lstrip()
+    text = _after_thoughts(text).lstrip()
     if tools:
         if _START.match(text) or text.upper() in ("SELECT"[: len(text)], "WITH"[: len(text)], "FROM"[: len(text)]):
             return ""
         mark = _MARK.search(text)
         text = text[: mark.start()] if mark else text
-    return _PARTIAL_MARK.sub("", text).rstrip()
+    return (text[:-_LONGEST_MARK] + _PARTIAL_MARK.sub("", text[-_LONGEST_MARK:])).rstrip()
+
+
+def _after_thoughts(text: str) -> str:
+    """The text less whole thoughts, from the last end of one on whose beginning stood in the prompt."""
+    text = _CHANNEL.sub("", _THOUGHT.sub("", text))
+    end = 0
+    for found in _END_OF_THOUGHT.finditer(text):
+        end = found.end()
+    return text[end:]
 
 
 def calls_in(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
@@ -136,12 +153,12 @@ def _in_body(body: str, names: Collection[str], *, whole: bool) -> list[RawCall]
         return [_element(m["name"], m["body"], whole=whole) for m in elements]
     if "<arg_key>" in body:
         return [_element(body.split("<arg_key>")[0].strip(), body, whole=whole)]
-    if pairs := list(_CALL_COLON.finditer(body)):
-        return [RawCall(m["name"], {p["key"]: _pair_value(p) for p in _COLON_PAIR.finditer(m["body"])}) for m in pairs]
+    if found := list(_with_colons(body)):
+        return found
     found = json_calls(body, names) or list(_named(body)) or python_calls(body, names)
     if found:
         return found
-    name = re.search(r"[\"']name[\"']\s*:\s*[\"']([\w.:-]+)", body)
+    name = _NAME.search(body)
     return [RawCall(name[1] if name else "", body.strip(), whole=whole)]
 
 
@@ -163,17 +180,31 @@ def _pair_value(pair: re.Match[str]) -> Any:
         return pair["value"].strip()
 
 
+def _with_colons(body: str) -> Iterator[RawCall]:
+    """Calls written `call:name{key:value}`; the bracket that closes one stands before the next, or at the end."""
+    ends = [found.start() for found in _CALL_COLON_END.finditer(body)]
+    at = 0
+    while found := _CALL_COLON.search(body, at):
+        following = bisect_left(ends, found.end())
+        if following == len(ends):
+            return
+        at = ends[following]
+        pairs = _COLON_PAIR.finditer(body, found.end(), at)
+        yield RawCall(found["name"], {pair["key"]: _pair_value(pair) for pair in pairs})
+
+
 def _named(body: str) -> Iterator[RawCall]:
     """Calls written as a name and then the JSON of the arguments."""
-    rest = body
-    while match := _NAMED.match(rest):
+    at = 0
+    while match := _NAMED.match(body, at):
         try:
-            arguments, rest = repair.leading(rest[match.end() :])
+            arguments, at = repair.leading(body, match.end())
         except ValueError:
-            yield RawCall(match["name"], rest[match.end() :].strip(), whole=False)
+            yield RawCall(match["name"], body[match.end() :].strip(), whole=False)
             return
         yield RawCall(match["name"], arguments)
-        rest = re.sub(r"\A(?:\s|```|<｜tool▁call▁end｜>|;|,)+", "", rest)
+        if end := _NAMED_END.match(body, at):
+            at = end.end()
 
 
 def _in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
@@ -196,11 +227,15 @@ def _bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """A reply that is a call and nothing else, or prose that ends in a call or begins with one."""
     if calls := json_calls(text, names) or python_calls(text, names):
         return "", calls
-    for match in re.finditer(r"^[ \t]*[\[{]", text, re.MULTILINE):
+    read = 0
+    for match in _BRACKETED_LINE.finditer(text):
         try:
-            value, rest = repair.leading(text[match.start() :])
+            value, end = repair.leading(text, match.end())
         except ValueError:
             break
+        read += end - match.end()
+        if read > _TIMES_READ * len(text):
+            break
         if calls := from_values(value if isinstance(value, list) else [value], names):
-            return f"{text[: match.start()].rstrip()}\n\n{rest.lstrip()}", calls
+            return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
     return text, broken(text, names)

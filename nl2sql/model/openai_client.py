@@ -25,7 +25,7 @@ from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.markup import visible
 from nl2sql.model.memory import Habits, Memory
 from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
-from nl2sql.model.request import SEVERAL, Request, adapted
+from nl2sql.model.request import LENGTH_NAMES, SEVERAL, Request, adapted
 from nl2sql.model.wire import Timeouts, Wire
 from nl2sql.types import Messages, Reply, Usage
 
@@ -36,6 +36,8 @@ _OPENAI: Final = "https://api.openai.com/v1"
 _NO_SUCH_PAGE: Final = (404, 405, 501)
 # Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
 _SAMPLING: Final = 0.7
+# What can be shown of a reply is looked for anew each time that it has grown by this part of its length.
+_LOOKS: Final = 16
 
 
 class OpenAIChatModel:
@@ -84,6 +86,9 @@ class OpenAIChatModel:
         self._sleep = sleep
         self._memory = Memory(state_dir)
         self._habits = self._memory.recall(self._endpoint, name)
+        if self._endpoint == _OPENAI and not self._habits.renamed:
+            # All models there know the new name of the bound, the newer ones no other.
+            self._habits = replace(self._habits, renamed=(LENGTH_NAMES,))
         self._wire = wire or _sdk_wire(
             base_url or _OPENAI, api_key, Timeouts(connect_timeout, timeout, idle_timeout), http_client
         )
@@ -173,7 +178,7 @@ class OpenAIChatModel:
         held: Reply | None = None
         try:
             with contextlib.closing(self._wire.events(body, cancel, lambda: True)) as events:
-                drafts = several.drafts(events)
+                drafts = several.drafts(events, request.count)
                 while True:
                     try:
                         draft = next(drafts)
@@ -234,14 +239,18 @@ class OpenAIChatModel:
         self, draft: Draft, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
     ) -> Generator[str, None, tuple[str, Failure | None]]:
         """Fill the draft, and yield its text; what was yielded, and what went wrong, unless the reply was over."""
-        shown = ""
+        shown, due = "", 0
         try:
             with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
                 for event in events:
-                    text = visible(draft.text, tools=bool(tools)) if draft.absorb(event) else ""
-                    if len(text) > len(shown) and text.startswith(shown):
-                        yield text[len(shown) :]
-                        shown = text
+                    if draft.absorb(event) and draft.length >= due:
+                        text = visible(draft.text, tools=bool(tools))
+                        if len(text) > len(shown) and text.startswith(shown):
+                            yield text[len(shown) :]
+                            shown = text
+                        due = draft.length + draft.length // _LOOKS
+                    if draft.full:
+                        break
         except EndpointError as exc:
             if written := failures.written_call(exc.failure):
                 draft.absorb({"choices": [{"message": {"content": written}, "finish_reason": "stop"}]})
@@ -285,7 +294,7 @@ class OpenAIChatModel:
             return
         cancelled = threading.Event()
         with cancel.on_cancel(cancelled.set):
-            cancelled.wait(seconds)
+            cancelled.wait(max(0.0, min(seconds, cancel.left)))
         cancel.raise_if_cancelled()
 
 

@@ -1,31 +1,67 @@
 """Reads the JSON that models really write: trailing commas, single quotes, Python literals, raw newlines.
 
-It does not guess: a repair that adds, drops or changes anything but punctuation between the values is no
-repair, and text that ends before its last bracket is not read at all.
+It does not guess: what is read has the words of the text in their order, every string as written, and names as keys;
+text that ends before its last bracket is not read at all. Every reader takes time in proportion to the text, and what
+a program could stumble over (endless nesting, numbers of thousands of digits, NaN, halves of characters) is no JSON.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_LITERALS = {"none": "null", "nil": "null"}
-_KEY = re.compile(r"[\w$.-]+")
-_LARGEST = 100_000
-_MOST_BRACKETS = 300
+DEEPEST: Final = 64
+_LONGEST_NUMBER: Final = 100
+
+_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|(?P<opens>[\[{])|(?P<closes>[\]}])', re.DOTALL)
+_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_KEY: Final = re.compile(r"[\w$.-]{1,100}+")
+_NUMBER: Final = re.compile(r"[-+]?\d{1,100}+(?:\.\d{1,100}+)?(?:[eE][-+]?\d{1,3})?(?![\w.])")
+_WORD: Final = re.compile(r"[A-Za-z]{3,9}+(?![\w$.-])")
+_LITERALS: Final = {"true": True, "false": False, "null": None, "none": None, "nil": None}
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'\\/]))")
+_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_CLOSING: Final = {'"': '"', "'": "'", "“": "”"}
+_STOPS: Final = {quote: re.compile(rf"[\\{quote}]") for quote in _CLOSING.values()}
+_BLANK: Final = re.compile(r"\s*+")
+_REST: Final = re.compile(r"[\s,;\]}]*+\Z")
+_BETWEEN: Final = re.compile(r"[ \t\r\n,;]*+")
+_MARK: Final = re.compile(r"[\"'{}\[\]\\]")
+
+# What stands behind a quote that ends a key, an item of a list, the value of a key.
+_AFTER_KEY: Final = re.compile(r"\s*+:")
+_AFTER_ITEM: Final = re.compile(r"\s*+[,\]]")
+_AFTER_VALUE: Final = re.compile(
+    r"\s*+(?:\}|[,;]\s*+(?:\}|[\"'“]?[\w$.-]{1,100}+[\"'”]?\s*+:(?!:))|[\"'“][\w$.-]{1,100}+[\"'”]\s*+:(?!:))"
+)
+
+
+def decode(text: str) -> Any:
+    """The value of the text, which must be JSON but for raw control characters in strings. ValueError."""
+    _refuse_deep(text)
+    value = _STRICT.decode(text)
+    if _ESCAPED_SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def decode_leniently(text: str) -> Any:
+    """As `decode`, for what a server sends: a number that nobody needs is None, half a character a question mark."""
+    _refuse_deep(text)
+    value = _LENIENT.decode(text)
+    if _ESCAPED_SURROGATE.search(text):
+        value = _LENIENT.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+    return value
 
 
 def load(text: str) -> Any:
     """The value that the text means. ValueError where it is not JSON and cannot be read as JSON without guessing."""
     text = text.strip().lstrip("\ufeff")
     try:
-        return json.loads(text, strict=False)
-    except RecursionError as exc:
-        raise ValueError("nested too deep") from exc
+        return decode(text)
     except ValueError:
         return _repaired(text)
 
@@ -45,103 +81,237 @@ def objects(text: str) -> list[dict[str, Any]]:
     return values
 
 
-def leading(text: str) -> tuple[Any, str]:
-    """The JSON value that the text begins with, and what follows it. ValueError where there is none."""
-    stripped = text.lstrip()
+def leading(text: str, start: int = 0) -> tuple[Any, int]:
+    """The JSON value that begins there, and where it ends. ValueError where there is none."""
+    start = _end(_BLANK, text, start)
+    end = _balanced(text, start)
     try:
-        value, end = json.JSONDecoder(strict=False).raw_decode(stripped)
-        return value, stripped[end:]
-    except RecursionError as exc:
-        raise ValueError("nested too deep") from exc
+        return decode(text[start:end]), end
     except ValueError:
-        end = _balanced(stripped)
-        return _repaired(stripped[:end]), stripped[end:]
+        return _repaired(text[start:end]), end
+
+
+def joined(text: str) -> str:
+    """The text with the halves of characters put together; ValueError where one has no other half."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _in_a_row(text: str) -> Iterator[Any]:
-    rest = text.strip()
-    while rest:
-        value, rest = leading(rest)
+    at, size = 0, len(text.rstrip(" \t\r\n,;"))
+    while at < size:
+        value, at = leading(text, at)
         yield value
-        rest = rest.lstrip(" \t\r\n,;")
+        at = _end(_BETWEEN, text, at)
 
 
-def _balanced(text: str) -> int:
-    """Where the bracket that opens the text closes, quotes looked over; ValueError where it never does."""
-    depth, quote, skip = 0, "", False
-    for index, char in enumerate(text):
-        if skip:
-            skip = False
-        elif quote:
-            skip = char == "\\"
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in "{[":
-            depth += 1
-        elif char in "}]":
-            depth -= 1
-        if depth == 0 and not quote:
-            return index + 1 if index else _no_json()
-    return _no_json()
+class Brackets:
+    """Follows the brackets of a text that comes in pieces, quotes looked over."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._depth, self._quote, self._skips = 0, "", False
+
+    def feed(self, text: str, at: int = 0) -> int | None:
+        """Take the next piece, from `at` on; where the first bracket closes, None while it does not.
+
+        `closed` says that every bracket so far is closed.
+        """
+        if self._skips and at < len(text):
+            self._skips, at = False, at + 1
+        while found := _MARK.search(text, at):
+            char, at = found[0], found.end()
+            if self._quote:
+                if char == "\\":
+                    self._skips = at == len(text)
+                    at += 1
+                elif char == self._quote:
+                    self._quote = ""
+            elif char in "\"'":
+                self._quote = char
+            elif char in "{[":
+                self._depth, self.closed = self._depth + 1, False
+            elif char in "}]":
+                self._depth -= 1
+                if self._depth == 0:
+                    self.closed = True
+                    return at
+        return None
 
 
-def _no_json() -> int:
-    raise ValueError("not JSON")
+def _balanced(text: str, start: int) -> int:
+    """Where the bracket that opens there closes; ValueError where it never does."""
+    if text[start : start + 1] not in ("{", "["):
+        raise ValueError("not JSON")
+    end = Brackets().feed(text, start)
+    if end is None:
+        raise ValueError("not JSON")
+    return end
+
+
+def _refuse_deep(text: str) -> None:
+    """ValueError where brackets are nested deeper than anything that is meant."""
+    if text.count("{") + text.count("[") <= DEEPEST:
+        return
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += bool(found["opens"]) - bool(found["closes"])
+        if depth > DEEPEST:
+            raise ValueError("nested too deep")
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else _refuse("a number that long")
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse("a number that large")
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+_STRICT: Final = json.JSONDecoder(strict=False, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
+_LENIENT: Final = json.JSONDecoder(
+    strict=False,
+    parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_NUMBER else None,
+    parse_float=_finite,
+    parse_constant=lambda constant: None,
+)
 
 
 def _repaired(text: str) -> Any:
-    if len(text) > _LARGEST or text.count("{") + text.count("[") > _MOST_BRACKETS:
-        raise ValueError("too large to repair")
     if text[:1] not in ("{", "[") or text.rstrip(" \t\r\n,;")[-1:] not in ("}", "]"):
         raise ValueError("not JSON")
-    import json_repair
-
-    try:
-        value = json_repair.loads(text, skip_json_loads=True)
-    except RecursionError as exc:
-        raise ValueError("nested too deep") from exc
-    if not isinstance(value, dict | list) or not _faithful(value, text):
-        raise ValueError("not JSON, and not clear what was meant")
-    return value
+    _refuse_deep(text)
+    return _Loose(text).read()
 
 
-def _faithful(value: Any, text: str) -> bool:
-    """Whether the repair only moved punctuation: the same words in order, every string as written, names as keys."""
-    source = _unescaped(text)
-    if not all(_KEY.fullmatch(key) for key in _keys(value)):
-        return False
-    return _words(_unescaped(json.dumps(value, ensure_ascii=False))) == _words(source) and all(
-        _unescaped(leaf) in source for leaf in _strings(value)
-    )
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where a pattern that always matches ends."""
+    found = pattern.match(text, at)
+    return found.end() if found else at
 
 
-def _words(text: str) -> list[str]:
-    return [_LITERALS.get(word, word) for word in (w.lower() for w in re.findall(r"\w+", text))]
+class _Loose:
+    """Reads one text from its first character to its last, each a fixed number of times; ValueError where unsure.
+
+    A quote inside a string that is not escaped is the string's own where what follows it ends nothing. Such quotes come
+    in pairs, and two in a row may be one that SQL has doubled: neither is guessed at.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def read(self) -> Any:
+        """The value. Brackets that are missing at the end, or too many there, are looked over."""
+        value = self._value(_AFTER_VALUE)
+        if not _REST.match(self._text, self._at):
+            raise ValueError("not JSON, and not clear what was meant")
+        return value
+
+    def _next(self) -> str:
+        """The next character that is no blank; empty at the end."""
+        self._at = _end(_BLANK, self._text, self._at)
+        return self._text[self._at : self._at + 1]
+
+    def _value(self, after: re.Pattern[str]) -> Any:
+        char = self._next()
+        if char == "{":
+            return self._object()
+        if char == "[":
+            return self._list()
+        if char in _CLOSING and char:
+            return self._string(after)
+        if found := _NUMBER.match(self._text, self._at):
+            self._at = found.end()
+            return decode(found[0].removeprefix("+"))
+        found = _WORD.match(self._text, self._at)
+        if found is None or found[0].lower() not in _LITERALS:
+            raise ValueError("not JSON, and not clear what was meant")
+        self._at = found.end()
+        return _LITERALS[found[0].lower()]
+
+    def _object(self) -> dict[str, Any]:
+        self._at += 1
+        read: dict[str, Any] = {}
+        while char := self._next():
+            if char == "}":
+                self._at += 1
+                break
+            key = self._key(char)
+            if self._next() != ":":
+                raise ValueError("not JSON: a key without a value")
+            self._at += 1
+            read[key] = self._value(_AFTER_VALUE)
+            char = self._next()
+            if char and char in ",;":
+                self._at += 1
+            elif char and char != "}" and char not in _CLOSING:
+                raise ValueError("not JSON, and not clear what was meant")
+        return read
+
+    def _list(self) -> list[Any]:
+        self._at += 1
+        read: list[Any] = []
+        while char := self._next():
+            if char == "]":
+                self._at += 1
+                break
+            read.append(self._value(_AFTER_ITEM))
+            char = self._next()
+            if char == ",":
+                self._at += 1
+            elif char and char != "]":
+                raise ValueError("not JSON, and not clear what was meant")
+        return read
+
+    def _key(self, char: str) -> str:
+        if char in _CLOSING:
+            key = self._string(_AFTER_KEY)
+            if not _KEY.fullmatch(key):
+                raise ValueError("not JSON: that is no key")
+            return key
+        found = _KEY.match(self._text, self._at)
+        if found is None:
+            raise ValueError("not JSON: there is no key")
+        self._at = found.end()
+        return found[0]
+
+    def _string(self, after: re.Pattern[str]) -> str:
+        """The string that begins here. Only the value of a key may hold quotes that are not escaped."""
+        text, quote = self._text, _CLOSING[self._text[self._at]]
+        pieces: list[str] = []
+        at, inner = self._at + 1, 0
+        while found := _STOPS[quote].search(text, at):
+            pieces.append(text[at : found.start()])
+            at = found.end()
+            if found[0] == "\\":
+                char, at = _unescaped(text, found.start())
+                pieces.append(char)
+                continue
+            if after.match(text, at):
+                self._at = at
+                if inner % 2:
+                    break
+                return joined("".join(pieces))
+            if after is not _AFTER_VALUE or (text[at : at + 1] == quote and not after.match(text, at + 1)):
+                break
+            pieces.append(quote)
+            inner += 1
+        raise ValueError("not JSON: it is not clear where a string ends")
 
 
-def _keys(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _keys(item)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield str(key)
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-
-
-def _unescaped(text: str) -> str:
-    def plain(match: re.Match[str]) -> str:
-        code, char = match.groups()
-        return chr(int(code, 16)) if code else _ESCAPES.get(char, char)
-
-    return _ESCAPE.sub(plain, text)
+def _unescaped(text: str, at: int) -> tuple[str, int]:
+    found = _ESCAPE.match(text, at)
+    if found is None:
+        raise ValueError("not JSON: an escape that means nothing")
+    code, char = found.groups()
+    return (chr(int(code, 16)) if code else _ESCAPES.get(char, char)), found.end()

@@ -16,7 +16,7 @@ from nl2sql.model.memory import Habits
 from nl2sql.types import Messages
 
 SEVERAL: Final = "n"
-_LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
+LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,18 @@ def adapted(habits: Habits, failure: Failure, body: Mapping[str, Any], protocol:
     refused = failures.refused_parameter(failure, [*body, *(["strict"] if has_strict else [])])
     if refused == "stream":
         return replace(habits, streams=False) if habits.streams else None
-    if refused in _LENGTH_NAMES and not habits.renamed:
-        (other,) = set(_LENGTH_NAMES) - {refused}
+    if refused in LENGTH_NAMES and not habits.renamed:
+        (other,) = set(LENGTH_NAMES) - {refused}
         if other in failure.all_words:
             return replace(habits, renamed=((refused, other),))
     if refused:
         return replace(habits, dropped=(*habits.dropped, refused))
     if habits.takes_system and failures.refuses_system(failure):
         return replace(habits, takes_system=False)
+    bound = next((name for name in LENGTH_NAMES if name in body), None)
+    # Some endpoints want fewer tokens than that, and say so in words of their own; some count them as the prompt's.
+    if bound and failures.speaks_of_tokens(failure):
+        return replace(habits, dropped=(*habits.dropped, bound))
     following = None if fixed else protocols.after(protocol)
     if following and protocols.speaks_of_calls(body) and failures.refuses_tools(failure, protocol):
         return replace(habits, protocol=following)

@@ -8,14 +8,20 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from nl2sql.model import markup, repair
 from nl2sql.model.chat import Tool
-from nl2sql.model.shapes import SQL_TOOL, RawCall
+from nl2sql.model.shapes import LONGEST_NAME, MOST_CALLS, SQL_TOOL, RawCall
 from nl2sql.types import ToolCall
 
-_PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*[.:/]+\s*)+", re.IGNORECASE)
+# Gateways are known to keep a model's signed thoughts in ids.
+LONGEST_ID: Final = 20_000
+_PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*+[.:/]++\s*+)++", re.IGNORECASE)
+_SUFFIX = re.compile(r"\(\)\Z|:\d++\Z")
+_FENCE: Final = "```"
+_LANGUAGE = re.compile(r"\A\w++")
+_SEPARATOR = re.compile(r"[.:/]")
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _CUT = "The reply broke off inside this call. Send the call again, whole{shorter}."
 _NOT_JSON = (
@@ -50,7 +56,8 @@ def read(
     raw = list(raw_calls)
     if tools and not raw:
         prose, raw = _from_text(prose, reasoning, names=tuple(_parameters(tools)))
-    return prose, tuple(_with_ids((_call(r, tools, cut=cut) for r in raw), set(used_ids), make_id))
+    calls = (_call(r, tools, cut=cut) for r in raw[:MOST_CALLS])
+    return prose, tuple(_with_ids(calls, set(used_ids), make_id))
 
 
 def parse_arguments(written: Any) -> Mapping[str, Any]:
@@ -97,11 +104,11 @@ def _call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
 
 def clean_name(name: str, offered: Collection[str] = ()) -> str:
     """The tool's name without the namespace or the control marks that some servers leave on it."""
-    bare = name.split("<|")[0].strip().strip("\"'`")
+    bare = name[:LONGEST_NAME].split("<|")[0].strip().strip("\"'`")
     if bare in offered:
         return bare
-    bare = re.sub(r"\(\)\Z|:\d+\Z", "", _PREFIX.sub("", bare))
-    last = re.split(r"[.:/]", bare)[-1]
+    bare = _SUFFIX.sub("", _PREFIX.sub("", bare))
+    last = _SEPARATOR.split(bare)[-1]
     return last if last in offered else bare
 
 
@@ -113,17 +120,17 @@ def _parse(text: str) -> Any:
             return _text_inside(text)
         except ValueError as exc:
             raise ValueError(_NOT_JSON) from exc
-    told = [o for i, o in enumerate(found) if o and o not in found[:i]]
-    if len(told) > 1:
+    told = [o for o in found if o]
+    if any(o != told[0] for o in told):
         raise ValueError(_NOT_AN_OBJECT)
     return told[0] if told else {}
 
 
 def _text_inside(text: str) -> Any:
     """What a JSON string holds, for arguments that were encoded twice, or the body of a fence around them."""
-    fenced = re.fullmatch(r"\s*```\w*\s*(.*?)\s*```\s*", text, re.DOTALL)
-    if fenced:
-        return fenced[1]
+    bare = text.strip()
+    if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
+        return _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE)).strip()
     value = repair.load(text)
     if isinstance(value, dict | list):
         raise ValueError("not one object")
@@ -170,7 +177,7 @@ def _parameters(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
 
 def _with_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
     for call in calls:
-        call_id = call.id
+        call_id = call.id if len(call.id) <= LONGEST_ID else ""
         while not call_id or call_id in used:
             call_id = make_id()
         used.add(call_id)

@@ -1,20 +1,22 @@
 """Speaks to an OpenAI-compatible endpoint over the `openai` SDK: one request, its events, and how it failed.
 
 The one module that imports the SDK: its exceptions end here, as the errors of `events`. It does not retry, and it does
-not know what the events mean.
+not know what the events mean. The endpoint is not trusted: it is not followed to another address, its cookies are not
+kept, and what it sends is read no faster than it is used.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import queue
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import httpx2
@@ -22,26 +24,38 @@ import openai
 from openai import Stream
 
 from nl2sql.cancel import CancelToken
-from nl2sql.model.events import EndpointError, events, retry_after, words
+from nl2sql.model.events import LARGEST_ERROR, EndpointError, events, first_bytes, listed_models, refusal, unpacked
 from nl2sql.model.failures import Cause, Failure
-from nl2sql.model.wire import Timeouts
+from nl2sql.model.wire import Patience, Timeouts
+
+Send = Callable[[openai.OpenAI], "Stream[object]"]
 
 _DUMMY_KEY: Final = "none"
 _IDLE_LANES: Final = 4
 _GOODBYE_SECONDS: Final = 0.25
 _KEPT_ALIVE_SECONDS: Final = 60.0
+_LIST_SECONDS: Final = 10.0
+_LARGEST_LIST: Final = 4_000_000
+_CHUNKS_AHEAD: Final = 16
+_LOOK_SECONDS: Final = 0.2
+_LONGEST_HOST: Final = 100
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Lane:
     """One connection to the endpoint, used by one call at a time, that another thread can break."""
 
-    def __init__(self, client: openai.OpenAI, own: httpx2.Client | None) -> None:
+    def __init__(self, client: openai.OpenAI, own: httpx2.Client) -> None:
         self.client = client
         self._own = own
         self._stream: Any = None
         self._broken = False
-        if own is not None:
-            own.event_hooks = {"request": [self._watch]}
+        own.event_hooks = {"request": [self._watch], "response": [_refuse_errors]}
+
+    @property
+    def broken(self) -> bool:
+        """Whether the call on it was given up."""
+        return self._broken
 
     def hold(self, response: httpx2.Response) -> None:
         """Know the connection of a response, for a client that was handed in ready-made."""
@@ -57,8 +71,7 @@ class Lane:
 
     def close(self) -> None:
         """Free the connection."""
-        if self._own is not None:
-            self._own.close()
+        self._own.close()
 
     def close_if_broken(self) -> None:
         """Free the connection of a call that was given up."""
@@ -92,32 +105,29 @@ class SDKWire:
         self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         """As `Wire.events`."""
-        lane = self._take_lane()
-        inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        worker = threading.Thread(
-            target=self._exchange, args=(lane, dict(body), inbox), daemon=True, name="nl2sql-model"
-        )
-        whole = False
-        try:
-            with cancel.on_cancel(lambda: inbox.put(_CANCELLED)):
-                worker.start()
-                yield from self._received(inbox, cancel, begun)
-            whole = True
-        finally:
-            self._give_back(lane, worker, whole=whole)
+
+        def send(client: openai.OpenAI) -> Stream[object]:
+            return client.post(
+                "/chat/completions", body=dict(body), cast_to=object, stream=True, stream_cls=Stream[object]
+            )
+
+        patience = Patience(self._timeouts, begun)
+        with self._exchange(send, cancel, patience) as chunks:
+            for event in events(chunks):
+                yield event
+                patience.renew()
+                if event.get("done"):
+                    return
 
     def models(self) -> list[str]:
         """As `Wire.models`."""
-        lane = self._take_lane()
-        try:
-            page = lane.client.with_options(timeout=10.0).get("/models", cast_to=object)
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as exc:
-            raise EndpointError(self._redacted(_failure(exc))) from exc
-        finally:
-            self._give_back(lane, None, whole=True)
-        listed = page.get("data") if isinstance(page, dict) else None
-        names = [m.get("id") for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
-        return [n for n in names if isinstance(n, str)]
+
+        def send(client: openai.OpenAI) -> Stream[object]:
+            return client.get("/models", cast_to=object, stream=True, stream_cls=Stream[object])
+
+        patience = Patience(replace(self._timeouts, first=_LIST_SECONDS), lambda: False)
+        with self._exchange(send, CancelToken(), patience) as chunks:
+            return listed_models(first_bytes(chunks, _LARGEST_LIST))
 
     def close(self) -> None:
         """Free the idle connections."""
@@ -126,42 +136,56 @@ class SDKWire:
         for lane in lanes:
             lane.close()
 
-    def _received(
-        self, inbox: queue.SimpleQueue[object], cancel: CancelToken, begun: Callable[[], bool]
-    ) -> Iterator[Mapping[str, Any]]:
-        since = time.monotonic()
+    @contextlib.contextmanager
+    def _exchange(self, send: Send, cancel: CancelToken, patience: Patience) -> Iterator[Iterator[bytes]]:
+        """The body of an answer as it comes; leaving it by an error or a closed generator breaks the connection."""
+        lane = self._take_lane()
+        inbox: queue.Queue[object] = queue.Queue(_CHUNKS_AHEAD)
+        worker = threading.Thread(target=self._fill, args=(lane, send, inbox), daemon=True, name="nl2sql-model")
+
+        def wake() -> None:
+            with contextlib.suppress(queue.Full):
+                inbox.put_nowait(_CANCELLED)
+
+        whole = False
+        try:
+            with cancel.on_cancel(wake):
+                worker.start()
+                yield self._received(inbox, cancel, patience)
+            whole = True
+        except EndpointError as exc:
+            exc.failure = self._redacted(exc.failure)
+            raise
+        finally:
+            self._give_back(lane, worker, whole=whole)
+
+    def _received(self, inbox: queue.Queue[object], cancel: CancelToken, patience: Patience) -> Iterator[bytes]:
         while True:
-            limit = self._timeouts.between if begun() else self._timeouts.first
             try:
-                item = inbox.get(timeout=max(0.0, since + limit - time.monotonic()))
+                item = inbox.get(timeout=max(0.0, min(patience.left, cancel.left)))
             except queue.Empty:
-                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{limit:g} s")) from None
+                cancel.raise_if_cancelled()
+                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{patience.limit:g} s")) from None
             cancel.raise_if_cancelled()
             if isinstance(item, EndpointError):
                 raise item
-            if not isinstance(item, Mapping):
+            if not isinstance(item, bytes):
                 return
             yield item
-            if item.get("done"):
-                return
-            since = time.monotonic()
 
-    def _exchange(self, lane: Lane, body: dict[str, Any], inbox: queue.SimpleQueue[object]) -> None:
+    def _fill(self, lane: Lane, send: Send, inbox: queue.Queue[object]) -> None:
         """Runs in a thread of its own, so that whoever waits can stop waiting whatever the network does."""
         try:
-            stream = lane.client.post(
-                "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=Stream[object]
-            )
-            with contextlib.closing(stream.response) as response:
+            with contextlib.closing(send(lane.client).response) as response:
                 lane.hold(response)
-                for event in events(response.iter_bytes()):
-                    inbox.put(event)
+                for chunk in unpacked(response.iter_raw(), response.headers.get("content-encoding", "")):
+                    _put(inbox, chunk, lane)
         except EndpointError as exc:
-            inbox.put(exc)
+            _put(inbox, exc, lane)
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as exc:
-            inbox.put(EndpointError(self._redacted(_failure(exc))))
+            _put(inbox, EndpointError(_failure(exc)), lane)
         finally:
-            inbox.put(_END)
+            _put(inbox, _END, lane)
             lane.close_if_broken()
 
     def _take_lane(self) -> Lane:
@@ -172,26 +196,29 @@ class SDKWire:
     def _new_lane(self) -> Lane:
         limits = self._timeouts
         timeout = httpx2.Timeout(limits.first + limits.between, connect=limits.connect)
-        own = None
         if self._http_client is None:
             kept = httpx2.Limits(max_connections=1, keepalive_expiry=_KEPT_ALIVE_SECONDS)
             own = httpx2.Client(verify=_trusted(), timeout=timeout, limits=kept, follow_redirects=True)
+        else:
+            own = httpx2.Client(transport=_Relay(self._http_client), timeout=timeout, follow_redirects=True)
+        own.headers["Accept-Encoding"] = "identity"
+        own.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         try:
             client = openai.OpenAI(
                 api_key=self._key or _DUMMY_KEY,
                 base_url=self._base_url,
                 timeout=timeout,
                 max_retries=0,
-                http_client=own or self._http_client,
+                http_client=own,
             )
+            return Lane(client, own)
         except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as exc:
             raise EndpointError(self._redacted(_failure(exc))) from None
-        return Lane(client, own)
 
-    def _give_back(self, lane: Lane, worker: threading.Thread | None, *, whole: bool) -> None:
+    def _give_back(self, lane: Lane, worker: threading.Thread, *, whole: bool) -> None:
         if not whole:
             lane.break_off()
-        if worker is not None and worker.ident is not None:
+        if worker.ident is not None:
             worker.join(timeout=_GOODBYE_SECONDS)
             if worker.is_alive():
                 lane.break_off()
@@ -205,13 +232,65 @@ class SDKWire:
 
     def _redacted(self, failure: Failure) -> Failure:
         """The failure without the key, should the endpoint have sent it back."""
-        if not self._key or self._key not in failure.all_words + failure.detail:
+        told = f"{failure.said} {failure.detail} {json.dumps(failure.body, default=str)}"
+        if not self._key or self._key not in told:
             return failure
         return replace(failure, said=failure.said.replace(self._key, "…"), body=None, detail="")
 
 
+class _Relay(httpx2.BaseTransport):
+    """Sends by a client that was handed in, so that its proxies and certificates hold, and our rules too."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self._client.send(request, stream=True, follow_redirects=False)
+        assert isinstance(answer.stream, httpx2.SyncByteStream)
+        return httpx2.Response(
+            answer.status_code, headers=answer.headers, stream=answer.stream, extensions=answer.extensions
+        )
+
+
 _END: Final = object()
 _CANCELLED: Final = object()
+
+
+def _put(inbox: queue.Queue[object], item: object, lane: Lane) -> None:
+    """Hand it over once there is room; nobody takes it where the call was given up."""
+    while not lane.broken:
+        with contextlib.suppress(queue.Full):
+            inbox.put(item, timeout=_LOOK_SECONDS)
+            return
+
+
+def _address(url: httpx2.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL."""
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+
+
+def _stay(response: httpx2.Response) -> None:
+    """Refuse to be sent on to another address than the endpoint's own, but for the same one encrypted."""
+    here = _address(response.request.url)
+    try:
+        there = _address(response.request.url.join(response.headers["location"]))
+    except (httpx2.InvalidURL, ValueError) as exc:
+        raise EndpointError(Failure(Cause.REDIRECTED)) from exc
+    if there != here and (here[0], here[2], *there) != ("http", 80, "https", here[1], 443):
+        raise EndpointError(Failure(Cause.REDIRECTED, detail=there[1][:_LONGEST_HOST]))
+
+
+def _refuse_errors(response: httpx2.Response) -> None:
+    """Read of an error, or of a redirect, only what is needed: the SDK and httpx would read all of it."""
+    if response.has_redirect_location:
+        _stay(response)
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        response.stream.close()
+        response.stream = httpx2.ByteStream(b"")
+    elif response.status_code >= 400:
+        packing = response.headers.get("content-encoding", "")
+        content = first_bytes(unpacked(response.iter_raw(), packing), LARGEST_ERROR)
+        raise EndpointError(refusal(response.status_code, content, response.headers))
 
 
 @functools.cache
@@ -221,18 +300,9 @@ def _trusted() -> ssl.SSLContext:
 
 
 def _failure(exc: Exception) -> Failure:
-    if isinstance(exc, openai.APIStatusError):
-        headers = exc.response.headers
-        body = exc.body if exc.body is not None else exc.response.text[:2000]
-        return Failure(
-            Cause.STATUS,
-            exc.status_code,
-            words(body),
-            body,
-            retry_after(headers.get("retry-after-ms"), headers.get("retry-after")),
-            {"true": True, "false": False}.get(headers.get("x-should-retry", "")),
-        )
     inner = exc.__cause__ if isinstance(exc, openai.APIConnectionError) and exc.__cause__ else exc
+    if isinstance(inner, EndpointError):
+        return inner.failure
     if isinstance(inner, httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
         return Failure(Cause.TIMEOUT, detail="the time limit")
     if isinstance(inner, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):

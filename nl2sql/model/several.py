@@ -13,8 +13,8 @@ from nl2sql.model.draft import Draft
 from nl2sql.types import Usage
 
 
-def drafts(events: Iterable[Mapping[str, Any]]) -> Generator[Draft, None, Usage]:
-    """Each reply once the endpoint has said why it ended, in that order; then those that never said so.
+def drafts(events: Iterable[Mapping[str, Any]], count: int) -> Generator[Draft, None, Usage]:
+    """Each of `count` replies once the endpoint has said why it ended, in that order; then those that never said so.
 
     The usage of a draft is what can be told of it alone: its pieces as completion tokens, and the call where it is the
     first. What is returned in the end is the endpoint's own count of the whole request.
@@ -31,6 +31,8 @@ def drafts(events: Iterable[Mapping[str, Any]]) -> Generator[Draft, None, Usage]
                 continue
             index = choice.get("index")
             number = index if isinstance(index, int) else position
+            if number not in found and len(found) == count:
+                continue
             draft = found.setdefault(number, Draft())
             pieces[number] = pieces.get(number, 0) + bool(draft.absorb({"choices": [choice]}))
             if draft.finish is not None and number not in told:

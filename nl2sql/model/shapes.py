@@ -1,13 +1,12 @@
 """Knows a call by its shape: the keys of a JSON object, a Python call, SQL from the first word on.
 
-It looks at whole pieces of text; where such a piece begins and ends is `markup`'s affair.
+It looks at whole pieces of text; where such a piece begins and ends is `markup`'s affair. Python is read here, and not
+by Python's own parser, which takes long over some texts and ends the process over others.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,13 +14,43 @@ from typing import Any, Final
 from nl2sql.model import repair
 
 SQL_TOOL: Final = "sql_query"
+MOST_CALLS: Final = 128
+"""Calls of one reply: more than any question may make."""
+LONGEST_NAME: Final = 200
+"""Characters of a tool's name."""
 
-_CTE = r'WITH\s+(?:RECURSIVE\s+)?(?:"[^"]+"|\w+)\s*(?:\([^)]*\)\s*)?(?:USING\s+KEY\s*\([^)]*\)\s*)?AS\b'
+_CTE = r'WITH\s++(?:RECURSIVE\s++)?(?:"[^"]++"|\w++)\s*+(?:\([^)]*+\)\s*+)?(?:USING\s++KEY\s*+\([^)]*+\)\s*+)?AS\b'
 _FROM = (
-    r'FROM\s+[\w."\']+(?:\s+(?:AS\s+)?\w+)?\s*(?:;|\Z|SELECT\b|WHERE\b|JOIN\b|LEFT\b|INNER\b|GROUP\b|ORDER\b|LIMIT\b)'
+    r'FROM\s++[\w."\']++(?:\s++(?:AS\s++)?\w++)?\s*+'
+    r"(?:;|\Z|SELECT\b|WHERE\b|JOIN\b|LEFT\b|INNER\b|GROUP\b|ORDER\b|LIMIT\b)"
 )
-_SELECT = r"SELECT\b(?=.*\bFROM\b|\s+[\d'(*]|\s+\w+\()"
-_BARE_SQL = re.compile(rf"\s*(?:{_SELECT}|{_CTE}|{_FROM})", re.DOTALL | re.IGNORECASE)
+_SELECT = r"SELECT\b(?=.*\bFROM\b|\s++[\d'(*]|\s++\w++\()"
+_BARE_SQL = re.compile(rf"\A\s*+(?:{_SELECT}|{_CTE}|{_FROM})", re.DOTALL | re.IGNORECASE)
+_BROKEN = re.compile(r"\A\s*+\{\s*+[\"'](?:name|tool|function)[\"']\s*+:\s*+[\"'](?P<name>[\w.:-]++)[\"']")
+
+_PYTHON = re.compile(r"\A\s*+\[?\s*+[\w.]++\(")
+_FILLER = re.compile(r"(?:[\s\[\](),;]|#[^\n]*+)++")
+_GAP = re.compile(r"(?:[\s,]|#[^\n]*+)++")
+_CALLEE = re.compile(r"([A-Za-z_][\w.]*+)\s*+\(")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*+)\s*+=(?!=)")
+_STRING = re.compile(
+    r"""\s*+(?P<prefix>[rRuU]?)(?:(?P<three>\"{3}|'{3})(?P<triple>(?:[^\\]|\\.)*?)(?P=three)"""
+    r"""|(?P<quote>["'])(?P<body>(?:(?!(?P=quote))[^\\]|\\.)*+)(?P=quote))""",
+    re.DOTALL,
+)
+_NUMBER = re.compile(r"\s*+([-+]?\d[\d_]*+(?:\.\d++)?(?:[eE][-+]?\d{1,3})?)(?![\w.])")
+_CONSTANT = re.compile(r"\s*+(true|false|none|null)(?!\w)", re.IGNORECASE)
+_CONSTANTS: Final = {"true": True, "false": False, "none": None, "null": None}
+_OPENING = re.compile(r"\s*+([\[({])")
+_CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
+_COLON = re.compile(r"\s*+:")
+_ESCAPE = re.compile(
+    r"\\(?:x(?P<short>[0-9a-fA-F]{2})|u(?P<code>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|(?P<char>.))", re.DOTALL
+)
+_ESCAPES: Final = {
+    **{"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "0": "\0", "\n": ""},
+    **{mark: mark for mark in "\\'\""},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +75,7 @@ def looks_like_sql(text: str) -> bool:
 
 def broken(text: str, names: Collection[str]) -> list[RawCall]:
     """The call that a text surely means to be, though its JSON cannot be read."""
-    match = re.match(r"\s*\{\s*[\"'](?:name|tool|function)[\"']\s*:\s*[\"'](?P<name>[\w.:-]+)[\"']", text)
+    match = _BROKEN.match(text)
     if match and match["name"].rpartition(".")[2] in names:
         return [RawCall(match["name"], text.strip(), whole=text.rstrip().endswith("}"))]
     return []
@@ -94,21 +123,80 @@ def _is_text(value: Mapping[str, Any], key: str) -> bool:
 
 def python_calls(text: str, names: Collection[str]) -> list[RawCall]:
     """Calls written as Python: `sql_query(query="…")`, in a list, inside `print`, or after `default_api.`."""
-    if not re.match(r"\s*\[?\s*[\w.]+\(", text):
+    if not _PYTHON.match(text):
         return []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    calls = [_python_call(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [c for c in calls if c and c.name.rpartition(".")[2] in names]
+    calls, at = list[RawCall](), 0
+    while at < len(text):
+        if filler := _FILLER.match(text, at):
+            at = filler.end()
+        elif callee := _CALLEE.match(text, at):
+            name, at = callee[1].removesuffix(".call"), callee.end()
+            if name.rpartition(".")[2] in names:
+                try:
+                    arguments, at = _keywords(text, at)
+                except ValueError:
+                    return []
+                calls.append(RawCall(name, arguments))
+        else:
+            return []
+    return calls
 
 
-def _python_call(node: ast.Call) -> RawCall | None:
-    name = ast.unparse(node.func).removesuffix(".call")
-    try:
-        return RawCall(name, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg})
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
+def _keywords(text: str, at: int) -> tuple[dict[str, Any], int]:
+    """The named arguments of a call up to its closing bracket, and where that ends; others are looked over."""
+    found: dict[str, Any] = {}
+    while True:
+        if gap := _GAP.match(text, at):
+            at = gap.end()
+        if text[at : at + 1] == ")":
+            return found, at + 1
+        keyword = _KEYWORD.match(text, at)
+        value, at = _literal(text, keyword.end() if keyword else at)
+        if keyword:
+            found[keyword[1]] = value
+
+
+def _literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
+    """The Python literal that stands there, and where it ends. ValueError where there is none."""
+    if found := _STRING.match(text, at):
+        pieces = []
+        while found:
+            pieces.append(_python_text(found))
+            at = found.end()
+            found = _STRING.match(text, at)
+        return repair.joined("".join(pieces)), at
+    if found := _NUMBER.match(text, at):
+        return repair.decode(found[1].removeprefix("+").replace("_", "")), found.end()
+    if found := _CONSTANT.match(text, at):
+        return _CONSTANTS[found[1].lower()], found.end()
+    opened = _OPENING.match(text, at)
+    if opened is None or depth >= repair.DEEPEST:
+        raise ValueError("no Python literal")
+    closing, at = _CLOSING[opened[1]], opened.end()
+    items: list[Any] = []
+    while True:
+        if gap := _GAP.match(text, at):
+            at = gap.end()
+        if text[at : at + 1] == closing:
+            break
+        item, at = _literal(text, at, depth + 1)
+        if closing == "}":
+            colon = _COLON.match(text, at)
+            if colon is None or not isinstance(item, str):
+                raise ValueError("no Python literal")
+            value, at = _literal(text, colon.end(), depth + 1)
+            item = (item, value)
+        items.append(item)
+    return (dict(items) if closing == "}" else items), at + 1
+
+
+def _python_text(found: re.Match[str]) -> str:
+    """What a string literal stands for. An escape that Python does not know stays as it is, as in Python."""
+    body = found["triple"] if found["triple"] is not None else found["body"]
+    return body if "r" in found["prefix"].lower() else _ESCAPE.sub(_unescaped, body)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if code := found["short"] or found["code"] or found["long"]:
+        return chr(int(code, 16))
+    return _ESCAPES.get(found["char"], found[0])

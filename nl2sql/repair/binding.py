@@ -12,7 +12,10 @@ from typing import Any, Final, Protocol
 
 
 class Fault(StrEnum):
-    """What is wrong with a query. OTHER is what no rule looks at, REFUSED what the guard objects to."""
+    """What is wrong with a query. OTHER is what no rule looks at, REFUSED what the guard objects to.
+
+    DENIED is a column that the owner's policy keeps, told as one that is not there.
+    """
 
     SYNTAX = "syntax"
     TABLE = "table"
@@ -25,6 +28,7 @@ class Fault(StrEnum):
     AGGREGATE = "aggregate"
     OTHER = "other"
     REFUSED = "refused"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class RepairContext:
     def find_fault(self) -> tuple[Scope, exp.Column] | None:
         """The column that refers to nothing and that the error is about, and its SELECT."""
         found = [(scope, column) for scope in self.find_scopes() for column in scope.unresolved()]
-        if self.error.fault not in (Fault.COLUMN, Fault.GROUPING) or not found:
+        if self.error.fault not in (Fault.COLUMN, Fault.GROUPING, Fault.DENIED) or not found:
             return None
         name = self.error.name.lower()
         at = [one for one in found if self.error.position in _starts(one[1])]

@@ -8,7 +8,7 @@ from nl2sql.repair.context import RepairContext, make_column, make_identifier
 from nl2sql.repair.join_conditions import is_using
 from nl2sql.repair.join_paths import Join, Path
 from nl2sql.repair.scopes import Scope, Source
-from nl2sql.types import Table
+from nl2sql.types import MAIN_SCHEMA, Table
 
 
 def add_joins(context: RepairContext, scope: Scope, start: Source, path: Path) -> Source | None:
@@ -55,11 +55,13 @@ def _may_be_absent(scope: Scope, source: Source) -> bool | None:
 
 def _make_source(scope: Scope, table: Table) -> Source:
     used = {source.alias.lower() for source in scope.sources}
-    database, name = ("", table.name) if table.dotted else table.name.rpartition(".")[::2]
+    database, name = table.path
     alias, number = name, 2
     while alias.lower() in used:
         alias, number = f"{name}_{number}", number + 1
-    node = exp.Table(this=make_identifier(name), db=make_identifier(database) if database else None)
+    node = exp.Table(this=make_identifier(name), db=make_identifier(database) if database != MAIN_SCHEMA else None)
+    if table.catalog:
+        node.set("catalog", make_identifier(table.catalog))
     if alias != name:
         node.set("alias", exp.TableAlias(this=make_identifier(alias)))
     return Source(alias, frozenset(column.name.lower() for column in table.columns), table, node)

@@ -16,7 +16,7 @@ from nl2sql.repair.join_paths import Join, list_shortest
 from nl2sql.repair.name_matching import find_near, is_alike
 from nl2sql.repair.scopes import Scope, Source
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.types import MAIN_SCHEMA, MissingName, Schema
+from nl2sql.types import MAIN_SCHEMA, MissingName, Schema, Table
 
 _LISTED: Final = 12
 _HOLDERS: Final = 3
@@ -48,15 +48,19 @@ def list_joins_to(context: RepairContext) -> tuple[str, ...]:
         start = [source.table.name for source in scope.sources if source.table is not None]
         targets = _list_holders(context.schema, scope, column)
     paths = [path for target in targets for path in list_shortest(context.schema, start, target)]
-    return tuple(" ".join(map(_write_join, path)) for path in paths[:_WAYS])
+    return tuple(" ".join(_write_join(context.schema, step) for step in path) for path in paths[:_WAYS])
 
 
-def _write_join(step: Join) -> str:
+def _write_join(schema: Schema, step: Join) -> str:
     pairs = zip(step.columns, step.target_columns, strict=True)
-    table, target = quote_table(step.table), quote_table(step.target)
+    table, target = _quote(schema, step.table), _quote(schema, step.target)
     return f"JOIN {target} ON " + " AND ".join(
         f"{table}.{quote(left)} = {target}.{quote(right)}" for left, right in pairs
     )
+
+
+def _quote(schema: Schema, name: str) -> str:
+    return quote_table(schema.table(name) or Table(name, ()))
 
 
 def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:

@@ -42,7 +42,8 @@ from nl2sql.repair.transpile import parse_dialect, spell_foreign, write
 from nl2sql.types import Proof, Repair, RepairKind, RepairReport, Schema
 
 ROUNDS: Final = 12
-_UNREAD: Final = frozenset(Fault) - {Fault.VALUE, Fault.REFUSED, Fault.OTHER}
+_FORBIDDEN: Final = frozenset({Fault.REFUSED, Fault.DENIED})
+_UNREAD: Final = frozenset(Fault) - {Fault.VALUE, Fault.OTHER} - _FORBIDDEN
 _NAMES: Final = frozenset({Fault.COLUMN, Fault.GROUPING})
 
 
@@ -184,7 +185,7 @@ class _Attempt:
             if text is None or text == sql:
                 continue
             after = self.binder.find_error(text)
-            if after is None or (after.fault is not Fault.REFUSED and _is_progress(rule, fault, after)):
+            if after is None or (after.fault not in _FORBIDDEN and _is_progress(rule, fault, after)):
                 return _Change(text, Repair(rule.name, rule.kind, edit.text), edit.proofs, after)
         return self._change_text(sql, fault) if fault.fault is Fault.SYNTAX else None
 
@@ -195,14 +196,14 @@ class _Attempt:
                 if tree is None or self._is_hidden(tree):
                     continue
                 after = self.binder.find_error(text)
-                if after is None or (after.fault is not Fault.REFUSED and after.message != fault.message):
+                if after is None or (after.fault not in _FORBIDDEN and after.message != fault.message):
                     return _Change(text, Repair(rule.name, RepairKind.EXACT, rule.text), (), after)
         return None
 
     def _explain(self, sql: str, fault: BindError) -> RepairReport:
         """What stands in the way."""
         tree = parse_dialect(spell_foreign(sql), self.dialect)
-        if tree is None or self._is_hidden(tree) or (self.hidden and fault.fault is Fault.TABLE):
+        if tree is None or (self.hidden and fault.fault is Fault.TABLE):
             return RepairReport()
         context = self._context(tree, fault)
         missing = find_missing_name(context)

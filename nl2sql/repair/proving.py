@@ -52,4 +52,4 @@ def prove_between(table: Table, column: Column, low: int, high: int) -> Proof:
 
 def name_table(table: Table) -> str:
     """The table as SQL calls it."""
-    return quote_table(table.name, dotted=table.dotted)
+    return quote_table(table)

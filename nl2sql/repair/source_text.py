@@ -18,8 +18,10 @@ _STATEMENTS: Final = frozenset(
     "reset execute prepare where group having order limit union except intersect and or join on qualify window "
     "left right inner full cross offset fetch pivot unpivot using as when case then else end".split()
 )
-_FENCE: Final = re.compile(r"^\s*```\w*\s*\n(.*?)```", re.DOTALL)
-_PIECE: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|[^\W\d]\w*|\s+|.", re.DOTALL)
+_FENCE: Final = re.compile(r"\A\s*+```\w*+[^\S\n]*+\n\s*+(.*?)```", re.DOTALL)
+_PIECE: Final = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?(?:\*/|\Z)|[^\W\d]\w*|\s+|.", re.DOTALL
+)
 _AFTER_THESE_A_TABLE: Final = ("from", "join")
 _WITH_BY: Final = ("order", "group", "partition")
 

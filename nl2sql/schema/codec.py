@@ -6,10 +6,23 @@ It does not read or write anything itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from types import NoneType
+from typing import Any, Final
 
 from nl2sql.types import Column, ForeignKey, Schema, Table
+
+_LIST: Final = (list, tuple)
+_KINDS: Final[dict[str, Any]] = {
+    "str": str,
+    "bool": bool,
+    "str | None": (str, NoneType),
+    "int | None": (int, NoneType),
+    "float | None": (int, float, NoneType),
+    "tuple[str, ...]": _LIST,
+    "tuple[Column, ...]": _LIST,
+    "tuple[ForeignKey, ...]": _LIST,
+}
 
 
 def to_json(schema: Schema) -> dict[str, Any]:
@@ -27,22 +40,20 @@ def from_json(data: Mapping[str, Any]) -> Schema:
 
 
 def _table(data: Mapping[str, Any]) -> Table:
-    return Table(
-        **{
-            **data,
-            "columns": tuple(_column(column) for column in data["columns"]),
-            "primary_key": tuple(data["primary_key"]),
-            "foreign_keys": tuple(_foreign_key(key) for key in data["foreign_keys"]),
-        }
-    )
+    columns = tuple(Column(**_check_fields(Column, column)) for column in data["columns"])
+    foreign_keys = tuple(ForeignKey(**_check_fields(ForeignKey, key)) for key in data["foreign_keys"])
+    return Table(**{**_check_fields(Table, data), "columns": columns, "foreign_keys": foreign_keys})
 
 
-def _column(data: Mapping[str, Any]) -> Column:
-    texts = {name: tuple(data[name]) for name in ("values", "samples", "texts")}
-    return Column(**{**data, **texts})
-
-
-def _foreign_key(data: Mapping[str, Any]) -> ForeignKey:
-    return ForeignKey(
-        **{**data, "columns": tuple(data["columns"]), "target_columns": tuple(data["target_columns"])},
-    )
+def _check_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as that dataclass takes them. KeyError where one is missing, TypeError where one is another."""
+    values = dict(data)
+    for field in fields(kind):
+        value = values[field.name]
+        if not isinstance(value, _KINDS[str(field.type)]):
+            raise TypeError(f"{field.name} is a {type(value).__name__}")
+        if field.type == "tuple[str, ...]":
+            values[field.name] = tuple(value)
+            if not all(isinstance(text, str) for text in value):
+                raise TypeError(f"{field.name} holds what is no text")
+    return values

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import difflib
 import re
+import string
 from collections.abc import Iterable
 from typing import Final
 
+from nl2sql.types import MAIN_SCHEMA, Table
+
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+# Likeness takes time with the square of the length.
+_LONGEST: Final = 300
 
 # duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
 RESERVED: Final = frozenset(
@@ -33,12 +40,16 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def quote_table(name: str, *, dotted: bool = False) -> str:
-    """A table's name as SQL writes it. A dot separates a schema, unless `dotted` says it is part of the name."""
-    if "." in name and not dotted:
-        schema, _, table = name.partition(".")
-        return f"{quote(schema)}.{quote(table)}"
-    return quote(name)
+def quote_table(table: Table) -> str:
+    """A table's name as SQL writes it."""
+    schema, name = table.path
+    parts = [name] if schema == MAIN_SCHEMA else [schema, name]
+    return ".".join(map(quote, [table.catalog, *parts] if table.catalog else parts))
+
+
+def fold(name: str) -> str:
+    """The name as DuckDB compares it: only A to Z have two cases, so that no other letter passes for one of them."""
+    return name.translate(_LOWER)
 
 
 def literal(text: str) -> str:
@@ -48,6 +59,8 @@ def literal(text: str) -> str:
 
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
-    by_lower = {candidate.lower(): candidate for candidate in names}
+    if len(name) > _LONGEST:
+        return None
+    by_lower = {candidate.lower(): candidate for candidate in names if len(candidate) <= _LONGEST}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None

@@ -127,11 +127,11 @@ def _family(column: Column) -> str:
 
 
 def _contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:
-    own, other = (quote_table(one.name, dotted=one.dotted) for one in (table, target))
+    own, other = map(quote_table, (table, target))
     name, target_name = quote(column.name), quote(target_column.name)
     try:
         [(missing,)] = run(
-            f"SELECT count(*) FROM (SELECT DISTINCT {name} AS v FROM (SELECT {name} FROM {own} "
+            f"SELECT system.main.count(*) FROM (SELECT DISTINCT {name} AS v FROM (SELECT {name} FROM {own} "
             f"WHERE {name} IS NOT NULL LIMIT {CHECKED_VALUES * 25}) LIMIT {CHECKED_VALUES}) "
             f"WHERE v NOT IN (SELECT {target_name} FROM {other} WHERE {target_name} IS NOT NULL)"
         )

@@ -1,7 +1,8 @@
 """What the columns hold: row counts, distinct values, ranges and samples, within a time budget.
 
 It does not read the catalogue (the engine does) and does not open connections: it is given a `run` that executes
-SQL. A large table is sampled, so that a hundred million rows cost no more than a few seconds.
+SQL. A large table is sampled, so that a hundred million rows cost no more than a few seconds. What is marked as refused
+is not read. Functions are called by their full names, as a database may define its own of the same name.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def profile(
     deadline = time.monotonic() + seconds
     tables = []
     for table in schema.tables:
-        if time.monotonic() < deadline:
+        if time.monotonic() < deadline and not table.refused:
             table = _profiled(table, run, deadline)
         tables.append(table)
     if over_files:
@@ -82,14 +83,15 @@ def _bounded(schema: Schema) -> Schema:
 
 
 def _profiled(table: Table, run: Run, deadline: float) -> Table:
-    name = quote_table(table.name, dotted=table.dotted)
+    name = quote_table(table)
     try:
         rows = table.row_count
         if rows is None or rows <= FULL_SCAN_ROWS:
-            rows = int(run(f"SELECT count(*) FROM {name}")[0][0])
-        source, sampled = _source(table, name, rows)
-        columns = _with_statistics(table.columns[:WIDE_TABLE], source, run)
-        columns += table.columns[WIDE_TABLE:]
+            rows = int(run(f"SELECT system.main.count(*) FROM {name}")[0][0])
+        looked_at = [column for column in table.columns if not column.refused][:WIDE_TABLE]
+        source, sampled = _source(table, looked_at, name, rows)
+        found = {column.name: column for column in _with_statistics(looked_at, source, run)}
+        columns = tuple(found.get(column.name, column) for column in table.columns)
         table = replace(table, row_count=rows, columns=columns, sampled=sampled)
         if sampled:
             table = _with_full_date_ranges(table, name, run, deadline)
@@ -98,24 +100,25 @@ def _profiled(table: Table, run: Run, deadline: float) -> Table:
         return table
 
 
-def _source(table: Table, name: str, rows: int) -> tuple[str, bool]:
+def _source(table: Table, columns: Sequence[Column], name: str, rows: int) -> tuple[str, bool]:
     """What to scan: all of it, some of its blocks, or (a view has no blocks) its first rows."""
-    if rows <= FULL_SCAN_ROWS:
+    if rows <= FULL_SCAN_ROWS or not columns:
         return name, False
+    wanted = ", ".join(quote(column.name) for column in columns)
     if table.kind == "view":
-        return f"(SELECT * FROM {name} LIMIT {SAMPLE_ROWS})", True
+        return f"(SELECT {wanted} FROM {name} LIMIT {SAMPLE_ROWS})", True
     percent = max(0.0001, 100.0 * SAMPLE_ROWS / rows)
-    return f"(SELECT * FROM {name} TABLESAMPLE system({percent:.4f}%))", True
+    return f"(SELECT {wanted} FROM {name} TABLESAMPLE system({percent:.4f}%))", True
 
 
 def _with_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[Column, ...]:
-    wanted: list[str] = ["count(*)"]
+    wanted: list[str] = ["system.main.count(*)"]
     for column in columns:
         name = quote(column.name)
         ranged = bool(_RANGED.match(column.type)) and not _NESTED.search(column.type)
-        distinct = f"approx_count_distinct({name})" if not _NESTED.search(column.type) else "NULL"
-        wanted += [f"count({name})", distinct]
-        wanted += [f"min({name})::VARCHAR", f"max({name})::VARCHAR"] if ranged else ["NULL", "NULL"]
+        distinct = f"system.main.approx_count_distinct({name})" if not _NESTED.search(column.type) else "NULL"
+        wanted += [f"system.main.count({name})", distinct]
+        wanted += [_range(name)] if ranged else ["NULL, NULL"]
     [(total, *cells)] = run(f"SELECT {', '.join(wanted)} FROM {source}")
     profiled = []
     for column, at in zip(columns, range(0, len(cells), 4), strict=True):
@@ -132,12 +135,16 @@ def _with_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[
     return tuple(profiled)
 
 
+def _range(name: str) -> str:
+    return f"system.main.min({name})::VARCHAR, system.main.max({name})::VARCHAR"
+
+
 def _with_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
     """The true range of the date columns, which questions such as "last month" depend on."""
-    dates = [column for column in table.columns if _TEMPORAL.match(column.type)]
+    dates = [column for column in table.columns if _TEMPORAL.match(column.type) and not column.refused]
     if not dates or time.monotonic() > deadline:
         return table
-    wanted = ", ".join(f"min({quote(c.name)})::VARCHAR, max({quote(c.name)})::VARCHAR" for c in dates)
+    wanted = ", ".join(_range(quote(column.name)) for column in dates)
     try:
         [cells] = run(f"SELECT {wanted} FROM {name}")
     except (QueryError, LimitError):
@@ -165,7 +172,7 @@ def _column_values(column: Column, source: str, run: Run) -> Column:
     name = quote(column.name)
     few = (column.distinct or 0) <= FEW_VALUES
     rows = run(
-        f"SELECT left({name}::VARCHAR, {VALUE_CHARS}), count(*) AS n FROM {source} "
+        f"SELECT system.main.left({name}::VARCHAR, {VALUE_CHARS}), system.main.count(*) AS n FROM {source} "
         f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {FEW_VALUES + 1 if few else COLUMN_TEXTS}"
     )
     values = tuple(str(value) for value, _ in rows)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 from typing import Final
 
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
+from nl2sql.types import Column, ForeignKey, Schema, Table
 
 COMMENT_CHARS: Final = 80
 NAME_CHARS: Final = 150
@@ -35,41 +34,22 @@ _HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 
 def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
     """The tables in the order of the schema. `values` adds stored values and ranges, `comments` the owner's."""
-    return "\n".join(render_table(table, values=values, comments=comments) for table in schema.tables)
+    return "\n".join(render_table(table, schema, values=values, comments=comments) for table in schema.tables)
 
 
-def render_table(table: Table, *, values: bool = True, comments: bool = True) -> str:
-    """One table as a CREATE statement whose comments describe the columns."""
+def render_table(table: Table, schema: Schema | None = None, *, values: bool = True, comments: bool = True) -> str:
+    """One table as a CREATE statement whose comments describe the columns. `schema` spells the tables it refers to."""
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
         remarks.append(as_data(table.comment, COMMENT_CHARS))
-    head = f"CREATE {kind} {_name(quote_table(table.name, dotted=table.dotted))} (" + _remark(remarks)
+    head = f"CREATE {kind} {_name(quote_table(table))} (" + _remark(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
-    lines = [_column(column, table, single, values, comments) for column in table.columns]
+    lines = [_column(column, table, single, schema, values, comments) for column in table.columns]
     if len(table.primary_key) > 1:
         lines.append(f"  PRIMARY KEY ({_names(table.primary_key)})")
-    lines += [_composite(key) for key in table.foreign_keys if len(key.columns) > 1]
+    lines += [_composite(key, schema) for key in table.foreign_keys if len(key.columns) > 1]
     return "\n".join([head, *lines, ");"])
-
-
-def allowed(schema: Schema, policy: Policy) -> Schema:
-    """The schema without what the policy denies: what the model may know of."""
-    tables = []
-    for table in schema.tables:
-        if policy.allows_table(table.name):
-            columns = tuple(c for c in table.columns if policy.allows_column(table.name, c.name))
-            names = {column.name for column in columns}
-            keys = tuple(
-                key
-                for key in table.foreign_keys
-                if policy.allows_table(key.target_table)
-                and names.issuperset(key.columns)
-                and all(policy.allows_column(key.target_table, column) for column in key.target_columns)
-            )
-            primary = table.primary_key if names.issuperset(table.primary_key) else ()
-            tables.append(replace(table, columns=columns, foreign_keys=keys, primary_key=primary))
-    return replace(schema, tables=tuple(tables))
 
 
 def estimate_tokens(text: str) -> int:
@@ -79,9 +59,13 @@ def estimate_tokens(text: str) -> int:
 
 def one_line(text: str, limit: int) -> str:
     """Text from the data as one short line without control, format or line-breaking characters."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    kept = text if text.isprintable() else "".join(map(_visible, text))
     kept = " ".join(kept.split())
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _visible(sign: str) -> str:
+    return " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign
 
 
 def as_data(text: str, limit: int) -> str:
@@ -89,13 +73,15 @@ def as_data(text: str, limit: int) -> str:
     return one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], one_line(text, limit)), limit)
 
 
-def _column(column: Column, table: Table, keys: dict[str, ForeignKey], values: bool, comments: bool) -> str:
+def _column(
+    column: Column, table: Table, keys: dict[str, ForeignKey], schema: Schema | None, values: bool, comments: bool
+) -> str:
     text = f"  {_name(quote(column.name))} {as_data(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
     if column.name in keys:
         key = keys[column.name]
-        text += f" REFERENCES {_name(quote_table(key.target_table))}({_names(key.target_columns)})"
+        text += f" REFERENCES {_target(key, schema)}({_names(key.target_columns)})"
     remarks = [as_data(column.comment, COMMENT_CHARS)] if comments and column.comment else []
     if values and (shown := _shown_values(column, table)):
         remarks.append(shown)
@@ -113,9 +99,14 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(_name(quote(name)) for name in names)
 
 
-def _composite(key: ForeignKey) -> str:
-    target = _name(quote_table(key.target_table))
-    return f"  FOREIGN KEY ({_names(key.columns)}) REFERENCES {target}({_names(key.target_columns)})"
+def _composite(key: ForeignKey, schema: Schema | None) -> str:
+    return f"  FOREIGN KEY ({_names(key.columns)}) REFERENCES {_target(key, schema)}({_names(key.target_columns)})"
+
+
+def _target(key: ForeignKey, schema: Schema | None) -> str:
+    """The table that the key leads to, as SQL writes it."""
+    found = schema.table(key.target_table) if schema else None
+    return _name(quote_table(found or Table(key.target_table, ())))
 
 
 def _remark(remarks: list[str]) -> str:

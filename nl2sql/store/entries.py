@@ -16,8 +16,10 @@ from nl2sql.answer.fingerprint import result_hash
 from nl2sql.types import Answer, ErrorInfo, ResultColumn, Seconds, Status, Usage
 
 TURNS: Final = 3
-_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^@]*@")
-_SECRET_PARAMETER: Final = re.compile(r"([?&;][^=&;]*(?:password|pwd|token|secret|key)[^=&;]*=)[^&;]*", re.I)
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*+):(?:(?!://)[^@])*+@")
+_SECRET_PARAMETER: Final = re.compile(
+    r"([?&;](?=[^=&;?]*+=)[^=&;?]*?(?:password|pwd|token|secret|key)[^=&;?]*+=)[^&;]*+", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)

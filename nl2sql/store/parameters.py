@@ -27,7 +27,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.A)
 _BIGGEST: Final = 2**63 - 1
 # What may hold a `$name` that is none: strings, names, comments.
 _PLACEHOLDER: Final = re.compile(
-    r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?(?:\*/|\Z)
     | (?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | (?<![\w$])\$(?P<name>[A-Za-z_]\w*)""",
     re.S | re.X | re.A,
 )

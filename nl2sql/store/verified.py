@@ -1,32 +1,31 @@
 """Verified queries: SQL that a person has approved as the right answer to a question, one file each.
 
-A file is SQL with a header of comments. Nothing here runs it or judges it: at every use the guard does.
+A file is SQL with a header of comments. One that this user neither wrote nor trusted is not used. Nothing here runs it
+or judges it: at every use the guard does.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nl2sql.config import Config
+from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
 from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import closest
 from nl2sql.store.header import FIELDS, header_of, split
 from nl2sql.store.parameters import Parameter, Value, bind, check_places, sample_value
+from nl2sql.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, leads_out, read_file, write_file
 
-FOLDER: Final = "queries"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names that a function for the model cannot have, since its other tools have them.
 RESERVED: Final = frozenset({"sql_query", "list_tables", "describe_table", "find_values", "ask_user"})
-_FILE_BYTES: Final = 200_000
 _MAKE_ONE: Final = "Make one: nl2sql init --db shop.duckdb"
-_SENTENCE_MARK: Final = re.compile(r"[?!.,;:…¿¡]+(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]+")
+_SENTENCE_MARK: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,89 +71,155 @@ class VerifiedQuery:
         return self.bound({parameter.name: sample_value(parameter) for parameter in self.parameters})
 
 
-class VerifiedQueries:
-    """The verified queries of a folder. It is read anew by each call, so that an edit counts at once."""
+@dataclass(frozen=True, slots=True)
+class QueryFile:
+    """A file of a verified query as it was read. `problem` says why it is not used; None where it is.
 
-    def __init__(self, folder: Path) -> None:
+    `content` and `query` are None where it cannot be read.
+    """
+
+    path: Path
+    content: bytes | None = None
+    query: VerifiedQuery | None = None
+    problem: ConfigError | None = None
+
+
+class VerifiedQueries:
+    """The verified queries of a folder. It is read anew by each call, so that an edit counts at once.
+
+    With `found` only those count that `trusted` holds: nobody named that folder. Without, all do but links that lead
+    out of it.
+    """
+
+    def __init__(self, folder: Path, trusted: TrustedFiles | None = None, *, found: bool = False) -> None:
         self.folder = folder
+        self._trusted = trusted
+        self._is_found = found
 
     @classmethod
     def beside(cls, config: Config) -> VerifiedQueries:
         """Those beside the project file. ConfigError where there is none."""
         if config.file is None:
             raise ConfigError("verified queries lie beside a project file, and there is none here", _MAKE_ONE)
-        return cls(config.file.absolute().parent / FOLDER)
+        folder = config.file.absolute().parent / QUERY_FOLDER
+        return cls(folder, TrustedFiles(config.home), found=config.found)
 
     def list(self) -> tuple[VerifiedQuery, ...]:
-        """Those that can be read, by name; `problems` has the others."""
-        return tuple(query for query, _ in self._read()[0])
+        """Those that can be read and are trusted, by name; `problems` has the others."""
+        found = [file.query for file in self.files() if file.query and not file.problem]
+        return tuple(sorted(found, key=lambda query: query.name))
 
     def problems(self) -> tuple[ConfigError, ...]:
-        """What is wrong with the files that cannot be read, each with its file's name."""
-        return self._read()[1]
+        """What is wrong with the files that are not used, each with its file's name."""
+        return tuple(file.problem for file in self.files() if file.problem)
 
     def get(self, name: str) -> VerifiedQuery:
-        """The one of that name. ConfigError where there is none."""
-        return self._found(name)[0]
+        """The one of that name. ConfigError where there is none, or it is not trusted."""
+        query, problem = self.find(name)
+        if problem:
+            raise problem
+        return query
+
+    def find(self, name: str) -> tuple[VerifiedQuery, ConfigError | None]:
+        """The one of that name, and why it is not used where it is not. ConfigError where there is none to be read."""
+        file = self._found(name)
+        assert file.query is not None
+        return file.query, file.problem
 
     def add(self, query: VerifiedQuery) -> Path:
-        """Write it, and return its file. ConfigError where its name or question is taken, or the disk fails."""
-        for other in self.list():
+        """Write it, trust it, and return its file. ConfigError where name or question is taken, or the disk fails."""
+        for other in (file.query for file in self.files() if file.query):
             if other.name.lower() == query.name.lower():
                 raise ConfigError(f"there is a verified query {other.name} already", "Remove it first, or rename.")
             if folded(other.question) == folded(query.question):
                 raise ConfigError(f"{other.name} has that question already", "Remove it first, or ask another.")
-        path = self.folder / f"{query.name}.sql"
-        text = as_text(query)
+        path, text = self.folder / f"{query.name}.sql", as_text(query)
         if path.exists():
-            raise ConfigError(f"{FOLDER}/{path.name} is there already", "Remove it first, or rename.")
+            raise ConfigError(f"{QUERY_FOLDER}/{path.name} is there already", "Remove it first, or rename.")
         if parse(text, query.name) != query:
             raise ConfigError(f"{query.name} cannot be written as a file", "Leave unusual characters out of it.")
+        self._refuse_detour()
+        content = text.encode()
+        if self._trusted:
+            self._trusted.add(path, content)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(path, text)
+            write_file(path, content)
         except OSError as exc:
-            raise ConfigError(f"{FOLDER}/{path.name} cannot be written: {exc.strerror}", "Check the folder.") from exc
+            hint = "Check the folder."
+            raise ConfigError(f"{QUERY_FOLDER}/{path.name} cannot be written: {exc.strerror}", hint) from exc
         return path
 
     def remove(self, name: str) -> Path:
         """Delete its file, and return where that was. ConfigError where there is none of that name."""
-        path = self._found(name)[1]
+        file = self._found(name)
+        path = file.path
+        self._refuse_detour()
         try:
             path.unlink()
         except OSError as exc:
-            raise ConfigError(f"{FOLDER}/{path.name} cannot be removed: {exc.strerror}", "Check the folder.") from exc
+            hint = "Check the folder."
+            raise ConfigError(f"{QUERY_FOLDER}/{path.name} cannot be removed: {exc.strerror}", hint) from exc
+        if self._trusted and file.content is not None:
+            self._trusted.discard(path, file.content)
         return path
 
     def answering(self, question: str) -> VerifiedQuery | None:
         """The one that answers it, if any: see the function of that name."""
         return answering(question, self.list())
 
-    def _found(self, name: str) -> tuple[VerifiedQuery, Path]:
-        read, problems = self._read()
-        known = {query.name: (query, path) for query, path in read}
-        if name in known:
-            return known[name]
-        for problem in problems:
-            if problem.message.startswith(f"{FOLDER}/{name}.sql:"):
-                raise problem
-        near = closest(name, known)
+    def files(self) -> tuple[QueryFile, ...]:
+        """Every file of the folder, by its name."""
+        taken: dict[str, str] = {}
+        files = []
+        for file in (self._read(path) for path in sorted(self.folder.glob("*.sql"))):
+            if file.query and not file.problem:
+                name = file.query.name
+                if other := taken.get(name.lower()):
+                    problem = _problem(file.path, f"{other} has the name {name} too", "Rename one of them.")
+                    file = replace(file, problem=problem)
+                else:
+                    taken[name.lower()] = name
+            files.append(file)
+        return tuple(files)
+
+    def _read(self, path: Path) -> QueryFile:
+        content, problem = None, None
+        try:
+            content = read_file(path, QUERY_BYTES, "it")
+            if doubt := self._doubt(path, content):
+                problem = _problem(path, doubt, f"Read it, then: {compose_trust(self.folder.parent)}")
+            return QueryFile(path, content, parse(_decoded(content), path.stem), problem)
+        except ConfigError as exc:
+            # What is wrong with it may quote it, which is not for all to read where a link leads there.
+            quotes_another = problem is not None and leads_out(path)
+            return QueryFile(path, content, None, problem if quotes_another else _problem(path, exc.message, exc.hint))
+
+    def _doubt(self, path: Path, content: bytes) -> str:
+        """Why the file is not used, as a clause about `it`; empty where it is."""
+        if self._trusted:
+            return self._trusted.doubt(path, content, found=self._is_found)
+        return LEADS_OUT if leads_out(path) else ""
+
+    def _found(self, name: str) -> QueryFile:
+        """The file of the query of that name: the one that is used, if there is one."""
+        files = [file for file in self.files() if file.query]
+        for file in sorted(files, key=lambda file: file.problem is not None):
+            if file.query and file.query.name == name:
+                return file
+        for file in self.files():
+            if file.problem and file.path.stem == name:
+                raise file.problem
+        near = closest(name, [file.query.name for file in files if file.query])
         hint = f"Did you mean {near}?" if near else "`nl2sql queries list` lists them."
         raise ConfigError(f"there is no verified query {name!r}", hint)
 
-    def _read(self) -> tuple[tuple[tuple[VerifiedQuery, Path], ...], tuple[ConfigError, ...]]:
-        read: dict[str, tuple[VerifiedQuery, Path]] = {}
-        problems = []
-        for path in sorted(self.folder.glob("*.sql")):
-            try:
-                query = parse(_text_of(path), path.stem)
-                if query.name.lower() in read:
-                    other = read[query.name.lower()][1].name
-                    raise ConfigError(f"{other} has the name {query.name} too", "Rename one of them.")
-                read[query.name.lower()] = query, path
-            except ConfigError as exc:
-                problems.append(ConfigError(f"{FOLDER}/{path.name}: {exc.message}", exc.hint))
-        return tuple(sorted(read.values(), key=lambda found: found[0].name)), tuple(problems)
+    def _refuse_detour(self) -> None:
+        """ConfigError where the folder is a link: what is written or removed there would be somebody else's choice."""
+        if leads_out(self.folder / "any.sql"):
+            raise ConfigError(
+                f"{QUERY_FOLDER} is a link that leads out of its folder", "Put a folder of that name in its place."
+            )
 
 
 def answering(question: str, queries: Iterable[VerifiedQuery]) -> VerifiedQuery | None:
@@ -217,27 +282,12 @@ def folded(question: str) -> str:
     return " ".join(_SENTENCE_MARK.sub(" ", text).split())
 
 
-def _text_of(path: Path) -> str:
+def _decoded(content: bytes) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES + 1)
-        if len(data) > _FILE_BYTES:
-            raise ConfigError(f"it is larger than {_FILE_BYTES // 1000} KB", "Shorten the SQL.")
-        return data.decode("utf-8-sig")
-    except OSError as exc:
-        raise ConfigError(f"it cannot be read: {exc.strerror}", "Check its permissions.") from exc
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise ConfigError("it is not UTF-8", "Save it as UTF-8.") from exc
 
 
-def _write(path: Path, text: str) -> None:
-    """A new file, whole or not at all."""
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    try:
-        with half.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+def _problem(path: Path, message: str, hint: str) -> ConfigError:
+    return ConfigError(f"{QUERY_FOLDER}/{path.name}: {message}", hint)

@@ -165,6 +165,27 @@ def test_a_missing_table_is_told_where_nothing_is_hidden(opened: Assistant, tmp_
     assert hidden.status is denied.status is Status.REFUSED
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT max({}) FROM shops",
+        "SELECT shop_name FROM shops WHERE {} > 5",
+        "SELECT s.{} FROM shops s",
+        "SELECT c.{} FROM shops s JOIN cities c ON c.id = s.city_id",
+        "SELECT shop_name FROM shops ORDER BY {}",
+        "SELECT shop_nam, {} FROM shops",
+        'SELECT count(*) FILTER (WHERE "{}" = 1) FROM shops',
+    ],
+)
+def test_a_denied_column_is_told_in_the_words_of_one_that_is_not_there(opened: Assistant, sql: str) -> None:
+    words = []
+    for name in ("rent", "xyzq"):
+        model = ScriptedModel(calls("sql_query", query=sql.format(name)), "I do not know.")
+        ask(opened, model)
+        words.append(told(model).replace(name, "<name>"))
+    assert words[0] == words[1]
+
+
 def test_readings_that_would_run_go_back_and_the_model_chooses(opened: Assistant) -> None:
     query = "SELECT city_id, count(*) FROM shops"
     fine = calls("sql_query", query=query + " GROUP BY city_id")

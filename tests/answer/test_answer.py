@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,13 @@ from nl2sql.answer.confidence import assess
 from nl2sql.answer.digest import digest
 from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.export import FORMS, write
-from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
+from nl2sql.answer.grounding import (
+    CHECKED_CELLS,
+    CHECKED_VALUES,
+    Evidence,
+    check_numbers,
+    without_unnamed_currencies,
+)
 from nl2sql.answer.reading import read
 from nl2sql.answer.sentence import of_nothing, of_rows
 from nl2sql.answer.values import json_of, text_of
@@ -263,3 +270,33 @@ def test_dates_that_python_cannot_hold_are_text() -> None:
     far = result({"day": pa.array([2_932_897 + 400], pa.date32())})
     assert far.rows == [("10001-02-04",)]
     assert of_rows(far) == "day: 10001-02-04."
+
+
+def test_figures_are_looked_for_in_a_bounded_part_of_the_rows() -> None:
+    many = result({"n": list(range(CHECKED_VALUES + 1000)), "t": ["7 x"] * (CHECKED_VALUES + 1000)})
+    found = check_numbers(f"It is 12,345, {CHECKED_VALUES + 500} or {CHECKED_CELLS - 1}.", many)
+    assert found.unsupported == (f"{CHECKED_VALUES + 500}",)
+    nested = result({"n": [[None] * 499] * 2000, "m": [5] * 2000})
+    assert check_numbers("It is 5, of 2000 rows.", nested).unsupported == ()
+
+
+@pytest.mark.parametrize("cell", ["7, " * 30_000, "12.5 " * 20_000, "2024-01-02 " * 9000, "9" * 100_000, "$" * 100_000])
+def test_checking_takes_no_longer_for_many_figures_and_long_texts(cell: str) -> None:
+    long = result({"t": [cell] * 200})
+    text = "In March 2024 it was 12.5% of $1,234, and 77 on 2024-05-06. " * 300
+    started = time.perf_counter()
+    evidence = Evidence(long, "how many?", "SELECT 1")
+    for _ in range(2):
+        assert check_numbers(text, long, evidence=evidence).numbers == 1500
+        without_unnamed_currencies(text, long, evidence=evidence)
+    assert time.perf_counter() - started < 15
+
+
+def test_what_a_text_cell_holds_bears_out_a_figure() -> None:
+    cells = result({"t": ["Route 66, exit 12.5", "v1.2.3", "built 2019-04-30", None]}, types="VARCHAR")
+    text = "Route 66 at 12.5, 1.2 and 2.3, in April 2019, on 2019-04-30, not 6, 12.55 or May 2019."
+    assert check_numbers(text, cells).unsupported == ("May 2019", "6", "12.55")
+
+
+def test_the_digest_of_long_cells_is_short() -> None:
+    assert len(digest(result({"t": ["x y" * 40_000] * 30, "l": [list(range(499))] * 30}))) < 5000

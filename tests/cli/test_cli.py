@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -299,13 +300,16 @@ def test_comments_cannot_steer_the_terminal(cli: Cli, tmp_path: Path) -> None:
         assert b"\x1b" not in cli(*arguments, "--db", "odd.duckdb").stdout
 
 
-def test_init_writes_a_file_that_works_and_overwrites_nothing(cli: Cli, shop: Path, tmp_path: Path) -> None:
+def test_init_writes_a_file_that_works_and_overwrites_nothing(
+    cli: Cli, shop: Path, tmp_path: Path, trust: Callable[[Path], None]
+) -> None:
     assert cli("init", "--db", str(shop)).returncode == 0
     assert cli("run", "-o", "csv", COUNT).stdout == b"n\n2000\n"
     again = cli("init", "--db", str(shop))
     assert again.returncode == 2 and b"--force" in again.stderr
     text = re.sub(r"(?m)^# (?=\w+ = )", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
     (tmp_path / "nl2sql.toml").write_text(text.replace('name = "local"', 'name = "m"'), "utf-8")
+    trust(tmp_path)
     assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text, (
         "every commented setting must be one that is known"
     )

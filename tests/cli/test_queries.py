@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,12 +91,13 @@ def test_an_earlier_answer_is_verified(cli: Cli, endpoint: Endpoint, project: Pa
     assert both.returncode == 2 and b"two sources" in both.stderr
 
 
-def test_the_test_says_which_fail(cli: Cli, project: Path) -> None:
+def test_the_test_says_which_fail(cli: Cli, project: Path, trust: Callable[[Path], None]) -> None:
     folder = project / "queries"
     folder.mkdir()
     (folder / "good.sql").write_text(f"-- question: How many?\n{COUNT}")
     (folder / "gone.sql").write_text("-- question: Gone?\nSELECT gone FROM orders")
     (folder / "write.sql").write_text("-- question: Write?\nDELETE FROM orders")
+    trust(project)
     done = cli("queries", "test")
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 5 and [line.replace(":", " ").split()[:2] for line in lines] == [
@@ -129,9 +131,12 @@ def test_slips_are_told(cli: Cli, project: Path) -> None:
         assert done.returncode == 2 and said in done.stderr, (arguments, done.stderr)
 
 
-def test_a_verified_question_is_answered_without_a_model(cli: Cli, endpoint: Endpoint, project: Path) -> None:
+def test_a_verified_question_is_answered_without_a_model(
+    cli: Cli, endpoint: Endpoint, project: Path, trust: Callable[[Path], None]
+) -> None:
     (project / "queries").mkdir()
     (project / "queries" / "orders.sql").write_text(f"-- question: How many orders are there?\n{COUNT}")
+    trust(project)
     done = cli("ask", "-o", "json", "how many orders are there", **endpoint.variables)
     answer = json.loads(done.stdout)
     assert (answer["verified_query"], answer["rows"], answer["usage"]["model_calls"]) == ("orders", [[2000]], 0)

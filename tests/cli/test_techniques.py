@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,13 @@ def test_what_cannot_be_repaired_goes_back_with_what_is_there(cli: Cli, endpoint
 
 
 def test_stored_texts_and_like_verified_queries_are_told(
-    cli: Cli, endpoint: Endpoint, shop: Path, tmp_path: Path
+    cli: Cli, endpoint: Endpoint, shop: Path, tmp_path: Path, trust: Callable[[Path], None]
 ) -> None:
     (tmp_path / "nl2sql.toml").write_text("")
     (tmp_path / "queries").mkdir()
     query = "-- question: How many orders came from Oslo?\nSELECT count(*) FROM orders WHERE city = 'Oslo'"
     (tmp_path / "queries" / "from_oslo.sql").write_text(query)
+    trust(tmp_path)
     endpoint.will_query(ONE)
     endpoint.will_say("It is 1.")
     ask(cli, endpoint, shop, "How many orders came from lodz?")

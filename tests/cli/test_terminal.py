@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nl2sql.cli.terminal import Steps
 from nl2sql.model.embedded import runtime_installed, status, stop
 from nl2sql.model.embedded.sources import QWEN, installed_pieces
 
@@ -25,11 +26,22 @@ if TYPE_CHECKING:
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def on_a_terminal(arguments: list[str], variables: dict[str, str]) -> tuple[str, int]:
-    """What a terminal shows of the command, escapes and all, and its exit code."""
+def on_a_terminal(
+    arguments: list[str], variables: dict[str, str], folder: Path | None = None, *, errors: bool = True, typed: str = ""
+) -> tuple[str, int]:
+    """What a terminal shows of the command, escapes and all, and its exit code.
+
+    Without `errors` its stderr goes nowhere. `typed` is what a person types beforehand.
+    """
     pid, screen = pty.fork()
     if pid == 0:
+        if folder is not None:
+            os.chdir(folder)
+        if not errors:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.execve(sys.executable, [sys.executable, "-m", "nl2sql", *arguments], {**os.environ, **variables})
+    if typed:
+        os.write(screen, typed.encode())
     shown = b""
     try:
         while piece := os.read(screen, 65536):
@@ -65,6 +77,39 @@ def test_no_color_is_respected(endpoint: Endpoint, shop: Path) -> None:
 def test_a_cell_cannot_steer_the_terminal(shop: Path) -> None:
     raw, _ = on_a_terminal(["run", "--db", str(shop), "SELECT 'a' || chr(27) || ']0;owned' || chr(7) AS x"], {})
     assert "\x1b]0;" not in raw and "\x07" not in raw
+
+
+def test_an_import_shows_how_far_it_is_on_a_terminal_only(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "big [one].csv"
+    arguments = ["run", "--db", str(path), 'SELECT count(*) AS n FROM "big [one]"']
+
+    def write(rows: int) -> None:
+        path.write_text("a,b\n" + "".join(f"{i},name {i}\n" for i in range(rows)), "utf-8")
+
+    write(300_000)
+    raw, code = on_a_terminal(arguments, {"TERM": "xterm-256color", "COLUMNS": "100"})
+    shown = _ESCAPES.sub("", raw)
+    assert code == 0 and "300000" in shown
+    assert re.search(r"importing big \[one\]\.csv \d+%", shown)
+    assert raw.count("\x1b[?25h") >= raw.count("\x1b[?25l") > 0, "the cursor must be visible again"
+    write(300_001)
+    raw, code = on_a_terminal([*arguments, "-q"], {"TERM": "xterm-256color"})
+    assert code == 0 and "import" not in raw and "\x1b[?25l" not in raw
+    write(300_002)
+    done = subprocess.run([sys.executable, "-m", "nl2sql", *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "300002" and done.stderr == ""
+
+
+def test_what_is_left_out_of_a_folder_is_said(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "own.csv").write_text("a\n1\n", "utf-8")
+    (tmp_path / "secret.csv").write_text("a\nhidden\n", "utf-8")
+    (folder / "x\x1b[31m.csv").symlink_to(tmp_path / "secret.csv")
+    command = [sys.executable, "-m", "nl2sql", "schema", "--prompt", "--db", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "hidden" not in done.stdout
+    assert "note: x [31m.csv is left out: it is a link that leads out of the folder\n" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["run", "SELECT count(*) FROM range(100000000000) a, range(1000) b"]])
@@ -125,3 +170,15 @@ def test_the_embedded_model_answers_with_no_key_and_no_server(
     again = json.loads(cli("ask", "--db", str(shop), "-o", "json", "How many cities?", timeout=600).stdout)
     assert again["usage"]["cached_tokens"] > answer["usage"]["prompt_tokens"] / 4
     assert b"running" in cli("model", "status").stdout
+
+
+def test_long_work_is_said_once_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    steps, quiet = (Steps(quiet=one, verbose=False, clock=lambda: now[0]) for one in (False, True))
+    for now[0] in (0.0, 1.0, 1.9):
+        steps.progress("importing sales.csv", 1, 10)
+    assert capfd.readouterr().err == ""
+    for now[0] in (2.0, 3.0, 9.0):
+        steps.progress("importing sales.csv", 5, 10)
+        quiet.progress("importing sales.csv", 5, 10)
+    assert capfd.readouterr().err == "importing sales.csv\n"

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import datetime
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import openpyxl
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.files import KEPT_IMPORTS
+from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, bound_import, run_importer
 from nl2sql.engines.imported import UnreadableError
 from nl2sql.engines.importer import build
-from nl2sql.errors import ConfigError, DatabaseError, GuardError
+from nl2sql.engines.os_limits import find_machine_memory
+from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
 
-from .conftest import Open, run
+from .conftest import Open, run, worker_pid
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -314,3 +319,238 @@ def test_a_file_taken_away_while_open(tmp_path: Path, opened: Open) -> None:
     assert str(tmp_path) not in caught.value.message
     with pytest.raises(DatabaseError, match=r"p\.parquet"):
         engine.introspect()
+
+
+def test_links_that_leave_the_folder_are_left_out_and_said(tmp_path: Path, opened: Open) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "data"
+    (folder / "more").mkdir(parents=True)
+    outside.mkdir()
+    write(outside, "secret.csv", "key\nhidden\n")
+    write(folder, "own.csv", "a\n1\n")
+    write(folder / "more", "inner.txt", "b\n2\n")
+    parquet(folder / "more" / "p.parquet", "SELECT 3 AS c")
+    (folder / "inside.csv").symlink_to("more/inner.txt")
+    (folder / "big.parquet").symlink_to(folder / "more" / "p.parquet")
+    (folder / "twice.csv").symlink_to("inside.csv")
+    (folder / "out.csv").symlink_to(outside / "secret.csv")
+    (folder / "up.csv").symlink_to("../outside/secret.csv")
+    (folder / "through.csv").symlink_to("more/door/secret.csv")
+    (folder / "more" / "door").symlink_to(outside)
+    (folder / "a-folder.csv").symlink_to(outside)
+    (folder / "own-folder.csv").symlink_to("more")
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder / "nothing.csv").symlink_to("not-there.csv")
+    os.mkfifo(folder / "pipe.csv")
+    engine = opened(folder)
+    assert [table.name for table in engine.introspect().tables] == ["big", "inside", "own", "twice"]
+    assert run(engine, "SELECT b, c, a FROM inside, big, own").rows == [(2, 3, 1)]
+    out = "is left out: it is a link that leads out of the folder"
+    nowhere = "is left out: it is a link that leads nowhere"
+    assert engine.notes == (
+        f"a-folder.csv {out}",
+        f"loop.csv {nowhere}",
+        f"nothing.csv {nowhere}",
+        f"out.csv {out}",
+        f"through.csv {out}",
+        f"up.csv {out}",
+    )
+
+
+def test_a_link_that_the_user_names_is_followed(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "real"
+    folder.mkdir()
+    write(folder, "d.csv", "a\n1\n")
+    (tmp_path / "link.csv").symlink_to(folder / "d.csv")
+    (tmp_path / "link").symlink_to(folder)
+    for path in (tmp_path / "link.csv", tmp_path / "link"):
+        engine = opened(path)
+        assert run(engine, "SELECT * FROM d").rows == [(1,)]
+        assert engine.notes == ()
+
+
+def test_a_folder_of_nothing_but_links_says_so(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "out.csv").symlink_to(write(tmp_path, "secret.csv", "a\n1\n"))
+    with pytest.raises(DatabaseError, match="no data files in data") as caught:
+        opened(folder)
+    assert "out.csv is left out: it is a link that leads out of the folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, opened: Open, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DatabaseError, match=name):
+        opened(tmp_path / name)
+
+
+@pytest.mark.parametrize("exchanged", ["file", "folder"])
+def test_what_is_exchanged_for_a_link_is_not_read(tmp_path: Path, exchanged: str) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "data"
+    for made in (outside, folder, tmp_path / "made"):
+        made.mkdir()
+    secret = write(outside, "d.csv", "a\n1\n")
+    if exchanged == "folder":
+        folder.rmdir()
+        folder.symlink_to(outside)
+    else:
+        (folder / "d.csv").symlink_to(secret)
+        with pytest.raises(UnreadableError, match=r"there is a link now where d\.csv was"):
+            build(str(tmp_path / "built.duckdb"), [folder / "d.csv"])
+    bounds = {"rows": None, "memory": 500_000_000, "file_bytes": 100_000_000}
+    request = {"database": str(tmp_path / "made" / "d.duckdb"), "called": [str(folder / "d.csv")], "bounds": bounds}
+    with pytest.raises(DatabaseError, match=r"there is a link now where d\.csv was"):
+        run_importer(request, [folder / "d.csv"], 60)
+
+
+def test_a_parquet_file_that_is_exchanged_for_a_link_is_not_read(tmp_path: Path, opened: Open) -> None:
+    parquet(tmp_path / "secret.parquet", "SELECT 2 AS a")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = parquet(folder / "p.parquet", "SELECT 1 AS a")
+    engine = opened(folder)
+    assert run(engine, "SELECT * FROM p").rows == [(1,)]
+    path.unlink()
+    path.symlink_to(tmp_path / "secret.parquet")
+    with pytest.raises((DatabaseError, QueryError)):
+        run(engine, "SELECT * FROM p")
+    os.kill(worker_pid(engine), signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises((DatabaseError, QueryError)):
+            run(engine, "SELECT * FROM p")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_is_told(tmp_path: Path, opened: Open) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write(folder, os.fsdecode(b"\xff.csv"), "a\n1\n")
+    with pytest.raises(DatabaseError, match=r"the name of .+\.csv, or of its folder, is not UTF-8") as caught:
+        opened(folder)
+    assert caught.value.hint
+
+
+def test_progress_is_in_bytes_of_all_files(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write(folder, "a.csv", "a,b\n" + "".join(f"{i},name {i}\n" for i in range(400_000)))
+    write(folder, "b.json", '[{"a": 1}]')
+    total = sum(path.stat().st_size for path in folder.iterdir())
+    told: list[tuple[str, int, int]] = []
+    DataFiles(folder, tmp_path / "cache", lambda *progress: told.append(progress)).prepare()
+    assert told[0] == ("importing a.csv", 0, total)
+    assert next(done for what, done, _ in told if what == "importing b.json") == (folder / "a.csv").stat().st_size
+    reading = [done for what, done, of in told if what.startswith("importing") and of == total]
+    assert reading == sorted(reading) and reading[-1] <= total
+    assert told[-2:] == [("writing the imported data", total, 0), ("imported", 1, 1)]
+    DataFiles(folder, tmp_path / "cache", lambda *progress: told.clear()).prepare()
+    assert told, "what is imported already needs no progress"
+
+
+def test_imports_have_bounds_by_the_files_and_the_machine(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = write(folder, "d.csv", "")
+
+    def bounds(size: int) -> tuple[dict[str, Any], float]:
+        os.truncate(path, size)
+        return bound_import(DataFiles(folder, tmp_path).listing())
+
+    small, seconds = bounds(1000)
+    assert small["rows"] is None and seconds > 100
+    assert small["file_bytes"] >= 200_000_000 and small["memory"] <= find_machine_memory()
+    large, longer = bounds(10_000_000_000)
+    assert large["file_bytes"] >= 40_000_000_000 and longer > 10_000
+    assert small["memory"] <= large["memory"] <= find_machine_memory()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "seconds", "limit", "message"),
+    [
+        ({"memory": 10_000_000}, 60, "memory", r"d\.csv takes more memory than it may use"),
+        ({"file_bytes": 300_000}, 60, "file_bytes", "the data takes more room on the disk than it may use"),
+        ({}, 0.05, "seconds", "the import took longer than"),
+        ({"rows": 1000, "settings": True}, 60, "upload_rows", r"d\.csv takes more than 1,000 rows"),
+    ],
+)
+def test_an_import_beyond_its_bounds_is_ended(
+    tmp_path: Path, bounds: dict[str, Any], seconds: float, limit: str, message: str
+) -> None:
+    path = write(tmp_path, "d.csv", "a,b\n" + "".join(f"{i},{i * 7919 % 100_003} and {i}\n" for i in range(200_000)))
+    (tmp_path / "made").mkdir()
+    own = {"rows": None, "memory": 500_000_000, "file_bytes": 100_000_000} | bounds
+    request = {"database": str(tmp_path / "made" / "d.duckdb"), "called": [str(path)], "bounds": own}
+    with pytest.raises(LimitError, match=message) as caught:
+        run_importer(request, [path], seconds)
+    assert caught.value.limit == limit and caught.value.hint
+    assert ("upload_rows" in caught.value.hint) == (limit == "upload_rows")
+
+
+# An import that has begun, and takes long.
+BEGUN = """
+import os, sys
+sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+del sys.modules[__name__]
+import importlib
+importlib.import_module(__name__)
+if sys.argv[-1] == "nl2sql.engines.importer":
+    import duckdb, time
+    connect = duckdb.connect
+    def slow(database, **options):
+        connection = connect(database, **options)
+        time.sleep(60)
+    duckdb.connect = slow
+"""
+IMPORTING = """
+import sys
+from pathlib import Path
+from nl2sql.engines import open_engine
+from nl2sql.types import Limits
+import signal
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+open_engine(sys.argv[1], Limits(), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_import_that_is_broken_off_leaves_nothing(tmp_path: Path, number: int, opened: Open) -> None:
+    first, temporary, imports = tmp_path / "first", tmp_path / "temporary", tmp_path / "cache" / "imports"
+    for folder in (first, temporary):
+        folder.mkdir()
+    write(first, "csv.py", BEGUN)
+    path = write(tmp_path, "d.csv", "a\n1\n")
+    program = subprocess.Popen(
+        [sys.executable, "-c", IMPORTING, str(path), str(tmp_path / "cache")],
+        env={**os.environ, "PYTHONPATH": str(first), "TMPDIR": str(temporary)},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 30
+    while not list(imports.glob("*.tmp/*.duckdb")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    [half] = imports.glob("*.tmp/*.duckdb")
+    program.send_signal(number)
+    program.wait(10)
+    while half.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not half.exists()
+    assert list(temporary.iterdir()) == []
+    if number != signal.SIGKILL:
+        assert [left.suffix for left in imports.iterdir()] == [".lock"]
+    assert run(opened(write(tmp_path, "other.csv", "a\n2\n")), "SELECT * FROM other").rows == [(2,)]
+    assert not list(imports.glob("*.tmp"))
+
+
+def test_an_import_under_way_is_not_swept_away(tmp_path: Path, opened: Open) -> None:
+    from filelock import FileLock
+
+    imports = tmp_path / "cache" / "imports"
+    for name in ("running", "killed"):
+        (imports / f"{name}.tmp").mkdir(parents=True)
+        write(imports / f"{name}.tmp", "half.duckdb", "half")
+    write(imports, "of-another-version.tmp", "half")
+    with FileLock(imports / "running.duckdb.lock"):
+        opened(write(tmp_path, "d.csv", "a\n1\n"))
+        assert [path.name for path in imports.glob("*.tmp")] == ["running.tmp"]
+    opened(write(tmp_path, "d.csv", "a\n1\n"))
+    assert not list(imports.glob("*.tmp"))

@@ -43,7 +43,10 @@ def test_a_table_outside_the_main_schema_is_called_and_profiled_as_sql_does(tmp_
         connection.execute("CREATE SCHEMA archive; CREATE TABLE archive.sale AS SELECT 7 AS id")
         connection.execute('CREATE TABLE "sale.old" AS SELECT 8 AS id')
     schema = opened(path).introspect()
-    assert [(table.name, table.dotted) for table in schema.tables] == [("archive.sale", False), ("sale.old", True)]
+    assert [(table.name, table.path) for table in schema.tables] == [
+        ("archive.sale", ("archive", "sale")),
+        ("sale.old", ("main", "sale.old")),
+    ]
     assert [table.columns[0].minimum for table in schema.tables] == ["7", "8"]
     text = render(schema)
     assert "CREATE TABLE archive.sale (" in text and 'CREATE TABLE "sale.old" (' in text

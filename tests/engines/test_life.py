@@ -83,3 +83,30 @@ def test_worker_starts_from_a_path_that_only_its_parent_knows(shop: Path, tmp_pa
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+UNUSED = """
+import os, signal, sys
+from nl2sql.engines.process import WORKER, start_spare
+start_spare(WORKER)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_that_was_never_used_leaves_nothing_of_a_program_that_is_killed(tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", UNUSED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert program.stdout
+    program.stdout.readline()
+    assert list(tmp_path.iterdir())
+    program.send_signal(signal.SIGKILL)
+    program.communicate(timeout=10)
+    deadline = time.monotonic() + 20
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(tmp_path.iterdir()) == []

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from nl2sql import guard
 from nl2sql.engines.duckdb import DuckDBEngine
-from nl2sql.errors import GuardError, QueryError
+from nl2sql.errors import GuardError, LimitError, QueryError
 from nl2sql.types import Limits, Policy, Result
 
 from .conftest import Open, run
 
 
-def asked(engine: DuckDBEngine, sql: str, policy: Policy | None = None) -> Result:
+def asked(engine: DuckDBEngine, sql: str, policy: Policy | None = None, **limits: Any) -> Result:
     """What the query gives, judged and run."""
-    return engine.execute(guard.check(sql, policy or Policy(), engine), Limits())
+    return engine.execute(guard.check(sql, policy or Policy(), engine), Limits(**limits))
 
 
 def test_each_statement_gives_its_rows(shared: DuckDBEngine) -> None:
@@ -52,6 +54,11 @@ def test_explain_shows_the_plan(sql: str, start: str, shared: DuckDBEngine) -> N
         "EXPLAIN (FORMAT text) SELECT 1; SELECT 2",
         "EXPLAIN (FORMAT text) CREATE TABLE x AS SELECT 1",
         "EXPLAIN (FORMAT text) COPY sale TO 'x.csv'",
+        "EXPLAIN (ANALYZE, FORMAT text) COPY sale TO 'x.csv'",
+        "EXPLAIN (ANALYZE, FORMAT text) INSERT INTO sale VALUES (1, 1, 1)",
+        "EXPLAIN (ANALYZE, FORMAT json) WITH x AS (DELETE FROM sale RETURNING *) SELECT 1",
+        "EXPLAIN (ANALYZE, FORMAT text) EXPLAIN (ANALYZE, FORMAT text) SELECT 1",
+        "EXPLAIN (ANALYZE, FORMAT text) SELECT 1; SELECT 2",
         "EXPLAIN (FORMAT text) WITH x AS (COPY sale TO 'x.csv') SELECT 1",
         "EXPLAIN (FORMAT json) PIVOT customer ON city",
     ],
@@ -68,12 +75,27 @@ def test_plans_over_files_tell_no_path(tmp_path: Path, opened: Open) -> None:
         for name, kind in (("a.parquet", "parquet"), ("b.csv", "csv")):
             connection.execute(f"COPY (SELECT i AS id FROM range(9) r(i)) TO '{folder / name}' (FORMAT {kind})")
     engine = opened(folder)
-    for form in ("EXPLAIN", "EXPLAIN (FORMAT json)"):
+    for form in ("EXPLAIN", "EXPLAIN (FORMAT json)", "EXPLAIN ANALYZE", "EXPLAIN (ANALYZE, FORMAT json)"):
         plan = str(asked(engine, f"{form} SELECT count(*) FROM a JOIN b USING (id) WHERE a.id > 3").rows)
         assert "READ_PARQUET" in plan
         assert "hidden_place" not in plan
     assert asked(engine, "SUMMARIZE b").rows[0][:4] == ("id", "BIGINT", "0", "8")
     assert asked(engine, "DESCRIBE a").rows == [("id", "BIGINT", "YES", None, None, None)]
+
+
+def test_explain_analyze_runs_the_query_once_and_within_its_limits(shared: DuckDBEngine) -> None:
+    result = asked(
+        shared, "EXPLAIN ANALYZE SELECT city, sum(amount) FROM sale JOIN customer c ON c.id = customer_id GROUP BY 1"
+    )
+    assert [column.name for column in result.columns] == ["explain_key", "explain_value"]
+    [(kind, text)] = result.rows
+    assert kind == "analyzed_plan" and "100 rows" in text and "Total Time" in text
+    start = time.monotonic()
+    with pytest.raises(LimitError):
+        slow = "SELECT count(*) FROM sale a, sale b, sale c, sale d WHERE hash(a.id + b.id) < hash(c.id + d.id)"
+        asked(shared, f"EXPLAIN ANALYZE {slow}", seconds=0.5)
+    assert time.monotonic() - start < 5
+    assert asked(shared, "SELECT count(*) FROM sale").rows == [(100,)]
 
 
 def test_the_values_of_a_pivot_are_read_under_the_policy(shared: DuckDBEngine) -> None:

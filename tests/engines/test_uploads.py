@@ -187,6 +187,22 @@ def test_uploads_have_bounds(shop: Path, files: Path, tmp_path: Path, opened: Op
     engine.close()
 
 
+def test_links_that_leave_their_folder_are_not_uploaded(shop: Path, files: Path, tmp_path: Path, opened: Open) -> None:
+    base = opened(shop)
+    write(files, "leads.csv", "a\n1\n")
+    (files / "out.csv").symlink_to(write(tmp_path, "secret.csv", "a\nhidden\n"))
+    (files / "in.csv").symlink_to("leads.csv")
+    with pytest.raises(DatabaseError, match=r"out\.csv is a link that leads out of its folder") as caught:
+        base.with_files([files / "leads.csv", files / "out.csv"], Limits())
+    assert caught.value.hint and kept(tmp_path) == []
+    os.mkfifo(files / "pipe.csv")
+    with pytest.raises(DatabaseError, match=r"pipe\.csv"):
+        base.with_files([files / "pipe.csv"], Limits())
+    engine = base.with_files([files / "in.csv"], Limits())
+    assert [upload.file for upload in engine.uploads] == ["leads.csv"]
+    engine.close()
+
+
 def test_no_files_missing_files_and_a_second_upload(shop: Path, files: Path, opened: Open) -> None:
     base = opened(shop)
     with pytest.raises(ConfigError, match="no files"):

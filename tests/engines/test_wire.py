@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nl2sql.engines import wire
-from nl2sql.engines.frames import read_frame, write_frame
+from nl2sql.engines.frames import TEXT_BYTES, FrameError, read_frame, write_frame
 from nl2sql.types import Finding, Limits, Policy, Verdict
 
 names = st.frozensets(st.text(max_size=8), max_size=4)
@@ -39,6 +40,38 @@ def test_frames(payload: bytes, cut: int) -> None:
     assert read_frame(io.BytesIO(whole)) == ({"kind": "x"}, payload)
     if cut < len(whole):
         assert read_frame(io.BytesIO(whole[:cut])) is None
+
+
+@given(st.binary(max_size=300), st.integers(0, 40))
+def test_what_is_no_frame_is_an_error_and_never_more(noise: bytes, kept: int) -> None:
+    pipe = io.BytesIO()
+    write_frame(pipe, {"kind": "x", "value": [1, 2]}, b"payload")
+    for content in (noise, pipe.getvalue()[:kept] + noise):
+        read = io.BytesIO(content)
+        try:
+            while frame := read_frame(read, 1000):
+                assert isinstance(frame[0], dict)
+        except FrameError:
+            continue
+
+
+@pytest.mark.parametrize(("text", "payload"), [(TEXT_BYTES + 1, 0), (2**32 - 1, 0), (2, 1001), (2, 2**64 - 1)])
+def test_lengths_are_believed_within_bounds_only(text: int, payload: int) -> None:
+    read = io.BytesIO(b"nl2s" + text.to_bytes(4, "big") + payload.to_bytes(8, "big") + b"{}")
+    with pytest.raises(FrameError):
+        read_frame(read, 1000)
+
+
+def test_memory_is_taken_as_bytes_arrive() -> None:
+    read = io.BytesIO(b"nl2s" + (2).to_bytes(4, "big") + (2**40).to_bytes(8, "big") + b"{}" + bytes(3_000_000))
+    assert read_frame(read, 2**41) is None
+
+
+def test_a_message_that_no_reader_would_take_is_not_written() -> None:
+    pipe = io.BytesIO()
+    with pytest.raises(FrameError):
+        write_frame(pipe, {"kind": "x" * TEXT_BYTES})
+    assert pipe.getvalue() == b""
 
 
 def roundtrip(message: dict[str, object]) -> dict[str, object]:

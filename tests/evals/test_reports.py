@@ -202,3 +202,31 @@ def test_the_estimate_counts_only_what_this_run_asked() -> None:
     assert estimate.after(UNJUDGED) == "4/5, strict 66.7%, about 10 s left"
     assert estimate.after(case(4)) == "5/5, strict 75.0%"
     assert [duration(one) for one in (119, 600, 7200)] == ["119 s", "10 min", "2.0 h"]
+
+
+def test_how_often_each_level_is_right() -> None:
+    def trusted(level: str, score: float) -> dict[str, object]:
+        return {"level": level, "score": score, "reasons": ["<b>a reason"]}
+
+    answered = [
+        case(1, confidence=trusted("high", 0.9)),
+        case(2, confidence=trusted("high", 0.9), strict=False),
+        case(3, confidence=trusted("low", 0.2), strict=False),
+        case(4, strict=False, reason="no_sql"),
+    ]
+    report = build_report(RUN, answered)
+    assert report["by_confidence"] == {
+        "high": {"n": 2, "share": 0.6667, "strict": 0.5},
+        "check": {"n": 0, "share": 0.0, "strict": None},
+        "low": {"n": 1, "share": 0.3333, "strict": 0.0},
+    }
+    assert report["brier"] == round((0.1**2 + 0.9**2 + 0.2**2) / 3, 4)
+    assert report["reliability"] == [[0.2, 0.0, 1], [0.9, 0.5, 2]]
+    page = render(report)
+    assert page.count("<circle") == 2 and "Confidence: high, 0.90" in page and "<b>a reason" not in page
+    assert any("confidence" in names for names, _ in figures(report))
+
+
+def test_without_an_answer_nothing_is_said_of_confidence() -> None:
+    report = build_report(RUN, [case(1, strict=False, reason="no_sql")])
+    assert report["brier"] is None and report["reliability"] == [] and "Reliability" not in render(report)

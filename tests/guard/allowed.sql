@@ -211,3 +211,17 @@ SELECT s.name.lower() FROM staff AS s ORDER BY ALL
 
 WITH RECURSIVE members AS (SELECT branch FROM members), r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3)
 SELECT count(*) FROM members, r
+
+SELECT coalesce(*COLUMNS(['branch', 'name'])) AS one FROM members ORDER BY ALL
+
+SELECT concat_ws('-', *COLUMNS(* EXCLUDE (pin, joined))) AS all FROM members ORDER BY ALL
+
+SELECT [*COLUMNS('.*_id')] AS ids, greatest(*COLUMNS(lambda c: c LIKE '%_id')) AS most FROM loans ORDER BY ALL LIMIT 3
+
+SELECT json_transform(facts, '{"isbn": "VARCHAR", "sizes": ["INTEGER"]}') AS f FROM books ORDER BY ALL
+
+SELECT from_json('{"a": [1.5]}', '{"a": ["DECIMAL(4, 2)"]}'::JSON).a[1] AS a, facts.json_transform('{"isbn": "TEXT"}') FROM books ORDER BY ALL
+
+SELECT NULL::STRUCT(a INTEGER, b VARCHAR[]), NULL::MAP(VARCHAR, DATE[3]), 'b'::ENUM('a', 'b'), NULL::UNION(a INT8, b TEXT), 1::VARIANT, [1]::BIGINT[], 'x'::CHARACTER VARYING(3), '1'::DOUBLE PRECISION
+
+SELECT title FROM books ORDER BY title COLLATE de.nocase, title COLLATE noaccent

@@ -82,25 +82,34 @@ SELECT 1; SELECT 2
 SELECT title FROM books; SELECT code FROM vault
 
 -- rule: explain
-EXPLAIN ANALYZE SELECT 1
+EXPLAIN ANALYZE INSERT INTO books (book_id) VALUES (99)
 
--- rule: explain
+-- rule: table
 EXPLAIN ANALYZE SELECT * FROM vault
 
--- rule: explain
-EXPLAIN (ANALYZE) SELECT title FROM books
+-- rule: column
+EXPLAIN (ANALYZE) SELECT title FROM books, staff WHERE wage > 2000
 
 -- rule: explain
 EXPLAIN (ANALYZE false) SELECT title FROM books
 
--- rule: explain
-EXPLAIN (FORMAT json, ANALYZE) SELECT title FROM books
+-- rule: table
+EXPLAIN (FORMAT json, ANALYZE) SELECT code FROM codes
 
 -- rule: explain
 EXPLAIN (FORMAT html) SELECT title FROM books
 
 -- rule: explain
-EXPLAIN /* SELECT */ ANALYZE /* SELECT */ SELECT title FROM books
+EXPLAIN (ANALYZE, ANALYZE false) SELECT title FROM books
+
+-- rule: explain
+EXPLAIN (ANALYZE,) SELECT title FROM books
+
+-- rule: function
+EXPLAIN /* SELECT */ ANALYZE /* SELECT */ SELECT top_code()
+
+-- rule: read-only
+EXPLAIN ANALYZE WITH gone AS (DELETE FROM loans RETURNING *) SELECT count(*) FROM gone
 
 -- rule: explain
 EXPLAIN INSERT INTO books (book_id) VALUES (99)
@@ -242,9 +251,6 @@ SHOW members
 
 -- rule: table
 DESCRIBE 'archive.loans'
-
--- rule: describe
-SHOW TABLES
 
 -- rule: describe
 SHOW ALL TABLES
@@ -491,6 +497,24 @@ SELECT * FROM books, LATERAL query_table('vault')
 
 -- rule: function
 SELECT top_code()
+
+-- rule: type
+SELECT NULL::vault
+
+-- rule: type
+SELECT CAST('x' AS library.main.mood)
+
+-- rule: type
+SELECT json_transform('"x"', '"mood"')
+
+-- rule: type
+SELECT from_json(facts, facts) FROM books
+
+-- rule: collation
+SELECT title COLLATE vault FROM books
+
+-- rule: column
+SELECT coalesce(*COLUMNS('name|wage')) FROM staff
 
 -- rule: function
 SELECT nextval('tickets')

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from nl2sql import guard
+from nl2sql.engines.duckdb_catalog import user_types
+from nl2sql.engines.parser import open_twin
 from nl2sql.errors import QueryError
 from nl2sql.types import Column, Policy, Schema, Table, Verdict
 
@@ -69,6 +71,10 @@ class DuckParser:
     def bound_plan(self, sql: str) -> str:
         return str(_one(self._twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
 
+    def bound_plan_over(self, schema: Schema, sql: str) -> str:
+        with contextlib.closing(open_twin(self.catalog, schema, 5.0, self.attached)) as twin:
+            return str(_one(twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
+
     def tree_and_plan(self, sql: str) -> tuple[str, str]:
         return self.syntax_tree(sql), self.bound_plan(sql)
 
@@ -93,6 +99,9 @@ class DuckParser:
 
     def user_functions(self) -> frozenset[str]:
         return self._user_functions
+
+    def user_types(self) -> Mapping[tuple[str, str], str]:
+        return user_types(lambda sql: self._connection.execute(sql).fetchall())
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str, *values: str) -> object:

@@ -3,6 +3,9 @@
 Each text is made, judged and run in a child process with a memory limit, which the parent kills where one text takes
 more than its processor time. Time is the processor's, so a stopped process loses nothing. `--report` sums up what
 runs have left in the folder. Nothing here is part of what the guard does.
+
+Every so many texts a database of its own is made, with names that mean two things and a policy over it: what is shown
+of it must run, and nothing denied may come back.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from tests.guard.fuzz_mutations import TOKEN, mutated
 from tests.guard.fuzz_oracle import Disagreement, Oracle
 from tests.guard.fuzz_worlds import make_worlds
 from tests.guard.grammar import Grammar
+from tests.guard.hostile_oracle import HostileWorld, judged
 
 KINDS: Final = {
     **{"honest": 22, "hostile": 10, "wild": 20, "shown": 12},
@@ -44,6 +48,9 @@ TELL_EVERY: Final = 30.0
 CHANGED: Final = "FILES CHANGED"
 KEPT_PER_SHAPE: Final = 6
 SHRINKING_SECONDS: Final = 3.0
+TEXTS_PER_SCHEMA: Final = 60
+SCHEMA_TEXTS: Final = 40
+HOSTILE_NAMES: Final = "hostile-names"
 _CELL: Final = struct.Struct("q")
 
 
@@ -81,6 +88,8 @@ def shrunk(oracle: Oracle, text: str, kind: str, found: Disagreement) -> str:
 def fuzzed(oracle: Oracle, seed: int, numbers: Iterator[int], kept: Counter[str]) -> Iterator[dict[str, Any]]:
     """Try those texts; yields a record for each disagreement that is not one too many of its shape."""
     for number in numbers:
+        if number % TEXTS_PER_SCHEMA == 0:
+            yield from _schema_records(oracle, seed, number, kept)
         text, kind = made(seed, number)
         for found in oracle.disagreements(text, kind):
             name = f"{found.kind} | {found.shape}"
@@ -92,6 +101,21 @@ def fuzzed(oracle: Oracle, seed: int, numbers: Iterator[int], kept: Counter[str]
             oracle.counts = counts
             record = {"kind": found.kind, "shape": found.shape, "made": kind, "short": short, "text": text}
             yield {"seed": seed, "number": number, **record, "detail": found.detail}
+
+
+def schema_problems(seed: int, number: int) -> list[str]:
+    """What is wrong with the verdicts over the database of that number."""
+    chance = Random(f"{seed}:{number}:schema")
+    with HostileWorld(chance) as world:
+        return list(judged(world, chance, SCHEMA_TEXTS))
+
+
+def _schema_records(oracle: Oracle, seed: int, number: int, kept: Counter[str]) -> Iterator[dict[str, Any]]:
+    oracle.counts["databases with hostile names"] += 1
+    for detail in schema_problems(seed, number):
+        kept[HOSTILE_NAMES] += 1
+        if kept[HOSTILE_NAMES] <= KEPT_PER_SHAPE:
+            yield {"seed": seed, "number": number, "kind": HOSTILE_NAMES, "shape": "", "detail": detail}
 
 
 class _Child:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nl2sql import guard
@@ -68,6 +70,107 @@ def test_asking_every_judge_tells_no_more_of_what_is_hidden(
     assert str(denied).replace("codes", "codez") == str(unknown) and "sqlglot" in denied.judges
 
 
+# The built-in function that is spelled most like a name says nothing of what there is.
+_FUNCTION_HINT = re.compile(r"Did you mean \w+\?|Leave it out, or use another function\.")
+# `{}` is a denied name, or one of the same length that nothing has.
+COLUMN_GUESSES = [
+    "SELECT {} FROM staff",
+    "SELECT s.{} FROM staff AS s",
+    "SELECT main.staff.{} FROM staff",
+    "SELECT name FROM staff WHERE {} > 1",
+    "SELECT name FROM staff ORDER BY {}",
+    "SELECT count(*) FROM staff GROUP BY {}",
+    "SELECT count(*) FROM staff HAVING max({}) > 1",
+    "SELECT name FROM staff QUALIFY row_number() OVER (ORDER BY {}) = 1",
+    "SELECT count(*) FILTER ({} > 1) FROM staff",
+    "SELECT count(*) FROM staff a JOIN staff b USING ({})",
+    "SELECT COLUMNS('{}') FROM staff",
+    "SELECT COLUMNS(['{}']) FROM staff",
+    "SELECT COLUMNS(lambda c: c = '{}') FROM staff",
+    "SELECT greatest(*COLUMNS('{}')) FROM staff",
+    "SELECT s['{}'] FROM staff AS s",
+    "SELECT struct_extract(s, '{}') FROM staff AS s",
+    "SELECT x.{} FROM (SELECT * FROM staff) AS x",
+    "WITH x AS (FROM staff) SELECT {} FROM x",
+    "SELECT x.{} FROM (SELECT 1 AS a) AS x",
+    "SELECT {} FROM (VALUES (1)) AS v(a)",
+    "SELECT {} FROM (SELECT name FROM staff)",
+    "SELECT (SELECT {}) FROM staff",
+    "SELECT name FROM members WHERE EXISTS (SELECT 1 FROM staff WHERE staff.{} > 1)",
+    "SELECT {} + DATE '2024-01-01' FROM staff",
+    "SELECT sum({}::DATE) FROM staff",
+    "SELECT DISTINCT ON ({}) name FROM staff",
+    "SELECT {} FROM staff WHERE '101'::BIT <> '100'::BIT",
+    "SELECT name FROM staff UNION ALL SELECT {} FROM staff",
+    "UNPIVOT staff ON {} INTO NAME n VALUE v",
+    "PIVOT staff ON {} USING count(*)",
+    "PIVOT staff ON role USING max({})",
+    "EXPLAIN SELECT {} FROM staff",
+    "EXPLAIN ANALYZE SELECT {} FROM staff",
+    "DESCRIBE SELECT {} FROM staff",
+    "SUMMARIZE SELECT {} FROM staff",
+    'SELECT {} FROM "reading room"',
+    'SELECT b.{} FROM "reading room" AS b, staff',
+]
+TABLE_GUESSES = [
+    "SELECT * FROM {}",
+    "SELECT * FROM main.{}",
+    "SELECT * FROM library.main.{}",
+    "SELECT title FROM books JOIN {} ON true",
+    "SELECT title FROM books WHERE EXISTS (FROM {})",
+    "WITH {} AS (FROM {}) FROM {}",
+    "DESCRIBE {}",
+    "SHOW {}",
+    "SUMMARIZE {}",
+    "DESCRIBE '{}'",
+    "PIVOT {} ON a USING count(*)",
+    "UNPIVOT {} ON a INTO NAME n VALUE v",
+    "EXPLAIN FROM {}",
+    "SELECT {} FROM books",
+    "SELECT {}.title FROM books",
+    "SELECT NULL::{}",
+    "SELECT {}(1)",
+    "FROM query_table('{}')",
+    "SELECT 'a' COLLATE {}",
+]
+OTHER_GUESSES = [
+    ("SELECT {}()", "top_code"),
+    ("SELECT main.{}()", "top_code"),
+    ("SELECT library.main.{}()", "top_code"),
+    ("SELECT title.{}() FROM books", "top_code"),
+    ("FROM {}('desk')", "roles"),
+    ("FROM books, LATERAL {}('desk')", "roles"),
+    ("SELECT * FROM {}.loans", "archive"),
+    ("SHOW TABLES FROM {}", "archive"),
+    ("SHOW TABLES FROM library.{}", "archive"),
+    ("SELECT nextval('{}')", "tickets"),
+]
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize(
+    ("sql", "denied"),
+    [
+        *((sql, name) for sql in COLUMN_GUESSES for name in ("wage", "WAGE")),
+        *((sql, name) for sql in TABLE_GUESSES for name in ("vault", "codes")),
+        *OTHER_GUESSES,
+    ],
+)
+def test_a_guess_is_not_told_from_a_hit(
+    sql: str, denied: str, thorough: bool, session_judge: guard.Judge, policy: Policy
+) -> None:
+    # Unlike every name, so that no hint takes it for another.
+    unknown = "zqxjkvwfbyzqxjk"[: len(denied)]
+    hit, guess = (
+        guard.examine(sql.replace("{}", name), policy, session_judge, thorough=thorough) for name in (denied, unknown)
+    )
+    assert not hit.allowed
+    # Whether a policy objects or nothing of that name is there is told by the rule, and by nothing else.
+    texts = (_FUNCTION_HINT.sub("", str(verdict)).replace("rule='column'", "rule='bind'") for verdict in (hit, guess))
+    hit_text, guess_text = texts
+    assert hit_text.replace(denied, unknown) == guess_text
+
+
 def test_every_judge_is_asked_of_a_refused_tree(session_judge: guard.Judge, policy: Policy) -> None:
     sql = "SELECT nextval('tickets'), pin FROM members"
     first = guard.examine(sql, policy, session_judge)
@@ -101,6 +204,35 @@ def test_verdict_says_what_is_read(session_judge: guard.Judge, policy: Policy) -
     assert verdict.tables == ("loans", "members")
     assert set(verdict.columns) == {"loans.member_id", "members.branch", "members.member_id"}
     assert verdict.functions == ("upper",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("SELECT E'\\xe2\\x80\\xae1'", "invisible-character"),
+        ("SELECT E'\\x1b[2J'", "control-character"),
+        ("SELECT 1 AS x WHERE 'a' = E'\\010'", "control-character"),
+        ("EXPLAIN SELECT E'\\e[31m'", None),
+        ("SUMMARIZE SELECT E'\\xe2\\x80\\x8b' AS x", "invisible-character"),
+        ("SELECT E'a\\tb\\nc\\u00e9'", None),
+        ("SELECT chr(8238), chr(27)", None),
+    ],
+)
+def test_what_escapes_spell_is_bounded_as_what_is_written(
+    sql: str, rule: str | None, session_judge: guard.Judge, policy: Policy
+) -> None:
+    assert sql.isascii()
+    verdict = guard.examine(sql, policy, session_judge)
+    assert [finding.rule for finding in verdict.findings] == ([rule] if rule else [])
+    # What may run may be judged again: pages and replays of an answer do so.
+    assert rule or guard.examine(verdict.sql, policy, session_judge).allowed
+
+
+def test_what_is_too_long_spelled_out_is_refused(session_judge: guard.Judge, policy: Policy) -> None:
+    sql = "SELECT " + ", ".join(["1::INT"] * 1500)
+    assert len(sql) < 20_000
+    finding = guard.examine(sql, policy, session_judge).findings[0]
+    assert (finding.rule, finding.message[:11]) == ("too-long", "spelled out")
 
 
 def test_many_objections_are_cut(session_judge: guard.Judge, policy: Policy) -> None:

@@ -66,6 +66,82 @@ def test_a_description_reads_nothing(session_judge: guard.Judge, policy: Policy)
     assert (summarized.tables, summarized.columns) == (("members",), ("members.name",))
 
 
+@pytest.mark.parametrize(
+    "sql",
+    ["SHOW TABLES", "show tables;", "SHOW TABLES FROM main", "SHOW TABLES FROM library", "/* x */ SHOW TABLES -- y"],
+)
+def test_show_tables_lists_what_may_be_seen(
+    sql: str, connection: duckdb.DuckDBPyConnection, judge: guard.Judge, policy: Policy
+) -> None:
+    checked = guard.check(sql, policy, judge)
+    names, rows = _table(connection, checked.sql)
+    every = connection.execute("SHOW TABLES").fetchall()
+    assert names == [("name", "VARCHAR")]
+    assert rows == [(name,) for (name,) in every if name not in ("vault", "codes")] and len(rows) < len(every)
+    assert checked.tables == ()
+
+
+def test_show_tables_is_the_engines_own_where_nothing_is_hidden(
+    connection: duckdb.DuckDBPyConnection, judge: guard.Judge
+) -> None:
+    for sql in (
+        *("SHOW TABLES", "SHOW ALL TABLES", "SHOW TABLES FROM archive", "SHOW TABLES FROM library.archive", "SHOW"),
+        *(
+            "DESCRIBE",
+            "FROM (SHOW TABLES)",
+            "SELECT name, len(column_names) FROM (SHOW ALL TABLES) WHERE schema = 'main'",
+        ),
+    ):
+        written, own = _table(connection, guard.check(sql, Policy(), judge).sql), _table(connection, sql)
+        assert (written[0], sorted(map(str, written[1]))) == (own[0], sorted(map(str, own[1]))), sql
+
+
+@pytest.mark.parametrize(
+    "schema", ["archive", "nowhere", "library.archive", "library.nowhere", "other.main", "pg_catalog"]
+)
+def test_a_schema_of_hidden_tables_is_none(schema: str, session_judge: guard.Judge, policy: Policy) -> None:
+    (finding,) = guard.examine(f"SHOW TABLES FROM {schema}", policy, session_judge).findings
+    assert (finding.rule, schema in finding.message) == ("describe", True)
+
+
+def test_show_tables_of_nothing_is_empty(connection: duckdb.DuckDBPyConnection, judge: guard.Judge) -> None:
+    for sql in ("SHOW TABLES", "SHOW TABLES FROM main"):
+        checked = guard.check(sql, Policy(allow_tables=frozenset()), judge)
+        assert _table(connection, checked.sql) == ([("name", "VARCHAR")], [])
+
+
+@pytest.mark.parametrize(
+    ("sql", "spelled"),
+    [
+        ("EXPLAIN ANALYZE SELECT title FROM books", "EXPLAIN (ANALYZE, FORMAT text) SELECT title FROM books"),
+        ("explain analyze /* x */ FROM loans", "EXPLAIN (ANALYZE, FORMAT text) SELECT * FROM loans"),
+        ("EXPLAIN (ANALYZE) SELECT 1", "EXPLAIN (ANALYZE, FORMAT text) SELECT 1"),
+        ("EXPLAIN (ANALYZE, FORMAT json) SELECT 1", "EXPLAIN (ANALYZE, FORMAT json) SELECT 1"),
+        ("EXPLAIN (FORMAT 'json', ANALYZE) (SELECT 1)", "EXPLAIN (ANALYZE, FORMAT json) SELECT 1"),
+    ],
+)
+def test_explain_analyze_has_one_spelling(
+    sql: str, spelled: str, connection: duckdb.DuckDBPyConnection, judge: guard.Judge, policy: Policy
+) -> None:
+    checked = guard.check(sql, policy, judge)
+    assert checked.sql == spelled
+    assert guard.under_explain(checked.sql) == spelled.partition(") ")[2]
+    ((kind, text),) = _table(connection, checked.sql)[1]
+    assert kind == "analyzed_plan" and "vault" not in str(text)
+    assert guard.check(checked.sql, policy, judge).sql == spelled
+
+
+def test_explain_analyze_of_endless_rows_is_refused(session_judge: guard.Judge, policy: Policy) -> None:
+    for query in (
+        "SELECT count(*) FROM range(1000000000000)",
+        "SELECT 1 FROM generate_series(1, 1000000000000) LIMIT 1",
+    ):
+        (finding,) = guard.examine(f"EXPLAIN ANALYZE {query}", policy, session_judge).findings
+        assert finding.rule == "too-costly"
+        assert guard.examine(f"EXPLAIN {query}", policy, session_judge).allowed
+        assert guard.examine(query, policy, session_judge).allowed
+
+
 def test_explain_has_one_spelling_and_no_place_for_more(session_judge: guard.Judge, policy: Policy) -> None:
     checked = guard.check("explain (format JSON) select title from books", policy, session_judge)
     assert checked.sql == "EXPLAIN (FORMAT json) SELECT title FROM books"

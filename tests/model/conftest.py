@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -204,3 +206,76 @@ def drain(generator: Generator[str, None, T]) -> tuple[list[str], T]:
         except StopIteration as stop:
             returned: T = stop.value
             return pieces, returned
+
+
+class RawServer:
+    """A server that answers each connection with bytes as a test writes them. `heard` keeps what was sent to it."""
+
+    def __init__(self, answer: Callable[[socket.socket, bytes], None]) -> None:
+        self.heard: list[bytes] = []
+        self.closed = threading.Event()
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listening.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def close(self) -> None:
+        # A thread that waits in `accept` is not woken by closing.
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._speak, args=(connection,), daemon=True).start()
+
+    def _speak(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                while request := _request(connection):
+                    self.heard.append(request)
+                    self._answer(connection, request)
+            except OSError:
+                self.closed.set()
+
+
+def _request(connection: socket.socket) -> bytes:
+    """One request with its body; empty where the other side has gone."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        piece = connection.recv(65536)
+        if not piece:
+            return b""
+        read += piece
+    head, _, body = read.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket, bytes], None]], RawServer]]:
+    """Starts servers that answer as they are told."""
+    servers: list[RawServer] = []
+
+    def start(answer: Callable[[socket.socket, bytes], None]) -> RawServer:
+        servers.append(RawServer(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancel import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
+from nl2sql.model.draft import LONGEST
 from nl2sql.model.embedded.loopback import LoopbackWire
 from nl2sql.model.events import EndpointError
 from nl2sql.model.failures import Cause
@@ -104,6 +106,31 @@ def test_closing_the_generator_closes_the_connection(endpoint: Endpoint, open_lo
     assert next(stream) == "Twelve"
     stream.close()
     assert endpoint.closed_early.wait(2)
+
+
+def piece(text: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": text}}]}
+
+
+def test_a_reply_without_end_is_cut_at_its_length(endpoint: Endpoint, open_local: Open) -> None:
+    endpoint.script = [Answer([piece("word " * 1000)] * 100)]
+    _, reply = drain(open_local().stream(ASKED))
+    assert (len(reply.text), reply.finish) == (LONGEST - 1, "length")
+
+
+def test_the_time_of_the_question_ends_what_drips(endpoint: Endpoint, open_local: Open) -> None:
+    endpoint.script = [Answer([piece("x")], stalls=threading.Event())]
+    start = time.monotonic()
+    with pytest.raises(TimeUpError):
+        drain(open_local().stream(ASKED, cancel=Deadline(0.3)))
+    assert time.monotonic() - start < 1
+
+
+def test_an_error_without_end_is_read_in_part(endpoint: Endpoint, open_local: Open) -> None:
+    endpoint.script = [error(400, "x" * 1_000_000)]
+    with pytest.raises(ModelError) as caught:
+        drain(open_local().stream(ASKED))
+    assert len(caught.value.message) < 500
 
 
 def test_it_loads_no_sdk() -> None:

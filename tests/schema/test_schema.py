@@ -218,7 +218,9 @@ def test_quoted_names_parse(name: str) -> None:
 
 
 def test_names() -> None:
-    assert quote_table("sales.order") == 'sales."order"'
-    assert quote_table("a.b", dotted=True) == '"a.b"'
+    assert quote_table(Table("sales.order", ())) == 'sales."order"'
+    assert quote_table(Table("a.b", (), schema="main")) == '"a.b"'
+    assert quote_table(Table("a.b.c", (), schema="a.b")) == '"a.b".c'
+    assert quote_table(Table("shop.shop.x y", (), schema="shop", catalog="shop")) == 'shop.shop."x y"'
     assert closest("custmers", ["orders", "Customers"]) == "Customers"
     assert closest("zzz", ["orders"]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def test_files_written_by_hand_are_read_kindly(queries: VerifiedQueries) -> None
     text = "\ufeff-- question: How many\r\n--   of them?\r\n-- parameters: none\r\nSELECT 1;\r\n"
     (queries.folder / "of-hand.sql").write_text(text, "utf-8", newline="")
     (queries.folder / "notes.txt").write_text("no query")
+    queries = VerifiedQueries(queries.folder)
     assert queries.list() == (VerifiedQuery("of-hand", "How many of them?", "SELECT 1"),)
     (queries.folder / "other.sql").write_text("-- name: of-hand\n-- question: b\nSELECT 1")
     (queries.folder / "latin.sql").write_bytes(b"-- question: \xff\nSELECT 1")
@@ -118,6 +120,60 @@ def test_files_written_by_hand_are_read_kindly(queries: VerifiedQueries) -> None
     said = " ".join(problem.message for problem in queries.problems())
     assert "has the name of-hand too" in said and "not UTF-8" in said and "larger than" in said and len(said) > 100
     assert len(queries.problems()) == 4
+
+
+def test_only_what_is_trusted_is_used(queries: VerifiedQueries) -> None:
+    queries.add(PLAIN)
+    (queries.folder / "another.sql").write_text("-- name: one\n-- question: How much is 1?\nSELECT 42")
+    (queries.folder / "big.sql").write_text("-- question: Big?\nSELECT 42")
+    assert queries.list() == (PLAIN,) and queries.answering("How much is 1?") == PLAIN
+    assert [problem.message for problem in queries.problems()] == [
+        "queries/another.sql: you have not trusted it",
+        "queries/big.sql: you have not trusted it",
+    ]
+    with pytest.raises(ConfigError, match="you have not trusted it") as caught:
+        queries.get("big")
+    assert f"nl2sql trust {queries.folder.parent}" in caught.value.hint
+    assert queries.find("big")[0].sql == "SELECT 42" and queries.find("one") == (PLAIN, None)
+    with pytest.raises(ConfigError, match="has that question already"):
+        queries.add(VerifiedQuery("bigger", "big?", "SELECT 1"))
+
+
+def test_what_is_removed_is_not_trusted_when_it_comes_back(queries: VerifiedQueries) -> None:
+    content = queries.add(PLAIN).read_bytes()
+    queries.remove("one")
+    (queries.folder / "one.sql").write_bytes(content)
+    assert queries.list() == () and len(queries.problems()) == 1
+    queries.remove("one")
+    assert queries.problems() == ()
+
+
+def test_nothing_is_written_or_removed_elsewhere(queries: VerifiedQueries, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine.sql").write_text("-- question: Mine?\nSELECT 1")
+    queries.folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="link that leads out"):
+        queries.add(PLAIN)
+    with pytest.raises(ConfigError, match="link that leads out"):
+        queries.remove("mine")
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine.sql"]
+
+
+def test_what_is_no_file_is_a_problem_and_holds_nobody_up(queries: VerifiedQueries, tmp_path: Path) -> None:
+    queries.add(PLAIN)
+    os.mkfifo(queries.folder / "pipe.sql")
+    (queries.folder / "zero.sql").symlink_to("/dev/zero")
+    (queries.folder / "loop.sql").symlink_to("loop.sql")
+    assert queries.list() == (PLAIN,) and len(queries.problems()) == 3
+
+
+def test_what_a_link_leads_to_is_not_quoted(queries: VerifiedQueries, tmp_path: Path) -> None:
+    queries.add(PLAIN)
+    (tmp_path / "secret").write_text("-- my-secret\nanother")
+    (queries.folder / "link.sql").symlink_to(tmp_path / "secret")
+    for one in (queries, VerifiedQueries(queries.folder)):
+        (problem,) = one.problems()
+        assert problem.message == "queries/link.sql: it is a link that leads out of its folder"
 
 
 def test_what_is_not_there_names_the_nearest(queries: VerifiedQueries, tmp_path: Path) -> None:

@@ -1,17 +1,17 @@
-"""The page as a real process, a scripted model behind a loopback endpoint, and Debian's Chromium to look at it.
+"""The page as a real process, a scripted model behind a loopback endpoint, and a browser to look at it.
 
-Every request of the browser is kept, and one that leaves loopback fails the test. Where there is no Chromium the tests
-are skipped and say so; where NL2SQL_TEST_CHROMIUM names one, it must be there.
+Every request of the browser is kept, and one that leaves loopback fails the test.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,25 +25,23 @@ from .model_server import LARKMOOR, ModelServer, serve
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-CHROMIUM = Path(os.environ.get("NL2SQL_TEST_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
-try:
+with contextlib.suppress(ImportError):
     from playwright.sync_api import expect as expect
-except ImportError:
-    HAS_PLAYWRIGHT = False
-else:
-    HAS_PLAYWRIGHT = True
+
     expect.set_options(timeout=PATIENCE_MS)
 _START_SECONDS = 60.0
 
 
 @contextmanager
-def page_process(home: Path, model: ModelServer | None, *arguments: str, cwd: Path | None = None) -> Iterator[str]:
+def page_process(
+    home: Path,
+    model: ModelServer | None,
+    *arguments: str,
+    cwd: Path | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "nl2sql"),
+) -> Iterator[str]:
     """`nl2sql ui` on a free port: its address, once it answers. Without a model server the embedded model answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -54,7 +52,7 @@ def page_process(home: Path, model: ModelServer | None, *arguments: str, cwd: Pa
         "PYTHONPATH": str(ROOT),
         **(model.variables if model else {}),
     }
-    command = [sys.executable, "-m", "nl2sql", "ui", "--no-open", "--port", str(port), *arguments]
+    command = [*program, "ui", "--no-open", "--port", str(port), *arguments]
     log = home / f"page-{port}.log"
     with (
         log.open("wb") as out,
@@ -62,7 +60,7 @@ def page_process(home: Path, model: ModelServer | None, *arguments: str, cwd: Pa
     ):
         try:
             deadline = time.monotonic() + _START_SECONDS
-            while not _answers(port):
+            while not answers(port):
                 assert process.poll() is None and time.monotonic() < deadline, log.read_text("utf-8")
                 time.sleep(0.05)
             yield f"http://127.0.0.1:{port}"
@@ -82,7 +80,7 @@ def _output(process: subprocess.Popen[bytes]) -> bytes:
         raise
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -123,20 +121,6 @@ class Analyst:
         """The requested addresses that are not on this machine."""
         own = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:http://127.0.0.1:")
         return [address for address in self.asked_for if not address.startswith(own)]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if "NL2SQL_TEST_CHROMIUM" not in os.environ and not CHROMIUM.exists():
-        pytest.skip(f"NO BROWSER TEST RAN: there is no Chromium at {CHROMIUM}; NL2SQL_TEST_CHROMIUM names another")
-    if not HAS_PLAYWRIGHT:
-        pytest.skip("NO BROWSER TEST RAN: Playwright is not installed (pip install 'nl2sql[dev]')")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -55,8 +55,7 @@ def with_cookie(browser: Browser, address: str, claims: dict[str, object]) -> It
 
 
 def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
-    (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(SECRETS)
+    (home / "secrets.toml").write_text(SECRETS)
     with page_process(home, model, cwd=tmp_path) as address:
         with browser.new_context() as context:
             context.set_default_timeout(PATIENCE_MS)

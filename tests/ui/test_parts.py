@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from nl2sql import (
     Answer,
+    Assistant,
     CancelledError,
     ConfigError,
     DatabaseError,
     LimitError,
+    Limits,
     Result,
     Status,
     UploadFolder,
@@ -26,6 +32,8 @@ from nl2sql import (
     open_store,
 )
 from nl2sql.config import Config
+from nl2sql.engines import open_engine
+from nl2sql.engines.engine import Engine
 from ui.charts import metric_text
 from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
@@ -33,7 +41,7 @@ from ui.identity import identity_of
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
 from ui.server import Server
-from ui.uploads import file_names, safe_name
+from ui.uploads import file_names, put, safe_name
 from ui.verify import name_of
 
 
@@ -307,6 +315,52 @@ def test_a_database_with_uploads_rests_and_is_opened_again(
         conversation.files[0].rename(conversation.folder.path / "leads.parquet")
         assert shared.assistant_of(conversation) is assistant and conversation.lost_files
         conversation.close()
+
+
+class BrokenImports:
+    """An engine whose imports fail in a way that nobody expected."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def with_files(self, files: Sequence[Path], limits: Limits, workers: int) -> Engine:
+        raise MemoryError
+
+
+def test_files_that_cannot_be_read_are_let_go_of_whatever_is_wrong(
+    make_database: Callable[..., Path], tmp_path: Path, home: Path
+) -> None:
+    config = Config(home=home)
+    engine = open_engine(str(make_database("CREATE TABLE t AS SELECT 1 AS a")), config.limits, tmp_path)
+    assistant = Assistant(cast(Engine, BrokenImports(engine)), config)
+    with assistant, open_store(config) as store:
+        shared = Server(assistant, store, Jobs(), Conversations())
+        reopened, added = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
+        with pytest.raises(MemoryError):
+            shared.assistant_of(reopened)
+        assert reopened.lost_files and reopened.folder is None and reopened.unread is not None
+        assert shared.assistant_of(reopened) is assistant
+
+        added.folder = with_a_file(tmp_path)
+        added.originals["leads.csv"] = "leads.csv"
+        record = UploadedFileRec("1", "leads.csv", "text/csv", b"a\n1\n2\n")
+        new = {name: UploadedFile(record, FileURLs()) for name in ("leads.csv", "more.csv")}
+        with pytest.raises(MemoryError):
+            put(shared, added, added.folder.path, new)
+        assert [file.name for file in added.folder.path.iterdir()] == ["leads.csv"]
+        assert added.files[0].read_text("utf-8") == "a\n1\n" and added.originals == {"leads.csv": "leads.csv"}
+        added.close()
+
+
+def test_files_that_somebody_removed_are_no_files(tmp_path: Path) -> None:
+    conversation = Conversation(None, folder=with_a_file(tmp_path))
+    assert conversation.folder is not None
+    shutil.rmtree(conversation.folder.path)
+    assert conversation.files == []
+    conversation.close()
 
 
 def test_files_of_one_name_are_numbered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-def test_the_model_and_the_time_are_changed(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
+def test_the_model_and_the_time_are_changed(
+    browser: Browser, model: ModelServer, tmp_path: Path, home: Path, trust: Callable[[Path], None]
+) -> None:
     (tmp_path / "nl2sql.toml").write_text('[model]\nchoices = ["scripted", "another"]\n[limits]\nseconds = 30\n')
+    trust(tmp_path)
     with page_process(home, model, cwd=tmp_path) as address, browser.new_context() as context:
         context.set_default_timeout(PATIENCE_MS)
         analyst = sit_down(context, address)

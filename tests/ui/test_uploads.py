@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import PATIENCE_MS, Analyst, expect, sit_down
+from .conftest import PATIENCE_MS, Analyst, expect, page_process, sit_down
 from .model_server import Line, ModelServer
 
 if TYPE_CHECKING:
@@ -114,3 +115,44 @@ def test_a_broken_file_says_what_is_wrong_and_is_not_kept(analyst: Analyst) -> N
     add(analyst, "goals.csv", GOALS)
     expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
     expect(alert).to_have_count(0)
+
+
+def test_a_broken_file_takes_the_place_of_no_other(analyst: Analyst) -> None:
+    add(analyst, "goals.jsonl", b'{"a": 1}\n{"a": 2}\n{"a": 3}\n')
+    expect(analyst.page.get_by_text("uploads.goals · 3")).to_be_visible()
+    add(analyst, "goals.jsonl", b'{"a": 1}\n{bad\n')
+    expect(analyst.page.get_by_role("alert").first).to_contain_text("goals.jsonl, line")
+    expect(analyst.page.get_by_text("uploads.goals · 3")).to_be_visible()
+    analyst.page.reload()
+    expect(analyst.page.get_by_text("uploads.goals · 3")).to_be_visible()
+    expect(analyst.page.locator("[class*='st-key-drop-']")).to_have_count(1)
+    add(analyst, "goals.jsonl", b'{"a": 1}\n')
+    expect(analyst.page.get_by_text("uploads.goals · 1")).to_be_visible()
+
+
+def test_what_is_too_much_is_said_and_the_rest_is_added(browser: Browser, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "sales.csv").write_text("id,total\n1,10\n", "utf-8")
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[limits]\nupload_bytes = "1MB"\n', "utf-8")
+    files: list[FilePayload] = [
+        {"name": name, "mimeType": "text/csv", "buffer": b"a,b\n" + b"1,2\n" * 150_000} for name in ("x.csv", "y.csv")
+    ]
+    flags = ("--db", str(tmp_path / "sales.csv"), "--config", str(settings))
+    with page_process(home, None, *flags) as address, browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        analyst = sit_down(context, address)
+        expect(analyst.page.get_by_text("up to 1 MB together")).to_be_visible()
+        uploader = analyst.page.locator("input[type=file]")
+        uploader.set_input_files(files)
+        added = analyst.page.locator("[class*='st-key-drop-']")
+        alert = analyst.page.get_by_role("alert").first
+        expect(alert).to_contain_text("was not added: files may have 1 MB together")
+        expect(added).to_have_count(1)
+        expect(uploader).to_have_count(1)
+        uploader.set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": files[0]["buffer"]})
+        expect(alert).to_contain_text("the files of a conversation have at most 1 MB together")
+        expect(added).to_have_count(1)
+        added.get_by_role("button").first.click()
+        expect(added).to_have_count(0)
+        uploader.set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": files[0]["buffer"]})
+        expect(analyst.page.get_by_text("uploads.z · 150,000")).to_be_visible()

@@ -22,7 +22,7 @@ _BYTES: Final = 100_000_000
 
 
 class Wire:
-    """One session of the page. `heard` holds every frame's bytes of the last answer."""
+    """One session of the page, by its id. `heard` holds every frame's bytes of the last answer."""
 
     def __init__(self, address: str) -> None:
         url = address.replace("http://", "ws://") + "/_stcore/stream"
@@ -34,6 +34,7 @@ class Wire:
         self._look = ""
         self._look_fragment = ""
         self._look_at = self._look_seconds = 0.0
+        self.session = ""
         self.heard: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -100,7 +101,9 @@ class Wire:
         kind = message.WhichOneof("type")
         if kind == "script_finished":
             return message.script_finished in _ENDED
-        if kind == "page_info_changed":
+        if kind == "new_session":
+            self.session = message.new_session.initialize.session_id
+        elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "delta":
             element = message.delta.new_element

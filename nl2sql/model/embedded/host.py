@@ -1,4 +1,4 @@
-"""The process that holds the embedded model: `python -m nl2sql.model.embedded.host`, its order as JSON on stdin.
+"""The process that holds the embedded model: `main` of an isolated Python, its order as JSON on stdin.
 
 It serves until nobody has used it for a while, or its state file is gone. It starts nothing else, and reads no
 environment; whoever holds the key in the state file may ask it anything.
@@ -162,5 +162,6 @@ def _quota() -> int:
         return _MOST_THREADS
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """Be the host that the order on stdin asks for."""
     run_host(HostOrder.from_json(sys.stdin.read()), serve_model)

@@ -16,11 +16,13 @@ from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.model.embedded.state import LOOPBACK
-from nl2sql.model.events import EndpointError, events, words
+from nl2sql.model.events import LARGEST_ERROR, EndpointError, events, listed_models, refusal
 from nl2sql.model.failures import Cause, Failure
-from nl2sql.model.wire import Timeouts
+from nl2sql.model.wire import Patience, Timeouts
 
 _CHUNK_BYTES: Final = 65536
+_LARGEST_LIST: Final = 4_000_000
+_SHORTEST_WAIT: Final = 0.001
 
 
 class LoopbackWire:
@@ -35,24 +37,26 @@ class LoopbackWire:
         self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         """As `Wire.events`."""
-        with self._exchange("POST", "/v1/chat/completions", body, cancel) as (connection, response):
-            for event in events(self._chunks(connection, response, cancel, begun)):
+        patience = Patience(self._timeouts, begun)
+        with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
+            for event in events(self._chunks(connection, response, cancel, patience)):
                 yield event
+                patience.renew()
                 if event.get("done"):
                     return
 
     def models(self) -> list[str]:
         """As `Wire.models`."""
-        with self._exchange("GET", "/v1/models", None, CancelToken()) as (_, response):
-            listed = json.loads(response.read())["data"]
-            return [str(model["id"]) for model in listed]
+        patience = Patience(self._timeouts, lambda: False)
+        with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
+            return listed_models(response.read(_LARGEST_LIST))
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
     @contextlib.contextmanager
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken
+        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, patience: Patience
     ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
         """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect)
@@ -60,12 +64,12 @@ class LoopbackWire:
         try:
             connection.connect()
             opened = connection.sock
-            opened.settimeout(self._timeouts.first)
+            opened.settimeout(_wait(cancel, patience))
             with cancel.on_cancel(functools.partial(_break_off, opened)):
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers)
                 response = connection.getresponse()
                 if response.status != 200:
-                    raise EndpointError(_refusal(response.status, response.read()))
+                    raise EndpointError(refusal(response.status, response.read(LARGEST_ERROR)))
                 yield opened, response
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
             cancel.raise_if_cancelled()
@@ -78,12 +82,12 @@ class LoopbackWire:
         connection: socket.socket,
         response: http.client.HTTPResponse,
         cancel: CancelToken,
-        begun: Callable[[], bool],
+        patience: Patience,
     ) -> Iterator[bytes]:
         while chunk := response.read1(_CHUNK_BYTES):
             cancel.raise_if_cancelled()
             yield chunk
-            connection.settimeout(self._timeouts.between if begun() else self._timeouts.first)
+            connection.settimeout(_wait(cancel, patience))
         cancel.raise_if_cancelled()
 
 
@@ -93,13 +97,9 @@ def _break_off(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _refusal(status: int, content: bytes) -> Failure:
-    try:
-        body = json.loads(content)
-    except ValueError:
-        body = content.decode("utf-8", errors="replace")[:2000]
-    error = body.get("error", body) if isinstance(body, dict) else body
-    return Failure(Cause.STATUS, status, words(error), error)
+def _wait(cancel: CancelToken, patience: Patience) -> float:
+    """Seconds that the connection may be silent. A socket takes 0 for a question that is not to wait."""
+    return max(_SHORTEST_WAIT, min(patience.left, cancel.left))
 
 
 def _failure(exc: Exception, *, connected: bool) -> Failure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import secrets
@@ -29,7 +30,10 @@ from nl2sql.model.embedded.sources import installed_pieces
 from nl2sql.model.embedded.state import HostOrder, ServerFolder, ServerInfo, ServerSettings
 from nl2sql.model.embedded.weights import Weights, WeightsStore, own_weights
 
-HOST_COMMAND: Final = (sys.executable, "-m", "nl2sql.model.embedded.host")
+# The host finds this package as its parent did: in a checkout, an installed wheel or an editable install.
+_BOOT: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import nl2sql.model.embedded.host as host; host.main()"
+)
 _LOADING: Final = "starting the embedded model"
 _LOAD_SECONDS: Final = 180.0
 _QUICK_SECONDS: Final = 1.0
@@ -37,10 +41,10 @@ _PATIENT_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 5.0
 _POLL: Final = 0.03
 _LOG_LINES: Final = 8
-# The host lives on when the command is gone: of the environment it gets what a process needs, and no keys.
-_ENVIRONMENT: Final = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "LD_LIBRARY_PATH",
-)  # fmt: skip
+# The host lives on when the command is gone: of the environment it gets what a process needs, and no keys. A library
+# for another processor may lie where PATH (Windows) or LD_LIBRARY_PATH says.
+_ENVIRONMENT: Final = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE")
+_PATHS: Final = ("PATH", "LD_LIBRARY_PATH")
 # The runtime's OpenMP threads meet at a barrier some hundred times a token. Left to the scheduler, two of them land on
 # one core while another program is busy, and each waits out the other's time slice; bound to a core each, they share
 # cores with that program and go on at its pace.
@@ -87,7 +91,7 @@ def ensure_server(
     settings: ServerSettings | None = None,
     on_progress: Progress | None = None,
     cancel: CancelToken | None = None,
-    host_command: Sequence[str] = HOST_COMMAND,
+    host_command: Sequence[str] | None = None,
 ) -> ServerInfo:
     """The user's server, started if none runs, replaced if it serves another model or is of another version.
 
@@ -107,7 +111,7 @@ def ensure_server(
         private_folder(folder.path)
         with lock(folder.start_lock, cancel):
             living = _living(folder, weights, settings, cancel)
-            return living or _started(folder, weights, settings, host_command, cancel)
+            return living or _started(folder, weights, settings, host_command or _host_command(), cancel)
     except OSError as exc:
         raise ModelError(
             f"the embedded model's server cannot be started: {exc.strerror or type(exc).__name__}",
@@ -194,11 +198,34 @@ def _started(
     raise _start_failure(folder)
 
 
+def _host_command() -> list[str]:
+    """The host, isolated: code comes from where this process has its own, never from a folder that it works in."""
+    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_code_path())]
+
+
+def _code_path() -> list[str]:
+    """Where this process looks for code, but for the working folder; the folder of this very package comes last."""
+    package = str(Path(nl2sql.__file__).absolute().parent.parent)
+    path = [entry for entry in sys.path if Path(entry).is_absolute()]
+    return path if package in path else [*path, package]
+
+
+def _environment() -> dict[str, str]:
+    """What the host gets of the environment; an empty or relative part of a path would be the folder it works in."""
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    for name in _PATHS:
+        parts = [part for part in os.environ.get(name, "").split(os.pathsep) if Path(part).is_absolute()]
+        if parts:
+            environment[name] = os.pathsep.join(parts)
+    return environment | _OPENMP
+
+
+# As it is when this is loaded: what the program that asks puts into its environment later does not reach the host.
+_HOST_ENVIRONMENT: Final = _environment()
+
+
 def _spawn(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) -> subprocess.Popen[bytes]:
     """The host as a process that outlives this one, and that its terminal's Ctrl-C does not reach."""
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    environment |= _OPENMP
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -210,7 +237,7 @@ def _spawn(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) 
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env=environment,
+            env=_HOST_ENVIRONMENT,
             start_new_session=True,
             creationflags=flags,
         )

@@ -10,6 +10,7 @@ from sqlglot import exp
 from nl2sql.repair.context import Edit, RepairContext, last_part, make_identifier
 from nl2sql.repair.missing_names import list_unknown_tables, name_of
 from nl2sql.repair.name_matching import find_one, is_alike, is_plural, is_slip
+from nl2sql.types import MAIN_SCHEMA
 
 Match = Callable[[str, str], bool]
 
@@ -32,14 +33,15 @@ def spell_table(context: RepairContext) -> Edit | None:
     if meant is None:
         return None
     table = context.schema.table(meant)
-    database, name = ("", meant) if table is not None and table.dotted else meant.rpartition(".")[::2]
+    assert table is not None
+    database, name = table.path
     if not node.alias and any(
         column.table.lower() == node.name.lower() for column in context.tree.find_all(exp.Column)
     ):
         node.set("alias", exp.TableAlias(this=make_identifier(node.name)))
     node.set("this", make_identifier(name))
-    node.set("db", make_identifier(database) if database else None)
-    node.set("catalog", None)
+    node.set("db", make_identifier(database) if database != MAIN_SCHEMA else None)
+    node.set("catalog", make_identifier(table.catalog) if table.catalog else None)
     return Edit(context.tree, f"{written} is {meant}")
 
 

@@ -78,13 +78,39 @@ def test_the_key_is_not_shown_and_not_in_the_process_list(
         assert info.api_key.encode() not in shown
 
 
-def test_the_users_keys_do_not_reach_the_host(
-    home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_of_the_environment_the_host_gets_no_keys_and_no_relative_paths(
+    home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "of-the-user")
-    info = ensure_server(home, gguf("m"), host_command=host_command)
-    if sys.platform == "linux":
-        assert b"of-the-user" not in Path(f"/proc/{info.pid}/environ").read_bytes()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", f":lib:{tmp_path}:")
+    with starter(home, gguf("m"), host_command) as command:
+        assert command.stdout and command.stdout.readline()
+        info = folder.read()
+        assert info
+        variables = Path(f"/proc/{info.pid}/environ").read_bytes().split(b"\0")
+        command.communicate()
+    assert f"LD_LIBRARY_PATH={tmp_path}".encode() in variables
+    names = {variable.partition(b"=")[0] for variable in variables}
+    assert not names & {b"OPENAI_API_KEY", b"PYTHONPATH", b"NL2SQL_HOME"}
+
+
+@pytest.mark.local_model
+def test_the_host_runs_no_code_that_lies_where_it_works(
+    home: Path, folder: ServerFolder, gguf: Gguf, tmp_path: Path
+) -> None:
+    mark = tmp_path / "ran"
+    folder.path.mkdir()
+    for name in ("json", "sitecustomize", "usercustomize", "filelock", "xllamacpp", "nl2sql/__init__"):
+        trap = folder.path / f"{name}.py"
+        trap.parent.mkdir(exist_ok=True)
+        trap.write_text(f"import os\nos.close(os.open({str(mark)!r}, os.O_CREAT))\n")
+    with pytest.raises(ModelError, match="did not start"):
+        ensure_server(home, gguf("no model at all"))
+    log = folder.log_file.read_text("utf-8")
+    assert "no model at all" in log or "gguf" in log.lower(), log
+    assert not mark.exists()
 
 
 def test_many_commands_at_once_start_one_host(

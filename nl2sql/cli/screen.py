@@ -1,0 +1,146 @@
+"""The way to a terminal: what the data, a model or a file's name says cannot steer it.
+
+All that goes to stdout and stderr passes here where they are terminals, but for what the command line draws itself.
+It knows no formats, but that JSON has a spelling of its own for every sign.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TextIO
+
+Spelling = Callable[[str], str]
+
+_STEERS: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_BREAKS: Final = "\x85\u2028\u2029"
+_PICTURES: Final = 0x2400
+_DELETE: Final = "\x7f"
+
+
+def as_picture(sign: str) -> str:
+    """A sign that steers a terminal as one that is seen, of the same width."""
+    if sign in _BREAKS:
+        return "␤"
+    if sign == _DELETE:
+        return "␡"
+    return chr(_PICTURES + ord(sign)) if sign < " " else "\ufffd"
+
+
+def as_json(sign: str) -> str:
+    """The same inside a string of JSON: the value stays what it is."""
+    units = sign.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def clean(text: str, spelling: Spelling = as_picture) -> str:
+    """The text with each sign that steers a terminal spelled out: escapes, reversed and hidden text.
+
+    Line breaks and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(spelling(sign) if _steers(sign) else sign for sign in text)
+
+
+def _steers(sign: str) -> bool:
+    return not sign.isprintable() and sign not in "\n\t" and unicodedata.category(sign) in _STEERS
+
+
+class Screen(io.BufferedIOBase):
+    """The bytes of a terminal's stream, as UTF-8, on their way. `replaced` counts the signs that were spelled out."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self.terminal = terminal
+        self.replaced = 0
+        self.spelling: Spelling = as_picture
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._lock = threading.Lock()
+
+    def write(self, data: Any) -> int:
+        with self._lock:
+            shown = clean(self._decoder.decode(bytes(data)), self._spelled)
+            self.terminal.flush()
+            self.terminal.buffer.write(shown.encode(self.terminal.encoding or "utf-8", "replace"))
+        return len(data)
+
+    def _spelled(self, sign: str) -> str:
+        self.replaced += 1
+        return self.spelling(sign)
+
+    def flush(self) -> None:
+        self.terminal.buffer.flush()
+
+    def close(self) -> None:
+        """What was written is there; the stream itself stays open."""
+        self.flush()
+
+    @property
+    def name(self) -> str:
+        return str(self.terminal.name)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        """False: libraries would draw, and what draws is spelled out here. `on_terminal` knows better."""
+        return False
+
+    def fileno(self) -> int:
+        return self.terminal.fileno()
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """While inside, all that is written to stdout and stderr passes a Screen, where they are terminals."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    try:
+        yield
+    finally:
+        for stream, original in zip((sys.stdout, sys.stderr), before, strict=True):
+            if stream is not original:
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _guarded(stream: TextIO) -> TextIO:
+    if not stream.isatty():
+        return stream
+    # Nothing is lost in a buffer when the program ends: each piece goes on as it is written.
+    return io.TextIOWrapper(Screen(stream), "utf-8", "replace", line_buffering=True, write_through=True)
+
+
+def screen_of(stream: TextIO) -> Screen | None:
+    """The Screen that a stream's text passes; None where it goes elsewhere than to a terminal."""
+    buffer = getattr(stream, "buffer", None)
+    return buffer if isinstance(buffer, Screen) else None
+
+
+def bare(stream: TextIO) -> TextIO:
+    """The terminal itself, for what the command line draws."""
+    screen = screen_of(stream)
+    if screen is None:
+        return stream
+    stream.flush()
+    return screen.terminal
+
+
+@contextmanager
+def spelled_as_json(stream: TextIO) -> Iterator[None]:
+    """While inside, what the stream is given is JSON, and stays the same value."""
+    screen = screen_of(stream)
+    if screen is None:
+        yield
+        return
+    screen.spelling = as_json
+    try:
+        yield
+        stream.flush()
+    finally:
+        screen.spelling = as_picture

@@ -1,0 +1,124 @@
+"""`nl2sql trust`: say what the files of a project would do for whoever asks in it, and let them.
+
+It prints, and writes down what is trusted; `config` and the store say what an untrusted file may not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from nl2sql.cli import results
+from nl2sql.cli.terminal import say
+from nl2sql.config import (
+    PROJECT_FILE,
+    QUERY_FOLDER,
+    find_home,
+    find_project_file,
+    find_waiting_settings,
+    read_settings_file,
+    show_address,
+)
+from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
+from nl2sql.store.verified import QueryFile, VerifiedQueries
+from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
+
+_VALUE_CHARS: Final = 300
+
+
+@click.command("trust", epilog="Example: nl2sql trust ~/projects/shop")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--show", is_flag=True, help="Only say what would be trusted, and what is; change nothing.")
+@click.option("--remove", is_flag=True, help="Trust its files no more.")
+def trust_command(folder: Path | None, show: bool, remove: bool) -> int:
+    """Trust a project file and the verified queries beside it, for as long as they stay as they are.
+
+    FOLDER is where they lie; without it, the nearest project file here or above is meant. Until it is trusted, a
+    project file that nobody named with --config may only name data in its own folder, add to the policy, and lower
+    limits; verified queries are not used.
+    """
+    if show and remove:
+        raise ConfigError("--show changes nothing, and --remove does", "Give one of them.")
+    place = _find_place(folder)
+    trusted = TrustedFiles(find_home())
+    if remove:
+        return _remove(place, trusted)
+    file = place / PROJECT_FILE
+    if not file.is_file():
+        raise ConfigError(f"there is no {PROJECT_FILE} in {one_line(str(place), PATH_CHARS)}", "Check the folder.")
+    content = read_settings_file(file)
+    waiting = find_waiting_settings(file, content)
+    queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).files()
+    results.write_text("\n".join(_describe(file, content, waiting, queries, trusted)))
+    if not show:
+        trusted.add(file, content)
+        for query in queries:
+            if query.content is not None:
+                trusted.add(query.path, query.content)
+        say(f"trusted until they change. To undo it: {compose_trust(place)} --remove")
+    return 0
+
+
+def _find_place(folder: Path | None) -> Path:
+    """The folder meant, without links. ConfigError where there is none."""
+    if folder is not None:
+        place = folder.expanduser().resolve()
+        return place.parent if place.name == PROJECT_FILE and place.is_file() else place
+    file = find_project_file()
+    if file is None:
+        raise ConfigError(f"there is no {PROJECT_FILE} here or above", "Name its folder: nl2sql trust FOLDER")
+    return file.parent
+
+
+def _remove(place: Path, trusted: TrustedFiles) -> int:
+    removed = trusted.remove([place, place / QUERY_FOLDER])
+    for path in removed:
+        results.write_text(_flatten(str(path)))
+    say("trusted no more" if removed else "nothing in that folder was trusted")
+    return 0
+
+
+def _describe(
+    file: Path, content: bytes, waiting: Mapping[str, Any], queries: Sequence[QueryFile], trusted: TrustedFiles
+) -> Iterator[str]:
+    """What is there, whether it is trusted, and what it does where it is."""
+    stranger = find_stranger(file)
+    yield f"{_flatten(str(file))}: {_describe_state(file, content, trusted)}" + (f"; {stranger}" if stranger else "")
+    for name, value in waiting.items():
+        for text in _format_value(name, value):
+            yield f"  {name}{text}"
+    if not waiting:
+        yield "  nothing in it needs trust"
+    for read in queries:
+        if read.content is not None:
+            yield f"{QUERY_FOLDER}/{_flatten(read.path.name)}: {_describe_state(read.path, read.content, trusted)}"
+        if read.query:
+            yield f"  {read.query.name}: {_flatten(read.query.question)}"
+        elif read.problem:
+            yield f"  not used, trusted or not: {_flatten(read.problem.message)}"
+
+
+def _describe_state(path: Path, content: bytes, trusted: TrustedFiles) -> str:
+    if trusted.holds(path, content):
+        return "trusted"
+    return "changed since you trusted it" if trusted.holds_other(path) else "not trusted"
+
+
+def _format_value(name: str, value: Any) -> Iterator[str]:
+    """The value of a setting as lines that follow its name."""
+    if isinstance(value, Mapping):
+        yield from (f".{_flatten(key)}{text}" for key, one in value.items() for text in _format_value("", one))
+    elif isinstance(value, tuple | frozenset):
+        yield from (f" = {_flatten(str(one))}" for one in value)
+    else:
+        yield f" = {show_address(value) if name == 'model.base_url' else _flatten(str(value))}"
+
+
+def _flatten(text: str) -> str:
+    """Text of the files on one line, without signs that steer a terminal; says how long it is where it is cut."""
+    shown = one_line(text, _VALUE_CHARS)
+    return f"{shown} ({len(text):,} characters)" if len(text) > _VALUE_CHARS else shown

@@ -1,0 +1,161 @@
+"""Fit the weights of the confidence's signs on reports of `nl2sql eval`, and say how well they hold on other databases.
+
+    python -m nl2sql.evals.calibration report.json [more.json …]
+
+It prints weights and levels, and changes no file. The fit is a logistic
+regression with an L2 penalty; what it is worth is told by cross-validation in which no database is both learnt from
+and judged.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nl2sql.evals.case import Case
+from nl2sql.evals.report import cases_of, read_report
+from nl2sql.evals.statistics import brier_score
+
+PENALTY: Final = 1.0
+FOLDS: Final = 10
+HIGH_RIGHT: Final = 0.9
+LOW_RIGHT: Final = 0.4
+_ROUNDS: Final = 50
+_CLOSE: Final = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answered question: its database, the values of its signs by name, and whether its rows were right."""
+
+    database: str
+    signs: Mapping[str, float]
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A bias and a weight for each sign, all in log-odds."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    def score(self, signs: Mapping[str, float]) -> float:
+        """Return the probability (0 to 1) that an answer with these signs is right."""
+        return _sigmoid(self.bias + sum(self.weights.get(name, 0.0) * value for name, value in signs.items()))
+
+
+def collect_samples(cases: Sequence[Case]) -> list[Sample]:
+    """Return the judged cases that were answered, a sample each."""
+    return [
+        Sample(case.db, case.signs, bool(case.strict)) for case in cases if case.counts and case.confidence is not None
+    ]
+
+
+def fit_weights(samples: Sequence[Sample], names: Sequence[str], penalty: float = PENALTY) -> Fit:
+    """Fit bias and weights by Newton's method; signs that no sample has get the weight 0.
+
+    ValueError where there are no samples.
+    """
+    if not samples:
+        raise ValueError("there are no samples to fit")
+    rows = [[1.0, *(sample.signs.get(name, 0.0) for name in names)] for sample in samples]
+    size = len(names) + 1
+    weights = [0.0] * size
+    for _ in range(_ROUNDS):
+        gradient = [0.0] + [-penalty * weight for weight in weights[1:]]
+        curvature = [[penalty if i == j and i else 0.0 for j in range(size)] for i in range(size)]
+        for row, sample in zip(rows, samples, strict=True):
+            score = _sigmoid(sum(weight * value for weight, value in zip(weights, row, strict=True)))
+            for i in range(size):
+                gradient[i] += (sample.right - score) * row[i]
+                for j in range(size):
+                    curvature[i][j] += score * (1 - score) * row[i] * row[j]
+        curvature[0][0] += _CLOSE
+        steps = _solve(curvature, gradient)
+        weights = [weight + step for weight, step in zip(weights, steps, strict=True)]
+        if max(map(abs, steps)) < _CLOSE:
+            break
+    return Fit(weights[0], dict(zip(names, weights[1:], strict=True)))
+
+
+def cross_validate(samples: Sequence[Sample], names: Sequence[str], folds: int = FOLDS) -> list[tuple[float, bool]]:
+    """Return a (score, right) for each sample, the score by a fit that saw no sample of its database."""
+    databases = sorted({sample.database for sample in samples})
+    fold_of = {name: number % folds for number, name in enumerate(databases)}
+    scored: list[tuple[float, bool]] = []
+    for fold in range(folds):
+        learnt = [sample for sample in samples if fold_of[sample.database] != fold]
+        judged = [sample for sample in samples if fold_of[sample.database] == fold]
+        if learnt and judged:
+            fit = fit_weights(learnt, names)
+            scored += [(fit.score(sample.signs), sample.right) for sample in judged]
+    return scored
+
+
+def choose_levels(scored: Sequence[tuple[float, bool]]) -> tuple[float | None, float | None]:
+    """Return the lowest score from which on at least nine in ten are right, and the highest below which at most four.
+
+    None where no score does.
+    """
+    high = low = None
+    for score in sorted({score for score, _ in scored}):
+        above = [right for other, right in scored if other >= score]
+        below = [right for other, right in scored if other <= score]
+        if high is None and sum(above) / len(above) >= HIGH_RIGHT:
+            high = score
+        if high is None and sum(below) / len(below) <= LOW_RIGHT:
+            low = score
+    return high, low
+
+
+def describe_fit(samples: Sequence[Sample]) -> str:
+    """Return the weights, the levels, and what cross-validation says of them, as text."""
+    names = sorted({name for sample in samples for name in sample.signs})
+    fit, scored = fit_weights(samples, names), cross_validate(samples, names)
+    high, low = choose_levels(scored)
+    lines = [f"{len(samples)} answers over {len({s.database for s in samples})} databases", f"bias {fit.bias:.2f}"]
+    lines += [f"{name} {weight:+.2f}" for name, weight in fit.weights.items()]
+    brier = brier_score(scored)
+    lines.append(
+        f"cross-validated by database: Brier score {brier:.3f}" if brier is not None else "no fold could judge"
+    )
+    for name, inside in (
+        ("high", [right for score, right in scored if high is not None and score >= high]),
+        ("low", [right for score, right in scored if low is not None and score <= low]),
+    ):
+        if inside:
+            share, right = len(inside) / len(scored), sum(inside) / len(inside)
+            level = high if name == "high" else low
+            lines.append(f"{name}: from score {level:.2f}, {share:.0%} of the answers, {right:.0%} of them right")
+    return "\n".join(lines)
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def _solve(matrix: Sequence[Sequence[float]], vector: Sequence[float]) -> list[float]:
+    """Solve a positive definite system by Gaussian elimination with pivots."""
+    size = len(vector)
+    rows = [[*row, value] for row, value in zip(matrix, vector, strict=True)]
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda k, column=i: abs(rows[k][column]))  # type: ignore[misc]
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        for k in range(i + 1, size):
+            factor = rows[k][i] / rows[i][i]
+            rows[k] = [a - factor * b for a, b in zip(rows[k], rows[i], strict=True)]
+    solution = [0.0] * size
+    for i in reversed(range(size)):
+        known = sum(rows[i][j] * solution[j] for j in range(i + 1, size))
+        solution[i] = (rows[i][size] - known) / rows[i][i]
+    return solution
+
+
+if __name__ == "__main__":
+    reports = [read_report(Path(name)) for name in sys.argv[1:]]
+    sys.stdout.write(describe_fit(collect_samples([case for report in reports for case in cases_of(report)])) + "\n")

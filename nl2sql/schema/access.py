@@ -1,0 +1,249 @@
+"""Which tables and columns of a schema an owner's policy leaves readable: the one answer that everybody asks.
+
+It goes by names only. What a view, a generated column or a query reads is for the guard to say.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Final
+
+from nl2sql.schema.identifiers import fold
+from nl2sql.types import MAIN_SCHEMA, Column, Policy, Schema, Table
+
+Key = tuple[str, str]
+
+_NESTED: Final = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT|TUPLE|\[", re.IGNORECASE)
+_REMEMBERED: Final = 4
+
+
+class Access:
+    """One policy over one schema. A name of the policy denies everything that it may mean, in any case.
+
+    `main.x` is the table of that name, and x of the main schema; `t.s.f` is the column s, as a field cannot be
+    denied alone. In double quotes, as SQL writes them, the parts of a name are exact. What is to be allowed must
+    mean one table: a name that may be two allows neither.
+    """
+
+    def __init__(self, schema: Schema, policy: Policy) -> None:
+        self._schema = schema
+        index = _Index(schema)
+        allowed_names = {name: set(index.meant(name)) for name in policy.allow_tables or ()}
+        listed = {one for keys in allowed_names.values() for one in keys}
+        tables = {name: {key(table) for table in index.called(name)} for name in policy.deny_tables}
+        columns = {name: set(index.columns_called(name)) for name in policy.deny_columns}
+        denied = {one for keys in tables.values() for one in keys}
+        known = {key(table) for table in schema.tables} - denied
+        self._readable = known if policy.allow_tables is None else known & listed
+        self._denied_columns: dict[Key, set[str]] = {}
+        for one, column in (found for pairs in columns.values() for found in pairs):
+            self._denied_columns.setdefault(one, set()).add(column)
+        self.idle = tuple(
+            sorted(name for found in (allowed_names, tables, columns) for name, meant in found.items() if not meant)
+        )
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The readable tables, with all their columns."""
+        return tuple(table for table in self._schema.tables if self.allows(table))
+
+    @cached_property
+    def view(self) -> Schema:
+        """The schema without what may not be read: what the model may know of."""
+        return replace(self._schema, tables=tuple(self._seen(table) for table in self.tables if not table.refused))
+
+    @cached_property
+    def readable(self) -> Schema:
+        """Every table and column that the policy does not deny; also what no query may read."""
+        tables = (replace(table, columns=self._allowed_columns(table)) for table in self.tables)
+        return replace(self._schema, tables=tuple(tables))
+
+    @cached_property
+    def _columns(self) -> dict[Key, frozenset[str]]:
+        return {
+            key(table): frozenset(fold(column.name) for column in table.columns) - self._denied(table)
+            for table in self.tables
+        }
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(fold(column.name) for table in self._schema.tables for column in table.columns)
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The types of the columns that a query may read by their names, of those that hold what they show."""
+        return frozenset(
+            column.type for table, column in self._stored_columns if self.allows_column(table, column.name)
+        )
+
+    @cached_property
+    def denied_types(self) -> frozenset[str]:
+        """The types of the columns that the policy denies, alone or with their tables, of those likewise."""
+        return frozenset(
+            column.type for table, column in self._stored_columns if not self.allows_column(table, column.name)
+        )
+
+    @property
+    def _stored_columns(self) -> Iterator[tuple[Table, Column]]:
+        """Neither views nor generated columns, of which names alone do not tell whether they may be read."""
+        for table in self._schema.tables:
+            if table.kind == "table":
+                yield from ((table, column) for column in table.columns if not column.generated)
+
+    @cached_property
+    def denied_names(self) -> frozenset[str]:
+        """The folded names of all denied columns."""
+        return frozenset(column for columns in self._denied_columns.values() for column in columns)
+
+    def has_column(self, name: str) -> bool:
+        """Whether any table of the schema, readable or not, has a column of that name."""
+        return fold(name) in self._names
+
+    @cached_property
+    def hides_anything(self) -> bool:
+        """Whether any table or column that is there is denied."""
+        return bool(self._denied_columns) or len(self.tables) < len(self._schema.tables)
+
+    @cached_property
+    def _by_key(self) -> dict[Key, Table]:
+        return {key(table): table for table in self.tables}
+
+    def table(self, wanted: Key) -> Table | None:
+        """The readable table that DuckDB means by that folded schema and name."""
+        return self._by_key.get(wanted)
+
+    def allows(self, table: Table) -> bool:
+        """Whether a query may read that table or view of the schema."""
+        return key(table) in self._readable
+
+    def allows_column(self, table: Table, column: str) -> bool:
+        """Whether a query may read that column of that table; none that the schema does not know."""
+        return fold(column) in self._columns.get(key(table), ())
+
+    def denies_columns_of(self, table: Table) -> bool:
+        """Whether the policy denies any column of it."""
+        return bool(self._denied(table))
+
+    def columns(self, table: Table) -> tuple[Column, ...]:
+        """The columns of a readable table that a query may read by their names."""
+        return tuple(column for column in self._allowed_columns(table) if not column.refused)
+
+    def _allowed_columns(self, table: Table) -> tuple[Column, ...]:
+        return tuple(column for column in table.columns if self.allows_column(table, column.name))
+
+    def _denied(self, table: Table) -> set[str]:
+        return self._denied_columns.get(key(table), set())
+
+    def _seen(self, table: Table) -> Table:
+        columns = self.columns(table)
+        names = {column.name for column in columns}
+        keys = tuple(
+            foreign
+            for foreign in table.foreign_keys
+            if names.issuperset(foreign.columns) and self._sees(foreign.target_table, foreign.target_columns)
+        )
+        primary = table.primary_key if names.issuperset(table.primary_key) else ()
+        return replace(table, columns=columns, foreign_keys=keys, primary_key=primary)
+
+    def _sees(self, name: str, columns: Sequence[str]) -> bool:
+        """Whether every table of that name may be read, and these columns of it."""
+        meant = [table for table in self._schema.tables if table.name == name]
+        return bool(meant) and all(
+            self.allows(table) and not table.refused and {one.name for one in self.columns(table)}.issuperset(columns)
+            for table in meant
+        )
+
+
+_remembered: deque[tuple[Schema, Policy, Access]] = deque(maxlen=_REMEMBERED)
+
+
+def resolve(schema: Schema, policy: Policy) -> Access:
+    """What the policy means in that schema; remembered, as it is asked for each query."""
+    for known, asked, access in tuple(_remembered):
+        if known is schema and asked == policy:
+            return access
+    access = Access(schema, policy)
+    _remembered.append((schema, policy, access))
+    return access
+
+
+def allowed(schema: Schema, policy: Policy) -> Schema:
+    """The schema without what the policy denies: what the model may know of."""
+    return resolve(schema, policy).view
+
+
+def key(table: Table) -> Key:
+    """The table as DuckDB tells it from others of the database."""
+    schema, name = table.path
+    return fold(schema), fold(name)
+
+
+def exact_name(*path: str) -> str:
+    """The name for a policy that means this path and no other."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in path)
+
+
+class _Index:
+    """The tables of a schema by each name that a policy may have for them."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._called: dict[str, list[Table]] = {}
+        self._spelled: dict[str, list[Table]] = {}
+        self._columns: dict[Key, dict[str, list[Column]]] = {}
+        for table in schema.tables:
+            names = _names(table)
+            for name in {_broad(name) for name in names}:
+                self._called.setdefault(name, []).append(table)
+            for name in {fold(name) for name in names}:
+                self._spelled.setdefault(name, []).append(table)
+
+    def called(self, name: str) -> list[Table]:
+        """The tables that the name may mean."""
+        return self._called.get(_broad(name), [])
+
+    def meant(self, name: str) -> Iterator[Key]:
+        """The one table that the name allows: as DuckDB compares names, else in any case."""
+        found = self._spelled.get(fold(name)) or self.called(name)
+        if len(found) == 1:
+            yield key(found[0])
+
+    def columns_called(self, name: str) -> Iterator[tuple[Key, str]]:
+        """The columns that a name like `table.column` may mean, folded, each with its table."""
+        written = _broad(name)
+        for at in _dots(written):
+            for table in self._called.get(written[:at], ()):
+                for column in self._columns_of(table, written[at + 1 :]):
+                    yield key(table), fold(column.name)
+
+    def _columns_of(self, table: Table, name: str) -> Iterator[Column]:
+        """The columns that the name may mean: by their own, by it in quotes, or by a field's behind it."""
+        columns = self._columns.get(key(table))
+        if columns is None:
+            columns = self._columns[key(table)] = {}
+            for column in table.columns:
+                for one in {_broad(column.name), _broad(exact_name(column.name))}:
+                    columns.setdefault(one, []).append(column)
+        yield from columns.get(name, ())
+        for at in _dots(name):
+            yield from (column for column in columns.get(name[:at], ()) if _NESTED.search(column.type))
+
+
+def _names(table: Table) -> set[str]:
+    """What a policy may call the table: with and without the main schema, as it is and in quotes."""
+    schema, name = table.path
+    names = {table.name, f"{schema}.{name}", f"{schema}.{exact_name(name)}", exact_name(schema, name)}
+    return names | {name, exact_name(name)} if fold(schema) == MAIN_SCHEMA else names
+
+
+def _dots(name: str) -> Iterator[int]:
+    return (at for at, sign in enumerate(name) if sign == ".")
+
+
+def _broad(name: str) -> str:
+    """The name such that all spellings of it are one: of any case and width, however its accents are encoded."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

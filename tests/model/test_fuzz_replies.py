@@ -1,0 +1,59 @@
+"""The fuzzer of what reads replies, for some texts of one seed, and that it sees what is slow, hangs or fails."""
+
+from __future__ import annotations
+
+import re
+import time
+from random import Random
+
+import pytest
+
+from nl2sql.model.draft import LONGEST
+from tests.model import fuzz_replies
+from tests.model.fuzz_replies import READERS, Shape, make_shape, run
+
+SEED = 2026
+CASES = 160
+
+
+def test_every_reply_is_read_in_time() -> None:
+    tally = run(SEED, iter(range(CASES)), lambda: True, lambda tally: None)
+    assert [str(finding) for finding in tally.findings] == []
+    assert tally.cases == CASES
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_longest_replies_are_read_in_time(reader: str) -> None:
+    for number in range(3):
+        text = make_shape(Random(f"longest {number}")).text(LONGEST)
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            READERS[reader](text, Random(reader))
+            times.append(time.process_time() - start)
+            if times[-1] < fuzz_replies.SLOW_SECONDS:
+                break
+        assert min(times) < fuzz_replies.SLOW_SECONDS
+
+
+def test_what_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(text: str, chance: Random) -> None:
+        raise RecursionError
+
+    def hang(text: str, chance: Random) -> None:
+        re.match(r"(a|a)*b", text)
+
+    def square(text: str, chance: Random) -> None:
+        re.search(r"a+b", text)
+
+    monkeypatch.setattr(fuzz_replies, "HANG_SECONDS", 0.3)
+    monkeypatch.setattr(fuzz_replies, "SLOW_SECONDS", 0.05)
+    for name, reader in (("fails", fail), ("hangs", hang), ("squares", square)):
+        monkeypatch.setitem(READERS, name, reader)
+    monkeypatch.setattr(fuzz_replies, "make_shape", lambda chance: Shape("", "a", "", "!"))
+    tally = run(1, iter(range(len(READERS))), lambda: True, lambda tally: None)
+    assert [(one.reader, one.what.split()[0]) for one in tally.findings] == [
+        ("fails", "RecursionError:"),
+        ("hangs", "hangs"),
+        ("squares", "took" if tally.findings[2].what != "hangs" else "hangs"),
+    ]

@@ -1,0 +1,71 @@
+"""What a programmer hears of at `connect`: what is ignored of files that were found, and an idle policy."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import nl2sql
+from nl2sql import Config, ConfigError, Policy
+from nl2sql.model.scripted import ScriptedModel
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    (tmp_path / "nl2sql.toml").write_text('[database]\nurl = "shop.duckdb"\n[context]\nrules = ["Say yes."]')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_ignored_is_a_warning_where_it_was_called(folder: Path) -> None:
+    with pytest.warns(UserWarning, match=r"context\.rules is ignored.* nl2sql trust") as caught:
+        assistant = nl2sql.connect(model=ScriptedModel())
+    assert caught[0].filename == __file__ and len(caught) == 1
+    with assistant:
+        assert assistant.config.notes == (str(caught[0].message),)
+        assert assistant.run("SELECT id FROM orders").rows == [(1,)] and "Say yes." not in assistant.prompt()
+
+
+def test_a_database_elsewhere_is_an_error(folder: Path) -> None:
+    (folder / "nl2sql.toml").write_text('[database]\nurl = "../other.duckdb"')
+    with pytest.raises(ConfigError, match="outside its folder") as caught:
+        nl2sql.connect()
+    assert "nl2sql trust" in caught.value.hint
+    config = nl2sql.load_config()
+    with nl2sql.connect("shop.duckdb", config=config) as assistant:
+        assert assistant.run("SELECT id FROM orders").rows == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "name"),
+    [
+        (Policy(deny_columns=frozenset({"order.id"})), "order.id"),
+        (Policy(deny_tables=frozenset({"order"})), "order"),
+        (Policy(allow_tables=frozenset({"orders", "order"})), "order"),
+    ],
+)
+def test_a_policy_that_matches_nothing_is_a_warning(folder: Path, home: Path, policy: Policy, name: str) -> None:
+    config = Config(home, url="shop.duckdb", policy=policy)
+    with pytest.warns(UserWarning, match=f"the policy names {name}, which") as caught:
+        nl2sql.connect(config=config).close()
+    assert caught[0].filename == __file__
+    with nl2sql.connect(config=config, face="page") as assistant:
+        assert assistant.idle_policy == [name]
+
+
+def test_a_policy_of_patterns_is_refused(folder: Path, home: Path) -> None:
+    for policy in (Policy(deny_tables=frozenset({"hr.*"})), Policy(deny_columns=frozenset({"orders.*"}))):
+        with pytest.raises(ConfigError, match="names are exact"):
+            nl2sql.connect(config=Config(home, url="shop.duckdb", policy=policy))
+
+
+def test_a_policy_that_fits_says_nothing(folder: Path, home: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        policy = Policy(deny_columns=frozenset({"orders.id"}), allow_tables=frozenset({"main.Orders"}))
+        nl2sql.connect(config=Config(home, url="shop.duckdb", policy=policy)).close()

@@ -1,0 +1,242 @@
+"""Who may speak to the page, and how much they may bring: what Streamlit's server is asked passes here first.
+
+It answers to the page's own addresses only, whatever is asked for, and bounds files before they are in memory. It
+knows nobody who signs in, and reads no content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nl2sql import ConfigError
+
+HOSTS: Final = ("127.0.0.1", "localhost")
+# One file at least, and three more conversations that add theirs at the same time.
+SESSIONS_BYTES: Final = 4
+MOST_FILES: Final = 50
+_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
+_REFUSALS: Final = 100
+_UPLOADS: Final = "/_stcore/upload_file/"
+# Else the rest of what is refused would go on being read.
+_CLOSE: Final = {"connection": "close"}
+# The bytes around a file in its request.
+_FRAMING: Final = 65_536
+_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob: {sockets}; worker-src 'self' "
+    "blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def parse_origin(text: str) -> str:
+    """The address as a browser names it: scheme, host, and the port where it is not the scheme's own. ConfigError."""
+    parts = urlsplit(text.strip())
+    host = parts.hostname or ""
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in _PORTS or port == -1 or not plain or not _HOST.fullmatch(host):
+        raise ConfigError(
+            f"{text!r} is not an address that browsers see a page under",
+            "Write scheme and host, and nothing after them: --origin https://nl2sql.example.com",
+        )
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
+
+
+def own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
+    """Every address of the page, as browsers name it: two of this machine, and the further ones."""
+    return frozenset([*(parse_origin(f"http://{host}:{port}") for host in HOSTS), *origins])
+
+
+class Door:
+    """Lets through what is asked under one of the page's own addresses, by the page itself.
+
+    `port` is the one of 127.0.0.1; `origins` are the further addresses, as `parse_origin` gives them.
+    """
+
+    def __init__(self, app: ASGIApp, port: int, origins: Iterable[str]) -> None:
+        self._app = app
+        self._origins = own_origins(port, origins)
+        self._hosts = frozenset(name for origin in self._origins for name in _host_names(origin))
+        sockets = " ".join(sorted(origin.replace("http", "ws", 1) for origin in self._origins))
+        self._headers = {
+            "content-security-policy": _POLICY.format(sockets=sockets),
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "referrer-policy": "same-origin",
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 403."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origins = headers.getlist("origin")
+        own = self._is_own_host(headers.getlist("host")) and self._is_own_origin(origins, scope["type"])
+        if not own or _is_of_another_page(headers):
+            await _refuse(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._app(_seen_from(scope, origins[0]), receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
+
+    def _is_own_host(self, named: list[str]) -> bool:
+        return len(named) == 1 and named[0].lower() in self._hosts
+
+    def _is_own_origin(self, named: list[str], kind: str) -> bool:
+        """A page always names its origin where it opens a WebSocket, and other programs have no business there."""
+        if not named:
+            return kind == "http"
+        return len(named) == 1 and named[0].lower() in self._origins
+
+
+def _is_of_another_page(headers: Headers) -> bool:
+    """Whether the browser says that another page asks for this, and not for all of the window by a link."""
+    site = headers.get("sec-fetch-site", "same-origin")
+    return site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
+
+
+def _host_names(origin: str) -> tuple[str, ...]:
+    """How the Host header names it: the scheme's own port may be there or not."""
+    parts = urlsplit(origin)
+    return (parts.netloc,) if parts.port else (parts.netloc, f"{parts.netloc}:{_PORTS[parts.scheme]}")
+
+
+def _seen_from(scope: Scope, origin: str) -> Scope:
+    """The request with the origin's host: a proxy may name another, and Streamlit would ask the web who we are."""
+    host = urlsplit(origin).netloc.encode("latin-1")
+    return {**scope, "headers": [(name, host if name == b"host" else value) for name, value in scope["headers"]]}
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    text = "This page answers to its own address only. Behind a proxy, name that one: nl2sql ui --origin https://…\n"
+    await PlainTextResponse(text, 403, _CLOSE)(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Files in memory: how many, and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Coming:
+    """A file on its way: the bytes that it says it has, or that have come, whichever is more."""
+
+    session: str
+    size: int
+
+
+class Refusals:
+    """Why a session's last file was refused, until its page has said so: a browser says only that it was."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def note(self, session: str, problem: str) -> None:
+        """Keep it for that session. Those of sessions that never ask are forgotten in time."""
+        self._said.pop(session, None)
+        self._said[session] = problem
+        for old in list(self._said)[:-_REFUSALS]:
+            self._said.pop(old, None)
+
+    def take(self, session: str) -> str:
+        """What is to be said, once; empty where nothing is."""
+        return self._said.pop(session, "")
+
+
+class UploadScale:
+    """Weighs files as they come, before they are in memory: those of a session, and those of all sessions together.
+
+    `most` is how many bytes a session may hold; all of them may hold `SESSIONS_BYTES` times that. `count` says what is
+    there already: of one session or, given None, of all. `refusals` hears why one was refused.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], Held], refusals: Refusals) -> None:
+        self._app, self._most, self._count, self._refusals = app, most, count, refusals
+        self._coming: list[_Coming] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse a file that is too much with 413."""
+        if scope["type"] != "http" or scope["method"] != "PUT" or not scope["path"].startswith(_UPLOADS):
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        session = scope["path"].removeprefix(_UPLOADS).partition("/")[0]
+        file = _Coming(session, int(length[:18]) if length.isdecimal() else 0)
+        came = 0
+
+        async def receive_weighed() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            file.size = max(file.size, came)
+            if problem := self._weigh(file, self._coming):
+                self._refusals.note(session, problem)
+                raise HTTPException(413, problem, _CLOSE)
+            return message
+
+        if problem := self._weigh(file, [*self._coming, file]):
+            self._refusals.note(session, problem)
+            await _drain(receive, min(file.size, self._most))
+            await PlainTextResponse(problem, 413, _CLOSE)(scope, receive, send)
+            return
+        self._coming.append(file)
+        try:
+            await self._app(scope, receive_weighed, send)
+        finally:
+            self._coming.remove(file)
+
+    def _weigh(self, file: _Coming, coming: Sequence[_Coming]) -> str:
+        """Why this file, one of those on their way, is too much; empty where it is not."""
+        session, everybody = self._count(file.session), self._count(None)
+        own = [one.size for one in coming if one.session == file.session]
+        if session.files + len(own) > MOST_FILES:
+            return f"at most {MOST_FILES} files can be added at a time"
+        if session.size + sum(own) > self._most + _FRAMING:
+            return f"files may have {megabytes(self._most)} together"
+        if everybody.size + sum(one.size for one in coming) > SESSIONS_BYTES * self._most + _FRAMING:
+            return "too much is being added by others just now"
+        return ""
+
+
+def megabytes(size: int) -> str:
+    """The size for a person."""
+    return f"{size / 1e6:,.3g} MB"
+
+
+async def _drain(receive: Receive, size: int) -> None:
+    """Let so much of the body pass by: a browser that is cut off while it sends hears no reason."""
+    while size > 0:
+        message = await receive()
+        size -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            return

@@ -1,0 +1,202 @@
+"""Serves the page by Streamlit, under options that are all ours: no file and no variable of Streamlit's counts.
+
+It draws nothing, and decides nothing about who signs in. Streamlit is loaded only once its folders are ours too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from nl2sql import ConfigError
+from ui.door import HOSTS, Door, Held, UploadScale
+from ui.settings import Launch, set_launch
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_FOLDER: Final = "page"
+_MIB: Final = 1 << 20
+_END_SECONDS: Final = 3
+_HOMES: Final = ("HOME", "USERPROFILE")
+OPTIONS: Final[dict[str, Any]] = {
+    "global.developmentMode": False,
+    "server.address": HOSTS[0],
+    "server.headless": True,
+    "server.enableCORS": True,
+    "server.enableXsrfProtection": True,
+    "server.xsrfCookieSameSite": "strict",
+    "server.enableStaticServing": False,
+    "server.enableAgentApi": False,
+    "server.scriptHealthCheckEnabled": False,
+    "server.baseUrlPath": "",
+    "server.customComponentBaseUrlPath": "",
+    "server.trustedUserHeaders": {},
+    "server.unsafeMetricsUserAttributes": [],
+    "server.sslCertFile": None,
+    "server.sslKeyFile": None,
+    "server.showEmailPrompt": False,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.allowRunOnSave": False,
+    "server.disconnectedSessionTTL": 120,
+    "browser.serverAddress": HOSTS[0],
+    "browser.gatherUsageStats": False,
+    "client.allowedOrigins": [],
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.disableDataExport": True,
+    "client.showSidebarNavigation": False,
+    "runner.magicEnabled": False,
+    "runner.fastReruns": True,
+    # A whole collection after each run would hold up every page: Python collects by itself.
+    "runner.postScriptGC": False,
+    "logger.level": "warning",
+    "logger.enableRich": False,
+    "logger.hideWelcomeMessage": True,
+    "secrets.files": [],
+    "theme.light.primaryColor": "#1f5fbf",
+    "theme.dark.primaryColor": "#7fb2ff",
+    "theme.baseFontSize": 15,
+    "theme.showWidgetBorder": True,
+}
+
+
+def serve(launch: Launch, listener: socket.socket) -> None:
+    """Serve the page on that socket until the process is told to end. ConfigError where its folder cannot be made.
+
+    stdout stays empty: what Streamlit prints goes to stderr.
+    """
+    folder = make_folder(launch.config.home)
+    set_launch(launch)
+    os.chdir(folder)
+    with contextlib.redirect_stdout(sys.stderr):
+        set_options(options_of(launch, listener.getsockname()[1]), folder)
+        _run(_app(launch, listener.getsockname()[1]), listener)
+
+
+def options_of(launch: Launch, port: int) -> dict[str, Any]:
+    """Every option of Streamlit that is not its default: those of this page, and what follows from its settings."""
+    upload = -(-launch.config.limits.upload_bytes // _MIB)
+    secret = (launch.auth or {}).get("cookie_secret") or secrets.token_hex(32)
+    return OPTIONS | {
+        "server.port": port,
+        "server.allowedHosts": [*HOSTS, *filter(None, (urlsplit(origin).hostname for origin in launch.origins))],
+        "server.corsAllowedOrigins": list(launch.origins),
+        "server.cookieSecret": secret,
+        "server.maxUploadSize": max(1, upload),
+        "browser.serverPort": port,
+    }
+
+
+def set_options(options: dict[str, Any], folder: Path) -> None:
+    """Have Streamlit run under these options and its defaults. It looks for files of its own in `folder` alone."""
+    from streamlit import config
+
+    with _home_at(folder):
+        config.get_config_options(force_reparse=True, options_from_flags=options)
+
+
+def make_folder(home: Path) -> Path:
+    """The folder that the page works in, without anything that Streamlit would obey."""
+    folder = home / _FOLDER
+    stale = folder / ".streamlit"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if stale.is_dir() and not stale.is_symlink():
+            shutil.rmtree(stale)
+        else:
+            stale.unlink(missing_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"the page cannot work in {folder}: {exc.strerror}", "Set NL2SQL_HOME to a folder that you may write to."
+        ) from exc
+    return folder
+
+
+@contextlib.contextmanager
+def _home_at(folder: Path) -> Iterator[None]:
+    """Have `~` mean that folder meanwhile."""
+    before = {name: os.environ.get(name) for name in _HOMES}
+    os.environ.update(dict.fromkeys(_HOMES, str(folder)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _app(launch: Launch, port: int) -> ASGIApp:
+    """The page behind its walls."""
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
+    from ui.errors import show_bug
+
+    app = App(
+        Path(__file__).with_name("app.py"),
+        secrets=None if launch.auth is None else {"auth": dict(launch.auth)},
+        middleware=[
+            Middleware(
+                UploadScale,
+                most=launch.config.limits.upload_bytes,
+                count=count_held,
+                refusals=launch.refusals,
+            )
+        ],
+        on_script_error=show_bug,
+    )
+    return Door(app, port, launch.origins)
+
+
+def count_held(session: str | None) -> Held:
+    """The files that Streamlit holds in memory: those of a session, or all."""
+    from streamlit import runtime
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+    manager = runtime.get_instance().uploaded_file_mgr
+    assert isinstance(manager, MemoryUploadedFileManager)
+    held = manager.file_storage
+    sessions = list(held.values()) if session is None else [held.get(session, {})]
+    sizes = [len(file.data) for one in sessions for file in list(one.values())]
+    return Held(len(sizes), sum(sizes))
+
+
+def _run(app: ASGIApp, listener: socket.socket) -> None:
+    import uvicorn
+    from streamlit.runtime.runtime_util import get_max_message_size_bytes
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            use_colors=False,
+            server_header=False,
+            # Who asks is told by the sign-in alone, whatever a proxy writes.
+            proxy_headers=False,
+            ws_max_size=get_max_message_size_bytes(),
+            ws_per_message_deflate=False,
+            ws_ping_interval=30,
+            ws_ping_timeout=30,
+            timeout_graceful_shutdown=_END_SECONDS,
+        )
+    )
+    # To be told to end is how a server ends well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
