@@ -67,8 +67,10 @@ _PHRASES: Final = (
     ("must appear in the GROUP BY clause", Fault.GROUPING),
     ("clause cannot contain aggregates", Fault.AGGREGATE),
     ("Cannot compare values of type", Fault.TYPES),
+    ("Cannot mix values of type", Fault.TYPES),
     ("Could not choose a best candidate function", Fault.TYPES),
     ("Could not convert", Fault.VALUE),
+    ("Unimplemented type for cast", Fault.VALUE),
     ("invalid date field format", Fault.VALUE),
     ("invalid timestamp field format", Fault.VALUE),
 )

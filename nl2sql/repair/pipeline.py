@@ -88,7 +88,7 @@ RULES: Final = (
     Rule("dimension-source", RepairKind.KEYED, _NAMES, move_dimension),
     Rule("join", RepairKind.KEYED, _NAMES, join_along_key),
     Rule("ambiguous", RepairKind.EXACT, frozenset({Fault.AMBIGUOUS}), choose_equal),
-    Rule("period", RepairKind.EXACT, frozenset({Fault.VALUE}), spell_out_periods),
+    Rule("period", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), spell_out_periods),
     Rule("truth-value", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), compare_truth),
     Rule("key-name", RepairKind.KEYED, frozenset({Fault.VALUE, Fault.TYPES}), compare_by_name),
     Rule("as-text", RepairKind.EXACT, frozenset({Fault.TYPES}), read_as_text),

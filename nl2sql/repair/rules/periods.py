@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, is_day, resolve_column
 
-_PERIOD: Final = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
+_PERIOD: Final = re.compile(r"(\d{4})(?:-(?P<month>\d{1,2}))?")
+_YEAR: Final = re.compile(r"((?:1[89]|20)\d\d)(?P<month>)")
 _WRAPS: Final = (exp.Cast, exp.TryCast, exp.DateTrunc, exp.TimestampTrunc, exp.Date, exp.TsOrDsToDate)
 _TURNED: Final = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
 
@@ -31,11 +32,14 @@ class _Period:
 def spell_out_periods(context: RepairContext) -> Edit | None:
     """Compare a day with the first day of a month or year and the first one after it, where only that was written.
 
-    Precondition: the column holds days, and the text is a year or a month in digits: no day is called so, and what a
-    comparison with one means of days follows from the calendar.
+    Precondition: the column holds days, and the text is a year or a month in digits, or a number that can be a year:
+    no day is called so, and what a comparison with one means of days follows from the calendar.
 
     >>> repair("SELECT count(*) FROM orders WHERE placed = '2024'")
     SELECT COUNT(*) FROM orders WHERE (placed >= CAST('2024-01-01' AS DATE) AND placed < CAST('2025-01-01' AS DATE))
+    >>> repair("SELECT count(*) FROM orders WHERE placed >= 2025")
+    SELECT COUNT(*) FROM orders WHERE (placed >= CAST('2025-01-01' AS DATE))
+    >>> repair("SELECT count(*) FROM orders WHERE placed > 7")
     """
     told: dict[str, None] = {}
     for scope in context.find_scopes():
@@ -84,11 +88,13 @@ def _read_period(text: exp.Expr) -> _Period | None:
     """The month or year that the literal names."""
     while isinstance(text, exp.Cast | exp.TryCast | exp.Date):
         text = text.this
-    found = _PERIOD.fullmatch(str(text.this)) if isinstance(text, exp.Literal) and text.is_string else None
+    if not isinstance(text, exp.Literal):
+        return None
+    found = (_PERIOD if text.is_string else _YEAR).fullmatch(str(text.this))
     if found is None:
         return None
-    year, month = int(found[1]), int(found[2] or 0)
-    if not 1 <= year < dt.MAXYEAR or month > 12 or found[2] == "0":
+    year, month = int(found[1]), int(found["month"] or 0)
+    if not 1 <= year < dt.MAXYEAR or month > 12 or (found["month"] and not month):
         return None
     if not month:
         return _Period(found[0], dt.date(year, 1, 1), dt.date(year + 1, 1, 1))

@@ -19,13 +19,15 @@ def quote_text(context: RepairContext) -> Edit | None:
     """Make a text of a name in double quotes.
 
     Precondition: it is compared with a column that is there; or it is no word and a function is given it beside such a
-    column. No column of the tables is spelled so. One that shares a word with a column may be a column that is missing:
-    then the text must be stored in what it is compared with, as a query shows.
+    column. No column of the tables is spelled so. One that shares a word with a column, or is written as names of
+    columns are, may be a column that is missing: then the text must be stored in what it is compared with, as a query
+    shows.
 
     >>> repair('SELECT count(*) FROM customers WHERE city = "Rome"')
     SELECT COUNT(*) FROM customers WHERE city = 'Rome'
     >>> repair('SELECT count(*) FROM order_lines WHERE "cost price" > 5')
     >>> repair('SELECT count(*) FROM customers WHERE city = "home city"')
+    >>> repair('SELECT count(*) FROM customers WHERE city = "village"')
     """
     found = context.find_fault()
     if found is None:
@@ -40,7 +42,7 @@ def quote_text(context: RepairContext) -> Edit | None:
     if any(is_alike(text, name) or is_plural(text, name) for name in names):
         return None
     proofs: tuple[Proof, ...] = ()
-    if find_near(text, names):
+    if find_near(text, names) or (text.isidentifier() and text.islower()):
         known = resolve_column(scope, compared) if compared is not None else None
         if known is None or known[0].table is None:
             return None

@@ -44,6 +44,9 @@ SELECT n.name FROM nurses n JOIN wards w ON n.ward_id = w.id WHERE w.phone = '10
 -- Which patients live in the town that they call home?
 SELECT surname FROM patients WHERE insurer = "home insurer"
 
+-- Which patients are insured by their employer?
+SELECT surname FROM patients WHERE insurer = "employer"
+
 -- How many hours did the nurses work?
 SELECT sum(hours_worked) FROM nurses
 

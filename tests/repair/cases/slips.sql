@@ -17,6 +17,26 @@ SELECT count(*) FROM members WHERE joined = '2024'
 -- means
 SELECT count(*) FROM members WHERE year(joined) = 2024
 
+-- How many members joined in 2024, as a number?
+SELECT count(*) FROM members WHERE joined = 2024
+-- means
+SELECT count(*) FROM members WHERE year(joined) = 2024
+
+-- Who joined before 2024?
+SELECT full_name FROM members WHERE joined < 2024
+-- means
+SELECT full_name FROM members WHERE year(joined) < 2024
+
+-- Who joined in 2023 or 2024?
+SELECT full_name FROM members WHERE joined BETWEEN 2023 AND 2024
+-- means
+SELECT full_name FROM members WHERE year(joined) IN (2023, 2024)
+
+-- Who joined in one of these years?
+SELECT full_name FROM members WHERE joined IN (2022, 2024)
+-- means
+SELECT full_name FROM members WHERE year(joined) IN (2022, 2024)
+
 -- Which loans were made in March 2024?
 SELECT loan_id FROM loans WHERE lent = '2024-03'
 -- means
