@@ -17,6 +17,7 @@ import platformdirs
 
 from nl2sql.errors import ConfigError
 from nl2sql.found_file import note_stranger, note_waiting, rule
+from nl2sql.schema.identifiers import fold
 from nl2sql.schema.render import one_line
 from nl2sql.settings_file import TRUST, Sections, Variables, parse_size, read_settings
 from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
@@ -364,8 +365,9 @@ def _add_up(policy: Policy, given: Mapping[str, frozenset[str]]) -> Policy:
     """Both policies: what either denies is denied, and only what both allow is allowed."""
     allowed = given.get("allow_tables", policy.allow_tables)
     if policy.allow_tables is not None and allowed is not None:
-        known = {_folded(name) for name in policy.allow_tables}
-        allowed = frozenset(name for name in allowed if _folded(name) in known)
+        known = {_fold_name(name) for name in allowed}
+        # By the names of the policy that was there: another spelling of one might mean a further table.
+        allowed = frozenset(name for name in policy.allow_tables if _fold_name(name) in known)
     return Policy(
         allow_tables=allowed,
         deny_tables=policy.deny_tables | given.get("deny_tables", frozenset()),
@@ -373,6 +375,6 @@ def _add_up(policy: Policy, given: Mapping[str, frozenset[str]]) -> Policy:
     )
 
 
-def _folded(name: str) -> str:
-    """The name as two lists compare it: in any case, with the main schema's name or without."""
-    return name.lower().removeprefix(f"{MAIN_SCHEMA}.")
+def _fold_name(name: str) -> str:
+    """The name as two lists compare it: as DuckDB does, with the main schema's name or without."""
+    return fold(name).removeprefix(f"{MAIN_SCHEMA}.")

@@ -20,7 +20,7 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import LimitError
-from nl2sql.schema.access import exact_name
+from nl2sql.schema.access import quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
@@ -255,7 +255,7 @@ def _with_patterns(config: Config, whole: Schema) -> Policy:
     if not config.include and not config.exclude:
         return config.policy
     kept = frozenset(
-        exact_name(*table.path)
+        quote_path(*table.path)
         for table in schema.resolve(whole, config.policy).tables
         if (not config.include or _matches(table.name, config.include)) and not _matches(table.name, config.exclude)
     )

@@ -44,7 +44,7 @@ def rule(sections: Sections, in_force: Callable[[str, str], Any], folder: Path) 
                 elsewhere = leads_elsewhere(value, folder)
                 counts = not elsewhere
             else:
-                counts = _RULES.get(section, _never)(key, value, current)
+                counts = _RULES.get(section, _refuse)(key, value, current)
             if counts:
                 counting.setdefault(section, {})[key] = _add(name, value, current)
             elif value != current:
@@ -101,11 +101,11 @@ def _show(path: Path) -> str:
     return one_line(str(path), PATH_CHARS)
 
 
-def _never(key: str, value: Any, current: Any) -> bool:
+def _refuse(key: str, value: Any, current: Any) -> bool:
     return False
 
 
-def _always(key: str, value: Any, current: Any) -> bool:
+def _accept(key: str, value: Any, current: Any) -> bool:
     return True
 
 
@@ -126,5 +126,5 @@ def _add(name: str, value: Any, current: Any) -> Any:
 _RULES: Final[Mapping[str, Callable[[str, Any, Any], bool]]] = {
     "database": _narrows,
     "limits": _lowers,
-    "policy": _always,
+    "policy": _accept,
 }

@@ -104,9 +104,16 @@ class TrustedFiles:
         return ConfigError(f"what you trust cannot be written down in {self._folder}: {error.strerror}", hint)
 
 
-def compose_trust(folder: Path) -> str:
-    """The command that trusts the files of that folder, to be shown to a person."""
-    return f"nl2sql trust {shlex.quote(one_line(str(folder), PATH_CHARS))}"
+def compose_trust(folder: Path, flag: str = "") -> str:
+    """The command, perhaps with a flag, that trusts the files of that folder, to be shown to a person.
+
+    It names the folder only where the name can be shown as it is: another might be that of another folder.
+    """
+    command = f"nl2sql trust {flag}".strip()
+    name = str(folder)
+    if name == one_line(name, PATH_CHARS):
+        return f"{command} {shlex.quote(name)}"
+    return f"{command} (in that folder, whose name cannot be written here)"
 
 
 def read_file(path: Path, most: int, name: str) -> bytes:

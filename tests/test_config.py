@@ -13,7 +13,7 @@ from nl2sql.errors import ConfigError, NL2SQLError
 from nl2sql.schema import resolve
 from nl2sql.settings_file import parse_size
 from nl2sql.trusted_files import TrustedFiles
-from nl2sql.types import Column, Schema, Table
+from nl2sql.types import Column, Policy, Schema, Table
 
 
 def write(path: Path, text: str) -> Path:
@@ -132,6 +132,18 @@ TABLES = Schema(
 )
 
 
+@pytest.mark.parametrize(("own", "other"), [("É", "é"), ("Ka", "\u212aa"), ("main.a", "a"), ("a", "main.a")], ids=ascii)
+def test_no_spelling_of_an_allowed_table_brings_in_another(tmp_path: Path, own: str, other: str) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home")}
+    write(tmp_path / "home" / "config.toml", f'[policy]\nallow_tables = ["{own}"]')
+    write(tmp_path / "nl2sql.toml", f'[policy]\nallow_tables = ["{other}"]')
+    names = ("É", "é", "Ka", "\u212aa", "a", "main.a")
+    schema = Schema(tuple(Table(name, (Column("id", "INTEGER"),), schema="main") for name in names))
+    alone = resolve(schema, Policy(allow_tables=frozenset({own}))).tables
+    both = resolve(schema, load_config(start=tmp_path, environ=env).policy).tables
+    assert {table.name for table in both} <= {table.name for table in alone}
+
+
 def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
     env = {"NL2SQL_HOME": str(tmp_path / "home")}
     own = '[policy]\ndeny_columns = ["pay.sum"]\ndeny_tables = ["hr"]\nallow_tables = ["Orders", "main.pay", "hr"]'
@@ -140,7 +152,7 @@ def test_what_either_policy_denies_is_denied(tmp_path: Path) -> None:
     path = write(tmp_path / "nl2sql.toml", text)
     for config in (load_config(path, environ=env), load_config(start=tmp_path, environ=env)):
         policy = config.policy
-        assert policy.allow_tables is not None and policy.allow_tables <= {"main.orders", "pay", "x", "other"}
+        assert policy.allow_tables == frozenset({"Orders", "main.pay"})
         access = resolve(TABLES, policy)
         assert [table.name for table in access.tables] == ["orders", "pay"]
         assert [column.name for table in access.view.tables for column in table.columns] == ["id", "sum", "id"]

@@ -248,6 +248,14 @@ def test_a_start_with_dots_looks_above_and_not_below(project: Path) -> None:
     assert load_config(start=project / "..").file == project.parent / "nl2sql.toml"
 
 
+def test_the_command_of_a_note_quotes_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a; rm -rf x"
+    folder.mkdir()
+    (folder / "nl2sql.toml").write_text('[model]\nname = "m"')
+    (note,) = load_config(start=folder).notes
+    assert note.endswith(f"nl2sql trust '{folder}'")
+
+
 def test_notes_are_lines_whatever_the_names(tmp_path: Path) -> None:
     folder = tmp_path / "a\nnote: fine\x1b[31m\u202e; rm -rf x"
     folder.mkdir()
@@ -255,7 +263,7 @@ def test_notes_are_lines_whatever_the_names(tmp_path: Path) -> None:
     write_query(folder, "q\x1b[2J\nerror: none")
     (note,) = load_config(start=folder).notes
     assert not set("\x1b\n\u202e") & set(note) and "the verified query q [2J error: none" in note
-    assert note.endswith("note: fine [31m ; rm -rf x'"), "the command quotes the folder"
+    assert note.endswith("then: nl2sql trust (in that folder, whose name cannot be written here)")
 
 
 def test_queries_count_one_by_one(project: Path, trust: Trust) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 import stat
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nl2sql.errors import ConfigError
-from nl2sql.trusted_files import TrustedFiles, find_stranger, leads_out, read_file, write_file
+from nl2sql.trusted_files import TrustedFiles, compose_trust, find_stranger, leads_out, read_file, write_file
 
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
@@ -200,3 +201,12 @@ def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_file(tmp_path / "none" / "file", b"new")
     assert {path.name for path in tmp_path.iterdir()} >= {"victim", "link"} and not list(tmp_path.glob(".*"))
+
+
+def test_the_command_that_trusts_a_folder_names_no_other() -> None:
+    assert shlex.split(compose_trust(Path("/p/a; rm -rf x"))) == ["nl2sql", "trust", "/p/a; rm -rf x"]
+    assert compose_trust(Path("/p/a"), "--remove") == "nl2sql trust --remove /p/a"
+    # On one line of a terminal each of these would be the name of another folder.
+    for name in ("a  b", "a b ", "a\nb", "a\xa0b", "a\u202eb", "a\x1b[2Jb", "/".join(["x" * 100] * 3)):
+        command = compose_trust(Path("/p") / name)
+        assert command == "nl2sql trust (in that folder, whose name cannot be written here)", ascii(name)

@@ -40,23 +40,29 @@ _POLICY: Final = (
 
 def parse_origin(text: str) -> str:
     """The address as a browser names it: scheme, host, and the port where it is not the scheme's own. ConfigError."""
-    parts = urlsplit(text.strip())
-    host = parts.hostname or ""
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in _PORTS or port == -1 or not plain or not _HOST.fullmatch(host):
+        scheme, host, port = _split_origin(text.strip())
+    except ValueError as exc:
         raise ConfigError(
             f"{text!r} is not an address that browsers see a page under",
             "Write scheme and host, and nothing after them: --origin https://nl2sql.example.com",
-        )
+        ) from exc
     name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
+    return f"{scheme}://{name}" + (f":{port}" if port and port != _PORTS[scheme] else "")
 
 
-def own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
+def _split_origin(text: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address that has nothing else. ValueError."""
+    parts = urlsplit(text)
+    host, port = parts.hostname or "", parts.port
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("more than scheme, host and port")
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(host):
+        raise ValueError("no web address")
+    return parts.scheme, host, port
+
+
+def list_own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
     """Every address of the page, as browsers name it: two of this machine, and the further ones."""
     return frozenset([*(parse_origin(f"http://{host}:{port}") for host in HOSTS), *origins])
 
@@ -69,8 +75,8 @@ class Door:
 
     def __init__(self, app: ASGIApp, port: int, origins: Iterable[str]) -> None:
         self._app = app
-        self._origins = own_origins(port, origins)
-        self._hosts = frozenset(name for origin in self._origins for name in _host_names(origin))
+        self._origins = list_own_origins(port, origins)
+        self._hosts = frozenset(name for origin in self._origins for name in _list_host_names(origin))
         sockets = " ".join(sorted(origin.replace("http", "ws", 1) for origin in self._origins))
         self._headers = {
             "content-security-policy": _POLICY.format(sockets=sockets),
@@ -93,7 +99,7 @@ class Door:
             await _refuse(scope, receive, send)
             return
         if scope["type"] == "websocket":
-            await self._app(_seen_from(scope, origins[0]), receive, send)
+            await self._app(_rewrite_host(scope, origins[0]), receive, send)
             return
 
         async def send_guarded(message: Message) -> None:
@@ -119,13 +125,13 @@ def _is_of_another_page(headers: Headers) -> bool:
     return site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
 
 
-def _host_names(origin: str) -> tuple[str, ...]:
+def _list_host_names(origin: str) -> tuple[str, ...]:
     """How the Host header names it: the scheme's own port may be there or not."""
     parts = urlsplit(origin)
     return (parts.netloc,) if parts.port else (parts.netloc, f"{parts.netloc}:{_PORTS[parts.scheme]}")
 
 
-def _seen_from(scope: Scope, origin: str) -> Scope:
+def _rewrite_host(scope: Scope, origin: str) -> Scope:
     """The request with the origin's host: a proxy may name another, and Streamlit would ask the web who we are."""
     host = urlsplit(origin).netloc.encode("latin-1")
     return {**scope, "headers": [(name, host if name == b"host" else value) for name, value in scope["headers"]]}
@@ -140,16 +146,19 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldFiles:
     """Files in memory: how many, and their bytes."""
 
     files: int = 0
     size: int = 0
 
 
-@dataclass(slots=True)
-class _Coming:
-    """A file on its way: the bytes that it says it has, or that have come, whichever is more."""
+@dataclass(slots=True, eq=False)
+class _Arrival:
+    """A file on its way: the bytes that it says it has, or that have come, whichever is more.
+
+    Two are never the same one, however alike they are.
+    """
 
     session: str
     size: int
@@ -180,9 +189,9 @@ class UploadScale:
     there already: of one session or, given None, of all. `refusals` hears why one was refused.
     """
 
-    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], Held], refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], HeldFiles], refusals: Refusals) -> None:
         self._app, self._most, self._count, self._refusals = app, most, count, refusals
-        self._coming: list[_Coming] = []
+        self._coming: list[_Arrival] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse a file that is too much with 413."""
@@ -191,7 +200,7 @@ class UploadScale:
             return
         length = Headers(scope=scope).get("content-length", "")
         session = scope["path"].removeprefix(_UPLOADS).partition("/")[0]
-        file = _Coming(session, int(length[:18]) if length.isdecimal() else 0)
+        file = _Arrival(session, int(length[:18]) if length.isdecimal() else 0)
         came = 0
 
         async def receive_weighed() -> Message:
@@ -215,20 +224,20 @@ class UploadScale:
         finally:
             self._coming.remove(file)
 
-    def _weigh(self, file: _Coming, coming: Sequence[_Coming]) -> str:
+    def _weigh(self, file: _Arrival, coming: Sequence[_Arrival]) -> str:
         """Why this file, one of those on their way, is too much; empty where it is not."""
         session, everybody = self._count(file.session), self._count(None)
         own = [one.size for one in coming if one.session == file.session]
         if session.files + len(own) > MOST_FILES:
             return f"at most {MOST_FILES} files can be added at a time"
         if session.size + sum(own) > self._most + _FRAMING:
-            return f"files may have {megabytes(self._most)} together"
+            return f"files may have {format_megabytes(self._most)} together"
         if everybody.size + sum(one.size for one in coming) > SESSIONS_BYTES * self._most + _FRAMING:
             return "too much is being added by others just now"
         return ""
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """The size for a person."""
     return f"{size / 1e6:,.3g} MB"
 

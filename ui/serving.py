@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from nl2sql import ConfigError
-from ui.door import HOSTS, Door, Held, UploadScale
+from ui.door import HOSTS, Door, HeldFiles, UploadScale
 from ui.settings import Launch, set_launch
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ def serve(launch: Launch, listener: socket.socket) -> None:
     set_launch(launch)
     os.chdir(folder)
     with contextlib.redirect_stdout(sys.stderr):
-        set_options(options_of(launch, listener.getsockname()[1]), folder)
-        _run(_app(launch, listener.getsockname()[1]), listener)
+        set_options(collect_options(launch, listener.getsockname()[1]), folder)
+        _run(_build_app(launch, listener.getsockname()[1]), listener)
 
 
-def options_of(launch: Launch, port: int) -> dict[str, Any]:
+def collect_options(launch: Launch, port: int) -> dict[str, Any]:
     """Every option of Streamlit that is not its default: those of this page, and what follows from its settings."""
     upload = -(-launch.config.limits.upload_bytes // _MIB)
     secret = (launch.auth or {}).get("cookie_secret") or secrets.token_hex(32)
@@ -103,7 +103,7 @@ def set_options(options: dict[str, Any], folder: Path) -> None:
     """Have Streamlit run under these options and its defaults. It looks for files of its own in `folder` alone."""
     from streamlit import config
 
-    with _home_at(folder):
+    with _move_home(folder):
         config.get_config_options(force_reparse=True, options_from_flags=options)
 
 
@@ -126,7 +126,7 @@ def make_folder(home: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _home_at(folder: Path) -> Iterator[None]:
+def _move_home(folder: Path) -> Iterator[None]:
     """Have `~` mean that folder meanwhile."""
     before = {name: os.environ.get(name) for name in _HOMES}
     os.environ.update(dict.fromkeys(_HOMES, str(folder)))
@@ -140,7 +140,7 @@ def _home_at(folder: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _app(launch: Launch, port: int) -> ASGIApp:
+def _build_app(launch: Launch, port: int) -> ASGIApp:
     """The page behind its walls."""
     from starlette.middleware import Middleware
     from streamlit.starlette import App
@@ -163,7 +163,7 @@ def _app(launch: Launch, port: int) -> ASGIApp:
     return Door(app, port, launch.origins)
 
 
-def count_held(session: str | None) -> Held:
+def count_held(session: str | None) -> HeldFiles:
     """The files that Streamlit holds in memory: those of a session, or all."""
     from streamlit import runtime
     from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -173,7 +173,7 @@ def count_held(session: str | None) -> Held:
     held = manager.file_storage
     sessions = list(held.values()) if session is None else [held.get(session, {})]
     sizes = [len(file.data) for one in sessions for file in list(one.values())]
-    return Held(len(sizes), sum(sizes))
+    return HeldFiles(len(sizes), sum(sizes))
 
 
 def _run(app: ASGIApp, listener: socket.socket) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from nl2sql import ConfigError
-from ui.door import own_origins, parse_origin
+from ui.door import list_own_origins, parse_origin
 from ui.settings import Launch
 
 FILE: Final = "secrets.toml"
@@ -44,7 +44,7 @@ def read_auth(home: Path) -> Mapping[str, Any] | None:
     return auth
 
 
-def warnings_of(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]:
+def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]:
     """What whoever starts the page should know of its sign-in. `folders` are those in which Streamlit has its files."""
     path, said = launch.config.home / FILE, []
     if path.is_file() and path.stat().st_mode & _OTHERS:
@@ -54,20 +54,20 @@ def warnings_of(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]
     for other in (folder / ".streamlit" / FILE for folder in folders):
         if launch.auth is None and other.is_file():
             said.append(f"{other} is not read: how people sign in is said in {path} alone")
-    back = _origin(launch.auth.get("redirect_uri")) if launch.auth else ""
-    if back and back not in own_origins(port, launch.origins):
+    back = _read_origin(launch.auth.get("redirect_uri")) if launch.auth else ""
+    if back and back not in list_own_origins(port, launch.origins):
         said.append(f"people come back from the sign-in to {back}, where this page is not: see --port and --origin")
     if launch.origins and launch.auth is None:
         said.append(f"nobody signs in: whoever reaches {launch.origins[0]} is one and the same user, with one history")
     return said
 
 
-def _origin(address: object) -> str:
+def _read_origin(address: object) -> str:
     """The address without its path, as browsers name it; empty where it is none."""
-    parts = urlsplit(address) if isinstance(address, str) else urlsplit("")
     try:
+        parts = urlsplit(address if isinstance(address, str) else "")
         return parse_origin(f"{parts.scheme}://{parts.netloc}")
-    except ConfigError:
+    except (ConfigError, ValueError):
         return ""
 
 

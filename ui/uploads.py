@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from nl2sql import ConfigError, LimitError, NL2SQLError
 from ui.again import draw_again
 from ui.conversations import ASIDE, Conversation, unreadable
-from ui.door import MOST_FILES, megabytes
+from ui.door import MOST_FILES, format_megabytes
 from ui.errors import errors_shown, show_error
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
@@ -26,6 +26,9 @@ from ui.server import UPLOAD_WORKERS, Server
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
 _NAME_CHARS: Final = 80
+_KIND_CHARS: Final = 10
+# Most file systems take 255 bytes; a number and the mark of a file that waits come on top.
+_NAME_BYTES: Final = 200
 
 
 @errors_shown
@@ -34,7 +37,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     busy = conversation.busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     given = st.file_uploader(
-        f"Add files (up to {megabytes(shared.assistant.config.limits.upload_bytes)} together)",
+        f"Add files (up to {format_megabytes(shared.assistant.config.limits.upload_bytes)} together)",
         type=list(KINDS),
         accept_multiple_files=True,
         key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
@@ -47,9 +50,9 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
         # Should that break, this is what the next look says.
         st.session_state[failed] = unreadable()
-        st.session_state[failed] = _add(shared, conversation, given) or _refusal(shared)
+        st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
         st.rerun()
-    elif refused := _refusal(shared):
+    elif refused := _take_refusal(shared):
         st.session_state[failed] = refused
     if error := st.session_state.get(failed):
         show_error(error)
@@ -77,9 +80,9 @@ def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFil
     """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
     try:
         with conversation.changing:
-            names = file_names([one.name for one in given], conversation.originals)
+            names = name_files([one.name for one in given], conversation.originals)
             _weigh(shared, [file for file in conversation.files if file.name not in names], given)
-            put(shared, conversation, _folder(shared, conversation), dict(zip(names, given, strict=True)))
+            put(shared, conversation, _open_folder(shared, conversation), dict(zip(names, given, strict=True)))
     except NL2SQLError as exc:
         return exc
     except OSError as exc:
@@ -113,7 +116,7 @@ def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping
             aside.unlink() if opened else aside.rename(folder / name)
 
 
-def _refusal(shared: Server) -> NL2SQLError | None:
+def _take_refusal(shared: Server) -> NL2SQLError | None:
     """Why a file that this session sent was not let in, said once."""
     context = get_script_run_ctx()
     problem = shared.refusals.take(context.session_id) if context is not None else ""
@@ -121,7 +124,7 @@ def _refusal(shared: Server) -> NL2SQLError | None:
     return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
 
 
-def _folder(shared: Server, conversation: Conversation) -> Path:
+def _open_folder(shared: Server, conversation: Conversation) -> Path:
     """Where the conversation's files lie; made for the first of them. ConfigError."""
     if conversation.folder is None:
         conversation.folder = shared.assistant.upload_folder()
@@ -140,7 +143,7 @@ def _weigh(shared: Server, staying: Sequence[Path], given: Sequence[UploadedFile
         )
     if sum(file.stat().st_size for file in staying) + sum(one.size for one in given) > most:
         raise LimitError(
-            f"the files of a conversation have at most {megabytes(most)} together",
+            f"the files of a conversation have at most {format_megabytes(most)} together",
             "Add smaller ones, or raise upload_bytes under [limits].",
             limit="upload_bytes",
         )
@@ -174,7 +177,7 @@ def _open(shared: Server, conversation: Conversation) -> None:
     conversation.use(own)
 
 
-def file_names(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
+def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
     """What files of these names are called here, each like no other: numbered where that would be one name.
 
     `held` has the names of the files that are there, each with the user's own name for it: a further file of the
@@ -183,7 +186,7 @@ def file_names(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
     taken = {name.casefold(): original for name, original in held.items()}
     names: list[str] = []
     for original in given:
-        stem, dot, kind = safe_name(original).rpartition(".")
+        stem, dot, kind = clean_name(original).rpartition(".")
         name, number = f"{stem}{dot}{kind}", 1
         while taken.get(name.casefold(), original) != original or name.casefold() in map(str.casefold, names):
             number += 1
@@ -192,8 +195,9 @@ def file_names(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
     return names
 
 
-def safe_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
     plain_name = Path(name.replace("\\", "/")).name
     stem, dot, kind = plain_name.rpartition(".")
-    return f"{_UNFIT.sub('_', stem).strip(' .')[:_NAME_CHARS] or 'file'}{dot}{_UNFIT.sub('_', kind)}"
+    short = _UNFIT.sub("_", stem).strip(" .")[:_NAME_CHARS].encode()[:_NAME_BYTES].decode(errors="ignore")
+    return f"{short or 'file'}{dot}{_UNFIT.sub('_', kind)[:_KIND_CHARS]}"

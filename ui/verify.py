@@ -30,10 +30,10 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
     if not box.open:
         return
     with box:
-        if refused := why_not(assistant, owner):
+        if refused := find_refusal(assistant, owner):
             show_error(refused)
             return
-        if problem := unfit(assistant, answer.sql):
+        if problem := find_misfit(assistant, answer.sql):
             st.caption("A verified query is of the database alone, without the files of a conversation.")
             show_error(problem)
             return
@@ -43,14 +43,14 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
             st.text(line)
         with st.form(f"verify-form-{key}", border=False):
             said = st.text_input("Question", value=question, key=f"verify-question-{key}")
-            name = st.text_input("Name", value=name_of(question), key=f"verify-name-{key}")
+            name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
             description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
             first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
             if st.form_submit_button("It is right: save it", type="primary"):
                 save(assistant, answer, said, name, description, first)
 
 
-def why_not(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
+def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
     """Why this person may not save, where people sign in; None where they may, or nobody signs in."""
     editors = assistant.config.page.editors
     if owner is None or owner in editors:
@@ -62,7 +62,7 @@ def why_not(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
     )
 
 
-def unfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
+def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
     try:
         assistant.checked(sql)
@@ -75,7 +75,7 @@ def save(assistant: Assistant, answer: Answer, question: str, name: str, descrip
     """Save it in the name of who has signed in, where they may, and say how that went."""
     try:
         # Asked again where it counts: the form may have been drawn before, or by no browser at all.
-        if refused := why_not(assistant, user()):
+        if refused := find_refusal(assistant, user()):
             raise refused
         query = VerifiedQuery(
             name=name,
@@ -94,7 +94,7 @@ def save(assistant: Assistant, answer: Answer, question: str, name: str, descrip
         st.success(f"Saved as queries/{path.name}".replace("_", "\\_"))
 
 
-def name_of(question: str) -> str:
+def make_name(question: str) -> str:
     """A name for the question's file."""
     words = _UNFIT.sub("_", question.lower()).strip("_")
     words = words if len(words) <= _NAME_CHARS else words[:_NAME_CHARS].rpartition("_")[0] or words[:_NAME_CHARS]

@@ -18,7 +18,7 @@ from typing import Final
 import click
 
 from nl2sql import __version__
-from nl2sql.cli.screen import guarded
+from nl2sql.cli.screen import guard_streams
 from nl2sql.cli.terminal import say_error, say_lines
 from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.errors import BugError, NL2SQLError
@@ -82,7 +82,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `errors` draws."""
-    with guarded():
+    with guard_streams():
         code = _exit_code(arguments)
     sys.exit(code)
 

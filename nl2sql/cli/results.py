@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.export import is_numeric, write
 from nl2sql.answer.values import text_of
-from nl2sql.cli.screen import clean, screen_of, spelled_as_json
+from nl2sql.cli.screen import clean, expect_json, find_screen
 from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
@@ -46,9 +46,9 @@ def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[
         raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
     sys.stdout.flush()
     if form in _JSON:
-        with spelled_as_json(sys.stdout):
+        with expect_json(sys.stdout):
             return write(form, columns, batches, sys.stdout.buffer)
-    screen = screen_of(sys.stdout)
+    screen = find_screen(sys.stdout)
     before = screen.replaced if screen else 0
     count = write(form, columns, batches, sys.stdout.buffer)
     sys.stdout.buffer.flush()
@@ -74,7 +74,7 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 def write_json_line(value: Mapping[str, Any], *, indent: int | None = None) -> None:
     """One JSON object on a line of stdout."""
-    with spelled_as_json(sys.stdout):
+    with expect_json(sys.stdout):
         _write(json.dumps(value, ensure_ascii=False, indent=indent))
 
 

@@ -23,7 +23,7 @@ _PICTURES: Final = 0x2400
 _DELETE: Final = "\x7f"
 
 
-def as_picture(sign: str) -> str:
+def spell_as_picture(sign: str) -> str:
     """A sign that steers a terminal as one that is seen, of the same width."""
     if sign in _BREAKS:
         return "␤"
@@ -32,13 +32,13 @@ def as_picture(sign: str) -> str:
     return chr(_PICTURES + ord(sign)) if sign < " " else "\ufffd"
 
 
-def as_json(sign: str) -> str:
+def spell_as_json(sign: str) -> str:
     """The same inside a string of JSON: the value stays what it is."""
     units = sign.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
-def clean(text: str, spelling: Spelling = as_picture) -> str:
+def clean(text: str, spelling: Spelling = spell_as_picture) -> str:
     """The text with each sign that steers a terminal spelled out: escapes, reversed and hidden text.
 
     Line breaks and tabs stay.
@@ -58,18 +58,18 @@ class Screen(io.BufferedIOBase):
     def __init__(self, terminal: TextIO) -> None:
         self.terminal = terminal
         self.replaced = 0
-        self.spelling: Spelling = as_picture
+        self.spelling: Spelling = spell_as_picture
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._lock = threading.Lock()
 
     def write(self, data: Any) -> int:
         with self._lock:
-            shown = clean(self._decoder.decode(bytes(data)), self._spelled)
+            shown = clean(self._decoder.decode(bytes(data)), self._spell)
             self.terminal.flush()
             self.terminal.buffer.write(shown.encode(self.terminal.encoding or "utf-8", "replace"))
         return len(data)
 
-    def _spelled(self, sign: str) -> str:
+    def _spell(self, sign: str) -> str:
         self.replaced += 1
         return self.spelling(sign)
 
@@ -96,10 +96,10 @@ class Screen(io.BufferedIOBase):
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guard_streams() -> Iterator[None]:
     """While inside, all that is written to stdout and stderr passes a Screen, where they are terminals."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    sys.stdout, sys.stderr = _guard(sys.stdout), _guard(sys.stderr)
     try:
         yield
     finally:
@@ -109,22 +109,22 @@ def guarded() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def _guarded(stream: TextIO) -> TextIO:
+def _guard(stream: TextIO) -> TextIO:
     if not stream.isatty():
         return stream
     # Nothing is lost in a buffer when the program ends: each piece goes on as it is written.
     return io.TextIOWrapper(Screen(stream), "utf-8", "replace", line_buffering=True, write_through=True)
 
 
-def screen_of(stream: TextIO) -> Screen | None:
+def find_screen(stream: TextIO) -> Screen | None:
     """The Screen that a stream's text passes; None where it goes elsewhere than to a terminal."""
     buffer = getattr(stream, "buffer", None)
     return buffer if isinstance(buffer, Screen) else None
 
 
-def bare(stream: TextIO) -> TextIO:
+def find_terminal(stream: TextIO) -> TextIO:
     """The terminal itself, for what the command line draws."""
-    screen = screen_of(stream)
+    screen = find_screen(stream)
     if screen is None:
         return stream
     stream.flush()
@@ -132,15 +132,15 @@ def bare(stream: TextIO) -> TextIO:
 
 
 @contextmanager
-def spelled_as_json(stream: TextIO) -> Iterator[None]:
+def expect_json(stream: TextIO) -> Iterator[None]:
     """While inside, what the stream is given is JSON, and stays the same value."""
-    screen = screen_of(stream)
+    screen = find_screen(stream)
     if screen is None:
         yield
         return
-    screen.spelling = as_json
+    screen.spelling = spell_as_json
     try:
         yield
         stream.flush()
     finally:
-        screen.spelling = as_picture
+        screen.spelling = spell_as_picture

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from nl2sql.cli.screen import bare, clean, screen_of
+from nl2sql.cli.screen import clean, find_screen, find_terminal
 from nl2sql.schema.render import one_line
 from nl2sql.types import Event, EventKind
 
@@ -34,7 +34,7 @@ _WORDS: Final = {
 
 def on_terminal(stream: Any) -> bool:
     """Whether the stream is a terminal."""
-    return bool(stream.isatty()) or screen_of(stream) is not None
+    return bool(stream.isatty()) or find_screen(stream) is not None
 
 
 def say(text: str) -> None:
@@ -51,7 +51,7 @@ def say_error(message: str, hint: str = "") -> None:
     """What happened, then what to do, on stderr."""
     label = "error: "
     if on_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
-        terminal = bare(sys.stderr)
+        terminal = find_terminal(sys.stderr)
         terminal.write("\x1b[31merror:\x1b[0m ")
         terminal.flush()
         label = ""
@@ -75,7 +75,7 @@ def _console(stream: TextIO, **how: Any) -> Console:
             for segment in super().render(renderable, options):
                 yield segment if segment.control else segment._replace(text=clean(segment.text))
 
-    return CleanConsole(file=bare(stream), highlight=False, **how)
+    return CleanConsole(file=find_terminal(stream), highlight=False, **how)
 
 
 class Steps:

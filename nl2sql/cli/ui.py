@@ -53,7 +53,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 @click.option("--open/--no-open", "opens", default=None, help="Open the browser.  [default: where it is a terminal]")
 def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, **flags: Any) -> int:
     """Ask in a browser: a page on this machine, for as long as this command runs."""
-    config = absolute(Shared(**flags).settings(), Path.cwd())
+    config = make_absolute(Shared(**flags).settings(), Path.cwd())
     if importlib.util.find_spec("streamlit") is None:
         raise ConfigError("the page needs Streamlit, which is not installed", "Install it: pip install 'nl2sql[ui]'")
     _find_page()
@@ -76,7 +76,7 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
     return 0
 
 
-def absolute(config: Config, folder: Path) -> Config:
+def make_absolute(config: Config, folder: Path) -> Config:
     """The settings with every path in full: those that are relative are meant from that folder, which is left soon."""
     url, file, model = config.url, config.file, config.model
     if url and not Path(url).expanduser().is_absolute() and ((folder / url).exists() or not _SCHEME.match(url)):
@@ -106,12 +106,12 @@ def _find_page() -> None:
 
 
 def _say_warnings(launch: Launch, port: int) -> None:
-    from ui.sign_in import warnings_of
+    from ui.sign_in import find_warnings
 
     folders = [Path.cwd()]
     with contextlib.suppress(RuntimeError):
         folders.append(Path.home())
-    for warning in warnings_of(launch, port, folders):
+    for warning in find_warnings(launch, port, folders):
         say(f"warning: {warning}")
 
 

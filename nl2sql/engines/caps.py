@@ -29,7 +29,7 @@ def bound_cell_values(limits: Limits) -> int:
     return CELL_VALUES if limits.rows is not None else min(_MOST_VALUES, limits.cell_bytes // VALUE_BYTES)
 
 
-class Weights:
+class BatchWeights:
     """What the first rows of a batch weigh, and which cells are too large to cross as they are."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
@@ -111,7 +111,7 @@ class Capped:
         for batch in source:
             left = batch.num_rows if self.limits.rows is None else self.limits.rows - self.rows
             kept = self._shortened(batch.slice(0, left))
-            weights = Weights(kept)
+            weights = BatchWeights(kept)
             end = self._first_large_row(kept, weights)
             start = 0
             while start < end:
@@ -128,7 +128,7 @@ class Capped:
                 self.truncated = True
                 return
 
-    def _first_large_row(self, batch: pa.RecordBatch, weights: Weights) -> int:
+    def _first_large_row(self, batch: pa.RecordBatch, weights: BatchWeights) -> int:
         """The row before which the result ends for the sake of a cell that is too large; LimitError in a whole one."""
         large = [(rows[0], i) for i in range(batch.num_columns) if (rows := weights.large(i, self.limits))]
         if not large:

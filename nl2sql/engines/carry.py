@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import DuckDBPyType
 
-from nl2sql.engines.caps import Weights, bound_cell_values, find_long_texts, row_too_large
+from nl2sql.engines.caps import BatchWeights, bound_cell_values, find_long_texts, row_too_large
 from nl2sql.engines.lock import quoted_name
 from nl2sql.types import Limits
 
@@ -57,7 +57,7 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in day
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def carrying(sql: str, types: Sequence[DuckDBPyType], limits: Limits) -> tuple[str, frozenset[int]]:
+def cast_odd_columns(sql: str, types: Sequence[DuckDBPyType], limits: Limits) -> tuple[str, frozenset[int]]:
     """The SQL with its odd columns cast, or as it is where there are none; and the columns cast for their many fields.
 
     Nanoseconds are rounded to microseconds.
@@ -67,7 +67,7 @@ def carrying(sql: str, types: Sequence[DuckDBPyType], limits: Limits) -> tuple[s
     crowded = frozenset(
         i for i, count in enumerate(fields) if count > 1 and (count > most or _is_deep(types[i], MOST_LEVELS))
     )
-    casts = ["VARCHAR" if i in crowded else _carried_as(kind, _CARRIED_AS) for i, kind in enumerate(types)]
+    casts = ["VARCHAR" if i in crowded else _choose_cast(kind, _CARRIED_AS) for i, kind in enumerate(types)]
     if not any(casts):
         return sql, crowded
     columns = (f"CAST(#{i} AS {cast})" if cast else f"#{i}" for i, cast in enumerate(casts, start=1))
@@ -80,7 +80,7 @@ def type_name(column_type: DuckDBPyType) -> str:
     return name if len(name) <= TYPE_CHARS else f"{name[:TYPE_CHARS]}…"
 
 
-class Carried:
+class CarriedRows:
     """A result's batches once what cannot cross is text, and their `schema`. `connection` makes the texts.
 
     Of a result with a limit on its rows all those rows are looked at, as far as they fit into its bytes; of a whole
@@ -149,7 +149,7 @@ class _Texts:
             piece = batch.slice(start, step)
             columns = dict(zip(self._changed, self._texts_of(piece), strict=True))
             if self._large:
-                weights = Weights(piece)
+                weights = BatchWeights(piece)
                 for i in self._large:
                     self.note(columns[i], weights.large(i, self._limits))
             arrays = [columns.get(i, column) for i, column in enumerate(piece.columns)]
@@ -165,7 +165,7 @@ class _Texts:
             arrays = [batch.column(i) for i in self._changed]
             given = cursor.from_arrow(pa.Table.from_arrays(arrays, names=[str(i) for i in self._changed]))
             texts = (
-                self._large_text(n, kind) if i in self._large else f"CAST(#{n} AS {_carried_as(kind, _AS_TEXT)})"
+                self._large_text(n, kind) if i in self._large else f"CAST(#{n} AS {_choose_cast(kind, _AS_TEXT)})"
                 for n, (i, kind) in enumerate(zip(self._changed, given.types, strict=True), start=1)
             )
             return [column.combine_chunks() for column in given.project(", ".join(texts)).to_arrow_table().columns]
@@ -187,7 +187,7 @@ def _peek(
     large: set[int] = set()
     rows = size = 0
     for batch in batches:
-        weights = Weights(batch)
+        weights = BatchWeights(batch)
         if limits.rows is not None:
             if nested and not rows and batch.num_rows and not weights.fitting(limits.result_bytes):
                 raise row_too_large(limits)
@@ -279,13 +279,13 @@ def _range(kind: pa.DataType) -> tuple[int, int]:
     return _FIRST_DAY * _DAY * unit, (_LAST_DAY + 1) * _DAY * unit - 1
 
 
-def _carried_as(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str | None:
+def _choose_cast(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str | None:
     """The type to cast to, or None where the type crosses as it is."""
     kind = column_type.id
     if kind in carried:
         return carried[kind]
     parts = _list_children(column_type)
-    casts = [_carried_as(part, carried) for _, part in parts]
+    casts = [_choose_cast(part, carried) for _, part in parts]
     if not any(casts):
         return None
     inner = [cast or str(part) for cast, (_, part) in zip(casts, parts, strict=True)]

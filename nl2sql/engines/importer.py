@@ -270,7 +270,7 @@ def _import(
     file, called = data_file
     kind = find_kind(called)
     if kind == "excel":
-        from nl2sql.engines.spreadsheet import import_sheets
+        from nl2sql.engines.workbook import import_sheets
 
         with _open(file) as opened:
             return import_sheets(connection, opened, called, names, bounds.memory if bounds is not None else None)

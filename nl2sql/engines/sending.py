@@ -25,7 +25,7 @@ BATCH_ROWS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class PreparedQuery:
     """A text with its parameters, and the columns that it gives."""
 
     sql: str
@@ -35,7 +35,7 @@ class Query:
 
 
 def send_rows(
-    query: Query,
+    query: PreparedQuery,
     cursor: duckdb.DuckDBPyConnection,
     limits: Limits,
     pipe: IO[bytes],
@@ -49,21 +49,21 @@ def send_rows(
     """
     started = time.perf_counter()
     if len(query.names) > MAX_COLUMNS:
-        return _refusal(f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}")
+        return _refuse(f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}")
     columns = [[name, carry.type_name(kind)] for name, kind in zip(query.names, query.types, strict=True)]
-    carrying, crowded = carry.carrying(query.sql, query.types, limits)
+    carrying, crowded = carry.cast_odd_columns(query.sql, query.types, limits)
     reader = cursor.sql(carrying, params=list(query.texts) or None).to_arrow_reader(BATCH_ROWS)
     capped, rows_hash = Capped(limits), RowsHash() if hashed else None
     try:
-        carried = carry.Carried(reader, limits, cursor, crowded)
+        carried = carry.CarriedRows(reader, limits, cursor, crowded)
         fields = zip(query.names, carried.schema, strict=True)
         head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
         if head.size > bound_payload(limits_to_json(limits)):
-            return _refusal("the result's columns have too many fields")
+            return _refuse("the result's columns have too many fields")
         try:
             write_frame(pipe, {"kind": "columns", "columns": columns}, head)
         except FrameError:
-            return _refusal("the names of the result's columns are too long")
+            return _refuse("the names of the result's columns are too long")
         for batch in capped.batches(carried.batches()):
             if stopped():
                 return {"kind": "error", "error": "stopped", "message": ""}
@@ -81,5 +81,5 @@ def send_rows(
     }
 
 
-def _refusal(text: str) -> Mapping[str, Any]:
+def _refuse(text: str) -> Mapping[str, Any]:
     return {"kind": "error", "error": "query", "message": text}

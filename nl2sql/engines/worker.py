@@ -26,7 +26,7 @@ from nl2sql.engines.one_select import not_a_select
 from nl2sql.types import Proof, Schema
 
 if TYPE_CHECKING:
-    from nl2sql.engines.sending import Query
+    from nl2sql.engines.sending import PreparedQuery
 
 THREADS: Final = max(1, min(4, os.cpu_count() or 1))
 INTROSPECTION_CPU: Final = 60.0
@@ -173,7 +173,7 @@ class Worker:
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
-        from nl2sql.engines.sending import Query
+        from nl2sql.engines.sending import PreparedQuery
         from nl2sql.guard import under_explain
 
         self._kept.make_room()
@@ -184,11 +184,11 @@ class Worker:
             if under_explain(sql) != sql:
                 return self._send(request, self._explained(sql, cursor), cursor)
             relation = cursor.sql(sql)
-            return self._send(request, Query(sql, relation.columns, relation.types), cursor)
+            return self._send(request, PreparedQuery(sql, relation.columns, relation.types), cursor)
 
-    def _explained(self, sql: str, cursor: Any) -> Query:
+    def _explained(self, sql: str, cursor: Any) -> PreparedQuery:
         """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
-        from nl2sql.engines.sending import Query
+        from nl2sql.engines.sending import PreparedQuery
         from nl2sql.guard import without_paths
 
         [(key, text)] = cursor.execute(sql).fetchall()
@@ -197,12 +197,12 @@ class Worker:
         given = "SELECT $1 AS explain_key, $2 AS explain_value"
         texts = [key, without_paths(text, sql)]
         relation = cursor.sql(given, params=texts)
-        return Query(given, relation.columns, relation.types, texts)
+        return PreparedQuery(given, relation.columns, relation.types, texts)
 
     def _page(self, request: Message) -> Mapping[str, Any]:
         """A window of a query's rows, or how many it has; the query runs only where its rows are not kept."""
         from nl2sql.engines import wire
-        from nl2sql.engines.sending import Query
+        from nl2sql.engines.sending import PreparedQuery
         from nl2sql.errors import QueryError
 
         window = wire.window_from_json(request["window"])
@@ -211,7 +211,7 @@ class Worker:
                 if request["counts"]:
                     return {"kind": "count", "count": kept.count(window), "complete": kept.complete}
                 sql, texts = kept.page(window)
-                end = self._send(request, Query(sql, kept.names, kept.types, texts), kept.cursor)
+                end = self._send(request, PreparedQuery(sql, kept.names, kept.types, texts), kept.cursor)
                 return {**end, "truncated": not kept.complete or end["truncated"]} if end["kind"] == "end" else end
         except QueryError as error:
             return {"kind": "error", "error": "query", "message": error.message, "hint": error.hint}
@@ -230,7 +230,7 @@ class Worker:
         finally:
             self._cursor = None
 
-    def _send(self, request: Message, query: Query, cursor: Any) -> Mapping[str, Any]:
+    def _send(self, request: Message, query: PreparedQuery, cursor: Any) -> Mapping[str, Any]:
         from nl2sql.engines import sending, wire
 
         limits = wire.limits_from_json(request["limits"])

@@ -15,10 +15,10 @@ from nl2sql.guard.functions import catalogue
 from nl2sql.guard.named_types import (
     STRUCTURED,
     UserTypes,
+    compose_type_hint,
     has_plain_structure,
     may_name_collation,
     may_name_type,
-    type_hint,
 )
 from nl2sql.guard.names import Names
 from nl2sql.guard.place import place_of_byte
@@ -182,7 +182,7 @@ class TreeRules:
         path = _path(node)
         if not may_name_type(path, self._names, self._user_types):
             told = f"there is no type {'.'.join(path)} that a query may name"
-            self._object("type", told, type_hint(path[-1] if path else ""), node)
+            self._object("type", told, compose_type_hint(path[-1] if path else ""), node)
 
     def _function(self, node: Node) -> None:
         path = _path(node)

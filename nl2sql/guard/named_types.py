@@ -27,7 +27,7 @@ _LEAF: Final = re.compile(r"\s*+([A-Za-z_][A-Za-z0-9_ ]*+)(?:\(\s*+\d++\s*+(?:,\
 def may_name_type(path: Sequence[str], names: Names, user_types: UserTypes) -> bool:
     """Whether a text may name the type of that dotted name: unknown and hidden ones look the same."""
     parts = [fold(part) for part in path]
-    own = [user_types[key] for key in _meant(parts, names) if key in user_types]
+    own = [user_types[key] for key in _find_meant(parts, names) if key in user_types]
     if own:
         return all(map(names.has_type, own))
     return len(parts) == 1 and parts[0] in catalogue().types.allowed
@@ -38,7 +38,7 @@ def may_name_collation(name: str) -> bool:
     return all(part in catalogue().collations.allowed for part in name.lower().split("."))
 
 
-def type_hint(name: str) -> str:
+def compose_type_hint(name: str) -> str:
     """What to write instead of a type that may not be named."""
     near = closest(name, catalogue().types.allowed)
     return f"Did you mean {near}?" if near else "Name one of DuckDB's own types, such as VARCHAR."
@@ -49,18 +49,18 @@ def has_plain_structure(call: Mapping[str, Any], names: Names, user_types: UserT
     arguments: Sequence[Mapping[str, Any]] = call.get("arguments") or ()
     named = [argument for argument in arguments if argument.get("name", "").lower() == _STRUCTURE]
     chosen = (named or list(arguments))[-1:]
-    literal = _literal(chosen[0]["expression"]) if chosen else None
+    literal = _read_literal(chosen[0]["expression"]) if chosen else None
     if literal is None:
         return False
     try:
-        leaves = list(_leaves(json.loads(literal, object_pairs_hook=lambda pairs: [value for _, value in pairs])))
+        leaves = list(_list_leaves(json.loads(literal, object_pairs_hook=lambda pairs: [value for _, value in pairs])))
     except (ValueError, RecursionError):
         return False
     found = [_LEAF.match(leaf) for leaf in leaves]
     return all(one and may_name_type([one[1].strip()], names, user_types) for one in found)
 
 
-def _meant(parts: Sequence[str], names: Names) -> Iterator[tuple[str, str]]:
+def _find_meant(parts: Sequence[str], names: Names) -> Iterator[tuple[str, str]]:
     """The schema and name that a dotted name of a type may mean."""
     if len(parts) == 1:
         yield MAIN_SCHEMA, parts[0]
@@ -72,18 +72,18 @@ def _meant(parts: Sequence[str], names: Names) -> Iterator[tuple[str, str]]:
         yield parts[1], parts[2]
 
 
-def _literal(expression: Mapping[str, Any]) -> str | None:
+def _read_literal(expression: Mapping[str, Any]) -> str | None:
     """The text of a string literal, in a cast perhaps; None of anything else."""
     if expression.get("class") == "CAST":
-        return _literal(expression["child"])
+        return _read_literal(expression["child"])
     literal = expression.get("literal") or {}
     return str(literal["text"]) if literal.get("kind") == "STRING" else None
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _list_leaves(value: Any) -> Iterator[str]:
     """Every text in it that says a type."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item)
+            yield from _list_leaves(item)

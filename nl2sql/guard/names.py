@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from nl2sql.schema.access import key, resolve
+from nl2sql.schema.access import make_key, resolve
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
 
@@ -157,8 +157,8 @@ class Names:
 
     def column_hint(self, name: str, tables: Iterable[Table]) -> str:
         """What to write instead of a column that isn't there, given the tables that the query names."""
-        named = {key(table) for table in tables}
-        found = sorted((table for table in self.view.tables if key(table) in named), key=lambda table: table.name)
+        named = {make_key(table) for table in tables}
+        found = sorted((table for table in self.view.tables if make_key(table) in named), key=lambda table: table.name)
         having = [t for t in self.view.tables if name.lower() in (c.lower() for c in self.columns(t))]
         if here := [t.name for t in having if t in found]:
             return f"{name} is a column of {', '.join(here)}: write it with that table's alias."

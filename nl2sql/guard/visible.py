@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from nl2sql.schema.access import exact_name, resolve
+from nl2sql.schema.access import quote_path, resolve
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import Column, Policy, Schema, Table
 
@@ -20,7 +20,7 @@ def mark_refused(schema: Schema, may_read: MayRead) -> Schema:
 
     `may_read` says whether the guard lets that SELECT run under no policy.
     """
-    return replace(schema, tables=tuple(_marked(table, may_read) for table in schema.tables))
+    return replace(schema, tables=tuple(_mark(table, may_read) for table in schema.tables))
 
 
 def deny_refused(schema: Schema, policy: Policy, may_read: MayRead) -> Policy:
@@ -31,30 +31,30 @@ def deny_refused(schema: Schema, policy: Policy, may_read: MayRead) -> Policy:
     tables, columns = set(policy.deny_tables), set(policy.deny_columns)
     for table in resolve(schema, policy).view.tables:
         if table.kind == "view":
-            if not may_read(_all_of(table)):
-                tables.add(exact_name(*table.path))
+            if not may_read(_select_all(table)):
+                tables.add(quote_path(*table.path))
         else:
-            columns |= {exact_name(*table.path, column.name) for column in _refused(table, may_read)}
+            columns |= {quote_path(*table.path, column.name) for column in _find_refused(table, may_read)}
     return replace(policy, deny_tables=frozenset(tables), deny_columns=frozenset(columns))
 
 
-def _marked(table: Table, may_read: MayRead) -> Table:
+def _mark(table: Table, may_read: MayRead) -> Table:
     if table.kind == "view":
-        return table if may_read(_all_of(table)) else replace(table, refused=True)
-    refused = {column.name for column in _refused(table, may_read)}
+        return table if may_read(_select_all(table)) else replace(table, refused=True)
+    refused = {column.name for column in _find_refused(table, may_read)}
     if not refused:
         return table
     return replace(table, columns=tuple(replace(c, refused=c.name in refused) for c in table.columns))
 
 
-def _refused(table: Table, may_read: MayRead) -> Iterator[Column]:
+def _find_refused(table: Table, may_read: MayRead) -> Iterator[Column]:
     """The generated columns of the table that no query may read."""
-    return (column for column in table.columns if column.generated and not may_read(_one_of(column, table)))
+    return (column for column in table.columns if column.generated and not may_read(_select_one(column, table)))
 
 
-def _all_of(table: Table) -> str:
+def _select_all(table: Table) -> str:
     return f"SELECT * FROM {quote_table(table)}"
 
 
-def _one_of(column: Column, table: Table) -> str:
+def _select_one(column: Column, table: Table) -> str:
     return f"SELECT {quote(column.name)} FROM {quote_table(table)}"

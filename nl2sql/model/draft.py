@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
-from nl2sql.model.repair import Brackets
+from nl2sql.model.loose_json import Brackets
 from nl2sql.model.shapes import LONGEST_NAME, MOST_CALLS, RawCall
 from nl2sql.types import Usage
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from nl2sql.model.failures import Cause, Failure
-from nl2sql.model.repair import decode_leniently
+from nl2sql.model.loose_json import decode_leniently
 
 LARGEST_ERROR: Final = 64_000
 """Bytes of an error's body that are read."""
@@ -39,7 +39,7 @@ class EndpointError(Exception):
         self.failure = failure
 
 
-def events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+def read_events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
     """The JSON events of a body: of server-sent events one a `data:` line, else the whole body as one.
 
     What is not JSON is left out; EndpointError where nothing is, or where it has no end.
@@ -88,7 +88,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(begun)
 
 
-def unpacked(chunks: Iterable[bytes], packing: str) -> Iterator[bytes]:
+def unpack(chunks: Iterable[bytes], packing: str) -> Iterator[bytes]:
     """The bytes of a body that a server has packed unasked, in pieces that each fit into memory.
 
     `packing` is the header that names how. EndpointError where it is another than gzip and deflate.
@@ -110,7 +110,7 @@ def unpacked(chunks: Iterable[bytes], packing: str) -> Iterator[bytes]:
         raise _endless("what it has packed cannot be unpacked") from exc
 
 
-def first_bytes(chunks: Iterable[bytes], most: int) -> bytes:
+def read_first_bytes(chunks: Iterable[bytes], most: int) -> bytes:
     """A body from its first byte to its last, or to the most that is read of one."""
     read: list[bytes] = []
     for chunk in chunks:
@@ -121,7 +121,7 @@ def first_bytes(chunks: Iterable[bytes], most: int) -> bytes:
     return b"".join(read)
 
 
-def refusal(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Failure:
+def read_refusal(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Failure:
     """What an answer that is an error says."""
     headers = headers or {}
     body: Any = _object(content)
@@ -138,7 +138,7 @@ def refusal(status: int, content: bytes, headers: Mapping[str, str] | None = Non
     )
 
 
-def listed_models(content: bytes) -> list[str]:
+def read_models(content: bytes) -> list[str]:
     """The names of a list of models; none where that is no such list."""
     body = _object(content)
     listed = body.get("data") if body else None

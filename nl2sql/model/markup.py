@@ -11,8 +11,16 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from nl2sql.model import repair
-from nl2sql.model.shapes import SQL_TOOL, RawCall, broken, from_values, json_calls, looks_like_sql, python_calls
+from nl2sql.model import loose_json
+from nl2sql.model.shapes import (
+    SQL_TOOL,
+    RawCall,
+    find_broken,
+    looks_like_sql,
+    read_json_calls,
+    read_python_calls,
+    read_values,
+)
 
 _THINK = r"think|thinking|thought|reasoning|mm:think"
 _THOUGHT = re.compile(rf"<({_THINK})>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)", re.DOTALL | re.IGNORECASE)
@@ -72,14 +80,14 @@ _TIMES_READ: Final = 2
 _LONGEST_MARK: Final = 40
 
 
-def without_reasoning(text: str) -> str:
+def strip_reasoning(text: str) -> str:
     """The text less what the model thought aloud, and less the marks that end its turn."""
-    return _CONTROL.sub("", _after_thoughts(text)).strip()
+    return _CONTROL.sub("", _strip_thoughts(text)).strip()
 
 
-def visible(text: str, *, tools: bool) -> str:
+def cut_to_prose(text: str, *, tools: bool) -> str:
     """How much of a reply that is still being written can be shown: prose, up to what may become a call."""
-    text = _after_thoughts(text).lstrip()
+    text = _strip_thoughts(text).lstrip()
     if tools:
         if _START.match(text) or text.upper() in ("SELECT"[: len(text)], "WITH"[: len(text)], "FROM"[: len(text)]):
             return ""
@@ -88,7 +96,7 @@ def visible(text: str, *, tools: bool) -> str:
     return (text[:-_LONGEST_MARK] + _PARTIAL_MARK.sub("", text[-_LONGEST_MARK:])).rstrip()
 
 
-def _after_thoughts(text: str) -> str:
+def _strip_thoughts(text: str) -> str:
     """The text less whole thoughts, from the last end of one on whose beginning stood in the prompt."""
     text = _CHANNEL.sub("", _THOUGHT.sub("", text))
     end = 0
@@ -97,16 +105,16 @@ def _after_thoughts(text: str) -> str:
     return text[end:]
 
 
-def calls_in(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """The prose and the calls of a text, where it holds calls by any mark; else the text and none."""
-    for find in (_in_regions, _in_fences, _bare):
+    for find in (_find_in_regions, _find_in_fences, _find_bare):
         prose, calls = find(text, names)
         if calls:
             return prose.strip(), calls
     return text, []
 
 
-def sql_in(text: str) -> tuple[str, list[RawCall]]:
+def find_sql(text: str) -> tuple[str, list[RawCall]]:
     """The prose and the SQL of a text: fenced blocks, or a reply that is nothing but SQL from its first word."""
     calls: dict[str, RawCall] = {}
 
@@ -127,7 +135,7 @@ def sql_in(text: str) -> tuple[str, list[RawCall]]:
     return text[end:].strip(), [RawCall(SQL_TOOL, {"query": text[:end].strip()}, whole=statement is not None)]
 
 
-def _in_regions(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+def _find_in_regions(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     calls: list[RawCall] = []
 
     def take(match: re.Match[str]) -> str:
@@ -136,7 +144,7 @@ def _in_regions(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
         body, end = groups[kind], groups["end" if kind == "tagged" else f"{kind}_end"]
         if groups["tag"] in ("tool", "tools") and not any(name in body for name in names):
             return match[0]
-        found = _in_body(body, names, whole=bool(end))
+        found = _read_body(body, names, whole=bool(end))
         calls.extend(found)
         return "" if found else match[0]
 
@@ -144,25 +152,25 @@ def _in_regions(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     return _STRAY.sub("", prose) if calls else text, calls
 
 
-def _in_body(body: str, names: Collection[str], *, whole: bool) -> list[RawCall]:
+def _read_body(body: str, names: Collection[str], *, whole: bool) -> list[RawCall]:
     """The calls between two tags. What cannot be read at all is one call without a name."""
     if not body.strip():
         return []
     elements = [*_INVOKE.finditer(body), *_FUNCTION.finditer(body)]
     if elements:
-        return [_element(m["name"], m["body"], whole=whole) for m in elements]
+        return [_read_element(m["name"], m["body"], whole=whole) for m in elements]
     if "<arg_key>" in body:
-        return [_element(body.split("<arg_key>")[0].strip(), body, whole=whole)]
-    if found := list(_with_colons(body)):
+        return [_read_element(body.split("<arg_key>")[0].strip(), body, whole=whole)]
+    if found := list(_read_with_colons(body)):
         return found
-    found = json_calls(body, names) or list(_named(body)) or python_calls(body, names)
+    found = read_json_calls(body, names) or list(_read_named(body)) or read_python_calls(body, names)
     if found:
         return found
     name = _NAME.search(body)
     return [RawCall(name[1] if name else "", body.strip(), whole=whole)]
 
 
-def _element(name: str, body: str, *, whole: bool) -> RawCall:
+def _read_element(name: str, body: str, *, whole: bool) -> RawCall:
     parameters = list(_PARAMETER.finditer(body))
     if not parameters:
         return RawCall(name.strip(), body.strip(), whole=whole or body.rstrip().endswith("}"))
@@ -171,16 +179,16 @@ def _element(name: str, body: str, *, whole: bool) -> RawCall:
     return RawCall(name.strip(), values, whole=whole or closed)
 
 
-def _pair_value(pair: re.Match[str]) -> Any:
+def _read_pair(pair: re.Match[str]) -> Any:
     if pair["mark"]:
         return pair["text"]
     try:
-        return repair.load(pair["value"])
+        return loose_json.load(pair["value"])
     except ValueError:
         return pair["value"].strip()
 
 
-def _with_colons(body: str) -> Iterator[RawCall]:
+def _read_with_colons(body: str) -> Iterator[RawCall]:
     """Calls written `call:name{key:value}`; the bracket that closes one stands before the next, or at the end."""
     ends = [found.start() for found in _CALL_COLON_END.finditer(body)]
     at = 0
@@ -190,15 +198,15 @@ def _with_colons(body: str) -> Iterator[RawCall]:
             return
         at = ends[following]
         pairs = _COLON_PAIR.finditer(body, found.end(), at)
-        yield RawCall(found["name"], {pair["key"]: _pair_value(pair) for pair in pairs})
+        yield RawCall(found["name"], {pair["key"]: _read_pair(pair) for pair in pairs})
 
 
-def _named(body: str) -> Iterator[RawCall]:
+def _read_named(body: str) -> Iterator[RawCall]:
     """Calls written as a name and then the JSON of the arguments."""
     at = 0
     while match := _NAMED.match(body, at):
         try:
-            arguments, at = repair.leading(body, match.end())
+            arguments, at = loose_json.read_leading(body, match.end())
         except ValueError:
             yield RawCall(match["name"], body[match.end() :].strip(), whole=False)
             return
@@ -207,35 +215,35 @@ def _named(body: str) -> Iterator[RawCall]:
             at = end.end()
 
 
-def _in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     calls: list[RawCall] = []
 
     def take(match: re.Match[str]) -> str:
         language, body = match["language"].lower(), match["body"]
         if language in _SQL_LANGUAGES:
             return match[0]
-        found = json_calls(body, names) or python_calls(body, names)
+        found = read_json_calls(body, names) or read_python_calls(body, names)
         if not found and (not match["end"] or language in ("tool_call", "json")):
-            found = broken(body, names)
+            found = find_broken(body, names)
         calls.extend(found)
         return "" if found else match[0]
 
     return _FENCE.sub(take, text), calls
 
 
-def _bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
+def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """A reply that is a call and nothing else, or prose that ends in a call or begins with one."""
-    if calls := json_calls(text, names) or python_calls(text, names):
+    if calls := read_json_calls(text, names) or read_python_calls(text, names):
         return "", calls
     read = 0
     for match in _BRACKETED_LINE.finditer(text):
         try:
-            value, end = repair.leading(text, match.end())
+            value, end = loose_json.read_leading(text, match.end())
         except ValueError:
             break
         read += end - match.end()
         if read > _TIMES_READ * len(text):
             break
-        if calls := from_values(value if isinstance(value, list) else [value], names):
+        if calls := read_values(value if isinstance(value, list) else [value], names):
             return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
-    return text, broken(text, names)
+    return text, find_broken(text, names)

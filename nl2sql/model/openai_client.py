@@ -22,7 +22,7 @@ from nl2sql.model.chat import Tool
 from nl2sql.model.draft import Draft
 from nl2sql.model.events import EndpointError
 from nl2sql.model.failures import Cause, Failure
-from nl2sql.model.markup import visible
+from nl2sql.model.markup import cut_to_prose
 from nl2sql.model.memory import Habits, Memory
 from nl2sql.model.protocols import PROTOCOLS, TEXT, TOOLS
 from nl2sql.model.request import LENGTH_NAMES, SEVERAL, Request, adapted
@@ -244,7 +244,7 @@ class OpenAIChatModel:
             with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
                 for event in events:
                     if draft.absorb(event) and draft.length >= due:
-                        text = visible(draft.text, tools=bool(tools))
+                        text = cut_to_prose(draft.text, tools=bool(tools))
                         if len(text) > len(shown) and text.startswith(shown):
                             yield text[len(shown) :]
                             shown = text

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nl2sql.model import markup, repair
+from nl2sql.model import loose_json, markup
 from nl2sql.model.chat import Tool
 from nl2sql.model.shapes import LONGEST_NAME, MOST_CALLS, SQL_TOOL, RawCall
 from nl2sql.types import ToolCall
@@ -52,7 +52,7 @@ def read(
     aside as thought; it counts only for tagged calls, and only where the reply is otherwise empty. `cut` says
     that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`.
     """
-    prose = markup.without_reasoning(text)
+    prose = markup.strip_reasoning(text)
     raw = list(raw_calls)
     if tools and not raw:
         prose, raw = _from_text(prose, reasoning, names=tuple(_parameters(tools)))
@@ -75,11 +75,11 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
 
 
 def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
-    prose, calls = markup.calls_in(prose, names)
+    prose, calls = markup.find_calls(prose, names)
     if not calls and SQL_TOOL in names:
-        prose, calls = markup.sql_in(prose)
+        prose, calls = markup.find_sql(prose)
     if not calls and not prose and reasoning:
-        _, calls = markup.calls_in(reasoning, names)
+        _, calls = markup.find_calls(reasoning, names)
     return prose, calls
 
 
@@ -114,7 +114,7 @@ def clean_name(name: str, offered: Collection[str] = ()) -> str:
 
 def _parse(text: str) -> Any:
     try:
-        found = repair.objects(text)
+        found = loose_json.read_objects(text)
     except ValueError:
         try:
             return _text_inside(text)
@@ -131,7 +131,7 @@ def _text_inside(text: str) -> Any:
     bare = text.strip()
     if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
         return _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE)).strip()
-    value = repair.load(text)
+    value = loose_json.load(text)
     if isinstance(value, dict | list):
         raise ValueError("not one object")
     return value
@@ -148,7 +148,7 @@ def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def _only_sql(written: Any) -> str | None:
     if not isinstance(written, str):
         return None
-    _, calls = markup.sql_in(written)
+    _, calls = markup.find_sql(written)
     return str(calls[0].arguments["query"]) if len(calls) == 1 else None
 
 
@@ -164,7 +164,7 @@ def _typed_value(value: Any, declared: Any) -> Any:
     if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
         return value
     try:
-        return repair.load(_PYTHON.get(value, value))
+        return loose_json.load(_PYTHON.get(value, value))
     except ValueError:
         return value
 

@@ -24,7 +24,15 @@ import openai
 from openai import Stream
 
 from nl2sql.cancel import CancelToken
-from nl2sql.model.events import LARGEST_ERROR, EndpointError, events, first_bytes, listed_models, refusal, unpacked
+from nl2sql.model.events import (
+    LARGEST_ERROR,
+    EndpointError,
+    read_events,
+    read_first_bytes,
+    read_models,
+    read_refusal,
+    unpack,
+)
 from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.wire import Patience, Timeouts
 
@@ -113,7 +121,7 @@ class SDKWire:
 
         patience = Patience(self._timeouts, begun)
         with self._exchange(send, cancel, patience) as chunks:
-            for event in events(chunks):
+            for event in read_events(chunks):
                 yield event
                 patience.renew()
                 if event.get("done"):
@@ -127,7 +135,7 @@ class SDKWire:
 
         patience = Patience(replace(self._timeouts, first=_LIST_SECONDS), lambda: False)
         with self._exchange(send, CancelToken(), patience) as chunks:
-            return listed_models(first_bytes(chunks, _LARGEST_LIST))
+            return read_models(read_first_bytes(chunks, _LARGEST_LIST))
 
     def close(self) -> None:
         """Free the idle connections."""
@@ -178,7 +186,7 @@ class SDKWire:
         try:
             with contextlib.closing(send(lane.client).response) as response:
                 lane.hold(response)
-                for chunk in unpacked(response.iter_raw(), response.headers.get("content-encoding", "")):
+                for chunk in unpack(response.iter_raw(), response.headers.get("content-encoding", "")):
                     _put(inbox, chunk, lane)
         except EndpointError as exc:
             _put(inbox, exc, lane)
@@ -289,8 +297,8 @@ def _refuse_errors(response: httpx2.Response) -> None:
         response.stream = httpx2.ByteStream(b"")
     elif response.status_code >= 400:
         packing = response.headers.get("content-encoding", "")
-        content = first_bytes(unpacked(response.iter_raw(), packing), LARGEST_ERROR)
-        raise EndpointError(refusal(response.status_code, content, response.headers))
+        content = read_first_bytes(unpack(response.iter_raw(), packing), LARGEST_ERROR)
+        raise EndpointError(read_refusal(response.status_code, content, response.headers))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nl2sql.model import repair
+from nl2sql.model import loose_json
 
 SQL_TOOL: Final = "sql_query"
 MOST_CALLS: Final = 128
@@ -73,7 +73,7 @@ def looks_like_sql(text: str) -> bool:
     return (first.isupper() or first.islower()) and _BARE_SQL.match(text) is not None
 
 
-def broken(text: str, names: Collection[str]) -> list[RawCall]:
+def find_broken(text: str, names: Collection[str]) -> list[RawCall]:
     """The call that a text surely means to be, though its JSON cannot be read."""
     match = _BROKEN.match(text)
     if match and match["name"].rpartition(".")[2] in names:
@@ -81,28 +81,28 @@ def broken(text: str, names: Collection[str]) -> list[RawCall]:
     return []
 
 
-def json_calls(text: str, names: Collection[str]) -> list[RawCall]:
+def read_json_calls(text: str, names: Collection[str]) -> list[RawCall]:
     if text.strip()[:1] not in ("{", "["):
         return []
     try:
-        return from_values(repair.objects(text), names)
+        return read_values(loose_json.read_objects(text), names)
     except ValueError:
         return []
 
 
-def from_values(values: list[Any], names: Collection[str]) -> list[RawCall]:
-    calls = [call for value in values for call in call_of(value, names)]
+def read_values(values: list[Any], names: Collection[str]) -> list[RawCall]:
+    calls = [call for value in values for call in read_call(value, names)]
     return calls if len(calls) >= len(values) else []
 
 
-def call_of(value: Any, names: Collection[str]) -> list[RawCall]:
+def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
     """The calls that a JSON value is meant as, by the keys that models use for a name and its arguments."""
     if not isinstance(value, dict):
         return []
     if isinstance(inner := value.get("tool_calls"), list):
-        return from_values(inner, names)
+        return read_values(inner, names)
     if isinstance(inner := value.get("function") or value.get("function_call"), dict):
-        return [RawCall(c.name, c.arguments, str(value.get("id") or "")) for c in call_of(inner, names)]
+        return [RawCall(c.name, c.arguments, str(value.get("id") or "")) for c in read_call(inner, names)]
     name = next((value[k] for k in ("name", "tool", "tool_name", "function", "action") if _is_text(value, k)), "")
     keys = [k for k in ("arguments", "parameters", "args", "input", "tool_input", "action_input") if k in value]
     if name and (keys or name.rpartition(".")[2] in names):
@@ -121,7 +121,7 @@ def _is_text(value: Mapping[str, Any], key: str) -> bool:
     return isinstance(value.get(key), str) and bool(value[key])
 
 
-def python_calls(text: str, names: Collection[str]) -> list[RawCall]:
+def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
     """Calls written as Python: `sql_query(query="…")`, in a list, inside `print`, or after `default_api.`."""
     if not _PYTHON.match(text):
         return []
@@ -133,7 +133,7 @@ def python_calls(text: str, names: Collection[str]) -> list[RawCall]:
             name, at = callee[1].removesuffix(".call"), callee.end()
             if name.rpartition(".")[2] in names:
                 try:
-                    arguments, at = _keywords(text, at)
+                    arguments, at = _read_keywords(text, at)
                 except ValueError:
                     return []
                 calls.append(RawCall(name, arguments))
@@ -142,7 +142,7 @@ def python_calls(text: str, names: Collection[str]) -> list[RawCall]:
     return calls
 
 
-def _keywords(text: str, at: int) -> tuple[dict[str, Any], int]:
+def _read_keywords(text: str, at: int) -> tuple[dict[str, Any], int]:
     """The named arguments of a call up to its closing bracket, and where that ends; others are looked over."""
     found: dict[str, Any] = {}
     while True:
@@ -151,26 +151,26 @@ def _keywords(text: str, at: int) -> tuple[dict[str, Any], int]:
         if text[at : at + 1] == ")":
             return found, at + 1
         keyword = _KEYWORD.match(text, at)
-        value, at = _literal(text, keyword.end() if keyword else at)
+        value, at = _read_literal(text, keyword.end() if keyword else at)
         if keyword:
             found[keyword[1]] = value
 
 
-def _literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
+def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
     """The Python literal that stands there, and where it ends. ValueError where there is none."""
     if found := _STRING.match(text, at):
         pieces = []
         while found:
-            pieces.append(_python_text(found))
+            pieces.append(_read_text(found))
             at = found.end()
             found = _STRING.match(text, at)
-        return repair.joined("".join(pieces)), at
+        return loose_json.join_halves("".join(pieces)), at
     if found := _NUMBER.match(text, at):
-        return repair.decode(found[1].removeprefix("+").replace("_", "")), found.end()
+        return loose_json.decode(found[1].removeprefix("+").replace("_", "")), found.end()
     if found := _CONSTANT.match(text, at):
         return _CONSTANTS[found[1].lower()], found.end()
     opened = _OPENING.match(text, at)
-    if opened is None or depth >= repair.DEEPEST:
+    if opened is None or depth >= loose_json.DEEPEST:
         raise ValueError("no Python literal")
     closing, at = _CLOSING[opened[1]], opened.end()
     items: list[Any] = []
@@ -179,24 +179,24 @@ def _literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
             at = gap.end()
         if text[at : at + 1] == closing:
             break
-        item, at = _literal(text, at, depth + 1)
+        item, at = _read_literal(text, at, depth + 1)
         if closing == "}":
             colon = _COLON.match(text, at)
             if colon is None or not isinstance(item, str):
                 raise ValueError("no Python literal")
-            value, at = _literal(text, colon.end(), depth + 1)
+            value, at = _read_literal(text, colon.end(), depth + 1)
             item = (item, value)
         items.append(item)
     return (dict(items) if closing == "}" else items), at + 1
 
 
-def _python_text(found: re.Match[str]) -> str:
+def _read_text(found: re.Match[str]) -> str:
     """What a string literal stands for. An escape that Python does not know stays as it is, as in Python."""
     body = found["triple"] if found["triple"] is not None else found["body"]
-    return body if "r" in found["prefix"].lower() else _ESCAPE.sub(_unescaped, body)
+    return body if "r" in found["prefix"].lower() else _ESCAPE.sub(_unescape, body)
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescape(found: re.Match[str]) -> str:
     if code := found["short"] or found["code"] or found["long"]:
         return chr(int(code, 16))
     return _ESCAPES.get(found["char"], found[0])

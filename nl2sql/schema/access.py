@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -33,12 +33,12 @@ class Access:
     def __init__(self, schema: Schema, policy: Policy) -> None:
         self._schema = schema
         index = _Index(schema)
-        allowed_names = {name: set(index.meant(name)) for name in policy.allow_tables or ()}
+        allowed_names = {name: set(index.find_allowed(name)) for name in policy.allow_tables or ()}
         listed = {one for keys in allowed_names.values() for one in keys}
-        tables = {name: {key(table) for table in index.called(name)} for name in policy.deny_tables}
-        columns = {name: set(index.columns_called(name)) for name in policy.deny_columns}
+        tables = {name: {make_key(table) for table in index.find_tables(name)} for name in policy.deny_tables}
+        columns = {name: set(index.find_columns(name)) for name in policy.deny_columns}
         denied = {one for keys in tables.values() for one in keys}
-        known = {key(table) for table in schema.tables} - denied
+        known = {make_key(table) for table in schema.tables} - denied
         self._readable = known if policy.allow_tables is None else known & listed
         self._denied_columns: dict[Key, set[str]] = {}
         for one, column in (found for pairs in columns.values() for found in pairs):
@@ -55,18 +55,20 @@ class Access:
     @cached_property
     def view(self) -> Schema:
         """The schema without what may not be read: what the model may know of."""
-        return replace(self._schema, tables=tuple(self._seen(table) for table in self.tables if not table.refused))
+        return replace(
+            self._schema, tables=tuple(self._cut_to_visible(table) for table in self.tables if not table.refused)
+        )
 
     @cached_property
     def readable(self) -> Schema:
         """Every table and column that the policy does not deny; also what no query may read."""
-        tables = (replace(table, columns=self._allowed_columns(table)) for table in self.tables)
+        tables = (replace(table, columns=self._list_allowed_columns(table)) for table in self.tables)
         return replace(self._schema, tables=tuple(tables))
 
     @cached_property
     def _columns(self) -> dict[Key, frozenset[str]]:
         return {
-            key(table): frozenset(fold(column.name) for column in table.columns) - self._denied(table)
+            make_key(table): frozenset(fold(column.name) for column in table.columns) - self._find_denied(table)
             for table in self.tables
         }
 
@@ -111,7 +113,7 @@ class Access:
 
     @cached_property
     def _by_key(self) -> dict[Key, Table]:
-        return {key(table): table for table in self.tables}
+        return {make_key(table): table for table in self.tables}
 
     def table(self, wanted: Key) -> Table | None:
         """The readable table that DuckDB means by that folded schema and name."""
@@ -119,27 +121,27 @@ class Access:
 
     def allows(self, table: Table) -> bool:
         """Whether a query may read that table or view of the schema."""
-        return key(table) in self._readable
+        return make_key(table) in self._readable
 
     def allows_column(self, table: Table, column: str) -> bool:
         """Whether a query may read that column of that table; none that the schema does not know."""
-        return fold(column) in self._columns.get(key(table), ())
+        return fold(column) in self._columns.get(make_key(table), ())
 
     def denies_columns_of(self, table: Table) -> bool:
         """Whether the policy denies any column of it."""
-        return bool(self._denied(table))
+        return bool(self._find_denied(table))
 
     def columns(self, table: Table) -> tuple[Column, ...]:
         """The columns of a readable table that a query may read by their names."""
-        return tuple(column for column in self._allowed_columns(table) if not column.refused)
+        return tuple(column for column in self._list_allowed_columns(table) if not column.refused)
 
-    def _allowed_columns(self, table: Table) -> tuple[Column, ...]:
+    def _list_allowed_columns(self, table: Table) -> tuple[Column, ...]:
         return tuple(column for column in table.columns if self.allows_column(table, column.name))
 
-    def _denied(self, table: Table) -> set[str]:
-        return self._denied_columns.get(key(table), set())
+    def _find_denied(self, table: Table) -> set[str]:
+        return self._denied_columns.get(make_key(table), set())
 
-    def _seen(self, table: Table) -> Table:
+    def _cut_to_visible(self, table: Table) -> Table:
         columns = self.columns(table)
         names = {column.name for column in columns}
         keys = tuple(
@@ -177,13 +179,13 @@ def allowed(schema: Schema, policy: Policy) -> Schema:
     return resolve(schema, policy).view
 
 
-def key(table: Table) -> Key:
+def make_key(table: Table) -> Key:
     """The table as DuckDB tells it from others of the database."""
     schema, name = table.path
     return fold(schema), fold(name)
 
 
-def exact_name(*path: str) -> str:
+def quote_path(*path: str) -> str:
     """The name for a policy that means this path and no other."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in path)
 
@@ -196,54 +198,60 @@ class _Index:
         self._spelled: dict[str, list[Table]] = {}
         self._columns: dict[Key, dict[str, list[Column]]] = {}
         for table in schema.tables:
-            names = _names(table)
-            for name in {_broad(name) for name in names}:
+            names = _list_names(table)
+            for name in {_fold_broadly(name) for name in names}:
                 self._called.setdefault(name, []).append(table)
             for name in {fold(name) for name in names}:
                 self._spelled.setdefault(name, []).append(table)
+        self._longest = _measure_longest(self._called)
 
-    def called(self, name: str) -> list[Table]:
+    def find_tables(self, name: str) -> list[Table]:
         """The tables that the name may mean."""
-        return self._called.get(_broad(name), [])
+        return self._called.get(_fold_broadly(name), [])
 
-    def meant(self, name: str) -> Iterator[Key]:
+    def find_allowed(self, name: str) -> Iterator[Key]:
         """The one table that the name allows: as DuckDB compares names, else in any case."""
-        found = self._spelled.get(fold(name)) or self.called(name)
+        found = self._spelled.get(fold(name)) or self.find_tables(name)
         if len(found) == 1:
-            yield key(found[0])
+            yield make_key(found[0])
 
-    def columns_called(self, name: str) -> Iterator[tuple[Key, str]]:
+    def find_columns(self, name: str) -> Iterator[tuple[Key, str]]:
         """The columns that a name like `table.column` may mean, folded, each with its table."""
-        written = _broad(name)
-        for at in _dots(written):
+        written = _fold_broadly(name)
+        for at in _find_dots(written, self._longest):
             for table in self._called.get(written[:at], ()):
-                for column in self._columns_of(table, written[at + 1 :]):
-                    yield key(table), fold(column.name)
+                for column in self._find_columns_of(table, written[at + 1 :]):
+                    yield make_key(table), fold(column.name)
 
-    def _columns_of(self, table: Table, name: str) -> Iterator[Column]:
+    def _find_columns_of(self, table: Table, name: str) -> Iterator[Column]:
         """The columns that the name may mean: by their own, by it in quotes, or by a field's behind it."""
-        columns = self._columns.get(key(table))
+        columns = self._columns.get(make_key(table))
         if columns is None:
-            columns = self._columns[key(table)] = {}
+            columns = self._columns[make_key(table)] = {}
             for column in table.columns:
-                for one in {_broad(column.name), _broad(exact_name(column.name))}:
+                for one in {_fold_broadly(column.name), _fold_broadly(quote_path(column.name))}:
                     columns.setdefault(one, []).append(column)
         yield from columns.get(name, ())
-        for at in _dots(name):
+        for at in _find_dots(name, _measure_longest(columns)):
             yield from (column for column in columns.get(name[:at], ()) if _NESTED.search(column.type))
 
 
-def _names(table: Table) -> set[str]:
+def _list_names(table: Table) -> set[str]:
     """What a policy may call the table: with and without the main schema, as it is and in quotes."""
     schema, name = table.path
-    names = {table.name, f"{schema}.{name}", f"{schema}.{exact_name(name)}", exact_name(schema, name)}
-    return names | {name, exact_name(name)} if fold(schema) == MAIN_SCHEMA else names
+    names = {table.name, f"{schema}.{name}", f"{schema}.{quote_path(name)}", quote_path(schema, name)}
+    return names | {name, quote_path(name)} if fold(schema) == MAIN_SCHEMA else names
 
 
-def _dots(name: str) -> Iterator[int]:
-    return (at for at, sign in enumerate(name) if sign == ".")
+def _measure_longest(names: Iterable[str]) -> int:
+    return max(map(len, names), default=0)
 
 
-def _broad(name: str) -> str:
+def _find_dots(name: str, longest: int) -> Iterator[int]:
+    """Where the dots are that may stand behind a name of at most so many signs."""
+    return (at for at, sign in enumerate(name[: longest + 1]) if sign == ".")
+
+
+def _fold_broadly(name: str) -> str:
     """The name such that all spellings of it are one: of any case and width, however its accents are encoded."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from nl2sql.cli.screen import Screen, as_json, as_picture, clean
+from nl2sql.cli.screen import Screen, clean, spell_as_json, spell_as_picture
 from nl2sql.trusted_files import TrustedFiles
 from tests.cli.test_terminal import on_a_terminal
 
@@ -279,10 +279,10 @@ def test_each_sign_has_a_spelling() -> None:
     for sign in signs:
         shown = clean(sign)
         assert shown == sign if sign in "\n\t" else (len(shown) == 1 and shown.isprintable())
-        assert json.loads(f'"{as_json(sign)}"') == sign
-        assert clean(as_json(sign)) == as_json(sign)
+        assert json.loads(f'"{spell_as_json(sign)}"') == sign
+        assert clean(spell_as_json(sign)) == spell_as_json(sign)
     assert clean("Łódź 漢字 🌱 ｗ\t\n") == "Łódź 漢字 🌱 ｗ\t\n"
-    assert (as_picture("\x1b"), as_picture("\x7f"), as_picture("\x85")) == ("␛", "␡", "␤")
+    assert (spell_as_picture("\x1b"), spell_as_picture("\x7f"), spell_as_picture("\x85")) == ("␛", "␡", "␤")
 
 
 def test_bytes_may_come_in_any_pieces() -> None:

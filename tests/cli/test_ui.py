@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.cli.ui import absolute
+from nl2sql.cli.ui import make_absolute
 from nl2sql.config import Config, ModelSettings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -61,7 +61,7 @@ def test_a_relative_path_is_meant_from_the_folder_of_the_command(
     (tmp_path / "a:b.csv").touch()
     (tmp_path / "sub").mkdir()
     given = Config(tmp_path, url=url, file=Path("x.toml"), model=ModelSettings(path=Path("m.gguf")))
-    settled = absolute(given, tmp_path)
+    settled = make_absolute(given, tmp_path)
     assert settled.url == (made and str(tmp_path / made))
     assert (settled.file, settled.model.path) == (tmp_path / "x.toml", tmp_path / "m.gguf")
 
@@ -70,4 +70,4 @@ def test_a_relative_path_is_meant_from_the_folder_of_the_command(
     "url", ["postgresql://box/shop", "md:shop", "sqlite:///shop.db", "/data/shop.duckdb", "~/shop.csv"]
 )
 def test_what_is_no_relative_path_stays(tmp_path: Path, url: str) -> None:
-    assert absolute(Config(tmp_path, url=url), tmp_path) == Config(tmp_path, url=url)
+    assert make_absolute(Config(tmp_path, url=url), tmp_path) == Config(tmp_path, url=url)

@@ -19,7 +19,7 @@ from nl2sql.engines.lock import lock
 from nl2sql.engines.parser import DuckDBParser
 from nl2sql.engines.wire import policy_from_json, policy_to_json
 from nl2sql.schema import allowed
-from nl2sql.schema.access import Access, key
+from nl2sql.schema.access import Access, make_key
 from nl2sql.schema.identifiers import fold, quote, quote_table
 from nl2sql.types import Policy, Verdict
 from tests.guard.hostile_schemas import (
@@ -113,13 +113,15 @@ def _names(world: HostileWorld) -> Iterator[str]:
     if first.view != second.view:
         yield f"{world.policy} shows something else after the pipe"
     for table in first.view.tables:
-        if not set(table.columns) <= set(next(t for t in world.schema.tables if key(t) == key(table)).columns):
+        if not set(table.columns) <= set(
+            next(t for t in world.schema.tables if make_key(t) == make_key(table)).columns
+        ):
             yield f"{table.name} shows what is not there"
 
 
 def _shown(world: HostileWorld) -> Iterator[str]:
     """Each column is shown where the guard lets it be read, and then it can be; nowhere else."""
-    shown = {(key(table), column.name) for table in world.view.tables for column in table.columns}
+    shown = {(make_key(table), column.name) for table in world.view.tables for column in table.columns}
     for marker in world.denied & set(MARKER.findall(repr(world.view))):
         yield f"the view tells {marker} under {world.policy}"
     for table in world.schema.tables:
@@ -129,7 +131,7 @@ def _shown(world: HostileWorld) -> Iterator[str]:
                 # A star still takes what no text may name.
                 continue
             verdict = world.judge(sql, world.told)
-            is_shown = (key(table), column.name) in shown
+            is_shown = (make_key(table), column.name) in shown
             if is_shown != verdict.allowed:
                 yield f"{sql} is {'' if is_shown else 'not '}shown: {verdict.findings} under {world.told}"
             elif is_shown and not world.run(verdict.sql)[1]:
@@ -140,7 +142,7 @@ def _shown(world: HostileWorld) -> Iterator[str]:
 
 def _victims(world: HostileWorld) -> Iterator[str]:
     """What the policy names is neither shown nor let be taken, generated or not."""
-    shown = {(key(table), fold(column.name)) for table in world.view.tables for column in table.columns}
+    shown = {(make_key(table), fold(column.name)) for table in world.view.tables for column in table.columns}
     for one in world.victims:
         if ((fold(one.schema), fold(one.table)), fold(one.column)) in shown:
             yield f"{one} is shown under {world.policy}"

@@ -26,9 +26,9 @@ from nl2sql.agent.functions import fitting
 from nl2sql.answer.grounding import check_numbers, without_unnamed_currencies
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import CallError, ModelError
-from nl2sql.model import failures, markup, protocols, repair, salvage, shapes
+from nl2sql.model import failures, loose_json, markup, protocols, salvage, shapes
 from nl2sql.model.draft import LONGEST
-from nl2sql.model.events import LARGEST_ERROR, EndpointError, events, refusal
+from nl2sql.model.events import LARGEST_ERROR, EndpointError, read_events, read_refusal
 from nl2sql.model.openai_client import OpenAIChatModel
 from nl2sql.schema.render import as_data
 from nl2sql.types import Result, ResultColumn, ToolCall
@@ -180,7 +180,7 @@ def _read_bytes(text: str, chance: Random) -> None:
     body = {0: f"data: {content}\n\n", 1: f"data: {text}\n", 2: text}[chance.randrange(3)].encode("utf-8", "replace")
     size = chance.choice([1, 3, 1000, 100_000])
     try:
-        for _ in events(body[at : at + size] for at in range(0, len(body), size)):
+        for _ in read_events(body[at : at + size] for at in range(0, len(body), size)):
             pass
     except EndpointError:
         pass
@@ -189,7 +189,7 @@ def _read_bytes(text: str, chance: Random) -> None:
 def _read_refusal(text: str, chance: Random) -> None:
     body = {"error": {"message": text, "failed_generation": text}} if chance.random() < 0.7 else text
     content = (body if isinstance(body, str) else json.dumps(body)).encode("utf-8", "replace")[:LARGEST_ERROR]
-    failure = refusal(chance.choice([400, 404, 422, 429, 500]), content, {"retry-after": text[:200]})
+    failure = read_refusal(chance.choice([400, 404, 422, 429, 500]), content, {"retry-after": text[:200]})
     failures.worth_retrying(failure)
     failures.refuses_tools(failure, "tools")
     failures.refuses_system(failure)
@@ -228,7 +228,13 @@ def _read_arguments(text: str, chance: Random) -> None:
 
 
 def _read_json(text: str, chance: Random) -> None:
-    for read in (repair.load, repair.objects, repair.leading, repair.decode, repair.decode_leniently):
+    for read in (
+        loose_json.load,
+        loose_json.read_objects,
+        loose_json.read_leading,
+        loose_json.decode,
+        loose_json.decode_leniently,
+    ):
         try:
             read(text)
         except ValueError:
@@ -245,8 +251,8 @@ def _read_sentence(text: str, chance: Random) -> None:
 
 
 def _read_visible(text: str, chance: Random) -> None:
-    markup.visible(text, tools=chance.random() < 0.5)
-    markup.without_reasoning(text)
+    markup.cut_to_prose(text, tools=chance.random() < 0.5)
+    markup.strip_reasoning(text)
 
 
 Reader = Callable[[str, Random], None]

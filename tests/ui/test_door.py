@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import itertools
 import socket
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from nl2sql import ConfigError
-from ui.door import MOST_FILES, SESSIONS_BYTES, parse_origin
+from ui.door import MOST_FILES, SESSIONS_BYTES, HeldFiles, Refusals, UploadScale, parse_origin
 
 from .conftest import page_process
 from .wire import Wire
@@ -239,6 +241,9 @@ def test_an_origin_is_what_browsers_call_it(given: str, origin: str) -> None:
         "https://box:99999",
         "https://bóx",
         "https://a b",
+        "https://[",
+        "https://[::1",
+        "https://a\u2100b",
         "null",
         "",
     ],
@@ -328,3 +333,29 @@ def test_a_file_without_end_is_cut_off(fresh_page: str) -> None:
                 sent += 65536
         # The kernel's buffers take some megabytes more than anybody reads.
         assert sent < 50 * MB
+
+
+def test_files_that_come_at_the_same_time_are_told_apart() -> None:
+    async def receive_all(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    said: list[Message] = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    async def put_two(scale: UploadScale) -> None:
+        pipes = [asyncio.Queue[Message]() for _ in range(3)]
+        puts = []
+        for name, pipe in enumerate(pipes):
+            scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/ann/{name}", "headers": []}
+            puts.append(asyncio.create_task(scale(scope, pipe.get, send)))
+            await asyncio.sleep(0)
+        # The later one ends while both look alike; the earlier one has yet to bring its bytes.
+        for at, size in ((1, 0), (0, MB), (2, MB)):
+            await pipes[at].put({"type": "http.request", "body": bytes(size), "more_body": False})
+            await puts[at]
+
+    asyncio.run(put_two(UploadScale(receive_all, MB, lambda session: HeldFiles(), Refusals())))
+    assert not said, "each has room for itself"

@@ -20,7 +20,7 @@ from ui.kept import keep_only, kept
 from ui.page import show_turns
 from ui.server import Server
 from ui.uploads import show_uploads
-from ui.verify import unfit
+from ui.verify import find_misfit
 
 DATABASE = "CREATE TABLE sales AS SELECT range AS id FROM range(200)"
 
@@ -104,11 +104,11 @@ def test_uploads_of_one_name_stand_side_by_side_in_a_page_that_was_open_for_long
 def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callable[..., Path], tmp_path: Path) -> None:
     leads = tmp_path / "leads.csv"
     leads.write_text("a\n1\n", "utf-8")
-    assert unfit(shared.assistant, "SELECT 'uploads.x' AS a FROM sales") is None
+    assert find_misfit(shared.assistant, "SELECT 'uploads.x' AS a FROM sales") is None
     with shared.assistant.with_files([leads]) as own:
         for sql in ('SELECT a FROM "uploads"."leads"', 'SELECT a FROM "uploads" . leads'):
             assert own.run(own.checked(sql).sql).rows == [(1,)]
-            assert unfit(shared.assistant, sql) is not None
+            assert find_misfit(shared.assistant, sql) is not None
 
 
 def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:

@@ -41,8 +41,8 @@ from ui.identity import identity_of
 from ui.jobs import Job, Jobs, State
 from ui.plain import plain
 from ui.server import Server
-from ui.uploads import file_names, put, safe_name
-from ui.verify import name_of
+from ui.uploads import clean_name, name_files, put
+from ui.verify import make_name
 
 
 def answer(question: str = "how many?", identifier: str = "a" * 12, session: str | None = None) -> Answer:
@@ -364,10 +364,10 @@ def test_files_that_somebody_removed_are_no_files(tmp_path: Path) -> None:
 
 
 def test_files_of_one_name_are_numbered() -> None:
-    assert file_names(["a?.csv", "a!.csv", "A_.csv", "b.csv"], {}) == ["a_.csv", "a__2.csv", "A__3.csv", "b.csv"]
-    assert file_names(["b.csv", "b.csv"], {}) == ["b.csv", "b_2.csv"]
-    assert file_names(["b.csv"], {"b.csv": "b.csv"}) == ["b.csv"], "a newer file takes the place of the older one"
-    assert file_names(["a!.csv"], {"a_.csv": "a?.csv"}) == ["a__2.csv"]
+    assert name_files(["a?.csv", "a!.csv", "A_.csv", "b.csv"], {}) == ["a_.csv", "a__2.csv", "A__3.csv", "b.csv"]
+    assert name_files(["b.csv", "b.csv"], {}) == ["b.csv", "b_2.csv"]
+    assert name_files(["b.csv"], {"b.csv": "b.csv"}) == ["b.csv"], "a newer file takes the place of the older one"
+    assert name_files(["a!.csv"], {"a_.csv": "a?.csv"}) == ["a__2.csv"]
 
 
 @pytest.mark.parametrize(
@@ -379,10 +379,12 @@ def test_files_of_one_name_are_numbered() -> None:
         ("a\nb'\";.csv", "a_b___.csv"),
         ("....csv", "file.csv"),
         ("Łódź 2025 (1).xlsx", "Łódź 2025 (1).xlsx"),
+        ("\U00020000" * 80 + ".csv", "\U00020000" * 50 + ".csv"),
+        ("a." + "x" * 300, "a." + "x" * 10),
     ],
 )
 def test_names_of_uploaded_files_are_made_safe(given: str, safe: str) -> None:
-    assert safe_name(given) == safe
+    assert clean_name(given) == safe
 
 
 @pytest.mark.parametrize(
@@ -390,7 +392,7 @@ def test_names_of_uploaded_files_are_made_safe(given: str, safe: str) -> None:
     [("How many orders?", "how_many_orders"), ("2025?", "q_2025"), ("?", "q"), ("a " * 50, "a" + "_a" * 19)],
 )
 def test_a_question_gives_a_name(question: str, name: str) -> None:
-    assert name_of(question) == name
+    assert make_name(question) == name
 
 
 def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: Path) -> None:

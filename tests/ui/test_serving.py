@@ -17,7 +17,7 @@ import pytest
 
 from nl2sql import Status, open_store
 from nl2sql.config import Config
-from ui.serving import make_folder, options_of, set_options
+from ui.serving import collect_options, make_folder, set_options
 from ui.settings import Launch
 
 from .conftest import PATIENCE_MS, ROOT, answers, expect, page_process
@@ -55,9 +55,9 @@ OBEYED = """
 import sys
 from pathlib import Path
 from nl2sql.config import Config
-from ui.serving import make_folder, options_of, set_options
+from ui.serving import collect_options, make_folder, set_options
 from ui.settings import Launch
-ours = options_of(Launch(Config(Path("/home-of-ours"))), 8501)
+ours = collect_options(Launch(Config(Path("/home-of-ours"))), 8501)
 set_options(ours, Path(sys.argv[1]))
 from streamlit import config
 for name, option in config.get_config_options().items():
@@ -85,7 +85,7 @@ def classified() -> dict[str, str]:
 
 def test_every_option_of_streamlit_is_classified() -> None:
     config = pytest.importorskip("streamlit").config
-    known, ours = classified(), options_of(Launch(Config(Path("/h"))), 8501)
+    known, ours = classified(), collect_options(Launch(Config(Path("/h"))), 8501)
     options = set(config._config_options_template)
     assert options - set(known) == set(), "say in streamlit_options.tsv what these are to the page"
     assert set(ours) - options == set(), "this Streamlit does not know them"
@@ -123,7 +123,7 @@ def test_the_home_folder_is_the_users_again_once_the_options_are_set(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "mine"))
     monkeypatch.delenv("USERPROFILE", raising=False)
-    set_options(options_of(Launch(Config(tmp_path)), 8501), tmp_path)
+    set_options(collect_options(Launch(Config(tmp_path)), 8501), tmp_path)
     assert os.environ["HOME"] == str(tmp_path / "mine") and "USERPROFILE" not in os.environ
 
 
@@ -229,7 +229,7 @@ def test_a_page_that_was_started_otherwise_says_how_to_start_it(browser: Browser
 
 
 def test_without_a_sign_in_the_cookies_are_signed_by_a_key_that_nobody_knows() -> None:
-    first, second = (options_of(Launch(Config(Path("/h"))), 8501)["server.cookieSecret"] for _ in range(2))
+    first, second = (collect_options(Launch(Config(Path("/h"))), 8501)["server.cookieSecret"] for _ in range(2))
     assert first != second and len(first) >= 64
-    signed = options_of(Launch(Config(Path("/h")), auth={"cookie_secret": "of the file"}), 8501)
+    signed = collect_options(Launch(Config(Path("/h")), auth={"cookie_secret": "of the file"}), 8501)
     assert signed["server.cookieSecret"] == "of the file"

@@ -9,7 +9,7 @@ import pytest
 from nl2sql import ConfigError
 from nl2sql.config import Config
 from ui.settings import Launch
-from ui.sign_in import FILE, read_auth, warnings_of
+from ui.sign_in import FILE, find_warnings, read_auth
 
 AUTH = '[auth]\nredirect_uri = "http://127.0.0.1:8501/oauth2callback"\ncookie_secret = "s"\n'
 
@@ -57,14 +57,19 @@ def test_a_file_that_cannot_be_read_keeps_the_page_from_starting(home: Path) -> 
 def test_what_is_odd_is_said(home: Path, tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / FILE).write_text(AUTH, "utf-8")
-    own = warnings_of(Launch(Config(home)), 8501, [tmp_path])
+    own = find_warnings(Launch(Config(home)), 8501, [tmp_path])
     assert len(own) == 1 and "is not read" in own[0] and str(home / FILE) in own[0]
     path = written(home, AUTH, 0o644)
-    said = warnings_of(Launch(Config(home), read_auth(home)), 8501, ())
+    said = find_warnings(Launch(Config(home), read_auth(home)), 8501, ())
     assert len(said) == 1 and "chmod 600" in said[0]
     path.chmod(0o600)
-    assert warnings_of(Launch(Config(home), read_auth(home)), 8501, ()) == []
-    assert "where this page is not" in warnings_of(Launch(Config(home), read_auth(home)), 8502, ())[0]
+    assert find_warnings(Launch(Config(home), read_auth(home)), 8501, ()) == []
+    assert "where this page is not" in find_warnings(Launch(Config(home), read_auth(home)), 8502, ())[0]
     written(home, "[oauth]\na = 1\n")
-    nobody = warnings_of(Launch(Config(home), read_auth(home), ("https://nl2sql.example.com",)), 8501, ())
+    nobody = find_warnings(Launch(Config(home), read_auth(home), ("https://nl2sql.example.com",)), 8501, ())
     assert len(nobody) == 2 and "nobody signs in" in nobody[0] and "one and the same user" in nobody[1]
+
+
+def test_an_address_that_is_none_is_left_to_the_sign_in(home: Path) -> None:
+    written(home, AUTH.replace("http://127.0.0.1:8501", "http://["))
+    assert find_warnings(Launch(Config(home), read_auth(home)), 8501, ()) == []

@@ -14,7 +14,7 @@ import pytest
 from nl2sql import Answer, Status, connect, load_config
 from nl2sql.config import Config, PageSettings
 from ui.settings import Launch, set_launch
-from ui.verify import save, why_not
+from ui.verify import find_refusal, save
 
 from .conftest import PATIENCE_MS, expect, page_process, sit_down
 from .model_server import Line, ModelServer
@@ -97,7 +97,7 @@ def test_who_may_save(
 ) -> None:
     config = Config(home=home, url=str(make_database("CREATE TABLE t AS SELECT 1 AS a")), page=PageSettings(editors))
     with connect(config=config) as assistant:
-        refused = why_not(assistant, owner)
+        refused = find_refusal(assistant, owner)
     assert (refused is None) == may
     assert refused is None or "editors under [page]" in refused.hint
 

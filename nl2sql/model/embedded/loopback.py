@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from nl2sql.cancel import CancelToken
 from nl2sql.model.embedded.state import LOOPBACK
-from nl2sql.model.events import LARGEST_ERROR, EndpointError, events, listed_models, refusal
+from nl2sql.model.events import LARGEST_ERROR, EndpointError, read_events, read_models, read_refusal
 from nl2sql.model.failures import Cause, Failure
 from nl2sql.model.wire import Patience, Timeouts
 
@@ -39,7 +39,7 @@ class LoopbackWire:
         """As `Wire.events`."""
         patience = Patience(self._timeouts, begun)
         with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
-            for event in events(self._chunks(connection, response, cancel, patience)):
+            for event in read_events(self._chunks(connection, response, cancel, patience)):
                 yield event
                 patience.renew()
                 if event.get("done"):
@@ -49,7 +49,7 @@ class LoopbackWire:
         """As `Wire.models`."""
         patience = Patience(self._timeouts, lambda: False)
         with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
-            return listed_models(response.read(_LARGEST_LIST))
+            return read_models(response.read(_LARGEST_LIST))
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
@@ -69,7 +69,7 @@ class LoopbackWire:
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers)
                 response = connection.getresponse()
                 if response.status != 200:
-                    raise EndpointError(refusal(response.status, response.read(LARGEST_ERROR)))
+                    raise EndpointError(read_refusal(response.status, response.read(LARGEST_ERROR)))
                 yield opened, response
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
             cancel.raise_if_cancelled()

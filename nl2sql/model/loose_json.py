@@ -63,10 +63,10 @@ def load(text: str) -> Any:
     try:
         return decode(text)
     except ValueError:
-        return _repaired(text)
+        return _read_loosely(text)
 
 
-def objects(text: str) -> list[dict[str, Any]]:
+def read_objects(text: str) -> list[dict[str, Any]]:
     """The JSON objects of a text that holds nothing else: one, a list of them, or several in a row.
 
     ValueError where it holds anything else.
@@ -74,34 +74,34 @@ def objects(text: str) -> list[dict[str, Any]]:
     try:
         value = load(text)
     except ValueError:
-        value = list(_in_a_row(text))
+        value = list(_read_in_a_row(text))
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, dict) for v in values):
         raise ValueError("not a JSON object")
     return values
 
 
-def leading(text: str, start: int = 0) -> tuple[Any, int]:
+def read_leading(text: str, start: int = 0) -> tuple[Any, int]:
     """The JSON value that begins there, and where it ends. ValueError where there is none."""
-    start = _end(_BLANK, text, start)
-    end = _balanced(text, start)
+    start = _find_end(_BLANK, text, start)
+    end = _find_close(text, start)
     try:
         return decode(text[start:end]), end
     except ValueError:
-        return _repaired(text[start:end]), end
+        return _read_loosely(text[start:end]), end
 
 
-def joined(text: str) -> str:
+def join_halves(text: str) -> str:
     """The text with the halves of characters put together; ValueError where one has no other half."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def _in_a_row(text: str) -> Iterator[Any]:
+def _read_in_a_row(text: str) -> Iterator[Any]:
     at, size = 0, len(text.rstrip(" \t\r\n,;"))
     while at < size:
-        value, at = leading(text, at)
+        value, at = read_leading(text, at)
         yield value
-        at = _end(_BETWEEN, text, at)
+        at = _find_end(_BETWEEN, text, at)
 
 
 class Brackets:
@@ -138,7 +138,7 @@ class Brackets:
         return None
 
 
-def _balanced(text: str, start: int) -> int:
+def _find_close(text: str, start: int) -> int:
     """Where the bracket that opens there closes; ValueError where it never does."""
     if text[start : start + 1] not in ("{", "["):
         raise ValueError("not JSON")
@@ -163,43 +163,45 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     return int(digits) if len(digits) <= _LONGEST_NUMBER else _refuse("a number that long")
 
 
-def _float(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     number = float(digits)
     return number if math.isfinite(number) else _refuse("a number that large")
 
 
-def _finite(digits: str) -> float | None:
+def _parse_finite(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
 
 
-_STRICT: Final = json.JSONDecoder(strict=False, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
+_STRICT: Final = json.JSONDecoder(
+    strict=False, parse_int=_parse_integer, parse_float=_parse_float, parse_constant=_refuse
+)
 _LENIENT: Final = json.JSONDecoder(
     strict=False,
     parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_NUMBER else None,
-    parse_float=_finite,
+    parse_float=_parse_finite,
     parse_constant=lambda constant: None,
 )
 
 
-def _repaired(text: str) -> Any:
+def _read_loosely(text: str) -> Any:
     if text[:1] not in ("{", "[") or text.rstrip(" \t\r\n,;")[-1:] not in ("}", "]"):
         raise ValueError("not JSON")
     _refuse_deep(text)
-    return _Loose(text).read()
+    return _LooseReader(text).read()
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+def _find_end(pattern: re.Pattern[str], text: str, at: int) -> int:
     """Where a pattern that always matches ends."""
     found = pattern.match(text, at)
     return found.end() if found else at
 
 
-class _Loose:
+class _LooseReader:
     """Reads one text from its first character to its last, each a fixed number of times; ValueError where unsure.
 
     A quote inside a string that is not escaped is the string's own where what follows it ends nothing. Such quotes come
@@ -212,24 +214,24 @@ class _Loose:
 
     def read(self) -> Any:
         """The value. Brackets that are missing at the end, or too many there, are looked over."""
-        value = self._value(_AFTER_VALUE)
+        value = self._read_value(_AFTER_VALUE)
         if not _REST.match(self._text, self._at):
             raise ValueError("not JSON, and not clear what was meant")
         return value
 
-    def _next(self) -> str:
+    def _peek(self) -> str:
         """The next character that is no blank; empty at the end."""
-        self._at = _end(_BLANK, self._text, self._at)
+        self._at = _find_end(_BLANK, self._text, self._at)
         return self._text[self._at : self._at + 1]
 
-    def _value(self, after: re.Pattern[str]) -> Any:
-        char = self._next()
+    def _read_value(self, after: re.Pattern[str]) -> Any:
+        char = self._peek()
         if char == "{":
-            return self._object()
+            return self._read_object()
         if char == "[":
-            return self._list()
+            return self._read_list()
         if char in _CLOSING and char:
-            return self._string(after)
+            return self._read_string(after)
         if found := _NUMBER.match(self._text, self._at):
             self._at = found.end()
             return decode(found[0].removeprefix("+"))
@@ -239,43 +241,43 @@ class _Loose:
         self._at = found.end()
         return _LITERALS[found[0].lower()]
 
-    def _object(self) -> dict[str, Any]:
+    def _read_object(self) -> dict[str, Any]:
         self._at += 1
         read: dict[str, Any] = {}
-        while char := self._next():
+        while char := self._peek():
             if char == "}":
                 self._at += 1
                 break
-            key = self._key(char)
-            if self._next() != ":":
+            key = self._read_key(char)
+            if self._peek() != ":":
                 raise ValueError("not JSON: a key without a value")
             self._at += 1
-            read[key] = self._value(_AFTER_VALUE)
-            char = self._next()
+            read[key] = self._read_value(_AFTER_VALUE)
+            char = self._peek()
             if char and char in ",;":
                 self._at += 1
             elif char and char != "}" and char not in _CLOSING:
                 raise ValueError("not JSON, and not clear what was meant")
         return read
 
-    def _list(self) -> list[Any]:
+    def _read_list(self) -> list[Any]:
         self._at += 1
         read: list[Any] = []
-        while char := self._next():
+        while char := self._peek():
             if char == "]":
                 self._at += 1
                 break
-            read.append(self._value(_AFTER_ITEM))
-            char = self._next()
+            read.append(self._read_value(_AFTER_ITEM))
+            char = self._peek()
             if char == ",":
                 self._at += 1
             elif char and char != "]":
                 raise ValueError("not JSON, and not clear what was meant")
         return read
 
-    def _key(self, char: str) -> str:
+    def _read_key(self, char: str) -> str:
         if char in _CLOSING:
-            key = self._string(_AFTER_KEY)
+            key = self._read_string(_AFTER_KEY)
             if not _KEY.fullmatch(key):
                 raise ValueError("not JSON: that is no key")
             return key
@@ -285,7 +287,7 @@ class _Loose:
         self._at = found.end()
         return found[0]
 
-    def _string(self, after: re.Pattern[str]) -> str:
+    def _read_string(self, after: re.Pattern[str]) -> str:
         """The string that begins here. Only the value of a key may hold quotes that are not escaped."""
         text, quote = self._text, _CLOSING[self._text[self._at]]
         pieces: list[str] = []
@@ -294,14 +296,14 @@ class _Loose:
             pieces.append(text[at : found.start()])
             at = found.end()
             if found[0] == "\\":
-                char, at = _unescaped(text, found.start())
+                char, at = _unescape(text, found.start())
                 pieces.append(char)
                 continue
             if after.match(text, at):
                 self._at = at
                 if inner % 2:
                     break
-                return joined("".join(pieces))
+                return join_halves("".join(pieces))
             if after is not _AFTER_VALUE or (text[at : at + 1] == quote and not after.match(text, at + 1)):
                 break
             pieces.append(quote)
@@ -309,7 +311,7 @@ class _Loose:
         raise ValueError("not JSON: it is not clear where a string ends")
 
 
-def _unescaped(text: str, at: int) -> tuple[str, int]:
+def _unescape(text: str, at: int) -> tuple[str, int]:
     found = _ESCAPE.match(text, at)
     if found is None:
         raise ValueError("not JSON: an escape that means nothing")
