@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, last_part, make_identifier
+from nl2sql.repair.context import Edit, RepairContext, make_identifier
 from nl2sql.repair.missing_names import list_unknown_tables, name_of
 from nl2sql.repair.name_matching import find_one, is_alike, is_plural, is_slip
 from nl2sql.types import MAIN_SCHEMA
@@ -46,8 +46,7 @@ def spell_table(context: RepairContext) -> Edit | None:
 
 
 def _find_table(written: str, context: RepairContext) -> str | None:
-    tables = [table.name for table in context.schema.tables]
-    named = {name: name if "." in written else last_part(name) for name in tables}
+    named = {table.name: table.name if "." in written else table.path[1] for table in context.schema.tables}
 
     def slips(one: str, other: str) -> bool:
         return is_slip(one, other, context.question)

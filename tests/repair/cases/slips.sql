@@ -303,3 +303,27 @@ SELECT 410
 SELECT ciudad_nombre FROM ciudades
 -- means
 SELECT nombre FROM ciudades
+
+-- database
+CREATE SCHEMA depot;
+CREATE TABLE depot.sites (id INTEGER PRIMARY KEY, town VARCHAR);
+INSERT INTO depot.sites VALUES (1, 'Lund'), (2, 'Ystad');
+CREATE TABLE depot.pallets (id INTEGER PRIMARY KEY, site_id INTEGER NOT NULL REFERENCES depot.sites (id), boxes INTEGER);
+INSERT INTO depot.pallets VALUES (1, 1, 3), (2, 2, 4), (3, 1, 6);
+CREATE TABLE "stock.list" (id INTEGER, pieces VARCHAR);
+INSERT INTO "stock.list" VALUES (1, '3'), (2, '4');
+
+-- How many boxes are there?
+SELECT sum(boxes) FROM pallets
+-- means
+SELECT 13
+
+-- Boxes by town
+SELECT town, sum(boxes) FROM depot.pallets GROUP BY town
+-- means
+SELECT town, sum(boxes) FROM depot.pallets p JOIN depot.sites s ON p.site_id = s.id GROUP BY town
+
+-- How many pieces does the list have?
+SELECT sum(pieces) FROM stock_list
+-- means
+SELECT 7
