@@ -25,6 +25,9 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "reading": list(answer.reading) or None,
         "warnings": list(answer.warnings),
         "traps": [{"rule": trap.rule, "message": trap.message} for trap in answer.traps],
+        "repairs": [
+            {"rule": repair.rule, "class": repair.kind.value, "text": repair.text} for repair in answer.repairs
+        ],
         "clarification": _clarification(answer),
         "chart": answer.chart,
         "verified_query": answer.verified_query,
