@@ -260,8 +260,8 @@ def _step(
         # A correction that cannot run leaves the answer that is there.
         if call.name not in HELPERS and not isinstance(exc, _RepeatedError) and not has_grave(outcome.traps):
             outcome.error = exc
-        if isinstance(exc, MissingNameError | GuardError) and exc.missing is not None:
-            outcome.missing.append(exc.missing)
+            if isinstance(exc, MissingNameError | GuardError) and exc.missing is not None:
+                outcome.missing.append(exc.missing)
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
         return prompts.describe_failure(exc, calls_tools=calls_tools)
@@ -302,7 +302,7 @@ def _taken(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Gen
     if not calls_tools:
         # A model of blocks only puts the rows into words: what was changed would be read for nothing.
         return content
-    content = prompts.tell_changes(content, ran.checked.sql, ran.repairs, ran.hints)
+    content = prompts.tell_changes(content, tools.lay_out(ran.checked), ran.repairs, ran.hints)
     if not untold:
         return content
     outcome.told.update(trap.rule for trap in untold)
