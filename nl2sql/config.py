@@ -16,7 +16,7 @@ from typing import Any, Final
 import platformdirs
 
 from nl2sql.errors import ConfigError
-from nl2sql.found_file import note_stranger, note_waiting, rule
+from nl2sql.found_file import describe_stranger, note_denials, note_stranger, note_waiting, rule
 from nl2sql.schema.identifiers import fold
 from nl2sql.schema.render import one_line
 from nl2sql.settings_file import TRUST, Sections, Variables, parse_size, read_settings
@@ -87,8 +87,9 @@ class Config:
     """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
 
     `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
-    user does not trust it, is in `notes`, as sentences; `elsewhere`, a clause about it, says why the database that it
-    names is not opened. `variables` are the names of those whose values are in `url`.
+    user does not trust it, is in `notes`, as sentences; `unopened` says why no database of a found file is opened, and
+    what to do. `stricter` are further files that were found, which deny more or lower limits. `variables` are the
+    names of those whose values are in `url`.
     """
 
     home: Path
@@ -103,7 +104,8 @@ class Config:
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
-    elsewhere: str = ""
+    unopened: tuple[str, str] | None = None
+    stricter: tuple[Path, ...] = ()
     variables: tuple[str, ...] = ()
 
     @property
@@ -120,16 +122,14 @@ class Config:
 
     def resolve_database(self) -> str | None:
         """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
-        if self.url is None and self.elsewhere and self.file:
-            raise ConfigError(
-                f"{one_line(str(self.file), PATH_CHARS)} {self.elsewhere}",
-                f"Read it, then: {compose_trust(self.file.parent)}. Or name a database: --db, or NL2SQL_DB.",
-            )
+        if self.url is None and self.unopened:
+            message, advice = self.unopened
+            raise ConfigError(message, f"{advice}. Or name a database: --db, or NL2SQL_DB.")
         return self.url
 
     def point_to(self, url: str) -> Config:
         """The same with the database that the user names."""
-        return replace(self, url=url, elsewhere="", variables=())
+        return replace(self, url=url, unopened=None, variables=())
 
     def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
         """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
@@ -154,8 +154,9 @@ def load_config(
     """The settings in force: both files, the environment, then the arguments `url` and `model`.
 
     `file` names a project file, which then counts in full; else the nearest `nl2sql.toml` in `start` (the working
-    folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. ConfigError where a
-    file is missing or not TOML, or a key is unknown or mistyped.
+    folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. What any `nl2sql.toml`
+    there denies is denied, and without `file` the limits that one lowers are lowered too. ConfigError where a file is
+    missing or not TOML, or a key is unknown or mistyped.
     """
     env = dict(os.environ if environ is None else environ)
     is_given = url is not None or bool(env.get("NL2SQL_DB"))
@@ -169,6 +170,8 @@ def load_config(
         sections = read_settings(file, read_settings_file(file), is_given)
         config = _with_project(config, sections, file, variables)
         config = _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), ""))
+        for path in _project_files(start):
+            config = _with_denials(config, path)
     config = _with_environment(config, env)
     if url is not None:
         config = config.point_to(url)
@@ -215,25 +218,65 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
 
 
 def _with_found(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
-    """With what the nearest project file may settle. One that others may write to is left out, unless it is trusted."""
-    trusted = TrustedFiles(config.home)
+    """With what the nearest project file may settle, and what those above it deny and lower.
+
+    One that others may write to is left out, unless it is trusted.
+    """
+    trusted, own = TrustedFiles(config.home), config
+    unused: tuple[str, str] | None = None
     for path in _project_files(start):
+        if config.file is not None:
+            config = _with_denials(config, path, own)
+            continue
         stranger = find_stranger(path)
         try:
             content = read_settings_file(path)
         except ConfigError:
             if not stranger:
                 raise
-            config = _with_note(config, note_stranger(path, stranger))
-            continue
-        if trusted.holds(path, content):
+            content = None
+        if content is not None and trusted.holds(path, content):
             config = _with_project(config, read_settings(path, content, is_given), path, variables)
             config = replace(config, found=True)
-            return _with_note(config, note_waiting(path, (), _find_doubtful_queries(config), ""))
+            config = _with_note(config, note_waiting(path, (), _find_doubtful_queries(config), ""))
+        elif content is not None and not stranger:
+            config = _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
+        else:
+            config = _with_note(config, note_stranger(path, stranger))
+            unused = unused or describe_stranger(path, stranger)
+    return replace(config, unopened=unused) if config.url is None and not config.unopened else config
+
+
+def _with_denials(config: Config, path: Path, own: Config | None = None) -> Config:
+    """With what a further project file denies and, of the settings that are the user's `own`, with what it lowers.
+
+    Without `own` another file was named in its place: then it may deny only, and that is noted.
+    """
+    stranger = find_stranger(path)
+    try:
+        content = read_settings_file(path)
+        sections = read_settings(path, content)
+    except ConfigError:
         if not stranger:
-            return _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
-        config = _with_note(config, note_stranger(path, stranger))
-    return config
+            raise
+        return config
+    policy = _add_up(config.policy, sections.get("policy", {}))
+    limits = _lower(config.limits, rule(sections, _get_value_of(own), path.parent).counting) if own else config.limits
+    if (policy, limits) == (config.policy, config.limits):
+        return config
+    if stranger and not TrustedFiles(config.home).holds(path, content):
+        return _with_note(config, note_stranger(path, stranger))
+    config = replace(config, policy=policy, limits=limits, stricter=(*config.stricter, path))
+    return config if own else _with_note(config, note_denials(path))
+
+
+def _lower(limits: Limits, sections: Sections) -> Limits:
+    """The lower one of each limit and that of the sections."""
+    lowered = {
+        key: value if (current := getattr(limits, key)) is None else min(value, current)
+        for key, value in sections.get("limits", {}).items()
+    }
+    return replace(limits, **lowered)
 
 
 def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: TrustedFiles) -> Config:
@@ -243,7 +286,9 @@ def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: Tru
     config = replace(_merged(config, ruling.counting), file=path, found=True)
     if ruling.elsewhere:
         state = _describe_state(path, trusted)
-        config = replace(config, url=None, variables=(), elsewhere=f"{ruling.elsewhere}, and {state}")
+        problem = f"{one_line(str(path), PATH_CHARS)} {ruling.elsewhere}, and {state}"
+        advice = f"Read it, then: {compose_trust(path.parent)}"
+        config = replace(config, url=None, variables=(), unopened=(problem, advice))
     elif url := ruling.counting.get("database", {}).get("url"):
         # Without links, so that none can be turned elsewhere before it is opened.
         config = config.point_to(os.path.realpath(path.parent / url))

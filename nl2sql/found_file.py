@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nl2sql.schema.render import one_line
 from nl2sql.settings_file import Sections
-from nl2sql.trusted_files import PATH_CHARS, compose_trust
+from nl2sql.trusted_files import PATH_CHARS, advise_owner, compose_trust
 
 _NAMED: Final = 3
 _NAME_CHARS: Final = 40
@@ -82,7 +82,17 @@ def note_waiting(file: Path, waiting: Sequence[str], queries: Sequence[str], sta
 
 def note_stranger(file: Path, reason: str) -> str:
     """What to say of a project file that is not used at all."""
-    return f"{_show(file)} is not used: {reason}. Read it, then: {compose_trust(file.parent)}"
+    return ". ".join(describe_stranger(file, reason))
+
+
+def describe_stranger(file: Path, reason: str) -> tuple[str, str]:
+    """The same as what happened, and what to do."""
+    return f"{_show(file)} is not used: {reason}", advise_owner(file, reason)
+
+
+def note_denials(file: Path) -> str:
+    """What to say of a project file that was found, and in whose place the user named another."""
+    return f"what the policy of {_show(file)} denies stays denied; nothing else of that file is used"
 
 
 def _list_queries(queries: Sequence[str]) -> str:

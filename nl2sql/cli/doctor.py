@@ -64,7 +64,8 @@ def _checks(shared: Shared) -> Iterator[Check]:
     except NL2SQLError as exc:
         yield _failed("settings", exc)
         return
-    yield Check("settings", "ok", str(config.file or "no project file: defaults"))
+    stricter = "".join(f"; {path} denies or limits more" for path in config.stricter)
+    yield Check("settings", "ok", str(config.file or "no project file: defaults") + stricter)
     for note in config.notes:
         yield Check("trust", "partly", "not all that was found here is used", note)
     if note := config.endpoint_note:

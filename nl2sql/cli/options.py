@@ -55,10 +55,12 @@ class Shared:
         A command that `opens` no database of the settings, or `asks` no model, is not told of these.
         """
         config = self.load()
+        # First, since its error says what a note would say.
+        url = config.resolve_database() if opens else None
         # Said with -q too: they change what answers, and who is asked.
         for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
             say(f"note: {note}")
-        if opens and config.resolve_database() is None and not self.quiet:
+        if opens and url is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
         return config
 

@@ -208,10 +208,27 @@ def test_doctor_says_what_is_ignored_and_how_to_mend_it(cli: Cli, clone: Path, e
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
 def test_a_file_in_a_folder_for_all_is_not_used(cli: Cli, clone: Path) -> None:
     os.chown(clone / "nl2sql.toml", 65534, -1)
-    done = cli("run", "-q", "SELECT 1")
+    for command in (["run", "-q", "SELECT 1"], ["ask", "how many?"], ["schema"]):
+        done = cli(*command)
+        assert done.returncode == 2 and done.stdout == b""
+        assert done.stderr.count(b"is not used: it belongs to another user") == 1 and b"--db" in done.stderr
+    done = cli("run", "-q", "--db", "sales.csv", "SELECT 1")
     assert done.returncode == 0 and b"is not used: it belongs to another user" in done.stderr
     assert b"it belongs to another user" in cli("trust").stdout
     assert cli("run", "SELECT 1").stderr == b""
+
+
+def test_a_folder_below_or_another_file_opens_nothing_that_is_denied(cli: Cli, clone: Path, shop: Path) -> None:
+    (clone / "nl2sql.toml").write_text('[policy]\ndeny_tables = ["orders"]')
+    (clone / "own.toml").write_text("")
+    done = cli("run", "--db", str(shop), "--config", "own.toml", "FROM orders LIMIT 1")
+    assert done.returncode == 3 and b"denies stays denied" in done.stderr
+    assert b"nl2sql.toml" not in cli("run", "--db", "sales.csv", "--config", "nl2sql.toml", "FROM sales").stderr
+    (clone / "below").mkdir()
+    (clone / "below" / "nl2sql.toml").write_text("[policy]\ndeny_tables = []")
+    done = cli("run", "--db", str(shop), "-o", "csv", "FROM orders LIMIT 1", folder=clone / "below")
+    assert done.returncode == 3 and done.stdout == b""
+    assert b"denies or limits more" in cli("doctor", "--db", str(shop), "-m", "local", folder=clone / "below").stdout
 
 
 def test_a_misspelt_policy_is_said_and_a_pattern_refused(cli: Cli, clone: Path) -> None:
