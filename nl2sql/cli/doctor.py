@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,6 +21,8 @@ from nl2sql.schema.identifiers import closest
 from nl2sql.schema.render import one_line
 
 _LINE_CHARS = 2_000
+# The modules of the extra, and the packages that they come in.
+_PAGE: Final = {"streamlit": "streamlit", "vl_convert": "vl-convert-python", "xlsxwriter": "XlsxWriter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,13 @@ def _checks(shared: Shared) -> Iterator[Check]:
         yield Check("extra local", "absent", "xllamacpp is not installed", hint)
     else:
         yield Check("extra local", "ok", "xllamacpp is installed")
+    missing = [package for module, package in _PAGE.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        hint = "the page needs it: pip install 'nl2sql[ui]'"
+        yield Check("extra ui", "absent", f"{', '.join(missing)} is not installed", hint)
+    else:
+        yield Check("extra ui", "ok", f"{', '.join(_PAGE.values())} are installed")
+        yield from _looked("page", lambda: _page(config))
 
 
 def _looked(what: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -105,6 +114,13 @@ def _database(config: Config) -> Iterator[Check]:
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
         else:
             yield Check("limits", "ok", "every limit of the worker holds here")
+
+
+def _page(config: Config) -> Iterator[Check]:
+    from nl2sql.cli.ui import load_auth
+
+    auth = load_auth(config)
+    yield Check("page", "ok", "nl2sql ui can start; " + ("nobody signs in" if auth is None else "people sign in"))
 
 
 def _endpoint(name: str, served: list[str]) -> Check:
