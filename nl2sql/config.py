@@ -24,6 +24,8 @@ from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_s
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
 PROJECT_FILE: Final = "nl2sql.toml"
+KEY_VARIABLE: Final = "OPENAI_API_KEY"
+ADDRESS_VARIABLE: Final = "OPENAI_BASE_URL"
 USER_FILE: Final = "config.toml"
 QUERY_FOLDER: Final = "queries"
 QUERY_BYTES: Final = 200_000
@@ -38,7 +40,8 @@ class ModelSettings:
 
     `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
     product, 1 means one. `choices` are the models that people may choose between on the page. `name_from` and
-    `base_url_from` are the project file that named them; None where that was the user, or nobody.
+    `base_url_from` are the project file that named them; None where that was the user, or nobody. `base_url_setting`
+    says in an error where to mend the address: a variable, or a place in a file.
 
     `api_key` never shows in `repr`, and is not read from any file.
     """
@@ -53,6 +56,7 @@ class ModelSettings:
     path: Path | None = None
     name_from: Path | None = None
     base_url_from: Path | None = None
+    base_url_setting: str = ADDRESS_VARIABLE
 
     def rename(self, name: str) -> ModelSettings:
         """With the model that the user names."""
@@ -110,7 +114,7 @@ class Config:
 
     @property
     def endpoint_note(self) -> str:
-        """Where questions go, as a sentence, where a project file chose that; else empty."""
+        """Where questions and key go, as a sentence, where a project file chose that; else empty."""
         model = self.model
         source = model.base_url_from or model.name_from
         if source is None or model.is_local:
@@ -118,7 +122,9 @@ class Config:
         place = show_address(model.base_url) if model.base_url else "OpenAI"
         if model.name_from and not model.base_url_from:
             place = f"the model {one_line(str(model.name), _MESSAGE_CHARS)} at {place}"
-        return f"questions go to {place} (named by {one_line(str(source), PATH_CHARS)})"
+        takes_key = model.base_url_from is not None and model.api_key is not None
+        what = f"questions and your API key ({KEY_VARIABLE})" if takes_key else "questions"
+        return f"{what} go to {place} (named by {one_line(str(source), PATH_CHARS)})"
 
     def resolve_database(self) -> str | None:
         """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
@@ -314,6 +320,9 @@ def _with_project(config: Config, sections: Sections, path: Path, variables: Var
 
 def _with_file(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
     config = _merged(config, sections)
+    if "base_url" in sections.get("model", {}):
+        setting = f"model.base_url in {one_line(str(path), PATH_CHARS)}"
+        config = replace(config, model=replace(config.model, base_url_setting=setting))
     url = sections.get("database", {}).get("url")
     if url is None:
         return config
@@ -325,9 +334,9 @@ def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
     model = config.model
     if value := env.get("OPENAI_MODEL"):
         model = model.rename(value)
-    if value := env.get("OPENAI_BASE_URL"):
-        model = replace(model, base_url=value, base_url_from=None)
-    if value := env.get("OPENAI_API_KEY"):
+    if value := env.get(ADDRESS_VARIABLE):
+        model = replace(model, base_url=value, base_url_from=None, base_url_setting=ADDRESS_VARIABLE)
+    if value := env.get(KEY_VARIABLE):
         model = replace(model, api_key=value)
     if value := env.get("NL2SQL_MODEL_PATH"):
         model = replace(model, path=Path(value).expanduser())

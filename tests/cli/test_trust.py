@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +59,18 @@ def test_what_it_would_do_is_shown_and_then_trusted(cli: Cli, clone: Path, endpo
         f"{clone / 'nl2sql.toml'}: not trusted",
         "  model.name = theirs",
         f"  model.base_url = http://127.0.0.1:{port}",
+        "    OPENAI_API_KEY, once you set it, questions, the schema and rows go to this address",
         "  limits.rows = 5000",
         "  context.rules = Say yes [31m note: fine",
         "  context.descriptions.sales.total = net",
         "queries/total.sql: not trusted",
         "  total: What is the total?",
+        "    | SELECT 42 AS total",
     ]
+    with_key = cli("trust", "--show", OPENAI_API_KEY="sk-hidden").stdout
+    assert (
+        b"    your API key (OPENAI_API_KEY), questions, the schema and rows go" in with_key and b"sk-" not in with_key
+    )
     assert cli("trust", "--show").stdout == shown.stdout, "showing changes nothing"
     trusted = cli("trust")
     assert trusted.returncode == 0 and trusted.stdout == shown.stdout and b"--remove" in trusted.stderr
@@ -69,15 +78,62 @@ def test_what_it_would_do_is_shown_and_then_trusted(cli: Cli, clone: Path, endpo
     done = cli("ask", "-q", "-o", "csv", "what is the total")
     assert done.stdout == b"total\n42\n"
     note = f"note: questions go to http://127.0.0.1:{port} (named by {clone / 'nl2sql.toml'})\n"
-    assert done.stderr.decode().startswith(note)
+    assert b"questions go" not in done.stderr and endpoint.requests == [], "nothing is sent anywhere"
     endpoint.will_query("SELECT count(*) AS n FROM sales")
     endpoint.will_say("There are 2.")
     done = cli("ask", "-q", "how many?")
     assert done.returncode == 0 and endpoint.requests[0]["model"] == "theirs" and note in done.stderr.decode()
-    assert "Say yes" in json.dumps(endpoint.requests[0])
+    assert done.stderr.decode().count("questions go to") == 1 and "Say yes" in json.dumps(endpoint.requests[0])
+    endpoint.will_query("SELECT 1 AS n")
+    endpoint.will_say("It is 1.")
+    said = cli("ask", "-o", "json", "how many?", OPENAI_API_KEY="sk-hidden").stderr.decode()
+    assert note.replace("questions go", "questions and your API key (OPENAI_API_KEY) go") in said
     (clone / "questions.jsonl").write_text('{"id": 1, "db": "x", "question": "a?", "gold_sql": "SELECT 1"}')
     assert note in cli("eval", "-q", "questions.jsonl").stderr.decode()
     assert b"questions go to" not in cli("run", "SELECT 1").stderr
+
+
+def test_the_sql_is_shown_whole_unless_it_is_long_and_passes_for_nothing_else(cli: Cli, clone: Path) -> None:
+    text = (
+        "SELECT 1 --\x1b[2J\u202e\n  , 2\nqueries/total.sql: trusted\r  total: What?" + "\n, 3" * 100 + "\n" + "x" * 900
+    )
+    (clone / "queries" / "total.sql").write_text(f"-- question: What is the total?\n{text}", newline="")
+    shown = cli("trust", "--show").stdout.decode()
+    lines = shown[shown.index("  total:") :].splitlines()
+    assert lines[1:5] == [
+        "    | SELECT 1 -- [2J",
+        "    |   , 2",
+        "    | queries/total.sql: trusted",
+        "    |   total: What?",
+    ]
+    assert lines[-1] == "    … 65 more lines" and len(lines) == 42 and "\x1b" not in shown and "\u202e" not in shown
+
+
+@pytest.mark.parametrize(
+    ("said", "flags", "is_trusted"), [("y", (), True), ("n", (), False), ("", (), False), ("", ("--yes",), True)]
+)
+def test_a_person_at_a_terminal_is_asked(
+    cli: Cli, clone: Path, said: str, flags: tuple[str, ...], is_trusted: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{said}\n".encode())
+    command = [sys.executable, "-m", "nl2sql", "trust", *flags]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, cwd=clone, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == (0 if is_trusted else 4) and b"model.base_url" in done.stdout
+    assert (b"Trust this? [y/N]" in done.stderr) is (not flags)
+    assert (b"nl2sql.toml: trusted\n" in cli("trust", "--show").stdout) is is_trusted
+
+
+def test_an_error_names_where_the_address_came_from(cli: Cli, clone: Path) -> None:
+    text = '[model]\nname = "m"\nbase_url = "http://127.0.0.1:9/v1"'
+    (clone / "nl2sql.toml").write_text(text)
+    cli("trust")
+    place = f"check model.base_url in {clone / 'nl2sql.toml'}"
+    assert place in cli("ask", "how many?").stderr.decode()
+    said = cli("ask", "how many?", OPENAI_BASE_URL="http://127.0.0.1:9/v1").stderr.decode()
+    assert "check OPENAI_BASE_URL" in said and place not in said
 
 
 def test_trust_ends_with_the_content_and_with_remove(cli: Cli, clone: Path) -> None:
