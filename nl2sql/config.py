@@ -348,15 +348,15 @@ def _with_note(config: Config, note: str) -> Config:
     return replace(config, notes=(*config.notes, note)) if note else config
 
 
-def _find_doubtful_queries(config: Config) -> list[str]:
-    """The names of the files of verified queries beside the project file that are not used, for want of trust."""
+def _find_doubtful_queries(config: Config) -> dict[str, str]:
+    """The files of verified queries beside the project file that are not used, by name, each with the reason."""
     assert config.file is not None
-    trusted, names = TrustedFiles(config.home), []
+    trusted, doubts = TrustedFiles(config.home), {}
     for path in sorted((config.file.parent / QUERY_FOLDER).glob("*.sql")):
         with contextlib.suppress(ConfigError):
-            if trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
-                names.append(path.stem)
-    return names
+            if doubt := trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
+                doubts[path.stem] = doubt
+    return doubts
 
 
 def _project_files(start: Path | None) -> Iterator[Path]:

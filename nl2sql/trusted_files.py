@@ -20,6 +20,8 @@ from nl2sql.schema.render import one_line
 FOLDER: Final = "trust"
 PATH_CHARS: Final = 300
 LEADS_OUT: Final = "it is a link that leads out of its folder"
+CHANGED: Final = "it has changed since you trusted it"
+UNTRUSTED: Final = "you have not trusted it"
 _OPEN: Final = "can be changed by other users"
 _KIND: Final = b"nl2sql trusts 1"
 _ACCESS_LIST: Final = "system.posix_acl_access"
@@ -48,7 +50,11 @@ class TrustedFiles:
         """
         if self.holds(path, content):
             return ""
-        return LEADS_OUT if leads_out(path) else "you have not trusted it" if found else ""
+        if leads_out(path):
+            return LEADS_OUT
+        if not found:
+            return ""
+        return CHANGED if self.holds_other(path) else UNTRUSTED
 
     def holds_other(self, path: Path) -> bool:
         """Whether that file is trusted with some content, perhaps another one."""

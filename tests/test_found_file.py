@@ -364,6 +364,13 @@ def test_queries_count_one_by_one(project: Path, trust: Trust) -> None:
     write_query(project, "a", "SELECT 2")
     config = load_config(start=project)
     assert names(config) == [] and "the verified queries a and b are ignored" in config.notes[0]
+    assert "for you have not trusted them as they are now. Read them" in config.notes[0]
+    (project / "queries" / "b.sql").unlink()
+    (note,) = load_config(start=project).notes
+    assert note.startswith("the verified query a is ignored, for it has changed since you trusted it. Read it")
+    (problem,) = VerifiedQueries.beside(config).problems()
+    assert problem.message == "queries/a.sql: it has changed since you trusted it"
+    write_query(project, "b")
     write_query(project, "c")
     write_query(project, "d")
     assert "4 verified queries are ignored" in load_config(start=project).notes[0]
@@ -375,7 +382,7 @@ def test_a_query_that_is_a_link_elsewhere_waits_even_beside_a_file_that_is_named
     (project / "queries" / "b.sql").symlink_to(other)
     (project / "queries" / "c.sql").symlink_to("a.sql")
     config = load_config(project / "nl2sql.toml")
-    assert names(config) == ["a", "c"] and "the verified query b is ignored" in config.notes[0]
+    assert names(config) == ["a", "c"] and "the verified query b is ignored, for it is a link that" in config.notes[0]
     (problem,) = VerifiedQueries.beside(config).problems()
     assert problem.message == "queries/b.sql: it is a link that leads out of its folder"
     trust(project)

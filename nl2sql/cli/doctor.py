@@ -72,7 +72,7 @@ def _checks(shared: Shared) -> Iterator[Check]:
         yield Check("trust", "partly", "not all that was found here is used", note)
     if note := config.endpoint_note:
         yield Check("endpoint", "ok", note)
-    yield from _looked("database", lambda: _database(config))
+    yield from _looked("database", lambda: _database(config, shared.verbose))
     yield from _looked("model", lambda: _model(config))
     if importlib.util.find_spec("xllamacpp") is None:
         hint = "the embedded model needs it: pip install 'nl2sql[local]'"
@@ -99,7 +99,7 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
     return Check(what, "failed", exc.message, exc.hint, exc.exit_code)
 
 
-def _database(config: Config) -> Iterator[Check]:
+def _database(config: Config, verbose: bool) -> Iterator[Check]:
     from nl2sql.assistant import connect
 
     with connect(config=config, face="cli") as assistant:
@@ -109,6 +109,8 @@ def _database(config: Config) -> Iterator[Check]:
         if idle := assistant.idle_policy:
             hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
             yield Check("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
+        if verbose and (hidden := assistant.hidden_views):
+            yield Check("views", "ok", f"hidden, since they read what the policy denies: {', '.join(hidden)}")
         if missing := assistant.missing_limits:
             hint = "SECURITY.md says what then holds in their place"
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)

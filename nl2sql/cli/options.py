@@ -5,6 +5,7 @@ It does not open anything.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,7 +175,11 @@ def voice_options(command: Command) -> Command:
 def text_argument(words: tuple[str, ...], what: str, example: str) -> str:
     """The text given as words, or read from stdin where it is `-` or left out in a pipe."""
     if words and words != ("-",):
-        return " ".join(words)
+        text = " ".join(words)
+        if what == "SQL" and text.lower().endswith(".sql") and Path(text).is_file():
+            command = click.get_current_context().command_path
+            raise ConfigError(f"{text} is a file, not SQL", f"Give what is in it: {command} - < {shlex.quote(text)}")
+        return text
     if not words and sys.stdin.isatty():
         raise ConfigError(f"there is no {what}", f"Give it, or pipe it in: {example}")
     text = sys.stdin.read().strip()

@@ -114,7 +114,7 @@ class DataFiles:
     def listing(self) -> Listing:
         """The files, by name. DatabaseError where there are none, or a folder may not be read.
 
-        What is no plain file is left out, as is a link that leads out of its folder.
+        What is no plain file is left out, as is a link that leads out of its folder, to a file or a folder.
         """
         try:
             if not self.path.is_dir():
@@ -124,7 +124,8 @@ class DataFiles:
                     )
                 return Listing((self.path,), (self.path.resolve(),))
             folder = self.path.resolve()
-            entries = sorted(path for path in self.path.iterdir() if path.suffix.lower() in KINDS and _shown(path))
+            shown = sorted(path for path in self.path.iterdir() if _shown(path))
+            entries = [path for path in shown if path.suffix.lower() in KINDS or (path.is_symlink() and path.is_dir())]
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
         places = [(path, *_follow(path, folder)) for path in entries]
@@ -132,6 +133,8 @@ class DataFiles:
         notes = tuple(f"{path.name} is left out: {reason}" for path, _, reason in places if reason)
         if not found:
             hint = f"Put files there that are one of: {KINDS_TEXT}."
+            if any(path.is_dir() for path in shown):
+                hint += " The folders in it are not read: name one of them."
             raise DatabaseError(f"no data files in {self.path.name or self.path}", ". ".join([*notes, hint]))
         return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 

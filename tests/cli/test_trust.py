@@ -229,7 +229,9 @@ def test_what_one_wrote_oneself_is_trusted(cli: Cli, shop: Path, tmp_path: Path)
     with (tmp_path / "queries" / "orders.sql").open("a") as file:
         file.write("-- and more\n")
     listed = cli("queries", "list")
-    assert b"orders" not in listed.stdout and b"queries/orders.sql: you have not trusted it" in listed.stderr
+    assert (
+        b"orders" not in listed.stdout and b"queries/orders.sql: it has changed since you trusted it" in listed.stderr
+    )
     shown = cli("queries", "show", "orders")
     assert count.encode() in shown.stdout and b"it is not used" in shown.stderr
     assert cli("queries", "test", "orders").returncode == 2
