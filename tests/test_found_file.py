@@ -224,7 +224,11 @@ def test_no_nearer_file_undoes_what_one_above_denies(
     config = load_config(start=below.parent)
     assert config.file == below and config.notes == () and config.stricter == (project / "nl2sql.toml",)
     assert config.policy.deny_tables == ({"pay", "other"} if nearest else {"pay"})
-    assert config.policy.allow_tables == {"pay", "orders"} and config.limits.rows == 300 and config.limits.steps == 8
+    assert (
+        config.policy.allow_tables == frozenset({"pay", "orders"})
+        and config.limits.rows == 300
+        and config.limits.steps == 8
+    )
     assert config.limits.seconds == (3.0 if nearest else 10.0)
     assert config.url is None and config.context.rules == (), "all else is the nearest's"
 
