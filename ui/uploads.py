@@ -26,6 +26,9 @@ from ui.server import UPLOAD_WORKERS, Server
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
 _NAME_CHARS: Final = 80
+_KIND_CHARS: Final = 10
+# Most file systems take 255 bytes; a number and the mark of a file that waits come on top.
+_NAME_BYTES: Final = 200
 
 
 @errors_shown
@@ -196,4 +199,5 @@ def clean_name(name: str) -> str:
     """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
     plain_name = Path(name.replace("\\", "/")).name
     stem, dot, kind = plain_name.rpartition(".")
-    return f"{_UNFIT.sub('_', stem).strip(' .')[:_NAME_CHARS] or 'file'}{dot}{_UNFIT.sub('_', kind)}"
+    short = _UNFIT.sub("_", stem).strip(" .")[:_NAME_CHARS].encode()[:_NAME_BYTES].decode(errors="ignore")
+    return f"{short or 'file'}{dot}{_UNFIT.sub('_', kind)[:_KIND_CHARS]}"

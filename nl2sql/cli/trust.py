@@ -55,19 +55,22 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     if remove:
         return _remove(place, trusted)
     file = place / PROJECT_FILE
-    if not file.is_file():
-        raise ConfigError(f"there is no {PROJECT_FILE} in {one_line(str(place), PATH_CHARS)}", "Check the folder.")
-    content = read_settings_file(file)
-    waiting = find_waiting_settings(file, content)
     queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).files()
-    results.write_text("\n".join(_describe(file, content, waiting, queries, trusted)))
+    # Verified queries may lie beside a project file of another name, which --config gives.
+    has_file = file.is_file()
+    if not has_file and not queries:
+        raise ConfigError(f"there is no {PROJECT_FILE} in {one_line(str(place), PATH_CHARS)}", "Check the folder.")
+    content = read_settings_file(file) if has_file else None
+    lines = [] if content is None else [*_describe_settings(file, content, trusted)]
+    results.write_text("\n".join([*lines, *_describe_queries(queries, trusted)]))
     if show:
         return 0
     if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
         say("not trusted")
         return _DECLINED
     # What was shown, whatever the files hold by now.
-    trusted.add(file, content)
+    if content is not None:
+        trusted.add(file, content)
     for query in queries:
         if query.content is not None:
             trusted.add(query.path, query.content)
@@ -94,11 +97,9 @@ def _remove(place: Path, trusted: TrustedFiles) -> int:
     return 0
 
 
-def _describe(
-    file: Path, content: bytes, waiting: Mapping[str, Any], queries: Sequence[QueryFile], trusted: TrustedFiles
-) -> Iterator[str]:
-    """What is there, whether it is trusted, and what it does where it is."""
-    stranger = find_stranger(file)
+def _describe_settings(file: Path, content: bytes, trusted: TrustedFiles) -> Iterator[str]:
+    """Whether the project file is trusted, and what it does where it is. ConfigError."""
+    waiting, stranger = find_waiting_settings(file, content), find_stranger(file)
     yield f"{_flatten(str(file))}: {_describe_state(file, content, trusted)}" + (f"; {stranger}" if stranger else "")
     for name, value in waiting.items():
         for text in _format_value(name, value):
@@ -107,6 +108,10 @@ def _describe(
             yield f"    {_describe_key()}, questions, the schema and rows go to this address"
     if not waiting:
         yield "  nothing in it needs trust"
+
+
+def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> Iterator[str]:
+    """The same of the verified queries."""
     for read in queries:
         if read.content is not None:
             yield f"{QUERY_FOLDER}/{_flatten(read.path.name)}: {_describe_state(read.path, read.content, trusted)}"

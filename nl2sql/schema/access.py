@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -203,6 +203,7 @@ class _Index:
                 self._called.setdefault(name, []).append(table)
             for name in {fold(name) for name in names}:
                 self._spelled.setdefault(name, []).append(table)
+        self._longest = _measure_longest(self._called)
 
     def find_tables(self, name: str) -> list[Table]:
         """The tables that the name may mean."""
@@ -217,7 +218,7 @@ class _Index:
     def find_columns(self, name: str) -> Iterator[tuple[Key, str]]:
         """The columns that a name like `table.column` may mean, folded, each with its table."""
         written = _fold_broadly(name)
-        for at in _find_dots(written):
+        for at in _find_dots(written, self._longest):
             for table in self._called.get(written[:at], ()):
                 for column in self._find_columns_of(table, written[at + 1 :]):
                     yield make_key(table), fold(column.name)
@@ -231,7 +232,7 @@ class _Index:
                 for one in {_fold_broadly(column.name), _fold_broadly(quote_path(column.name))}:
                     columns.setdefault(one, []).append(column)
         yield from columns.get(name, ())
-        for at in _find_dots(name):
+        for at in _find_dots(name, _measure_longest(columns)):
             yield from (column for column in columns.get(name[:at], ()) if _NESTED.search(column.type))
 
 
@@ -242,8 +243,13 @@ def _list_names(table: Table) -> set[str]:
     return names | {name, quote_path(name)} if fold(schema) == MAIN_SCHEMA else names
 
 
-def _find_dots(name: str) -> Iterator[int]:
-    return (at for at, sign in enumerate(name) if sign == ".")
+def _measure_longest(names: Iterable[str]) -> int:
+    return max(map(len, names), default=0)
+
+
+def _find_dots(name: str, longest: int) -> Iterator[int]:
+    """Where the dots are that may stand behind a name of at most so many signs."""
+    return (at for at, sign in enumerate(name[: longest + 1]) if sign == ".")
 
 
 def _fold_broadly(name: str) -> str:

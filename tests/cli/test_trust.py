@@ -250,6 +250,24 @@ def test_a_project_file_is_not_written_through_a_link(cli: Cli, tmp_path: Path, 
     assert (tmp_path / "nl2sql.toml").is_symlink() == (not flags)
 
 
+def test_queries_beside_a_file_of_another_name_can_be_trusted(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("id,total\n1,10\n")
+    (tmp_path / "other.toml").write_text('[database]\nurl = "sales.csv"')
+    assert b"there is no nl2sql.toml" in cli("trust", ".").stderr
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "total.sql").write_text("-- question: What is the total?\nSELECT 42 AS total")
+    (tmp_path / "queries" / "total.sql").symlink_to("../total.sql")
+    run = ("run", "--config", "other.toml", "SELECT 1")
+    assert f"nl2sql trust {tmp_path}".encode() in cli(*run).stderr
+    trusted = cli("trust", str(tmp_path))
+    assert trusted.returncode == 0 and trusted.stdout.decode().splitlines() == [
+        "queries/total.sql: not trusted",
+        "  total: What is the total?",
+        "    | SELECT 42 AS total",
+    ]
+    assert cli(*run).stderr == b""
+
+
 def test_doctor_says_what_is_ignored_and_how_to_mend_it(cli: Cli, clone: Path, endpoint: Endpoint) -> None:
     checks = {check["check"]: check for check in json.loads(cli("doctor", "-o", "json").stdout)["checks"]}
     assert checks["trust"]["state"] == "partly" and "endpoint" not in checks and endpoint.requests == []

@@ -379,6 +379,8 @@ def test_files_of_one_name_are_numbered() -> None:
         ("a\nb'\";.csv", "a_b___.csv"),
         ("....csv", "file.csv"),
         ("Łódź 2025 (1).xlsx", "Łódź 2025 (1).xlsx"),
+        ("\U00020000" * 80 + ".csv", "\U00020000" * 50 + ".csv"),
+        ("a." + "x" * 300, "a." + "x" * 10),
     ],
 )
 def test_names_of_uploaded_files_are_made_safe(given: str, safe: str) -> None:
