@@ -201,6 +201,17 @@ def test_where_questions_go_is_said_where_a_file_chose_it(tmp_path: Path) -> Non
     assert load_config(write(path, ""), environ=env).endpoint_note == ""
 
 
+def test_where_the_address_was_set_is_known(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home")}
+    own = write(tmp_path / "home" / "config.toml", '[model]\nbase_url = "http://own/v1"')
+    path = write(tmp_path / "p.toml", "")
+    assert load_config(path, environ=env).model.base_url_setting == f"model.base_url in {own}"
+    write(path, '[model]\nbase_url = "http://h/v1"')
+    assert load_config(path, environ=env).model.base_url_setting == f"model.base_url in {path}"
+    set_otherwise = load_config(path, environ={**env, "OPENAI_BASE_URL": "http://e/v1"})
+    assert set_otherwise.model.base_url_setting == "OPENAI_BASE_URL"
+
+
 def test_the_environment_is_that_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env = {"NL2SQL_HOME": str(tmp_path / "home"), "OPENAI_BASE_URL": "http://own/v1"}
     monkeypatch.setenv("NL2SQL_HOME", str(tmp_path / "elsewhere"))

@@ -81,8 +81,9 @@ def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
     if len(plain["cookie_secret"]) < _SECRET_CHARS:
         problem = f"{path}: cookie_secret in [{_SECTION}] has {len(plain['cookie_secret'])} characters, and needs"
         raise ConfigError(f"{problem} {_SECRET_CHARS}", f"Write {_OF_ALL['cookie_secret']}.")
-    if not plain["redirect_uri"].endswith(_BACK):
-        problem = f"{path}: redirect_uri in [{_SECTION}] does not end in {_BACK}"
+    back = plain["redirect_uri"]
+    if not back.startswith(("http://", "https://")) or not back.endswith(_BACK):
+        problem = f"{path}: redirect_uri in [{_SECTION}] is no address that ends in {_BACK}"
         raise ConfigError(problem, f"Write {_OF_ALL['redirect_uri']}.")
     try:
         importlib.import_module("authlib.integrations.starlette_client")

@@ -54,6 +54,21 @@ def with_cookie(browser: Browser, address: str, claims: dict[str, object]) -> It
         yield context
 
 
+def test_providers_with_names_have_a_button_each(
+    browser: Browser, model: ModelServer, tmp_path: Path, home: Path
+) -> None:
+    general, provider = SECRETS.split("client_id")
+    sections = [f"[auth.{name}]\nclient_id{provider}" for name in ("google", "ours")]
+    (home / "secrets.toml").write_text(general + "".join(sections))
+    with page_process(home, model, cwd=tmp_path) as address, browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(address)
+        for name in ("google", "ours"):
+            expect(page.get_by_role("button", name=f"Sign in with {name}")).to_be_visible()
+        assert page.get_by_role("button", name="Sign in").count() == 2
+
+
 def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
     (home / "secrets.toml").write_text(SECRETS)
     with page_process(home, model, cwd=tmp_path) as address:
