@@ -74,7 +74,7 @@ def test_providers_with_names_have_a_button_each(
 def test_the_button_leads_to_the_provider(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
     class Provider(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            place = f"http://127.0.0.1:{self.server.server_address[1]}"
+            place = f"http://{self.headers['Host']}"
             told = {"issuer": place, "authorization_endpoint": f"{place}/authorize", "jwks_uri": f"{place}/keys"}
             data = json.dumps({**told, "token_endpoint": f"{place}/token"}).encode()
             self.send_response(200)
