@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.agent.examples import Example
+from nl2sql.answer.question_words import speaks_of_now
 from nl2sql.config import ContextSettings
 from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
@@ -145,9 +146,12 @@ def describe_today(context: ContextSettings, today: dt.date) -> str:
 
 
 def needs_today(question: str, schema: Schema) -> bool:
-    """Whether a small model is told the day: there are dates, and the question names no year of its own."""
+    """Whether a small model is told the day: there are dates, and the question speaks of now and names no year.
+
+    Where a question names no time at all, a small model that knows the day was seen to filter by it.
+    """
     columns = (column for table in schema.tables for column in table.columns)
-    return not _YEAR.search(question) and any(_is_dated(column) for column in columns)
+    return not _YEAR.search(question) and speaks_of_now(question) and any(_is_dated(column) for column in columns)
 
 
 def _is_dated(column: Column) -> bool:
@@ -187,14 +191,14 @@ def describe_failure(error: ToolError, *, calls_tools: bool) -> str:
     """A failed call, as the tool's result: what is wrong, and what to do. Names in it are the data's own."""
     hint = as_data(error.hint, _HINT_CHARS)
     text = f"Error: {as_data(error.message, _MESSAGE_CHARS)}" + (f"\n{hint}" if hint else "")
-    if isinstance(error, MissingNameError | GuardError) and error.missing is not None:
-        end = _SAY_LACK if calls_tools else _REPLY_NONE
-        return f"{text}\n{end}"
+    missing = error.missing if isinstance(error, MissingNameError | GuardError) else None
+    if missing is not None and (calls_tools or not missing.holders):
+        return f"{text}\n{_SAY_LACK if calls_tools else _REPLY_NONE}"
     return text if calls_tools else f"{text}\n\n{_CORRECT}"
 
 
-def explain_missing(missing: MissingName, joins: Sequence[str]) -> tuple[str, str]:
-    """A name that the data does not have, and where to look instead."""
+def explain_missing(missing: MissingName, joins: Sequence[str], guesses: Sequence[str] = ()) -> tuple[str, str]:
+    """A name that the data does not have, and where to look instead. `guesses` are queries that would run."""
     where = f" in {' or '.join(missing.sources)}" if missing.sources else ""
     message = f"there is no {missing.kind} {missing.name}{where}"
     if missing.aliases:
@@ -202,7 +206,8 @@ def explain_missing(missing: MissingName, joins: Sequence[str]) -> tuple[str, st
         return message, f"The query has {meant}: write that where it is meant."
     ways = f" Keys lead there so: {'; or '.join(joins)}." if joins else ""
     if missing.holders:
-        return message, f"{missing.name} is a column of {' and '.join(missing.holders)}.{ways}"
+        there = f"{missing.name} is a column of {' and '.join(missing.holders)}."
+        return message, f"{there} {offer_guesses(guesses)}" if guesses else f"{there}{ways}"
     if missing.nearest:
         return message, f"Nearest by name, but not the same: {', '.join(missing.nearest)}.{ways}"
     there = "The tables are" if missing.kind == "table" else "There are"
@@ -210,8 +215,9 @@ def explain_missing(missing: MissingName, joins: Sequence[str]) -> tuple[str, st
 
 
 def offer_guesses(guesses: Sequence[str]) -> str:
-    """Readings of a query that does not run, none of which is the only one."""
-    return "If one of these is meant, send that one: " + " or: ".join(guesses)
+    """Readings of a query that does not run, none of which is certain."""
+    meant = "this is" if len(guesses) == 1 else "one of these is"
+    return f"If {meant} meant, send that one: {' or: '.join(guesses)}"
 
 
 def read_lack(text: str) -> str | None:

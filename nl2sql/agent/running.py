@@ -97,11 +97,12 @@ def _execute_repaired(
 def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:
     """The error with what the report knows of it: the name that is missing, or a reading that would run."""
     if report.missing is not None and isinstance(error, GuardError) and error.rule == _DENIED:
-        message, hint = prompts.explain_missing(report.missing, report.joins)
+        message, hint = prompts.explain_missing(report.missing, report.joins, report.guesses)
         first = replace(error.findings[0], message=message, hint=hint)
         return GuardError((first, *error.findings[1:]), report.missing)
     if report.missing is not None:
-        return MissingNameError(*prompts.explain_missing(report.missing, report.joins), report.missing)
+        told = prompts.explain_missing(report.missing, report.joins, report.guesses)
+        return MissingNameError(*told, report.missing)
     if report.guesses and isinstance(error, QueryError):
         return QueryError(error.message, f"{error.hint} {prompts.offer_guesses(report.guesses)}".strip())
     return error

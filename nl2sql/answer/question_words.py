@@ -177,6 +177,27 @@ SOFT: Final = frozenset().union(*(CONCEPTS[concept] for concept in _LOOSE)) - _U
 """Words of calculations that questions also use loosely: that a query makes none proves nothing."""
 NUMBERS: Final = {word: number for number, text in _NUMBERS.items() for word in _split(text)}
 MONTHS: Final = {word: month for month, text in enumerate(_MONTHS, 1) for word in _split(text)}
+_NOW: Final = _split(
+    """today todays yesterday tomorrow tonight now nowadays current currently recent recently ago upcoming ytd overdue
+    expired heute heutige heutigen gestern morgen jetzt aktuell aktuelle aktuellen derzeit bisher kurzlich uberfallig
+    aujourd'hui hier demain maintenant actuel actuelle actuellement recemment hoy ayer manana ahora actual actualmente
+    reciente hace oggi ieri domani adesso attuale attualmente fa hoje ontem amanha agora atual atualmente recente
+    vandaag gisteren nu huidige recent onlangs geleden"""
+)
+_NEAR: Final = _split(
+    """last past previous this next coming since until letzte letzten letzter letztes vergangene vergangenen vorige
+    vorigen vorigem diese diesen diesem dieser dieses kommende kommenden nachste nachsten seit bis dernier derniere
+    derniers dernieres passe passee ce cette ces cet prochain prochaine depuis ultimo ultima ultimos ultimas pasado
+    pasada este esta estos estas proximo proxima desde scorso scorsa questo questa prossimo prossima passado passada
+    neste nesta deste desta vorige afgelopen deze dit volgende komende sinds"""
+)
+_WEEKDAYS: Final = _split(
+    """monday tuesday wednesday thursday friday saturday sunday weekend montag dienstag mittwoch donnerstag freitag
+    samstag sonntag wochenende lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes
+    sabado domingo lunedi martedi mercoledi giovedi venerdi sabato domenica segunda terca quarta quinta sexta maandag
+    dinsdag woensdag donderdag vrijdag zaterdag zondag"""
+)
+_REACH: Final = 2
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
@@ -184,6 +205,24 @@ def split_words(text: str) -> list[str]:
     """The words of a text as they are written, `snake_case` and `camelCase` taken apart."""
     text = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])", " ", text.replace("_", " "))
     return [match.group() for match in _WORD.finditer(text)]
+
+
+def speaks_of_now(question: str) -> bool:
+    """Whether the question may mean days that depend on today: `today`, `the last 30 days`, `dieses Jahr`.
+
+    True for a question in letters other than Latin ones, of which no words are known.
+
+    >>> speaks_of_now("Orders of the last 30 days"), speaks_of_now("The last name of each customer")
+    (True, False)
+    """
+    words = [word.strip("?.,!:;") for word in folded(question).split()]
+    if any(not letter.isascii() for word in words for letter in word if letter.isalpha()):
+        return True
+    if any(word in _NOW for word in words):
+        return True
+    near = [at for at, word in enumerate(words) if word in _NEAR]
+    times = [at for at, word in enumerate(words) if word in CONCEPTS["time"] or word in MONTHS or word in _WEEKDAYS]
+    return any(abs(one - other) <= _REACH for one in near for other in times)
 
 
 def guess_language(question: str) -> str:

@@ -11,10 +11,12 @@ from nl2sql.repair.scopes import Scope, Source
 from nl2sql.types import MAIN_SCHEMA, Table
 
 
-def add_joins(context: RepairContext, scope: Scope, start: Source, path: Path) -> Source | None:
+def add_joins(
+    context: RepairContext, scope: Scope, start: Source, path: Path, *, keeps_rows: bool = True
+) -> Source | None:
     """Join the path's tables to the source; returns the last one, None where a name would get another meaning.
 
-    They are joined LEFT where a key may be empty, so that its row stays.
+    They are joined LEFT where a key may be empty, so that its row stays; all are inner joins without `keeps_rows`.
     """
     at, is_left = start, _may_be_absent(scope, start)
     for step in path:
@@ -23,7 +25,7 @@ def add_joins(context: RepairContext, scope: Scope, start: Source, path: Path) -
             return None
         if not _qualify_columns(context, scope, target) or not _spell_out_stars(scope):
             return None
-        is_left = is_left or _is_optional(context, step)
+        is_left = is_left or (keeps_rows and _is_optional(context, step))
         source = _make_source(scope, target)
         equal = [
             exp.EQ(this=make_column(at.alias, left), expression=make_column(source.alias, right))

@@ -33,7 +33,7 @@ from nl2sql.repair.rules.grouping import (
     group_by_listed,
     take_extreme_row,
 )
-from nl2sql.repair.rules.join_keys import correct_join, join_along_key
+from nl2sql.repair.rules.join_keys import correct_join, join_along_key, join_holder
 from nl2sql.repair.rules.periods import spell_out_periods
 from nl2sql.repair.rules.quoted_text import quote_text
 from nl2sql.repair.rules.table_names import spell_table
@@ -100,6 +100,7 @@ RULES: Final = (
     Rule("whole-table", RepairKind.EXACT, frozenset({Fault.AGGREGATE}), compare_with_all),
     Rule("group-listed", RepairKind.GUESS, frozenset({Fault.GROUPING}), group_by_listed),
     Rule("extreme-row", RepairKind.GUESS, frozenset({Fault.GROUPING}), take_extreme_row),
+    Rule("join-holder", RepairKind.GUESS, frozenset({Fault.COLUMN}), join_holder),
 )
 """What is tried, in this order: what changes least comes first. A GUESS is only told."""
 
@@ -208,7 +209,7 @@ class _Attempt:
         context = self._context(tree, fault)
         missing = find_missing_name(context)
         if missing is not None:
-            return RepairReport(missing=missing, joins=list_joins_to(context))
+            return RepairReport(missing=missing, joins=list_joins_to(context), guesses=tuple(self._guess(tree, fault)))
         return RepairReport(guesses=tuple(self._guess(tree, fault)))
 
     def _guess(self, tree: exp.Expr, fault: BindError) -> Iterator[str]:

@@ -126,8 +126,21 @@ def test_a_column_of_another_table_goes_back_with_the_keys_that_lead_there(opene
     ask(opened, model)
     model = ScriptedModel(calls("sql_query", query="SELECT shop_name FROM cities"), "I cannot tell.")
     answer = ask(opened, model)
-    assert "shop_name is a column of shops. Keys lead there so: JOIN shops ON cities.id = shops.city_id." in told(model)
+    joined = "SELECT shops.shop_name FROM cities JOIN shops ON cities.id = shops.city_id"
+    assert f"shop_name is a column of shops. If this is meant, send that one: {joined}\n" in told(model)
     assert answer.text == "This cannot be answered from the data: cities has no shop name; shops has it."
+
+
+@pytest.mark.parametrize("calls_tools", [True, False])
+def test_a_model_may_send_the_query_that_was_offered(opened: Assistant, calls_tools: bool) -> None:
+    offered = "SELECT shops.shop_name FROM cities JOIN shops ON cities.id = shops.city_id"
+    first, second = calls("sql_query", query="SELECT shop_name FROM cities"), calls("sql_query", query=offered)
+    model = ScriptedModel(first, second, "These.", calls_tools=calls_tools)
+    answer = ask(opened, model)
+    assert answer.status is Status.ANSWERED and answer.result is not None and answer.repairs == ()
+    assert answer.confidence is not None and "1 query failed before this one ran" in answer.confidence.reasons
+    told = str(model.sent[1][-1]["content"])
+    assert offered in told and "NONE:" not in told
 
 
 @pytest.mark.parametrize("calls_tools", [True, False])

@@ -224,10 +224,10 @@ def is_dimension(column: exp.Column, scope: Scope) -> bool:
 
 
 def is_called_after(name: str, table: Table, keys: Iterable[str] = ()) -> bool:
-    """Whether the name begins with the table's, or with that of a key which leads there: `power_name` by `power_id`."""
+    """Whether the name is the table's or its key's, or begins so: `power` or `power_name` by `power_id`."""
     words = split_words(name)
     stems = [split_words(last_part(table.name)), *(split_words(key)[:-1] for key in keys)]
-    return any(0 < len(stem) < len(words) and has_words(" ".join(words[: len(stem)]), stem) for stem in stems)
+    return any(0 < len(stem) <= len(words) and has_words(" ".join(words[: len(stem)]), stem) for stem in stems)
 
 
 def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, target: Source) -> bool:

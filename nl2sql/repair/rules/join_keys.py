@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, list_same, make_identifier, rebind, text_of
 from nl2sql.repair.join_conditions import find_join, find_joined_source
-from nl2sql.repair.join_paths import Path, list_keys_between, list_paths
+from nl2sql.repair.join_paths import Path, list_keys_between, list_paths, list_shortest
 from nl2sql.repair.joining import add_joins
 from nl2sql.repair.rules.column_sources import has_rival, is_called_after, is_dimension
 from nl2sql.repair.scopes import Scope, Source
@@ -55,6 +55,35 @@ def join_along_key(context: RepairContext) -> Edit | None:
     rebind(scope, column, joined)
     keys = ", ".join(_describe_step(start, path, at) for at in range(len(path)))
     return Edit(context.tree, f"{target.name} is joined for {column.name}, along {keys}", proofs)
+
+
+def join_holder(context: RepairContext) -> Edit | None:
+    """Join the table that has the column, though rows may be repeated and the column may be another thing's.
+
+    A guess. Precondition: one table alone has a column of that name, and one shortest way along keys leads there.
+
+    >>> repair("SELECT city FROM orders")
+    """
+    found = context.find_fault()
+    if found is None or find_join(found[1]) is not None or found[0].is_open:
+        return None
+    scope, column = found
+    named = scope.source(column.table) if column.table else None
+    target = _find_target(context, column, named)
+    starts = [named] if named is not None else scope.sources
+    if target is None or any(source.table is None or source.table is target for source in (*starts, *scope.sources)):
+        return None
+    reached = [
+        (source, path)
+        for source in starts
+        for path in list_shortest(context.schema, [source.table.name if source.table else ""], target.name)
+    ]
+    shortest = min((len(path) for _, path in reached), default=0)
+    nearest = [(source, path) for source, path in reached if len(path) == shortest]
+    joined = add_joins(context, scope, *nearest[0], keeps_rows=False) if len(nearest) == 1 else None
+    if joined is None:
+        return None
+    return Edit(context.tree, rebind(scope, column, joined))
 
 
 def correct_join(context: RepairContext) -> Edit | None:
