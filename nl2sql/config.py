@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import platformdirs
 
+from nl2sql.dbt_files import DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.errors import ConfigError
 from nl2sql.found_file import note_stranger, note_waiting, rule
 from nl2sql.schema.identifiers import fold
@@ -72,12 +73,17 @@ class ContextSettings:
 
     Days begin and end in `time_zone`, a name of the IANA database, for the engine too. `today` is the day to answer
     as of; None is the day that it is. `fiscal_year_start` is the month and day that fiscal years begin on, if any.
+
+    `dbt` is where the properties files of a dbt project lie, a path from the project file on; `dbt_notes` is what
+    they say, once `add_dbt` has read them.
     """
 
     descriptions: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    dbt: str = ""
+    dbt_notes: DbtNotes = DbtNotes()
     time_zone: str = UTC
     fiscal_year_start: tuple[int, int] | None = None
     today: dt.date | None = None
@@ -180,13 +186,30 @@ def load_config(
         file = file.absolute()
         sections = read_settings(file, read_settings_file(file), is_given)
         config = _with_project(config, sections, file, variables)
-        config = _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), ""))
+        config = _with_doubtful(config, file)
     config = _with_environment(config, env)
     if url is not None:
         config = config.point_to(url)
     if model is not None:
         config = replace(config, model=config.model.rename(model))
     return config
+
+
+def add_dbt(config: Config) -> Config:
+    """The settings with what the dbt files say where the owner's own words say nothing; untrusted ones are left out.
+
+    ConfigError names the file, and the line, that cannot be read.
+    """
+    context = config.context
+    if not context.dbt:
+        return config
+    trusted = TrustedFiles(config.home)
+    files = [file for file in _read_dbt(config) if not trusted.doubt(file.path, file.content, found=config.found)]
+    notes = read_notes(files)
+    own = {name.casefold() for name in context.metrics}
+    metrics = {name: text for name, text in notes.metrics.items() if name.casefold() not in own}
+    context = replace(context, metrics={**context.metrics, **metrics}, dbt_notes=notes)
+    return replace(config, context=context)
 
 
 def find_home(environ: Mapping[str, str] | None = None) -> Path:
@@ -222,6 +245,9 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
     if not path.is_file():
         return config, Variables(env, path)
     sections = read_settings(path, read_settings_file(path), is_given, is_own=True)
+    if sections.get("context", {}).get("dbt"):
+        shown = one_line(str(path), PATH_CHARS)
+        raise ConfigError(f"{shown}: context.dbt belongs to one project", f"Write it into the {PROJECT_FILE} there.")
     variables = Variables(env, path, sections.pop(TRUST, {}).get("variables", ()))
     return _with_file(config, sections, path, variables), variables
 
@@ -241,7 +267,7 @@ def _with_found(config: Config, start: Path | None, variables: Variables, is_giv
         if trusted.holds(path, content):
             config = _with_project(config, read_settings(path, content, is_given), path, variables)
             config = replace(config, found=True)
-            return _with_note(config, note_waiting(path, (), _find_doubtful_queries(config), ""))
+            return _with_doubtful(config, path)
         if not stranger:
             return _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
         config = _with_note(config, note_stranger(path, stranger))
@@ -304,6 +330,27 @@ def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
 
 def _with_note(config: Config, note: str) -> Config:
     return replace(config, notes=(*config.notes, note)) if note else config
+
+
+def _with_doubtful(config: Config, file: Path) -> Config:
+    """With a note of the files beside a project file that counts in full which are not used, for want of trust."""
+    return _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), "", _find_doubtful_dbt(config)))
+
+
+def _read_dbt(config: Config) -> tuple[DbtFile, ...]:
+    if config.file is None:
+        raise ConfigError("context.dbt is a path from the project file on, and there is none", "Name it: --config FILE")
+    return read_files(config.file.parent, config.context.dbt)
+
+
+def _find_doubtful_dbt(config: Config) -> list[str]:
+    """The names of the dbt files that are not used, for want of trust."""
+    trusted = TrustedFiles(config.home)
+    # Whoever reads them to use them says what is wrong with them.
+    with contextlib.suppress(ConfigError):
+        files = _read_dbt(config) if config.context.dbt else ()
+        return [file.name for file in files if trusted.doubt(file.path, file.content, found=config.found)]
+    return []
 
 
 def _find_doubtful_queries(config: Config) -> list[str]:

@@ -64,15 +64,18 @@ def leads_elsewhere(url: str, folder: Path) -> str:
     return ""
 
 
-def note_waiting(file: Path, waiting: Sequence[str], queries: Sequence[str], state: str) -> str:
-    """What is ignored of a project file in that `state`, and of the verified queries beside it; empty if nothing is.
+def note_waiting(
+    file: Path, waiting: Sequence[str], queries: Sequence[str], state: str, dbt: Sequence[str] = ()
+) -> str:
+    """What is ignored of a project file in that `state`, of the verified queries beside it, and of its dbt files.
 
-    `state` is a clause about the file, empty where it is trusted.
+    Empty if nothing is. `state` is a clause about the file, empty where it is trusted.
     """
-    ignored = [*waiting, *([_list_queries(queries)] if queries else [])]
+    ignored = [*waiting, *_list_files("verified query", "verified queries", queries)]
+    ignored += _list_files("dbt file", "dbt files", dbt)
     if not ignored:
         return ""
-    is_one = len(waiting) + len(queries) == 1
+    is_one = len(waiting) + len(queries) + len(dbt) == 1
     what = f"{_join(ignored)} {'is' if is_one else 'are'}"
     if state:
         return f"{_show(file)} {state}, so {what} ignored. Read it, then: {compose_trust(file.parent)}"
@@ -85,12 +88,14 @@ def note_stranger(file: Path, reason: str) -> str:
     return f"{_show(file)} is not used: {reason}. Read it, then: {compose_trust(file.parent)}"
 
 
-def _list_queries(queries: Sequence[str]) -> str:
-    """The verified queries, by the names of their files where these are few."""
-    if len(queries) > _NAMED:
-        return f"{len(queries)} verified queries"
-    names = _join([one_line(name, _NAME_CHARS) for name in queries])
-    return f"the verified {'query' if len(queries) == 1 else 'queries'} {names}"
+def _list_files(one: str, several: str, names: Sequence[str]) -> list[str]:
+    """A clause about these files, `one` or `several`, by their names where these are few; none where there are none."""
+    if not names:
+        return []
+    if len(names) > _NAMED:
+        return [f"{len(names)} {several}"]
+    shown = _join([one_line(name, _NAME_CHARS) for name in names])
+    return [f"the {one if len(names) == 1 else several} {shown}"]
 
 
 def _join(names: Sequence[str]) -> str:
