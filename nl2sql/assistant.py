@@ -28,6 +28,7 @@ from nl2sql.asking import (
     functions,
     recalled,
     say_follow_up,
+    sign,
     unasked,
     written,
 )
@@ -231,7 +232,7 @@ class Assistant(Database):
         warnings = (*warnings, *answer.warnings)
         receipt = answer.receipt or self.issue_receipt()
         session = session or new_session()
-        answer = replace(answer, seconds=seconds, session=session, warnings=warnings, receipt=receipt)
+        answer = replace(sign(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt)
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
