@@ -321,7 +321,7 @@ class Assistant(Database):
         like = examples(question, self.verified_queries, tools)
         with deadline.paused():
             model = opening.result()
-        # A small model makes a condition of each text that it is told: the mends use the index without telling.
+        # A small model makes a condition of each text that it is told.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
         told = f"{tools.earlier} {question}"

@@ -18,7 +18,7 @@ import platformdirs
 
 from nl2sql.dbt_files import DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.errors import ConfigError
-from nl2sql.found_file import note_stranger, note_waiting, rule
+from nl2sql.found_file import describe_stranger, note_denials, note_stranger, note_waiting, rule
 from nl2sql.schema.identifiers import fold
 from nl2sql.schema.render import one_line
 from nl2sql.settings_file import TRUST, UTC, Sections, Variables, find_zone, parse_size, read_settings
@@ -26,6 +26,8 @@ from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_s
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
 PROJECT_FILE: Final = "nl2sql.toml"
+KEY_VARIABLE: Final = "OPENAI_API_KEY"
+ADDRESS_VARIABLE: Final = "OPENAI_BASE_URL"
 USER_FILE: Final = "config.toml"
 QUERY_FOLDER: Final = "queries"
 QUERY_BYTES: Final = 200_000
@@ -40,7 +42,8 @@ class ModelSettings:
 
     `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
     product, 1 means one. `choices` are the models that people may choose between on the page. `name_from` and
-    `base_url_from` are the project file that named them; None where that was the user, or nobody.
+    `base_url_from` are the project file that named them; None where that was the user, or nobody. `base_url_setting`
+    says in an error where to mend the address: a variable, or a place in a file.
 
     `api_key` never shows in `repr`, and is not read from any file.
     """
@@ -55,6 +58,7 @@ class ModelSettings:
     path: Path | None = None
     name_from: Path | None = None
     base_url_from: Path | None = None
+    base_url_setting: str = ADDRESS_VARIABLE
 
     def rename(self, name: str) -> ModelSettings:
         """With the model that the user names."""
@@ -105,8 +109,9 @@ class Config:
     """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
 
     `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
-    user does not trust it, is in `notes`, as sentences; `elsewhere`, a clause about it, says why the database that it
-    names is not opened. `variables` are the names of those whose values are in `url`.
+    user does not trust it, is in `notes`, as sentences; `unopened` says why no database of a found file is opened, and
+    what to do. `stricter` are further files that were found, which deny more or lower limits. `variables` are the
+    names of those whose values are in `url`.
     """
 
     home: Path
@@ -121,12 +126,13 @@ class Config:
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
-    elsewhere: str = ""
+    unopened: tuple[str, str] | None = None
+    stricter: tuple[Path, ...] = ()
     variables: tuple[str, ...] = ()
 
     @property
     def endpoint_note(self) -> str:
-        """Where questions go, as a sentence, where a project file chose that; else empty."""
+        """Where questions and key go, as a sentence, where a project file chose that; else empty."""
         model = self.model
         source = model.base_url_from or model.name_from
         if source is None or model.is_local:
@@ -134,20 +140,20 @@ class Config:
         place = show_address(model.base_url) if model.base_url else "OpenAI"
         if model.name_from and not model.base_url_from:
             place = f"the model {one_line(str(model.name), _MESSAGE_CHARS)} at {place}"
-        return f"questions go to {place} (named by {one_line(str(source), PATH_CHARS)})"
+        takes_key = model.base_url_from is not None and model.api_key is not None
+        what = f"questions and your API key ({KEY_VARIABLE})" if takes_key else "questions"
+        return f"{what} go to {place} (named by {one_line(str(source), PATH_CHARS)})"
 
     def resolve_database(self) -> str | None:
         """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
-        if self.url is None and self.elsewhere and self.file:
-            raise ConfigError(
-                f"{one_line(str(self.file), PATH_CHARS)} {self.elsewhere}",
-                f"Read it, then: {compose_trust(self.file.parent)}. Or name a database: --db, or NL2SQL_DB.",
-            )
+        if self.url is None and self.unopened:
+            message, advice = self.unopened
+            raise ConfigError(message, f"{advice}. Or name a database: --db, or NL2SQL_DB.")
         return self.url
 
     def point_to(self, url: str) -> Config:
         """The same with the database that the user names."""
-        return replace(self, url=url, elsewhere="", variables=())
+        return replace(self, url=url, unopened=None, variables=())
 
     def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
         """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
@@ -172,8 +178,9 @@ def load_config(
     """The settings in force: both files, the environment, then the arguments `url` and `model`.
 
     `file` names a project file, which then counts in full; else the nearest `nl2sql.toml` in `start` (the working
-    folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. ConfigError where a
-    file is missing or not TOML, or a key is unknown or mistyped.
+    folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. What any `nl2sql.toml`
+    there denies is denied, and without `file` the limits that one lowers are lowered too. ConfigError where a file is
+    missing or not TOML, or a key is unknown or mistyped.
     """
     env = dict(os.environ if environ is None else environ)
     is_given = url is not None or bool(env.get("NL2SQL_DB"))
@@ -187,6 +194,8 @@ def load_config(
         sections = read_settings(file, read_settings_file(file), is_given)
         config = _with_project(config, sections, file, variables)
         config = _with_doubtful(config, file)
+        for path in _project_files(start):
+            config = _with_denials(config, path)
     config = _with_environment(config, env)
     if url is not None:
         config = config.point_to(url)
@@ -253,25 +262,65 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
 
 
 def _with_found(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
-    """With what the nearest project file may settle. One that others may write to is left out, unless it is trusted."""
-    trusted = TrustedFiles(config.home)
+    """With what the nearest project file may settle, and what those above it deny and lower.
+
+    One that others may write to is left out, unless it is trusted.
+    """
+    trusted, own = TrustedFiles(config.home), config
+    unused: tuple[str, str] | None = None
     for path in _project_files(start):
+        if config.file is not None:
+            config = _with_denials(config, path, own)
+            continue
         stranger = find_stranger(path)
         try:
             content = read_settings_file(path)
         except ConfigError:
             if not stranger:
                 raise
-            config = _with_note(config, note_stranger(path, stranger))
-            continue
-        if trusted.holds(path, content):
+            content = None
+        if content is not None and trusted.holds(path, content):
             config = _with_project(config, read_settings(path, content, is_given), path, variables)
             config = replace(config, found=True)
-            return _with_doubtful(config, path)
+            config = _with_doubtful(config, path)
+        elif content is not None and not stranger:
+            config = _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
+        else:
+            config = _with_note(config, note_stranger(path, stranger))
+            unused = unused or describe_stranger(path, stranger)
+    return replace(config, unopened=unused) if config.url is None and not config.unopened else config
+
+
+def _with_denials(config: Config, path: Path, own: Config | None = None) -> Config:
+    """With what a further project file denies and, of the settings that are the user's `own`, with what it lowers.
+
+    Without `own` another file was named in its place: then it may deny only, and that is noted.
+    """
+    stranger = find_stranger(path)
+    try:
+        content = read_settings_file(path)
+        sections = read_settings(path, content)
+    except ConfigError:
         if not stranger:
-            return _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
-        config = _with_note(config, note_stranger(path, stranger))
-    return config
+            raise
+        return config
+    policy = _add_up(config.policy, sections.get("policy", {}))
+    limits = _lower(config.limits, rule(sections, _get_value_of(own), path.parent).counting) if own else config.limits
+    if (policy, limits) == (config.policy, config.limits):
+        return config
+    if stranger and not TrustedFiles(config.home).holds(path, content):
+        return _with_note(config, note_stranger(path, stranger))
+    config = replace(config, policy=policy, limits=limits, stricter=(*config.stricter, path))
+    return config if own else _with_note(config, note_denials(path))
+
+
+def _lower(limits: Limits, sections: Sections) -> Limits:
+    """The lower one of each limit and that of the sections."""
+    lowered = {
+        key: value if (current := getattr(limits, key)) is None else min(value, current)
+        for key, value in sections.get("limits", {}).items()
+    }
+    return replace(limits, **lowered)
 
 
 def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: TrustedFiles) -> Config:
@@ -281,7 +330,9 @@ def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: Tru
     config = replace(_merged(config, ruling.counting), file=path, found=True)
     if ruling.elsewhere:
         state = _describe_state(path, trusted)
-        config = replace(config, url=None, variables=(), elsewhere=f"{ruling.elsewhere}, and {state}")
+        problem = f"{one_line(str(path), PATH_CHARS)} {ruling.elsewhere}, and {state}"
+        advice = f"Read it, then: {compose_trust(path.parent)}"
+        config = replace(config, url=None, variables=(), unopened=(problem, advice))
     elif url := ruling.counting.get("database", {}).get("url"):
         # Without links, so that none can be turned elsewhere before it is opened.
         config = config.point_to(os.path.realpath(path.parent / url))
@@ -307,6 +358,9 @@ def _with_project(config: Config, sections: Sections, path: Path, variables: Var
 
 def _with_file(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
     config = _merged(config, sections)
+    if "base_url" in sections.get("model", {}):
+        setting = f"model.base_url in {one_line(str(path), PATH_CHARS)}"
+        config = replace(config, model=replace(config.model, base_url_setting=setting))
     url = sections.get("database", {}).get("url")
     if url is None:
         return config
@@ -318,9 +372,9 @@ def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
     model = config.model
     if value := env.get("OPENAI_MODEL"):
         model = model.rename(value)
-    if value := env.get("OPENAI_BASE_URL"):
-        model = replace(model, base_url=value, base_url_from=None)
-    if value := env.get("OPENAI_API_KEY"):
+    if value := env.get(ADDRESS_VARIABLE):
+        model = replace(model, base_url=value, base_url_from=None, base_url_setting=ADDRESS_VARIABLE)
+    if value := env.get(KEY_VARIABLE):
         model = replace(model, api_key=value)
     if value := env.get("NL2SQL_MODEL_PATH"):
         model = replace(model, path=Path(value).expanduser())
@@ -343,25 +397,26 @@ def _read_dbt(config: Config) -> tuple[DbtFile, ...]:
     return read_files(config.file.parent, config.context.dbt)
 
 
-def _find_doubtful_dbt(config: Config) -> list[str]:
-    """The names of the dbt files that are not used, for want of trust."""
+def _find_doubtful_dbt(config: Config) -> dict[str, str]:
+    """The dbt files that are not used, by name, each with the reason."""
     trusted = TrustedFiles(config.home)
     # Whoever reads them to use them says what is wrong with them.
     with contextlib.suppress(ConfigError):
         files = _read_dbt(config) if config.context.dbt else ()
-        return [file.name for file in files if trusted.doubt(file.path, file.content, found=config.found)]
-    return []
+        doubts = {file.name: trusted.doubt(file.path, file.content, found=config.found) for file in files}
+        return {name: doubt for name, doubt in doubts.items() if doubt}
+    return {}
 
 
-def _find_doubtful_queries(config: Config) -> list[str]:
-    """The names of the files of verified queries beside the project file that are not used, for want of trust."""
+def _find_doubtful_queries(config: Config) -> dict[str, str]:
+    """The files of verified queries beside the project file that are not used, by name, each with the reason."""
     assert config.file is not None
-    trusted, names = TrustedFiles(config.home), []
+    trusted, doubts = TrustedFiles(config.home), {}
     for path in sorted((config.file.parent / QUERY_FOLDER).glob("*.sql")):
         with contextlib.suppress(ConfigError):
-            if trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
-                names.append(path.stem)
-    return names
+            if doubt := trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
+                doubts[path.stem] = doubt
+    return doubts
 
 
 def _project_files(start: Path | None) -> Iterator[Path]:

@@ -80,6 +80,14 @@ class Database:
         return list(schema.resolve(self._engine.introspect(), self.config.policy).idle)
 
     @property
+    def hidden_views(self) -> tuple[str, ...]:
+        """The views that no policy names and that are hidden, since they read what it denies. DatabaseError."""
+        whole = self._engine.introspect()
+        chosen = schema.resolve(whole, _with_patterns(self.config, whole)).view.tables
+        seen = {table.path for table in self.schema.tables}
+        return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
+
+    @property
     def policy_warnings(self) -> tuple[str, ...]:
         """A sentence for each name of the policy that this database does not have."""
         if self.config.policy == Policy():

@@ -6,6 +6,7 @@
     ├── ToolError                           the model's mistakes: told to the model, which may mend them
     │   ├── GuardError                  3   a rule or a policy objects to the SQL
     │   ├── QueryError                  5   the engine cannot run the SQL
+    │   │   └── MissingNameError        5   it names a table or column that the data does not have
     │   └── CallError                   7   a tool call that is unknown or malformed
     ├── DatabaseError                   5   the database cannot be opened, or failed
     ├── LimitError                      6   time, memory, steps or bytes ran out
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from nl2sql.types import Finding
+from nl2sql.types import Finding, MissingName
 
 
 class NL2SQLError(Exception):
@@ -57,15 +58,18 @@ class ToolError(NL2SQLError):
 
 
 class GuardError(ToolError):
-    """A rule or a policy objects to the SQL. `findings` holds each objection, the gravest first."""
+    """A rule or a policy objects to the SQL. `findings` holds each objection, the gravest first.
+
+    `missing` is a column that the policy denies, told as one that the data does not have.
+    """
 
     code = "refused"
     exit_code = 3
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, findings: tuple[Finding, ...], missing: MissingName | None = None) -> None:
         first = findings[0]
         super().__init__(first.message, first.hint)
-        self.findings = findings
+        self.findings, self.missing = findings, missing
         self.rule = first.rule
 
 
@@ -74,6 +78,14 @@ class QueryError(ToolError):
 
     code = "query"
     exit_code = 5
+
+
+class MissingNameError(QueryError):
+    """The SQL names a table or column that nothing in the data stands for: `missing` says which, and what is near."""
+
+    def __init__(self, message: str, hint: str, missing: MissingName) -> None:
+        super().__init__(message, hint)
+        self.missing = missing
 
 
 class CallError(ToolError):

@@ -7,17 +7,22 @@ those that `config` has read.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.schema.render import one_line
 from nl2sql.settings_file import Sections
-from nl2sql.trusted_files import PATH_CHARS, compose_trust
+from nl2sql.trusted_files import CHANGED, LEADS_OUT, PATH_CHARS, UNTRUSTED, advise_owner, compose_trust
 
 _NAMED: Final = 3
 _NAME_CHARS: Final = 40
+_OF_SEVERAL: Final = {
+    UNTRUSTED: "you have not trusted them",
+    CHANGED: "they have changed since you trusted them",
+    LEADS_OUT: "they are links that lead out of their folder",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +70,47 @@ def leads_elsewhere(url: str, folder: Path) -> str:
 
 
 def note_waiting(
-    file: Path, waiting: Sequence[str], queries: Sequence[str], state: str, dbt: Sequence[str] = ()
+    file: Path, waiting: Sequence[str], queries: Mapping[str, str], state: str, dbt: Mapping[str, str] | None = None
 ) -> str:
     """What is ignored of a project file in that `state`, of the verified queries beside it, and of its dbt files.
 
-    Empty if nothing is. `state` is a clause about the file, empty where it is trusted.
+    Empty if nothing is. `state` is a clause about the file, empty where it is trusted. `queries` and `dbt` have the
+    reason for each one, by name.
     """
-    ignored = [*waiting, *_list_files("verified query", "verified queries", queries)]
-    ignored += _list_files("dbt file", "dbt files", dbt)
+    dbt = dbt or {}
+    ignored = [*waiting, *_list_files("verified query", "verified queries", list(queries))]
+    ignored += _list_files("dbt file", "dbt files", list(dbt))
     if not ignored:
         return ""
     is_one = len(waiting) + len(queries) + len(dbt) == 1
     what = f"{_join(ignored)} {'is' if is_one else 'are'}"
     if state:
         return f"{_show(file)} {state}, so {what} ignored. Read it, then: {compose_trust(file.parent)}"
-    them = "it" if is_one else "them"
-    return f"{what} ignored, for you have not trusted {them}. Read {them}, then: {compose_trust(file.parent)}"
+    reason, them = _join_reasons({*queries.values(), *dbt.values()}, is_one), "it" if is_one else "them"
+    return f"{what} ignored, for {reason}. Read {them}, then: {compose_trust(file.parent)}"
+
+
+def _join_reasons(reasons: Collection[str], is_one: bool) -> str:
+    """Why verified queries or dbt files are not used, as one clause about it or them."""
+    if len(reasons) > 1:
+        return "you have not trusted them as they are now"
+    (reason,) = reasons
+    return reason if is_one else _OF_SEVERAL[reason]
 
 
 def note_stranger(file: Path, reason: str) -> str:
     """What to say of a project file that is not used at all."""
-    return f"{_show(file)} is not used: {reason}. Read it, then: {compose_trust(file.parent)}"
+    return ". ".join(describe_stranger(file, reason))
+
+
+def describe_stranger(file: Path, reason: str) -> tuple[str, str]:
+    """The same as what happened, and what to do."""
+    return f"{_show(file)} is not used: {reason}", advise_owner(file, reason)
+
+
+def note_denials(file: Path) -> str:
+    """What to say of a project file that was found, and in whose place the user named another."""
+    return f"what the policy of {_show(file)} denies stays denied; nothing else of that file is used"
 
 
 def _list_files(one: str, several: str, names: Sequence[str]) -> list[str]:

@@ -139,7 +139,7 @@ def _address(value: Any) -> str:
 
 
 def _variables(value: Any) -> tuple[str, ...]:
-    names = _texts(value)
+    names = _texts(value, '["SHOP_FOLDER"]')
     for name in names:
         if not re.fullmatch(r"\w+", name):
             raise ConfigError(f"{name!r} is no variable's name", 'Write it like "SHOP_PASSWORD", without $ and braces.')
@@ -149,7 +149,7 @@ def _variables(value: Any) -> tuple[str, ...]:
 def _number(low: float, high: float) -> Callable[[Any], float]:
     def convert(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ConfigError(f"must be a number from {low:g} to {high:g}", "Write it without quotes.")
+            raise ConfigError(f"must be a number from {low:g} to {high:g}", _advise_number(value))
         return float(value)
 
     return convert
@@ -158,20 +158,28 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def convert(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ConfigError(f"must be a whole number from {low} to {high}", "Write it without quotes.")
+            raise ConfigError(f"must be a whole number from {low} to {high}", _advise_number(value))
         return value
 
     return convert
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _advise_number(value: Any) -> str:
+    return "Write it without quotes." if isinstance(value, str) else "Take one in that range."
+
+
+def _texts(value: Any, example: str = '["orders", "customers"]') -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigError("must be a list of texts", 'Write it like ["orders", "customers"].')
+        raise ConfigError("must be a list of texts", f"Write it like {example}.")
     return tuple(value)
 
 
-def _names(value: Any) -> frozenset[str]:
-    names = frozenset(_texts(value))
+def _texts_like(example: str) -> Callable[[Any], tuple[str, ...]]:
+    return lambda value: _texts(value, example)
+
+
+def _names(value: Any, example: str = '["orders", "customers"]') -> frozenset[str]:
+    names = frozenset(_texts(value, example))
     for name in names:
         if "*" in name:
             raise ConfigError(f"{name!r} is a pattern, and names here are exact", "Write each name in full.")
@@ -179,7 +187,7 @@ def _names(value: Any) -> frozenset[str]:
 
 
 def _columns(value: Any) -> frozenset[str]:
-    names = _names(value)
+    names = _names(value, '["staff.salary"]')
     for name in names:
         if "." not in name:
             raise ConfigError(f"{name!r} names no table", 'Write columns as "table.column".')
@@ -249,14 +257,14 @@ def _protocol(value: Any) -> str:
 
 
 _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
-    "database": {"url": _address, "include": _texts, "exclude": _texts},
+    "database": {"url": _address, "include": _texts, "exclude": _texts_like('["*_old"]')},
     "model": {
         "name": _text,
         "base_url": _text,
         "protocol": _protocol,
         "temperature": _number(0, 2),
         "candidates": _whole(1, 16),
-        "choices": _texts,
+        "choices": _texts_like('["gpt-5", "local"]'),
     },
     "limits": {
         "rows": _whole(1, 10_000_000),
@@ -274,13 +282,13 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "descriptions": _descriptions,
         "synonyms": _synonyms,
         "metrics": _descriptions,
-        "rules": _texts,
+        "rules": _texts_like('["Revenue is without tax."]'),
         "dbt": _text,
         "time_zone": _time_zone,
         "fiscal_year_start": _month_day,
         "today": _day,
     },
-    "page": {"editors": _texts},
+    "page": {"editors": _texts_like('["ann@example.com"]')},
     TRUST: {"variables": _variables},
 }
 _LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}

@@ -20,6 +20,9 @@ from nl2sql.schema.render import one_line
 FOLDER: Final = "trust"
 PATH_CHARS: Final = 300
 LEADS_OUT: Final = "it is a link that leads out of its folder"
+CHANGED: Final = "it has changed since you trusted it"
+UNTRUSTED: Final = "you have not trusted it"
+_OPEN: Final = "can be changed by other users"
 _KIND: Final = b"nl2sql trusts 1"
 _ACCESS_LIST: Final = "system.posix_acl_access"
 
@@ -47,7 +50,11 @@ class TrustedFiles:
         """
         if self.holds(path, content):
             return ""
-        return LEADS_OUT if leads_out(path) else "you have not trusted it" if found else ""
+        if leads_out(path):
+            return LEADS_OUT
+        if not found:
+            return ""
+        return CHANGED if self.holds_other(path) else UNTRUSTED
 
     def holds_other(self, path: Path) -> bool:
         """Whether that file is trusted with some content, perhaps another one."""
@@ -120,10 +127,17 @@ def compose_trust(folder: Path, flag: str = "") -> str:
     It names the folder only where the name can be shown as it is: another might be that of another folder.
     """
     command = f"nl2sql trust {flag}".strip()
-    name = str(folder)
-    if name == one_line(name, PATH_CHARS):
-        return f"{command} {shlex.quote(name)}"
-    return f"{command} (in that folder, whose name cannot be written here)"
+    name = _quote(folder)
+    return f"{command} {name}" if name else f"{command} (in that folder, whose name cannot be written here)"
+
+
+def advise_owner(path: Path, reason: str) -> str:
+    """What to do about a file that is not used for that `reason` of `find_stranger`, to be shown to a person."""
+    trust = compose_trust(path.parent)
+    name = _quote(_resolve(path).parent if reason == f"its folder {_OPEN}" else path)
+    if not reason.endswith(_OPEN) or not name:
+        return f"Read it, then: {trust}"
+    return f"Let nobody else change it: chmod go-w {name}. Or read it, then: {trust}"
 
 
 def read_file(path: Path, most: int, name: str) -> bytes:
@@ -181,12 +195,18 @@ def find_stranger(path: Path) -> str:
             if status.st_uid not in (0, os.geteuid()):
                 return f"{what} belongs to another user ({_name_user(status.st_uid)})"
             if _is_open_to_others(place, status):
-                return f"{what} can be changed by other users"
+                return f"{what} {_OPEN}"
             if place in (folder, place.parent):
                 return ""
             place, what = place.parent, "its folder"
     except OSError as exc:
         return f"nobody knows whose it is ({exc.strerror})"
+
+
+def _quote(path: Path) -> str:
+    """The name as a shell takes it; empty where it cannot be shown as it is."""
+    name = str(path)
+    return shlex.quote(name) if name == one_line(name, PATH_CHARS) else ""
 
 
 def _normalize(path: Path) -> Path:

@@ -69,8 +69,8 @@ class Table:
     """A table or a view. `name` is what SQL calls it: `orders`, or `sales.orders` outside the main schema.
 
     `schema` is the schema's name where the first dot of `name` does not tell it, `catalog` the database's own where
-    SQL has to say it too. `refused` says that no query may read it, whatever the policy. `synonyms` are the owner's
-    other words for it.
+    SQL has to say it too. `refused` says that no query may read it, whatever the policy; `inferred_key` that nobody
+    declared the primary key: a name and an estimate suggest it. `synonyms` are the owner's other words for it.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Table:
     catalog: str = ""
     refused: bool = False
     synonyms: tuple[str, ...] = ()
+    inferred_key: bool = False
 
     @property
     def path(self) -> tuple[str, str]:
@@ -160,12 +161,68 @@ class Verdict:
         return not self.findings
 
 
+class RepairKind(StrEnum):
+    """How certain a repair is. EXACT: the same query in another spelling. KEYED: a key or the data proves the reading.
+
+    A GUESS is one reading of several: it goes back to the model and never runs by itself.
+    """
+
+    EXACT = "exact"
+    KEYED = "keyed"
+    GUESS = "guess"
+
+
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """A query as code mended it, unjudged, and a line for each thing that was mended."""
+class Repair:
+    """One change that code made to a model's SQL. `rule` is a stable name; `text` says what was changed."""
+
+    rule: str
+    kind: RepairKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A query that a repair rests on: it must give a row where `wants_row`, and no row where not."""
 
     sql: str
-    mends: tuple[str, ...]
+    wants_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MissingName:
+    """A table or column (`kind`) that a query names and the data does not have.
+
+    `sources` are the tables in which a column was looked for, `holders` other tables with a column of just that name,
+    `aliases` those that the query reads already, as it calls them.
+    `nearest` are the names there that share a word with it or are spelled much alike, `present` the first that are
+    there at all.
+    """
+
+    kind: str
+    name: str
+    sources: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    nearest: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What code can do for a query that does not bind.
+
+    `sql` is the repaired query, unjudged, and empty where it cannot be repaired; it counts only where all `proofs`
+    hold. Otherwise `missing` is the name that stands in the way, if it is one, `joins` how to reach the table that
+    has it, and `guesses` readings that bind, none of which is the only one.
+    """
+
+    sql: str = ""
+    repairs: tuple[Repair, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    missing: MissingName | None = None
+    joins: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -512,9 +569,9 @@ class Receipt:
 class Answer:
     """One question's outcome: what `ask` returns.
 
-    `sql` is what ran, laid out for reading, and `result` what it gave; both are None where nothing ran. `session`
-    continues the conversation. `verified_query` names the verified query that `sql` is, `verified_by` and `verified_at`
-    who approved it and when, as its file says.
+    `sql` is what ran, laid out for reading, and `result` what it gave; both are None where nothing ran. `repairs` are
+    what code changed in the model's SQL. `session` continues the conversation. `verified_query` names the verified
+    query that `sql` is, `verified_by` and `verified_at` who approved it and when, as its file says.
     """
 
     id: str
@@ -527,6 +584,7 @@ class Answer:
     grounding: Grounding | None = None
     reading: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     traps: tuple[Trap, ...] = ()
     clarification: Clarification | None = None
     chart: Mapping[str, Any] | None = None
@@ -586,7 +644,7 @@ class EventKind(StrEnum):
     RUNNING = "running"
     ROWS = "rows"
     RETRY = "retry"
-    MENDED = "mended"
+    REPAIRED = "repaired"
     CANDIDATE = "candidate"
     TRAP = "trap"
     TOOL = "tool"

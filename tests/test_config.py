@@ -51,7 +51,14 @@ def test_the_database_is_found_beside_the_file_that_names_it(tmp_path: Path) -> 
     [
         ("[limit]\nrows = 1", "no section [limit]", "'limits'"),
         ("[limits]\nrow = 1", "no setting limits.row", "'rows'"),
-        ("[limits]\nrows = 0", "limits.rows: must be a whole number", "without quotes"),
+        ("[limits]\nrows = 0", "limits.rows: must be a whole number from 1 to", "Take one in that range"),
+        ("[limits]\nrows = '5'", "limits.rows: must be a whole number", "without quotes"),
+        ("[limits]\nseconds = 0.01", "must be a number from 0.1 to 86400", "Take one in that range"),
+        ("[limits]\nseconds = '10'", "must be a number from 0.1 to 86400", "without quotes"),
+        ("[page]\neditors = 'ann'", "page.editors: must be a list of texts", "ann@example.com"),
+        ("[model]\nchoices = 'a'", "model.choices: must be a list of texts", "gpt-5"),
+        ("[policy]\ndeny_columns = 'a'", "policy.deny_columns: must be a list of texts", "staff.salary"),
+        ("[policy]\ndeny_tables = 'a'", "policy.deny_tables: must be a list of texts", "orders"),
         ('[limits]\nmemory = "much"', "limits.memory: 'much' is not a size", "512MB"),
         ("[policy]\ndeny_columns = ['salary']", "policy.deny_columns: 'salary' names no table", "table.column"),
         ("[policy]\nmask_columns = ['a.b']", "policy.mask_columns is not supported", "nothing would enforce it"),
@@ -199,6 +206,17 @@ def test_where_questions_go_is_said_where_a_file_chose_it(tmp_path: Path) -> Non
     assert "the model m at OpenAI" in load_config(path, environ={**env, "OPENAI_API_KEY": "k"}).endpoint_note
     write(tmp_path / "home" / "config.toml", '[model]\nbase_url = "http://own/v1"\nname = "own"')
     assert load_config(write(path, ""), environ=env).endpoint_note == ""
+
+
+def test_where_the_address_was_set_is_known(tmp_path: Path) -> None:
+    env = {"NL2SQL_HOME": str(tmp_path / "home")}
+    own = write(tmp_path / "home" / "config.toml", '[model]\nbase_url = "http://own/v1"')
+    path = write(tmp_path / "p.toml", "")
+    assert load_config(path, environ=env).model.base_url_setting == f"model.base_url in {own}"
+    write(path, '[model]\nbase_url = "http://h/v1"')
+    assert load_config(path, environ=env).model.base_url_setting == f"model.base_url in {path}"
+    set_otherwise = load_config(path, environ={**env, "OPENAI_BASE_URL": "http://e/v1"})
+    assert set_otherwise.model.base_url_setting == "OPENAI_BASE_URL"
 
 
 def test_the_environment_is_that_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,8 +237,8 @@ def test_files_are_read_only_once_they_are_trusted(project: Path, home: Path, tr
     (project / "models" / "more.yml").write_text("models: [{name: more, description: new}]")
     config = load_config(start=project)
     assert config.notes == (
-        "the dbt files models/marts/schema.yml and models/more.yml are ignored, for you have not trusted them. "
-        f"Read them, then: nl2sql trust {project}",
+        "the dbt files models/marts/schema.yml and models/more.yml are ignored, for you have not trusted them "
+        f"as they are now. Read them, then: nl2sql trust {project}",
     )
     assert add_dbt(config).context.dbt_notes == DbtNotes() and add_dbt(config).context.metrics == {}
     trust(project)

@@ -208,6 +208,93 @@ def test_a_strangers_file_is_not_used_and_hides_none(project: Path, trust: Trust
     assert config.model.name == "m" and names(config) == ["a"] and config.notes == ()
 
 
+@pytest.mark.parametrize("is_trusted", [False, True])
+@pytest.mark.parametrize("nearest", ["", '[policy]\ndeny_tables = ["other"]\n[limits]\nrows = 400\nseconds = 3'])
+def test_no_nearer_file_undoes_what_one_above_denies(
+    project: Path, trust: Trust, nearest: str, is_trusted: bool
+) -> None:
+    text = '[policy]\ndeny_tables = ["pay"]\nallow_tables = ["pay", "orders"]\n[limits]\nrows = 300\nsteps = 99\n'
+    (project / "nl2sql.toml").write_text(f'[database]\nurl = "x.csv"\n[context]\nrules = ["above"]\n{text}')
+    below = project / "data" / "deep" / "nl2sql.toml"
+    below.parent.mkdir()
+    below.write_text(nearest)
+    if is_trusted:
+        trust(below.parent)
+        trust(project)
+    config = load_config(start=below.parent)
+    assert config.file == below and config.notes == () and config.stricter == (project / "nl2sql.toml",)
+    assert config.policy.deny_tables == ({"pay", "other"} if nearest else {"pay"})
+    assert (
+        config.policy.allow_tables == frozenset({"pay", "orders"})
+        and config.limits.rows == 300
+        and config.limits.steps == 8
+    )
+    assert config.limits.seconds == (3.0 if nearest else 10.0)
+    assert config.url is None and config.context.rules == (), "all else is the nearest's"
+
+
+def test_a_trusted_file_may_raise_what_one_above_only_raised(project: Path, trust: Trust) -> None:
+    (project / "nl2sql.toml").write_text("[limits]\nrows = 2000\nseconds = 2")
+    (project / "data" / "nl2sql.toml").write_text("[limits]\nrows = 5000\nseconds = 60")
+    trust(project / "data")
+    assert load_config(start=project / "data").limits == Limits(rows=5000, seconds=2.0)
+
+
+def test_a_broken_file_above_is_an_error(project: Path) -> None:
+    (project / "nl2sql.toml").write_text('[policy]\ndeny_tabels = ["pay"]')
+    (project / "data" / "nl2sql.toml").write_text("")
+    with pytest.raises(ConfigError, match="deny_tabels"):
+        load_config(start=project / "data")
+
+
+def test_a_named_file_does_not_undo_what_a_found_one_denies(project: Path) -> None:
+    named = project.parent / "named.toml"
+    named.write_text('[policy]\ndeny_tables = ["other"]')
+    config = load_config(named, start=project / "data")
+    assert config.file == named and not config.found and config.policy.deny_tables == {"other", "pay"}
+    assert config.url is None and config.limits == Limits() and config.model.is_local and config.exclude == ()
+    assert config.notes == (
+        f"what the policy of {project / 'nl2sql.toml'} denies stays denied; nothing else of that file is used",
+    )
+    named.write_text('[policy]\ndeny_tables = ["other", "pay"]')
+    assert load_config(named, start=project / "data").notes == (), "it denies nothing further"
+    assert load_config(project / "nl2sql.toml", start=project).notes == ()
+    (project / "nl2sql.toml").chmod(0o666)
+    assert load_config(named, start=project).notes == ()
+    named.write_text("")
+    config = load_config(named, start=project)
+    assert config.policy.deny_tables == set() and "is not used: it can be changed by other users" in config.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "advice"),
+    [
+        (lambda file: file.chmod(0o666), "chmod go-w {file}. Or read it, then: nl2sql trust {folder}"),
+        (lambda file: file.parent.chmod(0o777), "chmod go-w {folder}. Or read it, then: nl2sql trust {folder}"),
+        (lambda file: file.rename(file.parent.parent / "x") and file.symlink_to("../x"), "Read it, then: nl2sql trust"),
+        pytest.param(lambda file: os.chown(file, NOBODY, -1), "Read it, then: nl2sql trust", marks=AS_ROOT),
+    ],
+)
+def test_the_sample_data_does_not_answer_in_place_of_a_file_that_is_not_used(
+    project: Path, home: Path, trust: Trust, spoil: Callable[[Path], object], advice: str
+) -> None:
+    file = project / "nl2sql.toml"
+    spoil(file)
+    config = load_config(start=project)
+    with pytest.raises(ConfigError, match="is not used: it") as caught:
+        config.resolve_database()
+    assert str(file) in caught.value.message and "--db" in caught.value.hint
+    assert advice.format(file=file, folder=project) in caught.value.hint
+    assert load_config(start=project, url="mine.csv").resolve_database() == "mine.csv"
+    (project.parent / "nl2sql.toml").write_text("")
+    with pytest.raises(ConfigError, match="is not used: it"):
+        load_config(start=project).resolve_database()
+    (home / "config.toml").write_text('[database]\nurl = "/mine.duckdb"')
+    assert load_config(start=project).resolve_database() == "/mine.duckdb"
+    trust(project)
+    assert load_config(start=project).resolve_database() == str(project / "data" / "shop.duckdb")
+
+
 def test_a_broken_file_of_a_stranger_breaks_nothing(project: Path) -> None:
     (project / "nl2sql.toml").write_text("[broken")
     project.chmod(0o1777)
@@ -281,6 +368,13 @@ def test_queries_count_one_by_one(project: Path, trust: Trust) -> None:
     write_query(project, "a", "SELECT 2")
     config = load_config(start=project)
     assert names(config) == [] and "the verified queries a and b are ignored" in config.notes[0]
+    assert "for you have not trusted them as they are now. Read them" in config.notes[0]
+    (project / "queries" / "b.sql").unlink()
+    (note,) = load_config(start=project).notes
+    assert note.startswith("the verified query a is ignored, for it has changed since you trusted it. Read it")
+    (problem,) = VerifiedQueries.beside(config).problems()
+    assert problem.message == "queries/a.sql: it has changed since you trusted it"
+    write_query(project, "b")
     write_query(project, "c")
     write_query(project, "d")
     assert "4 verified queries are ignored" in load_config(start=project).notes[0]
@@ -292,7 +386,7 @@ def test_a_query_that_is_a_link_elsewhere_waits_even_beside_a_file_that_is_named
     (project / "queries" / "b.sql").symlink_to(other)
     (project / "queries" / "c.sql").symlink_to("a.sql")
     config = load_config(project / "nl2sql.toml")
-    assert names(config) == ["a", "c"] and "the verified query b is ignored" in config.notes[0]
+    assert names(config) == ["a", "c"] and "the verified query b is ignored, for it is a link that" in config.notes[0]
     (problem,) = VerifiedQueries.beside(config).problems()
     assert problem.message == "queries/b.sql: it is a link that leads out of its folder"
     trust(project)

@@ -331,7 +331,7 @@ FOUND: Final = list(patterns())
 
 def test_the_patterns_are_found() -> None:
     assert len(FOUND) > 100
-    assert {found.place.split("/")[1] for found in FOUND} >= {"model", "guard", "engines", "mend", "answer", "schema"}
+    assert {found.place.split("/")[1] for found in FOUND} >= {"model", "guard", "engines", "repair", "answer", "schema"}
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.place)

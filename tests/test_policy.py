@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,8 @@ def test_the_model_is_told_nothing_of_it_when_it_guesses(tmp_path: Path) -> None
         answer = assistant.ask("what is secret?")
     seen = "".join(str(message) for messages in model.sent for message in messages)
     assert answer.steps and not any(secret in seen for secret in SECRETS)
-    assert "leak" not in seen.replace("SELECT leak", "").replace('"leak"', "").replace("'leak'", "")
+    own_words = ("SELECT leak", '"leak"', "'leak'", "there is no column leak in g")
+    assert "leak" not in re.sub("|".join(map(re.escape, own_words)), "", seen)
 
 
 def test_what_no_query_may_read_is_neither_shown_nor_run(tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ MAY_IMPORT = {
     "sample": {"errors"},
     "schema": FLOOR,
     "guard": FLOOR | {"schema"},
-    "mend": FLOOR | {"schema"},
+    "repair": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
     "model": FLOOR | {"config"},
     "store": FLOOR | {"config", "schema", "answer", "trusted_files"},
-    "engines": FLOOR | {"schema", "guard", "mend", "answer"},
+    "engines": FLOOR | {"schema", "guard", "repair", "answer"},
     "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config", "store"},
-    "agent": FLOOR | {"schema", "guard", "mend", "answer", "model", "engines", "config"},
+    "agent": FLOOR | {"schema", "guard", "repair", "answer", "model", "engines", "config"},
     "asking": FLOOR | {"agent", "answer", "model", "schema", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")

@@ -119,13 +119,13 @@ def _no_rows(answer: Answer, job: Job) -> None:
 
 
 def _trust(answer: Answer) -> None:
-    """Confidence and its reasons, warnings, what the SQL does and figures rest on, what was mended, time and cost."""
+    """Confidence, warnings, what was changed in the SQL, what it does, what figures rest on, time and cost."""
     for warning in answer.warnings:
         st.caption(f":material/info: {plain(warning, 400)}")
     if answer.confidence is not None:
         icon, label = _LEVELS[answer.confidence.level]
-        reasons = "; ".join(answer.confidence.reasons)
-        st.caption(f"{icon} **{label}**: {plain(reasons, 400)}")
+        reasons = plain("; ".join(answer.confidence.reasons), 400)
+        st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
     show_approval(answer)
     if answer.reading:
         with st.expander("What the SQL does", type="compact"):

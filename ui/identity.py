@@ -12,6 +12,7 @@ import streamlit as st
 from nl2sql import ConfigError
 from ui.errors import show_error
 from ui.settings import get_launch
+from ui.sign_in import DEFAULT, find_providers
 
 
 def signs_in() -> bool:
@@ -26,7 +27,9 @@ def signed_in() -> bool:
     if not st.user.is_logged_in:
         st.title("nl2sql")
         st.write("Sign in to ask questions.")
-        st.button("Sign in", type="primary", on_click=st.login)
+        for provider in find_providers(get_launch().auth or {}):
+            label = "Sign in" if provider == DEFAULT else f"Sign in with {provider}"
+            st.button(label, type="primary", on_click=st.login, args=(provider,))
         return False
     if identity_of(st.user) is None:
         show_error(_nobody())

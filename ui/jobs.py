@@ -129,7 +129,7 @@ class Job:
         elif event.kind is EventKind.ANSWER:
             self.change(answer=event.answer)
         else:
-            said = {EventKind.RETRY: "That failed: ", EventKind.MENDED: "Mended: "}.get(event.kind, "")
+            said = {EventKind.RETRY: "That failed: ", EventKind.REPAIRED: "The query was changed: "}.get(event.kind, "")
             self.change(steps=(*now.steps, said + event.text))
 
     def end(self, error: NL2SQLError | None = None) -> None:

@@ -6,8 +6,11 @@ folder, and put what it finds there into the environment. It knows nobody who si
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,7 +20,22 @@ from ui.door import list_own_origins, parse_origin
 from ui.settings import Launch
 
 FILE: Final = "secrets.toml"
+DEFAULT: Final = "default"
 _SECTION: Final = "auth"
+_SECRET_CHARS: Final = 32
+_BACK: Final = "/oauth2callback"
+_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_EXTRAS: Final = ("client_kwargs",)
+# Each key that must be there, with what it is.
+_OF_PROVIDER: Final = {
+    "client_id": "the id that your provider gave this page",
+    "client_secret": "the secret that your provider gave this page",
+    "server_metadata_url": "your provider's address that ends in /.well-known/openid-configuration",
+}
+_OF_ALL: Final = {
+    "redirect_uri": f"this page's address and {_BACK}, such as http://127.0.0.1:8501{_BACK}",
+    "cookie_secret": "what `python3 -c 'import secrets; print(secrets.token_hex(32))'` prints",
+}
 _OTHERS: Final = 0o077
 
 
@@ -42,6 +60,59 @@ def read_auth(home: Path) -> Mapping[str, Any] | None:
     if auth is not None and not _is_plain(auth):
         raise ConfigError(f"{path}: [{_SECTION}] holds a date or a time", "Only texts, numbers and lists are allowed.")
     return auth
+
+
+def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
+    """ConfigError where nobody could sign in by the section: a key is missing, unknown or unfit, or a package is."""
+    path = home / FILE
+    top = {**_OF_ALL, **_OF_PROVIDER}
+    named = {name: value for name, value in auth.items() if isinstance(value, dict) and name not in _EXTRAS}
+    plain = {name: value for name, value in auth.items() if name not in named}
+    _check_keys(path, _SECTION, plain, (*top, *_EXTRAS, "expose_tokens"))
+    # Who names providers in sections of their own has none outside, or a whole one.
+    _check_texts(path, _SECTION, plain, top if not named or plain.keys() & _OF_PROVIDER.keys() else _OF_ALL)
+    for name, section in named.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{path}: [{_SECTION}.{name}] is no name of a provider", "Write letters, digits and hyphens."
+            )
+        _check_keys(path, f"{_SECTION}.{name}", section, (*_OF_PROVIDER, *_EXTRAS))
+        _check_texts(path, f"{_SECTION}.{name}", section, _OF_PROVIDER)
+    if len(plain["cookie_secret"]) < _SECRET_CHARS:
+        problem = f"{path}: cookie_secret in [{_SECTION}] has {len(plain['cookie_secret'])} characters, and needs"
+        raise ConfigError(f"{problem} {_SECRET_CHARS}", f"Write {_OF_ALL['cookie_secret']}.")
+    back = plain["redirect_uri"]
+    if not back.startswith(("http://", "https://")) or not back.endswith(_BACK):
+        problem = f"{path}: redirect_uri in [{_SECTION}] is no address that ends in {_BACK}"
+        raise ConfigError(problem, f"Write {_OF_ALL['redirect_uri']}.")
+    try:
+        importlib.import_module("authlib.integrations.starlette_client")
+    except ImportError as exc:
+        problem = f"signing in needs Authlib, which cannot be loaded ({exc.name or 'it is broken'} is missing)"
+        raise ConfigError(problem, "Install it: pip install 'nl2sql[ui]'") from exc
+
+
+def find_providers(auth: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of those with whom people sign in, `DEFAULT` for one without a name."""
+    named = [name for name, value in auth.items() if isinstance(value, dict) and name not in _EXTRAS]
+    has_unnamed = "client_id" in auth and DEFAULT not in named
+    return (*([DEFAULT] if has_unnamed else []), *named)
+
+
+def _check_keys(path: Path, section: str, values: Mapping[str, Any], known: Collection[str]) -> None:
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+            raise ConfigError(f"{path}: there is no key {name} in [{section}]", hint)
+
+
+def _check_texts(path: Path, section: str, values: Mapping[str, Any], needed: Mapping[str, str]) -> None:
+    for name, meaning in needed.items():
+        value = values.get(name)
+        if not isinstance(value, str) or not value.strip():
+            problem = "is missing" if name not in values else "is empty" if value == "" else "is no text"
+            raise ConfigError(f"{path}: {name} {problem} in [{section}]", f'Write {name} = "…": {meaning}.')
 
 
 def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]:

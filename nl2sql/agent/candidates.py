@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from nl2sql.agent.running import Approve, Declined, executed, says_nothing
+from nl2sql.agent.running import Approve, Declined, execute_query
 from nl2sql.agent.tools import SQL_QUERY, Ran, Toolbox
 from nl2sql.cancel import Deadline
 from nl2sql.errors import LimitError, ToolError
@@ -34,11 +34,10 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A query that ran, and the reply that it came in. `mends` counts what code changed in it."""
+    """A query that ran, and the reply that it came in."""
 
     reply: Reply
     ran: Ran
-    mends: int = 0
 
 
 @dataclass(slots=True)
@@ -58,9 +57,10 @@ class Vote:
 
     @property
     def winner(self) -> Candidate | None:
-        """The first of the largest group with the fewest mends; None where nothing ran.
+        """The first of the largest group with the fewest repairs; None where nothing ran.
 
-        Of groups of one size, rows that say something come first, then the fewest mends, then the earliest.
+        Of groups of one size, those with rows and whose texts are stored come first, then the fewest repairs, then the
+        earliest.
         """
         ranked = sorted(range(len(self.candidates)), key=self._rank)
         return self.candidates[ranked[0]] if ranked else None
@@ -78,25 +78,25 @@ class Vote:
 
     @property
     def is_settled(self) -> bool:
-        """Whether two agree on rows that say something."""
+        """Whether two agree on rows. That two have none is no agreement: any wrong filter gives none."""
         winner = self.winner
-        return winner is not None and self.share >= AGREE and not says_nothing(winner.ran.result)
+        return winner is not None and self.share >= AGREE and bool(winner.ran.result.row_count)
 
     def _rank(self, position: int) -> tuple[int, bool, int, int]:
         candidate = self.candidates[position]
         size = self._keys.count(self._keys[position])
-        return -size, says_nothing(candidate.ran.result), candidate.mends, position
+        is_doubted = bool(candidate.ran.unmatched) or not candidate.ran.result.row_count
+        return -size, is_doubted, len(candidate.ran.repairs), position
 
 
 def is_doubtful(ran: Ran | None) -> bool:
-    """Whether the first query shows a sign that it is wrong: it did not run, or its rows say nothing.
+    """Whether the first query shows a sign that it is wrong.
 
-    That code mended it is none: nine in ten of those were found right.
+    It did not run, gave no value at all, or compares with a text that is not stored. A zero alone is no such sign.
     """
-    if ran is None:
+    if ran is None or ran.unmatched or not ran.result.row_count:
         return True
-    columns = ran.result.table.columns
-    return says_nothing(ran.result) or all(column.null_count == len(column) for column in columns)
+    return all(column.null_count == len(column) for column in ran.result.table.columns)
 
 
 def elect(
@@ -130,17 +130,16 @@ def _ran(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approve) -> C
     start, own = time.perf_counter(), list[Step]()
     arguments: dict[str, Any] = {"query": query}
     try:
-        ran = _quietly(executed(query, tools, own, approve))
+        ran = _quietly(execute_query(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
         steps.append(Step(CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
         return None
     except Declined:
         steps.append(Step(CANDIDATE, arguments, False, "it was not let run", time.perf_counter() - start))
         return None
-    mends = [str(step.arguments["mends"]) for step in own]
-    arguments["mends"] = "; ".join(mends) or None
+    arguments["repairs"] = "; ".join(repair.text for repair in ran.repairs) or None
     steps.append(Step(CANDIDATE, arguments, True, None, time.perf_counter() - start))
-    return Candidate(reply, ran, sum(len(text.split("; ")) for text in mends))
+    return Candidate(reply, ran)
 
 
 def _quietly(running: Generator[Event, None, Ran]) -> Ran:

@@ -14,16 +14,16 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.running import is_respelled, says_nothing
+from nl2sql.agent.running import is_empty_or_zero
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, say_untraced
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
-from nl2sql.answer.sentence import of_nothing, of_rows
+from nl2sql.answer.sentence import describe_missing, of_nothing, of_rows
 from nl2sql.cancel import Deadline
-from nl2sql.errors import GuardError, LimitError, ToolError
-from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, Result, Status
+from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
+from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status
 
 SENTENCE_CHARS: Final = 4_000
 _SHORTEST_PROBE: Final = 0.1
@@ -59,10 +59,14 @@ def conclude(
         reading = _explain(outcome.declined, tools, time) if explain else ()
         warnings = time.warnings
         return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading, warnings=warnings)
-    if outcome.error is not None:
+    if isinstance(outcome.error, MissingNameError):
+        text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
+        return replace(answer, status=Status.ABSTAINED, text=text)
+    gave_words = outcome.ran is None and bool(answer.text or outcome.lacks)
+    if outcome.error is not None and not (gave_words and isinstance(outcome.error, QueryError)):
         return _failed(answer, outcome.error)
     if outcome.ran is None:
-        return _conclude_without_rows(answer, tools)
+        return _conclude_without_rows(answer, outcome.lacks, tools)
     return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending, explain)
 
 
@@ -81,9 +85,13 @@ def _strip_blocks(text: str) -> str:
     return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
 
 
-def _conclude_without_rows(answer: Answer, tools: Toolbox) -> Answer:
-    """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing."""
-    answer = replace(answer, status=Status.ABSTAINED)
+def _conclude_without_rows(answer: Answer, lacks: str, tools: Toolbox) -> Answer:
+    """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing.
+
+    `lacks` is what the model says that the data lacks, if it does.
+    """
+    said = f"This cannot be answered from the data. The model says what is missing: {lacks}" if lacks else answer.text
+    answer = replace(answer, status=Status.ABSTAINED, text=said)
     if not answer.text:
         return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
     unfounded = tools.find_unfounded(answer.text)
@@ -110,10 +118,16 @@ def _with_rows(
     sql, result = ran.checked.sql, ran.result
     warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
     warnings += [
-        f"{step.arguments['error']} at first: {step.arguments['mends']}" for step in answer.steps if is_respelled(step)
+        f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
+    ]
+    warnings += outcome.hints
+    warnings += [
+        f"{describe_missing(missing)}: the answer goes by what is there"
+        for missing in dict.fromkeys(outcome.missing)
+        if not missing.holders
     ]
     if ran.verified is None and ending.has_time():
-        warnings += _check_dates(sql, dialect, tools, says_nothing(result))
+        warnings += _check_dates(sql, dialect, tools, is_empty_or_zero(result))
     warnings += [trap.message for trap in outcome.traps]
     untraced = () if ran.verified else tools.trace(ran.checked)
     text, stated = answer.text, Grounding(0, 0)
@@ -155,6 +169,7 @@ def _with_rows(
                 stated,
                 outcome.logprobs,
                 outcome.vote.agreeing if outcome.vote else None,
+                ran.repairs,
                 outcome.traps,
                 untraced,
                 len(ran.checked.tables),
@@ -167,6 +182,7 @@ def _with_rows(
         verified_query=ran.verified,
         traps=outcome.traps,
         warnings=(*warnings, *time.warnings),
+        repairs=ran.repairs,
     )
 
 

@@ -14,16 +14,28 @@ from typing import Any, Final
 
 from nl2sql.agent import prompts
 from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.running import MEND, Approve, Declined, executed, says_nothing, verified
+from nl2sql.agent.running import Approve, Declined, execute_query, execute_verified, is_empty_or_zero
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.answer.digest import digest
 from nl2sql.cancel import Deadline, TimeUpError
-from nl2sql.errors import LimitError, ModelError, QueryError, ToolError
+from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
 from nl2sql.schema.render import one_line
-from nl2sql.types import CheckedSQL, Clarification, Event, EventKind, Message, Reply, Step, ToolCall, Trap, Usage
+from nl2sql.types import (
+    CheckedSQL,
+    Clarification,
+    Event,
+    EventKind,
+    Message,
+    MissingName,
+    Reply,
+    Step,
+    ToolCall,
+    Trap,
+    Usage,
+)
 
 # What a tool model may think and write in one reply.
 REPLY_TOKENS: Final = 16_000
@@ -42,10 +54,14 @@ class _RepeatedError(QueryError):
     """A query that has failed already: the error worth reporting is the first one."""
 
 
+class _LackError(Exception):
+    """The model says that the data lacks what was asked for: ends the loop, and carries its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What one question may use: tool calls, tokens sent and made, seconds. `retries` is for models that are asked
-    for a block: how many failed queries they may mend.
+    for a block: how many failed queries they may correct.
 
     The seconds are the model's and the program's: a query has limits of its own, and who approves it reads at leisure.
     """
@@ -61,9 +77,12 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there. `reminded` says that the model gave figures without a query, and was told so. `tokens` are those of the
-    usage, guessed where an endpoint counts none. `traps` are those of the query that ran; the model has been told of
-    the rules in `told`. `logprobs` are those of the reply that held the query.
+    there. `reminded` says that the model gave figures without a query, and was told so. `failures` are the errors by
+    the query that met them, `missing` the names that the data does not have, in the order in which they were asked
+    for; `gave_up` says that one was asked for again. `lacks` is what the model itself says that the data lacks.
+    `hints` tell of texts that are not stored. `traps` are those of the query that ran; the model has been told of the
+    rules in `told`. `logprobs` are those of the reply that held the query. `tokens` are those of the usage, guessed
+    where an endpoint counts none.
     """
 
     text: str = ""
@@ -73,6 +92,11 @@ class Outcome:
     error: ToolError | LimitError | None = None
     unfinished: str = ""
     reminded: bool = False
+    lacks: str = ""
+    gave_up: bool = False
+    failures: dict[str, ToolError] = field(default_factory=dict)
+    missing: list[MissingName] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     traps: tuple[Trap, ...] = ()
@@ -111,14 +135,16 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
                     outcome.reminded = True
                     conversation.append({"role": "user", "content": prompts.refuse_figures()})
                     continue
-                _finish(reply, outcome)
+                _finish(reply, outcome, model.calls_tools)
                 return outcome
-            for call in reply.calls:
+            known = len(outcome.missing)
+            for call in map(tools.recognize, reply.calls):
                 _raise_if_spent(outcome, asked.budget, deadline)
                 before = outcome.ran
                 content = yield from _step(call, tools, outcome, asked, model.calls_tools, deadline)
                 outcome.logprobs = reply.logprobs if outcome.ran is not before else outcome.logprobs
                 conversation.append(model.tool_message(call.id, call.name, content))
+            outcome.gave_up = _is_missing_again(outcome, known)
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
                 conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
             if _is_to_reconsider(outcome, asked, model.calls_tools):
@@ -126,6 +152,8 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
+    except _LackError as lack:
+        outcome.lacks = str(lack)
     except AskedUser as question:
         outcome.clarification = question.clarification
     except Declined as declined:
@@ -142,9 +170,11 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
     return outcome
 
 
-def _finish(reply: Reply, outcome: Outcome) -> None:
+def _finish(reply: Reply, outcome: Outcome, calls_tools: bool) -> None:
     """Take the model's last words, unless they broke off."""
-    if reply.finish in _BROKEN_OFF and _has_answer(outcome):
+    if not calls_tools and outcome.ran is None and (lack := prompts.read_lack(reply.text)):
+        outcome.lacks = lack
+    elif reply.finish in _BROKEN_OFF and _has_answer(outcome):
         outcome.unfinished = "its sentence broke off"
     else:
         outcome.text = reply.text
@@ -221,7 +251,7 @@ def _step(
         elif function := tools.functions.get(call.name):
             yield _called(call.name, arguments)
             with deadline.paused():
-                ran = yield from verified(call.name, function.fill(arguments), tools, asked.approve)
+                ran = yield from execute_verified(call.name, function.fill(arguments), tools, asked.approve)
             content = yield from _taken(ran, tools, outcome, calls_tools)
         else:
             yield _called(call.name, arguments)
@@ -230,9 +260,11 @@ def _step(
         # A correction that cannot run leaves the answer that is there.
         if call.name not in HELPERS and not isinstance(exc, _RepeatedError) and not has_grave(outcome.traps):
             outcome.error = exc
+            if isinstance(exc, MissingNameError | GuardError) and exc.missing is not None:
+                outcome.missing.append(exc.missing)
         outcome.steps.append(Step(call.name, arguments, False, exc.message, time.perf_counter() - start))
         yield Event(EventKind.RETRY, exc.message)
-        return prompts.mend(exc, calls_tools=calls_tools)
+        return prompts.describe_failure(exc, calls_tools=calls_tools)
     outcome.steps.append(Step(call.name, arguments, True, None, time.perf_counter() - start))
     return content
 
@@ -244,20 +276,34 @@ def _called(name: str, arguments: Mapping[str, Any]) -> Event:
 def _query(
     query: str, tools: Toolbox, outcome: Outcome, asked: Asked, calls_tools: bool
 ) -> Generator[Event, None, str]:
-    if _failed_before(query, outcome.steps):
+    if not calls_tools and outcome.ran is None and (lack := prompts.read_lack(query)):
+        raise _LackError(lack)
+    failure = outcome.failures.get(query)
+    if isinstance(failure, MissingNameError | GuardError) and failure.missing is not None:
+        raise failure
+    if failure is not None:
         raise _RepeatedError("this is the query that failed before", "Write a different one.")
-    ran = yield from executed(query, tools, outcome.steps, asked.approve)
+    try:
+        ran = yield from execute_query(query, tools, outcome.steps, asked.approve)
+    except ToolError as exc:
+        outcome.failures[query] = exc
+        raise
     return (yield from _taken(ran, tools, outcome, calls_tools))
 
 
 def _taken(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
     """Take the query's rows as the answer's so far; what the model is told of them."""
     outcome.ran, outcome.error = ran, None
+    outcome.hints += [hint for hint in ran.hints if hint not in outcome.hints]
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
     outcome.traps = search_traps(ran, tools)
     content = prompts.rows(digest(ran.result), calls_tools=calls_tools) if ran.result.row_count else prompts.empty()
     untold = [trap for trap in outcome.traps if trap.rule not in outcome.told]
-    if not calls_tools or not untold:
+    if not calls_tools:
+        # A model of blocks only puts the rows into words: what was changed would be read for nothing.
+        return content
+    content = prompts.tell_changes(content, tools.lay_out(ran.checked), ran.repairs, ran.hints)
+    if not untold:
         return content
     outcome.told.update(trap.rule for trap in untold)
     return f"{content}\n\n{prompts.traps(untold)}"
@@ -294,8 +340,8 @@ def _reconsidered(
     if call is not None and isinstance(query, str):
         # Where the correction cannot run, the answer that is there stays.
         with contextlib.suppress(ToolError, LimitError, Declined), deadline.paused():
-            ran = yield from executed(query, tools, outcome.steps, asked.approve)
-            says_less = says_nothing(ran.result) and first is not None and not says_nothing(first.result)
+            ran = yield from execute_query(query, tools, outcome.steps, asked.approve)
+            says_less = is_empty_or_zero(ran.result) and first is not None and not is_empty_or_zero(first.result)
             if not says_less and not has_grave(search_traps(ran, tools)):
                 content = yield from _taken(ran, tools, outcome, model.calls_tools)
                 outcome.logprobs = reply.logprobs
@@ -324,8 +370,7 @@ def _elected(
 ) -> Generator[Event, None, Sequence[Message]]:
     """Draw further candidates; the last two messages as they are when the winner's query had been the first."""
     vote = outcome.vote = Vote()
-    mends = sum(step.tool == MEND for step in outcome.steps)
-    vote.add(Candidate(reply, outcome.ran, mends) if outcome.ran is not None and outcome.error is None else None)
+    vote.add(Candidate(reply, outcome.ran) if outcome.ran is not None and outcome.error is None else None)
     offered, max_tokens = _offer(model, tools, speaking=False, left=asked.budget.tokens - outcome.tokens)
     start = time.perf_counter()
     drawn = model.samples(
@@ -352,6 +397,8 @@ def _elected(
 
 def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
     """Whether another model call is worth nothing: no sentence is wanted, or a model of blocks is out of ideas."""
+    if outcome.gave_up:
+        return True
     if outcome.ran is not None and outcome.error is None:
         return not asked.summary or (not calls_tools and outcome.ran.result.row_count == 0)
     if calls_tools:
@@ -361,8 +408,17 @@ def _is_done(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool:
     return len(failed) > asked.budget.retries or len(failed) != len(set(failed))
 
 
-def _failed_before(query: str, steps: Sequence[Step]) -> bool:
-    return any(not step.ok and step.arguments.get("query") == query for step in steps)
+def _is_missing_again(outcome: Outcome, known: int) -> bool:
+    """Whether the last reply ended with a name that the data does not have, and that had been asked for before."""
+    if not isinstance(outcome.error, MissingNameError | GuardError):
+        return False
+    before = {_bare(missing.name) for missing in outcome.missing[:known]}
+    return any(_bare(missing.name) in before for missing in outcome.missing[known:])
+
+
+def _bare(name: str) -> str:
+    """The name but for case and what separates its words."""
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def _raise_if_spent(outcome: Outcome, budget: Budget, deadline: Deadline) -> None:

@@ -1,6 +1,6 @@
 """Answers a question from the verified query that it is known to have: no model is asked for the SQL.
 
-A generator of events, as the loop; the SQL runs as it was verified, under the same guard. It mends nothing.
+A generator of events, as the loop; the SQL runs as it was verified, under the same guard. It repairs nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.running import Approve, Declined, verified
+from nl2sql.agent.running import Approve, Declined, execute_verified
 from nl2sql.agent.tools import Toolbox
 from nl2sql.errors import LimitError
 from nl2sql.types import Event, EventKind, Step
@@ -24,7 +24,7 @@ def recall(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Gene
     start = time.perf_counter()
     yield Event(EventKind.TOOL, f"{RECALL}({name})")
     try:
-        outcome.ran = ran = yield from verified(name, sql, tools, approve)
+        outcome.ran = ran = yield from execute_verified(name, sql, tools, approve)
     except Declined as declined:
         outcome.declined = declined.checked
     except LimitError as exc:

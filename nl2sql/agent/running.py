@@ -1,21 +1,23 @@
-"""Runs one query that a model wrote: as it is where it binds, else as code mends it, with its texts as stored.
+"""Runs one query that a model wrote: as it is where it binds, else as code can repair it, with its texts as stored.
 
-What it changed it tells as steps. It asks no model.
+What it changed it tells as steps, and what came of it holds the list. It asks no model.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from nl2sql.agent import prompts
 from nl2sql.agent.tools import Ran, Toolbox
-from nl2sql.errors import GuardError, LimitError, QueryError, ToolError
-from nl2sql.types import CheckedSQL, Event, EventKind, Result, Step
+from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
+from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step
 
-MEND: Final = "mend"
+REPAIR: Final = "repair"
 _NOTHING: Final = "nothing matched"
+_DENIED: Final = "column"
 
 Approve = Callable[[CheckedSQL], bool] | None
 
@@ -28,27 +30,34 @@ class Declined(Exception):
         self.checked = checked
 
 
-def executed(query: str, tools: Toolbox, steps: list[Step], approve: Approve = None) -> Generator[Event, None, Ran]:
+def execute_query(
+    query: str, tools: Toolbox, steps: list[Step], approve: Approve = None
+) -> Generator[Event, None, Ran]:
     """Run the query. `approve` is asked before; Declined where it says no.
 
-    Raises QueryError and GuardError where it cannot run and is not mended, LimitError, CancelledError, DatabaseError.
+    Raises QueryError and GuardError where it cannot run and is not repaired, MissingNameError where that is for a name
+    which the data does not have; LimitError, CancelledError, DatabaseError.
     """
     try:
-        checked = yield from _tidied(query, tools.check(query), tools, steps)
-        ran = yield from _run(checked, tools, approve)
+        ran = yield from _run(tools.check(query), tools, approve)
     except (QueryError, GuardError) as exc:
-        if not _is_mendable(exc):
+        if not _is_repairable(exc):
             raise
-        ran = yield from _mended(query, exc, tools, steps, approve)
-    if says_nothing(ran.result):
-        ran = yield from _respelled(query, ran, tools, steps, approve)
+        ran = yield from _execute_repaired(query, exc, tools, steps, approve)
+    if is_empty_or_zero(ran.result):
+        ran = yield from _match_stored(query, ran, tools, steps, approve)
     return ran
 
 
-def verified(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Generator[Event, None, Ran]:
-    """Run a verified query's SQL as it is. Errors as `executed`: nothing in it is mended."""
+def execute_verified(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Generator[Event, None, Ran]:
+    """Run a verified query's SQL as it is. Errors as `execute_query`: nothing in it is repaired."""
     ran = yield from _run(tools.check(sql), tools, approve)
     return replace(ran, verified=name)
+
+
+def is_empty_or_zero(result: Result) -> bool:
+    """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives, too."""
+    return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
 
 
 def _run(checked: CheckedSQL, tools: Toolbox, approve: Approve) -> Generator[Event, None, Ran]:
@@ -59,19 +68,21 @@ def _run(checked: CheckedSQL, tools: Toolbox, approve: Approve) -> Generator[Eve
     return Ran(checked, tools.run(checked))
 
 
-def _mended(
+def _is_repairable(error: QueryError | GuardError) -> bool:
+    """Whether the engine could not bind the query. What is not there is told like what is denied."""
+    return isinstance(error, QueryError) or error.rule in ("table", "function", "type", _DENIED)
+
+
+def _execute_repaired(
     query: str, error: QueryError | GuardError, tools: Toolbox, steps: list[Step], approve: Approve
 ) -> Generator[Event, None, Ran]:
-    """Run the query as code mends it; the engine's error to the query as it was where that does not help."""
+    """Run the query as code repairs it; an error about the query as it was where that does not help."""
     start = time.perf_counter()
-    found = tools.mend(query)
-    if found is None:
-        raise error
-    checked, mended = found
-    text = "; ".join(mended.mends)
-    yield Event(EventKind.MENDED, text)
-    arguments = {"query": query, "error": error.message, "mends": text}
-    step = Step(MEND, arguments, True, None, time.perf_counter() - start)
+    checked, report = tools.repair(query, error.message)
+    if checked is None:
+        raise _explain(error, report) from error
+    step = _step(query, error.message, report.repairs, start)
+    yield Event(EventKind.REPAIRED, _describe(report.repairs))
     try:
         ran = yield from _run(checked, tools, approve)
     except QueryError:
@@ -80,57 +91,45 @@ def _mended(
         steps.append(step)
         raise
     steps.append(step)
-    return ran
+    return replace(ran, repairs=report.repairs)
 
 
-def _tidied(query: str, checked: CheckedSQL, tools: Toolbox, steps: list[Step]) -> Generator[Event, None, CheckedSQL]:
-    """The query without what would spoil its rows for nothing."""
-    start = time.perf_counter()
-    found = tools.mend(query, binds=True)
-    if found is None:
-        return checked
-    text = "; ".join(found[1].mends)
-    yield Event(EventKind.MENDED, text)
-    arguments = {"query": query, "error": None, "mends": text}
-    steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
-    return found[0]
+def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:
+    """The error with what the report knows of it: the name that is missing, or a reading that would run."""
+    if report.missing is not None and isinstance(error, GuardError) and error.rule == _DENIED:
+        message, hint = prompts.explain_missing(report.missing, report.joins)
+        first = replace(error.findings[0], message=message, hint=hint)
+        return GuardError((first, *error.findings[1:]), report.missing)
+    if report.missing is not None:
+        return MissingNameError(*prompts.explain_missing(report.missing, report.joins), report.missing)
+    if report.guesses and isinstance(error, QueryError):
+        return QueryError(error.message, f"{error.hint} {prompts.offer_guesses(report.guesses)}".strip())
+    return error
 
 
-def _is_mendable(error: QueryError | GuardError) -> bool:
-    """Whether the engine could not bind the query. What is not there is told like what is denied."""
-    return isinstance(error, QueryError) or error.rule in ("table", "function", "type")
-
-
-def is_respelled(step: Step) -> bool:
-    """Whether the step is a query that found something only with other texts than the model wrote."""
-    return step.tool == MEND and step.arguments["error"] == _NOTHING
-
-
-def says_nothing(result: Result) -> bool:
-    """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives."""
-    return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
-
-
-def _respelled(
+def _match_stored(
     query: str, ran: Ran, tools: Toolbox, steps: list[Step], approve: Approve
 ) -> Generator[Event, None, Ran]:
-    """The query with its texts as they are stored, where it is let run and finds something; else the one that ran."""
+    """The query with its texts as they are stored, where it is let run; else the one that ran, with what is near."""
     start = time.perf_counter()
-    found = tools.respell(ran.checked)
-    if found is None:
-        return ran
-    checked, mended = found
-    if approve is not None and not approve(checked):
+    checked, match = tools.match_stored(ran.checked)
+    ran = replace(ran, hints=tuple(match.hints), unmatched=tuple(match.unmatched))
+    if checked is None or (approve is not None and not approve(checked)):
         return ran
     try:
         result = tools.run(checked)
     except (ToolError, LimitError):
         return ran
-    if says_nothing(result):
-        return ran
-    text = "; ".join(mended.mends)
-    yield Event(EventKind.MENDED, text)
+    yield Event(EventKind.REPAIRED, _describe(match.repairs))
     yield Event(EventKind.SQL, tools.lay_out(checked))
-    arguments = {"query": query, "error": _NOTHING, "mends": text}
-    steps.append(Step(MEND, arguments, True, None, time.perf_counter() - start))
-    return Ran(checked, result)
+    steps.append(_step(query, _NOTHING, match.repairs, start))
+    return replace(ran, checked=checked, result=result, repairs=(*ran.repairs, *match.repairs))
+
+
+def _describe(repairs: Sequence[Repair]) -> str:
+    return "; ".join(repair.text for repair in repairs)
+
+
+def _step(query: str, error: str, repairs: Sequence[Repair], start: float) -> Step:
+    arguments = {"query": query, "error": error, "repairs": _describe(repairs)}
+    return Step(REPAIR, arguments, True, None, time.perf_counter() - start)

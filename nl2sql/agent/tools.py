@@ -7,10 +7,11 @@ runs only through `guard.check`. Nothing here knows which model calls.
 from __future__ import annotations
 
 import fnmatch
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql import guard
 from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
@@ -21,9 +22,25 @@ from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import closest, quote, quote_table
+from nl2sql.schema.identifiers import closest, literal, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
-from nl2sql.types import CheckedSQL, Clarification, Limits, Mended, Result, Schema, Table, ToolCall, Untraced
+from nl2sql.types import (
+    CheckedSQL,
+    Clarification,
+    Column,
+    Limits,
+    Proof,
+    Repair,
+    RepairReport,
+    Result,
+    Schema,
+    Table,
+    ToolCall,
+    Untraced,
+)
+
+if TYPE_CHECKING:
+    from nl2sql.repair import StoredMatch
 
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
@@ -56,6 +73,8 @@ _LISTED_TABLES: Final = 200
 _SEARCHED_COLUMNS: Final = 40
 _FOUND_VALUES: Final = 10
 _SEARCH_SECONDS: Final = 10.0
+_PROOF_ROUNDS: Final = 6
+_SQL: Final = re.compile(r"[\s(]*(?:select|with|from)\b", re.IGNORECASE)
 _SIMILAR: Final = 0.88
 _LOOKUP_SECONDS: Final = 2.0
 _SOUGHT_CHARS: Final = 500
@@ -76,19 +95,25 @@ class AskedUser(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A query that ran: what was checked, and what it gave. `verified` is its name where a person has verified it."""
+    """A query that ran: what was checked, and what it gave. `verified` is its name where a person has verified it.
+
+    `repairs` are what code changed in it; `hints` tell of the texts in it, `unmatched`, that are not stored.
+    """
 
     checked: CheckedSQL
     result: Result
     verified: str | None = None
+    repairs: tuple[Repair, ...] = ()
+    hints: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 class Toolbox:
     """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
 
-    `question` helps to mend queries. `functions` are verified queries that the model may call. `unasked` says whether
-    a query that only helps may run, though nobody is asked about it; None where none may, which leaves out
-    `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it is and which
+    `question` says which words are the user's. `functions` are verified queries that the model may call. `unasked`
+    says whether a query that only helps may run, though nobody is asked about it; None where none may, which leaves
+    out `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it is and which
     words the owner has explained; `earlier` is what was asked before in the conversation.
     """
 
@@ -142,31 +167,54 @@ class Toolbox:
         finally:
             self.guard_seconds += time.perf_counter() - start
 
-    def mend(self, sql: str, *, binds: bool = False) -> tuple[CheckedSQL, Mended] | None:
-        """The query as code can mend it, once the guard has passed it; None where it cannot.
+    def repair(self, sql: str, error: str) -> tuple[CheckedSQL | None, RepairReport]:
+        """What code can do for a query that does not run, once the data has borne it out and the guard has passed it.
 
-        With `binds` the query runs, and only what would spoil its rows is mended.
+        None and a report of why where it cannot be repaired; `error` is what the engine said.
         """
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), self.database_seconds
+        disproved: list[Proof] = []
         try:
-            mended = self._engine.mend(sql, self.question, self._policy, binds=binds, cancel=self._cancel)
-            return (guard.check(mended.sql, self._policy, self._judge), mended) if mended else None
-        except (ToolError, LimitError, DatabaseError):
-            return None
-        finally:
-            self.guard_seconds += time.perf_counter() - start
-
-    def respell(self, checked: CheckedSQL) -> tuple[CheckedSQL, Mended] | None:
-        """The query with its texts as they are stored, checked; None where they are, or nothing may be asked."""
-        if not self.looks_up:
-            return None
-        from nl2sql.mend import respell
-
-        mended = respell(checked.sql, self.schema, self._engine.dialect, self)
-        try:
-            return (self.check(mended.sql), mended) if mended else None
+            for _ in range(_PROOF_ROUNDS):
+                report = self._engine.repair(
+                    sql, self.question, self._policy, error=error, disproved=disproved, cancel=self._cancel
+                )
+                failed = [proof for proof in report.proofs if not self._holds(proof)]
+                if not failed:
+                    checked = guard.check(report.sql, self._policy, self._judge) if report.sql else None
+                    return checked, report
+                disproved += failed
         except (ToolError, LimitError):
-            return None
+            return None, RepairReport()
+        finally:
+            self.guard_seconds += time.perf_counter() - start - (self.database_seconds - spent)
+        return None, RepairReport()
+
+    def match_stored(self, checked: CheckedSQL) -> tuple[CheckedSQL | None, StoredMatch]:
+        """The query with its texts as they are stored, checked, where they are stored otherwise; and what is near."""
+        from nl2sql.repair import StoredMatch, match_stored
+
+        if not self.looks_up:
+            return None, StoredMatch()
+        found = match_stored(checked.sql, self.schema, self._engine.dialect, self)
+        try:
+            return (self.check(found.sql) if found.sql else None), found
+        except (ToolError, LimitError):
+            return None, StoredMatch()
+
+    def _holds(self, proof: Proof) -> bool:
+        """Whether the data bears it out. What cannot be found out, it does not."""
+        if not self.looks_up:
+            return False
+        try:
+            return bool(self._look_up(proof.sql)) is proof.wants_row
+        except (ToolError, LimitError, DatabaseError):
+            return False
+
+    def _look_up(self, sql: str) -> list[tuple[Any, ...]]:
+        """A few rows, soon. As `run`."""
+        seconds = min(self.limits.seconds, _LOOKUP_SECONDS)
+        return self.look_up(sql, replace(self.limits, seconds=seconds)).rows
 
     def lay_out(self, checked: CheckedSQL) -> str:
         """The query as a person sees it: over several lines, where the engine reads that as the same query."""
@@ -217,9 +265,21 @@ class Toolbox:
             raise LimitError("somebody would have to approve it", "Approve the query itself.", limit="rows")
         return self.run(checked, limits)
 
+    @property
+    def _named(self) -> dict[str, Mapping[str, Any]]:
+        """The tools' definitions by name."""
+        return {definition["function"]["name"]: definition["function"] for definition in self.definitions}
+
+    def recognize(self, call: ToolCall) -> ToolCall:
+        """The call as it is meant: one of an unknown tool, with SQL as its only argument, is one of `sql_query`."""
+        values = list(call.arguments.values())
+        if call.problem or call.name in self._named or len(values) != 1 or not isinstance(values[0], str):
+            return call
+        return replace(call, name=SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
+
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
-        definitions = {d["function"]["name"]: d["function"] for d in self.definitions}
+        definitions = self._named
         if call.problem and not call.name:
             raise CallError(call.problem, f"Tools: {', '.join(definitions)}.")
         if call.name not in definitions:
@@ -280,19 +340,32 @@ class Toolbox:
         except (ToolError, LimitError):
             return []
 
-    def spellings(self, table: str, column: str, text: str) -> Sequence[str]:
-        """As `mend.Stored`: those that are the text but for case, accents and space; else the one that is nearly it."""
+    def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str] | None:
+        """As `repair.Stored`."""
         try:
-            limits = replace(self.limits, seconds=min(self.limits.seconds, _LOOKUP_SECONDS))
-            rows = self.look_up(_alike(text, self._name(table), column), limits).rows
+            rows = self._look_up(_alike(text, self._name(table.name), column.name))
         except (ToolError, LimitError, DatabaseError):
-            return (text,)
-        near = [hit.text for hit in self.index.near(text, table, column)]
-        return [str(value) for (value,) in rows] or (near if len(near) == 1 else [])
+            return None
+        # The index folds letters that the engine does not take apart, like the Polish l.
+        known = [hit.text for hit in self.index.exact(text) if (hit.table, hit.column) == (table.name, column.name)]
+        known = [value for value in known if len(value.split()) == len(text.split())]
+        return list(dict.fromkeys([*(str(value) for (value,) in rows), *known]))[:2]
 
-    def places(self, text: str) -> Sequence[tuple[str, str, str]]:
-        """As `mend.Stored`."""
-        return [(hit.table, hit.column, hit.text) for hit in self.index.exact(text)]
+    def find_near(self, table: Table, column: Column, text: str) -> Sequence[str]:
+        """As `repair.Stored`."""
+        return [hit.text for hit in self.index.near(text, table.name, column.name)]
+
+    def find_columns(self, text: str) -> Sequence[tuple[str, str]]:
+        """As `repair.Stored`."""
+        return [(hit.table, hit.column) for hit in self.index.exact(text)]
+
+    def has_like(self, table: Table, column: Column, pattern: str, *, any_case: bool) -> bool | None:
+        """As `repair.Stored`."""
+        like = f"{quote(column.name)} {'ILIKE' if any_case else 'LIKE'} {literal(pattern)}"
+        try:
+            return bool(self._look_up(f"SELECT 1 FROM {self._name(table.name)} WHERE {like} LIMIT 1"))
+        except (ToolError, LimitError, DatabaseError):
+            return None
 
     def _name(self, table: str) -> str:
         found = self.schema.table(table)
@@ -346,8 +419,8 @@ def _short(text: str, name: str) -> str:
 
 
 def _search(text: str, table: str, column: str) -> str:
-    name, literal = quote(column), "'" + text.replace("'", "''") + "'"
-    folded, wanted = f"strip_accents(lower({name}::VARCHAR))", f"strip_accents(lower({literal}))"
+    name = quote(column)
+    folded, wanted = f"strip_accents(lower({name}::VARCHAR))", f"strip_accents(lower({literal(text)}))"
     return (
         f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL AND (contains({folded}, {wanted}) "
         f"OR jaro_winkler_similarity({folded}, {wanted}) > {_SIMILAR}) "
@@ -356,7 +429,8 @@ def _search(text: str, table: str, column: str) -> str:
 
 
 def _alike(text: str, table: str, column: str) -> str:
-    """The stored values that are the text but for case, accents and spaces around it."""
-    name, literal = quote(column), "'" + text.replace("'", "''") + "'"
-    folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({literal})))"
-    return f"SELECT DISTINCT {name} FROM {table} WHERE {folded} = {wanted} ORDER BY {name} LIMIT 2"
+    """The stored values that are the text but for case, accents and spaces around it, the text itself first."""
+    name = f"{quote(column)}::VARCHAR"
+    folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({literal(text)})))"
+    order = f"{name} = {literal(text)} DESC, {name}"
+    return f"SELECT {name} FROM {table} WHERE {folded} = {wanted} GROUP BY {name} ORDER BY {order} LIMIT 2"

@@ -24,6 +24,9 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "grounding": _grounding(answer),
         "reading": list(answer.reading) or None,
         "warnings": list(answer.warnings),
+        "repairs": [
+            {"rule": repair.rule, "class": repair.kind.value, "text": repair.text} for repair in answer.repairs
+        ],
         "traps": [{"rule": trap.rule, "message": trap.message} for trap in answer.traps],
         "clarification": _clarification(answer),
         "chart": answer.chart,

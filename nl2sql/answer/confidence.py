@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Result, Step, Trap, Untraced
+from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, Trap, Untraced
 
 # Log-odds that an answer without any sign is right.
 BIAS: Final = 2.2
@@ -41,6 +41,7 @@ class AnswerRecord:
     stated: Grounding | None = None
     logprobs: Sequence[float] = ()
     agreement: tuple[int, int] | None = None
+    repairs: Sequence[Repair] = ()
     traps: Sequence[Trap] = ()
     untraced: Sequence[Untraced] = ()
     tables: int = 1
@@ -114,8 +115,8 @@ def _describe_failures(record: AnswerRecord) -> str:
     return f"{failed} {'query' if failed == 1 else 'queries'} failed before this one ran"
 
 
-def _list_mends(record: AnswerRecord) -> list[str]:
-    return [str(step.arguments["mends"]) for step in record.steps if step.tool == "mend"]
+def _describe_repairs(record: AnswerRecord, kind: RepairKind, what: str) -> str:
+    return f"{what}: {'; '.join(repair.text for repair in record.repairs if repair.kind is kind)}"
 
 
 def _measure_disagreement(record: AnswerRecord) -> float:
@@ -159,10 +160,16 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign("least_likely_token", -0.2, _find_least_likely, _describe_least_likely),
     Sign("failed_tries", -0.8, _count_failures, _describe_failures),
     Sign(
-        "repaired",
+        "exact_repairs",
         -0.6,
-        lambda record: float(len(_list_mends(record))),
-        lambda record: "code mended the query: " + "; ".join(_list_mends(record)),
+        lambda record: float(sum(repair.kind is RepairKind.EXACT for repair in record.repairs)),
+        lambda record: _describe_repairs(record, RepairKind.EXACT, "code changed the spelling"),
+    ),
+    Sign(
+        "keyed_repairs",
+        -1.5,
+        lambda record: float(sum(repair.kind is not RepairKind.EXACT for repair in record.repairs)),
+        lambda record: _describe_repairs(record, RepairKind.KEYED, "code changed the query by keys and stored values"),
     ),
     Sign("disagreement", -2.0, _measure_disagreement, _describe_disagreement),
     Sign("further_tables", -0.3, lambda record: float(max(0, record.tables - 1))),

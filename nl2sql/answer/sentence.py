@@ -1,15 +1,17 @@
-"""Sentences made by code: for an empty result, and where the model's own is missing or not borne out.
+"""Sentences made by code: for an empty result, for what the data lacks, and where the model's own is not borne out.
 
 They state what the rows state and nothing else.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from nl2sql.answer.values import text_of
 from nl2sql.schema.render import one_line
-from nl2sql.types import Result, column_values
+from nl2sql.types import MissingName, Result, column_values
 
 _CELL_CHARS: Final = 120
 _COLUMNS: Final = 6
@@ -30,6 +32,37 @@ def of_nothing(filters: tuple[str, ...] = ()) -> str:
         return "No rows match."
     what = " and ".join(one_line(condition, _CELL_CHARS) for condition in filters)
     return f"No rows match: nothing in the data has {what}."
+
+
+def describe_missing(missing: MissingName) -> str:
+    """What the data does not have, and what is there instead, in plain words: "products has price, no cost price"."""
+    wanted = _in_words(missing.name)
+    if missing.kind == "table":
+        there = _list(missing.nearest or missing.present)
+        if missing.nearest:
+            return f"the data has {there}, no {wanted}"
+        return f"the data has no {wanted}" + (f"; its tables are {there}" if there else "")
+    has = f"{_list(missing.sources)} {_verb(missing.sources)}" if missing.sources else "the data has"
+    if missing.holders:
+        return f"{has} no {wanted}; {_list(missing.holders)} {_verb(missing.holders)} it"
+    if missing.nearest:
+        return f"{has} {_list(missing.nearest)}, no {wanted}"
+    return f"{has} no {wanted}" + (f", only {_list(missing.present)}" if missing.present else "")
+
+
+def _in_words(name: str) -> str:
+    """A name as a person would say it."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.rpartition(".")[2]).replace("_", " ")
+    return one_line(apart.lower(), _CELL_CHARS)
+
+
+def _verb(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [one_line(name, _CELL_CHARS) for name in names]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 def _of_one_row(result: Result) -> str:

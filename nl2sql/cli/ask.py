@@ -31,7 +31,7 @@ from nl2sql.cli.remembering import remembering
 from nl2sql.cli.terminal import Steps, on_terminal, say, say_error, say_lines
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
 from nl2sql.schema.render import one_line
-from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Limits, Status
+from nl2sql.types import Answer, CheckedSQL, ErrorInfo, EventKind, Limits, Status
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
@@ -85,7 +85,7 @@ def ask_command(
 def _answered(
     text: str, shared: Shared, steps: Steps, output: str, *, run: bool, confirm: bool, summary: bool
 ) -> Answer:
-    config = shared.settings()
+    config = shared.settings(asks=False)
     everything = config.limits.rows is None and shared.output in results.EXPORTS
     if everything:
         config = replace(config, limits=replace(config.limits, rows=Limits().rows))
@@ -112,8 +112,14 @@ def _answered(
             approve=approve if confirm or not run else None,
             cancel=cancel,
         )
+        endpoint_note = config.endpoint_note
         try:
             for event in stream:
+                # Before anything is sent, and only where something is: a verified query needs no model.
+                if endpoint_note and event.kind is EventKind.WRITING:
+                    steps.pause()
+                    say(f"note: {endpoint_note}")
+                    endpoint_note = ""
                 steps.event(event)
                 if event.answer is not None:
                     answer = event.answer

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -22,6 +22,8 @@ from nl2sql.schema.identifiers import closest
 from nl2sql.schema.render import one_line
 
 _LINE_CHARS = 2_000
+# The modules of the extra, and the packages that they come in.
+_PAGE: Final = {"streamlit": "streamlit", "vl_convert": "vl-convert-python", "xlsxwriter": "XlsxWriter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,26 @@ def _checks(shared: Shared) -> Iterator[Check]:
     except NL2SQLError as exc:
         yield _failed("settings", exc)
         return
-    yield Check("settings", "ok", str(config.file or "no project file: defaults"))
+    stricter = "".join(f"; {path} denies or limits more" for path in config.stricter)
+    yield Check("settings", "ok", str(config.file or "no project file: defaults") + stricter)
     for note in config.notes:
         yield Check("trust", "partly", "not all that was found here is used", note)
     if note := config.endpoint_note:
         yield Check("endpoint", "ok", note)
-    yield from _looked("database", lambda: _database(config))
+    yield from _looked("database", lambda: _database(config, shared.verbose))
     yield from _looked("model", lambda: _model(config))
     if importlib.util.find_spec("xllamacpp") is None:
         hint = "the embedded model needs it: pip install 'nl2sql[local]'"
         yield Check("extra local", "absent", "xllamacpp is not installed", hint)
     else:
         yield Check("extra local", "ok", "xllamacpp is installed")
+    missing = [package for module, package in _PAGE.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        hint = "the page needs it: pip install 'nl2sql[ui]'"
+        yield Check("extra ui", "absent", f"{', '.join(missing)} is not installed", hint)
+    else:
+        yield Check("extra ui", "ok", f"{', '.join(_PAGE.values())} are installed")
+        yield from _looked("page", lambda: _page(config))
 
 
 def _looked(what: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -90,7 +100,7 @@ def _failed(what: str, exc: NL2SQLError) -> Check:
     return Check(what, "failed", exc.message, exc.hint, exc.exit_code)
 
 
-def _database(config: Config) -> Iterator[Check]:
+def _database(config: Config, verbose: bool) -> Iterator[Check]:
     from nl2sql.assistant import connect
 
     with connect(config=config, face="cli") as assistant:
@@ -101,6 +111,8 @@ def _database(config: Config) -> Iterator[Check]:
             hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
             yield Check("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
         yield from _dbt(assistant)
+        if verbose and (hidden := assistant.hidden_views):
+            yield Check("views", "ok", f"hidden, since they read what the policy denies: {', '.join(hidden)}")
         if missing := assistant.missing_limits:
             hint = "SECURITY.md says what then holds in their place"
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
@@ -118,6 +130,13 @@ def _dbt(database: Database) -> Iterator[Check]:
         yield Check("dbt", "partly", said, f"the database has no {', '.join(idle)}: what dbt says of these is ignored")
     else:
         yield Check("dbt", "ok", said)
+
+
+def _page(config: Config) -> Iterator[Check]:
+    from nl2sql.cli.ui import load_auth
+
+    auth = load_auth(config)
+    yield Check("page", "ok", "nl2sql ui can start; " + ("nobody signs in" if auth is None else "people sign in"))
 
 
 def _endpoint(name: str, served: list[str]) -> Check:

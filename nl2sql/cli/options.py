@@ -5,6 +5,7 @@ It does not open anything.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,10 +56,12 @@ class Shared:
         A command that `opens` no database of the settings, or `asks` no model, is not told of these.
         """
         config = self.load()
+        # First, since its error says what a note would say.
+        url = config.resolve_database() if opens else None
         # Said with -q too: they change what answers, and who is asked.
         for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
             say(f"note: {note}")
-        if opens and config.resolve_database() is None and not self.quiet:
+        if opens and url is None and not self.quiet:
             say("note: no database is named, so the sample data answers (name yours with --db)")
         return config
 
@@ -172,7 +175,11 @@ def voice_options(command: Command) -> Command:
 def text_argument(words: tuple[str, ...], what: str, example: str) -> str:
     """The text given as words, or read from stdin where it is `-` or left out in a pipe."""
     if words and words != ("-",):
-        return " ".join(words)
+        text = " ".join(words)
+        if what == "SQL" and text.lower().endswith(".sql") and Path(text).is_file():
+            command = click.get_current_context().command_path
+            raise ConfigError(f"{text} is a file, not SQL", f"Give what is in it: {command} - < {shlex.quote(text)}")
+        return text
     if not words and sys.stdin.isatty():
         raise ConfigError(f"there is no {what}", f"Give it, or pipe it in: {example}")
     text = sys.stdin.read().strip()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +33,13 @@ _UNBOUNDED: Final = 1 << 62
 
 
 def write_result(form: str, result: Result) -> None:
-    """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows."""
+    """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows.
+
+    One row that has text of several lines, such as a plan, is shown line by line.
+    """
+    if form == "table" and result.row_count == 1 and any(map(_has_lines, result.rows[0])):
+        write_text("\n".join(_list_lines(result)))
+        return
     if form == "table" and on_terminal(sys.stdout):
         _draw(result)
         return
@@ -99,6 +105,21 @@ def write_lines(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric:
     for row in [names, *rows]:
         cells = [row[i].rjust(widths[i]) if i in numeric else row[i].ljust(widths[i]) for i in range(len(names))]
         write_text("  ".join(cells).rstrip())
+
+
+def _has_lines(value: Any) -> bool:
+    return isinstance(value, str) and len(value.splitlines()) > 1
+
+
+def _list_lines(result: Result) -> Iterator[str]:
+    """The one row, a column after the other; lines of a text are set in, so that none passes for more than that."""
+    for column, value in zip(result.columns, result.rows[0], strict=True):
+        name = one_line(column.name, _CELL_CHARS)
+        if _has_lines(value):
+            yield f"{name}:"
+            yield from (f"  {line}" for line in value.splitlines())
+        else:
+            yield f"{name}: {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
 
 
 def _draw(result: Result) -> None:

@@ -118,8 +118,8 @@ class Steps:
             self.note(f"{int(event.text):,} row{'' if event.text == '1' else 's'}")
         elif event.kind is EventKind.RETRY:
             self.note(f"that failed: {event.text}")
-        elif event.kind is EventKind.MENDED:
-            self.note(f"mended: {event.text}")
+        elif event.kind is EventKind.REPAIRED:
+            self.note(f"the query was changed: {event.text}")
         elif event.kind is EventKind.TRAP:
             self.note(f"asked to look at it again: {event.text}")
         elif event.kind is EventKind.CANDIDATE:

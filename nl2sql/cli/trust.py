@@ -5,6 +5,8 @@ It prints, and writes down what is trusted; `config` and the store say what an u
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.terminal import say
 from nl2sql.config import (
+    KEY_VARIABLE,
     PROJECT_FILE,
     QUERY_FOLDER,
     find_home,
@@ -29,18 +32,22 @@ from nl2sql.store.verified import QueryFile, VerifiedQueries
 from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
 
 _VALUE_CHARS: Final = 300
+_SQL_LINES: Final = 40
+_INDENT: Final = 40
+_DECLINED: Final = 4
 
 
 @click.command("trust", epilog="Example: nl2sql trust ~/projects/shop")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--show", is_flag=True, help="Only say what would be trusted, and what is; change nothing.")
 @click.option("--remove", is_flag=True, help="Trust its files no more.")
-def trust_command(folder: Path | None, show: bool, remove: bool) -> int:
+@click.option("--yes", is_flag=True, help="You have read them: don't ask.")
+def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> int:
     """Trust a project file, its dbt files, and the verified queries beside it, for as long as they stay as they are.
 
     FOLDER is where they lie; without it, the nearest project file here or above is meant. Until it is trusted, a
     project file that nobody named with --config may only name data in its own folder, add to the policy, and lower
-    limits; verified queries are not used.
+    limits; verified queries are not used. On a terminal it asks; elsewhere the command itself is the word.
     """
     if show and remove:
         raise ConfigError("--show changes nothing, and --remove does", "Give one of them.")
@@ -58,15 +65,20 @@ def trust_command(folder: Path | None, show: bool, remove: bool) -> int:
     lines = [] if content is None else [*_describe_settings(file, content, trusted)]
     dbt = _read_dbt(file, content)
     results.write_text("\n".join([*lines, *_describe_queries(queries, trusted), *_describe_dbt(dbt, trusted)]))
-    if not show:
-        if content is not None:
-            trusted.add(file, content)
-        for query in queries:
-            if query.content is not None:
-                trusted.add(query.path, query.content)
-        for one in dbt:
-            trusted.add(one.path, one.content)
-        say(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
+    if show:
+        return 0
+    if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
+        say("not trusted")
+        return _DECLINED
+    # What was shown, whatever the files hold by now.
+    if content is not None:
+        trusted.add(file, content)
+    for query in queries:
+        if query.content is not None:
+            trusted.add(query.path, query.content)
+    for one in dbt:
+        trusted.add(one.path, one.content)
+    say(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
     return 0
 
 
@@ -96,6 +108,8 @@ def _describe_settings(file: Path, content: bytes, trusted: TrustedFiles) -> Ite
     for name, value in waiting.items():
         for text in _format_value(name, value):
             yield f"  {name}{text}"
+        if name == "model.base_url":
+            yield f"    {_describe_key()}, questions, the schema and rows go to this address"
     if not waiting:
         yield "  nothing in it needs trust"
 
@@ -107,6 +121,7 @@ def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> It
             yield f"{QUERY_FOLDER}/{_flatten(read.path.name)}: {_describe_state(read.path, read.content, trusted)}"
         if read.query:
             yield f"  {read.query.name}: {_flatten(read.query.question)}"
+            yield from _show_sql(read.query.sql)
         elif read.problem:
             yield f"  not used, trusted or not: {_flatten(read.problem.message)}"
 
@@ -129,15 +144,33 @@ def _describe_dbt(files: Sequence[DbtFile], trusted: TrustedFiles) -> Iterator[s
         for table in notes.tables:
             texts = {"": table.description} | {f".{name}": text for name, text in table.columns.items()}
             yield from (
-                f"  {_flatten(table.full_name + name)}: {_flatten(text)}" for name, text in texts.items() if text
+                f"    | {_flatten(table.full_name + name)}: {_flatten(text)}" for name, text in texts.items() if text
             )
-        yield from (f"  {_flatten(name)} means {_flatten(text)}" for name, text in notes.metrics.items())
+        yield from (f"    | {_flatten(name)} means {_flatten(text)}" for name, text in notes.metrics.items())
 
 
 def _describe_state(path: Path, content: bytes, trusted: TrustedFiles) -> str:
     if trusted.holds(path, content):
         return "trusted"
     return "changed since you trusted it" if trusted.holds_other(path) else "not trusted"
+
+
+def _describe_key() -> str:
+    """The key that an endpoint is sent, by the variable that it comes from."""
+    return f"your API key ({KEY_VARIABLE})" if os.environ.get(KEY_VARIABLE) else f"{KEY_VARIABLE}, once you set it"
+
+
+def _show_sql(sql: str) -> Iterator[str]:
+    """The SQL as lines, each behind a bar, so that none passes for what is said here; cut where it is long."""
+    lines = sql.splitlines()
+    yield from (f"    | {_flatten_line(line)}" for line in lines[:_SQL_LINES])
+    if len(lines) > _SQL_LINES:
+        yield f"    … {len(lines) - _SQL_LINES:,} more lines"
+
+
+def _flatten_line(line: str) -> str:
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return indent[:_INDENT] + _flatten(line)
 
 
 def _format_value(name: str, value: Any) -> Iterator[str]:

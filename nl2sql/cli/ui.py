@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,17 +55,14 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, **flags: Any) -> int:
     """Ask in a browser: a page on this machine, for as long as this command runs."""
     config = make_absolute(Shared(**flags).settings(), Path.cwd())
-    if importlib.util.find_spec("streamlit") is None:
-        raise ConfigError("the page needs Streamlit, which is not installed", "Install it: pip install 'nl2sql[ui]'")
-    _find_page()
+    auth = load_auth(config)
     # The embedded model's process gets of the environment what this command was given.
     importlib.import_module("nl2sql.model.embedded")
     from ui.door import parse_origin
     from ui.serving import serve
     from ui.settings import Launch
-    from ui.sign_in import read_auth
 
-    launch = Launch(config, read_auth(config.home), tuple(parse_origin(origin) for origin in origins))
+    launch = Launch(config, auth, tuple(parse_origin(origin) for origin in origins))
     with _listen(port) as listener:
         port = listener.getsockname()[1]
         _say_warnings(launch, port)
@@ -96,6 +94,19 @@ def page_folder() -> Path:
         if (folder / "app.py").is_file():
             return folder
     raise BugError("the page is missing from this installation", "Install nl2sql again.")
+
+
+def load_auth(config: Config) -> Mapping[str, Any] | None:
+    """How people sign in on the page; None where nobody does. ConfigError where the page could not start so."""
+    if importlib.util.find_spec("streamlit") is None:
+        raise ConfigError("the page needs Streamlit, which is not installed", "Install it: pip install 'nl2sql[ui]'")
+    _find_page()
+    from ui.sign_in import check_auth, read_auth
+
+    auth = read_auth(config.home)
+    if auth is not None:
+        check_auth(config.home, auth)
+    return auth
 
 
 def _find_page() -> None:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,19 @@ from nl2sql.engines.process import WORKER, start_spare
 from nl2sql.engines.stream import WorkerStream, collected
 from nl2sql.engines.warm_worker import Opened, WarmWorker
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.types import CheckedSQL, Count, Limits, Mended, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.types import (
+    CheckedSQL,
+    Count,
+    Limits,
+    Policy,
+    Proof,
+    RepairReport,
+    Result,
+    Schema,
+    Upload,
+    Verdict,
+    Window,
+)
 
 if TYPE_CHECKING:
     from nl2sql.engines.uploads import UploadedFiles
@@ -155,19 +167,24 @@ class DuckDBEngine:
             request = {**asked, "policy": wire.policy_to_json(policy)}
             return worker.ask(request, seconds, lambda reply: wire.verdict_from_json(reply["verdict"]), cancel)
 
-    def mend(
-        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
-    ) -> Mended | None:
-        """As `Engine.mend`."""
-        asked = {"op": "mend", "sql": sql, "question": question, "binds": binds}
-        request = {**asked, "policy": wire.policy_to_json(policy)}
+    def repair(
+        self,
+        sql: str,
+        question: str,
+        policy: Policy,
+        *,
+        error: str = "",
+        disproved: Sequence[Proof] = (),
+        cancel: CancelToken | None = None,
+    ) -> RepairReport:
+        """As `Engine.repair`."""
+        asked = {"op": "repair", "sql": sql, "question": question, "error": error}
+        told = {"policy": wire.policy_to_json(policy), "disproved": [asdict(proof) for proof in disproved]}
         with self._pool.turn(cancel) as worker:
             self._introspected(worker)
             seconds = self._judge_seconds
-            try:
-                return worker.ask({**request, "seconds": seconds}, seconds, wire.mended_from_json, cancel)
-            except LimitError:
-                return None
+            request = {**asked, **told, "seconds": seconds}
+            return worker.ask(request, seconds, lambda reply: wire.report_from_json(reply["report"]), cancel)
 
     def execute(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False

@@ -15,8 +15,9 @@ from nl2sql.types import (
     CheckedSQL,
     Count,
     Limits,
-    Mended,
     Policy,
+    Proof,
+    RepairReport,
     Result,
     ResultColumn,
     Schema,
@@ -109,13 +110,19 @@ class Engine(Protocol):
         """
         ...
 
-    def mend(
-        self, sql: str, question: str, policy: Policy, *, binds: bool = False, cancel: CancelToken | None = None
-    ) -> Mended | None:
-        """The query as code can mend it, made where a bad text may be killed; None where it cannot, or not in time.
+    def repair(
+        self,
+        sql: str,
+        question: str,
+        policy: Policy,
+        *,
+        error: str = "",
+        disproved: Sequence[Proof] = (),
+        cancel: CancelToken | None = None,
+    ) -> RepairReport:
+        """What code can do for a query that does not run, as `repair.repair`; made where a bad text may be killed.
 
-        `binds` says that the query is one that runs: only what would spoil its rows is looked for. What comes is a
-        text like any other: it has yet to pass the guard.
+        The repaired text is one like any other: it has yet to pass the guard. LimitError where it took too long.
         """
         ...
 

@@ -114,7 +114,7 @@ class DataFiles:
     def listing(self) -> Listing:
         """The files, by name. DatabaseError where there are none, or a folder may not be read.
 
-        What is no plain file is left out, as is a link that leads out of its folder.
+        What is no plain file is left out, as is a link that leads out of its folder, to a file or a folder.
         """
         try:
             if not self.path.is_dir():
@@ -124,7 +124,8 @@ class DataFiles:
                     )
                 return Listing((self.path,), (self.path.resolve(),))
             folder = self.path.resolve()
-            entries = sorted(path for path in self.path.iterdir() if path.suffix.lower() in KINDS and _shown(path))
+            shown = sorted(path for path in self.path.iterdir() if _shown(path))
+            entries = [path for path in shown if path.suffix.lower() in KINDS or _is_linked_folder(path)]
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
         places = [(path, *_follow(path, folder)) for path in entries]
@@ -132,6 +133,8 @@ class DataFiles:
         notes = tuple(f"{path.name} is left out: {reason}" for path, _, reason in places if reason)
         if not found:
             hint = f"Put files there that are one of: {KINDS_TEXT}."
+            if any(map(os.path.isdir, shown)):
+                hint += " The folders in it are not read: name one of them."
             raise DatabaseError(f"no data files in {self.path.name or self.path}", ". ".join([*notes, hint]))
         return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 
@@ -177,6 +180,11 @@ def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
     if not target.is_relative_to(folder):
         return None, "it is a link that leads out of the folder"
     return (target if is_file else None), ""
+
+
+def _is_linked_folder(path: Path) -> bool:
+    """Whether it is a link to a folder, as far as can be told: what may not be looked at is none."""
+    return path.is_symlink() and os.path.isdir(path)  # noqa: PTH112 - unlike Path's, it raises nothing
 
 
 def _shown(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Policies, verdicts and limits as JSON and back, and the bounds of what crosses, for the pipe to an engine's worker.
+"""Policies, verdicts, repairs and limits as JSON and back, and the bounds of what crosses the pipe to a worker.
 
 Schemas have their own codec, in `schema.codec`. Nothing here reads or writes a pipe.
 """
@@ -9,13 +9,25 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from nl2sql.types import Finding, Limits, Mended, Policy, Verdict, Window
+from nl2sql.types import (
+    Finding,
+    Limits,
+    MissingName,
+    Policy,
+    Proof,
+    Repair,
+    RepairKind,
+    RepairReport,
+    Verdict,
+    Window,
+)
 
 MAX_COLUMNS: Final = 1000
 # The end of the error of a data file that has been exchanged for another.
 MOVED: Final = "is no longer the file that was opened"
 # Lengths and paddings of buffers come on top of the values.
 _ARROW_SLACK: Final = 16_000_000
+_LISTS: Final = ("sources", "holders", "aliases", "nearest", "present")
 
 
 def bound_payload(limits: Mapping[str, Any]) -> int:
@@ -79,12 +91,6 @@ def _finding(data: Mapping[str, Any]) -> Finding:
     return Finding(**data)
 
 
-def mended_from_json(data: Mapping[str, Any]) -> Mended | None:
-    """The mended query of a worker's reply, None where nothing was mended. LookupError, TypeError."""
-    mends = tuple(map(expect_text, data["mends"]))
-    return Mended(expect_text(data["sql"]), mends) if mends else None
-
-
 def limits_to_json(limits: Limits) -> dict[str, Any]:
     """The limits as plain numbers."""
     return asdict(limits)
@@ -98,6 +104,33 @@ def window_to_json(window: Window) -> dict[str, Any]:
 def window_from_json(data: Mapping[str, Any]) -> Window:
     """The window that `window_to_json` wrote."""
     return Window(**{**data, "contains": dict(data["contains"])})
+
+
+def report_to_json(report: RepairReport) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    return asdict(report)
+
+
+def report_from_json(data: Mapping[str, Any]) -> RepairReport:
+    """The report that `report_to_json` wrote. LookupError, TypeError or ValueError where it is something else."""
+    missing = data["missing"]
+    return RepairReport(
+        sql=expect_text(data["sql"]),
+        repairs=tuple(_repair(repair) for repair in data["repairs"]),
+        proofs=tuple(Proof(expect_text(proof["sql"]), proof["wants_row"] is True) for proof in data["proofs"]),
+        missing=_missing_name(missing) if missing is not None else None,
+        joins=tuple(map(expect_text, data["joins"])),
+        guesses=tuple(map(expect_text, data["guesses"])),
+    )
+
+
+def _repair(data: Mapping[str, Any]) -> Repair:
+    return Repair(expect_text(data["rule"]), RepairKind(data["kind"]), expect_text(data["text"]))
+
+
+def _missing_name(data: Mapping[str, Any]) -> MissingName:
+    lists = {name: tuple(map(expect_text, data[name])) for name in _LISTS}
+    return MissingName(expect_text(data["kind"]), expect_text(data["name"]), **lists)
 
 
 def limits_from_json(data: Mapping[str, Any]) -> Limits:

@@ -23,7 +23,7 @@ from nl2sql.engines.alarm import Alarm
 from nl2sql.engines.frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
 from nl2sql.engines.kept import Kept, KeptRows
 from nl2sql.engines.one_select import not_a_select
-from nl2sql.types import Schema
+from nl2sql.types import Proof, Schema
 
 if TYPE_CHECKING:
     from nl2sql.engines.sending import PreparedQuery
@@ -80,7 +80,7 @@ class Worker:
             "schema": self._keep_schema,
             "introspect": self._introspect,
             "judge": self._judge,
-            "mend": self._mend,
+            "repair": self._repair,
             "execute": self._execute,
             "page": self._page,
         }
@@ -130,19 +130,28 @@ class Worker:
         verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
         return {"kind": "verdict", "verdict": wire.verdict_to_json(verdict)}
 
-    def _mend(self, request: Message) -> Mapping[str, Any]:
+    def _repair(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines import wire
-        from nl2sql.mend import mend, tidy
+        from nl2sql.engines.binder import GuardedBinder
+        from nl2sql.repair import repair
         from nl2sql.schema import allowed
 
-        visible = allowed(self._schema, wire.policy_from_json(request["policy"]))
-        sql, question = request["sql"], request["question"]
-        if request["binds"]:
-            mended = tidy(sql, question, visible, "duckdb")
-        else:
-            hidden = _names(self._schema) - _names(visible)
-            mended = mend(sql, question, visible, "duckdb", frozenset(name.rpartition(".")[2] for name in hidden))
-        return {"kind": "mended", "sql": mended.sql if mended else "", "mends": mended.mends if mended else ()}
+        policy = wire.policy_from_json(request["policy"])
+        visible = allowed(self._schema, policy)
+        hidden = _names(self._schema) - _names(visible)
+        parser = self._guard_parser()
+        parser.reads_values = False
+        report = repair(
+            request["sql"],
+            request["question"],
+            visible,
+            "duckdb",
+            GuardedBinder(self._schema, policy, parser),
+            error=request["error"],
+            hidden=frozenset(name.rpartition(".")[2] for name in hidden),
+            disproved=[Proof(**proof) for proof in request["disproved"]],
+        )
+        return {"kind": "repaired", "report": wire.report_to_json(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
         """A parser over a connection of its own, and what interrupts it."""

@@ -141,6 +141,7 @@ def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
         confidence=shown["confidence"],
         signs=dict(answer.confidence.signs) if answer.confidence else {},
         rows=preview(answer.result) if answer.result else None,
+        repairs=tuple(shown["repairs"]),
         steps=tuple(shown["steps"]),
         usage=shown["usage"],
         seconds=shown["seconds"],

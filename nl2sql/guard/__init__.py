@@ -42,6 +42,8 @@ which rows it shows, and EXPLAIN shows how; whether a table or a column is denie
 inferred is not.
 """
 
+import logging
+
 from nl2sql.guard.check import check, examine
 from nl2sql.guard.judging import judge
 from nl2sql.guard.names import without_paths
@@ -61,3 +63,11 @@ __all__ = [
     "under_explain",
     "without_paths",
 ]
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Not what sqlglot says of statements that it takes for commands: it quotes them, and no judgement rests on it."""
+    return "parsing as a 'Command'" not in str(record.msg)
+
+
+logging.getLogger("sqlglot").addFilter(_is_wanted)

@@ -23,6 +23,7 @@ OPERATORS: Final = frozenset(
     MATERIALIZED_CTE ORDER_BY PIVOT POSITIONAL_JOIN PROJECTION RECURSIVE_CTE SAMPLE UNION UNNEST WINDOW
     """.split()
 )
+NAME_COLUMNS: Final = "Name the columns, and only these: "
 # Columns from here on are virtual ones that the engine adds, such as rowid.
 _FIRST_VIRTUAL: Final = 2**63
 # What no view or macro of the owner's may do for a query either; DuckDB itself puts `error` into plans.
@@ -107,7 +108,7 @@ def _scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
 def reads_too_much(table: Table, names: Names) -> Finding:
     """The finding for a query that reads denied columns of that table."""
     message = f"the query reads more of {table.name} than it may"
-    return _finding("column", message, f"Name the columns, and only these: {', '.join(names.columns(table))}.")
+    return _finding("column", message, f"{NAME_COLUMNS}{', '.join(names.columns(table))}.")
 
 
 def _called(node: Mapping[str, Any], report: PlanReport) -> None:

@@ -34,7 +34,7 @@ _STATEMENTS: Final = {
         "Write EXPLAIN SELECT … or EXPLAIN ANALYZE SELECT …",
     ),
     SHOW: (
-        "DESCRIBE, SHOW and SUMMARIZE tell of what may be read, and of nothing else",
+        "DESCRIBE, SHOW and SUMMARIZE show only tables and columns that may be read",
         "Write SHOW TABLES, DESCRIBE t or SUMMARIZE t.",
     ),
     DYNAMIC_PIVOT: (

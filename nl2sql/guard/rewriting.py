@@ -10,9 +10,11 @@ import copy
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.errors import GuardError
+from nl2sql.guard.bound_plan import NAME_COLUMNS
 from nl2sql.guard.described import all_tables_sql, describe_sql, summarize_sql, tables_sql
 from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, SHOW, refused
 from nl2sql.guard.names import Names
@@ -79,7 +81,7 @@ class Rewriting:
             query, scopes = self._whole_table(reference["table_name"]), ()
         columns = [
             (*row[:4], *(cell and self._names.without_denied(cell) for cell in row[4:]))
-            for row in self._parser.described(self._judged(query, scopes, SHOW))
+            for row in self._parser.described(self._shown_query(reference["show_type"], query, scopes))
         ]
         if reference["show_type"] == "SUMMARY":
             shown: dict[str, Any] = self._parsed(summarize_sql(columns))["from_table"]
@@ -89,6 +91,17 @@ class Rewriting:
         if reference.get("alias"):
             shown["alias"] = reference["alias"]
         return shown
+
+    def _shown_query(self, kind: str, query: dict[str, Any], scopes: _Scopes) -> str:
+        """The judged text of what is described or summarized. What may not be read whole can be named by columns."""
+        try:
+            return self._judged(query, scopes, SHOW)
+        except GuardError as refusal:
+            source = query.get("from_table") or {}
+            path = [part for part in (source.get("schema_name"), source.get("table_name")) if part]
+            word = "SUMMARIZE" if kind == "SUMMARY" else "DESCRIBE"
+            place = ".".join(map(quote, path)).removeprefix(f"{MAIN_SCHEMA}.") or "…"
+            raise GuardError(tuple(_advise_query(one, word, place) for one in refusal.findings)) from refusal
 
     def _tables(self, reference: dict[str, Any]) -> dict[str, Any]:
         """The table reference that gives what SHOW TABLES would give, if nothing else were there than may be seen."""
@@ -174,6 +187,14 @@ class Rewriting:
 def unplaced(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings without their places, which are those of a text that nobody wrote."""
     return tuple(Finding(f.rule, f.message, f.hint, judge=f.judge) for f in findings)
+
+
+def _advise_query(finding: Finding, word: str, place: str) -> Finding:
+    """The finding with a hint that fits what has no columns to be named in: a query that names them."""
+    if finding.judge != "engine-plan" or not finding.hint.startswith(NAME_COLUMNS):
+        return finding
+    columns = finding.hint.removeprefix(NAME_COLUMNS).removesuffix(".")
+    return replace(finding, hint=f"Write {word} SELECT {columns} FROM {place}.")
 
 
 def _inside(scopes: _Scopes, definitions: list[Any]) -> _Scopes:

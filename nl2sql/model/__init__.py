@@ -44,4 +44,5 @@ def open_chat_model(
         protocol=settings.protocol,
         temperature=settings.temperature,
         state_dir=config.home,
+        address_setting=settings.base_url_setting,
     )

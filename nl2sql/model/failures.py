@@ -142,14 +142,19 @@ def is_unknown_model(failure: Failure) -> bool:
     return failure.status == 404 or (failure.status in (400, 422) and _NO_MODEL.search(failure.all_words) is not None)
 
 
-def explained(failure: Failure, *, model: str, place: str, offered: Sequence[str] = ()) -> ModelError:
-    """The error that the user sees: what happened, and what to do. `place` is the endpoint's host and port."""
+def explained(
+    failure: Failure, *, model: str, place: str, offered: Sequence[str] = (), setting: str = "OPENAI_BASE_URL"
+) -> ModelError:
+    """The error that the user sees: what happened, and what to do.
+
+    `place` is the endpoint's host and port, `setting` what its address was set by.
+    """
     if failure.cause is Cause.STATUS:
-        return _explained_status(failure, model, place, offered)
+        return _explained_status(failure, model, place, offered, setting)
     messages = {
         Cause.UNREACHABLE: (
             f"cannot reach the model endpoint at {place}{_clause(failure.detail)}",
-            "Start the server, or check OPENAI_BASE_URL; -m local needs neither.",
+            f"Start the server, or check {setting}; -m local needs neither.",
         ),
         Cause.BROKEN: (
             f"the connection to {place} broke off before the model answered",
@@ -161,15 +166,15 @@ def explained(failure: Failure, *, model: str, place: str, offered: Sequence[str
         ),
         Cause.UNSENDABLE: (
             f"the request cannot be sent to {place}{_clause(failure.detail)}",
-            "Check OPENAI_API_KEY (no spaces or line breaks inside) and OPENAI_BASE_URL (begins with http:// or https://).",
+            f"Check OPENAI_API_KEY (no spaces or line breaks inside) and {setting} (begins with http:// or https://).",
         ),
         Cause.MALFORMED: (
             f"{place} answered, but not as a chat endpoint does{_clause(failure.detail)}",
-            "Check OPENAI_BASE_URL: it usually ends in /v1.",
+            f"Check {setting}: it usually ends in /v1.",
         ),
         Cause.REDIRECTED: (
             f"{place} sends requests on to another address{_clause(failure.detail)}",
-            "Your key and data were not sent there. Set OPENAI_BASE_URL to that address if you trust it.",
+            f"Your key and data were not sent there. Set {setting} to that address if you trust it.",
         ),
         Cause.EMPTY: (
             f"{model} sent an empty reply{_clause(failure.detail)}",
@@ -188,7 +193,7 @@ def explain_cut(read: int, least: int, *, model: str, place: str) -> ModelError:
     )
 
 
-def _explained_status(failure: Failure, model: str, place: str, offered: Sequence[str]) -> ModelError:
+def _explained_status(failure: Failure, model: str, place: str, offered: Sequence[str], setting: str) -> ModelError:
     status, said = failure.status, _clause(failure.said)
     if status in (401, 403):
         return ModelError(
@@ -208,7 +213,7 @@ def _explained_status(failure: Failure, model: str, place: str, offered: Sequenc
         wait = "in a minute" if not failure.retry_after else f"in {seconds:.0f} s" if seconds <= _HOUR else "much later"
         return ModelError(f"{place} takes no more requests now (429){said}", f"Ask again {wait}.")
     if is_unknown_model(failure):
-        return _unknown_model(failure, model, place, offered)
+        return _unknown_model(failure, model, place, offered, setting)
     if status >= 500:
         return ModelError(
             f"{place} failed ({status}){said}", "Ask again in a while; if it is your own server, look at its log."
@@ -218,11 +223,11 @@ def _explained_status(failure: Failure, model: str, place: str, offered: Sequenc
     )
 
 
-def _unknown_model(failure: Failure, model: str, place: str, offered: Sequence[str]) -> ModelError:
+def _unknown_model(failure: Failure, model: str, place: str, offered: Sequence[str], setting: str) -> ModelError:
     if model in offered or not (offered or _NO_MODEL.search(failure.all_words)):
         return ModelError(
             f"{place} has no chat completions at this address (404){_clause(failure.said)}",
-            "Check OPENAI_BASE_URL: it usually ends in /v1.",
+            f"Check {setting}: it usually ends in /v1.",
         )
     if not offered:
         return ModelError(

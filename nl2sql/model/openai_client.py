@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from nl2sql.cancel import CancelToken
-from nl2sql.errors import ConfigError
+from nl2sql.errors import ConfigError, ModelError
 from nl2sql.model import failures, prompt_size, protocols, salvage, several
 from nl2sql.model.chat import Tool
 from nl2sql.model.draft import Draft
@@ -48,7 +48,7 @@ class OpenAIChatModel:
     `idle_timeout` to each next one, `connect_timeout` the network to connect. `max_retries` counts the tries after
     the first. `extra_body` goes into every request. `http_client` brings proxies or certificates of one's own;
     it stays the caller's to close. `wire` carries the requests instead of the SDK. `sleep` waits between tries
-    (seconds).
+    (seconds). `address_setting` is what errors call the place where `base_url` was set.
 
     Raises ConfigError where the protocol is unknown, or neither key nor base URL is given.
     """
@@ -70,6 +70,7 @@ class OpenAIChatModel:
         http_client: httpx2.Client | None = None,
         wire: Wire | None = None,
         sleep: Callable[[float], None] | None = None,
+        address_setting: str = "OPENAI_BASE_URL",
     ) -> None:
         if protocol is not None and protocol not in PROTOCOLS:
             raise ConfigError(f"unknown protocol {protocol!r}", f"Use one of {', '.join(PROTOCOLS)}, or leave it out.")
@@ -79,6 +80,7 @@ class OpenAIChatModel:
             )
         self._name = name
         self._endpoint, self._place = _endpoint(base_url or _OPENAI)
+        self._address_setting = address_setting
         self._fixed_protocol = protocol
         self._temperature = temperature
         self._extra_body = dict(extra_body or {})
@@ -129,7 +131,7 @@ class OpenAIChatModel:
         except EndpointError as exc:
             if exc.failure.status in _NO_SUCH_PAGE:
                 return []
-            raise failures.explained(exc.failure, model=self._name, place=self._place) from exc
+            raise self._explained(exc.failure) from exc
 
     def stream(
         self,
@@ -225,12 +227,16 @@ class OpenAIChatModel:
                 break
             else:
                 offered = self._offered() if failures.is_unknown_model(failure) else ()
-                raise failures.explained(failure, model=self._name, place=self._place, offered=offered)
+                raise self._explained(failure, offered)
         if cut := prompt_size.find_cut(body, draft.usage):
             raise failures.explain_cut(*cut, model=self._name, place=self._place)
         if reply.text != shown:
             yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
         return replace(reply, usage=spent + reply.usage)
+
+    def _explained(self, failure: Failure, offered: Sequence[str] = ()) -> ModelError:
+        setting = self._address_setting
+        return failures.explained(failure, model=self._name, place=self._place, offered=offered, setting=setting)
 
     def _offered(self) -> list[str]:
         with contextlib.suppress(EndpointError):

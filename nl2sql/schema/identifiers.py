@@ -52,6 +52,11 @@ def fold(name: str) -> str:
     return name.translate(_LOWER)
 
 
+def literal(text: str) -> str:
+    """The text as a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
     if len(name) > _LONGEST:

@@ -52,7 +52,7 @@ def _with_primary_key(table: Table) -> Table:
     for column in table.columns:
         unique = column.distinct is not None and column.distinct >= table.row_count * 0.95 and not column.null_fraction
         if column.name.lower() in own and unique and not table.sampled:
-            return replace(table, primary_key=(column.name,))
+            return replace(table, primary_key=(column.name,), inferred_key=True)
     return table
 
 

@@ -79,8 +79,8 @@ CASES: dict[str, tuple[list[Line], bool]] = {
     "no rows": ([calls("sql_query", query=NOTHING), "None."], True),
     "no rows for a model of blocks": ([block(NOTHING)], False),
     "another spelling": ([calls("sql_query", query="SELECT name FROM boats WHERE harbour = 'arhus'"), "None."], True),
-    "a mended name": ([calls("sql_query", query="SELECT nam FROM boats WHERE id = 3"), "One."], True),
-    "a mended table": ([calls("sql_query", query="SELECT name FROM boat WHERE id = 3"), "One."], True),
+    "a repaired name": ([calls("sql_query", query="SELECT names FROM boats WHERE id = 3"), "One."], True),
+    "a repaired table": ([calls("sql_query", query="SELECT name FROM boat WHERE id = 3"), "One."], True),
     "a value looked up": (
         [calls("find_values", text="arhus"), calls("sql_query", query="SELECT count(*) FROM boats"), "60."],
         True,

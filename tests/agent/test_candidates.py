@@ -70,9 +70,8 @@ def test_the_rows_that_most_give_are_the_answer(opened: Assistant, calls_tools: 
     assert answer.rows == [(2,)] and answer.text == "It is 2."
     assert answer.sql is not None and "> 15" in answer.sql
     assert candidates(answer) == [(True, TWO), (False, BROKEN), (True, ALSO_TWO)]
-    assert (
-        answer.confidence is not None and "2 of 4 queries written for it give these rows" in answer.confidence.reasons
-    )
+    assert answer.confidence is not None
+    assert "2 of 4 queries written for the question give these rows" in answer.confidence.reasons
     # The sentence is asked for after the winner's own message, not after the first one's.
     assert model.sent[-1][-2] == replies[1].message
 

@@ -164,7 +164,7 @@ def test_what_may_not_run_does_not_run(opened: Assistant, database: Path, query:
 @pytest.mark.parametrize(
     ("call", "says_so"),
     [
-        (ToolCall("1", "sql_quary", {"query": "SELECT 1"}), "Did you mean sql_query?"),
+        (ToolCall("1", "sql_quary", {"query": "one"}), "Did you mean sql_query?"),
         (ToolCall("1", "sql_query", {}), "needs the argument 'query'"),
         (ToolCall("1", "sql_query", {"querry": "SELECT 1"}), "Did you mean 'query'?"),
         (ToolCall("1", "sql_query", {"query": 7}), "must be text"),
@@ -277,7 +277,7 @@ def test_a_model_of_blocks_that_repeats_itself_is_stopped(opened: Assistant) -> 
     model = ScriptedModel(again, again, again, again, calls_tools=False)
     answer = ask(opened, model)
     assert len(model.sent) == 2
-    assert answer.error is not None and "nope" in answer.error.message
+    assert answer.status is Status.ABSTAINED and "nope" in answer.text
 
 
 def test_no_summary_saves_the_second_call(opened: Assistant) -> None:

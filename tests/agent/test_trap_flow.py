@@ -67,7 +67,7 @@ def test_a_model_that_calls_tools_sees_the_trap_beside_the_rows_and_may_correct_
     told = str(model.sent[1][-1]["content"])
     assert "260" in told and MESSAGE in told and "corrected query" in told
     assert answer.rows == [(160,)] and answer.traps == () and answer.warnings == ()
-    assert answer.confidence is not None and answer.confidence.level == "high"
+    assert answer.confidence is not None and "grave_traps" not in answer.confidence.signs
 
 
 def test_a_trap_that_stays_is_a_warning_and_no_high(opened: Assistant) -> None:
@@ -141,7 +141,7 @@ def test_what_is_only_told_costs_a_model_of_blocks_no_call(opened: Assistant) ->
     model = blocks("SELECT harbour FROM boats LIMIT 2")
     answer = ask(opened, model)
     assert len(model.sent) == 2 and [trap.rule for trap in answer.traps] == ["limit-without-order"]
-    assert answer.confidence is not None and answer.confidence.level == "high"
+    assert answer.confidence is not None and "grave_traps" not in answer.confidence.signs
 
 
 def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:

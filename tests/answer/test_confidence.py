@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from nl2sql.answer.confidence import HIGH, SIGNS, AnswerRecord, assess_answer, score_signs
-from nl2sql.types import Grounding, Result, ResultColumn, Step, Trap, Untraced
+from nl2sql.types import Grounding, Repair, RepairKind, Result, ResultColumn, Step, Trap, Untraced
 
 
 def result(*values: int | None) -> Result:
@@ -21,6 +21,8 @@ DOUBTS = {
     "surprise": replace(SURE, logprobs=(-1.0, -1.0)),
     "least_likely_token": replace(SURE, logprobs=(-0.01, -2.0)),
     "failed_tries": replace(SURE, steps=(Step("sql_query", {}, False, "no column"), Step("sql_query", {}, True))),
+    "exact_repairs": replace(SURE, repairs=(Repair("case", RepairKind.EXACT, "Name is written name"),)),
+    "keyed_repairs": replace(SURE, repairs=(Repair("join", RepairKind.KEYED, "b is joined by its key"),)),
     "disagreement": replace(SURE, agreement=(1, 3)),
     "further_tables": replace(SURE, tables=3),
     "untraced_words": replace(SURE, untraced=(Untraced("late"),)),
@@ -46,7 +48,7 @@ def test_each_sign_shows_where_its_doubt_is_and_only_there(name: str) -> None:
 
 
 def test_every_sign_is_tried() -> None:
-    assert sorted([*DOUBTS, "repaired"]) == sorted(sign.name for sign in SIGNS)
+    assert sorted(DOUBTS) == sorted(sign.name for sign in SIGNS)
 
 
 def test_an_answer_without_doubts_is_high_and_no_doubt_makes_it_surer() -> None:
@@ -56,7 +58,7 @@ def test_an_answer_without_doubts_is_high_and_no_doubt_makes_it_surer() -> None:
     assert all(assess_answer(record).score <= sure.score for record in DOUBTS.values())
 
 
-@pytest.mark.parametrize("name", ["no_rows", "all_null", "unfinished", "grave_traps", "failed_tries"])
+@pytest.mark.parametrize("name", ["keyed_repairs", "no_rows", "all_null", "unfinished", "grave_traps", "failed_tries"])
 def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
     found = assess_answer(DOUBTS[name])
     assert found.level != "high" and found.reasons

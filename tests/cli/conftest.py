@@ -35,14 +35,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cli(home: Path, tmp_path: Path) -> Cli:
     """Run `nl2sql` as a process of its own in an empty folder; environment variables as keywords."""
 
-    def run(*arguments: str, stdin: bytes = b"", timeout: float = 60, **variables: str) -> Any:
+    def run(
+        *arguments: str, stdin: bytes = b"", timeout: float = 60, folder: Path | None = None, **variables: str
+    ) -> Any:
         environment = {**os.environ, "NL2SQL_HOME": str(home), **variables}
         return subprocess.run(
             [sys.executable, "-m", "nl2sql", *arguments],
             input=stdin,
             capture_output=True,
             timeout=timeout,
-            cwd=tmp_path,
+            cwd=folder or tmp_path,
             env=environment,
             check=False,
         )

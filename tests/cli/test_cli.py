@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ASK_FIELDS = [
     "id", "question", "status", "answer", "sql", "columns", "rows", "row_count", "truncated", "confidence",
-    "grounding", "reading", "warnings", "traps", "clarification", "chart", "verified_query", "verified_by",
+    "grounding", "reading", "warnings", "repairs", "traps", "clarification", "chart", "verified_query", "verified_by",
     "verified_at", "steps", "usage", "seconds", "model", "error",
 ]  # fmt: skip
 COUNT = "SELECT count(*) AS n FROM orders"
@@ -338,6 +338,38 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(cli: Cli, shop: Path) -> N
     assert checks["model"]["hint"] and done.returncode == 7
     broken = cli("doctor", "--db", "nowhere.csv")
     assert broken.returncode == 5 and b"nowhere.csv" in broken.stdout
+
+
+def test_doctor_names_the_views_that_a_policy_hides(cli: Cli, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "pay.duckdb")) as connection:
+        connection.execute("CREATE TABLE pay (id INTEGER, wage INTEGER); CREATE VIEW top AS SELECT wage FROM pay")
+        connection.execute("CREATE VIEW ids AS SELECT id FROM pay; CREATE VIEW gone AS SELECT id FROM pay")
+    text = '[database]\nurl = "pay.duckdb"\n[policy]\ndeny_columns = ["pay.wage"]\ndeny_tables = ["gone"]'
+    (tmp_path / "nl2sql.toml").write_text(text)
+    checks = {check["check"]: check for check in json.loads(cli("doctor", "-v", "-o", "json").stdout)["checks"]}
+    assert checks["views"]["detail"] == "hidden, since they read what the policy denies: top"
+    assert b"top" not in cli("doctor").stdout
+
+
+def test_a_plan_is_shown_line_by_line(cli: Cli, shop: Path) -> None:
+    done = cli("run", "--db", str(shop), "EXPLAIN ANALYZE SELECT city FROM orders WHERE id > 3")
+    lines = done.stdout.decode().splitlines()
+    assert lines[:2] == ["explain_key: analyzed_plan", "explain_value:"] and len(lines) > 5 and done.stderr == b""
+    assert all(line.startswith("  ") for line in lines[2:]) and any("orders" in line for line in lines)
+    done = cli("run", "--db", str(shop), "SELECT 1 AS n, NULL AS x, 'a' || chr(10) || chr(27) || 'SQL: b' AS text")
+    assert done.stdout.decode() == "n: 1\nx: NULL\ntext:\n  a\n  ␛SQL: b\n"
+    both = cli("run", "--db", str(shop), "SELECT 'a' || chr(10) || 'b' AS text FROM range(2)")
+    assert both.stdout == b"text\n----\na b\na b\n"
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_file_in_place_of_sql_is_told_how_to_be_given(cli: Cli, shop: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "the query.sql").write_text("SELECT 1 AS n")
+    done = cli(command, "--db", str(shop), "the query.sql")
+    assert done.returncode == 2 and done.stdout == b""
+    assert f"nl2sql {command} - < 'the query.sql'" in done.stderr.decode()
+    assert cli(command, "--db", str(shop), "-", stdin=b"SELECT 1 AS n").returncode == 0
+    assert b"is a file" not in cli(command, "--db", str(shop), "other.sql").stderr
 
 
 def test_model_commands_without_a_server(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""What the code adds to a model, with an endpoint over HTTP: the mend, the retry's text, values, examples, the vote."""
+"""What the code adds to a model, with an endpoint over HTTP: repairs, the retry's text, values, examples, the vote."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ ONE = "SELECT 1 AS n"
 TWO = "SELECT count(*) AS n FROM orders WHERE id <= 2"
 ALSO_TWO = "SELECT count(id) FROM orders WHERE id < 3"
 BROKEN = "SELECT mood FROM orders"
+FAILING = "SELECT sqrt(city) FROM orders"
 
 
 def ask(cli: Cli, endpoint: Endpoint, shop: Path, question: str, *flags: str) -> dict[str, Any]:
@@ -30,30 +31,41 @@ def steps(answer: dict[str, Any]) -> list[tuple[str, bool]]:
     return [(step["tool"], step["ok"]) for step in answer["steps"]]
 
 
-def test_a_wrong_name_is_mended_without_asking_again(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+def test_a_wrong_name_is_repaired_without_asking_again(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT count(*) AS n FROM orders WHERE citty = 'Oslo'")
     endpoint.will_say("There are 1000.")
-    answer = ask(cli, endpoint, shop, "how many came in?")
-    assert answer["rows"] == [[1000]] and steps(answer) == [("mend", True), ("sql_query", True)]
+    answer = ask(cli, endpoint, shop, "how many came from the city of Oslo?")
+    assert answer["rows"] == [[1000]] and steps(answer) == [("repair", True), ("sql_query", True)]
     assert len(endpoint.requests) == 2 and "citty" not in answer["sql"]
+    assert answer["repairs"] == [{"rule": "slip", "class": "exact", "text": "citty is city"}]
+    assert "Your query was changed: citty is city." in last(endpoint.requests[1])
+
+
+def test_what_the_data_lacks_exits_with_4_and_says_what_is_there(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query("SELECT sum(net_total) FROM orders")
+    endpoint.will_query("SELECT avg(net_total) FROM orders")
+    done = cli("ask", "--db", str(shop), "what is the net total?", **endpoint.variables)
+    assert done.returncode == 4 and b"no net total" in done.stdout and len(endpoint.requests) == 2
 
 
 def test_a_text_is_compared_as_it_is_stored(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT count(*) AS n FROM orders WHERE city = 'LÓDZ'")
     endpoint.will_say("There are 1000.")
     answer = ask(cli, endpoint, shop, "how many came in?")
-    assert answer["rows"] == [[1000]] and "'Łódź'" in answer["sql"] and "Łódź" in answer["warnings"][0]
+    assert answer["rows"] == [[1000]] and "'Łódź'" in answer["sql"] and answer["warnings"] == []
+    assert answer["repairs"] == [{"rule": "stored-spelling", "class": "exact", "text": "'LÓDZ' is stored as 'Łódź'"}]
 
 
-def test_what_cannot_be_mended_goes_back_with_what_would_be_right(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+def test_what_cannot_be_repaired_goes_back_with_what_is_there(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query(BROKEN)
-    endpoint.will_query(BROKEN)
+    endpoint.will_query(FAILING)
+    endpoint.will_query(FAILING)
     endpoint.will_query(TWO)
     endpoint.will_say("There are 2.")
     answer = ask(cli, endpoint, shop, "how many?")
-    assert answer["rows"] == [[2]] and steps(answer) == [("sql_query", False)] * 2 + [("sql_query", True)]
+    assert answer["rows"] == [[2]] and steps(answer) == [("sql_query", False)] * 3 + [("sql_query", True)]
     assert "mood" in last(endpoint.requests[1]) and "city" in last(endpoint.requests[1])
-    assert "the query that failed before" in last(endpoint.requests[2])
+    assert "the query that failed before" in last(endpoint.requests[3])
 
 
 def test_stored_texts_and_like_verified_queries_are_told(

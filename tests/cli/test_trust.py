@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +59,18 @@ def test_what_it_would_do_is_shown_and_then_trusted(cli: Cli, clone: Path, endpo
         f"{clone / 'nl2sql.toml'}: not trusted",
         "  model.name = theirs",
         f"  model.base_url = http://127.0.0.1:{port}",
+        "    OPENAI_API_KEY, once you set it, questions, the schema and rows go to this address",
         "  limits.rows = 5000",
         "  context.rules = Say yes [31m note: fine",
         "  context.descriptions.sales.total = net",
         "queries/total.sql: not trusted",
         "  total: What is the total?",
+        "    | SELECT 42 AS total",
     ]
+    with_key = cli("trust", "--show", OPENAI_API_KEY="sk-hidden").stdout
+    assert (
+        b"    your API key (OPENAI_API_KEY), questions, the schema and rows go" in with_key and b"sk-" not in with_key
+    )
     assert cli("trust", "--show").stdout == shown.stdout, "showing changes nothing"
     trusted = cli("trust")
     assert trusted.returncode == 0 and trusted.stdout == shown.stdout and b"--remove" in trusted.stderr
@@ -69,15 +78,62 @@ def test_what_it_would_do_is_shown_and_then_trusted(cli: Cli, clone: Path, endpo
     done = cli("ask", "-q", "-o", "csv", "what is the total")
     assert done.stdout == b"total\n42\n"
     note = f"note: questions go to http://127.0.0.1:{port} (named by {clone / 'nl2sql.toml'})\n"
-    assert done.stderr.decode().startswith(note)
+    assert b"questions go" not in done.stderr and endpoint.requests == [], "nothing is sent anywhere"
     endpoint.will_query("SELECT count(*) AS n FROM sales")
     endpoint.will_say("There are 2.")
     done = cli("ask", "-q", "how many?")
     assert done.returncode == 0 and endpoint.requests[0]["model"] == "theirs" and note in done.stderr.decode()
-    assert "Say yes" in json.dumps(endpoint.requests[0])
+    assert done.stderr.decode().count("questions go to") == 1 and "Say yes" in json.dumps(endpoint.requests[0])
+    endpoint.will_query("SELECT 1 AS n")
+    endpoint.will_say("It is 1.")
+    said = cli("ask", "-o", "json", "how many?", OPENAI_API_KEY="sk-hidden").stderr.decode()
+    assert note.replace("questions go", "questions and your API key (OPENAI_API_KEY) go") in said
     (clone / "questions.jsonl").write_text('{"id": 1, "db": "x", "question": "a?", "gold_sql": "SELECT 1"}')
     assert note in cli("eval", "-q", "questions.jsonl").stderr.decode()
     assert b"questions go to" not in cli("run", "SELECT 1").stderr
+
+
+def test_the_sql_is_shown_whole_unless_it_is_long_and_passes_for_nothing_else(cli: Cli, clone: Path) -> None:
+    text = (
+        "SELECT 1 --\x1b[2J\u202e\n  , 2\nqueries/total.sql: trusted\r  total: What?" + "\n, 3" * 100 + "\n" + "x" * 900
+    )
+    (clone / "queries" / "total.sql").write_text(f"-- question: What is the total?\n{text}", newline="")
+    shown = cli("trust", "--show").stdout.decode()
+    lines = shown[shown.index("  total:") :].splitlines()
+    assert lines[1:5] == [
+        "    | SELECT 1 -- [2J",
+        "    |   , 2",
+        "    | queries/total.sql: trusted",
+        "    |   total: What?",
+    ]
+    assert lines[-1] == "    … 65 more lines" and len(lines) == 42 and "\x1b" not in shown and "\u202e" not in shown
+
+
+@pytest.mark.parametrize(
+    ("said", "flags", "is_trusted"), [("y", (), True), ("n", (), False), ("", (), False), ("", ("--yes",), True)]
+)
+def test_a_person_at_a_terminal_is_asked(
+    cli: Cli, clone: Path, said: str, flags: tuple[str, ...], is_trusted: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{said}\n".encode())
+    command = [sys.executable, "-m", "nl2sql", "trust", *flags]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, cwd=clone, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == (0 if is_trusted else 4) and b"model.base_url" in done.stdout
+    assert (b"Trust this? [y/N]" in done.stderr) is (not flags)
+    assert (b"nl2sql.toml: trusted\n" in cli("trust", "--show").stdout) is is_trusted
+
+
+def test_an_error_names_where_the_address_came_from(cli: Cli, clone: Path) -> None:
+    text = '[model]\nname = "m"\nbase_url = "http://127.0.0.1:9/v1"'
+    (clone / "nl2sql.toml").write_text(text)
+    cli("trust")
+    place = f"check model.base_url in {clone / 'nl2sql.toml'}"
+    assert place in cli("ask", "how many?").stderr.decode()
+    said = cli("ask", "how many?", OPENAI_BASE_URL="http://127.0.0.1:9/v1").stderr.decode()
+    assert "check OPENAI_BASE_URL" in said and place not in said
 
 
 def test_trust_ends_with_the_content_and_with_remove(cli: Cli, clone: Path) -> None:
@@ -173,7 +229,9 @@ def test_what_one_wrote_oneself_is_trusted(cli: Cli, shop: Path, tmp_path: Path)
     with (tmp_path / "queries" / "orders.sql").open("a") as file:
         file.write("-- and more\n")
     listed = cli("queries", "list")
-    assert b"orders" not in listed.stdout and b"queries/orders.sql: you have not trusted it" in listed.stderr
+    assert (
+        b"orders" not in listed.stdout and b"queries/orders.sql: it has changed since you trusted it" in listed.stderr
+    )
     shown = cli("queries", "show", "orders")
     assert count.encode() in shown.stdout and b"it is not used" in shown.stderr
     assert cli("queries", "test", "orders").returncode == 2
@@ -205,6 +263,7 @@ def test_queries_beside_a_file_of_another_name_can_be_trusted(cli: Cli, tmp_path
     assert trusted.returncode == 0 and trusted.stdout.decode().splitlines() == [
         "queries/total.sql: not trusted",
         "  total: What is the total?",
+        "    | SELECT 42 AS total",
     ]
     assert cli(*run).stderr == b""
 
@@ -225,10 +284,27 @@ def test_doctor_says_what_is_ignored_and_how_to_mend_it(cli: Cli, clone: Path, e
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
 def test_a_file_in_a_folder_for_all_is_not_used(cli: Cli, clone: Path) -> None:
     os.chown(clone / "nl2sql.toml", 65534, -1)
-    done = cli("run", "-q", "SELECT 1")
+    for command in (["run", "-q", "SELECT 1"], ["ask", "how many?"], ["schema"]):
+        done = cli(*command)
+        assert done.returncode == 2 and done.stdout == b""
+        assert done.stderr.count(b"is not used: it belongs to another user") == 1 and b"--db" in done.stderr
+    done = cli("run", "-q", "--db", "sales.csv", "SELECT 1")
     assert done.returncode == 0 and b"is not used: it belongs to another user" in done.stderr
     assert b"it belongs to another user" in cli("trust").stdout
     assert cli("run", "SELECT 1").stderr == b""
+
+
+def test_a_folder_below_or_another_file_opens_nothing_that_is_denied(cli: Cli, clone: Path, shop: Path) -> None:
+    (clone / "nl2sql.toml").write_text('[policy]\ndeny_tables = ["orders"]')
+    (clone / "own.toml").write_text("")
+    done = cli("run", "--db", str(shop), "--config", "own.toml", "FROM orders LIMIT 1")
+    assert done.returncode == 3 and b"denies stays denied" in done.stderr
+    assert b"nl2sql.toml" not in cli("run", "--db", "sales.csv", "--config", "nl2sql.toml", "FROM sales").stderr
+    (clone / "below").mkdir()
+    (clone / "below" / "nl2sql.toml").write_text("[policy]\ndeny_tables = []")
+    done = cli("run", "--db", str(shop), "-o", "csv", "FROM orders LIMIT 1", folder=clone / "below")
+    assert done.returncode == 3 and done.stdout == b""
+    assert b"denies or limits more" in cli("doctor", "--db", str(shop), "-m", "local", folder=clone / "below").stdout
 
 
 def test_a_misspelt_policy_is_said_and_a_pattern_refused(cli: Cli, clone: Path) -> None:
@@ -260,9 +336,9 @@ def test_dbt_files_are_shown_trusted_and_let_go(cli: Cli, clone: Path) -> None:
         "models/broken.yml: not trusted",
         "  not used, trusted or not: models/broken.yml, line 1: models must be a list",
         "models/marts/schema.yml: not trusted",
-        "  sales: what was [31m sold",
-        "  sales.total: net of tax",
-        "  turnover means the sum of total",
+        "    | sales: what was [31m sold",
+        "    | sales.total: net of tax",
+        "    | turnover means the sum of total",
     ]
     failed = cli("run", "-q", "SELECT 1")
     assert failed.returncode == 2 and b"models/broken.yml, line 1" in failed.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +33,20 @@ def test_secrets_that_would_set_the_environment_keep_it_from_starting(run: Run, 
     (home / "secrets.toml").write_text('OPENAI_BASE_URL = "http://127.0.0.1:9/v1"\n[auth]\nclient_id = "x"\n', "utf-8")
     done = run()
     assert done.returncode == 2 and "OPENAI_BASE_URL stands outside a section" in done.stderr
+
+
+def test_a_sign_in_that_could_not_work_keeps_it_from_starting(run: Run, home: Path) -> None:
+    (home / "secrets.toml").write_text('[auth]\nclient_id = "x"\n', "utf-8")
+    done = run()
+    assert done.returncode == 2 and "redirect_uri is missing in [auth]" in done.stderr
+    command = [sys.executable, "-P", "-m", "nl2sql", "doctor", "-m", "local", "-o", "json"]
+    checks = json.loads(subprocess.run(command, capture_output=True, timeout=60).stdout)["checks"]
+    states = {check["check"]: check for check in checks}
+    assert states["extra ui"]["state"] == "ok" and states["page"]["state"] == "failed"
+    assert "redirect_uri is missing" in states["page"]["detail"]
+    (home / "secrets.toml").unlink()
+    checks = json.loads(subprocess.run(command, capture_output=True, timeout=60).stdout)["checks"]
+    assert {check["check"]: check["state"] for check in checks}["page"] == "ok"
 
 
 def test_an_address_that_is_none_keeps_it_from_starting(run: Run) -> None:

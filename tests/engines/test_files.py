@@ -337,6 +337,9 @@ def test_links_that_leave_the_folder_are_left_out_and_said(tmp_path: Path, opene
     (folder / "through.csv").symlink_to("more/door/secret.csv")
     (folder / "more" / "door").symlink_to(outside)
     (folder / "a-folder.csv").symlink_to(outside)
+    (folder / "archive").symlink_to("../outside")
+    (folder / "archive-inside").symlink_to("more")
+    (folder / "notes").symlink_to(outside / "secret.csv")
     (folder / "own-folder.csv").symlink_to("more")
     (folder / "loop.csv").symlink_to("loop.csv")
     (folder / "nothing.csv").symlink_to("not-there.csv")
@@ -348,6 +351,7 @@ def test_links_that_leave_the_folder_are_left_out_and_said(tmp_path: Path, opene
     nowhere = "is left out: it is a link that leads nowhere"
     assert engine.notes == (
         f"a-folder.csv {out}",
+        f"archive {out}",
         f"loop.csv {nowhere}",
         f"nothing.csv {nowhere}",
         f"out.csv {out}",
@@ -366,6 +370,14 @@ def test_a_link_that_the_user_names_is_followed(tmp_path: Path, opened: Open) ->
         engine = opened(path)
         assert run(engine, "SELECT * FROM d").rows == [(1,)]
         assert engine.notes == ()
+
+
+def test_a_folder_of_folders_says_that_they_are_not_read(tmp_path: Path, opened: Open) -> None:
+    (tmp_path / "data" / "2024").mkdir(parents=True)
+    write(tmp_path / "data" / "2024", "d.csv", "a\n1\n")
+    with pytest.raises(DatabaseError, match="no data files") as caught:
+        opened(tmp_path / "data")
+    assert "The folders in it are not read: name one of them." in caught.value.hint
 
 
 def test_a_folder_of_nothing_but_links_says_so(tmp_path: Path, opened: Open) -> None:

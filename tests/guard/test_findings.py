@@ -192,6 +192,40 @@ def test_engine_objections_are_query_errors(session_judge: guard.Judge, policy: 
     assert "title" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("DESCRIBE staff", "Write DESCRIBE SELECT {} FROM staff."),
+        ("SHOW Staff", "Write DESCRIBE SELECT {} FROM Staff."),
+        ("DESCRIBE main.staff", "Write DESCRIBE SELECT {} FROM staff."),
+        ("SUMMARIZE staff", "Write SUMMARIZE SELECT {} FROM staff."),
+        ("FROM (SUMMARIZE staff) AS s", "Write SUMMARIZE SELECT {} FROM staff."),
+        ("DESCRIBE SELECT * FROM books JOIN staff ON true", "Write DESCRIBE SELECT {} FROM …."),
+        ("SELECT * FROM staff", "Name the columns, and only these: {}."),
+    ],
+)
+def test_what_describes_a_table_is_told_the_query_that_may(
+    sql: str, hint: str, session_judge: guard.Judge, policy: Policy
+) -> None:
+    (finding,) = guard.examine(sql, policy, session_judge).findings
+    columns = hint.partition("{}")[0]
+    assert finding.rule == "column" and finding.hint.startswith(columns) and "wage" not in finding.hint.lower()
+    assert finding.hint.endswith(hint.partition("{}")[2])
+    written = finding.hint.removeprefix("Write ").removesuffix(".")
+    assert "…" in hint or hint.startswith("Name") or guard.examine(written, policy, session_judge).allowed
+
+
+def test_sqlglot_writes_no_log_of_what_it_does_not_know(
+    session_judge: guard.Judge, policy: Policy, caplog: pytest.LogCaptureFixture
+) -> None:
+    from nl2sql.answer.reading import read
+
+    sql = "EXPLAIN ANALYZE SELECT title FROM books"
+    assert guard.examine(sql, policy, session_judge).allowed
+    read(sql, "duckdb")
+    assert caplog.records == []
+
+
 def test_allow_list_hides_all_other_tables(session_judge: guard.Judge) -> None:
     only_books = Policy(allow_tables=frozenset({"BOOKS"}))
     assert guard.examine("SELECT title FROM books", only_books, session_judge).allowed

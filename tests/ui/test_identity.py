@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,49 @@ def with_cookie(browser: Browser, address: str, claims: dict[str, object]) -> It
         context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([{"name": _COOKIE, "value": cookie, "url": address}])
         yield context
+
+
+def test_providers_with_names_have_a_button_each(
+    browser: Browser, model: ModelServer, tmp_path: Path, home: Path
+) -> None:
+    general, provider = SECRETS.split("client_id")
+    sections = [f"[auth.{name}]\nclient_id{provider}" for name in ("google", "ours")]
+    (home / "secrets.toml").write_text(general + "".join(sections))
+    with page_process(home, model, cwd=tmp_path) as address, browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(address)
+        for name in ("google", "ours"):
+            expect(page.get_by_role("button", name=f"Sign in with {name}")).to_be_visible()
+        assert page.get_by_role("button", name="Sign in").count() == 2
+
+
+def test_the_button_leads_to_the_provider(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
+    class Provider(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            place = f"http://{self.headers['Host']}"
+            told = {"issuer": place, "authorization_endpoint": f"{place}/authorize", "jwks_uri": f"{place}/keys"}
+            data = json.dumps({**told, "token_endpoint": f"{place}/token"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Provider) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        (home / "secrets.toml").write_text(SECRETS.replace("http://127.0.0.1:9/", f"{place}/"))
+        with page_process(home, model, cwd=tmp_path) as address, browser.new_context() as context:
+            context.set_default_timeout(PATIENCE_MS)
+            page = context.new_page()
+            page.goto(address)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(re.compile(re.escape(f"{place}/authorize?")))
+            assert "client_id=page" in page.url and "oauth2callback" in page.url
+        server.shutdown()
 
 
 def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from nl2sql import ConfigError
 from nl2sql.config import Config
 from ui.settings import Launch
-from ui.sign_in import FILE, find_warnings, read_auth
+from ui.sign_in import DEFAULT, FILE, check_auth, find_providers, find_warnings, read_auth
 
 AUTH = '[auth]\nredirect_uri = "http://127.0.0.1:8501/oauth2callback"\ncookie_secret = "s"\n'
 
@@ -73,3 +74,62 @@ def test_what_is_odd_is_said(home: Path, tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_left_to_the_sign_in(home: Path) -> None:
     written(home, AUTH.replace("http://127.0.0.1:8501", "http://["))
     assert find_warnings(Launch(Config(home), read_auth(home)), 8501, ()) == []
+
+
+PROVIDER = 'client_id = "page"\nclient_secret = "x"\nserver_metadata_url = "http://127.0.0.1:9/.well-known/x"\n'
+WHOLE = AUTH.replace('"s"', f'"{"s" * 32}"') + PROVIDER
+NAMED = AUTH.replace('"s"', f'"{"s" * 32}"') + f"[auth.google]\n{PROVIDER}[auth.ours]\n{PROVIDER}"
+
+
+@pytest.mark.parametrize(
+    ("text", "providers"),
+    [
+        (WHOLE, (DEFAULT,)),
+        (WHOLE + 'expose_tokens = "id"\nclient_kwargs = {prompt = "login"}\n', (DEFAULT,)),
+        (NAMED, ("google", "ours")),
+        (WHOLE + f"[auth.google]\n{PROVIDER}", (DEFAULT, "google")),
+        (AUTH.replace('"s"', f'"{"s" * 32}"') + f"[auth.default]\n{PROVIDER}", (DEFAULT,)),
+    ],
+)
+def test_a_whole_section_is_taken(home: Path, text: str, providers: tuple[str, ...]) -> None:
+    written(home, text)
+    auth = read_auth(home)
+    assert auth is not None and find_providers(auth) == providers
+    check_auth(home, auth)
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "hint"),
+    [
+        ("[auth]\n", "redirect_uri is missing in [auth]", "http://127.0.0.1:8501/oauth2callback"),
+        (AUTH + PROVIDER, "cookie_secret in [auth] has 1 characters, and needs 32", "token_hex"),
+        (WHOLE.replace("redirect_uri", "redirect_url"), "no key redirect_url in [auth]", "Did you mean redirect_uri?"),
+        (WHOLE.replace("client_id", "other"), "no key other in [auth]", "Known are:"),
+        (WHOLE.replace('client_id = "page"\n', ""), "client_id is missing in [auth]", "your provider"),
+        (WHOLE.replace('"x"', "3"), "client_secret is no text in [auth]", "client_secret = "),
+        (WHOLE.replace('"x"', '""'), "client_secret is empty in [auth]", "client_secret = "),
+        (WHOLE.replace("server_metadata_url", "x_y"), "no key x_y in [auth]", "server_metadata_url"),
+        (WHOLE.replace("/oauth2callback", ""), "no address that ends in /oauth2callback", "oauth2callback"),
+        (WHOLE.replace("http://127.0.0.1:8501", ""), "no address that ends in /oauth2callback", "http://127.0.0.1"),
+        (NAMED.replace("server_meta", "meta"), "no key metadata_url in [auth.google]", "Did you mean server_meta"),
+        (NAMED + "scope = 1\n", "no key scope in [auth.ours]", "client_kwargs"),
+        (NAMED + "[auth.a_b]\n", "[auth.a_b] is no name of a provider", "hyphens"),
+        (NAMED.replace("[auth.google]", 'client_id = "x"\n[auth.google]'), "client_secret is missing in [auth]", "…"),
+    ],
+)
+def test_a_section_by_which_nobody_could_sign_in_is_refused(home: Path, text: str, says: str, hint: str) -> None:
+    path = written(home, text)
+    auth = read_auth(home)
+    assert auth is not None
+    with pytest.raises(ConfigError) as caught:
+        check_auth(home, auth)
+    assert f"{path}: " in caught.value.message and says in caught.value.message and hint in caught.value.hint
+    assert "s" * 32 not in caught.value.message + caught.value.hint
+
+
+def test_what_signing_in_needs_must_be_installed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(home, WHOLE)
+    monkeypatch.setitem(sys.modules, "authlib.integrations.starlette_client", None)
+    with pytest.raises(ConfigError, match="needs Authlib") as caught:
+        check_auth(home, read_auth(home) or {})
+    assert "pip install 'nl2sql[ui]'" in caught.value.hint

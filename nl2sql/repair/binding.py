@@ -1,0 +1,111 @@
+"""Why the engine does not bind a text: its error as a kind of fault, a name and a place.
+
+The one place that reads DuckDB's messages, each in linear time. It binds nothing itself: whoever holds the engine does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+
+class Fault(StrEnum):
+    """What is wrong with a query. OTHER is what no rule looks at, REFUSED what the guard objects to.
+
+    DENIED is a column that the owner's policy keeps, told as one that is not there.
+    """
+
+    SYNTAX = "syntax"
+    TABLE = "table"
+    COLUMN = "column"
+    AMBIGUOUS = "ambiguous"
+    FUNCTION = "function"
+    TYPES = "types"
+    VALUE = "value"
+    GROUPING = "grouping"
+    AGGREGATE = "aggregate"
+    OTHER = "other"
+    REFUSED = "refused"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class BindError:
+    """The engine's objection: `name` is what it names, `position` counts characters, -1 where it tells no place."""
+
+    fault: Fault
+    message: str = ""
+    name: str = ""
+    position: int = -1
+
+
+class Binder(Protocol):
+    """Whoever can say whether a text would run."""
+
+    def find_error(self, sql: str) -> BindError | None:
+        """Why the text does not bind, or None where it does and nothing objects to it."""
+        ...
+
+
+_SUBTYPES: Final = {
+    "COLUMN_NOT_FOUND": Fault.COLUMN,
+    "NO_MATCHING_FUNCTION": Fault.TYPES,
+    "SYNTAX_ERROR": Fault.SYNTAX,
+}
+# What the messages of errors without a telling subtype hold, the first that fits.
+_PHRASES: Final = (
+    ("does not have a column named", Fault.COLUMN),
+    ("does not exist on left side of join", Fault.COLUMN),
+    ("does not exist on right side of join", Fault.COLUMN),
+    ("Referenced table", Fault.COLUMN),
+    ("Cannot extract field", Fault.COLUMN),
+    ("Table with name", Fault.TABLE),
+    ("Function with name", Fault.FUNCTION),
+    ("Ambiguous reference", Fault.AMBIGUOUS),
+    ("must appear in the GROUP BY clause", Fault.GROUPING),
+    ("clause cannot contain aggregates", Fault.AGGREGATE),
+    ("Cannot compare values of type", Fault.TYPES),
+    ("Cannot mix values of type", Fault.TYPES),
+    ("Could not choose a best candidate function", Fault.TYPES),
+    ("Could not convert", Fault.VALUE),
+    ("Unimplemented type for cast", Fault.VALUE),
+    ("invalid date field format", Fault.VALUE),
+    ("invalid timestamp field format", Fault.VALUE),
+)
+
+
+def read_bind_error(document: Mapping[str, Any], sql: str) -> BindError:
+    """The error object of `json_serialize_plan`, for the text that it was asked about.
+
+    >>> text = 'Table "o" does not have a column named "city"'
+    >>> error = read_bind_error({"error_message": text, "position": "7"}, "SELECT o.city FROM orders o")
+    >>> error.fault, error.name, error.position
+    (<Fault.COLUMN: 'column'>, 'city', 7)
+    """
+    message = str(document.get("error_message", ""))
+    fault = _SUBTYPES.get(str(document.get("error_subtype"))) or _fault_of(message)
+    name = str(document.get("name") or _last_quoted(message.partition("\n")[0]))
+    return BindError(fault, message, name, _position(sql, str(document.get("position"))))
+
+
+def read_run_error(message: str) -> BindError:
+    """The message of an error that came up while a query ran that binds."""
+    fault = _fault_of(message)
+    return BindError(fault if fault is Fault.VALUE else Fault.OTHER, message)
+
+
+def _fault_of(message: str) -> Fault:
+    return next((fault for phrase, fault in _PHRASES if phrase in message), Fault.OTHER)
+
+
+def _last_quoted(line: str) -> str:
+    """What the line has in its last double quotes."""
+    before, mark, _ = line.rpartition('"')
+    return before.rpartition('"')[2] if mark else ""
+
+
+def _position(sql: str, offset: str) -> int:
+    """The character at that offset, which counts bytes of UTF-8."""
+    return len(sql.encode()[: int(offset)].decode(errors="ignore")) if offset.isdecimal() else -1

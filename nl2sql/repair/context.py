@@ -1,0 +1,148 @@
+"""A query under repair: its tree, the schema it is about, the engine's error, the question's words.
+
+What several rules need to find and to change is here; which change is right, they decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlglot import exp
+
+from nl2sql.repair.binding import BindError, Fault
+from nl2sql.repair.scopes import Scope, Source, scopes
+from nl2sql.schema.identifiers import quote
+from nl2sql.types import Column, Proof, Schema
+
+_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change: the tree with it, what was changed in words, and what must hold of the data."""
+
+    tree: exp.Expr
+    text: str
+    proofs: tuple[Proof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepairContext:
+    """One attempt. The tree is this attempt's own: a rule may change it in place.
+
+    `question` holds the words of the question, folded; `disproved` what the data was found not to bear out.
+    """
+
+    tree: exp.Expr
+    schema: Schema
+    error: BindError
+    question: frozenset[str] = frozenset()
+    disproved: frozenset[Proof] = field(default_factory=frozenset)
+
+    def find_scopes(self) -> list[Scope]:
+        """The SELECTs, the outer before the inner."""
+        return scopes(self.tree, self.schema)
+
+    def find_fault(self) -> tuple[Scope, exp.Column] | None:
+        """The column that refers to nothing and that the error is about, and its SELECT."""
+        found = [(scope, column) for scope in self.find_scopes() for column in scope.unresolved()]
+        if self.error.fault not in (Fault.COLUMN, Fault.GROUPING, Fault.DENIED) or not found:
+            return None
+        name = self.error.name.lower()
+        at = [one for one in found if self.error.position in _starts(one[1])]
+        named = [one for one in found if name and name in (one[1].name.lower(), one[1].table.lower())]
+        return (at or named or found)[0]
+
+    def is_disproved(self, proofs: tuple[Proof, ...]) -> bool:
+        """Whether the data contradicts one of these."""
+        return not self.disproved.isdisjoint(proofs)
+
+
+def _starts(column: exp.Column) -> list[int]:
+    """Where the parts of the column stand in the text."""
+    parts = (column.this, column.args.get("table"))
+    return [int(part.meta["start"]) for part in parts if part is not None and "start" in part.meta]
+
+
+def make_identifier(name: str) -> exp.Identifier:
+    """The name, quoted where it must be."""
+    return exp.to_identifier(name, quoted=quote(name) != name)
+
+
+def make_column(alias: str, name: str) -> exp.Column:
+    """The column of a source."""
+    return exp.Column(this=make_identifier(name), table=make_identifier(alias))
+
+
+def text_of(node: exp.Expr) -> str:
+    """The node as SQL, for telling."""
+    return node.sql("duckdb", comments=False)
+
+
+def rebind(scope: Scope, column: exp.Column, source: Source, name: str | None = None) -> str:
+    """Make the column, wherever this SELECT has it, one of that source; returns what was changed in words."""
+    before, is_inner = text_of(column), scope.select.parent is not None
+    for one in list_same(scope, column):
+        if name is not None and name.lower() != one.name.lower():
+            if is_inner:
+                _keep_label(one)
+            one.set("this", make_identifier(name))
+        one.set("table", make_identifier(source.alias) if column.table or len(scope.sources) > 1 else None)
+    return f"{before} is {text_of(column)}"
+
+
+def list_same(scope: Scope, column: exp.Column) -> list[exp.Column]:
+    """The column wherever the SELECT has it, written alike."""
+    spelled = (column.table.lower(), column.name.lower())
+    return [one for one in scope.columns if (one.table.lower(), one.name.lower()) == spelled]
+
+
+def _keep_label(column: exp.Column) -> None:
+    """Let the result's column keep its name, by which the query around may ask for it."""
+    parent = column.parent
+    if isinstance(parent, exp.Select) and column.arg_key == "expressions":
+        label = exp.Alias(this=exp.Null(), alias=exp.to_identifier(column.name, quoted=column.this.quoted))
+        column.replace(label)
+        label.set("this", column)
+
+
+def find_column(source: Source, name: str) -> Column | None:
+    """The schema's column behind a source's name."""
+    return source.table.column(name) if source.table is not None else None
+
+
+def resolve_column(scope: Scope, column: exp.Column) -> tuple[Source, Column] | None:
+    """The source and the schema's column that a column refers to, where that is certain."""
+    if column.table:
+        source = scope.source(column.table)
+    else:
+        having = scope.with_column(column.name)
+        source = having[0] if len(having) == 1 else None
+    found = find_column(source, column.name) if source is not None else None
+    return (source, found) if source is not None and found is not None else None
+
+
+def list_names(source: Source) -> list[str]:
+    """The names of the source's columns, in the schema's spelling where it is a table."""
+    return [column.name for column in source.table.columns] if source.table else sorted(source.columns or ())
+
+
+def is_text(column: Column) -> bool:
+    """Whether the column holds text."""
+    return column.type.startswith(("VARCHAR", "ENUM")) and "[" not in column.type
+
+
+def is_day(column: Column) -> bool:
+    """Whether the column holds days, or moments of days."""
+    return column.type.startswith(("DATE", "TIMESTAMP")) and "[" not in column.type
+
+
+def is_number(column: Column) -> bool:
+    """Whether the column holds numbers."""
+    return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
+
+
+def last_part(name: str) -> str:
+    """A table's own name, without its schema's."""
+    return name.rpartition(".")[2]

@@ -1,0 +1,109 @@
+"""Which keys lead from the tables of a query to another one.
+
+Keys are the schema's, declared or inferred; what an inferred one claims is for the data to prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from nl2sql.repair.proving import prove_held, prove_unique
+from nl2sql.types import ForeignKey, Proof, Schema, Table
+
+LONGEST: Final = 3
+_MOST_PATHS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """From `table` to `target`, pairwise on the columns. `many`: several rows of the target may belong to one.
+
+    `proofs` are what must hold of the data where nobody declared the key.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    target: str
+    target_columns: tuple[str, ...]
+    many: bool = False
+    proofs: tuple[Proof, ...] = ()
+
+
+Path = tuple[Join, ...]
+
+
+def list_joins(schema: Schema) -> list[Join]:
+    """Every key, in both directions."""
+    joins: list[Join] = []
+    for table in schema.tables:
+        for key in table.foreign_keys:
+            target = schema.table(key.target_table)
+            if target is None:
+                continue
+            proofs = _prove_key(table, key, target) if key.inferred else ()
+            joins.append(Join(table.name, key.columns, target.name, key.target_columns, proofs=proofs))
+            own = bool(table.primary_key) and set(table.primary_key) <= set(key.columns)
+            unique = (prove_unique(table, table.primary_key),) if own and table.inferred_key else ()
+            joins.append(Join(target.name, key.target_columns, table.name, key.columns, not own, (*proofs, *unique)))
+    return joins
+
+
+def _prove_key(table: Table, key: ForeignKey, target: Table) -> tuple[Proof, ...]:
+    pairs = zip(key.columns, key.target_columns, strict=True)
+    held = (prove_held(table, name, target, other) for name, other in pairs)
+    return prove_unique(target, key.target_columns), *held
+
+
+def list_keys_between(schema: Schema, left: str, right: str) -> list[Join]:
+    """The keys that lead from the one table to the other, in either direction."""
+    wanted = (left.lower(), right.lower())
+    return [join for join in list_joins(schema) if (join.table.lower(), join.target.lower()) == wanted]
+
+
+def list_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
+    """Every way from these tables to the target on which no row is repeated: each step leads to one row at most.
+
+    A key that leads straight from the target to them is listed too, as it is another way to read the two together.
+    """
+    joins = list_joins(schema)
+    starts = {name.lower() for name in start}
+    found: list[Path] = [
+        (join,) for join in joins if join.many and join.table.lower() in starts and _leads(join, target)
+    ]
+    frontier: list[Path] = [(join,) for join in joins if not join.many and join.table.lower() in starts]
+    for _ in range(LONGEST):
+        found += [path for path in frontier if _leads(path[-1], target)]
+        frontier = [
+            (*path, join)
+            for path in frontier
+            for join in joins
+            if not join.many and join.table == path[-1].target and join.target.lower() not in _visited(path, starts)
+        ][:_MOST_PATHS]
+    return found
+
+
+def list_shortest(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
+    """The shortest ways to the target along any keys, to be told."""
+    joins = list_joins(schema)
+    starts = {name.lower() for name in start}
+    frontier: list[Path] = [(join,) for join in joins if join.table.lower() in starts]
+    for _ in range(LONGEST):
+        if found := [path for path in frontier if _leads(path[-1], target)]:
+            return found
+        frontier = [
+            (*path, join)
+            for path in frontier
+            for join in joins
+            if join.table == path[-1].target and join.target.lower() not in _visited(path, starts)
+        ][:_MOST_PATHS]
+    return []
+
+
+def _leads(join: Join, target: str) -> bool:
+    return join.target.lower() == target.lower()
+
+
+def _visited(path: Path, starts: set[str]) -> set[str]:
+    return {join.target.lower() for join in path} | starts

@@ -1,0 +1,126 @@
+"""Which name stands in the way of a query that cannot be repaired, and what is there instead.
+
+It suggests nothing that the schema given does not hold; whether the nearest name is meant, others decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp
+
+from nl2sql.repair.binding import Fault
+from nl2sql.repair.context import RepairContext, last_part, list_names, text_of
+from nl2sql.repair.join_conditions import find_joined_source
+from nl2sql.repair.join_paths import Join, list_shortest
+from nl2sql.repair.name_matching import find_near, is_alike
+from nl2sql.repair.scopes import Scope, Source
+from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.types import MAIN_SCHEMA, MissingName, Schema, Table
+
+_LISTED: Final = 12
+_HOLDERS: Final = 3
+_WAYS: Final = 3
+
+
+def find_missing_name(context: RepairContext) -> MissingName | None:
+    """The name that the error is about, where it is one that refers to nothing."""
+    if context.error.fault is Fault.TABLE:
+        return _missing_table(context)
+    found = context.find_fault()
+    return _missing_column(context.schema, *found) if found is not None else None
+
+
+def list_joins_to(context: RepairContext) -> tuple[str, ...]:
+    """How keys lead from what the query reads to the tables that have the missing column, the shortest ways.
+
+    For a column in a join's condition, how the tables are joined that it is about.
+    """
+    found = context.find_fault()
+    if found is None:
+        return ()
+    scope, column = found
+    joined = find_joined_source(scope, column)
+    if joined is not None and joined.table is not None:
+        start = [one.table.name for one in scope.sources if one.table is not None and one is not joined]
+        targets: tuple[str, ...] = (joined.table.name,)
+    else:
+        start = [source.table.name for source in scope.sources if source.table is not None]
+        targets = _list_holders(context.schema, scope, column)
+    paths = [path for target in targets for path in list_shortest(context.schema, start, target)]
+    return tuple(" ".join(_write_join(context.schema, step) for step in path) for path in paths[:_WAYS])
+
+
+def _write_join(schema: Schema, step: Join) -> str:
+    pairs = zip(step.columns, step.target_columns, strict=True)
+    table, target = _quote(schema, step.table), _quote(schema, step.target)
+    return f"JOIN {target} ON " + " AND ".join(
+        f"{table}.{quote(left)} = {target}.{quote(right)}" for left, right in pairs
+    )
+
+
+def _quote(schema: Schema, name: str) -> str:
+    return quote_table(schema.table(name) or Table(name, ()))
+
+
+def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
+    """The tables of the query that the schema does not have."""
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    return [
+        table
+        for table in tree.find_all(exp.Table)
+        if isinstance(table.this, exp.Identifier)
+        and schema.table(name_of(table)) is None
+        and (table.db or table.name.lower() not in ctes)
+    ]
+
+
+def name_of(table: exp.Table) -> str:
+    """The table's name as the schema would have it."""
+    return f"{table.db}.{table.name}" if table.db and table.db.lower() != MAIN_SCHEMA else table.name
+
+
+def _missing_table(context: RepairContext) -> MissingName | None:
+    unknown = list_unknown_tables(context.tree, context.schema)
+    if not unknown:
+        return None
+    written, known = name_of(unknown[0]), [table.name for table in context.schema.tables]
+    return MissingName("table", written, nearest=find_near(last_part(written), known), present=tuple(known[:_LISTED]))
+
+
+def _missing_column(schema: Schema, scope: Scope, column: exp.Column) -> MissingName:
+    named = scope.source(column.table) if column.table else None
+    looked_in = [named] if named is not None else [source for source in scope.sources if source.columns is not None]
+    owner = schema.table(column.table) if column.table and named is None else None
+    if owner is not None:
+        own = [c.name for c in owner.columns]
+        sources: tuple[str, ...] = (owner.name,)
+        candidates = own
+    else:
+        sources = tuple(dict.fromkeys(_name_source(source) for source in looked_in))
+        candidates = [
+            _name_column(source, name, len(looked_in) > 1) for source in looked_in for name in list_names(source)
+        ]
+    return MissingName(
+        "column",
+        column.name or text_of(column),
+        sources=sources,
+        holders=_list_holders(schema, scope, column),
+        aliases=tuple(source.alias for source in scope.with_column(column.name)),
+        nearest=find_near(column.name, candidates),
+        present=tuple(candidates[:_LISTED]),
+    )
+
+
+def _list_holders(schema: Schema, scope: Scope, column: exp.Column) -> tuple[str, ...]:
+    """The tables that have a column of that name."""
+    having = [t.name for t in schema.tables if any(is_alike(column.name, c.name) for c in t.columns)]
+    return tuple(having[:_HOLDERS])
+
+
+def _name_source(source: Source) -> str:
+    return source.table.name if source.table is not None else source.alias
+
+
+def _name_column(source: Source, name: str, is_qualified: bool) -> str:
+    return f"{_name_source(source)}.{name}" if is_qualified else name

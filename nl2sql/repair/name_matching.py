@@ -1,0 +1,173 @@
+"""Whether two names are one: spelled alike, one the plural of the other, or a slip of the pen. And which are near.
+
+It knows no SQL and no language: a word is what capitals, underscores and spaces set apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from enum import Enum, auto
+from typing import Final
+
+from rapidfuzz import fuzz
+
+from nl2sql.schema.value_index import folded
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_NUMBER: Final = re.compile(r"\d+")
+_UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SHORTEST_SLIP: Final = 4
+_LONG: Final = 6
+_VERY_LONG: Final = 8
+_NEAR: Final = 75.0
+_LISTED: Final = 3
+# Endings of a word and of its plural: English, German, French, Spanish. The shortest word that each is trusted with.
+_PLURALS: Final = (
+    ("", "s", 2),
+    ("", "es", 3),
+    ("y", "ies", 3),
+    ("", "n", 5),
+    ("", "en", 5),
+    ("", "x", 5),
+    ("al", "aux", 5),
+    ("z", "ces", 3),
+)
+_IRREGULAR: Final = frozenset({("person", "people"), ("child", "children"), ("man", "men"), ("woman", "women")})
+
+
+class Slip(Enum):
+    """How a written word differs from another by one slip."""
+
+    SWAPPED = auto()
+    DOUBLED = auto()
+    MISSING = auto()
+    CHANGED = auto()
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a name or a text, without case and accents.
+
+    >>> split_words("BillingCity"), split_words("hall no"), split_words("Straßen_Größe")
+    (('billing', 'city'), ('hall', 'no'), ('strassen', 'grosse'))
+    """
+    return tuple(folded(word) for word in _WORD.findall(_CAMEL.sub(" ", text)))
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Whether both are the same letters and numbers but for case, accents and what separates words.
+
+    >>> is_alike("OrderDate", "order_date"), is_alike("groesse", "Größe"), is_alike("paid", "unpaid")
+    (True, True, False)
+    """
+    return _NUMBER.findall(one) == _NUMBER.findall(other) and not _spellings(one).isdisjoint(_spellings(other))
+
+
+def _spellings(name: str) -> set[str]:
+    """The name's letters, with umlauts as they are and as two letters."""
+    return {"".join(split_words(name)), "".join(split_words(name.casefold().translate(_UMLAUTS)))} - {""}
+
+
+def is_plural(one: str, other: str) -> bool:
+    """Whether both are the same words, some of them in the plural.
+
+    >>> is_plural("order_item", "OrderItems"), is_plural("category", "categories"), is_plural("sale", "salary")
+    (True, True, False)
+    """
+    words, others = split_words(one), split_words(other)
+    return len(words) == len(others) > 0 and all(map(are_forms, words, others))
+
+
+def are_forms(one: str, other: str) -> bool:
+    """Whether two folded words are the same, or singular and plural of one."""
+    short, long = sorted((one, other), key=len)
+    if short == long or (short, long) in _IRREGULAR:
+        return True
+    for singular, plural, least in _PLURALS:
+        stem = short.removesuffix(singular)
+        if len(short) >= least and short.endswith(singular) and stem + plural == long:
+            return not (plural == "s" and short.endswith("s"))
+    return False
+
+
+def has_words(name: str, words: Iterable[str]) -> bool:
+    """Whether the name is just these words, but for plurals."""
+    own, wanted = split_words(name), tuple(words)
+    return len(own) == len(wanted) and all(map(are_forms, own, wanted))
+
+
+def find_one(name: str, candidates: Iterable[str], matches: Callable[[str, str], bool]) -> str | None:
+    """The one candidate that matches the name; None where none does, or several."""
+    found = [candidate for candidate in dict.fromkeys(candidates) if matches(name, candidate)]
+    return found[0] if len(found) == 1 else None
+
+
+def is_slip(written: str, name: str, question: Collection[str]) -> bool:
+    """Whether `written` is `name` with one slip in one word, and no word of its own.
+
+    Two words may be a letter apart (contact and contract, employer and employee), so the question decides: a word
+    that it uses is meant. A letter that is missing or another is a slip only where the question has the right word.
+    Two letters that changed places, or one that was doubled, are a slip in long words also where it has neither.
+    The first letter and digits must be right: what is put before a word negates it, and q1 is not q2.
+
+    >>> is_slip("slaary", "salary", {"average", "salary"}), is_slip("contact", "contract", {"contacts"})
+    (True, False)
+    >>> is_slip("shopping_cost", "shipping_cost", {"versandkosten"}), is_slip("quantitty", "quantity", {"menge"})
+    (False, True)
+    """
+    words, others = split_words(written), split_words(name)
+    if len(words) != len(others):
+        return False
+    pairs = [(one, other) for one, other in zip(words, others, strict=True) if one != other]
+    if len(pairs) != 1:
+        return False
+    word, other = pairs[0]
+    slip = find_slip(word, other)
+    if slip is None or word[0] != other[0] or len(word) < _SHORTEST_SLIP or not (word + other).isalpha():
+        return False
+    if _speaks_of(question, word):
+        return False
+    if _speaks_of(question, other):
+        return True
+    shorter = min(len(word), len(other))
+    return (slip is Slip.SWAPPED and shorter >= _LONG) or (slip is Slip.DOUBLED and shorter >= _VERY_LONG)
+
+
+def find_slip(word: str, other: str) -> Slip | None:
+    """The one slip that makes the one word the other; None where they are equal, or further apart."""
+    if abs(len(word) - len(other)) > 1 or word == other:
+        return None
+    at = next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    if len(word) == len(other):
+        if word[at + 1 :] == other[at + 1 :]:
+            return Slip.CHANGED
+        swapped = word[at : at + 2] == other[at : at + 2][::-1] and word[at + 2 :] == other[at + 2 :]
+        return Slip.SWAPPED if swapped else None
+    short, long = sorted((word, other), key=len)
+    if short[at:] != long[at + 1 :]:
+        return None
+    return Slip.DOUBLED if at and long[at] == long[at - 1] else Slip.MISSING
+
+
+def find_near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """At most three names that share a word with this one or are spelled much alike, the nearest first.
+
+    >>> find_near("cost_price", ["id", "price", "stock"])
+    ('price',)
+    """
+    plain, words = "".join(split_words(name)), split_words(name)
+    scored = []
+    for candidate in dict.fromkeys(candidates):
+        bare = candidate.rpartition(".")[2]
+        own = split_words(bare)
+        shared = sum(any(are_forms(word, other) for other in own) for word in words)
+        ratio = fuzz.ratio(plain, "".join(own))
+        if shared or ratio >= _NEAR:
+            scored.append((-shared, -ratio, candidate))
+    return tuple(candidate for _, _, candidate in sorted(scored)[:_LISTED])
+
+
+def _speaks_of(question: Collection[str], word: str) -> bool:
+    """Whether the question has the word, or one that begins with it."""
+    return any(are_forms(asked, word) or asked.startswith(word) for asked in question)

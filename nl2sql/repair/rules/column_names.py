@@ -1,0 +1,143 @@
+"""Columns that are there under another spelling of the name written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from nl2sql.repair.context import Edit, RepairContext, last_part, list_names, make_identifier, rebind
+from nl2sql.repair.join_conditions import (
+    are_joined,
+    find_compared_source,
+    find_joined_source,
+    list_possible_sources,
+)
+from nl2sql.repair.name_matching import are_forms, find_one, has_words, is_alike, is_plural, is_slip, split_words
+from nl2sql.repair.scopes import Scope, Source
+
+Matches = Callable[[Source, str, str], bool]
+
+
+def spell_column(context: RepairContext) -> Edit | None:
+    """Give the column the spelling that its table has for it.
+
+    Precondition: one column alone of the tables that it can be of has the same letters, but for case, accents and
+    separators; or else the same words, but for plurals.
+
+    >>> repair('SELECT CustomerId FROM orders')
+    SELECT customer_id FROM orders
+    >>> repair("SELECT sum(totals) FROM orders")
+    SELECT SUM(total) FROM orders
+    """
+    for matches in (is_alike, is_plural):
+        if edit := _rename(context, _ignore_source(matches)):
+            return edit
+    return None
+
+
+def spell_label(context: RepairContext) -> Edit | None:
+    """Give a label of the result the spelling that the query itself gave it.
+
+    Precondition: the name stands where labels may, no table of the query has such a column, and one label alone has
+    the same letters or words.
+
+    >>> repair("SELECT city, count(*) AS visits FROM customers GROUP BY city ORDER BY Visit")
+    SELECT city, COUNT(*) AS visits FROM customers GROUP BY city ORDER BY visits
+    """
+    found = context.find_fault()
+    if found is None or found[1].table:
+        return None
+    scope, column = found
+    clause = column.find_ancestor(exp.Order, exp.Group, exp.Having, exp.Select)
+    if not isinstance(clause, exp.Order | exp.Group | exp.Having):
+        return None
+    labels = [one.alias for one in scope.select.expressions if isinstance(one, exp.Alias)]
+    meant = find_one(column.name, labels, is_alike) or find_one(column.name, labels, is_plural)
+    if meant is None:
+        return None
+    before = column.name
+    column.set("this", make_identifier(meant))
+    return Edit(context.tree, f"{before} is {meant}")
+
+
+def correct_slip(context: RepairContext) -> Edit | None:
+    """Correct one slip in a column's name.
+
+    Precondition: one column alone is that slip away, the word is no other word that the question uses, and neither a
+    first letter nor a digit is changed (see `is_slip`).
+
+    >>> repair("SELECT sum(qunatity) FROM orders", "How many pieces in all?")
+    SELECT SUM(quantity) FROM orders
+    >>> repair("SELECT sum(total_cots) FROM orders", "What are the total cots?")
+    """
+    return _rename(context, lambda source, written, name: is_slip(written, name, context.question))
+
+
+def use_own_name(context: RepairContext) -> Edit | None:
+    """Take the table's own name before a column for what it is: no word that qualifies.
+
+    Precondition: in its table the column is called so with the table's name before it, or without; in the former case
+    no other column ends with the same word, which would make it one of several.
+
+    >>> repair("SELECT customer_name FROM customers")
+    SELECT name FROM customers
+    >>> repair("SELECT cost_price FROM order_lines")
+    """
+    return _rename(context, _is_own_name)
+
+
+def _ignore_source(matches: Callable[[str, str], bool]) -> Matches:
+    return lambda source, written, name: matches(written, name)
+
+
+def _rename(context: RepairContext, matches: Matches) -> Edit | None:
+    """Rename the faulty column to the one name of its sources that matches."""
+    found = context.find_fault()
+    if found is None:
+        return None
+    scope, column = found
+    meant = [
+        (source, name)
+        for source in _list_sources(scope, column)
+        for name in list_names(source)
+        if matches(source, column.name, name)
+    ]
+    if len(meant) != 1 or (not column.table and scope.is_open) or _has_exact_rival(scope, column, *meant[0]):
+        return None
+    return Edit(context.tree, rebind(scope, column, *meant[0]))
+
+
+def _list_sources(scope: Scope, column: exp.Column) -> list[Source]:
+    """The source that the column names, else all of which it can be.
+
+    None where a join's condition would then be about one table, or not about what it joins: the qualifier is wrong.
+    """
+    if not column.table:
+        return list_possible_sources(scope, column)
+    named = scope.source(column.table)
+    compared, joined = find_compared_source(scope, column), find_joined_source(scope, column)
+    is_wrong = joined is not None and (named is compared or joined not in (named, compared))
+    return [named] if named is not None and not is_wrong else []
+
+
+def _has_exact_rival(scope: Scope, column: exp.Column, source: Source, name: str) -> bool:
+    """Whether another table of the SELECT has a column of just the name written, which may be another thing."""
+    if is_alike(column.name, name):
+        return False
+    rivals = [other for other in scope.with_column(column.name) if other is not source]
+    return any(not are_joined(scope, (other.alias, column.name), (source.alias, name)) for other in rivals)
+
+
+def _is_own_name(source: Source, written: str, name: str) -> bool:
+    if source.table is None:
+        return False
+    table, words, own = split_words(last_part(source.table.name)), split_words(written), split_words(name)
+    if has_words(written, (*table, *own)):
+        return True
+    ending = [other for other in list_names(source) if other != name and _ends_with(split_words(other), words)]
+    return has_words(name, (*table, *words)) and not ending
+
+
+def _ends_with(name: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    return len(name) >= len(words) and all(map(are_forms, name[-len(words) :], words))

@@ -1,0 +1,234 @@
+"""Columns that a GROUP BY leaves out, and aggregates that stand where none can.
+
+Other engines let both pass, each in its own way: only what all of them would mean is repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sqlglot import exp
+
+from nl2sql.repair.context import Edit, RepairContext, resolve_column, text_of
+from nl2sql.repair.join_conditions import are_equal, are_joined
+from nl2sql.repair.proving import prove_unique
+from nl2sql.repair.scopes import Scope, Source
+from nl2sql.types import Proof
+
+
+def group_by_dependent(context: RepairContext) -> Edit | None:
+    """Group by a further column that every group has one value of.
+
+    Precondition: the groups are made by the key of the column's table, or an inner join makes that key, or the column
+    itself, equal to what they are made by: so there are as many groups with the column as without.
+
+    >>> repair("SELECT c.id, c.name, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id")
+    SELECT c.id, c.name, SUM(o.total) FROM customers AS c JOIN orders AS o ON o.customer_id = c.id GROUP BY c.id, c.name
+    >>> repair("SELECT city, name, count(*) FROM customers GROUP BY city")
+    """
+    for scope in context.find_scopes():
+        group = scope.select.args.get("group")
+        if not isinstance(group, exp.Group) or _has_sets(group):
+            continue
+        for column in _list_missing(scope, group):
+            found = resolve_column(scope, column)
+            proofs = _prove_dependent(scope, group, column, found[0]) if found is not None else None
+            if proofs is not None and not context.is_disproved(proofs):
+                group.append("expressions", column.copy())
+                return Edit(context.tree, f"grouped by {text_of(column)} too, which each group has one of", proofs)
+    return None
+
+
+def group_by_listed(context: RepairContext) -> Edit | None:
+    """Group by the columns that are listed beside aggregates.
+
+    A guess: one row for each of them may be meant, the row that holds an extreme, or one row in all.
+    """
+    for scope in context.find_scopes():
+        select = scope.select
+        group = select.args.get("group") or exp.Group(expressions=[])
+        missing = list(_list_missing(scope, group))
+        if missing and not _has_sets(group) and select.find(exp.Window) is None:
+            for column in missing:
+                if column not in group.expressions:
+                    group.append("expressions", column.copy())
+            select.set("group", group)
+            return Edit(context.tree, "grouped by " + ", ".join(dict.fromkeys(map(text_of, missing))))
+    return None
+
+
+def take_extreme_row(context: RepairContext) -> Edit | None:
+    """Take the row that holds the one extreme which is listed beside columns.
+
+    A guess, as `group_by_listed`: SQLite alone reads it so, and of several such rows takes any.
+    """
+    for scope in context.find_scopes():
+        select = scope.select
+        extremes = [a for e in select.expressions for a in _list_aggregates(e)]
+        if len(extremes) != 1 or not isinstance(extremes[0], exp.Max | exp.Min):
+            continue
+        if any(select.args.get(key) for key in ("group", "order", "limit", "having", "distinct")):
+            continue
+        extreme = extremes[0]
+        order = exp.Ordered(this=extreme.this.copy(), desc=isinstance(extreme, exp.Max), nulls_first=False)
+        extreme.replace(extreme.this.copy())
+        select.set("order", exp.Order(expressions=[order]))
+        select.set("limit", exp.Limit(expression=exp.Literal.number(1)))
+        return Edit(context.tree, "the row that holds the extreme")
+    return None
+
+
+def filter_groups(context: RepairContext) -> Edit | None:
+    """Put a condition on an aggregate, which WHERE cannot hold, into HAVING.
+
+    Precondition: there are groups, and the condition is of aggregates, constants and what is grouped by, so that it
+    can be of nothing but the groups.
+
+    >>> repair("SELECT city FROM customers WHERE count(*) > 1 GROUP BY city")
+    SELECT city FROM customers GROUP BY city HAVING COUNT(*) > 1
+    """
+    for scope in context.find_scopes():
+        where, group = scope.select.args.get("where"), scope.select.args.get("group")
+        if where is None or not isinstance(group, exp.Group):
+            continue
+        parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+        labels = _list_labels(scope)
+        wrong = [part for part in parts if _is_aggregated(part, labels)]
+        grouped = {text_of(one).lower() for one in group.expressions}
+        free = [c for part in wrong for c in _list_columns(part) if not _is_label(c, labels)]
+        if not wrong or any(text_of(column).lower() not in grouped for column in free):
+            continue
+        kept = [part for part in parts if part not in wrong]
+        scope.select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
+        scope.select.having(*wrong, copy=False)
+        return Edit(context.tree, "a condition on an aggregate is one on the groups")
+    return None
+
+
+def compare_with_all(context: RepairContext) -> Edit | None:
+    """Compare with the aggregate over the whole table, where WHERE compares a row with one.
+
+    Precondition: it is the only condition over one table, without groups: a further condition might be meant for the
+    rows of the aggregate too, or not.
+
+    >>> repair("SELECT id FROM orders WHERE total > avg(total)")
+    SELECT id FROM orders WHERE total > (SELECT AVG(total) FROM orders)
+    >>> repair("SELECT id FROM orders WHERE quantity = 1 AND total > avg(total)")
+    """
+    for scope in context.find_scopes():
+        select, where = scope.select, scope.select.args.get("where")
+        if where is None or select.args.get("group") or len(scope.sources) != 1 or scope.sources[0].table is None:
+            continue
+        found = list(_list_aggregates(where.this))
+        if not found or isinstance(where.this, exp.And | exp.Or):
+            continue
+        for aggregate in found:
+            whole = exp.Select(expressions=[aggregate.copy()], from_=select.args["from_"].copy())
+            aggregate.replace(exp.Subquery(this=whole))
+        return Edit(context.tree, "compared with the aggregate over the whole table")
+    return None
+
+
+def _prove_dependent(scope: Scope, group: exp.Group, column: exp.Column, source: Source) -> tuple[Proof, ...] | None:
+    """What shows that each group has one value of the source's column; None where it may have several."""
+    table = source.table
+    grouped = [one for one in group.expressions if isinstance(one, exp.Column)]
+    if any(_is_same(scope, one, source, column.name) for one in grouped):
+        return ()
+    if table is None or not table.primary_key:
+        return None
+    for name in table.primary_key:
+        if not any(_is_same(scope, one, source, name) for one in grouped):
+            return None
+    return (prove_unique(table, table.primary_key),) if table.inferred_key else ()
+
+
+def _is_same(scope: Scope, column: exp.Column, source: Source, name: str) -> bool:
+    """Whether the column is that one of the source, or equal to it."""
+    found = resolve_column(scope, column)
+    if found is None:
+        return False
+    if found[0] is source:
+        return column.name.lower() == name.lower()
+    if column.name.lower() == name.lower() and are_equal(scope, name, [found[0], source]):
+        return True
+    return are_joined(scope, (found[0].alias, column.name), (source.alias, name))
+
+
+def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
+    """The columns beside aggregates that are not grouped by."""
+    select = scope.select
+    positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and e.is_int}
+    grouped = {text_of(one).lower() for one in group.expressions}
+    order, having = select.args.get("order"), select.args.get("having")
+    rest = [*(order.expressions if order is not None else ()), *([having] if having is not None else [])]
+    if not group.expressions and not any(_has_aggregate(one) for one in (*select.expressions, *rest)):
+        return
+    for number, expression in enumerate(select.expressions, start=1):
+        plain = expression.this if isinstance(expression, exp.Alias) else expression
+        if number not in positions and not {text_of(plain).lower(), expression.alias.lower()} & grouped:
+            yield from (column for column in _list_columns(plain) if not _is_grouped(column, group))
+    for expression in rest:
+        for column in _list_columns(expression):
+            if not _is_label(column, scope.aliases) and not _is_grouped(column, group):
+                yield column
+
+
+def _is_grouped(column: exp.Column, group: exp.Group) -> bool:
+    """Whether the column is one that is grouped by; a qualifier may be left out on either side."""
+    alike = [
+        one for one in group.expressions if isinstance(one, exp.Column) and one.name.lower() == column.name.lower()
+    ]
+    return any(not (one.table and column.table) or one.table.lower() == column.table.lower() for one in alike)
+
+
+def _has_sets(group: exp.Group) -> bool:
+    """GROUP BY ALL, ROLLUP, CUBE, GROUPING SETS: nothing can be added to these."""
+    return any(group.args.get(key) for key in ("all", "cube", "rollup", "grouping_sets", "totals")) or any(
+        isinstance(e, exp.Rollup | exp.Cube | exp.GroupingSets) for e in group.expressions
+    )
+
+
+def _list_labels(scope: Scope) -> set[str]:
+    """The aliases of aggregates that are no columns as well."""
+    named = [e for e in scope.select.expressions if isinstance(e, exp.Alias) and _has_aggregate(e)]
+    return {e.alias.lower() for e in named if not scope.is_open and not scope.with_column(e.alias)}
+
+
+def _is_label(column: exp.Column, labels: Collection[str]) -> bool:
+    return not column.table and column.name.lower() in labels
+
+
+def _is_aggregated(node: exp.Expr, labels: set[str]) -> bool:
+    return _has_aggregate(node) or any(_is_label(column, labels) for column in _list_columns(node))
+
+
+def _has_aggregate(node: exp.Expr) -> bool:
+    return next(_list_aggregates(node), None) is not None
+
+
+def _list_aggregates(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The aggregates of an expression, outside windows and inner queries."""
+    stack = [node]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, exp.Query | exp.Window):
+            continue
+        if isinstance(at, exp.AggFunc):
+            yield at
+            continue
+        stack.extend(at.iter_expressions())
+
+
+def _list_columns(node: exp.Expr) -> list[exp.Column]:
+    """The columns of an expression, outside inner queries and aggregates."""
+    found, stack = [], [node]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, exp.Query | exp.Window | exp.AggFunc):
+            continue
+        if isinstance(at, exp.Column):
+            found.append(at)
+            continue
+        stack.extend(reversed(list(at.iter_expressions())))
+    return found

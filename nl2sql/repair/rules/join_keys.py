@@ -1,0 +1,125 @@
+"""Joins that were left out, or written on a column that is not there: along the keys that the schema has."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from nl2sql.repair.context import Edit, RepairContext, list_same, make_identifier, rebind, text_of
+from nl2sql.repair.join_conditions import find_join, find_joined_source
+from nl2sql.repair.join_paths import Path, list_keys_between, list_paths
+from nl2sql.repair.joining import add_joins
+from nl2sql.repair.rules.column_sources import has_rival, is_called_after, is_dimension
+from nl2sql.repair.scopes import Scope, Source
+from nl2sql.types import Proof, Table
+
+
+def join_along_key(context: RepairContext) -> Edit | None:
+    """Join the table that has the column, along the keys that lead there.
+
+    Precondition: no other table has such a column, or the query names the table. One way alone leads there, and each
+    of its keys to one row at most, so no row is repeated; none is lost, as what may be absent is joined LEFT. Keys
+    that nobody declared are proved by the values. The column is what rows are grouped or filtered by: what is listed
+    for each row, or added up, might be the row's own, which is then missing. A column that is called after its table
+    or its key, or written with the table's name or an alias of none that is there, may be listed too.
+
+    >>> repair("SELECT sum(total) FROM orders WHERE city = 'Rome'")
+    SELECT SUM(total) FROM orders JOIN customers ON orders.customer_id = customers.id WHERE customers.city = 'Rome'
+    >>> repair("SELECT count(*) FROM customers WHERE total > 3")
+    >>> repair("SELECT city FROM orders")
+    """
+    found = context.find_fault()
+    if found is None or find_join(found[1]) is not None or found[0].is_open:
+        return None
+    scope, column = found
+    named = scope.source(column.table) if column.table else None
+    target = _find_target(context, column, named)
+    if target is None or (named is not None and named.table is None):
+        return None
+    # What the query reads already is not what it left out.
+    if any(source.table is target for one in scope.lineage() for source in one.sources):
+        return None
+    starts = [named] if named is not None else [source for source in scope.sources if source.table is not None]
+    reached = [(source, path) for source in starts for path in _list_paths(context, source, target)]
+    if len(reached) != 1 or (named is None and any(source.table is None for source in scope.sources)):
+        return None
+    start, path = reached[0]
+    is_told = bool(column.table and named is None) or is_called_after(column.name, target, path[-1].columns)
+    if not all(_may_be_joined(one, scope, is_told) for one in list_same(scope, column)):
+        return None
+    proofs: tuple[Proof, ...] = tuple(proof for step in path for proof in step.proofs)
+    if context.is_disproved(proofs) or any(has_rival(column.name, source) for source in starts):
+        return None
+    joined = add_joins(context, scope, start, path)
+    if joined is None:
+        return None
+    rebind(scope, column, joined)
+    keys = ", ".join(_describe_step(start, path, at) for at in range(len(path)))
+    return Edit(context.tree, f"{target.name} is joined for {column.name}, along {keys}", proofs)
+
+
+def correct_join(context: RepairContext) -> Edit | None:
+    """Join two tables on the key between them, where the condition names a column that is not there.
+
+    Precondition: one key alone, of one column, leads from the one to the other, and what is there of the condition is
+    part of it.
+
+    >>> repair("SELECT c.name, o.total FROM orders o JOIN customers c ON o.client = c.id")
+    SELECT c.name, o.total FROM orders AS o JOIN customers AS c ON o.customer_id = c.id
+    """
+    found = context.find_fault()
+    if found is None or find_joined_source(*found) is None:
+        return None
+    scope, column = found
+    equal = column.parent
+    assert isinstance(equal, exp.EQ)
+    sides = (equal.this, equal.expression)
+    sources = [scope.source(side.table) if side.table else None for side in sides]
+    if any(source is None or source.table is None for source in sources):
+        return None
+    left, right = (source for source in sources if source is not None)
+    if left is right or left.table is right.table or find_joined_source(scope, column) not in (left, right):
+        return None
+    assert left.table is not None and right.table is not None
+    keys = list_keys_between(context.schema, left.table.name, right.table.name)
+    if len(keys) != 1 or len(keys[0].columns) != 1 or context.is_disproved(keys[0].proofs):
+        return None
+    key = keys[0]
+    for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
+        if scope.resolves(side) and side.name.lower() != name.lower():
+            return None
+    before = text_of(equal)
+    for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
+        side.set("this", make_identifier(name))
+    return Edit(context.tree, f"joined on {text_of(equal)} instead of {before}", key.proofs)
+
+
+def _find_target(context: RepairContext, column: exp.Column, named: Source | None) -> Table | None:
+    """The table that the query names, or the only one that has the column."""
+    if named is None and (table := context.schema.table(column.table)) is not None:
+        return table if table.column(column.name) is not None else None
+    having = [table for table in context.schema.tables if table.column(column.name) is not None]
+    return having[0] if len(having) == 1 else None
+
+
+def _list_paths(context: RepairContext, source: Source, target: Table) -> list[Path]:
+    assert source.table is not None
+    paths = list_paths(context.schema, [source.table.name], target.name)
+    # A way on which rows repeat rules out the others: it is another reading.
+    return paths if not any(step.many for path in paths for step in path) else [*paths, *paths]
+
+
+def _may_be_joined(column: exp.Column, scope: Scope, is_told: bool) -> bool:
+    """Whether the place of the column leaves no doubt that it is of the other table."""
+    if is_dimension(column, scope):
+        return True
+    aggregate = column.find_ancestor(exp.AggFunc, exp.Select)
+    # What is added up would count once for each row; a maximum would not.
+    repeats = isinstance(aggregate, exp.AggFunc) and not isinstance(aggregate, exp.Max | exp.Min)
+    return is_told and not (repeats and aggregate is not None and not isinstance(aggregate.this, exp.Distinct))
+
+
+def _describe_step(start: Source, path: Path, at: int) -> str:
+    step = path[at]
+    before = start.alias if at == 0 else step.table
+    pairs = zip(step.columns, step.target_columns, strict=True)
+    return " and ".join(f"{before}.{left} = {step.target}.{right}" for left, right in pairs)
