@@ -54,7 +54,6 @@ url = {url}
 # descriptions = {{ "orders.status" = "where the order stands" }}
 # synonyms = {{ "orders.total" = ["revenue", "turnover"] }}
 # metrics = {{ "active customer" = "a customer with an order in the last 90 days" }}
-# dbt = "models/"                # descriptions and metrics of dbt's schema.yml files; trusted one by one
 # time_zone = "UTC"              # where days begin and end, like "Europe/Oslo"
 # fiscal_year_start = "04-01"
 # today = "2025-01-31"           # answer as of this day, not the day that it is
