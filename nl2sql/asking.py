@@ -144,6 +144,14 @@ def examples(question: str, queries: Sequence[VerifiedQuery], tools: Toolbox) ->
     return found
 
 
+def sign(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
+    """The answer with who verified its query and when, where it is one of these."""
+    for query in queries:
+        if query.name == answer.verified_query:
+            return replace(answer, verified_by=query.verified_by, verified_at=query.verified_at)
+    return answer
+
+
 def say_follow_up(answer: Answer, turns: Sequence[Turn], schema: Schema) -> tuple[str, ...]:
     """What the answer's query keeps of the question before though this one does not say so."""
     if answer.sql is None or not turns:

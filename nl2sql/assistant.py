@@ -28,11 +28,12 @@ from nl2sql.asking import (
     functions,
     recalled,
     say_follow_up,
+    sign,
     unasked,
     written,
 )
 from nl2sql.cancel import CancelToken, Deadline
-from nl2sql.config import LOCAL_MODEL, Config, load_config
+from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
@@ -89,6 +90,7 @@ def connect(
         config = replace(config, model=config.model.rename(name)) if name else config
     told = list(config.notes)
     try:
+        config = add_dbt(config)
         engine = _open(config, workers, on_progress)
         chat_model = None if model is None or isinstance(model, str) else model
         conversations = Conversations(store, url=engine.url, user=user, face=face)
@@ -230,7 +232,7 @@ class Assistant(Database):
         warnings = (*warnings, *answer.warnings)
         receipt = answer.receipt or self.issue_receipt()
         session = session or new_session()
-        answer = replace(answer, seconds=seconds, session=session, warnings=warnings, receipt=receipt)
+        answer = replace(sign(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt)
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 

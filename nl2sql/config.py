@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import platformdirs
 
+from nl2sql.dbt_files import DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.errors import ConfigError
 from nl2sql.found_file import describe_stranger, note_denials, note_stranger, note_waiting, rule
 from nl2sql.schema.identifiers import fold
@@ -76,12 +77,17 @@ class ContextSettings:
 
     Days begin and end in `time_zone`, a name of the IANA database, for the engine too. `today` is the day to answer
     as of; None is the day that it is. `fiscal_year_start` is the month and day that fiscal years begin on, if any.
+
+    `dbt` is where the properties files of a dbt project lie, a path from the project file on; `dbt_notes` is what
+    they say, once `add_dbt` has read them.
     """
 
     descriptions: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    dbt: str = ""
+    dbt_notes: DbtNotes = DbtNotes()
     time_zone: str = UTC
     fiscal_year_start: tuple[int, int] | None = None
     today: dt.date | None = None
@@ -187,7 +193,7 @@ def load_config(
         file = file.absolute()
         sections = read_settings(file, read_settings_file(file), is_given)
         config = _with_project(config, sections, file, variables)
-        config = _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), ""))
+        config = _with_doubtful(config, file)
         for path in _project_files(start):
             config = _with_denials(config, path)
     config = _with_environment(config, env)
@@ -196,6 +202,23 @@ def load_config(
     if model is not None:
         config = replace(config, model=config.model.rename(model))
     return config
+
+
+def add_dbt(config: Config) -> Config:
+    """The settings with what the dbt files say where the owner's own words say nothing; untrusted ones are left out.
+
+    ConfigError names the file, and the line, that cannot be read.
+    """
+    context = config.context
+    if not context.dbt:
+        return config
+    trusted = TrustedFiles(config.home)
+    files = [file for file in _read_dbt(config) if not trusted.doubt(file.path, file.content, found=config.found)]
+    notes = read_notes(files)
+    own = {name.casefold() for name in context.metrics}
+    metrics = {name: text for name, text in notes.metrics.items() if name.casefold() not in own}
+    context = replace(context, metrics={**context.metrics, **metrics}, dbt_notes=notes)
+    return replace(config, context=context)
 
 
 def find_home(environ: Mapping[str, str] | None = None) -> Path:
@@ -231,6 +254,9 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
     if not path.is_file():
         return config, Variables(env, path)
     sections = read_settings(path, read_settings_file(path), is_given, is_own=True)
+    if sections.get("context", {}).get("dbt"):
+        shown = one_line(str(path), PATH_CHARS)
+        raise ConfigError(f"{shown}: context.dbt belongs to one project", f"Write it into the {PROJECT_FILE} there.")
     variables = Variables(env, path, sections.pop(TRUST, {}).get("variables", ()))
     return _with_file(config, sections, path, variables), variables
 
@@ -256,7 +282,7 @@ def _with_found(config: Config, start: Path | None, variables: Variables, is_giv
         if content is not None and trusted.holds(path, content):
             config = _with_project(config, read_settings(path, content, is_given), path, variables)
             config = replace(config, found=True)
-            config = _with_note(config, note_waiting(path, (), _find_doubtful_queries(config), ""))
+            config = _with_doubtful(config, path)
         elif content is not None and not stranger:
             config = _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
         else:
@@ -358,6 +384,28 @@ def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
 
 def _with_note(config: Config, note: str) -> Config:
     return replace(config, notes=(*config.notes, note)) if note else config
+
+
+def _with_doubtful(config: Config, file: Path) -> Config:
+    """With a note of the files beside a project file that counts in full which are not used, for want of trust."""
+    return _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), "", _find_doubtful_dbt(config)))
+
+
+def _read_dbt(config: Config) -> tuple[DbtFile, ...]:
+    if config.file is None:
+        raise ConfigError("context.dbt is a path from the project file on, and there is none", "Name it: --config FILE")
+    return read_files(config.file.parent, config.context.dbt)
+
+
+def _find_doubtful_dbt(config: Config) -> dict[str, str]:
+    """The dbt files that are not used, by name, each with the reason."""
+    trusted = TrustedFiles(config.home)
+    # Whoever reads them to use them says what is wrong with them.
+    with contextlib.suppress(ConfigError):
+        files = _read_dbt(config) if config.context.dbt else ()
+        doubts = {file.name: trusted.doubt(file.path, file.content, found=config.found) for file in files}
+        return {name: doubt for name, doubt in doubts.items() if doubt}
+    return {}
 
 
 def _find_doubtful_queries(config: Config) -> dict[str, str]:

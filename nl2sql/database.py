@@ -98,6 +98,11 @@ class Database:
         )
 
     @property
+    def idle_descriptions(self) -> tuple[str, ...]:
+        """The tables that the project's dbt files describe and this database does not have."""
+        return self.config.context.dbt_notes.list_unknown(self._engine.introspect())
+
+    @property
     def missing_limits(self) -> list[str]:
         """The limits of the operating system that this platform does not have for queries, by name."""
         return [name for name, held in self._engine.worker_limits().items() if not held]

@@ -69,24 +69,29 @@ def leads_elsewhere(url: str, folder: Path) -> str:
     return ""
 
 
-def note_waiting(file: Path, waiting: Sequence[str], queries: Mapping[str, str], state: str) -> str:
-    """What is ignored of a project file in that `state`, and of the verified queries beside it; empty if nothing is.
+def note_waiting(
+    file: Path, waiting: Sequence[str], queries: Mapping[str, str], state: str, dbt: Mapping[str, str] | None = None
+) -> str:
+    """What is ignored of a project file in that `state`, of the verified queries beside it, and of its dbt files.
 
-    `state` is a clause about the file, empty where it is trusted. `queries` have the reason for each one, by name.
+    Empty if nothing is. `state` is a clause about the file, empty where it is trusted. `queries` and `dbt` have the
+    reason for each one, by name.
     """
-    ignored = [*waiting, *([_list_queries(list(queries))] if queries else [])]
+    dbt = dbt or {}
+    ignored = [*waiting, *_list_files("verified query", "verified queries", list(queries))]
+    ignored += _list_files("dbt file", "dbt files", list(dbt))
     if not ignored:
         return ""
-    is_one = len(waiting) + len(queries) == 1
+    is_one = len(waiting) + len(queries) + len(dbt) == 1
     what = f"{_join(ignored)} {'is' if is_one else 'are'}"
     if state:
         return f"{_show(file)} {state}, so {what} ignored. Read it, then: {compose_trust(file.parent)}"
-    reason, them = _join_reasons(set(queries.values()), is_one), "it" if is_one else "them"
+    reason, them = _join_reasons({*queries.values(), *dbt.values()}, is_one), "it" if is_one else "them"
     return f"{what} ignored, for {reason}. Read {them}, then: {compose_trust(file.parent)}"
 
 
 def _join_reasons(reasons: Collection[str], is_one: bool) -> str:
-    """Why verified queries are not used, as one clause about it or them."""
+    """Why verified queries or dbt files are not used, as one clause about it or them."""
     if len(reasons) > 1:
         return "you have not trusted them as they are now"
     (reason,) = reasons
@@ -108,12 +113,14 @@ def note_denials(file: Path) -> str:
     return f"what the policy of {_show(file)} denies stays denied; nothing else of that file is used"
 
 
-def _list_queries(queries: Sequence[str]) -> str:
-    """The verified queries, by the names of their files where these are few."""
-    if len(queries) > _NAMED:
-        return f"{len(queries)} verified queries"
-    names = _join([one_line(name, _NAME_CHARS) for name in queries])
-    return f"the verified {'query' if len(queries) == 1 else 'queries'} {names}"
+def _list_files(one: str, several: str, names: Sequence[str]) -> list[str]:
+    """A clause about these files, `one` or `several`, by their names where these are few; none where there are none."""
+    if not names:
+        return []
+    if len(names) > _NAMED:
+        return [f"{len(names)} {several}"]
+    shown = _join([one_line(name, _NAME_CHARS) for name in names])
+    return [f"the {one if len(names) == 1 else several} {shown}"]
 
 
 def _join(names: Sequence[str]) -> str:

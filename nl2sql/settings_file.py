@@ -283,6 +283,7 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "synonyms": _synonyms,
         "metrics": _descriptions,
         "rules": _texts_like('["Revenue is without tax."]'),
+        "dbt": _text,
         "time_zone": _time_zone,
         "fiscal_year_start": _month_day,
         "today": _day,

@@ -78,10 +78,20 @@ class TrustedFiles:
         except OSError as exc:
             raise self._unwritable(exc) from exc
 
-    def remove(self, folders: Collection[Path]) -> tuple[Path, ...]:
-        """Trust no file of these folders any more, there or gone; return those that were trusted. ConfigError."""
-        places = {Path(os.path.realpath(folder)) for folder in folders}
-        removed = [(entry, trusted) for entry, trusted in self._entries() if trusted.parent in places]
+    def remove(
+        self, folders: Collection[Path], *, below: Path | None = None, suffixes: Collection[str] = ()
+    ) -> tuple[Path, ...]:
+        """Trust no file of these folders any more, there or gone; return those that were trusted. ConfigError.
+
+        Files of these suffixes are meant wherever they lie `below` a folder.
+        """
+        places, tree = {_resolve(folder) for folder in folders}, below and _resolve(below)
+
+        def is_meant(path: Path) -> bool:
+            is_below = tree is not None and path.is_relative_to(tree)
+            return path.parent in places or (is_below and path.suffix.lower() in suffixes)
+
+        removed = [(entry, trusted) for entry, trusted in self._entries() if is_meant(trusted)]
         try:
             for entry, _ in removed:
                 entry.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ Values only. Nothing here opens a file, runs SQL or calls a model.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -569,7 +570,8 @@ class Answer:
     """One question's outcome: what `ask` returns.
 
     `sql` is what ran, laid out for reading, and `result` what it gave; both are None where nothing ran. `repairs` are
-    what code changed in the model's SQL. `session` continues the conversation.
+    what code changed in the model's SQL. `session` continues the conversation. `verified_query` names the verified
+    query that `sql` is, `verified_by` and `verified_at` who approved it and when, as its file says.
     """
 
     id: str
@@ -587,6 +589,8 @@ class Answer:
     clarification: Clarification | None = None
     chart: Mapping[str, Any] | None = None
     verified_query: str | None = None
+    verified_by: str = ""
+    verified_at: dt.date | None = None
     steps: tuple[Step, ...] = ()
     usage: Usage = Usage()
     seconds: Seconds = Seconds()
@@ -608,6 +612,13 @@ class Answer:
     @property
     def row_count(self) -> int | None:
         return self.result.row_count if self.result else None
+
+    @property
+    def approval(self) -> str:
+        """Who verified its query and when, as a clause; empty where nobody did, or nobody knows."""
+        who = f" by {self.verified_by}" if self.verified_by else ""
+        when = f" on {self.verified_at.isoformat()}" if self.verified_at else ""
+        return f"verified{who}{when}" if who or when else ""
 
     @property
     def truncated(self) -> bool | None:

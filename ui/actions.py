@@ -77,6 +77,18 @@ def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) 
     shared.jobs.start(own, lambda own: run_own(assistant, own))
 
 
+def run_again(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+    """Run that SQL beside the answer, and show it where the user can change it on."""
+    # A new editor: one that is there keeps what was written in it.
+    kept(job.id)["editors"] = kept(job.id).get("editors", 0) + 1
+    _run_branch(shared, conversation, job, sql)
+    st.rerun(scope="fragment")
+
+
+def _place_editor(job: Job) -> str:
+    return f"sql-{job.id}-{kept(job.id).get('editors', 0)}"
+
+
 @st.fragment
 @errors_shown
 def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
@@ -87,7 +99,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job, answer: An
         text = st.text_area(
             "SQL",
             value=before.question if before else shared.assistant_of(conversation).formatted(answer.sql or ""),
-            key=f"sql-{job.id}",
+            key=_place_editor(job),
             height=180,
             max_chars=_SQL_CHARS,
         )

@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Status
-from ui.actions import is_edited, show_actions, show_branch
+from ui.actions import is_edited, run_again, show_actions, show_branch
 from ui.asking import next_questions
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
@@ -19,6 +19,7 @@ from ui.errors import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
 from ui.jobs import Job
 from ui.kept import kept
+from ui.parameters import show_approval, show_parameters
 from ui.plain import plain
 from ui.progress import follow
 from ui.rows import show_rows
@@ -94,6 +95,9 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
             kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
         st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
         _trust(answer)
+        if not job.elsewhere and answer.verified_query:
+            query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
+            show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
     with actions:
         if job.elsewhere:
             # Its SQL is of that database: run on this one it would answer another question.
@@ -122,6 +126,7 @@ def _trust(answer: Answer) -> None:
         icon, label = _LEVELS[answer.confidence.level]
         reasons = plain("; ".join(answer.confidence.reasons), 400)
         st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
+    show_approval(answer)
     if answer.reading:
         with st.expander("What the SQL does", type="compact"):
             for line in answer.reading:

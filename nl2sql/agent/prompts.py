@@ -102,8 +102,11 @@ def system(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tool
 
 
 def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
-    """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms."""
-    lowered = {key.lower(): text for key, text in context.descriptions.items()}
+    """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms.
+
+    What dbt says stands in place of a comment too, where the owner's own words do not.
+    """
+    lowered = context.dbt_notes.describe(schema) | {key.lower(): text for key, text in context.descriptions.items()}
     synonyms = {key.lower(): words for key, words in context.synonyms.items()}
 
     def describe(key: str, present: str | None) -> dict[str, Any]:

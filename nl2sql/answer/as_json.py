@@ -31,6 +31,8 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "clarification": _clarification(answer),
         "chart": answer.chart,
         "verified_query": answer.verified_query,
+        "verified_by": answer.verified_by or None,
+        "verified_at": answer.verified_at.isoformat() if answer.verified_at else None,
         "steps": [
             {
                 "tool": step.tool,

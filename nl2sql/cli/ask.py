@@ -30,12 +30,15 @@ from nl2sql.cli.options import (
 from nl2sql.cli.remembering import remembering
 from nl2sql.cli.terminal import Steps, on_terminal, say, say_error, say_lines
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
+from nl2sql.schema.render import one_line
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, EventKind, Limits, Status
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
 
 _EXAMPLE: Final = 'nl2sql ask "how many customers are there?"'
+
+_APPROVAL_CHARS: Final = 200
 
 
 @click.command(
@@ -185,7 +188,8 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         for figure in answer.grounding.basis:
             say(f"{figure.text}: {figure.basis}")
     if as_text and answer.verified_query:
-        results.write_text(f"Verified query: {answer.verified_query}")
+        approval = f" ({one_line(answer.approval, _APPROVAL_CHARS)})" if answer.approval else ""
+        results.write_text(f"Verified query: {answer.verified_query}{approval}")
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
         results.write_text(("\n" if answer.text or answer.result else "") + f"SQL:\n{answer.sql}")

@@ -16,6 +16,7 @@ import click
 from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, model_option, voice_options
 from nl2sql.config import Config
+from nl2sql.database import Database
 from nl2sql.errors import NL2SQLError
 from nl2sql.schema.identifiers import closest
 from nl2sql.schema.render import one_line
@@ -109,6 +110,7 @@ def _database(config: Config, verbose: bool) -> Iterator[Check]:
         if idle := assistant.idle_policy:
             hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
             yield Check("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
+        yield from _dbt(assistant)
         if verbose and (hidden := assistant.hidden_views):
             yield Check("views", "ok", f"hidden, since they read what the policy denies: {', '.join(hidden)}")
         if missing := assistant.missing_limits:
@@ -116,6 +118,18 @@ def _database(config: Config, verbose: bool) -> Iterator[Check]:
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
         else:
             yield Check("limits", "ok", "every limit of the worker holds here")
+
+
+def _dbt(database: Database) -> Iterator[Check]:
+    context = database.config.context
+    if not context.dbt:
+        return
+    notes = context.dbt_notes
+    said = f"{context.dbt}: tables described: {len(notes.tables)}, metrics: {len(notes.metrics)}"
+    if idle := database.idle_descriptions:
+        yield Check("dbt", "partly", said, f"the database has no {', '.join(idle)}: what dbt says of these is ignored")
+    else:
+        yield Check("dbt", "ok", said)
 
 
 def _page(config: Config) -> Iterator[Check]:

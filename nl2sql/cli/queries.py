@@ -26,14 +26,15 @@ from nl2sql.cli.options import (
     voice_options,
 )
 from nl2sql.cli.remembering import history
+from nl2sql.cli.run import run_and_show
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
-from nl2sql.errors import CancelledError, ConfigError, GuardError, NL2SQLError
+from nl2sql.errors import CallError, CancelledError, ConfigError, GuardError, NL2SQLError
 from nl2sql.schema.render import one_line
 from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, query_object
 from nl2sql.store.changes import runnable
-from nl2sql.store.parameters import parse_parameter
+from nl2sql.store.parameters import Value, parse_parameter
 from nl2sql.store.verified import as_text
 
 _LINE_CHARS = 2_000
@@ -41,7 +42,7 @@ _LINE_CHARS = 2_000
 
 @click.group("queries", epilog="Example: nl2sql queries add open_orders --from 3f9a")
 def queries_command() -> None:
-    """Verified queries: list, show, add, remove, test.
+    """Verified queries: list, show, run, add, remove, test.
 
     Each is SQL that a person approved as the answer to a question: a file in queries/ beside nl2sql.toml.
     """
@@ -80,6 +81,48 @@ def show_command(name: str, output: str, config: Path | None) -> int:
     else:
         results.write_text(as_text(query).rstrip())
     return 0
+
+
+@queries_command.command("run", epilog="Example: nl2sql queries run open_orders --set since=2025-01-01")
+@click.argument("name")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="The value of one of its parameters.")
+@database_options
+@output_option()
+@limit_options
+@voice_options
+def run_query_command(name: str, given: tuple[str, ...], **flags: Any) -> int:
+    """Run one with values of your own: parameters that are not set take their defaults."""
+    shared = Shared(**flags)
+
+    def get_sql() -> str:
+        query = VerifiedQueries.beside(shared.load()).get(name)
+        sql = _fill_in(query, given)
+        if not shared.quiet and (verified := _verified(query)):
+            say(f"note: {name} was verified: {one_line(verified, _LINE_CHARS)}")
+        return sql
+
+    run_and_show(get_sql, shared)
+    return 0
+
+
+def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
+    """The query's SQL with the values given as `name=value`. ConfigError where one does not fit."""
+    parameters = {parameter.name: parameter for parameter in query.parameters}
+    values: dict[str, Value] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or name in values:
+            what = f"{name!r} is set twice" if sign else f"{text!r} sets no parameter"
+            raise ConfigError(what, "Write each once, like --set since=2025-01-01")
+        try:
+            values[name] = parameters[name].parse(value) if name in parameters else value
+        except CallError as exc:
+            raise ConfigError(exc.message, exc.hint) from exc
+    try:
+        return query.bound(values)
+    except CallError as exc:
+        known = ", ".join(parameters) or "none"
+        raise ConfigError(f"{query.name}: {exc.message}", f"{exc.hint} Its parameters: {known}.") from exc
 
 
 @queries_command.command(

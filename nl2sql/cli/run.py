@@ -6,6 +6,7 @@ It prints rows; the guard and the engine decide.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -36,17 +37,21 @@ _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
 @voice_options
 def run_command(sql: tuple[str, ...], **flags: Any) -> int:
     """Run one read-only query of your own."""
-    shared = Shared(**flags)
+    run_and_show(lambda: text_argument(sql, "SQL", _EXAMPLE), Shared(**flags))
+    return 0
+
+
+def run_and_show(get_sql: Callable[[], str], shared: Shared) -> None:
+    """Run the SQL, and write its rows as the flags want them; an error of JSON is an object too."""
     start = time.perf_counter()
     try:
-        _run(text_argument(sql, "SQL", _EXAMPLE), shared, start)
+        _run(get_sql(), shared, start)
     except NL2SQLError as exc:
         if shared.output == "json":
             rule = exc.rule if isinstance(exc, GuardError) else None
             error = ErrorInfo(exc.code, exc.message, exc.hint, rule)
             results.write_json(run_object(None, None, time.perf_counter() - start, error))
         raise
-    return 0
 
 
 def _run(text: str, shared: Shared, start: float) -> None:

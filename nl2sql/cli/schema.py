@@ -37,6 +37,8 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
             say(_tokens(text, assistant.config))
             return 0
         schema = assistant.schema
+        if shared.verbose and (idle := assistant.idle_descriptions):
+            say(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
     chosen = _chosen(schema, table)
     if shared.output == "json":
         results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))

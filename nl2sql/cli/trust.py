@@ -25,6 +25,7 @@ from nl2sql.config import (
     read_settings_file,
     show_address,
 )
+from nl2sql.dbt_files import SUFFIXES, DbtFile, read_files, read_notes
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
 from nl2sql.store.verified import QueryFile, VerifiedQueries
@@ -42,7 +43,7 @@ _DECLINED: Final = 4
 @click.option("--remove", is_flag=True, help="Trust its files no more.")
 @click.option("--yes", is_flag=True, help="You have read them: don't ask.")
 def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> int:
-    """Trust a project file and the verified queries beside it, for as long as they stay as they are.
+    """Trust a project file, its dbt files, and the verified queries beside it, for as long as they stay as they are.
 
     FOLDER is where they lie; without it, the nearest project file here or above is meant. Until it is trusted, a
     project file that nobody named with --config may only name data in its own folder, add to the policy, and lower
@@ -62,7 +63,8 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
         raise ConfigError(f"there is no {PROJECT_FILE} in {one_line(str(place), PATH_CHARS)}", "Check the folder.")
     content = read_settings_file(file) if has_file else None
     lines = [] if content is None else [*_describe_settings(file, content, trusted)]
-    results.write_text("\n".join([*lines, *_describe_queries(queries, trusted)]))
+    dbt = _read_dbt(file, content)
+    results.write_text("\n".join([*lines, *_describe_queries(queries, trusted), *_describe_dbt(dbt, trusted)]))
     if show:
         return 0
     if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
@@ -74,6 +76,8 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     for query in queries:
         if query.content is not None:
             trusted.add(query.path, query.content)
+    for one in dbt:
+        trusted.add(one.path, one.content)
     say(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
     return 0
 
@@ -90,7 +94,7 @@ def _find_place(folder: Path | None) -> Path:
 
 
 def _remove(place: Path, trusted: TrustedFiles) -> int:
-    removed = trusted.remove([place, place / QUERY_FOLDER])
+    removed = trusted.remove([place, place / QUERY_FOLDER], below=place, suffixes=SUFFIXES)
     for path in removed:
         results.write_text(_flatten(str(path)))
     say("trusted no more" if removed else "nothing in that folder was trusted")
@@ -120,6 +124,29 @@ def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> It
             yield from _show_sql(read.query.sql)
         elif read.problem:
             yield f"  not used, trusted or not: {_flatten(read.problem.message)}"
+
+
+def _read_dbt(file: Path, content: bytes | None) -> tuple[DbtFile, ...]:
+    """The dbt files that the project file names. ConfigError."""
+    place = None if content is None else find_waiting_settings(file, content).get("context.dbt")
+    return read_files(file.parent, place) if place else ()
+
+
+def _describe_dbt(files: Sequence[DbtFile], trusted: TrustedFiles) -> Iterator[str]:
+    """The same of the dbt files: each with all that it says. ConfigError where PyYAML is not installed."""
+    for file in files:
+        yield f"{_flatten(file.name)}: {_describe_state(file.path, file.content, trusted)}"
+        try:
+            notes = read_notes([file])
+        except ConfigError as exc:
+            yield f"  not used, trusted or not: {_flatten(exc.message)}"
+            continue
+        for table in notes.tables:
+            texts = {"": table.description} | {f".{name}": text for name, text in table.columns.items()}
+            yield from (
+                f"    | {_flatten(table.full_name + name)}: {_flatten(text)}" for name, text in texts.items() if text
+            )
+        yield from (f"    | {_flatten(name)} means {_flatten(text)}" for name, text in notes.metrics.items())
 
 
 def _describe_state(path: Path, content: bytes, trusted: TrustedFiles) -> str:

@@ -24,6 +24,8 @@ _LINE: Final = re.compile(
 )
 _HOW: Final = 'Write it like `min_revenue: number = 1000  # the least revenue`, or `city: text = "Oslo"`.'
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.A)
+_FIGURE: Final = re.compile(r"[+-]?\d{1,40}(?P<fraction>\.\d{1,40})?\Z", re.A)
+_TRUTHS: Final = {"true": True, "false": False}
 _BIGGEST: Final = 2**63 - 1
 # What may hold a `$name` that is none: strings, names, comments.
 _PLACEHOLDER: Final = re.compile(
@@ -70,6 +72,22 @@ class Parameter:
         if text is None:
             raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
         return text
+
+    def parse(self, text: str) -> Value:
+        """The value that a person writes so; nothing written is NULL where that is the default. CallError."""
+        if not text.strip() and not self.required and (self.default is None or self.type != "text"):
+            return self.default
+        value: Value = text
+        if self.type == "boolean":
+            value = _TRUTHS.get(text.strip().lower())
+        elif self.type in ("integer", "number") and (found := _FIGURE.match(text.strip())):
+            value = float(found[0]) if found["fraction"] else int(found[0])
+        elif self.type == "date":
+            value = text.strip()
+        if value is None:
+            raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
+        self.literal(value)
+        return value
 
     @property
     def json_schema(self) -> dict[str, Any]:

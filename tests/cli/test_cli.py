@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 ASK_FIELDS = [
     "id", "question", "status", "answer", "sql", "columns", "rows", "row_count", "truncated", "confidence",
-    "grounding", "reading", "warnings", "repairs", "traps", "clarification", "chart", "verified_query", "steps",
-    "usage", "seconds", "model", "error",
+    "grounding", "reading", "warnings", "repairs", "traps", "clarification", "chart", "verified_query", "verified_by",
+    "verified_at", "steps", "usage", "seconds", "model", "error",
 ]  # fmt: skip
 COUNT = "SELECT count(*) AS n FROM orders"
 

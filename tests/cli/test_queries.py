@@ -135,11 +135,37 @@ def test_a_verified_question_is_answered_without_a_model(
     cli: Cli, endpoint: Endpoint, project: Path, trust: Callable[[Path], None]
 ) -> None:
     (project / "queries").mkdir()
-    (project / "queries" / "orders.sql").write_text(f"-- question: How many orders are there?\n{COUNT}")
+    (project / "queries" / "orders.sql").write_text(
+        f"-- question: How many orders are there?\n-- verified_by: Ann \x1b[31m\n-- verified_at: 2025-01-31\n{COUNT}"
+    )
     trust(project)
     done = cli("ask", "-o", "json", "how many orders are there", **endpoint.variables)
     answer = json.loads(done.stdout)
     assert (answer["verified_query"], answer["rows"], answer["usage"]["model_calls"]) == ("orders", [[2000]], 0)
+    assert (answer["verified_by"], answer["verified_at"]) == ("Ann \x1b[31m", "2025-01-31")
     shown = cli("ask", "How many orders are there?", **endpoint.variables)
-    assert b"n: 2000." in shown.stdout and b"Verified query: orders" in shown.stdout and endpoint.requests == []
+    assert b"n: 2000." in shown.stdout and endpoint.requests == []
+    assert b"Verified query: orders (verified by Ann [31m on 2025-01-31)\n" in shown.stdout
     assert json.loads(cli("history", "-o", "json").stdout)["entries"][0]["verified_query"] == "orders"
+
+
+def test_one_is_run_with_values_of_ones_own(cli: Cli, project: Path) -> None:
+    flags = ["--parameter", "least: number = 10", "--parameter", "top: integer"]
+    assert cli("queries", "add", "big", "--question", "Big?", "--by", "Ann", *flags, "--yes", BY_TOTAL).returncode == 0
+    done = cli("queries", "run", "big", "--set", "top=2", "--set", "least=-1.5", "-o", "csv")
+    assert done.returncode == 0 and done.stdout.count(b"\n") == 3 and b"big was verified: Ann 20" in done.stderr
+    assert cli("queries", "run", "big", "-q", "--set", "top=2").stderr == b""
+    asked = json.loads(cli("queries", "run", "big", "--set", "top=1", "-o", "json").stdout)
+    assert "> 10" in asked["sql"] and "LIMIT 1" in asked["sql"] and asked["row_count"] == 1
+    for given, said in (
+        ([], "the parameter top has no value"),
+        (["top=two"], "the parameter top must be a whole number"),
+        (["top=1; DROP TABLE orders"], "the parameter top must be a whole number"),
+        (["top=1", "top=2"], "'top' is set twice"),
+        (["top"], "'top' sets no parameter"),
+        (["top=1", "lest=2"], "there is no parameter 'lest'. Did you mean least?"),
+    ):
+        failed = cli("queries", "run", "big", *(part for text in given for part in ("--set", text)))
+        assert failed.returncode == 2 and said.partition(".")[0] in failed.stderr.decode(), failed.stderr
+    error = json.loads(cli("queries", "run", "big", "-o", "json").stdout)["error"]
+    assert error["code"] == "config" and "top has no value" in error["message"]

@@ -315,3 +315,47 @@ def test_a_misspelt_policy_is_said_and_a_pattern_refused(cli: Cli, clone: Path) 
     (clone / "nl2sql.toml").write_text('[policy]\ndeny_tables = ["hr.*"]')
     done = cli("run", "--db", "sales.csv", "SELECT 1")
     assert done.returncode == 2 and b"names here are exact" in done.stderr
+
+
+def test_dbt_files_are_shown_trusted_and_let_go(cli: Cli, clone: Path) -> None:
+    (clone / "nl2sql.toml").write_text('[database]\nurl = "sales.csv"\n[context]\ndbt = "models"\n')
+    (clone / "queries" / "total.sql").unlink()
+    (clone / "models" / "marts").mkdir(parents=True)
+    schema, broken = clone / "models" / "marts" / "schema.yml", clone / "models" / "broken.yml"
+    schema.write_text(
+        'version: 2\nmodels:\n- name: sales\n  description: "what was \\e[31m sold"\n  columns:\n'
+        "  - {name: total, description: net of tax}\n- name: returns\n"
+        "metrics:\n- {name: turnover, description: the sum of total}\n"
+    )
+    broken.write_text("models: 3")
+    assert "context.dbt is ignored" in cli("run", "-q", "SELECT 1").stderr.decode()
+    assert b"net of tax" not in cli("schema", "--prompt").stdout
+    assert cli("trust").stdout.decode().splitlines() == [
+        f"{clone / 'nl2sql.toml'}: not trusted",
+        "  context.dbt = models",
+        "models/broken.yml: not trusted",
+        "  not used, trusted or not: models/broken.yml, line 1: models must be a list",
+        "models/marts/schema.yml: not trusted",
+        "    | sales: what was [31m sold",
+        "    | sales.total: net of tax",
+        "    | turnover means the sum of total",
+    ]
+    failed = cli("run", "-q", "SELECT 1")
+    assert failed.returncode == 2 and b"models/broken.yml, line 1" in failed.stderr
+    broken.unlink()
+    told = cli("schema", "-v", "--prompt")
+    assert b"net of tax" in told.stdout and b"returns" not in told.stderr
+    assert b"does not have: returns" in cli("schema", "-v").stderr and b"returns" not in cli("schema").stderr
+    checks = json.loads(cli("doctor", "-o", "json").stdout)["checks"]
+    (dbt,) = [check for check in checks if check["check"] == "dbt"]
+    assert (
+        dbt["state"] == "partly"
+        and dbt["detail"] == "models: tables described: 2, metrics: 1"
+        and "returns" in dbt["hint"]
+    )
+    schema.write_text(schema.read_text().replace("net of tax", "gross"))
+    changed = cli("schema", "--prompt")
+    assert b"gross" not in changed.stdout and b"the dbt file models/marts/schema.yml is ignored" in changed.stderr
+    cli("trust")
+    removed = cli("trust", "--remove").stdout.decode().splitlines()
+    assert removed == [str(clone / name) for name in ("models/broken.yml", "models/marts/schema.yml", "nl2sql.toml")]
