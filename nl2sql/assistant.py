@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from nl2sql.agent import loop, prompts
 from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
+from nl2sql.answer.beyond_data import find_other_wish
 from nl2sql.asking import (
     approving,
     candidates,
@@ -42,7 +44,7 @@ from nl2sql.schema import Budget
 from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
 from nl2sql.store.verified import answering
-from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds
+from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds, Status
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
@@ -321,6 +323,9 @@ class Assistant(Database):
         like = examples(question, self.verified_queries, tools)
         with deadline.paused():
             model = opening.result()
+        # A model that calls tools says so itself.
+        if not model.calls_tools and (reply := find_other_wish(question, view)) is not None:
+            return Answer(uuid.uuid4().hex[:12], question, Status.ABSTAINED, reply, model=model.name)
         # A small model makes a condition of each text that it is told.
         hits = tools.index.hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
