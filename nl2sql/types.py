@@ -504,7 +504,8 @@ class Untraced:
 
     `elsewhere`: a name of the schema that the query does not use has it; `qualifies`: it stands beside a name that the
     query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the like;
-    `is_name`: it is written as a name; `is_number`: it is a number.
+    `is_name`: it is written as a name; `is_number`: it is a number. `is_label`: the SQL gives it to something as a name
+    of its own, as in `sum(amount) AS commission`, which shows nothing.
     """
 
     word: str
@@ -513,11 +514,13 @@ class Untraced:
     is_measured: bool = False
     is_name: bool = False
     is_number: bool = False
+    is_label: bool = False
 
     @property
     def weighs(self) -> bool:
-        """Whether one of these is so."""
-        return self.elsewhere or self.qualifies or self.is_measured or self.is_name or self.is_number
+        """Whether one of these is so. That of a label is for the confidence to weigh."""
+        marks = (self.elsewhere, self.qualifies, self.is_measured, self.is_name, self.is_number)
+        return any(marks) and not self.is_label
 
 
 @dataclass(frozen=True, slots=True)

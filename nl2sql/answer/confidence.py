@@ -145,6 +145,20 @@ def _describe_grave(record: AnswerRecord) -> str:
     return f"the figures may be others than those asked for: {', '.join(_list_grave(record))}"
 
 
+def _list_untraced(record: AnswerRecord) -> list[Untraced]:
+    return [one for one in record.untraced if not one.is_label]
+
+
+def _list_labels(record: AnswerRecord) -> list[Untraced]:
+    """The words that only a label of the query's own stands for."""
+    return [one for one in record.untraced if one.is_label]
+
+
+def _describe_labels(record: AnswerRecord) -> str:
+    words = ", ".join(one.word for one in _list_labels(record))
+    return f"nothing in the data is called {words}: it is only what the SQL calls its result"
+
+
 def _describe_untraced(record: AnswerRecord) -> str:
     return "".join(line[0].lower() + line[1:].rstrip(".") for line in say_untraced(record.untraced))
 
@@ -173,12 +187,14 @@ SIGNS: Final[tuple[Sign, ...]] = (
     ),
     Sign("disagreement", -2.0, _measure_disagreement, _describe_disagreement),
     Sign("further_tables", -0.3, lambda record: float(max(0, record.tables - 1))),
-    Sign("untraced_words", -0.1, lambda record: float(len(record.untraced)), _describe_untraced),
-    Sign("untraced_elsewhere", -0.5, lambda record: float(sum(one.elsewhere for one in record.untraced))),
-    Sign("untraced_qualifiers", -0.5, lambda record: float(sum(one.qualifies for one in record.untraced))),
-    Sign("untraced_measures", -0.5, lambda record: float(sum(one.is_measured for one in record.untraced))),
-    Sign("untraced_names", -0.5, lambda record: float(sum(one.is_name for one in record.untraced))),
-    Sign("untraced_numbers", -0.5, lambda record: float(sum(one.is_number for one in record.untraced))),
+    Sign("untraced_words", -0.1, lambda record: float(len(_list_untraced(record))), _describe_untraced),
+    Sign("untraced_elsewhere", -0.5, lambda record: float(sum(one.elsewhere for one in _list_untraced(record)))),
+    Sign("untraced_qualifiers", -0.5, lambda record: float(sum(one.qualifies for one in _list_untraced(record)))),
+    Sign("untraced_measures", -0.5, lambda record: float(sum(one.is_measured for one in _list_untraced(record)))),
+    Sign("untraced_names", -0.5, lambda record: float(sum(one.is_name for one in _list_untraced(record)))),
+    Sign("untraced_numbers", -0.5, lambda record: float(sum(one.is_number for one in _list_untraced(record)))),
+    Sign("labels", -0.2, lambda record: float(len(_list_labels(record))), _describe_labels),
+    Sign("measured_labels", -0.5, lambda record: float(sum(one.is_measured for one in _list_labels(record)))),
     Sign("grave_traps", -1.5, lambda record: float(len(_list_grave(record))), _describe_grave),
     Sign("told_traps", -0.2, lambda record: float(sum(not trap.changes_figure for trap in record.traps))),
     Sign(

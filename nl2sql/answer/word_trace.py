@@ -69,6 +69,7 @@ def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = 
                 _is_measured(words, at),
                 is_name,
                 one.plain[0].isdigit(),
+                evidence.is_label(one.plain),
             )
     return tuple(found.values())
 
@@ -112,6 +113,7 @@ class _Evidence:
         self._schema = schema
         self._stems: set[str] = set()
         self._names: set[str] = set()
+        self._labels: set[str] = set()
         self._numbers: set[str] = set()
         self._texts: set[str] = set()
         self._months: set[int] = set()
@@ -134,6 +136,10 @@ class _Evidence:
         if plain in SOFT:
             return True
         return self._in_concepts(plain) or self._matches(plain) or self._is_coded(plain)
+
+    def is_label(self, plain: str) -> bool:
+        """Whether the query itself calls something so."""
+        return any(match_words(plain, part) for part in self._labels)
 
     def is_name(self, plain: str) -> bool:
         """Whether the word is of a table or column of the query."""
@@ -182,7 +188,7 @@ class _Evidence:
                 self._add(relation.table.name, relation.table.comment or "")
         for item in block.select.expressions:
             if isinstance(item, exp.Alias):
-                self._add(item.alias)
+                self._labels.update(_split_name(item.alias))
             if is_star(item):
                 for relation in block.relations:
                     for name in relation.columns() or ():
@@ -192,10 +198,12 @@ class _Evidence:
                 self._add_column(column, block)
 
     def _add_column(self, column: exp.Column, block: Block) -> None:
-        self._add(column.name)
-        self._names.update(_split_name(column.name))
         stored = find_stored(column, block)
-        if stored is not None:
+        if stored is None:
+            self._labels.update(_split_name(column.name))
+        else:
+            self._add(column.name)
+            self._names.update(_split_name(column.name))
             self._used.add((stored.table.name, stored.column.name))
             self._add(stored.column.name, stored.column.comment or "")
 

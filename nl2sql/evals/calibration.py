@@ -96,6 +96,20 @@ def fit_weights(
     return Fit(weights[0], {**dict(zip(names, weights[1:], strict=True)), **fixed})
 
 
+def fit_doubts(samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None) -> Fit:
+    """Fit weights of which none is above 0: a sign of doubt that would raise the score is left out, at weight 0.
+
+    Each sample is learnt from twice, with log-probabilities and without.
+    """
+    kept, doubled = list(names), [*samples, *map(drop_logprobs, samples)]
+    while True:
+        fit = fit_weights(doubled, kept, fixed)
+        raising = [name for name in kept if name not in (fixed or {}) and fit.weights[name] > 0]
+        if not raising:
+            return Fit(fit.bias, {**dict.fromkeys(names, 0.0), **fit.weights})
+        kept.remove(max(raising, key=lambda name: fit.weights[name]))
+
+
 def cross_validate(
     samples: Sequence[Sample],
     names: Sequence[str],
@@ -115,7 +129,7 @@ def cross_validate(
         learnt = [sample for sample in samples if fold_of[sample.database] != fold]
         judged = [sample for sample in samples if fold_of[sample.database] == fold]
         if learnt and judged:
-            fit = fit_weights([*learnt, *map(drop_logprobs, learnt)], names, fixed)
+            fit = fit_doubts(learnt, names, fixed)
             judged = judged if told else [drop_logprobs(sample) for sample in judged]
             scored += [(fit.score(sample.signs), sample.right) for sample in judged]
     return scored
@@ -141,7 +155,7 @@ def describe_fit(samples: Sequence[Sample]) -> str:
     """Return the weights, the levels, and what cross-validation says of them, as text."""
     fixed = {sign.name: sign.weight for sign in SIGNS if not sign.is_fitted}
     names = sorted({name for sample in samples for name in sample.signs} | {NO_LOGPROBS})
-    fit = fit_weights([*samples, *map(drop_logprobs, samples)], names, fixed)
+    fit = fit_doubts(samples, names, fixed)
     scored = cross_validate(samples, names, fixed)
     high, low = choose_levels(scored)
     lines = [f"{len(samples)} answers over {len({s.database for s in samples})} databases", f"bias {fit.bias:.2f}"]

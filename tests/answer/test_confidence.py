@@ -31,6 +31,8 @@ DOUBTS = {
     "untraced_measures": replace(SURE, untraced=(Untraced("late", is_measured=True),)),
     "untraced_names": replace(SURE, untraced=(Untraced("Late", is_name=True),)),
     "untraced_numbers": replace(SURE, untraced=(Untraced("7", is_number=True),)),
+    "labels": replace(SURE, untraced=(Untraced("bonus", is_label=True),)),
+    "measured_labels": replace(SURE, untraced=(Untraced("bonus", is_measured=True, is_label=True),)),
     "grave_traps": replace(SURE, traps=(Trap("fan_out", "each row counts twice", changes_figure=True),)),
     "told_traps": replace(SURE, traps=(Trap("ties", "more rows tie"),)),
     "no_rows": replace(SURE, result=result()),

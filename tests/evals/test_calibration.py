@@ -7,7 +7,15 @@ import random
 
 import pytest
 
-from nl2sql.evals.calibration import Sample, choose_levels, cross_validate, describe_fit, fit_weights
+from nl2sql.evals.calibration import (
+    Sample,
+    choose_levels,
+    cross_validate,
+    describe_fit,
+    drop_logprobs,
+    fit_doubts,
+    fit_weights,
+)
 from nl2sql.evals.statistics import brier_score, reliability
 
 
@@ -35,12 +43,33 @@ def test_a_sign_that_no_sample_shows_weighs_nothing() -> None:
         fit_weights([], ["doubt"])
 
 
+def test_a_sign_of_doubt_never_raises_the_score() -> None:
+    cheering = [
+        Sample(s.database, {"cheer": 3 - s.signs["doubt"], "doubt": s.signs["noise"]}, s.right) for s in samples(600)
+    ]
+    fit = fit_doubts(cheering, ["cheer", "doubt"])
+    assert fit.weights["cheer"] == 0.0 and fit.weights["doubt"] <= 0.0
+    honest = fit_doubts(samples(600), ["doubt", "noise"])
+    assert honest.weights["doubt"] < -1.0
+
+
+def test_signs_with_a_weight_of_their_own_keep_it() -> None:
+    fit = fit_doubts(samples(600), ["doubt", "noise"], {"noise": -2.0})
+    assert fit.weights["noise"] == -2.0 and fit.weights["doubt"] < -1.0
+
+
+def test_a_sample_without_log_probabilities_says_so() -> None:
+    dropped = drop_logprobs(Sample("db", {"surprise": 2.0, "failed_tries": 1.0}, right=True))
+    assert dropped.signs == {"failed_tries": 1.0, "no_logprobs": 1.0}
+
+
 def test_no_database_is_both_learnt_from_and_judged() -> None:
     """A sign that tells databases apart, and nothing else, forecasts nothing of a database not seen."""
     told = [Sample(f"db{n % 8}", {f"is_db{n % 8}": 1.0}, n % 8 < 4) for n in range(160)]
     names = sorted({name for sample in told for name in sample.signs})
     scored = cross_validate(told, names, folds=8)
-    assert len(scored) == 160 and all(abs(score - 0.5) < 0.2 for score, _ in scored)
+    right, wrong = ([score for score, is_right in scored if is_right is wanted] for wanted in (True, False))
+    assert len(scored) == 160 and abs(sum(right) / len(right) - sum(wrong) / len(wrong)) < 0.2
 
 
 def test_levels_hold_what_they_promise() -> None:
