@@ -18,7 +18,7 @@ from nl2sql.agent.running import is_empty_or_zero
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
-from nl2sql.answer.confidence import AnswerRecord, assess_answer, say_untraced
+from nl2sql.answer.confidence import AnswerRecord, assess_answer, is_too_doubtful, say_untraced
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.sentence import describe_missing, of_nothing, of_rows
 from nl2sql.cancel import Deadline
@@ -155,35 +155,45 @@ def _with_rows(
     if result.row_count and (not text or stated.unsupported):
         text = of_rows(result)
         grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
-    return replace(
+    confidence = assess_answer(
+        AnswerRecord(
+            result,
+            answer.steps,
+            stated,
+            outcome.logprobs,
+            outcome.vote.agreeing if outcome.vote else None,
+            ran.repairs,
+            outcome.traps,
+            untraced,
+            len(ran.checked.tables),
+            left_out,
+            ran.verified,
+            bool(outcome.unfinished),
+        )
+    )
+    answer = replace(
         answer,
         text=text,
         sql=tools.lay_out(ran.checked),
         reading=(*_explain(ran.checked, tools, time), *say_untraced(untraced)) if explain else (),
         result=result,
         grounding=grounding,
-        confidence=assess_answer(
-            AnswerRecord(
-                result,
-                answer.steps,
-                stated,
-                outcome.logprobs,
-                outcome.vote.agreeing if outcome.vote else None,
-                ran.repairs,
-                outcome.traps,
-                untraced,
-                len(ran.checked.tables),
-                left_out,
-                ran.verified,
-                bool(outcome.unfinished),
-            )
-        ),
+        confidence=confidence,
         chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,
         traps=outcome.traps,
         warnings=(*warnings, *time.warnings),
         repairs=ran.repairs,
     )
+    return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer
+
+
+def _hold_back(answer: Answer) -> Answer:
+    """The Answer without the rows of a query that is hardly right: its SQL stays to be looked at."""
+    reasons = answer.confidence.reasons if answer.confidence else ()
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    text = f"I don't know. The query below ran, but is most likely not what was asked for{why}. Ask in other words."
+    return replace(answer, status=Status.ABSTAINED, text=text, result=None, grounding=None, chart=None)
 
 
 def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) -> list[str]:

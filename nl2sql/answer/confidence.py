@@ -17,6 +17,8 @@ from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step
 BIAS: Final = 2.2
 HIGH: Final = 0.9
 CHECK: Final = 0.45
+# Below it an answer is held back: of eight such answers one was right.
+HOLD_BACK: Final = 0.15
 # The signs that rest on log-probabilities, and the one that stands for their absence.
 LOGPROB_SIGNS: Final = ("surprise", "least_likely_token")
 NO_LOGPROBS: Final = "no_logprobs"
@@ -77,6 +79,11 @@ def assess_answer(record: AnswerRecord) -> Confidence:
         score = round(score_signs(signs), 2)
     level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
     return Confidence(level, score, reasons, signs)
+
+
+def is_too_doubtful(confidence: Confidence) -> bool:
+    """Whether the rows are better not given as an answer."""
+    return confidence.score < HOLD_BACK
 
 
 def score_signs(signs: dict[str, float]) -> float:

@@ -127,7 +127,7 @@ def _answered(
             cancel.cancel()
             raise
         steps.pause()
-        if confirm and answer.sql and answer.result is None:
+        if confirm and answer.status is Status.ANSWERED and answer.result is None:
             answer = replace(answer, status=Status.ABSTAINED, text="Not run.")
         if everything and answer.truncated:
             assert answer.sql is not None
