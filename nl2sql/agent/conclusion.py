@@ -165,7 +165,6 @@ def _with_rows(
             ran.repairs,
             outcome.traps,
             untraced,
-            len(ran.checked.tables),
             left_out,
             ran.verified,
             bool(outcome.unfinished),

@@ -52,9 +52,11 @@ class Fit:
 
 
 def collect_samples(cases: Sequence[Case]) -> list[Sample]:
-    """Return the judged cases that were answered, a sample each."""
+    """Return the judged cases that were answered, a sample each: of what was held back the rows are not known."""
     return [
-        Sample(case.db, case.signs, bool(case.strict)) for case in cases if case.counts and case.confidence is not None
+        Sample(case.db, case.signs, bool(case.strict))
+        for case in cases
+        if case.counts and case.confidence is not None and case.status == "answered"
     ]
 
 

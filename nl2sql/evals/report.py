@@ -90,7 +90,11 @@ def accuracy(counted: Sequence[Case]) -> dict[str, Any]:
 
 def confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
     """Return how often answers of each level are right, and how well the scores forecast it."""
-    answered = [(case.confidence, bool(case.strict)) for case in counted if case.confidence is not None]
+    answered = [
+        (case.confidence, bool(case.strict))
+        for case in counted
+        if case.confidence is not None and case.status == "answered"
+    ]
     forecasts = [(float(confidence["score"]), right) for confidence, right in answered]
     by_level = {}
     for level in LEVELS:

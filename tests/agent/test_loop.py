@@ -435,3 +435,13 @@ def test_a_follow_up_says_what_it_keeps_of_the_question_before(opened: Assistant
     assert two.warnings == (
         "builds on your previous question, “What is the total for customer 2?”: customer_id = 2 and sum(total)",
     )
+
+
+@pytest.mark.parametrize("calls_tools", [True, False])
+def test_rows_of_a_query_that_is_hardly_right_are_held_back(opened: Assistant, calls_tools: bool) -> None:
+    queries = ("SELECT x FROM nowhere", "SELECT count(*) AS n FROM customers")
+    doubtful = [replace(calls("sql_query", query=query), logprobs=(-12.0,)) for query in queries]
+    model = ScriptedModel(*doubtful, "There are 3.", calls_tools=calls_tools)
+    answer = ask(opened, model, "What is the average moonlight of the moth 77 beside Zanzibar?")
+    assert answer.status is Status.ABSTAINED and answer.result is None and answer.sql is not None
+    assert answer.text.startswith("I don't know. The query below ran") and "moonlight" in answer.text

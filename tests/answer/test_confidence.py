@@ -7,7 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from nl2sql.answer.confidence import HIGH, SIGNS, AnswerRecord, assess_answer, score_signs
+from nl2sql.answer.confidence import HIGH, SIGNS, AnswerRecord, assess_answer, is_too_doubtful, score_signs
 from nl2sql.types import Grounding, Repair, RepairKind, Result, ResultColumn, Step, Trap, Untraced
 
 
@@ -19,20 +19,16 @@ SURE = AnswerRecord(result(3), (Step("sql_query", {}, True),), logprobs=(-0.001,
 DOUBTS = {
     "no_logprobs": replace(SURE, logprobs=()),
     "surprise": replace(SURE, logprobs=(-1.0, -1.0)),
-    "least_likely_token": replace(SURE, logprobs=(-0.01, -2.0)),
     "failed_tries": replace(SURE, steps=(Step("sql_query", {}, False, "no column"), Step("sql_query", {}, True))),
     "exact_repairs": replace(SURE, repairs=(Repair("case", RepairKind.EXACT, "Name is written name"),)),
     "keyed_repairs": replace(SURE, repairs=(Repair("join", RepairKind.KEYED, "b is joined by its key"),)),
     "disagreement": replace(SURE, agreement=(1, 3)),
-    "further_tables": replace(SURE, tables=3),
     "untraced_words": replace(SURE, untraced=(Untraced("late"),)),
     "untraced_elsewhere": replace(SURE, untraced=(Untraced("late", elsewhere=True),)),
-    "untraced_qualifiers": replace(SURE, untraced=(Untraced("late", qualifies=True),)),
     "untraced_measures": replace(SURE, untraced=(Untraced("late", is_measured=True),)),
     "untraced_names": replace(SURE, untraced=(Untraced("Late", is_name=True),)),
     "untraced_numbers": replace(SURE, untraced=(Untraced("7", is_number=True),)),
     "labels": replace(SURE, untraced=(Untraced("bonus", is_label=True),)),
-    "measured_labels": replace(SURE, untraced=(Untraced("bonus", is_measured=True, is_label=True),)),
     "grave_traps": replace(SURE, traps=(Trap("fan_out", "each row counts twice", changes_figure=True),)),
     "told_traps": replace(SURE, traps=(Trap("ties", "more rows tie"),)),
     "no_rows": replace(SURE, result=result()),
@@ -46,7 +42,7 @@ DOUBTS = {
 @pytest.mark.parametrize("name", DOUBTS)
 def test_each_sign_shows_where_its_doubt_is_and_only_there(name: str) -> None:
     assert name in assess_answer(DOUBTS[name]).signs
-    assert name not in assess_answer(SURE).signs or name in ("surprise", "least_likely_token")
+    assert name not in assess_answer(SURE).signs or name == "surprise"
 
 
 def test_every_sign_is_tried() -> None:
@@ -56,11 +52,11 @@ def test_every_sign_is_tried() -> None:
 def test_an_answer_without_doubts_is_high_and_no_doubt_makes_it_surer() -> None:
     sure = assess_answer(SURE)
     assert sure.level == "high" and sure.score >= HIGH and sure.reasons == ()
-    assert all(sign.weight <= 0 for sign in SIGNS if sign.name not in ("surprise", "least_likely_token"))
+    assert all(sign.weight <= 0 for sign in SIGNS)
     assert all(assess_answer(record).score <= sure.score for record in DOUBTS.values())
 
 
-@pytest.mark.parametrize("name", ["keyed_repairs", "no_rows", "all_null", "unfinished", "grave_traps", "failed_tries"])
+@pytest.mark.parametrize("name", ["no_logprobs", "keyed_repairs", "no_rows", "all_null", "unfinished", "grave_traps"])
 def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
     found = assess_answer(DOUBTS[name])
     assert found.level != "high" and found.reasons
@@ -69,14 +65,24 @@ def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
 def test_reasons_are_said_in_words() -> None:
     assert assess_answer(DOUBTS["failed_tries"]).reasons == ("1 query failed before this one ran",)
     assert assess_answer(DOUBTS["disagreement"]).reasons == ("1 of 3 queries written for the question give these rows",)
-    assert assess_answer(DOUBTS["least_likely_token"]).reasons == ("the model was 14% sure of its least certain word",)
-    assert assess_answer(DOUBTS["untraced_qualifiers"]).reasons == ("nothing in the SQL stands for: late",)
+    unsure = replace(SURE, logprobs=(-1.0, -2.0))
+    assert assess_answer(unsure).reasons == ("the model was 5% sure of the SQL as a whole",)
+    assert assess_answer(DOUBTS["untraced_elsewhere"]).reasons == ("nothing in the SQL stands for: late",)
+    assert assess_answer(DOUBTS["labels"]).reasons == (
+        "nothing in the data is called bonus: it is only what the SQL calls its result",
+    )
     assert assess_answer(DOUBTS["all_null"]).reasons == ("every value is NULL",)
 
 
 def test_a_verified_query_is_known_by_its_name() -> None:
     found = assess_answer(replace(SURE, logprobs=(), verified="revenue"))
     assert found.level == "high" and found.reasons == ("the SQL is the verified query revenue",)
+
+
+def test_what_is_hardly_right_is_held_back() -> None:
+    doubtful = replace(DOUBTS["unfinished"], logprobs=(-6.0, -6.0))
+    assert is_too_doubtful(assess_answer(doubtful)) and not is_too_doubtful(assess_answer(SURE))
+    assert not is_too_doubtful(assess_answer(replace(doubtful, verified="revenue")))
 
 
 def test_the_score_is_a_probability() -> None:
