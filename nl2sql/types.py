@@ -499,6 +499,14 @@ class Trap:
 
 
 @dataclass(frozen=True, slots=True)
+class TrapReport:
+    """The traps found in a query, and what could not be checked, each as a clause that begins with `whether`."""
+
+    traps: tuple[Trap, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Untraced:
     """A word of the question that nothing in the SQL stands for, and what makes that weigh.
 

@@ -129,6 +129,7 @@ def _with_rows(
     if ran.verified is None and ending.has_time():
         warnings += _check_dates(sql, dialect, tools, is_empty_or_zero(result))
     warnings += [trap.message for trap in outcome.traps]
+    warnings += [outcome.unchecked] if outcome.unchecked else []
     untraced = () if ran.verified else tools.trace(ran.checked)
     text, stated = answer.text, Grounding(0, 0)
     evidence = Evidence(result, answer.question, sql, tools.today)

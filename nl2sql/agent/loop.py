@@ -81,7 +81,7 @@ class Outcome:
     the query that met them, `missing` the names that the data does not have, in the order in which they were asked
     for; `gave_up` says that one was asked for again. `lacks` is what the model itself says that the data lacks.
     `hints` tell of texts that are not stored. `traps` are those of the query that ran; the model has been told of the
-    rules in `told`. `logprobs` are those of the reply that held the query. `tokens` are those of the usage, guessed
+    rules in `told`; `unchecked` says for which ones it could not be checked, and why. `logprobs` are those of the reply that held the query. `tokens` are those of the usage, guessed
     where an endpoint counts none.
     """
 
@@ -100,6 +100,7 @@ class Outcome:
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     traps: tuple[Trap, ...] = ()
+    unchecked: str = ""
     told: set[str] = field(default_factory=set)
     logprobs: tuple[float, ...] = ()
     usage: Usage = Usage()
@@ -296,7 +297,8 @@ def _taken(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Gen
     outcome.ran, outcome.error = ran, None
     outcome.hints += [hint for hint in ran.hints if hint not in outcome.hints]
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
-    outcome.traps = search_traps(ran, tools)
+    found = search_traps(ran, tools)
+    outcome.traps, outcome.unchecked = found.traps, found.warning
     content = prompts.rows(digest(ran.result), calls_tools=calls_tools) if ran.result.row_count else prompts.empty()
     untold = [trap for trap in outcome.traps if trap.rule not in outcome.told]
     if not calls_tools:
@@ -342,7 +344,7 @@ def _reconsidered(
         with contextlib.suppress(ToolError, LimitError, Declined), deadline.paused():
             ran = yield from execute_query(query, tools, outcome.steps, asked.approve)
             says_less = is_empty_or_zero(ran.result) and first is not None and not is_empty_or_zero(first.result)
-            if not says_less and not has_grave(search_traps(ran, tools)):
+            if not says_less and not has_grave(search_traps(ran, tools).traps):
                 content = yield from _taken(ran, tools, outcome, model.calls_tools)
                 outcome.logprobs = reply.logprobs
                 messages, taken = [reply.message, model.tool_message(call.id, call.name, content)], True

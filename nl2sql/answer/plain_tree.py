@@ -69,7 +69,7 @@ def parse_plain(sql: str, dialect: str = "duckdb") -> exp.Query | None:
 
 @lru_cache(maxsize=64)
 def _parsed(sql: str) -> exp.Query | None:
-    if not sql.lstrip("( ").startswith(_QUERIES) or _OTHER_QUERY.search(sql):
+    if is_about_tables(sql):
         return None
     dialect = PlainDuckDB()
     try:
@@ -84,6 +84,11 @@ def _parsed(sql: str) -> exp.Query | None:
         return None
     query = holder.this
     return query if isinstance(query, exp.Query) else None
+
+
+def is_about_tables(sql: str) -> bool:
+    """Whether the query asks which tables and columns there are, as SHOW does, and not what they hold."""
+    return not sql.lstrip("( ").startswith(_QUERIES) or _OTHER_QUERY.search(sql) is not None
 
 
 def _without_lambda_brackets(tokens: Sequence[Token]) -> Iterator[Token]:

@@ -31,13 +31,17 @@ _JOINING: Final = ("SEMI", "ANTI")
 
 @dataclass(eq=False)
 class RanQuery:
-    """`tree` is in plain form. `question` is what was asked, in any language."""
+    """`tree` is in plain form. `question` is what was asked, in any language.
+
+    `lacks_answer` is set where a question to the data is not answered.
+    """
 
     tree: exp.Query
     schema: Schema
     result: Result
     ask: Ask
     question: str = ""
+    lacks_answer: bool = False
     _answers: dict[str, list[tuple[Any, ...]] | None] = field(default_factory=dict)
 
     @cached_property
@@ -62,7 +66,9 @@ class RanQuery:
         text = sql_text(probe)
         if text not in self._answers:
             self._answers[text] = self.ask(text)
-        return self._answers[text]
+        rows = self._answers[text]
+        self.lacks_answer = self.lacks_answer or rows is None
+        return rows
 
     def probe_rows(self, block: Block, items: Sequence[exp.Expr], *, keeps: Sequence[str] = ()) -> exp.Select | None:
         """A probe over the rows that a SELECT reads: its FROM and WHERE, and the clauses in `keeps`, with new columns.
