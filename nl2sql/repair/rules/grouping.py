@@ -114,13 +114,14 @@ def compare_with_all(context: RepairContext) -> Edit | None:
     >>> repair("SELECT id FROM orders WHERE total > avg(total)")
     SELECT id FROM orders WHERE total > (SELECT AVG(total) FROM orders)
     >>> repair("SELECT id FROM orders WHERE quantity = 1 AND total > avg(total)")
+    >>> repair("SELECT id FROM orders WHERE (quantity = 1 AND total > avg(total))")
     """
     for scope in context.find_scopes():
         select, where = scope.select, scope.select.args.get("where")
         if where is None or select.args.get("group") or len(scope.sources) != 1 or scope.sources[0].table is None:
             continue
         found = list(_list_aggregates(where.this))
-        if not found or isinstance(where.this, exp.And | exp.Or):
+        if not found or where.this.find(exp.And, exp.Or) is not None:
             continue
         for aggregate in found:
             whole = exp.Select(expressions=[aggregate.copy()], from_=select.args["from_"].copy())
