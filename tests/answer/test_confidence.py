@@ -65,7 +65,7 @@ def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
 
 
 def test_reasons_are_said_in_words() -> None:
-    assert assess_answer(DOUBTS["failed_tries"]).reasons == ("1 query failed before this one ran",)
+    assert assess_answer(DOUBTS["failed_tries"]).reasons == ("1 of the model's tries failed",)
     assert assess_answer(DOUBTS["disagreement"]).reasons == ("1 of 3 queries written for the question give these rows",)
     assert assess_answer(DOUBTS["least_likely_token"]).reasons == ("the model was 14% sure of its least certain word",)
     assert assess_answer(DOUBTS["untraced_qualifiers"]).reasons == ("nothing in the SQL stands for: late",)
