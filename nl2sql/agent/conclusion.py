@@ -120,7 +120,7 @@ def _with_rows(
     warnings += [
         f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
     ]
-    warnings += outcome.hints
+    warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
     warnings += [
         f"{describe_missing(missing)}: the answer goes by what is there"
         for missing in dict.fromkeys(outcome.missing)
