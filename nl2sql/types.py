@@ -50,6 +50,16 @@ class Column:
     refused: bool = False
     synonyms: tuple[str, ...] = ()
 
+    @property
+    def holds_text(self) -> bool:
+        """Whether its values are texts, and no lists of them."""
+        return self.type.upper().startswith(("VARCHAR", "ENUM", "TEXT")) and not self.type.endswith("]")
+
+    @property
+    def holds_days(self) -> bool:
+        """Whether its values are days or moments, and no lists of them."""
+        return self.type.upper().startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:

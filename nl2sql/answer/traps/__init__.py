@@ -37,17 +37,31 @@ TRAPS: Final[tuple[TrapRule, ...]] = (
     TrapRule("dropped-rows", "whether a join leaves rows out", multiplied.find_dropped_rows),
     TrapRule("not-in-null", "whether the list of NOT IN holds NULL", nulls.find_nulls_in_not_in, changes_figure=True),
     TrapRule("count-of-nulls", "whether a counted column is empty in some rows", nulls.find_uncounted_nulls),
-    TrapRule("average-of-averages", "whether averages of groups of different sizes are averaged", figures.find_average_of_averages, changes_figure=True),
+    TrapRule(
+        "average-of-averages",
+        "whether averages of groups of different sizes are averaged",
+        figures.find_average_of_averages,
+        changes_figure=True,
+    ),
     TrapRule("unfinished-period", "whether the last period is over", ends.find_unfinished_period),
-    TrapRule("text-compared", "whether numbers or dates are compared as text", texts.find_text_compared, changes_figure=True),
+    TrapRule(
+        "text-compared", "whether numbers or dates are compared as text", texts.find_text_compared, changes_figure=True
+    ),
     TrapRule("text-ranked", "whether numbers or dates are ranked as text", texts.find_text_ranked, changes_figure=True),
     TrapRule("unknown-value", "whether each text is stored", texts.find_unknown_value),
     TrapRule("idle-value", "whether each text is stored", texts.find_idle_value, changes_figure=True),
     TrapRule("limit-without-order", "whether LIMIT cuts rows", ends.find_limit_without_order),
     TrapRule("cut-ties", "whether rows tie where LIMIT cuts", ends.find_cut_ties),
-    TrapRule("integer-division", "whether a division drops decimals", figures.find_integer_division, changes_figure=True),
+    TrapRule(
+        "integer-division", "whether a division drops decimals", figures.find_integer_division, changes_figure=True
+    ),
     TrapRule("division-by-zero", "whether a divisor is 0", figures.find_division_by_zero),
-    TrapRule("constant-for-column", "whether a constant is named like a column", figures.find_constant_for_column, changes_figure=True),
+    TrapRule(
+        "constant-for-column",
+        "whether a constant is named like a column",
+        figures.find_constant_for_column,
+        changes_figure=True,
+    ),
 )
 """What is looked for, in this order."""
 _UNREAD: Final = "whether the query says what it seems to"

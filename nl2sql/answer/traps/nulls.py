@@ -37,10 +37,10 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
         for condition in block.conditions():
             for node in walk_own(condition):
                 if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
-                    yield from _of_members(ran, node.this)
+                    yield from _find_in_members(ran, node.this)
 
 
-def _of_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
+def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
     query = members.args.get("query")
     if query is None:
         if any(isinstance(one, exp.Null) for one in members.expressions):
