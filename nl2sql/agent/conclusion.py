@@ -169,7 +169,7 @@ def _with_rows(
                 answer.steps,
                 stated,
                 outcome.logprobs,
-                outcome.vote.agreeing if outcome.vote else None,
+                outcome.vote.count_agreeing(ran) if outcome.vote else None,
                 ran.repairs,
                 outcome.traps,
                 untraced,

@@ -203,7 +203,8 @@ def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stor
         return ""
     return (
         f"the last {unit}, {_name_period(first, unit)}, is not over in the data: "
-        f"{stored.table.name}.{stored.column.name} ends on {latest.day} {calendar.month_name[latest.month]} {latest.year}, {covered} of its {days} days"
+        f"{stored.table.name}.{stored.column.name} ends on {latest.day} {calendar.month_name[latest.month]} "
+        f"{latest.year}, {covered} of its {days} days"
     )
 
 
