@@ -180,6 +180,6 @@ def test_the_reading_says_which_days_are_counted_from_today(
     answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=sql), "None."), today=today)
     after = dt.datetime.now(dt.UTC).date()
     days = [f"Today is {day.day} {day:%B} {day.year}." for day in (before, after)]
-    assert answer.reading[-1] in days, "the engine's own day, whatever is set"
+    assert set(days) & set(answer.reading), "the engine's own day, whatever is set"
     first = [day - dt.timedelta(days=7) for day in (before, after)]
-    assert any(f"{day.day} {day:%B} {day.year}" in " ".join(answer.reading[:-1]) for day in first)
+    assert any(f"{day.day} {day:%B} {day.year}" in " ".join(answer.reading) for day in first)

@@ -181,14 +181,6 @@ def test_a_query_that_took_long_is_not_probed_and_that_is_said(opened: Assistant
     assert search_traps(Ran(opened.checked(ONCE), plain), tools).warning == "", "nothing had to be asked"
 
 
-def test_a_query_that_cannot_be_read_is_no_query_without_traps(opened: Assistant) -> None:
-    unread = replace(opened.checked(TWICE), sql="SELECT sum(value) FROM boats WHERE ((")
-    found = search_traps(Ran(unread, opened.run(TWICE)), Toolbox(opened._engine, opened._allowed(), Limits()))
-    assert found.warning == "not checked whether the query says what it seems to: the SQL could not be read"
-    tables = Ran(opened.checked("SHOW TABLES"), opened.run("SHOW TABLES"))
-    assert search_traps(tables, Toolbox(opened._engine, opened._allowed(), Limits())).warning == ""
-
-
 def test_the_second_look_is_an_event(opened: Assistant) -> None:
     assistant = Assistant(opened._engine, opened.config, blocks(TWICE, ONCE))
     kinds = [event.kind for event in assistant.stream("What are the boats worth?")]

@@ -98,3 +98,11 @@ def test_what_may_not_be_asked_is_not_claimed(databases: dict[str, Assistant]) -
             found = find_traps(sample.checked(sql).sql, sample.schema, sample.run(sql), lambda probe: None)
             assert found.unchecked or head.split(" ")[0] in FROM_PROFILE
             assert {trap.rule for trap in found.traps} <= FROM_PROFILE, "these need no more than profile and text"
+
+
+def test_a_query_that_cannot_be_read_is_not_taken_for_one_without_traps(databases: dict[str, Assistant]) -> None:
+    sample = databases["sample"]
+    result = sample.run("SELECT 1")
+    found = find_traps("SELECT sum(x) FROM ((", sample.schema, result, lambda probe: [])
+    assert found.traps == () and found.unchecked == ("whether the query says what it seems to",)
+    assert find_traps("SELECT * FROM (SHOW TABLES)", sample.schema, result, lambda probe: []).unchecked == ()

@@ -103,10 +103,10 @@ SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT 0 UNION ALL SELE
 SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM orders EXCEPT SELECT NULL)
 
 -- not-in-null sample
-SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS FIRST LIMIT 1)
+SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS FIRST LIMIT 2)
 -- says employees.manager_id is empty in 1 row
 -- but not
-SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS LAST LIMIT 1)
+SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS LAST LIMIT 2)
 
 -- count-of-nulls sample
 SELECT count(store_id) FROM orders
