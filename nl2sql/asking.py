@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 QUESTION_CHARS: Final = 4000
 _SHOWN_CHARS: Final = 80
-# Others are written only where the first failed or says nothing: beside a good one they were never better.
 # Seconds for what follows the rows, where the model has taken all of the question's.
 _LAST_SECONDS: Final = 5.0
+# Others are written only where the first failed or says nothing: beside a good one they were never better.
 _CHEAP: Final = Candidates(4, in_doubt=True)
 
 

@@ -94,7 +94,11 @@ class ContextSettings:
 
     def find_today(self) -> dt.date:
         """The day that it is: the one set, else that of the time zone."""
-        return self.today or dt.datetime.now(find_zone(self.time_zone)).date()
+        return self.today or self.find_clock_day()
+
+    def find_clock_day(self) -> dt.date:
+        """The day that the engine takes it to be: that of the time zone, whatever day is set."""
+        return dt.datetime.now(find_zone(self.time_zone)).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,7 @@ class Database:
         """What checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import read
 
-        return read(sql, self._engine.dialect, self._allowed().schema)
+        return read(sql, self._engine.dialect, self._allowed().schema, self.config.context.find_clock_day())
 
     def formatted(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""

@@ -50,6 +50,16 @@ class Column:
     refused: bool = False
     synonyms: tuple[str, ...] = ()
 
+    @property
+    def holds_text(self) -> bool:
+        """Whether its values are texts, and no lists of them."""
+        return self.type.upper().startswith(("VARCHAR", "ENUM", "TEXT")) and not self.type.endswith("]")
+
+    @property
+    def holds_days(self) -> bool:
+        """Whether its values are days or moments, and no lists of them."""
+        return self.type.upper().startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
@@ -496,6 +506,14 @@ class Trap:
     rule: str
     message: str
     changes_figure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrapReport:
+    """The traps found in a query, and what could not be checked, each as a clause that begins with `whether`."""
+
+    traps: tuple[Trap, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

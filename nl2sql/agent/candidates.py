@@ -71,10 +71,10 @@ class Vote:
         winner = self.winner
         return 0 if winner is None else self._keys.count(rows_key(winner.ran.result))
 
-    @property
-    def agreeing(self) -> tuple[int, int]:
-        """How many give the winner's rows, and how many were asked for."""
-        return self.share, self.asked
+    def count_agreeing(self, ran: Ran) -> tuple[int, int]:
+        """How many of the queries written give the rows of `ran`, that one included, and how many were written."""
+        is_further = all(candidate.ran is not ran for candidate in self.candidates)
+        return self._keys.count(rows_key(ran.result)) + is_further, self.asked + is_further
 
     @property
     def is_settled(self) -> bool:

@@ -120,7 +120,7 @@ def _with_rows(
     warnings += [
         f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
     ]
-    warnings += outcome.hints
+    warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
     warnings += [
         f"{describe_missing(missing)}: the answer goes by what is there"
         for missing in dict.fromkeys(outcome.missing)
@@ -129,6 +129,7 @@ def _with_rows(
     if ran.verified is None and ending.has_time():
         warnings += _check_dates(sql, dialect, tools, is_empty_or_zero(result))
     warnings += [trap.message for trap in outcome.traps]
+    warnings += [outcome.unchecked] if outcome.unchecked else []
     untraced = () if ran.verified else tools.trace(ran.checked)
     text, stated = answer.text, Grounding(0, 0)
     evidence = Evidence(result, answer.question, sql, tools.today)
@@ -161,7 +162,7 @@ def _with_rows(
             answer.steps,
             stated,
             outcome.logprobs,
-            outcome.vote.agreeing if outcome.vote else None,
+            outcome.vote.count_agreeing(ran) if outcome.vote else None,
             ran.repairs,
             outcome.traps,
             untraced,

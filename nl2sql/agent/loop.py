@@ -81,8 +81,8 @@ class Outcome:
     the query that met them, `missing` the names that the data does not have, in the order in which they were asked
     for; `gave_up` says that one was asked for again. `lacks` is what the model itself says that the data lacks.
     `hints` tell of texts that are not stored. `traps` are those of the query that ran; the model has been told of the
-    rules in `told`. `logprobs` are those of the reply that held the query. `tokens` are those of the usage, guessed
-    where an endpoint counts none.
+    rules in `told`; `unchecked` says for which ones it could not be checked, and why. `logprobs` are those of the reply
+    that held the query. `tokens` are those of the usage, guessed where an endpoint counts none.
     """
 
     text: str = ""
@@ -100,6 +100,7 @@ class Outcome:
     steps: list[Step] = field(default_factory=list)
     vote: Vote | None = None
     traps: tuple[Trap, ...] = ()
+    unchecked: str = ""
     told: set[str] = field(default_factory=set)
     logprobs: tuple[float, ...] = ()
     usage: Usage = Usage()
@@ -146,9 +147,9 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
                 conversation.append(model.tool_message(call.id, call.name, content))
             outcome.gave_up = _is_missing_again(outcome, known)
             if len(conversation) == len(asked.messages) + 2 and _wants_more(reply, outcome, asked):
-                conversation[-2:] = yield from _elected(conversation, reply, model, tools, outcome, asked, deadline)
+                conversation[-2:] = yield from _elect_query(conversation, reply, model, tools, outcome, asked, deadline)
             if _is_to_reconsider(outcome, asked, model.calls_tools):
-                conversation[-2:] = yield from _reconsidered(conversation, model, tools, outcome, asked, deadline)
+                conversation[-2:] = yield from _ask_again(conversation, model, tools, outcome, asked, deadline)
             if _is_done(outcome, asked, model.calls_tools):
                 return outcome
             _raise_if_spent(outcome, asked.budget, deadline)
@@ -249,12 +250,12 @@ def _step(
             with deadline.paused():
                 content = yield from _query(arguments["query"], tools, outcome, asked, calls_tools)
         elif function := tools.functions.get(call.name):
-            yield _called(call.name, arguments)
+            yield _announce_call(call.name, arguments)
             with deadline.paused():
                 ran = yield from execute_verified(call.name, function.fill(arguments), tools, asked.approve)
-            content = yield from _taken(ran, tools, outcome, calls_tools)
+            content = yield from _take_rows(ran, tools, outcome, calls_tools)
         else:
-            yield _called(call.name, arguments)
+            yield _announce_call(call.name, arguments)
             content = tools.call(call.name, arguments)
     except ToolError as exc:
         # A correction that cannot run leaves the answer that is there.
@@ -269,7 +270,7 @@ def _step(
     return content
 
 
-def _called(name: str, arguments: Mapping[str, Any]) -> Event:
+def _announce_call(name: str, arguments: Mapping[str, Any]) -> Event:
     return Event(EventKind.TOOL, one_line(f"{name}({', '.join(map(str, arguments.values()))})", _CALLED_CHARS))
 
 
@@ -288,15 +289,16 @@ def _query(
     except ToolError as exc:
         outcome.failures[query] = exc
         raise
-    return (yield from _taken(ran, tools, outcome, calls_tools))
+    return (yield from _take_rows(ran, tools, outcome, calls_tools))
 
 
-def _taken(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
+def _take_rows(ran: Ran, tools: Toolbox, outcome: Outcome, calls_tools: bool) -> Generator[Event, None, str]:
     """Take the query's rows as the answer's so far; what the model is told of them."""
     outcome.ran, outcome.error = ran, None
     outcome.hints += [hint for hint in ran.hints if hint not in outcome.hints]
     yield Event(EventKind.ROWS, f"{ran.result.row_count}", result=ran.result)
-    outcome.traps = search_traps(ran, tools)
+    found = search_traps(ran, tools)
+    outcome.traps, outcome.unchecked = found.traps, found.warning
     content = prompts.rows(digest(ran.result), calls_tools=calls_tools) if ran.result.row_count else prompts.empty()
     untold = [trap for trap in outcome.traps if trap.rule not in outcome.told]
     if not calls_tools:
@@ -316,7 +318,7 @@ def _is_to_reconsider(outcome: Outcome, asked: Asked, calls_tools: bool) -> bool
     return has_grave(outcome.traps) and not (calls_tools and asked.summary)
 
 
-def _reconsidered(
+def _ask_again(
     conversation: Sequence[Message],
     model: ChatModel,
     tools: Toolbox,
@@ -342,8 +344,8 @@ def _reconsidered(
         with contextlib.suppress(ToolError, LimitError, Declined), deadline.paused():
             ran = yield from execute_query(query, tools, outcome.steps, asked.approve)
             says_less = is_empty_or_zero(ran.result) and first is not None and not is_empty_or_zero(first.result)
-            if not says_less and not has_grave(search_traps(ran, tools)):
-                content = yield from _taken(ran, tools, outcome, model.calls_tools)
+            if not says_less and not has_grave(search_traps(ran, tools).traps):
+                content = yield from _take_rows(ran, tools, outcome, model.calls_tools)
                 outcome.logprobs = reply.logprobs
                 messages, taken = [reply.message, model.tool_message(call.id, call.name, content)], True
     arguments = {"query": query, "traps": [trap.rule for trap in grave], "taken": taken}
@@ -359,7 +361,7 @@ def _wants_more(reply: Reply, outcome: Outcome, asked: Asked) -> bool:
     return not wanted.in_doubt or is_doubtful(outcome.ran if outcome.error is None else None)
 
 
-def _elected(
+def _elect_query(
     conversation: Sequence[Message],
     reply: Reply,
     model: ChatModel,
@@ -390,7 +392,7 @@ def _elected(
         return conversation[-2:]
     call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
     yield Event(EventKind.SQL, tools.lay_out(winner.ran.checked))
-    content = yield from _taken(winner.ran, tools, outcome, model.calls_tools)
+    content = yield from _take_rows(winner.ran, tools, outcome, model.calls_tools)
     outcome.logprobs = winner.reply.logprobs
     return winner.reply.message, model.tool_message(call.id, call.name, content)
 

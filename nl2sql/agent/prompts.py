@@ -159,7 +159,7 @@ def needs_today(question: str, schema: Schema) -> bool:
 
 def _is_dated(column: Column) -> bool:
     """Whether the column holds days, in a type of their own or as texts."""
-    return column.type.startswith(("DATE", "TIMESTAMP")) or any(map(_ISO_DAY.match, column.samples[:1]))
+    return column.holds_days or any(map(_ISO_DAY.match, column.samples[:1]))
 
 
 def _example(example: Example) -> str:

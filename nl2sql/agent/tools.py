@@ -228,7 +228,7 @@ class Toolbox:
         """What the query does, in words."""
         from nl2sql.answer.reading import read
 
-        return read(checked.sql, self._engine.dialect, self.schema)
+        return read(checked.sql, self._engine.dialect, self.schema, self.context.find_clock_day())
 
     def trace(self, checked: CheckedSQL) -> tuple[Untraced, ...]:
         """The words of the question that nothing in the query stands for."""
@@ -391,8 +391,7 @@ class Toolbox:
             (candidate.name, c.name)
             for candidate in tables
             for c in candidate.columns
-            if (c.type.startswith(("VARCHAR", "ENUM")) and "[" not in c.type)
-            and (column is None or c.name.lower() == column.lower())
+            if c.holds_text and (column is None or c.name.lower() == column.lower())
         ]
         if column is not None and not found:
             names = [c.name for candidate in tables for c in candidate.columns]
@@ -407,7 +406,7 @@ def _list_known_words(schema: Schema) -> Iterator[str]:
         yield table.name
         for column in table.columns:
             yield column.name
-            if column.type.startswith(("DATE", "TIMESTAMP")):
+            if column.holds_days:
                 yield from filter(None, (column.minimum, column.maximum))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nl2sql.agent.tools import Ran, Toolbox
@@ -15,30 +15,55 @@ from nl2sql.errors import DatabaseError, LimitError, ToolError
 from nl2sql.types import Trap
 
 TRAP_SECONDS: Final = 1.0
+_NO_TIME: Final = "there was no time or memory for it"
+_UNAPPROVED: Final = "it takes further queries, which nobody approved"
+_NOT_RUN: Final = "the query that checks it did not run"
+_UNREAD: Final = "the SQL could not be read"
 _PROBED_ROWS: Final = 20
 # A probe reads about as much as the query did; one that could not end in time is not begun.
 _SLOWER: Final = 2.0
 
 
-def search_traps(ran: Ran, tools: Toolbox) -> tuple[Trap, ...]:
-    """The traps of a query that a model wrote; none of one that a person has verified. CancelledError."""
+@dataclass(frozen=True, slots=True)
+class TrapSearch:
+    """The traps found, and a warning that says what could not be checked and why, where that is so."""
+
+    traps: tuple[Trap, ...] = ()
+    warning: str = ""
+
+
+def search_traps(ran: Ran, tools: Toolbox) -> TrapSearch:
+    """Look for traps in a query that a model wrote; not in one that a person has verified. CancelledError."""
     if ran.verified:
-        return ()
+        return TrapSearch()
     from nl2sql.answer.traps import find_traps
 
     deadline = time.monotonic() + TRAP_SECONDS
+    reasons: dict[str, None] = {}
 
     def ask(probe: str) -> list[tuple[Any, ...]] | None:
         left = deadline - time.monotonic()
-        if not tools.looks_up or left < _SLOWER * ran.result.seconds or left <= 0:
+        if not tools.looks_up:
+            reasons[_UNAPPROVED] = None
+            return None
+        if left < _SLOWER * ran.result.seconds or left <= 0:
+            reasons[_NO_TIME] = None
             return None
         try:
             limits = replace(tools.limits, seconds=min(left, tools.limits.seconds), rows=_PROBED_ROWS)
             return tools.look_up(probe, limits).rows
-        except (ToolError, LimitError, DatabaseError):
-            return None
+        except LimitError as exc:
+            reasons[_UNAPPROVED if exc.limit == "rows" else _NO_TIME] = None
+        except (ToolError, DatabaseError):
+            reasons[_NOT_RUN] = None
+        return None
 
-    return find_traps(ran.checked.sql, tools.schema, ran.result, ask, tools.question)
+    report = find_traps(ran.checked.sql, tools.schema, ran.result, ask, tools.question)
+    warning = ""
+    if report.unchecked:
+        why = " and ".join(reasons) or _UNREAD
+        warning = f"not checked {', nor '.join(report.unchecked)}: {why}"
+    return TrapSearch(report.traps, warning)
 
 
 def has_grave(traps: Iterable[Trap]) -> bool:

@@ -109,13 +109,18 @@ def _describe_surprise(record: AnswerRecord) -> str:
     return f"the model was {share:.0%} sure of the SQL as a whole" if share < _UNSURE else ""
 
 
+def _is_failure(step: Step) -> bool:
+    """Whether it is a call of the model's that failed, other than a further query beside the first."""
+    return not step.ok and step.tool != "candidate"
+
+
 def _count_failures(record: AnswerRecord) -> float:
-    return float(min(_MOST_TRIES, sum(not step.ok and step.tool != "candidate" for step in record.steps)))
+    return float(min(_MOST_TRIES, sum(map(_is_failure, record.steps))))
 
 
 def _describe_failures(record: AnswerRecord) -> str:
-    failed = int(_count_failures(record))
-    return f"{failed} {'query' if failed == 1 else 'queries'} failed before this one ran"
+    failed = sum(_is_failure(step) for step in record.steps)
+    return f"{failed} of the model's tries failed"
 
 
 def _describe_repairs(record: AnswerRecord, kind: RepairKind, what: str) -> str:
@@ -145,7 +150,8 @@ def _list_grave(record: AnswerRecord) -> list[str]:
 
 
 def _describe_grave(record: AnswerRecord) -> str:
-    return f"the figures may be others than those asked for: {', '.join(_list_grave(record))}"
+    grave = [trap.message for trap in record.traps if trap.changes_figure]
+    return f"the figures may be others than those asked for: {'; '.join(grave)}"
 
 
 def _list_untraced(record: AnswerRecord) -> list[Untraced]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from nl2sql.answer.lineage import Block, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain, split_conjunction
-from nl2sql.answer.question_words import split_words
+from nl2sql.answer.question_words import list_words
 from nl2sql.answer.sql_format import sql_text
 from nl2sql.answer.traps.ran_query import AGGREGATES, list_aggregates
 from nl2sql.answer.word_trace import match_words
@@ -27,7 +27,7 @@ def find_carried(question: str, sql: str, before: str, schema: Schema) -> tuple[
     trees = [parse_plain(text, schema.dialect) for text in (sql, before)]
     if trees[0] is None or trees[1] is None:
         return ()
-    words = [folded(word) for word in split_words(question)]
+    words = [folded(word) for word in list_words(question)]
     kept = dict(_list_parts(trees[0], schema))
     earlier = dict(_list_parts(trees[1], schema))
     shared = [text for text in kept if text in earlier]
@@ -61,7 +61,7 @@ def _is_said(node: exp.Expr, words: list[str]) -> bool:
     """Whether the question has a word of the part: of its values where it has any, else of its columns."""
     texts = [literal.name for literal in node.find_all(exp.Literal) if not _is_of_call(literal)]
     texts = texts or [column.name for column in node.find_all(exp.Column)]
-    parts = [folded(part) for text in texts for part in split_words(text)]
+    parts = [folded(part) for text in texts for part in list_words(text)]
     # A short value may abbreviate the word: `CAN` for cancelled.
     return any(match_words(word, part) or (len(part) > 1 and word.startswith(part)) for word in words for part in parts)
 

@@ -160,7 +160,7 @@ def find_source(column: exp.Column, block: Block) -> tuple[exp.Expr, Block]:
                 break
             node = aliased
             continue
-        inner = relation.blocks[0].output(_inner_name(relation, node.name)) if relation.blocks else None
+        inner = relation.blocks[0].output(_find_inner_name(relation, node.name)) if relation.blocks else None
         if inner is None:
             break
         node, block = inner
@@ -178,7 +178,7 @@ def find_stored(node: exp.Expr | None, block: Block) -> Stored | None:
     relation = at.relation_of(source)
     if relation is None or relation.table is None:
         return None
-    found = relation.table.column(_inner_name(relation, source.name))
+    found = relation.table.column(_find_inner_name(relation, source.name))
     return Stored(first or relation, relation.table, found) if found is not None else None
 
 
@@ -195,7 +195,7 @@ def list_columns(node: exp.Expr) -> Iterator[exp.Column]:
     return (one for one in walk_own(node) if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star))
 
 
-def _inner_name(relation: Relation, name: str) -> str:
+def _find_inner_name(relation: Relation, name: str) -> str:
     """The column's own name where the alias has renamed it: `t(a, b)`."""
     for at, renamed in enumerate(relation.names):
         if renamed.lower() == name.lower():

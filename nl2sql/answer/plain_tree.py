@@ -63,17 +63,17 @@ class PlainDuckDB(DuckDB):
 def parse_plain(sql: str, dialect: str = "duckdb") -> exp.Query | None:
     """The query in plain form, the caller's own to change; None where sqlglot cannot read it, or it is no query
     of DuckDB."""
-    tree = _parsed(sql) if dialect == "duckdb" else None
+    tree = _parse(sql) if dialect == "duckdb" else None
     return tree.copy() if tree is not None else None
 
 
 @lru_cache(maxsize=64)
-def _parsed(sql: str) -> exp.Query | None:
-    if not sql.lstrip("( ").startswith(_QUERIES) or _OTHER_QUERY.search(sql):
+def _parse(sql: str) -> exp.Query | None:
+    if is_about_tables(sql):
         return None
     dialect = PlainDuckDB()
     try:
-        trees = dialect.parser().parse(list(_without_lambda_brackets(dialect.tokenize(sql))), sql)
+        trees = dialect.parser().parse(list(_drop_lambda_brackets(dialect.tokenize(sql))), sql)
         tree = trees[0] if len(trees) == 1 else None
         if not isinstance(tree, exp.Query):
             return None
@@ -86,7 +86,12 @@ def _parsed(sql: str) -> exp.Query | None:
     return query if isinstance(query, exp.Query) else None
 
 
-def _without_lambda_brackets(tokens: Sequence[Token]) -> Iterator[Token]:
+def is_about_tables(sql: str) -> bool:
+    """Whether the query asks which tables and columns there are, as SHOW does, and not what they hold."""
+    return not sql.lstrip("( ").startswith(_QUERIES) or _OTHER_QUERY.search(sql) is not None
+
+
+def _drop_lambda_brackets(tokens: Sequence[Token]) -> Iterator[Token]:
     """`f(l, (lambda x: x))` without the brackets that sqlglot does not expect there."""
     closing: list[bool] = []
     for at, token in enumerate(tokens):
@@ -119,7 +124,7 @@ def split_conjunction(condition: exp.Expr | None) -> Iterator[exp.Expr]:
         yield condition
 
 
-def _without_brackets(root: exp.Expr) -> None:
+def _drop_brackets(root: exp.Expr) -> None:
     """`((a) + 1)` is `a + 1`: the tree says what belongs together. `NOT (a IS NULL)` keeps its own, since the engine
     tells it from `a IS NOT NULL`."""
     for paren in list(root.find_all(exp.Paren)):
@@ -128,7 +133,7 @@ def _without_brackets(root: exp.Expr) -> None:
         paren.replace(paren.this)
 
 
-def _joins_in_a_row(root: exp.Expr) -> None:
+def _flatten_joins(root: exp.Expr) -> None:
     """`FROM ((a JOIN b) JOIN c)` is `FROM a JOIN b JOIN c`; a bracket around a table says nothing."""
     for select in list(root.find_all(exp.Select)):
         source = select.args.get("from_")
@@ -139,10 +144,12 @@ def _joins_in_a_row(root: exp.Expr) -> None:
             inner.set("joins", None)
             source.set("this", inner)
             select.set("joins", [*below, *inside, *(select.args.get("joins") or [])])
-        select.set("joins", [plain for join in select.args.get("joins") or () for plain in _unbracketed(join)] or None)
+        select.set(
+            "joins", [plain for join in select.args.get("joins") or () for plain in _drop_join_brackets(join)] or None
+        )
 
 
-def _unbracketed(join: exp.Join) -> Iterator[exp.Join]:
+def _drop_join_brackets(join: exp.Join) -> Iterator[exp.Join]:
     """The join without a bracket that only holds it together; after a comma that holds whatever is joined there."""
     beside: list[exp.Join] = []
     is_comma = is_after_comma(join)
@@ -170,7 +177,7 @@ def _is_bracket(node: exp.Expr) -> bool:
     )
 
 
-def _bare_queries(root: exp.Expr) -> None:
+def _unwrap_queries(root: exp.Expr) -> None:
     """`(SELECT …) UNION (SELECT …)` needs no brackets, nor does a whole query in them."""
     for bracket in list(root.find_all(exp.Subquery)):
         query, parent = bracket.this, bracket.parent
@@ -195,20 +202,20 @@ def _has_modifiers(query: exp.Expr) -> bool:
     return any(query.args.get(key) for key in ("with_", "order", "limit", "offset", "sample", "pivots"))
 
 
-def _counts_of_rows(root: exp.Expr) -> None:
+def _write_counts(root: exp.Expr) -> None:
     """`count_star()` is `count(*)`."""
     for call in list(root.find_all(exp.Anonymous)):
         if name_function(call) == "count_star" and not call.expressions:
             call.replace(exp.Anonymous(this="count", expressions=[exp.Star()]))
 
 
-def _names_of_functions(root: exp.Expr) -> None:
+def _lower_names(root: exp.Expr) -> None:
     """`"year"(d)` and `COALESCE(a)` are `year(d)` and `coalesce(a)`."""
     for call in list(root.find_all(exp.Anonymous)):
         call.set("this", call.name.lower())
 
 
-def _members_of_queries(root: exp.Expr) -> None:
+def _write_members(root: exp.Expr) -> None:
     """`a = ANY(SELECT …)` is `a IN (SELECT …)`."""
     for equal in list(root.find_all(exp.EQ)):
         if isinstance(equal.expression, exp.Any) and isinstance(equal.expression.this, exp.Query):
@@ -217,7 +224,7 @@ def _members_of_queries(root: exp.Expr) -> None:
             equal.replace(exp.In(this=equal.this, query=query))
 
 
-def _truths(root: exp.Expr) -> None:
+def _write_truths(root: exp.Expr) -> None:
     """`CAST(a AS BOOLEAN) IS NOT DISTINCT FROM true` is `a IS TRUE`."""
     for same in list(root.find_all(exp.NullSafeEQ, exp.NullSafeNEQ)):
         cast, truth = same.this, same.expression
@@ -226,14 +233,14 @@ def _truths(root: exp.Expr) -> None:
             same.replace(exp.Not(this=node) if isinstance(same, exp.NullSafeNEQ) else node)
 
 
-def _intervals(root: exp.Expr) -> None:
+def _write_intervals(root: exp.Expr) -> None:
     """`to_days(CAST(trunc(CAST(1 AS DOUBLE)) AS INTEGER))` is `INTERVAL 1 DAY`."""
     for call in list(root.find_all(exp.Anonymous)):
-        if (unit := _UNITS.get(name_function(call))) and (amount := _amount(call)) is not None:
+        if (unit := _UNITS.get(name_function(call))) and (amount := _find_amount(call)) is not None:
             call.replace(exp.Interval(this=amount, unit=exp.var(unit)))
 
 
-def _amount(call: exp.Anonymous) -> exp.Expr | None:
+def _find_amount(call: exp.Anonymous) -> exp.Expr | None:
     """What the engine's parser has wrapped for a unit of time."""
     whole = call.expressions[0] if len(call.expressions) == 1 else None
     if name_function(call) == "to_seconds":
@@ -247,7 +254,7 @@ def _amount(call: exp.Anonymous) -> exp.Expr | None:
     return cast.this if isinstance(cast, exp.Cast) and cast.is_type(exp.DType.DOUBLE) else None
 
 
-def _values(root: exp.Expr) -> None:
+def _write_values(root: exp.Expr) -> None:
     """`(SELECT * FROM (VALUES (1)) AS valueslist) AS t(a)` is `(VALUES (1)) AS t(a)`."""
     for bracket in list(root.find_all(exp.Subquery)):
         select, alias = bracket.this, bracket.args.get("alias")
@@ -257,7 +264,7 @@ def _values(root: exp.Expr) -> None:
             bracket.replace(source.this)
 
 
-def _orders_by_all(root: exp.Expr) -> None:
+def _write_order_by_all(root: exp.Expr) -> None:
     """`ORDER BY COLUMNS(*)` is `ORDER BY ALL`."""
     for key in list(root.find_all(exp.Ordered)):
         call = key.this
@@ -268,15 +275,15 @@ def _orders_by_all(root: exp.Expr) -> None:
 
 
 REWRITES: Final[tuple[Callable[[exp.Expr], None], ...]] = (
-    _without_brackets,
-    _joins_in_a_row,
-    _bare_queries,
-    _counts_of_rows,
-    _names_of_functions,
-    _members_of_queries,
-    _truths,
-    _intervals,
-    _values,
-    _orders_by_all,
+    _drop_brackets,
+    _flatten_joins,
+    _unwrap_queries,
+    _write_counts,
+    _lower_names,
+    _write_members,
+    _write_truths,
+    _write_intervals,
+    _write_values,
+    _write_order_by_all,
 )
 """What makes the engine's spelling plain, in this order; each works on all that stands below the node given."""

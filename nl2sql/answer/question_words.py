@@ -201,7 +201,7 @@ _REACH: Final = 2
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
-def split_words(text: str) -> list[str]:
+def list_words(text: str) -> list[str]:
     """The words of a text as they are written, `snake_case` and `camelCase` taken apart."""
     text = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])", " ", text.replace("_", " "))
     return [match.group() for match in _WORD.finditer(text)]

@@ -56,7 +56,7 @@ def describe_unnamed(bounds: list[Bound], asked: str, today: dt.date, schema: Sc
     first, last = bounds[0].text, bounds[-1].text
     span = first if first == last else f"{first} to {last}"
     end = next((f"; {column} ends {day}" for column, day in _find_ends(bounds, schema)), "")
-    return f"read as {span}, which the question does not name; today is {today.isoformat()}{end}"
+    return f"the query looks at {span}, which the question does not name; today is {today.isoformat()}{end}"
 
 
 def describe_end(bounds: list[Bound], columns: list[str], today: dt.date, schema: Schema) -> str | None:

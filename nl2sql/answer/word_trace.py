@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from nl2sql.answer.lineage import Block, find_stored, is_star, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain
-from nl2sql.answer.question_words import CONCEPTS, MONTHS, NUMBERS, SOFT, STOP, guess_language, split_words
+from nl2sql.answer.question_words import CONCEPTS, MONTHS, NUMBERS, SOFT, STOP, guess_language, list_words
 from nl2sql.schema.value_index import folded
 from nl2sql.types import Schema, Table, Untraced
 
@@ -97,7 +97,7 @@ def _list_tokens(question: str) -> list[_Token]:
     stop = STOP[guess_language(question)]
     found = []
     for match in _WORD.finditer(question):
-        for text in split_words(match.group()):
+        for text in list_words(match.group()):
             text = re.sub(r"['’]s?$", "", text)
             plain = folded(text)
             is_stop = plain in stop or (len(plain) < _SHORTEST and not plain.isdecimal())
@@ -233,7 +233,7 @@ class _Evidence:
 
 def _split_name(text: str) -> Iterator[str]:
     """The words of a name or comment; a name of several words also as one."""
-    words = [folded(word) for word in split_words(text)]
+    words = [folded(word) for word in list_words(text)]
     yield from (word for word in words if len(word) >= 2)
     if 1 < len(words) <= 3:
         yield "".join(words)

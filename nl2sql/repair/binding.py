@@ -85,27 +85,27 @@ def read_bind_error(document: Mapping[str, Any], sql: str) -> BindError:
     (<Fault.COLUMN: 'column'>, 'city', 7)
     """
     message = str(document.get("error_message", ""))
-    fault = _SUBTYPES.get(str(document.get("error_subtype"))) or _fault_of(message)
-    name = str(document.get("name") or _last_quoted(message.partition("\n")[0]))
-    return BindError(fault, message, name, _position(sql, str(document.get("position"))))
+    fault = _SUBTYPES.get(str(document.get("error_subtype"))) or _find_fault(message)
+    name = str(document.get("name") or _find_last_quoted(message.partition("\n")[0]))
+    return BindError(fault, message, name, _count_characters(sql, str(document.get("position"))))
 
 
 def read_run_error(message: str) -> BindError:
     """The message of an error that came up while a query ran that binds."""
-    fault = _fault_of(message)
+    fault = _find_fault(message)
     return BindError(fault if fault is Fault.VALUE else Fault.OTHER, message)
 
 
-def _fault_of(message: str) -> Fault:
+def _find_fault(message: str) -> Fault:
     return next((fault for phrase, fault in _PHRASES if phrase in message), Fault.OTHER)
 
 
-def _last_quoted(line: str) -> str:
+def _find_last_quoted(line: str) -> str:
     """What the line has in its last double quotes."""
     before, mark, _ = line.rpartition('"')
     return before.rpartition('"')[2] if mark else ""
 
 
-def _position(sql: str, offset: str) -> int:
+def _count_characters(sql: str, offset: str) -> int:
     """The character at that offset, which counts bytes of UTF-8."""
     return len(sql.encode()[: int(offset)].decode(errors="ignore")) if offset.isdecimal() else -1

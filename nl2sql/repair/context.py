@@ -11,7 +11,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.binding import BindError, Fault
-from nl2sql.repair.scopes import Scope, Source, scopes
+from nl2sql.repair.scopes import Scope, Source, list_scopes
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Proof, Schema
 
@@ -42,7 +42,7 @@ class RepairContext:
 
     def find_scopes(self) -> list[Scope]:
         """The SELECTs, the outer before the inner."""
-        return scopes(self.tree, self.schema)
+        return list_scopes(self.tree, self.schema)
 
     def find_fault(self) -> tuple[Scope, exp.Column] | None:
         """The column that refers to nothing and that the error is about, and its SELECT."""
@@ -75,21 +75,21 @@ def make_column(alias: str, name: str) -> exp.Column:
     return exp.Column(this=make_identifier(name), table=make_identifier(alias))
 
 
-def text_of(node: exp.Expr) -> str:
+def show_node(node: exp.Expr) -> str:
     """The node as SQL, for telling."""
     return node.sql("duckdb", comments=False)
 
 
 def rebind(scope: Scope, column: exp.Column, source: Source, name: str | None = None) -> str:
     """Make the column, wherever this SELECT has it, one of that source; returns what was changed in words."""
-    before, is_inner = text_of(column), scope.select.parent is not None
+    before, is_inner = show_node(column), scope.select.parent is not None
     for one in list_same(scope, column):
         if name is not None and name.lower() != one.name.lower():
             if is_inner:
                 _keep_label(one)
             one.set("this", make_identifier(name))
         one.set("table", make_identifier(source.alias) if column.table or len(scope.sources) > 1 else None)
-    return f"{before} is {text_of(column)}"
+    return f"{before} is {show_node(column)}"
 
 
 def list_same(scope: Scope, column: exp.Column) -> list[exp.Column]:
@@ -128,21 +128,11 @@ def list_names(source: Source) -> list[str]:
     return [column.name for column in source.table.columns] if source.table else sorted(source.columns or ())
 
 
-def is_text(column: Column) -> bool:
-    """Whether the column holds text."""
-    return column.type.startswith(("VARCHAR", "ENUM")) and "[" not in column.type
-
-
-def is_day(column: Column) -> bool:
-    """Whether the column holds days, or moments of days."""
-    return column.type.startswith(("DATE", "TIMESTAMP")) and "[" not in column.type
-
-
 def is_number(column: Column) -> bool:
     """Whether the column holds numbers."""
     return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
 
 
-def last_part(name: str) -> str:
+def drop_schema(name: str) -> str:
     """A table's own name, without its schema's."""
     return name.rpartition(".")[2]

@@ -10,7 +10,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.binding import Fault
-from nl2sql.repair.context import RepairContext, last_part, list_names, text_of
+from nl2sql.repair.context import RepairContext, drop_schema, list_names, show_node
 from nl2sql.repair.join_conditions import find_joined_source
 from nl2sql.repair.join_paths import Join, list_shortest
 from nl2sql.repair.name_matching import find_near, is_alike
@@ -26,9 +26,9 @@ _WAYS: Final = 3
 def find_missing_name(context: RepairContext) -> MissingName | None:
     """The name that the error is about, where it is one that refers to nothing."""
     if context.error.fault is Fault.TABLE:
-        return _missing_table(context)
+        return _describe_table(context)
     found = context.find_fault()
-    return _missing_column(context.schema, *found) if found is not None else None
+    return _describe_column(context.schema, *found) if found is not None else None
 
 
 def list_joins_to(context: RepairContext) -> tuple[str, ...]:
@@ -70,25 +70,25 @@ def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
         table
         for table in tree.find_all(exp.Table)
         if isinstance(table.this, exp.Identifier)
-        and schema.table(name_of(table)) is None
+        and schema.table(write_name(table)) is None
         and (table.db or table.name.lower() not in ctes)
     ]
 
 
-def name_of(table: exp.Table) -> str:
+def write_name(table: exp.Table) -> str:
     """The table's name as the schema would have it."""
     return f"{table.db}.{table.name}" if table.db and table.db.lower() != MAIN_SCHEMA else table.name
 
 
-def _missing_table(context: RepairContext) -> MissingName | None:
+def _describe_table(context: RepairContext) -> MissingName | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    written, known = name_of(unknown[0]), [table.name for table in context.schema.tables]
-    return MissingName("table", written, nearest=find_near(last_part(written), known), present=tuple(known[:_LISTED]))
+    written, known = write_name(unknown[0]), [table.name for table in context.schema.tables]
+    return MissingName("table", written, nearest=find_near(drop_schema(written), known), present=tuple(known[:_LISTED]))
 
 
-def _missing_column(schema: Schema, scope: Scope, column: exp.Column) -> MissingName:
+def _describe_column(schema: Schema, scope: Scope, column: exp.Column) -> MissingName:
     named = scope.source(column.table) if column.table else None
     looked_in = [named] if named is not None else [source for source in scope.sources if source.columns is not None]
     owner = schema.table(column.table) if column.table and named is None else None
@@ -103,7 +103,7 @@ def _missing_column(schema: Schema, scope: Scope, column: exp.Column) -> Missing
         ]
     return MissingName(
         "column",
-        column.name or text_of(column),
+        column.name or show_node(column),
         sources=sources,
         holders=_list_holders(schema, scope, column),
         aliases=tuple(source.alias for source in scope.with_column(column.name)),

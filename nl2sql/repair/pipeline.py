@@ -23,8 +23,8 @@ from nl2sql.repair.rules.dialects import (
     leave_out_prose,
     quote_reserved,
     read_foreign,
-    respell_dialect,
     translate_function,
+    write_in_dialect,
 )
 from nl2sql.repair.rules.grouping import (
     compare_with_all,
@@ -49,7 +49,7 @@ _NAMES: Final = frozenset({Fault.COLUMN, Fault.GROUPING})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of change, how certain it is, and the faults that it may mend. `apply` makes it, or says None."""
+    """One kind of change, how certain it is, and the faults that it may repair. `apply` makes it, or says None."""
 
     name: str
     kind: RepairKind
@@ -73,7 +73,7 @@ TEXT_RULES: Final = (
 )
 
 RULES: Final = (
-    Rule("dialect", RepairKind.EXACT, _UNREAD, respell_dialect),
+    Rule("dialect", RepairKind.EXACT, _UNREAD, write_in_dialect),
     Rule("function", RepairKind.EXACT, frozenset({Fault.FUNCTION, Fault.COLUMN}), translate_function),
     Rule("table-spelling", RepairKind.EXACT, frozenset({Fault.TABLE}), spell_table),
     Rule("quoted-text", RepairKind.EXACT, _NAMES, quote_text),
@@ -234,5 +234,5 @@ class _Attempt:
 
 
 def _is_progress(rule: Rule, fault: BindError, after: BindError) -> bool:
-    """Whether the error is another one. A mere respelling moves the place of the same one."""
-    return after.message != fault.message if rule.apply is respell_dialect else after != fault
+    """Whether the error is another one. Another spelling of the text alone moves the place of the same one."""
+    return after.message != fault.message if rule.apply is write_in_dialect else after != fault

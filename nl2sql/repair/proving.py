@@ -22,34 +22,29 @@ MOMENTS: Final = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 def prove_unique(table: Table, columns: Iterable[str]) -> Proof:
     """That no two rows of the table have the same in these columns."""
     names = ", ".join(map(quote, columns))
-    return Proof(f"SELECT 1 FROM {name_table(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1")
+    return Proof(f"SELECT 1 FROM {quote_table(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1")
 
 
 def prove_held(table: Table, column: str, target: Table, target_column: str) -> Proof:
     """That every value of a key is there in the table that it leads to."""
-    held = f"SELECT {quote(target_column)} FROM {name_table(target)} WHERE {quote(target_column)} IS NOT NULL"
+    held = f"SELECT {quote(target_column)} FROM {quote_table(target)} WHERE {quote(target_column)} IS NOT NULL"
     condition = f"{quote(column)} IS NOT NULL AND {quote(column)} NOT IN ({held})"
-    return Proof(f"SELECT 1 FROM {name_table(table)} WHERE {condition} LIMIT 1")
+    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {condition} LIMIT 1")
 
 
 def prove_stored(table: Table, column: str, text: str) -> Proof:
     """That the column holds the text."""
-    return Proof(f"SELECT 1 FROM {name_table(table)} WHERE {quote(column)} = {literal(text)} LIMIT 1", wants_row=True)
+    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {quote(column)} = {literal(text)} LIMIT 1", wants_row=True)
 
 
 def prove_parses(table: Table, column: Column, pattern: str, kind: str) -> Proof:
     """That every text of the column is written so, and can be read as that type."""
     name = quote(column.name)
     unlike = f"NOT regexp_full_match(trim({name}), {literal(pattern)}) OR TRY_CAST({name} AS {kind}) IS NULL"
-    return Proof(f"SELECT 1 FROM {name_table(table)} WHERE {name} IS NOT NULL AND ({unlike}) LIMIT 1")
+    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} IS NOT NULL AND ({unlike}) LIMIT 1")
 
 
 def prove_between(table: Table, column: Column, low: int, high: int) -> Proof:
     """That every number of the column lies in that range."""
     name = quote(column.name)
-    return Proof(f"SELECT 1 FROM {name_table(table)} WHERE {name} NOT BETWEEN {low} AND {high} LIMIT 1")
-
-
-def name_table(table: Table) -> str:
-    """The table as SQL calls it."""
-    return quote_table(table)
+    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} NOT BETWEEN {low} AND {high} LIMIT 1")

@@ -95,7 +95,7 @@ class Scope:
         return [column for column in self.columns if not self.resolves(column)]
 
 
-def scopes(tree: exp.Expr, schema: Schema) -> list[Scope]:
+def list_scopes(tree: exp.Expr, schema: Schema) -> list[Scope]:
     """Every SELECT of a statement, the outer before the inner."""
     found: list[Scope] = []
     _query(tree, {}, None, schema, found)

@@ -1,4 +1,4 @@
-"""What can be mended in the text before it parses: words after the query, reserved words that are names, a fence.
+"""What can be repaired in a text before it parses: words after the query, reserved words that are names, a fence.
 
 It does not read the query's meaning.
 """
@@ -26,7 +26,7 @@ _AFTER_THESE_A_TABLE: Final = ("from", "join")
 _WITH_BY: Final = ("order", "group", "partition")
 
 
-def shorten(sql: str) -> Iterator[str]:
+def list_shortened(sql: str) -> Iterator[str]:
     """The text without what may be said after the query: the longest first."""
     if fenced := _FENCE.match(sql):
         sql = fenced.group(1)

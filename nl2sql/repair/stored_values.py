@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 from sqlglot import exp
 
-from nl2sql.repair.context import is_text, last_part, resolve_column
-from nl2sql.repair.scopes import Scope, scopes
+from nl2sql.repair.context import drop_schema, resolve_column
+from nl2sql.repair.scopes import Scope, list_scopes
 from nl2sql.repair.transpile import parse_dialect, write
 from nl2sql.types import Column, Repair, RepairKind, Schema, Table
 
@@ -84,12 +84,12 @@ def _match_text(
         match.repairs.append(Repair(RULE, RepairKind.EXACT, f"'{written}' is stored as '{spellings[0]}'"))
         return
     match.unmatched.append(written)
-    place = f"{last_part(table.name)}.{known.name}"
+    place = f"{drop_schema(table.name)}.{known.name}"
     near = spellings or stored.find_near(table, known, written)
     if near:
         match.hints.append(f"'{written}' is not in {place}; did you mean {' or '.join(map(repr, near[:3]))}?")
         return
-    others = [f"{last_part(other)}.{name}" for other, name in stored.find_columns(written)]
+    others = [f"{drop_schema(other)}.{name}" for other, name in stored.find_columns(written)]
     others = [other for other in dict.fromkeys(others) if other != place]
     found = f"; {' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it" if others else ""
     match.hints.append(f"'{written}' is not in {place}{found}")
@@ -112,7 +112,7 @@ def _list_compared(
     tree: exp.Expr, schema: Schema
 ) -> Iterator[tuple[Scope, exp.Column, Table, Column, list[exp.Literal]]]:
     """Each stored text column that must be equal to texts, and those."""
-    for scope in scopes(tree, schema):
+    for scope in list_scopes(tree, schema):
         for column in list(scope.columns):
             parent = column.parent
             others: list[exp.Expr] = []
@@ -128,7 +128,7 @@ def _list_compared(
 
 def _list_likes(tree: exp.Expr, schema: Schema) -> Iterator[tuple[exp.Column, Table, Column, exp.Like]]:
     """Each stored text column that must be like a pattern with letters in it."""
-    for scope in scopes(tree, schema):
+    for scope in list_scopes(tree, schema):
         for column in list(scope.columns):
             like = column.parent
             if not isinstance(like, exp.Like) or like.this is not column or _is_negated(like):
@@ -146,6 +146,6 @@ def _is_negated(node: exp.Expr) -> bool:
 
 def _resolve_text(scope: Scope, column: exp.Column) -> tuple[Table, Column] | None:
     found = resolve_column(scope, column)
-    if found is None or found[0].table is None or not is_text(found[1]):
+    if found is None or found[0].table is None or not found[1].holds_text:
         return None
     return found[0].table, found[1]

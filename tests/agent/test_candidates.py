@@ -76,6 +76,13 @@ def test_the_rows_that_most_give_are_the_answer(opened: Assistant, calls_tools: 
     assert model.sent[-1][-2] == replies[1].message
 
 
+def test_a_query_that_comes_after_the_vote_has_no_share_in_its_agreement(opened: Assistant) -> None:
+    queries = [calls("sql_query", query=query) for query in (TWO, ALSO_TWO, ONE)]
+    answer = ask(opened, ScriptedModel(*queries, "It is 1."), 2)
+    assert answer.rows == [(1,)] and answer.confidence is not None
+    assert "1 of 3 queries written for the question give these rows" in answer.confidence.reasons
+
+
 def test_it_stops_once_two_agree(opened: Assistant) -> None:
     model = ScriptedModel(*blocks(TWO, ALSO_TWO, ONE, ONE), calls_tools=False)
     answer = ask(opened, model, 4, summary=False)

@@ -130,7 +130,7 @@ def test_a_locked_database_does_not_follow_the_machines_zone(database: Path) -> 
 
 
 def test_a_time_that_nobody_named_is_warned_of(database: Path, tmp_path: Path) -> None:
-    told = "read as 2024-03-01 to 2024-04-01, which the question does not name; today is 2029-02-03"
+    told = "the query looks at 2024-03-01 to 2024-04-01, which the question does not name; today is 2029-02-03"
     model = ScriptedModel(calls("sql_query", query=BEFORE), "3 dives.")
     answer = ask(database, tmp_path, model, today=dt.date(2029, 2, 3))
     assert answer.warnings == (f"{told}; on_day ends 2024-07-13",)
@@ -169,3 +169,17 @@ def test_the_zone_goes_with_uploads(database: Path, tmp_path: Path) -> None:
     config = replace(Config(home=tmp_path / "home", url=str(database)), context=context)
     with nl2sql.connect(config=config) as assistant, assistant.with_files([tmp_path / "a.csv"]) as session:
         assert session.run("SELECT DISTINCT dived::DATE AS day FROM dives").rows == [(dt.date(2024, 1, 6),)]
+
+
+@pytest.mark.parametrize("today", [None, dt.date(2029, 2, 3)])
+def test_the_reading_says_which_days_are_counted_from_today(
+    database: Path, tmp_path: Path, today: dt.date | None
+) -> None:
+    sql = "SELECT count(*) AS n FROM dives WHERE on_day >= current_date - INTERVAL 7 DAY"
+    before = dt.datetime.now(dt.UTC).date()
+    answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=sql), "None."), today=today)
+    after = dt.datetime.now(dt.UTC).date()
+    days = [f"Today is {day.day} {day:%B} {day.year}." for day in (before, after)]
+    assert set(days) & set(answer.reading), "the engine's own day, whatever is set"
+    first = [day - dt.timedelta(days=7) for day in (before, after)]
+    assert any(f"{day.day} {day:%B} {day.year}" in " ".join(answer.reading) for day in first)

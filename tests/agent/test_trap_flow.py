@@ -78,7 +78,7 @@ def test_a_trap_that_stays_is_a_warning_and_no_high(opened: Assistant) -> None:
     assert [(trap.rule, trap.message) for trap in answer.traps] == [("fan-out", MESSAGE)]
     assert answer.warnings == (MESSAGE,)
     assert answer.confidence is not None and answer.confidence.level == "check"
-    assert "fan-out" in answer.confidence.reasons[-1]
+    assert answer.confidence.reasons[-1] == f"the figures may be others than those asked for: {MESSAGE}"
     assert json.loads(json.dumps(answer_object(answer)))["traps"] == [{"rule": "fan-out", "message": MESSAGE}]
 
 
@@ -154,19 +154,31 @@ def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:
     model = ScriptedModel(calls("sql_query", query=TWICE), "They are worth 260.")
     answer = Assistant(opened._engine, opened.config, model).ask("What are they worth?", approve=approve)
     assert answer.traps == () and len(seen) == 1
+    assert answer.warnings == (
+        "not checked whether a join repeats rows: it takes further queries, which nobody approved",
+    )
 
 
 def test_a_probe_passes_the_guard_like_any_query(opened: Assistant) -> None:
     allowed = opened._allowed()
     ran = Ran(opened.checked(TWICE), opened.run(TWICE))
-    assert search_traps(ran, Toolbox(opened._engine, allowed, Limits()))
+    found = search_traps(ran, Toolbox(opened._engine, allowed, Limits()))
+    assert [trap.rule for trap in found.traps] == ["fan-out"] and found.warning == ""
     strict = AllowedSchema(allowed.schema, Policy(deny_tables=frozenset({"trips"})), allowed.index)
-    assert search_traps(ran, Toolbox(opened._engine, strict, Limits())) == ()
+    found = search_traps(ran, Toolbox(opened._engine, strict, Limits()))
+    assert found.traps == () and found.warning == (
+        "not checked whether a join repeats rows: the query that checks it did not run"
+    )
 
 
-def test_a_query_that_took_long_is_not_probed(opened: Assistant) -> None:
+def test_a_query_that_took_long_is_not_probed_and_that_is_said(opened: Assistant) -> None:
+    tools = Toolbox(opened._engine, opened._allowed(), Limits())
     slow = replace(opened.run(TWICE), seconds=0.9)
-    assert search_traps(Ran(opened.checked(TWICE), slow), Toolbox(opened._engine, opened._allowed(), Limits())) == ()
+    found = search_traps(Ran(opened.checked(TWICE), slow), tools)
+    assert found.traps == ()
+    assert found.warning == "not checked whether a join repeats rows: there was no time or memory for it"
+    plain = replace(opened.run(ONCE), seconds=0.9)
+    assert search_traps(Ran(opened.checked(ONCE), plain), tools).warning == "", "nothing had to be asked"
 
 
 def test_the_second_look_is_an_event(opened: Assistant) -> None:

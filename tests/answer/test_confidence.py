@@ -63,7 +63,7 @@ def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
 
 
 def test_reasons_are_said_in_words() -> None:
-    assert assess_answer(DOUBTS["failed_tries"]).reasons == ("1 query failed before this one ran",)
+    assert assess_answer(DOUBTS["failed_tries"]).reasons == ("1 of the model's tries failed",)
     assert assess_answer(DOUBTS["disagreement"]).reasons == ("1 of 3 queries written for the question give these rows",)
     unsure = replace(SURE, logprobs=(-1.0, -2.0))
     assert assess_answer(unsure).reasons == ("the model was 5% sure of the SQL as a whole",)

@@ -53,12 +53,12 @@ def describe(sql: str, asked: str) -> str | None:
 def test_a_time_that_the_question_does_not_name_is_told() -> None:
     june = "SELECT 1 FROM dives WHERE on_day >= DATE '2026-06-01' AND on_day < DATE '2026-07-01'"
     assert describe(june, "How many dives were there last month?") == (
-        "read as 2026-06-01 to 2026-07-01, which the question does not name; today is 2031-05-20; "
+        "the query looks at 2026-06-01 to 2026-07-01, which the question does not name; today is 2031-05-20; "
         "on_day ends 2026-08-30"
     )
     for asked in ("dives in June 2026?", "dives in June '26?", "Tauchgänge im Geschäftsjahr 25/26", "2026年6月"):
         assert describe(june, asked) is None, asked
-    assert "read as 2026," in (describe("SELECT 1 FROM dives WHERE year(on_day) = 2026", "this year?") or "")
+    assert "the query looks at 2026," in (describe("SELECT 1 FROM dives WHERE year(on_day) = 2026", "this year?") or "")
 
 
 def test_this_year_and_the_last_need_no_name() -> None:

@@ -33,6 +33,10 @@ INSERT INTO filiais VALUES ('São Paulo', '001', 2023, 5), ('Recife', '014', 203
 """
 
 
+# What is found by the profile and the text of the query alone.
+FROM_PROFILE = {"not-in-null", "unknown-value", "idle-value", "constant-for-column"}
+
+
 @pytest.fixture(scope="module")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Assistant]]:
     folder = tmp_path_factory.mktemp("traps")
@@ -52,7 +56,7 @@ def traps_of(assistant: Assistant, sql: str, question: str = "") -> tuple[Trap, 
     def ask(probe: str) -> list[tuple[Any, ...]]:
         return assistant.run(probe).rows
 
-    return find_traps(assistant.checked(sql).sql, assistant.schema, assistant.run(sql), ask, question)
+    return find_traps(assistant.checked(sql).sql, assistant.schema, assistant.run(sql), ask, question).traps
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.split("\n", 1)[0])
@@ -92,9 +96,13 @@ def test_what_may_not_be_asked_is_not_claimed(databases: dict[str, Assistant]) -
         if head.endswith("sample"):
             sql = rest.split("\n-- says ")[0]
             found = find_traps(sample.checked(sql).sql, sample.schema, sample.run(sql), lambda probe: None)
-            assert {trap.rule for trap in found} <= {
-                "not-in-null",
-                "unknown-value",
-                "idle-value",
-                "constant-for-column",
-            }, "these need no more than the profile and the text"
+            assert found.unchecked or head.split(" ")[0] in FROM_PROFILE
+            assert {trap.rule for trap in found.traps} <= FROM_PROFILE, "these need no more than profile and text"
+
+
+def test_a_query_that_cannot_be_read_is_not_taken_for_one_without_traps(databases: dict[str, Assistant]) -> None:
+    sample = databases["sample"]
+    result = sample.run("SELECT 1")
+    found = find_traps("SELECT sum(x) FROM ((", sample.schema, result, lambda probe: [])
+    assert found.traps == () and found.unchecked == ("whether the query says what it seems to",)
+    assert find_traps("SELECT * FROM (SHOW TABLES)", sample.schema, result, lambda probe: []).unchecked == ()

@@ -74,7 +74,7 @@ SELECT sum(b."Gebühr") FROM "Bestellungen" b JOIN 顧客 k ON k."番号" = b."�
 
 -- not-in-null sample
 SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees)
--- says employees.manager_id is empty in 1 row of the list that NOT IN compares with, so no row can match
+-- says employees.manager_id is empty in 1 row of the list that NOT IN compares with, so it is true of no row
 -- but not
 SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees WHERE manager_id IS NOT NULL)
 
@@ -89,6 +89,24 @@ SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM
 -- says orders.customer_id is empty in
 -- but not
 SELECT count(*) FROM customers WHERE customer_id IN (SELECT customer_id FROM orders WHERE year(ordered_at) = 2025)
+
+-- not-in-null sample
+SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM orders GROUP BY customer_id HAVING count(*) > 3)
+-- says orders.customer_id is empty in 1 row of the list
+-- but not
+SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM orders WHERE customer_id IS NOT NULL GROUP BY customer_id HAVING count(*) > 3)
+
+-- not-in-null sample
+SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT 0 UNION ALL SELECT customer_id FROM orders)
+-- says orders.customer_id is empty in 8,884 rows of the list
+-- but not
+SELECT count(*) FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM orders EXCEPT SELECT NULL)
+
+-- not-in-null sample
+SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS FIRST LIMIT 2)
+-- says employees.manager_id is empty in 1 row
+-- but not
+SELECT first_name FROM employees WHERE employee_id NOT IN (SELECT manager_id FROM employees ORDER BY manager_id DESC NULLS LAST LIMIT 2)
 
 -- count-of-nulls sample
 SELECT count(store_id) FROM orders

@@ -12,10 +12,33 @@ import pytest
 from nl2sql.repair import BindError, Fault, repair
 from nl2sql.repair.pipeline import ROUNDS
 from nl2sql.sample import sample_folder
-from nl2sql.types import Column, RepairReport, Schema, Table
+from nl2sql.types import Column, ForeignKey, RepairReport, Schema, Table
 
 HERE = Path(__file__).parent
 STAFF = Schema((Table("staff", (Column("id", "INTEGER"), Column("salary", "INTEGER"), Column("person", "VARCHAR"))),))
+
+
+GUESTS = Schema(
+    (
+        Table("guests", (Column("id", "INTEGER"), Column("town", "VARCHAR")), primary_key=("id",), inferred_key=True),
+        Table(
+            "stays",
+            (Column("stay", "INTEGER"), Column("guest_id", "INTEGER")),
+            foreign_keys=(ForeignKey(("guest_id",), "guests", ("id",), inferred=True),),
+        ),
+    )
+)
+
+
+class Missing:
+    """A binder for which the one qualified name does not exist."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_error(self, sql: str) -> BindError | None:
+        column = self.name.rpartition(".")[2]
+        return BindError(Fault.COLUMN, f"{self.name} is missing", column) if self.name in sql else None
 
 
 class Refusing:
@@ -157,3 +180,12 @@ def test_readings_that_would_run_are_told_and_not_taken(festival: Any) -> None:
         "SELECT title, MAX(budget) FROM films GROUP BY title",
         "SELECT title, budget FROM films ORDER BY budget DESC LIMIT 1",
     )
+
+
+def test_a_key_that_nobody_declared_is_proved_before_a_column_goes_by_it() -> None:
+    sql = "SELECT s.town, count(*) FROM stays AS s JOIN guests AS g ON s.guest_id = g.id GROUP BY s.town"
+    report = repair(sql, "", GUESTS, "duckdb", Missing("s.town"))
+    assert [one.rule for one in report.repairs] == ["unused-source"] and "g.town" in report.sql
+    assert any("HAVING count(*) > 1" in proof.sql for proof in report.proofs)
+    assert any("guest_id NOT IN" in proof.sql for proof in report.proofs)
+    assert repair(sql, "", GUESTS, "duckdb", Missing("s.town"), disproved=report.proofs).sql == ""

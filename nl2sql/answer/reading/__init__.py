@@ -56,8 +56,6 @@ class _Reading:
         if self._today is not None and any(depends_on_today(block) for block in self._blocks):
             yield f"Today is {say_moment(self._today)}."
 
-    # Queries
-
     def _of_query(self, query: exp.Expr, name: str) -> Iterator[str]:
         """The lines of a query, its steps before it. `name` is what it is called, empty for the query itself."""
         with_ = query.args.get("with_")
@@ -99,8 +97,6 @@ class _Reading:
         once = ", each different one once" if query.args.get("distinct") is not False else ""
         sides = [f"({side})" if side.startswith("the rows") else side for side in (left, right)]
         return words.format(*sides) + once + again
-
-    # One SELECT
 
     def _of_block(self, block: Block) -> Iterator[str]:
         select = block.select
@@ -274,8 +270,6 @@ class _Reading:
         skipped = f" after the first {sql_text(offset.expression)}" if offset is not None else ""
         if isinstance(limit, exp.Limit):
             yield f"Only the first {sql_text(limit.expression)} rows{skipped}."
-
-    # Queries inside a condition or a value
 
     def _say_inner(self, node: exp.Expr) -> str:
         """A query in brackets, in one breath: what it gives, of which rows."""

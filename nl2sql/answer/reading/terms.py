@@ -67,7 +67,7 @@ def is_temporal_value(node: exp.Expr, block: Block) -> bool:
     """Whether a value is a day or a moment, as far as the schema and the query say."""
     stored = find_stored(node, block)
     if stored is not None:
-        return stored.column.type.upper().startswith(("DATE", "TIMESTAMP"))
+        return stored.column.holds_days
     source, at = find_source(node, block) if isinstance(node, exp.Column) else (node, block)
     if isinstance(source, exp.Cast):
         return source.is_type(exp.DType.DATE, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ)
@@ -80,5 +80,5 @@ def _is_temporal_argument(call: exp.Expr, block: Block) -> bool:
     argument = call.expressions[0]
     stored = find_stored(argument, block)
     if stored is not None:
-        return stored.column.type.upper().startswith(("DATE", "TIMESTAMP"))
+        return stored.column.holds_days
     return not isinstance(argument, exp.Column) and is_temporal_value(argument, block)

@@ -66,8 +66,6 @@ class Wording:
         self._today = today
         self._told = told
 
-    # Values
-
     def say(self, node: exp.Expr) -> str:
         """A value: a column by its name, a figure in words, else as SQL."""
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
@@ -141,7 +139,7 @@ class Wording:
     def is_textual(self, node: exp.Expr) -> bool:
         """Whether the value is text."""
         column = self._column(node)
-        return column is not None and column.type.upper().startswith(("VARCHAR", "ENUM", "TEXT"))
+        return column is not None and column.holds_text
 
     def _column(self, node: exp.Expr) -> Column | None:
         stored = find_stored(node, self._block)
@@ -247,8 +245,6 @@ class Wording:
         extent = "" if spec else " so far" if order is not None else "" if within else " over all rows"
         return f"{words}{extent}{by}{within}{spec}"
 
-    # Order
-
     def say_order(self, order: exp.Expr) -> str:
         """The keys of an ORDER BY."""
         return ", then ".join(self.say_key(key) for key in order.expressions)
@@ -286,8 +282,6 @@ class Wording:
         if isinstance(key, exp.Column) and not key.table:
             return self._block.aliased(key.name) or key
         return key
-
-    # Conditions
 
     def say_condition(self, condition: exp.Expr) -> str:
         """A condition, its parts joined by `and`; the two ends of a range as one."""

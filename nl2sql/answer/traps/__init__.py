@@ -10,54 +10,77 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.answer.plain_tree import parse_plain
+from nl2sql.answer.plain_tree import is_about_tables, parse_plain
 from nl2sql.answer.traps import ends, figures, multiplied, nulls, texts
 from nl2sql.answer.traps.ran_query import Ask, RanQuery
-from nl2sql.types import Result, Schema, Trap
+from nl2sql.types import Result, Schema, Trap, TrapReport
 
 __all__ = ["TRAPS", "Ask", "TrapRule", "find_traps"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrapRule:
-    """A kind of trap. `find` gives a message for each.
+    """A kind of trap. `find` gives a message for each; `checks` says what it looks for, as a clause.
 
     `changes_figure` says that the figures shown are then others than those asked for, so that a further call of the
     model is worth it; else it is only told.
     """
 
     name: str
+    checks: str
     find: Callable[[RanQuery], Iterator[str]]
     changes_figure: bool = False
 
 
 TRAPS: Final[tuple[TrapRule, ...]] = (
-    TrapRule("fan-out", multiplied.find_fan_out, changes_figure=True),
-    TrapRule("dropped-rows", multiplied.find_dropped_rows),
-    TrapRule("not-in-null", nulls.find_nulls_in_not_in, changes_figure=True),
-    TrapRule("count-of-nulls", nulls.find_uncounted_nulls),
-    TrapRule("average-of-averages", figures.find_average_of_averages, changes_figure=True),
-    TrapRule("unfinished-period", ends.find_unfinished_period),
-    TrapRule("text-compared", texts.find_text_compared, changes_figure=True),
-    TrapRule("text-ranked", texts.find_text_ranked, changes_figure=True),
-    TrapRule("unknown-value", texts.find_unknown_value),
-    TrapRule("idle-value", texts.find_idle_value, changes_figure=True),
-    TrapRule("limit-without-order", ends.find_limit_without_order),
-    TrapRule("cut-ties", ends.find_cut_ties),
-    TrapRule("integer-division", figures.find_integer_division, changes_figure=True),
-    TrapRule("division-by-zero", figures.find_division_by_zero),
-    TrapRule("constant-for-column", figures.find_constant_for_column, changes_figure=True),
+    TrapRule("fan-out", "whether a join repeats rows", multiplied.find_fan_out, changes_figure=True),
+    TrapRule("dropped-rows", "whether a join leaves rows out", multiplied.find_dropped_rows),
+    TrapRule("not-in-null", "whether the list of NOT IN holds NULL", nulls.find_nulls_in_not_in, changes_figure=True),
+    TrapRule("count-of-nulls", "whether a counted column is empty in some rows", nulls.find_uncounted_nulls),
+    TrapRule(
+        "average-of-averages",
+        "whether averages of groups of different sizes are averaged",
+        figures.find_average_of_averages,
+        changes_figure=True,
+    ),
+    TrapRule("unfinished-period", "whether the last period is over", ends.find_unfinished_period),
+    TrapRule(
+        "text-compared", "whether numbers or dates are compared as text", texts.find_text_compared, changes_figure=True
+    ),
+    TrapRule("text-ranked", "whether numbers or dates are ranked as text", texts.find_text_ranked, changes_figure=True),
+    TrapRule("unknown-value", "whether each text is stored", texts.find_unknown_value),
+    TrapRule("idle-value", "whether each text is stored", texts.find_idle_value, changes_figure=True),
+    TrapRule("limit-without-order", "whether LIMIT cuts rows", ends.find_limit_without_order),
+    TrapRule("cut-ties", "whether rows tie where LIMIT cuts", ends.find_cut_ties),
+    TrapRule(
+        "integer-division", "whether a division drops decimals", figures.find_integer_division, changes_figure=True
+    ),
+    TrapRule("division-by-zero", "whether a divisor is 0", figures.find_division_by_zero),
+    TrapRule(
+        "constant-for-column",
+        "whether a constant is named like a column",
+        figures.find_constant_for_column,
+        changes_figure=True,
+    ),
 )
 """What is looked for, in this order."""
+_UNREAD: Final = "whether the query says what it seems to"
 
 
-def find_traps(sql: str, schema: Schema, result: Result, ask: Ask, question: str = "") -> tuple[Trap, ...]:
-    """The traps of a query that ran, each once.
+def find_traps(sql: str, schema: Schema, result: Result, ask: Ask, question: str = "") -> TrapReport:
+    """The traps of a query that ran, each once, and what no answer of the data's was there for.
 
     `sql` is its canonical text, `ask(sql)` runs a probing query and gives its rows, or None where it may not.
     """
     tree = parse_plain(sql, schema.dialect)
     if tree is None:
-        return ()
+        return TrapReport(unchecked=() if is_about_tables(sql) else (_UNREAD,))
     ran = RanQuery(tree, schema, result, ask, question)
-    return tuple(Trap(rule.name, message, rule.changes_figure) for rule in TRAPS for message in rule.find(ran))
+    traps: list[Trap] = []
+    unchecked: dict[str, None] = {}
+    for rule in TRAPS:
+        ran.lacks_answer = False
+        traps += [Trap(rule.name, message, rule.changes_figure) for message in rule.find(ran)]
+        if ran.lacks_answer:
+            unchecked[rule.checks] = None
+    return TrapReport(tuple(traps), tuple(unchecked))

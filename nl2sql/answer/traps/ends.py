@@ -15,7 +15,6 @@ from nl2sql.answer.plain_tree import name_function
 from nl2sql.answer.traps.ran_query import (
     RanQuery,
     is_correlated,
-    is_temporal,
     list_group_keys,
     make_call,
 )
@@ -36,10 +35,10 @@ def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
     others tomorrow.
     """
     for block in ran.blocks:
-        limit = _limit(block.select)
+        limit = _find_limit(block.select)
         if limit is None or block.select.args.get("order") is not None or block.role == "condition":
             continue
-        beyond = _whole(block.select, ran, block)
+        beyond = _drop_limit(block.select, ran, block)
         if beyond is None:
             continue
         beyond = beyond.limit(limit + 1, copy=False)
@@ -56,28 +55,28 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
     total DESC LIMIT 1` shows one of two customers with the highest total.
     """
     for block in ran.blocks:
-        limit = _limit(block.select)
+        limit = _find_limit(block.select)
         order = block.select.args.get("order")
         if limit is None or limit < 1 or order is None or block.role == "condition":
             continue
-        keys = [_key(block, ordered.this) for ordered in order.expressions]
-        whole = _whole(block.select, ran, block)
+        keys = [_resolve_key(block, ordered.this) for ordered in order.expressions]
+        whole = _drop_limit(block.select, ran, block)
         if whole is None or any(key is None for key in keys) or block.select.args.get("distinct") is not None:
             continue
         named = [exp.alias_(key.copy(), f"k{at}") for at, key in enumerate(keys) if key is not None]
         whole.set("expressions", named)
-        whole.set("order", exp.Order(expressions=[_ordered(o, at) for at, o in enumerate(order.expressions)]))
+        whole.set("order", exp.Order(expressions=[_order_by_position(o, at) for at, o in enumerate(order.expressions)]))
         pair = whole.copy().limit(2, copy=False).offset(limit - 1, copy=False)
         rows = ran.rows(pair)
         if rows and len(rows) == 2 and rows[0] == rows[1]:
-            yield _of_ties(ran, whole, rows[0], limit)
+            yield _describe_ties(ran, whole, rows[0], limit)
 
 
-def _of_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) -> str:
+def _describe_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) -> str:
     """What to say of rows with these keys, of which only some are shown."""
     whole.set("order", None)
     probe = ran.outer(whole.limit(_MOST_ROWS, copy=False), "count(*)")
-    equal = [_equal(at, key) for at, key in enumerate(keys)]
+    equal = [_compare_key(at, key) for at, key in enumerate(keys)]
     counted = None
     if probe is not None and all(one is not None for one in equal):
         counted = ran.row(probe.where(*equal, copy=False))
@@ -87,7 +86,7 @@ def _of_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) 
     return f"{rows} are equal by the order where LIMIT {limit} cuts, and only some of them are shown"
 
 
-def _equal(at: int, value: object) -> exp.Expr | None:
+def _compare_key(at: int, value: object) -> exp.Expr | None:
     """That the key of that position has the value; None where it cannot be compared for certain."""
     own = exp.column(f"k{at}")
     if value is None:
@@ -97,11 +96,11 @@ def _equal(at: int, value: object) -> exp.Expr | None:
     if isinstance(value, str):
         return exp.EQ(this=own, expression=exp.Literal.string(value))
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return exp.EQ(this=own, expression=_as_date(exp.Literal.string(value.isoformat())))
+        return exp.EQ(this=own, expression=_cast_to_date(exp.Literal.string(value.isoformat())))
     return None
 
 
-def _limit(select: exp.Select) -> int | None:
+def _find_limit(select: exp.Select) -> int | None:
     limit = select.args.get("limit")
     value = limit.expression if isinstance(limit, exp.Limit) else None
     if select.args.get("offset") is not None:
@@ -109,7 +108,7 @@ def _limit(select: exp.Select) -> int | None:
     return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
 
 
-def _whole(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select | None:
+def _drop_limit(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select | None:
     """The SELECT without its LIMIT; None where it depends on one around it."""
     if is_correlated(block):
         return None
@@ -117,7 +116,7 @@ def _whole(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select | None
     return ran.probe_rows(block, select.expressions, keeps=keeps)
 
 
-def _key(block: Block, node: exp.Expr) -> exp.Expr | None:
+def _resolve_key(block: Block, node: exp.Expr) -> exp.Expr | None:
     """A key of ORDER BY as an expression over what the SELECT reads."""
     items = block.select.expressions
     if isinstance(node, exp.Literal):
@@ -132,7 +131,7 @@ def _key(block: Block, node: exp.Expr) -> exp.Expr | None:
     return None if named else node
 
 
-def _ordered(ordered: exp.Ordered, at: int) -> exp.Ordered:
+def _order_by_position(ordered: exp.Ordered, at: int) -> exp.Ordered:
     copy = ordered.copy()
     copy.set("this", exp.Literal.number(at + 1))
     return copy
@@ -148,17 +147,17 @@ def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
     for block in ran.blocks:
         periods: dict[str, tuple[exp.Expr, Stored, list[str]]] = {}
         for key in list_group_keys(block):
-            if (found := _period(key, block)) is not None:
+            if (found := _find_period(key, block)) is not None:
                 column, stored, units = found
                 periods.setdefault(f"{stored.table.name}.{stored.column.name}", (column, stored, []))[2].extend(units)
         for column, stored, units in periods.values():
             unit = max(units, key=_UNITS.index)
-            text = _of_period(ran, block, column, stored, unit)
+            text = _describe_period(ran, block, column, stored, unit)
             if text:
                 yield text
 
 
-def _period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[str]] | None:
+def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[str]] | None:
     """The date and the units of time that a grouping key makes of it."""
     while isinstance(key, exp.Cast):
         key = key.this
@@ -179,62 +178,65 @@ def _period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[str]] |
     while isinstance(date, exp.Cast):
         date = date.this
     stored = find_stored(date, block)
-    if date is None or not units or stored is None or not is_temporal(stored.column):
+    if date is None or not units or stored is None or not stored.column.holds_days:
         return None
     return date, stored, units
 
 
-def _of_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stored, unit: str) -> str:
-    latest = _date(stored.column.maximum)
+def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stored, unit: str) -> str:
+    latest = _read_date(stored.column.maximum)
     if latest is None:
         return ""
-    first, days = _span(latest, unit)
+    first, days = _measure_period(latest, unit)
     covered = (latest - first).days + 1
     margin = max(2, days // 10)
     if days - covered < margin:
         return ""
-    shown = ran.row(ran.probe_rows(block, [_as_date(make_call("max", column))]))
-    if not shown or shown[0] is None or _span(_as_day(shown[0]), unit)[0] != first:
+    shown = ran.row(ran.probe_rows(block, [_cast_to_date(make_call("max", column))]))
+    if not shown or shown[0] is None or _measure_period(_convert_to_day(shown[0]), unit)[0] != first:
         return ""
-    before = ran.rows(_ends_before(stored, unit, first))
-    ends = [(_as_day(row[1]) - _span(_as_day(row[1]), unit)[0]).days + 1 for row in before or ()]
+    before = ran.rows(_probe_earlier_ends(stored, unit, first))
+    ends = [
+        (_convert_to_day(row[1]) - _measure_period(_convert_to_day(row[1]), unit)[0]).days + 1 for row in before or ()
+    ]
     if len(ends) < _FEWEST_BEFORE or min(ends) < covered + margin:
         return ""
     return (
-        f"the last {unit}, {_name(first, unit)}, is not over in the data: {stored.table.name}.{stored.column.name} "
-        f"ends on {latest.day} {calendar.month_name[latest.month]} {latest.year}, {covered} of its {days} days"
+        f"the last {unit}, {_name_period(first, unit)}, is not over in the data: "
+        f"{stored.table.name}.{stored.column.name} ends on {latest.day} {calendar.month_name[latest.month]} "
+        f"{latest.year}, {covered} of its {days} days"
     )
 
 
-def _ends_before(stored: Stored, unit: str, first: dt.date) -> exp.Select:
+def _probe_earlier_ends(stored: Stored, unit: str, first: dt.date) -> exp.Select:
     """A probe: the last days of the periods before."""
     name = exp.column(exp.to_identifier(stored.column.name, quoted=quote(stored.column.name) != stored.column.name))
     table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     start = exp.Cast(this=exp.Literal.string(first.isoformat()), to=exp.DataType.build("DATE"))
     period = make_call("date_trunc", exp.Literal.string(unit), name)
-    probe = exp.Select(expressions=[period, _as_date(make_call("max", name))])
+    probe = exp.Select(expressions=[period, _cast_to_date(make_call("max", name))])
     probe = probe.from_(table).where(exp.LT(this=name.copy(), expression=start)).group_by(exp.Literal.number(1))
     return probe.order_by(exp.Ordered(this=exp.Literal.number(1), desc=True)).limit(_PERIODS_BEFORE)
 
 
-def _as_date(node: exp.Expr) -> exp.Expr:
+def _cast_to_date(node: exp.Expr) -> exp.Expr:
     return exp.Cast(this=node, to=exp.DataType.build("DATE"))
 
 
-def _as_day(value: object) -> dt.date:
+def _convert_to_day(value: object) -> dt.date:
     if isinstance(value, dt.datetime):
         return value.date()
     return value if isinstance(value, dt.date) else dt.date.min
 
 
-def _date(text: str | None) -> dt.date | None:
+def _read_date(text: str | None) -> dt.date | None:
     try:
         return dt.date.fromisoformat((text or "")[:10])
     except ValueError:
         return None
 
 
-def _span(day: dt.date, unit: str) -> tuple[dt.date, int]:
+def _measure_period(day: dt.date, unit: str) -> tuple[dt.date, int]:
     """The first day of the period that a day lies in, and how many days it has."""
     if unit == "week":
         return day - dt.timedelta(days=day.weekday()), 7
@@ -246,7 +248,7 @@ def _span(day: dt.date, unit: str) -> tuple[dt.date, int]:
     return first, (last - first).days
 
 
-def _name(first: dt.date, unit: str) -> str:
+def _name_period(first: dt.date, unit: str) -> str:
     if unit == "year":
         return str(first.year)
     if unit == "quarter":

@@ -39,7 +39,7 @@ def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
             if not isinstance(argument, exp.Column):
                 continue
             source, at = find_source(argument, block)
-            inner = _whole_average(source)
+            inner = _find_average(source)
             if inner is None or at is block or not at.select.args.get("group"):
                 continue
             sizes = ran.probe_rows(at, [exp.alias_(make_count(), "n")], keeps=("having",))
@@ -54,7 +54,7 @@ def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
                 )
 
 
-def _whole_average(node: exp.Expr) -> exp.Expr | None:
+def _find_average(node: exp.Expr) -> exp.Expr | None:
     """The average that an expression is, rounded or not."""
     while True:
         if name_function(node) in _AVERAGES:
@@ -81,17 +81,17 @@ def find_integer_division(ran: RanQuery) -> Iterator[str]:
             if any(node == key for key in keys):
                 continue
             for division in walk_own(node):
-                exact = _exact(division, block)
+                exact = _divide_exactly(division, block)
                 if exact is None or _is_bucket(division):
                     continue
-                found = ran.row(_worst(ran, block, division, exact))
+                found = ran.row(_probe_worst(ran, block, division, exact))
                 if found and found[0] is not None:
                     whole, value = found
                     yield f"{sql_text(division)} drops the decimals: {whole} instead of {float(value):.4g}"
                     return
 
 
-def _exact(node: exp.Expr, block: Block) -> exp.Expr | None:
+def _divide_exactly(node: exp.Expr, block: Block) -> exp.Expr | None:
     """The division without its loss; None where the node loses nothing."""
     if isinstance(node, exp.IntDiv) and _is_whole(node.left, block) and _is_whole(node.right, block):
         return exp.Div(this=node.left.copy(), expression=node.right.copy())
@@ -121,7 +121,7 @@ def _is_bucket(node: exp.Expr) -> bool:
     return isinstance(node.parent, exp.Mul | exp.Mod | exp.Add) or name_function(node.parent) in ("concat", "to_years")
 
 
-def _worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Expr) -> exp.Select | None:
+def _probe_worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Expr) -> exp.Select | None:
     """A probe: the pair of values that differ most in proportion, where they differ by more than a hundredth."""
     items = [exp.alias_(division.copy(), "whole"), exp.alias_(exact, "exact")]
     inner = ran.probe_rows(block, items, keeps=("having",))
@@ -158,13 +158,13 @@ def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
                 text = sql_text(node.right)
                 if text in told or "nullif" in text:
                     continue
-                found = ran.row(_zeros(ran, block, node))
+                found = ran.row(_probe_zeros(ran, block, node))
                 if found and found[0]:
                     told.add(text)
                     yield f"{text} is 0 in {count_rows(int(found[0]))}, where dividing by it gives no number"
 
 
-def _zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select | None:
+def _probe_zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select | None:
     """A probe that counts the rows, or groups, whose divisor is zero."""
     zero = exp.EQ(this=exp.column("d"), expression=exp.Literal.number(0))
     of_groups = any(name_function(node) in AGGREGATES for node in walk_own(division.right))
@@ -192,7 +192,7 @@ def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
     for block in ran.blocks:
         names = {name.lower(): (name, name_relation(r)) for r in block.relations for name in r.columns() or ()}
         told: set[str] = set()
-        for node, literal in _constants(block):
+        for node, literal in _list_constants(block):
             found = names.get(literal.name.lower())
             if found is not None and literal.name not in told:
                 told.add(literal.name)
@@ -200,7 +200,7 @@ def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
                 yield f'{sql_text(node)} is the same in each row: the column of {table} is written "{name}"'
 
 
-def _constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
+def _list_constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
     for item in block.select.expressions:
         value = item.unalias()
         if isinstance(value, exp.Literal) and item.alias_or_name.lower() in ("", value.name.lower()):

@@ -24,8 +24,8 @@ from nl2sql.answer.traps.ran_query import (
     list_group_keys,
     list_joining,
     make_call,
-    make_column,
     make_count,
+    make_relation_column,
     name_relation,
 )
 from nl2sql.schema.identifiers import quote, quote_table
@@ -50,20 +50,20 @@ def find_fan_out(ran: RanQuery) -> Iterator[str]:
         told: set[str] = set()
         for call in list_aggregates(block):
             name = name_function(call)
-            relations = _relations_added(call, block) if name in _ADDING else []
+            relations = _list_added(call, block) if name in _ADDING else []
             if not relations or _counts_matches(call, relations, block):
                 continue
             covered = find_determined(block, relations)
             repeating = [one for one in list_joining(block) if not any(one is other for other in covered)]
             if not repeating:
                 continue
-            text = _repetition(ran, block, name, call, relations, repeating)
+            text = _describe_repetition(ran, block, name, call, relations, repeating)
             if text and text not in told:
                 told.add(text)
                 yield text
 
 
-def _relations_added(call: exp.Anonymous, block: Block) -> list[Relation]:
+def _list_added(call: exp.Anonymous, block: Block) -> list[Relation]:
     """The entries of FROM whose values the aggregate adds up; empty where that cannot be told.
 
     Conditions within the value, as in `sum(CASE WHEN … THEN 1 END)`, only choose.
@@ -72,7 +72,7 @@ def _relations_added(call: exp.Anonymous, block: Block) -> list[Relation]:
     if argument is None:
         return []
     found: list[Relation] = []
-    for column in _values(argument):
+    for column in _list_values(argument):
         relation = block.relation_of(column)
         if relation is None or not any(relation is one for one in block.relations):
             return []
@@ -81,16 +81,16 @@ def _relations_added(call: exp.Anonymous, block: Block) -> list[Relation]:
     return found
 
 
-def _values(node: exp.Expr) -> Iterator[exp.Column]:
+def _list_values(node: exp.Expr) -> Iterator[exp.Column]:
     """The columns that the value is made of."""
     if isinstance(node, exp.Case):
         for branch in node.args["ifs"]:
-            yield from _values(branch.args["true"])
+            yield from _list_values(branch.args["true"])
         if node.args.get("default") is not None:
-            yield from _values(node.args["default"])
+            yield from _list_values(node.args["default"])
     elif name_function(node) == "if" and len(node.expressions) == 3:
         for part in node.expressions[1:]:
-            yield from _values(part)
+            yield from _list_values(part)
     elif isinstance(node, exp.Predicate):
         return
     elif isinstance(node, exp.Column):
@@ -98,7 +98,7 @@ def _values(node: exp.Expr) -> Iterator[exp.Column]:
     else:
         for child in node.iter_expressions():
             if not isinstance(child, exp.Query):
-                yield from _values(child)
+                yield from _list_values(child)
 
 
 def _counts_matches(call: exp.Anonymous, relations: Sequence[Relation], block: Block) -> bool:
@@ -116,7 +116,7 @@ def _counts_matches(call: exp.Anonymous, relations: Sequence[Relation], block: B
     return all(any(relation is one for one in determined) for relation in relations)
 
 
-def _repetition(
+def _describe_repetition(
     ran: RanQuery,
     block: Block,
     name: str,
@@ -125,10 +125,12 @@ def _repetition(
     repeating: Sequence[Relation],
 ) -> str:
     """What to say where rows are repeated; empty where none is, or it cannot be counted."""
-    named = [_row_key(ran, block, relation) for relation in relations]
+    named = [_find_row_key(ran, block, relation) for relation in relations]
     if not all(named):
         return ""
-    keys = [make_column(relation, key) for relation, names in zip(relations, named, strict=True) for key in names]
+    keys = [
+        make_relation_column(relation, key) for relation, names in zip(relations, named, strict=True) for key in names
+    ]
     inner = ran.probe_rows(block, [exp.alias_(make_count(), "n")])
     if inner is None:
         return ""
@@ -151,7 +153,7 @@ def _repetition(
     )
 
 
-def _row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str, ...]:
+def _find_row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str, ...]:
     """What tells the rows of an entry apart: its key, a column of the joins that is one, or the engine's row number."""
     if key := find_key(relation):
         return key
@@ -180,10 +182,10 @@ def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
     """
     for block in ran.blocks:
         told: set[str] = set()
-        for child, columns, parent, key in _lookups(block):
+        for child, columns, parent, key in _list_lookups(block):
             if _is_asked_for(child, columns, parent, block):
                 continue
-            found = ran.row(_orphans(ran, block, child, columns, parent, key))
+            found = ran.row(_probe_orphans(ran, block, child, columns, parent, key))
             if not found or not found[1]:
                 continue
             total, lost = int(found[0]), int(found[1])
@@ -196,7 +198,7 @@ def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
                 yield text
 
 
-def _lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation, list[str]]]:
+def _list_lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation, list[str]]]:
     """Inner joins from a stored table to the stored one that its rows belong to: its columns, and that one's key."""
     if any(relation.join is not None and relation.join.side for relation in block.relations):
         return
@@ -215,11 +217,15 @@ def _lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation, list
             columns = [by_key[name] for name in key if name in by_key]
             own_key = {name.lower() for name in find_key(child)}
             is_own_key = {name.lower() for name in columns} == own_key
-            if len(columns) == len(key) and not is_own_key and not _always_leads_on(child.table, columns, parent.table):
+            if (
+                len(columns) == len(key)
+                and not is_own_key
+                and not _has_always_match(child.table, columns, parent.table)
+            ):
                 yield child, columns, parent, key
 
 
-def _always_leads_on(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
+def _has_always_match(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
     """Whether the profile shows that each row has its match."""
     known = any(
         parent is not None
@@ -236,7 +242,7 @@ def _always_leads_on(child: Table, columns: Sequence[str], parent: Table | None)
 
 def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, block: Block) -> bool:
     """Whether the query wants only rows with a match: by a condition, or because it shows nothing without one."""
-    beyond = _leads_to(child, parent, block)
+    beyond = _list_beyond(child, parent, block)
     lowered = {name.lower() for name in columns}
     for condition in block.conditions():
         for column in condition.find_all(exp.Column):
@@ -254,7 +260,7 @@ def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, blo
     return not any(relation is child for relation in named)
 
 
-def _leads_to(child: Relation, parent: Relation, block: Block) -> list[Relation]:
+def _list_beyond(child: Relation, parent: Relation, block: Block) -> list[Relation]:
     """The entry of FROM, and those that are joined to it and not to the child."""
     found = [parent]
     pairs = [(left, right) for left, _, right, _ in list_equalities(block)]
@@ -271,7 +277,7 @@ def _is_of_equality(column: exp.Column) -> bool:
     return isinstance(parent, exp.EQ) and isinstance(parent.left, exp.Column) and isinstance(parent.right, exp.Column)
 
 
-def _orphans(
+def _probe_orphans(
     ran: RanQuery, block: Block, child: Relation, columns: Sequence[str], parent: Relation, key: Sequence[str]
 ) -> exp.Select | None:
     """A probe: the rows of the child under its own conditions, and those of them without a match."""
@@ -280,22 +286,22 @@ def _orphans(
         return None
     other = Relation("the_other", parent.node, parent.table)
     equal = [
-        exp.EQ(this=make_column(other, one), expression=make_column(child, column))
+        exp.EQ(this=make_relation_column(other, one), expression=make_relation_column(child, column))
         for one, column in zip(key, columns, strict=True)
     ]
     match = exp.select("1").where(*equal)
-    match.set("from_", exp.From(this=_alone(parent.node, other.alias)))
+    match.set("from_", exp.From(this=_take_alone(parent.node, other.alias)))
     lost = exp.Filter(this=make_count(), expression=exp.Where(this=exp.Not(this=exp.Exists(this=match))))
     where = block.select.args.get("where")
     own = [part.copy() for part in split_conjunction(where.this if where else None) if _is_about(part, child, block)]
     probe.set("expressions", [make_count(), lost])
-    probe.set("from_", exp.From(this=_alone(child.node, child.alias)))
+    probe.set("from_", exp.From(this=_take_alone(child.node, child.alias)))
     probe.set("joins", None)
     probe.set("where", exp.Where(this=exp.and_(*own)) if own else None)
     return probe
 
 
-def _alone(node: exp.Expr, alias: str) -> exp.Expr:
+def _take_alone(node: exp.Expr, alias: str) -> exp.Expr:
     """A table of FROM without what is joined to it, under that alias."""
     table = node.copy()
     table.set("joins", None)

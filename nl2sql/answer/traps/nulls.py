@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from sqlglot import exp
 
@@ -21,6 +22,10 @@ from nl2sql.answer.traps.ran_query import (
 )
 from nl2sql.schema.value_index import folded
 
+_OF_NO_ROW: Final = "so it is true of no row"
+# The clauses that say which rows a SELECT gives.
+_ROWS_OF: Final = ("group", "having", "qualify", "windows", "distinct", "order", "limit", "offset")
+
 
 def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
     """NOT IN compares with a list that holds NULL: then it is true of no row.
@@ -32,38 +37,45 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
         for condition in block.conditions():
             for node in walk_own(condition):
                 if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
-                    yield from _of_members(ran, node.this)
+                    yield from _find_in_members(ran, node.this)
 
 
-def _of_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
+def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
     query = members.args.get("query")
     if query is None:
         if any(isinstance(one, exp.Null) for one in members.expressions):
-            yield "the list of NOT IN holds NULL, so no row can match: leave it out"
+            yield f"the list of NOT IN holds NULL, {_OF_NO_ROW}: leave it out"
         return
     inner = [
         block for block in ran.blocks if block.select.find_ancestor(exp.In) is members and _gives_rows(block, query)
     ]
     for block in inner:
         item = block.select.expressions[0].unalias() if block.select.expressions else None
-        if item is None or block.select.args.get("group") is not None:
+        if item is None:
             continue
         stored = find_stored(item, block)
         if stored is not None and not stored.relation.is_optional and not may_be_null(stored.table, stored.column):
             continue
-        is_null = exp.Is(this=item.copy(), expression=exp.Null())
-        probe = ran.probe_rows(block, [make_count()])
-        found = ran.row(probe.where(is_null, copy=False) if probe is not None else None)
+        found = ran.row(_count_nulls(ran, block))
         if found and found[0]:
-            name = name_column(block, item)
-            rows = count_rows(int(found[0]))
-            yield f"{name} is empty in {rows} of the list that NOT IN compares with, so no row can match"
+            name, rows = name_column(block, item), count_rows(int(found[0]))
+            yield f"{name} is empty in {rows} of the list that NOT IN compares with, {_OF_NO_ROW}"
+
+
+def _count_nulls(ran: RanQuery, block: Block) -> exp.Select | None:
+    """A probe that counts the NULLs among the rows that a SELECT of one column gives."""
+    item = block.select.expressions[0]
+    name = item.alias_or_name or "value"
+    inner = ran.probe_rows(block, [item if item.alias_or_name else exp.alias_(item.copy(), name)], keeps=_ROWS_OF)
+    probe = ran.outer(inner, "count(*)")
+    is_null = exp.Is(this=exp.column(exp.to_identifier(name, quoted=True)), expression=exp.Null())
+    return probe.where(is_null, copy=False) if probe is not None else None
 
 
 def _gives_rows(block: Block, query: exp.Expr) -> bool:
-    """Whether the SELECT is the query in brackets itself, or an operand of its set operation."""
+    """Whether the SELECT is the query in brackets itself, or one of those that UNION puts together."""
     node: exp.Expr | None = block.select.parent
-    while isinstance(node, exp.SetOperation):
+    while isinstance(node, exp.Union):
         node = node.parent
     return node is query or (isinstance(node, exp.Subquery) and node.parent is query)
 

@@ -31,13 +31,17 @@ _JOINING: Final = ("SEMI", "ANTI")
 
 @dataclass(eq=False)
 class RanQuery:
-    """`tree` is in plain form. `question` is what was asked, in any language."""
+    """`tree` is in plain form. `question` is what was asked, in any language.
+
+    `lacks_answer` is set where a question to the data is not answered.
+    """
 
     tree: exp.Query
     schema: Schema
     result: Result
     ask: Ask
     question: str = ""
+    lacks_answer: bool = False
     _answers: dict[str, list[tuple[Any, ...]] | None] = field(default_factory=dict)
 
     @cached_property
@@ -62,7 +66,9 @@ class RanQuery:
         text = sql_text(probe)
         if text not in self._answers:
             self._answers[text] = self.ask(text)
-        return self._answers[text]
+        rows = self._answers[text]
+        self.lacks_answer = self.lacks_answer or rows is None
+        return rows
 
     def probe_rows(self, block: Block, items: Sequence[exp.Expr], *, keeps: Sequence[str] = ()) -> exp.Select | None:
         """A probe over the rows that a SELECT reads: its FROM and WHERE, and the clauses in `keeps`, with new columns.
@@ -76,9 +82,9 @@ class RanQuery:
             value = block.select.args.get(key)
             if value:
                 probe.set(key, [one.copy() for one in value] if isinstance(value, list) else value.copy())
-        steps = _steps_around(block.select)
+        steps = _list_steps_around(block.select)
         if steps:
-            recursive = any(with_.recursive for with_ in _withs_around(block.select))
+            recursive = any(with_.recursive for with_ in _list_withs_around(block.select))
             probe.set("with_", exp.With(expressions=[step.copy() for step in steps], recursive=recursive))
         return probe
 
@@ -112,7 +118,7 @@ def is_lateral(block: Block) -> bool:
     return any(column.table.lower() in beside - inside for column in block.select.find_all(exp.Column) if column.table)
 
 
-def _withs_around(node: exp.Expr) -> list[exp.With]:
+def _list_withs_around(node: exp.Expr) -> list[exp.With]:
     found: list[exp.With] = []
     at: exp.Expr | None = node
     while at is not None:
@@ -123,11 +129,11 @@ def _withs_around(node: exp.Expr) -> list[exp.With]:
     return found
 
 
-def _steps_around(node: exp.Expr) -> list[exp.CTE]:
+def _list_steps_around(node: exp.Expr) -> list[exp.CTE]:
     """The steps that a SELECT may name: those written before it."""
     own = node.find_ancestor(exp.CTE)
     steps: list[exp.CTE] = []
-    for with_ in _withs_around(node):
+    for with_ in _list_withs_around(node):
         for cte in with_.expressions:
             if cte is own and not with_.recursive:
                 break
@@ -142,11 +148,11 @@ def list_aggregates(block: Block) -> Iterator[exp.Anonymous]:
     parts += [select.args[key] for key in ("having", "qualify", "order") if select.args.get(key) is not None]
     for part in parts:
         for node in walk_own(part):
-            if isinstance(node, exp.Anonymous) and name_function(node) in AGGREGATES and not over_window(node):
+            if isinstance(node, exp.Anonymous) and name_function(node) in AGGREGATES and not is_over_window(node):
                 yield node
 
 
-def over_window(call: exp.Expr) -> bool:
+def is_over_window(call: exp.Expr) -> bool:
     """Whether a call is the function of a window: what stands inside its arguments is not."""
     parent = call.parent
     while isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
@@ -188,7 +194,7 @@ def list_group_keys(block: Block) -> list[exp.Expr]:
 
 
 def _has_aggregate(item: exp.Expr) -> bool:
-    return any(name_function(node) in AGGREGATES and not over_window(node) for node in walk_own(item))
+    return any(name_function(node) in AGGREGATES and not is_over_window(node) for node in walk_own(item))
 
 
 def list_joining(block: Block) -> list[Relation]:
@@ -205,7 +211,7 @@ def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str
             other = next((one for one in reversed(before) if one.has(name.name)), None)
             if other is not None:
                 yield other, name.name, relation, name.name
-    conditions = [join.args["on"] for join in _joins(block) if join.args.get("on") is not None]
+    conditions = [join.args["on"] for join in _list_joins(block) if join.args.get("on") is not None]
     if (where := block.select.args.get("where")) is not None:
         conditions.append(where.this)
     for condition in conditions:
@@ -216,7 +222,7 @@ def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str
                     yield left, part.left.name, right, part.right.name
 
 
-def _joins(block: Block) -> list[exp.Join]:
+def _list_joins(block: Block) -> list[exp.Join]:
     return [relation.join for relation in block.relations if relation.join is not None]
 
 
@@ -235,7 +241,7 @@ def find_key(relation: Relation, *, declared: bool = False) -> tuple[str, ...]:
     block = relation.blocks[0]
     keys = list_group_keys(block)
     if not keys:
-        return _passed_on(block)
+        return _find_passed_key(block)
     names = []
     for key_expression in keys:
         item = next((i for i in block.select.expressions if i.unalias() == key_expression), None)
@@ -245,7 +251,7 @@ def find_key(relation: Relation, *, declared: bool = False) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _passed_on(block: Block) -> tuple[str, ...]:
+def _find_passed_key(block: Block) -> tuple[str, ...]:
     """The key of the one entry of FROM that a SELECT reads, where it shows it."""
     if len(block.relations) != 1 or is_aggregated(block):
         return ()
@@ -258,7 +264,7 @@ def find_determined(block: Block, start: Sequence[Relation], *, declared: bool =
     """The entries of FROM of which each row of the `start` ones has one at most, by `declared` keys, or any."""
     found = list(start)
     pairs = list(list_equalities(block))
-    fixed = _fixed_columns(block)
+    fixed = _find_fixed_columns(block)
     grown = True
     while grown:
         grown = False
@@ -278,7 +284,7 @@ def find_determined(block: Block, start: Sequence[Relation], *, declared: bool =
     return found
 
 
-def _fixed_columns(block: Block) -> dict[int, set[str]]:
+def _find_fixed_columns(block: Block) -> dict[int, set[str]]:
     """The columns of each entry of FROM that WHERE holds at one value."""
     fixed: dict[int, set[str]] = {}
     where = block.select.args.get("where")
@@ -288,16 +294,6 @@ def _fixed_columns(block: Block) -> dict[int, set[str]]:
             if relation is not None and not isinstance(part.right, exp.Subquery):
                 fixed.setdefault(id(relation), set()).add(part.left.name.lower())
     return fixed
-
-
-def is_text(column: Column) -> bool:
-    """Whether the column holds text."""
-    return column.type.upper().startswith(("VARCHAR", "ENUM", "TEXT")) and "[" not in column.type
-
-
-def is_temporal(column: Column) -> bool:
-    """Whether the column holds days or moments."""
-    return column.type.upper().startswith(("DATE", "TIMESTAMP")) and "[" not in column.type
 
 
 def may_be_null(table: Table, column: Column) -> bool:
@@ -333,7 +329,7 @@ def make_call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
 
-def make_column(relation: Relation, name: str) -> exp.Column:
+def make_relation_column(relation: Relation, name: str) -> exp.Column:
     """A column of an entry of FROM."""
     return exp.Column(
         this=exp.to_identifier(name, quoted=quote(name) != name),

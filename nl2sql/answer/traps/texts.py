@@ -18,7 +18,6 @@ from nl2sql.answer.traps.ran_query import (
     RanQuery,
     count_rows,
     find_argument,
-    is_text,
     list_aggregates,
     make_call,
     make_count,
@@ -47,7 +46,7 @@ def find_text_compared(ran: RanQuery) -> Iterator[str]:
             for node in walk_own(condition):
                 if not isinstance(node, (*_ORDERED, exp.Between, exp.EQ, exp.In)):
                     continue
-                name, literals = _name_text(node.this, block), _literals(node)
+                name, literals = _name_text(node.this, block), _list_literals(node)
                 if not name or not literals:
                     continue
                 if isinstance(node, exp.EQ | exp.In) and any(one.is_string for one in literals):
@@ -55,7 +54,7 @@ def find_text_compared(ran: RanQuery) -> Iterator[str]:
                 typed, kind = _read_as(ran, block, node.this)
                 if typed is None:
                     continue
-                meant = _compared(node, typed, kind)
+                meant = _compare_as(node, typed, kind)
                 if meant is None:
                     continue
                 probe = ran.probe_rows(block, [make_count()])
@@ -78,7 +77,7 @@ def find_text_ranked(ran: RanQuery) -> Iterator[str]:
     """
     for block in ran.blocks:
         told: set[str] = set()
-        for what, argument in _ranked(block):
+        for what, argument in _list_ranked(block):
             name = _name_text(argument, block)
             if not name or name in told:
                 continue
@@ -94,11 +93,11 @@ def find_text_ranked(ran: RanQuery) -> Iterator[str]:
             told.add(name)
             yield (
                 f"{name} holds {kind}s as text, which {what} ranks letter by letter: "
-                f"{_quoted(found[at])} comes {'after' if at else 'before'} {_quoted(found[at + 1])}"
+                f"{_quote_text(found[at])} comes {'after' if at else 'before'} {_quote_text(found[at + 1])}"
             )
 
 
-def _ranked(block: Block) -> Iterator[tuple[str, exp.Expr]]:
+def _list_ranked(block: Block) -> Iterator[tuple[str, exp.Expr]]:
     for call in list_aggregates(block):
         argument = find_argument(call)
         if name_function(call) in ("min", "max") and argument is not None:
@@ -109,13 +108,13 @@ def _ranked(block: Block) -> Iterator[tuple[str, exp.Expr]]:
             yield "ORDER BY", key.this
 
 
-def _text_of(node: exp.Expr, block: Block) -> Stored | None:
+def _find_text(node: exp.Expr, block: Block) -> Stored | None:
     """The stored text column that a node is."""
     stored = find_stored(node, block)
-    return stored if stored is not None and is_text(stored.column) else None
+    return stored if stored is not None and stored.column.holds_text else None
 
 
-def _literals(node: exp.Expr) -> list[exp.Literal]:
+def _list_literals(node: exp.Expr) -> list[exp.Literal]:
     """The values that the column is compared with; empty where one is no plain value."""
     parts = [node.args["low"], node.args["high"]] if isinstance(node, exp.Between) else [node.args.get("expression")]
     parts = node.expressions if isinstance(node, exp.In) else parts
@@ -125,7 +124,7 @@ def _literals(node: exp.Expr) -> list[exp.Literal]:
 
 def _name_text(node: exp.Expr, block: Block) -> str:
     """What a person calls a value that is text: a stored column, or a number or date made one; empty for others."""
-    stored = _text_of(node, block)
+    stored = _find_text(node, block)
     if stored is not None:
         return f"{stored.table.name}.{stored.column.name}"
     source, _ = find_source(node, block) if isinstance(node, exp.Column) else (node, block)
@@ -135,14 +134,14 @@ def _name_text(node: exp.Expr, block: Block) -> str:
 
 def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | None, str]:
     """The text read as the numbers or days that all its values are, and what these are called."""
-    stored = _text_of(node, block)
+    stored = _find_text(node, block)
     samples = (stored.column.values or stored.column.texts or stored.column.samples) if stored is not None else ()
     if not all(any(sign.isdigit() for sign in text) for text in samples if text.strip()):
         return None, ""
     number = exp.TryCast(this=node.copy(), to=exp.DataType.build("DOUBLE"))
     present = make_call("count", node)
     items = [present, make_call("count", number)]
-    items += [make_call("count", _day(node, form)) for form in _DAY_FORMATS]
+    items += [make_call("count", _parse_day(node, form)) for form in _DAY_FORMATS]
     found = ran.row(ran.probe_rows(block, items))
     if not found or not found[0]:
         return None, ""
@@ -150,14 +149,14 @@ def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | No
         return number, "number"
     whole = [form for form, count in zip(_DAY_FORMATS, found[2:], strict=True) if count == found[0]]
     # A text that is a date in two formats (03/04/2024) does not say which.
-    return (_day(node, whole[0]), "date") if len(whole) == 1 else (None, "")
+    return (_parse_day(node, whole[0]), "date") if len(whole) == 1 else (None, "")
 
 
-def _day(node: exp.Expr, form: str) -> exp.Expr:
+def _parse_day(node: exp.Expr, form: str) -> exp.Expr:
     return make_call("try_strptime", node, exp.Literal.string(form))
 
 
-def _compared(node: exp.Expr, typed: exp.Expr, kind: str) -> exp.Expr | None:
+def _compare_as(node: exp.Expr, typed: exp.Expr, kind: str) -> exp.Expr | None:
     """The comparison as one of numbers, or of days; None where a value is none."""
     copy = node.copy()
     copy.set("this", typed.copy())
@@ -185,7 +184,7 @@ def find_unknown_value(ran: RanQuery) -> Iterator[str]:
     one like that pattern. `WHERE status = 'Canceled'` finds nothing where 'cancelled' is stored.
     """
     if ran.says_nothing:
-        yield from _unknown_values(ran)
+        yield from _find_unknown(ran)
 
 
 def find_idle_value(ran: RanQuery) -> Iterator[str]:
@@ -195,10 +194,10 @@ def find_idle_value(ran: RanQuery) -> Iterator[str]:
     stored, and `status IN ('open', 'Canceled')` is of the open ones alone.
     """
     if not ran.says_nothing:
-        yield from _unknown_values(ran)
+        yield from _find_unknown(ran)
 
 
-def _unknown_values(ran: RanQuery) -> Iterator[str]:
+def _find_unknown(ran: RanQuery) -> Iterator[str]:
     for block in ran.blocks:
         told: set[str] = set()
         where = block.select.args.get("where")
@@ -209,20 +208,20 @@ def _unknown_values(ran: RanQuery) -> Iterator[str]:
             for node in walk_own(condition):
                 if _is_one_of_several(node):
                     continue
-                for text, stored in _compared_texts(node, block):
+                for text, stored in _list_compared(node, block):
                     if text not in told and _is_unknown(ran, stored, node, text):
                         told.add(text)
-                        yield _of_unknown(ran, stored, node, text)
+                        yield _describe_unknown(ran, stored, node, text)
 
 
-def _compared_texts(node: exp.Expr, block: Block) -> Iterator[tuple[str, Stored]]:
+def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, Stored]]:
     if isinstance(node, exp.EQ | exp.NEQ | exp.Like | exp.ILike):
         parts: list[exp.Expr] = [node.expression]
     elif isinstance(node, exp.In):
         parts = node.expressions
     else:
         return
-    stored = _text_of(node.this, block)
+    stored = _find_text(node.this, block)
     if stored is not None:
         yield from ((one.name, stored) for one in parts if isinstance(one, exp.Literal) and one.is_string and one.name)
 
@@ -248,7 +247,7 @@ def _is_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> boo
     return rows is not None and not rows
 
 
-def _of_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> str:
+def _describe_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> str:
     name = f"{stored.table.name}.{stored.column.name}"
     held = [one_line(one, _SHOWN) for one in stored.column.values or stored.column.texts or stored.column.samples]
     known = list(dict.fromkeys(held))
@@ -256,15 +255,15 @@ def _of_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> str
     near = [found for found, _, _ in scored]
     if not near and stored.column.values:
         near = known[: _LISTED + 2]
-    hint = f"; it has {', '.join(map(_quoted, near))}" if near else ""
-    if elsewhere := _held_elsewhere(ran.schema, text):
-        hint += f"; {elsewhere} has {_quoted(text)}"
+    hint = f"; it has {', '.join(map(_quote_text, near))}" if near else ""
+    if elsewhere := _find_elsewhere(ran.schema, text):
+        hint += f"; {elsewhere} has {_quote_text(text)}"
     what = "is like" if isinstance(node, exp.Like | exp.ILike) else "is"
     out = ", so nothing is left out" if _leaves_out(node) else ""
-    return f"nothing in {name} {what} {_quoted(text)}{out}{hint}"
+    return f"nothing in {name} {what} {_quote_text(text)}{out}{hint}"
 
 
-def _held_elsewhere(schema: Schema, text: str) -> str:
+def _find_elsewhere(schema: Schema, text: str) -> str:
     """The columns that hold the text, whatever its case."""
     wanted = folded(text)
     found = [
@@ -288,5 +287,5 @@ def _leaves_out(node: exp.Expr) -> bool:
     return isinstance(node, exp.NEQ) or isinstance(node.parent, exp.Not) or bool(node.args.get("negate"))
 
 
-def _quoted(value: object) -> str:
+def _quote_text(value: object) -> str:
     return "'" + one_line(str(value), _SHOWN) + "'"

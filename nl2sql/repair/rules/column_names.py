@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, last_part, list_names, make_identifier, rebind
+from nl2sql.repair.context import Edit, RepairContext, drop_schema, list_names, make_identifier, rebind
 from nl2sql.repair.join_conditions import (
     are_joined,
     find_compared_source,
@@ -132,7 +132,7 @@ def _has_exact_rival(scope: Scope, column: exp.Column, source: Source, name: str
 def _is_own_name(source: Source, written: str, name: str) -> bool:
     if source.table is None:
         return False
-    table, words, own = split_words(last_part(source.table.name)), split_words(written), split_words(name)
+    table, words, own = split_words(drop_schema(source.table.name)), split_words(written), split_words(name)
     if has_words(written, (*table, *own)):
         return True
     ending = [other for other in list_names(source) if other != name and _ends_with(split_words(other), words)]

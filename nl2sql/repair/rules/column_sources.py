@@ -10,13 +10,13 @@ from nl2sql.repair.binding import Fault
 from nl2sql.repair.context import (
     Edit,
     RepairContext,
-    last_part,
+    drop_schema,
     list_names,
     list_same,
     make_identifier,
     rebind,
     resolve_column,
-    text_of,
+    show_node,
 )
 from nl2sql.repair.join_conditions import (
     are_equal,
@@ -29,7 +29,7 @@ from nl2sql.repair.join_paths import list_keys_between
 from nl2sql.repair.name_matching import are_forms, has_words, is_alike, is_plural, split_words
 from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.scopes import Scope, Source
-from nl2sql.types import Table
+from nl2sql.types import Proof, Table
 
 
 def use_alias(context: RepairContext) -> Edit | None:
@@ -96,9 +96,10 @@ def move_to_unused(context: RepairContext) -> Edit | None:
     if scope.source(column.table) is None and not is_only:
         return None
     counts = any(isinstance(count.this, exp.Star) for count in scope.select.find_all(exp.Count))
-    if not _leads_to_one(context, scope, target) and (counts or not is_only):
-        return None
-    return Edit(context.tree, rebind(*found))
+    if is_only and not counts:
+        return Edit(context.tree, rebind(*found))
+    proofs = _prove_one_row(context, scope, target)
+    return Edit(context.tree, rebind(*found), proofs) if proofs is not None else None
 
 
 def move_dimension(context: RepairContext) -> Edit | None:
@@ -153,9 +154,9 @@ def choose_equal(context: RepairContext) -> Edit | None:
                     return None
             elif not are_equal(scope, column.name, having):
                 return None
-            before = text_of(column)
+            before = show_node(column)
             column.set("table", make_identifier(having[0].alias))
-            return Edit(context.tree, f"{before} is {text_of(column)}")
+            return Edit(context.tree, f"{before} is {show_node(column)}")
     return None
 
 
@@ -226,7 +227,7 @@ def is_dimension(column: exp.Column, scope: Scope) -> bool:
 def is_called_after(name: str, table: Table, keys: Iterable[str] = ()) -> bool:
     """Whether the name is the table's or its key's, or begins so: `power` or `power_name` by `power_id`."""
     words = split_words(name)
-    stems = [split_words(last_part(table.name)), *(split_words(key)[:-1] for key in keys)]
+    stems = [split_words(drop_schema(table.name)), *(split_words(key)[:-1] for key in keys)]
     return any(0 < len(stem) <= len(words) and has_words(" ".join(words[: len(stem)]), stem) for stem in stems)
 
 
@@ -251,12 +252,17 @@ def _is_link(table: Table | None) -> bool:
     return all(column.name.lower() in keys for column in table.columns)
 
 
-def _leads_to_one(context: RepairContext, scope: Scope, target: Source) -> bool:
-    """Whether the target has one row at most for one of another table, so that it is joined for its columns only."""
-    assert target.table is not None
+def _prove_one_row(context: RepairContext, scope: Scope, target: Source) -> tuple[Proof, ...] | None:
+    """What shows that the target has one row at most for one of another table, and so is joined for its columns only.
+
+    None where no key leads to it so.
+    """
+    if target.table is None:
+        return None
     others = [source.table.name for source in scope.sources if source.table is not None and source is not target]
-    keys = (key for other in others for key in list_keys_between(context.schema, other, target.table.name))
-    return not others or any(not key.many for key in keys)
+    keys = [key for other in others for key in list_keys_between(context.schema, other, target.table.name)]
+    found = [key.proofs for key in keys if not key.many and not context.is_disproved(key.proofs)]
+    return next(iter(sorted(found, key=len)), None) if others else ()
 
 
 def _is_keyed(context: RepairContext, scope: Scope, column: exp.Column, target: Source) -> bool:
@@ -319,7 +325,7 @@ def _find_clause(column: exp.Column) -> exp.Expr | None:
 
 def _is_called(source: Source, name: str) -> bool:
     assert source.table is not None
-    table = last_part(source.table.name)
+    table = drop_schema(source.table.name)
     return is_alike(table, name) or is_plural(table, name)
 
 

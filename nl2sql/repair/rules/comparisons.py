@@ -10,12 +10,10 @@ from sqlglot import exp
 from nl2sql.repair.context import (
     Edit,
     RepairContext,
-    is_day,
     is_number,
-    is_text,
     rebind,
     resolve_column,
-    text_of,
+    show_node,
 )
 from nl2sql.repair.join_paths import Join, list_joins
 from nl2sql.repair.joining import add_joins
@@ -45,7 +43,7 @@ def compare_truth(context: RepairContext) -> Edit | None:
         word = str(other.this).casefold() if isinstance(other, exp.Literal) and other.is_string else ""
         if word in _TRUE | _FALSE:
             other.replace(exp.Boolean(this=word in _TRUE))
-            return Edit(context.tree, f"{text_of(column)} is true or false")
+            return Edit(context.tree, f"{show_node(column)} is true or false")
     return None
 
 
@@ -60,8 +58,8 @@ def read_as_text(context: RepairContext) -> Edit | None:
     """
     for _, column, known in _list_columns(context):
         parent = column.parent
-        if isinstance(parent, _OF_TEXT) and parent.this is column and (is_number(known) or is_day(known)):
-            before = text_of(column)
+        if isinstance(parent, _OF_TEXT) and parent.this is column and (is_number(known) or known.holds_days):
+            before = show_node(column)
             column.replace(exp.Cast(this=column.copy(), to=exp.DataType.build("VARCHAR", dialect="duckdb")))
             return Edit(context.tree, f"{before} is read as text")
     return None
@@ -85,9 +83,9 @@ def compare_by_name(context: RepairContext) -> Edit | None:
         target = context.schema.table(step.target) if step is not None else None
         if step is None or target is None:
             continue
-        for named in (one for one in target.columns if is_text(one)):
+        for named in (one for one in target.columns if one.holds_text):
             proofs = (*step.proofs, *(prove_stored(target, named.name, text) for text in texts))
-            others = [one for one in target.columns if is_text(one) and one is not named]
+            others = [one for one in target.columns if one.holds_text and one is not named]
             if context.is_disproved(proofs) or any(_may_hold(target, one, texts) for one in others):
                 continue
             return _compare_there(context, scope, column, found[0], step, named, proofs)
@@ -103,13 +101,13 @@ def _compare_there(
     named: Column,
     proofs: tuple[Proof, ...],
 ) -> Edit | None:
-    before = text_of(column)
+    before = show_node(column)
     joined = _find_joined(scope, source, step) or add_joins(context, scope, source, (step,))
     if joined is None:
         return None
     lone = Scope(scope.select, scope.sources, scope.aliases, scope.parent, [column])
     rebind(lone, column, joined, named.name)
-    return Edit(context.tree, f"{before} holds keys; {text_of(column)} is compared", proofs)
+    return Edit(context.tree, f"{before} holds keys; {show_node(column)} is compared", proofs)
 
 
 def _list_columns(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Column]]:

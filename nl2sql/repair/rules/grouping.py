@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, resolve_column, text_of
+from nl2sql.repair.context import Edit, RepairContext, resolve_column, show_node
 from nl2sql.repair.join_conditions import are_equal, are_joined
 from nl2sql.repair.proving import prove_unique
 from nl2sql.repair.scopes import Scope, Source
@@ -35,7 +35,7 @@ def group_by_dependent(context: RepairContext) -> Edit | None:
             proofs = _prove_dependent(scope, group, column, found[0]) if found is not None else None
             if proofs is not None and not context.is_disproved(proofs):
                 group.append("expressions", column.copy())
-                return Edit(context.tree, f"grouped by {text_of(column)} too, which each group has one of", proofs)
+                return Edit(context.tree, f"grouped by {show_node(column)} too, which each group has one of", proofs)
     return None
 
 
@@ -53,7 +53,7 @@ def group_by_listed(context: RepairContext) -> Edit | None:
                 if column not in group.expressions:
                     group.append("expressions", column.copy())
             select.set("group", group)
-            return Edit(context.tree, "grouped by " + ", ".join(dict.fromkeys(map(text_of, missing))))
+            return Edit(context.tree, "grouped by " + ", ".join(dict.fromkeys(map(show_node, missing))))
     return None
 
 
@@ -94,9 +94,9 @@ def filter_groups(context: RepairContext) -> Edit | None:
         parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
         labels = _list_labels(scope)
         wrong = [part for part in parts if _is_aggregated(part, labels)]
-        grouped = {text_of(one).lower() for one in group.expressions}
+        grouped = {show_node(one).lower() for one in group.expressions}
         free = [c for part in wrong for c in _list_columns(part) if not _is_label(c, labels)]
-        if not wrong or any(text_of(column).lower() not in grouped for column in free):
+        if not wrong or any(show_node(column).lower() not in grouped for column in free):
             continue
         kept = [part for part in parts if part not in wrong]
         scope.select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
@@ -114,13 +114,14 @@ def compare_with_all(context: RepairContext) -> Edit | None:
     >>> repair("SELECT id FROM orders WHERE total > avg(total)")
     SELECT id FROM orders WHERE total > (SELECT AVG(total) FROM orders)
     >>> repair("SELECT id FROM orders WHERE quantity = 1 AND total > avg(total)")
+    >>> repair("SELECT id FROM orders WHERE (quantity = 1 AND total > avg(total))")
     """
     for scope in context.find_scopes():
         select, where = scope.select, scope.select.args.get("where")
         if where is None or select.args.get("group") or len(scope.sources) != 1 or scope.sources[0].table is None:
             continue
         found = list(_list_aggregates(where.this))
-        if not found or isinstance(where.this, exp.And | exp.Or):
+        if not found or where.this.find(exp.And, exp.Or) is not None:
             continue
         for aggregate in found:
             whole = exp.Select(expressions=[aggregate.copy()], from_=select.args["from_"].copy())
@@ -159,14 +160,14 @@ def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
     """The columns beside aggregates that are not grouped by."""
     select = scope.select
     positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and e.is_int}
-    grouped = {text_of(one).lower() for one in group.expressions}
+    grouped = {show_node(one).lower() for one in group.expressions}
     order, having = select.args.get("order"), select.args.get("having")
     rest = [*(order.expressions if order is not None else ()), *([having] if having is not None else [])]
     if not group.expressions and not any(_has_aggregate(one) for one in (*select.expressions, *rest)):
         return
     for number, expression in enumerate(select.expressions, start=1):
         plain = expression.this if isinstance(expression, exp.Alias) else expression
-        if number not in positions and not {text_of(plain).lower(), expression.alias.lower()} & grouped:
+        if number not in positions and not {show_node(plain).lower(), expression.alias.lower()} & grouped:
             yield from (column for column in _list_columns(plain) if not _is_grouped(column, group))
     for expression in rest:
         for column in _list_columns(expression):

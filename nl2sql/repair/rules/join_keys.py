@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, list_same, make_identifier, rebind, text_of
+from nl2sql.repair.context import Edit, RepairContext, list_same, make_identifier, rebind, show_node
 from nl2sql.repair.join_conditions import find_join, find_joined_source
 from nl2sql.repair.join_paths import Path, list_keys_between, list_paths, list_shortest
 from nl2sql.repair.joining import add_joins
@@ -116,10 +116,10 @@ def correct_join(context: RepairContext) -> Edit | None:
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
         if scope.resolves(side) and side.name.lower() != name.lower():
             return None
-    before = text_of(equal)
+    before = show_node(equal)
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
         side.set("this", make_identifier(name))
-    return Edit(context.tree, f"joined on {text_of(equal)} instead of {before}", key.proofs)
+    return Edit(context.tree, f"joined on {show_node(equal)} instead of {before}", key.proofs)
 
 
 def _find_target(context: RepairContext, column: exp.Column, named: Source | None) -> Table | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, is_day, resolve_column
+from nl2sql.repair.context import Edit, RepairContext, resolve_column
 
 _PERIOD: Final = re.compile(r"(\d{4})(?:-(?P<month>\d{1,2}))?")
 _YEAR: Final = re.compile(r"((?:1[89]|20)\d\d)(?P<month>)")
@@ -45,7 +45,7 @@ def spell_out_periods(context: RepairContext) -> Edit | None:
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
-            if found is not None and is_day(found[1]):
+            if found is not None and found[1].holds_days:
                 told |= dict.fromkeys(_spell_out(column))
     return Edit(context.tree, "; ".join(told)) if told else None
 

@@ -8,7 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, make_identifier
-from nl2sql.repair.missing_names import list_unknown_tables, name_of
+from nl2sql.repair.missing_names import list_unknown_tables, write_name
 from nl2sql.repair.name_matching import find_one, is_alike, is_plural, is_slip
 from nl2sql.types import MAIN_SCHEMA
 
@@ -28,7 +28,7 @@ def spell_table(context: RepairContext) -> Edit | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    node, written = unknown[0], name_of(unknown[0])
+    node, written = unknown[0], write_name(unknown[0])
     meant = _find_table(written, context)
     if meant is None:
         return None

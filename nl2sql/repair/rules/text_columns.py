@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, is_day, is_number, is_text, resolve_column, text_of
+from nl2sql.repair.context import Edit, RepairContext, is_number, resolve_column, show_node
 from nl2sql.repair.proving import (
     CENTS,
     DAYS,
@@ -92,7 +92,7 @@ def take_year(context: RepairContext) -> Edit | None:
                 if context.is_disproved(proofs):
                     return None
                 parent.replace(column.copy())
-                return Edit(context.tree, f"{text_of(column)} is a year already", proofs)
+                return Edit(context.tree, f"{show_node(column)} is a year already", proofs)
     return None
 
 
@@ -101,7 +101,7 @@ def _list_texts(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Tab
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
-            if found is not None and found[0].table is not None and is_text(found[1]):
+            if found is not None and found[0].table is not None and found[1].holds_text:
                 yield scope, column, found[0].table, found[1]
 
 
@@ -112,7 +112,7 @@ def _cast(
     for kind, pattern in kinds:
         proofs: tuple[Proof, ...] = (prove_parses(table, known, pattern, kind),)
         if not context.is_disproved(proofs):
-            before = text_of(column)
+            before = show_node(column)
             column.replace(exp.Cast(this=column.copy(), to=exp.DataType.build(kind, dialect="duckdb")))
             return Edit(context.tree, f"{before} is text, read as {kind}", proofs)
     return None
@@ -141,6 +141,6 @@ def _is_beside_day(scope: Scope, column: exp.Column) -> bool:
     other = _other_side(column)
     if isinstance(other, exp.Column):
         found = resolve_column(scope, other)
-        return found is not None and is_day(found[1])
+        return found is not None and found[1].holds_days
     days = (exp.CurrentDate, exp.CurrentTimestamp, exp.DateAdd, exp.DateSub)
     return isinstance(other, days) or (isinstance(other, exp.Cast) and other.is_type("DATE", "TIMESTAMP"))
