@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.answer.question_words import split_words
+from nl2sql.answer.question_words import list_words
 from nl2sql.answer.word_trace import match_words
 from nl2sql.schema.value_index import folded
 from nl2sql.types import Schema
@@ -107,4 +107,4 @@ def _is_of_data(words: str, schema: Schema) -> bool:
     """Whether the last of the words is part of a name in the data: `forecast` beside a column `sales_forecast`."""
     last = words.split()[-1]
     names = (name for table in schema.tables for name in (table.name, *(column.name for column in table.columns)))
-    return any(match_words(last, folded(part)) for name in names for part in split_words(name))
+    return any(match_words(last, folded(part)) for name in names for part in list_words(name))

@@ -90,7 +90,7 @@ def test_the_rows_that_most_queries_give_win(cli: Cli, endpoint: Endpoint, shop:
     endpoint.will_say("There are 2.")
     answer = ask(cli, endpoint, shop, "how many?", "--candidates", "4")
     assert answer["rows"] == [[2]] and "id <= 2" in answer["sql"]
-    assert "2 of 4 queries written for it give these rows" in answer["confidence"]["reasons"]
+    assert "2 of 4 queries written for the question give these rows" in answer["confidence"]["reasons"]
 
 
 def test_no_more_are_written_once_two_agree(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
