@@ -21,6 +21,7 @@ from nl2sql.answer.grounding import (
     drop_unnamed_currencies,
     find_unfounded,
 )
+from nl2sql.answer.grounding.figures import find_figures
 from nl2sql.answer.sentence import of_rows
 from nl2sql.types import Result, ResultColumn
 
@@ -411,3 +412,10 @@ def test_a_large_result_takes_no_long_time() -> None:
         start = time.perf_counter()
         check_numbers(text, rows)
         assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize(
+    "text", ["http://203.0.113.9/x", "http://127.0.0.1:80", "1..2", "...5", "1.,2", "1,,2", ".", "²"]
+)
+def test_marks_between_digits_come_to_an_end(text: str) -> None:
+    assert all(any(sign.isdecimal() for sign in figure.text) for figure in find_figures(text))

@@ -15,7 +15,7 @@ from nl2sql.errors import GuardError, QueryError
 from nl2sql.types import Policy
 
 # What sqlglot cannot read stays in the engine's own spelling.
-LEFT_AS_IT_WAS = re.compile(r"\b(DESCRIBE|SHOW|SUMMARIZE|EXPLAIN|USING KEY)\b")
+LEFT_AS_IT_WAS = re.compile(r"\b(DESCRIBE|SHOW|SUMMARIZE|EXPLAIN|USING KEY)\b|\bUNION\(")
 HIDDEN = re.compile(r"\b(vault|codes|archive|wage|pin|opal-77|sealed-5)\b", re.IGNORECASE)
 
 

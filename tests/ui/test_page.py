@@ -22,7 +22,7 @@ def test_a_question_gives_table_chart_sentence_and_sql(analyst: Analyst) -> None
     assert rows[-1] == ["2025-12-01", "330229.48"]
     expect(turn.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg")).to_be_visible()
     assert "FROM monthly_revenue" in turn.locator("[data-testid='stCode']").inner_text()
-    expect(turn.get_by_text("confidence")).to_be_visible()
+    expect(turn.get_by_text("Check this")).to_be_visible()
 
 
 def test_one_number_is_shown_large_with_its_cost_and_time(analyst: Analyst) -> None:

@@ -54,6 +54,7 @@ def test_the_values_are_those_of_the_last_call_that_ran() -> None:
 def test_parameters_are_changed_and_run_again(
     browser: Browser, make_database: Callable[..., Path], model: ModelServer, home: Path, tmp_path: Path
 ) -> None:
+    asked_before = len(model.requests)
     database = make_database(
         "CREATE TABLE catches AS SELECT ['East', 'O''Brien'][i % 2 + 1] AS place, i / 10 AS weight, "
         "DATE '2025-01-01' + i::INTEGER AS landed, i AS pots, i % 3 > 0 AS sold FROM range(1, 41) t(i)"
@@ -92,4 +93,4 @@ def test_parameters_are_changed_and_run_again(
         run.click()
         expect(turn.get_by_test_id("stMetricValue").last).to_have_text("0")
         expect(own).to_have_value(re.compile("weight >= 99"))
-    assert model.requests == []
+    assert len(model.requests) == asked_before

@@ -54,7 +54,7 @@ def test_a_csv_is_joined_and_seen_by_nobody_else(
         expect(other.page.get_by_text(re.compile("shipments"))).to_be_visible()
         assert other.page.get_by_text("uploads.goals").count() == 0
         other.send("the goals, please")
-        expect(other.page.get_by_role("alert").first).to_be_visible()
+        expect(other.page.get_by_text("the data has no goals")).to_be_visible()
 
     analyst.page.get_by_role("button", name="goals.csv").click()
     expect(analyst.page.get_by_text("uploads.goals · 2")).to_have_count(0)

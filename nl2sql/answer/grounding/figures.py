@@ -184,7 +184,8 @@ def _take_letters(code: str) -> str:
 def _split_figures(text: str, start: int, token: str) -> Iterator[Figure]:
     """The figures of digits with marks between them: one where they make a number, else one for each part."""
     for at, part in _split_numbers(token):
-        yield _read_around(text, start + at, part)
+        if any(c.isdecimal() for c in part):
+            yield _read_around(text, start + at, part)
 
 
 def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
@@ -200,7 +201,7 @@ def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
 
 
 def _take_longest(token: str) -> str:
-    ends = [match.start() for match in re.finditer(rf"[.,'’{_SPACES}]", token)]
+    ends = [match.start() for match in re.finditer(rf"[.,'’{_SPACES}]", token) if match.start()]
     for end in [len(token), *reversed(ends[:12])]:
         if end and (read := _read(token[:end])):
             # A list without blanks is no decimal: 1,2,3.
@@ -218,10 +219,10 @@ def _read(token: str) -> tuple[tuple[Decimal, int], ...]:
             return ()
         power = int(exponent)
         return tuple((v.scaleb(power), max(0, d - power)) for v, d in _read(mantissa) if abs(power) < 400)
-    separators = [c for c in mantissa if not c.isdigit()]
+    separators = [c for c in mantissa if not c.isdecimal()]
     groups = re.split(rf"[.,'’{_SPACES}]", mantissa)
     kinds = list(dict.fromkeys(separators))
-    if len(mantissa) > _LONGEST:
+    if len(mantissa) > _LONGEST or not any(c.isdecimal() for c in mantissa):
         return ()
     if not kinds:
         return ((Decimal(mantissa), 0),)
