@@ -193,6 +193,9 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
     already_shown = steps.shows_sql and on_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
         results.write_text(("\n" if answer.text or answer.result else "") + f"SQL:\n{answer.sql}")
-    if answer.result is None and answer.sql and output != "sql":
+    if answer.sql and output != "sql" and (answer.result is None or steps.is_verbose):
         for line in answer.reading:
             say(line)
+    if steps.is_verbose and answer.confidence is not None:
+        reasons = "; ".join(answer.confidence.reasons)
+        say(f"confidence: {answer.confidence.level}, {answer.confidence.score:.0%}{': ' if reasons else ''}{reasons}")

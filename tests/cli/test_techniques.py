@@ -99,3 +99,12 @@ def test_no_more_are_written_once_two_agree(cli: Cli, endpoint: Endpoint, shop: 
     endpoint.will_say("There are 2.")
     answer = ask(cli, endpoint, shop, "how many?", "--candidates", "4")
     assert answer["rows"] == [[2]] and answer["answer"] == "There are 2." and len(endpoint.requests) == 3
+
+
+def test_verbose_says_what_the_sql_does_and_how_sure_it_is(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    endpoint.will_query(ONE)
+    endpoint.will_say("It is 1.")
+    done = cli("ask", "--db", str(shop), "-v", "how many?", **endpoint.variables)
+    told = done.stderr.decode()
+    assert done.returncode == 0 and "Shows 1 as n." in told
+    assert "confidence: check, " in told and "does not tell how sure it is" in told
