@@ -107,7 +107,8 @@ def test_traps_stay_text_and_nothing_leaves_the_machine(hostile: Analyst) -> Non
     page.wait_for_timeout(500)
     assert marks(hostile) == NOTHING
     hostile.send("an error")
-    page.get_by_text("This cannot be answered from the data").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.get_by_role("button", name="Stop").wait_for(state="hidden")
     page.get_by_role("tab", name="History").click()
     page.locator("[class*='st-key-entry-'] button").first.wait_for()
     assert marks(hostile) == NOTHING
