@@ -41,9 +41,10 @@ from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
+from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.render import one_line
 from nl2sql.store.conversations import Conversations, new_session
-from nl2sql.store.verified import answering
+from nl2sql.store.verified import VerifiedQuery, answering
 from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds, Status
 
 if TYPE_CHECKING:
@@ -195,18 +196,7 @@ class Assistant(Database):
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         turns = self._conversations.turns(session, user)
-        tools = Toolbox(
-            self._engine,
-            allowed,
-            self.config.limits,
-            cancel,
-            question=question,
-            unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
-            reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
-            functions=functions(queries),
-            context=self.config.context,
-            earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
-        )
+        tools = self._gather_tools(question, turns, allowed, queries, approve, approve_beyond, cancel)
         approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
         allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
         budget = loop.Budget(steps=self.config.limits.steps, seconds=allowance)
@@ -307,6 +297,30 @@ class Assistant(Database):
     @property
     def _schema_tokens(self) -> Budget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
+
+    def _gather_tools(
+        self,
+        question: str,
+        turns: Sequence[Turn],
+        allowed: AllowedSchema,
+        queries: Sequence[VerifiedQuery],
+        approve: Approve,
+        approve_beyond: int | None,
+        cancel: CancelToken | None,
+    ) -> Toolbox:
+        """The tools of one question, over what may be seen."""
+        return Toolbox(
+            self._engine,
+            allowed,
+            self.config.limits,
+            cancel,
+            question=question,
+            unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
+            reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
+            functions=functions(queries),
+            context=self.config.context,
+            earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
+        )
 
     def _written(
         self,

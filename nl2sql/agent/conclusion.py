@@ -116,46 +116,11 @@ def _with_rows(
 ) -> Answer:
     time = _Time(ending)
     sql, result = ran.checked.sql, ran.result
-    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
-    warnings += [
-        f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
-    ]
-    warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
-    warnings += [
-        f"{describe_missing(missing)}: the answer goes by what is there"
-        for missing in dict.fromkeys(outcome.missing)
-        if not missing.holders
-    ]
-    if ran.verified is None and ending.has_time():
-        warnings += _check_dates(sql, dialect, tools, is_empty_or_zero(result))
-    warnings += [trap.message for trap in outcome.traps]
-    warnings += [outcome.unchecked] if outcome.unchecked else []
+    warnings = _list_warnings(outcome, ran, tools, dialect, ending)
     untraced = () if ran.verified else tools.trace(ran.checked)
-    text, stated = answer.text, Grounding(0, 0)
     evidence = Evidence(result, answer.question, sql, tools.today)
-    if outcome.unfinished:
-        warnings.append(f"the model did not finish: {outcome.unfinished}")
-    if result.row_count == 0:
-        from nl2sql.answer.empty import unmatched_filters
-
-        text = of_nothing(
-            unmatched_filters(sql, dialect, lambda probe: _has_rows(probe, tools, time)) if tools.looks_up else ()
-        )
-    elif text and not time.allows("sentence of the model's"):
-        text = ""
-    elif text:
-        bare = drop_unnamed_currencies(text, result, evidence=evidence)
-        if bare != text:
-            warnings.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
-        text = bare
-        stated = check_numbers(text, result, evidence=evidence, knows=tools.knows)
-    if stated.unsupported:
-        figures = ", ".join(stated.unsupported[:_SHOWN])
-        warnings.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
-    grounding: Grounding | None = stated
-    if result.row_count and (not text or stated.unsupported):
-        text = of_rows(result)
-        grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
+    text, stated, grounding, changes = _check_sentence(answer.text, ran, evidence, tools, dialect, time)
+    warnings += changes
     confidence = assess_answer(
         AnswerRecord(
             result,
@@ -186,6 +151,59 @@ def _with_rows(
         repairs=ran.repairs,
     )
     return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer
+
+
+def _list_warnings(outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, ending: Deadline) -> list[str]:
+    """What to know of the rows beside them: what was cut, changed, missing, or means something else than it seems."""
+    result = ran.result
+    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
+    warnings += [
+        f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
+    ]
+    warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
+    warnings += [
+        f"{describe_missing(missing)}: the answer goes by what is there"
+        for missing in dict.fromkeys(outcome.missing)
+        if not missing.holders
+    ]
+    if ran.verified is None and ending.has_time():
+        warnings += _check_dates(ran.checked.sql, dialect, tools, is_empty_or_zero(result))
+    warnings += [trap.message for trap in outcome.traps]
+    warnings += [outcome.unchecked] if outcome.unchecked else []
+    if outcome.unfinished:
+        warnings.append(f"the model did not finish: {outcome.unfinished}")
+    return warnings
+
+
+def _check_sentence(
+    text: str, ran: Ran, evidence: Evidence, tools: Toolbox, dialect: str, time: _Time
+) -> tuple[str, Grounding, Grounding | None, list[str]]:
+    """Return the sentence to show, what was found of the model's, what the shown one rests on, and what was changed."""
+    result, stated, changes = ran.result, Grounding(0, 0), list[str]()
+    if result.row_count == 0:
+        from nl2sql.answer.empty import unmatched_filters
+
+        text = of_nothing(
+            unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
+            if tools.looks_up
+            else ()
+        )
+    elif text and not time.allows("sentence of the model's"):
+        text = ""
+    elif text:
+        bare = drop_unnamed_currencies(text, result, evidence=evidence)
+        if bare != text:
+            changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
+        text = bare
+        stated = check_numbers(text, result, evidence=evidence, knows=tools.knows, find_stored=tools.find_stored)
+    if stated.unsupported:
+        figures = ", ".join(stated.unsupported[:_SHOWN])
+        changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+    grounding: Grounding | None = stated
+    if result.row_count and (not text or stated.unsupported):
+        text = of_rows(result)
+        grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
+    return text, stated, grounding, changes
 
 
 def _hold_back(answer: Answer) -> Answer:

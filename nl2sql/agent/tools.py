@@ -24,6 +24,7 @@ from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import closest, literal, quote, quote_table
 from nl2sql.schema.render import NAME_CHARS, as_data
+from nl2sql.schema.value_index import folded
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
@@ -252,6 +253,10 @@ class Toolbox:
         from nl2sql.answer.grounding import find_unfounded
 
         return find_unfounded(text, self.question, " ".join(_list_known_words(self.schema)))
+
+    def find_stored(self, text: str) -> list[str]:
+        """The words of a text that columns store, as the text writes them."""
+        return list(dict.fromkeys(hit.words for hit in self.index.hits(text) if folded(hit.words) == folded(hit.text)))
 
     def knows(self, name: str) -> bool:
         """Whether that is the name of a table or a column, in any case."""

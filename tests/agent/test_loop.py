@@ -445,3 +445,12 @@ def test_rows_of_a_query_that_is_hardly_right_are_held_back(opened: Assistant, c
     answer = ask(opened, model, "What is the average moonlight of the moth 77 beside Zanzibar?")
     assert answer.status is Status.ABSTAINED and answer.result is None and answer.sql is not None
     assert answer.text.startswith("I don't know. The query below ran") and "moonlight" in answer.text
+
+
+def test_a_follow_ups_sentence_names_no_value_of_the_question_before(opened: Assistant) -> None:
+    query = calls("sql_query", query="SELECT count(*) AS n FROM customers WHERE country = 'DE'")
+    stale = "There is 1 customer called Zoë."
+    answer = ask(opened, ScriptedModel(query, stale), "How many come from DE?")
+    assert answer.text != stale and any("don't bear out Zoë" in warning for warning in answer.warnings)
+    kept = ask(opened, ScriptedModel(query, stale), "How many from DE are called Zoë?")
+    assert kept.text == stale

@@ -419,3 +419,42 @@ def test_a_large_result_takes_no_long_time() -> None:
 )
 def test_marks_between_digits_come_to_an_end(text: str) -> None:
     assert all(any(sign.isdecimal() for sign in figure.text) for figure in find_figures(text))
+
+
+MONTHS = Result(
+    (ResultColumn("month", "VARCHAR"), ResultColumn("price", "DOUBLE")),
+    pa.table({"month": ["jan", "feb", "mar", "apr", "may"], "price": [10.5, 12.25, 14.75, 11.125, 13.0]}),
+    False,
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "unsupported"),
+    [
+        ("The average price per month is 11.125.", ("11.125",)),
+        ("The average price is 13.0 in may, and 11.125 in apr.", ()),
+        ("In apr the price was 11.125.", ()),
+        ("The highest price was 14.75.", ()),
+        ("It began with 10.5.", ()),
+        ("The mean of the months is 12.325.", ()),
+    ],
+)
+def test_the_figure_of_one_row_is_not_that_of_all(sentence: str, unsupported: tuple[str, ...]) -> None:
+    assert check_numbers(sentence, MONTHS).unsupported == unsupported
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "unsupported"),
+    [
+        ("There are 2 customers living in Oslo.", "And in Bergen?", ("Oslo",)),
+        ("There are 2 customers living in Bergen.", "And in Bergen?", ()),
+        ("There are 2 customers living in Oslo.", "And in oslo?", ()),
+        ("There are 2 open orders.", "And in Bergen?", ()),
+        ("Oslo is not Bergen: 2.", "And in Bergen?", ()),
+    ],
+)
+def test_a_stored_name_must_be_of_this_question(sentence: str, question: str, unsupported: tuple[str, ...]) -> None:
+    two = Result((ResultColumn("n", "BIGINT"),), pa.table({"n": [2]}), False)
+    stored = [name for name in ("Oslo", "Bergen", "open") if name in sentence]
+    found = check_numbers(sentence, two, question, "SELECT count(*) AS n", find_stored=lambda text: stored)
+    assert found.unsupported == unsupported

@@ -13,7 +13,7 @@ from typing import Final
 
 from nl2sql.answer.grounding.checked_cells import CHECKED_CELLS, CHECKED_VALUES
 from nl2sql.answer.grounding.dates import Date, find_dates, spread
-from nl2sql.answer.grounding.derivations import Focus, explain, focus_on
+from nl2sql.answer.grounding.derivations import Focus, explain, focus_on, is_of_unnamed_row
 from nl2sql.answer.grounding.evidence import Evidence, Place
 from nl2sql.answer.grounding.figures import Figure, find_figures, straighten
 from nl2sql.types import Basis, Grounding, Result
@@ -52,16 +52,18 @@ def check_numbers(
     *,
     evidence: Evidence | None = None,
     knows: Callable[[str], bool] | None = None,
+    find_stored: Callable[[str], Sequence[str]] | None = None,
 ) -> Grounding:
-    """How many figures, dates and quoted names `text` states, what bears each out, and those that nothing does.
+    """How many figures, dates and names `text` states, what bears each out, and those that nothing does.
 
     `evidence` is that of the same result, question and SQL, where there is one already; `knows` says whether a quoted
-    name is one of the schema's.
+    name is one of the schema's. `find_stored` gives the words of a text that the data stores: where they are written as
+    names, they must be of this result or question too, not of an earlier one.
     """
     if _is_too_long(text):
         return Grounding(1, 0, ("its length",))
     with localcontext(prec=_DIGITS):
-        return _check(text, evidence or Evidence(result, question, sql), knows)
+        return _check(text, evidence or Evidence(result, question, sql), knows, find_stored)
 
 
 def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
@@ -110,7 +112,12 @@ def _is_too_long(text: str) -> bool:
     return len(text) > SENTENCE_CHARS or len(_RUN.findall(text)) > _FIGURES
 
 
-def _check(text: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> Grounding:
+def _check(
+    text: str,
+    evidence: Evidence,
+    knows: Callable[[str], bool] | None,
+    find_stored: Callable[[str], Sequence[str]] | None,
+) -> Grounding:
     straight = straighten(text)
     dates, rest = find_dates(straight)
     figures = find_figures(rest)
@@ -119,7 +126,12 @@ def _check(text: str, evidence: Evidence, knows: Callable[[str], bool] | None) -
     for figure in figures:
         explained = _explain_figure(figure, evidence, focus, straight)
         found += [(one.start, text[one.start : one.end], why) for one, why in explained]
+    is_dated = any(why and ", row " in why for _, _, why in found[: len(dates)])
+    if len(figures) == 1 and not is_dated and is_of_unnamed_row(figures[0], evidence, focus):
+        found = [(at, written, None if at == figures[0].start else why) for at, written, why in found]
     found += [(at, name, _explain_name(name, evidence, knows)) for at, name in _find_quoted(text)]
+    names = find_stored(text) if find_stored is not None else ()
+    found += [(at, name, None) for name in names for at in _find_strange(name, text, evidence)]
     if not all(why for _, _, why in found):
         given = evidence.find_verbatim(straight)
         found = [(at, written, why or _explain_given(at, written, given, evidence)) for at, written, why in found]
@@ -175,6 +187,16 @@ def _explain_name(name: str, evidence: Evidence, knows: Callable[[str], bool] | 
     if _is_figure(wanted):
         return "figures"
     return "schema" if knows is not None and knows(wanted) else None
+
+
+def _find_strange(name: str, text: str, evidence: Evidence) -> Iterator[int]:
+    """Where the text writes the words as a name inside a sentence, though neither rows, question nor SQL have them."""
+    if _explain_name(name, evidence, None) is not None:
+        return
+    for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+        before = text[: match.start()].rstrip()
+        if match.group()[:1].isupper() and before and before[-1] not in ".!?:\n":
+            yield match.start()
 
 
 def _is_figure(name: str) -> bool:

@@ -68,6 +68,24 @@ def explain(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     return next((basis for rule in RULES if (basis := rule(figure, evidence, focus))), None)
 
 
+def is_of_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> bool:
+    """Whether the figure is that of one row among several which nothing in the sentence tells apart.
+
+    The first and the last row, and the largest and the smallest number, can be meant without being named.
+    """
+    places = _find_cells(figure, evidence)
+    if evidence.row_count <= _FEW_ROWS or not places:
+        return False
+    named = {row for one in focus.named if len(one.rows) < evidence.row_count for row in one.rows}
+    for place in places:
+        numbers = [number for number in evidence.numbers[place.column] if number is not None]
+        at_end = place.row in (0, evidence.row_count - 1)
+        extreme = evidence.numbers[place.column][place.row] in (min(numbers, default=None), max(numbers, default=None))
+        if at_end or extreme or place.row in named:
+            return False
+    return True
+
+
 def _match_cell(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     places = _find_cells(figure, evidence)
     return evidence.label(places[0]) if places else None
