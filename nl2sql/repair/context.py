@@ -123,6 +123,18 @@ def resolve_column(scope: Scope, column: exp.Column) -> tuple[Source, Column] | 
     return (source, found) if source is not None and found is not None else None
 
 
+def list_equal_texts(column: exp.Column) -> list[exp.Literal]:
+    """The literals that the column must be equal to one of; none where one is no text, or it is compared otherwise."""
+    parent = column.parent
+    others: list[exp.Expr] = []
+    if isinstance(parent, exp.EQ):
+        others = [parent.expression if parent.this is column else parent.this]
+    elif isinstance(parent, exp.In) and parent.this is column:
+        others = parent.expressions
+    texts = [other for other in others if isinstance(other, exp.Literal) and other.is_string]
+    return texts if len(texts) == len(others) else []
+
+
 def list_names(source: Source) -> list[str]:
     """The names of the source's columns, in the schema's spelling where it is a table."""
     return [column.name for column in source.table.columns] if source.table else sorted(source.columns or ())

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from sqlglot import exp
 
-from nl2sql.repair.context import drop_schema, resolve_column
+from nl2sql.repair.context import drop_schema, list_equal_texts, resolve_column
 from nl2sql.repair.scopes import Scope, list_scopes
 from nl2sql.repair.transpile import parse_dialect, write
 from nl2sql.types import Column, Repair, RepairKind, Schema, Table
@@ -114,15 +114,9 @@ def _list_compared(
     """Each stored text column that must be equal to texts, and those."""
     for scope in list_scopes(tree, schema):
         for column in list(scope.columns):
-            parent = column.parent
-            others: list[exp.Expr] = []
-            if isinstance(parent, exp.EQ):
-                others = [parent.expression if parent.this is column else parent.this]
-            elif isinstance(parent, exp.In) and parent.this is column:
-                others = parent.expressions
-            texts = [text for text in others if isinstance(text, exp.Literal) and text.is_string]
+            texts = list_equal_texts(column)
             found = _resolve_text(scope, column)
-            if found is not None and texts and len(texts) == len(others) and not _is_negated(column):
+            if found is not None and texts and not _is_negated(column):
                 yield scope, column, *found, texts
 
 

@@ -45,9 +45,9 @@ class Changes:
 
 
 def runnable(entry: HistoryEntry) -> str:
-    """The entry's SQL. ConfigError where it has none, or it was not run."""
+    """The entry's SQL. ConfigError where it has none, or gave no rows as an answer."""
     if entry.sql is None or entry.row_count is None:
-        what = "no SQL" if entry.sql is None else "SQL that was not run"
+        what = "no SQL" if entry.sql is None else "SQL but no rows: it was not run, or they were held back"
         raise ConfigError(f"the answer {entry.id} has {what}", "Choose another answer.")
     return entry.sql
 

@@ -11,6 +11,7 @@ from nl2sql.repair.context import (
     Edit,
     RepairContext,
     drop_schema,
+    list_equal_texts,
     list_names,
     list_same,
     make_identifier,
@@ -162,14 +163,7 @@ def choose_equal(context: RepairContext) -> Edit | None:
 
 def list_compared_texts(column: exp.Column) -> list[str]:
     """The texts that the column must be equal to one of; none where it is compared otherwise."""
-    parent = column.parent
-    others: list[exp.Expr] = []
-    if isinstance(parent, exp.EQ):
-        others = [parent.expression if parent.this is column else parent.this]
-    elif isinstance(parent, exp.In) and parent.this is column:
-        others = parent.expressions
-    texts = [other for other in others if isinstance(other, exp.Literal) and other.is_string]
-    return [str(text.this) for text in texts] if len(texts) == len(others) else []
+    return [str(text.this) for text in list_equal_texts(column)]
 
 
 def has_rival(name: str, source: Source) -> bool:
