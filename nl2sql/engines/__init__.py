@@ -62,11 +62,11 @@ def open_engine(
 def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:
     from nl2sql.engines.files import (
         DATABASE_SUFFIXES,
-        KINDS,
         KINDS_TEXT,
         DatabaseFile,
         DataFiles,
         forget_unfinished,
+        is_data_file,
     )
 
     path = Path(url)
@@ -83,7 +83,7 @@ def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:
         _refuse_other_engines(url)
         raise _missing(path)
     suffix = path.suffix.lower()
-    if is_folder or suffix in KINDS:
+    if is_folder or is_data_file(path):
         forget_unfinished(cache_dir)
         return DataFiles(path, cache_dir, on_progress)
     if _is_database(path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import threading
@@ -20,9 +21,11 @@ from typing import Any, Final, NamedTuple, Protocol
 from nl2sql.engines import wire
 from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
+from nl2sql.importing.account import TableAccount, list_notes, read_account, write_account
+from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Progress
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
 KINDS: Final = {
@@ -36,7 +39,9 @@ KINDS: Final = {
     ".xls": "excel",
     ".ods": "excel",
 }
-KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods)"
+# A packed file is known by the name within: `sales.csv.gz`.
+PACKED: Final = (".gz", ".zip")
+KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods), and CSV or JSON as .gz or .zip"
 _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
@@ -54,13 +59,15 @@ _BYTES_A_SECOND: Final = 500_000
 class Prepared:
     """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
 
-    `attached` are DuckDB files by the names that SQL has for them. `notes` say what was left out.
+    `attached` are DuckDB files by the names that SQL has for them. `notes` say what was left out and what is doubtful;
+    `accounts` tell how each table was made of its file.
     """
 
     database: Path
     data_files: tuple[Path, ...] = ()
     attached: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    accounts: tuple[TableAccount, ...] = ()
 
 
 class Source(Protocol):
@@ -105,11 +112,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class DataFiles:
-    """One data file, or the data files of a folder (not of the folders in it). `on_progress` hears of the import."""
+    """One data file, or the data files of a folder (not of the folders in it). `on_progress` hears of the import.
+
+    `rules` are what the owner says of how files are read, by their names.
+    """
 
     path: Path
     cache_dir: Path
     on_progress: Progress | None = field(default=None, compare=False)
+    rules: Mapping[str, FileRules] = field(default_factory=dict)
 
     def listing(self) -> Listing:
         """The files, by name. DatabaseError where there are none, or a folder may not be read.
@@ -125,7 +136,7 @@ class DataFiles:
                 return Listing((self.path,), (self.path.resolve(),))
             folder = self.path.resolve()
             shown = sorted(path for path in self.path.iterdir() if _shown(path))
-            entries = [path for path in shown if path.suffix.lower() in KINDS or _is_linked_folder(path)]
+            entries = [path for path in shown if is_data_file(path) or _is_linked_folder(path)]
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
         places = [(path, *_follow(path, folder)) for path in entries]
@@ -139,7 +150,14 @@ class DataFiles:
         return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 
     def fingerprint(self) -> str:
-        return self.listing().fingerprint()
+        return self._digest(self.listing())
+
+    def _digest(self, listing: Listing) -> str:
+        """Of the files and of the rules by which they are read."""
+        rules = {file.name: write_rules(self.rules[file.name]) for file in listing.files if file.name in self.rules}
+        if not rules:
+            return listing.fingerprint()
+        return hashlib.sha256(f"{listing.fingerprint()} {json.dumps(rules, sort_keys=True)}".encode()).hexdigest()
 
     def prepare(self) -> Prepared:
         """The imported database, from the cache or built now; two commands don't build it twice.
@@ -149,14 +167,14 @@ class DataFiles:
         listing = self.listing()
         source = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:_CONTENT_DIGITS]
         folder = _find_imports(self.cache_dir)
-        database = folder / f"{source}-{listing.fingerprint()[:_CONTENT_DIGITS]}.duckdb"
+        database = folder / f"{source}-{self._digest(listing)[:_CONTENT_DIGITS]}.duckdb"
         data_files = tuple(
             target for file, target in zip(listing.files, listing.targets, strict=True) if find_kind(file) == "parquet"
         )
         try:
             if not database.exists():
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _build(listing, database, self.on_progress)
+                _build(listing, database, self.on_progress, self.rules)
                 _forget_older(folder, source, database)
         except OSError as exc:
             raise ConfigError(
@@ -164,7 +182,8 @@ class DataFiles:
                 "Set NL2SQL_HOME to a folder that you may write to, or open a .duckdb file, which needs no import.",
             ) from exc
         _note_use(database)
-        return Prepared(database, data_files, notes=listing.notes)
+        accounts = _read_accounts(database)
+        return Prepared(database, data_files, notes=(*listing.notes, *list_notes(accounts)), accounts=accounts)
 
 
 def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
@@ -230,15 +249,15 @@ def forget_unfinished(cache_dir: Path) -> None:
 
 def run_importer(
     request: Mapping[str, Any], files: Sequence[Path], seconds: float, on_progress: Progress | None = None
-) -> list[tuple[int, str]]:
-    """Have the importer's process make tables of the files: each table's name, with the number of its file.
+) -> list[tuple[int, TableAccount]]:
+    """Have the importer's process make tables of the files: the account of each, with the number of its file.
 
     Killed where it takes longer than `seconds`. DatabaseError, LimitError.
     """
     from nl2sql.engines.alarm import Alarm
     from nl2sql.engines.process import ChildProcess, ProcessEnded
 
-    child, alarm = ChildProcess("nl2sql.engines.importer"), Alarm()
+    child, alarm = ChildProcess("nl2sql.importing.importer"), Alarm()
     overran = threading.Event()
     what = "the data files"
 
@@ -283,14 +302,14 @@ class _Progress(NamedTuple):
     total: int
 
 
-def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, str]]:
+def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, TableAccount]]:
     """What the importer says. The error that it tells, DatabaseError where it says nothing that can be read."""
     try:
         if message["kind"] == "progress":
             done, total = wire.expect_number(message["done"]), wire.expect_number(message["total"])
             return _Progress(wire.expect_text(message["file"]), done, total)
         if message["kind"] == "built":
-            return [(range(files).index(number), wire.expect_text(table)) for number, table in message["tables"]]
+            return [(range(files).index(number), read_account(account)) for number, account in message["tables"]]
         text, hint, limit = (wire.expect_text(message[name]) for name in ("message", "hint", "limit"))
     except (LookupError, TypeError, ValueError) as exc:
         raise _garbled() from exc
@@ -301,7 +320,7 @@ def _garbled() -> DatabaseError:
     return DatabaseError("the import gave a reply that cannot be read", _LEAVE_OUT)
 
 
-def _build(listing: Listing, database: Path, on_progress: Progress | None) -> None:
+def _build(listing: Listing, database: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]) -> None:
     from filelock import FileLock
 
     with FileLock(_name_lock(database)):
@@ -313,12 +332,35 @@ def _build(listing: Listing, database: Path, on_progress: Progress | None) -> No
         try:
             folder.mkdir(mode=0o700)
             half = folder / database.name
-            request = {"database": str(half), "called": list(map(str, listing.files))}
+            request = {"database": str(half), "called": list(map(str, listing.files)), "rules": _write_rules(rules)}
             bounds, seconds = bound_import(listing)
-            run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
+            made = run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
+            accounts = _name_accounts(half)
+            accounts.write_text(json.dumps([write_account(account) for _, account in made]), encoding="utf-8")
+            accounts.replace(_name_accounts(database))
             half.replace(database)
         finally:
             _remove(folder)
+
+
+def _write_rules(rules: Mapping[str, FileRules]) -> dict[str, Any]:
+    return {name: write_rules(one) for name, one in rules.items()}
+
+
+def _name_accounts(database: Path) -> Path:
+    """The file that holds the accounts of that database's tables."""
+    return database.with_name(f"{database.name}.json")
+
+
+def _read_accounts(database: Path) -> tuple[TableAccount, ...]:
+    """The accounts that were kept with the database. DatabaseError where they are no longer there."""
+    try:
+        kept = json.loads(_name_accounts(database).read_text(encoding="utf-8"))
+        return tuple(map(read_account, kept))
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise DatabaseError(
+            "the account of the import is damaged", f"Remove {database.name} in {database.parent}; it is made anew."
+        ) from exc
 
 
 def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
@@ -334,8 +376,29 @@ def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
 
 
 def find_kind(file: Path) -> str:
-    """Which kind of data file it is, by the end of its name."""
-    return KINDS[file.suffix.lower()]
+    """Which kind of data file it is, by the end of its name. LookupError where it is none."""
+    return KINDS[_find_suffix(file)]
+
+
+def is_data_file(file: Path) -> bool:
+    """Whether its name ends as a data file's does."""
+    return _find_suffix(file) in KINDS
+
+
+def name_stem(file: Path) -> str:
+    """Its name without what says its kind.
+
+    >>> name_stem(Path("sales.csv.gz"))
+    'sales'
+    """
+    return Path(file.stem).stem if file.suffix.lower() in PACKED and Path(file.stem).suffix else file.stem
+
+
+def _find_suffix(file: Path) -> str:
+    """The end of the name that says the kind, which a packed file has before its own."""
+    if file.suffix.lower() in PACKED:
+        return Path(file.stem).suffix.lower() or (".csv" if file.suffix.lower() == ".zip" else "")
+    return file.suffix.lower()
 
 
 def _name_lock(database: Path) -> Path:
@@ -352,6 +415,7 @@ def _forget_older(folder: Path, source: str, database: Path) -> None:
     others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_last_used, reverse=True)
     for path in others[KEPT_IMPORTS - 1 :]:
         _remove(path)
+        _remove(_name_accounts(path))
         _remove(_name_lock(path))
 
 

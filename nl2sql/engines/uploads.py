@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from nl2sql.engines.files import KINDS, KINDS_TEXT, Prepared, Source, run_importer
+from nl2sql.engines.files import KINDS_TEXT, Prepared, Source, is_data_file, run_importer
 from nl2sql.engines.upload_folder import UploadFolder
 from nl2sql.errors import ConfigError, DatabaseError, LimitError
+from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.types import Limits, Schema, Upload
 
 CATALOG: Final = "uploads"
@@ -32,6 +33,7 @@ class UploadedFiles:
         """Make the folder. ConfigError where that is not possible."""
         self.catalog = catalog
         self.tables: tuple[Upload, ...] = ()
+        self.accounts: tuple[TableAccount, ...] = ()
         self._folder = UploadFolder(cache_dir)
 
     @property
@@ -67,7 +69,14 @@ class WithUploads:
     def prepare(self) -> Prepared:
         if not self.uploads.is_open:
             raise DatabaseError("the uploaded files are gone", "Upload them again.")
-        return replace(self.base.prepare(), attached={self.uploads.catalog: self.uploads.database})
+        base = self.base.prepare()
+        accounts = self.uploads.accounts
+        return replace(
+            base,
+            attached={self.uploads.catalog: self.uploads.database},
+            accounts=(*base.accounts, *accounts),
+            notes=(*base.notes, *list_notes(accounts)),
+        )
 
 
 def free_catalog(schema: Schema, database: Path) -> str:
@@ -104,16 +113,17 @@ def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir:
     with ExitStack() as stack:
         uploads = UploadedFiles(catalog, cache_dir)
         stack.callback(uploads.close)
-        request = {"database": str(uploads.database), "called": list(map(str, paths)), "bounds": bounds}
-        tables = run_importer(request, paths, IMPORT_SECONDS)
-        uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{table}") for number, table in tables)
+        request = {"database": str(uploads.database), "called": list(map(str, paths)), "bounds": bounds, "rules": {}}
+        made = run_importer(request, paths, IMPORT_SECONDS)
+        uploads.accounts = tuple(replace(account, table=f"{catalog}.{account.table}") for _, account in made)
+        uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{account.table}") for number, account in made)
         stack.pop_all()
     return uploads
 
 
 def _checked(path: Path) -> Path:
     """The whole path of a data file that is there. DatabaseError."""
-    if path.suffix.lower() not in KINDS:
+    if not is_data_file(path):
         raise DatabaseError(f"{path.name} is not a kind of file that can be uploaded", f"Upload one of: {KINDS_TEXT}.")
     if not path.is_file():
         raise DatabaseError(f"there is no file {path.name}", "Check the path.")

@@ -45,3 +45,13 @@ def table_name(text: str) -> str:
     No query may hold control and invisible characters, so no name may.
     """
     return "".join("_" if c == "." or unicodedata.category(c) in _UNSEEN else c for c in text)
+
+
+def clean_column_name(text: str) -> str:
+    """The text as a column's name: without invisible characters, and with single spaces for blanks of any kind.
+
+    >>> clean_column_name(" Permit\\nvalid to")
+    'Permit valid to'
+    """
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    return " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())

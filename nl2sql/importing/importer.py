@@ -7,11 +7,7 @@ written. Which tables may be asked about is not known here.
 
 from __future__ import annotations
 
-import csv
 import errno
-import functools
-import io
-import itertools
 import os
 import shutil
 import stat
@@ -23,24 +19,24 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from nl2sql.engines import fence, os_limits
-from nl2sql.engines.complaints import unreadable
-from nl2sql.engines.files import find_kind
+from nl2sql.engines.files import find_kind, name_stem
 from nl2sql.engines.frames import ANY_BYTES, read_frame, write_frame
-from nl2sql.engines.imported import TableNames, UnreadableError, table_name
 from nl2sql.engines.lock import BUFFER_SHARE, find_moved_file, glob_escaped, quoted, quoted_name
+from nl2sql.importing.account import ColumnAccount, TableAccount, write_account
+from nl2sql.importing.complaints import unreadable
+from nl2sql.importing.delimited import look_at, make_table
+from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.layout import name_columns
+from nl2sql.importing.plain_text import read_plain_text
+from nl2sql.importing.series import unite_series
+from nl2sql.importing.table_names import TableNames, UnreadableError, clean_column_name, table_name
 
 if TYPE_CHECKING:
     import duckdb
 
-SNIFFED_WHOLE: Final = 64_000_000
-SNIFFED_ROWS: Final = 200_000
-SPLIT_LINES: Final = 200
-# Fewer lines before the header may be a title and remarks.
-SKIPPED_LINES: Final = 5
 THREADS: Final = 8
 TELL_SECONDS: Final = 0.25
-_LINE_CHARS: Final = 4_000_000
-_DELIMITERS: Final = ",;\t|"
+_ANY_SIZE: Final = 1 << 50
 _MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
 # A file that is to be written is over its bound where it is this near to it.
 _FULL: Final = 0.9
@@ -124,15 +120,18 @@ def build(
     bounds: Bounds | None = None,
     reporter: Reporter | None = None,
     called: Sequence[Path] = (),
-) -> list[tuple[int, str]]:
-    """Write the database. Returns the tables, each with the number of its file, in the order of the files.
+    rules: Mapping[str, FileRules] | None = None,
+) -> list[tuple[int, TableAccount]]:
+    """Write the database. Returns the account of each table, with the number of its file, in the order of the files.
 
-    `called` are the paths by which tables and kinds are known, where those are other ones. UnreadableError names the
-    file that is not as it should be. Without bounds this process is not confined.
+    `called` are the paths by which tables and kinds are known, where those are other ones; `rules` are the owner's, by
+    the files' names. UnreadableError names the file that is not as it should be. Without bounds this process is not
+    confined.
     """
     import duckdb
 
-    names, made, reporter, called = TableNames(), [], reporter or Reporter(), called or files
+    names, reporter, called = TableNames(), reporter or Reporter(), called or files
+    made: list[tuple[int, TableAccount]] = []
     try:
         with duckdb.connect(database, config=_options(bounds)) as connection:
             _prepare(connection)
@@ -144,8 +143,12 @@ def build(
             for number in sorted(range(len(files)), key=lambda number: find_kind(called[number]) == "excel"):
                 reporter.begin(files[number].name, sizes[number])
                 source = DataFile(files[number], called[number])
-                made += [(number, table) for table in _import_within(connection, source, names, bounds, database)]
+                told = (rules or {}).get(called[number].name, FileRules())
+                accounts = _import_within(connection, source, names, bounds, told, database)
+                made += [(number, account) for account in accounts]
             reporter.begin("", 0)
+            if bounds is None or not bounds.copies:
+                made = unite_series(connection, sorted(made, key=lambda entry: entry[0]), called, names)
             connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
@@ -175,6 +178,7 @@ def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folde
     """Bind DuckDB to these files and that folder, and the process to its bounds; its threads have started by now."""
     paths = [path for file in files for path in (str(file), glob_escaped(str(file)))]
     for setting in (
+        "preserve_insertion_order=true",
         f"memory_limit='{int(bounds.memory * BUFFER_SHARE)}B'",
         f"max_temp_directory_size='{bounds.file_bytes}B'",
         f"allowed_paths=[{', '.join(map(quoted, paths))}]",
@@ -189,32 +193,34 @@ def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folde
 
 
 def _import_within(
-    connection: duckdb.DuckDBPyConnection, source: DataFile, names: TableNames, bounds: Bounds | None, database: str
-) -> Sequence[str]:
-    """Make the file's tables, within the bounds, and return their names. UnreadableError."""
+    connection: duckdb.DuckDBPyConnection,
+    source: DataFile,
+    names: TableNames,
+    bounds: Bounds | None,
+    rules: FileRules,
+    database: str,
+) -> list[TableAccount]:
+    """Make the file's tables, within the bounds, and tell how. UnreadableError."""
     import duckdb
 
     file = source.path
     try:
-        tables = _import(connection, source, names, bounds)
-        _refuse_many_rows(connection, file, tables, bounds)
+        made = _import(connection, source, names, bounds, rules, Path(database).parent)
+        _refuse_many_rows(file, made, bounds)
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise _too_large(file.name, "more memory than it may use", "memory", bounds) from error
     except duckdb.Error as error:
         if database in str(error):
             raise
         raise unreadable(file, str(error)) from error
-    return tables
+    return made
 
 
-def _refuse_many_rows(
-    connection: duckdb.DuckDBPyConnection, file: Path, tables: Sequence[str], bounds: Bounds | None
-) -> None:
-    most = bounds.rows if bounds is not None else None
-    for table in tables if most is not None else ():
-        [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
-        if most is not None and rows > most:
-            raise _too_large(file.name, f"more than {most:,} rows", "upload_rows", bounds)
+def _refuse_many_rows(file: Path, made: Sequence[TableAccount], bounds: Bounds | None) -> None:
+    if bounds is None or bounds.rows is None:
+        return
+    if any(account.rows > bounds.rows for account in made):
+        raise _too_large(file.name, f"more than {bounds.rows:,} rows", "upload_rows", bounds)
 
 
 def _too_large(what: str, takes: str, limit: str, bounds: Bounds | None) -> UnreadableError:
@@ -264,81 +270,56 @@ def _check_size(file: Path) -> int:
 
 
 def _import(
-    connection: duckdb.DuckDBPyConnection, data_file: DataFile, names: TableNames, bounds: Bounds | None
-) -> Sequence[str]:
-    """Make the file's tables and return their names."""
+    connection: duckdb.DuckDBPyConnection,
+    data_file: DataFile,
+    names: TableNames,
+    bounds: Bounds | None,
+    rules: FileRules,
+    folder: Path,
+) -> list[TableAccount]:
+    """Make the file's tables and tell how."""
     file, called = data_file
-    kind = find_kind(called)
-    if kind == "excel":
-        from nl2sql.engines.workbook import import_sheets
-
-        with _open(file) as opened:
-            return import_sheets(connection, opened, called, names, bounds.memory if bounds is not None else None)
-    name = names.take(table_name(called.stem), table_name(called.name))
-    table, source = quoted_name(name), quoted(glob_escaped(str(file)))
+    kind, stem = find_kind(called), Path(name_stem(called))
     end = bounds.first_rows if bounds is not None else ""
     if kind == "parquet":
-        made = "TABLE" if bounds is not None and bounds.copies else "VIEW"
-        connection.execute(f"CREATE {made} {table} AS SELECT * FROM read_parquet({source}){end}")
-    elif kind == "json":
-        _import_sniffed(connection, file, table, f"read_json({source}, sample_size=%d){end}")
+        table = names.take(table_name(stem.name), table_name(called.name))
+        return [_view_parquet(connection, file, called, table, end, copies=bounds is not None and bounds.copies)]
+    with _open(file) as opened:
+        if kind == "excel":
+            from nl2sql.importing.workbook import import_sheets
+
+            memory = bounds.memory if bounds is not None else None
+            return import_sheets(connection, opened, called, names, rules, folder, memory, end)
+        most = bounds.file_bytes if bounds is not None else _ANY_SIZE
+        text = read_plain_text(file, opened, folder, most, rules.encoding)
+    if kind == "json":
+        from nl2sql.importing.records import make_tables
+
+        made = make_tables(connection, called, text, names, rules, end)
     else:
-        options = ", delim='\t'" if kind == "tsv" else ""
-        _import_sniffed(connection, file, table, f"read_csv({source}, sample_size=%d{options}){end}")
-        if not options:
-            _refuse_misread(connection, file, table)
-    return [name]
+        table = names.take(table_name(stem.name), table_name(called.name))
+        made = [make_table(connection, look_at(called.name, text, rules, tabs=kind == "tsv"), table, end)]
+    if text.path != file:
+        text.path.unlink()
+    return made
 
 
-def _import_sniffed(connection: duckdb.DuckDBPyConnection, file: Path, table: str, reader: str) -> None:
-    """Import by the types of the first rows, or of all rows where they are few or the first ones deceived."""
-    import duckdb
-
-    whole = file.stat().st_size <= SNIFFED_WHOLE
-    statement = f"CREATE TABLE {table} AS SELECT * FROM {reader}"
-    try:
-        connection.execute(statement % (-1 if whole else SNIFFED_ROWS))
-    except (duckdb.ConversionException, duckdb.InvalidInputException):
-        if whole:
-            raise
-        connection.execute(statement % -1)
-
-
-def _refuse_misread(connection: duckdb.DuckDBPyConnection, file: Path, table: str) -> None:
-    """Lines of uneven length make DuckDB take each line as one value, or skip all lines up to the uneven one.
-
-    Such a file is read again, strictly, to name the line.
-    """
-    names = [str(row[0]).lower() for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-    with io.TextIOWrapper(_open(file), encoding="utf-8", errors="replace") as text:
-        lines = iter(functools.partial(text.readline, _LINE_CHARS), "")
-        head = list(itertools.islice(lines, SPLIT_LINES))
-    delimiter = next((sign for sign in _DELIMITERS if _splits(head, sign)), None)
-    if delimiter is None:
-        return
-    try:
-        header = next(csv.reader(head[:1], delimiter=delimiter))
-    except csv.Error as error:
-        raise UnreadableError(
-            f"{file.name}, line 1 cannot be read: {error}", "Mend the file, or leave it out."
-        ) from error
-    if names == [cell.strip().lower() for cell in header]:
-        return
-    source = quoted(glob_escaped(str(file)))
-    if len(names) > 1:
-        [(skipped,)] = connection.execute(f"SELECT SkipRows FROM sniff_csv({source}, sample_size=-1)").fetchall()
-        if skipped < SKIPPED_LINES or not _splits(head[:skipped], delimiter):
-            return
-    columns = ", ".join(f"{quoted(f'column{i}')}: 'VARCHAR'" for i in range(len(header)))
-    connection.execute(
-        f"SELECT count(*) FROM read_csv({source}, delim={quoted(delimiter)}, header=true, "
-        f"quote='\"', escape='\"', auto_detect=false, columns={{{columns}}})"
-    ).fetchall()
-
-
-def _splits(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the header and most lines hold the delimiter."""
-    return delimiter in lines[0] and 2 * sum(delimiter in line for line in lines) > len(lines)
+def _view_parquet(
+    connection: duckdb.DuckDBPyConnection, file: Path, called: Path, table: str, end: str, *, copies: bool
+) -> TableAccount:
+    """A view of the file where it lies, or a copy; names that no query could hold are made plain."""
+    reader = f"read_parquet({quoted(glob_escaped(str(file)))})"
+    found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
+    columns = name_columns(found, len(found), clean_column_name)
+    shown = "*"
+    if columns != found:
+        shown = ", ".join(f"{quoted_name(old)} AS {quoted_name(new)}" for old, new in zip(found, columns, strict=True))
+    made = "TABLE" if copies else "VIEW"
+    connection.execute(f"CREATE {made} {quoted_name(table)} AS SELECT {shown} FROM {reader}{end}")
+    types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quoted_name(table)}").fetchall()]
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
+    accounts = tuple(ColumnAccount(new, old, kind) for old, new, kind in zip(found, columns, types, strict=True))
+    return TableAccount(table, called.name, rows, "Parquet, its own types", accounts)
 
 
 def main(requests: IO[bytes], replies: IO[bytes]) -> None:
@@ -358,8 +339,9 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     reply: Mapping[str, Any]
     try:
         files, called = list(map(Path, request["files"])), list(map(Path, request["called"]))
-        tables = build(request["database"], files, Bounds(**request["bounds"]), reporter, called)
-        reply = {"kind": "built", "tables": tables}
+        rules = {name: FileRules(**{**one, "null": tuple(one["null"])}) for name, one in request["rules"].items()}
+        made = build(request["database"], files, Bounds(**request["bounds"]), reporter, called, rules)
+        reply = {"kind": "built", "tables": [(number, write_account(account)) for number, account in made]}
     except UnreadableError as error:
         reply = {"kind": "error", "message": error.message, "hint": error.hint, "limit": error.limit}
     except OSError as error:

@@ -1,0 +1,109 @@
+"""The account of an import: what was read of a file, how, what was left out, and what is doubtful.
+
+It is kept beside the imported database. It holds plain values only, and goes through JSON and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+_TOLD_DOUBTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnAccount:
+    """One column: its name in the table and in the file, its type and why, what was taken for NULL, what is doubtful."""
+
+    name: str
+    header: str
+    type: str
+    why: str = ""
+    nulls: Mapping[str, int] | None = None
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableAccount:
+    """One table made of a file. `format` says how the file was read, `left_out` what of it is not in the table.
+
+    `lines` is None where the file has none. `doubts` are about the table; those about a column stand with it.
+    """
+
+    table: str
+    file: str
+    rows: int
+    format: str
+    columns: tuple[ColumnAccount, ...]
+    lines: int | None = None
+    left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    def list_doubts(self) -> list[str]:
+        """Everything doubtful, a sentence each."""
+        told = [f"{self.file}: {doubt}" for doubt in self.doubts]
+        return told + [f"{self.file}, column {column.name}: {column.doubt}" for column in self.columns if column.doubt]
+
+    def summarize(self) -> str:
+        """One line: how many rows, of what, and what was left out."""
+        of = "" if self.lines is None else f" of {self.lines:,} {'line' if self.lines == 1 else 'lines'}"
+        rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
+        parts = [f"{self.file}: {rows}{of} read as table {self.table}"]
+        parts += list(self.left_out)
+        return "; ".join(parts)
+
+    def describe(self) -> Iterator[str]:
+        """The whole account, a line each."""
+        yield self.summarize()
+        yield f"format: {self.format}"
+        for column in self.columns:
+            parts = [f"{column.name}: {column.type}"]
+            if column.header != column.name:
+                parts.append(f"called {column.header!r} in the file" if column.header else "without a name in the file")
+            if column.why:
+                parts.append(column.why)
+            if column.nulls:
+                told = ", ".join(f"{text!r} ({count:,})" for text, count in column.nulls.items())
+                parts.append(f"no value: {told}")
+            yield "; ".join(parts)
+        yield from (f"doubtful: {doubt}" for doubt in self.list_doubts())
+
+
+def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
+    """What a person has to know whenever the tables are asked: what is doubtful of them, a sentence each."""
+    doubts = [doubt for account in accounts for doubt in account.list_doubts()]
+    if len(doubts) > _TOLD_DOUBTS:
+        rest = len(doubts) - _TOLD_DOUBTS
+        doubts = [*doubts[:_TOLD_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
+    return doubts
+
+
+def write_account(account: TableAccount) -> dict[str, Any]:
+    """As JSON."""
+    return asdict(account)
+
+
+def read_account(data: Mapping[str, Any]) -> TableAccount:
+    """Of JSON. ValueError or LookupError or TypeError where it is none."""
+    texts = {name: _expect_text(data[name]) for name in ("table", "file", "format")}
+    return TableAccount(
+        **texts,
+        rows=int(data["rows"]),
+        columns=tuple(map(_read_column, data["columns"])),
+        lines=None if data["lines"] is None else int(data["lines"]),
+        left_out=tuple(map(_expect_text, data["left_out"])),
+        doubts=tuple(map(_expect_text, data["doubts"])),
+    )
+
+
+def _read_column(data: Mapping[str, Any]) -> ColumnAccount:
+    texts = {name: _expect_text(data[name]) for name in ("name", "header", "type", "why", "doubt")}
+    nulls = data["nulls"]
+    return ColumnAccount(**texts, nulls=None if nulls is None else {str(key): int(n) for key, n in nulls.items()})
+
+
+def _expect_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"no text: {value!r}")
+    return value

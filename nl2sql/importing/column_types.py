@@ -1,0 +1,331 @@
+"""Find the type of each column of texts, proved by every value: none is rounded, cut or dropped on the way.
+
+A few rows suggest what a column holds; a pass over all rows proves it, or the column's shapes are looked at whole. A
+column of which two readings are left stays text, and the account says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from nl2sql.engines.lock import quoted, quoted_name
+from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.notations import (
+    BLANKS,
+    LENGTH,
+    ZERO_DATES,
+    Choice,
+    Notation,
+    Shape,
+    Signs,
+    choose,
+    collect_shapes,
+    find_signs,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MOST_SHAPES: Final = 5000
+_STAGE: Final = "temp.main.texts"
+_DIGITS: Final = f"translate(trim({{}}, '{BLANKS}'), '0123456789', '9999999999')"
+_ZERO_FIRST: Final = "regexp_matches({}, '^[^0-9]*0')"
+TEXT: Final = "VARCHAR"
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """A column as the file has it: `key` in the reader, `name` in the table, some of its texts.
+
+    `numeric` says that the file itself knows its values as numbers, written with a point; `kinds`, if not None, what
+    they may be: "number", "date", "time", "boolean".
+    """
+
+    key: str
+    name: str
+    sample: Sequence[str]
+    numeric: bool = False
+    kinds: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedColumn:
+    """How a column is read: `sql` gives its values, `nulls` counts the texts that were taken for none."""
+
+    key: str
+    name: str
+    type: str = TEXT
+    sql: str = ""
+    why: str = ""
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    doubt: str = ""
+    is_empty: bool = False
+
+
+# Readings that one pass proves cheaply, each with what is true of a text that it does not hold for.
+_PLAIN: Final[Mapping[str, str]] = {
+    "BIGINT": "CAST(TRY_CAST({} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {}",
+    "DOUBLE": (
+        "NOT (regexp_full_match({}, '-?(0|[1-9][0-9]*)([.][0-9]+)?') AND "
+        "(length({}) <= 16 OR CAST(TRY_CAST({} AS DOUBLE) AS VARCHAR) = {}))"
+    ),
+    "DATE": "CAST(TRY_CAST({} AS DATE) AS VARCHAR) IS DISTINCT FROM {}",
+    "TIMESTAMP": "CAST(TRY_CAST({} AS TIMESTAMP) AS VARCHAR) IS DISTINCT FROM {}",
+}
+_PLAIN_REASONS: Final = {
+    "BIGINT": "whole numbers",
+    "DOUBLE": "decimals",
+    "DATE": "year first",
+    "TIMESTAMP": "year first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of a pass over all rows: how many there are, and how many of them hold nothing."""
+
+    rows: int
+    blank: int
+
+
+def prove_types(
+    connection: duckdb.DuckDBPyConnection, reader: str, keep: str, columns: Sequence[TextColumn], rules: FileRules
+) -> tuple[list[TypedColumn], Counts]:
+    """The type of each column over all rows of `reader` for which `keep` holds. duckdb.Error where it can't be read."""
+    guesses = [_guess(column, rules) for column in columns]
+    plain = [
+        _PLAIN[guess].replace("{}", quoted_name(column.key)) if guess in _PLAIN else "false"
+        for column, guess in zip(columns, guesses, strict=True)
+    ]
+    names = [quoted_name(column.key) for column in columns]
+    tests = [f"count(*) FILTER ({name} IS NOT NULL AND {test})" for name, test in zip(names, plain, strict=True)]
+    blank = " AND ".join(f"{name} IS NULL" for name in names)
+    shown = [f"any_value({name})" for name in names]
+    [row] = connection.execute(
+        f"SELECT count(*), count(*) FILTER ({blank}), {', '.join(tests + shown)} FROM {reader} WHERE {keep}"
+    ).fetchall()
+    misfits, values = row[2 : 2 + len(columns)], row[2 + len(columns) :]
+    typed: dict[str, TypedColumn] = {}
+    unsure = []
+    for column, guess, wrong, value in zip(columns, guesses, misfits, values, strict=True):
+        if value is None:
+            typed[column.key] = TypedColumn(column.key, column.name, why="it holds no value", is_empty=True)
+        elif guess == TEXT:
+            typed[column.key] = TypedColumn(column.key, column.name)
+        elif guess in _PLAIN and not wrong:
+            cast = f"CAST({quoted_name(column.key)} AS {guess})"
+            typed[column.key] = TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess])
+        else:
+            unsure.append(column)
+    if unsure:
+        proved_point = any(typed.get(column.key, TypedColumn("", "")).type == "DOUBLE" for column in columns)
+        typed |= _prove_by_shapes(connection, reader, keep, unsure, rules, proved_point=proved_point)
+    ordered = [replace(typed[column.key], sql=typed[column.key].sql or quoted_name(column.key)) for column in columns]
+    return ordered, Counts(row[0], row[1])
+
+
+def _guess(column: TextColumn, rules: FileRules) -> str:
+    """A plain type, text, or nothing where only all of the values can tell."""
+    if rules.types.get(column.name, "").lower() == "text" or column.kinds == ():
+        return TEXT
+    if column.name in rules.types or rules.null:
+        return ""
+    if column.kinds == ("length",):
+        return ""
+    texts = [text for text in column.sample if text.strip(BLANKS)]
+    shapes = collect_shapes(texts)
+    signs = Signs(".", "") if column.numeric else None
+    choice = choose(shapes, column.name, signs)
+    if len(choice.rivals) == 1 and not choice.nulls and choice.rivals[0].type in _PLAIN:
+        kind = choice.rivals[0].type
+        test = collect_shapes(text for text in texts if not _reads_plainly(text, kind))
+        return "" if test else kind
+    if not _is_of_kind(choice, column.kinds):
+        return TEXT
+    return TEXT if texts and not choice.rivals and not choice.nulls and not choice.doubt and _is_prose(shapes) else ""
+
+
+def _reads_plainly(text: str, kind: str) -> bool:
+    """Whether the text is as DuckDB writes such a value itself."""
+    if kind in ("BIGINT", "DOUBLE"):
+        return (
+            text.lstrip("-").replace(".", "", 1).isascii() and not text.startswith(("+", ".")) and text == text.strip()
+        )
+    return "-" in text[4:5] and len(text) in (10, 19) and "T" not in text
+
+
+def _is_prose(shapes: Sequence[Shape]) -> bool:
+    """Whether hardly any of the texts is a number or a date."""
+    count = sum(shape.many for shape in shapes)
+    readable = sum(shape.many for shape in shapes if choose([shape], "", None).rivals)
+    return 20 * readable <= count
+
+
+def _prove_by_shapes(
+    connection: duckdb.DuckDBPyConnection,
+    reader: str,
+    keep: str,
+    columns: Sequence[TextColumn],
+    rules: FileRules,
+    *,
+    proved_point: bool,
+) -> dict[str, TypedColumn]:
+    """The types of columns that a first look leaves open, from the shapes of all of their values."""
+    names = ", ".join(quoted_name(column.key) for column in columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE texts AS SELECT {names} FROM {reader} WHERE {keep}")
+    try:
+        shapes = {column.key: _collect_all_shapes(connection, column) for column in columns}
+        signs = _find_file_signs(columns, shapes, rules, proved_point=proved_point)
+        choices = {
+            column.key: _choose(column, shapes[column.key], Signs(".", "") if column.numeric else signs, rules)
+            for column in columns
+        }
+        typed = {column.key: _prove(connection, column, choices[column.key], rules.dates) for column in columns}
+        orders = {one.why.partition(";")[0] for one in typed.values()} & {"day first", "month first"}
+        if len(orders) == 1 and not rules.dates:
+            [order] = orders
+            for column in columns:
+                if len(choices[column.key].rivals) > 1 and typed[column.key].doubt:
+                    typed[column.key] = _prove(connection, column, choices[column.key], order, by_others=True)
+        return typed
+    finally:
+        connection.execute(f"DROP TABLE {_STAGE}")
+
+
+def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn) -> list[Shape]:
+    """The shapes of all values; those of a text that is neither number nor date are too many to be of use."""
+    name = quoted_name(column.key)
+    zero_dates = ", ".join(map(quoted, ZERO_DATES))
+    found = connection.execute(
+        f"SELECT {_DIGITS.replace('{}', name)}, {_ZERO_FIRST.replace('{}', name)}, count(*), any_value({name}) "
+        f"FROM {_STAGE} WHERE {name} IS NOT NULL AND {name} NOT IN ({zero_dates}) "
+        f"GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT {_MOST_SHAPES}"
+    ).fetchall()
+    return [Shape(text, count, example, zero) for text, zero, count, example in found]
+
+
+def _find_file_signs(
+    columns: Sequence[TextColumn], shapes: Mapping[str, Sequence[Shape]], rules: FileRules, *, proved_point: bool
+) -> Signs | None:
+    """The decimal sign that the columns which prove one agree on, or the owner's."""
+    if rules.decimal:
+        return Signs(rules.decimal, "." if rules.decimal == "," else ",")
+    found = {signs for column in columns if (signs := find_signs(shapes[column.key], column.name))}
+    decimals = {signs.decimal for signs in found} | ({"."} if proved_point else set())
+    if len(decimals) != 1:
+        return None
+    [decimal] = decimals
+    group = next((signs.group for signs in found if signs.group), "." if decimal == "," else ",")
+    return Signs(decimal, group)
+
+
+def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, rules: FileRules) -> Choice:
+    wanted = rules.types.get(column.name, "").lower()
+    if wanted == "text":
+        return Choice()
+    if len(shapes) >= _MOST_SHAPES:
+        return Choice()
+    choice = choose(shapes, column.name, signs, rules.null)
+    if column.kinds == ("length",):
+        return Choice((LENGTH,), nulls=choice.nulls)
+    if not _is_of_kind(choice, column.kinds):
+        return Choice()
+    if wanted and not _is_of_kind(choice, (wanted,)):
+        return Choice(doubt=f"stays text: its values are no {wanted}s")
+    return choice
+
+
+def _is_of_kind(choice: Choice, kinds: Sequence[str] | None) -> bool:
+    """Whether the reading is of one of these kinds, if there is a reading."""
+    if kinds is None or not choice.rivals:
+        return True
+    return choice.rivals[0].type.partition("(")[0] in {kind for name in kinds for kind in _KINDS.get(name, ())}
+
+
+_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "number": ("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"),
+    "date": ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS"),
+    "time": ("TIME", "INTERVAL"),
+    "boolean": ("BOOLEAN",),
+}
+
+
+def _prove(
+    connection: duckdb.DuckDBPyConnection, column: TextColumn, choice: Choice, order: str, *, by_others: bool = False
+) -> TypedColumn:
+    """The reading that holds for every value, else text and why."""
+    untyped = TypedColumn(column.key, column.name, doubt=choice.doubt)
+    rivals = [one for one in choice.rivals if not order or len(choice.rivals) == 1 or one.why.startswith(order)]
+    if not rivals:
+        return untyped
+    zero_dates = ZERO_DATES if rivals[0].type.startswith(("DATE", "TIMESTAMP")) else ()
+    name = quoted_name(column.key)
+    no_values = _list_no_values(choice, zero_dates)
+    is_value = f"{name} IS NOT NULL" + (
+        f" AND lower(trim({name}, '{BLANKS}')) NOT IN ({no_values})" if no_values else ""
+    )
+    failures = {one: _count_failures(connection, one, name, is_value) for one in (*rivals, *choice.fallbacks)}
+    holding = [one for one in rivals if not failures[one][0]]
+    if not holding:
+        holding = [one for one in choice.fallbacks if not failures[one][0]][:1]
+    if len(holding) > 1 and not _differ(connection, holding, name, is_value):
+        holding = holding[:1]
+    if len(holding) > 1:
+        text = failures[holding[0]][1]
+        [(text,)] = connection.execute(f"SELECT any_value({name}) FROM {_STAGE} WHERE {is_value}").fetchall()
+        return replace(
+            untyped,
+            doubt=f"stays text: nothing says whether {text!r} is {' or '.join(one.why.partition(';')[0] for one in holding)};"
+            " say it with `dates`",
+        )
+    if not holding:
+        return replace(untyped, doubt=_describe_failures(rivals, failures))
+    [found] = holding
+    why = f"{found.why}, as elsewhere in the file" if by_others else found.why
+    nulls = _count_nulls(connection, name, is_value)
+    sql = found.sql.replace("{}", name)
+    if no_values:
+        sql = f"CASE WHEN {is_value} THEN {sql} END"
+    return TypedColumn(column.key, column.name, found.type, sql, why, nulls)
+
+
+def _list_no_values(choice: Choice, zero_dates: Sequence[str]) -> str:
+    texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""} | set(zero_dates)
+    return ", ".join(quoted(text) for text in sorted(texts)) if choice.nulls or zero_dates else ""
+
+
+def _count_failures(
+    connection: duckdb.DuckDBPyConnection, notation: Notation, name: str, is_value: str
+) -> tuple[int, str, int]:
+    """How many values the notation can't read, one of them, and how many values there are."""
+    sql = notation.sql.replace("{}", name)
+    [(wrong, text, count)] = connection.execute(
+        f"SELECT count(*) FILTER (({sql}) IS NULL), any_value({name}) FILTER (({sql}) IS NULL), count(*) "
+        f"FROM {_STAGE} WHERE {is_value}"
+    ).fetchall()
+    return wrong, text or "", count
+
+
+def _differ(connection: duckdb.DuckDBPyConnection, notations: Sequence[Notation], name: str, is_value: str) -> bool:
+    first, *others = (one.sql.replace("{}", name) for one in notations)
+    tests = " OR ".join(f"({first}) IS DISTINCT FROM ({other})" for other in others)
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {_STAGE} WHERE {is_value} AND ({tests})").fetchall()
+    return bool(count)
+
+
+def _describe_failures(rivals: Sequence[Notation], failures: Mapping[Notation, tuple[int, str, int]]) -> str:
+    if len(rivals) > 1:
+        told = " and ".join(f"{failures[one][1]!r} is not {one.why.partition(';')[0]}" for one in rivals[:2])
+        return f"stays text: its dates are in more than one order: {told}"
+    wrong, text, count = failures[rivals[0]]
+    return f"stays text: {wrong:,} of {count:,} values cannot be read, such as {text!r}"
+
+
+def _count_nulls(connection: duckdb.DuckDBPyConnection, name: str, is_value: str) -> dict[str, int]:
+    found = connection.execute(
+        f"SELECT {name}, count(*) FROM {_STAGE} WHERE {name} IS NOT NULL AND NOT ({is_value}) "
+        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"
+    ).fetchall()
+    return dict(found)

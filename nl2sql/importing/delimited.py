@@ -1,0 +1,315 @@
+"""Make a table of a file of rows in text: CSV and its like, or a sheet that was written as such.
+
+Each column is read as text first, and as another type only where every value proves it. Rows and lines must add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nl2sql.engines.lock import glob_escaped, quoted, quoted_name
+from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.layout import (
+    Layout,
+    LeftOut,
+    Record,
+    find_delimiter,
+    find_layout,
+    find_quote,
+    is_total,
+    name_columns,
+    split_lines,
+)
+from nl2sql.importing.notations import BLANKS
+from nl2sql.importing.plain_text import PlainText
+from nl2sql.importing.table_names import UnreadableError, clean_column_name
+
+if TYPE_CHECKING:
+    import duckdb
+
+_HEAD_RECORDS: Final = 2000
+_TAIL_RECORDS: Final = 20
+_MOST_LINE: Final = 4_000_000
+_SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
+_MOST_TOLD: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the cells of a file are written."""
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
+
+    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` lines lie
+    above the first row; `last` is the last row. `unit` is what rows are counted by in the file.
+    """
+
+    called: str
+    text: PlainText
+    dialect: Dialect
+    layout: Layout
+    sample: tuple[Record, ...]
+    rules: FileRules = FileRules()
+    numeric: frozenset[int] = frozenset()
+    lengths: frozenset[int] = frozenset()
+    unit: str = "line"
+    skip: int = 0
+    doubts: tuple[str, ...] = ()
+    last: Record | None = None
+
+
+def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = False) -> Source:
+    """Find how the file is written and where its table is. UnreadableError."""
+    lines = _split_head(text)
+    quote, escape = find_quote(lines)
+    told = rules.delimiter or ("\t" if tabs else "")
+    delimiter = told or find_delimiter(lines, quote, escape)
+    records = split_lines(lines, delimiter, quote, escape)
+    is_whole = text.size <= len(text.head)
+    if not is_whole:
+        records = records[:_HEAD_RECORDS]
+    tail = () if is_whole else _split_tail(text, delimiter, quote, escape)
+    layout = find_layout(records, tail, header=rules.header)
+    if not layout.width:
+        raise UnreadableError(f"{called} holds no values", "Remove it, or put data in it.")
+    noted = {one.record.line for one in layout.left_out}
+    body = [record for record in records[layout.body :] if record.filled]
+    sample = tuple(record for record in body if record.line not in noted)
+    skip = body[0].line - 1 if body else text.lines
+    data = [record for record in (*sample, *tail) if record.filled and record.line not in noted]
+    dialect = Dialect(delimiter, quote, escape)
+    return Source(called, text, dialect, layout, sample, rules, skip=skip, last=data[-1] if data else None)
+
+
+def _split_head(text: PlainText) -> list[str]:
+    """The first lines, without the last one where the head of the file ends within it."""
+    lines = text.head.decode("utf-8", errors="replace").splitlines(keepends=True)
+    # A csv reader takes lines at line feeds alone.
+    joined = "".join(lines).split("\n")
+    lines = [f"{line}\n" for line in joined[:-1]] + ([joined[-1]] if joined[-1] else [])
+    if text.size > len(text.head) and len(lines) > 1:
+        lines.pop()
+    return [line[:_MOST_LINE] for line in lines]
+
+
+def _split_tail(text: PlainText, delimiter: str, quote: str, escape: str) -> tuple[Record, ...]:
+    lines = text.tail.decode("utf-8", errors="replace").split("\n")[1:]
+    first = text.lines - len(lines) + 1
+    records = split_lines([f"{line}\n" for line in lines if line], delimiter, quote, escape)
+    return tuple(record._replace(line=record.line + first) for record in records[-_TAIL_RECORDS:])
+
+
+def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str, end: str = "") -> TableAccount:
+    """Make the table and tell how. UnreadableError where rows and lines don't add up; duckdb.Error.
+
+    `end` is the end of the SELECT that bounds its rows.
+    """
+    layout = source.layout
+    names = name_columns(layout.header, layout.width, clean_column_name)
+    keys = [f"c{number}" for number in range(layout.width)]
+    reader, extra = _find_reader(connection, source, keys)
+    keep = _keep_data(source, keys)
+    columns = [
+        TextColumn(
+            key,
+            name,
+            [record.cells[i] for record in source.sample if i < len(record.cells)],
+            numeric=i in source.numeric,
+            kinds=("number",) if i in source.numeric else ("length",) if i in source.lengths else None,
+        )
+        for i, (key, name) in enumerate(zip(keys, names, strict=True))
+    ]
+    typed, counts = prove_types(connection, reader, keep, columns, source.rules)
+    if layout.width > 1:
+        blank = " AND ".join(f"{quoted_name(key)} IS NULL" for key in keys)
+        keep = f"({keep}) AND NOT ({blank})"
+    # Cells that are empty in every row and have no name are none that a person wrote.
+    typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
+    shown = ", ".join(f"{column.sql} AS {quoted_name(column.name)}" for column in typed)
+    connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
+    left_out = [*layout.left_out, *_take_total_out(connection, source, table, typed)]
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
+    doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra]
+    if not end:
+        doubts += _check_lines(connection, source, reader, keys)
+    return TableAccount(
+        table,
+        source.called,
+        rows,
+        _describe_format(source),
+        tuple(_tell_column(column, layout, keys.index(column.key)) for column in typed),
+        source.text.lines if source.unit == "line" else None,
+        tuple(_describe_left_out(left_out, source.unit, counts.blank if layout.width > 1 else 0)),
+        tuple(doubts),
+    )
+
+
+# How DuckDB reads it
+
+
+def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str:
+    """The call of DuckDB that gives every record below the header as texts."""
+    dialect = source.dialect
+    columns = ", ".join(f"{quoted(key)}: 'VARCHAR'" for key in keys)
+    path = quoted(glob_escaped(str(source.text.path)))
+    return (
+        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip}, delim={quoted(dialect.delimiter or chr(31))}, "
+        f"quote={quoted(dialect.quote)}, escape={quoted(dialect.escape)}, columns={{{columns}}}, "
+        f"max_line_size={_MOST_LINE}{more})"
+    )
+
+
+def _find_reader(connection: duckdb.DuckDBPyConnection, source: Source, keys: list[str]) -> tuple[str, list[str]]:
+    """A call that reads every record, and what is doubtful of it. UnreadableError names a line that is too long."""
+    import duckdb
+
+    reader = _write_reader(source, keys)
+    try:
+        connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+        return reader, []
+    except duckdb.InvalidInputException as error:
+        if "Expected Number of Columns" not in str(error):
+            raise
+        padded = _write_reader(source, keys, more=", null_padding=true, parallel=false")
+        try:
+            [(short,)] = connection.execute(f"SELECT count(*) FROM {padded} WHERE {keys[-1]} IS NULL").fetchall()
+        except duckdb.InvalidInputException as other:
+            if "Expected Number of Columns" not in str(other):
+                raise
+            raise _describe_long_row(source, str(other)) from other
+        del short
+        lines = [record.line for record in source.sample if 0 < len(record.cells) < len(keys) and record.filled]
+        noted = {one.record.line for one in source.layout.left_out}
+        told = [f"{line:,}" for line in lines if line not in noted][:_MOST_TOLD]
+        place = f", such as line {' and '.join(told)}" if told else ""
+        if not told and source.layout.left_out:
+            return padded, []
+        return padded, [f"some rows have fewer cells than the others{place}; the missing ones are NULL"]
+
+
+def _describe_long_row(source: Source, text: str) -> UnreadableError:
+    import re
+
+    found = re.search(r"Line: (\d+)", text)
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    place = f", line {found.group(1)}" if found else ""
+    what = (
+        f"{counts.group(2)} cells, where the others have {counts.group(1)}" if counts else "more cells than the others"
+    )
+    return UnreadableError(
+        f"{source.called}{place} cannot be read: it has {what}",
+        f"Put quotes around the cell that holds a {_SIGN_NAMES.get(source.dialect.delimiter, 'delimiter')}, or mend the line.",
+    )
+
+
+def _keep_data(source: Source, keys: Sequence[str]) -> str:
+    """The condition that leaves rows out that are no data, by all of their cells."""
+    tests = []
+    for one in source.layout.left_out:
+        if one.record.line <= source.layout.header_line:
+            continue
+        cells = [*one.record.cells, *[""] * (len(keys) - len(one.record.cells))]
+        same = [
+            f"{quoted_name(key)} IS NOT DISTINCT FROM {quoted(cell) if cell else 'NULL'}"
+            for key, cell in zip(keys, cells, strict=False)
+        ]
+        tests.append(f"NOT ({' AND '.join(same)})")
+    return " AND ".join(tests) or "true"
+
+
+def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str]) -> list[str]:
+    """Whether the rows that were read and the lines of the file add up. What is doubtful; UnreadableError."""
+    if source.unit != "line":
+        return []
+    [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+    missing = source.text.lines - source.skip - records
+    if missing and source.text.quotes:
+        breaks = " + ".join(
+            f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quoted_name, keys)
+        )
+        [(within,)] = connection.execute(f"SELECT coalesce(sum({breaks}), 0) FROM {reader}").fetchall()
+        missing -= int(within)
+    if 0 <= missing <= source.text.empty:
+        return []
+    if missing > 0:
+        return [f"{missing:,} of {source.text.lines:,} lines are not accounted for: compare the table with the file"]
+    return []
+
+
+# What is no data, and what is told
+
+
+def _take_total_out(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: str, typed: Sequence[TypedColumn]
+) -> list[LeftOut]:
+    """Remove a last row that says it sums up the others, where it does so in every number."""
+    last = source.last
+    texts = [i for i, column in enumerate(typed) if column.type == TEXT]
+    numbers = [
+        i for i, column in enumerate(typed) if column.type.startswith(("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"))
+    ]
+    if last is None or not texts or not numbers or not is_total(next((c for c in last.cells if c.strip(BLANKS)), "")):
+        return []
+    label = next(cell for cell in last.cells if cell.strip(BLANKS))
+    position = last.cells.index(label)
+    if position not in texts:
+        return []
+    name = quoted_name(typed[position].name)
+    is_last = f"{name} = {quoted(label)}"
+    filled = [i for i in numbers if i < len(last.cells) and last.cells[i].strip(BLANKS)]
+    if not filled:
+        return []
+    sums = ", ".join(
+        f"abs(sum({quoted_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
+        f"any_value({quoted_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
+        for i in filled
+    )
+    found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quoted_name(table)}").fetchall()[0]
+    if found[0] != 1 or not all(found[1:]):
+        return []
+    connection.execute(f"DELETE FROM {quoted_name(table)} WHERE {is_last}")
+    return [LeftOut(last, "a total of the rows above it")]
+
+
+def _describe_format(source: Source) -> str:
+    dialect = source.dialect
+    parts = []
+    if source.unit == "line":
+        parts.append(source.text.encoding)
+        sign = _SIGN_NAMES.get(dialect.delimiter, repr(dialect.delimiter))
+        parts.append(f"cells parted by {sign}" if dialect.delimiter else "one column")
+        if dialect.quote == "'":
+            parts.append("quoted by '")
+    line = source.layout.header_line
+    parts.append(f"header in {source.unit} {line:,}" if line else "no header")
+    return ", ".join(parts)
+
+
+def _is_named(layout: Layout, number: int) -> bool:
+    return number < len(layout.header) and bool(clean_column_name(layout.header[number]))
+
+
+def _tell_column(column: TypedColumn, layout: Layout, number: int) -> ColumnAccount:
+    header = layout.header[number] if number < len(layout.header) else ""
+    return ColumnAccount(column.name, header, column.type, column.why, dict(column.nulls) or None, column.doubt)
+
+
+def _describe_left_out(left_out: Sequence[LeftOut], unit: str, blank: int) -> list[str]:
+    told = []
+    for one in left_out:
+        text = " ".join(cell.strip(BLANKS) for cell in one.record.cells if cell.strip(BLANKS))
+        told.append(f"{unit} {one.record.line:,} is left out, {one.reason}: {text[:60]!r}")
+    if blank:
+        told.append(f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out")
+    return told

@@ -1,0 +1,52 @@
+"""What the owner says of how one data file is to be read, in `[files."sales.csv"]` of the project file.
+
+It reads no file: what is not said is found by the importer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from nl2sql.errors import ConfigError
+
+ORDERS: Final = ("day first", "month first", "year first")
+KINDS: Final = ("text", "number", "date", "time", "boolean")
+_SIGNS: Final = (".", ",")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """How to read one file, where its owner says it.
+
+    `header` is the line of the header, 0 for none; `decimal` the decimal sign; `dates` the order of day, month and
+    year; `null` the texts that are no values; `types` what columns hold, by name: text, number, date, time, boolean.
+    """
+
+    header: int | None = None
+    delimiter: str = ""
+    encoding: str = ""
+    decimal: str = ""
+    dates: str = ""
+    null: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """ConfigError where a value is none that can be used."""
+        _expect(self.header is None or self.header >= 0, "header", "the number of a line, 0 for no header")
+        _expect(len(self.delimiter) < 2, "delimiter", "one sign")
+        _expect(not self.decimal or self.decimal in _SIGNS, "decimal", '"." or ","')
+        _expect(not self.dates or self.dates in ORDERS, "dates", f"one of {', '.join(ORDERS)}")
+        for kind in self.types.values():
+            _expect(kind in KINDS, "types", f"of {', '.join(KINDS)}")
+
+
+def write_rules(rules: FileRules) -> dict[str, Any]:
+    """As JSON."""
+    return asdict(rules)
+
+
+def _expect(is_right: bool, name: str, wanted: str) -> None:
+    if not is_right:
+        raise ConfigError(f'`{name}` under [files."…"] is not {wanted}', f"Write {wanted}.")

@@ -1,0 +1,237 @@
+"""A text file as UTF-8: unpacked, decoded, and without marks at its start, so that DuckDB reads every character.
+
+Files that are UTF-8 already are left where they lie. What is written goes into the folder of the import.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from nl2sql.importing.table_names import UnreadableError
+
+PACKED: Final = (".gz", ".zip")
+_PIECE: Final = 1 << 20
+_HEAD: Final = 1 << 20
+_TAIL: Final = 1 << 16
+_MARK: Final = codecs.BOM_UTF8
+_WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_MOST_TIMES: Final = 200
+_SURE_SIZE: Final = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """A file of UTF-8, the encoding that it had, its last piece, and what its bytes say.
+
+    `lines` are those that hold anything or not, `empty` those that hold nothing; `doubts` are sentences.
+    """
+
+    path: Path
+    encoding: str
+    head: bytes
+    tail: bytes
+    size: int
+    lines: int
+    empty: int
+    quotes: bool
+    doubts: tuple[str, ...] = ()
+
+
+def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, encoding: str = "") -> PlainText:
+    """The file as UTF-8, written anew into the folder where it isn't. UnreadableError.
+
+    `most` bytes may be unpacked; `encoding` is the owner's word for it.
+    """
+    doubts: tuple[str, ...] = ()
+    path = file
+    if file.suffix.lower() in PACKED:
+        path = folder / "unpacked"
+        _unpack(file, opened, path, most)
+    with path.open("rb") if path != file else _keep_open(opened) as content:
+        content.seek(0)
+        start = content.read(_HEAD)
+    found = encoding or _find_marked_encoding(start)
+    if not found:
+        with path.open("rb") as content:
+            wrong = _find_invalid(content)
+        if wrong is None:
+            found = "utf-8"
+        else:
+            found, doubts = _guess_encoding(path, file.name, wrong)
+    try:
+        codec = codecs.lookup(found).name
+    except LookupError as error:
+        raise UnreadableError(
+            f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
+        ) from error
+    if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start):
+        path, old = folder / "text", path
+        _decode(file, old, path, "mixed" if found == "mixed" else codec)
+        if old != file:
+            old.unlink()
+    return measure(path, found, doubts)
+
+
+@contextmanager
+def _keep_open(opened: IO[bytes]) -> Iterator[IO[bytes]]:
+    yield opened
+
+
+def _unpack(file: Path, opened: IO[bytes], path: Path, most: int) -> None:
+    try:
+        if file.suffix.lower() == ".gz":
+            with gzip.open(opened) as packed:
+                _copy(packed, path, most, file)
+            return
+        with zipfile.ZipFile(opened) as archive:
+            names = [
+                part for part in archive.infolist() if not part.is_dir() and not part.filename.startswith("__MACOSX")
+            ]
+            if len(names) != 1:
+                raise UnreadableError(f"{file.name} holds {len(names):,} files", "Unpack it, and name the folder.")
+            with archive.open(names[0]) as packed:
+                _copy(packed, path, most, file)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise UnreadableError(
+            f"{file.name} cannot be unpacked: {error}", "Unpack it yourself, or save it anew."
+        ) from error
+
+
+def _copy(packed: IO[bytes] | gzip.GzipFile, path: Path, most: int, file: Path) -> None:
+    done = 0
+    with path.open("wb") as written:
+        while piece := packed.read(_PIECE):
+            done += len(piece)
+            if done > most:
+                raise UnreadableError(f"{file.name} unpacks to more than {most:,} bytes", "Unpack it yourself.")
+            written.write(piece)
+
+
+def _find_marked_encoding(start: bytes) -> str:
+    """The encoding that the first bytes say; UTF-16 without a mark has a nought in every second byte."""
+    for mark, name in _WIDE_MARKS.items():
+        if start.startswith(mark):
+            return name
+    sample = start[:4096]
+    if len(sample) > 3 and b"\0" in sample:
+        even, odd = sample[::2].count(0), sample[1::2].count(0)
+        if odd > len(sample) // 4 and even < odd // 8:
+            return "utf-16-le"
+        if even > len(sample) // 4 and odd < even // 8:
+            return "utf-16-be"
+    return ""
+
+
+def _find_invalid(content: IO[bytes]) -> int | None:
+    """The line of the first byte that is not UTF-8, or None."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    while piece := content.read(_PIECE):
+        if piece.isascii() and not decoder.getstate()[0]:
+            line += piece.count(b"\n")
+            continue
+        try:
+            line += decoder.decode(piece).count("\n")
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+    return line if decoder.getstate()[0] else None
+
+
+def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, ...]]:
+    """The encoding of a file that is not UTF-8, and why that is doubtful. UnreadableError where none fits."""
+    import charset_normalizer
+
+    with path.open("rb") as content:
+        sample = b"".join(part for part in content if not part.isascii() for _ in [0])[:_HEAD]
+    wrong = [part for part in sample.splitlines() if not _is_utf8(part)]
+    if len(wrong) < len(sample.splitlines()):
+        return "mixed", (
+            f"not all of it is in one encoding: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
+        )
+    best = charset_normalizer.from_bytes(
+        sample,
+        cp_isolation=[
+            "cp1252",
+            "cp1250",
+            "cp1251",
+            "cp1253",
+            "cp1254",
+            "cp437",
+            "cp850",
+            "shift_jis",
+            "gb18030",
+            "big5",
+            "euc_kr",
+        ],
+    ).best()
+    if best is None:
+        raise UnreadableError(f"{name}, line {line} is not UTF-8 text", "Save the file as UTF-8, then try again.")
+    found = best.encoding
+    return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _has_bare_returns(start: bytes) -> bool:
+    """Whether lines end in a carriage return alone."""
+    return b"\n" not in start and start.count(b"\r") > 1
+
+
+def _decode(file: Path, old: Path, path: Path, codec: str) -> None:
+    """Write the file as UTF-8 without marks, with plain ends of lines where they are bare returns."""
+    with old.open("rb") as content:
+        bare = _has_bare_returns(content.read(_HEAD)) and not codec.startswith("utf-16")
+    try:
+        with old.open("rb") as content, path.open("wb") as written:
+            if codec == "mixed":
+                for line in content:
+                    written.write(line if _is_utf8(line) else line.decode("cp1252", "replace").encode())
+                return
+            decoder, first = codecs.getincrementaldecoder(codec)(), True
+            while True:
+                piece = content.read(_PIECE)
+                text = decoder.decode(piece, final=not piece)
+                text = text.lstrip("\ufeff") if first else text
+                first = first and not text
+                written.write((text.replace("\r", "\n") if bare else text).encode())
+                if not piece:
+                    return
+    except UnicodeError as error:
+        raise UnreadableError(
+            f"{file.name} is not {codec} text: {error}", "Save the file as UTF-8, then try again."
+        ) from error
+
+
+def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = ()) -> PlainText:
+    """Count the lines, and keep both ends of the file."""
+    lines = empty = size = 0
+    quotes = False
+    last = b"\n"
+    with path.open("rb") as content:
+        head = content.read(_HEAD)
+        content.seek(0)
+        while piece := content.read(_PIECE):
+            size += len(piece)
+            lines += piece.count(b"\n")
+            quotes = quotes or b'"' in piece or b"'" in piece
+            joined = last[-2:] + piece
+            empty += joined.count(b"\n\n") + joined.count(b"\n\r\n") - last[-2:].count(b"\n\n")
+            last = (last + piece)[-3:]
+        content.seek(max(0, size - _TAIL))
+        tail = content.read()
+    if not last.endswith(b"\n"):
+        lines += 1
+    return PlainText(path, encoding, head, tail, size, lines, empty, quotes, doubts)

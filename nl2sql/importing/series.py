@@ -1,0 +1,98 @@
+"""Files that are named by month or year and hold the same columns: one table, which says the file of each row.
+
+It works on tables that are made already, and tells what their files did not agree on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nl2sql.engines.files import find_kind, name_stem
+from nl2sql.engines.lock import quoted, quoted_name
+from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.table_names import TableNames, table_name
+
+if TYPE_CHECKING:
+    import duckdb
+
+_PERIOD: Final = re.compile(
+    r"(?<![0-9a-z])(?:(?:19|20)\d\d[-_ .]?(?:0[1-9]|1[0-2]|q[1-4])(?:[-_ .]?(?:0[1-9]|[12]\d|3[01]))?|(?:19|20)\d\d|"
+    r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+    r"(?:[-_ .]?(?:19|20)?\d\d)?)(?![0-9a-z])",
+    re.I,
+)
+
+
+def name_series(stem: str) -> str | None:
+    """What is left of a file's name without the month or the year in it; None where it has none.
+
+    >>> name_series("sales_2025-01")
+    'sales'
+    """
+    found = _PERIOD.search(stem.replace("_", " "))
+    if found is None:
+        return None
+    return f"{stem[: found.start()]} {stem[found.end() :]}".strip(" -_.").replace("  ", " ")
+
+
+def unite_series(
+    connection: duckdb.DuckDBPyConnection,
+    made: Sequence[tuple[int, TableAccount]],
+    called: Sequence[Path],
+    names: TableNames,
+) -> list[tuple[int, TableAccount]]:
+    """Files that are named by month or year and have the same columns become one table, which says the file of each row."""
+    series: dict[tuple[str, str, tuple[str, ...]], list[tuple[int, TableAccount]]] = {}
+    united = list(made)
+    for number, account in made:
+        name = name_series(name_stem(called[number]))
+        if name is not None and find_kind(called[number]) in ("csv", "tsv"):
+            columns = tuple(column.name.lower() for column in account.columns)
+            series.setdefault((find_kind(called[number]), name.lower(), columns), []).append((number, account))
+    for members in series.values():
+        if len(members) < 2:
+            continue
+        stem = name_series(name_stem(called[members[0][0]])) or called[members[0][0]].parent.name or "files"
+        whole = _unite(
+            connection, [account for _, account in members], names.take(table_name(stem), table_name(f"{stem} all"))
+        )
+        united = [entry for entry in united if entry not in members]
+        united.append((members[0][0], whole))
+    return united
+
+
+def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccount], table: str) -> TableAccount:
+    """One table of these, whose columns have the same names, with the name of each row's file."""
+    first = accounts[0]
+    taken = {column.name.lower() for column in first.columns}
+    file = next(name for name in ("file", "source_file", "name_of_file") if name not in taken)
+    parts = " UNION ALL BY NAME ".join(
+        f"SELECT {quoted(account.file)} AS {quoted_name(file)}, * FROM {quoted_name(account.table)}"
+        for account in accounts
+    )
+    connection.execute(f"CREATE TABLE {quoted_name(table)} AS {parts}")
+    for account in accounts:
+        connection.execute(f"DROP TABLE {quoted_name(account.table)}")
+    types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted_name(table)})").fetchall())
+    mixed = [
+        f"column {column.name} is {' in some files and '.join(sorted(kinds))} in others; all of it is read as {types[column.name]}"
+        for number, column in enumerate(first.columns)
+        if len(kinds := {account.columns[number].type for account in accounts}) > 1
+    ]
+    return TableAccount(
+        table,
+        f"{len(accounts):,} files, {first.file} to {accounts[-1].file}",
+        sum(account.rows for account in accounts),
+        f"{first.format}; the same columns in all, so they are one table, in which {file} is each row's file",
+        (
+            ColumnAccount(file, "", "VARCHAR", "the name of the file"),
+            *(replace(column, type=types[column.name]) for column in first.columns),
+        ),
+        sum(account.lines or 0 for account in accounts),
+        tuple(f"{account.file}: {left}" for account in accounts for left in account.left_out),
+        (*mixed, *(doubt for account in accounts for doubt in account.list_doubts())),
+    )
