@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,7 @@ from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Rece
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
+    from nl2sql.importing.file_rules import FileRules
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Store, Turn
@@ -228,16 +229,19 @@ class Assistant(Database):
         answer = self._conversations.keep(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
-    def with_files(self, files: Sequence[Path], *, workers: int = 1) -> Assistant:
+    def with_files(
+        self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> Assistant:
         """The same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
 
         SQL calls them `uploads.` and the file's name, so that they never hide a table of the database; `uploads`
         lists them. Sessions and the model are shared with this Assistant, which is to stay open; close the new one,
-        and what was made of the files is gone. The policy holds for the database as before, and allows the uploads.
+        and what was made of the files is gone. `rules` say how to read a file, by its name, and `imports` how it was
+        read. The policy holds for the database as before, and allows the uploads.
         DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
         `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
         """
-        engine = self._engine.with_files(files, self.config.limits, workers)
+        engine = self._engine.with_files(files, self.config.limits, workers, rules)
         return Assistant(engine, self.config, conversations=self._conversations, opens_model=self._chat_model)
 
     def under(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
@@ -386,7 +390,7 @@ def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone)
+        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone, config.files)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise

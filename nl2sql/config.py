@@ -19,9 +19,10 @@ import platformdirs
 from nl2sql.dbt_files import DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.errors import ConfigError
 from nl2sql.found_file import describe_stranger, note_denials, note_stranger, note_waiting, rule
+from nl2sql.importing.file_rules import FileRules
 from nl2sql.schema.identifiers import fold
 from nl2sql.schema.render import one_line
-from nl2sql.settings_file import TRUST, UTC, Sections, Variables, find_zone, parse_size, read_settings
+from nl2sql.settings_file import FILES, TRUST, UTC, Sections, Variables, find_zone, parse_size, read_settings
 from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
@@ -110,7 +111,8 @@ class PageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
+    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's. `files` say
+    how data files are read, by their names.
 
     `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
     user does not trust it, is in `notes`, as sentences; `unopened` says why no database of a found file is opened, and
@@ -127,6 +129,7 @@ class Config:
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
     page: PageSettings = PageSettings()
+    files: Mapping[str, FileRules] = field(default_factory=dict)
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
@@ -437,7 +440,12 @@ def _project_files(start: Path | None) -> Iterator[Path]:
 
 
 def _get_value_of(config: Config) -> Callable[[str, str], Any]:
-    return lambda section, key: getattr(config if section == "database" else getattr(config, section), key)
+    def get_value(section: str, key: str) -> Any:
+        if section == FILES:
+            return config.files.get(key)
+        return getattr(config if section == "database" else getattr(config, section), key)
+
+    return get_value
 
 
 def show_address(base_url: str) -> str:
@@ -476,6 +484,7 @@ def _merged(config: Config, sections: Sections) -> Config:
         policy=_add_up(config.policy, sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
         page=replace(config.page, **sections.get("page", {})),
+        files={**config.files, **sections.get("files", {})},
     )
 
 

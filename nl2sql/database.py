@@ -20,6 +20,7 @@ from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import LimitError
+from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.schema.access import quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.render import one_line
@@ -57,8 +58,30 @@ class Database:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out of a folder of data files, and why: a sentence each."""
-        return self._engine.notes
+        """What was left out of a folder of data files, and what is doubtful of those that were read: a sentence each."""
+        return (*self._engine.notes, *list_notes(self.imports))
+
+    @property
+    def imports(self) -> tuple[TableAccount, ...]:
+        """How each table that may be seen was made of its data file; empty for a database.
+
+        Under a policy without the texts of the file, which may stand in rows or columns that it hides.
+        """
+        if not self._engine.accounts:
+            return ()
+        visible = {table.name.lower(): table for table in self.schema.tables}
+        accounts = [account for account in self._engine.accounts if account.table.lower() in visible]
+        if self.config.policy == Policy():
+            return tuple(accounts)
+        return tuple(
+            account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
+            for account in accounts
+        )
+
+    @property
+    def is_new_import(self) -> bool:
+        """Whether the data files were read when this was opened, and not before."""
+        return self._engine.is_new_import
 
     @property
     def uploads(self) -> tuple[Upload, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
+from nl2sql.importing.file_rules import FileRules
 from nl2sql.schema.identifiers import closest
 from nl2sql.schema.render import one_line
 from nl2sql.trusted_files import PATH_CHARS
@@ -21,6 +22,7 @@ from nl2sql.trusted_files import PATH_CHARS
 Sections = dict[str, dict[str, Any]]
 
 TRUST: Final = "trust"
+FILES: Final = "files"
 UTC: Final = "UTC"
 _UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMG]I?B|B|)\Z", re.I)
@@ -75,7 +77,7 @@ def read_settings(path: Path, content: bytes, is_given: bool = False, *, is_own:
         if section == TRUST and not is_own:
             hint = "Only the config.toml in your NL2SQL_HOME may have it."
             raise ConfigError(f"{shown}: [{TRUST}] cannot stand in a project file", hint)
-        if section not in _SETTINGS:
+        if section not in _SETTINGS and section != FILES:
             raise _unknown(shown, "section [{}]", section, [one for one in _SETTINGS if is_own or one != TRUST])
         if not isinstance(values, dict):
             raise ConfigError(f"{shown}: [{section}] must be a section", f"Write [{section}] on a line of its own.")
@@ -89,6 +91,8 @@ def _setting(path: str, section: str, key: str, value: Any) -> Any:
     place = f"{path}: {section}.{key}"
     if key in _LATER.get(section, ()):
         raise ConfigError(f"{place} is not supported by this version", "Take it out: nothing would enforce it.")
+    if section == FILES:
+        return _read_file_rules(path, key, value)
     if key not in _SETTINGS[section]:
         raise _unknown(path, f"setting {section}.{{}}", key, _SETTINGS[section])
     if (section, key) != ("database", "url") and _holds_variable(value):
@@ -291,4 +295,36 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
     "page": {"editors": _texts_like('["ann@example.com"]')},
     TRUST: {"variables": _variables},
 }
+_FILE_RULES: Final[dict[str, Callable[[Any], Any]]] = {
+    "header": _whole(0, 1000),
+    "delimiter": _text,
+    "encoding": _text,
+    "decimal": _text,
+    "dates": _text,
+    "null": _texts_like('["-", "n/a"]'),
+    "types": _descriptions,
+}
+
+
+def _read_file_rules(path: str, file: str, value: Any) -> FileRules:
+    """What the section of one data file says. ConfigError."""
+    place = f'{path}: [files."{one_line(file, _MESSAGE_CHARS)}"]'
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place} must be a section", 'Write [files."sales.csv"] on a line of its own.')
+    found = {}
+    for key, one in value.items():
+        if key not in _FILE_RULES:
+            raise _unknown(path, f"setting files.{one_line(file, _MESSAGE_CHARS)}.{{}}", key, _FILE_RULES)
+        if _holds_variable(one):
+            raise ConfigError(f"{place}: {key} holds a variable, ${{…}}", "Only database.url may hold one.")
+        try:
+            found[key] = _FILE_RULES[key](one)
+        except ConfigError as exc:
+            raise ConfigError(f"{place}: {key}: {one_line(exc.message, _MESSAGE_CHARS)}", exc.hint) from exc
+    try:
+        return FileRules(**found)
+    except ConfigError as exc:
+        raise ConfigError(f"{place}: {exc.message}", exc.hint) from exc
+
+
 _LATER: Final = {"policy": ("mask_columns", "row_filters", "min_group_size")}

@@ -94,8 +94,17 @@ def opened(
         yield assistant
 
 
+_TOLD_IMPORTS: Final = 10
+
+
 def say_notes(assistant: Assistant) -> None:
-    """Say which data files were left out, and which names of the policy the database does not have."""
+    """Say how data files were read the first time, what is doubtful, and which names of the policy match nothing."""
+    if assistant.is_new_import:
+        imports = assistant.imports
+        for account in imports[:_TOLD_IMPORTS]:
+            say(f"read {account.summarize()}")
+        if len(imports) > _TOLD_IMPORTS:
+            say(f"read {len(imports) - _TOLD_IMPORTS:,} more: `nl2sql schema TABLE` tells how")
     for note in assistant.notes:
         say(f"note: {note}")
     for warning in assistant.policy_warnings:

@@ -5,7 +5,8 @@ It prints; the schema room renders.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import click
 
@@ -14,10 +15,14 @@ from nl2sql.cli.options import Shared, database_options, model_option, opened, v
 from nl2sql.cli.terminal import say
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
+from nl2sql.importing.account import TableAccount, write_account
 from nl2sql.schema import estimate_tokens, render_table
 from nl2sql.schema.codec import to_json
 from nl2sql.schema.identifiers import closest
+from nl2sql.schema.render import one_line
 from nl2sql.types import Schema, Table
+
+_LINE_CHARS: Final = 400
 
 
 @click.command("schema", epilog="Example: nl2sql schema --db shop.duckdb orders")
@@ -36,14 +41,19 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
             results.write_text(text)
             say(_tokens(text, assistant.config))
             return 0
-        schema = assistant.schema
+        schema, imports = assistant.schema, assistant.imports
         if shared.verbose and (idle := assistant.idle_descriptions):
             say(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
     chosen = _chosen(schema, table)
     if shared.output == "json":
-        results.write_json(to_json(Schema(chosen, schema.dialect, schema.fingerprint)))
+        names = {one.name for one in chosen}
+        accounts = [write_account(account) for account in imports if account.table in names]
+        told = to_json(Schema(chosen, schema.dialect, schema.fingerprint))
+        results.write_json({**told, "imports": accounts} if accounts else told)
     elif shared.output == "sql" or table:
         results.write_text("\n".join(render_table(one) for one in chosen))
+        if table:
+            results.write_text("\n".join(_tell_imports(imports, chosen)))
     else:
         _print_overview(chosen)
     return 0
@@ -73,6 +83,14 @@ def _chosen(schema: Schema, name: str | None) -> tuple[Table, ...]:
             f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "`nl2sql schema` lists them."
         )
     return (table,)
+
+
+def _tell_imports(imports: Sequence[TableAccount], chosen: Sequence[Table]) -> Iterator[str]:
+    """How the tables were read of their files, as comments of SQL."""
+    names = {table.name for table in chosen}
+    for account in imports:
+        if account.table in names:
+            yield from (f"-- {one_line(line, _LINE_CHARS)}" for line in account.describe())
 
 
 def _print_overview(tables: tuple[Table, ...]) -> None:

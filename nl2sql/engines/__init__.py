@@ -6,6 +6,7 @@ It does not judge SQL (the guard does) and runs none of it in this process.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from nl2sql.types import Limits, Progress
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
     from nl2sql.engines.files import Source
+    from nl2sql.importing.file_rules import FileRules
 
 __all__ = ["open_engine"]
 
@@ -39,12 +41,13 @@ def open_engine(
     workers: int = 1,
     on_progress: Progress | None = None,
     time_zone: str = "UTC",
+    rules: Mapping[str, FileRules] | None = None,
 ) -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
     `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. `on_progress`
-    hears of the import: bytes read, and of how many. Days begin and end in `time_zone`, whatever the machine's own is.
+    hears of the import: bytes read, and of how many; `rules` say how to read files, by their names. Days begin and end in `time_zone`, whatever the machine's own is.
     ConfigError for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there,
     LimitError where a file is too large for this machine. Whether the
     database can be read is known at the first call.
@@ -55,11 +58,11 @@ def open_engine(
         from nl2sql.engines.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    source = _source(url, cache_dir, on_progress)
+    source = _source(url, cache_dir, on_progress, rules or {})
     return DuckDBEngine(url, source, limits, cache_dir, workers=workers, time_zone=time_zone)
 
 
-def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:
+def _source(url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]) -> Source:
     from nl2sql.engines.files import (
         DATABASE_SUFFIXES,
         KINDS_TEXT,
@@ -85,7 +88,7 @@ def _source(url: str, cache_dir: Path, on_progress: Progress | None) -> Source:
     suffix = path.suffix.lower()
     if is_folder or is_data_file(path):
         forget_unfinished(cache_dir)
-        return DataFiles(path, cache_dir, on_progress)
+        return DataFiles(path, cache_dir, on_progress, rules)
     if _is_database(path):
         return DatabaseFile(path)
     if suffix in DATABASE_SUFFIXES:

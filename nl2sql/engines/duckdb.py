@@ -39,6 +39,8 @@ from nl2sql.types import (
 
 if TYPE_CHECKING:
     from nl2sql.engines.uploads import UploadedFiles
+    from nl2sql.importing.account import TableAccount
+    from nl2sql.importing.file_rules import FileRules
 
 JUDGE_SECONDS: Final = 5.0
 PROFILE_SECONDS: Final = 5.0
@@ -107,11 +109,23 @@ class DuckDBEngine:
         return self._opened.prepared.notes
 
     @property
+    def accounts(self) -> tuple[TableAccount, ...]:
+        """As `Engine.accounts`."""
+        return self._opened.prepared.accounts
+
+    @property
+    def is_new_import(self) -> bool:
+        """As `Engine.is_new_import`."""
+        return self._opened.prepared.is_new
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """As `Engine.uploads`."""
         return self._beside.uploads.tables if self._beside else ()
 
-    def with_files(self, files: Sequence[Path], limits: Limits, workers: int = 1) -> DuckDBEngine:
+    def with_files(
+        self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> DuckDBEngine:
         """As `Engine.with_files`."""
         from nl2sql.engines.uploads import WithUploads, free_catalog, import_files
 
@@ -123,7 +137,7 @@ class DuckDBEngine:
         # The worker loads its libraries while the files are imported.
         start_spare(WORKER)
         with contextlib.ExitStack() as stack:
-            uploads = import_files(files, catalog, limits, self._cache_dir)
+            uploads = import_files(files, catalog, limits, self._cache_dir, rules)
             stack.callback(uploads.close)
             source, beside = WithUploads(self._source, uploads), Beside(self, uploads)
             engine = DuckDBEngine(

@@ -29,6 +29,9 @@ from nl2sql.types import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nl2sql.importing.account import TableAccount
+    from nl2sql.importing.file_rules import FileRules
+
 
 class ResultStream(Protocol):
     """Rows as they arrive. `truncated`, `cut_cells` and `seconds` are right once `batches` is exhausted."""
@@ -79,13 +82,26 @@ class Engine(Protocol):
         ...
 
     @property
+    def accounts(self) -> tuple[TableAccount, ...]:
+        """How each table was made of its data file; empty for a database."""
+        ...
+
+    @property
+    def is_new_import(self) -> bool:
+        """Whether the data files were read when this was opened, and not before."""
+        ...
+
+    @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables that `with_files` added, in the order of the files."""
         ...
 
-    def with_files(self, files: Sequence[Path], limits: Limits, workers: int = 1) -> Engine:
+    def with_files(
+        self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> Engine:
         """The same database with data files as further tables, for one session: `close` removes what was made of them.
 
+        `rules` say how to read the files, by their names.
         DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large;
         ConfigError where they cannot be kept, or where this has uploads already.
         """

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from nl2sql.engines import wire
 from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
-from nl2sql.importing.account import TableAccount, list_notes, read_account, write_account
+from nl2sql.importing.account import TableAccount, read_account, write_account
 from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Progress
 
@@ -59,8 +59,8 @@ _BYTES_A_SECOND: Final = 500_000
 class Prepared:
     """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
 
-    `attached` are DuckDB files by the names that SQL has for them. `notes` say what was left out and what is doubtful;
-    `accounts` tell how each table was made of its file.
+    `attached` are DuckDB files by the names that SQL has for them. `notes` say which files were left out; `accounts` tell
+    how each table was made of its file, and `is_new` that it was made just now.
     """
 
     database: Path
@@ -68,6 +68,7 @@ class Prepared:
     attached: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     accounts: tuple[TableAccount, ...] = ()
+    is_new: bool = False
 
 
 class Source(Protocol):
@@ -172,7 +173,8 @@ class DataFiles:
             target for file, target in zip(listing.files, listing.targets, strict=True) if find_kind(file) == "parquet"
         )
         try:
-            if not database.exists():
+            is_new = not database.exists()
+            if is_new:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _build(listing, database, self.on_progress, self.rules)
                 _forget_older(folder, source, database)
@@ -183,7 +185,7 @@ class DataFiles:
             ) from exc
         _note_use(database)
         accounts = _read_accounts(database)
-        return Prepared(database, data_files, notes=(*listing.notes, *list_notes(accounts)), accounts=accounts)
+        return Prepared(database, data_files, notes=listing.notes, accounts=accounts, is_new=is_new)
 
 
 def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:

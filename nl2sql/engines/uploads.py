@@ -7,7 +7,7 @@ nothing here opens a database.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Final
 from nl2sql.engines.files import KINDS_TEXT, Prepared, Source, is_data_file, run_importer
 from nl2sql.engines.upload_folder import UploadFolder
 from nl2sql.errors import ConfigError, DatabaseError, LimitError
-from nl2sql.importing.account import TableAccount, list_notes
+from nl2sql.importing.account import TableAccount
+from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Limits, Schema, Upload
 
 CATALOG: Final = "uploads"
@@ -70,13 +71,8 @@ class WithUploads:
         if not self.uploads.is_open:
             raise DatabaseError("the uploaded files are gone", "Upload them again.")
         base = self.base.prepare()
-        accounts = self.uploads.accounts
-        return replace(
-            base,
-            attached={self.uploads.catalog: self.uploads.database},
-            accounts=(*base.accounts, *accounts),
-            notes=(*base.notes, *list_notes(accounts)),
-        )
+        attached = {self.uploads.catalog: self.uploads.database}
+        return replace(base, attached=attached, accounts=(*base.accounts, *self.uploads.accounts))
 
 
 def free_catalog(schema: Schema, database: Path) -> str:
@@ -97,8 +93,10 @@ def joined(base: Schema, uploaded: Schema, catalog: str) -> Schema:
     return replace(base, tables=(*base.tables, *uploaded.tables))
 
 
-def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir: Path) -> UploadedFiles:
-    """Import the files for one session.
+def import_files(
+    files: Sequence[Path], catalog: str, limits: Limits, cache_dir: Path, rules: Mapping[str, FileRules] | None = None
+) -> UploadedFiles:
+    """Import the files for one session; `rules` say how to read them, by their names.
 
     DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large; ConfigError
     where the cache cannot be written.
@@ -114,6 +112,7 @@ def import_files(files: Sequence[Path], catalog: str, limits: Limits, cache_dir:
         uploads = UploadedFiles(catalog, cache_dir)
         stack.callback(uploads.close)
         request = {"database": str(uploads.database), "called": list(map(str, paths)), "bounds": bounds, "rules": {}}
+        request["rules"] = {name: write_rules(one) for name, one in (rules or {}).items()}
         made = run_importer(request, paths, IMPORT_SECONDS)
         uploads.accounts = tuple(replace(account, table=f"{catalog}.{account.table}") for _, account in made)
         uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{account.table}") for number, account in made)

@@ -5,8 +5,8 @@ It is kept beside the imported database. It holds plain values only, and goes th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 _TOLD_DOUBTS: Final = 8
@@ -28,7 +28,8 @@ class ColumnAccount:
 class TableAccount:
     """One table made of a file. `format` says how the file was read, `left_out` what of it is not in the table.
 
-    `lines` is None where the file has none. `doubts` are about the table; those about a column stand with it.
+    `lines` is None where the file has none. `left_out` are reasons, each with the text that it is about. `doubts` are
+    about the table; those about a column stand with it.
     """
 
     table: str
@@ -37,7 +38,7 @@ class TableAccount:
     format: str
     columns: tuple[ColumnAccount, ...]
     lines: int | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     doubts: tuple[str, ...] = ()
 
     def list_doubts(self) -> list[str]:
@@ -50,8 +51,20 @@ class TableAccount:
         of = "" if self.lines is None else f" of {self.lines:,} {'line' if self.lines == 1 else 'lines'}"
         rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
         parts = [f"{self.file}: {rows}{of} read as table {self.table}"]
-        parts += list(self.left_out)
+        parts += [f"{reason}: {text!r}" if text else reason for reason, text in self.left_out]
         return "; ".join(parts)
+
+    def hide_values(self, columns: Collection[str]) -> TableAccount:
+        """The same for somebody who may see only these columns, by name, and not every row: without texts of the file."""
+        shown = [column for column in self.columns if column.name.lower() in columns]
+        return replace(
+            self,
+            columns=tuple(
+                replace(column, why="", nulls=None, doubt="stays text" if column.doubt else "") for column in shown
+            ),
+            left_out=tuple((reason, "") for reason, _ in self.left_out),
+            doubts=("not all of the file could be read without doubt",) if self.doubts else (),
+        )
 
     def describe(self) -> Iterator[str]:
         """The whole account, a line each."""
@@ -76,6 +89,10 @@ def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
     if len(doubts) > _TOLD_DOUBTS:
         rest = len(doubts) - _TOLD_DOUBTS
         doubts = [*doubts[:_TOLD_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
+    # Which of the owner's rules settles a doubt stands in it, in backticks.
+    if any("`" in doubt for doubt in doubts):
+        file = next(account.file for account in accounts if account.list_doubts())
+        doubts.append(f'to say how a file is read, write a section [files."{file}"] in the project file')
     return doubts
 
 
@@ -92,7 +109,7 @@ def read_account(data: Mapping[str, Any]) -> TableAccount:
         rows=int(data["rows"]),
         columns=tuple(map(_read_column, data["columns"])),
         lines=None if data["lines"] is None else int(data["lines"]),
-        left_out=tuple(map(_expect_text, data["left_out"])),
+        left_out=tuple((_expect_text(reason), _expect_text(text)) for reason, text in data["left_out"]),
         doubts=tuple(map(_expect_text, data["doubts"])),
     )
 

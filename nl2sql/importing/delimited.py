@@ -36,6 +36,7 @@ _TAIL_RECORDS: Final = 20
 _MOST_LINE: Final = 4_000_000
 _SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 _MOST_TOLD: Final = 3
+_MOST_NAME: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,11 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     """
     layout = source.layout
     names = name_columns(layout.header, layout.width, clean_column_name)
+    if long := next((name for name in names if len(name) > _MOST_NAME), ""):
+        raise UnreadableError(
+            f"{source.called}, {source.unit} {layout.header_line}: {long[:40]}… is too long for a name of a column",
+            "Shorten it in the file.",
+        )
     keys = [f"c{number}" for number in range(layout.width)]
     reader, extra = _find_reader(connection, source, keys)
     keep = _keep_data(source, keys)
@@ -305,11 +311,11 @@ def _tell_column(column: TypedColumn, layout: Layout, number: int) -> ColumnAcco
     return ColumnAccount(column.name, header, column.type, column.why, dict(column.nulls) or None, column.doubt)
 
 
-def _describe_left_out(left_out: Sequence[LeftOut], unit: str, blank: int) -> list[str]:
+def _describe_left_out(left_out: Sequence[LeftOut], unit: str, blank: int) -> list[tuple[str, str]]:
     told = []
     for one in left_out:
         text = " ".join(cell.strip(BLANKS) for cell in one.record.cells if cell.strip(BLANKS))
-        told.append(f"{unit} {one.record.line:,} is left out, {one.reason}: {text[:60]!r}")
+        told.append((f"{unit} {one.record.line:,} is left out, {one.reason}", text[:60]))
     if blank:
-        told.append(f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out")
+        told.append((f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out", ""))
     return told

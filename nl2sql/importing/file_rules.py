@@ -39,7 +39,12 @@ class FileRules:
         _expect(not self.decimal or self.decimal in _SIGNS, "decimal", '"." or ","')
         _expect(not self.dates or self.dates in ORDERS, "dates", f"one of {', '.join(ORDERS)}")
         for kind in self.types.values():
-            _expect(kind in KINDS, "types", f"of {', '.join(KINDS)}")
+            _expect(kind in KINDS, "types", f"each one of {', '.join(KINDS)}")
+
+    def __str__(self) -> str:
+        """What is said, as the project file has it."""
+        said = {name: value for name, value in asdict(self).items() if value not in (None, "", (), {})}
+        return ", ".join(f"{name}: {value}" for name, value in said.items())
 
 
 def write_rules(rules: FileRules) -> dict[str, Any]:
@@ -49,4 +54,4 @@ def write_rules(rules: FileRules) -> dict[str, Any]:
 
 def _expect(is_right: bool, name: str, wanted: str) -> None:
     if not is_right:
-        raise ConfigError(f'`{name}` under [files."…"] is not {wanted}', f"Write {wanted}.")
+        raise ConfigError(f"{name} must be {wanted}", f"Write {wanted}.")

@@ -339,7 +339,9 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     reply: Mapping[str, Any]
     try:
         files, called = list(map(Path, request["files"])), list(map(Path, request["called"]))
-        rules = {name: FileRules(**{**one, "null": tuple(one["null"])}) for name, one in request["rules"].items()}
+        rules = {
+            name: FileRules(**{**one, "null": tuple(one["null"])}) for name, one in request.get("rules", {}).items()
+        }
         made = build(request["database"], files, Bounds(**request["bounds"]), reporter, called, rules)
         reply = {"kind": "built", "tables": [(number, write_account(account)) for number, account in made]}
     except UnreadableError as error:

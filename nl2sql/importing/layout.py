@@ -18,6 +18,7 @@ from nl2sql.importing.notations import BLANKS, choose, collect_shapes, is_placeh
 
 DELIMITERS: Final = ";\t|,"
 _JUDGED_ROWS: Final = 400
+_MOST_CHARS: Final = 4_000_000
 _MOST_TITLES: Final = 30
 _MOST_NOTES: Final = 10
 _HEADER_WORDS: Final = 8
@@ -77,6 +78,7 @@ def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: 
     options: dict[str, object] = {"delimiter": delimiter or "\x1f", "quotechar": quote}
     if escape and escape != quote:
         options |= {"escapechar": escape, "doublequote": False}
+    csv.field_size_limit(_MOST_CHARS)
     reader = csv.reader(lines, **options)  # type: ignore[arg-type]
     records, line = [], 1
     try:

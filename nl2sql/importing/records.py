@@ -71,7 +71,8 @@ def make_tables(
             )
             made += _make_table(connection, called, place.sql, names.take(*wanted), names, rules, end)
         kept = " and ".join(".".join(place.keys) or "its keys" for place in places)
-        told = [f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"] if left_out else []
+        beside = f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"
+        told = [(beside, "")] if left_out else []
         made[0] = replace(made[0], left_out=(*told, *made[0].left_out), format=f"JSON, records in {kept}")
         return made
     finally:

@@ -39,6 +39,10 @@ def name_series(stem: str) -> str | None:
     return f"{stem[: found.start()]} {stem[found.end() :]}".strip(" -_.").replace("  ", " ")
 
 
+def _find_period(file: Path) -> re.Match[str] | None:
+    return _PERIOD.search(name_stem(file).replace("_", " "))
+
+
 def unite_series(
     connection: duckdb.DuckDBPyConnection,
     made: Sequence[tuple[int, TableAccount]],
@@ -54,7 +58,8 @@ def unite_series(
             columns = tuple(column.name.lower() for column in account.columns)
             series.setdefault((find_kind(called[number]), name.lower(), columns), []).append((number, account))
     for members in series.values():
-        if len(members) < 2:
+        periods = {found.group().lower() for number, _ in members if (found := _find_period(called[number]))}
+        if len(members) < 2 or len(periods) < len(members):
             continue
         stem = name_series(name_stem(called[members[0][0]])) or called[members[0][0]].parent.name or "files"
         whole = _unite(
@@ -93,6 +98,6 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
             *(replace(column, type=types[column.name]) for column in first.columns),
         ),
         sum(account.lines or 0 for account in accounts),
-        tuple(f"{account.file}: {left}" for account in accounts for left in account.left_out),
+        tuple((f"{account.file}: {reason}", text) for account in accounts for reason, text in account.left_out),
         (*mixed, *(doubt for account in accounts for doubt in account.list_doubts())),
     )

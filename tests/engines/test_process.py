@@ -210,7 +210,7 @@ def test_a_worker_that_was_taken_over_is_replaced(
 def test_an_importer_that_was_taken_over_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     path = tmp_path / "d.csv"
     path.write_text("a\n1\n", "utf-8")
-    shadow(tmp_path / "first", monkeypatch, "csv", TAKEN_OVER.format(kind="built", code=code))
+    shadow(tmp_path / "first", monkeypatch, "tempfile", TAKEN_OVER.format(kind="built", code=code))
     with pytest.raises(DatabaseError, match="cannot be read"):
         DataFiles(path, tmp_path / "cache").prepare()
     assert [left.suffix for left in (tmp_path / "cache" / "imports").iterdir()] == [".lock"]

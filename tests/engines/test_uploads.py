@@ -147,7 +147,6 @@ def test_over_data_files_plans_are_bound_on_a_twin_with_uploads(tmp_path: Path, 
     ("name", "content", "message"),
     [
         ("ragged.csv", b"a,b\n1,2\n3,4,5,6\n7,8\n", "ragged.csv, line 3"),
-        ("latin.csv", "näme,b\nü,2\n".encode("latin-1"), "latin.csv, line 1 is not UTF-8"),
         ("broken.jsonl", b'{"a": 1}\n{"a": 2}\n{bad\n', "broken.jsonl, line 3 cannot be read: it is not JSON"),
         ("broken.parquet", b"PAR1 nonsense", "broken.parquet"),
         ("broken.xlsx", b"PK nonsense", "broken.xlsx is not a spreadsheet"),

@@ -142,7 +142,7 @@ def test_empty_rows_and_columns_are_left_out(tmp_path: Path, opened: Open) -> No
         (datetime.datetime(2024, 1, 2), None, None),
         (datetime.datetime(2024, 1, 3, 4), "007", 1.5),
     ]
-    assert [column.name for column in engine.introspect().tables[0].columns] == ["when", "code", "column3"]
+    assert [column.name for column in engine.introspect().tables[0].columns] == ["when", "code", "column5"]
 
 
 def test_of_several_sheets_the_one_with_the_stray_cell_is_named(tmp_path: Path) -> None:
