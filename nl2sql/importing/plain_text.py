@@ -67,14 +67,14 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         else:
             found, doubts = _guess_encoding(path, file.name, wrong)
     try:
-        codec = codecs.lookup(found).name
+        codec = found if found == "mixed" else codecs.lookup(found).name
     except LookupError as error:
         raise UnreadableError(
             f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
         ) from error
     if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start):
         path, old = folder / "text", path
-        _decode(file, old, path, "mixed" if found == "mixed" else codec)
+        _decode(file, old, path, codec)
         if old != file:
             old.unlink()
     return measure(path, found, doubts)

@@ -1,0 +1,129 @@
+"""Made-up files of every shape and notation, read and compared value by value with what they were made of."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from nl2sql.importing.account import TableAccount
+from nl2sql.importing.importer import build
+from tests.importing.made_columns import PLACEHOLDERS, MadeColumn, Value
+from tests.importing.made_files import SHAPES, MadeFile, MadeTable, make_file, read_cells, read_text
+
+SEEDS = range(12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_files_of_text_are_read_as_they_are_meant(tmp_path: Path, shape: str, seed: int) -> None:
+    made = make_file(tmp_path, str(seed), shape)
+    [table] = made.tables
+    assert read_cells(made) == [list(row) for row in zip(*(one.texts for one in table.columns), strict=True)]
+    assert find_faults(made, tmp_path) == [], describe(made)
+
+
+# Comparing
+
+
+def find_faults(made: MadeFile, folder: Path) -> list[str]:
+    """What of the file is not read as it is meant, and not said to be doubtful."""
+    database = folder / "made.duckdb"
+    accounts = [account for _, account in build(str(database), [made.path])]
+    if len(accounts) != len(made.tables):
+        return [f"{len(accounts)} tables instead of {len(made.tables)}: {[account.table for account in accounts]}"]
+    faults = []
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for table, account in zip(made.tables, accounts, strict=True):
+            rows = connection.execute(f'SELECT * FROM "{account.table}"').fetchall()
+            faults += [f"{account.table}: {fault}" for fault in compare(table, account, rows)]
+            if faults:
+                faults += list(account.describe())
+    return faults
+
+
+def compare(table: MadeTable, account: TableAccount, rows: Sequence[Sequence[Any]]) -> list[str]:
+    """What differs between a table as it is meant and as it was read, by its account."""
+    if len(account.columns) != len(table.columns):
+        return [f"{len(account.columns)} columns instead of {len(table.columns)}"]
+    skipped = 0
+    if table.header is None and any("taken for the header" in doubt for doubt in account.doubts):
+        skipped = 1
+    faults = [] if skipped else compare_names(table, account)
+    if len(rows) != table.rows - skipped or account.rows != len(rows):
+        return [*faults, f"{len(rows)} rows ({account.rows} told) instead of {table.rows}"]
+    is_guess = any("guess" in doubt for doubt in account.doubts)
+    for number, (column, told) in enumerate(zip(table.columns, account.columns, strict=True)):
+        got = [row[number] for row in rows]
+        cut = MadeColumn(column.notation, column.texts[skipped:], column.values[skipped:])
+        fault = compare_column(cut, told.type, told.doubt, got, is_guess=is_guess)
+        faults += [f"column {told.name} ({column.notation}) is {told.type}: {fault}"] if fault else []
+    return faults
+
+
+def compare_names(table: MadeTable, account: TableAccount) -> list[str]:
+    names = [column.name for column in account.columns]
+    if len({name.lower() for name in names}) < len(names) or not all(names):
+        return [f"names are not usable: {names}"]
+    wanted = [clean(name) for name in table.header] if table.header is not None else [""] * len(names)
+    found = [clean(column.header) for column in account.columns]
+    return [] if wanted == found else [f"names are {found} instead of {wanted}"]
+
+
+def clean(name: str) -> str:
+    """The name without what cannot be seen."""
+    return " ".join(name.replace("\u200b", "").replace("\ufeff", "").split())
+
+
+def compare_column(column: MadeColumn, kind: str, doubt: str, got: Sequence[Any], *, is_guess: bool) -> str:
+    """The first value that differs, or nothing."""
+    is_text = kind == "VARCHAR"
+    for text, value, found in zip(column.texts, column.values, got, strict=True):
+        if is_text:
+            is_right = found == (text or None) or (value is None and found is None) or is_guess
+        else:
+            is_right = is_same(value, found)
+        if not is_right:
+            return f"{text!r} is {found!r}"
+    is_typed = any(value is not None and not isinstance(value, str) for value in column.values)
+    if is_text and is_typed and not doubt and column.notation not in ("40 digits",):
+        return f"stays text without a word, such as {column.texts[0]!r}"
+    return ""
+
+
+def is_same(value: Value, found: Any) -> bool:
+    """Whether it is the same value, in whatever type.
+
+    >>> is_same(Decimal("1.50"), 1.5)
+    True
+    """
+    if isinstance(value, bool) or isinstance(found, bool):
+        return value is found
+    if isinstance(value, int | float | Decimal) and isinstance(found, int | float | Decimal):
+        return float(value) == found if isinstance(found, float) else Decimal(value) == Decimal(found)
+    if isinstance(value, datetime.datetime) or not isinstance(found, datetime.datetime):
+        return bool(value == found)
+    return isinstance(value, datetime.date) and found == datetime.datetime.combine(value, datetime.time())
+
+
+def describe(made: MadeFile) -> str:
+    """What a person wants to see of a file that was not read well."""
+    head = read_text(made)[:600] if made.path.name.startswith("data") else ""
+    values = "\n".join(f"  {one.notation}: {one.values[:6]}" for table in made.tables for one in table.columns)
+    return f"\n{made.path} {made.shape} {made.traits}\n{head}\n{values}"
+
+
+def test_what_differs_is_seen() -> None:
+    assert not is_same(Decimal("1250"), 1.25)
+    assert not is_same("0010", 10)
+    assert not is_same(True, 1)
+    assert not is_same(datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2, 5))
+    assert "N/A" in PLACEHOLDERS
+    column = MadeColumn("decimals", ("1.5", "2.5"), (Decimal("1.5"), Decimal("2.5")))
+    assert compare_column(column, "VARCHAR", "", ["1.5", "2.5"], is_guess=False)
+    assert not compare_column(column, "VARCHAR", "stays text", ["1.5", "2.5"], is_guess=False)
