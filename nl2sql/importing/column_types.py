@@ -183,7 +183,8 @@ def _prove_by_shapes(
             for column in columns
         }
         typed = {column.key: _prove(connection, column, choices[column.key], rules.dates) for column in columns}
-        orders = {one.why.partition(";")[0] for one in typed.values()} & {"day first", "month first"}
+        open_ones = [column.key for column in columns if len(choices[column.key].rivals) > 1]
+        orders = {typed[key].why.partition(";")[0] for key in open_ones} & {"day first", "month first"}
         if len(orders) == 1 and not rules.dates:
             [order] = orders
             for column in columns:

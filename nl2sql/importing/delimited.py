@@ -52,8 +52,8 @@ class Dialect:
 class Source:
     """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
 
-    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` lines lie
-    above the first row; `last` is the last row. `unit` is what rows are counted by in the file.
+    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records lie
+    above the first row, on `above` lines; `last` is the last row. `unit` is what rows are counted by in the file.
     """
 
     called: str
@@ -66,6 +66,7 @@ class Source:
     lengths: frozenset[int] = frozenset()
     unit: str = "line"
     skip: int = 0
+    above: int = 0
     doubts: tuple[str, ...] = ()
     last: Record | None = None
 
@@ -87,10 +88,11 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
     noted = {one.record.line for one in layout.left_out}
     body = [record for record in records[layout.body :] if record.filled]
     sample = tuple(record for record in body if record.line not in noted)
-    skip = body[0].line - 1 if body else text.lines
+    skip, above = (records.index(body[0]), body[0].line - 1) if body else (len(records), text.lines)
     data = [record for record in (*sample, *tail) if record.filled and record.line not in noted]
     dialect = Dialect(delimiter, quote, escape)
-    return Source(called, text, dialect, layout, sample, rules, skip=skip, last=data[-1] if data else None)
+    last = data[-1] if data else None
+    return Source(called, text, dialect, layout, sample, rules, skip=skip, above=above, last=last)
 
 
 def _split_head(text: PlainText) -> list[str]:
@@ -170,7 +172,7 @@ def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str
     columns = ", ".join(f"{quoted(key)}: 'VARCHAR'" for key in keys)
     path = quoted(glob_escaped(str(source.text.path)))
     return (
-        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip}, delim={quoted(dialect.delimiter or chr(31))}, "
+        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, delim={quoted(dialect.delimiter or chr(31))}, "
         f"quote={quoted(dialect.quote)}, escape={quoted(dialect.escape)}, columns={{{columns}}}, "
         f"max_line_size={_MOST_LINE}{more})"
     )
@@ -239,7 +241,7 @@ def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: 
     if source.unit != "line":
         return []
     [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
-    missing = source.text.lines - source.skip - records
+    missing = source.text.lines - source.above - records
     if missing and source.text.quotes:
         breaks = " + ".join(
             f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quoted_name, keys)

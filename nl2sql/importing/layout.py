@@ -100,8 +100,8 @@ def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> 
 
 def find_quote(lines: Sequence[str]) -> tuple[str, str]:
     """The sign around cells, and the one before such a sign that is meant as it is."""
-    text = "\n".join(lines)
-    if '"' not in text and len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)) >= max(
+    text = "\n".join(line.rstrip("\r\n") for line in lines)
+    if not re.search(r'(?:^|[,;\t|])"', text, re.M) and len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)) >= max(
         2, len(lines) // 2
     ):
         return "'", "'"
@@ -453,7 +453,7 @@ def _find_units(records: Sequence[Record], width: int) -> list[tuple[Record, str
         return []
     if any(is_placeholder(above[i]) for i in typed if above[i]) or len(rows) < 2:
         return []
-    others = [above[i] for i in range(width) if i not in typed and above[i]]
+    others = [above[i] for i in range(width) if above[i] and _find_column_kind(columns[i]) in ("text", "blank")]
     if all(re.fullmatch(r"[(\[].*[)\]]|-|text|string|name|id", text, re.I) for text in others):
         return [(first, "units below the header")]
     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -435,26 +435,50 @@ _ORDER_NAMES: Final = {"DMY": "day first", "MDY": "month first", "YMD": "year fi
 
 
 @functools.cache
-def _load_months() -> Mapping[str, int]:
-    """The month of each name in any of the languages, in small letters; not those that mean two of them."""
+def _load_months() -> Sequence[Mapping[str, int]]:
+    """The month of each name, in small letters, a language each."""
     from babel import Locale
 
-    found: dict[str, set[int]] = {}
+    languages = []
     for language in _LANGUAGES:
         months = Locale(language).months
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in months[context][width].items():
-                    found.setdefault(name.lower().strip("."), set()).add(number)
-                    found.setdefault(name.lower().strip(".")[:3], set()).add(number)
-    return {name: next(iter(numbers)) for name, numbers in found.items() if len(numbers) == 1 and name.isalpha()}
+        names = {
+            name.lower().strip("."): number
+            for context in ("format", "stand-alone")
+            for width in ("wide", "abbreviated")
+            for number, name in months[context][width].items()
+        }
+        languages.append(names)
+    known = {name for names in languages for name in names}
+    return [names | _cut_names(names, known) for names in languages]
+
+
+def _cut_names(names: Mapping[str, int], known: Set[str]) -> dict[str, int]:
+    """The first three letters of the names, as people cut them, where these are no other name and mean one month."""
+    cut = {name[:3]: {number for other, number in names.items() if other[:3] == name[:3]} for name in names}
+    return {short: min(found) for short, found in cut.items() if len(found) == 1 and short not in known}
+
+
+def _find_months(words: Collection[str]) -> Mapping[str, int]:
+    """The month of each of a column's words, in the languages that have them all; empty where none has, or they differ.
+
+    >>> _find_months({"mar", "mai"})["mar"]
+    3
+    """
+    readings = [{word: names[word] for word in words} for names in _load_months() if all(map(names.__contains__, words))]
+    if readings and all(reading == readings[0] for reading in readings):
+        return readings[0]
+    found = {word: {names[word] for names in _load_months() if word in names} for word in words}
+    return {word: min(months) for word, months in found.items()} if all(len(m) == 1 for m in found.values()) else {}
 
 
 def _read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):
-            if "month" in found.re.groupindex and found["month"].lower() not in _load_months():
+            if "month" in found.re.groupindex and not any(
+                found["month"].lower() in names for names in _load_months()
+            ):
                 return None
             return found
     return None
@@ -472,7 +496,10 @@ def _choose_date(shapes: Sequence[Shape]) -> Choice | None:
         return Choice(doubt=f"stays text: its dates are in two notations, such as {told}")
     pattern = matches[0].re
     if pattern in (_DAY_MONTH, _MONTH_DAY):
-        return Choice((_make_named_date(matches, pattern is _DAY_MONTH),))
+        months = _find_months({match["month"].lower() for match in matches})
+        if not months:
+            return Choice(doubt="stays text: its names of months mean others in another language")
+        return Choice((_make_named_date(matches, months, day_first=pattern is _DAY_MONTH),))
     if pattern is _EAST_ASIAN:
         return Choice((_make_east_asian(),))
     kind = _name_moment(matches)
@@ -547,10 +574,9 @@ def _list_formats(matches: Sequence[re.Match[str]], day: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _make_named_date(matches: Sequence[re.Match[str]], day_first: bool) -> Notation:
-    words = sorted({match["month"].lower() for match in matches})
-    months = _load_months()
-    cases = " ".join(f"WHEN {_quote(word)} THEN '{months[word]}'" for word in words)
+def _make_named_date(matches: Sequence[re.Match[str]], months: Mapping[str, int], *, day_first: bool) -> Notation:
+    words = sorted(months)
+    cases = " ".join(f"WHEN {_quote(word)} THEN '{number}'" for word, number in sorted(months.items()))
     text = f"lower(trim({{}}, '{BLANKS}'))"
     word = "|".join(map(re.escape, words))
     numbers = f"regexp_extract_all({text}, '[0-9]+')"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import itertools
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ _SURE_SIZE: Final = 64_000_000
 class PlainText:
     """A file of UTF-8, the encoding that it had, its last piece, and what its bytes say.
 
-    `lines` are those that hold anything or not, `empty` those that hold nothing; `doubts` are sentences.
+    `lines` are those that hold anything or not, `empty` those that hold nothing; `doubts` are sentences. `lead` lines
+    stand before the text and hold nothing of it.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class PlainText:
     empty: int
     quotes: bool
     doubts: tuple[str, ...] = ()
+    lead: int = 0
 
 
 def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, encoding: str = "") -> PlainText:
@@ -72,12 +75,13 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         raise UnreadableError(
             f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
         ) from error
-    if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start):
+    lead = 0
+    if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start) or _hides_line_ends(start):
         path, old = folder / "text", path
-        _decode(file, old, path, codec)
+        lead = _decode(file, old, path, codec)
         if old != file:
             old.unlink()
-    return measure(path, found, doubts)
+    return measure(path, found, doubts, lead)
 
 
 @contextmanager
@@ -148,10 +152,9 @@ def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, .
     """The encoding of a file that is not UTF-8, and why that is doubtful. UnreadableError where none fits."""
     import charset_normalizer
 
-    with path.open("rb") as content:
-        sample = b"".join(part for part in content if not part.isascii() for _ in [0])[:_HEAD]
-    wrong = [part for part in sample.splitlines() if not _is_utf8(part)]
-    if len(wrong) < len(sample.splitlines()):
+    lines = _take_odd_lines(path)
+    sample = b"\n".join(lines)
+    if any(map(_is_utf8, lines)):
         return "mixed", (
             f"not all of it is in one encoding: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
@@ -177,6 +180,18 @@ def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, .
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
 
 
+def _take_odd_lines(path: Path) -> list[bytes]:
+    """The first lines, or parts of them, that are not plain ASCII."""
+    lines: list[bytes] = []
+    size = 0
+    with path.open("rb") as content:
+        while size < _HEAD and (piece := content.read(_PIECE) + content.readline(_PIECE)):
+            odd = [line for line in piece.splitlines() if not line.isascii()]
+            lines += odd
+            size += sum(map(len, odd))
+    return lines
+
+
 def _is_utf8(line: bytes) -> bool:
     try:
         line.decode("utf-8")
@@ -190,39 +205,59 @@ def _has_bare_returns(start: bytes) -> bool:
     return b"\n" not in start and start.count(b"\r") > 1
 
 
-def _decode(file: Path, old: Path, path: Path, codec: str) -> None:
-    """Write the file as UTF-8 without marks, with plain ends of lines where they are bare returns."""
-    with old.open("rb") as content:
-        bare = _has_bare_returns(content.read(_HEAD)) and not codec.startswith("utf-16")
+def _hides_line_ends(start: bytes) -> bool:
+    """Whether lines end in two signs and the first line break is none of these but one within a cell."""
+    return b"\r\n" in start and start.find(b"\n") <= start.find(b"\r")
+
+
+def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
+    """Write the file as UTF-8 without marks, with plain ends of lines where they are bare returns.
+
+    Returns the number of empty lines before it: one where DuckDB could not see by the first line how lines end.
+    """
     try:
         with old.open("rb") as content, path.open("wb") as written:
-            if codec == "mixed":
-                for line in content:
-                    written.write(line if _is_utf8(line) else line.decode("cp1252", "replace").encode())
-                return
-            decoder, first = codecs.getincrementaldecoder(codec)(), True
-            while True:
-                piece = content.read(_PIECE)
-                text = decoder.decode(piece, final=not piece)
-                text = text.lstrip("\ufeff") if first else text
-                first = first and not text
-                written.write((text.replace("\r", "\n") if bare else text).encode())
-                if not piece:
-                    return
+            pieces = _read_pieces(content, codec)
+            start = next(pieces, "").encode()
+            bare, lead = _has_bare_returns(start), int(_hides_line_ends(start))
+            written.write(b"\r\n" * lead)
+            for piece in itertools.chain([start], (text.encode() for text in pieces)):
+                written.write(piece.replace(b"\r", b"\n") if bare else piece)
+            return lead
     except UnicodeError as error:
         raise UnreadableError(
             f"{file.name} is not {codec} text: {error}", "Save the file as UTF-8, then try again."
         ) from error
 
 
-def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = ()) -> PlainText:
+def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
+    """The text in pieces, the first without marks."""
+    if codec == "mixed":
+        while piece := content.read(_PIECE) + content.readline():
+            lines = piece.splitlines(keepends=True)
+            yield "".join(line.decode("utf-8" if _is_utf8(line) else "cp1252", "replace") for line in lines)
+        return
+    decoder, first = codecs.getincrementaldecoder(codec)(), True
+    while True:
+        piece = content.read(_PIECE)
+        text = decoder.decode(piece, final=not piece)
+        text = text.lstrip("\ufeff") if first else text
+        first = first and not text
+        if text:
+            yield text
+        if not piece:
+            return
+
+
+def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), lead: int = 0) -> PlainText:
     """Count the lines, and keep both ends of the file."""
     lines = empty = size = 0
     quotes = False
     last = b"\n"
     with path.open("rb") as content:
+        content.seek(2 * lead)
         head = content.read(_HEAD)
-        content.seek(0)
+        content.seek(2 * lead)
         while piece := content.read(_PIECE):
             size += len(piece)
             lines += piece.count(b"\n")
@@ -230,8 +265,8 @@ def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = ()) -
             joined = last[-2:] + piece
             empty += joined.count(b"\n\n") + joined.count(b"\n\r\n") - last[-2:].count(b"\n\n")
             last = (last + piece)[-3:]
-        content.seek(max(0, size - _TAIL))
+        content.seek(max(2 * lead, 2 * lead + size - _TAIL))
         tail = content.read()
     if not last.endswith(b"\n"):
         lines += 1
-    return PlainText(path, encoding, head, tail, size, lines, empty, quotes, doubts)
+    return PlainText(path, encoding, head, tail, size, lines, empty, quotes, doubts, lead)

@@ -131,7 +131,7 @@ def make_file(folder: Path, seed: str, shape: str) -> MadeFile:
 
 def _make_table(chance: Random, shape: str, style: Style) -> tuple[list[str], list[MadeColumn]]:
     rows = chance.randint(6, 40)
-    width = 1 if shape == "one column" else chance.randint(3, 7)
+    width = 1 if shape == "one column" else chance.randint(4 if shape == "two header rows" else 3, 7)
     notations = pick_notations(chance, width, style)
     if shape == "one column":
         notations = [name if name != "texts with signs" else "words" for name in notations]
@@ -316,6 +316,6 @@ def read_cells(made: MadeFile) -> list[list[str]]:
     records = list(reader)[table.first :]
     width = len(table.columns)
     filled = [[*record, *[""] * (width - len(record))] for record in records if record]
-    noted = {text for text in table.beside}
+    noted = set(table.beside)
     rows = [record for record in filled if record[0] not in noted and " ".join(record) not in noted]
     return [row for row in rows if any(row)] if width > 1 else rows
