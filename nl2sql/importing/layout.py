@@ -22,6 +22,10 @@ _MOST_CHARS: Final = 4_000_000
 _MOST_TITLES: Final = 30
 _MOST_NOTES: Final = 10
 _HEADER_WORDS: Final = 8
+# Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
+_NARROW: Final = 2
+_RAGGED_SHARE: Final = 0.95
+_TITLE_SHARE: Final = 0.9
 _TOTALS: Final = re.compile(
     r"(grand |sub ?|overall )?totals?|sum|all|insgesamt|gesamt(summe)?|summe|total (general|général|generale)|totale|"
     r"somme|suma|soma|totaal|razem|celkem|összesen|итого|всего|合计|合計|总计|總計|総計|합계|총계",
@@ -93,17 +97,27 @@ def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: 
 
 def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> str:
     """The sign that stands between the cells of these lines; empty where they are one column."""
+    if _are_values_of_one_column(lines):
+        return ""
     scores = {sign: _score(split_lines(lines, sign, quote, escape), lines, sign) for sign in DELIMITERS}
     best = max(DELIMITERS, key=lambda sign: scores[sign])
     return best if scores[best][0] else ""
 
 
+def _are_values_of_one_column(lines: Sequence[str]) -> bool:
+    """Whether a name without any delimiter stands above lines that are numbers or dates as they are: `1,5` is one."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if len(filled) < 2 or any(sign in filled[0] for sign in DELIMITERS) or _kind(filled[0]) != "text":
+        return False
+    return _find_column_kind(filled[1:_JUDGED_ROWS]) in ("number", "date", "time")
+
+
 def find_quote(lines: Sequence[str]) -> tuple[str, str]:
     """The sign around cells, and the one before such a sign that is meant as it is."""
     text = "\n".join(line.rstrip("\r\n") for line in lines)
-    if not re.search(r'(?:^|[,;\t|])"', text, re.M) and len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)) >= max(
-        2, len(lines) // 2
-    ):
+    if not re.search(r'(?:^|[,;\t|])"', text, re.M) and len(
+        re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)
+    ) >= max(2, len(lines) // 2):
         return "'", "'"
     if re.search(r'(?:^|[,;\t|])"(?:[^"\\\n]|\\.)*\\"(?:[^"\\\n]|\\.)*"(?=[,;\t|]|$)', text, re.M):
         return '"', "\\"
@@ -125,6 +139,10 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
     share = sum(len(record.cells) == width for record in rest) / len(rest)
     if start and not _is_title_above(filled[:start], rest, width, records, is_prose=is_prose):
         return 0, False, 0
+    if start and not _has_gap(records, filled[start - 1], rest[0]):
+        share *= _TITLE_SHARE
+    elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _NARROW:
+        share = max(share, _RAGGED_SHARE * sum(len(record.cells) > _NARROW for record in rest) / len(rest))
     if sum(len(record.cells) > 1 for record in rest) * 2 < len(rest):
         return 0, False, 0
     return share, not is_prose, width
@@ -409,7 +427,7 @@ def _names_by_number(
 def _is_like(row: Sequence[int], values: Sequence[int]) -> bool:
     """Whether the row is as regular as the names: years, or in steps of the same size."""
     if len(row) > 1:
-        return all(after - before == row[1] - row[0] for before, after in itertools.pairwise(row)) and row[1] != row[0]
+        return all(after - before == values[1] - values[0] for before, after in itertools.pairwise(row))
     return all(1900 <= value <= 2100 for value in row) and all(1900 <= value <= 2100 for value in values)
 
 

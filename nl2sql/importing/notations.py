@@ -465,7 +465,9 @@ def _find_months(words: Collection[str]) -> Mapping[str, int]:
     >>> _find_months({"mar", "mai"})["mar"]
     3
     """
-    readings = [{word: names[word] for word in words} for names in _load_months() if all(map(names.__contains__, words))]
+    readings = [
+        {word: names[word] for word in words} for names in _load_months() if all(map(names.__contains__, words))
+    ]
     if readings and all(reading == readings[0] for reading in readings):
         return readings[0]
     found = {word: {names[word] for names in _load_months() if word in names} for word in words}
@@ -476,9 +478,7 @@ def _read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):
-            if "month" in found.re.groupindex and not any(
-                found["month"].lower() in names for names in _load_months()
-            ):
+            if "month" in found.re.groupindex and not any(found["month"].lower() in names for names in _load_months()):
                 return None
             return found
     return None

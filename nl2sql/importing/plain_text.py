@@ -68,7 +68,7 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         if wrong is None:
             found = "utf-8"
         else:
-            found, doubts = _guess_encoding(path, file.name, wrong)
+            found, doubts = _guess_encoding(path, wrong)
     try:
         codec = found if found == "mixed" else codecs.lookup(found).name
     except LookupError as error:
@@ -148,8 +148,8 @@ def _find_invalid(content: IO[bytes]) -> int | None:
     return line if decoder.getstate()[0] else None
 
 
-def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, ...]]:
-    """The encoding of a file that is not UTF-8, and why that is doubtful. UnreadableError where none fits."""
+def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
+    """The encoding of a file that is not UTF-8, and why that is doubtful."""
     import charset_normalizer
 
     lines = _take_odd_lines(path)
@@ -174,9 +174,7 @@ def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, .
             "euc_kr",
         ],
     ).best()
-    if best is None:
-        raise UnreadableError(f"{name}, line {line} is not UTF-8 text", "Save the file as UTF-8, then try again.")
-    found = best.encoding
+    found = "cp1252" if best is None else best.encoding
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
 
 

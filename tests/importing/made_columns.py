@@ -14,7 +14,9 @@ from typing import Final
 
 from babel import Locale
 
-Value = None | bool | int | Decimal | float | str | datetime.date | datetime.datetime | datetime.time | datetime.timedelta
+Value = (
+    None | bool | int | Decimal | float | str | datetime.date | datetime.datetime | datetime.time | datetime.timedelta
+)
 Cell = tuple[str, Value]
 
 PLACEHOLDERS: Final = ("N/A", "n/a", "-", "null", "NULL", "None", "k.A.", "#N/A", "NaN", "—", "n.v.t.", "?", "s/d")
@@ -88,7 +90,9 @@ def write_number(value: Decimal, decimal: str, group: str = "", *, indian: bool 
 def _draw(chance: Random, digits: int, scale: int, *, negative: bool = True) -> Decimal:
     whole = chance.randrange(10 ** chance.randint(1, digits))
     sign = -1 if negative and chance.random() < 0.2 else 1
-    return sign * (Decimal(whole) + Decimal(chance.randrange(10**scale)).scaleb(-scale)).quantize(Decimal(1).scaleb(-scale))
+    return sign * (Decimal(whole) + Decimal(chance.randrange(10**scale)).scaleb(-scale)).quantize(
+        Decimal(1).scaleb(-scale)
+    )
 
 
 def _make_whole(chance: Random, rows: int, style: Style) -> list[Cell]:
@@ -136,7 +140,9 @@ def _make_million_groups(chance: Random, rows: int, style: Style) -> list[Cell]:
 def _make_odd_groups(chance: Random, rows: int, style: Style) -> list[Cell]:
     sign = chance.choice((" ", _NBSP, _NARROW, "'", "’", "\u2009"))
     scale = chance.choice((0, 2))
-    values = [_draw(chance, 7, scale) for _ in range(rows - 1)] + [Decimal("1234567.89").quantize(Decimal(1).scaleb(-scale))]
+    values = [_draw(chance, 7, scale) for _ in range(rows - 1)] + [
+        Decimal("1234567.89").quantize(Decimal(1).scaleb(-scale))
+    ]
     return [(write_number(value, style.decimal, sign), value) for value in values]
 
 
@@ -188,7 +194,10 @@ def _make_signed(chance: Random, rows: int, style: Style) -> list[Cell]:
 
 def _make_exponents(chance: Random, rows: int, style: Style) -> list[Cell]:
     del style
-    texts = [f"{chance.randint(1, 9)}.{chance.randint(0, 99):02}{chance.choice('eE')}{chance.choice(('+', '-', ''))}{chance.randint(0, 12):02}" for _ in range(rows)]
+    texts = [
+        f"{chance.randint(1, 9)}.{chance.randint(0, 99):02}{chance.choice('eE')}{chance.choice(('+', '-', ''))}{chance.randint(0, 12):02}"
+        for _ in range(rows)
+    ]
     return [(text, float(text)) for text in texts]
 
 
@@ -306,7 +315,14 @@ def _draw_moments(chance: Random, rows: int) -> list[datetime.datetime]:
 def _make_moments(chance: Random, rows: int, style: Style) -> list[Cell]:
     day = "%d.%m.%Y" if style.day_first else "%m/%d/%Y"
     pattern = chance.choice(
-        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", f"{day} %H:%M:%S", f"{day}, %H:%M:%S", "%Y/%m/%d %H:%M:%S")
+        (
+            "%Y-%m-%d %H:%M:%S",
+            "%Y-%m-%dT%H:%M:%S",
+            "%Y-%m-%dT%H:%M:%SZ",
+            f"{day} %H:%M:%S",
+            f"{day}, %H:%M:%S",
+            "%Y/%m/%d %H:%M:%S",
+        )
     )
     return [(moment.strftime(pattern), moment) for moment in _draw_moments(chance, rows)]
 
@@ -381,7 +397,15 @@ def _make_lengths(chance: Random, rows: int, style: Style) -> list[Cell]:
 def _make_yes_no(chance: Random, rows: int, style: Style) -> list[Cell]:
     del style
     yes, no = chance.choice(
-        (("true", "false"), ("yes", "no"), ("Y", "N"), ("ja", "nein"), ("TRUE", "FALSE"), ("oui", "non"), ("tak", "nie"))
+        (
+            ("true", "false"),
+            ("yes", "no"),
+            ("Y", "N"),
+            ("ja", "nein"),
+            ("TRUE", "FALSE"),
+            ("oui", "non"),
+            ("tak", "nie"),
+        )
     )
     values = [True, False, *(chance.random() < 0.5 for _ in range(rows - 2))][:rows]
     return [(yes if value else no, value) for value in values]
@@ -402,7 +426,18 @@ def _make_cities(chance: Random, rows: int, style: Style) -> list[Cell]:
 def _make_hard_texts(chance: Random, rows: int, style: Style) -> list[Cell]:
     """Texts that need quotes in a file of any delimiter."""
     del style
-    parts = ("one, two", "a;b", 'the "best" one', "two\nlines", "bar|bar", "tab\there", "plain", "it's", "=1+1", "end\\")
+    parts = (
+        "one, two",
+        "a;b",
+        'the "best" one',
+        "two\nlines",
+        "bar|bar",
+        "tab\there",
+        "plain",
+        "it's",
+        "=1+1",
+        "end\\",
+    )
     texts = [f"{chance.choice(_NOUNS)} {chance.choice(parts)} {chance.choice(_NOUNS)}" for _ in range(rows)]
     return [(text, text) for text in texts]
 

@@ -39,13 +39,47 @@ SHAPES: Final = (
     "header again",
 )
 QUOTINGS: Final = ("needed", "needed", "all", "single", "backslash")
-ENCODINGS: Final = ("utf-8", "utf-8", "utf-8", "one mark", "two marks", "utf-16-le", "utf-16-be", "cp1252", "cp1250", "mixed")
+ENCODINGS: Final = (
+    "utf-8",
+    "utf-8",
+    "utf-8",
+    "one mark",
+    "two marks",
+    "utf-16-le",
+    "utf-16-be",
+    "cp1252",
+    "cp1250",
+    "mixed",
+)
 ENDS: Final = ("\n", "\n", "\r\n", "\r")
 PACKINGS: Final = ("", "", "", "", ".gz", ".zip")
-_NAMES: Final = "region item amount status day remark price rate visits weight city owner level grade colour origin".split()
-_ODD_NAMES: Final = ("Amount\n(net)", "\u200bprice", " item ", "net\u00a0sales", "größe", 'the "rate"', "a.b", "Änderung, %")
-_TITLES: Final = ("Sales report", "Überblick 2024", "Region: North", "Confidential", "Stand 31.12.2024", "All figures, in EUR")
-_NOTES: Final = ("Source: Statistical office", "* provisional figures", "Note: some are estimates", "Quelle: eigene Erhebung")
+_NAMES: Final = (
+    "region item amount status day remark price rate visits weight city owner level grade colour origin".split()
+)
+_ODD_NAMES: Final = (
+    "Amount\n(net)",
+    "\u200bprice",
+    " item ",
+    "net\u00a0sales",
+    "größe",
+    'the "rate"',
+    "a.b",
+    "Änderung, %",
+)
+_TITLES: Final = (
+    "Sales report",
+    "Überblick 2024",
+    "Region: North",
+    "Confidential",
+    "Stand 31.12.2024",
+    "All figures, in EUR",
+)
+_NOTES: Final = (
+    "Source: Statistical office",
+    "* provisional figures",
+    "Note: some are estimates",
+    "Quelle: eigene Erhebung",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +155,20 @@ def make_file(folder: Path, seed: str, shape: str) -> MadeFile:
     text = end.join(lines) + (end if chance.random() < 0.8 else "")
     encoding, data = _encode(chance, text, encoding, end)
     packing = chance.choice(PACKINGS)
-    path = folder / f"data{'.tsv' if dialect.delimiter == chr(9) and chance.random() < 0.5 else '.csv'}{packing}"
+    path = (
+        folder
+        / f"{shape.replace(' ', '_')}{'.tsv' if dialect.delimiter == chr(9) and chance.random() < 0.5 else '.csv'}{packing}"
+    )
     _write(path, data, packing)
     table = MadeTable(header, columns, tuple(draft.beside), len(draft.above))
     sign = {"\t": "tab", "": "none"}.get(dialect.delimiter, dialect.delimiter)
-    traits = (f"delimiter {sign}", f"quote {dialect.quote} {dialect.escape}", encoding, repr(end), packing or "unpacked")
+    traits = (
+        f"delimiter {sign}",
+        f"quote {dialect.quote} {dialect.escape}",
+        encoding,
+        repr(end),
+        packing or "unpacked",
+    )
     return MadeFile(path, shape, (table,), traits, dialect, encoding)
 
 
@@ -143,7 +186,9 @@ def _make_table(chance: Random, shape: str, style: Style) -> tuple[list[str], li
         if shape in ("footnotes", "header again"):
             notations[0] = "keys"
     columns = [
-        make_column(chance, name, rows, style, gaps=width > 1 and shape not in ("total row", "one column") and number > 0)
+        make_column(
+            chance, name, rows, style, gaps=width > 1 and shape not in ("total row", "one column") and number > 0
+        )
         for number, name in enumerate(notations)
     ]
     if shape == "ragged":
@@ -179,7 +224,10 @@ def _add_surroundings(
     if shape == "no header":
         expected = None
     elif shape == "two header rows":
-        groups = ["", *(["Plan", "Actual", "Budget"][number // 2] if number % 2 == 0 else "" for number in range(width - 1))]
+        groups = [
+            "",
+            *(["Plan", "Actual", "Budget"][number // 2] if number % 2 == 0 else "" for number in range(width - 1)),
+        ]
         spread = ["", *(["Plan", "Actual", "Budget"][number // 2] for number in range(width - 1))]
         inner = [names[0], *(["first", "second"][number % 2] for number in range(width - 1))]
         draft.above = [groups, inner]
@@ -191,13 +239,20 @@ def _add_surroundings(
         draft.above = [*([title, *padding] for title in titles), *gap, list(names)]
         draft.beside += titles
     elif shape == "units":
-        units = ["" if all(isinstance(one, str | None) for one in column.values) else chance.choice(("EUR", "kg", "(m)", "h")) for column in columns]
+        units = [_pick_unit(chance, column) for column in columns]
         draft.above.append(units)
         draft.beside.append(" ".join(unit for unit in units if unit))
     elif shape == "total row":
-        sums = [sum((one for one in column.values if isinstance(one, int | Decimal)), Decimal(0)) for column in columns[1:]]
+        sums = [
+            sum((one for one in column.values if isinstance(one, int | Decimal)), Decimal(0)) for column in columns[1:]
+        ]
         group = style.group if columns[1].notation == "thousands" else ""
-        draft.below.append([chance.choice(("Total", "Summe", "TOTAL", "Gesamt", "Grand total")), *(write_number(one, style.decimal, group) for one in sums)])
+        draft.below.append(
+            [
+                chance.choice(("Total", "Summe", "TOTAL", "Gesamt", "Grand total")),
+                *(write_number(one, style.decimal, group) for one in sums),
+            ]
+        )
         draft.beside.append(draft.below[0][0])
     elif shape == "footnotes":
         notes = chance.sample(_NOTES, chance.randint(1, 2))
@@ -209,6 +264,11 @@ def _add_surroundings(
         draft.rows.insert(at, list(names))
         draft.beside.append(" ".join(names))
     return names, expected, tuple(columns)
+
+
+def _pick_unit(chance: Random, column: MadeColumn) -> str:
+    is_measure = any(not isinstance(one, str | bool | None) for one in column.values) and column.notation != "40 digits"
+    return chance.choice(("EUR", "kg", "(m)", "h")) if is_measure else ""
 
 
 def _pick_dialect(chance: Random, draft: _Draft, *, one_column: bool) -> Dialect:
@@ -310,7 +370,9 @@ def read_cells(made: MadeFile) -> list[list[str]]:
     dialect, [table] = made.dialect, made.tables
     text = read_text(made)
     if dialect.escape:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, doublequote=False, escapechar="\\")
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=dialect.delimiter, doublequote=False, escapechar="\\"
+        )
     else:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote)
     records = list(reader)[table.first :]
