@@ -153,7 +153,7 @@ def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, .
     wrong = [part for part in sample.splitlines() if not _is_utf8(part)]
     if len(wrong) < len(sample.splitlines()):
         return "mixed", (
-            f"not all of it is in one encoding: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
+            f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
     best = charset_normalizer.from_bytes(
         sample,
