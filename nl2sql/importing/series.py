@@ -84,7 +84,7 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         connection.execute(f"DROP TABLE {quoted_name(account.table)}")
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted_name(table)})").fetchall())
     mixed = [
-        f"column {column.name} is not of one type in all files ({', '.join(sorted(kinds))}): read as {types[column.name]}"
+        f"column {column.name} is not of one type in all ({', '.join(sorted(kinds))}): read as {types[column.name]}"
         for number, column in enumerate(first.columns)
         if len(kinds := {account.columns[number].type for account in accounts}) > 1
     ]
