@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         StoreError,
         ToolError,
     )
+    from nl2sql.importing.account import ColumnAccount, TableAccount
+    from nl2sql.importing.file_rules import FileRules
     from nl2sql.model.chat import ChatModel
     from nl2sql.settings_file import parse_size
     from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
@@ -76,6 +78,7 @@ __all__ = [
     "CheckedSQL",
     "Clarification",
     "Column",
+    "ColumnAccount",
     "Confidence",
     "Config",
     "ConfigError",
@@ -84,6 +87,7 @@ __all__ = [
     "ErrorInfo",
     "Event",
     "EventKind",
+    "FileRules",
     "Grounding",
     "GuardError",
     "HistoryEntry",
@@ -105,6 +109,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Table",
+    "TableAccount",
     "ToolError",
     "Upload",
     "UploadFolder",
@@ -127,10 +132,13 @@ _HOMES: Final = {
     "Assistant": "assistant",
     "CancelToken": "cancel",
     "ChatModel": "model.chat",
+    "ColumnAccount": "importing.account",
     "Config": "config",
+    "FileRules": "importing.file_rules",
     "HistoryEntry": "store",
     "Parameter": "store",
     "Store": "store",
+    "TableAccount": "importing.account",
     "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",

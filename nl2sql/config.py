@@ -111,8 +111,9 @@ class PageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's. `files` say
-    how data files are read, by their names.
+    """All settings. `url` None means the sample data; `home` holds state and cache; `file` is the project's.
+
+    `files` say how data files are read, by their names.
 
     `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
     user does not trust it, is in `notes`, as sentences; `unopened` says why no database of a found file is opened, and

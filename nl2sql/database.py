@@ -58,7 +58,7 @@ class Database:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out of a folder of data files, and what is doubtful of those that were read: a sentence each."""
+        """What was left out of a folder of data files, and what is doubtful of the others: a sentence each."""
         return (*self._engine.notes, *list_notes(self.imports))
 
     @property

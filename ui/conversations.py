@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant, BugError, NL2SQLError, UploadFolder
+from nl2sql import Assistant, BugError, FileRules, NL2SQLError, UploadFolder
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
@@ -33,8 +33,9 @@ class Conversation:
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
     `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
-    the user has them, `lost_files` says that the server has let go of them, and `unread` why, where it could not read
-    them again. `changing` is held while files change. `variants` ask under other settings, by these.
+    the user has them, `rules` what the user says of how to read them. `lost_files` says that the server has let go of
+    them, and `unread` why, where it could not read them again. `changing` is held while files change. `variants` ask
+    under other settings, by these.
     """
 
     owner: str | None
@@ -45,6 +46,7 @@ class Conversation:
     own: Assistant | None = None
     folder: UploadFolder | None = None
     originals: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, FileRules] = field(default_factory=dict)
     lost_files: bool = False
     unread: NL2SQLError | None = None
     changing: threading.Lock = field(default_factory=threading.Lock)

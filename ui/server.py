@@ -61,7 +61,7 @@ class Server:
     def _open(self, conversation: Conversation, files: Sequence[Path]) -> None:
         """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
         try:
-            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS))
+            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules))
         finally:
             if conversation.own is None:
                 conversation.drop_files()

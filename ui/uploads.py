@@ -20,10 +20,11 @@ from ui.again import draw_again
 from ui.conversations import ASIDE, Conversation, unreadable
 from ui.door import MOST_FILES, format_megabytes
 from ui.errors import errors_shown, show_error
+from ui.file_readings import show_file_reading
 from ui.plain import plain
 from ui.server import UPLOAD_WORKERS, Server
 
-KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx")
+KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "gz", "zip")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
 _NAME_CHARS: Final = 80
 _KIND_CHARS: Final = 10
@@ -72,6 +73,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         ):
             st.session_state[failed] = _drop(shared, conversation, file)
             st.rerun()
+        show_file_reading(shared, conversation, file, busy=busy)
     if busy and (given or conversation.files):
         draw_again("files")
 
@@ -173,7 +175,7 @@ def _open(shared: Server, conversation: Conversation) -> None:
     """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
     files = conversation.files
     with st.spinner("Reading the files …"):
-        own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS) if files else None
+        own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules) if files else None
     conversation.use(own)
 
 

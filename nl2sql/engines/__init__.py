@@ -47,10 +47,10 @@ def open_engine(
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
     `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. `on_progress`
-    hears of the import: bytes read, and of how many; `rules` say how to read files, by their names. Days begin and end in `time_zone`, whatever the machine's own is.
+    hears of the import: bytes read, and of how many; `rules` say how to read files, by their names. Days begin and end
+    in `time_zone`, whatever the machine's own is.
     ConfigError for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there,
-    LimitError where a file is too large for this machine. Whether the
-    database can be read is known at the first call.
+    LimitError where a file is too large for this machine. Whether the database can be read is known at the first call.
     """
     from nl2sql.engines.duckdb import DuckDBEngine
 

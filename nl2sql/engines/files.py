@@ -59,8 +59,8 @@ _BYTES_A_SECOND: Final = 500_000
 class Prepared:
     """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
 
-    `attached` are DuckDB files by the names that SQL has for them. `notes` say which files were left out; `accounts` tell
-    how each table was made of its file, and `is_new` that it was made just now.
+    `attached` are DuckDB files by the names that SQL has for them. `notes` say which files were left out; `accounts`
+    tell how each table was made of its file, and `is_new` that it was made just now.
     """
 
     database: Path

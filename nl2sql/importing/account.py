@@ -14,7 +14,7 @@ _TOLD_DOUBTS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ColumnAccount:
-    """One column: its name in the table and in the file, its type and why, what was taken for NULL, what is doubtful."""
+    """One column: its name here and in the file, its type and why, what was taken for NULL, what is doubtful."""
 
     name: str
     header: str
@@ -55,7 +55,7 @@ class TableAccount:
         return "; ".join(parts)
 
     def hide_values(self, columns: Collection[str]) -> TableAccount:
-        """The same for somebody who may see only these columns, by name, and not every row: without texts of the file."""
+        """The same without texts of the file, for somebody who may see these columns only, by name."""
         shown = [column for column in self.columns if column.name.lower() in columns]
         return replace(
             self,

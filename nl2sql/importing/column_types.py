@@ -274,12 +274,11 @@ def _prove(
     if len(holding) > 1 and not _differ(connection, holding, name, is_value):
         holding = holding[:1]
     if len(holding) > 1:
-        text = failures[holding[0]][1]
+        orders = " or ".join(one.why.partition(";")[0] for one in holding)
         [(text,)] = connection.execute(f"SELECT any_value({name}) FROM {_STAGE} WHERE {is_value}").fetchall()
         return replace(
             untyped,
-            doubt=f"stays text: nothing says whether {text!r} is {' or '.join(one.why.partition(';')[0] for one in holding)};"
-            " say it with `dates`",
+            doubt=f"stays text: nothing says whether {text!r} is {orders}; say it with `dates`",
         )
     if not holding:
         return replace(untyped, doubt=_describe_failures(rivals, failures))

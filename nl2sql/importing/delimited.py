@@ -5,6 +5,7 @@ Each column is read as text first, and as another type only where every value pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,8 @@ _MOST_LINE: Final = 4_000_000
 _SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 _MOST_TOLD: Final = 3
 _MOST_NAME: Final = 1000
+_BAD_LINE: Final = re.compile(r"Line: (\d+)")
+_EXPECTED: Final = re.compile(r"Expected Number of Columns: (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Dialect:
 class Source:
     """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
 
-    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records lie
-    above the first row, on `above` lines; `last` is the last row. `unit` is what rows are counted by in the file.
+    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records
+    lie above the first row, on `above` lines; `last` is the last row. `unit` is what rows are counted by in the file.
     """
 
     called: str
@@ -172,7 +175,8 @@ def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str
     columns = ", ".join(f"{quoted(key)}: 'VARCHAR'" for key in keys)
     path = quoted(glob_escaped(str(source.text.path)))
     return (
-        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, delim={quoted(dialect.delimiter or chr(31))}, "
+        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, "
+        f"delim={quoted(dialect.delimiter or chr(31))}, "
         f"quote={quoted(dialect.quote)}, escape={quoted(dialect.escape)}, columns={{{columns}}}, "
         f"max_line_size={_MOST_LINE}{more})"
     )
@@ -207,17 +211,13 @@ def _find_reader(connection: duckdb.DuckDBPyConnection, source: Source, keys: li
 
 
 def _describe_long_row(source: Source, text: str) -> UnreadableError:
-    import re
-
-    found = re.search(r"Line: (\d+)", text)
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
-    place = f", line {found.group(1)}" if found else ""
-    what = (
-        f"{counts.group(2)} cells, where the others have {counts.group(1)}" if counts else "more cells than the others"
-    )
+    line, width = _BAD_LINE.search(text), _EXPECTED.search(text)
+    place = f", line {line[1]}" if line else ""
+    others = f", which have {width[1]}" if width else ""
+    sign = _SIGN_NAMES.get(source.dialect.delimiter, "delimiter")
     return UnreadableError(
-        f"{source.called}{place} cannot be read: it has {what}",
-        f"Put quotes around the cell that holds a {_SIGN_NAMES.get(source.dialect.delimiter, 'delimiter')}, or mend the line.",
+        f"{source.called}{place} cannot be read: it has more cells than the others{others}",
+        f"Put quotes around the cell that holds a {sign}, or mend the line.",
     )
 
 

@@ -119,7 +119,7 @@ def find_quote(lines: Sequence[str]) -> tuple[str, str]:
         re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)
     ) >= max(2, len(lines) // 2):
         return "'", "'"
-    if re.search(r'(?:^|[,;\t|])"(?:[^"\\\n]|\\.)*\\"(?:[^"\\\n]|\\.)*"(?=[,;\t|]|$)', text, re.M):
+    if '""' not in text and re.search(r'\\"(?![,;\t|\r\n]|\Z)', text):
         return '"', "\\"
     return '"', '"'
 

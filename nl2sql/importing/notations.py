@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 BLANKS: Final = " \t\u00a0\u1680\u2007\u2009\u202f\u3000\ufeff\u200b"
 PLACEHOLDERS: Final = frozenset(
-    "n/a na n.a. n.a #n/a #na - -- --- – — ―  . .. ... ? ?? null none nil nan #nan (null) (none) (blank) <na> <null> \\n"
-    " k.a. k.a ka keine s.d. s/d n.d. nd n.v.t. b.d. nv #value! #ref! #div/0! #num! #name? #null! missing".split()
+    "n/a na n.a. n.a #n/a #na - -- --- – — ―  . .. ... ? ?? null none nil nan #nan (null) (none) (blank) <na> <null>"
+    " \\n k.a. k.a ka keine s.d. s/d n.d. nd n.v.t. b.d. nv #value! #ref! #div/0! #num! #name? #null! missing".split()
 )
 # What some databases write for a date that is not there.
 ZERO_DATES: Final = (
@@ -31,8 +31,8 @@ _YES_NO: Final = tuple(
 )
 _MINUS: Final = "-−–‒"
 _CURRENCIES: Final = frozenset(
-    "€ $ £ ¥ ₹ ₽ ₩ ₺ ₪ ₫ ₴ ฿ zł kč kr kr. ft lei r$ us$ a$ c$ hk$ s$ rs rs. fr. sfr. eur usd gbp jpy chf inr cny rub brl"
-    " cad aud nzd sek nok dkk pln czk huf ron bgn try ils zar mxn sgd hkd krw thb twd uah aed sar".split()
+    "€ $ £ ¥ ₹ ₽ ₩ ₺ ₪ ₫ ₴ ฿ zł kč kr kr. ft lei r$ us$ a$ c$ hk$ s$ rs rs. fr. sfr. eur usd gbp jpy chf inr cny rub"
+    " brl cad aud nzd sek nok dkk pln czk huf ron bgn try ils zar mxn sgd hkd krw thb twd uah aed sar".split()
 )
 _GROUPS: Final[Mapping[str, str]] = {" ": " \u00a0\u2009\u202f\u2007", "'": "'’", ".": ".", ",": ",", "i": ","}
 _MOST_DIGITS: Final = 38
@@ -61,7 +61,7 @@ class Signs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """One reading of a column: DuckDB's type, an expression over `{}` that gives NULL for what it can't read, and why."""
+    """One reading of a column: DuckDB's type, SQL over `{}` that gives NULL for what it can't read, and why."""
 
     type: str
     sql: str
@@ -162,6 +162,9 @@ class _Number(NamedTuple):
     negative: str
 
 
+_AFFIXES: Final = re.compile(rf"((?:[^9.,+\-{BLANKS}'’]+\.?)?)[{BLANKS}]*(.*?)[{BLANKS}]*([^9,+\-{BLANKS}'’]*)\Z", re.S)
+
+
 def _read_number(shape: str) -> _Number | None:
     """Take the shape of a number apart, else None.
 
@@ -174,7 +177,7 @@ def _read_number(shape: str) -> _Number | None:
     if text.endswith(tuple(_MINUS)) and not negative:
         text, negative = text[:-1].rstrip(BLANKS), "trailing"
     text, before = _take_minus(text)
-    affix = re.match(rf"((?:[^9.,+\-{BLANKS}'’]+\.?)?)[{BLANKS}]*(.*?)[{BLANKS}]*([^9,+\-{BLANKS}'’]*)$", text, re.S)
+    affix = _AFFIXES.match(text)
     if affix is None:
         return None
     front, core, back = affix.groups()
@@ -185,7 +188,7 @@ def _read_number(shape: str) -> _Number | None:
     core, after = _take_minus(core)
     if core.endswith(tuple(_MINUS)) and not (negative or before or after):
         core, negative = core[:-1].rstrip(BLANKS), "trailing"
-    if (before or after) and negative or (before and after):
+    if ((before or after) and negative) or (before and after):
         return None
     word = (front or back).lower()
     if word and word not in _CURRENCIES and word not in ("%", "％"):
@@ -193,7 +196,7 @@ def _read_number(shape: str) -> _Number | None:
     negative = negative or ("-" if "-" in (before, after) else "")
     core = core.strip(BLANKS)
     # A telephone's number is none to reckon with.
-    if "+" in (before, after) and (re.search(f"[{BLANKS}]", core) or re.fullmatch("9{7,}", core)):
+    if "+" in (before, after) and (set(core) & set(BLANKS) or re.fullmatch("9{7,}", core)):
         return None
     return _Number(core, front or back, negative) if _list_signs(core, zero=False) else None
 
@@ -222,16 +225,20 @@ def _list_signs(core: str, zero: bool) -> frozenset[Signs]:
 
 
 def _fits(core: str, signs: Signs, zero: bool) -> bool:
-    decimal, group = re.escape(signs.decimal), _GROUPS.get(signs.group, "")
-    fraction = rf"(?:{decimal}9+)?"
-    if re.fullmatch(rf"9*{decimal}9+|9+", core):
-        return True
-    if not group or zero:
+    """Whether the digits are a number by these signs; a number that begins with a 0 has no groups."""
+    whole, sign, fraction = core.partition(signs.decimal)
+    if sign and set(fraction) != {"9"}:
         return False
-    sign = f"[{re.escape(group)}]"
+    if set(whole) <= {"9"}:
+        return bool(whole or sign)
+    group = _GROUPS.get(signs.group, "")
+    if not group or zero or not set(whole) <= {"9", *group}:
+        return False
+    first, *rest = whole.translate({ord(one): " " for one in group}).split(" ")
+    sizes = [len(part) for part in rest]
     if signs.group == "i":
-        return re.fullmatch(rf"9{{1,2}}(?:,99)*,999{fraction}", core) is not None
-    return re.fullmatch(rf"9{{1,3}}(?:{sign}999)+{fraction}", core) is not None
+        return 1 <= len(first) <= 2 and sizes[-1] == 3 and set(sizes[:-1]) <= {2}
+    return 1 <= len(first) <= 3 and set(sizes) == {3}
 
 
 def _choose_number(shapes: Sequence[Shape], name: str, signs: Signs | None, nulls: Sequence[Shape]) -> Choice | None:
@@ -276,7 +283,7 @@ def _is_scientific(shape: str) -> bool:
 
 
 def _choose_scientific(shapes: Sequence[Shape]) -> Choice | None:
-    plain = re.compile(r"[-+]?9*\.?9+([eE][-+]?9+)?")
+    plain = re.compile(r"[-+]?(?:9+(?:\.9+)?|\.9+)(?:[eE][-+]?9+)?")
     if not all(plain.fullmatch(shape.text) for shape in shapes):
         return None
     return Choice((Notation("DOUBLE", f"TRY_CAST(trim({{}}, '{BLANKS}') AS DOUBLE)", "numbers with exponents"),))
@@ -423,12 +430,12 @@ _SUFFIX: Final = rf"(?:(?P<between>T|,? +){_CLOCK}{_ZONE})?"
 _YEAR_FIRST: Final = re.compile(rf"9{{4}}(?P<sign>[-/.])9{{1,2}}(?P=sign)9{{1,2}}{_SUFFIX}")
 _YEAR_LAST: Final = re.compile(rf"9{{1,2}}(?P<sign>[-/.])9{{1,2}}(?P=sign)(?P<year>9{{4}}|99){_SUFFIX}")
 _EAST_ASIAN: Final = re.compile(r"9{4}[年년] ?9{1,2}[月월] ?9{1,2}[日일]")
-_LETTERS: Final = r"[^\W\d_]+"
+_LETTERS: Final = r"[^\W\d_]{1,20}"
 _DAY: Final = r"9{1,2}(?:\.|st|nd|rd|th|er|º|°)?"
 _DAY_MONTH: Final = re.compile(
     rf"{_DAY}[ \-/]*(?:de |of )?(?P<month>{_LETTERS})\.?[ ,\-/]*(?:de )?(?P<year>9{{4}}|99)", re.I
 )
-_MONTH_DAY: Final = re.compile(rf"(?P<month>{_LETTERS})\.?[ \-]+{_DAY},?[ \-]+(?P<year>9{{4}}|99)", re.I)
+_MONTH_DAY: Final = re.compile(rf"(?P<month>{_LETTERS})\.?[ \-]{{1,3}}{_DAY},?[ \-]{{1,3}}(?P<year>9{{4}}|99)", re.I)
 # The languages whose names of months are known; babel has the names.
 _LANGUAGES: Final = "en de fr es it pt nl pl cs sk hu ro sv da nb fi tr ru uk el hr sl et lv lt bg ca".split()
 _ORDER_NAMES: Final = {"DMY": "day first", "MDY": "month first", "YMD": "year first"}

@@ -156,7 +156,7 @@ def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
     sample = b"\n".join(lines)
     if any(map(_is_utf8, lines)):
         return "mixed", (
-            f"not all of it is in one encoding: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
+            f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
     best = charset_normalizer.from_bytes(
         sample,

@@ -33,7 +33,7 @@ _RECORDS: Final = "temp.main.records"
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A list of objects within the one object of a file: the keys that lead to it, and the SQL that gives its records."""
+    """A list of objects within the one object of a file: the keys that lead to it, and the SQL of its records."""
 
     keys: tuple[str, ...]
     sql: str

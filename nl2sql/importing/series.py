@@ -49,7 +49,7 @@ def unite_series(
     called: Sequence[Path],
     names: TableNames,
 ) -> list[tuple[int, TableAccount]]:
-    """Files that are named by month or year and have the same columns become one table, which says the file of each row."""
+    """Make one table, which says the file of each row, of files named by month or year that have the same columns."""
     series: dict[tuple[str, str, tuple[str, ...]], list[tuple[int, TableAccount]]] = {}
     united = list(made)
     for number, account in made:
@@ -84,7 +84,7 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         connection.execute(f"DROP TABLE {quoted_name(account.table)}")
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted_name(table)})").fetchall())
     mixed = [
-        f"column {column.name} is {' in some files and '.join(sorted(kinds))} in others; all of it is read as {types[column.name]}"
+        f"column {column.name} is not of one type in all ({', '.join(sorted(kinds))}): read as {types[column.name]}"
         for number, column in enumerate(first.columns)
         if len(kinds := {account.columns[number].type for account in accounts}) > 1
     ]

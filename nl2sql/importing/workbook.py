@@ -103,8 +103,10 @@ def _no_spreadsheet(file: Path) -> UnreadableError:
 
 @dataclass(slots=True)
 class _Extent:
-    """How far the cells of a sheet that hold anything lie apart; `widest` and `lowest` are those at its edges, `hidden` the rows
-    that are not shown."""
+    """How far the cells of a sheet that hold anything lie apart; `widest` and `lowest` are those at its edges.
+
+    `hidden` are the rows that are not shown.
+    """
 
     cells: int = 0
     columns: tuple[int, int] = (1 << 30, 0)

@@ -169,7 +169,7 @@ def test_folder(tmp_path: Path, opened: Open) -> None:
         ("ragged.csv", b"a,b\n1,2\n3,4,5,6\n7,8\n", "ragged.csv, line 3"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3\n" + b"4,5,6\n" * 3, "late.csv, line 53"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 50 + b"3,4,5\n" + b"6,7\n" * 3, "late.csv, line 52"),
-        ("crlf.csv", b"a,b\r\n1,2\r\n3,4,5\r\n4,5\r\n", "crlf.csv, line 3 cannot be read: it has 3 cells"),
+        ("crlf.csv", b"a,b\r\n1,2\r\n3,4,5\r\n4,5\r\n", "crlf.csv, line 3 cannot be read: it has more cells"),
         ("broken.json", b'[\n{"a": 1},\n{"a": }]', "broken.json, line 3 cannot be read: it is not JSON"),
         ("whole.json", b'{"a": 1,\n "b": }', "whole.json, line 2 cannot be read: it is not JSON"),
         ("first.jsonl", b'{bad\n{"a": 2}\n', "first.jsonl, line 1 cannot be read: it is not JSON"),
@@ -195,7 +195,7 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, message: str) -> N
 def test_a_bad_file_is_told_by_name_and_leaves_nothing(tmp_path: Path, opened: Open) -> None:
     path = write(tmp_path, "ragged.csv", "a,b\n1,2\n3,4,5,6\n7,8\n")
     with pytest.raises(
-        DatabaseError, match=r"ragged\.csv, line 3 cannot be read: it has 4 cells, where the others have 2"
+        DatabaseError, match=r"ragged\.csv, line 3 cannot be read: it has more cells than the others, which have 2"
     ) as caught:
         opened(path)
     assert caught.value.hint

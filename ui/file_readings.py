@@ -1,0 +1,111 @@
+"""How the files of a conversation were read: what is doubtful, their first rows, and what the user says of them.
+
+The engine reads the files and keeps the account; here it is shown, and a file is read anew by the user's word.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Assistant, FileRules, NL2SQLError, TableAccount, text_of
+from ui.conversations import Conversation
+from ui.errors import show_error
+from ui.plain import plain
+from ui.server import UPLOAD_WORKERS, Server
+
+_ROWS: Final = 5
+_LINES: Final = 60
+_CHARS: Final = 300
+_AS_FOUND: Final = "as found"
+_DECIMALS: Final = {_AS_FOUND: "", "point: 1.5": ".", "comma: 1,5": ","}
+_ORDERS: Final = {_AS_FOUND: "", "day first": "day first", "month first": "month first", "year first": "year first"}
+_DELIMITERS: Final = {_AS_FOUND: "", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+_READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx")
+
+
+def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, busy: bool) -> None:
+    """A popover for one file: its account, its first rows, and the form that has it read otherwise."""
+    assistant = conversation.own
+    if assistant is None:
+        return
+    accounts = _find_accounts(assistant, file)
+    doubts = sum(len(account.list_doubts()) for account in accounts)
+    label = "How it was read" if not doubts else f"How it was read: {doubts} {'doubt' if doubts == 1 else 'doubts'}"
+    icon = ":material/warning:" if doubts else ":material/table_view:"
+    with st.popover(label, icon=icon, width="stretch"):
+        for account in accounts:
+            for line in list(account.describe())[:_LINES]:
+                st.caption(plain(line, _CHARS))
+            _show_first_rows(assistant, account)
+        if file.suffix.lower() in _READ_AS_TEXT:
+            _show_rules(shared, conversation, file, accounts, busy=busy)
+
+
+def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
+    tables = {upload.table for upload in assistant.uploads if upload.file == file.name}
+    return [account for account in assistant.imports if account.table in tables]
+
+
+def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
+    """The first rows, as they were read."""
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in account.table.split(".", 1))
+    try:
+        result = assistant.run(f"SELECT * FROM {name} LIMIT {_ROWS}")
+    except NL2SQLError as exc:
+        show_error(exc)
+        return
+    shown = {column.name: [text_of(row[i]) for row in result.rows] for i, column in enumerate(result.columns)}
+    st.dataframe(shown, hide_index=True)
+
+
+def _show_rules(
+    shared: Server, conversation: Conversation, file: Path, accounts: list[TableAccount], *, busy: bool
+) -> None:
+    """The form by which the user says how the file is to be read."""
+    rules = conversation.rules.get(file.name, FileRules())
+    failed = f"reading-error-{conversation.id}-{file.name}"
+    with st.form(f"reading-{file.name}", border=False):
+        header = st.number_input(
+            "Line of the header", min_value=0, value=rules.header, placeholder="as found", help="0: it has none."
+        )
+        decimal = st.selectbox("Decimal sign", list(_DECIMALS), index=list(_DECIMALS.values()).index(rules.decimal))
+        dates = st.selectbox("Dates", list(_ORDERS), index=list(_ORDERS.values()).index(rules.dates))
+        sign = st.selectbox("Between cells", list(_DELIMITERS), index=list(_DELIMITERS.values()).index(rules.delimiter))
+        null = st.text_input(
+            "No value is written as", ", ".join(rules.null), placeholder="-, n/a", help="Parted by commas."
+        )
+        names = [column.name for account in accounts for column in account.columns]
+        texts = st.multiselect(
+            "Keep as text", names, default=[name for name in names if rules.types.get(name) == "text"]
+        )
+        wanted = st.form_submit_button("Read it again", icon=":material/refresh:", disabled=busy)
+    if wanted:
+        said = FileRules(
+            header=None if header is None else int(header),
+            delimiter=_DELIMITERS[sign],
+            decimal=_DECIMALS[decimal],
+            dates=_ORDERS[dates],
+            null=tuple(part.strip() for part in null.split(",") if part.strip()),
+            types=dict.fromkeys(texts, "text"),
+        )
+        st.session_state[failed] = _read_again(shared, conversation, file, said)
+        st.rerun()
+    if error := st.session_state.get(failed):
+        show_error(error)
+
+
+def _read_again(shared: Server, conversation: Conversation, file: Path, rules: FileRules) -> NL2SQLError | None:
+    """Read the files anew by these rules; what went wrong, if anything did, and then all is as before."""
+    with conversation.changing:
+        said = {**conversation.rules, file.name: rules}
+        try:
+            with st.spinner("Reading the files …"):
+                own = shared.assistant.with_files(conversation.files, workers=UPLOAD_WORKERS, rules=said)
+        except NL2SQLError as exc:
+            return exc
+        conversation.rules = said
+        conversation.use(own)
+    return None
