@@ -14,9 +14,8 @@ from typing import Final
 
 from babel import Locale
 
-Value = (
-    None | bool | int | Decimal | float | str | datetime.date | datetime.datetime | datetime.time | datetime.timedelta
-)
+Moment = datetime.date | datetime.datetime | datetime.time | datetime.timedelta
+Value = None | bool | int | Decimal | float | str | Moment | list[dict[str, int | str]]
 Cell = tuple[str, Value]
 
 PLACEHOLDERS: Final = ("N/A", "n/a", "-", "null", "NULL", "None", "k.A.", "#N/A", "NaN", "—", "n.v.t.", "?", "s/d")
@@ -194,10 +193,8 @@ def _make_signed(chance: Random, rows: int, style: Style) -> list[Cell]:
 
 def _make_exponents(chance: Random, rows: int, style: Style) -> list[Cell]:
     del style
-    texts = [
-        f"{chance.randint(1, 9)}.{chance.randint(0, 99):02}{chance.choice('eE')}{chance.choice(('+', '-', ''))}{chance.randint(0, 12):02}"
-        for _ in range(rows)
-    ]
+    powers = [f"{chance.choice('eE')}{chance.choice(('+', '-', ''))}{chance.randint(0, 12):02}" for _ in range(rows)]
+    texts = [f"{chance.randint(1, 9)}.{chance.randint(0, 99):02}{power}" for power in powers]
     return [(text, float(text)) for text in texts]
 
 

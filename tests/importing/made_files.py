@@ -139,7 +139,8 @@ def make_file(folder: Path, seed: str, shape: str) -> MadeFile:
     style = Style(chance.choice(".,"), chance.random() < 0.6)
     names, columns = _make_table(chance, shape, style)
     draft = _Draft(rows=[list(row) for row in zip(*(column.texts for column in columns), strict=True)])
-    names, header, columns = _add_surroundings(chance, shape, style, draft, names, columns)
+    names = _change_names(chance, shape, names)
+    header = _add_surroundings(chance, shape, style, draft, names, columns)
     dialect = _pick_dialect(chance, draft, one_column=len(columns) == 1)
     encoding = chance.choice(ENCODINGS)
     records = [*draft.above, *draft.rows, *draft.below]
@@ -155,12 +156,10 @@ def make_file(folder: Path, seed: str, shape: str) -> MadeFile:
     text = end.join(lines) + (end if chance.random() < 0.8 else "")
     encoding, data = _encode(chance, text, encoding, end)
     packing = chance.choice(PACKINGS)
-    path = (
-        folder
-        / f"{shape.replace(' ', '_')}{'.tsv' if dialect.delimiter == chr(9) and chance.random() < 0.5 else '.csv'}{packing}"
-    )
+    suffix = ".tsv" if dialect.delimiter == "\t" and chance.random() < 0.5 else ".csv"
+    path = folder / f"{shape.replace(' ', '_')}{suffix}{packing}"
     _write(path, data, packing)
-    table = MadeTable(header, columns, tuple(draft.beside), len(draft.above))
+    table = MadeTable(header, tuple(columns), tuple(draft.beside), len(draft.above))
     sign = {"\t": "tab", "": "none"}.get(dialect.delimiter, dialect.delimiter)
     traits = (
         f"delimiter {sign}",
@@ -203,22 +202,27 @@ def _empty(column: MadeColumn, gone: set[int]) -> MadeColumn:
     return replace(column, texts=tuple(text for text, _ in cells), values=tuple(value for _, value in cells))
 
 
-def _add_surroundings(
-    chance: Random, shape: str, style: Style, draft: _Draft, names: list[str], columns: list[MadeColumn]
-) -> tuple[list[str], tuple[str, ...] | None, tuple[MadeColumn, ...]]:
-    """What stands above and below the rows. Returns the names in the file, those to be expected, and the columns."""
-    width = len(columns)
+def _change_names(chance: Random, shape: str, names: list[str]) -> list[str]:
+    """The names as the shape wants them."""
+    width = len(names)
     if shape == "years as names":
         first = chance.randint(1995, 2020)
-        names = [names[0], *(str(first + number) for number in range(width - 1))]
-    elif shape == "numbers as names":
-        names = [names[0], *(str(number + 1) for number in range(width - 1))]
-    elif shape == "duplicate names":
-        names[-1] = names[0]
-    elif shape == "empty names":
-        names[chance.randrange(width)] = ""
-    elif shape == "odd names":
-        names = chance.sample(_ODD_NAMES, width)
+        return [names[0], *(str(first + number) for number in range(width - 1))]
+    if shape == "numbers as names":
+        return [names[0], *(str(number + 1) for number in range(width - 1))]
+    if shape == "duplicate names":
+        return [*names[:-1], names[0]]
+    if shape == "empty names":
+        gone = chance.randrange(width)
+        return [*names[:gone], "", *names[gone + 1 :]]
+    return chance.sample(_ODD_NAMES, width) if shape == "odd names" else names
+
+
+def _add_surroundings(
+    chance: Random, shape: str, style: Style, draft: _Draft, names: list[str], columns: Sequence[MadeColumn]
+) -> tuple[str, ...] | None:
+    """What stands above and below the rows. Returns the names to be expected."""
+    width = len(columns)
     expected: tuple[str, ...] | None = tuple(names)
     draft.above = [] if shape == "no header" else [list(names)]
     if shape == "no header":
@@ -244,7 +248,8 @@ def _add_surroundings(
         draft.beside.append(" ".join(unit for unit in units if unit))
     elif shape == "total row":
         sums = [
-            sum((one for one in column.values if isinstance(one, int | Decimal)), Decimal(0)) for column in columns[1:]
+            sum((Decimal(one) for one in column.values if isinstance(one, int | Decimal)), Decimal(0))
+            for column in columns[1:]
         ]
         group = style.group if columns[1].notation == "thousands" else ""
         draft.below.append(
@@ -263,7 +268,7 @@ def _add_surroundings(
         at = chance.randint(2, len(draft.rows) - 1)
         draft.rows.insert(at, list(names))
         draft.beside.append(" ".join(names))
-    return names, expected, tuple(columns)
+    return expected
 
 
 def _pick_unit(chance: Random, column: MadeColumn) -> str:

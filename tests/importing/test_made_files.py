@@ -13,10 +13,21 @@ import pytest
 
 from nl2sql.importing.account import TableAccount
 from nl2sql.importing.importer import build
+from tests.importing.made_books import (
+    BOOKS,
+    WRAPPINGS,
+    make_book,
+    make_formulas,
+    make_json,
+    make_parquet,
+    read_json,
+    read_sheets,
+)
 from tests.importing.made_columns import PLACEHOLDERS, MadeColumn, Value
 from tests.importing.made_files import SHAPES, MadeFile, MadeTable, make_file, read_cells, read_text
 
 SEEDS = range(12)
+BOOK_SEEDS = range(4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -27,6 +38,47 @@ def test_files_of_text_are_read_as_they_are_meant(tmp_path: Path, seed: int) -> 
         meant = [list(row) for row in zip(*(one.texts for one in table.columns), strict=True)]
         assert read_cells(made) == meant, describe(made)
     expect_no_faults(files, tmp_path)
+
+
+@pytest.mark.parametrize("seed", BOOK_SEEDS)
+def test_workbooks_are_read_as_they_are_meant(tmp_path: Path, seed: int) -> None:
+    files = [*(make_book(tmp_path, str(seed), shape) for shape in BOOKS), make_formulas(tmp_path, str(seed))]
+    for made in files:
+        found = {spell(cell) for sheet in read_sheets(made.path) for row in sheet for cell in row}
+        columns = [one for table in made.tables for one in table.columns]
+        meant = [
+            {spell(text), spell(value)} for one in columns for text, value in zip(one.texts, one.values, strict=True)
+        ]
+        assert all(found & either for either in meant), describe(made)
+    expect_no_faults(files, tmp_path)
+
+
+@pytest.mark.parametrize("seed", BOOK_SEEDS)
+def test_json_and_parquet_are_read_as_they_are_meant(tmp_path: Path, seed: int) -> None:
+    files = [make_json(tmp_path, str(seed), wrapping) for wrapping in WRAPPINGS]
+    for made in files:
+        header = made.tables[0].header or ()
+        meant = [
+            dict(zip(header, row, strict=False))
+            for row in zip(*(one.values for one in made.tables[0].columns), strict=True)
+        ]
+        found = [{name: one.get(name) for name in header} for one in read_json(made)]
+        assert [list(map(str, one.values())) for one in found] == [list(map(write, one.values())) for one in meant]
+    expect_no_faults([*files, make_parquet(tmp_path, str(seed))], tmp_path)
+
+
+def write(value: Value) -> str:
+    """The value as JSON has it, as a text of Python's."""
+    return value.isoformat() if isinstance(value, datetime.date) else str(value)
+
+
+def spell(value: Value) -> str:
+    """The value alike however a sheet holds it."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return repr(float(value))
+    if isinstance(value, datetime.timedelta):
+        return str(value)
+    return str(value).removesuffix(" 00:00:00")
 
 
 # Comparing
