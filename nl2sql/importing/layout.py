@@ -119,7 +119,8 @@ def find_quote(lines: Sequence[str]) -> tuple[str, str]:
         re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)
     ) >= max(2, len(lines) // 2):
         return "'", "'"
-    if '""' not in text and re.search(r'\\"(?![,;\t|\r\n]|\Z)', text):
+    is_doubled = re.search(r'(?<![\\,;\t|\n])""(?![,;\t|\n]|\Z)', text)
+    if not is_doubled and re.search(r'\\"(?![,;\t|\r\n]|\Z)', text):
         return '"', "\\"
     return '"', '"'
 

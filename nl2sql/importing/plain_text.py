@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import itertools
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_DOS: Final = ("cp437", "cp850")
 _MOST_TIMES: Final = 200
 _SURE_SIZE: Final = 64_000_000
 
@@ -174,8 +176,17 @@ def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
             "euc_kr",
         ],
     ).best()
-    found = "cp1252" if best is None else best.encoding
+    found = "cp1252" if best is None or (best.encoding in _DOS and _reads_like_text(sample)) else best.encoding
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
+
+
+def _reads_like_text(sample: bytes) -> bool:
+    """Whether its signs are ones that stand where cp1252 has them: letters in words, a sign of money beside a number."""
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeError:
+        return False
+    return re.search(r"[^\W\d_][„”‚†‡ˆ‰‹Œ•˜™›¤¦¨¬¯¸¡¢£¥][^\W\d_]", text) is None
 
 
 def _take_odd_lines(path: Path) -> list[bytes]:

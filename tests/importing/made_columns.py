@@ -53,7 +53,7 @@ Maker = Callable[[Random, int, Style], list[Cell]]
 
 
 def make_column(chance: Random, notation: str, rows: int, style: Style, *, gaps: bool = True) -> MadeColumn:
-    """A column in that notation. With gaps some cells are empty, or hold a placeholder where the notation is no text."""
+    """A column in that notation. With gaps some cells are empty, or hold a placeholder where it is no text."""
     cells = NOTATIONS[notation](chance, rows, style)
     if gaps and chance.random() < 0.4:
         is_text = all(isinstance(value, str) for _, value in cells)

@@ -153,7 +153,7 @@ def compare_column(column: MadeColumn, kind: str, doubt: str, got: Sequence[Any]
         if not is_right:
             return f"{text!r} is {found!r}"
     is_typed = any(value is not None and not isinstance(value, str) for value in column.values)
-    if is_text and is_typed and not doubt and column.notation not in ("40 digits",):
+    if is_text and is_typed and not (doubt or is_guess) and column.notation not in ("40 digits",):
         return f"stays text without a word, such as {column.texts[0]!r}"
     return ""
 
