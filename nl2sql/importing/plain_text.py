@@ -18,6 +18,21 @@ from typing import IO, Final
 from nl2sql.importing.table_names import UnreadableError
 
 PACKED: Final = (".gz", ".zip")
+# In the order of how many people write in them.
+_OLD_ENCODINGS: Final = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc_kr",
+    "cp850",
+    "cp437",
+)
+_MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
@@ -67,14 +82,14 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         else:
             found, doubts = _guess_encoding(path, file.name, wrong)
     try:
-        codec = codecs.lookup(found).name
+        codec = found if found == _MIXED else codecs.lookup(found).name
     except LookupError as error:
         raise UnreadableError(
             f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
         ) from error
     if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start):
         path, old = folder / "text", path
-        _decode(file, old, path, "mixed" if found == "mixed" else codec)
+        _decode(file, old, path, codec)
         if old != file:
             old.unlink()
     return measure(path, found, doubts)
@@ -149,32 +164,25 @@ def _guess_encoding(path: Path, name: str, line: int) -> tuple[str, tuple[str, .
     import charset_normalizer
 
     with path.open("rb") as content:
-        sample = b"".join(part for part in content if not part.isascii() for _ in [0])[:_HEAD]
+        sample = b"".join(part for part in content if not part.isascii())[:_HEAD]
     wrong = [part for part in sample.splitlines() if not _is_utf8(part)]
     if len(wrong) < len(sample.splitlines()):
-        return "mixed", (
+        return _MIXED, (
             f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
-    best = charset_normalizer.from_bytes(
-        sample,
-        cp_isolation=[
-            "cp1252",
-            "cp1250",
-            "cp1251",
-            "cp1253",
-            "cp1254",
-            "cp437",
-            "cp850",
-            "shift_jis",
-            "gb18030",
-            "big5",
-            "euc_kr",
-        ],
-    ).best()
+    best = charset_normalizer.from_bytes(sample, cp_isolation=list(_OLD_ENCODINGS)).best()
     if best is None:
         raise UnreadableError(f"{name}, line {line} is not UTF-8 text", "Save the file as UTF-8, then try again.")
-    found = best.encoding
+    alike = [one for one in _OLD_ENCODINGS if _decode_or_none(sample, one) == _decode_or_none(sample, best.encoding)]
+    found = alike[0] if alike else best.encoding
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
+
+
+def _decode_or_none(sample: bytes, encoding: str) -> str | None:
+    try:
+        return sample.decode(encoding)
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -196,7 +204,7 @@ def _decode(file: Path, old: Path, path: Path, codec: str) -> None:
         bare = _has_bare_returns(content.read(_HEAD)) and not codec.startswith("utf-16")
     try:
         with old.open("rb") as content, path.open("wb") as written:
-            if codec == "mixed":
+            if codec == _MIXED:
                 for line in content:
                     written.write(line if _is_utf8(line) else line.decode("cp1252", "replace").encode())
                 return
