@@ -116,7 +116,8 @@ def prove_types(
             typed[column.key] = TypedColumn(column.key, column.name)
         elif guess in _PLAIN and not wrong:
             cast = f"CAST({quoted_name(column.key)} AS {guess})"
-            typed[column.key] = TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess])
+            doubt = _doubt_day_numbers(column) if guess == "BIGINT" else ""
+            typed[column.key] = TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
         else:
             unsure.append(column)
     if unsure:
@@ -124,6 +125,14 @@ def prove_types(
         typed |= _prove_by_shapes(connection, reader, keep, unsure, rules, proved_point=proved_point)
     ordered = [replace(typed[column.key], sql=typed[column.key].sql or quoted_name(column.key)) for column in columns]
     return ordered, Counts(row[0], row[1])
+
+
+def _doubt_day_numbers(column: TextColumn) -> str:
+    """Whether whole numbers in a column called a date may be the days by which spreadsheets count from 1900 on."""
+    if not any(word in column.name.lower() for word in ("date", "datum", "fecha", "data", "dato", "day", "tag")):
+        return ""
+    is_day = [len(text) == 5 and "20000" <= text <= "60000" for text in column.sample if text.strip(BLANKS)]
+    return "its numbers may be a spreadsheet's days counted from 1900 on" if is_day and all(is_day) else ""
 
 
 def _guess(column: TextColumn, rules: FileRules) -> str:

@@ -55,8 +55,9 @@ class Dialect:
 class Source:
     """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
 
-    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records
-    lie above the first row, on `above` lines; `last` is the last row. `unit` is what rows are counted by in the file.
+    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records,
+    which are `above` lines, lie above the first row; `last` is the last row. `unit` is what rows are counted by in the
+    file.
     """
 
     called: str
@@ -91,11 +92,21 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
     noted = {one.record.line for one in layout.left_out}
     body = [record for record in records[layout.body :] if record.filled]
     sample = tuple(record for record in body if record.line not in noted)
-    skip, above = (records.index(body[0]), body[0].line - 1) if body else (len(records), text.lines)
+    # DuckDB counts a record that runs over several lines as one.
+    skip = records.index(body[0]) if body else len(records)
     data = [record for record in (*sample, *tail) if record.filled and record.line not in noted]
     dialect = Dialect(delimiter, quote, escape)
-    last = data[-1] if data else None
-    return Source(called, text, dialect, layout, sample, rules, skip=skip, above=above, last=last)
+    return Source(
+        called,
+        text,
+        dialect,
+        layout,
+        sample,
+        rules,
+        skip=skip,
+        above=body[0].line - 1 if body else text.lines,
+        last=data[-1] if data else None,
+    )
 
 
 def _split_head(text: PlainText) -> list[str]:
@@ -149,9 +160,10 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
     shown = ", ".join(f"{column.sql} AS {quoted_name(column.name)}" for column in typed)
     connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
-    left_out = [*layout.left_out, *_take_total_out(connection, source, table, typed)]
+    total, doubt = _take_total_out(connection, source, table, typed)
+    left_out = [*layout.left_out, *total]
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
-    doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra]
+    doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
     if not end:
         doubts += _check_lines(connection, source, reader, keys)
     return TableAccount(
@@ -260,24 +272,24 @@ def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: 
 
 def _take_total_out(
     connection: duckdb.DuckDBPyConnection, source: Source, table: str, typed: Sequence[TypedColumn]
-) -> list[LeftOut]:
-    """Remove a last row that says it sums up the others, where it does so in every number."""
+) -> tuple[list[LeftOut], list[str]]:
+    """Remove a last row that says it sums up the others, where it does so in every number; else a doubt."""
     last = source.last
     texts = [i for i, column in enumerate(typed) if column.type == TEXT]
     numbers = [
         i for i, column in enumerate(typed) if column.type.startswith(("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"))
     ]
     if last is None or not texts or not numbers or not is_total(next((c for c in last.cells if c.strip(BLANKS)), "")):
-        return []
+        return [], []
     label = next(cell for cell in last.cells if cell.strip(BLANKS))
     position = last.cells.index(label)
     if position not in texts:
-        return []
+        return [], []
     name = quoted_name(typed[position].name)
     is_last = f"{name} = {quoted(label)}"
     filled = [i for i in numbers if i < len(last.cells) and last.cells[i].strip(BLANKS)]
     if not filled:
-        return []
+        return [], []
     sums = ", ".join(
         f"abs(sum({quoted_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
         f"any_value({quoted_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
@@ -285,9 +297,11 @@ def _take_total_out(
     )
     found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quoted_name(table)}").fetchall()[0]
     if found[0] != 1 or not all(found[1:]):
-        return []
+        return [], [
+            f"the last row, {label!r}, may be a total, but it is not the sum of the others: it is kept as a row"
+        ]
     connection.execute(f"DELETE FROM {quoted_name(table)} WHERE {is_last}")
-    return [LeftOut(last, "a total of the rows above it")]
+    return [LeftOut(last, "a total of the rows above it")], []
 
 
 def _describe_format(source: Source) -> str:

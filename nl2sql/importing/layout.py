@@ -266,7 +266,8 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
             return number
         if _prove_header(records[number].cells, [record.cells for record in below]) is True:
             return number
-        if _has_gap(records, above[-1], records[number]) or (len(above) <= 3 and typical > 2):
+        is_apart = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
+        if _has_gap(records, above[-1], records[number]) or (len(above) <= 3 and (typical > 2 or is_apart)):
             return number
     return filled[0]
 
@@ -382,7 +383,8 @@ def _prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool |
     if not rows or not any(cell.strip(BLANKS) for cell in cells):
         return None
     columns = [[row[i] for row in rows if i < len(row)] for i in range(len(cells))]
-    kinds = [_find_column_kind(column) for column in columns]
+    others = [row for row in rows if tuple(row) != tuple(cells)]
+    kinds = [_find_column_kind([row[i] for row in others if i < len(row)]) for i in range(len(cells))]
     own = [_kind(cell) for cell in cells]
     typed = [i for i, kind in enumerate(kinds) if kind in ("number", "date", "time")]
     if any(own[i] == "text" for i in typed):
@@ -426,10 +428,10 @@ def _names_by_number(
 
 
 def _is_like(row: Sequence[int], values: Sequence[int]) -> bool:
-    """Whether the row is as regular as the names: years, or in steps of the same size."""
-    if len(row) > 1:
-        return all(after - before == values[1] - values[0] for before, after in itertools.pairwise(row))
-    return all(1900 <= value <= 2100 for value in row) and all(1900 <= value <= 2100 for value in values)
+    """Whether the row is as regular as the names: years where they are, else counted up as they are."""
+    if all(1900 <= value <= 2100 for value in values):
+        return all(1900 <= value <= 2100 for value in row)
+    return [value - row[0] for value in row] == [value - values[0] for value in values]
 
 
 def _recurs(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:

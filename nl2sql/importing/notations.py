@@ -258,6 +258,8 @@ def _choose_number(shapes: Sequence[Shape], name: str, signs: Signs | None, null
     )
     if not allowed:
         return Choice(doubt=_describe_mixture(read))
+    if "version" in name.lower() and any("." in number.core for _, number in read):
+        return Choice()
     grouped = any(set(number.core) & set(" \u00a0\u2009\u202f'’") for _, number in read)
     if grouped and _is_code_name(name):
         return Choice(doubt="")

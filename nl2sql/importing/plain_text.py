@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import itertools
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,12 +19,26 @@ from typing import IO, Final
 from nl2sql.importing.table_names import UnreadableError
 
 PACKED: Final = (".gz", ".zip")
+# In the order of how many people write in them.
+_OLD_ENCODINGS: Final = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc_kr",
+    "cp850",
+    "cp437",
+)
+_MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_DOS: Final = ("cp437", "cp850")
 _MOST_TIMES: Final = 200
 _SURE_SIZE: Final = 64_000_000
 
@@ -72,7 +85,7 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         else:
             found, doubts = _guess_encoding(path, wrong)
     try:
-        codec = found if found == "mixed" else codecs.lookup(found).name
+        codec = found if found == _MIXED else codecs.lookup(found).name
     except LookupError as error:
         raise UnreadableError(
             f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
@@ -157,36 +170,20 @@ def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
     lines = _take_odd_lines(path)
     sample = b"\n".join(lines)
     if any(map(_is_utf8, lines)):
-        return "mixed", (
+        return _MIXED, (
             f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
-    best = charset_normalizer.from_bytes(
-        sample,
-        cp_isolation=[
-            "cp1252",
-            "cp1250",
-            "cp1251",
-            "cp1253",
-            "cp1254",
-            "cp437",
-            "cp850",
-            "shift_jis",
-            "gb18030",
-            "big5",
-            "euc_kr",
-        ],
-    ).best()
-    found = "cp1252" if best is None or (best.encoding in _DOS and _reads_like_text(sample)) else best.encoding
+    best = charset_normalizer.from_bytes(sample, cp_isolation=list(_OLD_ENCODINGS)).best()
+    text = None if best is None else _decode_or_none(sample, best.encoding)
+    found = next((one for one in _OLD_ENCODINGS if _decode_or_none(sample, one) == text), _OLD_ENCODINGS[0])
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
 
 
-def _reads_like_text(sample: bytes) -> bool:
-    """Whether its signs are ones that stand where cp1252 has them: letters in words, a sign of money beside a number."""
+def _decode_or_none(sample: bytes, encoding: str) -> str | None:
     try:
-        text = sample.decode("cp1252")
-    except UnicodeError:
-        return False
-    return re.search(r"[^\W\d_][„”‚†‡ˆ‰‹Œ•˜™›¤¦¨¬¯¸¡¢£¥][^\W\d_]", text) is None
+        return sample.decode(encoding)
+    except UnicodeDecodeError:
+        return None
 
 
 def _take_odd_lines(path: Path) -> list[bytes]:
@@ -241,7 +238,7 @@ def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
 
 def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
     """The text in pieces, the first without marks."""
-    if codec == "mixed":
+    if codec == _MIXED:
         while piece := content.read(_PIECE) + content.readline():
             lines = piece.splitlines(keepends=True)
             yield "".join(line.decode("utf-8" if _is_utf8(line) else "cp1252", "replace") for line in lines)

@@ -183,9 +183,10 @@ def _make_table(
         typed, rows = _type_flat(connection, structure, fields, columns, rules)
         parts = ", ".join(f"{one.sql} AS {quoted_name(one.name)}" for one in typed)
         connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {parts} FROM temp.main.flat{end}")
+        types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quoted_name(table)}").fetchall()]
         accounts = tuple(
-            ColumnAccount(one.name, field, one.type, one.why, dict(one.nulls) or None, one.doubt)
-            for one, field in zip(typed, fields, strict=True)
+            ColumnAccount(one.name, field, kind, one.why, dict(one.nulls) or None, one.doubt)
+            for one, field, kind in zip(typed, fields, types, strict=True)
         )
         made = [TableAccount(table, called.name, rows, "JSON", accounts)]
         children = [

@@ -386,3 +386,35 @@ def read_cells(made: MadeFile) -> list[list[str]]:
     noted = set(table.beside)
     rows = [record for record in filled if record[0] not in noted and " ".join(record) not in noted]
     return [row for row in rows if any(row)] if width > 1 else rows
+
+
+# Files whose last rows say other than the first ones
+
+LATE: Final[dict[str, tuple[str, str, str]]] = {
+    "a fraction after whole numbers": ("7", "2.5", "DOUBLE"),
+    "a code after whole numbers": ("700", "0010", "VARCHAR"),
+    "a moment after days": ("2024-03-15", "2024-03-16 08:30:00", "TIMESTAMP"),
+    "a placeholder after days": ("2024-03-15", "n/a", "DATE"),
+    "a word after decimals": ("1.25", "unknown size", "VARCHAR"),
+    "a long number after short ones": ("12", "12345678901234567890123", "HUGEINT"),
+    "a long fraction after short ones": ("1.5", "0.1234567890123456789", "DECIMAL"),
+    "an impossible day": ("2024-03-15", "2024-02-30", "VARCHAR"),
+    "another decimal sign": ("1.25", "3,5", "VARCHAR"),
+    "a length after times of day": ("12:30", "31:00", "INTERVAL"),
+    "a word after yes and no": ("true", "maybe", "VARCHAR"),
+    "a plus sign after whole numbers": ("12", "+7", "BIGINT"),
+    "a blank before a number": ("12", " 7", "BIGINT"),
+}
+_LATE_ROWS: Final = 12_000
+_LATE_TEXT: Final = "of a long list of rows that are alike in every way but for their numbers"
+
+
+def make_late_file(folder: Path, name: str) -> tuple[Path, list[str]]:
+    """A file of more than a megabyte whose column `late` changes in one of its last rows, and that column's texts."""
+    first, last, _ = LATE[name]
+    texts = [first] * _LATE_ROWS
+    texts[-3] = last
+    path = folder / f"{name.replace(' ', '_')}.csv"
+    lines = [f"row number {number:06} {_LATE_TEXT};{text}\n" for number, text in enumerate(texts)]
+    path.write_text("".join(["name;late\n", *lines]), encoding="utf-8")
+    return path, texts

@@ -24,7 +24,16 @@ from tests.importing.made_books import (
     read_sheets,
 )
 from tests.importing.made_columns import PLACEHOLDERS, MadeColumn, Value
-from tests.importing.made_files import SHAPES, MadeFile, MadeTable, make_file, read_cells, read_text
+from tests.importing.made_files import (
+    LATE,
+    SHAPES,
+    MadeFile,
+    MadeTable,
+    make_file,
+    make_late_file,
+    read_cells,
+    read_text,
+)
 
 SEEDS = range(12)
 BOOK_SEEDS = range(4)
@@ -67,6 +76,30 @@ def test_json_and_parquet_are_read_as_they_are_meant(tmp_path: Path, seed: int) 
     expect_no_faults([*files, make_parquet(tmp_path, str(seed))], tmp_path)
 
 
+def test_a_value_beyond_the_first_megabyte_is_read_too(tmp_path: Path) -> None:
+    files = {name: make_late_file(tmp_path, name) for name in LATE}
+    made = build(str(tmp_path / "made.duckdb"), [path for path, _ in files.values()])
+    with duckdb.connect(str(tmp_path / "made.duckdb"), read_only=True) as connection:
+        for (name, (path, texts)), (_, account) in zip(files.items(), made, strict=True):
+            assert path.stat().st_size > 1_000_000
+            first, last, kind = LATE[name]
+            told = account.columns[1]
+            assert (account.rows, told.type.partition("(")[0]) == (len(texts), kind), name
+            if kind == "VARCHAR":
+                assert told.doubt or last == "0010" or first == "true", name
+            rows = connection.execute(
+                f'SELECT late::VARCHAR, count(*), max(name[:17]) FROM "{account.table}" GROUP BY 1 ORDER BY 2'
+            ).fetchall()
+            assert [(count, row) for _, count, row in rows] == [
+                (1, f"row number {len(texts) - 3:06}"),
+                (len(texts) - 1, f"row number {len(texts) - 1:06}"),
+            ], name
+            if kind in ("VARCHAR", "HUGEINT"):
+                assert [text for text, *_ in rows] == [last, first], name
+            if last == "n/a":
+                assert rows[0][0] is None and told.nulls == {"n/a": 1}
+
+
 def write(value: Value) -> str:
     """The value as JSON has it, as a text of Python's."""
     return value.isoformat() if isinstance(value, datetime.date) else str(value)
@@ -75,9 +108,9 @@ def write(value: Value) -> str:
 def spell(value: Value) -> str:
     """The value alike however a sheet holds it."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return repr(float(value))
-    if isinstance(value, datetime.timedelta):
-        return str(value)
+        return f"{float(value):.15g}"
+    if isinstance(value, datetime.datetime):
+        value = (value + datetime.timedelta(seconds=0.5)).replace(microsecond=0)
     return str(value).removesuffix(" 00:00:00")
 
 
