@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import itertools
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -33,6 +34,18 @@ _OLD_ENCODINGS: Final = (
     "cp850",
     "cp437",
 )
+# The letters of languages by the encodings that have them: the most used first.
+_WESTERN: Final = ("äöüß", "éèêëàâçùûîïôœæ", "áéíóúñü", "ãáéíóúâêôçà", "àèéìòù", "åäöæøé")
+_LATIN: Final = {
+    "cp1252": _WESTERN,
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýžäľĺŕô", "áéíóöőúüű", "ăâîşţ", "čćšžđ"),
+    "cp1254": ("çğıöşüâ",),
+    "cp850": _WESTERN,
+    "cp437": _WESTERN,
+}
+_MARKS: Final = "€£§°²³µ½–—”’…»·©®±×\xa0"
+_OPENING_MARKS: Final = "„“‘’«€°–—\xa0"
+_LEAST_LATIN: Final = 0.8
 _MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 20
@@ -173,10 +186,45 @@ def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
         return _MIXED, (
             f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
         )
-    best = charset_normalizer.from_bytes(sample, cp_isolation=list(_OLD_ENCODINGS)).best()
-    text = None if best is None else _decode_or_none(sample, best.encoding)
-    found = next((one for one in _OLD_ENCODINGS if _decode_or_none(sample, one) == text), _OLD_ENCODINGS[0])
+    found = _guess_latin(sample)
+    if not found:
+        others = [one for one in _OLD_ENCODINGS if one not in _LATIN]
+        best = charset_normalizer.from_bytes(sample, cp_isolation=others).best()
+        wanted = () if best is None else (best.encoding,)
+        found = next(one for one in (*wanted, *_OLD_ENCODINGS) if _decode_or_none(sample, one) is not None)
     return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
+
+
+def _guess_latin(sample: bytes) -> str:
+    """The encoding by which most letters are those of one language; empty where the texts are not in Latin letters.
+
+    >>> _guess_latin("Größe, Müller".encode("cp850"))
+    'cp850'
+    """
+    words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]{3,}", sample) if not word.isascii()]
+    letters = b"".join(words)
+    if 2 * sum(byte > 127 for byte in letters) > len(letters):
+        return ""
+    scores = {}
+    for encoding, languages in _LATIN.items():
+        text = _decode_or_none(sample, encoding)
+        if text is not None:
+            shares = [_rate_letters(text, language) for language in languages]
+            # Of texts in several languages each letter is one of some of them.
+            scores[encoding] = max(shares) + _rate_letters(text, "".join(languages)) / 2
+    best = max(scores, key=lambda encoding: scores[encoding], default="")
+    return best if best and scores[best] > _LEAST_LATIN else ""
+
+
+def _rate_letters(text: str, letters: str) -> float:
+    """The share of signs beyond ASCII that are one of these letters, or a mark that stands where marks do."""
+    found = [
+        match[2].lower() in letters or (match[2] in _MARKS and not match[3].isalpha()) or match[2] in _OPENING_MARKS
+        for match in re.finditer(r"(?<=(.))([^\x00-\x7f])(?=(.))", f" {text} ", re.S)
+        if match[2] not in _OPENING_MARKS or not match[1].isalpha()
+    ]
+    odd = sum(not character.isascii() for character in text)
+    return sum(found) / max(1, odd)
 
 
 def _decode_or_none(sample: bytes, encoding: str) -> str | None:

@@ -108,7 +108,7 @@ def write(value: Value) -> str:
 def spell(value: Value) -> str:
     """The value alike however a sheet holds it."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return f"{float(value):.15g}"
+        return f"{float(value) + 0.0:.15g}"
     if isinstance(value, datetime.datetime):
         value = (value + datetime.timedelta(seconds=0.5)).replace(microsecond=0)
     return str(value).removesuffix(" 00:00:00")
