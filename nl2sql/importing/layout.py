@@ -143,7 +143,7 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
     if start and not _has_gap(records, filled[start - 1], rest[0]):
         share *= _TITLE_SHARE
     elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _NARROW:
-        share = max(share, _RAGGED_SHARE * sum(len(record.cells) > _NARROW for record in rest) / len(rest))
+        share = max(share, _RAGGED_SHARE * sum(len(record.cells) > 1 for record in rest) / len(rest))
     if sum(len(record.cells) > 1 for record in rest) * 2 < len(rest):
         return 0, False, 0
     return share, not is_prose, width
@@ -547,11 +547,11 @@ def name_columns(header: Sequence[str], width: int, clean: Callable[[str], str])
     names: list[str] = []
     taken: set[str] = {clean(cell).lower() for cell in header}
     for number in range(width):
-        wanted = clean(header[number]) if number < len(header) else ""
-        wanted = wanted or f"column{number + 1}"
+        own = clean(header[number]) if number < len(header) else ""
+        wanted = own or f"column{number + 1}"
         name, again = wanted, 2
         used = {one.lower() for one in names}
-        while name.lower() in used or (name != wanted and name.lower() in taken):
+        while name.lower() in used or (name != own and name.lower() in taken):
             name, again = f"{wanted}_{again}", again + 1
         names.append(name)
     return names
