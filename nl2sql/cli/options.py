@@ -90,16 +90,16 @@ def opened(
         connect(config=config, on_progress=steps.progress, store=store, model=model, face="cli") as assistant,
     ):
         steps.pause()
-        say_notes(assistant)
+        say_notes(assistant, quiet=steps.quiet)
         yield assistant
 
 
 _TOLD_IMPORTS: Final = 10
 
 
-def say_notes(assistant: Assistant) -> None:
+def say_notes(assistant: Assistant, *, quiet: bool = False) -> None:
     """Say how data files were read the first time, what is doubtful, and which names of the policy match nothing."""
-    if assistant.is_new_import:
+    if assistant.is_new_import and not quiet:
         imports = assistant.imports
         for account in imports[:_TOLD_IMPORTS]:
             say(f"read {account.summarize()}")

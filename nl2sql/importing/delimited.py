@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.engines.lock import glob_escaped, quoted, quoted_name
 from nl2sql.importing.account import ColumnAccount, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
@@ -28,6 +27,7 @@ from nl2sql.importing.layout import (
 from nl2sql.importing.notations import BLANKS
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.importing.table_names import UnreadableError, clean_column_name
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -154,15 +154,15 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     ]
     typed, counts = prove_types(connection, reader, keep, columns, source.rules)
     if layout.width > 1:
-        blank = " AND ".join(f"{quoted_name(key)} IS NULL" for key in keys)
+        blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
         keep = f"({keep}) AND NOT ({blank})"
     # Cells that are empty in every row and have no name are none that a person wrote.
     typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
-    shown = ", ".join(f"{column.sql} AS {quoted_name(column.name)}" for column in typed)
-    connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
+    shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
+    connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
     total, doubt = _take_total_out(connection, source, table, typed)
     left_out = [*layout.left_out, *total]
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
     if not end:
         doubts += _check_lines(connection, source, reader, keys)
@@ -184,12 +184,12 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
 def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str:
     """The call of DuckDB that gives every record below the header as texts."""
     dialect = source.dialect
-    columns = ", ".join(f"{quoted(key)}: 'VARCHAR'" for key in keys)
-    path = quoted(glob_escaped(str(source.text.path)))
+    columns = ", ".join(f"{literal(key)}: 'VARCHAR'" for key in keys)
+    path = literal(escape_glob(str(source.text.path)))
     return (
         f"read_csv({path}, auto_detect=false, header=false, skip={source.skip}, "
-        f"delim={quoted(dialect.delimiter or chr(31))}, "
-        f"quote={quoted(dialect.quote)}, escape={quoted(dialect.escape)}, columns={{{columns}}}, "
+        f"delim={literal(dialect.delimiter or chr(31))}, "
+        f"quote={literal(dialect.quote)}, escape={literal(dialect.escape)}, columns={{{columns}}}, "
         f"max_line_size={_MOST_LINE}{more})"
     )
 
@@ -241,7 +241,7 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
             continue
         cells = [*one.record.cells, *[""] * (len(keys) - len(one.record.cells))]
         same = [
-            f"{quoted_name(key)} IS NOT DISTINCT FROM {quoted(cell) if cell else 'NULL'}"
+            f"{quote_name(key)} IS NOT DISTINCT FROM {literal(cell) if cell else 'NULL'}"
             for key, cell in zip(keys, cells, strict=False)
         ]
         tests.append(f"NOT ({' AND '.join(same)})")
@@ -256,7 +256,7 @@ def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: 
     missing = source.text.lines - source.above - records
     if missing and source.text.quotes:
         breaks = " + ".join(
-            f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quoted_name, keys)
+            f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quote_name, keys)
         )
         [(within,)] = connection.execute(f"SELECT coalesce(sum({breaks}), 0) FROM {reader}").fetchall()
         missing -= int(within)
@@ -285,22 +285,22 @@ def _take_total_out(
     position = last.cells.index(label)
     if position not in texts:
         return [], []
-    name = quoted_name(typed[position].name)
-    is_last = f"{name} = {quoted(label)}"
+    name = quote_name(typed[position].name)
+    is_last = f"{name} = {literal(label)}"
     filled = [i for i in numbers if i < len(last.cells) and last.cells[i].strip(BLANKS)]
     if not filled:
         return [], []
     sums = ", ".join(
-        f"abs(sum({quoted_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
-        f"any_value({quoted_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
+        f"abs(sum({quote_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
+        f"any_value({quote_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
         for i in filled
     )
-    found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quoted_name(table)}").fetchall()[0]
+    found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quote_name(table)}").fetchall()[0]
     if found[0] != 1 or not all(found[1:]):
         return [], [
             f"the last row, {label!r}, may be a total, but it is not the sum of the others: it is kept as a row"
         ]
-    connection.execute(f"DELETE FROM {quoted_name(table)} WHERE {is_last}")
+    connection.execute(f"DELETE FROM {quote_name(table)} WHERE {is_last}")
     return [LeftOut(last, "a total of the rows above it")], []
 
 

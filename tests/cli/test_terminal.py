@@ -97,7 +97,8 @@ def test_an_import_shows_how_far_it_is_on_a_terminal_only(home: Path, tmp_path: 
     assert code == 0 and "import" not in raw and "\x1b[?25l" not in raw
     write(300_002)
     done = subprocess.run([sys.executable, "-m", "nl2sql", *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == "300002" and done.stderr == ""
+    assert done.stdout.split()[-1] == "300002"
+    assert done.stderr == "read big [one].csv: 300,002 rows of 300,003 lines read as table big [one]\n"
 
 
 def test_what_is_left_out_of_a_folder_is_said(home: Path, tmp_path: Path) -> None:
