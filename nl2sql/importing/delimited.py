@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, TableAccount
-from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.column_types import TEXT, Counts, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import (
     Layout,
@@ -38,6 +38,8 @@ _MOST_LINE: Final = 4_000_000
 _SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 _MOST_TOLD: Final = 3
 _MOST_NAME: Final = 1000
+_MOST_REJECTS: Final = 100_000
+_ALL: Final = "true"
 _BAD_LINE: Final = re.compile(r"Line: (\d+)")
 _EXPECTED: Final = re.compile(r"Expected Number of Columns: (\d+)")
 
@@ -140,8 +142,7 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
             "Shorten it in the file.",
         )
     keys = [f"c{number}" for number in range(layout.width)]
-    reader, extra = _find_reader(connection, source, keys)
-    keep = _keep_data(source, keys)
+    keep = keep_all = _keep_data(source, keys)
     columns = [
         TextColumn(
             key,
@@ -152,7 +153,7 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         )
         for i, (key, name) in enumerate(zip(keys, names, strict=True))
     ]
-    typed, counts = prove_types(connection, reader, keep, columns, source.rules)
+    reader, typed, counts, extra = _prove(connection, source, keys, columns, keep)
     if layout.width > 1:
         blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
         keep = f"({keep}) AND NOT ({blank})"
@@ -165,7 +166,10 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
     if not end:
-        doubts += _check_lines(connection, source, reader, keys)
+        records = counts.rows
+        if keep_all != _ALL:
+            [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+        doubts += _check_lines(connection, source, reader, keys, records)
     return TableAccount(
         table,
         source.called,
@@ -194,32 +198,50 @@ def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str
     )
 
 
-def _find_reader(connection: duckdb.DuckDBPyConnection, source: Source, keys: list[str]) -> tuple[str, list[str]]:
-    """A call that reads every record, and what is doubtful of it. UnreadableError names a line that is too long."""
+def _prove(
+    connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str], columns: Sequence[TextColumn], keep: str
+) -> tuple[str, list[TypedColumn], Counts, list[str]]:
+    """The call that reads every record, the types, and what is doubtful. UnreadableError names a line too long.
+
+    Rows that are short are read only where strict reading fails, since that takes one thread.
+    """
     import duckdb
 
     reader = _write_reader(source, keys)
     try:
-        connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
-        return reader, []
+        return reader, *prove_types(connection, reader, keep, columns, source.rules), []
     except duckdb.InvalidInputException as error:
-        if "Expected Number of Columns" not in str(error):
+        if _EXPECTED.search(str(error)) is None:
             raise
-        padded = _write_reader(source, keys, more=", null_padding=true, parallel=false")
-        try:
-            [(short,)] = connection.execute(f"SELECT count(*) FROM {padded} WHERE {keys[-1]} IS NULL").fetchall()
-        except duckdb.InvalidInputException as other:
-            if "Expected Number of Columns" not in str(other):
-                raise
-            raise _describe_long_row(source, str(other)) from other
-        del short
-        lines = [record.line for record in source.sample if 0 < len(record.cells) < len(keys) and record.filled]
-        noted = {one.record.line for one in source.layout.left_out}
-        told = [f"{line:,}" for line in lines if line not in noted][:_MOST_TOLD]
-        place = f", such as line {' and '.join(told)}" if told else ""
-        if not told and source.layout.left_out:
-            return padded, []
-        return padded, [f"some rows have fewer cells than the others{place}; the missing ones are NULL"]
+        short = _list_short_lines(connection, source, keys)
+    reader = _write_reader(source, keys, more=", null_padding=true, parallel=false")
+    try:
+        typed, counts = prove_types(connection, reader, keep, columns, source.rules)
+    except duckdb.InvalidInputException as error:
+        if _EXPECTED.search(str(error)) is None:
+            raise
+        raise _describe_long_row(source, str(error)) from error
+    noted = {one.record.line for one in source.layout.left_out}
+    lines = [line for line in short if line not in noted]
+    if not lines:
+        return reader, typed, counts, []
+    told = ", ".join(f"{line:,}" for line in lines[:_MOST_TOLD]) + (", …" if len(lines) > _MOST_TOLD else "")
+    rows = "row has" if len(lines) == 1 else "rows have"
+    return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
+
+
+def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str]) -> list[int]:
+    """The lines of the rows that have fewer cells than there are columns, up to many."""
+    reader = _write_reader(
+        source, keys, more=f", ignore_errors=true, store_rejects=true, rejects_limit={_MOST_REJECTS}"
+    )
+    connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+    found = connection.execute(
+        "SELECT DISTINCT line FROM reject_errors WHERE error_type = 'MISSING COLUMNS' ORDER BY line"
+    ).fetchall()
+    for table in ("reject_errors", "reject_scans"):
+        connection.execute(f"DROP TABLE {table}")
+    return [line for (line,) in found]
 
 
 def _describe_long_row(source: Source, text: str) -> UnreadableError:
@@ -245,14 +267,15 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
             for key, cell in zip(keys, cells, strict=False)
         ]
         tests.append(f"NOT ({' AND '.join(same)})")
-    return " AND ".join(tests) or "true"
+    return " AND ".join(tests) or _ALL
 
 
-def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str]) -> list[str]:
+def _check_lines(
+    connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str], records: int
+) -> list[str]:
     """Whether the rows that were read and the lines of the file add up. What is doubtful; UnreadableError."""
     if source.unit != "line":
         return []
-    [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
     missing = source.text.lines - source.above - records
     if missing and source.text.quotes:
         breaks = " + ".join(
