@@ -102,6 +102,13 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DisplaySettings:
+    """How results are shown for reading. `locale` says how numbers are written, like `de_DE`; empty for English."""
+
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageSettings:
     """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
 
@@ -127,6 +134,7 @@ class Config:
     policy: Policy = Policy()
     context: ContextSettings = ContextSettings()
     page: PageSettings = PageSettings()
+    display: DisplaySettings = DisplaySettings()
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
@@ -476,6 +484,7 @@ def _merged(config: Config, sections: Sections) -> Config:
         policy=_add_up(config.policy, sections.get("policy", {})),
         context=replace(config.context, **sections.get("context", {})),
         page=replace(config.page, **sections.get("page", {})),
+        display=replace(config.display, **sections.get("display", {})),
     )
 
 

@@ -5,10 +5,15 @@ It does not write it anywhere.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from nl2sql.answer.values import json_of
-from nl2sql.types import Answer, ErrorInfo, Result
+from nl2sql.answer.json_columns import encode_rows
+from nl2sql.schema.render import one_line
+from nl2sql.types import Answer, ErrorInfo, Result, unique_names
+
+_NAME_CHARS: Final = 60
+_NAMED: Final = 5
 
 
 def answer_object(answer: Answer) -> dict[str, Any]:
@@ -84,6 +89,16 @@ def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
     return warnings
 
 
+def describe_renamed(names: Sequence[str]) -> str:
+    """Which columns have another name than in the query, as a sentence; empty where none has."""
+    renamed = [(name, own) for name, own in zip(names, unique_names(names), strict=True) if name != own]
+    if not renamed:
+        return ""
+    said = ", ".join(f"{one_line(name, _NAME_CHARS)} is {one_line(own, _NAME_CHARS)}" for name, own in renamed[:_NAMED])
+    more = f", and {len(renamed) - _NAMED:,} more" if len(renamed) > _NAMED else ""
+    return f"columns of one name are told apart: the further {said}{more}"
+
+
 def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
     """`code, rule, message, hint`, or None."""
     if error is None:
@@ -94,9 +109,10 @@ def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
 def _rows_fields(result: Result | None) -> dict[str, Any]:
     if result is None:
         return {"columns": None, "rows": None, "row_count": None, "truncated": None}
+    names = unique_names([column.name for column in result.columns])
     return {
-        "columns": [{"name": column.name, "type": column.type} for column in result.columns],
-        "rows": [[json_of(value) for value in row] for row in result.rows],
+        "columns": [{"name": name, "type": column.type} for name, column in zip(names, result.columns, strict=True)],
+        "rows": encode_rows(result.table),
         "row_count": result.row_count,
         "truncated": result.truncated,
     }

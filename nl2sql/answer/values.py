@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_EXACT_FLOAT: Final = 2**53
+EXACT_FLOAT: Final = 2**53
 # By far the commonest values, known by their type at once.
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
     type(None): lambda _: "",
@@ -30,7 +30,7 @@ def text_of(value: Any) -> str:
     if plain := _PLAIN.get(type(value)):
         return plain(value)
     if isinstance(value, float):
-        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < _EXACT_FLOAT else repr(value)
+        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < EXACT_FLOAT else repr(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dt.datetime):
@@ -97,7 +97,7 @@ def json_of(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= _EXACT_FLOAT else str(value)
+        return value if abs(value) <= EXACT_FLOAT else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Decimal):
@@ -114,7 +114,7 @@ def json_of(value: Any) -> Any:
 
 
 def _json_of_decimal(value: Decimal) -> int | float | str:
-    if value == value.to_integral_value() and abs(value) <= _EXACT_FLOAT:
+    if value == value.to_integral_value() and abs(value) <= EXACT_FLOAT:
         return int(value)
     as_float = float(value)
     return as_float if Decimal(repr(as_float)) == value else format(value, "f")

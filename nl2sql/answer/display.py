@@ -1,0 +1,444 @@
+"""Values as people read them: separators, two decimals of money, months, percent. What to write is decided by column.
+
+The decision rests on a column's name and type, on what its values have in common, and on how the SQL computes it.
+Where it is in doubt, and in every export, a value stays as it is. Nothing here changes a value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.notation import NEUTRAL, Notation
+from nl2sql.answer.values import text_of
+from nl2sql.types import Result, ResultColumn, Schema, column_values
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+# A double's noise begins behind these: what has no more decimals was entered so, and stays so.
+_ENTERED_DECIMALS: Final = 6
+_MONEY_DECIMALS: Final = 2
+_SIGNIFICANT: Final = 4
+_SIGNIFICANT_PERCENT: Final = 2
+_MOST_DECIMALS: Final = 12
+_MOST_PERCENT_DECIMALS: Final = 4
+_LARGEST: Final = 10**15
+_YEARS: Final = (1900, 2100)
+_WIDE_YEARS: Final = (1000, 2999)
+_HUNDREDS: Final = (100, 1000, 10_000)
+_PRECISE: Final = Context(prec=80)
+_WORD: Final = re.compile(r"[^\W\d_]+|[%€$£¥]")
+_SCALE: Final = re.compile(r"\ADECIMAL\(\d+,\s*(\d+)\)\Z")
+_CAMEL: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])")
+
+_YEAR_OF: Final = re.compile(r"year", re.I)
+_SUM_WORDS: Final = frozenset("sum summe total avg average mean".split())
+_CALENDAR_WORDS: Final = frozenset("date day datum tag period periode week woche yearmonth".split())
+_COUNT_WORDS: Final = frozenset(
+    "count counts anzahl nombre numero cantidad menge qty quantity units distinct n".split()
+)
+_CODE_WORDS: Final = frozenset(
+    "id ids uuid key code codes nr no number num nummer zip zipcode plz postal postcode postleitzahl phone telephone "
+    "telefon tel fax mobile iban ean gtin isbn sku vin pin ssn barcode account konto serial ref reference kennung "
+    "schlüssel".split()
+)
+_LEADING_CODE_WORDS: Final = frozenset("id code zip plz uuid sku iban ean".split())
+_YEAR_WORDS: Final = frozenset("year years yr jahr année annee año ano anno år rok jaar fy".split())
+_MONTH_WORDS: Final = frozenset("month months monat mois mes mese maand mês miesiąc månad ym yyyymm".split())
+_DAY_WORDS: Final = frozenset(
+    "day date datum tag jour día dia giorno fecha data start begin began since from birth birthday born due end ended "
+    "until valid at on created updated ordered first last min max year jahr quarter quartal week woche".split()
+)
+_MONEY_WORDS: Final = frozenset(
+    "price prices cost costs amount revenue revenues sales turnover income salary salaries wage wages fee fees budget "
+    "spend spent spending expense expenses profit profits loss tax vat balance payment payments paid refund refunds "
+    "gmv mrr arr ebit ebitda earnings charge charges debt invoiced net gross subtotal money "
+    "umsatz umsätze preis preise betrag beträge kosten gehalt lohn gewinn brutto netto erlös erlöse ertrag steuer "
+    "prix montant coût revenu salaire recette precio importe coste costo ventas ingresos salario ganancia "
+    "prezzo ricavo fatturato stipendio preço valor receita euro euros eur usd gbp chf dollar dollars € $ £".split()
+)
+_NOT_MONEY_WORDS: Final = _COUNT_WORDS | frozenset(
+    "pct percent percentage prozent rate rates ratio share anteil quote growth index score weight kg days hours "
+    "exchange fx kurs margin % probability".split()
+)
+_UNIT_WORDS: Final = frozenset("pct percent percentage percents prozent pourcentage porcentaje percentuale %".split())
+_SHARE_WORDS: Final = _UNIT_WORDS | frozenset("share shares anteil rate fraction quote proportion quota part".split())
+_NO_SHARE_WORDS: Final = frozenset("exchange fx kurs currency hourly daily heart frame bit sampling".split())
+_PLAIN_WORDS: Final = frozenset("lat latitude lon lng long longitude coord coordinate breitengrad längengrad".split())
+
+
+class Kind(StrEnum):
+    """What a column is to its reader."""
+
+    PLAIN = "plain"
+    CODE = "code"
+    INTEGER = "integer"
+    NUMBER = "number"
+    MONEY = "money"
+    PERCENT = "percent"
+    PERCENT_UNITS = "percent units"
+    MONTH = "month"
+    DAY = "day"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the values of a column have in common, as far as `look` has seen them.
+
+    `decimals` is how many the longest number has, `smallest` the one nearest to 0 that is not 0, as an amount.
+    """
+
+    numbers: int = 0
+    days: int = 0
+    others: int = 0
+    decimals: int = 0
+    least: Decimal = Decimal(0)
+    most: Decimal = Decimal(0)
+    smallest: Decimal | None = None
+    at_midnight: bool = True
+    on_first: bool = True
+    first_day: dt.date | None = None
+    varies: bool = False
+
+    def look(self, values: Iterable[Any]) -> None:
+        """Take note of these values."""
+        for value in values:
+            if value is None:
+                continue
+            if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+                self._look_at_number(value)
+            elif isinstance(value, dt.date):
+                self._look_at_day(value)
+            else:
+                self.others += 1
+
+    def _look_at_number(self, value: int | float | Decimal) -> None:
+        number = to_decimal(value)
+        if number is None:
+            return
+        self.least = min(self.least, number) if self.numbers else number
+        self.most = max(self.most, number) if self.numbers else number
+        self.numbers += 1
+        if not isinstance(value, int):
+            self.decimals = max(self.decimals, _count_decimals(number))
+        if number and (self.smallest is None or abs(number) < self.smallest):
+            self.smallest = abs(number)
+
+    def _look_at_day(self, value: dt.date) -> None:
+        day = value
+        if isinstance(value, dt.datetime):
+            self.at_midnight = self.at_midnight and value.time() == dt.time()
+            day = value.date()
+        self.on_first = self.on_first and day.day == 1
+        self.varies = self.varies or (self.first_day is not None and day != self.first_day)
+        self.first_day = self.first_day or day
+        self.days += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A column to be decided on: its name and the words in it, the engine's type, its facts, and what computes it.
+
+    `is_key` says that it is a key of a table. `expressions` are those that the SQL gives this name to.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    type: str
+    facts: Facts
+    is_key: bool = False
+    expressions: tuple[exp.Expr, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none of its numbers has decimals."""
+        return self.facts.decimals == 0
+
+    @property
+    def scale(self) -> int | None:
+        """The decimals of a DECIMAL, as its type says."""
+        found = _SCALE.search(self.type)
+        return int(found[1]) if found else None
+
+    def lies_in(self, low: int, high: int) -> bool:
+        """Whether all its numbers are in that range."""
+        return bool(self.facts.numbers) and low <= self.facts.least and self.facts.most <= high
+
+
+def _is_month(one: Subject) -> bool:
+    facts = one.facts
+    if not facts.days or facts.others or not (facts.at_midnight and facts.on_first):
+        return False
+    return bool(_MONTH_WORDS & {*one.words}) or (facts.varies and not _DAY_WORDS & {*one.words})
+
+
+def _is_day(one: Subject) -> bool:
+    return bool(one.facts.days) and not one.facts.others and one.facts.at_midnight
+
+
+def _is_code(one: Subject) -> bool:
+    words = one.words
+    if not one.facts.numbers or not one.is_whole or _COUNT_WORDS & {*words} or (words and words[0] in _SUM_WORDS):
+        return False
+    is_named = bool(words) and (words[-1] in _CODE_WORDS or words[0] in _LEADING_CODE_WORDS) and "of" not in words
+    return one.is_key or is_named or _is_calendar(one)
+
+
+def _is_calendar(one: Subject) -> bool:
+    """Whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
+    words = {*one.words}
+    if one.lies_in(*_YEARS):
+        computed = any(_YEAR_OF.search(expression.sql()) for expression in one.expressions)
+        return computed or len(one.name) <= 2 or bool(words & _YEAR_WORDS)
+    if one.lies_in(*_WIDE_YEARS):
+        return bool(one.words) and one.words[-1] in _YEAR_WORDS
+    if one.lies_in(_YEARS[0] * 100 + 1, _YEARS[1] * 100 + 12):
+        return bool(words & (_MONTH_WORDS | _CALENDAR_WORDS))
+    return one.lies_in(_YEARS[0] * 10_000 + 101, _YEARS[1] * 10_000 + 1231) and bool(words & _CALENDAR_WORDS)
+
+
+def _is_fraction(one: Subject) -> bool:
+    words = {*one.words}
+    if not one.facts.numbers or not words & _SHARE_WORDS or words & _NO_SHARE_WORDS:
+        return False
+    if one.facts.least < -1 or one.facts.most > 1 or not one.expressions:
+        return False
+    return all(map(_gives_fraction, one.expressions))
+
+
+def _gives_fraction(expression: exp.Expr) -> bool:
+    """Whether it divides, or takes the mean of 0 and 1, and does not count in hundreds."""
+    from sqlglot import exp
+
+    if _counts_in_hundreds(expression):
+        return False
+    return expression.find(exp.Div) is not None or any(mean.find(exp.Case) for mean in expression.find_all(exp.Avg))
+
+
+def _counts_in_hundreds(expression: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    return any(literal.is_number and float(literal.name) in _HUNDREDS for literal in expression.find_all(exp.Literal))
+
+
+def _is_units(one: Subject) -> bool:
+    facts = one.facts
+    counted = any(_counts_in_hundreds(expression) for expression in one.expressions)
+    is_large = max(abs(facts.least), abs(facts.most)) > 1
+    return bool(facts.numbers) and bool({*one.words} & _UNIT_WORDS) and (is_large or counted)
+
+
+def _is_coordinate(one: Subject) -> bool:
+    return bool(one.facts.numbers) and bool({*one.words} & _PLAIN_WORDS)
+
+
+def _is_money(one: Subject) -> bool:
+    words = {*one.words}
+    return bool(one.facts.numbers) and bool(words & _MONEY_WORDS) and not words & _NOT_MONEY_WORDS and not _is_int(one)
+
+
+def _is_integer(one: Subject) -> bool:
+    return bool(one.facts.numbers) and _is_int(one)
+
+
+def _is_int(one: Subject) -> bool:
+    return not one.type.startswith(("FLOAT", "DOUBLE", "DECIMAL")) or one.type.endswith(",0)")
+
+
+def _is_number(one: Subject) -> bool:
+    return bool(one.facts.numbers)
+
+
+# The first that holds decides; each with a column that it holds for.
+RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], str], ...]] = (
+    (Kind.MONTH, _is_month, "month of 2025-01-01 00:00:00 and 2025-02-01 00:00:00: 2025-01, 2025-02"),
+    (Kind.DAY, _is_day, "ordered_at of 2025-01-31 00:00:00: 2025-01-31"),
+    (Kind.CODE, _is_code, "customer_id of 10243: 10243; year of 2025: 2025"),
+    (Kind.PERCENT, _is_fraction, "open / total AS open_share of 0.0512: 5.1%"),
+    (Kind.PERCENT_UNITS, _is_units, "discount_pct of 12.5: 12.5%"),
+    (Kind.PLAIN, _is_coordinate, "latitude of 52.52000812: 52.52000812"),
+    (Kind.MONEY, _is_money, "revenue of 389716.97100: 389,716.97"),
+    (Kind.INTEGER, _is_integer, "orders of 56015: 56,015"),
+    (Kind.NUMBER, _is_number, "avg(weight) of 81.83186937773883: 81.83"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFormat:
+    """How the values of one column are written for reading: what they are, and with how many decimals."""
+
+    kind: Kind = Kind.PLAIN
+    decimals: int = 0
+
+    def show(self, value: Any, notation: Notation = NEUTRAL) -> str:
+        """The value as people read it; as `text_of` writes it where it is none of the column's kind. NULL is empty."""
+        if isinstance(value, dt.date):
+            return self._show_day(value)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or self.kind is Kind.PLAIN:
+            return text_of(value)
+        number = to_decimal(value)
+        if number is None or (abs(number) >= _LARGEST and isinstance(value, float)):
+            return text_of(value)
+        if self.kind is Kind.CODE:
+            return text_of(value) if _count_decimals(number) else notation.write(number, 0, grouped=False)
+        if self.kind is Kind.PERCENT:
+            number = _PRECISE.multiply(number, Decimal(100))
+        decimals = self._choose_decimals(number)
+        if decimals > _MOST_DECIMALS:
+            return text_of(value)
+        rounded = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _PRECISE)
+        if self.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
+            return notation.write_percent(rounded, decimals)
+        return notation.write(rounded, decimals)
+
+    def _choose_decimals(self, number: Decimal) -> int:
+        """The column's decimals, or more where they would leave nothing of the number."""
+        if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _PRECISE):
+            return self.decimals
+        return min(_count_decimals(number), -number.adjusted() + 1)
+
+    def _show_day(self, value: dt.date) -> str:
+        is_time = isinstance(value, dt.datetime)
+        if self.kind not in (Kind.MONTH, Kind.DAY) or (isinstance(value, dt.datetime) and value.time() != dt.time()):
+            return text_of(value)
+        day = value.date() if isinstance(value, dt.datetime) else value
+        if self.kind is Kind.MONTH and day.day == 1:
+            return f"{day.year:04d}-{day.month:02d}"
+        return day.isoformat() if is_time else text_of(value)
+
+
+def find_keys(schema: Schema) -> frozenset[str]:
+    """The names of the columns that are keys of tables, or refer to one."""
+    own = (name for table in schema.tables for name in table.primary_key)
+    return frozenset((*own, *(name for table in schema.tables for key in table.foreign_keys for name in key.columns)))
+
+
+def choose_formats(result: Result, *, sql: str = "", keys: Collection[str] = ()) -> tuple[ColumnFormat, ...]:
+    """How each column of a result is written for reading.
+
+    `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
+    columns that are keys of tables.
+    """
+    facts = [Facts() for _ in result.columns]
+    for one, column in zip(facts, result.table.columns, strict=True):
+        one.look(column_values(column))
+    return choose_from_facts(result.columns, facts, sql=sql, keys=keys)
+
+
+def choose_from_facts(
+    columns: Sequence[ResultColumn], facts: Sequence[Facts], *, sql: str = "", keys: Collection[str] = ()
+) -> tuple[ColumnFormat, ...]:
+    """The same for columns whose values have been looked at."""
+    folded = {key.casefold() for key in keys}
+    asked = [
+        column.name
+        for column, one in zip(columns, facts, strict=True)
+        if one.numbers
+        and ({*split_name(column.name)} & _SHARE_WORDS or _YEARS[0] <= one.least <= one.most <= _YEARS[1])
+    ]
+    expressions = _find_expressions(sql, asked)
+    subjects = [
+        Subject(
+            column.name,
+            split_name(column.name),
+            column.type.upper(),
+            one,
+            column.name.casefold() in folded,
+            expressions.get(column.name.casefold(), ()),
+        )
+        for column, one in zip(columns, facts, strict=True)
+    ]
+    return tuple(map(_choose_format, subjects))
+
+
+def _choose_format(one: Subject) -> ColumnFormat:
+    kind = next((kind for kind, holds, _ in RULES if holds(one)), Kind.PLAIN)
+    return ColumnFormat(kind, _DECIMALS[kind](one) if kind in _DECIMALS else 0)
+
+
+def _count_percent_decimals(one: Subject) -> int:
+    smallest = one.facts.smallest
+    needed = _need(smallest * 100 if smallest else None, _SIGNIFICANT_PERCENT, 1)
+    return max(0, min(one.facts.decimals - 2, needed, _MOST_PERCENT_DECIMALS))
+
+
+def _count_unit_decimals(one: Subject) -> int:
+    return min(one.facts.decimals, _need(one.facts.smallest, _SIGNIFICANT_PERCENT, 1), _MOST_PERCENT_DECIMALS)
+
+
+def _count_money_decimals(one: Subject) -> int:
+    needed = _need(one.facts.smallest, _SIGNIFICANT - 1 if one.lies_in(-1, 1) else 1, _MONEY_DECIMALS)
+    return max(_MONEY_DECIMALS, min(one.facts.decimals, needed, _ENTERED_DECIMALS))
+
+
+def _count_number_decimals(one: Subject) -> int:
+    """All decimals of numbers as they were entered; of computed ones as many as tell them apart."""
+    used, scale = one.facts.decimals, one.scale
+    if scale is not None and scale <= _MONEY_DECIMALS:
+        return scale
+    if used <= _ENTERED_DECIMALS:
+        return used if scale is None else max(_MONEY_DECIMALS, used)
+    if one.lies_in(-1, 1):
+        return min(used, _need(one.facts.smallest, _SIGNIFICANT, 2), _MOST_DECIMALS)
+    return min(used, _need(one.facts.smallest, _SIGNIFICANT - 2, 2), _SIGNIFICANT)
+
+
+_DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
+    Kind.PERCENT: _count_percent_decimals,
+    Kind.PERCENT_UNITS: _count_unit_decimals,
+    Kind.MONEY: _count_money_decimals,
+    Kind.NUMBER: _count_number_decimals,
+}
+
+
+def _need(smallest: Decimal | None, significant: int, least: int) -> int:
+    """How many decimals show so many digits of the smallest number, at least `least`."""
+    return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
+
+
+def to_decimal(value: int | float | Decimal) -> Decimal | None:
+    """The number in its own digits; None where it is infinite or none."""
+    if isinstance(value, float):
+        return Decimal(repr(value)) if math.isfinite(value) else None
+    return Decimal(value) if isinstance(value, int) else value if value.is_finite() else None
+
+
+def _count_decimals(number: Decimal) -> int:
+    """How many decimals the number has, without zeros at its end."""
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    if exponent >= 0:
+        return 0
+    zeros = next((i for i, digit in enumerate(reversed(digits)) if digit), len(digits))
+    return max(0, -exponent - zeros) if any(digits) else 0
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """The words of a column's name: `orderTotal_EUR` is order, total, eur."""
+    return tuple(word.casefold() for word in _WORD.findall(_CAMEL.sub(" ", name)))
+
+
+def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:
+    """What the SQL calls by each of these names, anywhere in it."""
+    if not sql or not names:
+        return {}
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.ParseError:
+        return {}
+    found: dict[str, list[exp.Expr]] = {}
+    for alias in tree.find_all(exp.Alias):
+        # A name handed on from within says nothing of its own.
+        if not isinstance(alias.this, exp.Column):
+            found.setdefault(alias.alias.casefold(), []).append(alias.this)
+    return {name.casefold(): tuple(found.get(name.casefold(), ())) for name in names}
