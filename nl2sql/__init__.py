@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nl2sql.answer.chart import chart, charts
     from nl2sql.answer.chart_check import checked_spec
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
@@ -76,6 +77,7 @@ __all__ = [
     "CheckedSQL",
     "Clarification",
     "Column",
+    "ColumnFormat",
     "Confidence",
     "Config",
     "ConfigError",
@@ -126,6 +128,7 @@ __all__ = [
 _HOMES: Final = {
     "Assistant": "assistant",
     "CancelToken": "cancel",
+    "ColumnFormat": "answer.display",
     "ChatModel": "model.chat",
     "Config": "config",
     "HistoryEntry": "store",

@@ -28,6 +28,7 @@ from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
@@ -223,6 +224,17 @@ class Database:
         from nl2sql.answer.sql_format import lay_out
 
         return lay_out(sql, self._engine.dialect, self.checked)
+
+    def formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
+        """How each column of a result is written for reading, in the notation of `display.locale`. DatabaseError.
+
+        `sql` is what gave the result.
+        """
+        from nl2sql.answer.display import choose_formats, find_keys
+        from nl2sql.answer.notation import find_notation
+
+        notation = find_notation(self.config.display.locale)
+        return choose_formats(result, sql=sql, keys=find_keys(self.schema), notation=notation)
 
     def close(self) -> None:
         """Close the database."""

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.json_columns import JsonColumn
 from nl2sql.answer.spreadsheet import harmless
-from nl2sql.answer.values import text_of
+from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.types import ResultColumn, column_values, unique_names
 
@@ -70,7 +69,7 @@ def write_csv(
         names = unique_names([column.name for column in columns])
         text.write(style.delimiter.join(_write_text(name, style) for name in names) + end)
         for batch in batches:
-            cells = [_write_column(column, style) for column in batch.columns]
+            cells = [[_write_value(value, style) for value in column_values(column)] for column in batch.columns]
             for row in zip(*cells, strict=True):
                 text.write((style.delimiter.join(row) or ('""' if lone else "")) + end)
                 count += 1
@@ -78,18 +77,6 @@ def write_csv(
     finally:
         text.detach()
     return count
-
-
-def _write_column(column: pa.Array, style: CsvStyle) -> list[str]:
-    import pyarrow.types as pt
-
-    values = column_values(column)
-    if not pt.is_nested(column.type):
-        return [_write_value(value, style) for value in values]
-    # Within one cell a number may keep all its digits, whatever the others are.
-    encoder = JsonColumn(column.type)
-    encoder.look(column)
-    return ["" if value is None else _write_text(encoder.encode_text(value), style) for value in values]
 
 
 def _write_value(value: Any, style: CsvStyle) -> str:
@@ -101,7 +88,8 @@ def _write_value(value: Any, style: CsvStyle) -> str:
         return text_of(value).replace(".", style.decimal)
     if isinstance(value, int):
         return text_of(value)
-    return _quote(text_of(value), style)
+    # A word like true, and a date, are no text that a formula could be in.
+    return _write_text(json_text(value), style) if isinstance(value, list | dict) else _quote(text_of(value), style)
 
 
 def _write_text(text: str, style: CsvStyle) -> str:

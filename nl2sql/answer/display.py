@@ -10,11 +10,12 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.answer.values import text_of
 from nl2sql.types import Result, ResultColumn, Schema, column_values
@@ -34,44 +35,8 @@ _YEARS: Final = (1900, 2100)
 _WIDE_YEARS: Final = (1000, 2999)
 _HUNDREDS: Final = (100, 1000, 10_000)
 _PRECISE: Final = Context(prec=80)
-_WORD: Final = re.compile(r"[^\W\d_]+|[%€$£¥]")
 _SCALE: Final = re.compile(r"\ADECIMAL\(\d+,\s*(\d+)\)\Z")
-_CAMEL: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])")
-
 _YEAR_OF: Final = re.compile(r"year", re.I)
-_SUM_WORDS: Final = frozenset("sum summe total avg average mean".split())
-_CALENDAR_WORDS: Final = frozenset("date day datum tag period periode week woche yearmonth".split())
-_COUNT_WORDS: Final = frozenset(
-    "count counts anzahl nombre numero cantidad menge qty quantity units distinct n".split()
-)
-_CODE_WORDS: Final = frozenset(
-    "id ids uuid key code codes nr no number num nummer zip zipcode plz postal postcode postleitzahl phone telephone "
-    "telefon tel fax mobile iban ean gtin isbn sku vin pin ssn barcode account konto serial ref reference kennung "
-    "schlüssel".split()
-)
-_LEADING_CODE_WORDS: Final = frozenset("id code zip plz uuid sku iban ean".split())
-_YEAR_WORDS: Final = frozenset("year years yr jahr année annee año ano anno år rok jaar fy".split())
-_MONTH_WORDS: Final = frozenset("month months monat mois mes mese maand mês miesiąc månad ym yyyymm".split())
-_DAY_WORDS: Final = frozenset(
-    "day date datum tag jour día dia giorno fecha data start begin began since from birth birthday born due end ended "
-    "until valid at on created updated ordered first last min max year jahr quarter quartal week woche".split()
-)
-_MONEY_WORDS: Final = frozenset(
-    "price prices cost costs amount revenue revenues sales turnover income salary salaries wage wages fee fees budget "
-    "spend spent spending expense expenses profit profits loss tax vat balance payment payments paid refund refunds "
-    "gmv mrr arr ebit ebitda earnings charge charges debt invoiced net gross subtotal money "
-    "umsatz umsätze preis preise betrag beträge kosten gehalt lohn gewinn brutto netto erlös erlöse ertrag steuer "
-    "prix montant coût revenu salaire recette precio importe coste costo ventas ingresos salario ganancia "
-    "prezzo ricavo fatturato stipendio preço valor receita euro euros eur usd gbp chf dollar dollars € $ £".split()
-)
-_NOT_MONEY_WORDS: Final = _COUNT_WORDS | frozenset(
-    "pct percent percentage prozent rate rates ratio share anteil quote growth index score weight kg days hours "
-    "exchange fx kurs margin % probability".split()
-)
-_UNIT_WORDS: Final = frozenset("pct percent percentage percents prozent pourcentage porcentaje percentuale %".split())
-_SHARE_WORDS: Final = _UNIT_WORDS | frozenset("share shares anteil rate fraction quote proportion quota part".split())
-_NO_SHARE_WORDS: Final = frozenset("exchange fx kurs currency hourly daily heart frame bit sampling".split())
-_PLAIN_WORDS: Final = frozenset("lat latitude lon lng long longitude coord coordinate breitengrad längengrad".split())
 
 
 class Kind(StrEnum):
@@ -156,6 +121,10 @@ class Subject:
     is_key: bool = False
     expressions: tuple[exp.Expr, ...] = ()
 
+    def has(self, words: frozenset[str], ends: tuple[str, ...] = ()) -> bool:
+        """Whether one of these words is in the name, or a word that ends so."""
+        return bool(words & {*self.words}) or any(word.endswith(ends) for word in self.words if ends)
+
     @property
     def is_whole(self) -> bool:
         """Whether none of its numbers has decimals."""
@@ -176,7 +145,9 @@ def _is_month(one: Subject) -> bool:
     facts = one.facts
     if not facts.days or facts.others or not (facts.at_midnight and facts.on_first):
         return False
-    return bool(_MONTH_WORDS & {*one.words}) or (facts.varies and not _DAY_WORDS & {*one.words})
+    return one.has(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
+        facts.varies and not one.has(vocabulary.DAY_WORDS)
+    )
 
 
 def _is_day(one: Subject) -> bool:
@@ -185,28 +156,39 @@ def _is_day(one: Subject) -> bool:
 
 def _is_code(one: Subject) -> bool:
     words = one.words
-    if not one.facts.numbers or not one.is_whole or _COUNT_WORDS & {*words} or (words and words[0] in _SUM_WORDS):
+    if (
+        not one.facts.numbers
+        or not one.is_whole
+        or one.has(vocabulary.COUNT_WORDS)
+        or (words and words[0] in vocabulary.SUM_WORDS)
+    ):
         return False
-    is_named = bool(words) and (words[-1] in _CODE_WORDS or words[0] in _LEADING_CODE_WORDS) and "of" not in words
-    return one.is_key or is_named or _is_calendar(one)
+    is_named = bool(words) and (
+        words[-1] in vocabulary.CODE_WORDS
+        or words[-1].endswith(vocabulary.CODE_ENDS)
+        or words[0] in vocabulary.LEADING_CODE_WORDS
+    )
+    return one.is_key or (is_named and "of" not in words) or _is_calendar(one)
 
 
 def _is_calendar(one: Subject) -> bool:
     """Whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
-    words = {*one.words}
     if one.lies_in(*_YEARS):
         computed = any(_YEAR_OF.search(expression.sql()) for expression in one.expressions)
-        return computed or len(one.name) <= 2 or bool(words & _YEAR_WORDS)
+        return computed or len(one.name) <= 2 or one.has(vocabulary.YEAR_WORDS)
     if one.lies_in(*_WIDE_YEARS):
-        return bool(one.words) and one.words[-1] in _YEAR_WORDS
+        return bool(one.words) and one.words[-1] in vocabulary.YEAR_WORDS
     if one.lies_in(_YEARS[0] * 100 + 1, _YEARS[1] * 100 + 12):
-        return bool(words & (_MONTH_WORDS | _CALENDAR_WORDS))
-    return one.lies_in(_YEARS[0] * 10_000 + 101, _YEARS[1] * 10_000 + 1231) and bool(words & _CALENDAR_WORDS)
+        return one.has(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
+    return one.lies_in(_YEARS[0] * 10_000 + 101, _YEARS[1] * 10_000 + 1231) and one.has(vocabulary.CALENDAR_WORDS)
 
 
 def _is_fraction(one: Subject) -> bool:
-    words = {*one.words}
-    if not one.facts.numbers or not words & _SHARE_WORDS or words & _NO_SHARE_WORDS:
+    if (
+        not one.facts.numbers
+        or not one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
+        or one.has(vocabulary.NO_SHARE_WORDS)
+    ):
         return False
     if one.facts.least < -1 or one.facts.most > 1 or not one.expressions:
         return False
@@ -232,16 +214,18 @@ def _is_units(one: Subject) -> bool:
     facts = one.facts
     counted = any(_counts_in_hundreds(expression) for expression in one.expressions)
     is_large = max(abs(facts.least), abs(facts.most)) > 1
-    return bool(facts.numbers) and bool({*one.words} & _UNIT_WORDS) and (is_large or counted)
+    return bool(facts.numbers) and one.has(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
 
 
 def _is_coordinate(one: Subject) -> bool:
-    return bool(one.facts.numbers) and bool({*one.words} & _PLAIN_WORDS)
+    return bool(one.facts.numbers) and one.has(vocabulary.PLAIN_WORDS)
 
 
 def _is_money(one: Subject) -> bool:
-    words = {*one.words}
-    return bool(one.facts.numbers) and bool(words & _MONEY_WORDS) and not words & _NOT_MONEY_WORDS and not _is_int(one)
+    is_named = one.has(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not one.has(
+        vocabulary.NOT_MONEY_WORDS, vocabulary.SHARE_ENDS
+    )
+    return bool(one.facts.numbers) and is_named and not _is_int(one)
 
 
 def _is_integer(one: Subject) -> bool:
@@ -272,12 +256,13 @@ RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ColumnFormat:
-    """How the values of one column are written for reading: what they are, and with how many decimals."""
+    """How the values of one column are written for reading: what they are, with how many decimals, in which notation."""
 
     kind: Kind = Kind.PLAIN
     decimals: int = 0
+    notation: Notation = NEUTRAL
 
-    def show(self, value: Any, notation: Notation = NEUTRAL) -> str:
+    def show(self, value: Any) -> str:
         """The value as people read it; as `text_of` writes it where it is none of the column's kind. NULL is empty."""
         if isinstance(value, dt.date):
             return self._show_day(value)
@@ -287,7 +272,7 @@ class ColumnFormat:
         if number is None or (abs(number) >= _LARGEST and isinstance(value, float)):
             return text_of(value)
         if self.kind is Kind.CODE:
-            return text_of(value) if _count_decimals(number) else notation.write(number, 0, grouped=False)
+            return text_of(value) if _count_decimals(number) else self.notation.write(number, 0, grouped=False)
         if self.kind is Kind.PERCENT:
             number = _PRECISE.multiply(number, Decimal(100))
         decimals = self._choose_decimals(number)
@@ -295,8 +280,8 @@ class ColumnFormat:
             return text_of(value)
         rounded = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _PRECISE)
         if self.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
-            return notation.write_percent(rounded, decimals)
-        return notation.write(rounded, decimals)
+            return self.notation.write_percent(rounded, decimals)
+        return self.notation.write(rounded, decimals)
 
     def _choose_decimals(self, number: Decimal) -> int:
         """The column's decimals, or more where they would leave nothing of the number."""
@@ -320,7 +305,9 @@ def find_keys(schema: Schema) -> frozenset[str]:
     return frozenset((*own, *(name for table in schema.tables for key in table.foreign_keys for name in key.columns)))
 
 
-def choose_formats(result: Result, *, sql: str = "", keys: Collection[str] = ()) -> tuple[ColumnFormat, ...]:
+def choose_formats(
+    result: Result, *, sql: str = "", keys: Collection[str] = (), notation: Notation = NEUTRAL
+) -> tuple[ColumnFormat, ...]:
     """How each column of a result is written for reading.
 
     `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
@@ -329,7 +316,8 @@ def choose_formats(result: Result, *, sql: str = "", keys: Collection[str] = ())
     facts = [Facts() for _ in result.columns]
     for one, column in zip(facts, result.table.columns, strict=True):
         one.look(column_values(column))
-    return choose_from_facts(result.columns, facts, sql=sql, keys=keys)
+    formats = choose_from_facts(result.columns, facts, sql=sql, keys=keys)
+    return tuple(replace(one, notation=notation) for one in formats)
 
 
 def choose_from_facts(
@@ -337,25 +325,17 @@ def choose_from_facts(
 ) -> tuple[ColumnFormat, ...]:
     """The same for columns whose values have been looked at."""
     folded = {key.casefold() for key in keys}
-    asked = [
-        column.name
-        for column, one in zip(columns, facts, strict=True)
-        if one.numbers
-        and ({*split_name(column.name)} & _SHARE_WORDS or _YEARS[0] <= one.least <= one.most <= _YEARS[1])
-    ]
-    expressions = _find_expressions(sql, asked)
     subjects = [
         Subject(
-            column.name,
-            split_name(column.name),
-            column.type.upper(),
-            one,
-            column.name.casefold() in folded,
-            expressions.get(column.name.casefold(), ()),
+            column.name, vocabulary.split_name(column.name), column.type.upper(), one, column.name.casefold() in folded
         )
         for column, one in zip(columns, facts, strict=True)
     ]
-    return tuple(map(_choose_format, subjects))
+    asked = [
+        one.name for one in subjects if one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or one.lies_in(*_YEARS)
+    ]
+    found = _find_expressions(sql, asked)
+    return tuple(_choose_format(replace(one, expressions=found.get(one.name.casefold(), ()))) for one in subjects)
 
 
 def _choose_format(one: Subject) -> ColumnFormat:
@@ -418,11 +398,6 @@ def _count_decimals(number: Decimal) -> int:
         return 0
     zeros = next((i for i, digit in enumerate(reversed(digits)) if digit), len(digits))
     return max(0, -exponent - zeros) if any(digits) else 0
-
-
-def split_name(name: str) -> tuple[str, ...]:
-    """The words of a column's name: `orderTotal_EUR` is order, total, eur."""
-    return tuple(word.casefold() for word in _WORD.findall(_CAMEL.sub(" ", name)))
 
 
 def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:

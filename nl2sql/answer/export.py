@@ -17,7 +17,7 @@ from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.json_columns import JsonColumn, encode_batch
 from nl2sql.answer.spreadsheet import write_xlsx
-from nl2sql.answer.values import text_of
+from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
 from nl2sql.types import ResultColumn, column_values, unique_names
@@ -125,9 +125,15 @@ def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]
     out.write(_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
     for batch in batches:
         for row in _rows(batch):
-            out.write(_md_line(["NULL" if value is None else text_of(value) for value in row]))
+            out.write(_md_line(list(map(_choose_text, row))))
             count += 1
     return count
+
+
+def _choose_text(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return json_text(value) if isinstance(value, list | dict) else text_of(value)
 
 
 def _md_line(cells: Sequence[str]) -> bytes:

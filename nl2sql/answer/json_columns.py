@@ -5,7 +5,6 @@ A reader's double is what a number may become, so that is the measure. It writes
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -75,10 +74,6 @@ class JsonColumn:
             key, item = self._parts
             return [[key.encode(entry[0]), item.encode(entry[1])] for entry in value]
         return [self._parts[0].encode(one) for one in value]
-
-    def encode_text(self, value: Any) -> str:
-        """The value as JSON's own text, for a cell that holds text."""
-        return json.dumps(self.encode(value), ensure_ascii=False)
 
 
 def encode_rows(table: pa.Table) -> list[list[Any]]:

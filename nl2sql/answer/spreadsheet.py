@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from nl2sql.answer.display import ColumnFormat, Facts, Kind, choose_from_facts, to_decimal
 from nl2sql.answer.held_batches import hold
-from nl2sql.answer.json_columns import JsonColumn
-from nl2sql.answer.values import text_of
+from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError, LimitError
 from nl2sql.types import ResultColumn, column_values, unique_names
 
@@ -84,7 +83,6 @@ class _Number(float):
 class _Column:
     """What is known of a column once all its values have been looked at."""
 
-    json: JsonColumn
     facts: Facts = field(default_factory=Facts)
     fits: bool = True
     has_fractions: bool = False
@@ -119,9 +117,8 @@ def write_xlsx(
 
     def look(batch: pa.RecordBatch) -> None:
         if not seen:
-            seen.extend(_Column(JsonColumn(kind.type)) for kind in batch.schema)
+            seen.extend(_Column() for _ in batch.schema)
         for one, column in zip(seen, batch.columns, strict=True):
-            one.json.look(column)
             one.look(column_values(column))
 
     with tempfile.TemporaryDirectory(prefix="nl2sql-") as folder, hold(batches, look) as held:
@@ -207,7 +204,7 @@ class _Sheets:
             style = self._format(self._days[place] + _spell_zone(value))
             self._sheet.write_number(self._next, place, _Number(repr(_count_days(value))), style)
         else:
-            text = known.json.encode_text(value) if isinstance(value, list | dict) else text_of(value)
+            text = json_text(value) if isinstance(value, list | dict) else text_of(value)
             self._write_text(place, text, self._quoted if harmless(text) != text else None, row=self._next)
 
     def _write_text(self, place: int, text: str, style: Any, *, row: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -111,6 +112,21 @@ def json_of(value: Any) -> Any:
     if isinstance(value, list | tuple | set):
         return [json_of(item) for item in value]
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON's text, every number in its own digits: for a cell that holds a list, struct or map."""
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {json_text(value[key])}" for key in value)
+            + "}"
+        )
+    if isinstance(value, list | tuple | set):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    return str(value) if type(value) is int else json.dumps(json_of(value), ensure_ascii=False)
 
 
 def _json_of_decimal(value: Decimal) -> int | float | str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.answer.as_json import answer_object
-from nl2sql.answer.display import find_keys
+from nl2sql.answer.csv_text import CsvStyle
 from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import (
@@ -137,9 +137,7 @@ def _answered(
             results.write_everything(assistant, answer.sql, output, style)
             say_lines(answer.text)
         else:
-            keys = find_keys(assistant.schema) if answer.result else frozenset()
-            reader = results.Reader(style, config.display.locale, answer.sql or "", keys)
-            _write(answer, output, reader, steps)
+            _write(answer, output, assistant, style, steps)
     return answer
 
 
@@ -154,15 +152,15 @@ def _session(assistant: Assistant, shared: Shared) -> str | None:
     return session
 
 
-def _write(answer: Answer, output: str, reader: results.Reader, steps: Steps) -> None:
+def _write(answer: Answer, output: str, assistant: Assistant, style: CsvStyle, steps: Steps) -> None:
     if output == "json":
         results.write_json(answer_object(answer))
         results.say_renamed(answer.columns)
     elif output == "sql":
         if answer.sql:
             results.write_text(answer.sql)
-    elif answer.result is not None:
-        results.write_result(output, answer.result, reader)
+    elif (result := answer.result) is not None:
+        results.write_result(output, result, lambda: assistant.formats(result, answer.sql or ""), style)
     _say_words(answer, output, steps)
 
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer.as_json import cut_warnings, describe_renamed
 from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle
-from nl2sql.answer.display import choose_formats
 from nl2sql.answer.export import is_numeric, write
-from nl2sql.answer.notation import find_notation
 from nl2sql.answer.values import text_of
 from nl2sql.cli.screen import clean, expect_json, find_screen
 from nl2sql.cli.terminal import on_terminal, print_table, say
@@ -26,6 +24,7 @@ from nl2sql.types import Result, ResultColumn, unique_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.assistant import Assistant
 
 _JSON: Final = ("json", "jsonl")
@@ -35,30 +34,20 @@ _CELL_CHARS: Final = 200
 _UNBOUNDED: Final = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """For whom rows are written: `csv` is how they have CSV, `locale` how they read numbers on a terminal.
-
-    `sql` and `keys`, the names of columns that are keys, say what a column of a table on a terminal is.
-    """
-
-    csv: CsvStyle = PLAIN_CSV
-    locale: str = ""
-    sql: str = ""
-    keys: frozenset[str] = frozenset()
-
-
-def write_result(form: str, result: Result, reader: Reader) -> None:
+def write_result(
+    form: str, result: Result, formats: Callable[[], Sequence[ColumnFormat]], style: CsvStyle = PLAIN_CSV
+) -> None:
     """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows.
 
     One row that has text of several lines, such as a plan, is shown line by line. Says where columns were renamed.
+    `formats` says how people read each column on a terminal.
     """
     if form == "table" and result.row_count == 1 and any(map(_has_lines, result.rows[0])):
         write_text("\n".join(_list_lines(result)))
     elif form == "table" and on_terminal(sys.stdout):
-        _draw(result, reader)
+        _draw(result, formats())
     else:
-        write_batches(form, result.columns, result.table.to_batches() or _no_batch(result), reader.csv)
+        write_batches(form, result.columns, result.table.to_batches() or _no_batch(result), style)
     say_renamed(result.columns)
 
 
@@ -148,11 +137,10 @@ def _list_lines(result: Result) -> Iterator[str]:
             yield f"{name}: {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
 
 
-def _draw(result: Result, reader: Reader) -> None:
-    formats, notation = choose_formats(result, sql=reader.sql, keys=reader.keys), find_notation(reader.locale)
+def _draw(result: Result, formats: Sequence[ColumnFormat]) -> None:
     rows = [
         [
-            "NULL" if value is None else one_line(one.show(value, notation), _CELL_CHARS)
+            "NULL" if value is None else one_line(one.show(value), _CELL_CHARS)
             for one, value in zip(formats, row, strict=True)
         ]
         for row in result.rows[:TERMINAL_ROWS]

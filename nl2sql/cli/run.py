@@ -25,7 +25,7 @@ from nl2sql.cli.options import (
 )
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.types import ErrorInfo, Result
+from nl2sql.types import ErrorInfo
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
 
@@ -72,15 +72,11 @@ def _run(text: str, shared: Shared, start: float) -> None:
         elif config.limits.rows is None and shared.output in results.EXPORTS:
             results.write_everything(assistant, checked.sql, shared.output, style)
         else:
-            reader = results.Reader(style, config.display.locale, checked.sql)
-            _show(assistant.run(checked.sql), shown, shared.output, reader, start)
-
-
-def _show(result: Result, sql: str, output: str, reader: results.Reader, start: float) -> None:
-    if output == "json":
-        results.write_json(run_object(sql, result, time.perf_counter() - start, None))
-        results.say_renamed(result.columns)
-        return
-    results.write_result(output, result, reader)
-    for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
-        say(f"warning: {warning}")
+            result = assistant.run(checked.sql)
+            if shared.output == "json":
+                results.write_json(run_object(shown, result, time.perf_counter() - start, None))
+                results.say_renamed(result.columns)
+                return
+            results.write_result(shared.output, result, lambda: assistant.formats(result, checked.sql), style)
+            for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
+                say(f"warning: {warning}")
