@@ -9,10 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.as_json import describe_renamed
     from nl2sql.answer.chart import chart, charts
     from nl2sql.answer.chart_check import checked_spec
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
+    from nl2sql.answer.notation import find_notation
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         Upload,
         Usage,
         Verdict,
+        unique_names,
     )
 
 __version__: Final = "0.1.0"
@@ -118,11 +121,14 @@ __all__ = [
     "charts",
     "checked_spec",
     "connect",
+    "describe_renamed",
     "export",
+    "find_notation",
     "load_config",
     "open_store",
     "parse_size",
     "text_of",
+    "unique_names",
 ]
 
 _HOMES: Final = {
@@ -141,7 +147,9 @@ _HOMES: Final = {
     "charts": "answer.chart",
     "checked_spec": "answer.chart_check",
     "connect": "assistant",
+    "describe_renamed": "answer.as_json",
     "export": "answer.export",
+    "find_notation": "answer.notation",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",

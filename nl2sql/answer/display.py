@@ -34,7 +34,7 @@ _LARGEST: Final = 10**15
 _YEARS: Final = (1900, 2100)
 _WIDE_YEARS: Final = (1000, 2999)
 _HUNDREDS: Final = (100, 1000, 10_000)
-_PRECISE: Final = Context(prec=80)
+_PRECISE: Final = Context(prec=400)
 _SCALE: Final = re.compile(r"\ADECIMAL\(\d+,\s*(\d+)\)\Z")
 _YEAR_OF: Final = re.compile(r"year", re.I)
 
@@ -61,6 +61,7 @@ class Facts:
     """
 
     numbers: int = 0
+    all_integers: bool = True
     days: int = 0
     others: int = 0
     decimals: int = 0
@@ -92,9 +93,10 @@ class Facts:
         self.most = max(self.most, number) if self.numbers else number
         self.numbers += 1
         if not isinstance(value, int):
+            self.all_integers = False
             self.decimals = max(self.decimals, _count_decimals(number))
-        if number and (self.smallest is None or abs(number) < self.smallest):
-            self.smallest = abs(number)
+        if number and (self.smallest is None or number.copy_abs() < self.smallest):
+            self.smallest = number.copy_abs()
 
     def _look_at_day(self, value: dt.date) -> None:
         day = value
@@ -233,7 +235,7 @@ def _is_integer(one: Subject) -> bool:
 
 
 def _is_int(one: Subject) -> bool:
-    return not one.type.startswith(("FLOAT", "DOUBLE", "DECIMAL")) or one.type.endswith(",0)")
+    return one.facts.all_integers or one.scale == 0
 
 
 def _is_number(one: Subject) -> bool:
@@ -256,10 +258,14 @@ RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ColumnFormat:
-    """How the values of one column are written for reading: what they are, with how many decimals, in which notation."""
+    """How the values of one column are written for reading: what they are, how many decimals, in which notation.
+
+    `is_exact` says that no decimals are left out, of values that were not looked at either.
+    """
 
     kind: Kind = Kind.PLAIN
     decimals: int = 0
+    is_exact: bool = False
     notation: Notation = NEUTRAL
 
     def show(self, value: Any) -> str:
@@ -284,10 +290,13 @@ class ColumnFormat:
         return self.notation.write(rounded, decimals)
 
     def _choose_decimals(self, number: Decimal) -> int:
-        """The column's decimals, or more where they would leave nothing of the number."""
+        """The column's decimals, or more where they would leave out what is entered, or nothing of the number."""
+        own = _count_decimals(number)
+        if self.is_exact and self.decimals < own:
+            return own if own <= _ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT)
         if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _PRECISE):
             return self.decimals
-        return min(_count_decimals(number), -number.adjusted() + 1)
+        return min(own, -number.adjusted() + 1)
 
     def _show_day(self, value: dt.date) -> str:
         is_time = isinstance(value, dt.datetime)
@@ -340,7 +349,8 @@ def choose_from_facts(
 
 def _choose_format(one: Subject) -> ColumnFormat:
     kind = next((kind for kind, holds, _ in RULES if holds(one)), Kind.PLAIN)
-    return ColumnFormat(kind, _DECIMALS[kind](one) if kind in _DECIMALS else 0)
+    decimals = _DECIMALS[kind](one) if kind in _DECIMALS else 0
+    return ColumnFormat(kind, decimals, is_exact=kind is Kind.NUMBER and one.facts.decimals <= _ENTERED_DECIMALS)
 
 
 def _count_percent_decimals(one: Subject) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Writer = Callable[[Sequence[ResultColumn], Iterable["pa.RecordBatch"], BinaryIO], int]
 CELL_CHARS: Final = 80
+# These join signs to one, as in Persian and in emoji, and change nothing else.
+_JOINERS: Final = "\u200c\u200d"
 MEASURED_ROWS: Final = 1000
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
@@ -141,9 +144,15 @@ def _md_line(cells: Sequence[str]) -> bytes:
 
 
 def _escape_md(text: str) -> str:
-    """The text as a cell of Markdown shows it: nothing of it is markup, and its lines stay apart."""
+    """The text as a cell of Markdown shows it: nothing of it is markup or steers a screen, and its lines stay apart."""
     escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return _LINE_BREAK.sub("<br>", escaped)
+    lines = _LINE_BREAK.split(escaped)
+    return "<br>".join(line if line.isprintable() else "".join(map(_hide_control, line)) for line in lines)
+
+
+def _hide_control(sign: str) -> str:
+    is_hidden = sign not in _JOINERS and unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return " " if is_hidden else sign
 
 
 def _write_parquet(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:

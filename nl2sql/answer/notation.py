@@ -28,7 +28,7 @@ class Notation:
 
     def write(self, value: Decimal, decimals: int, *, grouped: bool = True) -> str:
         """The number, which has no more decimals than that, with just as many."""
-        digits = format(abs(value), f".{decimals}f")
+        digits = format(value.copy_abs(), f".{decimals}f")
         whole, _, fraction = digits.partition(".")
         if grouped:
             whole = self._group(whole)

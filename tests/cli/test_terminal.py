@@ -89,7 +89,7 @@ def test_an_import_shows_how_far_it_is_on_a_terminal_only(home: Path, tmp_path: 
     write(300_000)
     raw, code = on_a_terminal(arguments, {"TERM": "xterm-256color", "COLUMNS": "100"})
     shown = _ESCAPES.sub("", raw)
-    assert code == 0 and "300000" in shown
+    assert code == 0 and "300,000" in shown
     assert re.search(r"importing big \[one\]\.csv \d+%", shown)
     assert raw.count("\x1b[?25h") >= raw.count("\x1b[?25l") > 0, "the cursor must be visible again"
     write(300_001)
