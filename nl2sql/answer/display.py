@@ -75,28 +75,35 @@ class Facts:
 
     def look(self, values: Iterable[Any]) -> None:
         """Take note of these values."""
+        numbers: list[int | float | Decimal] = []
         for value in values:
-            if value is None:
-                continue
             if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-                self._look_at_number(value)
+                numbers.append(value)
             elif isinstance(value, dt.date):
                 self._look_at_day(value)
-            else:
+            elif value is not None:
                 self.others += 1
+        if numbers:
+            self._look_at_numbers(numbers)
 
-    def _look_at_number(self, value: int | float | Decimal) -> None:
-        number = to_decimal(value)
-        if number is None:
+    def _look_at_numbers(self, values: Sequence[int | float | Decimal]) -> None:
+        finite = [value for value in values if isinstance(value, int) or math.isfinite(value)]
+        if not finite:
             return
-        self.least = min(self.least, number) if self.numbers else number
-        self.most = max(self.most, number) if self.numbers else number
-        self.numbers += 1
-        if not isinstance(value, int):
-            self.all_integers = False
-            self.decimals = max(self.decimals, _count_decimals(number))
-        if number and (self.smallest is None or number.copy_abs() < self.smallest):
-            self.smallest = number.copy_abs()
+        least, most = to_decimal(min(finite)), to_decimal(max(finite))
+        self.least = min(self.least, least) if self.numbers else least
+        self.most = max(self.most, most) if self.numbers else most
+        self.numbers += len(finite)
+        near = [value if value > 0 else -value for value in finite if value]
+        if near:
+            smallest = to_decimal(min(near))
+            self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
+        for value in finite:
+            if not isinstance(value, int):
+                self.all_integers = False
+                # A DECIMAL has the same exponent in all rows, so that most need no second look.
+                if isinstance(value, float) or -_exponent(value) > self.decimals:
+                    self.decimals = max(self.decimals, _count_decimals(value))
 
     def _look_at_day(self, value: dt.date) -> None:
         day = value
@@ -242,17 +249,17 @@ def _is_number(one: Subject) -> bool:
     return bool(one.facts.numbers)
 
 
-# The first that holds decides; each with a column that it holds for.
-RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], str], ...]] = (
-    (Kind.MONTH, _is_month, "month of 2025-01-01 00:00:00 and 2025-02-01 00:00:00: 2025-01, 2025-02"),
-    (Kind.DAY, _is_day, "ordered_at of 2025-01-31 00:00:00: 2025-01-31"),
-    (Kind.CODE, _is_code, "customer_id of 10243: 10243; year of 2025: 2025"),
-    (Kind.PERCENT, _is_fraction, "open / total AS open_share of 0.0512: 5.1%"),
-    (Kind.PERCENT_UNITS, _is_units, "discount_pct of 12.5: 12.5%"),
-    (Kind.PLAIN, _is_coordinate, "latitude of 52.52000812: 52.52000812"),
-    (Kind.MONEY, _is_money, "revenue of 389716.97100: 389,716.97"),
-    (Kind.INTEGER, _is_integer, "orders of 56015: 56,015"),
-    (Kind.NUMBER, _is_number, "avg(weight) of 81.83186937773883: 81.83"),
+# The first that holds decides; each with a column that it holds for: its name, a value, and the value as it is shown.
+RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], tuple[str, Any, str]], ...]] = (
+    (Kind.MONTH, _is_month, ("month", dt.datetime(2025, 1, 1), "2025-01")),
+    (Kind.DAY, _is_day, ("ordered_at", dt.datetime(2025, 1, 31), "2025-01-31")),
+    (Kind.CODE, _is_code, ("customer_id", 10243, "10243")),
+    (Kind.PERCENT, _is_fraction, ("open_share", 0.0512, "5.1%")),
+    (Kind.PERCENT_UNITS, _is_units, ("discount_pct", 12.5, "12.5%")),
+    (Kind.PLAIN, _is_coordinate, ("latitude", 52.52000812, "52.52000812")),
+    (Kind.MONEY, _is_money, ("revenue", Decimal("389716.97100"), "389,716.97")),
+    (Kind.INTEGER, _is_integer, ("orders", 56015, "56,015")),
+    (Kind.NUMBER, _is_number, ("avg(weight)", 81.83186937773883, "81.83")),
 )
 
 
@@ -274,8 +281,10 @@ class ColumnFormat:
             return self._show_day(value)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or self.kind is Kind.PLAIN:
             return text_of(value)
+        if not isinstance(value, int) and not math.isfinite(value):
+            return text_of(value)
         number = to_decimal(value)
-        if number is None or (abs(number) >= _LARGEST and isinstance(value, float)):
+        if isinstance(value, float) and abs(number) >= _LARGEST:
             return text_of(value)
         if self.kind is Kind.CODE:
             return text_of(value) if _count_decimals(number) else self.notation.write(number, 0, grouped=False)
@@ -393,21 +402,26 @@ def _need(smallest: Decimal | None, significant: int, least: int) -> int:
     return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
 
 
-def to_decimal(value: int | float | Decimal) -> Decimal | None:
-    """The number in its own digits; None where it is infinite or none."""
-    if isinstance(value, float):
-        return Decimal(repr(value)) if math.isfinite(value) else None
-    return Decimal(value) if isinstance(value, int) else value if value.is_finite() else None
+def to_decimal(value: int | float | Decimal) -> Decimal:
+    """The finite number in its own digits."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _count_decimals(number: Decimal) -> int:
+def _count_decimals(value: float | Decimal) -> int:
     """How many decimals the number has, without zeros at its end."""
-    _, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int)
-    if exponent >= 0:
-        return 0
-    zeros = next((i for i, digit in enumerate(reversed(digits)) if digit), len(digits))
+    if isinstance(value, float):
+        _, _, fraction = repr(value).partition(".")
+        if fraction.isdecimal():
+            return 0 if fraction == "0" else len(fraction)
+        value = to_decimal(value)
+    digits, exponent = value.as_tuple().digits, _exponent(value)
+    zeros = next((place for place, digit in enumerate(reversed(digits)) if digit), len(digits))
     return max(0, -exponent - zeros) if any(digits) else 0
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
 
 
 def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:

@@ -20,9 +20,12 @@ _MEMORY_BYTES: Final = 64_000_000
 
 @contextmanager
 def hold(
-    batches: Iterable[pa.RecordBatch], look: Callable[[pa.RecordBatch], None]
+    batches: Iterable[pa.RecordBatch], look: Callable[[pa.RecordBatch], None], memory: int = _MEMORY_BYTES
 ) -> Iterator[Iterable[pa.RecordBatch]]:
-    """The same batches once `look` has had each. LimitError where the disk has no room for them."""
+    """The same batches once `look` has had each. LimitError where the disk has no room for them.
+
+    `memory` is how many bytes of them wait in memory.
+    """
     if isinstance(batches, Sequence):
         for batch in batches:
             look(batch)
@@ -30,7 +33,7 @@ def hold(
         return
     import pyarrow as pa
 
-    with tempfile.SpooledTemporaryFile(_MEMORY_BYTES, prefix="nl2sql-") as file:
+    with tempfile.SpooledTemporaryFile(memory, prefix="nl2sql-") as file:
         # Arrow writes to anything that has `write`, `flush` and `closed`, which its types don't say.
         place = cast("Any", file)
         writer = None

@@ -7,15 +7,16 @@ is text by its type.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.display import ColumnFormat, Facts, Kind, choose_from_facts, to_decimal
+from nl2sql.answer.display import ColumnFormat, Facts, Kind, choose_from_facts
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError, LimitError
@@ -42,8 +43,7 @@ _PLAIN: Final = re.compile(r"[0-9A-Za-z][^;\t\r\n]*")
 _NEGATIVE: Final = re.compile(r"-[0-9]+(?:[.,][0-9]+)*", re.A)
 # Where a spreadsheet is set to another separator than the comma, quotes no longer hold a cell together.
 _SEPARATORS: Final = re.compile(r"([;\t\r\n])")
-# XlsxWriter takes a text of this shape for rich text that is marked up already.
-_RICH: Final = re.compile(r"<r>.*</r>", re.S)
+_PRECISE: Final = Context(prec=100)
 
 
 def harmless(text: str) -> str:
@@ -91,14 +91,19 @@ class _Column:
         """Take note of what decides for the whole column: numbers of too many digits, fractions of seconds."""
         self.facts.look(values)
         for value in values:
-            if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            if isinstance(value, int | Decimal):
                 self.fits = self.fits and _is_exact(value)
             elif isinstance(value, dt.datetime | dt.time):
                 self.has_fractions = self.has_fractions or bool(value.microsecond)
 
 
 def write_xlsx(
-    columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO, *, sql: str = ""
+    columns: Sequence[ResultColumn],
+    batches: Iterable[pa.RecordBatch],
+    out: BinaryIO,
+    *,
+    sql: str = "",
+    sheet_rows: int = SHEET_ROWS,
 ) -> int:
     """The rows as an Excel workbook, and how many; what one sheet has no room for goes on to the next.
 
@@ -113,11 +118,9 @@ def write_xlsx(
     if len(columns) > SHEET_COLUMNS:
         hint = "Select fewer columns, or take csv or parquet."
         raise LimitError(f"Excel has room for {SHEET_COLUMNS:,} columns, not {len(columns):,}", hint, limit="columns")
-    seen: list[_Column] = []
+    seen = [_Column() for _ in columns]
 
     def look(batch: pa.RecordBatch) -> None:
-        if not seen:
-            seen.extend(_Column() for _ in batch.schema)
         for one, column in zip(seen, batch.columns, strict=True):
             one.look(column_values(column))
 
@@ -126,7 +129,8 @@ def write_xlsx(
             out, {"constant_memory": True, "tmpdir": folder, "strings_to_formulas": False, "strings_to_urls": False}
         )
         try:
-            sheets = _Sheets(book, columns, seen, sql)
+            formats = choose_from_facts(columns, [one.facts for one in seen], sql=sql)
+            sheets = _Sheets(book, columns, seen, formats, sheet_rows)
             for batch in held:
                 for row in zip(*[column_values(column) for column in batch.columns], strict=True):
                     sheets.add(row)
@@ -139,13 +143,19 @@ def write_xlsx(
 class _Sheets:
     """The sheets of one workbook while rows are added; each begins with the columns' names."""
 
-    def __init__(self, book: Any, columns: Sequence[ResultColumn], seen: Sequence[_Column], sql: str) -> None:
-        self._book, self._columns, self._seen = book, columns, seen
+    def __init__(
+        self,
+        book: Any,
+        columns: Sequence[ResultColumn],
+        seen: Sequence[_Column],
+        formats: Sequence[ColumnFormat],
+        sheet_rows: int,
+    ) -> None:
+        self._book, self._columns, self._seen, self._sheet_rows = book, columns, seen, sheet_rows
         self._names = unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
         self._made: dict[str, Any] = {}
-        formats = choose_from_facts(columns, [one.facts for one in seen], sql=sql) if seen else ()
         self._numbers = [self._format(_choose_number_format(one)) for one in formats]
         self._days = [_choose_day_format(one, known) for one, known in zip(formats, seen, strict=True)]
         self.count = 0
@@ -156,11 +166,14 @@ class _Sheets:
 
     def add(self, row: Sequence[Any]) -> None:
         """Write one row."""
-        if self._next == SHEET_ROWS:
+        if self._next == self._sheet_rows:
             self._begin()
         for place, value in enumerate(row):
             if value is not None:
                 self._write(place, value)
+        if all(value is None for value in row):
+            # Without a cell the row would not be there.
+            self._sheet.write_blank(self._next, 0, None, self._format("General"))
         self._next += 1
         self.count += 1
 
@@ -169,13 +182,13 @@ class _Sheets:
         notes = []
         if self._sheets > 1:
             notes.append(
-                f"A sheet has room for {SHEET_ROWS - 1:,} rows: the {self.count:,} rows are on {self._sheets}."
+                f"A sheet has room for {self._sheet_rows - 1:,} rows: {self.count:,} rows are on {self._sheets}."
             )
         if self._cut_count:
             more = f" and {self._cut_count - len(self._cut):,} more" if self._cut_count > len(self._cut) else ""
             cells = ", ".join(self._cut) + more
             notes.append(f"A cell has room for {CELL_CHARS:,} characters. Cut there, each with … at its end: {cells}.")
-        texts = [name for name, one in zip(self._names, self._seen, strict=False) if not one.fits]
+        texts = [name for name, one in zip(self._names, self._seen, strict=True) if not one.fits]
         if texts:
             names = ", ".join(texts)
             notes.append(f"Excel keeps {_DIGITS} digits of a number. Text, so that none is lost: {names}.")
@@ -198,8 +211,9 @@ class _Sheets:
         known = self._seen[place]
         if isinstance(value, bool):
             self._sheet.write_boolean(self._next, place, value)
-        elif isinstance(value, int | float | Decimal) and known.fits and to_decimal(value) is not None:
-            self._sheet.write_number(self._next, place, _Number(_spell(value)), self._numbers[place])
+        elif isinstance(value, int | float | Decimal) and known.fits and math.isfinite(value):
+            number = value if isinstance(value, int) else _Number(text_of(value))
+            self._sheet.write_number(self._next, place, number, self._numbers[place])
         elif isinstance(value, dt.date | dt.time) and _has_serial(value):
             style = self._format(self._days[place] + _spell_zone(value))
             self._sheet.write_number(self._next, place, _Number(repr(_count_days(value))), style)
@@ -213,7 +227,8 @@ class _Sheets:
             self._cut_count += 1
             if len(self._cut) < _NAMED_CELLS:
                 self._cut.append(f"{self._sheet.get_name()}!{_name_place(place)}{row + 1}")
-        if _RICH.fullmatch(fitting):
+        if fitting.startswith("<r>") and fitting.endswith("</r>"):
+            # XlsxWriter takes a text of this shape for rich text that is marked up already.
             style = style or self._format("General")
             self._sheet.write_rich_string(row, place, fitting[:1], style, fitting[1:], style)
         else:
@@ -246,11 +261,6 @@ def _choose_day_format(one: ColumnFormat, known: _Column) -> str:
     return f"yyyy-mm-dd {seconds}" if known.facts.days else seconds
 
 
-def _spell(value: float | Decimal) -> str:
-    """The number's own digits, as a workbook has them."""
-    return text_of(value) if isinstance(value, Decimal) else repr(value)
-
-
 def _spell_zone(value: dt.date | dt.time) -> str:
     """The distance from UTC, for a cell that has no place for it but its format; empty where there is none."""
     offset = value.strftime("%z") if isinstance(value, dt.datetime) and value.tzinfo else ""
@@ -270,7 +280,10 @@ def _is_exact(value: int | Decimal) -> bool:
     """Whether the fifteen digits of a spreadsheet's numbers hold it."""
     if isinstance(value, int):
         return abs(value) <= _EXACT
-    return not value.is_finite() or len(value.normalize().as_tuple().digits) <= _DIGITS
+    digits = value.as_tuple().digits
+    return (
+        len(digits) <= _DIGITS or not value.is_finite() or len(value.normalize(_PRECISE).as_tuple().digits) <= _DIGITS
+    )
 
 
 def _has_serial(value: dt.date | dt.time) -> bool:
