@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer import column_words as vocabulary
+from nl2sql.answer.column_facts import Facts, count_decimals, to_decimal
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.answer.values import text_of
 from nl2sql.types import Result, ResultColumn, Schema, column_values
@@ -30,6 +31,7 @@ _SIGNIFICANT: Final = 4
 _SIGNIFICANT_PERCENT: Final = 2
 _MOST_DECIMALS: Final = 12
 _MOST_PERCENT_DECIMALS: Final = 4
+_ROUNDED_PERCENT: Final = 2
 _LARGEST: Final = 10**15
 _YEARS: Final = (1900, 2100)
 _WIDE_YEARS: Final = (1000, 2999)
@@ -51,69 +53,6 @@ class Kind(StrEnum):
     PERCENT_UNITS = "percent units"
     MONTH = "month"
     DAY = "day"
-
-
-@dataclass(slots=True)
-class Facts:
-    """What the values of a column have in common, as far as `look` has seen them.
-
-    `decimals` is how many the longest number has, `smallest` the one nearest to 0 that is not 0, as an amount.
-    """
-
-    numbers: int = 0
-    all_integers: bool = True
-    days: int = 0
-    others: int = 0
-    decimals: int = 0
-    least: Decimal = Decimal(0)
-    most: Decimal = Decimal(0)
-    smallest: Decimal | None = None
-    at_midnight: bool = True
-    on_first: bool = True
-    first_day: dt.date | None = None
-    varies: bool = False
-
-    def look(self, values: Iterable[Any]) -> None:
-        """Take note of these values."""
-        numbers: list[int | float | Decimal] = []
-        for value in values:
-            if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-                numbers.append(value)
-            elif isinstance(value, dt.date):
-                self._look_at_day(value)
-            elif value is not None:
-                self.others += 1
-        if numbers:
-            self._look_at_numbers(numbers)
-
-    def _look_at_numbers(self, values: Sequence[int | float | Decimal]) -> None:
-        finite = [value for value in values if isinstance(value, int) or math.isfinite(value)]
-        if not finite:
-            return
-        least, most = to_decimal(min(finite)), to_decimal(max(finite))
-        self.least = min(self.least, least) if self.numbers else least
-        self.most = max(self.most, most) if self.numbers else most
-        self.numbers += len(finite)
-        near = [value if value > 0 else -value for value in finite if value]
-        if near:
-            smallest = to_decimal(min(near))
-            self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
-        for value in finite:
-            if not isinstance(value, int):
-                self.all_integers = False
-                # A DECIMAL has the same exponent in all rows, so that most need no second look.
-                if isinstance(value, float) or -_exponent(value) > self.decimals:
-                    self.decimals = max(self.decimals, _count_decimals(value))
-
-    def _look_at_day(self, value: dt.date) -> None:
-        day = value
-        if isinstance(value, dt.datetime):
-            self.at_midnight = self.at_midnight and value.time() == dt.time()
-            day = value.date()
-        self.on_first = self.on_first and day.day == 1
-        self.varies = self.varies or (self.first_day is not None and day != self.first_day)
-        self.first_day = self.first_day or day
-        self.days += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +181,8 @@ def _is_integer(one: Subject) -> bool:
 
 
 def _is_int(one: Subject) -> bool:
-    return one.facts.all_integers or one.scale == 0
+    # A HUGEINT, which a sum of integers is, comes as a Decimal.
+    return one.facts.all_integers or one.scale == 0 or one.type.endswith("HUGEINT")
 
 
 def _is_number(one: Subject) -> bool:
@@ -254,7 +194,7 @@ RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], tuple[str, Any, str]],
     (Kind.MONTH, _is_month, ("month", dt.datetime(2025, 1, 1), "2025-01")),
     (Kind.DAY, _is_day, ("ordered_at", dt.datetime(2025, 1, 31), "2025-01-31")),
     (Kind.CODE, _is_code, ("customer_id", 10243, "10243")),
-    (Kind.PERCENT, _is_fraction, ("open_share", 0.0512, "5.1%")),
+    (Kind.PERCENT, _is_fraction, ("open_share", 0.0678541462108365, "6.8%")),
     (Kind.PERCENT_UNITS, _is_units, ("discount_pct", 12.5, "12.5%")),
     (Kind.PLAIN, _is_coordinate, ("latitude", 52.52000812, "52.52000812")),
     (Kind.MONEY, _is_money, ("revenue", Decimal("389716.97100"), "389,716.97")),
@@ -287,7 +227,7 @@ class ColumnFormat:
         if isinstance(value, float) and abs(number) >= _LARGEST:
             return text_of(value)
         if self.kind is Kind.CODE:
-            return text_of(value) if _count_decimals(number) else self.notation.write(number, 0, grouped=False)
+            return text_of(value) if count_decimals(number) else self.notation.write(number, 0, grouped=False)
         if self.kind is Kind.PERCENT:
             number = _PRECISE.multiply(number, Decimal(100))
         decimals = self._choose_decimals(number)
@@ -300,7 +240,7 @@ class ColumnFormat:
 
     def _choose_decimals(self, number: Decimal) -> int:
         """The column's decimals, or more where they would leave out what is entered, or nothing of the number."""
-        own = _count_decimals(number)
+        own = count_decimals(number)
         if self.is_exact and self.decimals < own:
             return own if own <= _ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT)
         if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _PRECISE):
@@ -364,12 +304,17 @@ def _choose_format(one: Subject) -> ColumnFormat:
 
 def _count_percent_decimals(one: Subject) -> int:
     smallest = one.facts.smallest
-    needed = _need(smallest * 100 if smallest else None, _SIGNIFICANT_PERCENT, 1)
-    return max(0, min(one.facts.decimals - 2, needed, _MOST_PERCENT_DECIMALS))
+    return _limit_percent(one.facts.decimals - 2, smallest * 100 if smallest else None)
 
 
 def _count_unit_decimals(one: Subject) -> int:
-    return min(one.facts.decimals, _need(one.facts.smallest, _SIGNIFICANT_PERCENT, 1), _MOST_PERCENT_DECIMALS)
+    return _limit_percent(one.facts.decimals, one.facts.smallest)
+
+
+def _limit_percent(used: int, smallest: Decimal | None) -> int:
+    """All decimals where they are few, as rounded figures have them; else as many as the smallest share needs."""
+    needed = min(_need(smallest, _SIGNIFICANT_PERCENT, 1), _MOST_PERCENT_DECIMALS)
+    return max(0, used if used <= _ROUNDED_PERCENT else min(used, needed))
 
 
 def _count_money_decimals(one: Subject) -> int:
@@ -400,28 +345,6 @@ _DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
 def _need(smallest: Decimal | None, significant: int, least: int) -> int:
     """How many decimals show so many digits of the smallest number, at least `least`."""
     return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
-
-
-def to_decimal(value: int | float | Decimal) -> Decimal:
-    """The finite number in its own digits."""
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-def _count_decimals(value: float | Decimal) -> int:
-    """How many decimals the number has, without zeros at its end."""
-    if isinstance(value, float):
-        _, _, fraction = repr(value).partition(".")
-        if fraction.isdecimal():
-            return 0 if fraction == "0" else len(fraction)
-        value = to_decimal(value)
-    digits, exponent = value.as_tuple().digits, _exponent(value)
-    zeros = next((place for place, digit in enumerate(reversed(digits)) if digit), len(digits))
-    return max(0, -exponent - zeros) if any(digits) else 0
-
-
-def _exponent(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
 
 
 def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.display import ColumnFormat, Facts, Kind, choose_from_facts
+from nl2sql.answer.column_facts import Facts
+from nl2sql.answer.display import ColumnFormat, Kind, choose_from_facts
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError, LimitError

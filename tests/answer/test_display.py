@@ -97,9 +97,9 @@ def test_values_for_reading(name: str, values: list[Any], shown: list[str]) -> N
 @pytest.mark.parametrize(
     ("sql", "shown"),
     [
-        ("SELECT a / b AS open_share FROM t", ["5.1%", "50.0%"]),
-        ("SELECT avg(CASE WHEN open THEN 1 ELSE 0 END) AS open_share FROM t", ["5.1%", "50.0%"]),
-        ("WITH s AS (SELECT a / b AS open_share FROM t) SELECT open_share FROM s", ["5.1%", "50.0%"]),
+        ("SELECT a / b AS open_share FROM t", ["5.12%", "50.00%"]),
+        ("SELECT avg(CASE WHEN open THEN 1 ELSE 0 END) AS open_share FROM t", ["5.12%", "50.00%"]),
+        ("WITH s AS (SELECT a / b AS open_share FROM t) SELECT open_share FROM s", ["5.12%", "50.00%"]),
         ("SELECT 100.0 * a / b AS open_share FROM t", ["0.0512", "0.5000"]),
         ("SELECT open_share FROM t", ["0.0512", "0.5000"]),
         ("", ["0.0512", "0.5000"]),
@@ -113,12 +113,20 @@ def test_what_the_sql_counts_in_hundreds_is_percent_already() -> None:
     assert show("open_pct", 0.5, sql="SELECT 100 * a / b AS open_pct") == ["0.5%"]
     assert show("exchange_rate", 0.92, sql="SELECT a / b AS exchange_rate") == ["0.92"]
     assert show("share", 0.00001, 0.5, sql="SELECT a / b AS share") == ["0.001%", "50.000%"]
+    assert show("share", 1 / 3, 0.5, sql="SELECT a / b AS share") == ["33.3%", "50.0%"]
+    assert show("share", 1e-9, 0.5, sql="SELECT a / b AS share") == ["0.0000001%", "50.0000%"]
+    assert show("pct_of_orders", 6.78, 12.5) == ["6.78%", "12.50%"]
 
 
 def test_a_key_and_a_computed_year_have_no_separators() -> None:
     assert show("customer", 10243, keys=("Customer",)) == ["10243"]
     assert show("opened", 2024, sql="SELECT year(opened_at) AS opened") == ["2024"]
     assert show("opened", 2024, sql="SELECT count(*) AS opened") == ["2,024"]
+
+
+def test_a_sum_of_integers_is_an_integer() -> None:
+    assert show("revenue", Decimal(1234567), kind="HUGEINT") == ["1,234,567"]
+    assert show("revenue", Decimal(1234567), kind="DECIMAL(38,2)") == ["1,234,567.00"]
 
 
 def test_a_value_that_was_not_looked_at_loses_nothing() -> None:
@@ -132,14 +140,14 @@ def test_a_value_that_was_not_looked_at_loses_nothing() -> None:
 @pytest.mark.parametrize(
     ("locale", "money", "percent"),
     [
-        ("", "-1,234,567.50", "5.1%"),
-        ("en_US", "-1,234,567.50", "5.1%"),
-        ("de_DE", "-1.234.567,50", "5,1 %"),
-        ("de-DE", "-1.234.567,50", "5,1 %"),
-        ("de_CH", "-1'234'567.50", "5.1%"),
-        ("fr_FR", "-1 234 567,50", "5,1 %"),
-        ("en_IN", "-12,34,567.50", "5.1%"),
-        ("tr_TR", "-1.234.567,50", "%5,1"),
+        ("", "-1,234,567.50", "5.12%"),
+        ("en_US", "-1,234,567.50", "5.12%"),
+        ("de_DE", "-1.234.567,50", "5,12 %"),
+        ("de-DE", "-1.234.567,50", "5,12 %"),
+        ("de_CH", "-1'234'567.50", "5.12%"),
+        ("fr_FR", "-1 234 567,50", "5,12 %"),
+        ("en_IN", "-12,34,567.50", "5.12%"),
+        ("tr_TR", "-1.234.567,50", "%5,12"),
     ],
 )
 def test_numbers_of_a_locale(locale: str, money: str, percent: str) -> None:

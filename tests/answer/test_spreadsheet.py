@@ -130,7 +130,7 @@ def test_a_workbook_shows_money_months_shares_and_ids_as_such(tmp_path: Path) ->
         (10243, "0"),
         (1234567, "#,##0"),
         (0.30000000000000004, "#,##0.00"),
-        (0.0512, "0.0%"),
+        (0.0512, "0.00%"),
         (dt.datetime(2025, 1, 2, 4, 4, 5, 678000), 'yyyy-mm-dd hh:mm:ss.000"+01:00"'),
         (dt.time(1, 30), "hh:mm:ss"),
     ]

@@ -32,7 +32,8 @@ from nl2sql import (
     connect,
     open_store,
 )
-from nl2sql.answer.display import Facts, choose_from_facts
+from nl2sql.answer.column_facts import Facts
+from nl2sql.answer.display import choose_from_facts
 from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
