@@ -12,7 +12,7 @@ from typing import Any, Final
 import streamlit as st
 
 from nl2sql import ColumnFormat, Result, chart, charts, checked_spec, text_of, unique_names
-from ui.plain import plain
+from ui.plain import plain, say_renamed
 
 _LABELS: Final = {"line": "Line", "bar": "Bars", "scatter": "Points", "none": "None"}
 _METRIC_CHARS: Final = 24
@@ -77,6 +77,7 @@ def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
             is_same = value is None or one.show(value) == exact
             help_text = None if is_same else plain(exact, len(exact))
             st.metric(plain(name), metric_text(value, one), width="content", help=help_text)
+    say_renamed(result)
 
 
 def metric_text(value: Any, how: ColumnFormat) -> str:

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, describe_renamed, export, find_notation
-from ui.plain import plain
+from nl2sql import Answer, Assistant, LimitError, export, find_notation
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -43,8 +42,6 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
         return
     with box:
         st.caption("Every row, not only those shown. A file fails where it would take more than 256 MB, or too long.")
-        if form_note := describe_renamed([column.name for column in answer.columns]):
-            st.caption(plain(form_note, 400))
         comma = find_notation(assistant.config.display.locale).decimal == ","
         signs = st.selectbox("CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}")
         for label, (form, mime) in _FORMS.items():

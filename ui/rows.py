@@ -12,11 +12,11 @@ from typing import Any, Final
 import pyarrow as pa
 import streamlit as st
 
-from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, describe_renamed, text_of, unique_names
+from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, text_of, unique_names
 from ui.errors import show_error
 from ui.grid import Cell, grid
 from ui.kept import kept
-from ui.plain import plain
+from ui.plain import say_renamed
 
 PAGE: Final = 100
 FEW: Final = 20
@@ -77,8 +77,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
         st.caption(f"{extent.rows:,} row{'' if extent.rows == 1 else 's'}")
     if not extent.complete:
         st.caption(incomplete(extent))
-    if renamed := describe_renamed([column.name for column in result.columns]):
-        st.caption(plain(renamed, 400))
+    say_renamed(result)
 
 
 def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[ColumnFormat, ...]:

@@ -90,13 +90,23 @@ def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
 
 
 def describe_renamed(names: Sequence[str]) -> str:
-    """Which columns have another name than in the query, as a sentence; empty where none has."""
-    renamed = [(name, own) for name, own in zip(names, unique_names(names), strict=True) if name != own]
-    if not renamed:
-        return ""
-    said = ", ".join(f"{one_line(name, _NAME_CHARS)} is {one_line(own, _NAME_CHARS)}" for name, own in renamed[:_NAMED])
-    more = f", and {len(renamed) - _NAMED:,} more" if len(renamed) > _NAMED else ""
-    return f"columns of one name are told apart: the further {said}{more}"
+    """Which columns have another name than in the query, as a clause a name; empty where none has."""
+    renamed: dict[str, list[str]] = {}
+    for name, own in zip(names, unique_names(names), strict=True):
+        if name != own:
+            renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
+    clauses = [
+        f"more than one column is called {one_line(name, _NAME_CHARS)}: here the further {_join(owns)}"
+        for name, owns in renamed.items()
+    ]
+    more = [f"so it is with {len(clauses) - _NAMED:,} other names"] if len(clauses) > _NAMED else []
+    return "; ".join((*clauses[:_NAMED], *more))
+
+
+def _join(owns: Sequence[str]) -> str:
+    if len(owns) == 1:
+        return f"one is {owns[0]}"
+    return f"ones are {', '.join(owns[:_NAMED])}{', …' if len(owns) > _NAMED else ''}"
 
 
 def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:

@@ -7,12 +7,13 @@ spreadsheet no text can become a formula; a number and a date never was one.
 from __future__ import annotations
 
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.spreadsheet import harmless
 from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.types import ResultColumn, column_values, unique_names
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 DECIMALS: Final = (".", ",")
+_ESCAPE: Final = "'"
+_QUOTES: Final = frozenset("\"'`´‘’“”„«»")
+# U+2212, the minus sign, is no compatibility form of the hyphen.
+_STARTS: Final = frozenset("=+-@\u2212")
+_PLAIN: Final = re.compile(r"[0-9A-Za-z][^;\t\r\n]*")
+_NEGATIVE: Final = re.compile(r"-[0-9]+(?:[.,][0-9]+)*", re.A)
+# Where a spreadsheet is set to another separator than the comma, quotes no longer hold a cell together.
+_SEPARATORS: Final = re.compile(r"([;\t\r\n])")
+_SEPARATORS_AND_COMMA: Final = re.compile(r"([,;\t\r\n])")
 _WORDS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 
 
@@ -93,7 +103,7 @@ def _write_value(value: Any, style: CsvStyle) -> str:
 
 
 def _write_text(text: str, style: CsvStyle) -> str:
-    return _quote(harmless(text) if style.is_safe else text, style)
+    return _quote(harmless(text, at_commas=style.delimiter != ",") if style.is_safe else text, style)
 
 
 def _quote(text: str, style: CsvStyle) -> str:
@@ -101,3 +111,30 @@ def _quote(text: str, style: CsvStyle) -> str:
     if must or style.delimiter in text:
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def harmless(text: str, *, at_commas: bool = False) -> str:
+    """The text such that no part of it is taken for a formula, wherever a spreadsheet may cut it into cells.
+
+    `at_commas` is for a file with another delimiter, which a spreadsheet set to commas would cut there.
+    """
+    if _PLAIN.fullmatch(text) and not (at_commas and "," in text):
+        return text
+    if text[:1] in ("\t", "\r", "\n"):
+        text = _ESCAPE + text
+    parts = (_SEPARATORS_AND_COMMA if at_commas else _SEPARATORS).split(text)
+    return "".join(_ESCAPE + part if _starts_formula(part) and not _is_negative(part) else part for part in parts)
+
+
+def _is_negative(text: str) -> bool:
+    return bool(_NEGATIVE.fullmatch(text))
+
+
+def _starts_formula(text: str) -> bool:
+    """Whether the first sign, after blanks, quotes and signs that do not show, is that of a formula, in any width."""
+    for sign in text:
+        if unicodedata.normalize("NFKC", sign)[:1] in _STARTS:
+            return True
+        if not (sign.isspace() or sign in _QUOTES or unicodedata.category(sign) in ("Cc", "Cf")):
+            return False
+    return False

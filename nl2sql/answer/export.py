@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.json_columns import JsonColumn, encode_batch
-from nl2sql.answer.spreadsheet import write_xlsx
 from nl2sql.answer.values import json_text, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
@@ -70,6 +69,8 @@ def export(
     and xlsx begin once the last batch is there, the others with the first. Raises ConfigError for an unknown form or
     sign, LimitError where Excel has no room for so many columns, or the disk for so many rows.
     """
+    from nl2sql.answer.spreadsheet import write_xlsx
+
     style = choose_style(delimiter, decimal)
     style = CsvStyle(style.delimiter, style.decimal, spreadsheet_safe)
     writers: dict[str, Writer] = {

@@ -1,22 +1,20 @@
 """Rows for Excel, each value as what it is, with a number format that shows it as people read it.
 
-What Excel has no room for is said in the file. Texts stay texts: `harmless` is what CSV needs for that, in Excel a cell
-is text by its type.
+What Excel has no room for is said in the file. A text is text by its cell's type, whatever it looks like.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from nl2sql.answer.column_facts import Facts
+from nl2sql.answer.csv_text import harmless
 from nl2sql.answer.display import ColumnFormat, Kind, choose_from_facts
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.values import json_text, text_of
@@ -34,36 +32,11 @@ _EXACT: Final = 10**_DIGITS
 _FIRST_DAY: Final = dt.date(1900, 3, 1)
 _DAY_ZERO: Final = dt.datetime(1899, 12, 30)
 _DAY_LENGTH: Final = dt.timedelta(days=1)
+_WIDTH: Final = 12
+_MOMENT_WIDTH: Final = 31
 _WIDEST: Final = 50
 _NAMED_CELLS: Final = 20
-_ESCAPE: Final = "'"
-_QUOTES: Final = frozenset("\"'`´‘’“”„«»")
-# U+2212, the minus sign, is no compatibility form of the hyphen.
-_STARTS: Final = frozenset("=+-@\u2212")
-_PLAIN: Final = re.compile(r"[0-9A-Za-z][^;\t\r\n]*")
-_NEGATIVE: Final = re.compile(r"-[0-9]+(?:[.,][0-9]+)*", re.A)
-# Where a spreadsheet is set to another separator than the comma, quotes no longer hold a cell together.
-_SEPARATORS: Final = re.compile(r"([;\t\r\n])")
 _PRECISE: Final = Context(prec=100)
-
-
-def harmless(text: str) -> str:
-    """The text such that no part of it is taken for a formula, wherever a spreadsheet may cut it into cells."""
-    if _PLAIN.fullmatch(text) or _NEGATIVE.fullmatch(text):
-        return text
-    if text[:1] in ("\t", "\r", "\n"):
-        text = _ESCAPE + text
-    return "".join(_ESCAPE + part if _starts_formula(part) else part for part in _SEPARATORS.split(text))
-
-
-def _starts_formula(text: str) -> bool:
-    """Whether the first sign, after blanks, quotes and signs that do not show, is that of a formula, in any width."""
-    for sign in text:
-        if unicodedata.normalize("NFKC", sign)[:1] in _STARTS:
-            return True
-        if not (sign.isspace() or sign in _QUOTES or unicodedata.category(sign) in ("Cc", "Cf")):
-            return False
-    return False
 
 
 class _Number(float):
@@ -152,13 +125,14 @@ class _Sheets:
         formats: Sequence[ColumnFormat],
         sheet_rows: int,
     ) -> None:
-        self._book, self._columns, self._seen, self._sheet_rows = book, columns, seen, sheet_rows
+        self._book, self._seen, self._sheet_rows = book, seen, sheet_rows
         self._names = unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
         self._made: dict[str, Any] = {}
         self._numbers = [self._format(_choose_number_format(one)) for one in formats]
         self._days = [_choose_day_format(one, known) for one, known in zip(formats, seen, strict=True)]
+        self._widths = [_choose_width(one, known) for one, known in zip(formats, seen, strict=True)]
         self.count = 0
         self._sheets = 0
         self._cut: list[str] = []
@@ -202,9 +176,8 @@ class _Sheets:
         self._sheet = self._book.add_worksheet()
         self._sheets += 1
         self._sheet.freeze_panes(1, 0)
-        for place, (column, name) in enumerate(zip(self._columns, self._names, strict=True)):
-            wide = 20 if column.type.startswith("TIMESTAMP") else 12
-            self._sheet.set_column(place, place, min(_WIDEST, max(wide, len(name) + 2)))
+        for place, name in enumerate(self._names):
+            self._sheet.set_column(place, place, min(_WIDEST, max(self._widths[place], len(name) + 2)))
             self._write_text(place, name, self._heading, row=0)
         self._next = 1
 
@@ -260,6 +233,14 @@ def _choose_day_format(one: ColumnFormat, known: _Column) -> str:
         return "yyyy-mm-dd"
     seconds = "hh:mm:ss.000" if known.has_fractions else "hh:mm:ss"
     return f"yyyy-mm-dd {seconds}" if known.facts.days else seconds
+
+
+def _choose_width(one: ColumnFormat, known: _Column) -> int:
+    """How many characters the cells of numbers and moments need: Excel shows signs where these don't fit."""
+    facts = known.facts
+    if facts.numbers:
+        return max(_WIDTH, *(len(one.show(number)) + 2 for number in (facts.least, facts.most)))
+    return _WIDTH if one.kind in (Kind.MONTH, Kind.DAY) or not facts.days else _MOMENT_WIDTH
 
 
 def _spell_zone(value: dt.date | dt.time) -> str:

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 
 import nl2sql
 from nl2sql.answer.as_json import describe_renamed
+from nl2sql.answer.csv_text import harmless
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.json_columns import encode_rows
-from nl2sql.answer.spreadsheet import harmless, write_xlsx
+from nl2sql.answer.spreadsheet import write_xlsx
 from nl2sql.errors import ConfigError, LimitError
 from nl2sql.types import Answer, Result, ResultColumn, Status
 
@@ -68,6 +70,17 @@ def test_what_would_be_a_formula_is_text(text: str) -> None:
 )
 def test_what_is_none_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
+
+
+def test_no_delimiter_lets_a_formula_through() -> None:
+    assert harmless("a,=1+1") == "a,=1+1" and harmless("a,=1+1", at_commas=True) == "a,'=1+1"
+    texts = {"t": ("VARCHAR", pa.array(["a,=1+1", "a;=1+1", "a\t=1+1", "=1+1", "-5", "1;-5", "a,b"]))}
+    for delimiter in (",", ";", "tab", "|"):
+        lines = export_columns("csv", texts, delimiter=delimiter).decode("utf-8-sig").splitlines()
+        cells = [cell.strip('"') for line in lines for cell in re.split(r"[,;\t]", line)]
+        assert [cell for cell in cells if cell[:1] in "=+-@"] == (
+            ["=1+1", "-5", "-5"] if delimiter == "," else ["-5", "-5"]
+        )
 
 
 def test_csv_for_spreadsheets_and_for_programs() -> None:
@@ -134,6 +147,14 @@ def test_a_workbook_shows_money_months_shares_and_ids_as_such(tmp_path: Path) ->
         (dt.datetime(2025, 1, 2, 4, 4, 5, 678000), 'yyyy-mm-dd hh:mm:ss.000"+01:00"'),
         (dt.time(1, 30), "hh:mm:ss"),
     ]
+
+
+def test_a_column_is_as_wide_as_its_figures(tmp_path: Path) -> None:
+    path = tmp_path / "rows.xlsx"
+    rows = {"revenue": ("DECIMAL(20,2)", pa.array([Decimal("-1234567890123.45")])), "n": ("BIGINT", pa.array([1]))}
+    path.write_bytes(export_columns("xlsx", rows))
+    widths = openpyxl.load_workbook(path).worksheets[0].column_dimensions
+    assert widths["A"].width > len("-1,234,567,890,123.45") > widths["B"].width
 
 
 def test_a_cell_too_long_for_excel_is_cut_and_said(tmp_path: Path) -> None:
@@ -225,7 +246,7 @@ def test_columns_of_one_name_are_told_apart_the_same_in_each_form(form: str, tmp
     nl2sql.export(form, [ResultColumn(name, "BIGINT") for name in NAMES], table.to_batches(), out)
     read = dict(zip(*read_two_lines(form, out.getvalue(), tmp_path / "x.xlsx"), strict=True))
     assert {name: int(value) for name, value in read.items()} == dict(zip(TOLD_APART, range(5), strict=True))
-    assert describe_renamed(NAMES) == "columns of one name are told apart: the further a is a_3, a is a_4"
+    assert describe_renamed(NAMES) == "more than one column is called a: here the further ones are a_3, a_4"
 
 
 def test_an_answers_tables_have_each_name_once_and_every_digit() -> None:

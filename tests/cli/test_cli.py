@@ -145,7 +145,7 @@ def test_columns_of_one_name_are_told_apart_and_said_once(cli: Cli, shop: Path, 
     for limit in ("10", "0"):
         done = cli("run", "--db", str(shop), "-o", form, "--limit", limit, "SELECT 1 AS a, 2 AS a")
         assert b"a_2" in done.stdout
-        assert done.stderr.decode() == "note: columns of one name are told apart: the further a is a_2\n"
+        assert done.stderr.decode() == "note: more than one column is called a: here the further one is a_2\n"
 
 
 def test_json_has_one_type_a_column(cli: Cli, shop: Path) -> None:
