@@ -41,7 +41,10 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
     if not box.open:
         return
     with box:
-        st.caption("Every row, not only those shown. A file fails where it would take more than 256 MB, or too long.")
+        st.caption(
+            "Every row, not only those shown. A file fails where it would take more than 256 MB, or too long. "
+            "In Excel a sheet Notes says what it has no room for, if there is such."
+        )
         comma = find_notation(assistant.config.display.locale).decimal == ","
         signs = st.selectbox("CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}")
         for label, (form, mime) in _FORMS.items():

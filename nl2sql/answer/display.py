@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
@@ -32,6 +32,7 @@ _SIGNIFICANT_PERCENT: Final = 2
 _MOST_DECIMALS: Final = 12
 _MOST_PERCENT_DECIMALS: Final = 4
 _ROUNDED_PERCENT: Final = 2
+_MOST_LOOKED_AT: Final = 10_000
 _LARGEST: Final = 10**15
 _YEARS: Final = (1900, 2100)
 _WIDE_YEARS: Final = (1000, 2999)
@@ -144,18 +145,28 @@ def _is_fraction(one: Subject) -> bool:
 
 
 def _gives_fraction(expression: exp.Expr) -> bool:
-    """Whether it divides, or takes the mean of 0 and 1, and does not count in hundreds."""
+    """Whether it divides, or takes the mean of 0 and 1, and has no hundred in it."""
     from sqlglot import exp
 
-    if _counts_in_hundreds(expression):
+    if any(_find_hundreds(expression)):
         return False
-    return expression.find(exp.Div) is not None or any(mean.find(exp.Case) for mean in expression.find_all(exp.Avg))
+    means = expression.find_all(exp.Avg)
+    return expression.find(exp.Div) is not None or any(mean.find(exp.Case, exp.Predicate) for mean in means)
 
 
 def _counts_in_hundreds(expression: exp.Expr) -> bool:
+    """Whether it multiplies by a hundred."""
     from sqlglot import exp
 
-    return any(literal.is_number and float(literal.name) in _HUNDREDS for literal in expression.find_all(exp.Literal))
+    return any(isinstance(literal.parent, exp.Mul) for literal in _find_hundreds(expression))
+
+
+def _find_hundreds(expression: exp.Expr) -> Iterator[exp.Expr]:
+    from sqlglot import exp
+
+    for literal in expression.find_all(exp.Literal):
+        if literal.is_number and Decimal(literal.name) in _HUNDREDS:
+            yield literal
 
 
 def _is_units(one: Subject) -> bool:
@@ -266,13 +277,13 @@ def find_keys(schema: Schema) -> frozenset[str]:
 def choose_formats(
     result: Result, *, sql: str = "", keys: Collection[str] = (), notation: Notation = NEUTRAL
 ) -> tuple[ColumnFormat, ...]:
-    """How each column of a result is written for reading.
+    """How each column of a result is written for reading, as its first thousands of values say.
 
     `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
     columns that are keys of tables.
     """
     facts = [Facts() for _ in result.columns]
-    for one, column in zip(facts, result.table.columns, strict=True):
+    for one, column in zip(facts, result.table.slice(0, _MOST_LOOKED_AT).columns, strict=True):
         one.look(column_values(column))
     formats = choose_from_facts(result.columns, facts, sql=sql, keys=keys)
     return tuple(replace(one, notation=notation) for one in formats)

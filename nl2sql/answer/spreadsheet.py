@@ -130,7 +130,9 @@ class _Sheets:
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
         self._made: dict[str, Any] = {}
-        self._numbers = [self._format(_choose_number_format(one)) for one in formats]
+        self._numbers = [
+            self._format(_choose_number_format(one, known.facts)) for one, known in zip(formats, seen, strict=True)
+        ]
         self._days = [_choose_day_format(one, known) for one, known in zip(formats, seen, strict=True)]
         self._widths = [_choose_width(one, known) for one, known in zip(formats, seen, strict=True)]
         self.count = 0
@@ -214,8 +216,10 @@ class _Sheets:
         return self._made[number_format]
 
 
-def _choose_number_format(one: ColumnFormat) -> str:
+def _choose_number_format(one: ColumnFormat, facts: Facts) -> str:
     """The number format of Excel that shows numbers as the column's format does; the value is the same."""
+    if max(abs(facts.least), abs(facts.most)) >= _EXACT:
+        return "General"
     decimals = f".{'0' * one.decimals}" if one.decimals else ""
     if one.kind is Kind.CODE:
         return "0"
@@ -238,7 +242,7 @@ def _choose_day_format(one: ColumnFormat, known: _Column) -> str:
 def _choose_width(one: ColumnFormat, known: _Column) -> int:
     """How many characters the cells of numbers and moments need: Excel shows signs where these don't fit."""
     facts = known.facts
-    if facts.numbers:
+    if facts.numbers and known.fits:
         return max(_WIDTH, *(len(one.show(number)) + 2 for number in (facts.least, facts.most)))
     return _WIDTH if one.kind in (Kind.MONTH, Kind.DAY) or not facts.days else _MOMENT_WIDTH
 

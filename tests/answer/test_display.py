@@ -99,6 +99,7 @@ def test_values_for_reading(name: str, values: list[Any], shown: list[str]) -> N
     [
         ("SELECT a / b AS open_share FROM t", ["5.12%", "50.00%"]),
         ("SELECT avg(CASE WHEN open THEN 1 ELSE 0 END) AS open_share FROM t", ["5.12%", "50.00%"]),
+        ("SELECT avg(CAST(status = 'open' AS INT)) AS open_share FROM t", ["5.12%", "50.00%"]),
         ("WITH s AS (SELECT a / b AS open_share FROM t) SELECT open_share FROM s", ["5.12%", "50.00%"]),
         ("SELECT 100.0 * a / b AS open_share FROM t", ["0.0512", "0.5000"]),
         ("SELECT open_share FROM t", ["0.0512", "0.5000"]),
@@ -111,6 +112,8 @@ def test_a_share_is_percent_where_the_sql_divides(sql: str, shown: list[str]) ->
 
 def test_what_the_sql_counts_in_hundreds_is_percent_already() -> None:
     assert show("open_pct", 0.5, sql="SELECT 100 * a / b AS open_pct") == ["0.5%"]
+    assert show("open_pct", 0.5, sql="SELECT round(a / b * 100.0, 2) AS open_pct") == ["0.5%"]
+    assert show("open_pct", 0.5, sql="SELECT rate / 100 AS open_pct") == ["0.5"]
     assert show("exchange_rate", 0.92, sql="SELECT a / b AS exchange_rate") == ["0.92"]
     assert show("share", 0.00001, 0.5, sql="SELECT a / b AS share") == ["0.001%", "50.000%"]
     assert show("share", 1 / 3, 0.5, sql="SELECT a / b AS share") == ["33.3%", "50.0%"]

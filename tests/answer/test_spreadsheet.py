@@ -149,6 +149,11 @@ def test_a_workbook_shows_money_months_shares_and_ids_as_such(tmp_path: Path) ->
     ]
 
 
+def test_numbers_too_long_for_a_cell_are_shown_as_excel_does(tmp_path: Path) -> None:
+    cells = read_back(tmp_path / "rows.xlsx", export_columns("xlsx", {"x": ("DOUBLE", pa.array([1e300, 0.5]))}))
+    assert [cell[0] for cell in cells[1:]] == [(1e300, "n", "General"), (0.5, "n", "General")]
+
+
 def test_a_column_is_as_wide_as_its_figures(tmp_path: Path) -> None:
     path = tmp_path / "rows.xlsx"
     rows = {"revenue": ("DECIMAL(20,2)", pa.array([Decimal("-1234567890123.45")])), "n": ("BIGINT", pa.array([1]))}
