@@ -5,6 +5,7 @@ It knows no model and asks no question. Nothing here runs without having passed 
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
-from nl2sql.errors import LimitError
+from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.schema.access import quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.render import one_line
@@ -226,15 +227,18 @@ class Database:
         return lay_out(sql, self._engine.dialect, self.checked)
 
     def formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
-        """How each column of a result is written for reading, in the notation of `display.locale`. DatabaseError.
+        """How each column of a result is written for reading, in the notation of `display.locale`.
 
         `sql` is what gave the result.
         """
         from nl2sql.answer.display import choose_formats, find_keys
         from nl2sql.answer.notation import find_notation
 
-        notation = find_notation(self.config.display.locale)
-        return choose_formats(result, sql=sql, keys=find_keys(self.schema), notation=notation)
+        keys = frozenset[str]()
+        # Rows that are there are shown, whatever became of the database since.
+        with contextlib.suppress(DatabaseError):
+            keys = find_keys(self.schema)
+        return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
 
     def close(self) -> None:
         """Close the database."""
