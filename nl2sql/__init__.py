@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         Upload,
         Usage,
         Verdict,
-        unique_names,
+        make_unique_names,
     )
 
 __version__: Final = "0.1.0"
@@ -125,10 +125,10 @@ __all__ = [
     "export",
     "find_notation",
     "load_config",
+    "make_unique_names",
     "open_store",
     "parse_size",
     "text_of",
-    "unique_names",
 ]
 
 _HOMES: Final = {

@@ -359,7 +359,7 @@ class Result:
         return list(zip(*arrays, strict=True)) if arrays else []
 
 
-def unique_names(names: Sequence[str]) -> list[str]:
+def make_unique_names(names: Sequence[str]) -> list[str]:
     """Each name once, in their order: a second `a` is `a_2`, or the next number that no other column has."""
     taken, unique = set(names), list[str]()
     seen: dict[str, int] = {}
@@ -669,7 +669,7 @@ class Answer:
         """
         if self.result is None:
             raise ValueError(f"no rows: the question ended as {self.status.value}")
-        return self.result.table.rename_columns(unique_names([column.name for column in self.result.columns]))
+        return self.result.table.rename_columns(make_unique_names([column.name for column in self.result.columns]))
 
     def to_pandas(self) -> Any:
         """The rows as a `pandas.DataFrame` with the names of `to_arrow`; needs pandas. ValueError where nothing ran.

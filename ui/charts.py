@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import ColumnFormat, Result, chart, charts, checked_spec, text_of, unique_names
+from nl2sql import ColumnFormat, Result, chart, charts, checked_spec, make_unique_names, text_of
 from ui.plain import plain, say_renamed
 
 _LABELS: Final = {"line": "Line", "bar": "Bars", "scatter": "Points", "none": "None"}
@@ -70,7 +70,7 @@ def is_metric(result: Result) -> bool:
 
 def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
     """One number, or a few, large, written for reading; the number itself is in the help beside it where it differs."""
-    names = unique_names([column.name for column in result.columns])
+    names = make_unique_names([column.name for column in result.columns])
     with st.container(horizontal=True):
         for name, value, one in zip(names, result.rows[0], formats, strict=True):
             exact = text_of(value)

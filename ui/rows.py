@@ -12,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import streamlit as st
 
-from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, text_of, unique_names
+from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, make_unique_names, text_of
 from ui.errors import show_error
 from ui.grid import Cell, grid
 from ui.kept import kept
@@ -99,7 +99,7 @@ def draw(
 ) -> None:
     """The table of these rows, each value written for reading, with the value itself under the pointer."""
     look = look or Look()
-    names = unique_names([column.name for column in result.columns])
+    names = make_unique_names([column.name for column in result.columns])
     columns: list[dict[str, Any]] = []
     for position, (name, values) in enumerate(zip(names, shown.columns, strict=True)):
         arrow = "descending" if look.descending else "ascending"
@@ -195,7 +195,7 @@ def _look(key: str) -> Look:
 
 def _filter(result: Result, key: str) -> None:
     """What the rows must contain."""
-    names = unique_names([column.name for column in result.columns])
+    names = make_unique_names([column.name for column in result.columns])
 
     def changed() -> None:
         look = _look(key)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nl2sql.answer.json_columns import encode_rows
 from nl2sql.schema.render import one_line
-from nl2sql.types import Answer, ErrorInfo, Result, unique_names
+from nl2sql.types import Answer, ErrorInfo, Result, make_unique_names
 
 _NAME_CHARS: Final = 60
 _NAMED: Final = 5
@@ -92,7 +92,7 @@ def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
 def describe_renamed(names: Sequence[str]) -> str:
     """Which columns have another name than in the query, as a clause a name; empty where none has."""
     renamed: dict[str, list[str]] = {}
-    for name, own in zip(names, unique_names(names), strict=True):
+    for name, own in zip(names, make_unique_names(names), strict=True):
         if name != own:
             renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
     clauses = [
@@ -119,7 +119,7 @@ def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
 def _rows_fields(result: Result | None) -> dict[str, Any]:
     if result is None:
         return {"columns": None, "rows": None, "row_count": None, "truncated": None}
-    names = unique_names([column.name for column in result.columns])
+    names = make_unique_names([column.name for column in result.columns])
     return {
         "columns": [{"name": name, "type": column.type} for name, column in zip(names, result.columns, strict=True)],
         "rows": encode_rows(result.table),

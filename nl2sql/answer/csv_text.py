@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.values import json_text, text_of
+from nl2sql.answer.values import spell_json, text_of
 from nl2sql.errors import ConfigError
-from nl2sql.types import ResultColumn, column_values, unique_names
+from nl2sql.types import ResultColumn, column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ def write_csv(
     # A line without any sign would be no row to most readers.
     lone = len(columns) == 1
     try:
-        names = unique_names([column.name for column in columns])
+        names = make_unique_names([column.name for column in columns])
         text.write(style.delimiter.join(_write_text(name, style) for name in names) + end)
         for batch in batches:
             cells = [[_write_value(value, style) for value in column_values(column)] for column in batch.columns]
@@ -99,7 +99,7 @@ def _write_value(value: Any, style: CsvStyle) -> str:
     if isinstance(value, int):
         return text_of(value)
     # A word like true, and a date, are no text that a formula could be in.
-    return _write_text(json_text(value), style) if isinstance(value, list | dict) else _quote(text_of(value), style)
+    return _write_text(spell_json(value), style) if isinstance(value, list | dict) else _quote(text_of(value), style)
 
 
 def _write_text(text: str, style: CsvStyle) -> str:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.json_columns import JsonColumn, encode_batch
-from nl2sql.answer.values import json_text, text_of
+from nl2sql.answer.values import spell_json, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
-from nl2sql.types import ResultColumn, column_values, unique_names
+from nl2sql.types import ResultColumn, column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +104,7 @@ def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatc
 
 def _records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> Iterable[bytes]:
     """Each row as a JSON object."""
-    names = unique_names([column.name for column in columns])
+    names = make_unique_names([column.name for column in columns])
     rest = iter(batches)
     first = next(rest, None)
     if first is None:
@@ -125,7 +125,7 @@ def _records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch])
 
 def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
     count = 0
-    out.write(_md_line(unique_names([column.name for column in columns])))
+    out.write(_md_line(make_unique_names([column.name for column in columns])))
     out.write(_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
     for batch in batches:
         for row in _rows(batch):
@@ -137,7 +137,7 @@ def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]
 def _choose_text(value: Any) -> str:
     if value is None:
         return "NULL"
-    return json_text(value) if isinstance(value, list | dict) else text_of(value)
+    return spell_json(value) if isinstance(value, list | dict) else text_of(value)
 
 
 def _md_line(cells: Sequence[str]) -> bytes:
@@ -160,7 +160,7 @@ def _write_parquet(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordB
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = unique_names([column.name for column in columns])
+    names = make_unique_names([column.name for column in columns])
     count = 0
     writer = None
     try:
@@ -200,7 +200,7 @@ def _write_table(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBat
 
 
 def _flush(columns: Sequence[ResultColumn], rows: list[list[str]], out: BinaryIO) -> list[int]:
-    names = [one_line(name, CELL_CHARS) for name in unique_names([column.name for column in columns])]
+    names = [one_line(name, CELL_CHARS) for name in make_unique_names([column.name for column in columns])]
     widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
     out.write(_aligned(names, widths, columns))
     out.write(("  ".join("-" * width for width in widths) + "\n").encode())

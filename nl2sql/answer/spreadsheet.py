@@ -17,9 +17,9 @@ from nl2sql.answer.column_facts import Facts
 from nl2sql.answer.csv_text import harmless
 from nl2sql.answer.display import ColumnFormat, Kind, choose_from_facts
 from nl2sql.answer.held_batches import hold
-from nl2sql.answer.values import json_text, text_of
+from nl2sql.answer.values import spell_json, text_of
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.types import ResultColumn, column_values, unique_names
+from nl2sql.types import ResultColumn, column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +126,7 @@ class _Sheets:
         sheet_rows: int,
     ) -> None:
         self._book, self._seen, self._sheet_rows = book, seen, sheet_rows
-        self._names = unique_names([column.name for column in columns])
+        self._names = make_unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
         self._made: dict[str, Any] = {}
@@ -194,7 +194,7 @@ class _Sheets:
             style = self._format(self._days[place] + _spell_zone(value))
             self._sheet.write_number(self._next, place, _Number(repr(_count_days(value))), style)
         else:
-            text = json_text(value) if isinstance(value, list | dict) else text_of(value)
+            text = spell_json(value) if isinstance(value, list | dict) else text_of(value)
             self._write_text(place, text, self._quoted if harmless(text) != text else None, row=self._next)
 
     def _write_text(self, place: int, text: str, style: Any, *, row: int) -> None:

@@ -114,16 +114,16 @@ def json_of(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def json_text(value: Any) -> str:
+def spell_json(value: Any) -> str:
     """The value as JSON's text, every number in its own digits: for a cell that holds a list, struct or map."""
     if isinstance(value, dict):
         return (
             "{"
-            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {json_text(value[key])}" for key in value)
+            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {spell_json(value[key])}" for key in value)
             + "}"
         )
     if isinstance(value, list | tuple | set):
-        return "[" + ", ".join(map(json_text, value)) + "]"
+        return "[" + ", ".join(map(spell_json, value)) + "]"
     if isinstance(value, Decimal) and value.is_finite():
         return format(value, "f")
     return str(value) if type(value) is int else json.dumps(json_of(value), ensure_ascii=False)

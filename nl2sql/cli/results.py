@@ -19,7 +19,7 @@ from nl2sql.cli.screen import clean, expect_json, find_screen
 from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
-from nl2sql.types import Result, ResultColumn, unique_names
+from nl2sql.types import Result, ResultColumn, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,7 +127,7 @@ def _has_lines(value: Any) -> bool:
 
 def _list_lines(result: Result) -> Iterator[str]:
     """The one row, a column after the other; lines of a text are set in, so that none passes for more than that."""
-    names = unique_names([column.name for column in result.columns])
+    names = make_unique_names([column.name for column in result.columns])
     for name, value in zip(names, result.rows[0], strict=True):
         name = one_line(name, _CELL_CHARS)
         if _has_lines(value):
@@ -145,7 +145,7 @@ def _draw(result: Result, formats: Sequence[ColumnFormat]) -> None:
         ]
         for row in result.rows[:TERMINAL_ROWS]
     ]
-    names = [one_line(name, _CELL_CHARS) for name in unique_names([column.name for column in result.columns])]
+    names = [one_line(name, _CELL_CHARS) for name in make_unique_names([column.name for column in result.columns])]
     print_table(names, rows, [is_numeric(column.type) for column in result.columns])
     if result.row_count > TERMINAL_ROWS:
         more = f"… {result.row_count - TERMINAL_ROWS:,} more rows: -o csv writes them all"
