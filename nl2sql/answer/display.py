@@ -367,7 +367,7 @@ def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Exp
 
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.ParseError:
+    except sqlglot.errors.SqlglotError:
         return {}
     found: dict[str, list[exp.Expr]] = {}
     for alias in tree.find_all(exp.Alias):
