@@ -50,6 +50,7 @@ def conclude(
         text=_short(_strip_blocks(outcome.text)),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
+        warnings=(outcome.shortfall.message,) if outcome.shortfall else (),
     )
     if outcome.clarification is not None:
         text = outcome.clarification.question
@@ -57,8 +58,11 @@ def conclude(
     if outcome.declined is not None:
         time = _Time(ending)
         reading = _explain(outcome.declined, tools, time) if explain else ()
-        warnings = time.warnings
+        warnings = (*answer.warnings, *time.warnings)
         return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading, warnings=warnings)
+    if outcome.shortfall is not None and (outcome.ran is None or outcome.error is not None):
+        # What the model says of data that it has not seen says nothing.
+        return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
     if isinstance(outcome.error, MissingNameError):
         text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
         return replace(answer, status=Status.ABSTAINED, text=text)
@@ -134,6 +138,7 @@ def _with_rows(
             left_out,
             ran.verified,
             bool(outcome.unfinished),
+            outcome.shortfall is not None,
         )
     )
     answer = replace(
@@ -147,7 +152,7 @@ def _with_rows(
         chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,
         traps=outcome.traps,
-        warnings=(*warnings, *time.warnings),
+        warnings=(*answer.warnings, *warnings, *time.warnings),
         repairs=ran.repairs,
     )
     return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer

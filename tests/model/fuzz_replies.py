@@ -249,7 +249,7 @@ def _read_sentence(text: str, chance: Random) -> None:
 
 
 def _read_visible(text: str, chance: Random) -> None:
-    markup.cut_to_prose(text, tools=chance.random() < 0.5)
+    markup.cut_to_prose(text, _NAMES if chance.random() < 0.5 else ())
     markup.strip_reasoning(text)
 
 
