@@ -124,8 +124,11 @@ MARKS: Final[tuple[Mark, ...]] = (
 
 _BARS: Final = "|｜‖│┃∣¦"
 _DSML: Final = re.compile(
-    rf"<[\s{_BARS}]{{0,8}}+(/?)[\s{_BARS}]{{0,8}}+DSML[\s{_BARS}]{{0,8}}+(/?)[\s{_BARS}]{{0,8}}+", re.I
+    rf"<[\s{_BARS}]{{0,8}}+(/?)[\s{_BARS}]{{0,8}}+DSML[\s{_BARS}]{{0,8}}+(/?)[\s{_BARS}]{{0,8}}+"
+    rf"|(?<![<\w{_BARS}])[{_BARS}]{{1,2}}+(/?)DSML[{_BARS}]{{1,2}}+",
+    re.IGNORECASE,
 )
+_BARS_BEHIND: Final = re.compile(rf"(?<=[\w\"'])[{_BARS}]{{1,2}}+>")
 _CONTROL: Final = re.compile(rf"<[{_BARS}]{{1,2}}+(/?[\w▁:-]{{1,40}}+(?: [\w▁:-]{{1,40}}+){{0,3}}+)[{_BARS}]{{1,2}}+>")
 _SPACE: Final = re.compile("[▁ ]")
 _NAMESPACE: Final = re.compile(
@@ -133,15 +136,15 @@ _NAMESPACE: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"&lt;/?(?:\w{1,20}:)?(?:tool_call|function|invoke|[|｜])")
 
-# What names a call whatever stands around it.
-_CALL_WORDS: Final = r"(?:tool|function|call|action|plugin|python_tag|recipient|constrain)"
+# What no words for people have.
 _STRONG: Final = re.compile(
-    rf"<\|/?(?:\w{{1,30}}[_:])?{_CALL_WORDS}\w*+(?:[_:]\w++)?\|?>|<{_CALL_WORDS}\w{{0,30}}+\|>"
-    r"|</?(?:tool_calls?|toolcall|tool_use|function_?calls?|invoke|arg_key|arg_value|(?:start|end)_function_call)\b[^<>\n]{0,200}+>"
-    r"|<(?:function|parameter)=|<parameter name=|</(?:function|parameter)>|<<function>>|DSML[|｜]"
-    r"|\[/?(?:TOOL_CALLS|TOOL_REQUEST|END_TOOL_REQUEST|ARGS|CALL_ID)\]|✿[A-Z]{3,12}✿",
+    r"<\||\|>|[｜‖▁✿]|DSML|<<function>>|<(?:function|parameter)=|<parameter name=|</(?:function|parameter)>"
+    r"|\btool_call\("
+    r"|</?(?:tool_calls?|toolcall|tool_use|function_?calls?|invoke|arg_key|arg_value|(?:start|end)_function_call)\b"
+    r"|\[/?(?:END_)?TOOL_[A-Z]|\[(?:ARGS|CALL_ID)\]",
     re.IGNORECASE,
 )
+_KEYS: Final = re.compile(r"[\"'](?:arguments|parameters|query|tool_name|action_input)[\"']\s?:")
 _WEAK: Final = re.compile(
     r"</?[A-Za-z][\w:.-]*+(?:\s[^<>\n]{0,200}+)?>|<\||\{\s*+[\"']|\[/?[A-Z_]{3,30}+\]|✿|^[ \t>*]*+Action(?: Input)?:",
     re.MULTILINE,
@@ -150,7 +153,7 @@ _WEAK: Final = re.compile(
 _INVENTED: Final = re.compile(
     r"<(?P<tag>tool_response|tool_results?|function_results?|function_response|observation)>.*?(?:</(?P=tag)>|\Z)"
     r"|<\|(?:observation|ipython|tool_outputs?_begin|tool_response|START_TOOL_RESULT)\|>.*"
-    r"|\[TOOL_RESULTS\].*|✿RE(?:SULT|TURN)✿.*|<\|im_start\|>(?:user|tool)\b.*|<\|start_header_id\|>(?:user|ipython|tool)\b.*"
+    r"|\[TOOL_RESULT\].*?(?:\[END_TOOL_RESULT\]|\Z)|\[TOOL_RESULTS\].*|✿RE(?:SULT|TURN)✿.*|<\|im_start\|>(?:user|tool)\b.*|<\|start_header_id\|>(?:user|ipython|tool)\b.*"
     r"|<start_of_turn>user\b.*",
     re.DOTALL,
 )
@@ -159,12 +162,12 @@ _ACTED: Final = re.compile(r"^[ \t>*]*+Action:", re.MULTILINE)
 _FINAL: Final = re.compile(r"\A\s*+(?:Thought|Action|Question|Observation):.*\bFinal Answer:[ \t*]*+", re.DOTALL)
 _TURN: Final = re.compile(
     r"<\|(?:im_start|start)\|>(?:assistant|model)?|<\|start_header_id\|>\w{0,20}<\|end_header_id\|>|<start_of_turn>(?:model)?"
-    r"|<end_of_turn>|<\|[\w:/-]{1,60}+\|>|</?(?:answer|final_answer|final|response|output)>|\[/?INST\]|<(?:bos|eos)>"
+    r"|<end_of_turn>|<\|(?!/?\w{0,30}(?:tool|function|call|action|plugin|python))[\w:/-]{1,60}+\|>|</?(?:answer|final_answer|final|response|output)>|\[/?INST\]|<(?:bos|eos)>"
     r"|\A\s*+<s>|</s>\s*+\Z",
 )
 
 _PARTIAL: Final = re.compile(
-    r"(?:<[^<>\n]{0,48}+|\[/?[A-Z_]{0,18}+|&(?:l(?:t;?[^\s]{0,20}+)?)?|✿[A-Z]{0,12}+|`{1,2}+|~{1,2}+"
+    r"(?:<{1,2}+[^<>\n]{0,48}+>?|\[/?[A-Z_]{0,18}+|&(?:l(?:t;?[^\s]{0,20}+)?)?|✿[A-Z]{0,12}+|`{1,2}+|~{1,2}+"
     r"|(?:^|\n)[ \t>*]*+(?:A(?:c(?:t(?:i(?:on?)?)?)?)?|s(?:ql?)?|S(?:QL?)?|f(?:unc(?:tools?)?)?))\Z"
 )
 _LONGEST_PARTIAL: Final = 64
@@ -181,7 +184,8 @@ def spell_plainly(text: str) -> str:
     """The text with its marks in one spelling: DSML and namespaces dropped, bars and low lines in ASCII."""
     if _ESCAPED.search(text):
         text = html.unescape(text)
-    text = _DSML.sub(lambda found: f"<{found[1] or found[2]}", text) if "<" in text else text
+    text, count = _DSML.subn(lambda found: f"<{found[1] or found[2] or found[3] or ''}", text)
+    text = _BARS_BEHIND.sub(">", text) if count else text
     text = _CONTROL.sub(lambda found: f"<|{_SPACE.sub('_', found[1])}|>", text)
     return _NAMESPACE.sub(r"<\1", text)
 
@@ -196,26 +200,32 @@ def cut_invented(text: str) -> str:
 
 
 def has_marks(text: str, names: Collection[str] = ()) -> bool:
-    """Whether the text, in plain spelling, holds marks of a call: of one family, or beside the name of a tool."""
-    if _STRONG.search(text) is not None:
+    """Whether the text, in plain spelling, holds marks of a call: of a family, or beside the name of a tool.
+
+    `names` are the tools on offer. Marks of turns count where `strip_marks` leaves them.
+    """
+    text = _TURN.sub("", text)
+    if _STRONG.search(text) is not None or (names and _KEYS.search(text) is not None):
         return True
-    return any(name in text for name in names) and _WEAK.search(text) is not None
+    if not any(name in text for name in names):
+        return False
+    either = "|".join(map(re.escape, names))
+    # A name with words in brackets, as in `find_values(text)`, speaks of the tool.
+    return _WEAK.search(text) is not None or re.search(rf"(?:{either})\s?(?:[{{\[<]|\((?!\w*\)))", text) is not None
 
 
 def strip_marks(text: str) -> str:
     """Words for people, in plain spelling: without results that were made up, marks of turns, and calls."""
-    text = _FINAL.sub("", _TURN.sub(_keep_calls, _INVENTED.sub("", text)))
+    text = _FINAL.sub("", _TURN.sub("", _INVENTED.sub("", text)))
     found = _STRONG.search(text)
     return (text[: found.start()] if found else text).strip()
 
 
-def _keep_calls(found: re.Match[str]) -> str:
-    return found[0] if _STRONG.match(found[0]) else ""
-
-
 def find_opening(text: str) -> int:
     """Where the first mark opens; the text's length where none does."""
-    found = min((m.start() for pattern in (_OPENED, _STRONG, _INVENTED) if (m := pattern.search(text))), default=None)
+    found = min(
+        (m.start() for pattern in (_OPENED, _STRONG, _INVENTED, _KEYS) if (m := pattern.search(text))), default=None
+    )
     return len(text) if found is None else found
 
 

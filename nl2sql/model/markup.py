@@ -71,8 +71,12 @@ _GAP = re.compile(
     r"|(?:Action Input|arguments|args|parameters|input|json|commentary|with)\b)*+",
     re.IGNORECASE,
 )
-_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:[ \t*]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
+_LEADING = re.compile(
+    r"(?:(?:assistant)?(?:commentary|analysis)?[ \t]*+to=|^[ \t>*]*+(?:Action|Tool|>>)[:>]?)[ \t*`]*+\Z", re.M
+)
+_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
+_IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]*)\][ \t.]*+$", re.MULTILINE)
 _QUOTES = re.compile(r"\A([\"'`])(.*)\1\Z")
 _MOST_TRIES: Final = 8
 _NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
@@ -107,7 +111,9 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
     if names:
         if _JSON_START.match(text):
             return ""
-        for pattern in (_SQL_START, _BLOCK_START, _find_names(names, behind=_CALLING)):
+        plain = [name for name in names if "_" not in name]
+        named = _find_names([name for name in names if "_" in name])
+        for pattern in (_SQL_START, _BLOCK_START, named, _find_names(plain, behind=_CALLING)):
             if found := pattern.search(text):
                 text = text[: found.start()]
         text = _SQL_BEGUN.sub("", text[-_LONGEST_WORD:]).join((text[:-_LONGEST_WORD], ""))
@@ -297,7 +303,8 @@ def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
             break
         if calls := read_values(value if isinstance(value, list) else [value], names):
             return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
-    return text, find_broken(text, names)
+    broken = find_broken(text, names)
+    return "" if broken else text, broken
 
 
 def _find_names(names: Collection[str], behind: str = "") -> re.Pattern[str]:
@@ -307,7 +314,9 @@ def _find_names(names: Collection[str], behind: str = "") -> re.Pattern[str]:
 
 
 def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls in tags that are named like the tool, with a tag for each argument."""
+    """Calls in tags named like the tool, with a tag for each argument, or of keys and values behind its name."""
+    if found := _find_names(names, behind=r"\s*+(?=<arg_key>)").search(text) if "<arg_key>" in text else None:
+        return text[: found.start()], [_read_element(found["name"], text[found.end() :], whole=False)]
     for name in names:
         start = text.find(f"<{name}>")
         if start < 0:
@@ -356,10 +365,15 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
             except ValueError:
                 continue
             calls.append(RawCall(found["name"], value))
-        elif found["name"] != SQL_TOOL and (line := _INPUT_LINE.match(text, found.end())):
-            at, told = line.end(), _QUOTES.sub(r"\2", line["told"].strip())
+        elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
+            tries += 1
+            told = _QUOTES.sub(r"\2", line["told"].strip())
+            is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
+            if found["name"] == SQL_TOOL and (is_bare or not looks_like_sql(told)):
+                continue
+            at = line.end()
             calls.append(RawCall(found["name"], {}, positional=(told,) if told not in ("", "None") else ()))
         else:
             continue
         first = min(first, found.start())
-    return text[:first], calls
+    return _LEADING.sub("", text[:first]), calls

@@ -57,7 +57,7 @@ def read(
     raw = list(raw_calls)
     names = tuple(_parameters(tools))
     if tools and (not raw or any(map(_is_bare, raw))):
-        thought = "\n".join(filter(None, (reasoning, "" if prose else text)))
+        thought = "\n".join(filter(None, (reasoning, text if len(prose) < len(text.strip()) else "")))
         left, found = _from_text(prose, thought, names)
         if not raw:
             prose, raw = left, found
@@ -99,7 +99,8 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
 def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = markup.find_calls(prose, names)
     if not calls and SQL_TOOL in names:
-        prose, calls = markup.find_sql(marks.cut_invented(prose))
+        left, calls = markup.find_sql(marks.cut_invented(prose))
+        prose = left if calls else prose
     if not calls and reasoning:
         calls = markup.find_calls_in_thought(reasoning, names, alone=not prose)
     return prose, calls

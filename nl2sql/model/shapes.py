@@ -32,7 +32,7 @@ _PYTHON = re.compile(r"\A\s*+\[?\s*+[\w.]++\(")
 _FILLER = re.compile(r"(?:[\s\[\](),;]|#[^\n]*+)++")
 _GAP = re.compile(r"(?:[\s,]|#[^\n]*+)++")
 _CALLEE = re.compile(r"([A-Za-z_][\w.]*+)\s*+\(")
-_KEYWORD = re.compile(r"([A-Za-z_]\w*+)\s*+=(?!=)")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*+)\s*+(?:=(?!=)|:)")
 _QUOTED_SQL = re.compile(r"\s*+(?:\w++\s*+=\s*+)?([\"'])(?P<sql>.*)\1\s*+\)[\s\])`]*+\Z", re.DOTALL)
 _STRING = re.compile(
     r"""\s*+(?P<prefix>[rRuU]?)(?:(?P<three>\"{3}|'{3})(?P<triple>(?:[^\\]|\\.)*?)(?P=three)"""
