@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql.answer.as_json import answer_object
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import BugError, CancelledError, GuardError, NL2SQLError
-from nl2sql.evals import recording, scorer
+from nl2sql.evals import recording, scorer, ties
 from nl2sql.evals.case import Case, preview
 from nl2sql.evals.examples import Example, Gold, Question
 from nl2sql.evals.recording import RecordedModel
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Gold and prediction are judged whole: a cut result would say nothing of the rest.
 JUDGED_ROWS: Final = 100_000
 _TOO_LONG: Final = 0.95
+_TIED: Final = "right in another order of rows that tie by the gold's ORDER BY"
 # What a mistake of ours looks like: it fails the question that met it, and the others are still asked.
 _BUGS: Final = (
     ArithmeticError,
@@ -182,9 +183,35 @@ def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant,
     rows, gold_rows = result.rows, gold_result.rows
     verdict = scorer.score(rows, gold_rows, ordered=ordered)
     detail = None
-    if ordered and not verdict.strict and scorer.score(rows, gold_rows).strict:
+    if not verdict.strict and (groups := _find_ties(gold.sql, assistant, limits, cancel)):
+        verdict = scorer.score(rows, gold_rows, ordered=ordered, groups=groups)
+        detail = _TIED if verdict.tied else None
+    if ordered and not verdict.tied and not verdict.strict and scorer.score(rows, gold_rows).strict:
         detail = "the rows are right, their order is not"
-    return replace(case, strict=verdict.strict, lenient=verdict.lenient, reason=verdict.reason, detail=detail)
+    return replace(
+        case,
+        strict=verdict.strict,
+        lenient=verdict.lenient,
+        reason=verdict.reason,
+        tied=verdict.tied,
+        detail=detail,
+    )
+
+
+def _find_ties(
+    gold_sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
+) -> tuple[ties.Group, ...]:
+    """The rows that the gold's ORDER BY leaves open; none where that cannot be found out."""
+    query = ties.write_tie_query(gold_sql)
+    if query is None:
+        return ()
+    try:
+        result = assistant.run(query.sql, limits=limits, cancel=cancel)
+    except CancelledError:
+        raise
+    except NL2SQLError:
+        return ()
+    return () if result.truncated else ties.list_groups(result.rows, query)
 
 
 def _text(what: str, error: NL2SQLError) -> str:
