@@ -26,17 +26,30 @@ _LONGEST_REASON: Final = 60
 _EMPTY_OBJECT_CHARS: Final = 16
 # Each endpoint's own words for why a reply ended, as OpenAI's; `cut` where it came to no end.
 _REASONS: Final = {
-    **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "finished"), "stop"),
-    **dict.fromkeys(("tool_use", "tool_call", "function_calls"), "tool_calls"),
     **dict.fromkeys(
-        ("max_tokens", "max_output_tokens", "max_new_tokens", "max_length", "model_length", "token_limit"), "length"
+        ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "finished"), "stop"
+    ),
+    **dict.fromkeys(("tool_calls", "tool_use", "tool_call", "function_calls"), "tool_calls"),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_length", "model_length", "token_limit"),
+        "length",
     ),
     **dict.fromkeys(("model_context_window_exceeded", "context_length", "incomplete"), "length"),
     **dict.fromkeys(
         ("error", "network_error", "abort", "aborted", "cancelled", "timeout", "insufficient_system_resource"), "cut"
     ),
     **dict.fromkeys(
-        ("safety", "sensitive", "recitation", "blocklist", "prohibited_content", "spii", "refusal", "guardrails"),
+        (
+            "content_filter",
+            "safety",
+            "sensitive",
+            "recitation",
+            "blocklist",
+            "prohibited_content",
+            "spii",
+            "refusal",
+            "guardrails",
+        ),
         "content_filter",
     ),
 }
