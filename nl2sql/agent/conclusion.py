@@ -30,6 +30,8 @@ _SHORTEST_PROBE: Final = 0.1
 _SHOWN: Final = 8
 _DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
 _BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
+# `Select` and `With` begin a sentence.
+_BARE_SQL: Final = re.compile(r"(?:SELECT|select|WITH|with)\b.*\b(?:FROM|from)\b", re.DOTALL)
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _WORD: Final = re.compile(r"[^\W\d_]{2}")
 _NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
@@ -85,8 +87,9 @@ def _short(text: str) -> str:
 
 
 def _strip_blocks(text: str) -> str:
-    """The model's words, without the blocks of SQL or of results that it wrote into them."""
-    return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
+    """The model's words, without the SQL and the blocks of results that it wrote into them."""
+    text = _BLOCK.sub("", text).strip()
+    return "" if not text.strip("` \n\tsql") or _BARE_SQL.match(text) else text
 
 
 def _conclude_without_rows(answer: Answer, lacks: str, tools: Toolbox) -> Answer:

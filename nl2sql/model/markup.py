@@ -72,7 +72,7 @@ _GAP = re.compile(
     re.IGNORECASE,
 )
 _LEADING = re.compile(
-    r"(?:(?:assistant)?(?:commentary|analysis)?[ \t]*+to=|^[ \t>*]*+(?:Action|Tool|>>)[:>]?)[ \t*`]*+\Z", re.M
+    r"(?:(?:assistant)?(?:commentary|analysis)?[ \t]{0,3}+to=|^[ \t>*]*+(?:Action|Tool):)[ \t*`]*+\Z", re.M
 )
 _INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
