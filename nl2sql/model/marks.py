@@ -171,7 +171,8 @@ _PARTIAL: Final = re.compile(
     r"|(?:^|\n)[ \t>*]*+(?:A(?:c(?:t(?:i(?:on?)?)?)?)?|s(?:ql?)?|S(?:QL?)?|f(?:unc(?:tools?)?)?))\Z"
 )
 _LONGEST_PARTIAL: Final = 64
-_OPENED: Final = re.compile("|".join(mark.opening for mark in MARKS if not mark.needs_name))
+_OPENINGS: Final = "|".join(mark.opening for mark in MARKS if not mark.needs_name)
+_OPENED: Final = re.compile(rf"(?=[<\[✿f])(?:{_OPENINGS})")
 
 _REGIONS: Final = "|".join(
     rf"(?P<opening{i}>{mark.opening})(?P<body{i}>.*?)(?P<end{i}>{mark.closing}|\Z)" for i, mark in enumerate(MARKS)

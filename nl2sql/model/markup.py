@@ -68,7 +68,7 @@ _ANY_TAG = re.compile(r"<(?P<slash>/?)(?P<tag>[A-Za-z_]\w{0,60}+)>")
 _OPENING = re.compile(r"(?:\.call)?\(")
 _GAP = re.compile(
     r"(?:[:.]\d{1,4}+)?(?:[\s\"'\]\[)(>:=,|`*✿-]|<[/|]?[\w:-]{1,40}+[|]?>"
-    r"|(?:Action Input|arguments|args|parameters|input|json|commentary|with)\b)*+",
+    r"|(?:Action Input|arguments|args|parameters|input|json|commentary|with)\b){0,60}+",
     re.IGNORECASE,
 )
 _LEADING = re.compile(

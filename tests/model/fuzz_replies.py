@@ -60,6 +60,10 @@ _TAGS: Final = """
 <｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> <｜tool▁call▁begin｜> <｜tool▁call▁end｜> <｜tool▁sep｜>
 <|channel|>commentary <function=sql_query> <function= </function> <function=a <parameter=query> <parameter=a
 <parameter </parameter> <arg_key> </arg_key> <arg_value> </arg_value> <escape>
+<｜DSML｜ </｜DSML｜ ｜DSML｜invoke> <|tool_calls_section_begin|> <|tool_call_begin|> <|tool_call_argument_begin|>
+<|tool_call_end|> <|tool_call_start|> [TOOL_REQUEST] [END_TOOL_REQUEST] <TOOLCALL> </TOOLCALL> <|START_ACTION|>
+<|action_start|> ✿FUNCTION✿ ✿ARGS✿ ✿RESULT✿ <tool_response> </tool_response> Action: Observation:
+<sql_query> </sql_query> <query> </query> <<function>> functools[ &lt;tool_call&gt; [THINK] [/THINK] >>>sql_query find_values( list_tables[
 <|"|> call:a{ call:sql_query{query: </invoke> functions. to= <|x
 """.split()
 _SPACED: Final = (
