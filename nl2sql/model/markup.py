@@ -76,7 +76,7 @@ _LEADING = re.compile(
 )
 _INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
-_IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]*)\][ \t.]*+$", re.MULTILINE)
+_IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
 _QUOTES = re.compile(r"\A([\"'`])(.*)\1\Z")
 _MOST_TRIES: Final = 8
 _NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
@@ -356,6 +356,7 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     for found in _find_names(names).finditer(text):
         if found.start() < at or tries == _MOST_TRIES:
             continue
+        tries += text[found.end() : found.end() + 1] == "["
         gap = _GAP.match(text, found.end())
         start = gap.end() if gap else found.end()
         if text[start : start + 1] == "{":
@@ -366,7 +367,6 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
                 continue
             calls.append(RawCall(found["name"], value))
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
-            tries += 1
             told = _QUOTES.sub(r"\2", line["told"].strip())
             is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
             if found["name"] == SQL_TOOL and (is_bare or not looks_like_sql(told)):
