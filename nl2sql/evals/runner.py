@@ -6,7 +6,7 @@ evidence; the gold goes to the scorer, after the answer. It prints nothing and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -183,9 +183,13 @@ def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant,
     rows, gold_rows = result.rows, gold_result.rows
     verdict = scorer.score(rows, gold_rows, ordered=ordered)
     detail = None
-    if not verdict.strict and (groups := _find_ties(gold.sql, assistant, limits, cancel)):
-        verdict = scorer.score(rows, gold_rows, ordered=ordered, groups=groups)
-        detail = _TIED if verdict.tied else None
+    if not verdict.strict:
+        for tied_rows, groups in _list_orders(gold.sql, gold_rows, assistant, limits, cancel):
+            found = scorer.score(rows, tied_rows, ordered=ordered, groups=groups)
+            if found.strict or (found.lenient and not verdict.lenient):
+                verdict, detail = replace(found, tied=True), _TIED
+            if found.strict:
+                break
     if ordered and not verdict.tied and not verdict.strict and scorer.score(rows, gold_rows).strict:
         detail = "the rows are right, their order is not"
     return replace(
@@ -198,20 +202,29 @@ def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant,
     )
 
 
-def _find_ties(
-    gold_sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
-) -> tuple[ties.Group, ...]:
-    """The rows that the gold's ORDER BY leaves open; none where that cannot be found out."""
-    query = ties.write_tie_query(gold_sql)
-    if query is None:
-        return ()
+def _list_orders(
+    gold_sql: str, gold_rows: list[tuple[Any, ...]], assistant: Assistant, limits: Limits, cancel: CancelToken | None
+) -> Iterator[tuple[list[tuple[Any, ...]], tuple[ties.Group, ...]]]:
+    """What the gold gives in each order of its ties that is tried, and the ties that then remain at its end."""
+    for sql in (gold_sql, *ties.write_variants(gold_sql)):
+        rows = gold_rows if sql is gold_sql else _run_again(sql, assistant, limits, cancel)
+        query = ties.write_tie_query(sql)
+        ranked = _run_again(query.sql, assistant, limits, cancel) if query else None
+        if rows is not None:
+            yield rows, ties.list_groups(ranked, query) if query and ranked else ()
+
+
+def _run_again(
+    sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
+) -> list[tuple[Any, ...]] | None:
+    """The rows of a query that is made of the gold; None where it gives none that can be judged."""
     try:
-        result = assistant.run(query.sql, limits=limits, cancel=cancel)
+        result = assistant.run(sql, limits=limits, cancel=cancel)
     except CancelledError:
         raise
     except NL2SQLError:
-        return ()
-    return () if result.truncated else ties.list_groups(result.rows, query)
+        return None
+    return None if result.truncated else result.rows
 
 
 def _text(what: str, error: NL2SQLError) -> str:

@@ -1,7 +1,8 @@
 """What a gold query leaves open: rows that its ORDER BY does not tell apart, in their order and at its LIMIT.
 
-The gold itself says which rows tie: run with the rank of each row by its ORDER BY, and all rows of the last rank. It
-runs no SQL; it writes the query, and compares the rows that came.
+The gold itself says which rows tie: run with the rank of each row by its ORDER BY, and all rows of the last rank.
+Inside a query, ties are tried: the gold with further keys behind those that it orders by is the gold in another order
+of its ties. It runs no SQL; it writes the queries, and compares the rows that came.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ Row = tuple[Cell, ...]
 _RANK: Final = "rank_of_the_row"
 _MOST_TRIES: Final = 5_000
 _MOST_COLUMNS: Final = 64
+_SHUFFLES: Final = 6
+_PICKING: Final = ("RowNumber", "FirstValue", "LastValue", "NthValue", "Lag", "Lead", "Ntile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,61 @@ def _list_keys(tree: Any, ordered: Sequence[Any]) -> list[Any] | None:
             key.set("this", found.unalias().copy())
         keys.append(key)
     return keys
+
+
+def write_variants(gold_sql: str) -> tuple[str, ...]:
+    """The gold with the ties inside it in other orders; none where nothing inside it picks rows by an order."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    def vary(number: int) -> str:
+        tree: Any = sqlglot.parse_one(gold_sql, read="duckdb")
+        found = False
+        for order in list(tree.find_all(exp.Order)):
+            select = order.find_ancestor(exp.Select)
+            if select is not None and (breakers := _list_breakers(order, select, tree)):
+                found = True
+                for key in _write_breakers(breakers, number):
+                    order.append("expressions", key)
+        return tree.sql(dialect="duckdb") if found else ""
+
+    try:
+        return tuple(filter(None, map(vary, range(_SHUFFLES + 2))))
+    except (SqlglotError, RecursionError):
+        return ()
+
+
+def _list_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
+    """What may stand behind the keys of an ORDER BY inside the query that picks rows; nothing for any other."""
+    from sqlglot import exp
+
+    window = order.parent if isinstance(order.parent, exp.Window) else None
+    if window is not None:
+        if type(window.this).__name__ not in _PICKING:
+            return []
+    elif order.parent is not select or select is tree.unnest() or not select.args.get("limit"):
+        return []
+    items = [item.unalias() for item in select.selects]
+    if any(item.is_star for item in items):
+        sources = [
+            table.alias_or_name for table in select.find_all(exp.Table, exp.Subquery) if table.parent_select is select
+        ]
+        return [exp.column(name) for name in sources if name]
+    return [
+        item.copy() for item in items if isinstance(item, exp.Column) or (window is None and not item.find(exp.Window))
+    ]
+
+
+def _write_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
+    """Keys that order by these values: upwards, downwards, or shuffled by that number."""
+    from sqlglot import exp
+
+    if number < 2:
+        return [exp.Ordered(this=breaker.copy(), desc=number == 1, nulls_first=number == 0) for breaker in breakers]
+    texts = [exp.cast(breaker.copy(), "VARCHAR") for breaker in breakers]
+    salted = exp.func("concat_ws", exp.Literal.string("|"), *texts, exp.Literal.string(str(number)))
+    return [exp.Ordered(this=exp.func("md5", salted), desc=False, nulls_first=True)]
 
 
 def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[Group, ...]:

@@ -84,6 +84,9 @@ def test_tied_rows_are_right_in_another_order_and_counted(open_database: OpenDat
     lines = block(gold + ", id DESC"), block("SELECT id, city FROM orders ORDER BY city DESC, id")
     cases = list(run([example("1", gold), example("2", gold)], open_database, blocks(*lines)))
     assert [(case.strict, case.tied) for case in cases] == [(True, True), (False, False)]
+    inside = "SELECT min(id) FROM (SELECT id, city FROM orders ORDER BY length(city) > 0 LIMIT 1) q"
+    (case,) = run([example("3", inside)], open_database, blocks(block("SELECT max(id) FROM orders")))
+    assert (case.strict, case.tied) == (True, True)
     assert "tie" in str(cases[0].detail) and cases[1].detail == "the rows are right, their order is not"
     report = build_report(Run("f", "m", "now"), cases)
     assert (report["tied"], report["strict_correct"], report["cases"][0]["tied"]) == (1, 1, True)

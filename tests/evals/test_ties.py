@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from nl2sql.evals.scorer import Score, order_matters, score
-from nl2sql.evals.ties import list_groups, write_tie_query
+from nl2sql.evals.ties import list_groups, write_tie_query, write_variants
 
 SETUP = """
 CREATE TABLE swims (id INTEGER, swimmer VARCHAR, club VARCHAR, seconds DOUBLE, points INTEGER);
@@ -22,6 +22,14 @@ def lake() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(SETUP)
     return connection
+
+
+def judge_inside(lake: duckdb.DuckDBPyConnection, gold: str, predicted: list[tuple[Any, ...]]) -> list[bool]:
+    """Whether the rows are right by each of the gold's variants."""
+    return [
+        score(predicted, lake.execute(sql).fetchall(), ordered=order_matters(gold)).strict
+        for sql in write_variants(gold)
+    ]
 
 
 def judge(lake: duckdb.DuckDBPyConnection, gold: str, predicted: list[tuple[Any, ...]] | str) -> Score:
@@ -116,3 +124,39 @@ def test_many_tied_rows_are_compared_in_time(lake: Any) -> None:
     gold = "SELECT i, i % 7 AS a, i % 5 AS b FROM range(20000) t(i) ORDER BY i % 3 LIMIT 10000"
     assert judge(lake, gold, gold.replace("i % 3", "i % 3, i DESC")).strict
     assert not judge(lake, gold, gold.replace("i % 3", "i % 4")).strict
+
+
+SECOND = "(SELECT club FROM swims WHERE seconds = 61.5 ORDER BY points LIMIT 1)"
+NUMBERED = "row_number() OVER (PARTITION BY club ORDER BY seconds)"
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        (f"SELECT swimmer FROM swims WHERE club = {SECOND} AND points = 3", [("Dov",)], [("Ada",)]),
+        (f"SELECT swimmer FROM swims WHERE club = {SECOND} AND points = 3", [("Bea",)], [("Eva",)]),
+        ("SELECT club FROM (SELECT club, seconds FROM swims ORDER BY seconds LIMIT 2) q", [("Pikes",), ("Otters",)],
+         [("Otters",), ("Otters",)]),
+        ("SELECT club FROM (SELECT club, seconds FROM swims ORDER BY seconds LIMIT 2) q", [("Pikes",), ("Pikes",)],
+         [("Pikes",), ("Eels",)]),
+        ("WITH t AS (SELECT club, count(*) AS n FROM swims GROUP BY club ORDER BY n DESC LIMIT 1) SELECT club FROM t",
+         [("Eels",)], [("Rays",)]),
+        (f"SELECT swimmer FROM (SELECT swimmer, club, {NUMBERED} AS n FROM swims) q WHERE n = 1 AND club = 'Otters'",
+         [("Bea",)], [("Cem",)]),
+        (f"SELECT swimmer FROM (SELECT *, {NUMBERED} AS n FROM swims) q WHERE n = 1 AND club = 'Eels'",
+         [("Fay",)], [("Gus",)]),
+        (f"SELECT swimmer FROM swims WHERE club = 'Eels' QUALIFY {NUMBERED} = 1", [("Fay",)], [("Gus",)]),
+    ],
+)  # fmt: skip
+def test_ties_inside_the_query_are_tried(
+    lake: Any, gold: str, right: list[tuple[Any, ...]], wrong: list[tuple[Any, ...]]
+) -> None:
+    assert any(judge_inside(lake, gold, right))
+    assert not any(judge_inside(lake, gold, wrong))
+
+
+@pytest.mark.parametrize(
+    "gold", [FIRST_TWO, "SELECT swimmer FROM swims", "SELECT sum(points) OVER (ORDER BY id) FROM swims"]
+)
+def test_nothing_inside_that_picks_rows_has_no_variants(gold: str) -> None:
+    assert write_variants(gold) == ()
