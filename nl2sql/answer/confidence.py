@@ -240,7 +240,7 @@ SIGNS: Final[tuple[Sign, ...]] = (
     ),
     Sign(
         "cut_prompt",
-        -3.0,
+        -2.0,
         lambda record: float(record.was_cut),
         lambda record: "the model's endpoint read only a part of the prompt",
         is_fitted=False,
