@@ -77,10 +77,19 @@ def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
     for _ in range(_DEEPEST_ENVELOPE):
         if "choices" in inner or "error" in inner:
             break
-        inner = next((inner[key] for key in _ENVELOPES if isinstance(inner.get(key), dict)), None)
+        inner = next((found for key in _ENVELOPES if (found := _open_envelope(inner.get(key)))), None)
         if inner is None:
             return event
     return inner if "choices" in inner else event
+
+
+def _open_envelope(value: Any) -> dict[str, Any] | None:
+    """The object that is there: itself, alone in a list, or as JSON text."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        return _object(value.encode("utf-8", "replace"))
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

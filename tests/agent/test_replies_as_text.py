@@ -113,6 +113,12 @@ def test_a_reply_in_an_envelope_is_read(ask: Ask, keys: list[str], streamed: boo
     assert (answer.rows, answer.text) == ([(2,)], "2 hives are strong.")
 
 
+def test_a_reply_in_a_list_or_as_json_text_is_read(ask: Ask) -> None:
+    first, second = says(f"```sql\n{SQL}\n```").body, says("2 hives are strong.").body
+    answer = ask(Sent(body={"statusCode": 200, "body": json.dumps(first)}), Sent(body={"data": [second]}))
+    assert (answer.rows, answer.text) == ([(2,)], "2 hives are strong.")
+
+
 @pytest.mark.parametrize("body", [{"data": {"text": "2"}}, {"answer": "2 hives"}, {}])
 def test_a_body_without_a_reply_is_no_chat_endpoints(ask: Ask, body: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="not as a chat endpoint does"):
