@@ -444,7 +444,8 @@ class Reply:
     `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
     wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off. `logprobs` are
     the natural logarithms of the probabilities that the model gave to the tokens of its SQL, empty where the endpoint
-    tells none.
+    tells none. `is_unreadable` says that it holds marks of a call but none that can be read; `text` is empty then.
+    `shortfall` says what the endpoint kept from the model without a word, None where that is nothing.
     """
 
     text: str
@@ -453,6 +454,8 @@ class Reply:
     usage: Usage = Usage()
     finish: str = "stop"
     logprobs: tuple[float, ...] = ()
+    is_unreadable: bool = False
+    shortfall: ErrorInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
