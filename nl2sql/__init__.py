@@ -9,9 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.as_json import describe_renamed
     from nl2sql.answer.chart import chart, charts
     from nl2sql.answer.chart_check import checked_spec
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
+    from nl2sql.answer.notation import find_notation
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         Upload,
         Usage,
         Verdict,
+        make_unique_names,
     )
 
 __version__: Final = "0.1.0"
@@ -79,6 +83,7 @@ __all__ = [
     "Clarification",
     "Column",
     "ColumnAccount",
+    "ColumnFormat",
     "Confidence",
     "Config",
     "ConfigError",
@@ -121,8 +126,11 @@ __all__ = [
     "charts",
     "checked_spec",
     "connect",
+    "describe_renamed",
     "export",
+    "find_notation",
     "load_config",
+    "make_unique_names",
     "open_store",
     "parse_size",
     "text_of",
@@ -131,6 +139,7 @@ __all__ = [
 _HOMES: Final = {
     "Assistant": "assistant",
     "CancelToken": "cancel",
+    "ColumnFormat": "answer.display",
     "ChatModel": "model.chat",
     "ColumnAccount": "importing.account",
     "Config": "config",
@@ -146,7 +155,9 @@ _HOMES: Final = {
     "charts": "answer.chart",
     "checked_spec": "answer.chart_check",
     "connect": "assistant",
+    "describe_renamed": "answer.as_json",
     "export": "answer.export",
+    "find_notation": "answer.notation",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",

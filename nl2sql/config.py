@@ -103,6 +103,13 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DisplaySettings:
+    """How results are shown for reading. `locale` says how numbers are written, like `de_DE`; empty for English."""
+
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageSettings:
     """What holds on the page where people sign in. `editors` may save verified queries, named as the history does."""
 
@@ -131,6 +138,7 @@ class Config:
     context: ContextSettings = ContextSettings()
     page: PageSettings = PageSettings()
     files: Mapping[str, FileRules] = field(default_factory=dict)
+    display: DisplaySettings = DisplaySettings()
     file: Path | None = None
     found: bool = False
     notes: tuple[str, ...] = ()
@@ -486,6 +494,7 @@ def _merged(config: Config, sections: Sections) -> Config:
         context=replace(config.context, **sections.get("context", {})),
         page=replace(config.page, **sections.get("page", {})),
         files={**config.files, **sections.get("files", {})},
+        display=replace(config.display, **sections.get("display", {})),
     )
 
 

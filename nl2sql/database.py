@@ -5,6 +5,7 @@ It knows no model and asks no question. Nothing here runs without having passed 
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from nl2sql.answer.estimate import estimated_rows
 from nl2sql.cancel import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
-from nl2sql.errors import LimitError
+from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.schema.access import quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema
@@ -29,6 +30,7 @@ from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
 
 if TYPE_CHECKING:
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
@@ -246,6 +248,20 @@ class Database:
         from nl2sql.answer.sql_format import lay_out
 
         return lay_out(sql, self._engine.dialect, self.checked)
+
+    def formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
+        """How each column of a result is written for reading, in the notation of `display.locale`.
+
+        `sql` is what gave the result.
+        """
+        from nl2sql.answer.display import choose_formats, find_keys
+        from nl2sql.answer.notation import find_notation
+
+        keys = frozenset[str]()
+        # Rows that are there are shown, whatever became of the database since.
+        with contextlib.suppress(DatabaseError):
+            keys = find_keys(self.schema)
+        return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
 
     def close(self) -> None:
         """Close the database."""

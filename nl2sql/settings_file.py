@@ -232,6 +232,22 @@ def find_zone(name: str) -> dt.tzinfo:
         raise ConfigError(f"{one_line(repr(name), _MESSAGE_CHARS)} is no time zone", hint) from exc
 
 
+def _locale(value: Any) -> str:
+    """A locale that babel knows, such as `de_DE`; an empty text is none."""
+    name = _text(value).strip()
+    if not name:
+        return name
+    from babel import Locale, UnknownLocaleError, localedata
+
+    try:
+        Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError) as exc:
+        near = closest(name.replace("-", "_"), localedata.locale_identifiers())
+        hint = f"Did you mean {near!r}?" if near else 'Write it like "de_DE" or "en_IN".'
+        raise ConfigError(f"{one_line(repr(value), _MESSAGE_CHARS)} is no locale", hint) from exc
+    return name
+
+
 def _month_day(value: Any) -> tuple[int, int]:
     """A month and a day, from `"04-01"`, or the first of a month from its number."""
     text = f"{value:02d}-01" if isinstance(value, int) and not isinstance(value, bool) else str(value)
@@ -292,6 +308,7 @@ _SETTINGS: Final[dict[str, dict[str, Callable[[Any], Any]]]] = {
         "fiscal_year_start": _month_day,
         "today": _day,
     },
+    "display": {"locale": _locale},
     "page": {"editors": _texts_like('["ann@example.com"]')},
     TRUST: {"variables": _variables},
 }

@@ -359,6 +359,23 @@ class Result:
         return list(zip(*arrays, strict=True)) if arrays else []
 
 
+def make_unique_names(names: Sequence[str]) -> list[str]:
+    """Each name once, in their order: a second `a` is `a_2`, or the next number that no other column has."""
+    taken, unique = set(names), list[str]()
+    seen: dict[str, int] = {}
+    for name in names:
+        own = name
+        if name in seen:
+            while own in taken:
+                seen[name] += 1
+                own = f"{name}_{seen[name]}"
+        else:
+            seen[name] = 1
+        taken.add(own)
+        unique.append(own)
+    return unique
+
+
 def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     """An Arrow column as Python values; as text where Python's dates cannot hold one of them."""
     try:
@@ -427,7 +444,8 @@ class Reply:
     `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
     wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off. `logprobs` are
     the natural logarithms of the probabilities that the model gave to the tokens of its SQL, empty where the endpoint
-    tells none.
+    tells none. `is_unreadable` says that it holds marks of a call but none that can be read; `text` is empty then.
+    `shortfall` says what the endpoint kept from the model without a word, None where that is nothing.
     """
 
     text: str
@@ -436,6 +454,8 @@ class Reply:
     usage: Usage = Usage()
     finish: str = "stop"
     logprobs: tuple[float, ...] = ()
+    is_unreadable: bool = False
+    shortfall: ErrorInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -646,14 +666,31 @@ class Answer:
         return self.result.truncated if self.result else None
 
     def to_arrow(self) -> pa.Table:
-        """The rows as a `pyarrow.Table`. ValueError where nothing ran."""
+        """The rows as a `pyarrow.Table`, each column under a name of its own: of two columns `a` the second is `a_2`.
+
+        ValueError where nothing ran.
+        """
         if self.result is None:
             raise ValueError(f"no rows: the question ended as {self.status.value}")
-        return self.result.table
+        return self.result.table.rename_columns(make_unique_names([column.name for column in self.result.columns]))
 
     def to_pandas(self) -> Any:
-        """The rows as a `pandas.DataFrame`; needs pandas. ValueError where nothing ran."""
-        return self.to_arrow().to_pandas()
+        """The rows as a `pandas.DataFrame` with the names of `to_arrow`; needs pandas. ValueError where nothing ran.
+
+        Whole numbers beside NULL are pandas' nullable integers (`Int64`), which keep every digit.
+        """
+        import pyarrow.types as pt
+
+        table = self.to_arrow()
+        holed = [field.name for field in table.schema if pt.is_integer(field.type) and table[field.name].null_count]
+        frame = table.to_pandas()
+        if holed:
+            import pandas as pd
+
+            for name in holed:
+                kind = str(table.schema.field(name).type).replace("u", "U").replace("i", "I")
+                frame[name] = pd.array(table[name].to_pylist(), dtype=kind)
+        return frame
 
 
 class EventKind(StrEnum):

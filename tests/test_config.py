@@ -261,3 +261,15 @@ def test_the_calendar_is_the_owners(tmp_path: Path, start: str, today: str) -> N
     ).context
     assert (context.time_zone, context.fiscal_year_start) == ("Asia/Kathmandu", (4, 1))
     assert context.find_today() == dt.date(2025, 1, 31)
+
+
+def test_the_locale_of_tables_is_the_owners(tmp_path: Path) -> None:
+    environ = {"NL2SQL_HOME": str(tmp_path / "home")}
+    file = write(tmp_path / "nl2sql.toml", "[display]\nlocale = 'de-DE'")
+    assert load_config(file, environ=environ).display.locale == "de-DE"
+    with pytest.raises(ConfigError, match=r"display\.locale: 'de_DX' is no locale") as caught:
+        load_config(write(tmp_path / "nl2sql.toml", "[display]\nlocale = 'de_DX'"), environ=environ)
+    assert "Did you mean 'de_D" in caught.value.hint
+    found = write(tmp_path / "nl2sql.toml", "[display]\nlocale = 'de_DE'")
+    config = load_config(start=found.parent, environ=environ)
+    assert config.display.locale == "" and any("display.locale" in note for note in config.notes)

@@ -19,7 +19,7 @@ from ui.jobs import Job
 from ui.kept import kept
 from ui.plain import plain
 from ui.progress import follow
-from ui.rows import show_rows
+from ui.rows import read_formats, show_rows
 from ui.server import Server
 from ui.verify import show_verify
 
@@ -133,7 +133,7 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
         left, right = st.columns([3, 2], gap="medium")
         with left:
             if is_metric(result):
-                show_metrics(result)
+                show_metrics(result, read_formats(assistant, view.answer.sql or "", result, own.id))
             else:
                 show_rows(assistant, view.answer.sql or "", result, own.id)
         with right:

@@ -22,7 +22,7 @@ from ui.kept import kept
 from ui.parameters import show_approval, show_parameters
 from ui.plain import plain
 from ui.progress import follow
-from ui.rows import show_rows
+from ui.rows import read_formats, show_rows
 from ui.server import Server
 
 _LEVELS: Final = {
@@ -84,7 +84,7 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         if answer.result is None:
             _no_rows(answer, job)
         elif is_metric(answer.result):
-            show_metrics(answer.result)
+            show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
         elif answer.result.row_count:
             show_rows(assistant, sql, answer.result, key)
         else:

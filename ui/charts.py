@@ -5,13 +5,14 @@ Specs come from `nl2sql.chart` and pass `nl2sql.checked_spec`; nothing of a spec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Result, chart, charts, checked_spec, text_of
-from ui.plain import plain
+from nl2sql import ColumnFormat, Result, chart, charts, checked_spec, make_unique_names, text_of
+from ui.plain import plain, say_renamed
 
 _LABELS: Final = {"line": "Line", "bar": "Bars", "scatter": "Points", "none": "None"}
 _METRIC_CHARS: Final = 24
@@ -67,16 +68,20 @@ def is_metric(result: Result) -> bool:
     return charts(result) == ("metric",)
 
 
-def show_metrics(result: Result) -> None:
-    """One number, or a few, large."""
+def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
+    """One number, or a few, large, written for reading; the number itself is in the help beside it where it differs."""
+    names = make_unique_names([column.name for column in result.columns])
     with st.container(horizontal=True):
-        for column, value in zip(result.columns, result.rows[0], strict=True):
-            st.metric(plain(column.name), metric_text(value), width="content")
+        for name, value, one in zip(names, result.rows[0], formats, strict=True):
+            exact = text_of(value)
+            is_same = value is None or one.show(value) == exact
+            help_text = None if is_same else plain(exact, len(exact))
+            st.metric(plain(name), metric_text(value, one), width="content", help=help_text)
+    say_renamed(result)
 
 
-def metric_text(value: Any) -> str:
-    """The value as Markdown that says just this: every digit of a number, the beginning of a text."""
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        number = f"{value:,}" if isinstance(value, int) else text_of(value)
-        return plain(number, len(number))
-    return plain(text_of(value), _METRIC_CHARS)
+def metric_text(value: Any, how: ColumnFormat) -> str:
+    """The value as Markdown that says just this: a number as people read it, the beginning of a text."""
+    shown = how.show(value)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return plain(shown, len(shown) if is_number else _METRIC_CHARS)

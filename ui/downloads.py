@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, export
+from nl2sql import Answer, Assistant, LimitError, export, find_notation
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -21,6 +21,14 @@ _FORMS: Final = {
     "Excel": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "Parquet": ("parquet", "application/vnd.apache.parquet"),
     "JSON": ("json", "application/json"),
+}
+# Delimiter and decimal sign, by what a person calls them.
+_CSV_SIGNS: Final = {
+    "Comma, decimals as 1.5": (",", "."),
+    "Semicolon, decimals as 1,5": (";", ","),
+    "Semicolon, decimals as 1.5": (";", "."),
+    "Tab, decimals as 1.5": ("tab", "."),
+    "Tab, decimals as 1,5": ("tab", ","),
 }
 _SCALE: Final = 2.0
 _WIDTH: Final = 800
@@ -33,11 +41,16 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
     if not box.open:
         return
     with box:
-        st.caption("Every row, not only those shown. A file fails where it would take more than 256 MB, or too long.")
+        st.caption(
+            "Every row, not only those shown. A file fails where it would take more than 256 MB, or too long. "
+            "In Excel a sheet Notes says what it has no room for, if there is such."
+        )
+        comma = find_notation(assistant.config.display.locale).decimal == ","
+        signs = st.selectbox("CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}")
         for label, (form, mime) in _FORMS.items():
             st.download_button(
                 label,
-                partial(whole_file, assistant, sql, form),
+                partial(whole_file, assistant, sql, form, signs=_CSV_SIGNS[signs]),
                 file_name=f"answer.{form}",
                 mime=mime,
                 on_click="ignore",
@@ -58,12 +71,17 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                 )
 
 
-def whole_file(assistant: Assistant, sql: str, form: str, most: int = BYTES) -> bytes:
-    """Every row of the query as a file, within the limits on time and memory. LimitError where it would be cut."""
+def whole_file(
+    assistant: Assistant, sql: str, form: str, most: int = BYTES, *, signs: tuple[str, str] = (",", ".")
+) -> bytes:
+    """Every row of the query as a file, within the limits on time and memory. LimitError where it would be cut.
+
+    `signs` are the delimiter and the decimal sign of csv.
+    """
     limits = replace(assistant.config.limits, rows=None, result_bytes=most, cell_bytes=most)
     out = io.BytesIO()
     with assistant.run_stream(sql, limits=limits) as rows:
-        export(form, rows.columns, rows.batches(), out)
+        export(form, rows.columns, rows.batches(), out, delimiter=signs[0], decimal=signs[1], sql=sql)
     if rows.truncated or rows.cut_cells:
         raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
     return out.getvalue()

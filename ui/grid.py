@@ -66,6 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const td = tr.insertCell();
       if (data.columns[position].number) td.className = 'number';
       if (value === null) { td.textContent = 'NULL'; td.classList.add('null'); }
+      else if (Array.isArray(value)) { td.textContent = value[0]; td.title = value[1]; }
       else { td.textContent = value; if (value.length > 40) td.title = value; }
     });
   }
@@ -74,19 +75,22 @@ export default function ({ data, parentElement, setTriggerValue }) {
   table.dataset.shown = String(data.rows.length);
 }
 """
+Cell = str | tuple[str, str] | None
 _table = st.components.v2.component("nl2sql_table", html=_HTML, css=_CSS, js=_JS)
 
 
 def grid(
     columns: Sequence[dict[str, Any]],
-    rows: Sequence[Sequence[str | None]],
+    rows: Sequence[Sequence[Cell]],
     *,
     key: str,
     caption: str,
     on_sort: Callable[[], None] | None = None,
     wraps: bool = False,
 ) -> None:
-    """Draw the table. A column has `name`, and may have `type`, `number` (aligned right) and `sorted`.
+    """Draw the table. A cell that is two texts shows the first, and the second under the pointer.
+
+    A column has `name`, and may have `type`, `number` (aligned right) and `sorted`.
 
     `key` may not hold two underscores in a row. `caption` is what a screen reader calls it; `wraps` breaks long cells.
     After a click on a head, `on_sort` runs, and `st.session_state[key].sort` holds the column's position.

@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import streamlit as st
+
+from nl2sql import Result, describe_renamed
+
 _PUNCTUATION: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$^=&:@/\"'%?,;])")
 # What is written like an address or a shortcode is made a link or a picture even after escapes: a joiner parts it.
 _ADDRESS: Final = re.compile(r"(?i)(?<=http)(?=s?:)|(?<=https)(?=:)|(?<=www)(?=\.)|(?<=:)(?=[\w/])|(?=@)")
 _JOINER: Final = "\u2060"
 LABEL_CHARS: Final = 120
+_SAID_CHARS: Final = 400
 
 
 def plain(text: str, limit: int = LABEL_CHARS) -> str:
@@ -20,3 +25,9 @@ def plain(text: str, limit: int = LABEL_CHARS) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return _PUNCTUATION.sub(r"\\\1", _ADDRESS.sub(_JOINER, line))
+
+
+def say_renamed(result: Result) -> None:
+    """Say which columns have another name on the page and in files than in the query, if any has."""
+    if renamed := describe_renamed([column.name for column in result.columns]):
+        st.caption(plain(renamed[0].upper() + renamed[1:], _SAID_CHARS))

@@ -121,7 +121,8 @@ class _Drawing:
     def _table(self, view: View) -> None:
         if view.result is not None:
             with self._rows.container():
-                draw(view.result, view.result.table.slice(0, PAGE), key=f"live-{self._job.id}")
+                formats = self._assistant.formats(view.result, view.sql or "")
+                draw(view.result, view.result.table.slice(0, PAGE), formats, key=f"live-{self._job.id}")
 
     def _ask(self, sql: str) -> None:
         """Ask whether this SQL may run."""

@@ -12,10 +12,11 @@ from typing import Any, Final
 import pyarrow as pa
 import streamlit as st
 
-from nl2sql import Assistant, LimitError, NL2SQLError, Result, text_of
+from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, make_unique_names, text_of
 from ui.errors import show_error
-from ui.grid import grid
+from ui.grid import Cell, grid
 from ui.kept import kept
+from ui.plain import say_renamed
 
 PAGE: Final = 100
 FEW: Final = 20
@@ -55,6 +56,7 @@ class Extent:
 def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
     """The table with its controls. `sql` is what gave the result."""
     look = _look(key)
+    formats = read_formats(assistant, sql, result, key)
     if result.row_count > FEW or result.truncated or not look.is_plain:
         _filter(result, key)
     try:
@@ -62,43 +64,66 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
         shown = _window(assistant, sql, result, look, key)
     except NL2SQLError as exc:
         # What the answer brought is there whatever became of the rest.
-        draw(result, result.table.slice(0, PAGE), key=key)
+        draw(result, result.table.slice(0, PAGE), formats, key=key)
         st.caption(f"The first {min(PAGE, result.row_count):,} rows of the answer")
         show_error(exc)
         if look != Look():
             _turner("Back to the rows of the answer", f"reset-{key}", Look(), key)
         return
-    draw(result, shown, key=key, look=look, on_sort=lambda: _sort(key))
+    draw(result, shown, formats, key=key, look=look, on_sort=lambda: _sort(key))
     if extent.rows > PAGE or look.page:
         _pager(extent, look, key)
     else:
         st.caption(f"{extent.rows:,} row{'' if extent.rows == 1 else 's'}")
     if not extent.complete:
         st.caption(incomplete(extent))
+    say_renamed(result)
+
+
+def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[ColumnFormat, ...]:
+    """How each column is written for reading, decided once by the rows of the answer: the same on every page."""
+    known: tuple[Result, tuple[ColumnFormat, ...]] | None = kept(key).get("formats")
+    if known is None or known[0] is not result:
+        known = kept(key)["formats"] = (result, assistant.formats(result, sql))
+    return known[1]
 
 
 def draw(
-    result: Result, shown: pa.Table, *, key: str, look: Look | None = None, on_sort: Callable[[], None] | None = None
+    result: Result,
+    shown: pa.Table,
+    formats: Sequence[ColumnFormat],
+    *,
+    key: str,
+    look: Look | None = None,
+    on_sort: Callable[[], None] | None = None,
 ) -> None:
-    """The table of these rows."""
+    """The table of these rows, each value written for reading, with the value itself under the pointer."""
     look = look or Look()
+    names = make_unique_names([column.name for column in result.columns])
     columns: list[dict[str, Any]] = []
-    for position, (column, values) in enumerate(zip(result.columns, shown.columns, strict=True)):
+    for position, (name, values) in enumerate(zip(names, shown.columns, strict=True)):
         arrow = "descending" if look.descending else "ascending"
         columns.append(
             {
-                "name": column.name,
+                "name": name,
                 "number": _is_number(values.type),
                 "sorted": arrow if look.order == position else None,
             }
         )
     count = f"{shown.num_rows:,} rows" if shown.num_rows != 1 else "1 row"
-    grid(columns, _cells(shown), key=f"grid-{key}", caption=f"Rows of the answer: {count}", on_sort=on_sort)
+    grid(columns, _cells(shown, formats), key=f"grid-{key}", caption=f"Rows of the answer: {count}", on_sort=on_sort)
 
 
-def _cells(shown: pa.Table) -> Sequence[Sequence[str | None]]:
+def _cells(shown: pa.Table, formats: Sequence[ColumnFormat]) -> list[list[Cell]]:
     rows = Result((), shown).rows
-    return [[None if value is None else text_of(value)[:CELL_CHARS] for value in row] for row in rows]
+    return [[_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
+
+
+def _cell(value: Any, how: ColumnFormat) -> Cell:
+    if value is None:
+        return None
+    exact, shown = text_of(value)[:CELL_CHARS], how.show(value)[:CELL_CHARS]
+    return exact if shown == exact else (shown, exact)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -170,7 +195,7 @@ def _look(key: str) -> Look:
 
 def _filter(result: Result, key: str) -> None:
     """What the rows must contain."""
-    names = [column.name for column in result.columns]
+    names = make_unique_names([column.name for column in result.columns])
 
     def changed() -> None:
         look = _look(key)

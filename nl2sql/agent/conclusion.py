@@ -30,6 +30,8 @@ _SHORTEST_PROBE: Final = 0.1
 _SHOWN: Final = 8
 _DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
 _BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
+# `Select` and `With` begin a sentence.
+_BARE_SQL: Final = re.compile(r"(?:SELECT|select|WITH|with)\b.*\b(?:FROM|from)\b", re.DOTALL)
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _WORD: Final = re.compile(r"[^\W\d_]{2}")
 _NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
@@ -50,6 +52,7 @@ def conclude(
         text=_short(_strip_blocks(outcome.text)),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
+        warnings=(outcome.shortfall.message,) if outcome.shortfall else (),
     )
     if outcome.clarification is not None:
         text = outcome.clarification.question
@@ -57,8 +60,11 @@ def conclude(
     if outcome.declined is not None:
         time = _Time(ending)
         reading = _explain(outcome.declined, tools, time) if explain else ()
-        warnings = time.warnings
+        warnings = (*answer.warnings, *time.warnings)
         return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading, warnings=warnings)
+    if outcome.shortfall is not None and (outcome.ran is None or outcome.error is not None):
+        # What the model says of data that it has not seen says nothing.
+        return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
     if isinstance(outcome.error, MissingNameError):
         text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
         return replace(answer, status=Status.ABSTAINED, text=text)
@@ -81,8 +87,9 @@ def _short(text: str) -> str:
 
 
 def _strip_blocks(text: str) -> str:
-    """The model's words, without the blocks of SQL or of results that it wrote into them."""
-    return "" if not text.strip("` \n\tsql") else _BLOCK.sub("", text).strip()
+    """The model's words, without the SQL and the blocks of results that it wrote into them."""
+    text = _BLOCK.sub("", text).strip()
+    return "" if not text.strip("` \n\tsql") or _BARE_SQL.match(text) else text
 
 
 def _conclude_without_rows(answer: Answer, lacks: str, tools: Toolbox) -> Answer:
@@ -134,6 +141,7 @@ def _with_rows(
             left_out,
             ran.verified,
             bool(outcome.unfinished),
+            outcome.shortfall is not None,
         )
     )
     answer = replace(
@@ -147,7 +155,7 @@ def _with_rows(
         chart=chart(result) if time.allows("chart") else None,
         verified_query=ran.verified,
         traps=outcome.traps,
-        warnings=(*warnings, *time.warnings),
+        warnings=(*answer.warnings, *warnings, *time.warnings),
         repairs=ran.repairs,
     )
     return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer

@@ -26,6 +26,7 @@ from nl2sql.schema.render import one_line
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
+    ErrorInfo,
     Event,
     EventKind,
     Message,
@@ -55,15 +56,13 @@ class _RepeatedError(QueryError):
 
 
 class _LackError(Exception):
-    """The model says that the data lacks what was asked for: ends the loop, and carries its words."""
+    """The model says that the data lacks what was asked for; carries its words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one question may use: tool calls, tokens sent and made, seconds. `retries` is for models that are asked
-    for a block: how many failed queries they may correct.
-
-    The seconds are the model's and the program's: a query has limits of its own, and who approves it reads at leisure.
+    """What one question may use: tool calls, tokens sent and made, seconds of the model's and the program's (a query
+    has limits of its own). `retries` is how many failed queries a model that is asked for a block may correct.
     """
 
     steps: int = 8
@@ -77,9 +76,10 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there. `reminded` says that the model gave figures without a query, and was told so. `failures` are the errors by
-    the query that met them, `missing` the names that the data does not have, in the order in which they were asked
-    for; `gave_up` says that one was asked for again. `lacks` is what the model itself says that the data lacks.
+    there. `reminded` says that the model gave figures without a query, and was told so, `was_unreadable` that its call
+    could not be read. `shortfall` is the first that its replies tell. `failures` are the errors by the query that met
+    them, `missing` the names that the data does not have, in the order in which they were asked for; `gave_up` says
+    that one was asked for again. `lacks` is what the model itself says that the data lacks.
     `hints` tell of texts that are not stored. `traps` are those of the query that ran; the model has been told of the
     rules in `told`; `unchecked` says for which ones it could not be checked, and why. `logprobs` are those of the reply
     that held the query. `tokens` are those of the usage, guessed where an endpoint counts none.
@@ -92,6 +92,8 @@ class Outcome:
     error: ToolError | LimitError | None = None
     unfinished: str = ""
     reminded: bool = False
+    was_unreadable: bool = False
+    shortfall: ErrorInfo | None = None
     lacks: str = ""
     gave_up: bool = False
     failures: dict[str, ToolError] = field(default_factory=dict)
@@ -131,6 +133,9 @@ def run(asked: Asked, model: ChatModel, tools: Toolbox, deadline: Deadline) -> G
         while True:
             reply = yield from _reply(conversation, model, tools, outcome, asked.budget, deadline)
             conversation.append(reply.message)
+            if reply.is_unreadable:
+                conversation.append(_refuse_unreadable(outcome, model.calls_tools))
+                continue
             if not reply.calls:
                 if _is_made_up(reply, outcome, tools):
                     outcome.reminded = True
@@ -186,6 +191,17 @@ def _is_made_up(reply: Reply, outcome: Outcome, tools: Toolbox) -> bool:
     return not outcome.reminded and outcome.ran is None and bool(tools.find_unfounded(reply.text))
 
 
+def _refuse_unreadable(outcome: Outcome, calls_tools: bool) -> Message:
+    """What the model is told of a call that cannot be read, which it is told once. ModelError after that."""
+    if outcome.was_unreadable:
+        raise ModelError(
+            "the model writes its calls in a form that cannot be read",
+            'Ask again, name another model with -m, or set [model] protocol = "text" in nl2sql.toml.',
+        )
+    outcome.was_unreadable = True
+    return {"role": "user", "content": prompts.ask_for_call(calls_tools=calls_tools)}
+
+
 def _has_answer(outcome: Outcome) -> bool:
     return outcome.ran is not None and outcome.error is None
 
@@ -219,6 +235,7 @@ def _reply(
         pieces.close()
         outcome.model_seconds += time.perf_counter() - start
     _count(outcome, reply.usage, [*conversation, reply.message])
+    outcome.shortfall = outcome.shortfall or reply.shortfall
     return reply
 
 

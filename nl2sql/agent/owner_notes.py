@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.config import ContextSettings
-from nl2sql.schema.link import stem_words
+from nl2sql.schema.link import stem_question, stem_words
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Schema, Table
 
@@ -34,7 +34,7 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
     """
     if not (context.rules or context.metrics or context.synonyms):
         return OwnerNotes()
-    words = frozenset(stem_words(question))
+    words = stem_question(question)
     tables = {table.name: _shares(words, table) for table in schema.tables}
     tables.update((hit.table, True) for hit in hits)
     synonyms = {
@@ -60,20 +60,20 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
     return OwnerNotes(tuple(general), tuple(touched))
 
 
-def _shares(words: frozenset[str], table: Table) -> bool:
+def _shares(words: set[str], table: Table) -> bool:
     """Whether the question has a word of the table's name or of one of its columns."""
     names = [table.name, *(column.name for column in table.columns)]
     return any(_is_among(stem, words) for name in names for stem in stem_words(name))
 
 
-def _names(question: str, words: frozenset[str], term: str) -> bool:
+def _names(question: str, words: set[str], term: str) -> bool:
     """Whether the question has at least half of the term's words, or the term as it is."""
     stems = set(stem_words(term))
     known = sum(_is_among(stem, words) for stem in stems)
     return 2 * known >= max(1, len(stems)) or term.casefold() in question.casefold()
 
 
-def _is_among(stem: str, words: frozenset[str]) -> bool:
+def _is_among(stem: str, words: set[str]) -> bool:
     """Whether one of the words is the stem, but for an ending of up to two letters."""
     return stem in words or any(
         min(len(stem), len(word)) >= _LEAST_STEM
@@ -90,12 +90,12 @@ def _holds(table: Table, place: str) -> bool:
 
 
 def _find_tables(rule: str, schema: Schema) -> set[str]:
-    words = frozenset(stem_words(rule))
+    words = stem_question(rule)
     return {table.name for table in schema.tables if words.issuperset(stem_words(table.name.rpartition(".")[2]))}
 
 
 def _find_metrics(rule: str, context: ContextSettings) -> set[str]:
-    words = frozenset(stem_words(rule))
+    words = stem_question(rule)
     return {name for name in context.metrics if words.issuperset(stem_words(name))}
 
 

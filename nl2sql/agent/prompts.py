@@ -234,6 +234,16 @@ def empty() -> str:
     return "0 rows. If a filter may be misspelled, check it with find_values; else say that nothing matches."
 
 
+def ask_for_call(*, calls_tools: bool) -> str:
+    """What is said to a model whose reply holds marks of a call that cannot be read."""
+    if not calls_tools:
+        return f"That was no query that can be read. {_CORRECT}"
+    return (
+        "That was no call that can be read. Call sql_query as a function with the argument query, or reply with only "
+        "the query in a ```sql block; if the rows are there already, answer in one sentence without any marks."
+    )
+
+
 def refuse_figures() -> str:
     """What is said to a model whose words hold figures though no query has run."""
     return (

@@ -5,10 +5,15 @@ It does not write it anywhere.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from nl2sql.answer.values import json_of
-from nl2sql.types import Answer, ErrorInfo, Result
+from nl2sql.answer.json_columns import encode_rows
+from nl2sql.schema.render import one_line
+from nl2sql.types import Answer, ErrorInfo, Result, make_unique_names
+
+_NAME_CHARS: Final = 60
+_NAMED: Final = 5
 
 
 def answer_object(answer: Answer) -> dict[str, Any]:
@@ -84,6 +89,26 @@ def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
     return warnings
 
 
+def describe_renamed(names: Sequence[str]) -> str:
+    """Which columns have another name than in the query, as a clause a name; empty where none has."""
+    renamed: dict[str, list[str]] = {}
+    for name, own in zip(names, make_unique_names(names), strict=True):
+        if name != own:
+            renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
+    clauses = [
+        f"more than one column is called {one_line(name, _NAME_CHARS)}: here the further {_join(owns)}"
+        for name, owns in renamed.items()
+    ]
+    more = [f"so it is with {len(clauses) - _NAMED:,} other names"] if len(clauses) > _NAMED else []
+    return "; ".join((*clauses[:_NAMED], *more))
+
+
+def _join(owns: Sequence[str]) -> str:
+    if len(owns) == 1:
+        return f"one is {owns[0]}"
+    return f"ones are {', '.join(owns[:_NAMED])}{', …' if len(owns) > _NAMED else ''}"
+
+
 def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
     """`code, rule, message, hint`, or None."""
     if error is None:
@@ -94,9 +119,10 @@ def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
 def _rows_fields(result: Result | None) -> dict[str, Any]:
     if result is None:
         return {"columns": None, "rows": None, "row_count": None, "truncated": None}
+    names = make_unique_names([column.name for column in result.columns])
     return {
-        "columns": [{"name": column.name, "type": column.type} for column in result.columns],
-        "rows": [[json_of(value) for value in row] for row in result.rows],
+        "columns": [{"name": name, "type": column.type} for name, column in zip(names, result.columns, strict=True)],
+        "rows": encode_rows(result.table),
         "row_count": result.row_count,
         "truncated": result.truncated,
     }

@@ -36,7 +36,8 @@ class AnswerRecord:
     `logprobs` are the natural log-probabilities of the tokens of the SQL, empty where the endpoint tells none.
     `agreement` is how many of the queries written for the question give these rows, and how many were written; None
     where it was one. `left_out` counts the tables that the model was not shown. `verified`
-    names the verified query whose rows these are. `unfinished` says that the model did not come to its end.
+    names the verified query whose rows these are. `unfinished` says that the model did not come to its end,
+    `was_cut` that its endpoint did not read the whole prompt.
     """
 
     result: Result
@@ -50,6 +51,7 @@ class AnswerRecord:
     left_out: int = 0
     verified: str | None = None
     unfinished: bool = False
+    was_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,13 @@ SIGNS: Final[tuple[Sign, ...]] = (
         -3.0,
         lambda record: float(record.unfinished),
         lambda record: "the model did not come to its end",
+        is_fitted=False,
+    ),
+    Sign(
+        "cut_prompt",
+        -2.0,
+        lambda record: float(record.was_cut),
+        lambda record: "the model's endpoint read only a part of the prompt",
         is_fitted=False,
     ),
 )

@@ -1,121 +1,114 @@
-"""Rows for a spreadsheet: xlsx, and CSV in which no text can become a formula.
+"""Rows for Excel, each value as what it is, with a number format that shows it as people read it.
 
-Numbers, dates and truth values stay what they are. `export` writes the CSV for programs, with every text as it is.
+What Excel has no room for is said in the file. A text is text by its cell's type, whatever it looks like.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import math
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from nl2sql.answer.values import text_of
-from nl2sql.errors import ConfigError
-from nl2sql.types import ResultColumn, column_values
+from nl2sql.answer.column_facts import Facts
+from nl2sql.answer.csv_text import harmless
+from nl2sql.answer.display import ColumnFormat, Kind, choose_from_facts
+from nl2sql.answer.held_batches import hold
+from nl2sql.answer.values import spell_json, text_of
+from nl2sql.errors import ConfigError, LimitError
+from nl2sql.types import ResultColumn, column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHEET_ROWS: Final = 1_048_576
+SHEET_COLUMNS: Final = 16_384
 CELL_CHARS: Final = 32_767
-_EXACT: Final = 10**15
+_DIGITS: Final = 15
+_EXACT: Final = 10**_DIGITS
 _FIRST_DAY: Final = dt.date(1900, 3, 1)
+_DAY_ZERO: Final = dt.datetime(1899, 12, 30)
+_DAY_LENGTH: Final = dt.timedelta(days=1)
+_WIDTH: Final = 12
+_MOMENT_WIDTH: Final = 31
 _WIDEST: Final = 50
-_ESCAPE: Final = "'"
-_QUOTES: Final = frozenset("\"'`´‘’“”„«»")
-# U+2212, the minus sign, is no compatibility form of the hyphen.
-_STARTS: Final = frozenset("=+-@\u2212")
-_PLAIN: Final = re.compile(r"[0-9A-Za-z][^;\t\r\n]*")
-# Where a spreadsheet is set to another separator than the comma, quotes no longer hold a cell together.
-_SEPARATORS: Final = re.compile(r"([;\t\r\n])")
-
-
-def harmless(text: str) -> str:
-    """The text such that no part of it is taken for a formula, wherever a spreadsheet may cut it into cells."""
-    if _PLAIN.fullmatch(text):
-        return text
-    if text[:1] in ("\t", "\r", "\n"):
-        text = _ESCAPE + text
-    return "".join(_ESCAPE + part if _starts_formula(part) else part for part in _SEPARATORS.split(text))
-
-
-def _starts_formula(text: str) -> bool:
-    """Whether the first sign, after blanks, quotes and signs that do not show, is that of a formula, in any width."""
-    for sign in text:
-        if unicodedata.normalize("NFKC", sign)[:1] in _STARTS:
-            return True
-        if not (sign.isspace() or sign in _QUOTES or unicodedata.category(sign) in ("Cc", "Cf")):
-            return False
-    return False
-
-
-def write_safe_csv(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
-    """The rows as CSV for a spreadsheet, and how many: UTF-8 with its mark, every text in quotes and harmless."""
-    count = 0
-    text = io.TextIOWrapper(out, "utf-8-sig", newline="", write_through=True)
-    try:
-        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerow([harmless(column.name) for column in columns])
-        for batch in batches:
-            for row in zip(*[column_values(column) for column in batch.columns], strict=True):
-                writer.writerow([_csv_cell(value) for value in row])
-                count += 1
-            text.flush()
-    finally:
-        text.detach()
-    return count
+_NAMED_CELLS: Final = 20
+_PRECISE: Final = Context(prec=100)
 
 
 class _Number(float):
-    """A number that CSV shows in its own digits; `csv` asks whether a cell is a number to leave its quotes away."""
-
-    def __new__(cls, digits: str) -> _Number:
-        number = super().__new__(cls, 0)
-        number.digits = digits
-        return number
+    """A number that is written in its own digits."""
 
     digits: str
 
-    def __repr__(self) -> str:
+    def __new__(cls, digits: str) -> _Number:
+        number = super().__new__(cls, digits)
+        number.digits = digits
+        return number
+
+    def __format__(self, spec: str) -> str:
         return self.digits
 
-    __str__ = __repr__
+
+@dataclass(slots=True)
+class _Column:
+    """What is known of a column once all its values have been looked at."""
+
+    facts: Facts = field(default_factory=Facts)
+    fits: bool = True
+    has_fractions: bool = False
+
+    def look(self, values: Sequence[Any]) -> None:
+        """Take note of what decides for the whole column: numbers of too many digits, fractions of seconds."""
+        self.facts.look(values)
+        for value in values:
+            if isinstance(value, int | Decimal):
+                self.fits = self.fits and _is_exact(value)
+            elif isinstance(value, dt.datetime | dt.time):
+                self.has_fractions = self.has_fractions or bool(value.microsecond)
 
 
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return harmless(value)
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return _Number(text_of(value))
-    return harmless(text_of(value)) if isinstance(value, list | tuple | dict) else text_of(value)
-
-
-def write_xlsx(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
+def write_xlsx(
+    columns: Sequence[ResultColumn],
+    batches: Iterable[pa.RecordBatch],
+    out: BinaryIO,
+    *,
+    sql: str = "",
+    sheet_rows: int = SHEET_ROWS,
+) -> int:
     """The rows as an Excel workbook, and how many; what one sheet has no room for goes on to the next.
 
-    Each row is on disk before the next is taken. ConfigError where the library for it is not installed.
+    A column of numbers some of which have more digits than Excel keeps is text, all of it. What was cut or moved is
+    said on a last sheet. ConfigError where the library for it is not installed, LimitError for too many columns.
     """
     try:
         import xlsxwriter
     except ImportError as exc:
         raise ConfigError("Excel files need the package XlsxWriter", "Install it: pip install 'nl2sql[ui]'") from exc
 
-    with tempfile.TemporaryDirectory(prefix="nl2sql-") as folder:
+    if len(columns) > SHEET_COLUMNS:
+        hint = "Select fewer columns, or take csv or parquet."
+        raise LimitError(f"Excel has room for {SHEET_COLUMNS:,} columns, not {len(columns):,}", hint, limit="columns")
+    seen = [_Column() for _ in columns]
+
+    def look(batch: pa.RecordBatch) -> None:
+        for one, column in zip(seen, batch.columns, strict=True):
+            one.look(column_values(column))
+
+    with tempfile.TemporaryDirectory(prefix="nl2sql-") as folder, hold(batches, look) as held:
         book = xlsxwriter.Workbook(
             out, {"constant_memory": True, "tmpdir": folder, "strings_to_formulas": False, "strings_to_urls": False}
         )
         try:
-            sheets = _Sheets(book, columns)
-            for batch in batches:
+            formats = choose_from_facts(columns, [one.facts for one in seen], sql=sql)
+            sheets = _Sheets(book, columns, seen, formats, sheet_rows)
+            for batch in held:
                 for row in zip(*[column_values(column) for column in batch.columns], strict=True):
                     sheets.add(row)
+            sheets.add_notes()
         finally:
             book.close()
     return sheets.count
@@ -124,60 +117,159 @@ def write_xlsx(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch
 class _Sheets:
     """The sheets of one workbook while rows are added; each begins with the columns' names."""
 
-    def __init__(self, book: Any, columns: Sequence[ResultColumn]) -> None:
-        self._book, self._columns = book, columns
+    def __init__(
+        self,
+        book: Any,
+        columns: Sequence[ResultColumn],
+        seen: Sequence[_Column],
+        formats: Sequence[ColumnFormat],
+        sheet_rows: int,
+    ) -> None:
+        self._book, self._seen, self._sheet_rows = book, seen, sheet_rows
+        self._names = make_unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
-        self._formats = {
-            kind: book.add_format({"num_format": form})
-            for kind, form in (
-                (dt.datetime, "yyyy-mm-dd hh:mm:ss"),
-                (dt.date, "yyyy-mm-dd"),
-                (dt.time, "hh:mm:ss"),
-            )
-        }
+        self._made: dict[str, Any] = {}
+        self._numbers = [
+            self._format(_choose_number_format(one, known.facts)) for one, known in zip(formats, seen, strict=True)
+        ]
+        self._days = [_choose_day_format(one, known) for one, known in zip(formats, seen, strict=True)]
+        self._widths = [_choose_width(one, known) for one, known in zip(formats, seen, strict=True)]
         self.count = 0
+        self._sheets = 0
+        self._cut: list[str] = []
+        self._cut_count = 0
         self._begin()
 
     def add(self, row: Sequence[Any]) -> None:
         """Write one row."""
-        if self._next == SHEET_ROWS:
+        if self._next == self._sheet_rows:
             self._begin()
         for place, value in enumerate(row):
             if value is not None:
                 self._write(place, value)
+        if all(value is None for value in row):
+            # Without a cell the row would not be there.
+            self._sheet.write_blank(self._next, 0, None, self._format("General"))
         self._next += 1
         self.count += 1
 
+    def add_notes(self) -> None:
+        """Say what the sheets have not room for, on a sheet of its own, if there is such."""
+        notes = []
+        if self._sheets > 1:
+            notes.append(
+                f"A sheet has room for {self._sheet_rows - 1:,} rows: {self.count:,} rows are on {self._sheets}."
+            )
+        if self._cut_count:
+            more = f" and {self._cut_count - len(self._cut):,} more" if self._cut_count > len(self._cut) else ""
+            cells = ", ".join(self._cut) + more
+            notes.append(f"A cell has room for {CELL_CHARS:,} characters. Cut there, each with … at its end: {cells}.")
+        texts = [name for name, one in zip(self._names, self._seen, strict=True) if not one.fits]
+        if texts:
+            names = ", ".join(texts)
+            notes.append(f"Excel keeps {_DIGITS} digits of a number. Text, so that none is lost: {names}.")
+        if notes:
+            sheet = self._book.add_worksheet("Notes")
+            for place, note in enumerate(notes):
+                sheet.write_string(place, 0, _fit(note))
+
     def _begin(self) -> None:
         self._sheet = self._book.add_worksheet()
+        self._sheets += 1
         self._sheet.freeze_panes(1, 0)
-        for place, column in enumerate(self._columns):
-            wide = 20 if column.type.startswith("TIMESTAMP") else 12
-            self._sheet.set_column(place, place, min(_WIDEST, max(wide, len(column.name) + 2)))
-            self._sheet.write_string(0, place, _fitting(column.name), self._heading)
+        for place, name in enumerate(self._names):
+            self._sheet.set_column(place, place, min(_WIDEST, max(self._widths[place], len(name) + 2)))
+            self._write_text(place, name, self._heading, row=0)
         self._next = 1
 
     def _write(self, place: int, value: Any) -> None:
+        known = self._seen[place]
         if isinstance(value, bool):
             self._sheet.write_boolean(self._next, place, value)
-        elif isinstance(value, int | float | Decimal) and _is_exact(value):
-            self._sheet.write_number(self._next, place, value)
+        elif isinstance(value, int | float | Decimal) and known.fits and math.isfinite(value):
+            number = value if isinstance(value, int) else _Number(text_of(value))
+            self._sheet.write_number(self._next, place, number, self._numbers[place])
         elif isinstance(value, dt.date | dt.time) and _has_serial(value):
-            plain = value.replace(tzinfo=None) if isinstance(value, dt.datetime | dt.time) else value
-            self._sheet.write_datetime(self._next, place, plain, self._formats[type(plain)])
+            style = self._format(self._days[place] + _spell_zone(value))
+            self._sheet.write_number(self._next, place, _Number(repr(_count_days(value))), style)
         else:
-            text = _fitting(text_of(value))
-            self._sheet.write_string(self._next, place, text, self._quoted if harmless(text) != text else None)
+            text = spell_json(value) if isinstance(value, list | dict) else text_of(value)
+            self._write_text(place, text, self._quoted if harmless(text) != text else None, row=self._next)
+
+    def _write_text(self, place: int, text: str, style: Any, *, row: int) -> None:
+        fitting = _fit(text)
+        if fitting != text:
+            self._cut_count += 1
+            if len(self._cut) < _NAMED_CELLS:
+                self._cut.append(f"{self._sheet.get_name()}!{_name_place(place)}{row + 1}")
+        if fitting.startswith("<r>") and fitting.endswith("</r>"):
+            # XlsxWriter takes a text of this shape for rich text that is marked up already.
+            style = style or self._format("General")
+            self._sheet.write_rich_string(row, place, fitting[:1], style, fitting[1:], style)
+        else:
+            self._sheet.write_string(row, place, fitting, style)
+
+    def _format(self, number_format: str) -> Any:
+        if number_format not in self._made:
+            self._made[number_format] = self._book.add_format({"num_format": number_format})
+        return self._made[number_format]
 
 
-def _is_exact(value: int | float | Decimal) -> bool:
-    """Whether the fifteen digits of a spreadsheet's numbers hold it; what they don't hold is text."""
-    if isinstance(value, float):
-        return math.isfinite(value)
+def _choose_number_format(one: ColumnFormat, facts: Facts) -> str:
+    """The number format of Excel that shows numbers as the column's format does; the value is the same."""
+    if max(abs(facts.least), abs(facts.most)) >= _EXACT:
+        return "General"
+    decimals = f".{'0' * one.decimals}" if one.decimals else ""
+    if one.kind is Kind.CODE:
+        return "0"
+    if one.kind in (Kind.INTEGER, Kind.MONEY, Kind.NUMBER):
+        return f"#,##0{decimals}"
+    if one.kind is Kind.PERCENT:
+        return f"0{decimals}%"
+    return f'0{decimals}"%"' if one.kind is Kind.PERCENT_UNITS else "General"
+
+
+def _choose_day_format(one: ColumnFormat, known: _Column) -> str:
+    if one.kind is Kind.MONTH:
+        return "yyyy-mm"
+    if one.kind is Kind.DAY:
+        return "yyyy-mm-dd"
+    seconds = "hh:mm:ss.000" if known.has_fractions else "hh:mm:ss"
+    return f"yyyy-mm-dd {seconds}" if known.facts.days else seconds
+
+
+def _choose_width(one: ColumnFormat, known: _Column) -> int:
+    """How many characters the cells of numbers and moments need: Excel shows signs where these don't fit."""
+    facts = known.facts
+    if facts.numbers and known.fits:
+        return max(_WIDTH, *(len(one.show(number)) + 2 for number in (facts.least, facts.most)))
+    return _WIDTH if one.kind in (Kind.MONTH, Kind.DAY) or not facts.days else _MOMENT_WIDTH
+
+
+def _spell_zone(value: dt.date | dt.time) -> str:
+    """The distance from UTC, for a cell that has no place for it but its format; empty where there is none."""
+    offset = value.strftime("%z") if isinstance(value, dt.datetime) and value.tzinfo else ""
+    return f'"{offset[:3]}:{offset[3:5]}"' if offset else ""
+
+
+def _count_days(value: dt.date | dt.time) -> float:
+    """A day, moment or time of day as a spreadsheet counts it: in days, since the end of 1899."""
+    if isinstance(value, dt.time):
+        return (dt.datetime.combine(_DAY_ZERO, value.replace(tzinfo=None)) - _DAY_ZERO) / _DAY_LENGTH
+    if isinstance(value, dt.datetime):
+        return (value.replace(tzinfo=None) - _DAY_ZERO) / _DAY_LENGTH
+    return float((value - _DAY_ZERO.date()).days)
+
+
+def _is_exact(value: int | Decimal) -> bool:
+    """Whether the fifteen digits of a spreadsheet's numbers hold it."""
     if isinstance(value, int):
         return abs(value) <= _EXACT
-    return value.is_finite() and len(value.normalize().as_tuple().digits) <= 15
+    digits = value.as_tuple().digits
+    return (
+        len(digits) <= _DIGITS or not value.is_finite() or len(value.normalize(_PRECISE).as_tuple().digits) <= _DIGITS
+    )
 
 
 def _has_serial(value: dt.date | dt.time) -> bool:
@@ -187,5 +279,19 @@ def _has_serial(value: dt.date | dt.time) -> bool:
     return (value.date() if isinstance(value, dt.datetime) else value) >= _FIRST_DAY
 
 
-def _fitting(text: str) -> str:
-    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
+def _fit(text: str) -> str:
+    """The text, or as much of it as a cell holds, which counts in units of UTF-16."""
+    if len(text) <= CELL_CHARS // 2 or len(text.encode("utf-16-le", "surrogatepass")) // 2 <= CELL_CHARS:
+        return text
+    units = text.encode("utf-16-le", "surrogatepass")[: 2 * (CELL_CHARS - 1)]
+    return units.decode("utf-16-le", "ignore") + "…"
+
+
+def _name_place(column: int) -> str:
+    """The letters of a column, counted from 0: A, B, …, AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters

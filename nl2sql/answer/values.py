@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_EXACT_FLOAT: Final = 2**53
+EXACT_FLOAT: Final = 2**53
 # By far the commonest values, known by their type at once.
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
     type(None): lambda _: "",
@@ -30,7 +31,7 @@ def text_of(value: Any) -> str:
     if plain := _PLAIN.get(type(value)):
         return plain(value)
     if isinstance(value, float):
-        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < _EXACT_FLOAT else repr(value)
+        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < EXACT_FLOAT else repr(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dt.datetime):
@@ -97,7 +98,7 @@ def json_of(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= _EXACT_FLOAT else str(value)
+        return value if abs(value) <= EXACT_FLOAT else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Decimal):
@@ -113,8 +114,23 @@ def json_of(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+def spell_json(value: Any) -> str:
+    """The value as JSON's text, every number in its own digits: for a cell that holds a list, struct or map."""
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {spell_json(value[key])}" for key in value)
+            + "}"
+        )
+    if isinstance(value, list | tuple | set):
+        return "[" + ", ".join(map(spell_json, value)) + "]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    return str(value) if type(value) is int else json.dumps(json_of(value), ensure_ascii=False)
+
+
 def _json_of_decimal(value: Decimal) -> int | float | str:
-    if value == value.to_integral_value() and abs(value) <= _EXACT_FLOAT:
+    if value == value.to_integral_value() and abs(value) <= EXACT_FLOAT:
         return int(value)
     as_float = float(value)
     return as_float if Decimal(repr(as_float)) == value else format(value, "f")

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.answer.as_json import answer_object
+from nl2sql.answer.csv_text import CsvStyle
 from nl2sql.cancel import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
     candidates_option,
+    csv_options,
     database_options,
     limit_options,
     model_option,
@@ -50,6 +52,7 @@ _APPROVAL_CHARS: Final = 200
 @model_option
 @candidates_option
 @output_option()
+@csv_options
 @limit_options
 @session_option
 @click.option("--sql-only", is_flag=True, help="Write the checked SQL, run nothing.")
@@ -85,7 +88,7 @@ def ask_command(
 def _answered(
     text: str, shared: Shared, steps: Steps, output: str, *, run: bool, confirm: bool, summary: bool
 ) -> Answer:
-    config = shared.settings(asks=False)
+    style, config = shared.csv, shared.settings(asks=False)
     everything = config.limits.rows is None and shared.output in results.EXPORTS
     if everything:
         config = replace(config, limits=replace(config.limits, rows=Limits().rows))
@@ -131,10 +134,10 @@ def _answered(
             answer = replace(answer, status=Status.ABSTAINED, text="Not run.")
         if everything and answer.truncated:
             assert answer.sql is not None
-            results.write_everything(assistant, answer.sql, output)
+            results.write_everything(assistant, answer.sql, output, style)
             say_lines(answer.text)
         else:
-            _write(answer, output, steps)
+            _write(answer, output, assistant, style, steps)
     return answer
 
 
@@ -149,14 +152,15 @@ def _session(assistant: Assistant, shared: Shared) -> str | None:
     return session
 
 
-def _write(answer: Answer, output: str, steps: Steps) -> None:
+def _write(answer: Answer, output: str, assistant: Assistant, style: CsvStyle, steps: Steps) -> None:
     if output == "json":
         results.write_json(answer_object(answer))
+        results.say_renamed(answer.columns)
     elif output == "sql":
         if answer.sql:
             results.write_text(answer.sql)
-    elif answer.result is not None:
-        results.write_result(output, answer.result)
+    elif (result := answer.result) is not None:
+        results.write_result(output, result, lambda: assistant.formats(result, answer.sql or ""), style)
     _say_words(answer, output, steps)
 
 

@@ -57,6 +57,9 @@ url = {url}
 # time_zone = "UTC"              # where days begin and end, like "Europe/Oslo"
 # fiscal_year_start = "04-01"
 # today = "2025-01-31"           # answer as of this day, not the day that it is
+
+[display]
+# locale = "de_DE"               # how numbers are written in tables; English where not set
 """
 
 

@@ -20,6 +20,7 @@ from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
 if TYPE_CHECKING:
+    from nl2sql.answer.csv_text import CsvStyle
     from nl2sql.assistant import Assistant
     from nl2sql.model.chat import ChatModel
     from nl2sql.store import Store
@@ -44,6 +45,17 @@ class Shared:
     session: str | None = None
     quiet: bool = False
     verbose: bool = False
+    csv_delimiter: str | None = None
+    csv_decimal: str | None = None
+
+    @property
+    def csv(self) -> CsvStyle:
+        """How CSV is written. ConfigError where the signs fit no CSV, or another format was asked for."""
+        from nl2sql.answer.csv_text import choose_style
+
+        if self.output != "csv" and (self.csv_delimiter is not None or self.csv_decimal is not None):
+            raise ConfigError(f"--csv-delimiter and --csv-decimal are not for -o {self.output}", "Add -o csv.")
+        return choose_style(self.csv_delimiter, self.csv_decimal)
 
     @property
     def steps(self) -> Steps:
@@ -90,16 +102,16 @@ def opened(
         connect(config=config, on_progress=steps.progress, store=store, model=model, face="cli") as assistant,
     ):
         steps.pause()
-        say_notes(assistant)
+        say_notes(assistant, quiet=steps.quiet)
         yield assistant
 
 
 _TOLD_IMPORTS: Final = 10
 
 
-def say_notes(assistant: Assistant) -> None:
+def say_notes(assistant: Assistant, *, quiet: bool = False) -> None:
     """Say how data files were read the first time, what is doubtful, and which names of the policy match nothing."""
-    if assistant.is_new_import:
+    if assistant.is_new_import and not quiet:
         imports = assistant.imports
         for account in imports[:_TOLD_IMPORTS]:
             say(f"read {account.summarize()}")
@@ -166,6 +178,14 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "-o", "--output", type=click.Choice(formats or FORMATS), default="table", show_default=True, help="Format."
     )
+
+
+def csv_options(command: Command) -> Command:
+    """--csv-delimiter and --csv-decimal."""
+    command = click.option(
+        "--csv-decimal", metavar="SIGN", help="Decimal sign of -o csv: . or , which makes the delimiter a semicolon."
+    )(command)
+    return click.option("--csv-delimiter", metavar="SIGN", help="Delimiter of -o csv: , ; | or tab.")(command)
 
 
 def session_option(command: Command) -> Command:

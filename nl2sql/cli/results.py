@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.answer.as_json import cut_warnings
+from nl2sql.answer.as_json import cut_warnings, describe_renamed
+from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle
 from nl2sql.answer.export import is_numeric, write
 from nl2sql.answer.values import text_of
 from nl2sql.cli.screen import clean, expect_json, find_screen
 from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
-from nl2sql.types import Result, ResultColumn
+from nl2sql.types import Result, ResultColumn, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nl2sql.answer.display import ColumnFormat
     from nl2sql.assistant import Assistant
 
 _JSON: Final = ("json", "jsonl")
@@ -32,21 +34,32 @@ _CELL_CHARS: Final = 200
 _UNBOUNDED: Final = 1 << 62
 
 
-def write_result(form: str, result: Result) -> None:
+def write_result(
+    form: str, result: Result, formats: Callable[[], Sequence[ColumnFormat]], style: CsvStyle = PLAIN_CSV
+) -> None:
     """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows.
 
-    One row that has text of several lines, such as a plan, is shown line by line.
+    One row that has text of several lines, such as a plan, is shown line by line. Says where columns were renamed.
+    `formats` says how people read each column on a terminal.
     """
     if form == "table" and result.row_count == 1 and any(map(_has_lines, result.rows[0])):
         write_text("\n".join(_list_lines(result)))
-        return
-    if form == "table" and on_terminal(sys.stdout):
-        _draw(result)
-        return
-    write_batches(form, result.columns, result.table.to_batches() or _no_batch(result))
+    elif form == "table" and on_terminal(sys.stdout):
+        _draw(result, formats())
+    else:
+        write_batches(form, result.columns, result.table.to_batches() or _no_batch(result), style)
+    say_renamed(result.columns)
 
 
-def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> int:
+def say_renamed(columns: Sequence[ResultColumn]) -> None:
+    """Say which columns have another name than in the query, if any has."""
+    if renamed := describe_renamed([column.name for column in columns]):
+        say(f"note: {renamed}")
+
+
+def write_batches(
+    form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], style: CsvStyle = PLAIN_CSV
+) -> int:
     """The rows on stdout as they come, and how many there were."""
     if form == "parquet" and on_terminal(sys.stdout):
         raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
@@ -56,7 +69,7 @@ def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[
             return write(form, columns, batches, sys.stdout.buffer)
     screen = find_screen(sys.stdout)
     before = screen.replaced if screen else 0
-    count = write(form, columns, batches, sys.stdout.buffer)
+    count = write(form, columns, batches, sys.stdout.buffer, style)
     sys.stdout.buffer.flush()
     if form == "csv" and screen and screen.replaced > before:
         signs = f"{screen.replaced - before:,} signs that steer a terminal are"
@@ -64,11 +77,12 @@ def write_batches(form: str, columns: Sequence[ResultColumn], batches: Iterable[
     return count
 
 
-def write_everything(assistant: Assistant, sql: str, form: str) -> None:
+def write_everything(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
     """Every row that the query gives, streamed, within the limits on time and memory."""
     limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED)
     with assistant.run_stream(sql, limits=limits) as rows:
-        count = write_batches(form, rows.columns, rows.batches())
+        count = write_batches(form, rows.columns, rows.batches(), style)
+    say_renamed(rows.columns)
     for warning in cut_warnings(count, rows.truncated, rows.cut_cells):
         say(f"warning: {warning}")
 
@@ -113,8 +127,9 @@ def _has_lines(value: Any) -> bool:
 
 def _list_lines(result: Result) -> Iterator[str]:
     """The one row, a column after the other; lines of a text are set in, so that none passes for more than that."""
-    for column, value in zip(result.columns, result.rows[0], strict=True):
-        name = one_line(column.name, _CELL_CHARS)
+    names = make_unique_names([column.name for column in result.columns])
+    for name, value in zip(names, result.rows[0], strict=True):
+        name = one_line(name, _CELL_CHARS)
         if _has_lines(value):
             yield f"{name}:"
             yield from (f"  {line}" for line in value.splitlines())
@@ -122,12 +137,15 @@ def _list_lines(result: Result) -> Iterator[str]:
             yield f"{name}: {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
 
 
-def _draw(result: Result) -> None:
+def _draw(result: Result, formats: Sequence[ColumnFormat]) -> None:
     rows = [
-        ["NULL" if value is None else one_line(text_of(value), _CELL_CHARS) for value in row]
+        [
+            "NULL" if value is None else one_line(one.show(value), _CELL_CHARS)
+            for one, value in zip(formats, row, strict=True)
+        ]
         for row in result.rows[:TERMINAL_ROWS]
     ]
-    names = [one_line(column.name, _CELL_CHARS) for column in result.columns]
+    names = [one_line(name, _CELL_CHARS) for name in make_unique_names([column.name for column in result.columns])]
     print_table(names, rows, [is_numeric(column.type) for column in result.columns])
     if result.row_count > TERMINAL_ROWS:
         more = f"… {result.row_count - TERMINAL_ROWS:,} more rows: -o csv writes them all"

@@ -15,6 +15,7 @@ from nl2sql.answer.as_json import cut_warnings, run_object
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
+    csv_options,
     database_options,
     limit_options,
     opened,
@@ -24,15 +25,20 @@ from nl2sql.cli.options import (
 )
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.types import ErrorInfo, Result
+from nl2sql.types import ErrorInfo
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
 
 
-@click.command("run", epilog='Example: nl2sql run --db shop.duckdb -o csv --limit 0 "FROM orders" > orders.csv')
+@click.command(
+    "run",
+    epilog="""Examples: nl2sql run --db shop.duckdb -o csv --limit 0 "FROM orders" > orders.csv;
+    with decimal commas: nl2sql run -o csv --csv-delimiter ';' --csv-decimal ',' "FROM orders" > orders.csv""",
+)
 @click.argument("sql", nargs=-1, metavar="[SQL|-]")
 @database_options
 @output_option()
+@csv_options
 @limit_options
 @voice_options
 def run_command(sql: tuple[str, ...], **flags: Any) -> int:
@@ -55,7 +61,7 @@ def run_and_show(get_sql: Callable[[], str], shared: Shared) -> None:
 
 
 def _run(text: str, shared: Shared, start: float) -> None:
-    config = shared.settings(asks=False)
+    style, config = shared.csv, shared.settings(asks=False)
     with opened(config, shared.steps) as assistant:
         checked = assistant.checked(text)
         shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
@@ -64,15 +70,13 @@ def _run(text: str, shared: Shared, start: float) -> None:
         if shared.output == "sql":
             results.write_text(shown)
         elif config.limits.rows is None and shared.output in results.EXPORTS:
-            results.write_everything(assistant, checked.sql, shared.output)
+            results.write_everything(assistant, checked.sql, shared.output, style)
         else:
-            _show(assistant.run(checked.sql), shown, shared.output, start)
-
-
-def _show(result: Result, sql: str, output: str, start: float) -> None:
-    if output == "json":
-        results.write_json(run_object(sql, result, time.perf_counter() - start, None))
-        return
-    results.write_result(output, result)
-    for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
-        say(f"warning: {warning}")
+            result = assistant.run(checked.sql)
+            if shared.output == "json":
+                results.write_json(run_object(shown, result, time.perf_counter() - start, None))
+                results.say_renamed(result.columns)
+                return
+            results.write_result(shared.output, result, lambda: assistant.formats(result, checked.sql), style)
+            for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
+                say(f"warning: {warning}")

@@ -65,12 +65,11 @@ def open_engine(
 def _source(url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]) -> Source:
     from nl2sql.engines.files import (
         DATABASE_SUFFIXES,
-        KINDS_TEXT,
         DatabaseFile,
         DataFiles,
         forget_unfinished,
-        is_data_file,
     )
+    from nl2sql.importing.file_kinds import KINDS_TEXT, is_data_file
 
     path = Path(url)
     try:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from duckdb.sqltypes import DuckDBPyType
 
 from nl2sql.engines.caps import BatchWeights, bound_cell_values, find_long_texts, row_too_large
-from nl2sql.engines.lock import quoted_name
+from nl2sql.schema.identifiers import quote_name
 from nl2sql.types import Limits
 
 _CARRIED_AS: Final = {
@@ -290,7 +290,7 @@ def _choose_cast(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str |
         return None
     inner = [cast or str(part) for cast, (_, part) in zip(casts, parts, strict=True)]
     if kind == "struct":
-        return f"STRUCT({', '.join(f'{quoted_name(n)} {t}' for (n, _), t in zip(parts, inner, strict=True))})"
+        return f"STRUCT({', '.join(f'{quote_name(n)} {t}' for (n, _), t in zip(parts, inner, strict=True))})"
     if kind == "map":
         return f"MAP({', '.join(inner)})"
     size = next((part for name, part in column_type.children if name == "size"), "")

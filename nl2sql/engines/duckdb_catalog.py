@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nl2sql.engines.lock import quoted, quoted_name
-from nl2sql.schema.identifiers import fold
+from nl2sql.schema.identifiers import fold, literal, quote_name
 from nl2sql.types import MAIN_SCHEMA, Column, ForeignKey, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]
@@ -46,7 +45,7 @@ _Key = tuple[str, str]
 def read_catalog(run: Run, attached: str = "") -> Schema:
     """The Schema of the opened database, or of one attached beside it, without a profile. `run(sql)` returns rows."""
     catalog = attached or str(run(CATALOG)[0][0])
-    database = quoted(catalog)
+    database = literal(catalog)
 
     def named(schema: str, table: str) -> str:
         return f"{attached}.{table}" if attached else _sql_name(catalog, schema, table)
@@ -87,7 +86,7 @@ def user_types(run: Run) -> Mapping[_Key, str]:
     """What each type that the database's owner made stands for, by the folded names of its schema and its own."""
     found = {}
     for path in run(_TYPES):
-        name = ".".join(map(quoted_name, path))
+        name = ".".join(map(quote_name, path))
         found[fold(path[1]), fold(path[2])] = str(run(f"SELECT system.main.typeof(CAST(NULL AS {name}))")[0][0])
     return found
 

@@ -22,26 +22,13 @@ from nl2sql.engines import wire
 from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, LimitError, NL2SQLError
 from nl2sql.importing.account import TableAccount, read_account, write_account
+from nl2sql.importing.file_kinds import KINDS_TEXT, find_kind, is_data_file
 from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Progress
 
 FORMAT: Final = 3
 KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
-KINDS: Final = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".xlsx": "excel",
-    ".xls": "excel",
-    ".ods": "excel",
-}
-# A packed file is known by the name within: `sales.csv.gz`.
-PACKED: Final = (".gz", ".zip")
-KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods), and CSV or JSON as .gz or .zip"
 _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
@@ -259,7 +246,7 @@ def run_importer(
     from nl2sql.engines.alarm import Alarm
     from nl2sql.engines.process import ChildProcess, ProcessEnded
 
-    child, alarm = ChildProcess("nl2sql.importing.importer"), Alarm()
+    child, alarm = ChildProcess("nl2sql.engines.importer"), Alarm()
     overran = threading.Event()
     what = "the data files"
 
@@ -375,32 +362,6 @@ def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
     memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(find_machine_memory() * _MEMORY_SHARE)))
     bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK, _GROWTH * read + unpacked)}
     return bounds, _SECONDS + len(sizes) + (read + unpacked) / _BYTES_A_SECOND
-
-
-def find_kind(file: Path) -> str:
-    """Which kind of data file it is, by the end of its name. LookupError where it is none."""
-    return KINDS[_find_suffix(file)]
-
-
-def is_data_file(file: Path) -> bool:
-    """Whether its name ends as a data file's does."""
-    return _find_suffix(file) in KINDS
-
-
-def name_stem(file: Path) -> str:
-    """Its name without what says its kind.
-
-    >>> name_stem(Path("sales.csv.gz"))
-    'sales'
-    """
-    return Path(file.stem).stem if file.suffix.lower() in PACKED and Path(file.stem).suffix else file.stem
-
-
-def _find_suffix(file: Path) -> str:
-    """The end of the name that says the kind, which a packed file has before its own."""
-    if file.suffix.lower() in PACKED:
-        return Path(file.stem).suffix.lower() or (".csv" if file.suffix.lower() == ".zip" else "")
-    return file.suffix.lower()
 
 
 def _name_lock(database: Path) -> Path:

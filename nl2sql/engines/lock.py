@@ -15,6 +15,7 @@ from typing import Final
 import duckdb
 
 from nl2sql.engines.wire import MOVED
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 MAX_EXPRESSION_DEPTH: Final = 60
 BUFFER_SHARE: Final = 0.8
@@ -57,8 +58,8 @@ def open_locked(
     }
     connection = duckdb.connect(path, read_only=True, config=options)
     for catalog, file in (attached or {}).items():
-        connection.execute(f"ATTACH {quoted(file)} AS {quoted_name(catalog)} (READ_ONLY)")
-    connection.execute(f"SET GLOBAL TimeZone={quoted(time_zone)}")
+        connection.execute(f"ATTACH {literal(file)} AS {quote_name(catalog)} (READ_ONLY)")
+    connection.execute(f"SET GLOBAL TimeZone={literal(time_zone)}")
     folder = spill_folder if spill else ""
     lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
     return connection
@@ -76,11 +77,11 @@ def lock(
     """Lock the instance behind the connection for good; arguments as in `open_locked`."""
     settings = [
         *_SETTINGS,
-        f"temp_directory={quoted(spill_folder)}",
+        f"temp_directory={literal(spill_folder)}",
         f"max_temp_directory_size='{spill}B'",
         f"memory_limit='{int(memory * BUFFER_SHARE)}B'",
         f"max_execution_time={int(max(seconds, LAST_RESORT_SECONDS) * 1000)}",
-        f"allowed_paths=[{', '.join(quoted(path) for file in data_files for path in (file, glob_escaped(file)))}]",
+        f"allowed_paths=[{', '.join(literal(path) for file in data_files for path in (file, escape_glob(file)))}]",
         "enable_external_access=false",
     ]
     if not data_files and not spill:
@@ -102,18 +103,3 @@ def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str])
     [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
     known = set(allowed)
     return next((path for path in paths if path not in known), None)
-
-
-def glob_escaped(path: str) -> str:
-    """The path such that DuckDB reads exactly that file, whatever signs are in its name."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
-
-
-def quoted(text: str) -> str:
-    """The text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted_name(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -14,11 +14,11 @@ from typing import Final
 import duckdb
 
 from nl2sql.engines import duckdb_catalog
-from nl2sql.engines.lock import lock, quoted_name
+from nl2sql.engines.lock import lock
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.guard import Token
 from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, refused
-from nl2sql.schema.identifiers import fold
+from nl2sql.schema.identifiers import fold, quote_name
 from nl2sql.types import MAIN_SCHEMA, Schema
 
 _TWIN_MEMORY: Final = 256_000_000
@@ -145,17 +145,17 @@ def open_twin(
     beside = {fold(name) for name in attached}
     for name in (catalog, *sorted(attached)):
         if fold(name) != "memory":
-            twin.execute(f"ATTACH ':memory:' AS {quoted_name(name)}")
-    twin.execute(f"USE {quoted_name(catalog)}.{MAIN_SCHEMA}")
+            twin.execute(f"ATTACH ':memory:' AS {quote_name(name)}")
+    twin.execute(f"USE {quote_name(catalog)}.{MAIN_SCHEMA}")
     made = {MAIN_SCHEMA}
     for table in schema.tables:
         within, name = table.path
         path = [within, MAIN_SCHEMA, name] if fold(within) in beside else [catalog, within, name]
         if path[1] not in made:
             made.add(path[1])
-            twin.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quoted_name, path[:2]))}")
-        columns = ", ".join(f"{quoted_name(column.name)} {column.type}" for column in table.columns)
-        twin.execute(f"CREATE TABLE {'.'.join(map(quoted_name, path))} ({columns})")
+            twin.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_name, path[:2]))}")
+        columns = ", ".join(f"{quote_name(column.name)} {column.type}" for column in table.columns)
+        twin.execute(f"CREATE TABLE {'.'.join(map(quote_name, path))} ({columns})")
     lock(twin, memory=_TWIN_MEMORY, seconds=seconds)
     return twin
 

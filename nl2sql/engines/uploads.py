@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from nl2sql.engines.files import KINDS_TEXT, Prepared, Source, is_data_file, run_importer
+from nl2sql.engines.files import Prepared, Source, run_importer
 from nl2sql.engines.upload_folder import UploadFolder
 from nl2sql.errors import ConfigError, DatabaseError, LimitError
 from nl2sql.importing.account import TableAccount
+from nl2sql.importing.file_kinds import KINDS_TEXT, is_data_file
 from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Limits, Schema, Upload
 

@@ -23,8 +23,9 @@ class Case:
 
     `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and
     `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
-    `scorer.REASONS`, None where strict. `error` is `{code, rule, message, hint}` or None. `rows` and `gold_rows`
-    are previews. `steps` are the queries tried, `calls` what the model was sent and replied beyond `prompt`, the
+    `scorer.REASONS`, None where strict; `tied` says that it is right only because rows tie. `error` is
+    `{code, rule, message, hint}` or None. `rows` and `gold_rows` are previews. `steps` are the queries tried, `calls`
+    what the model was sent and replied beyond `prompt`, the
     text that stands before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
     `signs` are what the confidence was made of, by their names.
     """
@@ -42,6 +43,7 @@ class Case:
     lenient: bool | None = None
     reason: str | None = None
     detail: str | None = None
+    tied: bool = False
     problem: str | None = None
     error: Mapping[str, Any] | None = None
     confidence: Mapping[str, Any] | None = None

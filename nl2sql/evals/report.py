@@ -8,6 +8,7 @@
     by_difficulty, by_database, by_source          name → {n, strict, strict_interval, …}
     by_confidence                                  high, check, low → {n, share, strict}: of the answered cases
     brier, reliability                             Brier score of the answers; [mean score, share right, n] a bin
+    tied                                           count of cases that are right only because rows tie
     reasons                                        each of scorer.REASONS → count of cases that are not strict
     problems                                       [{line, id, problem}]: bad lines, and cases that could not be judged
     usage                                          prompt, cached, completion _tokens; model_calls; cost_usd
@@ -65,6 +66,7 @@ def build_report(run: Run, judged: Sequence[Case], bad_lines: Sequence[BadLine] 
         "by_database": _broken_down(counted, lambda case: case.db),
         "by_source": _broken_down(counted, lambda case: case.source),
         **confidence_figures(counted),
+        "tied": sum(case.tied for case in counted),
         "reasons": {reason: reasons.count(reason) for reason in REASONS},
         "problems": [
             *({"line": bad.line, "id": None, "problem": bad.problem} for bad in bad_lines),

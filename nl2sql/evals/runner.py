@@ -6,7 +6,7 @@ evidence; the gold goes to the scorer, after the answer. It prints nothing and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql.answer.as_json import answer_object
 from nl2sql.cancel import CancelToken
 from nl2sql.errors import BugError, CancelledError, GuardError, NL2SQLError
-from nl2sql.evals import recording, scorer
+from nl2sql.evals import recording, scorer, ties
 from nl2sql.evals.case import Case, preview
 from nl2sql.evals.examples import Example, Gold, Question
 from nl2sql.evals.recording import RecordedModel
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Gold and prediction are judged whole: a cut result would say nothing of the rest.
 JUDGED_ROWS: Final = 100_000
 _TOO_LONG: Final = 0.95
+_TIED: Final = "right in another order of rows that tie by the gold's ORDER BY"
 # What a mistake of ours looks like: it fails the question that met it, and the others are still asked.
 _BUGS: Final = (
     ArithmeticError,
@@ -182,9 +183,48 @@ def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant,
     rows, gold_rows = result.rows, gold_result.rows
     verdict = scorer.score(rows, gold_rows, ordered=ordered)
     detail = None
-    if ordered and not verdict.strict and scorer.score(rows, gold_rows).strict:
+    if not verdict.strict:
+        for tied_rows, groups in _list_orders(gold.sql, gold_rows, assistant, limits, cancel):
+            found = scorer.score(rows, tied_rows, ordered=ordered, groups=groups)
+            if found.strict or (found.lenient and not verdict.lenient):
+                verdict, detail = replace(found, tied=True), _TIED
+            if found.strict:
+                break
+    if ordered and not verdict.tied and not verdict.strict and scorer.score(rows, gold_rows).strict:
         detail = "the rows are right, their order is not"
-    return replace(case, strict=verdict.strict, lenient=verdict.lenient, reason=verdict.reason, detail=detail)
+    return replace(
+        case,
+        strict=verdict.strict,
+        lenient=verdict.lenient,
+        reason=verdict.reason,
+        tied=verdict.tied,
+        detail=detail,
+    )
+
+
+def _list_orders(
+    gold_sql: str, gold_rows: list[tuple[Any, ...]], assistant: Assistant, limits: Limits, cancel: CancelToken | None
+) -> Iterator[tuple[list[tuple[Any, ...]], tuple[ties.Group, ...]]]:
+    """What the gold gives in each order of its ties that is tried, and the ties that then remain at its end."""
+    for sql in (gold_sql, *ties.write_variants(gold_sql)):
+        rows = gold_rows if sql is gold_sql else _run_again(sql, assistant, limits, cancel)
+        query = ties.write_tie_query(sql)
+        ranked = _run_again(query.sql, assistant, limits, cancel) if query else None
+        if rows is not None:
+            yield rows, ties.list_groups(ranked, query) if query and ranked else ()
+
+
+def _run_again(
+    sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
+) -> list[tuple[Any, ...]] | None:
+    """The rows of a query that is made of the gold; None where it gives none that can be judged."""
+    try:
+        result = assistant.run(sql, limits=limits, cancel=cancel)
+    except CancelledError:
+        raise
+    except NL2SQLError:
+        return None
+    return None if result.truncated else result.rows
 
 
 def _text(what: str, error: NL2SQLError) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.evals import cells
+from nl2sql.evals import cells, ties
 from nl2sql.evals.columns import Rows, same_rows, same_rows_in_some_columns
 
 REASONS: Final = (
@@ -30,11 +30,15 @@ Scorer = Callable[[Rows, Rows, bool], bool]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Both verdicts, and why the strict one is no: one of REASONS, or None."""
+    """Both verdicts, and why the strict one is no: one of REASONS, or None.
+
+    `tied` says that a verdict is yes only because rows tie by the gold's ORDER BY.
+    """
 
     strict: bool
     lenient: bool
     reason: str | None
+    tied: bool = False
 
 
 def strict(predicted: Rows, gold: Rows, ordered: bool) -> bool:
@@ -58,11 +62,25 @@ def lenient(predicted: Rows, gold: Rows, ordered: bool) -> bool:
 SCORERS: Final[tuple[Scorer, ...]] = (strict, lenient)
 
 
-def score(predicted: Iterable[Sequence[Any]], gold: Iterable[Sequence[Any]], *, ordered: bool = False) -> Score:
-    """Judge one result. Rows are sequences of Python values as an engine gives them."""
+def score(
+    predicted: Iterable[Sequence[Any]],
+    gold: Iterable[Sequence[Any]],
+    *,
+    ordered: bool = False,
+    groups: Sequence[ties.Group] = (),
+) -> Score:
+    """Judge one result. Rows are sequences of Python values as an engine gives them.
+
+    `groups` are the gold's ties: what another order of tied rows would give is right too.
+    """
     predicted_rows, gold_rows = _plain(predicted), _plain(gold)
     is_strict, is_lenient = (scorer(predicted_rows, gold_rows, ordered) for scorer in SCORERS)
-    return Score(is_strict, is_lenient, None if is_strict else _reason(predicted_rows, gold_rows))
+    by_ties = False
+    if not is_strict and predicted_rows and groups and ties.fits(gold_rows, groups):
+        is_strict = ties.fits(predicted_rows, groups)
+        by_ties = not is_lenient and ties.fits(_loosened(predicted_rows), ties.loosen(groups), wider=True)
+        by_ties, is_lenient = is_strict or by_ties, is_lenient or is_strict or by_ties
+    return Score(is_strict, is_lenient, None if is_strict else _reason(predicted_rows, gold_rows), by_ties)
 
 
 def order_matters(gold_sql: str) -> bool:

@@ -47,7 +47,8 @@ def outcome(case: Case) -> str:
     """How the case ended, in a word: right, lenient, a reason, or not judged."""
     if not case.counts:
         return "not judged"
-    return "right" if case.strict else f"{case.reason} (lenient: right)" if case.lenient else str(case.reason)
+    right = "right (rows tie)" if case.tied else "right"
+    return right if case.strict else f"{case.reason} (lenient: right)" if case.lenient else str(case.reason)
 
 
 def duration(seconds: float) -> str:
@@ -80,6 +81,11 @@ def figures(report: Mapping[str, Any]) -> Iterator[Table]:
     reasons = [[reason, f"{count}"] for reason, count in report["reasons"].items() if count]
     if reasons:
         yield ["reason", "cases"], reasons
+    if report.get("tied"):
+        yield (
+            ["ties", "cases"],
+            [["right in another order of rows that tie by the gold's ORDER BY", str(report["tied"])]],
+        )
     levels = report.get("by_confidence", {})
     rows = [
         [level, f"{one['n']}", percent(one["share"]), percent(one["strict"])]

@@ -23,7 +23,7 @@ def examine(sql: str, policy: Policy, judge: Judge, *, thorough: bool = False) -
 
     `thorough` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
     """
-    if findings := lexical_findings(sql):
+    if findings := lexical_findings(sql, None):
         return Verdict(findings=findings, judges=(LEXICAL,))
     return judge.judge(sql, policy, thorough=thorough)
 

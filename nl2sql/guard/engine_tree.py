@@ -217,7 +217,7 @@ class TreeRules:
 
     def _word(self, text: str) -> None:
         self.report.words.add(text.lower())
-        if any(joiner in text for joiner in _JOINERS):
+        if any(joiner in text for joiner in _JOINERS) and text not in self._names.unseen:
             self._object("invisible-character", "a name holds an invisible character", "Leave it out.")
 
     def _object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:

@@ -50,13 +50,14 @@ def judge(
     errors; only what ends the process's turn (out of memory, interrupts) gets through. `thorough` asks the later
     judges too of a tree that is refused.
     """
-    if findings := lexical_findings(sql):
+    names = Names(schema, policy, parser.catalog, parser.attached) if parser else Names(schema, policy)
+    if findings := lexical_findings(sql, names.unseen):
         return Verdict(findings=findings, judges=(LEXICAL,))
     if parser is None:
         from nl2sql.guard.sqlglot_rules import judge_alone
 
-        return judge_alone(sql, Names(schema, policy), dialect)
-    return _Judging(sql, Names(schema, policy, parser.catalog, parser.attached), parser, thorough).verdict()
+        return judge_alone(sql, names, dialect)
+    return _Judging(sql, names, parser, thorough).verdict()
 
 
 class _Judging:
@@ -115,7 +116,7 @@ class _Judging:
 
     def _outcome(self, sql: str) -> Verdict:
         """The verdict on a text that was made here, from its first character on."""
-        if findings := lexical_findings(sql):
+        if findings := lexical_findings(sql, self._names.unseen):
             message = f"written as a plain SELECT, {findings[0].message}"
             return _refusal(Finding(findings[0].rule, message, _SMALLER, judge=LEXICAL))
         return self._plain_verdict(sql)
@@ -138,7 +139,7 @@ class _Judging:
     def _canonical_verdict(self, asked: TreeReport, text: str) -> Verdict:
         """Judge the engine's own spelling of the tree anew, as that is what would run."""
         canonical = self._parser.written(text)
-        if findings := lexical_findings(canonical):
+        if findings := lexical_findings(canonical, self._names.unseen):
             # What an escape in the text stands for is shown, and judged again when it runs again.
             message = f"spelled out, {findings[0].message}"
             return _refusal(replace(findings[0], message=message, line=None, column=None))

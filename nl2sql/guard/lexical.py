@@ -6,7 +6,7 @@ It knows no SQL. A text that passes is short, shallow, and shows a reader all th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from nl2sql.guard.place import place
@@ -22,6 +22,8 @@ _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+_JOINERS: Final = frozenset("\u200c\u200d")
+_QUOTED: Final = re.compile(r'"(?:[^"]|"")*+"')
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")
 
@@ -75,6 +77,24 @@ BOUNDS: Final[tuple[Callable[[str], Iterator[Finding]], ...]] = (
 )
 
 
-def lexical_findings(sql: str) -> tuple[Finding, ...]:
-    """Each bound that the text breaks; empty where it keeps them all."""
-    return tuple(finding for bound in BOUNDS for finding in bound(sql))
+def lexical_findings(sql: str, names: Collection[str] | None = ()) -> tuple[Finding, ...]:
+    """Each bound that the text breaks; empty where it keeps them all.
+
+    `names` may stand in double quotes though they hold invisible characters; None lets any name do so, for a text that
+    is judged again with the schema.
+    """
+    found = [finding for bound in BOUNDS if bound is not _invisible_character for finding in bound(sql)]
+    if names is None or names:
+        sql = _QUOTED.sub(lambda quoted: _blank_name(quoted[0], names), sql)
+    return (*found, *_invisible_character(sql))
+
+
+def _blank_name(quoted: str, names: Collection[str] | None) -> str:
+    """As many letters, where that is one of the names; else the text itself."""
+    is_known = names is None or quoted[1:-1].replace('""', '"') in names
+    return "x" * len(quoted) if is_known else quoted
+
+
+def strip_invisible(text: str) -> str:
+    """The text without characters that print nothing."""
+    return "".join(sign for sign in _INVISIBLE.sub("", text) if sign not in _JOINERS)

@@ -6,10 +6,12 @@ It looks at names only; what a query really reads is for the bound plan to say.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
+from nl2sql.guard.lexical import strip_invisible
 from nl2sql.schema.access import make_key, resolve
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
@@ -52,6 +54,16 @@ class Names:
     def hides_anything(self) -> bool:
         """Whether the policy denies any table or column that is there."""
         return self._access.hides_anything
+
+    @cached_property
+    def unseen(self) -> frozenset[str]:
+        """The columns whose names hold characters that print nothing, each the only one of its table that reads so."""
+        found = set()
+        for table in self.view.tables:
+            plain = {column.name: fold(strip_invisible(column.name)) for column in table.columns}
+            counts = Counter(plain.values())
+            found |= {name for name, read in plain.items() if len(read) < len(name) and read and counts[read] == 1}
+        return frozenset(found)
 
     def listed(self, path: Sequence[str]) -> tuple[Table, ...] | None:
         """The tables to show of the schema or catalog of that dotted name; None where it has none to show.

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.engines.lock import quoted, quoted_name
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.notations import (
     BLANKS,
@@ -24,6 +23,7 @@ from nl2sql.importing.notations import (
     collect_shapes,
     find_signs,
 )
+from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,10 +96,10 @@ def prove_types(
     """The type of each column over all rows of `reader` for which `keep` holds. duckdb.Error where it can't be read."""
     guesses = [_guess(column, rules) for column in columns]
     plain = [
-        _PLAIN[guess].replace("{}", quoted_name(column.key)) if guess in _PLAIN else "false"
+        _PLAIN[guess].replace("{}", quote_name(column.key)) if guess in _PLAIN else "false"
         for column, guess in zip(columns, guesses, strict=True)
     ]
-    names = [quoted_name(column.key) for column in columns]
+    names = [quote_name(column.key) for column in columns]
     tests = [f"count(*) FILTER ({name} IS NOT NULL AND {test})" for name, test in zip(names, plain, strict=True)]
     blank = " AND ".join(f"{name} IS NULL" for name in names)
     shown = [f"any_value({name})" for name in names]
@@ -115,7 +115,7 @@ def prove_types(
         elif guess == TEXT:
             typed[column.key] = TypedColumn(column.key, column.name)
         elif guess in _PLAIN and not wrong:
-            cast = f"CAST({quoted_name(column.key)} AS {guess})"
+            cast = f"CAST({quote_name(column.key)} AS {guess})"
             doubt = _doubt_day_numbers(column) if guess == "BIGINT" else ""
             typed[column.key] = TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
         else:
@@ -123,7 +123,7 @@ def prove_types(
     if unsure:
         proved_point = any(typed.get(column.key, TypedColumn("", "")).type == "DOUBLE" for column in columns)
         typed |= _prove_by_shapes(connection, reader, keep, unsure, rules, proved_point=proved_point)
-    ordered = [replace(typed[column.key], sql=typed[column.key].sql or quoted_name(column.key)) for column in columns]
+    ordered = [replace(typed[column.key], sql=typed[column.key].sql or quote_name(column.key)) for column in columns]
     return ordered, Counts(row[0], row[1])
 
 
@@ -182,7 +182,7 @@ def _prove_by_shapes(
     proved_point: bool,
 ) -> dict[str, TypedColumn]:
     """The types of columns that a first look leaves open, from the shapes of all of their values."""
-    names = ", ".join(quoted_name(column.key) for column in columns)
+    names = ", ".join(quote_name(column.key) for column in columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE texts AS SELECT {names} FROM {reader} WHERE {keep}")
     try:
         shapes = {column.key: _collect_all_shapes(connection, column) for column in columns}
@@ -206,8 +206,8 @@ def _prove_by_shapes(
 
 def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn) -> list[Shape]:
     """The shapes of all values; those of a text that is neither number nor date are too many to be of use."""
-    name = quoted_name(column.key)
-    zero_dates = ", ".join(map(quoted, ZERO_DATES))
+    name = quote_name(column.key)
+    zero_dates = ", ".join(map(literal, ZERO_DATES))
     found = connection.execute(
         f"SELECT {_DIGITS.replace('{}', name)}, {_ZERO_FIRST.replace('{}', name)}, count(*), any_value({name}) "
         f"FROM {_STAGE} WHERE {name} IS NOT NULL AND {name} NOT IN ({zero_dates}) "
@@ -271,7 +271,7 @@ def _prove(
     if not rivals:
         return untyped
     zero_dates = ZERO_DATES if rivals[0].type.startswith(("DATE", "TIMESTAMP")) else ()
-    name = quoted_name(column.key)
+    name = quote_name(column.key)
     no_values = _list_no_values(choice, zero_dates)
     is_value = f"{name} IS NOT NULL" + (
         f" AND lower(trim({name}, '{BLANKS}')) NOT IN ({no_values})" if no_values else ""
@@ -302,7 +302,7 @@ def _prove(
 
 def _list_no_values(choice: Choice, zero_dates: Sequence[str]) -> str:
     texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""} | set(zero_dates)
-    return ", ".join(quoted(text) for text in sorted(texts)) if choice.nulls or zero_dates else ""
+    return ", ".join(literal(text) for text in sorted(texts)) if choice.nulls or zero_dates else ""
 
 
 def _count_failures(

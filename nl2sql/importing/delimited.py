@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.engines.lock import glob_escaped, quoted, quoted_name
 from nl2sql.importing.account import ColumnAccount, TableAccount
-from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.column_types import TEXT, Counts, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import (
     Layout,
@@ -28,6 +27,7 @@ from nl2sql.importing.layout import (
 from nl2sql.importing.notations import BLANKS
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.importing.table_names import UnreadableError, clean_column_name
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +38,8 @@ _MOST_LINE: Final = 4_000_000
 _SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 _MOST_TOLD: Final = 3
 _MOST_NAME: Final = 1000
+_MOST_REJECTS: Final = 100_000
+_ALL: Final = "true"
 _BAD_LINE: Final = re.compile(r"Line: (\d+)")
 _EXPECTED: Final = re.compile(r"Expected Number of Columns: (\d+)")
 
@@ -140,8 +142,7 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
             "Shorten it in the file.",
         )
     keys = [f"c{number}" for number in range(layout.width)]
-    reader, extra = _find_reader(connection, source, keys)
-    keep = _keep_data(source, keys)
+    keep = keep_all = _keep_data(source, keys)
     columns = [
         TextColumn(
             key,
@@ -152,20 +153,23 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         )
         for i, (key, name) in enumerate(zip(keys, names, strict=True))
     ]
-    typed, counts = prove_types(connection, reader, keep, columns, source.rules)
+    reader, typed, counts, extra = _prove(connection, source, keys, columns, keep)
     if layout.width > 1:
-        blank = " AND ".join(f"{quoted_name(key)} IS NULL" for key in keys)
+        blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
         keep = f"({keep}) AND NOT ({blank})"
     # Cells that are empty in every row and have no name are none that a person wrote.
     typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
-    shown = ", ".join(f"{column.sql} AS {quoted_name(column.name)}" for column in typed)
-    connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
+    shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
+    connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
     total, doubt = _take_total_out(connection, source, table, typed)
     left_out = [*layout.left_out, *total]
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
     if not end:
-        doubts += _check_lines(connection, source, reader, keys)
+        records = counts.rows
+        if keep_all != _ALL:
+            [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+        doubts += _check_lines(connection, source, reader, keys, records)
     return TableAccount(
         table,
         source.called,
@@ -184,42 +188,60 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
 def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str:
     """The call of DuckDB that gives every record below the header as texts."""
     dialect = source.dialect
-    columns = ", ".join(f"{quoted(key)}: 'VARCHAR'" for key in keys)
-    path = quoted(glob_escaped(str(source.text.path)))
+    columns = ", ".join(f"{literal(key)}: 'VARCHAR'" for key in keys)
+    path = literal(escape_glob(str(source.text.path)))
     return (
         f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, "
-        f"delim={quoted(dialect.delimiter or chr(31))}, "
-        f"quote={quoted(dialect.quote)}, escape={quoted(dialect.escape)}, columns={{{columns}}}, "
+        f"delim={literal(dialect.delimiter or chr(31))}, "
+        f"quote={literal(dialect.quote)}, escape={literal(dialect.escape)}, columns={{{columns}}}, "
         f"max_line_size={_MOST_LINE}{more})"
     )
 
 
-def _find_reader(connection: duckdb.DuckDBPyConnection, source: Source, keys: list[str]) -> tuple[str, list[str]]:
-    """A call that reads every record, and what is doubtful of it. UnreadableError names a line that is too long."""
+def _prove(
+    connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str], columns: Sequence[TextColumn], keep: str
+) -> tuple[str, list[TypedColumn], Counts, list[str]]:
+    """The call that reads every record, the types, and what is doubtful. UnreadableError names a line too long.
+
+    Rows that are short are read only where strict reading fails, since that takes one thread.
+    """
     import duckdb
 
     reader = _write_reader(source, keys)
     try:
-        connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
-        return reader, []
+        return reader, *prove_types(connection, reader, keep, columns, source.rules), []
     except duckdb.InvalidInputException as error:
-        if "Expected Number of Columns" not in str(error):
+        if _EXPECTED.search(str(error)) is None:
             raise
-        padded = _write_reader(source, keys, more=", null_padding=true, parallel=false")
-        try:
-            [(short,)] = connection.execute(f"SELECT count(*) FROM {padded} WHERE {keys[-1]} IS NULL").fetchall()
-        except duckdb.InvalidInputException as other:
-            if "Expected Number of Columns" not in str(other):
-                raise
-            raise _describe_long_row(source, str(other)) from other
-        del short
-        lines = [record.line for record in source.sample if 0 < len(record.cells) < len(keys) and record.filled]
-        noted = {one.record.line for one in source.layout.left_out}
-        told = [f"{line:,}" for line in lines if line not in noted][:_MOST_TOLD]
-        place = f", such as line {' and '.join(told)}" if told else ""
-        if not told and source.layout.left_out:
-            return padded, []
-        return padded, [f"some rows have fewer cells than the others{place}; the missing ones are NULL"]
+        short = _list_short_lines(connection, source, keys)
+    reader = _write_reader(source, keys, more=", null_padding=true, parallel=false")
+    try:
+        typed, counts = prove_types(connection, reader, keep, columns, source.rules)
+    except duckdb.InvalidInputException as error:
+        if _EXPECTED.search(str(error)) is None:
+            raise
+        raise _describe_long_row(source, str(error)) from error
+    noted = {one.record.line for one in source.layout.left_out}
+    lines = [line for line in short if line not in noted]
+    if not lines:
+        return reader, typed, counts, []
+    told = ", ".join(f"{line:,}" for line in lines[:_MOST_TOLD]) + (", …" if len(lines) > _MOST_TOLD else "")
+    rows = "row has" if len(lines) == 1 else "rows have"
+    return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
+
+
+def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str]) -> list[int]:
+    """The lines of the rows that have fewer cells than there are columns, up to many."""
+    reader = _write_reader(
+        source, keys, more=f", ignore_errors=true, store_rejects=true, rejects_limit={_MOST_REJECTS}"
+    )
+    connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+    found = connection.execute(
+        "SELECT DISTINCT line FROM reject_errors WHERE error_type = 'MISSING COLUMNS' ORDER BY line"
+    ).fetchall()
+    for table in ("reject_errors", "reject_scans"):
+        connection.execute(f"DROP TABLE {table}")
+    return [line for (line,) in found]
 
 
 def _describe_long_row(source: Source, text: str) -> UnreadableError:
@@ -241,22 +263,23 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
             continue
         cells = [*one.record.cells, *[""] * (len(keys) - len(one.record.cells))]
         same = [
-            f"{quoted_name(key)} IS NOT DISTINCT FROM {quoted(cell) if cell else 'NULL'}"
+            f"{quote_name(key)} IS NOT DISTINCT FROM {literal(cell) if cell else 'NULL'}"
             for key, cell in zip(keys, cells, strict=False)
         ]
         tests.append(f"NOT ({' AND '.join(same)})")
-    return " AND ".join(tests) or "true"
+    return " AND ".join(tests) or _ALL
 
 
-def _check_lines(connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str]) -> list[str]:
+def _check_lines(
+    connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str], records: int
+) -> list[str]:
     """Whether the rows that were read and the lines of the file add up. What is doubtful; UnreadableError."""
     if source.unit != "line":
         return []
-    [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
     missing = source.text.lines - source.above - records
     if missing and source.text.quotes:
         breaks = " + ".join(
-            f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quoted_name, keys)
+            f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quote_name, keys)
         )
         [(within,)] = connection.execute(f"SELECT coalesce(sum({breaks}), 0) FROM {reader}").fetchall()
         missing -= int(within)
@@ -285,22 +308,22 @@ def _take_total_out(
     position = last.cells.index(label)
     if position not in texts:
         return [], []
-    name = quoted_name(typed[position].name)
-    is_last = f"{name} = {quoted(label)}"
+    name = quote_name(typed[position].name)
+    is_last = f"{name} = {literal(label)}"
     filled = [i for i in numbers if i < len(last.cells) and last.cells[i].strip(BLANKS)]
     if not filled:
         return [], []
     sums = ", ".join(
-        f"abs(sum({quoted_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
-        f"any_value({quoted_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
+        f"abs(sum({quote_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
+        f"any_value({quote_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
         for i in filled
     )
-    found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quoted_name(table)}").fetchall()[0]
+    found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quote_name(table)}").fetchall()[0]
     if found[0] != 1 or not all(found[1:]):
         return [], [
             f"the last row, {label!r}, may be a total, but it is not the sum of the others: it is kept as a row"
         ]
-    connection.execute(f"DELETE FROM {quoted_name(table)} WHERE {is_last}")
+    connection.execute(f"DELETE FROM {quote_name(table)} WHERE {is_last}")
     return [LeftOut(last, "a total of the rows above it")], []
 
 

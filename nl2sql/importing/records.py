@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.lock import glob_escaped, quoted, quoted_name
 from nl2sql.importing.account import ColumnAccount, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import name_columns
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.importing.table_names import TableNames, UnreadableError, clean_column_name, table_name
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +51,7 @@ def make_tables(
     largest = max(_LARGEST_OBJECT, text.size + 1)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE records AS SELECT json AS e FROM read_json_objects("
-        f"{quoted(glob_escaped(str(text.path)))}, format='auto', maximum_object_size={largest})"
+        f"{literal(escape_glob(str(text.path)))}, format='auto', maximum_object_size={largest})"
     )
     try:
         [(count, objects)] = connection.execute(
@@ -181,9 +181,9 @@ def _make_table(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT {', '.join(shown) or 'e AS c0'} FROM ({sql})")
     try:
         typed, rows = _type_flat(connection, structure, fields, columns, rules)
-        parts = ", ".join(f"{one.sql} AS {quoted_name(one.name)}" for one in typed)
-        connection.execute(f"CREATE TABLE {quoted_name(table)} AS SELECT {parts} FROM temp.main.flat{end}")
-        types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quoted_name(table)}").fetchall()]
+        parts = ", ".join(f"{one.sql} AS {quote_name(one.name)}" for one in typed)
+        connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {parts} FROM temp.main.flat{end}")
+        types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quote_name(table)}").fetchall()]
         accounts = tuple(
             ColumnAccount(one.name, field, kind, one.why, dict(one.nulls) or None, one.doubt)
             for one, field, kind in zip(typed, fields, types, strict=True)
@@ -275,7 +275,7 @@ def _make_child(
         name = f"{parent}_{link[0]}"
         numbered = f"SELECT e, json_extract(e, '{_write_path((link[1],))}') AS k FROM ({sql})"
     inner = (
-        f"SELECT json_merge_patch(json_object({quoted(name)}, k), i) AS e FROM "
+        f"SELECT json_merge_patch(json_object({literal(name)}, k), i) AS e FROM "
         f"(SELECT k, unnest(json_extract(e, '{path}[*]')) AS i FROM ({numbered})) WHERE json_type(i) = 'OBJECT'"
     )
     table = names.take(table_name(f"{parent}_{column}"))
@@ -291,7 +291,7 @@ def _find_key(connection: duckdb.DuckDBPyConnection, table: str, typed: Sequence
     ]
     for name in named:
         [(count, different)] = connection.execute(
-            f"SELECT count(*), count(DISTINCT {quoted_name(name)}) FROM {quoted_name(table)}"
+            f"SELECT count(*), count(DISTINCT {quote_name(name)}) FROM {quote_name(table)}"
         ).fetchall()
         if count == different:
             return name

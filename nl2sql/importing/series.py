@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.engines.files import find_kind, name_stem
-from nl2sql.engines.lock import quoted, quoted_name
 from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.table_names import TableNames, table_name
+from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,13 +76,13 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
     taken = {column.name.lower() for column in first.columns}
     file = next(name for name in ("file", "source_file", "name_of_file") if name not in taken)
     parts = " UNION ALL BY NAME ".join(
-        f"SELECT {quoted(account.file)} AS {quoted_name(file)}, * FROM {quoted_name(account.table)}"
+        f"SELECT {literal(account.file)} AS {quote_name(file)}, * FROM {quote_name(account.table)}"
         for account in accounts
     )
-    connection.execute(f"CREATE TABLE {quoted_name(table)} AS {parts}")
+    connection.execute(f"CREATE TABLE {quote_name(table)} AS {parts}")
     for account in accounts:
-        connection.execute(f"DROP TABLE {quoted_name(account.table)}")
-    types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted_name(table)})").fetchall())
+        connection.execute(f"DROP TABLE {quote_name(account.table)}")
+    types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quote_name(table)})").fetchall())
     mixed = [
         f"column {column.name} is not of one type in all ({', '.join(sorted(kinds))}): read as {types[column.name]}"
         for number, column in enumerate(first.columns)

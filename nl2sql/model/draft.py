@@ -24,6 +24,35 @@ _CALL_FIELDS: Final = frozenset({"id", "index", "type", "function", "name", "arg
 _MOST_KEPT: Final = 400_000
 _LONGEST_REASON: Final = 60
 _EMPTY_OBJECT_CHARS: Final = 16
+# Each endpoint's own words for why a reply ended, as OpenAI's; `cut` where it came to no end.
+_REASONS: Final = {
+    **dict.fromkeys(
+        ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "finished"), "stop"
+    ),
+    **dict.fromkeys(("tool_calls", "tool_use", "tool_call", "function_calls"), "tool_calls"),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_length", "model_length", "token_limit"),
+        "length",
+    ),
+    **dict.fromkeys(("model_context_window_exceeded", "context_length", "incomplete"), "length"),
+    **dict.fromkeys(
+        ("error", "network_error", "abort", "aborted", "cancelled", "timeout", "insufficient_system_resource"), "cut"
+    ),
+    **dict.fromkeys(
+        (
+            "content_filter",
+            "safety",
+            "sensitive",
+            "recitation",
+            "blocklist",
+            "prohibited_content",
+            "spii",
+            "refusal",
+            "guardrails",
+        ),
+        "content_filter",
+    ),
+}
 _MOST_TOKENS: Final = 10**12
 _MOST_LOGPROBS: Final = 20_000
 
@@ -90,7 +119,7 @@ class Draft:
     """
 
     def __init__(self) -> None:
-        self.full = False
+        self.full = self.has_choices = False
         self.reasoning_details: list[Any] = []
         self.finish: str | None = None
         self.usage = Usage(model_calls=1)
@@ -155,12 +184,13 @@ class Draft:
         if event.get("done") and self.begun:
             self.finish = self.finish or "stop"
         choices = event.get("choices")
+        self.has_choices = self.has_choices or isinstance(choices, list)
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
         if self.full:
             return ""
         self._take_logprobs(choice.get("logprobs"))
         reason = _text(choice.get("finish_reason"))[:_LONGEST_REASON]
-        self.finish = "cut" if reason == "error" else reason or self.finish
+        self.finish = _REASONS.get(reason.lower(), reason) or self.finish
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(delta, Mapping) and delta:
             self._streamed = True

@@ -23,6 +23,8 @@ _LARGEST_EVENT: Final = 4_000_000
 # The same in events that each carry one character.
 _LARGEST_ANSWER: Final = 64_000_000
 _MOST_LINES: Final = 1_000_000
+_ENVELOPES: Final = ("data", "result", "response", "output", "body", "completion", "payload")
+_DEEPEST_ENVELOPE: Final = 4
 _LONGEST_WORDS: Final = 2_000
 _CHUNK: Final = 65_536
 _MOST_MODELS: Final = 2_000
@@ -55,7 +57,7 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
                     yield {"done": True}
                 continue
             some = True
-            yield _checked(event)
+            yield _checked(_unwrap(event))
         elif not some and line.strip():
             size += len(line)
             if size > _LARGEST_EVENT:
@@ -66,7 +68,28 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
         if whole is None:
             shown = b" ".join(plain)[:200].decode("utf-8", errors="replace").strip()
             raise EndpointError(Failure(Cause.MALFORMED, detail="" if shown.startswith(("<", "{")) else shown))
-        yield _checked({**whole, "done": True})
+        yield _checked({**_unwrap(whole), "done": True})
+
+
+def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
+    """The reply inside a gateway's envelope, where it has one; else the event itself."""
+    inner: Any = event
+    for _ in range(_DEEPEST_ENVELOPE):
+        if "choices" in inner or "error" in inner:
+            break
+        inner = next((found for key in _ENVELOPES if (found := _open_envelope(inner.get(key)))), None)
+        if inner is None:
+            return event
+    return inner if "choices" in inner else event
+
+
+def _open_envelope(value: Any) -> dict[str, Any] | None:
+    """The object that is there: itself, alone in a list, or as JSON text."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        return _object(value.encode("utf-8", "replace"))
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

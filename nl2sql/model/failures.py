@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nl2sql.errors import ModelError
 from nl2sql.model.protocols import TEXT
+from nl2sql.types import ErrorInfo
 
 
 class Cause(StrEnum):
@@ -184,12 +185,13 @@ def explained(
     return ModelError(*messages[failure.cause])
 
 
-def explain_cut(read: int, least: int, *, model: str, place: str) -> ModelError:
-    """The error where an endpoint read `read` tokens of a prompt of at least `least`, and said nothing."""
-    return ModelError(
-        f"{place} cut the prompt: {model} read {read:,} of at least {least:,} tokens",
-        "Raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH for its server), name a model with a "
-        "longer one, or show fewer tables ([database] include in nl2sql.toml).",
+def describe_cut(read: int, least: int, *, model: str, place: str) -> ErrorInfo:
+    """What to tell where an endpoint read `read` tokens of a prompt of at least `least`, and said nothing."""
+    return ErrorInfo(
+        ModelError.code,
+        f"{place} cut the prompt: {model} read {read:,} of at least {least:,} tokens, so it has not seen all tables",
+        f"Of {least:,} tokens {read:,} were read: raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
+        "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
     )
 
 

@@ -229,7 +229,7 @@ class OpenAIChatModel:
                 offered = self._offered() if failures.is_unknown_model(failure) else ()
                 raise self._explained(failure, offered)
         if cut := prompt_size.find_cut(body, draft.usage):
-            raise failures.explain_cut(*cut, model=self._name, place=self._place)
+            reply = replace(reply, shortfall=failures.describe_cut(*cut, model=self._name, place=self._place))
         if reply.text != shown:
             yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
         return replace(reply, usage=spent + reply.usage)
@@ -248,11 +248,12 @@ class OpenAIChatModel:
     ) -> Generator[str, None, tuple[str, Failure | None]]:
         """Fill the draft, and yield its text; what was yielded, and what went wrong, unless the reply was over."""
         shown, due = "", 0
+        names = [tool["function"]["name"] for tool in tools]
         try:
             with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
                 for event in events:
                     if draft.absorb(event) and draft.length >= due:
-                        text = cut_to_prose(draft.text, tools=bool(tools))
+                        text = cut_to_prose(draft.text, names)
                         if len(text) > len(shown) and text.startswith(shown):
                             yield text[len(shown) :]
                             shown = text
@@ -264,6 +265,8 @@ class OpenAIChatModel:
                 draft.absorb({"choices": [{"message": {"content": written}, "finish_reason": "stop"}]})
             elif draft.finish is None or not draft.begun:
                 return shown, exc.failure
+        if not draft.begun and not draft.has_choices:
+            return shown, Failure(Cause.MALFORMED, detail="it has no choices")
         return shown, None
 
     def _reply(self, draft: Draft, habits: Habits, request: Request) -> Reply:
@@ -277,6 +280,10 @@ class OpenAIChatModel:
             cut=finish in ("cut", "length"),
             used_ids={c["id"] for m in request.messages for c in m.get("tool_calls") or ()},
         )
+        if not native and calls and not any(call.name for call in calls):
+            # Endpoints refuse a call without a name: what cannot be read goes back as the text that it was.
+            told = {"role": "assistant", "content": draft.text}
+            return Reply("", (), told, draft.usage, finish, is_unreadable=True)
         message = protocols.reply_message(
             self._protocol(habits), text, calls, draft.extras if native else {}, [c.extra for c in native]
         )
@@ -328,8 +335,10 @@ def _wanting(reply: Reply) -> Failure | None:
     """Why a reply that came is no reply: it is empty, or broke off inside its call."""
     if reply.finish == "cut" and any(call.problem for call in reply.calls):
         return Failure(Cause.BROKEN)
-    if reply.text or reply.calls:
+    if reply.text or reply.calls or (reply.is_unreadable and reply.finish not in ("cut", "length")):
         return None
+    if reply.finish == "cut" and reply.is_unreadable:
+        return Failure(Cause.BROKEN)
     if reply.finish == "length":
         return Failure(Cause.EMPTY, may_retry=False, detail="its tokens ran out before it said anything")
     if reply.finish == "content_filter":

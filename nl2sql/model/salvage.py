@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nl2sql.model import loose_json, markup
+from nl2sql.model import loose_json, marks, markup
 from nl2sql.model.chat import Tool
 from nl2sql.model.shapes import LONGEST_NAME, MOST_CALLS, SQL_TOOL, RawCall
 from nl2sql.types import ToolCall
@@ -49,15 +49,37 @@ def read(
     """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
 
     `tools` are those offered: none, and nothing in the text is a call. `reasoning` is what the endpoint put
-    aside as thought; it counts only for tagged calls, and only where the reply is otherwise empty. `cut` says
-    that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`.
+    aside as thought; it counts only for marked calls, where the reply is otherwise empty or it ends with the call.
+    `cut` says that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`. A text that
+    holds marks of a call which cannot be read is one call without a name.
     """
     prose = markup.strip_reasoning(text)
     raw = list(raw_calls)
-    if tools and not raw:
-        prose, raw = _from_text(prose, reasoning, names=tuple(_parameters(tools)))
+    names = tuple(_parameters(tools))
+    if tools and (not raw or any(map(_is_bare, raw))):
+        thought = "\n".join(filter(None, (reasoning, text if len(prose) < len(text.strip()) else "")))
+        left, found = _from_text(prose, thought, names)
+        if not raw:
+            prose, raw = left, found
+        elif named := {clean_name(call.name, names) for call in found}:
+            # A native call without arguments stands for the one that the text holds.
+            kept = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
+            if len(kept) < len(raw):
+                prose, raw = left, [*kept, *found]
+    if not tools or raw:
+        prose = marks.strip_marks(prose)
+    elif marks.has_marks(prose, names):
+        prose, raw = "", [RawCall("", prose, whole=not cut)]
+    else:
+        prose = marks.strip_marks(prose)
     calls = (_call(r, tools, cut=cut) for r in raw[:MOST_CALLS])
     return prose, tuple(_with_ids(calls, set(used_ids), make_id))
+
+
+def _is_bare(call: RawCall) -> bool:
+    """Whether a native call came without arguments, or without a name."""
+    written = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
+    return not call.name or written in (None, "", "{}", "null") or written == {}
 
 
 def parse_arguments(written: Any) -> Mapping[str, Any]:
@@ -77,9 +99,10 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
 def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = markup.find_calls(prose, names)
     if not calls and SQL_TOOL in names:
-        prose, calls = markup.find_sql(prose)
-    if not calls and not prose and reasoning:
-        _, calls = markup.find_calls(reasoning, names)
+        left, calls = markup.find_sql(marks.cut_invented(prose))
+        prose = left if calls else prose
+    if not calls and reasoning:
+        calls = markup.find_calls_in_thought(reasoning, names, alone=not prose)
     return prose, calls
 
 
@@ -97,6 +120,8 @@ def _call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
         if name == SQL_TOOL and not cut and (sql := _only_sql(raw.arguments)):
             return ToolCall(raw.id, name, {"query": sql})
         return incomplete if cut or not raw.whole else ToolCall(raw.id, name, {}, str(exc))
+    free = [key for key in parameters.get(name, {}) if key not in arguments]
+    arguments = {**arguments, **dict(zip(free, raw.positional, strict=False))}
     if cut and raw.arguments in (None, ""):
         return incomplete
     return ToolCall(raw.id, name, _typed(arguments, parameters.get(name, {}), written=raw.arguments))

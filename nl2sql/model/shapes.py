@@ -32,7 +32,8 @@ _PYTHON = re.compile(r"\A\s*+\[?\s*+[\w.]++\(")
 _FILLER = re.compile(r"(?:[\s\[\](),;]|#[^\n]*+)++")
 _GAP = re.compile(r"(?:[\s,]|#[^\n]*+)++")
 _CALLEE = re.compile(r"([A-Za-z_][\w.]*+)\s*+\(")
-_KEYWORD = re.compile(r"([A-Za-z_]\w*+)\s*+=(?!=)")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*+)\s*+(?:=(?!=)|:)")
+_QUOTED_SQL = re.compile(r"\s*+(?:\w++\s*+=\s*+)?([\"'])(?P<sql>.*)\1\s*+\)[\s\])`]*+\Z", re.DOTALL)
 _STRING = re.compile(
     r"""\s*+(?P<prefix>[rRuU]?)(?:(?P<three>\"{3}|'{3})(?P<triple>(?:[^\\]|\\.)*?)(?P=three)"""
     r"""|(?P<quote>["'])(?P<body>(?:(?!(?P=quote))[^\\]|\\.)*+)(?P=quote))""",
@@ -57,7 +58,8 @@ _ESCAPES: Final = {
 class RawCall:
     """A call as it was written: `arguments` is text, or an object already. `whole` is false where it broke off.
 
-    `extra` holds what else came with it, which the endpoint wants to see again.
+    `extra` holds what else came with it, which the endpoint wants to see again. `positional` are arguments that came
+    without names, in the order of the tool's parameters.
     """
 
     name: str
@@ -65,6 +67,7 @@ class RawCall:
     id: str = ""
     whole: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    positional: tuple[Any, ...] = ()
 
 
 def looks_like_sql(text: str) -> bool:
@@ -132,28 +135,48 @@ def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
         elif callee := _CALLEE.match(text, at):
             name, at = callee[1].removesuffix(".call"), callee.end()
             if name.rpartition(".")[2] in names:
-                try:
-                    arguments, at = _read_keywords(text, at)
-                except ValueError:
+                read = read_call_of(name, text, at)
+                if read is None:
                     return []
-                calls.append(RawCall(name, arguments))
+                call, at = read
+                calls.append(call)
         else:
             return []
     return calls
 
 
-def _read_keywords(text: str, at: int) -> tuple[dict[str, Any], int]:
-    """The named arguments of a call up to its closing bracket, and where that ends; others are looked over."""
-    found: dict[str, Any] = {}
+def read_call_of(name: str, text: str, at: int) -> tuple[RawCall, int] | None:
+    """The call whose arguments begin there, behind its bracket, and where it ends; None where they are no literals.
+
+    SQL in quotes that it holds itself is read where the text ends with the call.
+    """
+    try:
+        named, others, end = _read_arguments(text, at)
+    except ValueError:
+        quoted = _QUOTED_SQL.match(text, at)
+        if quoted is None or name.rpartition(".")[2] != SQL_TOOL or f"{SQL_TOOL}(" in quoted["sql"]:
+            return None
+        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if looks_like_sql(quoted["sql"]) else None
+    if len(others) == 1 and isinstance(others[0], dict) and not named:
+        return RawCall(name, others[0]), end
+    return RawCall(name, named, positional=tuple(others)), end
+
+
+def _read_arguments(text: str, at: int) -> tuple[dict[str, Any], list[Any], int]:
+    """The arguments of a call up to its closing bracket, with names and without, and where that ends."""
+    named: dict[str, Any] = {}
+    others: list[Any] = []
     while True:
         if gap := _GAP.match(text, at):
             at = gap.end()
         if text[at : at + 1] == ")":
-            return found, at + 1
+            return named, others, at + 1
         keyword = _KEYWORD.match(text, at)
         value, at = _read_literal(text, keyword.end() if keyword else at)
         if keyword:
-            found[keyword[1]] = value
+            named[keyword[1]] = value
+        else:
+            others.append(value)
 
 
 def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:

@@ -57,6 +57,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quote_name(name: str) -> str:
+    """The name as a quoted identifier, whether it needs that or not."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def escape_glob(path: str) -> str:
+    """The path such that DuckDB reads exactly that file, whatever signs are in its name."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
+
+
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
     if len(name) > _LONGEST:

@@ -7,6 +7,7 @@ A schema that fits is left whole: leaving out tables that fit was measured elsew
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,8 +16,14 @@ from typing import Final
 from nl2sql.schema.render import estimate_tokens, render, render_table
 from nl2sql.types import Schema, Table
 
-_WORD: Final = re.compile(r"[^\W_]+")
 _MINIMUM_STEM: Final = 4
+_SIGNS: Final = 2
+# Thai to Khmer, Hangul, Chinese, Japanese: scripts that put no space between words, or particles at their ends.
+_UNSPACED_SIGNS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD: Final = re.compile(rf"(?P<unspaced>[{_UNSPACED_SIGNS}]+)|[^\W_{_UNSPACED_SIGNS}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,14 @@ def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
     if not chosen:
         kept = replace(schema, tables=(_narrowed(question, schema, budget.whole),))
         chosen = {kept.tables[0].name}
-    left_out = tuple(table.name for table in schema.tables if table.name not in chosen)
+    words, weights = stem_question(question), _rarity(schema)
+    others = [table for table in schema.tables if table.name not in chosen]
+    left_out = tuple(table.name for table in sorted(others, key=lambda table: -_score(table, words, weights)))
     return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
 
 
 def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
-    words = set(stem_words(question))
+    words = stem_question(question)
     weights = _rarity(schema)
     scores = {table.name: _score(table, words, weights) for table in schema.tables}
     by_score = sorted(schema.tables, key=lambda table: -scores[table.name])
@@ -86,7 +95,7 @@ def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
 
 def _narrowed(question: str, schema: Schema, budget: int) -> Table:
     """The best table, with the columns that the question speaks of first, where no table fits whole."""
-    words, weights = set(stem_words(question)), _rarity(schema)
+    words, weights = stem_question(question), _rarity(schema)
     table = max(schema.tables, key=lambda table: _score(table, words, weights))
     by_score = sorted(table.columns, key=lambda column: -len(words.intersection(stem_words(column.name))))
     kept: set[str] = set()
@@ -138,13 +147,30 @@ def _neighbours(schema: Schema) -> dict[str, set[str]]:
     return near
 
 
+def stem_question(text: str) -> set[str]:
+    """The stems of a question, with the single signs of scripts without spaces, which may be whole names."""
+    found = set(stem_words(text))
+    return found.union(*(word for word in found if _is_unspaced(word)))
+
+
 def stem_words(text: str) -> Iterable[str]:
-    """Lower-case words without plural endings, camel case and underscores split."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
-    for word in _WORD.findall(spaced):
-        lowered = word.lower()
+    """Lower-case words without plural endings, camel case and underscores split.
+
+    Where a script puts no spaces between words, each two neighbouring signs are one.
+    """
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", text))
+    for found in _WORD.finditer(spaced):
+        lowered = found[0].lower()
+        if found["unspaced"] and len(lowered) > _SIGNS:
+            yield from (lowered[at : at + _SIGNS] for at in range(len(lowered) - _SIGNS + 1))
+            continue
         for ending in ("ies", "es", "s"):
             if lowered.endswith(ending) and len(lowered) - len(ending) >= _MINIMUM_STEM - 1:
                 lowered = lowered[: -len(ending)] + ("y" if ending == "ies" else "")
                 break
         yield lowered
+
+
+def _is_unspaced(word: str) -> bool:
+    found = _WORD.match(word)
+    return found is not None and found["unspaced"] is not None

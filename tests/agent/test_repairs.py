@@ -386,3 +386,26 @@ def test_a_query_that_another_tool_was_called_with_has_not_failed(opened: Assist
     model = ScriptedModel(calls("run_python", query=query, kind="x"), calls("sql_query", query=query), "Bruun.")
     answer = ask(opened, model)
     assert answer.rows == [("Bruun",)] and answer.error is None
+
+
+def test_columns_whose_names_hold_unseen_characters_can_be_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "farm.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            'CREATE TABLE barns ("Stall\u00adnummer" INTEGER, "Ort\u200b" VARCHAR, "می\u200cوه" INTEGER, '
+            '"co\u200bw" INTEGER, "c\u200bow" INTEGER)'
+        )
+        connection.execute("INSERT INTO barns VALUES (11, 'Jena', 4, 1, 2), (12, 'Gera', 5, 1, 2)")
+    config = Config(home=tmp_path / "home", url=str(path))
+    with nl2sql.connect(config=config, model=ScriptedModel()) as farm:
+        for sql, rows in (
+            ('SELECT "Stallnummer" FROM barns WHERE "Ort" = \'Jena\'', [(11,)]),
+            ("SELECT b.stallnummer FROM barns b WHERE ort = 'Gera'", [(12,)]),
+            ('SELECT "Stall\u00adnummer" FROM barns ORDER BY 1', [(11,), (12,)]),
+            ('SELECT sum("می\u200cوه") AS fruit FROM barns', [(9,)]),
+        ):
+            assert ask(farm, block(sql, then="Here."), "Which barns are in Jena?").rows == rows
+        assert farm.run('SELECT "Ort\u200b" FROM barns ORDER BY 1').rows == [("Gera",), ("Jena",)]
+        for sql in ('SELECT "co\u200bw" FROM barns', 'SELECT "Stall\u200bnummer" FROM barns', "SELECT 'Ort\u200b'"):
+            with pytest.raises(nl2sql.GuardError, match="invisible"):
+                farm.run(sql)

@@ -113,6 +113,47 @@ def test_a_cut_result_says_so_and_the_whole_of_it_streams(cli: Cli, shop: Path) 
     assert default.stdout.count(b"\n") == 1001 and b"only the first 1,000 rows" in default.stderr
 
 
+def test_csv_as_its_reader_wants_it(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
+    sql = "SELECT 1.5 AS a, NULL AS b, '' AS c, 'x;y' AS d"
+    run = ("run", "--db", str(shop), "-o", "csv")
+    assert cli(*run, "--csv-decimal", ",", sql).stdout.decode() == 'a;b;c;d\n1,5;;"";"x;y"\n'
+    assert cli(*run, "--csv-delimiter", "tab", sql).stdout.decode() == 'a\tb\tc\td\n1.5\t\t""\tx;y\n'
+    whole = cli(*run, "--limit", "0", "--csv-delimiter", "|", sql)
+    assert whole.stdout.decode() == 'a|b|c|d\n1.5||""|x;y\n'
+    endpoint.will_query(sql)
+    ask = ("ask", "--no-summary", "--db", str(shop), "-o", "csv", "--csv-delimiter", ";", "--csv-decimal", ",")
+    assert cli(*ask, "one and a half?", **endpoint.variables).stdout.decode().splitlines()[1].startswith("1,5;")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("-o", "csv", "--csv-delimiter", ",", "--csv-decimal", ","), b"cannot be both delimiter and decimal sign"),
+        (("-o", "csv", "--csv-delimiter", "x"), b"'x' is no delimiter of CSV"),
+        (("-o", "json", "--csv-delimiter", ";"), b"not for -o json"),
+    ],
+)
+def test_signs_that_make_no_csv_are_an_error(cli: Cli, shop: Path, flags: tuple[str, ...], says: bytes) -> None:
+    done = cli("run", "--db", str(shop), *flags, "SELECT 1")
+    assert done.returncode == 2 and says in done.stderr
+    if "csv" in flags:
+        assert done.stdout == b""
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl", "md"])
+def test_columns_of_one_name_are_told_apart_and_said_once(cli: Cli, shop: Path, form: str) -> None:
+    for limit in ("10", "0"):
+        done = cli("run", "--db", str(shop), "-o", form, "--limit", limit, "SELECT 1 AS a, 2 AS a")
+        assert b"a_2" in done.stdout
+        assert done.stderr.decode() == "note: more than one column is called a: here the further one is a_2\n"
+
+
+def test_json_has_one_type_a_column(cli: Cli, shop: Path) -> None:
+    sql = "SELECT unnest([1.50, 12345678901234567.89]) AS d, unnest([1, 2]) AS n"
+    done = cli("run", "--db", str(shop), "-o", "json", sql)
+    assert json.loads(done.stdout)["rows"] == [["1.50", 1], ["12345678901234567.89", 2]]
+
+
 def test_the_whole_result_of_a_question(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT id FROM orders")
     endpoint.will_say("Here they are.")

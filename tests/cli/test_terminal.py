@@ -66,6 +66,23 @@ def test_steps_appear_as_they_happen_and_the_table_comes_before_the_words(endpoi
     assert "SQL:" not in shown, "the SQL is on the screen already"
 
 
+FIGURES = (
+    "SELECT date_trunc('month', day) AS month, 10000 + id AS customer_id, sum(total) * 1000 AS revenue, "
+    "sum(total) / 4000 AS share, NULL AS gap FROM orders WHERE id < 3 GROUP BY ALL ORDER BY ALL"
+)
+
+
+def test_figures_are_written_for_reading_on_a_terminal_only(shop: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "own.toml").write_text("[display]\nlocale = 'de_DE'\n", "utf-8")
+    for arguments, figures in (([], ["1,500.00", "0.038%"]), (["--config", "own.toml"], ["1.500,00", "0,038 %"])):
+        command = ["run", *arguments, "--db", str(shop), FIGURES]
+        raw, _ = on_a_terminal(command, {"TERM": "xterm-256color", "COLUMNS": "100"}, tmp_path)
+        line = next(line for line in _ESCAPES.sub("", raw).splitlines() if "2025-01" in line)
+        assert re.split(r"\s{2,}", line.strip().replace("\xa0", " ")) == ["2025-01", "10001", *figures, "NULL"]
+    plain = cli("run", "--db", str(shop), FIGURES).stdout.decode().splitlines()[2].split()
+    assert plain == ["2025-01-01", "00:00:00", "10001", "1500.00", "0.000375", "NULL"]
+
+
 def test_no_color_is_respected(endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT 1 AS one")
     endpoint.will_say("It is 1.")
@@ -89,7 +106,7 @@ def test_an_import_shows_how_far_it_is_on_a_terminal_only(home: Path, tmp_path: 
     write(300_000)
     raw, code = on_a_terminal(arguments, {"TERM": "xterm-256color", "COLUMNS": "100"})
     shown = _ESCAPES.sub("", raw)
-    assert code == 0 and "300000" in shown
+    assert code == 0 and "300,000" in shown
     assert re.search(r"importing big \[one\]\.csv \d+%", shown)
     assert raw.count("\x1b[?25h") >= raw.count("\x1b[?25l") > 0, "the cursor must be visible again"
     write(300_001)
@@ -97,7 +114,8 @@ def test_an_import_shows_how_far_it_is_on_a_terminal_only(home: Path, tmp_path: 
     assert code == 0 and "import" not in raw and "\x1b[?25l" not in raw
     write(300_002)
     done = subprocess.run([sys.executable, "-m", "nl2sql", *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == "300002" and done.stderr == ""
+    assert done.stdout.split()[-1] == "300002"
+    assert done.stderr == "read big [one].csv: 300,002 rows of 300,003 lines read as table big [one]\n"
 
 
 def test_what_is_left_out_of_a_folder_is_said(home: Path, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_trust_ends_with_the_content_and_with_remove(cli: Cli, clone: Path) -> N
     shown = cli("trust", "--show").stdout.decode()
     assert "nl2sql.toml: changed since you trusted it" in shown and "queries/total.sql: trusted" in shown
     cli("trust")
-    assert cli("run", "SELECT 1").stderr == b""
+    assert cli("run", "SELECT 1", "-q").stderr == b""
     removed = cli("trust", "--remove")
     assert removed.stdout.decode().splitlines() == [
         str(clone / name) for name in ("nl2sql.toml", "queries/more.sql", "queries/total.sql")
@@ -174,7 +174,7 @@ def test_a_folder_may_be_named(cli: Cli, clone: Path) -> None:
     assert cli("trust", "below").returncode == 2 and cli("trust", "nowhere").returncode == 2
     assert cli("trust", "--show", "--remove").returncode == 2
     assert cli("trust", "below/../nl2sql.toml").returncode == 0
-    assert cli("run", "SELECT 1").stderr == b""
+    assert cli("run", "SELECT 1", "-q").stderr == b""
     (clone / "nl2sql.toml").unlink()
     assert b"Name its folder" in cli("trust").stderr
     assert b"queries/total.sql" in cli("trust", "--remove", ".").stdout, "what is gone can be trusted no more"
@@ -291,7 +291,7 @@ def test_a_file_in_a_folder_for_all_is_not_used(cli: Cli, clone: Path) -> None:
     done = cli("run", "-q", "--db", "sales.csv", "SELECT 1")
     assert done.returncode == 0 and b"is not used: it belongs to another user" in done.stderr
     assert b"it belongs to another user" in cli("trust").stdout
-    assert cli("run", "SELECT 1").stderr == b""
+    assert cli("run", "SELECT 1", "-q").stderr == b""
 
 
 def test_a_folder_below_or_another_file_opens_nothing_that_is_denied(cli: Cli, clone: Path, shop: Path) -> None:

@@ -18,9 +18,9 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, bound_import, run_importer
+from nl2sql.engines.importer import build
 from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
-from nl2sql.importing.importer import build
 from nl2sql.importing.table_names import UnreadableError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
@@ -504,7 +504,7 @@ sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
 del sys.modules[__name__]
 import importlib
 importlib.import_module(__name__)
-if sys.argv[-1] == "nl2sql.importing.importer":
+if sys.argv[-1] == "nl2sql.engines.importer":
     import duckdb, time
     connect = duckdb.connect
     def slow(database, **options):

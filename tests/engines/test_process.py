@@ -17,7 +17,7 @@ from nl2sql.errors import DatabaseError
 
 from .conftest import Open, run
 
-IMPORTER = "nl2sql.importing.importer"
+IMPORTER = "nl2sql.engines.importer"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # Stands before a real module on the path that a child is given, does something, and lets the real one follow.

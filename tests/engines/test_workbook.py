@@ -13,8 +13,8 @@ import duckdb
 import openpyxl
 import pytest
 
+from nl2sql.engines.importer import build
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.importing.importer import build
 from nl2sql.importing.table_names import UnreadableError
 from nl2sql.types import Limits
 

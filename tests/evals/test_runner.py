@@ -10,8 +10,11 @@ import pytest
 from nl2sql import CancelledError, CancelToken, ModelError
 from nl2sql.evals.case import from_json, to_json
 from nl2sql.evals.examples import Example, Gold, Question
+from nl2sql.evals.page import render
+from nl2sql.evals.report import Run, build_report
 from nl2sql.evals.runner import run
 from nl2sql.evals.scorer import REASONS
+from nl2sql.evals.text import figures
 from nl2sql.model.scripted import Line, ScriptedModel, says
 from nl2sql.types import Messages, Reply, ToolCall
 
@@ -74,6 +77,21 @@ def test_every_way_to_go(
 def test_wrong_order_alone_is_told(open_database: OpenDatabase) -> None:
     (case,) = run([example("1", ALL + " ORDER BY id")], open_database, blocks(block(ALL + " ORDER BY id DESC")))
     assert case.detail == "the rows are right, their order is not"
+
+
+def test_tied_rows_are_right_in_another_order_and_counted(open_database: OpenDatabase) -> None:
+    gold = "SELECT id, city FROM orders ORDER BY city"
+    lines = block(gold + ", id DESC"), block("SELECT id, city FROM orders ORDER BY city DESC, id")
+    cases = list(run([example("1", gold), example("2", gold)], open_database, blocks(*lines)))
+    assert [(case.strict, case.tied) for case in cases] == [(True, True), (False, False)]
+    inside = "SELECT min(id) FROM (SELECT id, city FROM orders ORDER BY length(city) > 0 LIMIT 1) q"
+    (case,) = run([example("3", inside)], open_database, blocks(block("SELECT max(id) FROM orders")))
+    assert (case.strict, case.tied) == (True, True)
+    assert "tie" in str(cases[0].detail) and cases[1].detail == "the rows are right, their order is not"
+    report = build_report(Run("f", "m", "now"), cases)
+    assert (report["tied"], report["strict_correct"], report["cases"][0]["tied"]) == (1, 1, True)
+    assert any(names[0] == "ties" and rows[0][1] == "1" for names, rows in figures(report))
+    assert "right (rows tie)" in render(report) and "tie by the gold" in render(report)
 
 
 def test_what_is_wrong_with_gold_or_database_does_not_count_and_stops_nothing(open_database: OpenDatabase) -> None:

@@ -51,3 +51,18 @@ def test_kept(sql: str) -> None:
 def test_place() -> None:
     (finding,) = lexical_findings("SELECT 1,\n 'ü\u200b'")
     assert (finding.line, finding.column) == (2, 4)
+
+
+def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
+    names = {"pa\u00adge", 'a"\u200bb'}
+    assert lexical_findings('SELECT "pa\u00adge", "a""\u200bb" FROM books', names) == ()
+    for sql in (
+        'SELECT "pag\u00ade" FROM books',
+        "SELECT pa\u00adge FROM books",
+        "SELECT 'pa\u00adge'",
+        'SELECT "pa\u00adge" -- \u202e',
+        'SELECT "pa\u00adge\u200b"',
+    ):
+        assert [finding.rule for finding in lexical_findings(sql, names)] == ["invisible-character"]
+    assert lexical_findings('SELECT "pag\u00ade" FROM books', None) == ()
+    assert [finding.rule for finding in lexical_findings("SELECT '\u00ad'", None)] == ["invisible-character"]

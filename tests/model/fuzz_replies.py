@@ -52,15 +52,19 @@ TOOLS: Final = [
 ]
 
 _TAGS: Final = """
-<think> </think> <thinking> </thinking> <thought> <reasoning> </reasoning> <mm:think> ◁think▷ ◁/think▷ <|end|> <|start|>
-<|channel|>analysis<|message|> <|channel|>final<|message|> assistant <|return|> <|call|> <|im_end|> </s>
-<tool_call> </tool_call> <tool_calls> </tool_calls> <minimax:tool_call> </minimax:tool_call> <function_call>
-</function_call> <functioncall> </functioncall> <tools> </tools> <tool> </tool> <|python_tag|> <|eom_id|> <|eot_id|>
-[TOOL_CALLS] [CALL_ID] [ARGS] <|tool_call> <tool_call|> <|/tool_call|> <start_function_call> <end_function_call>
-<｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> <｜tool▁call▁begin｜> <｜tool▁call▁end｜> <｜tool▁sep｜>
-<|channel|>commentary <function=sql_query> <function= </function> <function=a <parameter=query> <parameter=a
-<parameter </parameter> <arg_key> </arg_key> <arg_value> </arg_value> <escape>
-<|"|> call:a{ call:sql_query{query: </invoke> functions. to= <|x
+<think> </think> <thinking> </thinking> <thought> <reasoning> </reasoning> <mm:think> ◁think▷ ◁/think▷ <|end|>
+<|start|> <|channel|>analysis<|message|> <|channel|>final<|message|> assistant <|return|> <|call|> <|im_end|>
+</s> <tool_call> </tool_call> <tool_calls> </tool_calls> <minimax:tool_call> </minimax:tool_call>
+<function_call> </function_call> <functioncall> </functioncall> <tools> </tools> <tool> </tool> <|python_tag|>
+<|eom_id|> <|eot_id|> [TOOL_CALLS] [CALL_ID] [ARGS] <|tool_call> <tool_call|> <|/tool_call|>
+<start_function_call> <end_function_call> <｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> <｜tool▁call▁begin｜>
+<｜tool▁call▁end｜> <｜tool▁sep｜> <|channel|>commentary <function=sql_query> <function= </function> <function=a
+<parameter=query> <parameter=a <parameter </parameter> <arg_key> </arg_key> <arg_value> </arg_value> <escape>
+<｜DSML｜ </｜DSML｜ ｜DSML｜invoke> <|tool_calls_section_begin|> <|tool_call_begin|> <|tool_call_argument_begin|>
+<|tool_call_end|> <|tool_call_start|> [TOOL_REQUEST] [END_TOOL_REQUEST] <TOOLCALL> </TOOLCALL> <|START_ACTION|>
+<|action_start|> ✿FUNCTION✿ ✿ARGS✿ ✿RESULT✿ <tool_response> </tool_response> Action: Observation: <sql_query>
+</sql_query> <query> </query> <<function>> functools[ &lt;tool_call&gt; [THINK] [/THINK] >>>sql_query
+find_values( list_tables[ <|"|> call:a{ call:sql_query{query: </invoke> functions. to= <|x
 """.split()
 _SPACED: Final = (
     *(' to=functions.sql_query <|x|>', '<invoke name="sql_query">', "<invoke name=", "<invoke name='x"),
@@ -249,7 +253,7 @@ def _read_sentence(text: str, chance: Random) -> None:
 
 
 def _read_visible(text: str, chance: Random) -> None:
-    markup.cut_to_prose(text, tools=chance.random() < 0.5)
+    markup.cut_to_prose(text, _NAMES if chance.random() < 0.5 else ())
     markup.strip_reasoning(text)
 
 

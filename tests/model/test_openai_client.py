@@ -516,3 +516,27 @@ def test_calls_at_the_same_time_do_not_meet(endpoint: Endpoint, open_model: Open
 def test_the_sdk_is_loaded_only_by_opening_a_model() -> None:
     code = "import sys, nl2sql.model.openai_client; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "means"),
+    [
+        *((word, "stop") for word in ("stop", "STOP", "eos", "eos_token", "end_turn", "stop_sequence")),
+        *((word, "tool_calls") for word in ("tool_calls", "tool_use")),
+        *((word, "length") for word in ("length", "MAX_TOKENS", "max_tokens", "model_length")),
+        *((word, "content_filter") for word in ("content_filter", "SAFETY", "sensitive", "RECITATION")),
+    ],
+)
+def test_each_servers_word_for_the_end_is_understood(
+    endpoint: Endpoint, open_model: Open, told: str, means: str
+) -> None:
+    endpoint.script = [Answer([piece("Twelve."), {"choices": [{"delta": {}, "finish_reason": told}]}, DONE])]
+    assert drain(open_model().stream(ASK, TOOLS))[1].finish == means
+
+
+@pytest.mark.parametrize("told", ["error", "network_error", "abort", "insufficient_system_resource"])
+def test_a_reply_that_its_server_broke_off_is_asked_for_again(endpoint: Endpoint, open_model: Open, told: str) -> None:
+    end = {"choices": [{"delta": {"content": "```sql\nSELECT na"}, "finish_reason": told}]}
+    endpoint.script = [Answer([end, DONE]), calls("SELECT 1")]
+    _, reply = drain(open_model().stream(ASK, TOOLS))
+    assert [call.arguments for call in reply.calls] == [{"query": "SELECT 1"}]

@@ -224,3 +224,24 @@ def test_names() -> None:
     assert quote_table(Table("shop.shop.x y", (), schema="shop", catalog="shop")) == 'shop.shop."x y"'
     assert closest("custmers", ["orders", "Customers"]) == "Customers"
     assert closest("zzz", ["orders"]) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("各花店2025年的玫瑰销量是多少？", ("花店", "玫瑰销量表")),
+        ("花園ごとの水やり回数は？", ("水やり記録",)),
+        ("온실별 수확량은?", ("수확량명세",)),
+        ("ยอดขายดอกไม้ปีนี้เท่าไหร่", ("ยอดขาย",)),
+        ("ＡＢＣ店の県は？", ("県",)),
+    ],
+)
+def test_tables_of_scripts_without_spaces_are_linked(question: str, wanted: tuple[str, ...]) -> None:
+    names = ("编号", "温度", "湿度", "备注")
+    logs = [Table(f"传感器_{i:03d}", tuple(Column(name, "INTEGER") for name in names)) for i in range(200)]
+    wide = tuple(Column(f"备用{i}", "INTEGER") for i in range(12))
+    ours = [Table(name, wide) for name in ("花店", "玫瑰销量表", "水やり記録", "수확량명세", "ยอดขาย", "県")]
+    schema = Schema((*logs, *ours))
+    assert {table.name for table in link(question, schema, Budget(100, 400)).schema.tables} >= set(wanted)
+    small = link(question, schema, Budget(10, 100))
+    assert {*(table.name for table in small.schema.tables), *small.left_out[: len(wanted)]} >= set(wanted)

@@ -35,6 +35,18 @@ def test_every_row_in_each_format(analyst: Analyst) -> None:
     assert sheet is not None and sheet.max_row == 56_016
 
 
+def test_csv_for_readers_of_decimal_commas(analyst: Analyst) -> None:
+    turn = analyst.ask("revenue by month in 2025")
+    turn.get_by_role("button", name="Download", exact=True).click()
+    analyst.page.get_by_role("combobox", name="CSV between values").click()
+    analyst.page.get_by_role("option", name="Semicolon, decimals as 1,5").click()
+    lines = downloaded(analyst, "CSV").read_text("utf-8-sig").splitlines()
+    assert lines[0] == '"month";"revenue"' and lines[-1].split(";")[1] == "330229,48"
+    sheet = openpyxl.load_workbook(io.BytesIO(downloaded(analyst, "Excel").read_bytes())).active
+    assert sheet is not None
+    assert [sheet["A2"].number_format, sheet["B2"].number_format] == ["yyyy-mm", "#,##0.00"]
+
+
 def test_the_chart_as_a_picture(analyst: Analyst) -> None:
     turn = analyst.ask("revenue by month in 2025")
     turn.get_by_role("button", name="Download", exact=True).click()

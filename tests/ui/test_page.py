@@ -19,7 +19,9 @@ def test_a_question_gives_table_chart_sentence_and_sql(analyst: Analyst) -> None
     expect(turn).to_contain_text("Revenue in 2025 was highest in December.")
     expect(turn.locator("tbody tr")).to_have_count(12)
     rows = analyst.cells(turn)
-    assert rows[-1] == ["2025-12-01", "330229.48"]
+    assert rows[-1] == ["2025-12", "330,229.48"]
+    last = turn.locator("tbody tr").last.locator("td")
+    assert [cell.get_attribute("title") for cell in last.all()] == ["2025-12-01", "330229.48"], "the values themselves"
     expect(turn.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg")).to_be_visible()
     assert "FROM monthly_revenue" in turn.locator("[data-testid='stCode']").inner_text()
     expect(turn.get_by_text("Check this")).to_be_visible()

@@ -26,11 +26,14 @@ from nl2sql import (
     LimitError,
     Limits,
     Result,
+    ResultColumn,
     Status,
     UploadFolder,
     connect,
     open_store,
 )
+from nl2sql.answer.column_facts import Facts
+from nl2sql.answer.display import choose_from_facts
 from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
@@ -441,8 +444,9 @@ def test_plain_leaves_nothing_for_markdown(text: str) -> None:
     [
         (1234567, "1,234,567"),
         (12345678901234567890123, "12,345,678,901,234,567,890,123"),
-        (Decimal("-123456789012345678901234567890.12"), "-123456789012345678901234567890.12"),
+        (Decimal("-123456789012345678901234567890.12"), "-123,456,789,012,345,678,901,234,567,890.12"),
         (1.5, "1.5"),
+        (0.00000123, "0.00000123"),
         (int("9" * 300), ",".join(["999"] * 100)),
         (True, "true"),
         ("**a text that is long** and not a number", "**a text that is long**…"),
@@ -450,7 +454,10 @@ def test_plain_leaves_nothing_for_markdown(text: str) -> None:
     ],
 )
 def test_a_large_number_keeps_its_digits_and_a_text_stays_text(value: object, shown: str) -> None:
-    made = metric_text(value)
+    facts = Facts()
+    facts.look([value])
+    (how,) = choose_from_facts([ResultColumn("v", "DECIMAL(38,2)" if isinstance(value, Decimal) else "X")], [facts])
+    made = metric_text(value, how)
     assert re.sub(r"\\(?=[^\w\s])", "", made).replace("\u2060", "") == shown
     assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "*$:[]-")
 

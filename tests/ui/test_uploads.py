@@ -42,7 +42,7 @@ def test_a_csv_is_joined_and_seen_by_nobody_else(
     expect(analyst.page.get_by_text("uploads.goals · 2")).to_be_visible()
     turn = analyst.ask("orders against the goals")
     expect(turn.locator("tbody tr")).to_have_count(2)
-    assert [row[:2] for row in analyst.cells(turn)] == [["DE", "20000"], ["FR", "10000"]]
+    assert [row[:2] for row in analyst.cells(turn)] == [["DE", "20,000"], ["FR", "10,000"]]
     asked = str(model.requests[-2]["messages"][0])
     assert "uploads" in asked and "goal" in asked
     analyst.page.reload()

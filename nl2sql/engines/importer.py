@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from nl2sql.engines import fence, os_limits
-from nl2sql.engines.files import find_kind, name_stem
 from nl2sql.engines.frames import ANY_BYTES, read_frame, write_frame
-from nl2sql.engines.lock import BUFFER_SHARE, find_moved_file, glob_escaped, quoted, quoted_name
+from nl2sql.engines.lock import BUFFER_SHARE, find_moved_file
 from nl2sql.importing.account import ColumnAccount, TableAccount, write_account
 from nl2sql.importing.complaints import unreadable
 from nl2sql.importing.delimited import look_at, make_table
+from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import name_columns
 from nl2sql.importing.plain_text import read_plain_text
 from nl2sql.importing.series import unite_series
 from nl2sql.importing.table_names import TableNames, UnreadableError, clean_column_name, table_name
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -176,13 +177,13 @@ def _options(bounds: Bounds | None) -> dict[str, str | bool | int | float | list
 
 def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path, bounds: Bounds) -> None:
     """Bind DuckDB to these files and that folder, and the process to its bounds; its threads have started by now."""
-    paths = [path for file in files for path in (str(file), glob_escaped(str(file)))]
+    paths = [path for file in files for path in (str(file), escape_glob(str(file)))]
     for setting in (
         "preserve_insertion_order=true",
         f"memory_limit='{int(bounds.memory * BUFFER_SHARE)}B'",
         f"max_temp_directory_size='{bounds.file_bytes}B'",
-        f"allowed_paths=[{', '.join(map(quoted, paths))}]",
-        f"allowed_directories=[{quoted(str(folder))}]",
+        f"allowed_paths=[{', '.join(map(literal, paths))}]",
+        f"allowed_directories=[{literal(str(folder))}]",
         "enable_external_access=false",
         "lock_configuration=true",
     ):
@@ -308,16 +309,16 @@ def _view_parquet(
     connection: duckdb.DuckDBPyConnection, file: Path, called: Path, table: str, end: str, *, copies: bool
 ) -> TableAccount:
     """A view of the file where it lies, or a copy; names that no query could hold are made plain."""
-    reader = f"read_parquet({quoted(glob_escaped(str(file)))})"
+    reader = f"read_parquet({literal(escape_glob(str(file)))})"
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
     columns = name_columns(found, len(found), clean_column_name)
     shown = "*"
     if columns != found:
-        shown = ", ".join(f"{quoted_name(old)} AS {quoted_name(new)}" for old, new in zip(found, columns, strict=True))
+        shown = ", ".join(f"{quote_name(old)} AS {quote_name(new)}" for old, new in zip(found, columns, strict=True))
     made = "TABLE" if copies else "VIEW"
-    connection.execute(f"CREATE {made} {quoted_name(table)} AS SELECT {shown} FROM {reader}{end}")
-    types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quoted_name(table)}").fetchall()]
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchall()
+    connection.execute(f"CREATE {made} {quote_name(table)} AS SELECT {shown} FROM {reader}{end}")
+    types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quote_name(table)}").fetchall()]
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     accounts = tuple(ColumnAccount(new, old, kind) for old, new, kind in zip(found, columns, types, strict=True))
     return TableAccount(table, called.name, rows, "Parquet, its own types", accounts)
 

@@ -1,0 +1,98 @@
+"""What the values of a column have in common: how large, how many decimals, whether they are days or months.
+
+It looks and counts; what that makes of a column is `display`'s to say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the values of a column have in common, as far as `look` has seen them.
+
+    `decimals` is how many the longest number has, `smallest` the one nearest to 0 that is not 0, as an amount.
+    """
+
+    numbers: int = 0
+    all_integers: bool = True
+    days: int = 0
+    others: int = 0
+    decimals: int = 0
+    least: Decimal = Decimal(0)
+    most: Decimal = Decimal(0)
+    smallest: Decimal | None = None
+    at_midnight: bool = True
+    on_first: bool = True
+    first_day: dt.date | None = None
+    varies: bool = False
+
+    def look(self, values: Iterable[Any]) -> None:
+        """Take note of these values."""
+        numbers: list[int | float | Decimal] = []
+        for value in values:
+            if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+                numbers.append(value)
+            elif isinstance(value, dt.date):
+                self._look_at_day(value)
+            elif value is not None:
+                self.others += 1
+        if numbers:
+            self._look_at_numbers(numbers)
+
+    def _look_at_numbers(self, values: Sequence[int | float | Decimal]) -> None:
+        finite = [value for value in values if isinstance(value, int) or math.isfinite(value)]
+        if not finite:
+            return
+        least, most = to_decimal(min(finite)), to_decimal(max(finite))
+        self.least = min(self.least, least) if self.numbers else least
+        self.most = max(self.most, most) if self.numbers else most
+        self.numbers += len(finite)
+        near = [value if value > 0 else -value for value in finite if value]
+        if near:
+            smallest = to_decimal(min(near))
+            self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
+        for value in finite:
+            if not isinstance(value, int):
+                self.all_integers = False
+                # A DECIMAL has the same exponent in all rows, so that most need no second look.
+                if isinstance(value, float) or -_exponent(value) > self.decimals:
+                    self.decimals = max(self.decimals, count_decimals(value))
+
+    def _look_at_day(self, value: dt.date) -> None:
+        day = value
+        if isinstance(value, dt.datetime):
+            self.at_midnight = self.at_midnight and value.time() == dt.time()
+            day = value.date()
+        self.on_first = self.on_first and day.day == 1
+        self.varies = self.varies or (self.first_day is not None and day != self.first_day)
+        self.first_day = self.first_day or day
+        self.days += 1
+
+
+def to_decimal(value: int | float | Decimal) -> Decimal:
+    """The finite number in its own digits."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def count_decimals(value: float | Decimal) -> int:
+    """How many decimals the number has, without zeros at its end."""
+    if isinstance(value, float):
+        _, _, fraction = repr(value).partition(".")
+        if fraction.isdecimal():
+            return 0 if fraction == "0" else len(fraction)
+        value = to_decimal(value)
+    digits, exponent = value.as_tuple().digits, _exponent(value)
+    zeros = next((place for place, digit in enumerate(reversed(digits)) if digit), len(digits))
+    return max(0, -exponent - zeros) if any(digits) else 0
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0

@@ -1,0 +1,377 @@
+"""Values as people read them: separators, two decimals of money, months, percent. What to write is decided by column.
+
+The decision rests on a column's name and type, on what its values have in common, and on how the SQL computes it.
+Where it is in doubt, and in every export, a value stays as it is. Nothing here changes a value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer import column_words as vocabulary
+from nl2sql.answer.column_facts import Facts, count_decimals, to_decimal
+from nl2sql.answer.notation import NEUTRAL, Notation
+from nl2sql.answer.values import text_of
+from nl2sql.types import Result, ResultColumn, Schema, column_values
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+# A double's noise begins behind these: what has no more decimals was entered so, and stays so.
+_ENTERED_DECIMALS: Final = 6
+_MONEY_DECIMALS: Final = 2
+_SIGNIFICANT: Final = 4
+_SIGNIFICANT_PERCENT: Final = 2
+_MOST_DECIMALS: Final = 12
+_MOST_PERCENT_DECIMALS: Final = 4
+_ROUNDED_PERCENT: Final = 2
+_MOST_LOOKED_AT: Final = 10_000
+_LARGEST: Final = 10**15
+_YEARS: Final = (1900, 2100)
+_WIDE_YEARS: Final = (1000, 2999)
+_HUNDREDS: Final = (100, 1000, 10_000)
+_PRECISE: Final = Context(prec=400)
+_SCALE: Final = re.compile(r"\ADECIMAL\(\d+,\s*(\d+)\)\Z")
+_YEAR_OF: Final = re.compile(r"year", re.I)
+
+
+class Kind(StrEnum):
+    """What a column is to its reader."""
+
+    PLAIN = "plain"
+    CODE = "code"
+    INTEGER = "integer"
+    NUMBER = "number"
+    MONEY = "money"
+    PERCENT = "percent"
+    PERCENT_UNITS = "percent units"
+    MONTH = "month"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A column to be decided on: its name and the words in it, the engine's type, its facts, and what computes it.
+
+    `is_key` says that it is a key of a table. `expressions` are those that the SQL gives this name to.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    type: str
+    facts: Facts
+    is_key: bool = False
+    expressions: tuple[exp.Expr, ...] = ()
+
+    def has(self, words: frozenset[str], ends: tuple[str, ...] = ()) -> bool:
+        """Whether one of these words is in the name, or a word that ends so."""
+        return bool(words & {*self.words}) or any(word.endswith(ends) for word in self.words if ends)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none of its numbers has decimals."""
+        return self.facts.decimals == 0
+
+    @property
+    def scale(self) -> int | None:
+        """The decimals of a DECIMAL, as its type says."""
+        found = _SCALE.search(self.type)
+        return int(found[1]) if found else None
+
+    def lies_in(self, low: int, high: int) -> bool:
+        """Whether all its numbers are in that range."""
+        return bool(self.facts.numbers) and low <= self.facts.least and self.facts.most <= high
+
+
+def _is_month(one: Subject) -> bool:
+    facts = one.facts
+    if not facts.days or facts.others or not (facts.at_midnight and facts.on_first):
+        return False
+    return one.has(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
+        facts.varies and not one.has(vocabulary.DAY_WORDS)
+    )
+
+
+def _is_day(one: Subject) -> bool:
+    return bool(one.facts.days) and not one.facts.others and one.facts.at_midnight
+
+
+def _is_code(one: Subject) -> bool:
+    words = one.words
+    if (
+        not one.facts.numbers
+        or not one.is_whole
+        or one.has(vocabulary.COUNT_WORDS)
+        or (words and words[0] in vocabulary.SUM_WORDS)
+    ):
+        return False
+    is_named = bool(words) and (
+        words[-1] in vocabulary.CODE_WORDS
+        or words[-1].endswith(vocabulary.CODE_ENDS)
+        or words[0] in vocabulary.LEADING_CODE_WORDS
+    )
+    return one.is_key or (is_named and "of" not in words) or _is_calendar(one)
+
+
+def _is_calendar(one: Subject) -> bool:
+    """Whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
+    if one.lies_in(*_YEARS):
+        computed = any(_YEAR_OF.search(expression.sql()) for expression in one.expressions)
+        return computed or len(one.name) <= 2 or one.has(vocabulary.YEAR_WORDS)
+    if one.lies_in(*_WIDE_YEARS):
+        return bool(one.words) and one.words[-1] in vocabulary.YEAR_WORDS
+    if one.lies_in(_YEARS[0] * 100 + 1, _YEARS[1] * 100 + 12):
+        return one.has(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
+    return one.lies_in(_YEARS[0] * 10_000 + 101, _YEARS[1] * 10_000 + 1231) and one.has(vocabulary.CALENDAR_WORDS)
+
+
+def _is_fraction(one: Subject) -> bool:
+    if (
+        not one.facts.numbers
+        or not one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
+        or one.has(vocabulary.NO_SHARE_WORDS)
+    ):
+        return False
+    if one.facts.least < -1 or one.facts.most > 1 or not one.expressions:
+        return False
+    return all(map(_gives_fraction, one.expressions))
+
+
+def _gives_fraction(expression: exp.Expr) -> bool:
+    """Whether it divides, or takes the mean of 0 and 1, and has no hundred in it."""
+    from sqlglot import exp
+
+    if any(_find_hundreds(expression)):
+        return False
+    means = expression.find_all(exp.Avg)
+    return expression.find(exp.Div) is not None or any(mean.find(exp.Case, exp.Predicate) for mean in means)
+
+
+def _counts_in_hundreds(expression: exp.Expr) -> bool:
+    """Whether it multiplies by a hundred."""
+    from sqlglot import exp
+
+    return any(isinstance(literal.parent, exp.Mul) for literal in _find_hundreds(expression))
+
+
+def _find_hundreds(expression: exp.Expr) -> Iterator[exp.Expr]:
+    from sqlglot import exp
+
+    for literal in expression.find_all(exp.Literal):
+        if literal.is_number and Decimal(literal.name) in _HUNDREDS:
+            yield literal
+
+
+def _is_units(one: Subject) -> bool:
+    facts = one.facts
+    counted = any(_counts_in_hundreds(expression) for expression in one.expressions)
+    is_large = max(abs(facts.least), abs(facts.most)) > 1
+    return bool(facts.numbers) and one.has(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
+
+
+def _is_coordinate(one: Subject) -> bool:
+    return bool(one.facts.numbers) and one.has(vocabulary.PLAIN_WORDS)
+
+
+def _is_money(one: Subject) -> bool:
+    is_named = one.has(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not one.has(
+        vocabulary.NOT_MONEY_WORDS, vocabulary.SHARE_ENDS
+    )
+    return bool(one.facts.numbers) and is_named and not _is_int(one)
+
+
+def _is_integer(one: Subject) -> bool:
+    return bool(one.facts.numbers) and _is_int(one)
+
+
+def _is_int(one: Subject) -> bool:
+    # A HUGEINT, which a sum of integers is, comes as a Decimal.
+    return one.facts.all_integers or one.scale == 0 or one.type.endswith("HUGEINT")
+
+
+def _is_number(one: Subject) -> bool:
+    return bool(one.facts.numbers)
+
+
+# The first that holds decides; each with a column that it holds for: its name, a value, and the value as it is shown.
+RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], tuple[str, Any, str]], ...]] = (
+    (Kind.MONTH, _is_month, ("month", dt.datetime(2025, 1, 1), "2025-01")),
+    (Kind.DAY, _is_day, ("ordered_at", dt.datetime(2025, 1, 31), "2025-01-31")),
+    (Kind.CODE, _is_code, ("customer_id", 10243, "10243")),
+    (Kind.PERCENT, _is_fraction, ("open_share", 0.0678541462108365, "6.8%")),
+    (Kind.PERCENT_UNITS, _is_units, ("discount_pct", 12.5, "12.5%")),
+    (Kind.PLAIN, _is_coordinate, ("latitude", 52.52000812, "52.52000812")),
+    (Kind.MONEY, _is_money, ("revenue", Decimal("389716.97100"), "389,716.97")),
+    (Kind.INTEGER, _is_integer, ("orders", 56015, "56,015")),
+    (Kind.NUMBER, _is_number, ("avg(weight)", 81.83186937773883, "81.83")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFormat:
+    """How the values of one column are written for reading: what they are, how many decimals, in which notation.
+
+    `is_exact` says that no decimals are left out, of values that were not looked at either.
+    """
+
+    kind: Kind = Kind.PLAIN
+    decimals: int = 0
+    is_exact: bool = False
+    notation: Notation = NEUTRAL
+
+    def show(self, value: Any) -> str:
+        """The value as people read it; as `text_of` writes it where it is none of the column's kind. NULL is empty."""
+        if isinstance(value, dt.date):
+            return self._show_day(value)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or self.kind is Kind.PLAIN:
+            return text_of(value)
+        if not isinstance(value, int) and not math.isfinite(value):
+            return text_of(value)
+        number = to_decimal(value)
+        if isinstance(value, float) and abs(number) >= _LARGEST:
+            return text_of(value)
+        if self.kind is Kind.CODE:
+            return text_of(value) if count_decimals(number) else self.notation.write(number, 0, grouped=False)
+        if self.kind is Kind.PERCENT:
+            number = _PRECISE.multiply(number, Decimal(100))
+        decimals = self._choose_decimals(number)
+        if decimals > _MOST_DECIMALS:
+            return text_of(value)
+        rounded = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _PRECISE)
+        if self.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
+            return self.notation.write_percent(rounded, decimals)
+        return self.notation.write(rounded, decimals)
+
+    def _choose_decimals(self, number: Decimal) -> int:
+        """The column's decimals, or more where they would leave out what is entered, or nothing of the number."""
+        own = count_decimals(number)
+        if self.is_exact and self.decimals < own:
+            return own if own <= _ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT)
+        if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _PRECISE):
+            return self.decimals
+        return min(own, -number.adjusted() + 1)
+
+    def _show_day(self, value: dt.date) -> str:
+        is_time = isinstance(value, dt.datetime)
+        if self.kind not in (Kind.MONTH, Kind.DAY) or (isinstance(value, dt.datetime) and value.time() != dt.time()):
+            return text_of(value)
+        day = value.date() if isinstance(value, dt.datetime) else value
+        if self.kind is Kind.MONTH and day.day == 1:
+            return f"{day.year:04d}-{day.month:02d}"
+        return day.isoformat() if is_time else text_of(value)
+
+
+def find_keys(schema: Schema) -> frozenset[str]:
+    """The names of the columns that are keys of tables, or refer to one."""
+    own = (name for table in schema.tables for name in table.primary_key)
+    return frozenset((*own, *(name for table in schema.tables for key in table.foreign_keys for name in key.columns)))
+
+
+def choose_formats(
+    result: Result, *, sql: str = "", keys: Collection[str] = (), notation: Notation = NEUTRAL
+) -> tuple[ColumnFormat, ...]:
+    """How each column of a result is written for reading, as its first thousands of values say.
+
+    `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
+    columns that are keys of tables.
+    """
+    facts = [Facts() for _ in result.columns]
+    for one, column in zip(facts, result.table.slice(0, _MOST_LOOKED_AT).columns, strict=True):
+        one.look(column_values(column))
+    formats = choose_from_facts(result.columns, facts, sql=sql, keys=keys)
+    return tuple(replace(one, notation=notation) for one in formats)
+
+
+def choose_from_facts(
+    columns: Sequence[ResultColumn], facts: Sequence[Facts], *, sql: str = "", keys: Collection[str] = ()
+) -> tuple[ColumnFormat, ...]:
+    """The same for columns whose values have been looked at."""
+    folded = {key.casefold() for key in keys}
+    subjects = [
+        Subject(
+            column.name, vocabulary.split_name(column.name), column.type.upper(), one, column.name.casefold() in folded
+        )
+        for column, one in zip(columns, facts, strict=True)
+    ]
+    asked = [
+        one.name for one in subjects if one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or one.lies_in(*_YEARS)
+    ]
+    found = _find_expressions(sql, asked)
+    return tuple(_choose_format(replace(one, expressions=found.get(one.name.casefold(), ()))) for one in subjects)
+
+
+def _choose_format(one: Subject) -> ColumnFormat:
+    kind = next((kind for kind, holds, _ in RULES if holds(one)), Kind.PLAIN)
+    decimals = _DECIMALS[kind](one) if kind in _DECIMALS else 0
+    return ColumnFormat(kind, decimals, is_exact=kind is Kind.NUMBER and one.facts.decimals <= _ENTERED_DECIMALS)
+
+
+def _count_percent_decimals(one: Subject) -> int:
+    smallest = one.facts.smallest
+    return _limit_percent(one.facts.decimals - 2, smallest * 100 if smallest else None)
+
+
+def _count_unit_decimals(one: Subject) -> int:
+    return _limit_percent(one.facts.decimals, one.facts.smallest)
+
+
+def _limit_percent(used: int, smallest: Decimal | None) -> int:
+    """All decimals where they are few, as rounded figures have them; else as many as the smallest share needs."""
+    needed = min(_need(smallest, _SIGNIFICANT_PERCENT, 1), _MOST_PERCENT_DECIMALS)
+    return max(0, used if used <= _ROUNDED_PERCENT else min(used, needed))
+
+
+def _count_money_decimals(one: Subject) -> int:
+    needed = _need(one.facts.smallest, _SIGNIFICANT - 1 if one.lies_in(-1, 1) else 1, _MONEY_DECIMALS)
+    return max(_MONEY_DECIMALS, min(one.facts.decimals, needed, _ENTERED_DECIMALS))
+
+
+def _count_number_decimals(one: Subject) -> int:
+    """All decimals of numbers as they were entered; of computed ones as many as tell them apart."""
+    used, scale = one.facts.decimals, one.scale
+    if scale is not None and scale <= _MONEY_DECIMALS:
+        return scale
+    if used <= _ENTERED_DECIMALS:
+        return used if scale is None else max(_MONEY_DECIMALS, used)
+    if one.lies_in(-1, 1):
+        return min(used, _need(one.facts.smallest, _SIGNIFICANT, 2), _MOST_DECIMALS)
+    return min(used, _need(one.facts.smallest, _SIGNIFICANT - 2, 2), _SIGNIFICANT)
+
+
+_DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
+    Kind.PERCENT: _count_percent_decimals,
+    Kind.PERCENT_UNITS: _count_unit_decimals,
+    Kind.MONEY: _count_money_decimals,
+    Kind.NUMBER: _count_number_decimals,
+}
+
+
+def _need(smallest: Decimal | None, significant: int, least: int) -> int:
+    """How many decimals show so many digits of the smallest number, at least `least`."""
+    return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
+
+
+def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:
+    """What the SQL calls by each of these names, anywhere in it."""
+    if not sql or not names:
+        return {}
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return {}
+    found: dict[str, list[exp.Expr]] = {}
+    for alias in tree.find_all(exp.Alias):
+        # A name handed on from within says nothing of its own.
+        if not isinstance(alias.this, exp.Column):
+            found.setdefault(alias.alias.casefold(), []).append(alias.this)
+    return {name.casefold(): tuple(found.get(name.casefold(), ())) for name in names}

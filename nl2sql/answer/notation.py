@@ -1,0 +1,70 @@
+"""How numbers are written for people in a country: decimal sign, thousands separator and percent sign.
+
+Without a locale it is plain English, and nothing is loaded; else babel's data (CLDR) says. It rounds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Final
+
+from nl2sql.errors import ConfigError
+
+_LOCALE_CHARS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """The signs of one country. `first_group` and `further_groups` are how many digits stand between separators."""
+
+    decimal: str = "."
+    group: str = ","
+    first_group: int = 3
+    further_groups: int = 3
+    before_percent: str = ""
+    after_percent: str = "%"
+
+    def write(self, value: Decimal, decimals: int, *, grouped: bool = True) -> str:
+        """The number, which has no more decimals than that, with just as many."""
+        digits = format(value.copy_abs(), f".{decimals}f")
+        whole, _, fraction = digits.partition(".")
+        if grouped:
+            whole = self._group(whole)
+        sign = "-" if value < 0 else ""
+        return f"{sign}{whole}{self.decimal if fraction else ''}{fraction}"
+
+    def write_percent(self, value: Decimal, decimals: int) -> str:
+        """The number as so many percent."""
+        return f"{self.before_percent}{self.write(value, decimals)}{self.after_percent}"
+
+    def _group(self, whole: str) -> str:
+        parts = [whole[-self.first_group :]]
+        rest = whole[: -self.first_group]
+        while rest:
+            parts.append(rest[-self.further_groups :])
+            rest = rest[: -self.further_groups]
+        return self.group.join(reversed(parts))
+
+
+NEUTRAL: Final = Notation()
+
+
+@cache
+def find_notation(locale: str) -> Notation:
+    """The notation of a locale such as `de_DE` or `en-IN`; of an empty one the neutral. ConfigError for no locale."""
+    if not locale:
+        return NEUTRAL
+    from babel import Locale, UnknownLocaleError
+    from babel.numbers import get_decimal_symbol, get_group_symbol
+
+    try:
+        found = Locale.parse(locale.replace("-", "_"))
+    except (UnknownLocaleError, ValueError) as exc:
+        raise ConfigError(f"{locale[:_LOCALE_CHARS]!r} is no locale", 'Write it like "de_DE" or "en_IN".') from exc
+    percent = found.percent_formats[None]
+    first, further = found.decimal_formats[None].grouping
+    return Notation(
+        get_decimal_symbol(found), get_group_symbol(found), first, further, percent.prefix[0], percent.suffix[0]
+    )
