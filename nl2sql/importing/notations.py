@@ -279,16 +279,24 @@ def _choose_number(shapes: Sequence[Shape], name: str, signs: Signs | None, null
 
 def _is_scientific(shape: str) -> bool:
     return (
-        re.fullmatch(r"[-+]?9+(\.9+)?[eE][-+]?9+", shape) is not None
-        and re.search(r"\.|e[-+]", shape, re.I) is not None
+        re.fullmatch(r"[-+]?9+([.,]9+)?[eE][-+]?9+", shape) is not None
+        and re.search(r"[.,]|e[-+]", shape, re.I) is not None
     )
 
 
 def _choose_scientific(shapes: Sequence[Shape]) -> Choice | None:
-    plain = re.compile(r"[-+]?(?:9+(?:\.9+)?|\.9+)(?:[eE][-+]?9+)?")
+    plain = re.compile(r"[-+]?(?:9+(?:[.,]9+)?|[.,]9+)(?:[eE][-+]?9+)?")
+    signs = {sign for shape in shapes for sign in ".," if sign in shape.text}
     if not all(plain.fullmatch(shape.text) for shape in shapes):
         return None
-    return Choice((Notation("DOUBLE", f"TRY_CAST(trim({{}}, '{BLANKS}') AS DOUBLE)", "numbers with exponents"),))
+    if len(signs) > 1:
+        return Choice(doubt="stays text: its numbers have more than one decimal sign")
+    if any(len(re.sub("[eE].*|[^9]", "", shape.text)) > _EXACT_DIGITS for shape in shapes):
+        return Choice(doubt=f"stays text: its numbers with exponents have more than {_EXACT_DIGITS} digits")
+    number = f"TRY_CAST(replace(trim({{}}, '{BLANKS}'), ',', '.') AS DOUBLE)"
+    # What is too large to be held is no number here.
+    sql = f"CASE WHEN isfinite({number}) THEN {number} END"
+    return Choice((Notation("DOUBLE", sql, "numbers with exponents"),))
 
 
 def _is_code_name(name: str) -> bool:
@@ -434,13 +442,29 @@ _YEAR_LAST: Final = re.compile(rf"9{{1,2}}(?P<sign>[-/.])9{{1,2}}(?P=sign)(?P<ye
 _EAST_ASIAN: Final = re.compile(r"9{4}[年년] ?9{1,2}[月월] ?9{1,2}[日일]")
 _LETTERS: Final = r"[^\W\d_]{1,20}"
 _DAY: Final = r"9{1,2}(?:\.|st|nd|rd|th|er|º|°)?"
+_WEEKDAY: Final = rf"(?:(?P<weekday>{_LETTERS})\.?,? +)?"
+_NAMED_END: Final = r"(?P<year>9{4}|99)(?:,? +(?P<clock>9{1,2}:99(?::99)?)(?P<half> ?[AaPp]\.?[Mm]\.?)?)?"
 _DAY_MONTH: Final = re.compile(
-    rf"{_DAY}[ \-/]*(?:de |of )?(?P<month>{_LETTERS})\.?[ ,\-/]*(?:de )?(?P<year>9{{4}}|99)", re.I
+    rf"{_WEEKDAY}{_DAY}[ \-/]*(?:de |of )?(?P<month>{_LETTERS})\.?[ ,\-/]*(?:de )?{_NAMED_END}", re.I
 )
-_MONTH_DAY: Final = re.compile(rf"(?P<month>{_LETTERS})\.?[ \-]{{1,3}}{_DAY},?[ \-]{{1,3}}(?P<year>9{{4}}|99)", re.I)
+_MONTH_DAY: Final = re.compile(rf"{_WEEKDAY}(?P<month>{_LETTERS})\.?[ \-]{{1,3}}{_DAY},?[ \-]{{1,3}}{_NAMED_END}", re.I)
 # The languages whose names of months are known; babel has the names.
-_LANGUAGES: Final = "en de fr es it pt nl pl cs sk hu ro sv da nb fi tr ru uk el hr sl et lv lt bg ca".split()
+_LANGUAGES: Final = "en de fr es it pt nl pl cs sk hu ro sv da nb fi tr ru uk el hr sl et lv lt bg ca de_AT".split()
 _ORDER_NAMES: Final = {"DMY": "day first", "MDY": "month first", "YMD": "year first"}
+
+
+@functools.cache
+def _load_weekdays() -> frozenset[str]:
+    """The names of weekdays in any of the languages, in small letters."""
+    from babel import Locale
+
+    return frozenset(
+        name.lower().strip(".")
+        for language in _LANGUAGES
+        for context in ("format", "stand-alone")
+        for width in ("wide", "abbreviated")
+        for name in Locale.parse(language).days[context][width].values()
+    )
 
 
 @functools.cache
@@ -450,7 +474,7 @@ def _load_months() -> Sequence[Mapping[str, int]]:
 
     languages = []
     for language in _LANGUAGES:
-        months = Locale(language).months
+        months = Locale.parse(language).months
         names = {
             name.lower().strip("."): number
             for context in ("format", "stand-alone")
@@ -487,10 +511,15 @@ def _read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):
-            if "month" in found.re.groupindex and not any(found["month"].lower() in names for names in _load_months()):
-                return None
-            return found
+            return found if "month" not in found.re.groupindex or _has_known_names(found) else None
     return None
+
+
+def _has_known_names(match: re.Match[str]) -> bool:
+    """Whether the month is one in some language, and so the weekday, if there is one."""
+    if match["weekday"] and match["weekday"].lower() not in _load_weekdays():
+        return False
+    return any(match["month"].lower() in names for names in _load_months())
 
 
 def _choose_date(shapes: Sequence[Shape]) -> Choice | None:
@@ -587,16 +616,31 @@ def _make_named_date(matches: Sequence[re.Match[str]], months: Mapping[str, int]
     words = sorted(months)
     cases = " ".join(f"WHEN {_quote(word)} THEN '{number}'" for word, number in sorted(months.items()))
     text = f"lower(trim({{}}, '{BLANKS}'))"
+    if weekdays := sorted({match["weekday"].lower() for match in matches if match["weekday"]}):
+        text = f"regexp_replace({text}, '^({'|'.join(weekdays)})\\.?,? +', '')"
     word = "|".join(map(re.escape, words))
     numbers = f"regexp_extract_all({text}, '[0-9]+')"
-    month = f"CASE regexp_extract({text}, '(^|[^[:alpha:]])({word})([^[:alpha:]]|$)', 2) {cases} END"
+    month = f"CASE regexp_extract({text}, '(^|[^\\p{{L}}])({word})([^\\p{{L}}]|$)', 2) {cases} END"
     year = f"{numbers}[2]"
     if any(match["year"] == "99" for match in matches):
         year = (
             f"CASE WHEN len({year}) = 2 THEN CASE WHEN {year} < '69' THEN '20' ELSE '19' END || {year} ELSE {year} END"
         )
     why = "names of months" if day_first else "names of months, month first"
-    return Notation("DATE", f"TRY_CAST({year} || '-' || {month} || '-' || {numbers}[1] AS DATE)", why)
+    day = f"TRY_CAST({year} || '-' || {month} || '-' || {numbers}[1] AS DATE)"
+    if not any(match["clock"] for match in matches):
+        return Notation("DATE", day, why)
+    return Notation("TIMESTAMP", f"{day} + {_write_clock(text)}", why)
+
+
+def _write_clock(text: str) -> str:
+    """The expression of the time at the end of a text in small letters; midnight where there is none."""
+    clock = f"regexp_extract({text}, '[0-9]{{1,2}}:[0-9:]+ ?([ap]\\.?m\\.?)?$')"
+    half = f"regexp_replace({clock}, ' ?([ap])\\.?m\\.?$', ' \\1m')"
+    return (
+        f"CASE WHEN {clock} = '' THEN TIME '00:00' WHEN {clock} LIKE '%m%' "
+        f"THEN CAST(try_strptime({half}, ['%I:%M %p', '%I:%M:%S %p']) AS TIME) ELSE TRY_CAST({clock} AS TIME) END"
+    )
 
 
 def _make_east_asian() -> Notation:

@@ -192,10 +192,9 @@ def _make_signed(chance: Random, rows: int, style: Style) -> list[Cell]:
 
 
 def _make_exponents(chance: Random, rows: int, style: Style) -> list[Cell]:
-    del style
     powers = [f"{chance.choice('eE')}{chance.choice(('+', '-', ''))}{chance.randint(0, 12):02}" for _ in range(rows)]
     texts = [f"{chance.randint(1, 9)}.{chance.randint(0, 99):02}{power}" for power in powers]
-    return [(text, float(text)) for text in texts]
+    return [(text.replace(".", style.decimal), float(text)) for text in texts]
 
 
 def _make_padded_numbers(chance: Random, rows: int, style: Style) -> list[Cell]:
@@ -301,6 +300,23 @@ def _make_english_names(chance: Random, rows: int, style: Style) -> list[Cell]:
         days = [day for day in days if 1972 <= day.year < 2049] + days[:1] * rows
         days = days[:rows]
     return [(day.strftime(pattern), day) for day in days]
+
+
+def _make_weekdays(chance: Random, rows: int, style: Style) -> list[Cell]:
+    del style
+    language = chance.choice("en de fr es it nl pl".split())
+    locale, width = Locale(language), chance.choice(("wide", "abbreviated"))
+    days = _draw_days(chance, rows)
+    names, months = locale.days["format"][width], locale.months["format"][width]
+    return [(f"{names[day.weekday()]}, {day.day} {months[day.month]} {day.year}", day) for day in days]
+
+
+def _make_named_moments(chance: Random, rows: int, style: Style) -> list[Cell]:
+    del style
+    pattern = chance.choice(
+        ("%d %b %Y %H:%M:%S", "%b %d, %Y %I:%M:%S %p", "%B %d, %Y, %I:%M:%S%p", "%a, %d %b %Y %H:%M:%S")
+    )
+    return [(moment.strftime(pattern), moment) for moment in _draw_moments(chance, rows)]
 
 
 def _draw_moments(chance: Random, rows: int) -> list[datetime.datetime]:
@@ -483,6 +499,8 @@ NOTATIONS: Final[dict[str, Maker]] = {
     "two date orders": _make_two_date_orders,
     "month names": _make_month_names,
     "English month names": _make_english_names,
+    "weekdays": _make_weekdays,
+    "moments with month names": _make_named_moments,
     "moments": _make_moments,
     "moments to the minute": _make_minutes,
     "half days": _make_half_days,
@@ -501,7 +519,7 @@ NOTATIONS: Final[dict[str, Maker]] = {
 }
 # These mean one number by one decimal sign and another by the other; those prove a point for the whole file.
 OPEN_NOTATIONS: Final = ("thousands that may be decimals", "decimals that may be thousands")
-POINT_NOTATIONS: Final = ("Indian groups", "two decimal signs", "exponents")
+POINT_NOTATIONS: Final = ("Indian groups", "two decimal signs")
 
 
 def pick_notations(chance: Random, count: int, style: Style) -> list[str]:
