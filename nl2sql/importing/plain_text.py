@@ -43,8 +43,8 @@ _LATIN: Final = {
     "cp850": _WESTERN,
     "cp437": _WESTERN,
 }
-_MARKS: Final = "€£§°²³µ½–—”’…»·©®±×\xa0"
-_OPENING_MARKS: Final = "„“‘’«€°–—\xa0"
+_MARKS: Final = "€£§°²³µ½–—”’…»·©®±×"
+_OPENING_MARKS: Final = "„“‘’«€°–—"
 _LEAST_LATIN: Final = 0.8
 _MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
@@ -218,13 +218,20 @@ def _guess_latin(sample: bytes) -> str:
 
 def _rate_letters(text: str, letters: str) -> float:
     """The share of signs beyond ASCII that are one of these letters, or a mark that stands where marks do."""
-    found = [
-        match[2].lower() in letters or (match[2] in _MARKS and not match[3].isalpha()) or match[2] in _OPENING_MARKS
-        for match in re.finditer(r"(?<=(.))([^\x00-\x7f])(?=(.))", f" {text} ", re.S)
-        if match[2] not in _OPENING_MARKS or not match[1].isalpha()
+    odd = [place for place, sign in enumerate(text) if not sign.isascii()]
+    right = [
+        place
+        for place in odd
+        if text[place].lower() in letters or _is_mark(text[place - 1 : place], text[place], text[place + 1 : place + 2])
     ]
-    odd = sum(not character.isascii() for character in text)
-    return sum(found) / max(1, odd)
+    return len(right) / max(1, len(odd))
+
+
+def _is_mark(before: str, sign: str, after: str) -> bool:
+    """Whether the sign is a mark, neither before nor behind which letters are where it has none."""
+    if sign == "\u00a0":
+        return True
+    return (sign in _MARKS and not after.isalpha()) or (sign in _OPENING_MARKS and not before.isalpha())
 
 
 def _decode_or_none(sample: bytes, encoding: str) -> str | None:
