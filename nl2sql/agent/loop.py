@@ -76,13 +76,12 @@ class Outcome:
     """How the loop ended: the model's last text, the last query that ran (or was not let run), and what went before.
 
     `error` is what stopped the last query; `unfinished` says why the model's words are missing though rows are
-    there. `reminded` says that the model gave figures without a query, and was told so, `was_unreadable` that its call
-    could not be read. `shortfall` is the first that its replies tell. `failures` are the errors by the query that met
-    them, `missing` the names that the data does not have, in the order in which they were asked for; `gave_up` says
-    that one was asked for again. `lacks` is what the model itself says that the data lacks.
-    `hints` tell of texts that are not stored. `traps` are those of the query that ran; the model has been told of the
-    rules in `told`; `unchecked` says for which ones it could not be checked, and why. `logprobs` are those of the reply
-    that held the query. `tokens` are those of the usage, guessed where an endpoint counts none.
+    there. `reminded` says that the model was told of figures without a query, `was_unreadable` of a call that could
+    not be read. `shortfall` is the first that its replies tell. `failures` are the errors by their query, `missing`
+    the names that the data does not have, as they were asked for; `gave_up` says that one was asked for again.
+    `lacks` is what the model says that the data lacks. `hints` tell of texts that are not stored. `traps` are those
+    of the query that ran; the model knows the rules in `told`; `unchecked` says which could not be checked, and why.
+    `logprobs` are the reply's that held the query. `tokens` are guessed where an endpoint counts none.
     """
 
     text: str = ""

@@ -18,6 +18,7 @@ from nl2sql.cli.options import Shared, database_options, model_option, voice_opt
 from nl2sql.config import Config
 from nl2sql.database import Database
 from nl2sql.errors import NL2SQLError
+from nl2sql.importing.account import list_notes
 from nl2sql.schema.identifiers import closest
 from nl2sql.schema.render import one_line
 
@@ -107,6 +108,7 @@ def _database(config: Config, verbose: bool) -> Iterator[Check]:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield Check("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")
+        yield from _data_files(assistant)
         if idle := assistant.idle_policy:
             hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
             yield Check("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
@@ -118,6 +120,14 @@ def _database(config: Config, verbose: bool) -> Iterator[Check]:
             yield Check("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
         else:
             yield Check("limits", "ok", "every limit of the worker holds here")
+
+
+def _data_files(database: Database) -> Iterator[Check]:
+    """How data files were read."""
+    if imports := database.imports:
+        said = f"{len(imports):,} {'table' if len(imports) == 1 else 'tables'} read of data files"
+        doubts = list_notes(imports)
+        yield Check("data files", "partly" if doubts else "ok", said, "; ".join(doubts))
 
 
 def _dbt(database: Database) -> Iterator[Check]:

@@ -23,7 +23,7 @@ from nl2sql.model.shapes import (
     read_python_calls,
     read_values,
 )
-from nl2sql.model.sql_text import find_sql_in_prose
+from nl2sql.model.sql_text import cut_afterwards, find_sql_in_prose
 
 _THINK = r"think|thinking|thoughts?|reasoning|reflection|scratchpad|(?:mm|seed):think"
 _THOUGHT = re.compile(
@@ -177,8 +177,9 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
         found = find_sql_in_prose(text)
         return (found[0], [RawCall(SQL_TOOL, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
-    end = statement.end() if statement else len(text)
-    return text[end:].strip(), [RawCall(SQL_TOOL, {"query": text[:end].strip()}, whole=statement is not None)]
+    query = statement[0].strip() if statement else cut_afterwards(text)
+    rest = text[statement.end() :] if statement else ""
+    return rest.strip(), [RawCall(SQL_TOOL, {"query": query}, whole=statement is not None)]
 
 
 def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple[str, list[RawCall]]:

@@ -25,7 +25,7 @@ _FROM = (
     r"(?:;|\Z|SELECT\b|WHERE\b|JOIN\b|LEFT\b|INNER\b|GROUP\b|ORDER\b|LIMIT\b)"
 )
 _SELECT = r"SELECT\b(?=.*\bFROM\b|\s++[\d'(*]|\s++\w++\()"
-_BARE_SQL = re.compile(rf"\A\s*+(?:{_SELECT}|{_CTE}|{_FROM})", re.DOTALL | re.IGNORECASE)
+_BARE_SQL = re.compile(rf"\A[\s(]*+(?:{_SELECT}|{_CTE}|{_FROM})", re.DOTALL | re.IGNORECASE)
 _BROKEN = re.compile(r"\A\s*+\{\s*+[\"'](?:name|tool|function)[\"']\s*+:\s*+[\"'](?P<name>[\w.:-]++)[\"']")
 
 _PYTHON = re.compile(r"\A\s*+\[?\s*+[\w.]++\(")

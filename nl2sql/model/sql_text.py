@@ -24,11 +24,25 @@ _TITLE: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_MARK: Final = re.compile(r"[ \t]*+(?:>[ \t]*+|\d{1,2}[.)][ \t]++|[-*][ \t]++)?")
-_AFTER_COLON: Final = re.compile(r":[ \t*`]{0,4}+(?=(?:SELECT|WITH)\b)", re.IGNORECASE)
-_START: Final = re.compile(r"(?:SELECT|WITH)\b", re.IGNORECASE)
+_AFTER_COLON: Final = re.compile(r"[:：→=][ \t*`]{0,4}+[\"']?(?=(?:SELECT|WITH)\b)", re.IGNORECASE)
+# What stands around SQL on its lines: tags, brackets, the prompt of a shell.
+_AROUND: Final = re.compile(
+    r"[ \t]{0,40}+(?:(?:</?\w{1,20}+>|\[SQL\]|\$\$|\\boxed\{|\*\*|D(?= )|[\w()-]{0,20}[=#]{0,2}[>#])[ \t]{0,4}+){1,3}+",
+    re.IGNORECASE,
+)
+_CLOSINGS: Final = (("<", "</"), ("[", "[/"), ("$$", "$$"), ("**", "**"), ("\\boxed{", "}"))
+_START: Final = re.compile(r"\(?(?:SELECT|WITH)\b", re.IGNORECASE)
 _SENTENCE: Final = re.compile(r"(?:select|with)\s++(?:the|a|an|one|your|any)\s++(?!as\b|from\b)\w", re.IGNORECASE)
 _STATEMENT: Final = re.compile(r"""(?:'(?:[^']|'')*+'|"(?:[^"]|"")*+"|--[^\n]*+|[^;])*+;""")
-_NO_SQL: Final = re.compile(r"[ \t]*+(?:(?!--)[*#>`~]|\|(?!\|)|\w[\w ]{0,20}+:(?!:)|[A-Z][^;]*[.:!?][ \t]*\Z|\[)")
+_NO_SQL: Final = re.compile(
+    r"[ \t]*+(?:(?!--)[*#>`~]|\|(?!\|)|\w[\w ]{0,20}+[:：](?!:)|[A-Z][^;]*[.:!?][ \t]*\Z|\["
+    r"|[\"']{3}|\d{1,2}\.\s|[┌│├└+])"
+)
+# The same for a text that is SQL from its first word: its lines may begin with a star or a label.
+_AFTERWARDS: Final = re.compile(
+    r"[ \t]*+(?:#{1,6} |>|```|~~~|\|(?!\|)|\*\*|[┌│├└]|[A-Z]\w{0,20}+(?: \w{1,20}+){0,3}+:(?!:)|\w{1,20}+："
+    r"|[A-Z][^;]*[.!?][ \t]*\Z)"
+)
 _CLAUSE: Final = re.compile(
     r"[ \t]*+(?:[(),]|(?:SELECT|FROM|WHERE|GROUP|HAVING|QUALIFY|WINDOW|ORDER|LIMIT|OFFSET|UNION|EXCEPT|INTERSECT"
     r"|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|ON|AND|OR)\b)",
@@ -48,7 +62,7 @@ def find_sql_in_prose(text: str) -> tuple[str, str] | None:
     for line in text.split("\n")[:_LINES]:
         for start in _find_starts(text, at, line):
             if _is_query(text, start):
-                return text[:start].strip(), _cut_end(text[start:])
+                return text[:start].strip(), _cut_closing(text[at:start], _cut_end(text[start:]))
         at += len(line) + 1
     return None
 
@@ -62,7 +76,7 @@ def _strip_comments(text: str) -> str:
 def _find_starts(text: str, at: int, line: str) -> list[int]:
     """Where SQL may begin in the line that stands there: after a title, a mark of a quotation, or a colon."""
     starts = []
-    for pattern in (_QUOTE_MARK, _TITLE):
+    for pattern in (_QUOTE_MARK, _TITLE, _AROUND):
         if match := pattern.match(text, at):
             starts.append(match.end())
     if match := _AFTER_COLON.search(line):
@@ -72,6 +86,22 @@ def _find_starts(text: str, at: int, line: str) -> list[int]:
 
 def _is_query(text: str, start: int) -> bool:
     return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and looks_like_sql(text[start:])
+
+
+def cut_afterwards(text: str) -> str:
+    """SQL from the first word on, up to the first line that speaks of it or shows a result."""
+    lines = text.split("\n")
+    end = next((at for at, line in enumerate(lines) if at and _AFTERWARDS.match(line)), len(lines))
+    return "\n".join(lines[:end]).strip()
+
+
+def _cut_closing(before: str, query: str) -> str:
+    """The SQL up to what closes that which opened before it."""
+    for opening, closing in _CLOSINGS:
+        if opening in before and closing in query:
+            return query[: query.index(closing) if opening == "<" else query.rindex(closing)].strip()
+    quote = before[-1:]
+    return query[: query.rindex(quote)] if quote and quote in "\"'" and quote in query[-2:] else query
 
 
 def _cut_end(text: str) -> str:

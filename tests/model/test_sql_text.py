@@ -39,12 +39,33 @@ CTE = "WITH dry AS (\n  SELECT id\n  FROM beds\n)\n\nSELECT count(*)\nFROM dry"
         (f"> {LINES.replace(chr(10), chr(10) + '> ')}", LINES),
         (f"1. Look.\n2. {ONE}", ONE),
         (f"sql\n{CTE}\nOutput: 17", CTE),
+        (f"{LINES}\n\nOutput:\n17", LINES),
+        (f"{LINES}\n\n| n |\n|---|\n| 17 |", LINES),
+        (f"{ONE}\nSQLResult: [(17,)]\nAnswer: 17", ONE),
+        (f"SQL语句如下：\n{LINES}\n结果：17", LINES),
+        (f"查询语句：{ONE}", ONE),
+        (f"[SQL]{ONE}[/SQL]", ONE),
+        (f"<answer>{ONE}</answer> 17", ONE),
+        (f"<pre><code>{ONE}</code></pre>", ONE),
+        (f"**{ONE}**", ONE),
+        (f"$$ {ONE} $$", ONE),
+        (f"\\boxed{{{ONE}}}", ONE),
+        (f"D {ONE};\n┌────┐\n│ 17 │", f"{ONE};"),
+        (f"postgres=# {ONE};\n n\n----\n 17", f"{ONE};"),
+        (f'"""\n{LINES}\n"""', LINES),
+        (f'sql = "{ONE}"', ONE),
+        (f'```python\nquery = """\n{LINES}\n"""\nprint(run(query))  # 17\n```', LINES),
+        (f"Query → {ONE}", ONE),
+        (f"1. Query:\n   {ONE}\n2. Answer: 17", ONE),
+        (f"({ONE})", f"({ONE})"),
+        ("SELECT\n*\nFROM beds\n\nWHERE a = 1", "SELECT\n*\nFROM beds\n\nWHERE a = 1"),
+        ("SELECT\n  n: count(*)\nFROM beds", "SELECT\n  n: count(*)\nFROM beds"),
     ],
 )
 def test_sql_in_prose_is_a_call(text: str, query: str) -> None:
     prose, calls = salvage.read(text, tools=SQL_ONLY)
     assert [(c.name, c.arguments, c.problem) for c in calls] == [("sql_query", {"query": query}, "")]
-    assert "17" not in prose or "Explanation" in text or "Result" in text
+    assert "17" not in prose or "Explanation" in text or "Result" in text or ";" in query
 
 
 @pytest.mark.parametrize(

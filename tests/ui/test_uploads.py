@@ -156,3 +156,25 @@ def test_what_is_too_much_is_said_and_the_rest_is_added(browser: Browser, tmp_pa
         expect(added).to_have_count(0)
         uploader.set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": files[0]["buffer"]})
         expect(analyst.page.get_by_text("uploads.z · 150,000")).to_be_visible()
+
+
+def test_how_a_file_was_read_is_shown_and_may_be_changed(analyst: Analyst) -> None:
+    add(analyst, "days.csv", b"shop;day;sum\nA;03/04/2025;1.250\nB;05/06/2025;2.500\n")
+    page = analyst.page
+    reading = page.get_by_role("button", name="How it was read: 2 doubts")
+    expect(reading).to_be_visible()
+    reading.click()
+    expect(page.get_by_text("nothing says whether '03/04/2025' is day first or month first").first).to_be_visible()
+    for label, choice in (("Dates", "month first"), ("Decimal sign", "comma: 1,5")):
+        box = page.get_by_role("combobox", name=label)
+        box.fill(choice)
+        box.press("Enter")
+    page.get_by_role("button", name="Read it again").click()
+    again = page.get_by_role("button", name=re.compile(r"How it was read$"))
+    expect(again).to_be_visible()
+    again.click()
+    expect(page.get_by_text("day: DATE; month first").first).to_be_visible()
+    expect(page.get_by_text("sum: BIGINT").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.get_by_role("button", name=re.compile(r"How it was read$"))).to_be_visible()

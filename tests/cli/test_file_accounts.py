@@ -1,0 +1,115 @@
+"""How data files were read is told: once on stderr, by `schema` and `doctor`, and as the owner of the files says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import nl2sql
+from nl2sql import FileRules
+
+from .conftest import Cli
+
+REPORT = "Report of March\n\nregion;total;pieces;day\nN;1.234,56;1.250;03.04.2025\nS;2,50;999;N/A\nSource: own counts\n"
+OPEN = "k;v;n\n1;03/04/2025;1.250\n2;05/06/2025;2.500\n"
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> str:
+    (tmp_path / "report.csv").write_text(REPORT, "utf-8")
+    return str(tmp_path / "report.csv")
+
+
+def test_it_is_said_once_how_a_file_was_read(cli: Cli, report: str) -> None:
+    first = cli("run", "--db", report, "SELECT sum(total) AS t, sum(pieces) AS p FROM report", "-o", "csv")
+    assert first.stdout == b"t,p\n1237.06,2249\n"
+    said = first.stderr.decode()
+    assert "report.csv: 2 rows of 6 lines read as table report" in said
+    assert "line 1 is left out, a title above the table: 'Report of March'" in said
+    assert "line 6 is left out, a note below the table: 'Source: own counts'" in said
+    assert cli("run", "--db", report, "SELECT 1").stderr == b""
+
+
+def test_quiet_says_only_what_is_doubtful(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "open.csv").write_text(OPEN, "utf-8")
+    said = cli("run", "--db", "open.csv", "-q", "SELECT 1").stderr.decode()
+    assert "read open.csv" not in said
+    assert "column v: stays text: nothing says whether" in said and "column n: stays text" in said
+
+
+def test_schema_tells_the_account(cli: Cli, report: str) -> None:
+    told = cli("schema", "--db", report, "report").stdout.decode()
+    assert "-- format: utf-8, cells parted by semicolon, header in line 3" in told
+    assert "-- total: DOUBLE; decimal sign ','" in told
+    assert "-- day: DATE; day first; no value: 'N/A' (1)" in told
+    [account] = json.loads(cli("schema", "--db", report, "-o", "json").stdout)["imports"]
+    assert (account["rows"], account["lines"]) == (2, 6)
+    assert [column["type"] for column in account["columns"]] == ["VARCHAR", "DOUBLE", "BIGINT", "DATE"]
+
+
+def test_doctor_tells_what_is_doubtful(cli: Cli, tmp_path: Path, report: str) -> None:
+    assert [check for check in _check(cli, report) if check["check"] == "data files"] == [
+        {"check": "data files", "state": "ok", "detail": "1 table read of data files", "hint": None}
+    ]
+    (tmp_path / "open.csv").write_text(OPEN, "utf-8")
+    [check] = [check for check in _check(cli, "open.csv") if check["check"] == "data files"]
+    assert check["state"] == "partly" and "nothing says whether" in str(check["hint"])
+
+
+def _check(cli: Cli, path: str) -> list[dict[str, object]]:
+    checks: list[dict[str, object]] = json.loads(cli("doctor", "--db", path, "-o", "json").stdout)["checks"]
+    return checks
+
+
+def test_the_owner_says_how_a_file_is_read(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "open.csv").write_text(OPEN, "utf-8")
+    (tmp_path / "nl2sql.toml").write_text(
+        '[files."open.csv"]\ndates = "month first"\ndecimal = ","\ntypes = {k = "text"}\n', "utf-8"
+    )
+    sql = "SELECT typeof(k) AS k, v, n FROM open LIMIT 1"
+    waiting = cli("run", "--db", "open.csv", "-o", "csv", sql)
+    assert waiting.stdout == b"k,v,n\nBIGINT,03/04/2025,1.250\n" and b"is not trusted" in waiting.stderr
+    assert cli("trust", ".").returncode == 0
+    done = cli("run", "--db", "open.csv", "-o", "csv", sql)
+    assert done.stdout == b"k,v,n\nVARCHAR,2025-03-04,1250\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("heder = 1", "Did you mean 'header'?"),
+        ('decimal = ";"', "decimal must be"),
+        ('dates = "daily"', "dates must be one of"),
+        ('types = {a = "int"}', "types must be each one of text"),
+        ('null = "-"', "null"),
+        ('encoding = "${SECRET}"', "variable"),
+    ],
+)
+def test_a_wrong_rule_is_told(cli: Cli, tmp_path: Path, report: str, setting: str, said: str) -> None:
+    (tmp_path / "own.toml").write_text(f'[files."report.csv"]\n{setting}\n', "utf-8")
+    done = cli("run", "--db", report, "--config", "own.toml", "SELECT 1")
+    assert done.returncode == 2 and said in done.stderr.decode()
+
+
+def test_python_warns_of_doubts_and_has_the_account(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "open.csv").write_text(OPEN, "utf-8")
+    with pytest.warns(UserWarning) as caught:
+        assistant = nl2sql.connect(str(tmp_path / "open.csv"))
+    assert sum("nothing says whether" in str(one.message) for one in caught) == 2
+    with assistant:
+        assert [column.type for column in assistant.imports[0].columns] == ["BIGINT", "VARCHAR", "VARCHAR"]
+        rules = {"open.csv": FileRules(dates="day first", decimal=".")}
+        with assistant.with_files([tmp_path / "open.csv"], rules=rules) as session:
+            assert [column.type for column in session.imports[-1].columns] == ["BIGINT", "DATE", "DOUBLE"]
+
+
+def test_under_a_policy_the_account_holds_no_text_of_the_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "staff.csv").write_text("name,salary,since\nAnn,secret 1,01/02/2020\nTotal,2,3\n", "utf-8")
+    (tmp_path / "own.toml").write_text('[policy]\ndeny_columns = ["staff.salary"]\n', "utf-8")
+    done = cli("schema", "--db", "staff.csv", "--config", "own.toml", "-o", "json")
+    [account] = json.loads(done.stdout)["imports"]
+    assert [column["name"] for column in account["columns"]] == ["name", "since"]
+    told = (done.stdout + done.stderr).decode()
+    assert "salary" not in told and "secret" not in told and "01/02/2020" not in json.dumps(account)
