@@ -223,6 +223,8 @@ class Assistant(Database):
             total=time.perf_counter() - start,
         )
         warnings = (*warnings, *answer.warnings)
+        if answer.result is None and answer.steps:
+            warnings = (*warnings, *allowed.find_doubts(str(answer.steps[-1].arguments.get("query", ""))))
         receipt = answer.receipt or self.issue_receipt()
         session = session or new_session()
         answer = replace(sign(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt)

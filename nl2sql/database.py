@@ -23,7 +23,7 @@ from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.schema.access import quote_path
-from nl2sql.schema.allowed_schema import AllowedSchema
+from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
 from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
@@ -284,8 +284,18 @@ class Database:
             if policy != Policy():
                 policy = guard.deny_refused(whole, policy, self._reader(policy))
             view = schema.allowed(prompts.with_descriptions(whole, self.config.context), policy)
-            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view)))
+            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
         return self._seen[1]
+
+    def _list_doubts(self, view: Schema) -> tuple[ColumnDoubt, ...]:
+        """What is doubtful of columns that may be seen."""
+        seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
+        return tuple(
+            ColumnDoubt(account.table, column.name, "stays text" if self.config.policy != Policy() else column.doubt)
+            for account in self._engine.accounts
+            for column in account.columns
+            if column.doubt and (account.table.lower(), column.name.lower()) in seen
+        )
 
     def _reader(self, policy: Policy) -> Callable[[str], bool]:
         """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""

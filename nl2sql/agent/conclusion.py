@@ -142,6 +142,7 @@ def _with_rows(
             ran.verified,
             bool(outcome.unfinished),
             outcome.shortfall is not None,
+            len(list(tools.find_doubts(ran.checked.sql))),
         )
     )
     answer = replace(
@@ -176,6 +177,7 @@ def _list_warnings(outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, end
     ]
     if ran.verified is None and ending.has_time():
         warnings += _check_dates(ran.checked.sql, dialect, tools, is_empty_or_zero(result))
+    warnings += tools.find_doubts(ran.checked.sql)
     warnings += [trap.message for trap in outcome.traps]
     warnings += [outcome.unchecked] if outcome.unchecked else []
     if outcome.unfinished:

@@ -137,6 +137,7 @@ class Toolbox:
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
+        self.find_doubts = allowed.find_doubts
         self.limits = limits
         self.context = context or ContextSettings()
         self.earlier = earlier

@@ -37,7 +37,8 @@ class AnswerRecord:
     `agreement` is how many of the queries written for the question give these rows, and how many were written; None
     where it was one. `left_out` counts the tables that the model was not shown. `verified`
     names the verified query whose rows these are. `unfinished` says that the model did not come to its end,
-    `was_cut` that its endpoint did not read the whole prompt.
+    `was_cut` that its endpoint did not read the whole prompt; `doubtful` counts columns of the query of whose file two
+    readings are left.
     """
 
     result: Result
@@ -52,6 +53,7 @@ class AnswerRecord:
     verified: str | None = None
     unfinished: bool = False
     was_cut: bool = False
+    doubtful: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,13 @@ SIGNS: Final[tuple[Sign, ...]] = (
         -3.0,
         lambda record: float(record.unfinished),
         lambda record: "the model did not come to its end",
+        is_fitted=False,
+    ),
+    Sign(
+        "doubtful_columns",
+        -2.0,
+        lambda record: float(bool(record.doubtful)),
+        lambda record: "how a column of the query was read of its file is doubtful",
         is_fitted=False,
     ),
     Sign(

@@ -9,6 +9,7 @@ import pytest
 
 import nl2sql
 from nl2sql import FileRules
+from nl2sql.model.scripted import ScriptedModel, calls
 
 from .conftest import Cli
 
@@ -113,3 +114,23 @@ def test_under_a_policy_the_account_holds_no_text_of_the_file(cli: Cli, tmp_path
     assert [column["name"] for column in account["columns"]] == ["name", "since"]
     told = (done.stdout + done.stderr).decode()
     assert "salary" not in told and "secret" not in told and "01/02/2020" not in json.dumps(account)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("sql", "level", "warned"),
+    [
+        ("SELECT max(v) AS last FROM open", "check", True),
+        ("SELECT k FROM open ORDER BY k", "high", False),
+        ("SELECT year(v) AS y FROM open", None, True),
+    ],
+)
+def test_an_answer_by_a_doubtful_column_says_so(
+    tmp_path: Path, home: Path, sql: str, level: str | None, warned: bool
+) -> None:
+    (tmp_path / "open.csv").write_text(OPEN, "utf-8")
+    model = ScriptedModel(calls("sql_query", query=sql), "Here it is.", "Here it is.", "Here it is.")
+    with nl2sql.connect(str(tmp_path / "open.csv"), model=model) as assistant:
+        answer = assistant.ask("the last v of each k")
+    assert any("v of open stays text" in text for text in answer.warnings) == warned
+    assert (answer.confidence.level if answer.confidence else None) == level, answer.confidence
