@@ -20,6 +20,7 @@ DELIMITERS: Final = ";\t|,"
 _JUDGED_ROWS: Final = 400
 _MOST_CHARS: Final = 4_000_000
 _MOST_TITLES: Final = 30
+_FEW_TITLES: Final = 3
 _MOST_NOTES: Final = 10
 _HEADER_WORDS: Final = 8
 # Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
@@ -152,13 +153,17 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
 def _is_title_above(
     above: Sequence[Record], rest: Sequence[Record], width: int, records: Sequence[Record], *, is_prose: bool
 ) -> bool:
-    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them."""
-    if len(above) >= len(rest) or any(len(record.cells) != width for record in rest):
+    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them.
+
+    A few lines with an empty one below them may be as many as the rows.
+    """
+    is_apart = len(above) <= _FEW_TITLES and len(rest) > 1 and _has_gap(records, above[-1], rest[0])
+    if (len(above) >= len(rest) and not is_apart) or any(len(record.cells) != width for record in rest):
         return False
     body = [record.cells for record in rest[1:]]
     if _prove_header(rest[0].cells, body) or _has_gap(records, above[-1], rest[0]):
         return True
-    return not is_prose and len(rest) > 2 and len(above) <= 3
+    return not is_prose and len(rest) > 2 and len(above) <= _FEW_TITLES
 
 
 def _has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
@@ -256,7 +261,8 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
     for number in filled[:_MOST_TITLES]:
         below = [records[i] for i in filled if i > number]
         above = [records[i] for i in filled if i < number]
-        if len(above) > len(below):
+        is_apart = 0 < len(above) <= _FEW_TITLES and bool(below) and _has_gap(records, above[-1], records[number])
+        if len(above) > len(below) and not is_apart:
             break
         if records[number].filled * 2 <= typical and (records[number].filled < 2 or typical > 2):
             continue
@@ -266,8 +272,9 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
             return number
         if _prove_header(records[number].cells, [record.cells for record in below]) is True:
             return number
-        is_apart = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
-        if _has_gap(records, above[-1], records[number]) or (len(above) <= 3 and (typical > 2 or is_apart)):
+        is_bare = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
+        has_gap = _has_gap(records, above[-1], records[number])
+        if has_gap or (len(above) <= _FEW_TITLES and (typical > 2 or is_bare)):
             return number
     return filled[0]
 
@@ -387,11 +394,10 @@ def _prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool |
     kinds = [_find_column_kind([row[i] for row in others if i < len(row)]) for i in range(len(cells))]
     own = [_kind(cell) for cell in cells]
     typed = [i for i, kind in enumerate(kinds) if kind in ("number", "date", "time")]
-    if any(own[i] == "text" for i in typed):
+    alike = sum(own[i] == kinds[i] for i in typed)
+    if _names_by_number(cells, own, kinds, columns) or sum(own[i] == "text" for i in typed) > alike:
         return True
-    if _names_by_number(cells, own, kinds, columns):
-        return True
-    if any(own[i] == kinds[i] for i in typed):
+    if alike:
         return False
     return False if _recurs(cells, columns) else None
 

@@ -63,6 +63,17 @@ def test_the_names_are_those_of_the_file(lines: list[str], header: tuple[str, ..
     assert find(*lines).header == header
 
 
+def test_titles_may_be_as_many_as_the_rows_where_an_empty_line_parts_them() -> None:
+    lines = ["Visits", "by city", "of 2024", "", NAMES, *ROWS[:2]]
+    assert find_delimiter([f"{line}\n" for line in lines]) == "|"
+    assert find(*lines).header_line == 5
+
+
+def test_one_text_above_numbers_makes_no_header_where_the_rest_are_values() -> None:
+    assert find("2024-01-31|12.5|about 7", "2024-02-01|11.25|8", "2024-02-02|3.5|9").header == ()
+    assert find("2024-01-31|when|about", "2024-02-01|11.25|8", "2024-02-02|3.5|9").header != ()
+
+
 def test_notes_and_the_header_again_are_left_out() -> None:
     layout = find(NAMES, *ROWS, NAMES, *ROWS[:1], "", "Source: Statistical office")
     assert [(one.record.line, one.reason) for one in layout.left_out] == [
