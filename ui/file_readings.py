@@ -69,13 +69,34 @@ def _show_rules(
     failed = f"reading-error-{conversation.id}-{file.name}"
     with st.form(f"reading-{file.name}", border=False):
         header = st.number_input(
-            "Line of the header", min_value=0, value=rules.header, placeholder="as found", help="0: it has none."
+            "Line of the header",
+            min_value=0,
+            value=rules.header,
+            placeholder="as found",
+            help="0: it has none.",
+            key=f"header-{file.name}",
         )
-        decimal = st.selectbox("Decimal sign", list(_DECIMALS), index=list(_DECIMALS.values()).index(rules.decimal))
-        dates = st.selectbox("Dates", list(_ORDERS), index=list(_ORDERS.values()).index(rules.dates))
-        sign = st.selectbox("Between cells", list(_DELIMITERS), index=list(_DELIMITERS.values()).index(rules.delimiter))
+        decimal = st.selectbox(
+            "Decimal sign",
+            list(_DECIMALS),
+            index=list(_DECIMALS.values()).index(rules.decimal),
+            key=f"decimal-{file.name}",
+        )
+        dates = st.selectbox(
+            "Dates", list(_ORDERS), index=list(_ORDERS.values()).index(rules.dates), key=f"dates-{file.name}"
+        )
+        sign = st.selectbox(
+            "Between cells",
+            list(_DELIMITERS),
+            index=list(_DELIMITERS.values()).index(rules.delimiter),
+            key=f"sign-{file.name}",
+        )
         null = st.text_input(
-            "No value is written as", ", ".join(rules.null), placeholder="-, n/a", help="Parted by commas."
+            "No value is written as",
+            ", ".join(rules.null),
+            placeholder="-, n/a",
+            help="Parted by commas.",
+            key=f"null-{file.name}",
         )
         names = [column.name for account in accounts for column in account.columns]
         texts = st.multiselect(
