@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, TableAccount
@@ -162,6 +162,10 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
     connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
     total, doubt = _take_total_out(connection, source, table, typed)
+    if total and any(column.doubt for column in typed):
+        # The word before the total may be all that kept a column of dates or numbers text.
+        connection.execute(f"DROP TABLE {quote_name(table)}")
+        return make_table(connection, _leave_out(source, total), table, end)
     left_out = [*layout.left_out, *total]
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
@@ -325,6 +329,14 @@ def _take_total_out(
         ]
     connection.execute(f"DELETE FROM {quote_name(table)} WHERE {is_last}")
     return [LeftOut(last, "a total of the rows above it")], []
+
+
+def _leave_out(source: Source, left_out: Sequence[LeftOut]) -> Source:
+    """The same without these rows at its end."""
+    records = [one.record for one in left_out]
+    layout = replace(source.layout, left_out=(*source.layout.left_out, *left_out))
+    sample = tuple(record for record in source.sample if record not in records)
+    return replace(source, layout=layout, sample=sample, last=None)
 
 
 def _describe_format(source: Source) -> str:

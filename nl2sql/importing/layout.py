@@ -18,8 +18,10 @@ from nl2sql.importing.notations import BLANKS, choose, collect_shapes, is_placeh
 
 DELIMITERS: Final = ";\t|,"
 _JUDGED_ROWS: Final = 400
+_RATED_ROWS: Final = 40
 _MOST_CHARS: Final = 4_000_000
 _MOST_TITLES: Final = 30
+_FEW_TITLES: Final = 3
 _MOST_NOTES: Final = 10
 _HEADER_WORDS: Final = 8
 # Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
@@ -125,12 +127,15 @@ def find_quote(lines: Sequence[str]) -> tuple[str, str]:
     return '"', '"'
 
 
-def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, int]:
-    """How well the sign splits the lines: the share of records as wide as most, nought where it is no delimiter."""
+def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, float, int]:
+    """How well the sign splits the lines: the share of records as wide as most, nought where it is no delimiter.
+
+    Of signs that do so alike, the one between whole numbers and dates is better than the one within them.
+    """
     filled = [record for record in records if record.cells and any(record.cells)]
     wide = [record for record in filled if len(record.cells) > 1]
     if not wide:
-        return 0, False, 0
+        return 0, False, 0, 0
     width = statistics.mode(len(record.cells) for record in wide)
     is_prose = all(re.match(r"\s", part) for line in lines for part in line.split(sign)[1:2] if sign in line)
     start = filled.index(wide[0])
@@ -139,26 +144,36 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
         rest = rest[:-1]
     share = sum(len(record.cells) == width for record in rest) / len(rest)
     if start and not _is_title_above(filled[:start], rest, width, records, is_prose=is_prose):
-        return 0, False, 0
+        return 0, False, 0, 0
     if start and not _has_gap(records, filled[start - 1], rest[0]):
         share *= _TITLE_SHARE
     elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _NARROW:
         share = max(share, _RAGGED_SHARE * sum(len(record.cells) > 1 for record in rest) / len(rest))
     if sum(len(record.cells) > 1 for record in rest) * 2 < len(rest):
-        return 0, False, 0
-    return share, not is_prose, width
+        return 0, False, 0, 0
+    return share, not is_prose, _rate_values(rest), width
+
+
+def _rate_values(records: Sequence[Record]) -> float:
+    """The share of the filled cells of some records that are numbers, dates or times."""
+    kinds = [_kind(cell) for record in records[:_RATED_ROWS] for cell in record.cells if cell.strip(BLANKS)]
+    return sum(kind in ("number", "date", "time") for kind in kinds) / max(1, len(kinds))
 
 
 def _is_title_above(
     above: Sequence[Record], rest: Sequence[Record], width: int, records: Sequence[Record], *, is_prose: bool
 ) -> bool:
-    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them."""
-    if len(above) >= len(rest) or any(len(record.cells) != width for record in rest):
+    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them.
+
+    A few lines with an empty one below them may be as many as the rows.
+    """
+    is_apart = len(above) <= _FEW_TITLES and len(rest) > 1 and _has_gap(records, above[-1], rest[0])
+    if (len(above) >= len(rest) and not is_apart) or any(len(record.cells) != width for record in rest):
         return False
     body = [record.cells for record in rest[1:]]
     if _prove_header(rest[0].cells, body) or _has_gap(records, above[-1], rest[0]):
         return True
-    return not is_prose and len(rest) > 2 and len(above) <= 3
+    return not is_prose and len(rest) > 2 and len(above) <= _FEW_TITLES
 
 
 def _has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
@@ -256,7 +271,8 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
     for number in filled[:_MOST_TITLES]:
         below = [records[i] for i in filled if i > number]
         above = [records[i] for i in filled if i < number]
-        if len(above) > len(below):
+        is_apart = 0 < len(above) <= _FEW_TITLES and bool(below) and _has_gap(records, above[-1], records[number])
+        if len(above) > len(below) and not is_apart:
             break
         if records[number].filled * 2 <= typical and (records[number].filled < 2 or typical > 2):
             continue
@@ -266,8 +282,9 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
             return number
         if _prove_header(records[number].cells, [record.cells for record in below]) is True:
             return number
-        is_apart = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
-        if _has_gap(records, above[-1], records[number]) or (len(above) <= 3 and (typical > 2 or is_apart)):
+        is_bare = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
+        has_gap = _has_gap(records, above[-1], records[number])
+        if has_gap or (len(above) <= _FEW_TITLES and (typical > 2 or is_bare)):
             return number
     return filled[0]
 
@@ -387,11 +404,10 @@ def _prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool |
     kinds = [_find_column_kind([row[i] for row in others if i < len(row)]) for i in range(len(cells))]
     own = [_kind(cell) for cell in cells]
     typed = [i for i, kind in enumerate(kinds) if kind in ("number", "date", "time")]
-    if any(own[i] == "text" for i in typed):
+    alike = sum(own[i] == kinds[i] for i in typed)
+    if _names_by_number(cells, own, kinds, columns) or sum(own[i] == "text" for i in typed) > alike:
         return True
-    if _names_by_number(cells, own, kinds, columns):
-        return True
-    if any(own[i] == kinds[i] for i in typed):
+    if alike:
         return False
     return False if _recurs(cells, columns) else None
 

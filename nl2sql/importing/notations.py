@@ -172,6 +172,9 @@ def _read_number(shape: str) -> _Number | None:
     _Number(core='9.999,99', affix='€', negative='-')
     """
     text, negative = shape, ""
+    # What stands outside the parentheses is a currency: `€ (5.00)`.
+    if inner := re.fullmatch(r"([^()9]*)\(([^()]+)\)([^()9]*)", text):
+        text = f"({''.join(inner.groups())})"
     if text.startswith("(") and text.endswith(")"):
         text, negative = text[1:-1].strip(BLANKS), "()"
     if text.endswith(tuple(_MINUS)) and not negative:

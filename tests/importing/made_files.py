@@ -179,7 +179,8 @@ def _make_table(chance: Random, shape: str, style: Style) -> tuple[list[str], li
         notations = [name if name != "texts with signs" else "words" for name in notations]
     elif shape in ("total row", "years as names", "numbers as names", "two header rows"):
         numbers = chance.choice(("whole numbers", "decimals", "thousands"))
-        notations = ["cities", *[numbers] * (width - 1)]
+        labels = chance.choice(("cities", "ISO dates")) if shape == "total row" else "cities"
+        notations = [labels, *[numbers] * (width - 1)]
     elif shape in ("titles", "titles and a gap", "padded titles", "units", "no header", "footnotes", "header again"):
         notations[chance.randrange(width)] = chance.choice(("whole numbers", "ISO dates", "decimals"))
         if shape in ("footnotes", "header again"):

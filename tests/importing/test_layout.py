@@ -63,6 +63,17 @@ def test_the_names_are_those_of_the_file(lines: list[str], header: tuple[str, ..
     assert find(*lines).header == header
 
 
+def test_titles_may_be_as_many_as_the_rows_where_an_empty_line_parts_them() -> None:
+    lines = ["Visits", "by city", "of 2024", "", NAMES, *ROWS[:2]]
+    assert find_delimiter([f"{line}\n" for line in lines]) == "|"
+    assert find(*lines).header_line == 5
+
+
+def test_one_text_above_numbers_makes_no_header_where_the_rest_are_values() -> None:
+    assert find("2024-01-31|12.5|about 7", "2024-02-01|11.25|8", "2024-02-02|3.5|9").header == ()
+    assert find("2024-01-31|when|about", "2024-02-01|11.25|8", "2024-02-02|3.5|9").header != ()
+
+
 def test_notes_and_the_header_again_are_left_out() -> None:
     layout = find(NAMES, *ROWS, NAMES, *ROWS[:1], "", "Source: Statistical office")
     assert [(one.record.line, one.reason) for one in layout.left_out] == [
@@ -89,6 +100,7 @@ def test_a_header_that_nothing_proves_is_told() -> None:
         (["a\tb", "1, 2\t3", "4\t5"], "\t"),
         (["a|b|c", "1|2,5|3", "1|2,5", "4|5,5|6"], "|"),
         (["Report", "", "a;b", "1;2", "3;4"], ";"),
+        (["374,81\t10,83\t95,71", "18,30\t6,94\t4,14", "1,58\t7,2\t15,3"], "\t"),
         (["price", "1,5", "2,25", "12,5"], ""),
         (["day", "Mar 5, 2024", "Apr 7, 2024"], ""),
         (["name", "Kiel", "Bonn"], ""),
