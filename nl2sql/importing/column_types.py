@@ -6,6 +6,7 @@ column of which two readings are left stays text, and the account says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _MOST_SHAPES: Final = 5000
+_EXACT_CHARS: Final = 16
+_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+][0-9]{2,3})?")
+_MAYBE_THOUSANDS: Final = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+_MISFIT: Final = "a value is not of the type that was guessed"
 _STAGE: Final = "temp.main.texts"
 _DIGITS: Final = f"translate(trim({{}}, '{BLANKS}'), '0123456789', '9999999999')"
 _ZERO_FIRST: Final = "regexp_matches({}, '^[^0-9]*0')"
@@ -68,8 +74,8 @@ class TypedColumn:
 _PLAIN: Final[Mapping[str, str]] = {
     "BIGINT": "CAST(TRY_CAST({} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {}",
     "DOUBLE": (
-        "NOT (regexp_full_match({}, '-?(0|[1-9][0-9]*)([.][0-9]+)?') AND "
-        "(length({}) <= 16 OR CAST(TRY_CAST({} AS DOUBLE) AS VARCHAR) = {}))"
+        "CASE WHEN length({}) <= 16 AND regexp_full_match({}, '-?(0|[1-9][0-9]*)([.][0-9]+)?') THEN false "
+        "ELSE CAST(TRY_CAST({} AS DOUBLE) AS VARCHAR) IS DISTINCT FROM {} OR NOT isfinite(TRY_CAST({} AS DOUBLE)) END"
     ),
     "DATE": "CAST(TRY_CAST({} AS DATE) AS VARCHAR) IS DISTINCT FROM {}",
     "TIMESTAMP": "CAST(TRY_CAST({} AS TIMESTAMP) AS VARCHAR) IS DISTINCT FROM {}",
@@ -88,6 +94,73 @@ class Counts:
 
     rows: int
     blank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A table to make, of the rows for which `keep` holds; `end` is the end of the SELECT."""
+
+    table: str
+    keep: str
+    end: str = ""
+
+
+def create_table(
+    connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
+) -> None:
+    """Make the table. duckdb.Error."""
+    shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
+    name = quote_name(target.table)
+    connection.execute(f"CREATE TABLE {name} AS SELECT {shown} FROM {reader} WHERE {target.keep}{target.end}")
+
+
+def guess_plainly(columns: Sequence[TextColumn], rules: FileRules) -> list[TypedColumn] | None:
+    """The columns as their samples suggest, where that is a plain type or text for each of them; else None."""
+    typed = []
+    for column in columns:
+        guess = _guess(column, rules)
+        if not guess:
+            return None
+        typed.append(_make_plain(column, guess))
+    return typed
+
+
+def _make_plain(column: TextColumn, guess: str) -> TypedColumn:
+    name = quote_name(column.key)
+    if guess == TEXT:
+        return TypedColumn(column.key, column.name, sql=name)
+    doubt = _doubt_day_numbers(column) if guess == "BIGINT" else ""
+    cast = f"CAST({name} AS {guess})"
+    return TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
+
+
+def load_plainly(
+    connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
+) -> bool:
+    """Make the table, testing each value on the way; False, and no table, where one does not fit.
+
+    Rows of unequal length count as such. duckdb.Error.
+    """
+    import duckdb
+
+    checked = []
+    for column in typed:
+        name = quote_name(column.key)
+        if column.type != TEXT:
+            test = _PLAIN[column.type].replace("{}", name)
+            value = (
+                f"CASE WHEN {name} IS NULL THEN NULL WHEN {test} THEN error({literal(_MISFIT)}) ELSE {column.sql} END"
+            )
+            checked.append(replace(column, sql=value))
+        else:
+            checked.append(column)
+    try:
+        create_table(connection, reader, target, checked)
+    except duckdb.InvalidInputException as error:
+        if _MISFIT in str(error) or "Expected Number of Columns" in str(error):
+            return False
+        raise
+    return True
 
 
 def prove_types(
@@ -112,12 +185,8 @@ def prove_types(
     for column, guess, wrong, value in zip(columns, guesses, misfits, values, strict=True):
         if value is None:
             typed[column.key] = TypedColumn(column.key, column.name, why="it holds no value", is_empty=True)
-        elif guess == TEXT:
-            typed[column.key] = TypedColumn(column.key, column.name)
-        elif guess in _PLAIN and not wrong:
-            cast = f"CAST({quote_name(column.key)} AS {guess})"
-            doubt = _doubt_day_numbers(column) if guess == "BIGINT" else ""
-            typed[column.key] = TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
+        elif guess and not wrong:
+            typed[column.key] = _make_plain(column, guess)
         else:
             unsure.append(column)
     if unsure:
@@ -144,24 +213,35 @@ def _guess(column: TextColumn, rules: FileRules) -> str:
     if column.kinds == ("length",):
         return ""
     texts = [text for text in column.sample if text.strip(BLANKS)]
+    if column.kinds in (None, ("number",)) and _are_program_decimals(texts, column):
+        return "DOUBLE"
     shapes = collect_shapes(texts)
     signs = Signs(".", "") if column.numeric else None
     choice = choose(shapes, column.name, signs)
     if len(choice.rivals) == 1 and not choice.nulls and choice.rivals[0].type in _PLAIN:
         kind = choice.rivals[0].type
-        test = collect_shapes(text for text in texts if not _reads_plainly(text, kind))
-        return "" if test else kind
+        return kind if all(_reads_plainly(text, kind) for text in texts) else ""
     if not _is_of_kind(choice, column.kinds):
         return TEXT
     return TEXT if texts and not choice.rivals and not choice.nulls and not choice.doubt and _is_prose(shapes) else ""
 
 
+def _are_program_decimals(texts: Sequence[str], column: TextColumn) -> bool:
+    """Whether the texts are decimals as programs write them, and none that might have thousands instead."""
+    if not any("." in text for text in texts) or "version" in column.name.lower():
+        return False
+    if not column.numeric and all(_MAYBE_THOUSANDS.fullmatch(text) for text in texts if "." in text):
+        return False
+    return all(_reads_plainly(text, "DOUBLE") for text in texts)
+
+
 def _reads_plainly(text: str, kind: str) -> bool:
-    """Whether the text is as DuckDB writes such a value itself."""
-    if kind in ("BIGINT", "DOUBLE"):
-        return (
-            text.lstrip("-").replace(".", "", 1).isascii() and not text.startswith(("+", ".")) and text == text.strip()
-        )
+    """Whether the text is as a program writes such a value."""
+    if kind == "BIGINT":
+        return _PLAIN_NUMBER.fullmatch(text) is not None and "." not in text
+    if kind == "DOUBLE":
+        is_short = len(text) <= _EXACT_CHARS and _PLAIN_NUMBER.fullmatch(text) is not None
+        return is_short or (_FLOAT.fullmatch(text) is not None and repr(float(text)) == text)
     return "-" in text[4:5] and len(text) in (10, 19) and "T" not in text
 
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, TableAccount
-from nl2sql.importing.column_types import TEXT, Counts, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.column_types import (
+    TEXT,
+    Counts,
+    Target,
+    TextColumn,
+    TypedColumn,
+    create_table,
+    guess_plainly,
+    load_plainly,
+    prove_types,
+)
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import (
     Layout,
@@ -25,7 +35,7 @@ from nl2sql.importing.layout import (
     split_lines,
 )
 from nl2sql.importing.notations import BLANKS
-from nl2sql.importing.plain_text import PlainText
+from nl2sql.importing.plain_text import PlainText, count_empty_lines
 from nl2sql.importing.table_names import UnreadableError, clean_column_name
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
@@ -153,14 +163,17 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         )
         for i, (key, name) in enumerate(zip(keys, names, strict=True))
     ]
-    reader, typed, counts, extra = _prove(connection, source, keys, columns, keep)
-    if layout.width > 1:
-        blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
-        keep = f"({keep}) AND NOT ({blank})"
-    # Cells that are empty in every row and have no name are none that a person wrote.
-    typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
-    shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
-    connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {shown} FROM {reader} WHERE {keep}{end}")
+    blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
+    filled = f"({keep}) AND NOT ({blank})" if layout.width > 1 else keep
+    target = Target(table, filled, end)
+    reader, extra = _write_reader(source, keys), list[str]()
+    if loaded := _load_at_once(connection, source, reader, target, columns):
+        typed, counts = loaded
+    else:
+        reader, typed, counts, extra = _prove(connection, source, keys, columns, keep)
+        # Cells that are empty in every row and have no name are none that a person wrote.
+        typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
+        create_table(connection, reader, target, typed)
     total, doubt = _take_total_out(connection, source, table, typed)
     if total and any(column.doubt for column in typed):
         # The word before the total may be all that kept a column of dates or numbers text.
@@ -184,6 +197,23 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         tuple(_describe_left_out(left_out, source.unit, counts.blank if layout.width > 1 else 0)),
         tuple(doubts),
     )
+
+
+def _load_at_once(
+    connection: duckdb.DuckDBPyConnection, source: Source, reader: str, target: Target, columns: Sequence[TextColumn]
+) -> tuple[list[TypedColumn], Counts] | None:
+    """Make the table in one pass, where all types are plain and lines and rows add up; else leave none behind."""
+    typed = guess_plainly(columns, source.rules)
+    if typed is None or target.end or not load_plainly(connection, reader, target, typed):
+        return None
+    name = quote_name(target.table)
+    counted = ", ".join(f"count({quote_name(column.name)})" for column in typed)
+    [(rows, *filled)] = connection.execute(f"SELECT count(*), {counted} FROM {name}").fetchall()
+    adds_up = source.unit != "line" or source.text.lines == source.above + rows
+    if adds_up and all(filled):
+        return typed, Counts(rows, 0)
+    connection.execute(f"DROP TABLE {name}")
+    return None
 
 
 # How DuckDB reads it
@@ -287,11 +317,10 @@ def _check_lines(
         )
         [(within,)] = connection.execute(f"SELECT coalesce(sum({breaks}), 0) FROM {reader}").fetchall()
         missing -= int(within)
-    if 0 <= missing <= source.text.empty:
+    if not missing or 0 < missing <= count_empty_lines(source.text):
         return []
-    if missing > 0:
-        return [f"{missing:,} of {source.text.lines:,} lines are not accounted for: compare the table with the file"]
-    return []
+    lines = f"{abs(missing):,} of {source.text.lines:,} lines"
+    return [f"{lines} are {'not accounted for' if missing > 0 else 'read twice'}: compare the table with the file"]
 
 
 # What is no data, and what is told

@@ -294,11 +294,11 @@ def _choose_scientific(shapes: Sequence[Shape]) -> Choice | None:
         return None
     if len(signs) > 1:
         return Choice(doubt="stays text: its numbers have more than one decimal sign")
-    if any(len(re.sub("[eE].*|[^9]", "", shape.text)) > _EXACT_DIGITS for shape in shapes):
-        return Choice(doubt=f"stays text: its numbers with exponents have more than {_EXACT_DIGITS} digits")
     number = f"TRY_CAST(replace(trim({{}}, '{BLANKS}'), ',', '.') AS DOUBLE)"
-    # What is too large to be held is no number here.
-    sql = f"CASE WHEN isfinite({number}) THEN {number} END"
+    # What is too large to be held is no number here, and more digits than are exact must be those of the number itself.
+    digits = "length(regexp_replace({}, '[eE].*|[^0-9]', '', 'g'))"
+    exact = f"({digits} <= {_EXACT_DIGITS} OR CAST({number} AS VARCHAR) = lower({{}}))"
+    sql = f"CASE WHEN isfinite({number}) AND {exact} THEN {number} END"
     return Choice((Notation("DOUBLE", sql, "numbers with exponents"),))
 
 

@@ -52,15 +52,13 @@ _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_MOST_TIMES: Final = 200
-_SURE_SIZE: Final = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
     """A file of UTF-8, the encoding that it had, its last piece, and what its bytes say.
 
-    `lines` are those that hold anything or not, `empty` those that hold nothing; `doubts` are sentences. `lead` lines
+    `lines` counts all of them; `doubts` are sentences. `lead` lines
     stand before the text and hold nothing of it.
     """
 
@@ -70,7 +68,6 @@ class PlainText:
     tail: bytes
     size: int
     lines: int
-    empty: int
     quotes: bool
     doubts: tuple[str, ...] = ()
     lead: int = 0
@@ -312,7 +309,7 @@ def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
 
 def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), lead: int = 0) -> PlainText:
     """Count the lines, and keep both ends of the file."""
-    lines = empty = size = 0
+    lines = size = 0
     quotes = False
     last = b"\n"
     with path.open("rb") as content:
@@ -323,11 +320,21 @@ def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), l
             size += len(piece)
             lines += piece.count(b"\n")
             quotes = quotes or b'"' in piece or b"'" in piece
-            joined = last[-2:] + piece
-            empty += joined.count(b"\n\n") + joined.count(b"\n\r\n") - last[-2:].count(b"\n\n")
-            last = (last + piece)[-3:]
+            last = piece[-1:]
         content.seek(max(2 * lead, 2 * lead + size - _TAIL))
         tail = content.read()
     if not last.endswith(b"\n"):
         lines += 1
-    return PlainText(path, encoding, head, tail, size, lines, empty, quotes, doubts, lead)
+    return PlainText(path, encoding, head, tail, size, lines, quotes, doubts, lead)
+
+
+def count_empty_lines(text: PlainText) -> int:
+    """How many lines hold nothing."""
+    empty, last = 0, b"\n"
+    with text.path.open("rb") as content:
+        content.seek(2 * text.lead)
+        while piece := content.read(_PIECE):
+            joined = last[-2:] + piece
+            empty += joined.count(b"\n\n") + joined.count(b"\n\r\n") - last[-2:].count(b"\n\n")
+            last = (last + piece)[-3:]
+    return empty
