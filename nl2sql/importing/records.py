@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import name_columns
@@ -343,7 +343,10 @@ def _make_child(
     )
     table = names.take(table_name(f"{parent}_{column}"))
     made = _make_table(connection, called, inner, table, names, rules, end)
-    made[0] = replace(made[0], format=f"JSON, the lists in {field!r} of {parent}; {name} says of which record")
+    shown = made[0].columns[0].name
+    origins = (Origin("", parent, column), *([Origin(shown, parent, link[0])] if link else ()))
+    told = f"JSON, the lists in {field!r} of {parent}; {shown} says of which record"
+    made[0] = replace(made[0], format=told, origins=origins)
     return made
 
 
