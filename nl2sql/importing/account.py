@@ -102,8 +102,7 @@ def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
         doubts = [*doubts[:_TOLD_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
     # Which of the owner's rules settles a doubt stands in it, in backticks.
     if any("`" in doubt for doubt in doubts):
-        file = next(account.file for account in accounts if account.list_doubts())
-        doubts.append(f'to say how a file is read, write a section [files."{file}"] in the project file')
+        doubts.append('to say how a file is read, write a section for it in the project file, like [files."sales.csv"]')
     return doubts
 
 
