@@ -550,8 +550,10 @@ def _choose_date(shapes: Sequence[Shape]) -> Choice | None:
     if pattern is _EAST_ASIAN:
         return Choice((_make_east_asian(),))
     kind = _name_moment(matches)
-    if kind is None:
-        return Choice(doubt="stays text: its times have a zone and nine decimals, or some have a zone and some none")
+    if not kind:
+        mixed = "some of its times have a zone and some have none"
+        told = mixed if kind is None else "its times have a zone and more than six decimals, and no type holds both"
+        return Choice(doubt=f"stays text: {told}")
     if pattern is _YEAR_FIRST:
         return Choice((_make_year_first(matches, kind),))
     orders = ["DMY"] if matches[0]["sign"] == "." else ["DMY", "MDY"]
@@ -566,7 +568,7 @@ def _name_family(match: re.Match[str]) -> tuple[str, str, int]:
 
 
 def _name_moment(matches: Sequence[re.Match[str]]) -> str | None:
-    """The type of dates with these times behind them; None where only some have a zone, or no type holds them."""
+    """The type of dates with these times; None where only some have a zone, empty where no type holds them."""
     clocks = [match for match in matches if match["clock"]]
     if not clocks:
         return "DATE"
@@ -575,8 +577,7 @@ def _name_moment(matches: Sequence[re.Match[str]]) -> str | None:
         return None
     has_offset = any(zone not in ("", "Z", "UTC", "GMT") for zone in zones)
     if any(match["fraction"] and len(match["fraction"]) > 7 for match in clocks):
-        # No type holds both.
-        return None if has_offset else "TIMESTAMP_NS"
+        return "" if has_offset else "TIMESTAMP_NS"
     return "TIMESTAMPTZ" if has_offset else "TIMESTAMP"
 
 

@@ -51,6 +51,7 @@ _MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
+_ROWS: Final = {"csv", "tsv"}
 _EMPTY_LINE: Final = re.compile(rb"(?<=\n)\r?\n")
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -144,7 +145,7 @@ def _unpack(file: Path, opened: IO[bytes], path: Path, most: int) -> None:
 def _refuse_other_kind(file: Path, name: str) -> None:
     """UnreadableError where the file within is of another kind than the name of the packed one says."""
     within = Path(Path(name).name)
-    if is_data_file(within) and find_kind(within) != find_kind(file):
+    if is_data_file(within) and find_kind(within) != find_kind(file) and {find_kind(within), find_kind(file)} != _ROWS:
         raise UnreadableError(
             f"{file.name} holds {within.name}, which is no {find_kind(file).upper()}",
             f"Unpack it, or name the packed file like the one in it: {within.name}{file.suffix}",

@@ -87,7 +87,7 @@ def test_no_sign_of_cells_is_a_delimiter(sign: str) -> None:
 def test_a_time_with_a_zone_and_nine_decimals_stays_as_it_is(tmp_path: Path) -> None:
     account, rows = _import(tmp_path, "id,t\n1,2024-01-01T00:00:00.123456789+02:00\n")
     assert rows[0][1] == "2024-01-01T00:00:00.123456789+02:00"
-    assert account.columns[1].doubt.startswith("stays text: its times have a zone and nine decimals")
+    assert account.columns[1].doubt.startswith("stays text: its times have a zone and more than six decimals")
 
 
 def test_an_error_of_a_spreadsheet_is_no_value_among_numbers(tmp_path: Path) -> None:
