@@ -22,7 +22,7 @@ from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.account import TableAccount, list_notes
-from nl2sql.schema.access import quote_path
+from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
 from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
@@ -279,7 +279,8 @@ class Database:
         """What the model may know of; made once for what was introspected."""
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = _with_uploads(_with_patterns(self.config, whole), self._engine.uploads)
+            policy = deny_copies(_with_patterns(self.config, whole), whole, _list_copies(self._engine.accounts))
+            policy = _with_uploads(policy, self._engine.uploads)
             # Under no policy the engine has asked the guard itself.
             if policy != Policy():
                 policy = guard.deny_refused(whole, policy, self._reader(policy))
@@ -310,6 +311,13 @@ class Database:
                 return False
 
         return may_read
+
+
+def _list_copies(accounts: Sequence[TableAccount]) -> tuple[Copy, ...]:
+    """Which values of tables made of data files stand in two places, or once had another name."""
+    return tuple(
+        Copy(account.table, one.column, one.of_table, one.of_column) for account in accounts for one in account.origins
+    )
 
 
 def _with_patterns(config: Config, whole: Schema) -> Policy:

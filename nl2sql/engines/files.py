@@ -26,7 +26,7 @@ from nl2sql.importing.file_kinds import KINDS_TEXT, find_kind, is_data_file
 from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.types import Progress
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
 _CONTENT_DIGITS: Final = 32

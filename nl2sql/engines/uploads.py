@@ -115,7 +115,10 @@ def import_files(
         request = {"database": str(uploads.database), "called": list(map(str, paths)), "bounds": bounds, "rules": {}}
         request["rules"] = {name: write_rules(one) for name, one in (rules or {}).items()}
         made = run_importer(request, paths, IMPORT_SECONDS)
-        uploads.accounts = tuple(replace(account, table=f"{catalog}.{account.table}") for _, account in made)
+        # A policy allows the uploads, whatever tables they are like.
+        uploads.accounts = tuple(
+            replace(account, table=f"{catalog}.{account.table}", origins=()) for _, account in made
+        )
         uploads.tables = tuple(Upload(paths[number].name, f"{catalog}.{account.table}") for number, account in made)
         stack.pop_all()
     return uploads

@@ -24,6 +24,7 @@ _INVISIBLE: Final = re.compile(
 )
 _JOINERS: Final = frozenset("\u200c\u200d")
 _QUOTED: Final = re.compile(r'"(?:[^"]|"")*+"')
+_STEERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")
 
@@ -93,6 +94,11 @@ def _blank_name(quoted: str, names: Collection[str] | None) -> str:
     """As many letters, where that is one of the names; else the text itself."""
     is_known = names is None or quoted[1:-1].replace('""', '"') in names
     return "x" * len(quoted) if is_known else quoted
+
+
+def steers_direction(text: str) -> bool:
+    """Whether the text holds a character that has what stands behind it shown in another order."""
+    return _STEERING.search(text) is not None
 
 
 def strip_invisible(text: str) -> str:

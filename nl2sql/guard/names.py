@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from nl2sql.guard.lexical import strip_invisible
+from nl2sql.guard.lexical import steers_direction, strip_invisible
 from nl2sql.schema.access import make_key, resolve
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA, Policy, Schema, Table
@@ -57,12 +57,19 @@ class Names:
 
     @cached_property
     def unseen(self) -> frozenset[str]:
-        """The columns whose names hold characters that print nothing, each the only one of its table that reads so."""
+        """The columns whose names hold characters that print nothing, each the only one of its table that reads so.
+
+        None of them changes the order in which the text around it is shown.
+        """
         found = set()
         for table in self.view.tables:
             plain = {column.name: fold(strip_invisible(column.name)) for column in table.columns}
             counts = Counter(plain.values())
-            found |= {name for name, read in plain.items() if len(read) < len(name) and read and counts[read] == 1}
+            found |= {
+                name
+                for name, read in plain.items()
+                if len(read) < len(name) and read and counts[read] == 1 and not steers_direction(name)
+            }
         return frozenset(found)
 
     def listed(self, path: Sequence[str]) -> tuple[Table, ...] | None:

@@ -13,6 +13,15 @@ _TOLD_DOUBTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Values of a table that are also, or were, another table's: a column here and there, each empty for the whole."""
+
+    column: str
+    of_table: str
+    of_column: str
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnAccount:
     """One column: its name here and in the file, its type and why, what was taken for NULL, what is doubtful."""
 
@@ -29,7 +38,8 @@ class TableAccount:
     """One table made of a file. `format` says how the file was read, `left_out` what of it is not in the table.
 
     `lines` is None where the file has none. `left_out` are reasons, each with the text that it is about. `doubts` are
-    about the table; those about a column stand with it.
+    about the table; those about a column stand with it. `origins` say what of it stands elsewhere too, or under another
+    name before it was put together: what hides the one hides the other.
     """
 
     table: str
@@ -40,6 +50,7 @@ class TableAccount:
     lines: int | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     doubts: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
     def list_doubts(self) -> list[str]:
         """Everything doubtful, a sentence each."""
@@ -91,8 +102,7 @@ def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
         doubts = [*doubts[:_TOLD_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
     # Which of the owner's rules settles a doubt stands in it, in backticks.
     if any("`" in doubt for doubt in doubts):
-        file = next(account.file for account in accounts if account.list_doubts())
-        doubts.append(f'to say how a file is read, write a section [files."{file}"] in the project file')
+        doubts.append('to say how a file is read, write a section for it in the project file, like [files."sales.csv"]')
     return doubts
 
 
@@ -111,6 +121,10 @@ def read_account(data: Mapping[str, Any]) -> TableAccount:
         lines=None if data["lines"] is None else int(data["lines"]),
         left_out=tuple((_expect_text(reason), _expect_text(text)) for reason, text in data["left_out"]),
         doubts=tuple(map(_expect_text, data["doubts"])),
+        origins=tuple(
+            Origin(*(_expect_text(one[name]) for name in ("column", "of_table", "of_column")))
+            for one in data["origins"]
+        ),
     )
 
 

@@ -192,8 +192,23 @@ def prove_types(
     if unsure:
         proved_point = any(typed.get(column.key, TypedColumn("", "")).type == "DOUBLE" for column in columns)
         typed |= _prove_by_shapes(connection, reader, keep, unsure, rules, proved_point=proved_point)
+    if rules.null:
+        typed = {key: _take_null(column, rules.null) for key, column in typed.items()}
     ordered = [replace(typed[column.key], sql=typed[column.key].sql or quote_name(column.key)) for column in columns]
     return ordered, Counts(row[0], row[1])
+
+
+def _take_null(column: TypedColumn, null: Sequence[str]) -> TypedColumn:
+    """The column with what the owner says is no value as none, where that has not made it another type."""
+    if column.type != TEXT or column.sql:
+        return column
+    name = quote_name(column.key)
+    return replace(column, sql=f"CASE WHEN {_is_none_of(name, null)} THEN {name} END")
+
+
+def _is_none_of(name: str, null: Sequence[str]) -> str:
+    """The SQL that says whether a value is none of the texts that stand for no value."""
+    return f"lower(trim({name}, '{BLANKS}')) NOT IN ({', '.join(literal(text.strip(BLANKS).lower()) for text in null)})"
 
 
 def _doubt_day_numbers(column: TextColumn) -> str:
@@ -265,32 +280,34 @@ def _prove_by_shapes(
     names = ", ".join(quote_name(column.key) for column in columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE texts AS SELECT {names} FROM {reader} WHERE {keep}")
     try:
-        shapes = {column.key: _collect_all_shapes(connection, column) for column in columns}
+        shapes = {column.key: _collect_all_shapes(connection, column, rules.null) for column in columns}
         signs = _find_file_signs(columns, shapes, rules, proved_point=proved_point)
         choices = {
             column.key: _choose(column, shapes[column.key], Signs(".", "") if column.numeric else signs, rules)
             for column in columns
         }
-        typed = {column.key: _prove(connection, column, choices[column.key], rules.dates) for column in columns}
+        typed = {column.key: _prove(connection, column, choices[column.key], rules) for column in columns}
         open_ones = [column.key for column in columns if len(choices[column.key].rivals) > 1]
         orders = {typed[key].why.partition(";")[0] for key in open_ones} & {"day first", "month first"}
         if len(orders) == 1 and not rules.dates:
             [order] = orders
             for column in columns:
                 if len(choices[column.key].rivals) > 1 and typed[column.key].doubt:
-                    typed[column.key] = _prove(connection, column, choices[column.key], order, by_others=True)
+                    told = replace(rules, dates=order)
+                    typed[column.key] = _prove(connection, column, choices[column.key], told, by_others=True)
         return typed
     finally:
         connection.execute(f"DROP TABLE {_STAGE}")
 
 
-def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn) -> list[Shape]:
+def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn, null: Sequence[str]) -> list[Shape]:
     """The shapes of all values; those of a text that is neither number nor date are too many to be of use."""
     name = quote_name(column.key)
     zero_dates = ", ".join(map(literal, ZERO_DATES))
     found = connection.execute(
         f"SELECT {_DIGITS.replace('{}', name)}, {_ZERO_FIRST.replace('{}', name)}, count(*), any_value({name}) "
         f"FROM {_STAGE} WHERE {name} IS NOT NULL AND {name} NOT IN ({zero_dates}) "
+        f"{f'AND {_is_none_of(name, null)} ' if null else ''}"
         f"GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT {_MOST_SHAPES}"
     ).fetchall()
     return [Shape(text, count, example, zero) for text, zero, count, example in found]
@@ -317,7 +334,7 @@ def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, ru
         return Choice()
     if len(shapes) >= _MOST_SHAPES:
         return Choice()
-    choice = choose(shapes, column.name, signs, rules.null)
+    choice = choose(shapes, column.name, signs)
     if column.kinds == ("length",):
         return Choice((LENGTH,), nulls=choice.nulls)
     if not _is_of_kind(choice, column.kinds):
@@ -343,16 +360,22 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _prove(
-    connection: duckdb.DuckDBPyConnection, column: TextColumn, choice: Choice, order: str, *, by_others: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    column: TextColumn,
+    choice: Choice,
+    rules: FileRules,
+    *,
+    by_others: bool = False,
 ) -> TypedColumn:
     """The reading that holds for every value, else text and why."""
+    order = rules.dates
     untyped = TypedColumn(column.key, column.name, doubt=choice.doubt)
     rivals = [one for one in choice.rivals if not order or len(choice.rivals) == 1 or one.why.startswith(order)]
     if not rivals:
         return untyped
     zero_dates = ZERO_DATES if rivals[0].type.startswith(("DATE", "TIMESTAMP")) else ()
     name = quote_name(column.key)
-    no_values = _list_no_values(choice, zero_dates)
+    no_values = _list_no_values(choice, (*zero_dates, *rules.null))
     is_value = f"{name} IS NOT NULL" + (
         f" AND lower(trim({name}, '{BLANKS}')) NOT IN ({no_values})" if no_values else ""
     )
@@ -380,9 +403,10 @@ def _prove(
     return TypedColumn(column.key, column.name, found.type, sql, why, nulls)
 
 
-def _list_no_values(choice: Choice, zero_dates: Sequence[str]) -> str:
-    texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""} | set(zero_dates)
-    return ", ".join(literal(text) for text in sorted(texts)) if choice.nulls or zero_dates else ""
+def _list_no_values(choice: Choice, others: Sequence[str]) -> str:
+    texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""}
+    texts |= {text.strip(BLANKS).lower() for text in others}
+    return ", ".join(literal(text) for text in sorted(texts)) if choice.nulls or others else ""
 
 
 def _count_failures(

@@ -27,6 +27,11 @@ def unreadable(file: Path, text: str) -> UnreadableError:
         reason = text.splitlines()[0].rpartition(": ")[2].strip()
         place = f", line {number}" if number else ""
         return UnreadableError(f"{file.name}{place} cannot be read: it is not JSON: {reason}", _MEND)
+    if "invalid state" in text:
+        return UnreadableError(
+            f"{file.name} cannot be read: its lines end in more than one way, or a quote is not closed",
+            "Save it anew, with quotes around each cell that holds an end of a line.",
+        )
     found = _LINE.search(text)
     place = f", line {found.group(1) or found.group(2)}" if found else ""
     if "not utf-8" in text.lower() or "invalid unicode" in text.lower():

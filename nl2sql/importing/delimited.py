@@ -180,13 +180,17 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         connection.execute(f"DROP TABLE {quote_name(table)}")
         return make_table(connection, _leave_out(source, total), table, end)
     left_out = [*layout.left_out, *total]
+    records = counts.rows
+    if keep_all != _ALL:
+        [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
+    by_content = sum(_is_by_content(source, one) for one in layout.left_out)
+    if (alike := records - counts.rows - by_content) > 0:
+        doubt = [*doubt, f"{alike:,} more {'row is' if alike == 1 else 'rows are'} left out, of the same cells"]
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
     doubts = [*source.text.doubts, *source.doubts, *layout.doubts, *extra, *doubt]
-    if not end:
-        records = counts.rows
-        if keep_all != _ALL:
-            [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
-        doubts += _check_lines(connection, source, reader, keys, records)
+    if source.unit == "line" and (unknown := sorted(set(source.rules.types) - set(names))):
+        doubts.append(f"`types` names {', '.join(map(repr, unknown))}, but there is no such column")
+    doubts += _check_lines(connection, source, reader, keys, records)
     return TableAccount(
         table,
         source.called,
@@ -293,7 +297,7 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
     """The condition that leaves rows out that are no data, by all of their cells."""
     tests = []
     for one in source.layout.left_out:
-        if one.record.line <= source.layout.header_line:
+        if not _is_by_content(source, one):
             continue
         cells = [*one.record.cells, *[""] * (len(keys) - len(one.record.cells))]
         same = [
@@ -302,6 +306,11 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
         ]
         tests.append(f"NOT ({' AND '.join(same)})")
     return " AND ".join(tests) or _ALL
+
+
+def _is_by_content(source: Source, one: LeftOut) -> bool:
+    """Whether the row lies among the rows that are read, so that its content tells it from them."""
+    return one.record.line > max(source.layout.header_line, source.above)
 
 
 def _check_lines(
@@ -319,8 +328,9 @@ def _check_lines(
         missing -= int(within)
     if not missing or 0 < missing <= count_empty_lines(source.text):
         return []
-    lines = f"{abs(missing):,} of {source.text.lines:,} lines"
-    return [f"{lines} are {'not accounted for' if missing > 0 else 'read twice'}: compare the table with the file"]
+    if missing > 0:
+        return [f"{missing:,} of {source.text.lines:,} lines are not accounted for: compare the table with the file"]
+    return [f"there are {-missing:,} more rows than lines: compare the table with the file"]
 
 
 # What is no data, and what is told
@@ -330,7 +340,7 @@ def _take_total_out(
     connection: duckdb.DuckDBPyConnection, source: Source, table: str, typed: Sequence[TypedColumn]
 ) -> tuple[list[LeftOut], list[str]]:
     """Remove a last row that says it sums up the others, where it does so in every number; else a doubt."""
-    last = source.last
+    last, places = source.last, {f"c{number}": number for number in range(source.layout.width)}
     texts = [i for i, column in enumerate(typed) if column.type == TEXT]
     numbers = [
         i for i, column in enumerate(typed) if column.type.startswith(("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"))
@@ -339,11 +349,12 @@ def _take_total_out(
         return [], []
     label = next(cell for cell in last.cells if cell.strip(BLANKS))
     position = last.cells.index(label)
-    if position not in texts:
+    names = [quote_name(typed[i].name) for i in texts if places[typed[i].key] == position]
+    if not names:
         return [], []
-    name = quote_name(typed[position].name)
+    [name] = names
     is_last = f"{name} = {literal(label)}"
-    filled = [i for i in numbers if i < len(last.cells) and last.cells[i].strip(BLANKS)]
+    filled = [i for i in numbers if (at := places[typed[i].key]) < len(last.cells) and last.cells[at].strip(BLANKS)]
     if not filled:
         return [], []
     sums = ", ".join(

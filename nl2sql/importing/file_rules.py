@@ -5,6 +5,7 @@ It reads no file: what is not said is found by the importer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -14,6 +15,7 @@ from nl2sql.errors import ConfigError
 ORDERS: Final = ("day first", "month first", "year first")
 KINDS: Final = ("text", "number", "date", "time", "boolean")
 _SIGNS: Final = (".", ",")
+_NO_DELIMITER: Final = re.compile(r"""[^\W_]|["'\r\n\0]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,11 @@ class FileRules:
     def __post_init__(self) -> None:
         """ConfigError where a value is none that can be used."""
         _expect(self.header is None or self.header >= 0, "header", "the number of a line, 0 for no header")
-        _expect(len(self.delimiter) < 2, "delimiter", "one sign")
+        _expect(
+            not self.delimiter or (len(self.delimiter) == 1 and not _NO_DELIMITER.match(self.delimiter)),
+            "delimiter",
+            "one sign that is no letter, digit, quote or end of a line",
+        )
         _expect(not self.decimal or self.decimal in _SIGNS, "decimal", '"." or ","')
         _expect(not self.dates or self.dates in ORDERS, "dates", f"one of {', '.join(ORDERS)}")
         for kind in self.types.values():

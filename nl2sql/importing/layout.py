@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from nl2sql.importing.notations import BLANKS, choose, collect_shapes, is_placeholder, make_shape
+from nl2sql.importing.table_names import UnreadableError
 
 DELIMITERS: Final = ";\t|,"
 _JUDGED_ROWS: Final = 400
@@ -188,7 +189,7 @@ def _has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
 def find_layout(records: Sequence[Record], tail: Sequence[Record] = (), *, header: int | None = None) -> Layout:
     """The table among the first records of a grid, given its last ones too.
 
-    `header` is the line of the header where the owner says it, 0 for none.
+    `header` is the line of the header where the owner says it, 0 for none. UnreadableError where there is no such line.
     """
     filled = [number for number, record in enumerate(records) if record.filled]
     if not filled:
@@ -226,12 +227,14 @@ def _is_weak(cells: Sequence[str]) -> bool:
 
 
 def _find_told_layout(records: Sequence[Record], tail: Sequence[Record], header: int) -> Layout:
-    """The layout by the line that the owner names."""
+    """The layout by the line that the owner names. UnreadableError where there is no such line."""
     if not header:
         return Layout(_measure_width(records, tail)[0])
     found = next((number for number, record in enumerate(records) if record.line >= header and record.filled), None)
     if found is None:
-        return Layout(_measure_width(records, tail)[0])
+        raise UnreadableError(
+            f"the header is said to be in line {header:,}, where there is none", "Mend `header`, or leave it out."
+        )
     titles = tuple(LeftOut(record, "it is above the header") for record in records[:found] if record.filled)
     width = _measure_width(records[found:], tail)[0]
     notes = _find_notes(records[found].cells, records[found + 1 :], tail, width)
@@ -562,12 +565,15 @@ def name_columns(header: Sequence[str], width: int, clean: Callable[[str], str])
     """A name for each column, each once: those of the header, and a number for one without."""
     names: list[str] = []
     taken: set[str] = {clean(cell).lower() for cell in header}
+    used: set[str] = set()
+    numbers: dict[str, int] = {}
     for number in range(width):
         own = clean(header[number]) if number < len(header) else ""
         wanted = own or f"column{number + 1}"
-        name, again = wanted, 2
-        used = {one.lower() for one in names}
+        name = wanted
         while name.lower() in used or (name != own and name.lower() in taken):
-            name, again = f"{wanted}_{again}", again + 1
+            again = numbers[wanted] = numbers.get(wanted, 1) + 1
+            name = f"{wanted}_{again}"
+        used.add(name.lower())
         names.append(name)
     return names

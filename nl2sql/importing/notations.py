@@ -36,6 +36,8 @@ _CURRENCIES: Final = frozenset(
 )
 _GROUPS: Final[Mapping[str, str]] = {" ": " \u00a0\u2009\u202f\u2007", "'": "'’", ".": ".", ",": ",", "i": ","}
 _MOST_DIGITS: Final = 38
+# No number and no date is longer; to look for one in a long text would take time by the square of its length.
+_LONGEST: Final = 200
 _EXACT_DIGITS: Final = 15
 _MONEY_SCALE: Final = 2
 
@@ -117,13 +119,12 @@ def is_placeholder(text: str) -> bool:
     return text.strip(BLANKS).lower() in PLACEHOLDERS
 
 
-def choose(shapes: Sequence[Shape], name: str, signs: Signs | None, texts: Sequence[str] = ()) -> Choice:
+def choose(shapes: Sequence[Shape], name: str, signs: Signs | None) -> Choice:
     """The notations that all these shapes allow. `name` is the column's.
 
-    `signs` are those that another column, or the owner, proves for the whole file; `texts` further placeholders.
+    `signs` are those that another column, or the owner, proves for the whole file.
     """
-    extra = {text.lower() for text in texts}
-    nulls = tuple(shape for shape in shapes if _is_null(shape, extra))
+    nulls = tuple(shape for shape in shapes if _is_null(shape))
     rest = [shape for shape in shapes if shape not in nulls and shape.text]
     if not rest:
         return Choice()
@@ -135,8 +136,9 @@ def choose(shapes: Sequence[Shape], name: str, signs: Signs | None, texts: Seque
     return Choice(doubt=_describe_misfits(rest))
 
 
-def _is_null(shape: Shape, extra: set[str]) -> bool:
-    return shape.text.lower() in PLACEHOLDERS or shape.example.strip(BLANKS).lower() in extra
+def _is_null(shape: Shape) -> bool:
+    # `#DIV/0!` has a digit.
+    return shape.text.lower() in PLACEHOLDERS or shape.example.strip(BLANKS).lower() in PLACEHOLDERS
 
 
 def _describe_misfits(shapes: Sequence[Shape]) -> str:
@@ -172,6 +174,8 @@ def _read_number(shape: str) -> _Number | None:
     _Number(core='9.999,99', affix='€', negative='-')
     """
     text, negative = shape, ""
+    if len(shape) > _LONGEST:
+        return None
     # What stands outside the parentheses is a currency: `€ (5.00)`.
     if inner := re.fullmatch(r"([^()9]*)\(([^()]+)\)([^()9]*)", text):
         text = f"({''.join(inner.groups())})"
@@ -340,7 +344,7 @@ def find_signs(shapes: Sequence[Shape], name: str) -> Signs | None:
     >>> find_signs([Shape("9.999,99", 1, "1.234,56")], "revenue")
     Signs(decimal=',', group='.')
     """
-    left = [shape for shape in shapes if not _is_null(shape, set()) and shape.text]
+    left = [shape for shape in shapes if not _is_null(shape) and shape.text]
     read = [(shape, number) for shape in left if (number := _read_number(shape.text)) is not None]
     if not read or len(read) < len(left):
         return None
@@ -512,6 +516,8 @@ def _find_months(words: Collection[str]) -> Mapping[str, int]:
 
 def _read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
+    if len(shape) > _LONGEST:
+        return None
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):
             return found if "month" not in found.re.groupindex or _has_known_names(found) else None
@@ -544,8 +550,10 @@ def _choose_date(shapes: Sequence[Shape]) -> Choice | None:
     if pattern is _EAST_ASIAN:
         return Choice((_make_east_asian(),))
     kind = _name_moment(matches)
-    if kind is None:
-        return Choice(doubt="stays text: some of its times have a zone and some have none")
+    if not kind:
+        mixed = "some of its times have a zone and some have none"
+        told = mixed if kind is None else "its times have a zone and more than six decimals, and no type holds both"
+        return Choice(doubt=f"stays text: {told}")
     if pattern is _YEAR_FIRST:
         return Choice((_make_year_first(matches, kind),))
     orders = ["DMY"] if matches[0]["sign"] == "." else ["DMY", "MDY"]
@@ -560,16 +568,17 @@ def _name_family(match: re.Match[str]) -> tuple[str, str, int]:
 
 
 def _name_moment(matches: Sequence[re.Match[str]]) -> str | None:
-    """The type of dates with these times behind them; None where only some have a zone."""
+    """The type of dates with these times; None where only some have a zone, empty where no type holds them."""
     clocks = [match for match in matches if match["clock"]]
     if not clocks:
         return "DATE"
     zones = [(match["zone"] or "").strip() for match in clocks]
     if any(zones) and (not all(zones) or len(clocks) < len(matches)):
         return None
+    has_offset = any(zone not in ("", "Z", "UTC", "GMT") for zone in zones)
     if any(match["fraction"] and len(match["fraction"]) > 7 for match in clocks):
-        return "TIMESTAMP_NS"
-    return "TIMESTAMPTZ" if any(zone not in ("", "Z", "UTC", "GMT") for zone in zones) else "TIMESTAMP"
+        return "" if has_offset else "TIMESTAMP_NS"
+    return "TIMESTAMPTZ" if has_offset else "TIMESTAMP"
 
 
 def _make_year_first(matches: Sequence[re.Match[str]], kind: str) -> Notation:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from nl2sql.importing.file_kinds import find_kind, is_data_file
 from nl2sql.importing.table_names import UnreadableError
 
 PACKED: Final = (".gz", ".zip")
@@ -50,6 +51,8 @@ _MIXED: Final = "utf-8 and cp1252"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 20
 _TAIL: Final = 1 << 16
+_ROWS: Final = {"csv", "tsv"}
+_EMPTY_LINE: Final = re.compile(rb"(?<=\n)\r?\n")
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -95,6 +98,7 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         else:
             found, doubts = _guess_encoding(path, wrong)
     try:
+        "a".encode(found if found != _MIXED else "utf-8")
         codec = found if found == _MIXED else codecs.lookup(found).name
     except LookupError as error:
         raise UnreadableError(
@@ -126,12 +130,23 @@ def _unpack(file: Path, opened: IO[bytes], path: Path, most: int) -> None:
             ]
             if len(names) != 1:
                 raise UnreadableError(f"{file.name} holds {len(names):,} files", "Unpack it, and name the folder.")
+            _refuse_other_kind(file, names[0].filename)
             with archive.open(names[0]) as packed:
                 _copy(packed, path, most, file)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UnreadableError(
             f"{file.name} cannot be unpacked: {error}", "Unpack it yourself, or save it anew."
         ) from error
+
+
+def _refuse_other_kind(file: Path, name: str) -> None:
+    """UnreadableError where the file within is of another kind than the name of the packed one says."""
+    within = Path(Path(name).name)
+    if is_data_file(within) and find_kind(within) != find_kind(file) and {find_kind(within), find_kind(file)} != _ROWS:
+        raise UnreadableError(
+            f"{file.name} holds {within.name}, which is no {find_kind(file).upper()}",
+            f"Unpack it, or name the packed file like the one in it: {within.name}{file.suffix}",
+        )
 
 
 def _copy(packed: IO[bytes] | gzip.GzipFile, path: Path, most: int, file: Path) -> None:
@@ -335,6 +350,6 @@ def count_empty_lines(text: PlainText) -> int:
         content.seek(2 * text.lead)
         while piece := content.read(_PIECE):
             joined = last[-2:] + piece
-            empty += joined.count(b"\n\n") + joined.count(b"\n\r\n") - last[-2:].count(b"\n\n")
+            empty += len(_EMPTY_LINE.findall(joined)) - len(_EMPTY_LINE.findall(last[-2:]))
             last = (last + piece)[-3:]
     return empty

@@ -6,13 +6,14 @@ dates and times; numbers keep every digit.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.layout import name_columns
@@ -28,15 +29,22 @@ _DEEPEST: Final = 3
 _SAMPLE: Final = 2000
 _NUMBERS: Final = ("UBIGINT", "BIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
 _LEAST_KEYED: Final = 2
-_RECORDS: Final = "temp.main.records"
+# No file's table has a dot in its name, so that none is hidden by these.
+_RECORDS: Final = 'temp.main."import.records"'
+_FLAT: Final = 'temp.main."import.flat"'
+_TOO_DEEP: Final = "Save it with fewer levels, or leave it out."
+# Numbers with a point and more signs than a number of JSON keeps when DuckDB reads it.
+_LONG_NUMBER: Final = "[0-9][0-9.]{16,}"
+_NUMBER_TOKEN: Final = r"[:,\[]\s*-?([0-9]+[.][0-9]+)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A list of objects within the one object of a file: the keys that lead to it, and the SQL of its records."""
+    """A list of objects within the one object of a file: the keys that lead to it, its records' SQL, and doubts."""
 
     keys: tuple[str, ...]
     sql: str
+    doubts: tuple[str, ...] = ()
 
 
 def make_tables(
@@ -50,7 +58,7 @@ def make_tables(
     """Make the file's tables. UnreadableError where it has no records; duckdb.Error where it is no JSON."""
     largest = max(_LARGEST_OBJECT, text.size + 1)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE records AS SELECT json AS e FROM read_json_objects("
+        f"CREATE OR REPLACE TEMP TABLE {_RECORDS} AS SELECT json AS e FROM read_json_objects("
         f"{literal(escape_glob(str(text.path)))}, format='auto', maximum_object_size={largest})"
     )
     try:
@@ -59,12 +67,14 @@ def make_tables(
         ).fetchall()
         if not count:
             raise UnreadableError(f"{called.name} holds no records", "Remove it, or put data in it.")
-        own = table_name(called.stem)
+        own, doubts = table_name(called.stem), tuple(_find_rounded(connection))
         places, left_out = _find_places(connection) if count == objects == 1 else ([], [])
+        made: list[TableAccount] = []
         if not places:
             sql = f"SELECT e FROM {_RECORDS}"
-            return _make_table(connection, called, sql, names.take(own, table_name(called.name)), names, rules, end)
-        made: list[TableAccount] = []
+            made = _make_table(connection, called, sql, names.take(own, table_name(called.name)), names, rules, end)
+            made[0] = replace(made[0], doubts=(*doubts, *made[0].doubts))
+            return made
         for place in places:
             wanted = (
                 (own, table_name(called.name)) if len(places) == 1 else (table_name(f"{called.stem}_{place.keys[-1]}"),)
@@ -74,9 +84,25 @@ def make_tables(
         beside = f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"
         told = [(beside, "")] if left_out else []
         made[0] = replace(made[0], left_out=(*told, *made[0].left_out), format=f"JSON, records in {kept}")
+        made[0] = replace(made[0], doubts=(*doubts, *places[0].doubts, *made[0].doubts))
         return made
+    except RecursionError as error:
+        raise UnreadableError(f"{called.name} cannot be read: it is nested too deep", _TOO_DEEP) from error
     finally:
         connection.execute(f"DROP TABLE IF EXISTS {_RECORDS}")
+
+
+def _find_rounded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """A sentence where numbers have more digits than DuckDB keeps of a number in JSON."""
+    [(count, text)] = connection.execute(
+        f"SELECT count(*), any_value(t) FROM (SELECT unnest(regexp_extract_all(CAST(e AS VARCHAR), '{_NUMBER_TOKEN}', "
+        f"1)) AS t FROM {_RECORDS} WHERE regexp_matches(CAST(e AS VARCHAR), '{_LONG_NUMBER}')) WHERE length(t) > 16 "
+        "AND CAST(CAST(t AS DOUBLE) AS VARCHAR) <> t AND TRY_CAST(t AS DECIMAL(38, 18)) IS DISTINCT FROM "
+        "TRY_CAST(CAST(CAST(t AS DOUBLE) AS VARCHAR) AS DECIMAL(38, 18))"
+    ).fetchall()
+    if count:
+        numbers = "number has" if count == 1 else "numbers have"
+        yield f"{count:,} {numbers} more digits than are kept of a number in JSON, such as {text}: compare them"
 
 
 def _find_places(connection: duckdb.DuckDBPyConnection) -> tuple[list[_Place], list[str]]:
@@ -88,8 +114,8 @@ def _find_places(connection: duckdb.DuckDBPyConnection) -> tuple[list[_Place], l
         told = [name for name in structure if not any(place.keys[0] == name for place in places)]
         beside = [name for place in places if len(place.keys) > 1 for name in _list_beside(structure, place.keys)]
         return places, told + beside
-    if table := _find_columns_and_rows(structure):
-        return [table], [name for name in structure if name not in ("columns", "rows", "data")]
+    if table := _find_columns_and_rows(connection, structure):
+        return [table], [name for name in structure if name not in ("columns", *table.keys)]
     if keyed := _find_keyed(structure):
         return [keyed], []
     return [], []
@@ -116,8 +142,8 @@ def _walk(structure: Any, keys: tuple[str, ...]) -> Iterator[_Place]:
             yield from _walk(inner, (*keys, name))
 
 
-def _find_columns_and_rows(structure: Mapping[str, Any]) -> _Place | None:
-    """A table written as the names of its columns and a list of rows."""
+def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Mapping[str, Any]) -> _Place | None:
+    """A table written as the names of its columns and a list of rows. UnreadableError where a row is too long."""
     rows = next((name for name in ("rows", "data") if isinstance(structure.get(name), list)), None)
     if (
         structure.get("columns") != ["VARCHAR"]
@@ -125,15 +151,23 @@ def _find_columns_and_rows(structure: Mapping[str, Any]) -> _Place | None:
         or not (structure[rows] and isinstance(structure[rows][0], list))
     ):
         return None
-    names = "CAST(json_extract(e, '$.columns') AS VARCHAR[])"
-    pairs = (
-        "list_transform(range(len(n)), lambda i: struct_pack(k := n[i + 1], v := json_extract(r, '$[' || i || ']')))"
-    )
-    sql = (
-        f"SELECT CAST(map_from_entries({pairs}) AS JSON) AS e FROM "
-        f"(SELECT {names} AS n, unnest(json_extract(e, '{_write_path((rows,))}[*]')) AS r FROM {_RECORDS})"
-    )
-    return _Place((rows,), sql)
+    [(header,)] = connection.execute(
+        f"SELECT CAST(json_extract(e, '$.columns') AS VARCHAR[]) FROM {_RECORDS}"
+    ).fetchall()
+    names = name_columns([name or "" for name in header], len(header), clean_column_name)
+    listed = f"SELECT unnest(json_extract(e, '{_write_path((rows,))}[*]')) AS r FROM {_RECORDS}"
+    [(longest, short)] = connection.execute(
+        f"SELECT max(json_array_length(r)), count(*) FILTER (coalesce(json_array_length(r), 0) < {len(names)}) "
+        f"FROM ({listed})"
+    ).fetchall()
+    if (longest or 0) > len(names):
+        raise UnreadableError(
+            f"a row in {rows!r} has {longest:,} cells, but there are {len(names):,} columns",
+            "Name each column in `columns`.",
+        )
+    doubt = f"{short:,} {'row has' if short == 1 else 'rows have'} fewer cells than there are columns: the rest is NULL"
+    cells = ", ".join(f"{literal(name)}, json_extract(r, '$[{i}]')" for i, name in enumerate(names))
+    return _Place((rows,), f"SELECT json_object({cells}) AS e FROM ({listed})", (doubt,) if short else ())
 
 
 def _find_keyed(structure: Mapping[str, Any]) -> _Place | None:
@@ -144,12 +178,32 @@ def _find_keyed(structure: Mapping[str, Any]) -> _Place | None:
     shared = set(inner[0]).intersection(*inner[1:])
     if 2 * len(shared) < max(map(len, inner)) or not shared:
         return None
-    key = next(name for name in ("key", "record_key", "key_of_record") if not any(name in one for one in inner))
+    key = _find_free_name("key", {name for one in inner for name in one})
+    record = "json_extract(e, '$.' || json_quote(k))"
     sql = (
-        f"SELECT json_merge_patch(json_object('{key}', k), json_extract(e, '$.' || json_quote(k))) AS e "
-        f"FROM (SELECT e, unnest(json_keys(e)) AS k FROM {_RECORDS})"
+        f"SELECT {_put_first(key, 'to_json(k)', 'r')} AS e FROM "
+        f"(SELECT k, {record} AS r FROM (SELECT e, unnest(json_keys(e)) AS k FROM {_RECORDS}))"
     )
     return _Place((), sql)
+
+
+def _find_free_name(wanted: str, taken: Collection[str]) -> str:
+    """The wanted name, or it with the first number behind it that makes it free."""
+    folded = {name.lower() for name in taken}
+    numbered = (f"{wanted}_{number}" for number in itertools.count(2))
+    return wanted if wanted.lower() not in folded else next(name for name in numbered if name.lower() not in folded)
+
+
+def _put_first(name: str, value: str, record: str) -> str:
+    """The SQL of a JSON object with one more field before its others, which it does not have; NULL in it stays."""
+    start = literal("{" + json.dumps(name, ensure_ascii=False) + ":")
+    rest = f"CASE WHEN json_keys({record}) = [] THEN '}}' ELSE ',' || ltrim(CAST({record} AS VARCHAR), ' \n\t\r{{') END"
+    return f"CAST({start} || coalesce(CAST({value} AS VARCHAR), 'null') || {rest} AS JSON)"
+
+
+def _point_at(field: str) -> str:
+    """The path of one field, for use within single quotes: of an empty name there is a pointer only."""
+    return _write_path((field,)) if field else "/"
 
 
 def _write_path(keys: Sequence[str]) -> str:
@@ -178,11 +232,11 @@ def _make_table(
     fields = list(structure)
     columns = name_columns(fields, len(fields), clean_column_name)
     shown = [_write_column(field, structure[field], f"c{i}") for i, field in enumerate(fields)]
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT {', '.join(shown) or 'e AS c0'} FROM ({sql})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FLAT} AS SELECT {', '.join(shown) or 'e AS c0'} FROM ({sql})")
     try:
         typed, rows = _type_flat(connection, structure, fields, columns, rules)
         parts = ", ".join(f"{one.sql} AS {quote_name(one.name)}" for one in typed)
-        connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {parts} FROM temp.main.flat{end}")
+        connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {parts} FROM {_FLAT}{end}")
         types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quote_name(table)}").fetchall()]
         accounts = tuple(
             ColumnAccount(one.name, field, kind, one.why, dict(one.nulls) or None, one.doubt)
@@ -197,10 +251,11 @@ def _make_table(
         for field, column in children:
             key = _find_key(connection, table, typed)
             link = None if key is None else (key, fields[columns.index(key)])
-            made += _make_child(connection, called, (field, column, table), link, sql, names, rules, end)
+            taken = structure[field][0]
+            made += _make_child(connection, called, (field, column, table), link, taken, sql, names, rules, end)
         return made
     finally:
-        connection.execute("DROP TABLE IF EXISTS temp.main.flat")
+        connection.execute(f"DROP TABLE IF EXISTS {_FLAT}")
 
 
 def _is_list_of_objects(structure: Any) -> bool:
@@ -209,11 +264,20 @@ def _is_list_of_objects(structure: Any) -> bool:
 
 def _write_column(field: str, structure: Any, name: str) -> str:
     """The SQL of a field: text where it is one value, else what it is nested of."""
-    path = _write_path((field,))
+    path = _point_at(field)
     if isinstance(structure, str):
         return f"json_extract_string(e, '{path}') AS {name}"
-    inner = json.dumps(structure).replace("'", "''").replace('"NULL"', '"VARCHAR"')
+    inner = json.dumps(_fill_types(structure)).replace("'", "''")
     return f"json_transform(json_extract(e, '{path}'), '{inner}') AS {name}"
+
+
+def _fill_types(structure: Any) -> Any:
+    """The same structure, with text where no value says a type."""
+    if isinstance(structure, dict):
+        return {name: _fill_types(inner) for name, inner in structure.items()}
+    if isinstance(structure, list):
+        return [_fill_types(inner) for inner in structure]
+    return TEXT if structure == "NULL" else structure
 
 
 def _type_flat(
@@ -227,10 +291,10 @@ def _type_flat(
     keys = [f"c{i}" for i in range(len(fields))]
     single = [i for i, field in enumerate(fields) if isinstance(structure[field], str)]
     found = {key: TypedColumn(key, column, "nested", key) for key, column in zip(keys, columns, strict=True)}
-    [(rows,)] = connection.execute("SELECT count(*) FROM temp.main.flat").fetchall()
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {_FLAT}").fetchall()
     if single:
         shown = ", ".join(keys[i] for i in single)
-        sample = connection.execute(f"SELECT {shown} FROM temp.main.flat LIMIT {_SAMPLE}").fetchall()
+        sample = connection.execute(f"SELECT {shown} FROM {_FLAT} LIMIT {_SAMPLE}").fetchall()
         texts = [
             TextColumn(
                 keys[i],
@@ -241,7 +305,7 @@ def _type_flat(
             )
             for at, i in enumerate(single)
         ]
-        typed, _ = prove_types(connection, "temp.main.flat", "true", texts, rules)
+        typed, _ = prove_types(connection, _FLAT, "true", texts, rules)
         found |= {one.key: one for one in typed}
     return [found[key] for key in keys], rows
 
@@ -258,6 +322,7 @@ def _make_child(
     called: Path,
     place: tuple[str, str, str],
     link: tuple[str, str] | None,
+    taken: Collection[str],
     sql: str,
     names: TableNames,
     rules: FileRules,
@@ -265,22 +330,23 @@ def _make_child(
 ) -> list[TableAccount]:
     """The table of a list within the records: its objects, each with the key of its record, or its number.
 
-    `place` is the field, its column and the table of the records; `link` the column that is a key, and its field.
+    `place` is the field, its column and the table of the records; `link` the column that is a key, and its field;
+    `taken` the names that its objects have.
     """
     field, column, parent = place
     path = _write_path((field,))
-    if link is None:
-        numbered, name = f"SELECT e, row_number() OVER () AS k FROM ({sql})", f"{parent}_row"
-    else:
-        name = f"{parent}_{link[0]}"
-        numbered = f"SELECT e, json_extract(e, '{_write_path((link[1],))}') AS k FROM ({sql})"
+    name = _find_free_name(f"{parent}_{link[0] if link else 'row'}", taken)
+    key = "to_json(row_number() OVER ())" if link is None else f"json_extract(e, '{_point_at(link[1])}')"
     inner = (
-        f"SELECT json_merge_patch(json_object({literal(name)}, k), i) AS e FROM "
-        f"(SELECT k, unnest(json_extract(e, '{path}[*]')) AS i FROM ({numbered})) WHERE json_type(i) = 'OBJECT'"
+        f"SELECT {_put_first(name, 'k', 'i')} AS e FROM (SELECT k, unnest(json_extract(e, '{path}[*]')) AS i FROM "
+        f"(SELECT e, {key} AS k FROM ({sql}))) WHERE json_type(i) = 'OBJECT'"
     )
     table = names.take(table_name(f"{parent}_{column}"))
     made = _make_table(connection, called, inner, table, names, rules, end)
-    made[0] = replace(made[0], format=f"JSON, the lists in {field!r} of {parent}; {name} says of which record")
+    shown = made[0].columns[0].name
+    origins = (Origin("", parent, column), *([Origin(shown, parent, link[0])] if link else ()))
+    told = f"JSON, the lists in {field!r} of {parent}; {shown} says of which record"
+    made[0] = replace(made[0], format=told, origins=origins)
     return made
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.table_names import TableNames, table_name
 from nl2sql.schema.identifiers import literal, quote_name
@@ -100,4 +100,9 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         sum(account.lines or 0 for account in accounts),
         tuple((f"{account.file}: {reason}", text) for account in accounts for reason, text in account.left_out),
         (*mixed, *(doubt for account in accounts for doubt in account.list_doubts())),
+        tuple(
+            Origin(column, account.table, column)
+            for account in accounts
+            for column in ("", *(column.name for column in first.columns))
+        ),
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import MAIN_SCHEMA, Column, Policy, Schema, Table
@@ -20,6 +20,18 @@ Key = tuple[str, str]
 
 _NESTED: Final = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT|TUPLE|\[", re.IGNORECASE)
 _REMEMBERED: Final = 4
+
+
+class Copy(NamedTuple):
+    """Values that stand in two places: a table, or a column of it, and the table or column that they are from too.
+
+    An empty column is the whole table. The table that they are from may be gone.
+    """
+
+    table: str
+    column: str
+    of_table: str
+    of_column: str
 
 
 class Access:
@@ -177,6 +189,60 @@ def resolve(schema: Schema, policy: Policy) -> Access:
 def allowed(schema: Schema, policy: Policy) -> Schema:
     """The schema without what the policy denies: what the model may know of."""
     return resolve(schema, policy).view
+
+
+def deny_copies(policy: Policy, schema: Schema, copies: Sequence[Copy]) -> Policy:
+    """The policy with what holds the same values as something that it denies denied too, in either direction.
+
+    Allowing is left to the owner: a table that is merely not among the allowed ones denies no other.
+    """
+    if not copies or not (policy.deny_tables or policy.deny_columns):
+        return policy
+    known = {table.name for table in schema.tables}
+    gone: dict[str, list[str]] = {}
+    for copy in copies:
+        if copy.of_table not in known:
+            gone.setdefault(copy.of_table, []).extend([copy.of_column] if copy.of_column else [])
+    former = tuple(Table(name, tuple(Column(one, "VARCHAR") for one in columns)) for name, columns in gone.items())
+    whole = replace(schema, tables=(*schema.tables, *former))
+    found = [_deny_alike(policy, whole, copies, find) for find in (_find_denied_copy, _find_denied_original)]
+    return replace(
+        policy,
+        deny_tables=policy.deny_tables.union(*(one.deny_tables for one in found)),
+        deny_columns=policy.deny_columns.union(*(one.deny_columns for one in found)),
+    )
+
+
+def _deny_alike(
+    policy: Policy, schema: Schema, copies: Sequence[Copy], find: Callable[[Copy, Access, Table, Table], Copy | None]
+) -> Policy:
+    """The policy with what `find` names denied too, until nothing more is found."""
+    tables = {table.name: table for table in schema.tables}
+    while True:
+        access = Access(schema, replace(policy, allow_tables=None))
+        found = [
+            find(copy, access, tables[copy.table], tables[copy.of_table]) for copy in copies if copy.table in tables
+        ]
+        paths = [(tables[one.table].path, one.column) for one in found if one]
+        columns = policy.deny_columns.union(quote_path(*path, column) for path, column in paths if column)
+        whole = policy.deny_tables.union(quote_path(*path) for path, column in paths if not column)
+        if (columns, whole) == (policy.deny_columns, policy.deny_tables):
+            return policy
+        policy = replace(policy, deny_tables=whole, deny_columns=columns)
+
+
+def _find_denied_copy(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
+    """The copy, where what it is from is denied."""
+    del own
+    is_allowed = access.allows_column(other, copy.of_column) if copy.of_column else access.allows(other)
+    return None if is_allowed else copy
+
+
+def _find_denied_original(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
+    """The column that a table is made of, where any of the table is denied."""
+    if copy.column or not copy.of_column or (access.allows(own) and not access.denies_columns_of(own)):
+        return None
+    return Copy(other.name, copy.of_column, own.name, "")
 
 
 def make_key(table: Table) -> Key:

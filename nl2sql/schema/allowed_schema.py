@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.types import Policy, Schema
 
-_WORD: Final = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
+_STAR: Final = re.compile(r"(?:\bselect|\bdistinct|\ball|,|\.)\s*\*|^\s*from\b|[(;]\s*from\b|\bcolumns\s*\(", re.I)
 
 
 class ColumnDoubt(NamedTuple):
@@ -34,11 +34,15 @@ class AllowedSchema:
     doubts: tuple[ColumnDoubt, ...] = ()
 
     def find_doubts(self, sql: str) -> Iterator[str]:
-        """A sentence for each doubtful column that the SQL names, whether it can be read or not."""
+        """A sentence for each doubtful column that the SQL names or takes by a star, be it readable or not."""
         if not self.doubts:
             return
-        words = {(found[1] or found[2]).replace('""', '"').lower() for found in _WORD.finditer(sql)}
+        text, has_star = sql.replace('""', '"').lower(), _STAR.search(sql) is not None
         for doubt in self.doubts:
-            parts = {doubt.table.rpartition(".")[2].lower(), doubt.column.lower()}
-            if parts <= words:
+            if _names(text, doubt.table.rpartition(".")[2]) and (has_star or _names(text, doubt.column)):
                 yield f"{doubt.column} of {doubt.table} {doubt.text}"
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether the name, in small letters, stands anywhere in the text and is no part of another word."""
+    return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None

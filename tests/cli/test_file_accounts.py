@@ -134,3 +134,58 @@ def test_an_answer_by_a_doubtful_column_says_so(
         answer = assistant.ask("the last v of each k")
     assert any("v of open stays text" in text for text in answer.warnings) == warned
     assert (answer.confidence.level if answer.confidence else None) == level, answer.confidence
+
+
+STAFF = '[{"code": "c-17", "visits": [{"pay": 70001}]}, {"code": "c-18", "visits": [{"pay": 70002}]}]'
+
+
+@pytest.mark.parametrize(
+    ("denied", "seen"),
+    [
+        ('deny_columns = ["staff.visits"]', {"staff": ["code"]}),
+        ('deny_columns = ["staff.code"]', {"staff": ["visits"], "staff_visits": ["pay"]}),
+        ('deny_tables = ["staff"]', {}),
+        ('deny_tables = ["staff_visits"]', {"staff": ["code"]}),
+        ('deny_columns = ["staff_visits.pay"]', {"staff": ["code"], "staff_visits": ["staff_code"]}),
+        (
+            'allow_tables = ["staff_visits"]\ndeny_columns = ["shop.x"]',
+            {"staff_visits": ["staff_code", "pay"]},
+        ),
+    ],
+)
+def test_what_is_denied_is_not_to_be_seen_in_a_table_made_of_it(
+    cli: Cli, tmp_path: Path, denied: str, seen: dict[str, list[str]]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "staff.json").write_text(STAFF, "utf-8")
+    (data / "other.csv").write_text("a,b\n1,2\n", "utf-8")
+    (tmp_path / "own.toml").write_text(f"[policy]\n{denied}\n", "utf-8")
+    told = json.loads(cli("schema", "--db", "data", "--config", "own.toml", "-o", "json").stdout)
+    found = {table["name"]: [column["name"] for column in table["columns"]] for table in told["tables"]}
+    found.pop("other", None)
+    assert found == seen
+    if "staff_visits" not in seen:
+        done = cli("run", "--db", "data", "--config", "own.toml", "SELECT * FROM staff_visits")
+        assert done.returncode != 0 and b"7000" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("denied", "seen"),
+    [
+        ('deny_columns = ["sales_2025-02.salary"]', ["file", "name"]),
+        ('deny_tables = ["sales_2025-02"]', None),
+    ],
+)
+def test_what_is_denied_of_one_file_is_denied_of_the_table_that_it_became_a_part_of(
+    cli: Cli, tmp_path: Path, denied: str, seen: list[str] | None
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for month in ("01", "02"):
+        (data / f"sales_2025-{month}.csv").write_text(f"name,salary\nAnn,{month}\n", "utf-8")
+    (data / "other.csv").write_text("a,b\n1,2\n", "utf-8")
+    (tmp_path / "own.toml").write_text(f"[policy]\n{denied}\n", "utf-8")
+    told = json.loads(cli("schema", "--db", "data", "--config", "own.toml", "-o", "json").stdout)
+    found = {table["name"]: [column["name"] for column in table["columns"]] for table in told["tables"]}
+    assert found.get("sales") == seen

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nl2sql.guard.lexical import MAX_CHARACTERS, MAX_NESTING, lexical_findings
+from nl2sql.guard.names import Names
+from nl2sql.types import Column, Policy, Schema, Table
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,11 @@ def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
         assert [finding.rule for finding in lexical_findings(sql, names)] == ["invisible-character"]
     assert lexical_findings('SELECT "pag\u00ade" FROM books', None) == ()
     assert [finding.rule for finding in lexical_findings("SELECT '\u00ad'", None)] == ["invisible-character"]
+
+
+def test_only_a_name_that_leaves_the_text_around_it_in_its_order_may_hold_what_prints_nothing() -> None:
+    columns = tuple(
+        Column(name, "INTEGER") for name in ("pa\u00adge", "ab\u202ecd", "x\u2067y", "twice", "twi\u200bce")
+    )
+    schema = Schema((Table("books", columns),), "duckdb", "1")
+    assert Names(schema, Policy()).unseen == {"pa\u00adge"}

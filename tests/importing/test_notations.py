@@ -54,11 +54,6 @@ def test_a_placeholder_is_no_value_where_the_rest_is_numbers(word: str) -> None:
     assert choice.rivals
 
 
-def test_the_owner_can_name_further_placeholders() -> None:
-    assert not choose(collect_shapes(["1", "2", "open"]), "measure", None).rivals
-    assert choose(collect_shapes(["1", "2", "open"]), "measure", None, ["OPEN"]).rivals
-
-
 @pytest.mark.parametrize(
     ("texts", "decimal"),
     [
