@@ -61,7 +61,16 @@ class Database:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of a folder of data files, and what is doubtful of the others: a sentence each."""
-        return (*self._engine.notes, *list_notes(self.imports))
+        return (*self._engine.notes, *self.doubts)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is doubtful of how data files were read: a sentence each."""
+        return tuple(list_notes(self.imports))
+
+    def find_doubts(self, sql: str) -> list[str]:
+        """What is doubtful of the columns that the SQL names: a sentence each."""
+        return list(self._allowed().find_doubts(sql))
 
     @property
     def imports(self) -> tuple[TableAccount, ...]:

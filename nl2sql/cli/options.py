@@ -117,8 +117,11 @@ def say_notes(assistant: Assistant, *, quiet: bool = False) -> None:
             say(f"read {account.summarize()}")
         if len(imports) > _TOLD_IMPORTS:
             say(f"read {len(imports) - _TOLD_IMPORTS:,} more: `nl2sql schema TABLE` tells how")
+    # Later on, an answer and `run` tell the doubts of the columns that they use.
+    doubts = assistant.doubts
     for note in assistant.notes:
-        say(f"note: {note}")
+        if assistant.is_new_import or note not in doubts:
+            say(f"note: {note}")
     for warning in assistant.policy_warnings:
         say(f"warning: {warning}")
 

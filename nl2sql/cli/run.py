@@ -63,6 +63,9 @@ def run_and_show(get_sql: Callable[[], str], shared: Shared) -> None:
 def _run(text: str, shared: Shared, start: float) -> None:
     style, config = shared.csv, shared.settings(asks=False)
     with opened(config, shared.steps) as assistant:
+        if not assistant.is_new_import:
+            for doubt in assistant.find_doubts(text):
+                say(f"note: {doubt}")
         checked = assistant.checked(text)
         shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:

@@ -14,7 +14,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -144,12 +144,22 @@ def build(
             for number in sorted(range(len(files)), key=lambda number: find_kind(called[number]) == "excel"):
                 reporter.begin(files[number].name, sizes[number])
                 source = DataFile(files[number], called[number])
-                told = (rules or {}).get(called[number].name, FileRules())
-                accounts = _import_within(connection, source, names, bounds, told, database)
+                accounts = _import_within(connection, source, names, bounds, rules or {}, database)
                 made += [(number, account) for account in accounts]
             reporter.begin("", 0)
             if bounds is None or not bounds.copies:
-                made = unite_series(connection, sorted(made, key=lambda entry: entry[0]), called, names)
+
+                def read_again(number: int, found: FileRules) -> TableAccount:
+                    name = called[number].name
+                    own = (rules or {}).get(name, FileRules())
+                    settled = replace(own, dates=own.dates or found.dates, decimal=own.decimal or found.decimal)
+                    source, again = DataFile(files[number], called[number]), TableNames()
+                    for other, account in made:
+                        if other != number:
+                            again.take(account.table)
+                    return _import_within(connection, source, again, bounds, {name: settled}, database)[0]
+
+                made = unite_series(connection, sorted(made, key=lambda entry: entry[0]), called, names, read_again)
             connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
@@ -198,7 +208,7 @@ def _import_within(
     source: DataFile,
     names: TableNames,
     bounds: Bounds | None,
-    rules: FileRules,
+    rules: Mapping[str, FileRules],
     database: str,
 ) -> list[TableAccount]:
     """Make the file's tables, within the bounds, and tell how. UnreadableError."""
@@ -275,11 +285,12 @@ def _import(
     data_file: DataFile,
     names: TableNames,
     bounds: Bounds | None,
-    rules: FileRules,
+    rules: Mapping[str, FileRules],
     folder: Path,
 ) -> list[TableAccount]:
     """Make the file's tables and tell how."""
     file, called = data_file
+    own = rules.get(called.name, FileRules())
     kind, stem = find_kind(called), Path(name_stem(called))
     end = bounds.first_rows if bounds is not None else ""
     if kind == "parquet":
@@ -292,14 +303,14 @@ def _import(
             memory = bounds.memory if bounds is not None else None
             return import_sheets(connection, opened, called, names, rules, folder, memory, end)
         most = bounds.file_bytes if bounds is not None else _ANY_SIZE
-        text = read_plain_text(file, opened, folder, most, rules.encoding)
+        text = read_plain_text(file, opened, folder, most, own.encoding)
     if kind == "json":
         from nl2sql.importing.records import make_tables
 
-        made = make_tables(connection, called, text, names, rules, end)
+        made = make_tables(connection, called, text, names, own, end)
     else:
         table = names.take(table_name(stem.name), table_name(called.name))
-        made = [make_table(connection, look_at(called.name, text, rules, tabs=kind == "tsv"), table, end)]
+        made = [make_table(connection, look_at(called.name, text, own, tabs=kind == "tsv"), table, end)]
     if text.path != file:
         text.path.unlink()
     return made

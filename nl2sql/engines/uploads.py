@@ -105,6 +105,7 @@ def import_files(
     paths = [_checked(Path(file)) for file in files]
     if not paths:
         raise ConfigError("there are no files to upload", f"Name files that are one of: {KINDS_TEXT}.")
+    _check_rules(paths, rules or {})
     _refuse_too_large(paths, limits)
     largest = max(_GROWTH * limits.upload_bytes, _SMALLEST)
     bounds = {"rows": limits.upload_rows, "memory": limits.memory, "file_bytes": largest}
@@ -134,6 +135,16 @@ def _checked(path: Path) -> Path:
     if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
         raise DatabaseError(f"{path.name} is a link that leads out of its folder", "Upload the file that it leads to.")
     return target
+
+
+def _check_rules(paths: Sequence[Path], rules: Mapping[str, FileRules]) -> None:
+    """ConfigError where rules are none, or for no file of these."""
+    names = {path.name for path in paths}
+    for name, one in rules.items():
+        if not isinstance(one, FileRules):
+            raise ConfigError(f"the rules for {name} are not FileRules", 'Write FileRules(dates="day first"), say.')
+        if name.partition(", sheet ")[0] not in names:
+            raise ConfigError(f"there are rules for {name}, which is not among the files", "Use the file's name.")
 
 
 def _refuse_too_large(paths: Sequence[Path], limits: Limits) -> None:

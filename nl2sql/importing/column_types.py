@@ -340,8 +340,15 @@ def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, ru
     if not _is_of_kind(choice, column.kinds):
         return Choice()
     if wanted and not _is_of_kind(choice, (wanted,)):
-        return Choice(doubt=f"stays text: its values are no {wanted}s")
+        return Choice(doubt=_describe_unfit(wanted))
+    if wanted and not choice.rivals:
+        return Choice(doubt=choice.doubt or _describe_unfit(wanted))
     return choice
+
+
+def _describe_unfit(wanted: str) -> str:
+    """Why a column is not of the type that the owner says."""
+    return f"stays text: not every value is a {wanted}, as `types` says"
 
 
 def _is_of_kind(choice: Choice, kinds: Sequence[str] | None) -> bool:

@@ -36,6 +36,9 @@ def unreadable(file: Path, text: str) -> UnreadableError:
     place = f", line {found.group(1) or found.group(2)}" if found else ""
     if "not utf-8" in text.lower() or "invalid unicode" in text.lower():
         return UnreadableError(f"{file.name}{place} is not UTF-8 text", "Save the file as UTF-8, then try again.")
+    if "unterminated quote" in text:
+        message = f"{file.name}{place} cannot be read: a quote is opened there and not closed as it should be"
+        return UnreadableError(message, "Close it, or write two quotes for one that belongs to the text.")
     reason = _reason(text).replace(str(file), file.name)
     reason = reason.partition(" Error: ")[2] or reason
     return UnreadableError(f"{file.name}{place} cannot be read: {reason.strip()}", _MEND)

@@ -99,6 +99,8 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
         records = records[:_HEAD_RECORDS]
     tail = () if is_whole else _split_tail(text, delimiter, quote, escape)
     layout = find_layout(records, tail, header=rules.header)
+    if rules.header and not layout.header:
+        raise UnreadableError(f"{called} has no line {rules.header:,}", "Mend `header` in the project file.")
     if not layout.width:
         raise UnreadableError(f"{called} holds no values", "Remove it, or put data in it.")
     noted = {one.record.line for one in layout.left_out}
@@ -180,6 +182,11 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         connection.execute(f"DROP TABLE {quote_name(table)}")
         return make_table(connection, _leave_out(source, total), table, end)
     left_out = [*layout.left_out, *total]
+    doubt += [
+        f"the project file says what column {name} holds, which the file does not have"
+        for name in source.rules.types
+        if name not in names
+    ]
     records = counts.rows
     if keep_all != _ALL:
         [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()

@@ -339,7 +339,7 @@ def _are_headings(headings: Sequence[str], names: Sequence[str]) -> bool:
         return False
     if not padded[0] and len(filled) == 1:
         return re.fullmatch(r"\d{4}|[QqHh][1-4]|\d{4}[-/ ]?\d{2}", filled[0]) is not None
-    return len(filled) > 1 and (not padded[0] or not own[0] or len(set(filled)) < len(filled))
+    return len(filled) > 1 and (not padded[0] or own[0] in ("", padded[0]) or len(set(filled)) < len(filled))
 
 
 def _spread(headings: Sequence[str]) -> list[str]:

@@ -260,6 +260,8 @@ def _choose_number(shapes: Sequence[Shape], name: str, signs: Signs | None, null
     words = {number.affix.lower() for _, number in read} - {""}
     if len(words) > 1:
         return Choice(doubt=f"stays text: it holds numbers in {' and '.join(sorted(words))}")
+    if words & set("%％") and any(not number.affix for _, number in read):
+        return Choice(doubt="stays text: some of its numbers are in percent and some have no sign")
     allowed = functools.reduce(
         frozenset.__and__, (_list_signs(number.core, shape.zero) for shape, number in read), _ALL_SIGNS
     )

@@ -11,7 +11,7 @@ import datetime
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -46,6 +46,8 @@ _FILLED_CELL: Final = re.compile(
     rb"""<(?:\w++:)?+c\s(?=[^<>]*+(?<!/)>)[^<>]*?\br=["']([A-Za-z]{1,3})(\d{1,7})["']""",
 )
 _HIDDEN_ROW: Final = re.compile(rb"""<(?:\w++:)?+row\s[^<>]*?\bhidden=["'](?:1|true)["']""")
+_ERROR_CELL: Final = re.compile(rb"""<(?:\w++:)?+c\s[^<>]*?\bt=["']e["']""")
+_UNSAVED: Final = re.compile(rb"</(?:\w++:)?+f>(?:<(?:\w++:)?+v ?/>|<(?:\w++:)?+v></|</)")
 _NO_CELLS: Final = ("sharedstrings.xml", "styles.xml", "theme1.xml")
 
 
@@ -54,21 +56,22 @@ def import_sheets(
     opened: IO[bytes],
     file: Path,
     names: TableNames,
-    rules: FileRules,
+    rules: Mapping[str, FileRules],
     folder: Path,
     memory: int | None = None,
     end: str = "",
 ) -> list[TableAccount]:
     """Make a table of each table on each sheet; named like the sheet, or like the file where there is one only.
 
-    `file` is what the opened file is called; `folder` is where copies may be written; `memory` the bytes that there
-    are for it; `end` the end of a SELECT that bounds the rows. UnreadableError.
+    `file` is what the opened file is called; `rules` are by its name, or by `book.xlsx, sheet Name`. `folder` is where
+    copies may be written; `memory` the bytes that there are for it; `end` the end of a SELECT that bounds the rows.
+    UnreadableError.
     """
     import python_calamine
 
-    hidden_rows: dict[str, int] = {}
+    extents: dict[str, _Extent] = {}
     if zipfile.is_zipfile(opened):
-        hidden_rows = _refuse_oversize(opened, file, memory)
+        extents = _refuse_oversize(opened, file, memory)
     opened.seek(0)
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(opened)
@@ -85,12 +88,10 @@ def import_sheets(
     for sheet, area in areas:
         wanted = (file.stem, file.name) if len(areas) == 1 else (sheet.name, f"{file.stem} {sheet.name}")
         table = names.take(*map(table_name, wanted))
-        notes = []
-        if sheet.name in hidden:
-            notes.append(f"the sheet {sheet.name} is hidden, and read all the same")
-        if count := hidden_rows.get(sheet.name, 0):
-            notes.append(f"{count:,} hidden rows of sheet {sheet.name} are read too")
-        source = _write_area(f"{file.name}, sheet {sheet.name}", sheet, area, rules, folder)
+        called = f"{file.name}, sheet {sheet.name}"
+        notes = ["the sheet is hidden, and read all the same"] if sheet.name in hidden else []
+        notes += extents[sheet.name].describe() if sheet.name in extents else []
+        source = _write_area(called, sheet, area, rules.get(called, rules.get(file.name, FileRules())), folder)
         source = replace(source, doubts=(*source.doubts, *notes))
         made.append(make_table(connection, source, table, end))
         source.text.path.unlink()
@@ -105,7 +106,7 @@ def _no_spreadsheet(file: Path) -> UnreadableError:
 class _Extent:
     """How far the cells of a sheet that hold anything lie apart; `widest` and `lowest` are those at its edges.
 
-    `hidden` are the rows that are not shown.
+    `hidden` counts the rows that are not shown, `errors` the cells that hold one, `unsaved` formulas without a value.
     """
 
     cells: int = 0
@@ -114,6 +115,22 @@ class _Extent:
     widest: str = ""
     lowest: str = ""
     hidden: int = 0
+    errors: int = 0
+    unsaved: int = 0
+
+    def describe(self) -> list[str]:
+        """What a person may not expect of the sheet's table."""
+        told = []
+        if self.hidden:
+            told.append(f"{self.hidden:,} hidden rows are read too")
+        if self.errors:
+            told.append(f"{self.errors:,} cells hold errors, such as #DIV/0!, and have no value")
+        if self.unsaved:
+            told.append(
+                f"{self.unsaved:,} formulas have no stored value and are empty: open the file in a spreadsheet program"
+                " and save it"
+            )
+        return told
 
     def add(self, found: Sequence[tuple[bytes, bytes]]) -> None:
         """Take further cells in, each as the letters and the digits of its name."""
@@ -136,12 +153,12 @@ class _Extent:
         return self.columns[1] - self.columns[0] + 1
 
 
-def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> dict[str, int]:
+def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> dict[str, _Extent]:
     """Refuse a workbook that unpacks out of all proportion, or has a sheet that is too large to be held.
 
-    Returns how many rows of each sheet are hidden.
+    Returns what a look at each sheet finds, by its name.
     """
-    hidden: dict[str, int] = {}
+    extents: dict[str, _Extent] = {}
     most = _MOST_CELLS if memory is None else min(_MOST_CELLS, memory // _BYTES_A_CELL)
     try:
         with zipfile.ZipFile(opened) as archive:
@@ -155,12 +172,12 @@ def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> dict[
             for part in archive.infolist():
                 if part.filename.lower().endswith(".xml") and not part.filename.lower().endswith(_NO_CELLS):
                     extent = _measure(archive, part)
-                    hidden[names.get(Path(part.filename).name, "")] = extent.hidden
+                    extents[names.get(Path(part.filename).name, "")] = extent
                     sheet = names.get(Path(part.filename).name, Path(part.filename).stem)
                     _refuse_far_cells(f"{file.name}, sheet {sheet}", extent, most)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as exc:
         raise _no_spreadsheet(file) from exc
-    return hidden
+    return extents
 
 
 def _refuse_far_cells(place: str, extent: _Extent, most: int) -> None:
@@ -186,6 +203,8 @@ def _measure(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
             # A tag may be cut in two by the end of a piece, but none is as long as one.
             rest = data[end:] if len(data) - end < _PIECE else b""
             extent.hidden += len(_HIDDEN_ROW.findall(data, 0, end))
+            extent.errors += len(_ERROR_CELL.findall(data, 0, end))
+            extent.unsaved += len(_UNSAVED.findall(data, 0, end))
             if found := _FILLED_CELL.findall(data, 0, end):
                 extent.add(found)
     return extent
@@ -364,7 +383,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         unit="row",
         skip=0,
         doubts=doubts,
-        last=(tail or head)[-1],
+        last=next((record for record in reversed((*head, *tail)) if record.filled and record.line not in noted), None),
     )
 
 

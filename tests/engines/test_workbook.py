@@ -155,3 +155,24 @@ def test_of_several_sheets_the_one_with_the_stray_cell_is_named(tmp_path: Path) 
     book.close()
     with pytest.raises(UnreadableError, match=re.escape("s.xlsx, sheet Second: the cell XFD90000")):
         build(str(tmp_path / "built.duckdb"), [tmp_path / "s.xlsx"])
+
+
+def made(path: Path) -> tuple[list[tuple[object, ...]], list[str]]:
+    """The rows of the workbook's one table, and what is doubtful of it."""
+    database = str(path.with_suffix(".duckdb"))
+    [(_, account)] = build(database, [path])
+    with duckdb.connect(database) as connection:
+        return connection.execute(f'FROM "{account.table}"').fetchall(), account.list_doubts()
+
+
+def test_a_total_above_a_note_is_no_row(tmp_path: Path) -> None:
+    cells = {"A1": "k", "B1": "v", "A2": "A", "B2": 1, "A3": "B", "B3": 2, "A4": "Total", "B4": 3, "A6": "Source: own"}
+    assert made(workbook(tmp_path / "total.xlsx", cells)) == ([("A", 1), ("B", 2)], [])
+
+
+def test_formulas_without_a_value_and_errors_are_told(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "sums.xlsx", {"A1": "a", "B1": "b", "A2": 1, "B2": "=A2*2", "A3": 2, "B3": "#DIV/0!"})
+    rows, doubts = made(path)
+    assert rows == [(1, None), (2, None)]
+    assert any("1 formulas have no stored value" in doubt for doubt in doubts)
+    assert any("1 cells hold errors" in doubt for doubt in doubts)
