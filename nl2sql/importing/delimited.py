@@ -198,6 +198,8 @@ def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str
     dialect = source.dialect
     columns = ", ".join(f"{literal(key)}: 'VARCHAR'" for key in keys)
     path = literal(escape_glob(str(source.text.path)))
+    # What was written here ends its lines so, whatever the first cell holds.
+    more += ", new_line='\\n'" if source.unit == "row" else ""
     return (
         f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, "
         f"delim={literal(dialect.delimiter or chr(31))}, "

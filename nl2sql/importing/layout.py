@@ -7,6 +7,7 @@ can be told, and never where that would leave fewer rows than it takes away.
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import re
 import statistics
@@ -14,7 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from nl2sql.importing.notations import BLANKS, choose, collect_shapes, is_placeholder, make_shape
+from nl2sql.importing.notations import (
+    BLANKS,
+    LONGEST,
+    choose,
+    collect_shapes,
+    is_placeholder,
+    make_shape,
+    starts_with_zero,
+)
 from nl2sql.importing.table_names import UnreadableError
 
 DELIMITERS: Final = ";\t|,"
@@ -372,7 +381,14 @@ def is_table(records: Sequence[Record]) -> bool:
 
 def _kind(cell: str) -> str:
     """What a cell holds by its shape: blank, number, date, time or text."""
-    text = cell.strip(BLANKS)
+    shape = make_shape(cell)
+    return _find_kind(shape, starts_with_zero(cell)) if len(shape) <= LONGEST else "text"
+
+
+@functools.lru_cache(4096)
+def _find_kind(shape: str, zero: bool) -> str:
+    """The kind of all texts of a shape, of which `zero` says that the first digit is a 0."""
+    text = shape.replace("9", "0", 1) if zero else shape
     if not text or is_placeholder(text):
         return "blank"
     choice = choose(collect_shapes([text]), "", None)

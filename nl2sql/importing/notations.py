@@ -37,7 +37,7 @@ _CURRENCIES: Final = frozenset(
 _GROUPS: Final[Mapping[str, str]] = {" ": " \u00a0\u2009\u202f\u2007", "'": "'’", ".": ".", ",": ",", "i": ","}
 _MOST_DIGITS: Final = 38
 # No number and no date is longer; to look for one in a long text would take time by the square of its length.
-_LONGEST: Final = 200
+LONGEST: Final = 200
 _EXACT_DIGITS: Final = 15
 _MONEY_SCALE: Final = 2
 
@@ -174,7 +174,7 @@ def _read_number(shape: str) -> _Number | None:
     _Number(core='9.999,99', affix='€', negative='-')
     """
     text, negative = shape, ""
-    if len(shape) > _LONGEST:
+    if len(shape) > LONGEST:
         return None
     # What stands outside the parentheses is a currency: `€ (5.00)`.
     if inner := re.fullmatch(r"([^()9]*)\(([^()]+)\)([^()9]*)", text):
@@ -516,7 +516,7 @@ def _find_months(words: Collection[str]) -> Mapping[str, int]:
 
 def _read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
-    if len(shape) > _LONGEST:
+    if len(shape) > LONGEST:
         return None
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):

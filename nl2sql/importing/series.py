@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _PERIOD: Final = re.compile(
     r"(?<![0-9a-z])(?:(?:19|20)\d\d[-_ .]?(?:0[1-9]|1[0-2]|q[1-4])(?:[-_ .]?(?:0[1-9]|[12]\d|3[01]))?|(?:19|20)\d\d|"
-    r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+    r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|"
+    r"apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
     r"(?:[-_ .]?(?:19|20)?\d\d)?)(?![0-9a-z])",
     re.I,
 )

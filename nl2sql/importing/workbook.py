@@ -340,11 +340,14 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
     noted = {one.record.line for one in layout.left_out}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        # A bare return is none of the ends of lines that make it quote a cell.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for number, row in _read_filled_rows(sheet):
             if area.rows[0] <= number < area.rows[1] and number + shift + 1 >= start:
                 cells = row[first:last][: layout.width]
                 cells += [None] * (layout.width - len(cells))
-                writer.writerow([_write_cell(cell) for cell in cells])
+                texts = [_write_cell(cell) for cell in cells]
+                (quoting if any("\r" in text for text in texts) else writer).writerow(texts)
                 if number + shift + 1 not in noted:
                     for cell, kind in zip(cells, kinds, strict=True):
                         kind.add(cell)
@@ -362,7 +365,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         numeric,
         lengths,
         unit="row",
-        skip=0,
+        above=start - 1,
         doubts=doubts,
         last=(tail or head)[-1],
     )

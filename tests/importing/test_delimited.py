@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pytest
 
 from nl2sql.engines.importer import build
 from nl2sql.errors import ConfigError
 from nl2sql.importing.account import TableAccount
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.series import name_series
 from nl2sql.importing.table_names import UnreadableError
 
 
@@ -115,3 +117,27 @@ def test_an_archive_of_another_kind_is_not_read_as_csv(tmp_path: Path) -> None:
 def test_a_bare_return_within_a_line_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="its lines end in more than one way"):
         _import(tmp_path, b"a,b\n1,x\ry\n2,z\n3,w\n")
+
+
+def test_a_cell_of_a_sheet_may_hold_a_bare_return(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["a", "b"], [1, "x_x000D_y"], [2, "z\nw"]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    build(str(tmp_path / "made.duckdb"), [tmp_path / "a.xlsx"])
+    with duckdb.connect(str(tmp_path / "made.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT * FROM a").fetchall() == [(1, "x\ry"), (2, "z\nw")]
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("sales_2025-01", "sales"),
+        ("sales Sept 25", "sales"),
+        ("market", None),
+        ("sales_decline", None),
+        ("maypole", None),
+    ],
+)
+def test_only_the_name_of_a_month_is_one(stem: str, name: str | None) -> None:
+    assert name_series(stem) == name
