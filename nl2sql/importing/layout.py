@@ -15,16 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from nl2sql.importing.notations import (
-    BLANKS,
-    LONGEST,
-    choose,
-    collect_shapes,
-    is_placeholder,
-    make_shape,
-    starts_with_zero,
-)
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_shapes import BLANKS, LONGEST, collect_shapes, is_placeholder, make_shape, starts_with_zero
+from nl2sql.importing.import_names import UnreadableError
 
 DELIMITERS: Final = ";\t|,"
 _JUDGED_ROWS: Final = 400

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.file_kinds import find_kind, name_stem
-from nl2sql.importing.table_names import TableNames, table_name
+from nl2sql.importing.import_names import TableNames, table_name
 from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:

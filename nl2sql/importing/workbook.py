@@ -18,12 +18,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from nl2sql.importing.account import TableAccount
-from nl2sql.importing.delimited import Dialect, Source, make_table
+from nl2sql.importing.column_shapes import is_placeholder
+from nl2sql.importing.delimited import Dialect, TextSource, make_table
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.import_names import TableNames, UnreadableError, table_name
 from nl2sql.importing.layout import Record, find_layout, is_table
-from nl2sql.importing.notations import is_placeholder
 from nl2sql.importing.plain_text import measure
-from nl2sql.importing.table_names import TableNames, UnreadableError, table_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -316,7 +316,7 @@ def _make_record(number: int, row: Sequence[Any]) -> Record:
     return Record(number + 1, tuple(_write_cell(cell) for cell in row))
 
 
-def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules, folder: Path) -> Source:
+def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules, folder: Path) -> TextSource:
     """Write the area as a file of CSV, and say where the table is in it and what the cells hold."""
     first, last = area.columns
     shift = (sheet.start or (0, 0))[0]
@@ -355,7 +355,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
     numeric = frozenset(i for i, kind in enumerate(kinds) if kind.numbers and not kind.texts)
     lengths = frozenset(i for i, kind in enumerate(kinds) if kind.lengths and not kind.texts)
     doubts = _describe_merged(sheet)
-    return Source(
+    return TextSource(
         called,
         measure(path),
         Dialect(","),

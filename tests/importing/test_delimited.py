@@ -16,8 +16,8 @@ from nl2sql.engines.importer import build
 from nl2sql.errors import ConfigError
 from nl2sql.importing.account import TableAccount
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.import_names import UnreadableError
 from nl2sql.importing.series import name_series
-from nl2sql.importing.table_names import UnreadableError
 
 
 def _import(folder: Path, data: str | bytes, rules: FileRules | None = None) -> tuple[TableAccount, list[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from nl2sql.importing.import_names import clean_column_name
 from nl2sql.importing.layout import (
     Layout,
     Record,
@@ -17,7 +18,6 @@ from nl2sql.importing.layout import (
     name_columns,
     split_lines,
 )
-from nl2sql.importing.table_names import clean_column_name
 
 ROWS = ["Kiel|5|2024-01-31", "Bonn|7|2024-02-01", "Gent|9|2024-02-02"]
 NAMES = "city|visits|day"

@@ -11,7 +11,7 @@ import pytest
 
 from nl2sql.engines.importer import build
 from nl2sql.importing.account import TableAccount
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.import_names import UnreadableError
 
 Rows = list[tuple[Any, ...]]
 
