@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, Final
 from nl2sql.importing.account import ColumnAccount, TableAccount
 from nl2sql.importing.column_shapes import BLANKS
 from nl2sql.importing.column_types import TEXT, Counts, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.delimiters import Record, find_delimiter, find_quote, split_lines
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_names import UnreadableError, clean_column_name
-from nl2sql.importing.layout import (
-    Layout,
-    LeftOut,
-    Record,
-    find_delimiter,
-    find_layout,
-    find_quote,
-    is_total,
-    name_columns,
-    split_lines,
-)
+from nl2sql.importing.layout import Layout, LeftOut, find_layout, is_total
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
@@ -113,10 +105,9 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
 
 def _split_head(text: PlainText) -> list[str]:
     """The first lines, without the last one where the head of the file ends within it."""
-    lines = text.head.decode("utf-8", errors="replace").splitlines(keepends=True)
     # A csv reader takes lines at line feeds alone.
-    joined = "".join(lines).split("\n")
-    lines = [f"{line}\n" for line in joined[:-1]] + ([joined[-1]] if joined[-1] else [])
+    *whole, last = text.head.decode("utf-8", errors="replace").split("\n")
+    lines = [f"{line}\n" for line in whole] + ([last] if last else [])
     if text.size > len(text.head) and len(lines) > 1:
         lines.pop()
     return [line[:_MOST_LINE] for line in lines]

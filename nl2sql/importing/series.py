@@ -6,6 +6,7 @@ It works on tables that are made already, and tells what their files did not agr
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ _PERIOD: Final = re.compile(
     r"(?:[-_ .]?(?:19|20)?\d\d)?)(?![0-9a-z])",
     re.I,
 )
+_TOLD_DOUBTS: Final = 3
 
 
 def name_series(stem: str) -> str | None:
@@ -96,14 +98,29 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         f"{first.format}; the same columns in all, so they are one table, in which {file} is each row's file",
         (
             ColumnAccount(file, "", "VARCHAR", "the name of the file"),
-            *(replace(column, type=types[column.name]) for column in first.columns),
+            *(
+                replace(_sum_up([account.columns[number] for account in accounts], accounts), type=types[column.name])
+                for number, column in enumerate(first.columns)
+            ),
         ),
         sum(account.lines or 0 for account in accounts),
         tuple((f"{account.file}: {reason}", text) for account in accounts for reason, text in account.left_out),
-        (*mixed, *(doubt for account in accounts for doubt in account.list_doubts())),
+        (*mixed, *(f"{account.file}: {doubt}" for account in accounts for doubt in account.doubts)),
         tuple(
             Origin(column, account.table, column)
             for account in accounts
             for column in ("", *(column.name for column in first.columns))
         ),
     )
+
+
+def _sum_up(columns: Sequence[ColumnAccount], accounts: Sequence[TableAccount]) -> ColumnAccount:
+    """The account of a column that is in several files: all that was taken for NULL, and each of the doubts."""
+    nulls: Counter[str] = Counter()
+    doubts: dict[str, str] = {}
+    for column, account in zip(columns, accounts, strict=True):
+        nulls.update(column.nulls or {})
+        if column.doubt:
+            doubts.setdefault(column.doubt, f"{column.doubt} ({account.file})")
+    told = [*list(doubts.values())[:_TOLD_DOUBTS], *(["…"] if len(doubts) > _TOLD_DOUBTS else [])]
+    return replace(columns[0], nulls=dict(nulls) or None, doubt="; ".join(told))

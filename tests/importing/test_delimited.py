@@ -141,3 +141,15 @@ def test_a_cell_of_a_sheet_may_hold_a_bare_return(tmp_path: Path) -> None:
 )
 def test_only_the_name_of_a_month_is_one(stem: str, name: str | None) -> None:
     assert name_series(stem) == name
+
+
+def test_what_is_doubtful_in_any_file_of_a_series_is_told_of_its_column(tmp_path: Path) -> None:
+    (tmp_path / "t_2025-01.csv").write_text("a;v\n1;3\n2;N/A\n", "utf-8")
+    (tmp_path / "t_2025-02.csv").write_text("a;v\n1;03/04/2025\n2;05/06/2025\n", "utf-8")
+    (tmp_path / "t_2025-03.csv").write_text("a;v\n1;4\n2;N/A\n", "utf-8")
+    files = sorted(tmp_path.glob("*.csv"))
+    [(_, account)] = build(str(tmp_path / "made.duckdb"), files)
+    column = account.columns[2]
+    assert column.nulls == {"N/A": 2}
+    assert "nothing says whether" in column.doubt and column.doubt.endswith("(t_2025-02.csv)")
+    assert len(account.list_doubts()) == 2
