@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from nl2sql.importing.file_kinds import find_kind, is_data_file
+from nl2sql.importing.file_kinds import PACKED, find_kind, is_data_file
 from nl2sql.importing.import_names import UnreadableError
 
-PACKED: Final = (".gz", ".zip")
 # In the order of how many people write in them.
 _OLD_ENCODINGS: Final = (
     "cp1252",
@@ -55,8 +54,6 @@ _ROWS: Final = {"csv", "tsv"}
 _EMPTY_LINE: Final = re.compile(rb"(?<=\n)\r?\n")
 _MARK: Final = codecs.BOM_UTF8
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_MOST_TIMES: Final = 200
-_SURE_SIZE: Final = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)

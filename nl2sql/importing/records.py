@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.file_kinds import name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
@@ -67,7 +68,7 @@ def make_tables(
         ).fetchall()
         if not count:
             raise UnreadableError(f"{called.name} holds no records", "Remove it, or put data in it.")
-        own, doubts = table_name(called.stem), tuple(_find_rounded(connection))
+        own, doubts = table_name(name_stem(called)), tuple(_find_rounded(connection))
         places, left_out = _find_places(connection) if count == objects == 1 else ([], [])
         made: list[TableAccount] = []
         if not places:
@@ -76,9 +77,7 @@ def make_tables(
             made[0] = replace(made[0], doubts=(*doubts, *made[0].doubts))
             return made
         for place in places:
-            wanted = (
-                (own, table_name(called.name)) if len(places) == 1 else (table_name(f"{called.stem}_{place.keys[-1]}"),)
-            )
+            wanted = (own, table_name(called.name)) if len(places) == 1 else (f"{own}_{table_name(place.keys[-1])}",)
             made += _make_table(connection, called, place.sql, names.take(*wanted), names, rules, end)
         kept = " and ".join(".".join(place.keys) or "its keys" for place in places)
         beside = f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"
