@@ -26,10 +26,10 @@ from nl2sql.importing.complaints import unreadable
 from nl2sql.importing.delimited import look_at, make_table
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.layout import name_columns
+from nl2sql.importing.headers import name_columns
+from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
 from nl2sql.importing.plain_text import read_plain_text
 from nl2sql.importing.series import unite_series
-from nl2sql.importing.table_names import TableNames, UnreadableError, clean_column_name, table_name
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:

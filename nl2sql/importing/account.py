@@ -67,9 +67,12 @@ class TableAccount:
 
     def hide_values(self, columns: Collection[str]) -> TableAccount:
         """The same without texts of the file, for somebody who may see these columns only, by name."""
+        # What is said behind the semicolon, and where values come from, names columns.
         shown = [column for column in self.columns if column.name.lower() in columns]
         return replace(
             self,
+            format=self.format.partition(";")[0],
+            origins=(),
             columns=tuple(
                 replace(column, why="", nulls=None, doubt="stays text" if column.doubt else "") for column in shown
             ),

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.notations import (
+from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_shapes import (
     BLANKS,
-    LENGTH,
     ZERO_DATES,
-    Choice,
-    Notation,
+    ColumnNotation,
+    NotationChoice,
     Shape,
     Signs,
-    choose,
     collect_shapes,
-    find_signs,
 )
+from nl2sql.importing.date_notations import LENGTH
+from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.number_notations import find_signs
 from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:
@@ -328,21 +328,21 @@ def _find_file_signs(
     return Signs(decimal, group)
 
 
-def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, rules: FileRules) -> Choice:
+def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, rules: FileRules) -> NotationChoice:
     wanted = rules.types.get(column.name, "").lower()
     if wanted == "text":
-        return Choice()
+        return NotationChoice()
     if len(shapes) >= _MOST_SHAPES:
-        return Choice()
+        return NotationChoice()
     choice = choose(shapes, column.name, signs)
     if column.kinds == ("length",):
-        return Choice((LENGTH,), nulls=choice.nulls)
+        return NotationChoice((LENGTH,), nulls=choice.nulls)
     if not _is_of_kind(choice, column.kinds):
-        return Choice()
+        return NotationChoice()
     if wanted and not _is_of_kind(choice, (wanted,)):
-        return Choice(doubt=_describe_unfit(wanted))
+        return NotationChoice(doubt=_describe_unfit(wanted))
     if wanted and not choice.rivals:
-        return Choice(doubt=choice.doubt or _describe_unfit(wanted))
+        return NotationChoice(doubt=choice.doubt or _describe_unfit(wanted))
     return choice
 
 
@@ -351,7 +351,7 @@ def _describe_unfit(wanted: str) -> str:
     return f"stays text: not every value is a {wanted}, as `types` says"
 
 
-def _is_of_kind(choice: Choice, kinds: Sequence[str] | None) -> bool:
+def _is_of_kind(choice: NotationChoice, kinds: Sequence[str] | None) -> bool:
     """Whether the reading is of one of these kinds, if there is a reading."""
     if kinds is None or not choice.rivals:
         return True
@@ -369,7 +369,7 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 def _prove(
     connection: duckdb.DuckDBPyConnection,
     column: TextColumn,
-    choice: Choice,
+    choice: NotationChoice,
     rules: FileRules,
     *,
     by_others: bool = False,
@@ -410,14 +410,14 @@ def _prove(
     return TypedColumn(column.key, column.name, found.type, sql, why, nulls)
 
 
-def _list_no_values(choice: Choice, others: Sequence[str]) -> str:
+def _list_no_values(choice: NotationChoice, others: Sequence[str]) -> str:
     texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""}
     texts |= {text.strip(BLANKS).lower() for text in others}
     return ", ".join(literal(text) for text in sorted(texts)) if choice.nulls or others else ""
 
 
 def _count_failures(
-    connection: duckdb.DuckDBPyConnection, notation: Notation, name: str, is_value: str
+    connection: duckdb.DuckDBPyConnection, notation: ColumnNotation, name: str, is_value: str
 ) -> tuple[int, str, int]:
     """How many values the notation can't read, one of them, and how many values there are."""
     sql = notation.sql.replace("{}", name)
@@ -428,14 +428,18 @@ def _count_failures(
     return wrong, text or "", count
 
 
-def _differ(connection: duckdb.DuckDBPyConnection, notations: Sequence[Notation], name: str, is_value: str) -> bool:
+def _differ(
+    connection: duckdb.DuckDBPyConnection, notations: Sequence[ColumnNotation], name: str, is_value: str
+) -> bool:
     first, *others = (one.sql.replace("{}", name) for one in notations)
     tests = " OR ".join(f"({first}) IS DISTINCT FROM ({other})" for other in others)
     [(count,)] = connection.execute(f"SELECT count(*) FROM {_STAGE} WHERE {is_value} AND ({tests})").fetchall()
     return bool(count)
 
 
-def _describe_failures(rivals: Sequence[Notation], failures: Mapping[Notation, tuple[int, str, int]]) -> str:
+def _describe_failures(
+    rivals: Sequence[ColumnNotation], failures: Mapping[ColumnNotation, tuple[int, str, int]]
+) -> str:
     if len(rivals) > 1:
         told = " and ".join(f"{failures[one][1]!r} is not {one.why.partition(';')[0]}" for one in rivals[:2])
         return f"stays text: its dates are in more than one order: {told}"

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.import_names import UnreadableError
 
 SEARCHED_BYTES: Final = 16_000_000
 _LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, TableAccount
+from nl2sql.importing.column_shapes import BLANKS
 from nl2sql.importing.column_types import (
     TEXT,
     Counts,
@@ -22,21 +23,12 @@ from nl2sql.importing.column_types import (
     load_plainly,
     prove_types,
 )
+from nl2sql.importing.delimiters import Record, find_delimiter, find_quote, split_lines
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.layout import (
-    Layout,
-    LeftOut,
-    Record,
-    find_delimiter,
-    find_layout,
-    find_quote,
-    is_total,
-    name_columns,
-    split_lines,
-)
-from nl2sql.importing.notations import BLANKS
+from nl2sql.importing.headers import name_columns
+from nl2sql.importing.import_names import UnreadableError, clean_column_name
+from nl2sql.importing.layout import Layout, LeftOut, find_layout, is_total
 from nl2sql.importing.plain_text import PlainText, count_empty_lines
-from nl2sql.importing.table_names import UnreadableError, clean_column_name
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
@@ -64,7 +56,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TextSource:
     """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
 
     `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records,
@@ -87,7 +79,7 @@ class Source:
     last: Record | None = None
 
 
-def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = False) -> Source:
+def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = False) -> TextSource:
     """Find how the file is written and where its table is. UnreadableError."""
     lines = _split_head(text)
     quote, escape = find_quote(lines)
@@ -110,7 +102,7 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
     skip = records.index(body[0]) if body else len(records)
     data = [record for record in (*sample, *tail) if record.filled and record.line not in noted]
     dialect = Dialect(delimiter, quote, escape)
-    return Source(
+    return TextSource(
         called,
         text,
         dialect,
@@ -125,10 +117,9 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
 
 def _split_head(text: PlainText) -> list[str]:
     """The first lines, without the last one where the head of the file ends within it."""
-    lines = text.head.decode("utf-8", errors="replace").splitlines(keepends=True)
     # A csv reader takes lines at line feeds alone.
-    joined = "".join(lines).split("\n")
-    lines = [f"{line}\n" for line in joined[:-1]] + ([joined[-1]] if joined[-1] else [])
+    *whole, last = text.head.decode("utf-8", errors="replace").split("\n")
+    lines = [f"{line}\n" for line in whole] + ([last] if last else [])
     if text.size > len(text.head) and len(lines) > 1:
         lines.pop()
     return [line[:_MOST_LINE] for line in lines]
@@ -141,7 +132,7 @@ def _split_tail(text: PlainText, delimiter: str, quote: str, escape: str) -> tup
     return tuple(record._replace(line=record.line + first) for record in records[-_TAIL_RECORDS:])
 
 
-def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str, end: str = "") -> TableAccount:
+def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table: str, end: str = "") -> TableAccount:
     """Make the table and tell how. UnreadableError where rows and lines don't add up; duckdb.Error.
 
     `end` is the end of the SELECT that bounds its rows.
@@ -182,11 +173,6 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
         connection.execute(f"DROP TABLE {quote_name(table)}")
         return make_table(connection, _leave_out(source, total), table, end)
     left_out = [*layout.left_out, *total]
-    doubt += [
-        f"the project file says what column {name} holds, which the file does not have"
-        for name in source.rules.types
-        if name not in names
-    ]
     records = counts.rows
     if keep_all != _ALL:
         [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
@@ -211,7 +197,11 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
 
 
 def _load_at_once(
-    connection: duckdb.DuckDBPyConnection, source: Source, reader: str, target: Target, columns: Sequence[TextColumn]
+    connection: duckdb.DuckDBPyConnection,
+    source: TextSource,
+    reader: str,
+    target: Target,
+    columns: Sequence[TextColumn],
 ) -> tuple[list[TypedColumn], Counts] | None:
     """Make the table in one pass, where all types are plain and lines and rows add up; else leave none behind."""
     typed = guess_plainly(columns, source.rules)
@@ -230,11 +220,13 @@ def _load_at_once(
 # How DuckDB reads it
 
 
-def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str:
+def _write_reader(source: TextSource, keys: Sequence[str], *, more: str = "") -> str:
     """The call of DuckDB that gives every record below the header as texts."""
     dialect = source.dialect
     columns = ", ".join(f"{literal(key)}: 'VARCHAR'" for key in keys)
     path = literal(escape_glob(str(source.text.path)))
+    # What was written here ends its lines so, whatever the first cell holds.
+    more += ", new_line='\\n'" if source.unit == "row" else ""
     return (
         f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, "
         f"delim={literal(dialect.delimiter or chr(31))}, "
@@ -244,7 +236,11 @@ def _write_reader(source: Source, keys: Sequence[str], *, more: str = "") -> str
 
 
 def _prove(
-    connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str], columns: Sequence[TextColumn], keep: str
+    connection: duckdb.DuckDBPyConnection,
+    source: TextSource,
+    keys: Sequence[str],
+    columns: Sequence[TextColumn],
+    keep: str,
 ) -> tuple[str, list[TypedColumn], Counts, list[str]]:
     """The call that reads every record, the types, and what is doubtful. UnreadableError names a line too long.
 
@@ -275,7 +271,7 @@ def _prove(
     return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
 
 
-def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: Source, keys: Sequence[str]) -> list[int]:
+def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: TextSource, keys: Sequence[str]) -> list[int]:
     """The lines of the rows that have fewer cells than there are columns, up to many."""
     reader = _write_reader(
         source, keys, more=f", ignore_errors=true, store_rejects=true, rejects_limit={_MOST_REJECTS}"
@@ -289,7 +285,7 @@ def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: Source, key
     return [line for (line,) in found]
 
 
-def _describe_long_row(source: Source, text: str) -> UnreadableError:
+def _describe_long_row(source: TextSource, text: str) -> UnreadableError:
     line, width = _BAD_LINE.search(text), _EXPECTED.search(text)
     place = f", line {line[1]}" if line else ""
     others = f", which have {width[1]}" if width else ""
@@ -300,7 +296,7 @@ def _describe_long_row(source: Source, text: str) -> UnreadableError:
     )
 
 
-def _keep_data(source: Source, keys: Sequence[str]) -> str:
+def _keep_data(source: TextSource, keys: Sequence[str]) -> str:
     """The condition that leaves rows out that are no data, by all of their cells."""
     tests = []
     for one in source.layout.left_out:
@@ -315,13 +311,13 @@ def _keep_data(source: Source, keys: Sequence[str]) -> str:
     return " AND ".join(tests) or _ALL
 
 
-def _is_by_content(source: Source, one: LeftOut) -> bool:
+def _is_by_content(source: TextSource, one: LeftOut) -> bool:
     """Whether the row lies among the rows that are read, so that its content tells it from them."""
     return one.record.line > max(source.layout.header_line, source.above)
 
 
 def _check_lines(
-    connection: duckdb.DuckDBPyConnection, source: Source, reader: str, keys: Sequence[str], records: int
+    connection: duckdb.DuckDBPyConnection, source: TextSource, reader: str, keys: Sequence[str], records: int
 ) -> list[str]:
     """Whether the rows that were read and the lines of the file add up. What is doubtful; UnreadableError."""
     if source.unit != "line":
@@ -344,7 +340,7 @@ def _check_lines(
 
 
 def _take_total_out(
-    connection: duckdb.DuckDBPyConnection, source: Source, table: str, typed: Sequence[TypedColumn]
+    connection: duckdb.DuckDBPyConnection, source: TextSource, table: str, typed: Sequence[TypedColumn]
 ) -> tuple[list[LeftOut], list[str]]:
     """Remove a last row that says it sums up the others, where it does so in every number; else a doubt."""
     last, places = source.last, {f"c{number}": number for number in range(source.layout.width)}
@@ -378,7 +374,7 @@ def _take_total_out(
     return [LeftOut(last, "a total of the rows above it")], []
 
 
-def _leave_out(source: Source, left_out: Sequence[LeftOut]) -> Source:
+def _leave_out(source: TextSource, left_out: Sequence[LeftOut]) -> TextSource:
     """The same without these rows at its end."""
     records = [one.record for one in left_out]
     layout = replace(source.layout, left_out=(*source.layout.left_out, *left_out))
@@ -386,7 +382,7 @@ def _leave_out(source: Source, left_out: Sequence[LeftOut]) -> Source:
     return replace(source, layout=layout, sample=sample, last=None)
 
 
-def _describe_format(source: Source) -> str:
+def _describe_format(source: TextSource) -> str:
     dialect = source.dialect
     parts = []
     if source.unit == "line":

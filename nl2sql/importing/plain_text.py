@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from nl2sql.importing.file_kinds import find_kind, is_data_file
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.file_kinds import PACKED, find_kind, is_data_file
+from nl2sql.importing.import_names import UnreadableError
 
-PACKED: Final = (".gz", ".zip")
 # In the order of how many people write in them.
 _OLD_ENCODINGS: Final = (
     "cp1252",

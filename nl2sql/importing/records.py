@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.column_types import TEXT, TextColumn, TypedColumn, prove_types
+from nl2sql.importing.file_kinds import name_stem
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.layout import name_columns
+from nl2sql.importing.headers import name_columns
+from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
 from nl2sql.importing.plain_text import PlainText
-from nl2sql.importing.table_names import TableNames, UnreadableError, clean_column_name, table_name
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _NUMBER_TOKEN: Final = r"[:,\[]\s*-?([0-9]+[.][0-9]+)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ListPlace:
     """A list of objects within the one object of a file: the keys that lead to it, its records' SQL, and doubts."""
 
     keys: tuple[str, ...]
@@ -67,7 +68,7 @@ def make_tables(
         ).fetchall()
         if not count:
             raise UnreadableError(f"{called.name} holds no records", "Remove it, or put data in it.")
-        own, doubts = table_name(called.stem), tuple(_find_rounded(connection))
+        own, doubts = table_name(name_stem(called)), tuple(_find_rounded(connection))
         places, left_out = _find_places(connection) if count == objects == 1 else ([], [])
         made: list[TableAccount] = []
         if not places:
@@ -76,9 +77,7 @@ def make_tables(
             made[0] = replace(made[0], doubts=(*doubts, *made[0].doubts))
             return made
         for place in places:
-            wanted = (
-                (own, table_name(called.name)) if len(places) == 1 else (table_name(f"{called.stem}_{place.keys[-1]}"),)
-            )
+            wanted = (own, table_name(called.name)) if len(places) == 1 else (f"{own}_{table_name(place.keys[-1])}",)
             made += _make_table(connection, called, place.sql, names.take(*wanted), names, rules, end)
         kept = " and ".join(".".join(place.keys) or "its keys" for place in places)
         beside = f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"
@@ -105,7 +104,7 @@ def _find_rounded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"{count:,} {numbers} more digits than are kept of a number in JSON, such as {text}: compare them"
 
 
-def _find_places(connection: duckdb.DuckDBPyConnection) -> tuple[list[_Place], list[str]]:
+def _find_places(connection: duckdb.DuckDBPyConnection) -> tuple[list[_ListPlace], list[str]]:
     """Where the records of the one object lie, and what there is beside them."""
     [(text,)] = connection.execute(f"SELECT json_structure(e) FROM {_RECORDS}").fetchall()
     structure = json.loads(text)
@@ -130,19 +129,19 @@ def _list_beside(structure: Mapping[str, Any], keys: Sequence[str]) -> Iterator[
         inner = inner[key]
 
 
-def _walk(structure: Any, keys: tuple[str, ...]) -> Iterator[_Place]:
+def _walk(structure: Any, keys: tuple[str, ...]) -> Iterator[_ListPlace]:
     """The lists of objects within a structure, the outermost ones."""
     if not isinstance(structure, dict) or len(keys) >= _DEEPEST:
         return
     for name, inner in structure.items():
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
             path = _write_path((*keys, name))
-            yield _Place((*keys, name), f"SELECT unnest(json_extract(e, '{path}[*]')) AS e FROM {_RECORDS}")
+            yield _ListPlace((*keys, name), f"SELECT unnest(json_extract(e, '{path}[*]')) AS e FROM {_RECORDS}")
         else:
             yield from _walk(inner, (*keys, name))
 
 
-def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Mapping[str, Any]) -> _Place | None:
+def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Mapping[str, Any]) -> _ListPlace | None:
     """A table written as the names of its columns and a list of rows. UnreadableError where a row is too long."""
     rows = next((name for name in ("rows", "data") if isinstance(structure.get(name), list)), None)
     if (
@@ -167,10 +166,10 @@ def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Map
         )
     doubt = f"{short:,} {'row has' if short == 1 else 'rows have'} fewer cells than there are columns: the rest is NULL"
     cells = ", ".join(f"{literal(name)}, json_extract(r, '$[{i}]')" for i, name in enumerate(names))
-    return _Place((rows,), f"SELECT json_object({cells}) AS e FROM ({listed})", (doubt,) if short else ())
+    return _ListPlace((rows,), f"SELECT json_object({cells}) AS e FROM ({listed})", (doubt,) if short else ())
 
 
-def _find_keyed(structure: Mapping[str, Any]) -> _Place | None:
+def _find_keyed(structure: Mapping[str, Any]) -> _ListPlace | None:
     """Objects by their keys, all of them much alike: each is a record, whose key is a value too."""
     inner = [value for value in structure.values() if isinstance(value, dict)]
     if len(inner) < len(structure) or len(inner) < _LEAST_KEYED:
@@ -184,7 +183,7 @@ def _find_keyed(structure: Mapping[str, Any]) -> _Place | None:
         f"SELECT {_put_first(key, 'to_json(k)', 'r')} AS e FROM "
         f"(SELECT k, {record} AS r FROM (SELECT e, unnest(json_keys(e)) AS k FROM {_RECORDS}))"
     )
-    return _Place((), sql)
+    return _ListPlace((), sql)
 
 
 def _find_free_name(wanted: str, taken: Collection[str]) -> str:

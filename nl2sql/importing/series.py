@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import ORDERS, FileRules
-from nl2sql.importing.table_names import TableNames, table_name
+from nl2sql.importing.import_names import TableNames, table_name
 from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ _NO_VALUE: Final = "it holds no value"
 _NUMBERS: Final = ("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL")
 _PERIOD: Final = re.compile(
     r"(?<![0-9a-z])(?:(?:19|20)\d\d[-_ .]?(?:0[1-9]|1[0-2]|q[1-4])(?:[-_ .]?(?:0[1-9]|[12]\d|3[01]))?|(?:19|20)\d\d|"
-    r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
-    r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|"
+    r"apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
     r"(?:[-_ .]?(?:19|20)?\d\d)?)(?![0-9a-z])",
     re.I,
 )
+_TOLD_DOUBTS: Final = 3
 
 
 def name_series(stem: str) -> str | None:
@@ -188,14 +189,29 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         f"{first.format}; the same columns in all, so they are one table, in which {file} is each row's file",
         (
             ColumnAccount(file, "", "VARCHAR", "the name of the file"),
-            *(replace(column, type=types[column.name]) for column in first.columns),
+            *(
+                replace(_sum_up([account.columns[number] for account in accounts], accounts), type=types[column.name])
+                for number, column in enumerate(first.columns)
+            ),
         ),
         sum(account.lines or 0 for account in accounts),
         tuple((f"{account.file}: {reason}", text) for account in accounts for reason, text in account.left_out),
-        (*mixed, *(doubt for account in accounts for doubt in account.list_doubts())),
+        (*mixed, *(f"{account.file}: {doubt}" for account in accounts for doubt in account.doubts)),
         tuple(
             Origin(column, account.table, column)
             for account in accounts
             for column in ("", *(column.name for column in first.columns))
         ),
     )
+
+
+def _sum_up(columns: Sequence[ColumnAccount], accounts: Sequence[TableAccount]) -> ColumnAccount:
+    """The account of a column that is in several files: all that was taken for NULL, and each of the doubts."""
+    nulls: Counter[str] = Counter()
+    doubts: dict[str, str] = {}
+    for column, account in zip(columns, accounts, strict=True):
+        nulls.update(column.nulls or {})
+        if column.doubt:
+            doubts.setdefault(column.doubt, f"{column.doubt} ({account.file})")
+    told = [*list(doubts.values())[:_TOLD_DOUBTS], *(["…"] if len(doubts) > _TOLD_DOUBTS else [])]
+    return replace(columns[0], nulls=dict(nulls) or None, doubt="; ".join(told))

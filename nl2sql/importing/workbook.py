@@ -18,12 +18,13 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from nl2sql.importing.account import TableAccount
-from nl2sql.importing.delimited import Dialect, Source, make_table
+from nl2sql.importing.column_shapes import is_placeholder
+from nl2sql.importing.delimited import Dialect, TextSource, make_table
+from nl2sql.importing.delimiters import Record
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.layout import Record, find_layout, is_table
-from nl2sql.importing.notations import is_placeholder
+from nl2sql.importing.import_names import TableNames, UnreadableError, table_name
+from nl2sql.importing.layout import find_layout, is_table
 from nl2sql.importing.plain_text import measure
-from nl2sql.importing.table_names import TableNames, UnreadableError, table_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -335,7 +336,7 @@ def _make_record(number: int, row: Sequence[Any]) -> Record:
     return Record(number + 1, tuple(_write_cell(cell) for cell in row))
 
 
-def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules, folder: Path) -> Source:
+def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules, folder: Path) -> TextSource:
     """Write the area as a file of CSV, and say where the table is in it and what the cells hold."""
     first, last = area.columns
     shift = (sheet.start or (0, 0))[0]
@@ -359,11 +360,14 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
     noted = {one.record.line for one in layout.left_out}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        # A bare return is none of the ends of lines that make it quote a cell.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for number, row in _read_filled_rows(sheet):
             if area.rows[0] <= number < area.rows[1] and number + shift + 1 >= start:
                 cells = row[first:last][: layout.width]
                 cells += [None] * (layout.width - len(cells))
-                writer.writerow([_write_cell(cell) for cell in cells])
+                texts = [_write_cell(cell) for cell in cells]
+                (quoting if any("\r" in text for text in texts) else writer).writerow(texts)
                 if number + shift + 1 not in noted:
                     for cell, kind in zip(cells, kinds, strict=True):
                         kind.add(cell)
@@ -371,7 +375,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
     numeric = frozenset(i for i, kind in enumerate(kinds) if kind.numbers and not kind.texts)
     lengths = frozenset(i for i, kind in enumerate(kinds) if kind.lengths and not kind.texts)
     doubts = _describe_merged(sheet)
-    return Source(
+    return TextSource(
         called,
         measure(path),
         Dialect(","),
@@ -381,7 +385,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         numeric,
         lengths,
         unit="row",
-        skip=0,
+        above=start - 1,
         doubts=doubts,
         last=next((record for record in reversed((*head, *tail)) if record.filled and record.line not in noted), None),
     )

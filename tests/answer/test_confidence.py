@@ -36,6 +36,7 @@ DOUBTS = {
     "unsupported_figures": replace(SURE, stated=Grounding(1, 0, ("12",))),
     "tables_left_out": replace(SURE, left_out=2),
     "unfinished": replace(SURE, unfinished=True),
+    "doubtful_columns": replace(SURE, doubtful=1),
     "cut_prompt": replace(SURE, was_cut=True),
 }
 
@@ -58,7 +59,17 @@ def test_an_answer_without_doubts_is_high_and_no_doubt_makes_it_surer() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["no_logprobs", "keyed_repairs", "no_rows", "all_null", "unfinished", "grave_traps", "cut_prompt"]
+    "name",
+    [
+        "no_logprobs",
+        "keyed_repairs",
+        "no_rows",
+        "all_null",
+        "unfinished",
+        "grave_traps",
+        "cut_prompt",
+        "doubtful_columns",
+    ],
 )
 def test_grave_doubts_are_never_high_and_are_said(name: str) -> None:
     found = assess_answer(DOUBTS[name])

@@ -165,6 +165,8 @@ def test_what_is_denied_is_not_to_be_seen_in_a_table_made_of_it(
     found = {table["name"]: [column["name"] for column in table["columns"]] for table in told["tables"]}
     found.pop("other", None)
     assert found == seen
+    if "staff.code" in denied:
+        assert '"code"' not in json.dumps(told) and "staff_code" not in json.dumps(told)
     if "staff_visits" not in seen:
         done = cli("run", "--db", "data", "--config", "own.toml", "SELECT * FROM staff_visits")
         assert done.returncode != 0 and b"7000" not in done.stdout

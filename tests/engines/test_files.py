@@ -21,7 +21,7 @@ from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, bound_import, run_impo
 from nl2sql.engines.importer import build
 from nl2sql.engines.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.import_names import UnreadableError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
 

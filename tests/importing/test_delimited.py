@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pytest
 
 from nl2sql.engines.importer import build
 from nl2sql.errors import ConfigError
 from nl2sql.importing.account import TableAccount
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.series import name_series
 
 
 def _import(folder: Path, data: str | bytes, rules: FileRules | None = None) -> tuple[TableAccount, list[Any]]:
@@ -115,3 +117,39 @@ def test_an_archive_of_another_kind_is_not_read_as_csv(tmp_path: Path) -> None:
 def test_a_bare_return_within_a_line_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="its lines end in more than one way"):
         _import(tmp_path, b"a,b\n1,x\ry\n2,z\n3,w\n")
+
+
+def test_a_cell_of_a_sheet_may_hold_a_bare_return(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["a", "b"], [1, "x_x000D_y"], [2, "z\nw"]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    build(str(tmp_path / "made.duckdb"), [tmp_path / "a.xlsx"])
+    with duckdb.connect(str(tmp_path / "made.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT * FROM a").fetchall() == [(1, "x\ry"), (2, "z\nw")]
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("sales_2025-01", "sales"),
+        ("sales Sept 25", "sales"),
+        ("market", None),
+        ("sales_decline", None),
+        ("maypole", None),
+    ],
+)
+def test_only_the_name_of_a_month_is_one(stem: str, name: str | None) -> None:
+    assert name_series(stem) == name
+
+
+def test_what_is_doubtful_in_any_file_of_a_series_is_told_of_its_column(tmp_path: Path) -> None:
+    (tmp_path / "t_2025-01.csv").write_text("a;v;n\n1;x;3\n2;y;N/A\n", "utf-8")
+    (tmp_path / "t_2025-02.csv").write_text("a;v;n\n1;03/04/2025;1\n2;05/06/2025;2\n", "utf-8")
+    (tmp_path / "t_2025-03.csv").write_text("a;v;n\n1;z;4\n2;x;N/A\n", "utf-8")
+    files = sorted(tmp_path.glob("*.csv"))
+    [(_, account)] = build(str(tmp_path / "made.duckdb"), files)
+    column = account.columns[2]
+    assert account.columns[3].nulls == {"N/A": 2}
+    assert "nothing says whether" in column.doubt and column.doubt.endswith("(t_2025-02.csv)")
+    assert len(account.list_doubts()) == 1

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nl2sql.importing.import_names import UnreadableError
 from nl2sql.importing.plain_text import PlainText, count_empty_lines, read_plain_text
-from nl2sql.importing.table_names import UnreadableError
 
 GERMAN = "Straße;Größe\nMüllerweg;5 m²\nÄußere Gasse;7 €\n"
 POLISH = "miasto;województwo\nŁódź;łódzkie\nGdańsk;pomorskie\nZażółć;gęślą\n"

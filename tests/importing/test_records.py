@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from nl2sql.engines.importer import build
 from nl2sql.importing.account import TableAccount
-from nl2sql.importing.table_names import UnreadableError
+from nl2sql.importing.import_names import UnreadableError
 
 Rows = list[tuple[Any, ...]]
 
@@ -78,3 +79,9 @@ def test_numbers_with_more_digits_than_are_kept_are_told(tmp_path: Path) -> None
 def test_a_file_nested_too_deep_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="nested too deep"):
         _import(tmp_path, "a.json", "[" * 3000 + "]" * 3000)
+
+
+def test_a_packed_file_gives_the_table_the_name_of_the_file_within(tmp_path: Path) -> None:
+    (tmp_path / "sales.json.gz").write_bytes(gzip.compress(b'{"data": [{"a": 1}], "more": [{"b": 2}]}'))
+    made = build(str(tmp_path / "made.duckdb"), [tmp_path / "sales.json.gz"])
+    assert [account.table for _, account in made] == ["sales_data", "sales_more"]

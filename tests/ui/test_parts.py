@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +37,7 @@ from nl2sql.answer.display import choose_from_facts
 from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
+from nl2sql.importing.file_rules import FileRules
 from ui.charts import metric_text
 from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
@@ -329,7 +330,9 @@ class BrokenImports:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def with_files(self, files: Sequence[Path], limits: Limits, workers: int) -> Engine:
+    def with_files(
+        self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> Engine:
         raise MemoryError
 
 

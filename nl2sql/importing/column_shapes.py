@@ -1,0 +1,106 @@
+"""The shapes of a column's texts, each digit written as 9, and what people write where there is no value.
+
+It reads no data and decides on no type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+BLANKS: Final = " \t\u00a0\u1680\u2007\u2009\u202f\u3000\ufeff\u200b"
+PLACEHOLDERS: Final = frozenset(
+    "n/a na n.a. n.a #n/a #na - -- --- – — ―  . .. ... ? ?? null none nil nan #nan (null) (none) (blank) <na> <null>"
+    " \\n k.a. k.a ka keine s.d. s/d n.d. nd n.v.t. b.d. nv #value! #ref! #div/0! #num! #name? #null! missing".split()
+)
+# What some databases write for a date that is not there.
+ZERO_DATES: Final = (
+    *(f"0000{sign}00{sign}00{time}" for sign in "-/." for time in ("", " 00:00:00", "T00:00:00")),
+    *(f"00{sign}00{sign}0000" for sign in "-/."),
+)
+# No number and no date is longer; to look for one in a long text would take time by the square of its length.
+LONGEST: Final = 200
+
+
+class Shape(NamedTuple):
+    """Texts of one column that look alike: `text` with each digit as 9, how `many`, and one of them.
+
+    `zero` says that the first digit of them is a 0.
+    """
+
+    text: str
+    many: int
+    example: str
+    zero: bool = False
+
+
+class Signs(NamedTuple):
+    """Decimal sign and group sign of a notation. Groups: one of `_GROUPS`, or empty."""
+
+    decimal: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNotation:
+    """One reading of a column: DuckDB's type, SQL over `{}` that gives NULL for what it can't read, and why."""
+
+    type: str
+    sql: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotationChoice:
+    """What the shapes of a column allow.
+
+    `rivals`: of these one must hold for every value and the others not, else the column stays text. `fallbacks` are
+    tried in turn where none holds. `nulls` are texts to take for no value. `doubt` says why it is text although much
+    of it could be read.
+    """
+
+    rivals: tuple[ColumnNotation, ...] = ()
+    fallbacks: tuple[ColumnNotation, ...] = ()
+    nulls: tuple[Shape, ...] = ()
+    doubt: str = ""
+
+
+def make_shape(text: str) -> str:
+    """The text without outer blanks, each digit as 9.
+
+    >>> make_shape(" 1.234,56 ")
+    '9.999,99'
+    """
+    return re.sub("[0-9]", "9", text.strip(BLANKS))
+
+
+def collect_shapes(texts: Iterable[str]) -> list[Shape]:
+    """The shapes of some texts, the most frequent first."""
+    found: dict[tuple[str, bool], Shape] = {}
+    for text in texts:
+        key = make_shape(text), starts_with_zero(text)
+        known = found.get(key, Shape(key[0], 0, text, key[1]))
+        found[key] = known._replace(many=known.many + 1)
+    return sorted(found.values(), key=lambda shape: -shape.many)
+
+
+def starts_with_zero(text: str) -> bool:
+    """Whether the first digit is a 0."""
+    digit = re.search("[0-9]", text)
+    return digit is not None and digit.group() == "0"
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether people write it where there is no value.
+
+    >>> is_placeholder("N/A")
+    True
+    """
+    return text.strip(BLANKS).lower() in PLACEHOLDERS
+
+
+def is_null(shape: Shape) -> bool:
+    # `#DIV/0!` has a digit.
+    return shape.text.lower() in PLACEHOLDERS or shape.example.strip(BLANKS).lower() in PLACEHOLDERS

@@ -1,0 +1,140 @@
+"""How lines of text are split into cells: the sign between cells, the one around them, and the records they make.
+
+It judges lines and reads no file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import statistics
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from nl2sql.importing.column_shapes import BLANKS
+from nl2sql.importing.headers import JUDGED_ROWS, find_column_kind, prove_header, tell_kind
+
+DELIMITERS: Final = ";\t|,"
+FEW_TITLES: Final = 3
+MOST_NOTES: Final = 10
+_RATED_ROWS: Final = 40
+_MOST_CHARS: Final = 4_000_000
+# Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
+_NARROW: Final = 2
+_RAGGED_SHARE: Final = 0.95
+_TITLE_SHARE: Final = 0.9
+
+
+class Record(NamedTuple):
+    """One row of the file: the number of its first line, or row, from 1, and its cells."""
+
+    line: int
+    cells: tuple[str, ...]
+
+    @property
+    def filled(self) -> int:
+        """How many cells hold anything."""
+        return sum(bool(cell.strip(BLANKS)) for cell in self.cells)
+
+
+def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: str = "") -> list[Record]:
+    """The records of these lines. Without a delimiter each is one cell."""
+    options: dict[str, object] = {"delimiter": delimiter or "\x1f", "quotechar": quote}
+    if escape and escape != quote:
+        options |= {"escapechar": escape, "doublequote": False}
+    csv.field_size_limit(_MOST_CHARS)
+    reader = csv.reader(lines, **options)  # type: ignore[arg-type]
+    records, line = [], 1
+    try:
+        for cells in reader:
+            records.append(Record(line, tuple(cells)))
+            line = reader.line_num + 1
+    except csv.Error:
+        # What cannot be split here, DuckDB names with its line when it reads the file.
+        pass
+    return records
+
+
+def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> str:
+    """The sign that stands between the cells of these lines; empty where they are one column."""
+    if _are_values_of_one_column(lines):
+        return ""
+    scores = {sign: _score(split_lines(lines, sign, quote, escape), lines, sign) for sign in DELIMITERS}
+    best = max(DELIMITERS, key=lambda sign: scores[sign])
+    return best if scores[best][0] else ""
+
+
+def _are_values_of_one_column(lines: Sequence[str]) -> bool:
+    """Whether a name without any delimiter stands above lines that are numbers or dates as they are: `1,5` is one."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if len(filled) < 2 or any(sign in filled[0] for sign in DELIMITERS) or tell_kind(filled[0]) != "text":
+        return False
+    return find_column_kind(filled[1:JUDGED_ROWS]) in ("number", "date", "time")
+
+
+def find_quote(lines: Sequence[str]) -> tuple[str, str]:
+    """The sign around cells, and the one before such a sign that is meant as it is."""
+    text = "\n".join(line.rstrip("\r\n") for line in lines)
+    if not re.search(r'(?:^|[,;\t|])"', text, re.M) and len(
+        re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)
+    ) >= max(2, len(lines) // 2):
+        return "'", "'"
+    is_doubled = re.search(r'(?<![\\,;\t|\n])""(?![,;\t|\n]|\Z)', text)
+    if not is_doubled and re.search(r'\\"(?![,;\t|\r\n]|\Z)', text):
+        return '"', "\\"
+    return '"', '"'
+
+
+def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, float, int]:
+    """How well the sign splits the lines: the share of records as wide as most, nought where it is no delimiter.
+
+    Of signs that do so alike, the one between whole numbers and dates is better than the one within them.
+    """
+    filled = [record for record in records if record.cells and any(record.cells)]
+    wide = [record for record in filled if len(record.cells) > 1]
+    if not wide:
+        return 0, False, 0, 0
+    width = statistics.mode(len(record.cells) for record in wide)
+    is_prose = all(re.match(r"\s", part) for line in lines for part in line.split(sign)[1:2] if sign in line)
+    start = filled.index(wide[0])
+    rest = filled[start:]
+    while len(rest) > 2 and len(rest[-1].cells) == 1 and len(filled) - len(rest) < MOST_NOTES:
+        rest = rest[:-1]
+    share = sum(len(record.cells) == width for record in rest) / len(rest)
+    if start and not _is_title_above(filled[:start], rest, width, records, is_prose=is_prose):
+        return 0, False, 0, 0
+    if start and not has_gap(records, filled[start - 1], rest[0]):
+        share *= _TITLE_SHARE
+    elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _NARROW:
+        share = max(share, _RAGGED_SHARE * sum(len(record.cells) > 1 for record in rest) / len(rest))
+    if sum(len(record.cells) > 1 for record in rest) * 2 < len(rest):
+        return 0, False, 0, 0
+    return share, not is_prose, _rate_values(rest), width
+
+
+def _rate_values(records: Sequence[Record]) -> float:
+    """The share of the filled cells of some records that are numbers, dates or times."""
+    kinds = [tell_kind(cell) for record in records[:_RATED_ROWS] for cell in record.cells if cell.strip(BLANKS)]
+    return sum(kind in ("number", "date", "time") for kind in kinds) / max(1, len(kinds))
+
+
+def _is_title_above(
+    above: Sequence[Record], rest: Sequence[Record], width: int, records: Sequence[Record], *, is_prose: bool
+) -> bool:
+    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them.
+
+    A few lines with an empty one below them may be as many as the rows.
+    """
+    is_apart = len(above) <= FEW_TITLES and len(rest) > 1 and has_gap(records, above[-1], rest[0])
+    if (len(above) >= len(rest) and not is_apart) or any(len(record.cells) != width for record in rest):
+        return False
+    body = [record.cells for record in rest[1:]]
+    if prove_header(rest[0].cells, body) or has_gap(records, above[-1], rest[0]):
+        return True
+    return not is_prose and len(rest) > 2 and len(above) <= FEW_TITLES
+
+
+def has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
+    """Whether an empty row lies between two records."""
+    between = [record for record in records if before.line < record.line < after.line]
+    return any(not record.filled for record in between)
