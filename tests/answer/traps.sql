@@ -281,3 +281,17 @@ SELECT sum(2025) FROM filiais
 -- says sum(2025) is the same in each row
 -- but not
 SELECT sum("2025") FROM filiais WHERE "2024" > 2024
+
+-- unrounded sample
+SELECT avg(list_price) FROM products WHERE is_organic
+-- asks the average list price, rounded to two decimals
+-- says avg(list_price) is not rounded to 2 decimals
+-- but not
+SELECT round(avg(list_price), 2) AS price, count(*) FROM products
+
+-- unrounded sample
+SELECT category_id, avg(list_price) AS price FROM products GROUP BY category_id
+-- asks average price by category, round the price to 1 decimal place
+-- says price is not rounded to 1 decimals
+-- but not
+SELECT category_id, round(avg(list_price), 1) AS price FROM products GROUP BY category_id

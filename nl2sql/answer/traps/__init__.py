@@ -55,6 +55,7 @@ TRAPS: Final[tuple[TrapRule, ...]] = (
     TrapRule(
         "integer-division", "whether a division drops decimals", figures.find_integer_division, changes_figure=True
     ),
+    TrapRule("unrounded", "whether figures are rounded as asked", figures.find_unrounded, changes_figure=True),
     TrapRule("division-by-zero", "whether a divisor is 0", figures.find_division_by_zero),
     TrapRule(
         "constant-for-column",

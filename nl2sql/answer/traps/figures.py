@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from sqlglot import exp
@@ -180,6 +182,49 @@ def _probe_zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select |
             return None
     probe = ran.outer(inner, "count(*)")
     return probe.where(zero, copy=False) if probe else None
+
+
+_ROUNDED: Final = re.compile(
+    r"\b(?:round(?:ed|s|ing)?|gerundet|runde|arrondie?s?|redondead[oa]s?)\b(?: [^\s.;?!]{1,15}){0,4}? "
+    r"(no|zero|one|two|three|four|\d|ein|eine|zwei|drei|vier|un|une|deux|trois|uno|una|dos|tres)"
+    r" ?(?:decimal|decimals|digits?|places|nachkomma|dezimal|décimale|decimale)",
+    re.I,
+)
+_WHOLE_WANTED: Final = re.compile(r"\b(?:nearest|next) (?:whole number|integer)\b|\bganze zahl gerundet\b", re.I)
+_NUMBER_WORDS: Final = {
+    **dict.fromkeys(("no", "zero"), 0),
+    **dict.fromkeys(("one", "ein", "eine", "un", "une", "uno", "una"), 1),
+    **dict.fromkeys(("two", "zwei", "deux", "dos"), 2),
+    **dict.fromkeys(("three", "drei", "trois", "tres"), 3),
+    **dict.fromkeys(("four", "vier"), 4),
+}
+
+
+def find_unrounded(ran: RanQuery) -> Iterator[str]:
+    """The question asks for rounded figures, and they are not rounded.
+
+    Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing. `SELECT avg(price) FROM products`
+    for "the average price, rounded to two decimals" shows 13.315.
+    """
+    if found := _ROUNDED.search(ran.question):
+        word = found[1].lower()
+        wanted = int(word) if word.isdigit() else _NUMBER_WORDS[word]
+    elif _WHOLE_WANTED.search(ran.question):
+        wanted = 0
+    else:
+        return
+    if any(name_function(node) == "round" for node in ran.tree.walk()):
+        return
+    for number, column in enumerate(ran.result.columns):
+        if any(_count_decimals(row[number]) > wanted for row in ran.result.rows):
+            yield f"{column.name} is not rounded to {wanted} decimals, as the question asks"
+
+
+def _count_decimals(value: object) -> int:
+    """How many decimals a figure has, without noughts at its end."""
+    if isinstance(value, bool) or not isinstance(value, float | Decimal):
+        return 0
+    return len(format(Decimal(repr(value)) if isinstance(value, float) else value, "f").partition(".")[2].rstrip("0"))
 
 
 def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
