@@ -203,8 +203,8 @@ _NUMBER_WORDS: Final = {
 def find_unrounded(ran: RanQuery) -> Iterator[str]:
     """The question asks for rounded figures, and they are not rounded.
 
-    Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing. `SELECT avg(price) FROM products`
-    for "the average price, rounded to two decimals" shows 13.315.
+    Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing.
+    `SELECT avg(price) FROM products` for "the average price, rounded to two decimals" shows 13.315.
     """
     if found := _ROUNDED.search(ran.question):
         word = found[1].lower()
