@@ -222,9 +222,7 @@ class Assistant(Database):
             database=tools.database_seconds,
             total=time.perf_counter() - start,
         )
-        warnings = (*warnings, *answer.warnings)
-        if answer.result is None and answer.steps:
-            warnings = (*warnings, *allowed.find_doubts(str(answer.steps[-1].arguments.get("query", ""))))
+        warnings = (*warnings, *answer.warnings, *_doubt_failed_query(answer, allowed))
         receipt = answer.receipt or self.issue_receipt()
         session = session or new_session()
         answer = replace(sign(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt)
@@ -427,3 +425,10 @@ def _sample_database(cache_dir: Path) -> str:
     from nl2sql.sample import sample_database
 
     return str(sample_database(cache_dir))
+
+
+def _doubt_failed_query(answer: Answer, allowed: AllowedSchema) -> list[str]:
+    """Where no query ran, what is doubtful of the columns that the last one names: that may be why."""
+    if answer.result is not None or not answer.steps:
+        return []
+    return list(allowed.find_doubts(str(answer.steps[-1].arguments.get("query", ""))))

@@ -113,6 +113,7 @@ class Conversation:
             self.folder.close()
             self.folder = None
             self.originals.clear()
+            self.rules.clear()
 
 
 def unreadable() -> NL2SQLError:

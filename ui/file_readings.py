@@ -23,7 +23,7 @@ _AS_FOUND: Final = "as found"
 _DECIMALS: Final = {_AS_FOUND: "", "point: 1.5": ".", "comma: 1,5": ","}
 _ORDERS: Final = {_AS_FOUND: "", "day first": "day first", "month first": "month first", "year first": "year first"}
 _DELIMITERS: Final = {_AS_FOUND: "", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-_READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx")
+_READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx", ".xls", ".ods")
 
 
 def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, busy: bool) -> None:

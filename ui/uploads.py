@@ -164,6 +164,7 @@ def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError
     with conversation.changing:
         file.unlink(missing_ok=True)
         conversation.originals.pop(file.name, None)
+        conversation.rules.pop(file.name, None)
         try:
             _open(shared, conversation)
         except NL2SQLError as exc:

@@ -6,9 +6,8 @@ column of which two readings are left stays text, and the account says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.column_notations import choose
@@ -19,73 +18,20 @@ from nl2sql.importing.column_shapes import (
     NotationChoice,
     Shape,
     Signs,
-    collect_shapes,
 )
 from nl2sql.importing.date_notations import LENGTH
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.number_notations import find_signs
+from nl2sql.importing.plain_types import PLAIN, TEXT, TextColumn, TypedColumn, guess_type, is_of_kind, make_plain
 from nl2sql.schema.identifiers import literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
 _MOST_SHAPES: Final = 5000
-_EXACT_CHARS: Final = 16
-_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+][0-9]{2,3})?")
-_MAYBE_THOUSANDS: Final = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
-_MISFIT: Final = "a value is not of the type that was guessed"
 _STAGE: Final = "temp.main.texts"
 _DIGITS: Final = f"translate(trim({{}}, '{BLANKS}'), '0123456789', '9999999999')"
 _ZERO_FIRST: Final = "regexp_matches({}, '^[^0-9]*0')"
-TEXT: Final = "VARCHAR"
-
-
-@dataclass(frozen=True, slots=True)
-class TextColumn:
-    """A column as the file has it: `key` in the reader, `name` in the table, some of its texts.
-
-    `numeric` says that the file itself knows its values as numbers, written with a point; `kinds`, if not None, what
-    they may be: "number", "date", "time", "boolean".
-    """
-
-    key: str
-    name: str
-    sample: Sequence[str]
-    numeric: bool = False
-    kinds: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TypedColumn:
-    """How a column is read: `sql` gives its values, `nulls` counts the texts that were taken for none."""
-
-    key: str
-    name: str
-    type: str = TEXT
-    sql: str = ""
-    why: str = ""
-    nulls: Mapping[str, int] = field(default_factory=dict)
-    doubt: str = ""
-    is_empty: bool = False
-
-
-# Readings that one pass proves cheaply, each with what is true of a text that it does not hold for.
-_PLAIN: Final[Mapping[str, str]] = {
-    "BIGINT": "CAST(TRY_CAST({} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {}",
-    "DOUBLE": (
-        "CASE WHEN length({}) <= 16 AND regexp_full_match({}, '-?(0|[1-9][0-9]*)([.][0-9]+)?') THEN false "
-        "ELSE CAST(TRY_CAST({} AS DOUBLE) AS VARCHAR) IS DISTINCT FROM {} OR NOT isfinite(TRY_CAST({} AS DOUBLE)) END"
-    ),
-    "DATE": "CAST(TRY_CAST({} AS DATE) AS VARCHAR) IS DISTINCT FROM {}",
-    "TIMESTAMP": "CAST(TRY_CAST({} AS TIMESTAMP) AS VARCHAR) IS DISTINCT FROM {}",
-}
-_PLAIN_REASONS: Final = {
-    "BIGINT": "whole numbers",
-    "DOUBLE": "decimals",
-    "DATE": "year first",
-    "TIMESTAMP": "year first",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,80 +42,13 @@ class Counts:
     blank: int
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A table to make, of the rows for which `keep` holds; `end` is the end of the SELECT."""
-
-    table: str
-    keep: str
-    end: str = ""
-
-
-def create_table(
-    connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
-) -> None:
-    """Make the table. duckdb.Error."""
-    shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
-    name = quote_name(target.table)
-    connection.execute(f"CREATE TABLE {name} AS SELECT {shown} FROM {reader} WHERE {target.keep}{target.end}")
-
-
-def guess_plainly(columns: Sequence[TextColumn], rules: FileRules) -> list[TypedColumn] | None:
-    """The columns as their samples suggest, where that is a plain type or text for each of them; else None."""
-    typed = []
-    for column in columns:
-        guess = _guess(column, rules)
-        if not guess:
-            return None
-        typed.append(_make_plain(column, guess))
-    return typed
-
-
-def _make_plain(column: TextColumn, guess: str) -> TypedColumn:
-    name = quote_name(column.key)
-    if guess == TEXT:
-        return TypedColumn(column.key, column.name, sql=name)
-    doubt = _doubt_day_numbers(column) if guess == "BIGINT" else ""
-    cast = f"CAST({name} AS {guess})"
-    return TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
-
-
-def load_plainly(
-    connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
-) -> bool:
-    """Make the table, testing each value on the way; False, and no table, where one does not fit.
-
-    Rows of unequal length count as such. duckdb.Error.
-    """
-    import duckdb
-
-    checked = []
-    for column in typed:
-        name = quote_name(column.key)
-        if column.type != TEXT:
-            test = _PLAIN[column.type].replace("{}", name)
-            value = (
-                f"CASE WHEN {name} IS NULL THEN NULL WHEN {test} THEN error({literal(_MISFIT)}) ELSE {column.sql} END"
-            )
-            checked.append(replace(column, sql=value))
-        else:
-            checked.append(column)
-    try:
-        create_table(connection, reader, target, checked)
-    except duckdb.InvalidInputException as error:
-        if _MISFIT in str(error) or "Expected Number of Columns" in str(error):
-            return False
-        raise
-    return True
-
-
 def prove_types(
     connection: duckdb.DuckDBPyConnection, reader: str, keep: str, columns: Sequence[TextColumn], rules: FileRules
 ) -> tuple[list[TypedColumn], Counts]:
     """The type of each column over all rows of `reader` for which `keep` holds. duckdb.Error where it can't be read."""
-    guesses = [_guess(column, rules) for column in columns]
+    guesses = [guess_type(column, rules) for column in columns]
     plain = [
-        _PLAIN[guess].replace("{}", quote_name(column.key)) if guess in _PLAIN else "false"
+        PLAIN[guess].replace("{}", quote_name(column.key)) if guess in PLAIN else "false"
         for column, guess in zip(columns, guesses, strict=True)
     ]
     names = [quote_name(column.key) for column in columns]
@@ -186,7 +65,7 @@ def prove_types(
         if value is None:
             typed[column.key] = TypedColumn(column.key, column.name, why="it holds no value", is_empty=True)
         elif guess and not wrong:
-            typed[column.key] = _make_plain(column, guess)
+            typed[column.key] = make_plain(column, guess)
         else:
             unsure.append(column)
     if unsure:
@@ -209,62 +88,6 @@ def _take_null(column: TypedColumn, null: Sequence[str]) -> TypedColumn:
 def _is_none_of(name: str, null: Sequence[str]) -> str:
     """The SQL that says whether a value is none of the texts that stand for no value."""
     return f"lower(trim({name}, '{BLANKS}')) NOT IN ({', '.join(literal(text.strip(BLANKS).lower()) for text in null)})"
-
-
-def _doubt_day_numbers(column: TextColumn) -> str:
-    """Whether whole numbers in a column called a date may be the days by which spreadsheets count from 1900 on."""
-    if not any(word in column.name.lower() for word in ("date", "datum", "fecha", "data", "dato", "day", "tag")):
-        return ""
-    is_day = [len(text) == 5 and "20000" <= text <= "60000" for text in column.sample if text.strip(BLANKS)]
-    return "its numbers may be a spreadsheet's days counted from 1900 on" if is_day and all(is_day) else ""
-
-
-def _guess(column: TextColumn, rules: FileRules) -> str:
-    """A plain type, text, or nothing where only all of the values can tell."""
-    if rules.types.get(column.name, "").lower() == "text" or column.kinds == ():
-        return TEXT
-    if column.name in rules.types or rules.null:
-        return ""
-    if column.kinds == ("length",):
-        return ""
-    texts = [text for text in column.sample if text.strip(BLANKS)]
-    if column.kinds in (None, ("number",)) and _are_program_decimals(texts, column):
-        return "DOUBLE"
-    shapes = collect_shapes(texts)
-    signs = Signs(".", "") if column.numeric else None
-    choice = choose(shapes, column.name, signs)
-    if len(choice.rivals) == 1 and not choice.nulls and choice.rivals[0].type in _PLAIN:
-        kind = choice.rivals[0].type
-        return kind if all(_reads_plainly(text, kind) for text in texts) else ""
-    if not _is_of_kind(choice, column.kinds):
-        return TEXT
-    return TEXT if texts and not choice.rivals and not choice.nulls and not choice.doubt and _is_prose(shapes) else ""
-
-
-def _are_program_decimals(texts: Sequence[str], column: TextColumn) -> bool:
-    """Whether the texts are decimals as programs write them, and none that might have thousands instead."""
-    if not any("." in text for text in texts) or "version" in column.name.lower():
-        return False
-    if not column.numeric and all(_MAYBE_THOUSANDS.fullmatch(text) for text in texts if "." in text):
-        return False
-    return all(_reads_plainly(text, "DOUBLE") for text in texts)
-
-
-def _reads_plainly(text: str, kind: str) -> bool:
-    """Whether the text is as a program writes such a value."""
-    if kind == "BIGINT":
-        return _PLAIN_NUMBER.fullmatch(text) is not None and "." not in text
-    if kind == "DOUBLE":
-        is_short = len(text) <= _EXACT_CHARS and _PLAIN_NUMBER.fullmatch(text) is not None
-        return is_short or (_FLOAT.fullmatch(text) is not None and repr(float(text)) == text)
-    return "-" in text[4:5] and len(text) in (10, 19) and "T" not in text
-
-
-def _is_prose(shapes: Sequence[Shape]) -> bool:
-    """Whether hardly any of the texts is a number or a date."""
-    count = sum(shape.many for shape in shapes)
-    readable = sum(shape.many for shape in shapes if choose([shape], "", None).rivals)
-    return 20 * readable <= count
 
 
 def _prove_by_shapes(
@@ -337,9 +160,9 @@ def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, ru
     choice = choose(shapes, column.name, signs)
     if column.kinds == ("length",):
         return NotationChoice((LENGTH,), nulls=choice.nulls)
-    if not _is_of_kind(choice, column.kinds):
+    if not is_of_kind(choice, column.kinds):
         return NotationChoice()
-    if wanted and not _is_of_kind(choice, (wanted,)):
+    if wanted and not is_of_kind(choice, (wanted,)):
         return NotationChoice(doubt=_describe_unfit(wanted))
     if wanted and not choice.rivals:
         return NotationChoice(doubt=choice.doubt or _describe_unfit(wanted))
@@ -349,21 +172,6 @@ def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, ru
 def _describe_unfit(wanted: str) -> str:
     """Why a column is not of the type that the owner says."""
     return f"stays text: not every value is a {wanted}, as `types` says"
-
-
-def _is_of_kind(choice: NotationChoice, kinds: Sequence[str] | None) -> bool:
-    """Whether the reading is of one of these kinds, if there is a reading."""
-    if kinds is None or not choice.rivals:
-        return True
-    return choice.rivals[0].type.partition("(")[0] in {kind for name in kinds for kind in _KINDS.get(name, ())}
-
-
-_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "number": ("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"),
-    "date": ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS"),
-    "time": ("TIME", "INTERVAL"),
-    "boolean": ("BOOLEAN",),
-}
 
 
 def _prove(

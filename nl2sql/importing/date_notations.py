@@ -178,7 +178,8 @@ def _make_year_last(matches: Sequence[re.Match[str]], kind: str, order: str) -> 
     text = f"replace({text}, ',', '.')" if any("," in (match["fraction"] or "") for match in matches) else text
     if any(match["half"] for match in matches):
         text = f"regexp_replace({text}, '(?i) ?([ap])\\.?(m)\\.?$', ' \\1\\2')"
-    why = _ORDER_NAMES[order] + ("; years of two digits: 69 to 99 are 1969 to 1999" if year == "%y" else "")
+    why = _ORDER_NAMES[order] + (", with points" if sign == "." else "")
+    why += "; years of two digits: 69 to 99 are 1969 to 1999" if year == "%y" else ""
     return ColumnNotation(kind, f"CAST(try_strptime({text}, [{', '.join(formats)}]) AS {kind})", why)
 
 

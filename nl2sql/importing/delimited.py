@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Final
 
 from nl2sql.importing.account import ColumnAccount, TableAccount
 from nl2sql.importing.column_shapes import BLANKS
-from nl2sql.importing.column_types import (
-    TEXT,
-    Counts,
-    Target,
-    TextColumn,
-    TypedColumn,
-    create_table,
-    guess_plainly,
-    load_plainly,
-    prove_types,
-)
+from nl2sql.importing.column_types import Counts, prove_types
 from nl2sql.importing.delimiters import Record, find_delimiter, find_quote, split_lines
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_names import UnreadableError, clean_column_name
 from nl2sql.importing.layout import Layout, LeftOut, find_layout, is_total
 from nl2sql.importing.plain_text import PlainText, count_empty_lines
+from nl2sql.importing.plain_types import (
+    TEXT,
+    Target,
+    TextColumn,
+    TypedColumn,
+    create_table,
+    guess_plainly,
+    load_plainly,
+)
 from nl2sql.schema.identifiers import escape_glob, literal, quote_name
 
 if TYPE_CHECKING:
@@ -90,9 +89,7 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
     if not is_whole:
         records = records[:_HEAD_RECORDS]
     tail = () if is_whole else _split_tail(text, delimiter, quote, escape)
-    layout = find_layout(records, tail, header=rules.header)
-    if rules.header and not layout.header:
-        raise UnreadableError(f"{called} has no line {rules.header:,}", "Mend `header` in the project file.")
+    layout = find_layout(records, tail, called=called, header=rules.header)
     if not layout.width:
         raise UnreadableError(f"{called} holds no values", "Remove it, or put data in it.")
     noted = {one.record.line for one in layout.left_out}
@@ -146,16 +143,7 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table:
         )
     keys = [f"c{number}" for number in range(layout.width)]
     keep = keep_all = _keep_data(source, keys)
-    columns = [
-        TextColumn(
-            key,
-            name,
-            [record.cells[i] for record in source.sample if i < len(record.cells)],
-            numeric=i in source.numeric,
-            kinds=("number",) if i in source.numeric else ("length",) if i in source.lengths else None,
-        )
-        for i, (key, name) in enumerate(zip(keys, names, strict=True))
-    ]
+    columns = _list_columns(source, keys, names)
     blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
     filled = f"({keep}) AND NOT ({blank})" if layout.width > 1 else keep
     target = Target(table, filled, end)
@@ -194,6 +182,20 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table:
         tuple(_describe_left_out(left_out, source.unit, counts.blank if layout.width > 1 else 0)),
         tuple(doubts),
     )
+
+
+def _list_columns(source: TextSource, keys: Sequence[str], names: Sequence[str]) -> list[TextColumn]:
+    """The columns, each with the texts of the first rows."""
+    return [
+        TextColumn(
+            key,
+            name,
+            [record.cells[i] for record in source.sample if i < len(record.cells)],
+            numeric=i in source.numeric,
+            kinds=("number",) if i in source.numeric else ("length",) if i in source.lengths else None,
+        )
+        for i, (key, name) in enumerate(zip(keys, names, strict=True))
+    ]
 
 
 def _load_at_once(
@@ -360,10 +362,12 @@ def _take_total_out(
     filled = [i for i in numbers if (at := places[typed[i].key]) < len(last.cells) and last.cells[at].strip(BLANKS)]
     if not filled:
         return [], []
+    values = [quote_name(typed[i].name) for i in filled]
+    # Doubles lose a little as they are added up.
     sums = ", ".join(
-        f"abs(sum({quote_name(typed[i].name)}) FILTER (NOT {is_last} OR {name} IS NULL) - "
-        f"any_value({quote_name(typed[i].name)}) FILTER ({is_last})) < 0.005"
-        for i in filled
+        f"abs(sum({value}) FILTER (NOT {is_last} OR {name} IS NULL) - any_value({value}) FILTER ({is_last})) "
+        f"<= 1e-9 * greatest(1, abs(any_value({value}) FILTER ({is_last})))"
+        for value in values
     )
     found = connection.execute(f"SELECT count(*) FILTER ({is_last}), {sums} FROM {quote_name(table)}").fetchall()[0]
     if found[0] != 1 or not all(found[1:]):

@@ -55,16 +55,19 @@ class Layout:
     doubts: tuple[str, ...] = ()
 
 
-def find_layout(records: Sequence[Record], tail: Sequence[Record] = (), *, header: int | None = None) -> Layout:
+def find_layout(
+    records: Sequence[Record], tail: Sequence[Record] = (), *, called: str = "", header: int | None = None
+) -> Layout:
     """The table among the first records of a grid, given its last ones too.
 
-    `header` is the line of the header where the owner says it, 0 for none. UnreadableError where there is no such line.
+    `called` is the file's name; `header` is the line of the header where the owner says it, 0 for none. UnreadableError
+    where there is no such line.
     """
     filled = [number for number, record in enumerate(records) if record.filled]
     if not filled:
         return Layout(0)
     if header is not None:
-        return _find_told_layout(records, tail, header)
+        return _find_told_layout(records, tail, called, header)
     start = _find_start(records, filled)
     group = _find_group_header(records, start)
     body = start if group is None else group[0]
@@ -95,14 +98,14 @@ def _is_weak(cells: Sequence[str]) -> bool:
     return all(re.search(r"\d|@", cell) or len(cell.split()) > _HEADER_WORDS for cell in filled)
 
 
-def _find_told_layout(records: Sequence[Record], tail: Sequence[Record], header: int) -> Layout:
+def _find_told_layout(records: Sequence[Record], tail: Sequence[Record], called: str, header: int) -> Layout:
     """The layout by the line that the owner names. UnreadableError where there is no such line."""
     if not header:
         return Layout(_measure_width(records, tail)[0])
     found = next((number for number, record in enumerate(records) if record.line >= header and record.filled), None)
     if found is None:
         raise UnreadableError(
-            f"the header is said to be in line {header:,}, where there is none", "Mend `header`, or leave it out."
+            f"{called}: `header` says line {header:,}, which is not there", "Mend `header`, or leave it out."
         )
     titles = tuple(LeftOut(record, "it is above the header") for record in records[:found] if record.filled)
     width = _measure_width(records[found:], tail)[0]

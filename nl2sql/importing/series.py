@@ -21,6 +21,9 @@ from nl2sql.schema.identifiers import literal, quote_name
 if TYPE_CHECKING:
     import duckdb
 
+# Tables of files that belong together, each with the number of its file.
+Series = list[tuple[int, TableAccount]]
+
 _NO_VALUE: Final = "it holds no value"
 _NUMBERS: Final = ("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL")
 _PERIOD: Final = re.compile(
@@ -47,9 +50,6 @@ def name_series(stem: str) -> str | None:
 
 def _find_period(file: Path) -> re.Match[str] | None:
     return _PERIOD.search(name_stem(file).replace("_", " "))
-
-
-Series = list[tuple[int, TableAccount]]
 
 
 def unite_series(
@@ -110,26 +110,41 @@ def _find_series(made: Sequence[tuple[int, TableAccount]], called: Sequence[Path
 def _settle(
     connection: duckdb.DuckDBPyConnection, members: Series, read_again: Callable[[int, FileRules], TableAccount]
 ) -> Series:
-    """The same members, those that leave two readings open read again by what the others prove."""
-    reasons = [column.why for _, account in members for column in account.columns]
-    orders = {order for order in ORDERS if any(why.startswith(order) and why != "year first" for why in reasons)}
-    decimals = {sign for sign in ".," for why in reasons if f"decimal sign {sign!r}" in why}
-    if any(column.type == "DOUBLE" and column.why == "decimals" for _, one in members for column in one.columns):
-        decimals.add(".")
-    rules = FileRules(
-        dates=orders.pop() if len(orders) == 1 else "", decimal=decimals.pop() if len(decimals) == 1 else ""
-    )
-    if rules == FileRules():
-        return members
+    """The same members, those that leave two readings open read again by what the others prove, which is told."""
+    decimals = _prove_decimals(members)
     settled = []
     for number, account in members:
-        doubts = " ".join(column.doubt for column in account.columns)
-        if ("`dates`" in doubts and rules.dates) or ("`decimal`" in doubts and rules.decimal):
-            connection.execute(f"DROP TABLE {quote_name(account.table)}")
-            settled.append((number, read_again(number, rules)))
-        else:
+        orders = {_prove_order(members, column) for column in account.columns if "`dates`" in column.doubt}
+        is_open = any("`decimal`" in column.doubt for column in account.columns)
+        rules = FileRules(
+            dates=orders.pop() if len(orders) == 1 else "",
+            decimal=next(iter(decimals)) if is_open and len(decimals) == 1 else "",
+        )
+        if rules == FileRules():
             settled.append((number, account))
+            continue
+        connection.execute(f"DROP TABLE {quote_name(account.table)}")
+        again = read_again(number, rules)
+        doubt = f"what it leaves open is read as the other files of its series prove it ({rules})"
+        settled.append((number, replace(again, doubts=(*again.doubts, doubt))))
     return settled
+
+
+def _prove_order(members: Series, doubted: ColumnAccount) -> str:
+    """The order that dates of a column have in every file that proves it; empty where none does, or they differ.
+
+    Dates with points are day first everywhere, and prove nothing of others.
+    """
+    columns = [one for _, account in members for one in account.columns if one.name.lower() == doubted.name.lower()]
+    orders = {order for order in ORDERS for one in columns if one.why.partition(";")[0] == order}
+    return orders.pop() if len(orders) == 1 else ""
+
+
+def _prove_decimals(members: Series) -> set[str]:
+    """The decimal signs that columns of any of the files prove."""
+    columns = [column for _, account in members for column in account.columns]
+    signs = {sign for sign in ".," for column in columns if f"decimal sign {sign!r}" in column.why}
+    return signs | {"." for column in columns if column.type == "DOUBLE" and column.why == "decimals"}
 
 
 def _select_columns(account: TableAccount) -> str:
@@ -189,10 +204,7 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
         f"{first.format}; the same columns in all, so they are one table, in which {file} is each row's file",
         (
             ColumnAccount(file, "", "VARCHAR", "the name of the file"),
-            *(
-                replace(_sum_up([account.columns[number] for account in accounts], accounts), type=types[column.name])
-                for number, column in enumerate(first.columns)
-            ),
+            *(replace(_sum_up(column.name, accounts), type=types[column.name]) for column in first.columns),
         ),
         sum(account.lines or 0 for account in accounts),
         tuple((f"{account.file}: {reason}", text) for account in accounts for reason, text in account.left_out),
@@ -205,8 +217,9 @@ def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccoun
     )
 
 
-def _sum_up(columns: Sequence[ColumnAccount], accounts: Sequence[TableAccount]) -> ColumnAccount:
+def _sum_up(name: str, accounts: Sequence[TableAccount]) -> ColumnAccount:
     """The account of a column that is in several files: all that was taken for NULL, and each of the doubts."""
+    columns = [_find_column(account, name) for account in accounts]
     nulls: Counter[str] = Counter()
     doubts: dict[str, str] = {}
     for column, account in zip(columns, accounts, strict=True):
@@ -214,4 +227,5 @@ def _sum_up(columns: Sequence[ColumnAccount], accounts: Sequence[TableAccount]) 
         if column.doubt:
             doubts.setdefault(column.doubt, f"{column.doubt} ({account.file})")
     told = [*list(doubts.values())[:_TOLD_DOUBTS], *(["…"] if len(doubts) > _TOLD_DOUBTS else [])]
-    return replace(columns[0], nulls=dict(nulls) or None, doubt="; ".join(told))
+    filled = next((column for column in columns if column.why != _NO_VALUE), columns[0])
+    return replace(filled, name=name, nulls=dict(nulls) or None, doubt="; ".join(told))

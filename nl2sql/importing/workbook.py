@@ -353,7 +353,7 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         tail = [*tail[-_TAIL_RECORDS + 1 :], record]
         before = number + 1
     tail = [record for record in tail if record.line > head[-1].line]
-    layout = find_layout(head, tail, header=rules.header)
+    layout = find_layout(head, tail, called=called, header=rules.header)
     start = head[layout.body].line if layout.body < len(head) else head[-1].line + 1
     kinds = [_ColumnCells() for _ in range(layout.width)]
     path = folder / "sheet.csv"

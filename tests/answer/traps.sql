@@ -292,6 +292,6 @@ SELECT round(avg(list_price), 2) AS price, count(*) FROM products
 -- unrounded sample
 SELECT category_id, avg(list_price) AS price FROM products GROUP BY category_id
 -- asks average price by category, round the price to 1 decimal place
--- says price is not rounded to 1 decimals
+-- says price is not rounded to 1 decimal,
 -- but not
 SELECT category_id, round(avg(list_price), 1) AS price FROM products GROUP BY category_id

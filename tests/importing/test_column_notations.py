@@ -10,9 +10,10 @@ import pytest
 
 from nl2sql.importing.column_notations import choose
 from nl2sql.importing.column_shapes import collect_shapes, is_placeholder, make_shape
-from nl2sql.importing.column_types import TextColumn, prove_types
+from nl2sql.importing.column_types import prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.number_notations import find_signs
+from nl2sql.importing.plain_types import TextColumn
 from tests.importing.made_columns import PLACEHOLDERS
 
 CASES = [

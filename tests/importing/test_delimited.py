@@ -73,7 +73,7 @@ def test_what_the_owner_takes_for_no_value_is_none_in_any_column(
 def test_a_rule_that_means_nothing_in_the_file_is_told(tmp_path: Path) -> None:
     account, _ = _import(tmp_path, "code,v\n001,x\n", FileRules(types={"cod": "text"}))
     assert account.doubts == ("`types` names 'cod', but there is no such column",)
-    with pytest.raises(UnreadableError, match="said to be in line 50, where there is none"):
+    with pytest.raises(UnreadableError, match="`header` says line 50, which is not there"):
         _import(tmp_path, "a,b\n1,2\n", FileRules(header=50))
     for encoding in ("hex", "rot13", "zlib", "no such"):
         with pytest.raises(UnreadableError, match="there is no encoding"):
@@ -153,3 +153,9 @@ def test_what_is_doubtful_in_any_file_of_a_series_is_told_of_its_column(tmp_path
     assert account.columns[3].nulls == {"N/A": 2}
     assert "nothing says whether" in column.doubt and column.doubt.endswith("(t_2025-02.csv)")
     assert len(account.list_doubts()) == 1
+
+
+def test_a_last_row_that_is_nearly_the_sum_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("k,v\na,0.001\nb,0.002\nTotal,0.004\n", "utf-8")
+    [(_, account)] = build(str(tmp_path / "made.duckdb"), [tmp_path / "t.csv"])
+    assert account.rows == 3 and "not the sum of the others" in account.doubts[0]

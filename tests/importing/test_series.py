@@ -64,7 +64,26 @@ def test_what_one_month_proves_holds_for_the_others(tmp_path: Path) -> None:
     made = read(tmp_path, s_2025_01="d;x\n1/5/2025;1.250\n", s_2025_02="d;x\n2/28/2025;1,5\n")
     rows, account = made["s"]
     assert [(str(row[1]), row[2]) for row in rows] == [("2025-01-05", 1250), ("2025-02-28", 1.5)]
-    assert not account.list_doubts()
+    [doubt] = account.list_doubts()
+    assert "read as the other files of its series prove it (decimal: ,, dates: month first)" in doubt
+
+
+def test_dates_with_points_prove_no_order_of_others(tmp_path: Path) -> None:
+    made = read(tmp_path, s_2025_01="d;x\n27.01.2025;1\n", s_2025_02="d;x\n03/04/2025;2\n")
+    assert sorted(made) == ["s_2025_01", "s_2025_02"]
+    _, account = made["s_2025_02"]
+    assert account.columns[0].type == "VARCHAR" and "nothing says whether" in account.columns[0].doubt
+
+
+def test_what_is_told_of_a_column_goes_by_its_name(tmp_path: Path) -> None:
+    made = read(tmp_path, s_2025_01="a;b\n1;2\n", s_2025_02="b;a\n5;1\nN/A;7\n")
+    _, account = made["s"]
+    assert {column.name: column.nulls for column in account.columns} == {"file": None, "a": None, "b": {"N/A": 1}}
+
+
+def test_a_column_that_is_empty_in_the_first_month_is_told_by_the_others(tmp_path: Path) -> None:
+    _, account = read(tmp_path, s_2025_01="a;b\n1;\n", s_2025_02="a;b\n1;2\n")["s"]
+    assert (account.columns[2].type, account.columns[2].why) == ("BIGINT", "whole numbers")
 
 
 @pytest.mark.parametrize(

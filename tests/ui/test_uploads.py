@@ -179,3 +179,8 @@ def test_how_a_file_was_read_is_shown_and_may_be_changed(analyst: Analyst) -> No
     page.keyboard.press("Escape")
     page.reload()
     expect(page.get_by_role("button", name=re.compile(r"How it was read$"))).to_be_visible()
+    add(analyst, "goals.csv", GOALS)
+    expect(page.get_by_text("uploads.goals · 2")).to_be_visible()
+    page.get_by_role("button", name="days.csv").click()
+    expect(page.get_by_text("uploads.days")).to_have_count(0)
+    expect(page.get_by_text("uploads.goals · 2")).to_be_visible()

@@ -217,7 +217,8 @@ def find_unrounded(ran: RanQuery) -> Iterator[str]:
         return
     for number, column in enumerate(ran.result.columns):
         if any(_count_decimals(row[number]) > wanted for row in ran.result.rows):
-            yield f"{column.name} is not rounded to {wanted} decimals, as the question asks"
+            decimals = f"{wanted} decimal{'' if wanted == 1 else 's'}" if wanted else "whole numbers"
+            yield f"{column.name} is not rounded to {decimals}, as the question asks"
 
 
 def _count_decimals(value: object) -> int:
