@@ -21,6 +21,7 @@ from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.running import Approve
 from nl2sql.agent.tools import Toolbox
 from nl2sql.answer.beyond_data import find_other_wish
+from nl2sql.answer.notation import find_notation
 from nl2sql.asking import (
     approving,
     candidates,
@@ -270,6 +271,35 @@ class Assistant(Database):
         """
         return self._conversations.open(name, user)
 
+    def adopt(
+        self, question: str, sql: str, *, session: str, user: str | None = None, cancel: CancelToken | None = None
+    ) -> Answer:
+        """Run the user's own SQL as the session's answer to the question: what is asked next builds on it.
+
+        The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
+        """
+        from nl2sql.answer.chart import chart
+        from nl2sql.answer.sentence import say_nothing, say_rows
+
+        start = time.perf_counter()
+        checked = self.checked(sql, cancel=cancel)
+        result = self.run(checked.sql, cancel=cancel)
+        text = say_rows(result, self.formats(result, checked.sql)) if result.row_count else say_nothing()
+        answer = Answer(
+            uuid.uuid4().hex[:12],
+            question,
+            Status.ANSWERED,
+            text,
+            sql=self.formatted(checked.sql),
+            result=result,
+            reading=self.reading(checked.sql),
+            chart=chart(result),
+            seconds=Seconds(total=time.perf_counter() - start),
+            session=session,
+            receipt=self.issue_receipt(),
+        )
+        return self._conversations.keep(answer, user)
+
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
         """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
         from nl2sql.answer.receipt import issue
@@ -324,6 +354,7 @@ class Assistant(Database):
             functions=functions(queries),
             context=self.config.context,
             earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
+            notation=find_notation(self.config.display.locale),
         )
 
     def _written(

@@ -24,6 +24,7 @@ from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
+from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.store.verified import VerifiedQueries
@@ -211,6 +212,12 @@ class Database:
             return count.rows
         counted = self.checked(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
         return int(self._engine.execute(counted, limits, cancel).rows[0][0])
+
+    def list_identifiers(self) -> tuple[str, ...]:
+        """The names of all tables and columns that may be seen, as SQL writes them, for completion in an editor."""
+        tables = self.schema.tables
+        columns = (quote(column.name) for table in tables for column in table.columns)
+        return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
 
     def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
         """The most rows that any step of the SQL would handle, as the engine guesses before it runs; None if unsaid.

@@ -5,11 +5,10 @@ The user's own SQL runs as a branch under the same guard; the conversation goes 
 
 from __future__ import annotations
 
-from typing import Final
-
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
+from ui.asking import ask_by_button, edit_by_button
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.downloads import show_downloads
@@ -21,9 +20,8 @@ from ui.plain import plain
 from ui.progress import follow
 from ui.rows import read_formats, show_rows
 from ui.server import Server
+from ui.sql_editor import edit_sql
 from ui.verify import show_verify
-
-_SQL_CHARS: Final = 100_000
 
 
 def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
@@ -57,6 +55,50 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
 
 
+def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
+    """What to do about a question without an answer: it is never the end."""
+    if job.elsewhere:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"remedies-{job.id}"):
+        st.button(
+            "Ask again",
+            key=f"reask-{job.id}",
+            icon=":material/refresh:",
+            type="tertiary",
+            on_click=ask_by_button,
+            args=(job.question,),
+        )
+        st.button(
+            "Edit the question",
+            key=f"rephrase-{job.id}",
+            icon=":material/edit_note:",
+            type="tertiary",
+            on_click=edit_by_button,
+            args=(job.question,),
+        )
+        has_actions = job.view.answer is not None and job.view.answer.sql and not job.view.answer.error
+        if not has_actions:
+            st.button(
+                "Edit the SQL" if find_sql(shared.assistant_of(conversation), job) else "Write the SQL",
+                key=f"edit-{job.id}",
+                icon=":material/edit:",
+                type="tertiary",
+                on_click=_turn,
+                args=(job.id, not is_edited(conversation, job)),
+            )
+
+
+def find_sql(assistant: Assistant, job: Job) -> str:
+    """The SQL of a question, laid out: that of its answer, else the last that was tried; empty where there was none."""
+    answer = job.view.answer
+    if answer is not None and answer.sql:
+        return assistant.formatted(answer.sql)
+    if job.view.sql:
+        return job.view.sql
+    tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments] if answer else []
+    return tried[-1] if tried else ""
+
+
 def is_edited(conversation: Conversation, job: Job) -> bool:
     """Whether the user has the SQL open to change it."""
     edited: bool = kept(job.id).get("edited", job.id in conversation.branches)
@@ -85,25 +127,20 @@ def run_again(shared: Server, conversation: Conversation, job: Job, sql: str) ->
     st.rerun(scope="fragment")
 
 
-def _place_editor(job: Job) -> str:
-    return f"sql-{job.id}-{kept(job.id).get('editors', 0)}"
-
-
 @st.fragment
 @errors_shown
-def show_branch(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
     """The SQL to change, and what it gave when it ran."""
-    with st.container(border=True):
-        st.caption("Your own version. It runs under the same guard and limits, and the conversation stays as it is.")
+    assistant = shared.assistant_of(conversation)
+    with st.container(border=True, key=f"branch-{job.id}"):
+        st.caption("Your own SQL, under the same guard and limits. Follow-ups still build on the answer above.")
         before = conversation.branches.get(job.id)
-        text = st.text_area(
-            "SQL",
-            value=before.question if before else shared.assistant_of(conversation).formatted(answer.sql or ""),
-            key=_place_editor(job),
-            height=180,
-            max_chars=_SQL_CHARS,
+        text = edit_sql(
+            before.question if before else find_sql(assistant, job),
+            assistant.list_identifiers(),
+            key=f"sql-{job.id}-{kept(job.id).get('editors', 0)}",
         )
-        if st.button("Run", key=f"rerun-{job.id}", type="primary", icon=":material/play_arrow:") and text:
+        if text:
             _run_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
         if own := conversation.branches.get(job.id):
@@ -129,17 +166,42 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
     if view.error is not None:
         show_error(view.error)
     elif view.answer is not None and view.answer.result is not None:
-        result = view.answer.result
-        left, right = st.columns([3, 2], gap="medium")
-        with left:
-            if is_metric(result):
-                show_metrics(result, read_formats(assistant, view.answer.sql or "", result, own.id))
-            else:
-                show_rows(assistant, view.answer.sql or "", result, own.id)
-        with right:
-            spec = show_chart(result, own.id, "Chart of your own version of the SQL")
-            for line in view.answer.reading:
-                st.caption(plain(line, 300))
-            with st.container(horizontal=True):
-                show_downloads(assistant, view.answer, spec, own.id)
-                show_verify(shared.assistant, conversation.owner, view.answer, job.question, own.id)
+        result, sql = view.answer.result, view.answer.sql or ""
+        spec = None
+        if is_metric(result):
+            show_metrics(result, read_formats(assistant, sql, result, own.id))
+        else:
+            spec = show_chart(result, own.id, "Chart of your own SQL")
+            show_rows(assistant, sql, result, own.id)
+        for line in view.answer.reading:
+            st.caption(plain(line, 300))
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Go on from this",
+                key=f"adopt-{own.id}",
+                icon=":material/subdirectory_arrow_right:",
+                help="It becomes an answer of the conversation: what you ask next builds on it.",
+                on_click=_adopt,
+                args=(shared, conversation, job, own),
+            )
+            show_downloads(assistant, view.answer, spec, own.id)
+            show_verify(shared.assistant, conversation.owner, view.answer, job.question, own.id)
+
+
+def _adopt(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
+    """Make the user's own version the conversation's next turn."""
+    assistant = shared.assistant_of(conversation)
+    before, sql = conversation.running, own.question
+    turn = Job(job.question, conversation.owner)
+    session = assistant.open_session(conversation.id, user=conversation.owner)
+
+    def work(turn: Job) -> Answer:
+        turn.change(doing="Running the query", sql=own.view.sql)
+        return assistant.adopt(job.question, sql, session=session, user=conversation.owner, cancel=turn.token)
+
+    kept(job.id)["edited"] = False
+    conversation.branches.pop(job.id, None)
+    conversation.add(turn)
+    shared.conversations.keep(conversation)
+    shared.jobs.start(turn, work, after=before)
+    st.rerun()

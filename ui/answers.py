@@ -1,4 +1,4 @@
-"""A finished answer: the sentence, the rows, the chart, the SQL and what speaks for and against it.
+"""A finished answer, in one column: the sentence, what speaks for and against it, chart, rows, and a line that opens.
 
 It draws what the Answer says. What can be done with an answer is in `actions`.
 """
@@ -9,14 +9,14 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Status
-from ui.actions import is_edited, run_again, show_actions, show_branch
-from ui.asking import next_questions
+from nl2sql import Answer, Assistant, Status
+from ui.actions import find_sql, is_edited, run_again, show_actions, show_branch, show_remedies
+from ui.arrival import bring_into_view
+from ui.asking import next_questions, offered
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.cost import cost
 from ui.errors import errors_shown, say_error, show_error
-from ui.feedback import show_thumbs
 from ui.jobs import Job
 from ui.kept import kept
 from ui.parameters import show_approval, show_parameters
@@ -30,107 +30,143 @@ _LEVELS: Final = {
     "check": (":material/rule:", "Check this"),
     "low": (":material/warning:", "Low confidence"),
 }
+# What stands beside the sentence is read; more of it would push the chart out of sight.
+_DOUBTS: Final = 3
+_DOUBT_CHARS: Final = 300
+_REASON_CHARS: Final = 400
+_SUMMARY_CHARS: Final = 90
 
 
 @st.fragment
 @errors_shown
-def show_turn(shared: Server, conversation: Conversation, job: Job, *, asks_next: bool = False) -> None:
-    """A question under way, or its answer once it is there; with `asks_next`, what can be asked next too."""
+def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
+    """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
+    # One that waits for the answer above does not take the reader away from it.
+    waits = job in conversation.jobs[1:] and not conversation.jobs[conversation.jobs.index(job) - 1].view.done
+    bring_into_view(job.id, scrolls=is_last and not waits, says=_announce(job) if job.view.done else "")
     if not follow(shared, shared.assistant_of(conversation), job):
         return
     _show_answer(shared, conversation, job)
-    if asks_next:
+    if is_last:
         next_questions(shared.assistant_of(conversation), job)
+
+
+def _announce(job: Job) -> str:
+    """What is read out of an answer."""
+    answer, error = job.view.answer, job.view.error
+    if answer is None:
+        return f"Not answered: {error.message}" if error is not None else "Not answered"
+    if answer.error is not None:
+        return f"Not answered: {answer.error.message}"
+    rows = f"{answer.result.row_count:,} row{'' if answer.result.row_count == 1 else 's'}. " if answer.result else ""
+    return f"{rows}{answer.text}"
 
 
 def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     """Everything about the answer of a finished job."""
-    view, assistant = job.view, shared.assistant_of(conversation)
-    if view.answer is None:
+    view, answer = job.view, job.view.answer
+    if answer is None:
         if view.error is not None:
             show_error(view.error)
-            if view.sql:
-                st.code(assistant.formatted(view.sql), language="sql", wrap_lines=True)
-        return
-    answer = view.answer
-    if answer.text:
+    else:
+        _say(answer, job)
+        if answer.clarification is not None:
+            offered(answer.clarification.options, f"options-{job.id}")
+        if answer.sql and not answer.error:
+            _body(shared, conversation, job, answer)
+    if answer is None or answer.error is not None or answer.status is not Status.ANSWERED:
+        show_remedies(shared, conversation, job)
+    if not job.elsewhere and is_edited(conversation, job):
+        show_branch(shared, conversation, job)
+    _details(shared.assistant_of(conversation), job)
+
+
+def _say(answer: Answer, job: Job) -> None:
+    """The sentence, and beside it what a reader should know before believing it."""
+    show_approval(answer)
+    if answer.text and (answer.error is None or answer.text != answer.error.message):
         with st.container(key=f"said-{job.id}"):
             st.text(answer.text)
     if answer.error is not None:
-        _failure(answer)
-    if answer.clarification is not None:
-        for option in answer.clarification.options:
-            st.text(f"• {option}")
-    if answer.sql:
-        _body(shared, conversation, job, answer)
-        if not job.elsewhere and is_edited(conversation, job):
-            show_branch(shared, conversation, job, answer)
-
-
-def _failure(answer: Answer) -> None:
-    assert answer.error is not None
-    rule = f" ({answer.error.rule})" if answer.error.rule else ""
-    say_error(answer.error.message + rule, answer.error.hint, refused=answer.status is Status.REFUSED)
-    tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments]
-    if tried:
-        st.caption("The SQL was:")
-        st.code(tried[-1], language="sql", wrap_lines=True)
+        say_error(answer.error.message, answer.error.hint, refused=answer.status is Status.REFUSED)
+    if answer.status is Status.ABSTAINED:
+        # The sentence itself says why.
+        return
+    doubts = list(answer.warnings)
+    if answer.confidence is not None:
+        icon, label = _LEVELS[answer.confidence.level]
+        reasons = plain("; ".join(answer.confidence.reasons), _REASON_CHARS)
+        with st.container(key=f"trust-{answer.confidence.level}-{job.id}"):
+            st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
+    if doubts:
+        with st.container(key=f"doubts-{job.id}", gap="xsmall"):
+            for doubt in doubts[:_DOUBTS]:
+                st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
+            if len(doubts) > _DOUBTS:
+                st.caption(f"{len(doubts) - _DOUBTS} more in the line below the rows.")
 
 
 def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+    """Chart and rows, and what can be done with them."""
     assistant, sql, key = shared.assistant_of(conversation), answer.sql or "", job.id
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        if answer.result is None:
-            _no_rows(answer, job)
-        elif is_metric(answer.result):
-            show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
-        elif answer.result.row_count:
-            show_rows(assistant, sql, answer.result, key)
-        else:
-            st.caption("No rows.")
-        actions = st.container()
-    with right:
-        if answer.result is not None:
-            kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
-        st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
-        _trust(answer)
-        if not job.elsewhere and answer.verified_query:
-            query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
-            show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
-    with actions:
-        if job.elsewhere:
-            # Its SQL is of that database: run on this one it would answer another question.
-            show_thumbs(shared.store, conversation.owner, answer.id, job.id)
-        else:
-            # After the chart, which the downloads offer too.
-            show_actions(shared, conversation, job, answer)
+    if answer.result is None:
+        _no_rows(answer, job)
+    elif is_metric(answer.result):
+        show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
+    elif answer.result.row_count:
+        kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
+        show_rows(assistant, sql, answer.result, key)
+    else:
+        st.caption("No rows.")
+    if not job.elsewhere and answer.verified_query:
+        query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
+        show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
+    show_actions(shared, conversation, job, answer)
 
 
 def _no_rows(answer: Answer, job: Job) -> None:
-    """Why there is SQL and no rows: it was not let run, its rows were let go of, or its database is not open."""
+    """Why there is SQL and no rows: held back, not let run, its rows let go of, or its database not open."""
     if job.elsewhere:
         name = plain(job.elsewhere, 200)
         st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
+    elif answer.status is Status.ABSTAINED:
+        return
     elif answer.confidence is None and not job.remembered:
-        st.info("Not run: you did not let it. Run the SQL now, or edit it first.", icon=":material/block:")
+        st.info("Not run. Run the SQL now, or edit it first.", icon=":material/block:")
     else:
         st.info("The rows of older answers are not kept. Run the SQL again to see them.")
 
 
-def _trust(answer: Answer) -> None:
-    """Confidence, warnings, what was changed in the SQL, what it does, what figures rest on, time and cost."""
-    for warning in answer.warnings:
-        st.caption(f":material/info: {plain(warning, 400)}")
-    if answer.confidence is not None:
-        icon, label = _LEVELS[answer.confidence.level]
-        reasons = plain("; ".join(answer.confidence.reasons), 400)
-        st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
-    show_approval(answer)
-    if answer.reading:
-        with st.expander("What the SQL does", type="compact"):
+def _details(assistant: Assistant, job: Job) -> None:
+    """The line that opens: what the SQL does, the SQL, what the figures rest on, each step, time and cost."""
+    answer, sql = job.view.answer, find_sql(assistant, job)
+    if answer is None and not sql:
+        return
+    with st.expander(_summarize(answer, sql), type="compact"):
+        if answer is not None:
+            for doubt in answer.warnings[_DOUBTS:]:
+                st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
             for line in answer.reading:
                 st.text(line)
+        if sql:
+            st.code(sql, language="sql", wrap_lines=True)
+        for step in job.view.steps:
+            st.caption(plain(step, _DOUBT_CHARS))
+        if answer is not None:
             for figure in answer.grounding.basis if answer.grounding else ():
                 st.text(f"{figure.text}: {figure.basis}")
-    st.caption(plain(cost(answer), 300))
+            st.caption(plain(cost(answer), 300))
+
+
+def _summarize(answer: Answer | None, sql: str) -> str:
+    """What the line says while it is closed."""
+    parts = ["SQL"] if sql else []
+    if answer is not None:
+        if answer.reading:
+            parts.append(plain(answer.reading[0].rstrip("."), _SUMMARY_CHARS))
+        if answer.result is not None:
+            rows = answer.result.row_count
+            more = "+" if answer.result.truncated else ""
+            parts.append(f"{rows:,}{more} row{'' if rows == 1 else 's'}".replace("+", "\\+"))
+        parts.append(f"{answer.seconds.total:.1f} s".replace(".", "\\."))
+    return " · ".join(parts)

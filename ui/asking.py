@@ -12,7 +12,7 @@ import streamlit as st
 
 from nl2sql import Answer, Assistant, BugError, CheckedSQL
 from ui.conversations import Conversation
-from ui.jobs import Job
+from ui.jobs import Job, Review
 from ui.plain import plain
 from ui.server import Choice, Server
 
@@ -28,7 +28,7 @@ def ask(
     review: bool,
     choice: Choice,
 ) -> None:
-    """Start answering, and put the conversation's id into the address.
+    """Start answering, once the question under way is answered, and put the conversation's id into the address.
 
     The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
     """
@@ -37,7 +37,10 @@ def ask(
     session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:
-        return shared.jobs.review(job, assistant.formatted(checked.sql))
+        rows = assistant.estimate(checked.sql, cancel=job.token)
+        heavy = rows if rows is not None and rows > HEAVY_ROWS else None
+        review = Review(assistant.formatted(checked.sql), assistant.reading(checked.sql), heavy)
+        return shared.jobs.review(job, review)
 
     def work(job: Job) -> Answer:
         events = assistant.stream(
@@ -55,10 +58,11 @@ def ask(
             raise BugError("the question ended without an answer")
         return job.view.answer
 
+    before = conversation.running
     conversation.add(job)
     shared.conversations.keep(conversation)
     st.query_params["session"] = conversation.id
-    shared.jobs.start(job, work)
+    shared.jobs.start(job, work, after=before)
 
 
 def offered(questions: Sequence[str], key: str) -> None:
@@ -68,7 +72,7 @@ def offered(questions: Sequence[str], key: str) -> None:
             st.button(
                 plain(question),
                 key=f"{key}-{position}",
-                on_click=_choose,
+                on_click=ask_by_button,
                 args=(question,),
                 icon=":material/arrow_forward:",
             )
@@ -80,9 +84,16 @@ def chosen() -> str | None:
     return question
 
 
-def _choose(question: str) -> None:
+def ask_by_button(question: str) -> None:
+    """What a button does that asks this question."""
     st.session_state["chosen"] = question
     # The button may be in an answer, which is drawn by itself; the whole page asks.
+    st.rerun()
+
+
+def edit_by_button(question: str) -> None:
+    """What a button does that puts this question into the box, to be changed."""
+    st.session_state["question"] = question
     st.rerun()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,13 +22,17 @@ AT_ONCE: Final = 16
 AT_ONCE_LOCAL: Final = 4
 WAITING: Final = 60
 REVIEW_SECONDS: Final = 15 * 60.0
+_LOOKS_SECONDS: Final = 0.2
+# So many answers' times are remembered; fewer than the second say nothing of how long it usually takes.
+_REMEMBERED: Final = 15
+_WORTH_TELLING: Final = 3
 _DOING: Final = {
     EventKind.SCHEMA: "Looking at the schema",
     EventKind.WRITING: "Writing SQL",
     EventKind.SQL: "Checking the SQL",
     EventKind.RUNNING: "Running the query",
-    EventKind.ROWS: "Putting it into words",
-    EventKind.TEXT: "Putting it into words",
+    EventKind.ROWS: "Writing the answer",
+    EventKind.TEXT: "Writing the answer",
 }
 
 
@@ -41,6 +46,15 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """SQL that waits for a person: what it does, in sentences, and how many rows a step of it handles, by a guess."""
+
+    sql: str
+    reading: tuple[str, ...] = ()
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen."""
 
@@ -49,6 +63,7 @@ class View:
     doing: str = "Starting"
     steps: tuple[str, ...] = ()
     sql: str | None = None
+    review: Review | None = None
     result: Result | None = None
     text: str = ""
     answer: Answer | None = None
@@ -89,6 +104,12 @@ class Job:
             self._changed.wait_for(lambda: self._view.version != version, seconds)
             return self._view
 
+    def await_end(self, cancel: CancelToken) -> None:
+        """Wait until it is done. CancelledError once the waiting one is stopped."""
+        while not self.view.done:
+            cancel.raise_if_cancelled()
+            self.wait(self.view.version, _LOOKS_SECONDS)
+
     def stop(self) -> None:
         """End the query and the model call."""
         self.token.cancel()
@@ -98,19 +119,20 @@ class Job:
     def decide(self, run: bool, sql: str) -> None:
         """What the user says of this SQL; nothing where another one waits for a review by now."""
         with self._changed:
-            if self._view.state is State.REVIEW and self._view.sql == sql:
+            review = self._view.review
+            if self._view.state is State.REVIEW and review is not None and review.sql == sql:
                 self._decision = run
                 self._changed.notify_all()
 
-    def reviewed(self, sql: str) -> bool:
+    def await_decision(self, review: Review) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
         self._decision = None
-        self.change(state=State.REVIEW, sql=sql, doing="Waiting for your review")
+        self.change(state=State.REVIEW, sql=review.sql, review=review, doing="Waiting for your review")
         with self._changed:
             self._changed.wait_for(lambda: self._decision is not None or self.token.cancelled, REVIEW_SECONDS)
             decision = self._decision
         self.token.raise_if_cancelled()
-        self.change(state=State.RUNNING)
+        self.change(state=State.RUNNING, review=None)
         return bool(decision)
 
     def saw(self, event: Event) -> None:
@@ -119,11 +141,9 @@ class Job:
         if event.kind is EventKind.TEXT:
             self._view = replace(now, text=now.text + event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.SQL:
-            self.change(sql=event.text, steps=(*now.steps, "The SQL passed the guard"), doing=_DOING[event.kind])
+            self.change(sql=event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
-            rows = f"{event.result.row_count:,} row{'' if event.result.row_count == 1 else 's'}"
-            steps = (*now.steps, rows)
-            self.change(result=event.result, text="", steps=steps, doing=_DOING[event.kind], rows_at=time.time())
+            self.change(result=event.result, text="", doing=_DOING[event.kind], rows_at=time.time())
         elif event.kind in _DOING:
             self.change(doing=_DOING[event.kind])
         elif event.kind is EventKind.ANSWER:
@@ -163,36 +183,52 @@ class Jobs:
         self._gate = Gate(at_once)
         self._waiting = waiting
         self._on_end = on_end
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
 
     def place(self, job: Job) -> int:
         """Its place in the line; 0 once it runs."""
         return self._gate.place(job.id)
 
-    def start(self, job: Job, work: Callable[[Job], Answer]) -> None:
-        """Have the job done as soon as its turn comes; its error says so where too many stand in line."""
+    def find_usual_seconds(self) -> float | None:
+        """How long questions took of late, the middle one of them; None where too few are known."""
+        took = sorted(self._took)
+        return took[len(took) // 2] if len(took) >= _WORTH_TELLING else None
+
+    def start(self, job: Job, work: Callable[[Job], Answer], *, after: Job | None = None) -> None:
+        """Have the job done as soon as its turn comes, and `after` that one has ended.
+
+        Its error says so where too many stand in line.
+        """
         if self._gate.length >= self._waiting:
             job.end(LimitError("too many questions wait for an answer", "Ask again in a minute.", limit="queue"))
             return
-        self._gate.line_up(job.id)
+        if after is None:
+            self._gate.line_up(job.id)
         # A daemon: Ctrl-C does not wait for a question, nor for a person who reviews its SQL.
-        threading.Thread(target=self._run, args=(job, work), name="nl2sql-question", daemon=True).start()
+        threading.Thread(target=self._run, args=(job, work, after), name="nl2sql-question", daemon=True).start()
 
-    def review(self, job: Job, sql: str) -> bool:
+    def review(self, job: Job, review: Review) -> bool:
         """Let the user look at the SQL; others may run in the meantime. CancelledError where they stop it."""
         self._gate.leave(job.id)
-        run = job.reviewed(sql)
+        run = job.await_decision(review)
         self._gate.line_up(job.id)
         self._gate.enter(job.id, job.token)
         return run
 
-    def _run(self, job: Job, work: Callable[[Job], Answer]) -> None:
+    def _run(self, job: Job, work: Callable[[Job], Answer], after: Job | None) -> None:
         try:
+            if after is not None:
+                job.change(doing="Waiting for the answer above")
+                after.await_end(job.token)
+                self._gate.line_up(job.id)
             self._gate.enter(job.id, job.token)
+            started = time.monotonic()
             try:
                 job.change(state=State.RUNNING, doing="Starting")
                 job.change(answer=work(job))
             finally:
                 self._gate.leave(job.id)
+            self._took.append(time.monotonic() - started)
             job.end()
         except CancelledError:
             job.end(CancelledError("Stopped.", "Ask again when you are ready."))

@@ -21,6 +21,7 @@ from ui.history import open_conversation, remembered_answer, remembered_conversa
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
+from ui.keyboard import listen_for_keys
 from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
@@ -43,6 +44,7 @@ def show() -> None:
             _show(server())
     except NL2SQLError as exc:
         show_error(exc)
+        st.button("Try again", icon=":material/refresh:")
 
 
 def _show(shared: Server) -> None:
@@ -50,18 +52,21 @@ def _show(shared: Server) -> None:
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
-    if question and conversation.running is not None:
-        st.toast("One question at a time: ask this one again once the answer is there, or stop that one.")
-    elif question:
-        # Before anything is drawn: the answer is on its way meanwhile.
+    # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
+    question = st.bottom.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
+    body = st.empty()
+    if question := question or chosen():
+        # Before anything is drawn: the answer is on its way meanwhile. What was offered before goes at once.
+        body.empty()
         choice = chosen_settings(shared)
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
     show_sidebar(shared, conversation)
-    if conversation.jobs:
-        show_turns(shared, conversation)
-    else:
-        _welcome(shared, shared.assistant_of(conversation))
+    with body.container():
+        if conversation.jobs:
+            show_turns(shared, conversation)
+        else:
+            _welcome(shared, shared.assistant_of(conversation))
+    listen_for_keys([job.question for job in conversation.jobs])
 
 
 def _conversation(shared: Server) -> Conversation:
@@ -90,15 +95,16 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
     keep_only(_ids(shown, conversation))
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
-    for job in shown:
-        with st.container(key=f"turn-{job.id}", gap="small"):
-            st.text(job.question)
-            if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
-                show_turn(shared, conversation, job, asks_next=job is jobs[-1])
-            else:
-                if job.view.answer is not None:
-                    st.text(job.view.answer.text)
-                _opener("Show the rows and the SQL", job.id)
+    with st.container(key="turns"):
+        for job in shown:
+            with st.container(key=f"turn-{job.id}", gap="small"):
+                st.header(plain(job.question, QUESTION_CHARS), anchor=False)
+                if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
+                    show_turn(shared, conversation, job, is_last=job is jobs[-1])
+                else:
+                    if job.view.answer is not None:
+                        st.text(job.view.answer.text)
+                    _opener("Show the rows and the SQL", job.id)
 
 
 def _ids(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
@@ -121,9 +127,10 @@ def _opener(label: str, id_: str, icon: str | None = None) -> None:
 def _welcome(shared: Server, assistant: Assistant) -> None:
     """What stands here before the first question."""
     tables = len(assistant.schema.tables)
-    st.header("Ask your data", anchor=False)
-    st.caption(f"{plain(shared.database)}: {tables} table{'' if tables == 1 else 's'}, read only")
-    offered(assistant.suggestions(), "first")
+    with st.container(key="welcome"):
+        st.header(plain(shared.database), anchor=False)
+        st.caption(f"{tables} table{'' if tables == 1 else 's'}, read only")
+        offered(assistant.suggestions(), "first")
     with st.container(key="warm"):
         # Unseen: it has the browser load what draws tables before the first one is there.
         grid([], [], key="grid-warm", caption="")
@@ -141,6 +148,6 @@ def _one_answer(shared: Server, job_id: str) -> None:
     shared.conversations.keep(conversation)
     keep_only(_ids([*conversation.jobs, job], conversation))
     with st.container(key=f"turn-{job.id}", gap="small"):
-        st.text(job.question)
+        st.header(plain(job.question, QUESTION_CHARS), anchor=False)
         show_turn(shared, conversation, job)
     st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

@@ -15,7 +15,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from nl2sql import Assistant
 from ui.again import AFTER_MS, draw_again
-from ui.jobs import Job, State, View
+from ui.jobs import Job, Review, State, View
+from ui.kept import kept
 from ui.plain import plain
 from ui.rows import PAGE, draw
 from ui.server import Server
@@ -26,6 +27,9 @@ _LOOK: Final = (AFTER_MS + 100) / 1000
 _WORDS: Final = 0.15
 _SETTLES: Final = 0.05
 _WORTH_SAYING: Final = 3
+# As high as a chart, in whose place it stands.
+_FRAME: Final = 280
+_SIZES: Final = ((10**15, "million billion"), (10**12, "thousand billion"), (10**9, "billion"), (10**6, "million"))
 
 
 def follow(shared: Server, assistant: Assistant, job: Job) -> bool:
@@ -47,7 +51,10 @@ def _look(drawing: _Drawing, job: Job) -> View:
     """One look: until it is over, or the job is done, or what is new takes another look. The view as it is then."""
     end = time.monotonic() + _LOOK
     view = job.view
-    while drawing.shows(view) and not view.done and (left := end - time.monotonic()) > 0:
+    # What waits for its turn holds up no other part of the page.
+    while drawing.shows(view) and view.state is not State.WAITING and (left := end - time.monotonic()) > 0:
+        if view.done:
+            break
         view = _settled(job, job.wait(view.version, min(left, _WORDS)), end)
     return view
 
@@ -71,7 +78,10 @@ class _Drawing:
             with st.container(key=f"doing-{job.id}"):
                 self._doing = st.empty()
             st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
-        self._steps, self._sql, self._review, self._rows, self._words = (st.empty() for _ in range(5))
+        # In the order of the answer: what is there already stays in its place.
+        with st.container(key=f"said-live-{job.id}"):
+            self._words = st.empty()
+        self._review, self._frame, self._rows, self._sql, self._steps = (st.empty() for _ in range(5))
         says = "This SQL waits for your review" if view.state is State.REVIEW else self._now(view)
         draw_again(job.id, says=says)
 
@@ -80,11 +90,14 @@ class _Drawing:
         # No spinner: it has a browser paint all the while.
         self._put(self._doing, self._now(view) + self._waited(), self._doing.text)
         self._put(self._steps, view.steps, lambda steps: self._steps.caption("  \n".join(plain(s, 300) for s in steps)))
-        self._put(self._sql, view.sql, lambda sql: self._sql.code(sql, language="sql", wrap_lines=True))
+        reviewed = view.review.sql if view.review else None
+        sql = view.sql if reviewed is None else None
+        self._put(self._sql, sql, lambda sql: self._sql.code(sql, language="sql", wrap_lines=True))
         self._put(self._words, view.text, self._words.text)
         rows = self._put_once(self._rows, view.rows_at, lambda: self._table(view))
-        reviewed = view.sql if view.state is State.REVIEW else None
-        return self._put_once(self._review, reviewed, lambda: self._ask(view.sql or "")) and rows
+        frame = view.state is State.RUNNING and not view.rows_at
+        self._put_once(self._frame, frame, lambda: self._frame.container(key=f"frame-{self._job.id}", height=_FRAME))
+        return self._put_once(self._review, reviewed, lambda: self._ask(view.review)) and rows
 
     def _put(self, place: DeltaGenerator, value: Any, draw: Callable[[Any], object]) -> None:
         """Draw the value where it is another than before."""
@@ -114,9 +127,12 @@ class _Drawing:
         return f"Waiting for the database: number {place} in line" if place else view.doing
 
     def _waited(self) -> str:
-        """How long it has taken so far, once that is worth saying."""
+        """How long it has taken so far, and how long it usually takes, once that is worth saying."""
         seconds = int(time.time() - self._job.asked_at)
-        return f" … {seconds} s" if seconds >= _WORTH_SAYING else " …"
+        if seconds < _WORTH_SAYING:
+            return " …"
+        usual = self._shared.jobs.find_usual_seconds()
+        return f" … {seconds} s" + (f" (usually {usual:.0f} s)" if usual and usual >= _WORTH_SAYING else "")
 
     def _table(self, view: View) -> None:
         if view.result is not None:
@@ -124,11 +140,38 @@ class _Drawing:
                 formats = self._assistant.formats(view.result, view.sql or "")
                 draw(view.result, view.result.table.slice(0, PAGE), formats, key=f"live-{self._job.id}")
 
-    def _ask(self, sql: str) -> None:
+    def _ask(self, review: Review | None) -> None:
         """Ask whether this SQL may run."""
-        decide = self._job.decide
+        if review is None:
+            return
+        decide, sql = self._job.decide, review.sql
+
+        def edit() -> None:
+            kept(self._job.id)["edited"] = True
+            decide(False, sql)
+
         with self._review.container():
-            st.info("This SQL passed the guard and waits for you.")
+            if review.rows is not None:
+                st.warning(
+                    f"A heavy query: one of its steps handles about {write_count(review.rows)} rows, as the database "
+                    "guesses. It may run into the limits on time and memory.",
+                    icon=":material/hourglass_top:",
+                )
+            else:
+                st.text("Read this SQL before it runs.")
+            for line in review.reading:
+                st.caption(plain(line, 300))
+            st.code(sql, language="sql", wrap_lines=True)
             with st.container(horizontal=True):
-                st.button("Run it", key=f"run-{self._job.id}", type="primary", on_click=decide, args=(True, sql))
-                st.button("Don't run it", key=f"hold-{self._job.id}", on_click=decide, args=(False, sql))
+                key = self._job.id
+                st.button("Run it", key=f"run-{key}", type="primary", on_click=decide, args=(True, sql))
+                st.button("Edit it", key=f"revise-{key}", icon=":material/edit:", on_click=edit)
+                st.button("Don't run it", key=f"hold-{key}", on_click=decide, args=(False, sql))
+
+
+def write_count(rows: int) -> str:
+    """A count as people say it: 65,000, 3.2 million, 2.9 million billion."""
+    for size, name in _SIZES:
+        if rows >= size:
+            return f"{rows / size:,.{int(rows < 100 * size)}f} {name}"
+    return f"{rows:,}"

@@ -11,12 +11,26 @@ import streamlit as st
 
 _CSS: Final = """
 <style>
-.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 110rem; }
+.stMainBlockContainer { padding-top: 3rem; padding-bottom: 1rem; max-width: 75rem; }
+.stBottomBlockContainer, [data-testid="stBottomBlockContainer"] { max-width: 75rem; padding-top: 0.5rem;
+  padding-bottom: 1rem; }
 .stSidebar .stVerticalBlock { gap: 0.55rem; }
-[class*="st-key-turn-"] > :first-child .stText { border-left: 3px solid light-dark(#1f5fbf, #7fb2ff);
-  padding: 0.1rem 0 0.1rem 0.75rem; margin-top: 0.6rem; font-weight: 600; font-size: 1.05rem; }
-[class*="st-key-said-"] .stText { font-size: 1.05rem; line-height: 1.5; }
-[class*="st-key-turn-"] { padding-bottom: 0.4rem; }
+[class*="st-key-turn-"] { padding-bottom: 1rem; }
+.st-key-turns { gap: 1rem; }
+.st-key-turns > div + div { border-top: 1px solid light-dark(#e3e6ec, #31363f); padding-top: 1rem; }
+/* The last one can come to the top of the window, however short it is. */
+.st-key-turns > div:last-child { min-height: calc(100dvh - 8.5rem); }
+.st-key-turns h2 { font-size: 0.95rem; font-weight: 500; padding: 0; line-height: 1.4;
+  color: light-dark(#4a5162, #b4bac6); }
+[class*="st-key-said-"] .stText { font-size: 1.3rem; line-height: 1.4; font-weight: 600; max-width: 60rem; }
+[class*="st-key-doubts-"] { border-left: 3px solid light-dark(#b26a00, #ffb454); padding-left: 0.7rem; }
+[class*="st-key-trust-low-"] p, [class*="st-key-trust-check-"] p, [class*="st-key-doubts-"] p {
+  color: light-dark(#6b4200, #ffcf8a); }
+[class*="st-key-frame-"] { border-radius: 6px; background: light-dark(#f3f4f7, #1a1f28); }
+[class*="st-key-arrival-"], .st-key-keyboard { position: absolute; }
+.st-key-welcome { min-height: calc(100dvh - 13rem); justify-content: center; }
+.st-key-welcome h2 { font-size: 1.6rem; padding-bottom: 0; }
+.stFeedback button, [data-testid="stFeedback"] button { min-width: 28px; min-height: 28px; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {
   color: light-dark(#ffffff, #10141b); }
 .st-key-warm { display: none; }
@@ -28,6 +42,10 @@ _CSS: Final = """
 .stCode .token.number, .stCode .token.boolean { color: light-dark(#0f665b, #5fd3c1); }
 .stCode .token.operator { color: light-dark(#994500, #ff9d5c); }
 .stCode .token.punctuation { color: light-dark(#565b6e, #a5abbf); }
+@media print {
+  .stSidebar, .stBottom, [data-testid="stBottom"], header, [class*="st-key-remedies-"] { display: none !important; }
+  .stApp, .stMain, .stAppViewContainer, .stAppViewContainer * { overflow: visible !important; height: auto; }
+}
 </style>
 """
 

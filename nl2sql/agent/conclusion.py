@@ -19,8 +19,9 @@ from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.answer.as_json import cut_warnings
 from nl2sql.answer.chart import chart
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, is_too_doubtful, say_untraced
+from nl2sql.answer.display import choose_formats, find_keys
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
-from nl2sql.answer.sentence import describe_missing, of_nothing, of_rows
+from nl2sql.answer.sentence import describe_missing, say_nothing, say_rows
 from nl2sql.cancel import Deadline
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status
@@ -193,7 +194,7 @@ def _check_sentence(
     if result.row_count == 0:
         from nl2sql.answer.empty import unmatched_filters
 
-        text = of_nothing(
+        text = say_nothing(
             unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
             if tools.looks_up
             else ()
@@ -211,8 +212,11 @@ def _check_sentence(
         changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
     grounding: Grounding | None = stated
     if result.row_count and (not text or stated.unsupported):
-        text = of_rows(result)
-        grounding = _ground(text, result, evidence) if time.allows("check of the figures") else None
+        formats = choose_formats(result, sql=ran.checked.sql, keys=find_keys(tools.schema))
+        text = say_rows(result, [replace(one, notation=tools.notation) for one in formats])
+        grounding = (
+            _ground(say_rows(result, formats), result, evidence) if time.allows("check of the figures") else None
+        )
     return text, stated, grounding, changes
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql import guard
 from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
+from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.cancel import CancelToken
 from nl2sql.config import ContextSettings
 from nl2sql.engines.engine import CancellableJudge, Engine
@@ -131,6 +132,7 @@ class Toolbox:
         functions: Sequence[QueryFunction] = (),
         context: ContextSettings | None = None,
         earlier: str = "",
+        notation: Notation = NEUTRAL,
     ) -> None:
         helpers = tuple(d for d in DEFINITIONS if unasked or d["function"]["name"] != FIND_VALUES)
         self.functions = {function.name: function for function in functions[:MOST_FUNCTIONS]}
@@ -140,7 +142,7 @@ class Toolbox:
         self.find_doubts = allowed.find_doubts
         self.limits = limits
         self.context = context or ContextSettings()
-        self.earlier = earlier
+        self.earlier, self.notation = earlier, notation
         self.today = self.context.find_today()
         self._cancel = cancel
         self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)

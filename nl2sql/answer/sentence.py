@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from nl2sql.answer.display import ColumnFormat
 from nl2sql.answer.values import text_of
 from nl2sql.schema.render import one_line
 from nl2sql.types import MissingName, Result, column_values
@@ -17,16 +18,16 @@ _CELL_CHARS: Final = 120
 _COLUMNS: Final = 6
 
 
-def of_rows(result: Result) -> str:
-    """One sentence about a result that has rows."""
+def say_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
+    """One sentence about a result that has rows; with `formats`, values are written as the table shows them."""
     if result.row_count == 1 and not result.truncated:
-        return _of_one_row(result)
+        return _say_one_row(result, formats)
     count = f"More than {result.row_count:,}" if result.truncated else f"{result.row_count:,}"
     rows = "row" if result.row_count == 1 else "rows"
-    return f"{count} {rows}. The first: {_pairs(result)}."
+    return f"{count} {rows}. The first: {_list_pairs(result, formats)}."
 
 
-def of_nothing(filters: tuple[str, ...] = ()) -> str:
+def say_nothing(filters: tuple[str, ...] = ()) -> str:
     """The sentence for an empty result; `filters` are the conditions that match nothing by themselves."""
     if not filters:
         return "No rows match."
@@ -65,18 +66,22 @@ def _list(names: Sequence[str]) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
-def _of_one_row(result: Result) -> str:
+def _say_one_row(result: Result, formats: Sequence[ColumnFormat]) -> str:
     if len(result.columns) == 1:
         value = result.rows[0][0]
-        shown = "no value (NULL)" if value is None else one_line(text_of(value), _CELL_CHARS)
+        shown = "no value (NULL)" if value is None else _write(value, formats, 0)
         return f"{one_line(result.columns[0].name, _CELL_CHARS)}: {shown}."
-    return f"One row: {_pairs(result)}."
+    return f"One row: {_list_pairs(result, formats)}."
 
 
-def _pairs(result: Result) -> str:
+def _list_pairs(result: Result, formats: Sequence[ColumnFormat]) -> str:
     values = [column_values(column.slice(0, 1))[0] for column in result.table.columns]
     shown = [
-        f"{one_line(column.name, _CELL_CHARS)} {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
-        for column, value in zip(result.columns[:_COLUMNS], values, strict=False)
+        f"{one_line(column.name, _CELL_CHARS)} {'NULL' if value is None else _write(value, formats, position)}"
+        for position, (column, value) in enumerate(zip(result.columns[:_COLUMNS], values, strict=False))
     ]
     return ", ".join(shown) + (", …" if len(result.columns) > _COLUMNS else "")
+
+
+def _write(value: Any, formats: Sequence[ColumnFormat], position: int) -> str:
+    return one_line(formats[position].show(value) if formats else text_of(value), _CELL_CHARS)

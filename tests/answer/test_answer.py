@@ -16,7 +16,7 @@ import pytest
 from nl2sql.answer.digest import digest
 from nl2sql.answer.empty import unmatched_filters
 from nl2sql.answer.export import FORMS, write
-from nl2sql.answer.sentence import of_nothing, of_rows
+from nl2sql.answer.sentence import say_nothing, say_rows
 from nl2sql.answer.values import json_of, text_of
 from nl2sql.types import Result, ResultColumn
 
@@ -51,14 +51,14 @@ def test_digest_keeps_a_cell_on_its_line() -> None:
 
 
 def test_sentences() -> None:
-    assert of_rows(result({"total": [Decimal("12.50")]})) == "total: 12.50."
-    assert of_rows(result({"total": pa.array([None], pa.int64())})) == "total: no value (NULL)."
-    assert of_rows(result({"a": [1], "b": ["x"]})) == "One row: a 1, b x."
-    assert of_rows(SALES).startswith("2 rows. The first: region Nord, revenue 1234567.89")
-    assert of_rows(result({"a": [1, 2]}, truncated=True)).startswith("More than 2 rows")
-    assert of_rows(result({"a": [1]}, truncated=True)) == "More than 1 row. The first: a 1."
-    assert of_nothing() == "No rows match."
-    assert of_nothing(("city = 'Oslo'",)) == "No rows match: nothing in the data has city = 'Oslo'."
+    assert say_rows(result({"total": [Decimal("12.50")]})) == "total: 12.50."
+    assert say_rows(result({"total": pa.array([None], pa.int64())})) == "total: no value (NULL)."
+    assert say_rows(result({"a": [1], "b": ["x"]})) == "One row: a 1, b x."
+    assert say_rows(SALES).startswith("2 rows. The first: region Nord, revenue 1234567.89")
+    assert say_rows(result({"a": [1, 2]}, truncated=True)).startswith("More than 2 rows")
+    assert say_rows(result({"a": [1]}, truncated=True)) == "More than 1 row. The first: a 1."
+    assert say_nothing() == "No rows match."
+    assert say_nothing(("city = 'Oslo'",)) == "No rows match: nothing in the data has city = 'Oslo'."
 
 
 def test_unmatched_filters_are_the_conditions_that_match_nothing_alone() -> None:
@@ -151,7 +151,7 @@ def test_every_form_takes_an_empty_result() -> None:
 def test_dates_that_python_cannot_hold_are_text() -> None:
     far = result({"day": pa.array([2_932_897 + 400], pa.date32())})
     assert far.rows == [("10001-02-04",)]
-    assert of_rows(far) == "day: 10001-02-04."
+    assert say_rows(far) == "day: 10001-02-04."
 
 
 def test_the_digest_of_long_cells_is_short() -> None:

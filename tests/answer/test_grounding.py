@@ -22,7 +22,7 @@ from nl2sql.answer.grounding import (
     find_unfounded,
 )
 from nl2sql.answer.grounding.figures import find_figures
-from nl2sql.answer.sentence import of_rows
+from nl2sql.answer.sentence import say_rows
 from nl2sql.types import Result, ResultColumn
 
 
@@ -341,7 +341,7 @@ def test_the_sentence_that_code_makes_is_always_borne_out(data: st.DataObject) -
         cell = data.draw(CELLS)
         columns[f"c{at}"] = [cell, *[None] * (rows - 1)]
     table = result(columns, truncated=data.draw(st.booleans()))
-    text = of_rows(table)
+    text = say_rows(table)
     assert check_numbers(text, table).unsupported == (), text
 
 

@@ -42,7 +42,7 @@ from ui.charts import metric_text
 from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
 from ui.identity import identity_of
-from ui.jobs import Job, Jobs, State
+from ui.jobs import Job, Jobs, Review, State
 from ui.plain import plain
 from ui.server import Server
 from ui.uploads import clean_name, name_files, put
@@ -117,7 +117,7 @@ def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
     jobs, said = Jobs(at_once=1), []
 
     def work(job: Job) -> Answer:
-        said.append(jobs.review(job, "SELECT 7"))
+        said.append(jobs.review(job, Review("SELECT 7")))
         return answer()
 
     waiting, other = Job("reviewed", None), Job("other", None)
@@ -137,7 +137,7 @@ def test_stop_ends_a_review_at_once_and_takes_nobodys_place() -> None:
     jobs, free = Jobs(at_once=1), threading.Event()
 
     def reviewed(job: Job) -> Answer:
-        jobs.review(job, "SELECT 7")
+        jobs.review(job, Review("SELECT 7"))
         return answer()
 
     def long(job: Job) -> Answer:
