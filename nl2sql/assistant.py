@@ -293,6 +293,7 @@ class Assistant(Database):
             sql=self.formatted(checked.sql),
             result=result,
             reading=self.reading(checked.sql),
+            warnings=("This is your own SQL: only you say that it answers the question.",),
             chart=chart(result),
             seconds=Seconds(total=time.perf_counter() - start),
             session=session,

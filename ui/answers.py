@@ -17,6 +17,7 @@ from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.cost import cost
 from ui.errors import errors_shown, say_error, show_error
+from ui.feedback import show_thumbs
 from ui.jobs import Job
 from ui.kept import kept
 from ui.parameters import show_approval, show_parameters
@@ -121,7 +122,11 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
     if not job.elsewhere and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
         show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
-    show_actions(shared, conversation, job, answer)
+    if job.elsewhere:
+        # Its SQL is of that database: run on this one it would answer another question.
+        show_thumbs(shared.store, conversation.owner, answer.id, job.id)
+    else:
+        show_actions(shared, conversation, job, answer)
 
 
 def _no_rows(answer: Answer, job: Job) -> None:

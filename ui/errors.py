@@ -11,7 +11,7 @@ from typing import Final, ParamSpec
 
 import streamlit as st
 
-from nl2sql import BugError, NL2SQLError
+from nl2sql import BugError, GuardError, NL2SQLError
 from ui.plain import plain
 
 _CHARS: Final = 600
@@ -34,9 +34,9 @@ def errors_shown(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]
 def show_error(error: NL2SQLError) -> None:
     """What happened, and what to do."""
     if error.code == "cancelled":
-        st.info(plain(error.message, _CHARS), icon=":material/stop_circle:")
+        st.caption(f":material/stop_circle: {plain(error.message, _CHARS)}")
     else:
-        say_error(error.message, error.hint)
+        say_error(error.message, error.hint, refused=isinstance(error, GuardError))
 
 
 def show_bug(error: Exception) -> bool:
@@ -51,4 +51,5 @@ def say_error(message: str, hint: str, *, refused: bool = False) -> None:
     """The same of a message and a hint; `refused` where a rule said no, which is no failure."""
     say = st.warning if refused else st.error
     icon = ":material/shield:" if refused else ":material/error:"
+    message = message[:1].upper() + message[1:]
     say(plain(message, _CHARS) + (f"  \n{plain(hint, _CHARS)}" if hint else ""), icon=icon)

@@ -42,7 +42,7 @@ button { font: 600 0.9rem var(--st-font); padding: 0.4rem 1.1rem; min-height: 2r
 button:disabled { opacity: 0.5; cursor: default; }
 button:focus-visible { outline: 2px solid var(--st-text-color); outline-offset: 2px; }
 """
-_JS: Final = """
+_JS: Final = r"""
 const MOST = 12;
 const WORDS = new Set((
   'select from where group by order having limit offset join inner left right full outer cross on using as and or ' +
@@ -50,9 +50,9 @@ const WORDS = new Set((
   'desc over partition filter within interval cast date timestamp true false qualify window exists first last nulls ' +
   'rows range').split(' '));
 const TOKENS = new RegExp([
-  '(--[^\\n]*|/\\*[^]*?(?:\\*/|$))', "('(?:[^']|'')*'?)", '("(?:[^"]|"")*"?)', '(\\b\\d[\\d.]*)',
-  '([\\p{L}_][\\p{L}\\p{N}_]*)'].join('|'), 'gu');
-const PIECE = /[\\p{L}\\p{N}_]*$/u;
+  /(--[^\n]*|\/\*[^]*?(?:\*\/|$))/u, /('(?:[^']|'')*'?)/u, /("(?:[^"]|"")*"?)/u, /(\b\d[\d.]*)/u,
+  /([\p{L}_][\p{L}\p{N}_]*)/u].map(one => one.source).join('|'), 'gu');
+const PIECE = /[\p{L}\p{N}_]*$/u;
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement, box = root.querySelector('textarea'), ground = root.querySelector('pre');
   const list = root.querySelector('ul'), run = root.querySelector('button');
@@ -75,7 +75,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       put(text, kind);
       from = found.index + text.length;
     }
-    put(box.value.slice(from) + '\\n');
+    put(box.value.slice(from) + '\n');
     ground.replaceChildren(...spans);
     box.style.height = 'auto';
     box.style.height = box.scrollHeight + 'px';
@@ -110,7 +110,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       item.onmousedown = event => { event.preventDefault(); take(i); };
       return item;
     }));
-    const lines = box.value.slice(0, box.selectionStart).split('\\n');
+    const lines = box.value.slice(0, box.selectionStart).split('\n');
     list.style.left = Math.min(60, 2 + lines[lines.length - 1].length * 0.5) + 'rem';
     list.style.top = (1 + lines.length * 1.3) + 'rem';
     list.hidden = false;

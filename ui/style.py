@@ -14,6 +14,7 @@ _CSS: Final = """
 .stMainBlockContainer { padding-top: 3rem; padding-bottom: 1rem; max-width: 75rem; }
 .stBottomBlockContainer, [data-testid="stBottomBlockContainer"] { max-width: 75rem; padding-top: 0.5rem;
   padding-bottom: 1rem; }
+@media (max-width: 768px) { .stMainBlockContainer { padding-top: 4.4rem; } }
 .stSidebar .stVerticalBlock { gap: 0.55rem; }
 [class*="st-key-turn-"] { padding-bottom: 1rem; }
 .st-key-turns { gap: 1rem; }

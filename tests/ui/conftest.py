@@ -112,6 +112,15 @@ class Analyst:
         box.fill(question)
         box.press("Enter")
 
+    def read_sql(self, turn: Locator) -> str:
+        """The SQL of the turn, behind the line that opens."""
+        details = turn.locator("details").last
+        if details.get_attribute("open") is None:
+            details.locator("summary").click()
+        code = details.get_by_test_id("stCode")
+        code.wait_for()
+        return str(code.inner_text())
+
     def cells(self, where: Locator) -> list[list[str]]:
         """What the table shows."""
         return [row.locator("td").all_inner_texts() for row in where.locator("tbody tr").all()]

@@ -23,13 +23,14 @@ def test_a_question_gives_table_chart_sentence_and_sql(analyst: Analyst) -> None
     last = turn.locator("tbody tr").last.locator("td")
     assert [cell.get_attribute("title") for cell in last.all()] == ["2025-12-01", "330229.48"], "the values themselves"
     expect(turn.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg")).to_be_visible()
-    assert "FROM monthly_revenue" in turn.locator("[data-testid='stCode']").inner_text()
+    assert "FROM monthly_revenue" in analyst.read_sql(turn)
     expect(turn.get_by_text("Check this")).to_be_visible()
 
 
 def test_one_number_is_shown_large_with_its_cost_and_time(analyst: Analyst) -> None:
     turn = analyst.ask("how many orders")
     expect(turn.get_by_test_id("stMetric")).to_contain_text("56,015")
+    analyst.read_sql(turn)
     expect(turn.get_by_text(re.compile(r"\d s \(model \d.*database \d.*240 tokens in 2 calls"))).to_be_visible()
 
 
@@ -50,7 +51,7 @@ def test_the_chart_is_changed_by_hand(analyst: Analyst) -> None:
 def test_a_follow_up_builds_on_the_last_sql(analyst: Analyst, model: ModelServer) -> None:
     analyst.ask("revenue by month in 2025")
     turn = analyst.ask("only for Germany")
-    assert "country_code = 'DE'" in turn.locator("[data-testid='stCode']").inner_text()
+    assert "country_code = 'DE'" in analyst.read_sql(turn)
     said = str([request["messages"] for request in model.requests][-2])
     assert "revenue by month in 2025" in said and "FROM monthly_revenue" in said
 
@@ -119,7 +120,7 @@ def test_the_own_sql_runs_beside_the_conversation_under_the_same_guard(analyst: 
     turn.get_by_role("button", name="Edit SQL").click()
     editor = turn.get_by_label("SQL", exact=True)
     editor.fill("SELECT product_name, list_price FROM products ORDER BY list_price LIMIT 3")
-    turn.get_by_role("button", name="Run", exact=True).click()
+    editor.press("Control+Enter")
     expect(turn.locator("table").nth(1).locator("tbody tr")).to_have_count(3)
     editor.fill("DELETE FROM products")
     turn.get_by_role("button", name="Run", exact=True).click()
