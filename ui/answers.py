@@ -42,14 +42,19 @@ _SUMMARY_CHARS: Final = 90
 @errors_shown
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
     """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
-    # One that waits for the answer above does not take the reader away from it.
-    waits = job in conversation.jobs[1:] and not conversation.jobs[conversation.jobs.index(job) - 1].view.done
-    bring_into_view(job.id, scrolls=is_last and not waits, says=_announce(job) if job.view.done else "")
+    says = _announce(job) if job.view.done else ""
+    bring_into_view(job.id, scrolls=is_last, waits=_waits(conversation, job), says=says)
     if not follow(shared, shared.assistant_of(conversation), job):
         return
     _show_answer(shared, conversation, job)
     if is_last:
         next_questions(shared.assistant_of(conversation), job)
+
+
+def _waits(conversation: Conversation, job: Job) -> bool:
+    """Whether it waits for the answer above, which is being read: then it does not take the reader away from it."""
+    jobs = conversation.jobs
+    return job in jobs[1:] and not jobs[jobs.index(job) - 1].view.done
 
 
 def _announce(job: Job) -> str:
@@ -86,7 +91,8 @@ def _say(answer: Answer, job: Job) -> None:
     """The sentence, and beside it what a reader should know before believing it."""
     show_approval(answer)
     if answer.text and (answer.error is None or answer.text != answer.error.message):
-        with st.container(key=f"said-{job.id}"):
+        kind = "said" if answer.status is Status.ANSWERED else "reply"
+        with st.container(key=f"{kind}-{job.id}"):
             st.text(answer.text)
     if answer.error is not None:
         say_error(answer.error.message, answer.error.hint, refused=answer.status is Status.REFUSED)

@@ -23,7 +23,8 @@ const scroll = turn => {
 };
 export default function ({ data, parentElement }) {
   const arrived = (window.nl2sqlArrived ??= new Set());
-  if (data.scrolls && !arrived.has(data.turn)) {
+  if (data.waits) arrived.add(data.turn);
+  else if (data.scrolls && !arrived.has(data.turn)) {
     arrived.add(data.turn);
     setTimeout(() => scroll(document.querySelector('.st-key-turn-' + data.turn)), SETTLES_MS);
   }
@@ -37,7 +38,10 @@ export default function ({ data, parentElement }) {
 _arrival = st.components.v2.component("nl2sql_arrival", html=_HTML, css=_CSS, js=_JS)
 
 
-def bring_into_view(turn: str, *, scrolls: bool, says: str = "") -> None:
-    """Scroll to the turn of that id where it has not been seen yet; `says` is its answer once it is there."""
+def bring_into_view(turn: str, *, scrolls: bool, waits: bool = False, says: str = "") -> None:
+    """Scroll to the turn of that id where it has not been seen yet, and never once it `waits` below another.
+
+    `says` is its answer once it is there.
+    """
     with st.container(key=f"arrival-{turn}"):
-        _arrival(key=f"arrives-{turn}", data={"turn": turn, "scrolls": scrolls, "says": says})
+        _arrival(key=f"arrives-{turn}", data={"turn": turn, "scrolls": scrolls, "waits": waits, "says": says})

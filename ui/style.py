@@ -24,6 +24,7 @@ _CSS: Final = """
 .st-key-turns h2 { font-size: 0.95rem; font-weight: 500; padding: 0; line-height: 1.4;
   color: light-dark(#4a5162, #b4bac6); }
 [class*="st-key-said-"] .stText { font-size: 1.3rem; line-height: 1.4; font-weight: 600; max-width: 60rem; }
+[class*="st-key-reply-"] .stText { font-size: 1.05rem; line-height: 1.5; max-width: 60rem; }
 [class*="st-key-doubts-"] { border-left: 3px solid light-dark(#b26a00, #ffb454); padding-left: 0.7rem; }
 [class*="st-key-trust-low-"] p, [class*="st-key-trust-check-"] p, [class*="st-key-doubts-"] p {
   color: light-dark(#6b4200, #ffcf8a); }

@@ -13,41 +13,50 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, ConfigError, NL2SQLError, VerifiedQueries, VerifiedQuery
-from ui.errors import show_error
+from ui.errors import errors_shown, show_error
 from ui.identity import user
+from ui.kept import kept
+from ui.plain import plain
 
 _NAME_CHARS: Final = 40
 _UNFIT: Final = re.compile(r"[^a-z0-9]+")
 
 
 def show_verify(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
-    """The approval: the SQL, its name, and the button that says it is right. `assistant` has no uploads."""
-    if assistant.config.file is None or not answer.sql:
+    """The button that opens the approval. `assistant` has no uploads."""
+    if assistant.config.file is None or not answer.sql or answer.verified_query:
         return
-    box = st.popover(
-        "Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}", on_change="rerun"
-    )
-    if not box.open:
+    if saved := kept(key).get("verified"):
+        st.caption(f":material/verified_user: Saved as {plain(saved)}")
+    elif st.button("Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}"):
+        _approve(assistant, owner, answer, question, key)
+
+
+@st.dialog("Save as verified", width="large", icon=":material/verified:")
+@errors_shown
+def _approve(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
+    """The approval: the SQL, its name, and the button that says it is right."""
+    if refused := find_refusal(assistant, owner):
+        show_error(refused)
         return
-    with box:
-        if refused := find_refusal(assistant, owner):
-            show_error(refused)
-            return
-        if problem := find_misfit(assistant, answer.sql):
-            st.caption("A verified query is of the database alone, without the files of a conversation.")
-            show_error(problem)
-            return
-        st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
-        st.code(assistant.formatted(answer.sql), language="sql", wrap_lines=True)
-        for line in answer.reading:
-            st.text(line)
-        with st.form(f"verify-form-{key}", border=False):
-            said = st.text_input("Question", value=question, key=f"verify-question-{key}")
-            name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
-            description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
-            first = st.checkbox("Offer it to those who begin", key=f"verify-first-{key}")
-            if st.form_submit_button("It is right: save it", type="primary"):
-                save(assistant, answer, said, name, description, first)
+    if problem := find_misfit(assistant, answer.sql or ""):
+        st.caption("A verified query is of the database alone, without the files of a conversation.")
+        show_error(problem)
+        return
+    st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
+    for line in answer.reading:
+        st.text(line)
+    st.code(assistant.formatted(answer.sql or ""), language="sql", wrap_lines=True)
+    with st.form(f"verify-form-{key}", border=False):
+        said = st.text_input("Question", value=question, key=f"verify-question-{key}")
+        name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
+        description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
+        first = st.checkbox("Suggest it on the start page", key=f"verify-first-{key}")
+        wanted = st.form_submit_button("Save as verified", type="primary")
+    if wanted and (file := save(assistant, answer, said, name, description, first)):
+        kept(key)["verified"] = file
+        st.toast(f"Saved as {plain(file)}", icon=":material/verified_user:")
+        st.rerun()
 
 
 def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
@@ -71,8 +80,8 @@ def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     return None
 
 
-def save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> None:
-    """Save it in the name of who has signed in, where they may, and say how that went."""
+def save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> str | None:
+    """Save it in the name of who has signed in, where they may: the file's name. Where it cannot be, say why: None."""
     try:
         # Asked again where it counts: the form may have been drawn before, or by no browser at all.
         if refused := find_refusal(assistant, user()):
@@ -90,8 +99,8 @@ def save(assistant: Assistant, answer: Answer, question: str, name: str, descrip
         path = VerifiedQueries.beside(assistant.config).add(query)
     except NL2SQLError as exc:
         show_error(exc)
-    else:
-        st.success(f"Saved as queries/{path.name}".replace("_", "\\_"))
+        return None
+    return f"queries/{path.name}"
 
 
 def make_name(question: str) -> str:

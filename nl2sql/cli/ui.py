@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli.options import Shared, database_options, limit_options, model_option
-from nl2sql.cli.terminal import on_terminal, say
+from nl2sql.cli.terminal import Steps, on_terminal, say
 from nl2sql.config import Config
 from nl2sql.errors import BugError, ConfigError
 
@@ -62,6 +62,7 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
     from ui.serving import serve
     from ui.settings import Launch
 
+    _check_database(config)
     launch = Launch(config, auth, tuple(parse_origin(origin) for origin in origins))
     with _listen(port) as listener:
         port = listener.getsockname()[1]
@@ -72,6 +73,21 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
             threading.Thread(target=_open_browser, args=(port, address), daemon=True).start()
         serve(launch, listener)
     return 0
+
+
+def _check_database(config: Config) -> None:
+    """Open what the page is to show, and let go of it: what is not there is said here, and files are read in here.
+
+    ConfigError, DatabaseError, LimitError.
+    """
+    if not (url := config.resolve_database()):
+        return
+    from nl2sql.engines import open_engine
+
+    steps, folder = Steps(quiet=False, verbose=False), config.home / "cache"
+    open_engine(
+        url, config.limits, folder, on_progress=steps.progress, time_zone=config.context.time_zone, rules=config.files
+    ).close()
 
 
 def make_absolute(config: Config, folder: Path) -> Config:

@@ -111,8 +111,8 @@ def _not_a_select(sql: str) -> Finding:
         kind = DYNAMIC_PIVOT
     if kind:
         return refused(kind)
-    told = "a statement that is not a SELECT" if word in _QUERY_WORDS or not word else f"the statement {word.upper()}"
-    message = f"the text holds {told[:80]}"
+    kind = "something else" if word in _QUERY_WORDS or not word else word.upper()[:80]
+    message = f"only SELECT may run, and this is {kind}"
     return Finding("read-only", message, "Write one SELECT: nothing else runs.", judge="engine-tree")
 
 

@@ -212,7 +212,7 @@ class TreeRules:
         known = name in catalogue().table_functions.allowed and name not in self._user_functions
         if not known or function.get("class") != "FUNCTION":
             hint = f"Read the tables by name; table functions that may be called: {allowed}."
-            self._object("table-function", f"{name} may not be read from", hint, function)
+            self._object("table-function", f"a query may not read from {name}()", hint, function)
         return function
 
     def _word(self, text: str) -> None:

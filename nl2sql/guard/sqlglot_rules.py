@@ -118,7 +118,7 @@ def tables_readable(reading: Reading) -> Iterator[Finding]:
     for node in reading.all(exp.Table, exp.Lateral):
         if isinstance(node.this, exp.Func | exp.Anonymous) and not isinstance(node.this, exp.Unnest | exp.Explode):
             name = node.this.name or node.this.key
-            yield _finding("table-function", f"{name[:80]} may not be read from", "Read the tables by name.")
+            yield _finding("table-function", f"a query may not read from {name[:80]}()", "Read the tables by name.")
 
 
 def functions_known(reading: Reading) -> Iterator[Finding]:

@@ -86,3 +86,8 @@ def test_a_relative_path_is_meant_from_the_folder_of_the_command(
 )
 def test_what_is_no_relative_path_stays(tmp_path: Path, url: str) -> None:
     assert make_absolute(Config(tmp_path, url=url), tmp_path) == Config(tmp_path, url=url)
+
+
+def test_a_database_that_is_not_there_keeps_it_from_starting(run: Run) -> None:
+    done = run("--db", "nothere.duckdb")
+    assert done.returncode != 0 and "nothere.duckdb" in done.stderr and "nl2sql is at" not in done.stderr

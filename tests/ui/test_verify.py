@@ -48,9 +48,9 @@ def test_an_answer_is_saved_behind_an_approval(browser: Browser, project: Path, 
         turn = analyst.ask("What are the sales in all?")
         turn.get_by_role("button", name="Save as verified").click()
         form = analyst.page.get_by_test_id("stForm")
-        form.get_by_text("Offer it to those who begin").click()
-        form.get_by_role("button", name="It is right: save it").click()
-        expect(analyst.page.get_by_text("Saved as")).to_be_visible()
+        form.get_by_text("Suggest it on the start page").click()
+        form.get_by_role("button", name="Save as verified").click()
+        expect(analyst.page.get_by_text("Saved as").first).to_be_visible()
         analyst.open()
         expect(analyst.page.get_by_role("button", name="What are the sales in all?")).to_be_visible()
     text = (project / "queries" / "what_are_the_sales_in_all.sql").read_text("utf-8")
@@ -75,8 +75,8 @@ def test_where_people_sign_in_only_editors_save(
                     expect(person.page.get_by_role("alert").last).to_contain_text("only editors save them")
                     assert person.page.get_by_test_id("stForm").count() == 0
                 else:
-                    person.page.get_by_role("button", name="It is right: save it").click()
-                    expect(person.page.get_by_text("Saved as")).to_be_visible()
+                    person.page.get_by_role("button", name="Save as verified").last.click()
+                    expect(person.page.get_by_text("Saved as").first).to_be_visible()
     assert "-- verified_by: ann@example.com" in saved.read_text("utf-8")
 
 
