@@ -11,7 +11,7 @@ import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
 from ui.actions import find_sql, is_edited, run_again, show_actions, show_branch, show_remedies
-from ui.arrival import bring_into_view
+from ui.arrival import bring_into_view, read_out
 from ui.asking import next_questions, offered
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
@@ -42,10 +42,10 @@ _SUMMARY_CHARS: Final = 90
 @errors_shown
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
     """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
-    says = _announce(job) if job.view.done else ""
-    bring_into_view(job.id, scrolls=is_last, waits=_waits(conversation, job), says=says)
+    bring_into_view(job.id, scrolls=is_last, asks=not job.view.done, waits=_waits(conversation, job))
     if not follow(shared, shared.assistant_of(conversation), job):
         return
+    read_out(job.id, _announce(job))
     _show_answer(shared, conversation, job)
     if is_last:
         next_questions(shared.assistant_of(conversation), job)
@@ -77,7 +77,7 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     else:
         _say(answer, job)
         if answer.clarification is not None:
-            offered(answer.clarification.options, f"options-{job.id}")
+            offered(answer.clarification.options, f"options-{job.id}", about=job.question)
         if answer.sql and not answer.error:
             _body(shared, conversation, job, answer)
     if answer is None or answer.error is not None or answer.status is not Status.ANSWERED:

@@ -13,7 +13,8 @@ _HTML: Final = '<span role="status"></span>'
 _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
 # What has arrived is known to the window: the component is made anew with each run of the page.
 _JS: Final = """
-const SETTLES_MS = 60, READ_MS = 150, ABOVE_PX = 40;
+const LOOK_MS = 80, LOOKS = 40, READ_MS = 150, ABOVE_PX = 40;
+const MOVES = ['wheel', 'touchmove', 'pointerdown', 'keydown'];
 const scroll = turn => {
   const main = turn?.closest('.stMain'), header = document.querySelector('.stAppHeader');
   if (!main) return;
@@ -21,15 +22,27 @@ const scroll = turn => {
   const above = matchMedia('(max-width: 768px)').matches && header ? header.offsetHeight + 8 : ABOVE_PX;
   main.scrollTop += turn.getBoundingClientRect().top - main.getBoundingClientRect().top - above;
 };
+// What stands above may still shrink, as Streamlit clears it at the end of a run: until then the turn is held there.
+const hold = name => {
+  let looks = LOOKS;
+  const release = () => { looks = 0; };
+  MOVES.forEach(move => document.addEventListener(move, release, { once: true, passive: true }));
+  const look = () => {
+    if (looks-- <= 0) return;
+    scroll(document.querySelector(name));
+    setTimeout(look, LOOK_MS);
+  };
+  setTimeout(look, LOOK_MS);
+};
 export default function ({ data, parentElement }) {
   const arrived = (window.nl2sqlArrived ??= new Set());
   if (data.waits) arrived.add(data.turn);
   else if (data.scrolls && !arrived.has(data.turn)) {
     arrived.add(data.turn);
-    setTimeout(() => scroll(document.querySelector('.st-key-turn-' + data.turn)), SETTLES_MS);
+    hold('.st-key-turn-' + data.turn);
   }
-  if (!data.says) arrived.add('asked ' + data.turn);
-  else if (arrived.delete('asked ' + data.turn)) {
+  if (data.asks) arrived.add('asked ' + data.turn);
+  else if (data.says && arrived.delete('asked ' + data.turn)) {
     const said = parentElement.querySelector('span');
     setTimeout(() => { said.textContent = data.says; }, READ_MS);
   }
@@ -38,10 +51,19 @@ export default function ({ data, parentElement }) {
 _arrival = st.components.v2.component("nl2sql_arrival", html=_HTML, css=_CSS, js=_JS)
 
 
-def bring_into_view(turn: str, *, scrolls: bool, waits: bool = False, says: str = "") -> None:
+def bring_into_view(turn: str, *, scrolls: bool, asks: bool, waits: bool) -> None:
     """Scroll to the turn of that id where it has not been seen yet, and never once it `waits` below another.
 
-    `says` is its answer once it is there.
+    `asks` says that its answer is to come.
     """
-    with st.container(key=f"arrival-{turn}"):
-        _arrival(key=f"arrives-{turn}", data={"turn": turn, "scrolls": scrolls, "waits": waits, "says": says})
+    _put(f"arrival-{turn}", {"turn": turn, "scrolls": scrolls, "asks": asks, "waits": waits})
+
+
+def read_out(turn: str, says: str) -> None:
+    """Have screen readers say that, once, where the page has seen the question under way."""
+    _put(f"announcement-{turn}", {"turn": turn, "says": says})
+
+
+def _put(key: str, data: dict[str, object]) -> None:
+    with st.container(key=key):
+        _arrival(key=f"place-{key}", data=data)

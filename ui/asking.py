@@ -65,15 +65,15 @@ def ask(
     shared.jobs.start(job, work, after=before)
 
 
-def offered(questions: Sequence[str], key: str) -> None:
-    """Buttons that ask these questions."""
+def offered(questions: Sequence[str], key: str, *, about: str = "") -> None:
+    """Buttons that ask these questions; with `about` each is what is meant by that question, which is asked with it."""
     with st.container(horizontal=True, gap="small", key=key):
         for position, question in enumerate(questions):
             st.button(
                 plain(question),
                 key=f"{key}-{position}",
                 on_click=ask_by_button,
-                args=(question,),
+                args=(f"{about} ({question})" if about else question,),
                 icon=":material/arrow_forward:",
             )
 

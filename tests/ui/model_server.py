@@ -16,13 +16,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Line:
-    """What is said to a question that contains a text: the SQL, then the sentence, a word each `pause` seconds."""
+    """What is said to a question that contains a text: the SQL, then the sentence, a word each `pause` seconds.
+
+    With `options` the model asks back, by the sentence, which of them is meant.
+    """
 
     contains: str
     sql: str
     sentence: str = "Here they are."
     pause: float = 0.0
     think: float = 0.0
+    options: tuple[str, ...] = ()
 
 
 @dataclass
@@ -91,6 +95,9 @@ def _deltas(line: Line, has_rows: bool) -> Iterator[dict[str, Any]]:
     time.sleep(line.think)
     if not has_rows:
         function = {"name": "sql_query", "arguments": json.dumps({"query": line.sql})}
+        if line.options:
+            asked = {"question": line.sentence, "options": line.options}
+            function = {"name": "ask_user", "arguments": json.dumps(asked)}
         yield {
             "role": "assistant",
             "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}],
