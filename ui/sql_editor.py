@@ -13,7 +13,7 @@ import streamlit as st
 
 _HTML: Final = """
 <div class="editor"><pre aria-hidden="true"></pre><textarea spellcheck="false" autocapitalize="off" autocomplete="off"
- aria-label="SQL" aria-autocomplete="list" aria-controls="names" aria-expanded="false"></textarea>
+ aria-label="SQL" aria-autocomplete="list" aria-controls="names"></textarea>
 <ul id="names" role="listbox" aria-label="Tables and columns" hidden></ul></div>
 <div class="line"><button type="button">Run</button><small>Ctrl+Enter runs it · Ctrl+Space completes names</small></div>
 """
@@ -81,7 +81,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.style.height = box.scrollHeight + 'px';
     run.disabled = !box.value.trim();
   };
-  const close = () => { list.hidden = true; offered = []; box.setAttribute('aria-expanded', 'false'); };
+  const close = () => { list.hidden = true; offered = []; box.removeAttribute("aria-activedescendant"); };
   const piece = () => PIECE.exec(box.value.slice(0, box.selectionStart))[0];
   const take = index => {
     const from = box.selectionStart - piece().length;
@@ -114,7 +114,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.style.left = Math.min(60, 2 + lines[lines.length - 1].length * 0.5) + 'rem';
     list.style.top = (1 + lines.length * 1.3) + 'rem';
     list.hidden = false;
-    box.setAttribute('aria-expanded', 'true');
     mark();
   };
   root.names = data.names;

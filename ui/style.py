@@ -32,6 +32,7 @@ _CSS: Final = """
 [class*="st-key-arrival-"], [class*="st-key-announcement-"], .st-key-keyboard { position: absolute; }
 .st-key-welcome { min-height: calc(100dvh - 13rem); justify-content: center; }
 .st-key-welcome h2 { font-size: 1.6rem; padding-bottom: 0; }
+.stApp kbd { color: inherit; opacity: 0.9; }
 .stFeedback button, [data-testid="stFeedback"] button { min-width: 28px; min-height: 28px; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {
   color: light-dark(#ffffff, #10141b); }
