@@ -14,6 +14,7 @@ import streamlit as st
 from nl2sql import Assistant, NL2SQLError
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
+from ui.browser_window import set_up_window
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
@@ -21,7 +22,6 @@ from ui.history import open_conversation, remembered_answer, remembered_conversa
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
-from ui.keyboard import listen_for_keys
 from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
@@ -66,7 +66,7 @@ def _show(shared: Server) -> None:
             show_turns(shared, conversation)
         else:
             _welcome(shared, shared.assistant_of(conversation))
-    listen_for_keys([job.question for job in conversation.jobs])
+    set_up_window([job.question for job in conversation.jobs])
 
 
 def _conversation(shared: Server) -> Conversation:

@@ -29,7 +29,7 @@ _CSS: Final = """
 [class*="st-key-trust-low-"] p, [class*="st-key-trust-check-"] p, [class*="st-key-doubts-"] p {
   color: light-dark(#6b4200, #ffcf8a); }
 [class*="st-key-frame-"] { border-radius: 6px; background: light-dark(#f3f4f7, #1a1f28); }
-[class*="st-key-arrival-"], [class*="st-key-announcement-"], .st-key-keyboard { position: absolute; }
+[class*="st-key-arrival-"], [class*="st-key-announcement-"], .st-key-window { position: absolute; }
 .st-key-welcome { min-height: calc(100dvh - 13rem); justify-content: center; }
 .st-key-welcome h2 { font-size: 1.6rem; padding-bottom: 0; }
 .stApp kbd { color: inherit; opacity: 0.9; }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import PATIENCE_MS, Analyst, expect, sit_down
+from .conftest import PATIENCE_MS, Analyst, expect, page_process, sit_down
 from .model_server import Line, ModelServer
 
 if TYPE_CHECKING:
@@ -181,3 +182,12 @@ def test_a_heavy_query_says_how_heavy_it_is_and_can_be_changed(analyst: Analyst,
     expect(turns.last).to_contain_text("Each row beside every row of order_items")
     analyst.page.get_by_role("button", name="Edit it").click()
     expect(turns.last.get_by_label("SQL", exact=True)).to_have_value(re.compile("order_items AS c"))
+
+
+def test_where_the_server_is_gone_the_page_says_what_to_do(
+    browser: Browser, model: ModelServer, tmp_path: Path
+) -> None:
+    with browser.new_context() as context:
+        with page_process(tmp_path, model) as address:
+            page = sit_down(context, address).page
+        expect(page.get_by_role("dialog")).to_contain_text("nl2sql ui was stopped, or cannot be reached")

@@ -1,4 +1,5 @@
-"""Keys of the page: the question box has the focus, `/` goes to it, the up arrow brings the last question back.
+"""What the window does by itself: the question box has the focus, `/` goes to it, the up arrow brings the last question
+back, and where the server is gone it says what to do.
 
 It changes nothing on the server. Escape, which stops a question, belongs to the Stop button.
 """
@@ -12,6 +13,7 @@ import streamlit as st
 _HTML: Final = "<span></span>"
 # The box belongs to React, which takes a value only by the browser's own setter and an event.
 _JS: Final = """
+const LOST = 'Streamlit server is not responding';
 const BOX = '[data-testid="stChatInputTextArea"]';
 export default function ({ data }) {
   const page = (window.nl2sqlKeys ??= { place: 0, focused: false });
@@ -32,6 +34,13 @@ export default function ({ data }) {
   }
   if (page.listens) return;
   page.listens = true;
+  // Streamlit's own dialog asks for the internet, which this page does not need.
+  new MutationObserver(() => {
+    const walker = document.querySelector('[role=dialog]') &&
+      document.createTreeWalker(document.querySelector('[role=dialog]'), NodeFilter.SHOW_TEXT);
+    while (walker?.nextNode())
+      if (walker.currentNode.nodeValue.startsWith(LOST)) walker.currentNode.nodeValue = data.lost;
+  }).observe(document.body, { childList: true, subtree: true });
   document.addEventListener('keydown', event => {
     const box = document.querySelector(BOX);
     if (!box || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -53,10 +62,11 @@ export default function ({ data }) {
 }
 """
 _RECALLED: Final = 20
-_keyboard = st.components.v2.component("nl2sql_keyboard", html=_HTML, js=_JS)
+_LOST: Final = "nl2sql ui was stopped, or cannot be reached. Start it again: this page comes back by itself."
+_window = st.components.v2.component("nl2sql_window", html=_HTML, js=_JS)
 
 
-def listen_for_keys(questions: list[str]) -> None:
-    """Have the keys work; `questions` are those of the conversation, the last one last."""
-    with st.container(key="keyboard"):
-        _keyboard(key="keys", data={"questions": questions[-_RECALLED:]})
+def set_up_window(questions: list[str]) -> None:
+    """Have the window do so; `questions` are those of the conversation, the last one last."""
+    with st.container(key="window"):
+        _window(key="set-up-window", data={"questions": questions[-_RECALLED:], "lost": _LOST})
