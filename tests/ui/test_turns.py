@@ -190,4 +190,5 @@ def test_where_the_server_is_gone_the_page_says_what_to_do(
     with browser.new_context() as context:
         with page_process(tmp_path, model) as address:
             page = sit_down(context, address).page
+            expect(page.get_by_placeholder("Ask a question")).to_be_focused()
         expect(page.get_by_role("dialog")).to_contain_text("nl2sql ui was stopped, or cannot be reached")
