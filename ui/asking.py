@@ -57,7 +57,7 @@ def ask(
 
     conversation.add(job)
     shared.conversations.keep(conversation)
-    st.query_params["session"] = conversation.id
+    st.query_params.from_dict({"session": conversation.id})
     shared.jobs.start(job, work)
 
 

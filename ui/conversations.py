@@ -35,7 +35,7 @@ class Conversation:
     `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
     the user has them, `rules` what the user says of how to read them. `lost_files` says that the server has let go of
     them, and `unread` why, where it could not read them again. `changing` is held while files change. `variants` ask
-    under other settings, by these.
+    under other settings, by these. `deleted` says that its user has deleted it.
     """
 
     owner: str | None
@@ -51,6 +51,7 @@ class Conversation:
     unread: NL2SQLError | None = None
     changing: threading.Lock = field(default_factory=threading.Lock)
     variants: dict[object, Assistant] = field(default_factory=dict)
+    deleted: bool = False
 
     @property
     def files(self) -> list[Path]:
@@ -144,6 +145,14 @@ class Conversations:
         for one in resting:
             one.use(None)
         return kept
+
+    def forget(self, id_: str, owner: str | None) -> None:
+        """Let go of it for good, if it is that owner's: no window shows it again."""
+        with self._lock:
+            found = self._known.pop((owner, id_), None)
+        if found is not None:
+            found.deleted = True
+            found.close()
 
     def find(self, id_: str, owner: str | None) -> Conversation | None:
         """The conversation of that id, if it is that owner's."""

@@ -22,11 +22,13 @@ from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
 from ui.plain import plain
+from ui.preferences import chosen_settings, pinned_tables, restore_preferences, reviews, show_review_note
 from ui.server import Server, server
-from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
+from ui.sidebar import show_sidebar
 from ui.style import style
 
 QUESTION_CHARS: Final = 4000
+_TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
 _OPENED_TURNS: Final = 2
 _SHOWN_TURNS: Final = 3
@@ -50,24 +52,43 @@ def _show(shared: Server) -> None:
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
-    if question and conversation.running is not None:
-        st.toast("One question at a time: ask this one again once the answer is there, or stop that one.")
-    elif question:
-        # Before anything is drawn: the answer is on its way meanwhile.
-        choice = chosen_settings(shared)
-        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
+    _take_question(shared, conversation)
     show_sidebar(shared, conversation)
     if conversation.jobs:
+        name = shared.store.conversations.find_name(conversation.id, user=user())
+        set_title(name or conversation.jobs[0].question)
         show_turns(shared, conversation)
     else:
         _welcome(shared, shared.assistant_of(conversation))
+
+
+def set_title(text: str) -> None:
+    """Have the browser's tab say what is on the page."""
+    line = " ".join(text.split())
+    st.set_page_config(f"{line[:_TITLE_CHARS]}{'…' if len(line) > _TITLE_CHARS else ''} · nl2sql")
+
+
+def _take_question(shared: Server, conversation: Conversation) -> bool:
+    """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
+    restore_preferences(shared, conversation)
+    question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
+    with st.bottom:
+        show_review_note()
+    if question and conversation.running is not None:
+        st.toast("One question at a time: ask this one again once the answer is there, or stop that one.")
+    elif question:
+        choice = chosen_settings(shared)
+        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
+        return True
+    return False
 
 
 def _conversation(shared: Server) -> Conversation:
     """The conversation of this address; a new one where it names none that is there."""
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
+    if own is not None and own.deleted:
+        own = None
     if asked and (own is None or own.id != asked):
         own = shared.conversations.find(asked, user())
         own = own or remembered_conversation(shared.store, asked, user(), shared.assistant.url)
@@ -133,12 +154,18 @@ def _one_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
     found = shared.conversations.find_answer(job_id, user())
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
-    show_sidebar(shared, found[0] if found else Conversation(user()))
     if found is None:
+        restore_preferences(shared, beside := Conversation(user()))
+        show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return
-    conversation, job = found
-    shared.conversations.keep(conversation)
+    conversation, job = shared.conversations.keep(found[0]), found[1]
+    set_title(job.question)
+    if _take_question(shared, conversation):
+        # The answer to come stands in the conversation.
+        st.session_state["conversation"] = conversation
+        st.rerun()
+    show_sidebar(shared, conversation)
     keep_only(_ids([*conversation.jobs, job], conversation))
     with st.container(key=f"turn-{job.id}", gap="small"):
         st.text(job.question)

@@ -1,8 +1,8 @@
 """What is kept of rows so that a later run can say how many are new, gone or changed, without keeping any value.
 
-A digest has two short hashes a row, of its key and of the whole, under a salt of its own. No value can be read back from
-it; but whoever has it and guesses a row can check the guess. Which figures changed it cannot say: `list_changes` does,
-where both results are at hand.
+A digest has two short hashes a row, of its key and of the whole, under a salt of its own. No value can be read back
+from it; but whoever has it and guesses a row can check the guess. Which figures changed it cannot say: `list_changes`
+does, where both results are at hand.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Show = Callable[[int, Any], str]
 
 @dataclass(frozen=True, slots=True)
 class RowDigest:
-    """The digest of a result. `key` has the positions of the columns that tell its rows apart; none: the whole row does.
+    """The digest of a result. `key` has the positions of the columns that tell rows apart; none: the whole row does.
 
     `rows` is None where there were too many; `total` is a hash of all of them.
     """

@@ -89,6 +89,12 @@ class ConversationList:
         rows = self._select(f"{_SELECT} WHERE talk.session = :session", {"user": user, "session": session})
         return _entry(rows[0]) if rows else None
 
+    def find_name(self, session: str, *, user: str | None = None) -> str:
+        """The name that the user gave to it; empty where there is none."""
+        sql = "SELECT name FROM conversation WHERE session = :session AND user IS :user"
+        rows = self._select(sql, {"session": session, "user": user})
+        return (rows[0]["name"] or "") if rows else ""
+
     def rename(self, session: str, name: str, *, user: str | None = None) -> None:
         """Give it another name; an empty one gives it its first question again. ConfigError where it is not there."""
         line = " ".join(storable(name).split())[:NAME_CHARS]
@@ -132,8 +138,8 @@ class ConversationList:
         if not self._database.write(update):
             raise ConfigError("that conversation is no longer here", "It was deleted, in another window perhaps.")
 
-    def _select(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        def fetch(connection: Connection) -> list[dict[str, Any]]:
+    def _select(self, sql: str, values: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        def fetch(connection: Connection) -> Sequence[dict[str, Any]]:
             return connection.execute(sql, values).fetchall()
 
         return self._database.read(fetch)

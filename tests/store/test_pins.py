@@ -9,7 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nl2sql.answer.row_digest import MOST_ROWS, find_key, list_changes, make_digest, read_digest
+from nl2sql.answer.row_digest import (
+    MOST_ROWS,
+    compare_digests,
+    find_key,
+    list_changes,
+    make_digest,
+    read_digest,
+)
 from nl2sql.errors import ConfigError
 from nl2sql.store import Store
 from nl2sql.store.pins import MOST_PINS
@@ -106,8 +113,6 @@ def test_rows_are_told_apart_by_the_fewest_columns_that_are_no_measures(
 
 
 def changes(before: Result, now: Result) -> Any:
-    from nl2sql.answer.row_digest import compare_digests
-
     digest = read_digest(make_digest(before).as_json())
     assert digest == read_digest(digest.as_json())
     return compare_digests(digest, make_digest(now, digest))
