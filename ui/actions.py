@@ -30,15 +30,6 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
     """The row of actions under an answer."""
     assistant = shared.assistant_of(conversation)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if answer.result is None:
-            st.button(
-                "Run the SQL",
-                key=f"again-{job.id}",
-                icon=":material/play_arrow:",
-                type="tertiary",
-                on_click=_run_branch,
-                args=(shared, conversation, job, answer.sql or ""),
-            )
         show_downloads(assistant, answer, kept(job.id).get("spec"), job.id)
         st.button(
             "Edit SQL",

@@ -22,6 +22,7 @@ from ui.kept import kept
 from ui.parameters import show_approval, show_parameters
 from ui.plain import plain
 from ui.progress import follow
+from ui.replays import bring_rows
 from ui.rows import read_formats, show_rows
 from ui.server import Server
 
@@ -62,6 +63,7 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
         for option in answer.clarification.options:
             st.text(f"• {option}")
     if answer.sql:
+        answer = bring_rows(shared, conversation, job, answer)
         _body(shared, conversation, job, answer)
         if not job.elsewhere and is_edited(conversation, job):
             show_branch(shared, conversation, job, answer)
@@ -81,13 +83,11 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
     assistant, sql, key = shared.assistant_of(conversation), answer.sql or "", job.id
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        if answer.result is None:
-            _no_rows(answer, job)
-        elif is_metric(answer.result):
+        if answer.result is not None and is_metric(answer.result):
             show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
-        elif answer.result.row_count:
+        elif answer.result is not None and answer.result.row_count:
             show_rows(assistant, sql, answer.result, key)
-        else:
+        elif answer.result is not None:
             st.caption("No rows.")
         actions = st.container()
     with right:
@@ -105,17 +105,6 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         else:
             # After the chart, which the downloads offer too.
             show_actions(shared, conversation, job, answer)
-
-
-def _no_rows(answer: Answer, job: Job) -> None:
-    """Why there is SQL and no rows: it was not let run, its rows were let go of, or its database is not open."""
-    if job.elsewhere:
-        name = plain(job.elsewhere, 200)
-        st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
-    elif answer.confidence is None and not job.remembered:
-        st.info("Not run: you did not let it. Run the SQL now, or edit it first.", icon=":material/block:")
-    else:
-        st.info("The rows of older answers are not kept. Run the SQL again to see them.")
 
 
 def _trust(answer: Answer) -> None:

@@ -154,6 +154,11 @@ class Job:
             self._view = view if self._keeps_rows else _without_rows(view)
             self._changed.notify_all()
 
+    def bring(self, answer: Answer) -> None:
+        """Have the rows of its answer again, once they have been read again."""
+        self._keeps_rows = True
+        self.change(answer=answer)
+
     def forget_rows(self) -> None:
         """Keep the question, the SQL and the sentence, and let go of the rows, of those to come too."""
         self._keeps_rows = False
