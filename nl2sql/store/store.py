@@ -16,7 +16,7 @@ from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.store.conversation_list import ConversationList
 from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import TURNS, HistoryEntry, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.store.entries import TURNS, HistoryEntry, Rating, Turn, entry_of, row_of, storable, turn_of
 from nl2sql.store.pins import Pins
 from nl2sql.store.preferences import Preferences
 from nl2sql.types import Answer
@@ -120,6 +120,14 @@ class Store:
         )
         values = [at, good, storable(comment)[:COMMENT_CHARS], identifier]
         self._database.write(lambda connection: connection.execute(upsert, values))
+
+    def find_rating(self, answer_id: str, *, user: str | None = None) -> Rating | None:
+        """What the user said of the answer with that whole id; None where nothing was said, or it is not there."""
+        rows = self._select(
+            "SELECT good, comment FROM entry JOIN feedback ON feedback.entry = number WHERE id = ? AND user IS ?",
+            [answer_id, user],
+        )
+        return Rating(bool(rows[0]["good"]), rows[0]["comment"]) if rows else None
 
     def take_warnings(self) -> tuple[str, ...]:
         """What the user should hear of the store, once: that a damaged one was set aside."""
