@@ -10,6 +10,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
+from ui.board import show_pin
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.downloads import show_downloads
@@ -45,6 +46,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             link.caption("This answer has an address of its own, for you alone:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
+        show_pin(shared, conversation.owner, answer, job.id)
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 from nl2sql import Assistant, NL2SQLError
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
+from ui.board import leave_board, show_board
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
@@ -48,6 +49,10 @@ def show() -> None:
 
 
 def _show(shared: Server) -> None:
+    if "board" in st.query_params:
+        _show_board(shared)
+        return
+    leave_board()
     if answer := st.query_params.get("answer"):
         _one_answer(shared, answer)
         return
@@ -60,6 +65,15 @@ def _show(shared: Server) -> None:
         show_turns(shared, conversation)
     else:
         _welcome(shared, shared.assistant_of(conversation))
+
+
+def _show_board(shared: Server) -> None:
+    """The board, and the panel at its side."""
+    beside = Conversation(user())
+    restore_preferences(shared, beside)
+    show_sidebar(shared, beside)
+    set_title("Board")
+    show_board(shared, user())
 
 
 def set_title(text: str) -> None:
@@ -107,19 +121,27 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
     """The last questions and their answers; those before are closed, and those of long ago behind a button."""
     jobs = conversation.jobs
     put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
-    shown = jobs if conversation.id in _opened() else jobs[put_away:]
+    pinned = _find_pinned(shared, conversation)
+    earlier = jobs if conversation.id in _opened() else pinned
+    shown = [job for position, job in enumerate(jobs) if position >= put_away or job in earlier]
     keep_only(_ids(shown, conversation))
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     for job in shown:
         with st.container(key=f"turn-{job.id}", gap="small"):
             st.text(job.question)
-            if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
+            if not job.view.done or job in [*jobs[-_OPENED_TURNS:], *pinned] or job.id in _opened():
                 show_turn(shared, conversation, job, asks_next=job is jobs[-1])
             else:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
                 _opener("Show the rows and the SQL", job.id)
+
+
+def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:
+    """The questions whose answers are pinned: they stay open."""
+    ids = shared.store.pins.ids(user=conversation.owner) if conversation.jobs else frozenset()
+    return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 
 def _ids(jobs: Sequence[Job], conversation: Conversation) -> set[str]:

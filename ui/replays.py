@@ -76,13 +76,25 @@ def start_replay(shared: Server, conversation: Conversation, job: Job) -> Replay
     return held
 
 
-def run_replay(shared: Server, assistant: Assistant, own: Replay, answer: Answer, entry: HistoryEntry | None) -> Answer:
-    """Run it, and compare its rows with those of the entry where there is one; without rows where it was not let."""
+def run_replay(
+    shared: Server,
+    assistant: Assistant,
+    own: Replay,
+    answer: Answer,
+    entry: HistoryEntry | None,
+    *,
+    asks: bool = False,
+) -> Answer:
+    """Run it, and compare its rows with those of the entry where there is one; without rows where it was not let.
+
+    Heavy SQL is shown before it runs, with `asks` any.
+    """
     job, sql = own.job, answer.sql or ""
     job.change(doing="Checking the SQL")
     checked = assistant.checked(sql, cancel=job.token)
-    rows = assistant.estimate(sql, cancel=job.token)
-    if rows is not None and rows > HEAVY_ROWS and not shared.jobs.review(job, assistant.formatted(checked.sql)):
+    rows = None if asks else assistant.estimate(sql, cancel=job.token)
+    asks = asks or (rows is not None and rows > HEAVY_ROWS)
+    if asks and not shared.jobs.review(job, assistant.formatted(checked.sql)):
         return replace(answer, result=None)
     job.change(doing="Running the query")
     own.at = dt.datetime.now(dt.UTC)

@@ -22,6 +22,10 @@ _CSS: Final = """
 .st-key-warm { display: none; }
 [class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }
+.st-key-board { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
+[class*="st-key-tile-"] .stHorizontalBlock .stText { font-weight: 600; }
+[class*="st-key-tile-"] .stMenuButton p { position: absolute; clip-path: inset(50%); }
+[class*="st-key-tile-"] .stMenuButton div[aria-hidden] { display: none; }
 .stSidebar .st-key-conversations { gap: 0.15rem; }
 .st-key-conversations .stHorizontalBlock { flex-wrap: nowrap; }
 .st-key-conversations .stElementContainer { min-width: 0; }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nl2sql.answer.fingerprint import result_hash
 from nl2sql.answer.row_digest import RowChanges, RowDigest, compare_digests, make_digest, read_digest
 from nl2sql.errors import ConfigError
 from nl2sql.store.database import Connection, Database
@@ -23,7 +24,8 @@ _SELECT: Final = (
     "JOIN entry ON entry.number = pin.entry LEFT JOIN feedback ON feedback.entry = entry.number "
     "WHERE user IS ? ORDER BY pin.place, pin.entry"
 )
-_OWN: Final = "SELECT number FROM entry WHERE id = ? AND user IS ?"
+_OWN: Final = "SELECT number, at, result_hash FROM entry WHERE id = ? AND user IS ?"
+_OWN_NUMBER: Final = "SELECT number FROM entry WHERE id = ? AND user IS ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ class Pin:
     ran_at: dt.datetime | None
     digest: RowDigest | None
 
-    def compare(self, result: Result) -> RowChanges | None:
-        """How these rows differ from those last looked at; None where none have been."""
-        return compare_digests(self.digest, make_digest(result, self.digest)) if self.digest else None
+    def compare(self, result: Result, before: Result | None = None) -> RowChanges | None:
+        """How these rows differ from those last looked at, or from `before`; None where there are none of either."""
+        digest = make_digest(before) if before is not None else self.digest
+        return compare_digests(digest, make_digest(result, digest)) if digest else None
 
 
 class Pins:
@@ -62,26 +65,25 @@ class Pins:
 
         return frozenset(row["id"] for row in self._database.read(fetch))
 
-    def add(
-        self, answer_id: str, result: Result | None = None, *, at: dt.datetime | None = None, user: str | None = None
-    ) -> None:
-        """Pin the answer, last on the board; `result` are its rows of `at`, if they are at hand. ConfigError.
+    def add(self, answer_id: str, result: Result | None = None, *, user: str | None = None) -> None:
+        """Pin the answer, last on the board; `result` are its rows, of then or of now, if they are at hand.
 
-        One that is pinned already stays as it is.
+        One that is pinned already stays as it is. ConfigError where it is not there, or the board is full.
         """
         digest = make_digest(result).as_json() if result is not None else None
-        ran_at = _stamp(at) if result is not None else None
+        hash_now = result_hash(result) if result is not None else None
 
         def insert(connection: Connection) -> str:
             if not (found := connection.execute(_OWN, [answer_id, user]).fetchone()):
                 return "gone"
+            ran_at = found["at"] if hash_now == found["result_hash"] else _stamp(None)
             count = "SELECT count(*) AS n FROM pin JOIN entry ON number = entry WHERE user IS ?"
             if connection.execute(count, [user]).fetchone()["n"] >= MOST_PINS:
                 return "full"
             connection.execute(
                 "INSERT INTO pin (entry, place, ran_at, digest) "
                 "VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM pin), ?, ?) ON CONFLICT (entry) DO NOTHING",
-                [found["number"], ran_at, digest],
+                [found["number"], ran_at if digest else None, digest],
             )
             return ""
 
@@ -93,7 +95,7 @@ class Pins:
 
     def remove(self, answer_id: str, *, user: str | None = None) -> None:
         """Take the answer off the board, if it is on it."""
-        sql = f"DELETE FROM pin WHERE entry = ({_OWN})"
+        sql = f"DELETE FROM pin WHERE entry = ({_OWN_NUMBER})"
         self._database.write(lambda connection: connection.execute(sql, [answer_id, user]))
 
     def move(self, answer_id: str, by: int, *, user: str | None = None) -> None:
@@ -119,7 +121,7 @@ class Pins:
         self, answer_id: str, result: Result, *, at: dt.datetime | None = None, user: str | None = None
     ) -> None:
         """From now on say what changed since these rows. Nothing where it is not on the board."""
-        sql = f"UPDATE pin SET ran_at = ?, digest = ? WHERE entry = ({_OWN})"
+        sql = f"UPDATE pin SET ran_at = ?, digest = ? WHERE entry = ({_OWN_NUMBER})"
         values = [_stamp(at), make_digest(result).as_json(), answer_id, user]
         self._database.write(lambda connection: connection.execute(sql, values))
 

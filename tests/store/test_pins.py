@@ -74,10 +74,10 @@ def test_a_board_takes_no_more_than_can_be_run(store: Store) -> None:
 
 def test_what_changed_is_told_from_the_last_run_and_no_value_is_in_the_file(store: Store, path: Path) -> None:
     before = rows_of(("Tromsø-9731", 3, 4.5), ("Bergen-8217", 5, 1.25), ("Vardø-5523", 1, 9.0))
-    store.record(answer_of("a", text="Three."), url="x")
-    store.pins.add("a", before, at=NOW)
+    store.record(answer_of("a", text="Three.", result=before), url="x")
+    store.pins.add("a", before)
     (pin,) = store.pins.list()
-    assert pin.ran_at == NOW
+    assert pin.ran_at == pin.entry.at, "the rows are those of the answer"
     unchanged = pin.compare(rows_of(*reversed(before.rows)))
     assert unchanged is not None and unchanged.same and unchanged.sentence == "nothing changed"
     now = rows_of(("Tromsø-9731", 3, 4.6), ("Bergen-8217", 5, 1.25), ("Oslo-1102", 7, 1.0), ("Bodø-3306", 7, 1.0))
