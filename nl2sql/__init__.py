@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.answer_page import render_answer
     from nl2sql.answer.as_json import describe_renamed
     from nl2sql.answer.chart import chart, charts
     from nl2sql.answer.chart_check import checked_spec
@@ -148,6 +149,7 @@ __all__ = [
     "make_unique_names",
     "open_store",
     "parse_size",
+    "render_answer",
     "text_of",
 ]
 
@@ -180,6 +182,7 @@ _HOMES: Final = {
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",
+    "render_answer": "answer.answer_page",
     "text_of": "answer.values",
 }
 

@@ -12,6 +12,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError
+from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
 from ui.board import leave_board, show_board
@@ -63,6 +64,7 @@ def _show(shared: Server) -> None:
         name = shared.store.conversations.find_name(conversation.id, user=user())
         set_title(name or conversation.jobs[0].question)
         show_turns(shared, conversation)
+        _watch(conversation, [job.id for job in conversation.jobs])
     else:
         _welcome(shared, shared.assistant_of(conversation))
 
@@ -136,6 +138,14 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
                 if job.view.answer is not None:
                     st.text(job.view.answer.text)
                 _opener("Show the rows and the SQL", job.id)
+
+
+@st.fragment
+def _watch(conversation: Conversation, drawn: Sequence[str]) -> None:
+    """Draw the page again once another window has asked something in the conversation, or deleted it."""
+    if conversation.deleted or [job.id for job in conversation.jobs] != drawn:
+        st.rerun()
+    draw_on_sight("conversation")
 
 
 def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:

@@ -18,6 +18,7 @@ from ui.conversations import Conversation, Replay
 from ui.errors import show_error
 from ui.history import describe_time
 from ui.jobs import Job
+from ui.kept import kept
 from ui.plain import plain
 from ui.preferences import reviews
 from ui.progress import follow
@@ -34,7 +35,7 @@ def bring_rows(shared: Server, conversation: Conversation, job: Job, answer: Ans
     held = conversation.replays.get(job.id)
     if answer.result is not None:
         if held is not None and held.changes is not None:
-            show_changes(held.changes, sentence=answer.text)
+            _tell(held.changes, job, answer)
         return answer
     if job.elsewhere:
         name = plain(job.elsewhere, 200)
@@ -55,7 +56,7 @@ def bring_rows(shared: Server, conversation: Conversation, job: Job, answer: Ans
         _offer(shared, conversation, job, ran if view.error or held.at else "Not run.")
         return answer
     if held.changes is not None:
-        show_changes(held.changes, sentence=answer.text)
+        _tell(held.changes, job, answer)
     answer = replace(answer, result=view.answer.result, reading=view.answer.reading)
     job.bring(answer)
     # The rows are in the answer by now.
@@ -108,17 +109,24 @@ def run_replay(
     return replace(answer, result=result, reading=assistant.reading(checked.sql))
 
 
-def show_changes(changes: Changes, *, sentence: str = "") -> None:
-    """Say whether the rows are the same as then; where not, that the sentence is of then."""
-    then = describe_time(changes.entry.at)
+def describe_changes(changes: Changes, sentence: str, then: str) -> str:
+    """What changed in the rows since `then`, and that the sentence is of then; empty where they are the same."""
     if changes.same:
-        st.caption(f":material/check: The same rows as {plain(then)}.")
-        return
-    found = "; ".join(changes.found)
+        return ""
     causes = [text for name, text in changes.since.items() if name in ("schema", "policy", "settings")]
-    said = f"Changed since {then}: {found}." + "".join(f" Since then {cause}." for cause in causes)
-    said += f" The sentence is of {then}: its figures may no longer hold." if sentence else ""
-    st.warning(plain(said, _CHARS), icon=":material/history:")
+    said = f"Changed since {then}: {'; '.join(changes.found)}." + "".join(f" Since then {cause}." for cause in causes)
+    return said + (f" The sentence is of {then}: its figures may no longer hold." if sentence else "")
+
+
+def _tell(changes: Changes, job: Job, answer: Answer) -> None:
+    """Say whether the rows are the same as then, here and in a file that is made of the answer."""
+    at = changes.entry.at
+    if said := describe_changes(changes, answer.text, describe_time(at)):
+        # A file is read on other days.
+        kept(job.id)["notes"] = [describe_changes(changes, answer.text, f"{at.astimezone():%Y-%m-%d %H:%M}")]
+        st.warning(plain(said, _CHARS), icon=":material/history:")
+    else:
+        st.caption(f":material/check: The same rows as {plain(describe_time(at))}.")
 
 
 def _find_entry(shared: Server, job: Job, answer: Answer) -> HistoryEntry | None:
