@@ -19,6 +19,8 @@ from ui.server import Choice, Server
 _REVIEW: Final = "review"
 # Whether this window has it on: a widget's own value goes where a run of the page ends before it is drawn.
 _REVIEWS: Final = "reviews"
+# Whether the page was last drawn with it on.
+_DRAWN: Final = "reviews-drawn"
 _MODEL: Final = "model"
 _SECONDS: Final = "seconds"
 _TABLES: Final = "pinned"
@@ -35,7 +37,7 @@ def restore_preferences(shared: Server, conversation: Conversation) -> None:
     """
     state = st.session_state
     held = shared.store.preferences.read(user=user()) | state.get(_UNKEPT, {})
-    state[_REVIEWS] = state[_REVIEW] = bool(state.get(_REVIEWS)) or held.get(_REVIEW) is True
+    state[_REVIEWS] = state[_REVIEW] = state[_DRAWN] = bool(state.get(_REVIEWS)) or held.get(_REVIEW) is True
     choice = _choice(shared, held)
     state[_MODEL], state[_SECONDS] = choice.model, choice.seconds
     tables = {table.name for table in shared.assistant_of(conversation).schema.tables}
@@ -72,7 +74,6 @@ def show_review_note() -> None:
 def show_switches(shared: Server) -> bool:
     """The switches themselves. Whether one of them chooses the model."""
     config = shared.assistant.config
-    shown = reviews()
     st.toggle(
         "Review SQL before it runs",
         key=_REVIEW,
@@ -80,7 +81,7 @@ def show_switches(shared: Server) -> bool:
         on_change=_switch_review,
         args=(shared,),
     )
-    if shown != reviews():
+    if st.session_state.get(_DRAWN, reviews()) != reviews():
         # The note beside the input is not of this part of the page.
         st.rerun()
     name = config.model.name or ("local" if config.model.is_local else "the endpoint's")
