@@ -9,12 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.answer.answer_page import render_answer
     from nl2sql.answer.as_json import describe_renamed
     from nl2sql.answer.chart import chart, charts
     from nl2sql.answer.chart_check import checked_spec
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
+    from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
@@ -38,7 +40,17 @@ if TYPE_CHECKING:
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.model.chat import ChatModel
     from nl2sql.settings_file import parse_size
-    from nl2sql.store import HistoryEntry, Parameter, Store, VerifiedQueries, VerifiedQuery, open_store
+    from nl2sql.store import (
+        Changes,
+        ConversationEntry,
+        HistoryEntry,
+        Parameter,
+        Pin,
+        Store,
+        VerifiedQueries,
+        VerifiedQuery,
+        open_store,
+    )
     from nl2sql.types import (
         Answer,
         Basis,
@@ -78,6 +90,7 @@ __all__ = [
     "CallError",
     "CancelToken",
     "CancelledError",
+    "Changes",
     "ChatModel",
     "CheckedSQL",
     "Clarification",
@@ -87,6 +100,7 @@ __all__ = [
     "Confidence",
     "Config",
     "ConfigError",
+    "ConversationEntry",
     "Count",
     "DatabaseError",
     "ErrorInfo",
@@ -101,6 +115,7 @@ __all__ = [
     "ModelError",
     "NL2SQLError",
     "Parameter",
+    "Pin",
     "Policy",
     "QueryError",
     "Receipt",
@@ -129,10 +144,12 @@ __all__ = [
     "describe_renamed",
     "export",
     "find_notation",
+    "list_changes",
     "load_config",
     "make_unique_names",
     "open_store",
     "parse_size",
+    "render_answer",
     "text_of",
 ]
 
@@ -142,10 +159,13 @@ _HOMES: Final = {
     "ColumnFormat": "answer.display",
     "ChatModel": "model.chat",
     "ColumnAccount": "importing.account",
+    "Changes": "store",
     "Config": "config",
+    "ConversationEntry": "store",
     "FileRules": "importing.file_rules",
     "HistoryEntry": "store",
     "Parameter": "store",
+    "Pin": "store",
     "Store": "store",
     "TableAccount": "importing.account",
     "UploadFolder": "engines.upload_folder",
@@ -158,9 +178,11 @@ _HOMES: Final = {
     "describe_renamed": "answer.as_json",
     "export": "answer.export",
     "find_notation": "answer.notation",
+    "list_changes": "answer.row_digest",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",
+    "render_answer": "answer.answer_page",
     "text_of": "answer.values",
 }
 

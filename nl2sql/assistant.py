@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import Store, Turn
+    from nl2sql.store import Changes, HistoryEntry, Store, Turn
 
 _NAME_CHARS: Final = 100
 _QUESTION_SECONDS: Final = 600.0
@@ -300,6 +300,17 @@ class Assistant(Database):
             receipt=self.issue_receipt(),
         )
         return self._conversations.keep(answer, user)
+
+    def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> Changes:
+        """Run a remembered answer's SQL again, under the guard and the limits of now, and compare the rows with then.
+
+        It runs on this database, whichever that of the entry was. ConfigError where it had no rows; errors as `run`.
+        """
+        from nl2sql.store.changes import comparable, compare, runnable
+
+        limits = comparable(entry, self.config.limits)
+        result = self.run(runnable(entry), limits=limits, cancel=cancel, hashed=True)
+        return compare(entry, result, self.issue_receipt())
 
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
         """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""

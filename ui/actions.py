@@ -9,6 +9,7 @@ import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
 from ui.asking import ask_by_button, edit_by_button
+from ui.board import show_pin
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Conversation
 from ui.downloads import show_downloads
@@ -28,15 +29,6 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
     """The row of actions under an answer."""
     assistant = shared.assistant_of(conversation)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if answer.result is None:
-            st.button(
-                "Run the SQL",
-                key=f"again-{job.id}",
-                icon=":material/play_arrow:",
-                type="tertiary",
-                on_click=_run_branch,
-                args=(shared, conversation, job, answer.sql or ""),
-            )
         show_downloads(assistant, answer, kept(job.id).get("spec"), job.id)
         st.button(
             "Edit SQL",
@@ -52,6 +44,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             link.caption("This answer has an address of its own, for you alone:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
+        show_pin(shared, conversation.owner, answer, job.id)
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
 
 

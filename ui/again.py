@@ -11,6 +11,7 @@ from typing import Final
 import streamlit as st
 
 AFTER_MS: Final = 700
+_SIGHT_MS: Final = 3000
 _HTML: Final = '<span role="status"></span>'
 # Seen by nobody, read out by screen readers where the text is another one than before.
 _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
@@ -34,3 +35,31 @@ def draw_again(key: str, *, says: str = "") -> None:
     """Have the fragment that calls this drawn again after `AFTER_MS`. `says` is read out to who cannot see the page."""
     with st.container(key=f"look-{key}"):
         _asking(key=f"asks-{key}", data={"look": time.time(), "after": AFTER_MS, "says": says})
+
+
+_SIGHT_JS: Final = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  clearInterval(parentElement.looking);
+  document.removeEventListener('visibilitychange', parentElement.look);
+  const look = () => {
+    if (!parentElement.isConnected) {
+      clearInterval(looking);
+      document.removeEventListener('visibilitychange', look);
+    } else if (document.visibilityState === 'visible') setTriggerValue('look', Date.now());
+  };
+  const looking = setInterval(look, data.after);
+  document.addEventListener('visibilitychange', look);
+  parentElement.looking = looking;
+  parentElement.look = look;
+}
+"""
+_looking = st.components.v2.component("nl2sql_sight", html="<span></span>", js=_SIGHT_JS)
+
+
+def draw_on_sight(key: str) -> None:
+    """Have the fragment that calls this drawn again every few seconds while its window is seen, and when it comes up.
+
+    A window that nobody sees asks for nothing.
+    """
+    with st.container(key=f"look-{key}"):
+        _looking(key=f"sees-{key}", data={"after": _SIGHT_MS})

@@ -23,6 +23,7 @@ from ui.kept import kept
 from ui.parameters import show_approval, show_parameters
 from ui.plain import plain
 from ui.progress import follow
+from ui.replays import bring_rows
 from ui.rows import read_formats, show_rows
 from ui.server import Server
 
@@ -116,8 +117,9 @@ def _say(answer: Answer, job: Job) -> None:
 def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """Chart and rows, and what can be done with them."""
     assistant, sql, key = shared.assistant_of(conversation), answer.sql or "", job.id
+    answer = bring_rows(shared, conversation, job, answer)
     if answer.result is None:
-        _no_rows(answer, job)
+        pass
     elif is_metric(answer.result):
         show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
     elif answer.result.row_count:
@@ -133,19 +135,6 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
     else:
         show_actions(shared, conversation, job, answer)
-
-
-def _no_rows(answer: Answer, job: Job) -> None:
-    """Why there is SQL and no rows: held back, not let run, its rows let go of, or its database not open."""
-    if job.elsewhere:
-        name = plain(job.elsewhere, 200)
-        st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
-    elif answer.status is Status.ABSTAINED:
-        return
-    elif answer.confidence is None and not job.remembered:
-        st.info("Not run. Run the SQL now, or edit it first.", icon=":material/block:")
-    else:
-        st.info("The rows of older answers are not kept. Run the SQL again to see them.")
 
 
 def _details(assistant: Assistant, job: Job) -> None:

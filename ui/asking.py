@@ -37,10 +37,7 @@ def ask(
     session = assistant.open_session(conversation.id, user=owner)
 
     def approve(checked: CheckedSQL) -> bool:
-        rows = assistant.estimate(checked.sql, cancel=job.token)
-        heavy = rows if rows is not None and rows > HEAVY_ROWS else None
-        review = Review(assistant.formatted(checked.sql), assistant.reading(checked.sql), heavy)
-        return shared.jobs.review(job, review)
+        return shared.jobs.review(job, prepare_review(assistant, checked, job))
 
     def work(job: Job) -> Answer:
         events = assistant.stream(
@@ -61,8 +58,15 @@ def ask(
     before = conversation.running
     conversation.add(job)
     shared.conversations.keep(conversation)
-    st.query_params["session"] = conversation.id
+    st.query_params.from_dict({"session": conversation.id})
     shared.jobs.start(job, work, after=before)
+
+
+def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:
+    """What a person sees of SQL before it runs; its rows are counted only where they are very many."""
+    rows = assistant.estimate(checked.sql, cancel=job.token)
+    heavy = rows if rows is not None and rows > HEAVY_ROWS else None
+    return Review(assistant.formatted(checked.sql), assistant.reading(checked.sql), heavy)
 
 
 def offered(questions: Sequence[str], key: str, *, about: str = "") -> None:

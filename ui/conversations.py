@@ -5,6 +5,7 @@ They live as long as the server and are let go of when nobody has looked at them
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import threading
 import time
@@ -13,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant, BugError, FileRules, NL2SQLError, UploadFolder
+from nl2sql import Assistant, BugError, Changes, FileRules, NL2SQLError, UploadFolder
 from ui.jobs import Job
 
 IDLE_SECONDS: Final = 12 * 3600.0
@@ -28,20 +29,31 @@ ASIDE: Final = "."
 
 
 @dataclass
+class Replay:
+    """One more run of an answer's SQL. `changes` is what differs from the rows of then, `at` when it ran, in UTC."""
+
+    job: Job
+    changes: Changes | None = None
+    at: dt.datetime | None = None
+
+
+@dataclass
 class Conversation:
     """One conversation. Its id is the name of the assistant's session too.
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
+    `replays` are further runs of an answer's own SQL, by the same id.
     `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
     the user has them, `rules` what the user says of how to read them. `lost_files` says that the server has let go of
     them, and `unread` why, where it could not read them again. `changing` is held while files change. `variants` ask
-    under other settings, by these.
+    under other settings, by these. `deleted` says that its user has deleted it.
     """
 
     owner: str | None
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     jobs: list[Job] = field(default_factory=list)
     branches: dict[str, Job] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
     touched: float = field(default_factory=time.monotonic)
     own: Assistant | None = None
     folder: UploadFolder | None = None
@@ -51,6 +63,7 @@ class Conversation:
     unread: NL2SQLError | None = None
     changing: threading.Lock = field(default_factory=threading.Lock)
     variants: dict[object, Assistant] = field(default_factory=dict)
+    deleted: bool = False
 
     @property
     def files(self) -> list[Path]:
@@ -67,7 +80,10 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether anything of it is under way."""
-        return any(not job.view.done for job in [*self.jobs, *self.branches.values()])
+        return any(not job.view.done for job in self._all_jobs())
+
+    def _all_jobs(self) -> list[Job]:
+        return [*self.jobs, *self.branches.values(), *(replay.job for replay in list(self.replays.values()))]
 
     def touch(self) -> None:
         """Somebody looks at it."""
@@ -87,6 +103,7 @@ class Conversation:
             old.forget_rows()
             if branch := self.branches.get(old.id):
                 branch.forget_rows()
+            self.replays.pop(old.id, None)
         del self.jobs[:-TURNS]
 
     def branch(self, job: Job, own: Job) -> None:
@@ -99,7 +116,7 @@ class Conversation:
 
     def close(self) -> None:
         """Stop what runs, and let go of what was brought along."""
-        for job in [*self.jobs, *self.branches.values()]:
+        for job in self._all_jobs():
             if not job.view.done:
                 job.stop()
             job.forget_rows()
@@ -144,6 +161,14 @@ class Conversations:
         for one in resting:
             one.use(None)
         return kept
+
+    def forget(self, id_: str, owner: str | None) -> None:
+        """Let go of it for good, if it is that owner's: no window shows it again."""
+        with self._lock:
+            found = self._known.pop((owner, id_), None)
+        if found is not None:
+            found.deleted = True
+            found.close()
 
     def find(self, id_: str, owner: str | None) -> Conversation | None:
         """The conversation of that id, if it is that owner's."""

@@ -14,6 +14,7 @@ from nl2sql import Column, Table
 from ui.conversations import Conversation
 from ui.errors import errors_shown
 from ui.plain import plain
+from ui.preferences import keep_tables
 from ui.server import Server
 from ui.table_list import ListedTable, table_list
 
@@ -34,6 +35,8 @@ def show_data(shared: Server, conversation: Conversation) -> None:
         "Ask about these tables",
         [table.name for table in tables],
         key="pinned",
+        on_change=keep_tables,
+        args=(shared,),
         placeholder="Any table",
         help="Questions are answered from these tables and those that their keys lead to. "
         "Or name one in the question: @orders.",

@@ -5,15 +5,18 @@ Formulas in CSV and Excel are made harmless by the export; the chart's spec has 
 
 from __future__ import annotations
 
+import datetime as dt
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePath
 from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, export, find_notation
+from nl2sql import Answer, Assistant, LimitError, export, find_notation, render_answer
+from ui.kept import kept
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -57,6 +60,15 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                 key=f"{form}-{key}",
                 width="stretch",
             )
+        st.download_button(
+            "HTML page",
+            partial(html_file, assistant, answer, spec, kept(key).get("notes", ())),
+            file_name="answer.html",
+            mime="text/html",
+            on_click="ignore",
+            key=f"html-{key}",
+            width="stretch",
+        )
         if spec is not None:
             st.caption("The chart")
             for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
@@ -85,6 +97,21 @@ def whole_file(
     if rows.truncated or rows.cut_cells:
         raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
     return out.getvalue()
+
+
+def html_file(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, notes: Sequence[str] = ()) -> bytes:
+    """The answer as a page that stands alone, with the rows that it has, the chart, the SQL, and what else to know."""
+    sql = answer.sql or ""
+    page = render_answer(
+        answer,
+        assistant.formats(answer.result, sql) if answer.result is not None else (),
+        database=PurePath(assistant.url).name or assistant.url,
+        made_at=dt.datetime.now(),
+        sql=assistant.formatted(sql) if sql else None,
+        svg=picture(spec, "svg").decode() if spec is not None else None,
+        notes=notes,
+    )
+    return page.encode()
 
 
 def picture(spec: Mapping[str, Any], form: str) -> bytes:

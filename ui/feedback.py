@@ -1,6 +1,6 @@
-"""What the user thinks of an answer: a thumb up or down, kept in the store.
+"""What the user thinks of an answer: a thumb up or down, and a line on what is wrong, kept in the store.
 
-It changes no answer.
+It changes no answer. `nl2sql history -o json` has both.
 """
 
 from __future__ import annotations
@@ -10,18 +10,46 @@ import streamlit as st
 from nl2sql import NL2SQLError, Store
 from ui.plain import plain
 
+_COMMENT_CHARS = 500
+_WIDTH = 320
+
 
 def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> None:
-    """The two thumbs. They are given no answer: Streamlit keeps what a widget knows, and that would be its rows."""
-    place = f"thumb-{key}"
+    """The two thumbs as they were set, and what was said. They are given no answer, which Streamlit would keep."""
+    place, line = f"thumb-{key}", f"comment-{key}"
+    rating = store.find_rating(answer_id, user=owner)
+    if place not in st.session_state and rating is not None:
+        st.session_state[place] = int(rating.good)
+    if line not in st.session_state:
+        st.session_state[line] = rating.comment if rating is not None else ""
 
     def rated() -> None:
         chosen = st.session_state[place]
-        if chosen is None:
-            return
-        try:
-            store.rate(answer_id, bool(chosen), user=owner)
-        except NL2SQLError as exc:
-            st.toast(plain(f"Not kept: {exc.message}. {exc.hint}", 300))
+        if chosen is None or chosen == 1:
+            st.session_state[line] = ""
+        _keep(store, owner, answer_id, None if chosen is None else bool(chosen), st.session_state.get(line, ""))
 
-    st.feedback("thumbs", key=place, on_change=rated)
+    def commented() -> None:
+        _keep(store, owner, answer_id, False, st.session_state[line])
+
+    chosen = st.feedback("thumbs", key=place, on_change=rated)
+    if chosen == 0:
+        st.text_input(
+            "What is wrong?",
+            key=line,
+            on_change=commented,
+            placeholder="What is wrong? Enter keeps it.",
+            label_visibility="collapsed",
+            max_chars=_COMMENT_CHARS,
+            width=_WIDTH,
+        )
+
+
+def _keep(store: Store, owner: str | None, answer_id: str, good: bool | None, comment: str) -> None:
+    try:
+        store.rate(answer_id, good, comment=comment.strip(), user=owner)
+    except NL2SQLError as exc:
+        st.toast(plain(f"Not kept: {exc.message}. {exc.hint}", 300))
+    else:
+        if good or comment.strip():
+            st.toast("Thank you: kept with the answer.")

@@ -14,7 +14,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from nl2sql import Answer, BugError, CancelledError, CancelToken, Event, EventKind, LimitError, NL2SQLError, Result
+from nl2sql import (
+    Answer,
+    BugError,
+    CancelledError,
+    CancelToken,
+    Event,
+    EventKind,
+    HistoryEntry,
+    LimitError,
+    NL2SQLError,
+    Result,
+)
 from ui.gate import Gate
 
 AT_ONCE: Final = 16
@@ -78,8 +89,8 @@ class View:
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `remembered` says that the answer comes from the history, without its rows; `elsewhere` names its database where
-    that is not the opened one.
+    `remembered` is what the history has of it, where it comes from there, without rows; `elsewhere` names its database
+    where that is not the opened one.
     """
 
     def __init__(self, question: str, owner: str | None) -> None:
@@ -91,7 +102,7 @@ class Job:
         self._view = View()
         self._decision: bool | None = None
         self._keeps_rows = True
-        self.remembered = False
+        self.remembered: HistoryEntry | None = None
         self.elsewhere = ""
 
     @property
@@ -162,6 +173,11 @@ class Job:
             view = replace(self._view, version=self._view.version + 1, **fields)  # type: ignore[arg-type]
             self._view = view if self._keeps_rows else _without_rows(view)
             self._changed.notify_all()
+
+    def bring(self, answer: Answer) -> None:
+        """Have the rows of its answer again, once they have been read again."""
+        self._keeps_rows = True
+        self.change(answer=answer)
 
     def forget_rows(self) -> None:
         """Keep the question, the SQL and the sentence, and let go of the rows, of those to come too."""

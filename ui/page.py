@@ -12,8 +12,10 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError
+from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
+from ui.board import leave_board, show_board
 from ui.browser_window import set_up_window
 from ui.conversations import Conversation
 from ui.errors import show_error
@@ -23,11 +25,13 @@ from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
 from ui.plain import plain
+from ui.preferences import chosen_settings, pinned_tables, restore_preferences, reviews, show_review_note
 from ui.server import Server, server
-from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
+from ui.sidebar import show_sidebar
 from ui.style import style
 
 QUESTION_CHARS: Final = 4000
+_TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
 _OPENED_TURNS: Final = 2
 _SHOWN_TURNS: Final = 3
@@ -48,31 +52,65 @@ def show() -> None:
 
 
 def _show(shared: Server) -> None:
+    if "board" in st.query_params:
+        _show_board(shared)
+        return
+    leave_board()
     if answer := st.query_params.get("answer"):
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
-    question = st.bottom.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
     body = st.empty()
-    if question := question or chosen():
-        # Before anything is drawn: the answer is on its way meanwhile. What was offered before goes at once.
+    if _take_question(shared, conversation):
+        # What was offered before goes at once.
         body.empty()
-        choice = chosen_settings(shared)
-        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
     show_sidebar(shared, conversation)
     with body.container():
         if conversation.jobs:
+            name = shared.store.conversations.find_name(conversation.id, user=user())
+            set_title(name or conversation.jobs[0].question)
             show_turns(shared, conversation)
+            _watch(conversation, [job.id for job in conversation.jobs])
         else:
             _welcome(shared, shared.assistant_of(conversation))
+
+
+def _show_board(shared: Server) -> None:
+    """The board, and the panel at its side."""
+    beside = Conversation(user())
+    restore_preferences(shared, beside)
+    show_sidebar(shared, beside)
+    set_title("Board")
+    show_board(shared, user())
+
+
+def set_title(text: str) -> None:
+    """Have the browser's tab say what is on the page."""
+    line = " ".join(text.split())
+    st.set_page_config(f"{line[:_TITLE_CHARS]}{'…' if len(line) > _TITLE_CHARS else ''} · nl2sql")
+
+
+def _take_question(shared: Server, conversation: Conversation) -> bool:
+    """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
+    restore_preferences(shared, conversation)
+    with st.bottom:
+        show_review_note()
+        # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
+        asked = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
     set_up_window([job.question for job in conversation.jobs])
+    if not (question := asked or chosen()):
+        return False
+    choice = chosen_settings(shared)
+    ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
+    return True
 
 
 def _conversation(shared: Server) -> Conversation:
     """The conversation of this address; a new one where it names none that is there."""
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
+    if own is not None and own.deleted:
+        own = None
     if asked and (own is None or own.id != asked):
         own = shared.conversations.find(asked, user())
         own = own or remembered_conversation(shared.store, asked, user(), shared.assistant.url)
@@ -91,7 +129,9 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
     """The last questions and their answers; those before are closed, and those of long ago behind a button."""
     jobs = conversation.jobs
     put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
-    shown = jobs if conversation.id in _opened() else jobs[put_away:]
+    pinned = _find_pinned(shared, conversation)
+    earlier = jobs if conversation.id in _opened() else pinned
+    shown = [job for position, job in enumerate(jobs) if position >= put_away or job in earlier]
     keep_only(_ids(shown, conversation))
     if len(shown) < len(jobs):
         _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
@@ -99,12 +139,26 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
         for job in shown:
             with st.container(key=f"turn-{job.id}", gap="small"):
                 st.header(plain(job.question, QUESTION_CHARS), anchor=False)
-                if not job.view.done or job in jobs[-_OPENED_TURNS:] or job.id in _opened():
+                if not job.view.done or job in [*jobs[-_OPENED_TURNS:], *pinned] or job.id in _opened():
                     show_turn(shared, conversation, job, is_last=job is jobs[-1])
                 else:
                     if job.view.answer is not None:
                         st.text(job.view.answer.text)
                     _opener("Show the rows and the SQL", job.id)
+
+
+@st.fragment
+def _watch(conversation: Conversation, drawn: Sequence[str]) -> None:
+    """Draw the page again once another window has asked something in the conversation, or deleted it."""
+    if conversation.deleted or [job.id for job in conversation.jobs] != drawn:
+        st.rerun()
+    draw_on_sight("conversation")
+
+
+def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:
+    """The questions whose answers are pinned: they stay open."""
+    ids = shared.store.pins.ids(user=conversation.owner) if conversation.jobs else frozenset()
+    return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 
 def _ids(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
@@ -140,12 +194,18 @@ def _one_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
     found = shared.conversations.find_answer(job_id, user())
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
-    show_sidebar(shared, found[0] if found else Conversation(user()))
     if found is None:
+        restore_preferences(shared, beside := Conversation(user()))
+        show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return
-    conversation, job = found
-    shared.conversations.keep(conversation)
+    conversation, job = shared.conversations.keep(found[0]), found[1]
+    set_title(job.question)
+    if _take_question(shared, conversation):
+        # The answer to come stands in the conversation.
+        st.session_state["conversation"] = conversation
+        st.rerun()
+    show_sidebar(shared, conversation)
     keep_only(_ids([*conversation.jobs, job], conversation))
     with st.container(key=f"turn-{job.id}", gap="small"):
         st.header(plain(job.question, QUESTION_CHARS), anchor=False)

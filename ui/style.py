@@ -39,6 +39,18 @@ _CSS: Final = """
 .st-key-warm { display: none; }
 [class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }
+.st-key-board { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
+[class*="st-key-tile-"] .stHorizontalBlock .stText { font-weight: 600; }
+[class*="st-key-tile-"] .stMenuButton p { position: absolute; clip-path: inset(50%); }
+[class*="st-key-tile-"] .stMenuButton div[aria-hidden] { display: none; }
+.stSidebar .st-key-conversations { gap: 0.15rem; }
+.st-key-conversations .stHorizontalBlock { flex-wrap: nowrap; }
+.st-key-conversations .stElementContainer { min-width: 0; }
+.st-key-conversations button { min-height: 0; padding: 0.2rem 0.3rem; min-width: 0; }
+.st-key-conversations .stButton button > div { justify-content: flex-start; width: 100%; min-width: 0; }
+.st-key-conversations button p { font-size: 0.87rem; }
+.st-key-conversations .stMenuButton p { position: absolute; clip-path: inset(50%); }
+.st-key-conversations .stMenuButton div[aria-hidden] { display: none; }
 .stApp [data-testid="stCaptionContainer"], .stApp .stExpander summary { opacity: 0.85; }
 .stCode .token.keyword, .stCode .token.function { color: light-dark(#1557b0, #7fb2ff); }
 .stCode .token.string { color: light-dark(#0a6b2b, #6fcf8e); }

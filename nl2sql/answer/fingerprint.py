@@ -29,7 +29,7 @@ class RowsHash:
         """Take further rows in."""
         columns = [column_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            cells = json.dumps([_cell(value) for value in row]).encode()
+            cells = json.dumps([comparable_text(value) for value in row]).encode()
             self._total += int.from_bytes(hashlib.blake2b(cells, digest_size=_BYTES).digest())
 
     @property
@@ -48,7 +48,8 @@ def result_hash(result: Result) -> str:
     return rows.text
 
 
-def _cell(value: Any) -> str | None:
+def comparable_text(value: Any) -> str | None:
+    """The value as results are compared by it: the same where two runs of a query would give the same."""
     if isinstance(value, float):
         # Zero has two signs, and they are equal.
         return f"{value + 0.0:.10g}"

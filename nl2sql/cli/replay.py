@@ -15,7 +15,7 @@ from nl2sql.cli.remembering import history
 from nl2sql.cli.terminal import say_lines
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.schema.render import one_line
-from nl2sql.store.changes import Changes, changes_object, comparable, compare, rows_text, runnable
+from nl2sql.store.changes import Changes, changes_object, rows_text, runnable
 
 _EXAMPLE: Final = "Example: nl2sql replay 3f9a"
 _LINE_CHARS: Final = 10_000
@@ -55,8 +55,7 @@ def _replayed(identifier: str, shared: Shared) -> Changes:
     if shared.verbose:
         say_lines(f"runs on {one_line(str(config.url), _LINE_CHARS)}: {sql}")
     with opened(config, shared.steps) as assistant:
-        limits = comparable(entry, config.limits)
-        return compare(entry, assistant.run(sql, limits=limits, hashed=True), assistant.issue_receipt())
+        return assistant.replay(entry)
 
 
 def _print(changes: Changes) -> None:

@@ -3,16 +3,22 @@
 It asks no model and opens no database but its own.
 """
 
+from nl2sql.store.changes import Changes
+from nl2sql.store.conversation_list import ConversationEntry
 from nl2sql.store.conversations import Conversations
 from nl2sql.store.entries import HistoryEntry, Turn, entry_object
 from nl2sql.store.parameters import Parameter
+from nl2sql.store.pins import Pin
 from nl2sql.store.store import Store, open_store
 from nl2sql.store.verified import VerifiedQueries, VerifiedQuery, query_object
 
 __all__ = [
+    "Changes",
+    "ConversationEntry",
     "Conversations",
     "HistoryEntry",
     "Parameter",
+    "Pin",
     "Store",
     "Turn",
     "VerifiedQueries",

@@ -158,7 +158,7 @@ def _connected(path: Path) -> Connection:
     try:
         connection.row_factory = _as_dict
         connection.create_function("folded", 1, _folded, deterministic=True)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()

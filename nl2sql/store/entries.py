@@ -57,6 +57,14 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """What a user thought of an answer, and what they said of it, which may be nothing."""
+
+    good: bool
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """An answered question, as a follow-up needs it: what was asked, the SQL, and its result in a few words."""
 

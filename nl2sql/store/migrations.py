@@ -65,4 +65,46 @@ def _receipts(connection: Connection) -> None:
     connection.execute("ALTER TABLE entry ADD COLUMN receipt TEXT")
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_entries, _feedback, _receipts)
+def _conversations(connection: Connection) -> None:
+    """Make the table of what users say of their conversations; the conversations themselves are sessions of entries."""
+    connection.execute(
+        """
+        CREATE TABLE conversation (
+            user TEXT,
+            session TEXT NOT NULL,
+            name TEXT, -- NULL where the first question is its name
+            pinned INTEGER -- microseconds since 1970, UTC; NULL where it is not
+        )
+        """
+    )
+    connection.execute(
+        "CREATE UNIQUE INDEX conversation_of_user ON conversation (session, user IS NULL, coalesce(user, ''))"
+    )
+
+
+def _preferences(connection: Connection) -> None:
+    connection.execute("CREATE TABLE preference (user TEXT, name TEXT NOT NULL, value TEXT NOT NULL)")  # value: JSON
+    connection.execute("CREATE UNIQUE INDEX preference_of_user ON preference (name, user IS NULL, coalesce(user, ''))")
+
+
+def _pins(connection: Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE pin (
+            entry INTEGER PRIMARY KEY REFERENCES entry (number) ON DELETE CASCADE,
+            place INTEGER NOT NULL, -- smaller ones come first
+            ran_at INTEGER, -- when the rows of the digest came: microseconds since 1970, UTC
+            digest TEXT -- JSON: see RowDigest; NULL until the SQL has run
+        )
+        """
+    )
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
+    _entries,
+    _feedback,
+    _receipts,
+    _conversations,
+    _preferences,
+    _pins,
+)

@@ -1,4 +1,4 @@
-"""What is remembered of earlier answers: history, sessions and feedback, for all faces and many processes.
+"""What is remembered of earlier answers: history, conversations, pins and feedback, for all faces and many processes.
 
 One user's entries are never shown to another. It keeps no rows and no keys, and asks nothing of databases or models.
 """
@@ -14,13 +14,16 @@ from typing import Any, Final, Self
 
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
+from nl2sql.store.conversation_list import ConversationList
 from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import TURNS, HistoryEntry, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.store.entries import TURNS, HistoryEntry, Rating, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.store.pins import Pins
+from nl2sql.store.preferences import Preferences
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"
 COMMENT_CHARS: Final = 4000
-_SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON entry = number"
+_SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON feedback.entry = number"
 
 
 def open_store(config: Config) -> Store:
@@ -34,12 +37,16 @@ def open_store(config: Config) -> Store:
 class Store:
     """An opened store. Methods may be called from several threads, and raise StoreError where the disk fails.
 
-    `user` None is the one user of a shell or a program; entries of a named user are that user's alone.
+    `user` None is the one user of a shell or a program; entries of a named user are that user's alone, and so are
+    their `conversations`, `pins` and `preferences`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._database = Database(path)
+        self.conversations = ConversationList(self._database)
+        self.pins = Pins(self._database)
+        self.preferences = Preferences(self._database)
 
     def record(self, answer: Answer, *, url: str, user: str | None = None, face: str = "python") -> None:
         """Remember the answer; it is on the disk when this returns. What is recorded already stays as it is."""
@@ -96,9 +103,16 @@ class Store:
             for row in reversed(rows)
         )
 
-    def rate(self, answer_id: str, good: bool, *, comment: str = "", user: str | None = None) -> None:
-        """Keep what the user thinks of an answer, in place of what was said before. ConfigError as `entry`."""
+    def rate(self, answer_id: str, good: bool | None, *, comment: str = "", user: str | None = None) -> None:
+        """Keep what the user thinks of an answer, in place of what was said before; None takes it back.
+
+        ConfigError as `entry`.
+        """
         identifier = self.entry(answer_id, user=user).id
+        if good is None:
+            sql = "DELETE FROM feedback WHERE entry = (SELECT number FROM entry WHERE id = ?)"
+            self._database.write(lambda connection: connection.execute(sql, [identifier]))
+            return
         at = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
         upsert = (
             "INSERT INTO feedback (entry, at, good, comment) SELECT number, ?, ?, ? FROM entry WHERE id = ? "
@@ -106,6 +120,14 @@ class Store:
         )
         values = [at, good, storable(comment)[:COMMENT_CHARS], identifier]
         self._database.write(lambda connection: connection.execute(upsert, values))
+
+    def find_rating(self, answer_id: str, *, user: str | None = None) -> Rating | None:
+        """What the user said of the answer with that whole id; None where nothing was said, or it is not there."""
+        rows = self._select(
+            "SELECT good, comment FROM entry JOIN feedback ON feedback.entry = number WHERE id = ? AND user IS ?",
+            [answer_id, user],
+        )
+        return Rating(bool(rows[0]["good"]), rows[0]["comment"]) if rows else None
 
     def take_warnings(self) -> tuple[str, ...]:
         """What the user should hear of the store, once: that a damaged one was set aside."""

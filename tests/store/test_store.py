@@ -164,7 +164,8 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(path: Path) 
     with Store(path) as store:
         store.record(answer_of("1"), url="x")
     connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE feedback")
+    for table in ("feedback", "conversation", "preference", "pin"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("ALTER TABLE entry DROP COLUMN receipt")
     connection.execute("PRAGMA user_version = 1")
     connection.close()

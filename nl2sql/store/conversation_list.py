@@ -1,0 +1,161 @@
+"""A user's conversations: the sessions of remembered answers, with the names and pins that the user gave them.
+
+One without a session is a question that stands alone. It opens none of them, and shows no answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nl2sql.errors import ConfigError
+from nl2sql.store.database import Connection, Database
+from nl2sql.store.entries import storable
+from nl2sql.types import Status
+
+NAME_CHARS: Final = 200
+_TEXTS: Final = "question || ' ' || coalesce(sql, '') || ' ' || text"
+# Each conversation by its first and last entry; the questions without a session by their own numbers.
+_TALKS: Final = """
+SELECT entry.session AS session, min(number) AS first, max(number) AS last, count(*) AS questions,
+  count(pin.entry) AS pinned_answers, max(coalesce(good = 0, 0)) AS has_bad
+FROM entry LEFT JOIN feedback ON feedback.entry = number LEFT JOIN pin ON pin.entry = number
+WHERE user IS :user GROUP BY entry.session, CASE WHEN entry.session IS NULL THEN number END
+"""
+_SELECT: Final = f"""
+SELECT talk.*, head.id AS id, head.question AS question, tail.at AS at, tail.url AS url, tail.status AS status,
+  marked.name AS name, marked.pinned AS pinned
+FROM ({_TALKS}) AS talk JOIN entry AS head ON head.number = first JOIN entry AS tail ON tail.number = last
+LEFT JOIN conversation AS marked ON marked.session = talk.session AND marked.user IS :user
+"""
+_ORDER: Final = "ORDER BY pinned IS NULL, pinned DESC, last DESC LIMIT :limit"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEntry:
+    """One conversation. `at`, `url` and `status` are those of its last question; `id` is its first answer's.
+
+    `session` is None where it is one question that belongs to none. `name` is empty where the user gave none. `has_bad`
+    says that an answer of it was rated bad, `pinned_answers` how many of them are on the board.
+    """
+
+    session: str | None
+    id: str
+    question: str
+    name: str
+    at: dt.datetime
+    url: str
+    status: Status
+    questions: int
+    pinned: bool
+    pinned_answers: int
+    has_bad: bool
+
+    @property
+    def title(self) -> str:
+        """Its name, else its first question."""
+        return self.name or self.question
+
+
+class ConversationList:
+    """The conversations of each user. Methods may be called from several threads, and raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, *, search: str = "", user: str | None = None, limit: int | None = 50) -> list[ConversationEntry]:
+        """The user's conversations: the pinned ones first, then by their last question, newest first.
+
+        `search` wants each of its words, in any case, in one question with its SQL and answer, or in the name.
+        """
+        values: dict[str, Any] = {"user": user, "limit": -1 if limit is None else limit}
+        of_talk = "(other.number = first OR (talk.session IS NOT NULL AND other.session = talk.session))"
+        texts, names = [], []
+        for position, word in enumerate(storable(search).split()):
+            values[f"word{position}"] = word.casefold()
+            texts.append(f"instr(folded({_TEXTS}), :word{position}) > 0")
+            names.append(f"instr(folded(marked.name), :word{position}) > 0")
+        conditions = ""
+        if texts:
+            found = f"SELECT 1 FROM entry AS other WHERE other.user IS :user AND {of_talk} AND {' AND '.join(texts)}"
+            # The columns of the inner query come first, so that the texts are those of each of its entries.
+            conditions = f"WHERE EXISTS ({found}) OR ({' AND '.join(names)})"
+        return [_entry(row) for row in self._select(f"{_SELECT} {conditions} {_ORDER}", values)]
+
+    def get(self, session: str, *, user: str | None = None) -> ConversationEntry | None:
+        """The user's conversation of that session; None where there is none."""
+        rows = self._select(f"{_SELECT} WHERE talk.session = :session", {"user": user, "session": session})
+        return _entry(rows[0]) if rows else None
+
+    def find_name(self, session: str, *, user: str | None = None) -> str:
+        """The name that the user gave to it; empty where there is none."""
+        sql = "SELECT name FROM conversation WHERE session = :session AND user IS :user"
+        rows = self._select(sql, {"session": session, "user": user})
+        return (rows[0]["name"] or "") if rows else ""
+
+    def rename(self, session: str, name: str, *, user: str | None = None) -> None:
+        """Give it another name; an empty one gives it its first question again. ConfigError where it is not there."""
+        line = " ".join(storable(name).split())[:NAME_CHARS]
+        self._mark(session, user, "name", line or None)
+
+    def pin(self, session: str, pinned: bool, *, user: str | None = None) -> None:
+        """Put it before all others, or back among them. ConfigError where it is not there."""
+        self._mark(session, user, "pinned", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000) if pinned else None)
+
+    def delete(self, session: str, *, user: str | None = None) -> int:
+        """Delete every question of it, with what was said of them, its name, and its answers on the board.
+
+        It returns how many questions those were, and touches nothing of another user's. One that is asked meanwhile
+        by another program is deleted with it, or begins it anew.
+        """
+
+        def erase(connection: Connection) -> int:
+            connection.execute("DELETE FROM conversation WHERE session = ? AND user IS ?", [session, user])
+            return connection.execute("DELETE FROM entry WHERE session = ? AND user IS ?", [session, user]).rowcount
+
+        return self._database.write(erase)
+
+    def delete_answer(self, answer_id: str, *, user: str | None = None) -> int:
+        """Delete one answer by its whole id, with what was said of it. It returns 1, or 0 where it is not there."""
+        sql = "DELETE FROM entry WHERE id = ? AND user IS ?"
+        return self._database.write(lambda connection: connection.execute(sql, [answer_id, user]).rowcount)
+
+    def _mark(self, session: str, user: str | None, column: str, value: Any) -> None:
+        def update(connection: Connection) -> bool:
+            own: Sequence[Any] = [session, user]
+            asked = connection.execute("SELECT 1 FROM entry WHERE session = ? AND user IS ? LIMIT 1", own)
+            if asked.fetchone() is None:
+                return False
+            told = connection.execute("SELECT 1 FROM conversation WHERE session = ? AND user IS ?", own)
+            if told.fetchone() is None:
+                connection.execute("INSERT INTO conversation (session, user) VALUES (?, ?)", own)
+            sql = f"UPDATE conversation SET {column} = ? WHERE session = ? AND user IS ?"
+            connection.execute(sql, [value, *own])
+            return True
+
+        if not self._database.write(update):
+            raise ConfigError("that conversation is no longer here", "It was deleted, in another window perhaps.")
+
+    def _select(self, sql: str, values: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        def fetch(connection: Connection) -> Sequence[dict[str, Any]]:
+            return connection.execute(sql, values).fetchall()
+
+        return self._database.read(fetch)
+
+
+def _entry(row: dict[str, Any]) -> ConversationEntry:
+    return ConversationEntry(
+        session=row["session"],
+        id=row["id"],
+        question=row["question"],
+        name=row["name"] or "",
+        at=dt.datetime.fromtimestamp(row["at"] / 1_000_000, dt.UTC),
+        url=row["url"],
+        status=Status(row["status"]),
+        questions=row["questions"],
+        pinned=row["pinned"] is not None,
+        pinned_answers=row["pinned_answers"],
+        has_bad=bool(row["has_bad"]),
+    )

@@ -1,0 +1,136 @@
+"""The answers that a user has pinned, in the order of the board, and what is kept of their rows as last looked at.
+
+Rows are never kept, here as elsewhere in the store: a digest of them says how many are new, gone or changed since, and
+nothing can be read back from it. So figures of then stand nowhere but in the sentence of the answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nl2sql.answer.fingerprint import result_hash
+from nl2sql.answer.row_digest import RowChanges, RowDigest, compare_digests, make_digest, read_digest
+from nl2sql.errors import ConfigError
+from nl2sql.store.database import Connection, Database
+from nl2sql.store.entries import HistoryEntry, entry_of
+from nl2sql.types import Result
+
+MOST_PINS: Final = 40
+_SELECT: Final = (
+    "SELECT entry.*, good, comment, pin.ran_at AS ran_at, pin.digest AS digest FROM pin "
+    "JOIN entry ON entry.number = pin.entry LEFT JOIN feedback ON feedback.entry = entry.number "
+    "WHERE user IS ? ORDER BY pin.place, pin.entry"
+)
+_OWN: Final = "SELECT number, at, result_hash FROM entry WHERE id = ? AND user IS ?"
+_OWN_NUMBER: Final = "SELECT number FROM entry WHERE id = ? AND user IS ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One pinned answer. `ran_at` is when the rows of its digest came, in UTC; both are None until its SQL has run."""
+
+    entry: HistoryEntry
+    ran_at: dt.datetime | None
+    digest: RowDigest | None
+
+    def compare(self, result: Result, before: Result | None = None) -> RowChanges | None:
+        """How these rows differ from those last looked at, or from `before`; None where there are none of either."""
+        digest = make_digest(before) if before is not None else self.digest
+        return compare_digests(digest, make_digest(result, digest)) if digest else None
+
+
+class Pins:
+    """The pinned answers of each user. Methods may be called from several threads, and raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, *, user: str | None = None) -> list[Pin]:
+        """The user's pinned answers, in their order."""
+
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute(_SELECT, [user]).fetchall()
+
+        return [_pin(row) for row in self._database.read(fetch)]
+
+    def ids(self, *, user: str | None = None) -> frozenset[str]:
+        """The ids of the user's pinned answers."""
+        sql = "SELECT id FROM pin JOIN entry ON number = entry WHERE user IS ?"
+
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute(sql, [user]).fetchall()
+
+        return frozenset(row["id"] for row in self._database.read(fetch))
+
+    def add(self, answer_id: str, result: Result | None = None, *, user: str | None = None) -> None:
+        """Pin the answer, last on the board; `result` are its rows, of then or of now, if they are at hand.
+
+        One that is pinned already stays as it is. ConfigError where it is not there, or the board is full.
+        """
+        digest = make_digest(result).as_json() if result is not None else None
+        hash_now = result_hash(result) if result is not None else None
+
+        def insert(connection: Connection) -> str:
+            if not (found := connection.execute(_OWN, [answer_id, user]).fetchone()):
+                return "gone"
+            ran_at = found["at"] if hash_now == found["result_hash"] else _stamp(None)
+            count = "SELECT count(*) AS n FROM pin JOIN entry ON number = entry WHERE user IS ?"
+            if connection.execute(count, [user]).fetchone()["n"] >= MOST_PINS:
+                return "full"
+            connection.execute(
+                "INSERT INTO pin (entry, place, ran_at, digest) "
+                "VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM pin), ?, ?) ON CONFLICT (entry) DO NOTHING",
+                [found["number"], ran_at if digest else None, digest],
+            )
+            return ""
+
+        problem = self._database.write(insert)
+        if problem == "gone":
+            raise ConfigError("that answer is no longer here", "Ask the question again, and pin its new answer.")
+        if problem == "full":
+            raise ConfigError(f"the board has {MOST_PINS} answers, which is all it takes", "Take one off it first.")
+
+    def remove(self, answer_id: str, *, user: str | None = None) -> None:
+        """Take the answer off the board, if it is on it."""
+        sql = f"DELETE FROM pin WHERE entry = ({_OWN_NUMBER})"
+        self._database.write(lambda connection: connection.execute(sql, [answer_id, user]))
+
+    def move(self, answer_id: str, by: int, *, user: str | None = None) -> None:
+        """Put it so many places later on the board; earlier where `by` is negative. Nothing where it is not on it."""
+
+        def reorder(connection: Connection) -> None:
+            own = connection.execute(
+                "SELECT id, pin.entry AS number FROM pin JOIN entry ON entry.number = pin.entry WHERE user IS ? "
+                "ORDER BY pin.place, pin.entry",
+                [user],
+            ).fetchall()
+            ids: Sequence[str] = [row["id"] for row in own]
+            if answer_id not in ids:
+                return
+            moved = own.pop(ids.index(answer_id))
+            own.insert(max(0, min(len(own), ids.index(answer_id) + by)), moved)
+            for place, row in enumerate(own, start=1):
+                connection.execute("UPDATE pin SET place = ? WHERE entry = ?", [place, row["number"]])
+
+        self._database.write(reorder)
+
+    def keep_run(
+        self, answer_id: str, result: Result, *, at: dt.datetime | None = None, user: str | None = None
+    ) -> None:
+        """From now on say what changed since these rows. Nothing where it is not on the board."""
+        sql = f"UPDATE pin SET ran_at = ?, digest = ? WHERE entry = ({_OWN_NUMBER})"
+        values = [_stamp(at), make_digest(result).as_json(), answer_id, user]
+        self._database.write(lambda connection: connection.execute(sql, values))
+
+
+def _stamp(at: dt.datetime | None) -> int:
+    """Microseconds since 1970, UTC; of now where nothing is said."""
+    return int((at or dt.datetime.now(dt.UTC)).timestamp() * 1_000_000)
+
+
+def _pin(row: dict[str, Any]) -> Pin:
+    ran_at = None if row["ran_at"] is None else dt.datetime.fromtimestamp(row["ran_at"] / 1_000_000, dt.UTC)
+    return Pin(entry_of(row), ran_at, read_digest(row["digest"]) if row["digest"] else None)

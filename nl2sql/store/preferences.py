@@ -1,0 +1,41 @@
+"""What a user has chosen on the page, kept so that it holds after a reload, in every tab and after a restart.
+
+It knows names and values as JSON; what they mean, and whether they still fit, is the page's to say.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from nl2sql.store.database import Connection, Database
+from nl2sql.store.entries import storable
+
+_VALUE_CHARS: Final = 100_000
+
+
+class Preferences:
+    """Values by user and name. Methods may be called from several threads, and raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, *, user: str | None = None) -> dict[str, Any]:
+        """Everything that the user has chosen, by name."""
+
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute("SELECT name, value FROM preference WHERE user IS ?", [user]).fetchall()
+
+        return {row["name"]: json.loads(row["value"]) for row in self._database.read(fetch)}
+
+    def keep(self, name: str, value: Any, *, user: str | None = None) -> None:
+        """Keep the value in place of the one before. ValueError where JSON cannot hold it, or it is very long."""
+        text = storable(json.dumps(value))
+        if len(text) > _VALUE_CHARS:
+            raise ValueError(f"the preference {name} is too long to be kept")
+
+        def replace(connection: Connection) -> None:
+            connection.execute("DELETE FROM preference WHERE name = ? AND user IS ?", [name, user])
+            connection.execute("INSERT INTO preference (user, name, value) VALUES (?, ?, ?)", [user, name, text])
+
+        self._database.write(replace)

@@ -1,0 +1,139 @@
+"""The switches of the panel, kept in the store for each user: they hold after a reload, in a link and after a restart.
+
+They stand in no address: a link that somebody sends must not switch the review off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import streamlit as st
+
+from nl2sql import NL2SQLError
+from ui.conversations import Conversation
+from ui.identity import user
+from ui.plain import plain
+from ui.server import Choice, Server
+
+_REVIEW: Final = "review"
+# Whether this window has it on: a widget's own value goes where a run of the page ends before it is drawn.
+_REVIEWS: Final = "reviews"
+# Whether the page was last drawn with it on.
+_DRAWN: Final = "reviews-drawn"
+_MODEL: Final = "model"
+_SECONDS: Final = "seconds"
+_TABLES: Final = "pinned"
+# What the store did not take, by name: it holds in this window.
+_UNKEPT: Final = "unkept"
+_LEAST_SECONDS: Final = 0.1
+_SAID_CHARS: Final = 300
+
+
+def restore_preferences(shared: Server, conversation: Conversation) -> None:
+    """Put what the user has chosen where the switches, and what asks, look for it. StoreError, DatabaseError.
+
+    A review that this window shows as on stays on, whatever another one has said since.
+    """
+    state = st.session_state
+    held = shared.store.preferences.read(user=user()) | state.get(_UNKEPT, {})
+    state[_REVIEWS] = state[_REVIEW] = state[_DRAWN] = bool(state.get(_REVIEWS)) or held.get(_REVIEW) is True
+    choice = _choice(shared, held)
+    state[_MODEL], state[_SECONDS] = choice.model, choice.seconds
+    tables = {table.name for table in shared.assistant_of(conversation).schema.tables}
+    chosen = held.get(_place_tables(shared))
+    state[_TABLES] = [name for name in chosen if name in tables] if isinstance(chosen, list) else []
+
+
+def reviews() -> bool:
+    """Whether SQL is looked at before it runs."""
+    return bool(st.session_state.get(_REVIEWS, False))
+
+
+def pinned_tables() -> list[str]:
+    """The tables that questions are about, as chosen in the panel."""
+    return list(st.session_state.get(_TABLES, []))
+
+
+def chosen_settings(shared: Server) -> Choice:
+    """The model and the time as chosen in the panel; whatever a browser says, no more than the settings allow."""
+    return _choice(shared, st.session_state)
+
+
+def keep_tables(shared: Server) -> None:
+    """Keep the pinned tables of this database."""
+    _keep(shared, _place_tables(shared), pinned_tables())
+
+
+def show_review_note() -> None:
+    """Say beside the input that SQL is reviewed, while it is."""
+    if reviews():
+        st.caption(":material/visibility: SQL is reviewed before it runs")
+
+
+def show_switches(shared: Server) -> bool:
+    """The switches themselves. Whether one of them chooses the model."""
+    config = shared.assistant.config
+    st.toggle(
+        "Review SQL before it runs",
+        key=_REVIEW,
+        help="Each query waits until you have looked at it. It stays on until you switch it off.",
+        on_change=_switch_review,
+        args=(shared,),
+    )
+    if st.session_state.get(_DRAWN, reviews()) != reviews():
+        # The note beside the input is not of this part of the page.
+        st.rerun()
+    name = config.model.name or ("local" if config.model.is_local else "the endpoint's")
+    if others := [choice for choice in config.model.choices if choice != config.model.name]:
+        st.selectbox(
+            "Model",
+            [None, *others],
+            format_func=lambda choice: choice or name,
+            key=_MODEL,
+            on_change=_keep_state,
+            args=(shared, _MODEL),
+        )
+    st.number_input(
+        "Seconds of one query",
+        _LEAST_SECONDS,
+        config.limits.seconds,
+        step=1.0,
+        key=_SECONDS,
+        on_change=_keep_state,
+        args=(shared, _SECONDS),
+    )
+    return bool(others)
+
+
+def _choice(shared: Server, held: Mapping[Any, Any]) -> Choice:
+    config, model, seconds = shared.assistant.config, held.get(_MODEL), held.get(_SECONDS)
+    most = config.limits.seconds
+    given = float(seconds) if isinstance(seconds, int | float) else most
+    return Choice(max(min(given, most), _LEAST_SECONDS), model if model in config.model.choices else None)
+
+
+def _switch_review(shared: Server) -> None:
+    st.session_state[_REVIEWS] = bool(st.session_state[_REVIEW])
+    _keep_state(shared, _REVIEW)
+
+
+def _keep_state(shared: Server, name: str) -> None:
+    """Keep the value of the switch of that name."""
+    _keep(shared, name, st.session_state.get(name))
+
+
+def _keep(shared: Server, name: str, value: object) -> None:
+    unkept = st.session_state.setdefault(_UNKEPT, {})
+    try:
+        shared.store.preferences.keep(name, value, user=user())
+    except NL2SQLError as exc:
+        unkept[name] = value
+        st.toast(plain(f"This holds in this window only: {exc.message}. {exc.hint}", _SAID_CHARS))
+    else:
+        unkept.pop(name, None)
+
+
+def _place_tables(shared: Server) -> str:
+    """The name under which tables of this database are kept."""
+    return f"tables of {shared.assistant.url}"

@@ -1,0 +1,166 @@
+"""The rows of an answer of earlier: its SQL is run again in the answer's place, and what changed since is said.
+
+It runs under the same guard and limits as any SQL. Nothing runs by itself while SQL is reviewed, on another database,
+or where nothing ran then; very heavy SQL asks first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Answer, Assistant, Changes, ConfigError, HistoryEntry, Status
+from ui.conversations import Conversation, Replay
+from ui.errors import show_error
+from ui.history import describe_time
+from ui.jobs import Job
+from ui.kept import kept
+from ui.plain import plain
+from ui.preferences import reviews
+from ui.progress import follow
+from ui.server import Server
+
+_CHARS: Final = 400
+
+
+def bring_rows(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> Answer:
+    """The answer with its rows, once they are there; until then this shows what happens, or the way to them.
+
+    Where they were read again, it says whether they are the same as then.
+    """
+    held = conversation.replays.get(job.id)
+    if answer.result is not None:
+        if held is not None and held.changes is not None:
+            _tell(held.changes, job, answer)
+        return answer
+    if job.elsewhere:
+        name = plain(job.elsewhere, 200)
+        st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
+        return answer
+    if held is None and job.remembered is not None and job.remembered.row_count is not None and not reviews():
+        held = start_replay(shared, conversation, job)
+    if held is None:
+        _offer(shared, conversation, job, _say_missing(answer, job))
+        return answer
+    if not follow(shared, shared.assistant_of(conversation), held.job):
+        return answer
+    view = held.job.view
+    if view.answer is None or view.answer.result is None:
+        if view.error is not None:
+            show_error(view.error)
+        ran = "" if view.error else "Rows are not kept for long."
+        _offer(shared, conversation, job, ran if view.error or held.at else "Not run.")
+        return answer
+    if held.changes is not None:
+        _tell(held.changes, job, answer)
+    answer = replace(answer, result=view.answer.result, reading=view.answer.reading)
+    job.bring(answer)
+    # The rows are in the answer by now.
+    held.job.forget_rows()
+    return answer
+
+
+def start_replay(shared: Server, conversation: Conversation, job: Job) -> Replay:
+    """Have the SQL of an answer run again; what of it is under way already is returned."""
+    answer = job.view.answer
+    assert answer is not None
+    entry = job.remembered or _find_entry(shared, job, answer)
+    own = Replay(Job(answer.question, job.owner))
+    held = conversation.replays.setdefault(job.id, own)
+    if held is own:
+        assistant = shared.assistant_of(conversation)
+        shared.jobs.start(own.job, lambda _: run_replay(shared, assistant, own, answer, entry))
+    return held
+
+
+def run_replay(
+    shared: Server,
+    assistant: Assistant,
+    own: Replay,
+    answer: Answer,
+    entry: HistoryEntry | None,
+    *,
+    asks: bool = False,
+) -> Answer:
+    """Run it, and compare its rows with those of the entry where there is one; without rows where it was not let.
+
+    Heavy SQL is shown before it runs, with `asks` any.
+    """
+    job, sql = own.job, answer.sql or ""
+    job.change(doing="Checking the SQL")
+    checked = assistant.checked(sql, cancel=job.token)
+    review = prepare_review(assistant, checked, job)
+    if (asks or review.rows is not None) and not shared.jobs.review(job, review):
+        return replace(answer, result=None)
+    job.change(doing="Running the query")
+    own.at = dt.datetime.now(dt.UTC)
+    if entry is not None and entry.row_count is not None:
+        own.changes = assistant.replay(entry, cancel=job.token)
+        result = own.changes.result
+        # The rows live in the answer alone: those of long ago are let go of there.
+        own.changes = replace(own.changes, result=replace(result, table=result.table.slice(0, 0)))
+    else:
+        result = assistant.run(sql, cancel=job.token)
+    return replace(answer, result=result, reading=assistant.reading(checked.sql))
+
+
+def describe_changes(changes: Changes, sentence: str, then: str) -> str:
+    """What changed in the rows since `then`, and that the sentence is of then; empty where they are the same."""
+    if changes.same:
+        return ""
+    causes = [text for name, text in changes.since.items() if name in ("schema", "policy", "settings")]
+    said = f"Changed since {then}: {'; '.join(changes.found)}." + "".join(f" Since then {cause}." for cause in causes)
+    return said + (f" The sentence is of {then}: its figures may no longer hold." if sentence else "")
+
+
+def _tell(changes: Changes, job: Job, answer: Answer) -> None:
+    """Say whether the rows are the same as then, here and in a file that is made of the answer."""
+    at = changes.entry.at
+    if said := describe_changes(changes, answer.text, describe_time(at)):
+        # A file is read on other days.
+        kept(job.id)["notes"] = [describe_changes(changes, answer.text, f"{at.astimezone():%Y-%m-%d %H:%M}")]
+        st.warning(plain(said, _CHARS), icon=":material/history:")
+    else:
+        st.caption(f":material/check: The same rows as {plain(describe_time(at))}.")
+
+
+def _find_entry(shared: Server, job: Job, answer: Answer) -> HistoryEntry | None:
+    """What the history has of an answer that was given here; None where it was not recorded."""
+    try:
+        entry = shared.store.entry(answer.id, user=job.owner)
+    except ConfigError:
+        return None
+    return entry if entry.sql == answer.sql else None
+
+
+def _say_missing(answer: Answer, job: Job) -> str:
+    """Why there is SQL and no rows."""
+    if answer.status is Status.ABSTAINED:
+        return "The rows are held back."
+    if answer.confidence is None and job.remembered is None:
+        return "Not run."
+    if job.remembered is not None and job.remembered.row_count is None:
+        return "This did not run then."
+    return "Rows are not kept for long."
+
+
+def _offer(shared: Server, conversation: Conversation, job: Job, why: str) -> None:
+    """The button that has the SQL run in this place."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if why:
+            st.caption(why)
+        st.button(
+            "Run the SQL",
+            key=f"again-{job.id}",
+            icon=":material/play_arrow:",
+            on_click=_run_again,
+            args=(shared, conversation, job),
+        )
+
+
+def _run_again(shared: Server, conversation: Conversation, job: Job) -> None:
+    conversation.replays.pop(job.id, None)
+    start_replay(shared, conversation, job)
