@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, Status
+from nl2sql import Answer, Assistant, Result, Status
 from ui.actions import find_sql, is_edited, run_again, show_actions, show_branch, show_remedies
 from ui.arrival import bring_into_view, read_out
 from ui.asking import next_questions, offered
@@ -116,17 +116,10 @@ def _say(answer: Answer, job: Job) -> None:
 
 def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """Chart and rows, and what can be done with them."""
-    assistant, sql, key = shared.assistant_of(conversation), answer.sql or "", job.id
+    assistant, key = shared.assistant_of(conversation), job.id
     answer = bring_rows(shared, conversation, job, answer)
-    if answer.result is None:
-        pass
-    elif is_metric(answer.result):
-        show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
-    elif answer.result.row_count:
-        kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
-        show_rows(assistant, sql, answer.result, key)
-    else:
-        st.caption("No rows.")
+    if answer.result is not None:
+        _rows(assistant, answer, answer.result, key)
     if not job.elsewhere and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
         show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
@@ -135,6 +128,18 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
     else:
         show_actions(shared, conversation, job, answer)
+
+
+def _rows(assistant: Assistant, answer: Answer, result: Result, key: str) -> None:
+    """A number or a few, large; else the chart and the table."""
+    sql = answer.sql or ""
+    if is_metric(result):
+        show_metrics(result, read_formats(assistant, sql, result, key))
+    elif result.row_count:
+        kept(key)["spec"] = show_chart(result, key, f"Chart of: {answer.question}")
+        show_rows(assistant, sql, result, key)
+    else:
+        st.caption("No rows.")
 
 
 def _details(assistant: Assistant, job: Job) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Changes, ConfigError, HistoryEntry, Status
+from ui.asking import prepare_review
 from ui.conversations import Conversation, Replay
 from ui.errors import show_error
 from ui.history import describe_time
