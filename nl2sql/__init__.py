@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
+    from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
+    from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
@@ -93,6 +95,7 @@ __all__ = [
     "Event",
     "EventKind",
     "FileRules",
+    "FilterColumn",
     "Grounding",
     "GuardError",
     "HistoryEntry",
@@ -101,6 +104,7 @@ __all__ = [
     "ModelError",
     "NL2SQLError",
     "Parameter",
+    "PeriodsBefore",
     "Policy",
     "QueryError",
     "Receipt",
@@ -108,6 +112,7 @@ __all__ = [
     "RepairKind",
     "Result",
     "ResultColumn",
+    "RowFilter",
     "Schema",
     "Status",
     "Step",
@@ -125,14 +130,19 @@ __all__ = [
     "chart",
     "charts",
     "checked_spec",
+    "compute_change",
+    "compute_share",
     "connect",
     "describe_renamed",
     "export",
     "find_notation",
+    "list_filter_columns",
     "load_config",
     "make_unique_names",
+    "match_value",
     "open_store",
     "parse_size",
+    "read_filter",
     "text_of",
 ]
 
@@ -162,6 +172,14 @@ _HOMES: Final = {
     "open_store": "store",
     "parse_size": "settings_file",
     "text_of": "answer.values",
+    "FilterColumn": "answer.row_filter",
+    "PeriodsBefore": "answer.row_figures",
+    "RowFilter": "answer.row_filter",
+    "compute_change": "answer.row_figures",
+    "compute_share": "answer.row_figures",
+    "list_filter_columns": "answer.row_filter",
+    "match_value": "answer.row_filter",
+    "read_filter": "answer.row_filter",
 }
 
 
