@@ -202,10 +202,9 @@ class Database:
         """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
 
         `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
-        a value come last. Without `order_by` rows come as the query orders them. `criteria` are tests that rows must pass:
-        of each group at least one. The engine keeps the rows for a
-        while, so that further pages are quick and in the same order; `truncated` says that it has more than it keeps,
-        and `kept` how many those are. Errors as `run`.
+        a value come last. Without `order_by` rows come as the query orders them. Of each group of `criteria` a row must
+        pass one test. The engine keeps the rows for a while, so that further pages are quick and in the same order;
+        `truncated` says that it has more than it keeps, and `kept` how many those are. Errors as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
         return self._engine.page(self.checked(sql, cancel=cancel), window, limits or self.config.limits, cancel)
@@ -307,7 +306,7 @@ class Database:
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
-        """The columns of the result whose rows may be added up: none of ids, averages, shares and counts of the distinct.
+        """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.
 
         `sql` is what gave the result. DatabaseError.
         """

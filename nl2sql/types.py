@@ -317,7 +317,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One test of a row: the value of the column at that position, compared with `text`; never true of NULL but by NULL.
+    """One test of a row: the value of the column at that position, compared with `text`. Only NULL holds for NULL.
 
     For numbers the text is one without separators, for days and moments ISO. `decimals` and `is_percent` say how the
     number is shown, for SHOWS and SHOWN_AS. `is_negated` keeps the rows that the test does not hold for.

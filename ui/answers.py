@@ -86,7 +86,8 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         elif is_metric(answer.result):
             show_metrics(answer.result, read_formats(assistant, sql, answer.result, key))
         elif answer.result.row_count:
-            show_rows(assistant, sql, answer.result, key)
+            run = None if job.elsewhere else lambda own: run_again(shared, conversation, job, own)
+            show_rows(assistant, sql, answer.result, key, run)
         else:
             st.caption("No rows.")
         actions = st.container()

@@ -130,7 +130,9 @@ def _step_back(value: Any, period: str) -> Any:
     try:
         if period == "day":
             return value - dt.timedelta(days=1)
-        return value.replace(year=value.year - 1, month=12) if value.month == 1 else value.replace(month=value.month - 1)
+        return (
+            value.replace(year=value.year - 1, month=12) if value.month == 1 else value.replace(month=value.month - 1)
+        )
     except (ValueError, OverflowError):
         return None
 
@@ -186,4 +188,3 @@ def _adds(node: exp.Expr) -> bool:
 
 def _both_ways(node: exp.Binary) -> tuple[tuple[exp.Expr, exp.Expr], ...]:
     return (node.left, node.right), (node.right, node.left)
-

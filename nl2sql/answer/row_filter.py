@@ -1,4 +1,4 @@
-"""What a user writes to filter the rows of a result, as tests of its columns, and as a sentence that says what is tested.
+"""What a user writes to filter the rows of a result: as tests of its columns, and as a label that says what is tested.
 
 It reads no rows. A column is compared as what it is: a number as a number, a day, month or year as that span of time.
 What a column cannot be compared with is an error, so that no row is left out for it.
@@ -50,6 +50,11 @@ class RowFilter:
 
     label: str
     criteria: Criteria
+
+    def negate(self) -> RowFilter:
+        """The filter that keeps the other rows, those without a value too."""
+        label = self.label.replace(" = ", " ≠ ", 1).replace(" is NULL", " is not NULL")
+        return RowFilter(label, _negate([self.criteria]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,7 @@ def write_rows_behind(
         figure = figure.this
     counted = _find_argument(figure)
     first = f"{_spell(counted)} AS {quote(columns[column].name)}, " if counted is not None else ""
-    return f"SELECT {first}* {_spell_from(block.select)}" + (
-        f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    )
+    return f"SELECT {first}* {_spell_from(block.select)}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
 
 def is_aggregate(node: exp.Expr) -> bool:
