@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
     from nl2sql.answer.row_digest import list_changes
+    from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
+    from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
@@ -107,6 +109,7 @@ __all__ = [
     "Event",
     "EventKind",
     "FileRules",
+    "FilterColumn",
     "Grounding",
     "GuardError",
     "HistoryEntry",
@@ -115,6 +118,7 @@ __all__ = [
     "ModelError",
     "NL2SQLError",
     "Parameter",
+    "PeriodsBefore",
     "Pin",
     "Policy",
     "QueryError",
@@ -123,6 +127,7 @@ __all__ = [
     "RepairKind",
     "Result",
     "ResultColumn",
+    "RowFilter",
     "Schema",
     "Status",
     "Step",
@@ -140,15 +145,20 @@ __all__ = [
     "chart",
     "charts",
     "checked_spec",
+    "compute_change",
+    "compute_share",
     "connect",
     "describe_renamed",
     "export",
     "find_notation",
     "list_changes",
+    "list_filter_columns",
     "load_config",
     "make_unique_names",
+    "match_value",
     "open_store",
     "parse_size",
+    "read_filter",
     "render_answer",
     "text_of",
 ]
@@ -184,6 +194,14 @@ _HOMES: Final = {
     "parse_size": "settings_file",
     "render_answer": "answer.answer_page",
     "text_of": "answer.values",
+    "FilterColumn": "answer.row_filter",
+    "PeriodsBefore": "answer.row_figures",
+    "RowFilter": "answer.row_filter",
+    "compute_change": "answer.row_figures",
+    "compute_share": "answer.row_figures",
+    "list_filter_columns": "answer.row_filter",
+    "match_value": "answer.row_filter",
+    "read_filter": "answer.row_filter",
 }
 
 

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import prompts
@@ -26,9 +27,22 @@ from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.render import one_line
-from nl2sql.schema.value_index import ValueIndex
+from nl2sql.schema.value_index import Hit, ValueIndex
 from nl2sql.store.verified import VerifiedQueries
-from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Result, Schema, Upload, Verdict, Window
+from nl2sql.types import (
+    Answer,
+    CheckedSQL,
+    Contains,
+    Count,
+    Criteria,
+    Limits,
+    Policy,
+    Result,
+    Schema,
+    Upload,
+    Verdict,
+    Window,
+)
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
@@ -182,26 +196,45 @@ class Database:
         order_by: str | int | None = None,
         descending: bool = False,
         contains: Contains | None = None,
+        criteria: Criteria = (),
+        limits: Limits | None = None,
         cancel: CancelToken | None = None,
     ) -> Result:
         """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
 
         `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
-        a value come last. Without `order_by` rows come as the query orders them. The engine keeps the rows for a
-        while, so that further pages are quick and in the same order; `truncated` says that it has more than it keeps,
-        and `kept` how many those are. Errors as `run`.
+        a value come last. Without `order_by` rows come as the query orders them. Of each group of `criteria` a row must
+        pass one test. The engine keeps the rows for a while, so that further pages are quick and in the same order;
+        `truncated` says that it has more than it keeps, and `kept` how many those are. Errors as `run`.
         """
-        window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {})
-        return self._engine.page(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
+        window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
+        return self._engine.page(self.checked(sql, cancel=cancel), window, limits or self.config.limits, cancel)
 
-    def kept(self, sql: str, *, contains: Contains | None = None, cancel: CancelToken | None = None) -> Count:
+    def add_up(
+        self, sql: str, columns: Sequence[int], *, criteria: Criteria = (), cancel: CancelToken | None = None
+    ) -> tuple[Decimal | None, ...]:
+        """The sums of result columns, by position, over the rows that `page` can show; None where there is no number.
+
+        Integers and decimals are added exactly; doubles too where they have ten decimals or fewer. Errors as `run`.
+        """
+        return self._engine.add_up(
+            self.checked(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
+        )
+
+    def kept(
+        self,
+        sql: str,
+        *,
+        contains: Contains | None = None,
+        criteria: Criteria = (),
+        cancel: CancelToken | None = None,
+    ) -> Count:
         """How many rows `page` can show; not `complete` where the SQL has more than the engine keeps. Errors as `run`.
 
         Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
         """
-        return self._engine.count(
-            self.checked(sql, cancel=cancel), Window(contains=contains or {}), self.config.limits, cancel
-        )
+        window = Window(contains=contains or {}, criteria=criteria)
+        return self._engine.count(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
 
     def count(self, sql: str, *, contains: Contains | None = None, cancel: CancelToken | None = None) -> int:
         """How many rows the SQL gives in all; with `contains`, of those that `page` can show. Errors as `run`."""
@@ -278,6 +311,34 @@ class Database:
         with contextlib.suppress(DatabaseError):
             keys = find_keys(self.schema)
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
+
+    def find_values(self, text: str, limit: int = 20) -> tuple[Hit, ...]:
+        """The stored texts that contain this one, but for case and accents, each with its table and column.
+
+        It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
+        the commonest. DatabaseError.
+        """
+        return self._allowed().index.containing(text, limit)
+
+    def find_addable(self, sql: str, result: Result) -> frozenset[int]:
+        """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.
+
+        `sql` is what gave the result. DatabaseError.
+        """
+        from nl2sql.answer.row_figures import find_addable
+
+        return find_addable(sql, result.columns, self.formats(result, sql), self.schema)
+
+    def rows_behind(self, sql: str, result: Result, row: Sequence[Any], column: int) -> str | None:
+        """The query of the rows that a figure is made of: `row` of the result, and the column's position in it.
+
+        None where `sql` is no plain aggregate of stored tables for which that is certain. It has not passed the guard.
+        """
+        from nl2sql.answer.rows_behind import write_rows_behind
+
+        allowed = self._allowed()
+        lists = bool(allowed.policy.deny_columns)
+        return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
 
     def close(self) -> None:
         """Close the database."""

@@ -299,12 +299,48 @@ class Upload:
 Contains: TypeAlias = Mapping[str, str] | Mapping[int, str] | Mapping[str | int, str]
 
 
+class Comparison(StrEnum):
+    """How a value is compared: its text, the number as it is shown, or itself, as its column's type says."""
+
+    HOLDS = "holds"
+    SAME_TEXT = "same text"
+    SAME_TEXT_ANY_CASE = "same text, any case"
+    SHOWS = "shows"
+    SHOWN_AS = "shown as"
+    EQUAL = "="
+    BELOW = "<"
+    UP_TO = "<="
+    ABOVE = ">"
+    AT_LEAST = ">="
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One test of a row: the value of the column at that position, compared with `text`. Only NULL holds for NULL.
+
+    For numbers the text is one without separators, for days and moments ISO. `decimals` and `is_percent` say how the
+    number is shown, for SHOWS and SHOWN_AS. `is_negated` keeps the rows that the test does not hold for.
+    """
+
+    column: int
+    comparison: Comparison
+    text: str = ""
+    decimals: int = 0
+    is_percent: bool = False
+    is_negated: bool = False
+
+
+# Of each inner group of tests at least one must hold.
+Criteria: TypeAlias = tuple[tuple[Criterion, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which of a query's rows: `limit` of them from `offset` on, sorted by a result column, or as the query has them.
 
     `contains` keeps the rows in which that column's text holds that text, in any case. A column is its name, or its
-    position from 0 on: of columns of one name, the name means the first.
+    position from 0 on: of columns of one name, the name means the first. `criteria` keep the rows that pass them too.
     """
 
     offset: int = 0
@@ -312,6 +348,7 @@ class Window:
     order_by: str | int | None = None
     descending: bool = False
     contains: Contains = field(default_factory=dict)
+    criteria: Criteria = ()
 
 
 class Count(NamedTuple):

@@ -5,6 +5,7 @@ It draws what the Answer says. What can be done with an answer is in `actions`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
@@ -119,7 +120,8 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
     assistant, key = shared.assistant_of(conversation), job.id
     answer = bring_rows(shared, conversation, job, answer)
     if answer.result is not None:
-        _rows(assistant, answer, answer.result, key)
+        run = None if job.elsewhere else lambda own: run_again(shared, conversation, job, own)
+        _rows(assistant, answer, answer.result, key, run)
     if not job.elsewhere and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
         show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
@@ -130,14 +132,14 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         show_actions(shared, conversation, job, answer)
 
 
-def _rows(assistant: Assistant, answer: Answer, result: Result, key: str) -> None:
+def _rows(assistant: Assistant, answer: Answer, result: Result, key: str, run: Callable[[str], None] | None) -> None:
     """A number or a few, large; else the chart and the table."""
     sql = answer.sql or ""
     if is_metric(result):
         show_metrics(result, read_formats(assistant, sql, result, key))
     elif result.row_count:
         kept(key)["spec"] = show_chart(result, key, f"Chart of: {answer.question}")
-        show_rows(assistant, sql, result, key)
+        show_rows(assistant, sql, result, key, run)
     else:
         st.caption("No rows.")
 

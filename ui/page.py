@@ -24,6 +24,7 @@ from ui.history import open_conversation, remembered_answer, remembered_conversa
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
+from ui.mentions import offer_mentions, show_pins
 from ui.plain import plain
 from ui.preferences import chosen_settings, pinned_tables, restore_preferences, reviews, show_review_note
 from ui.server import Server, server
@@ -95,8 +96,10 @@ def _take_question(shared: Server, conversation: Conversation) -> bool:
     restore_preferences(shared, conversation)
     with st.bottom:
         show_review_note()
+        show_pins()
         # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
         asked = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
+    offer_mentions(shared.assistant_of(conversation).schema.tables)
     set_up_window([job.question for job in conversation.jobs])
     if not (question := asked or chosen()):
         return False

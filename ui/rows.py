@@ -1,4 +1,4 @@
-"""The rows of an answer, a page at a time: sorted and filtered by the engine, never in the browser.
+"""The rows of an answer, a page at a time: sorted, filtered and added up by the engine, never in the browser.
 
 Rows of an answer that has them all come from it; where it was cut, all pages come from one run that the engine keeps.
 """
@@ -7,36 +7,68 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import pyarrow as pa
 import streamlit as st
 
-from nl2sql import Assistant, ColumnFormat, LimitError, NL2SQLError, Result, make_unique_names, text_of
+from nl2sql import (
+    Assistant,
+    ColumnFormat,
+    DatabaseError,
+    FilterColumn,
+    LimitError,
+    NL2SQLError,
+    Result,
+    RowFilter,
+    list_filter_columns,
+    make_unique_names,
+    match_value,
+    read_filter,
+    text_of,
+)
 from ui.errors import show_error
-from ui.grid import Cell, grid
+from ui.figures import CELL_CHARS, Drawn, list_figures, list_rows
+from ui.grid import grid
 from ui.kept import kept
-from ui.plain import say_renamed
+from ui.plain import plain, say_renamed
 
 PAGE: Final = 100
+SIZES: Final = (25, 50, PAGE, 250)
 FEW: Final = 20
-CELL_CHARS: Final = 500
+_MOST_FILTERS: Final = 12
+_WHOLE_CHARS: Final = 100_000
+_FILTER_CHARS: Final = 1000
+_HELP: Final = (
+    'zzz: rows that contain it, in any case; "zzz" takes all between the quotes as text',
+    "> 100, <= 5, 10..20: numbers; a share as it is shown: > 5%",
+    "2025, 2025-03, >= 2025-01-15, 2025-01..2025-06: days of a year, a month or a range",
+    "= Berlin | Hamburg, != web: one of several values, or any but one",
+    "NULL, not NULL: rows without a value, or with one",
+    "revenue > 100: the name of a column before it, or the choice at the left, says which column",
+)
+_ALL: Final = -1
+Run = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the rows are looked at: which page, sorted by which column, which column contains what."""
+    """How the rows are looked at: which page of how many rows, sorted by which column, and what they must pass.
+
+    `figures` are what the page computes beside them.
+    """
 
     page: int = 0
     order: int | None = None
     descending: bool = False
-    column: int | None = None
-    contains: str = ""
+    filters: tuple[RowFilter, ...] = ()
+    size: int = PAGE
+    figures: frozenset[str] = frozenset()
 
     @property
-    def filters(self) -> dict[int, str]:
-        """What which column must contain."""
-        return {} if self.column is None or not self.contains else {self.column: self.contains}
+    def criteria(self) -> Any:
+        """The tests of all filters."""
+        return tuple(group for one in self.filters for group in one.criteria)
 
     @property
     def is_plain(self) -> bool:
@@ -53,15 +85,20 @@ class Extent:
     total: int | None = None
 
 
-def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
-    """The table with its controls. `sql` is what gave the result."""
-    look = _look(key)
+def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run | None = None) -> None:
+    """The table with its controls. `sql` is what gave the result; `run` runs other SQL beside it, as the user's own."""
+    if (behind := kept(key).pop("behind", None)) and run is not None:
+        run(behind)
+    look = look_of(key)
     formats = read_formats(assistant, sql, result, key)
-    if result.row_count > FEW or result.truncated or not look.is_plain:
-        _filter(result, key)
+    filters = list_filter_columns(result.columns, name_columns(result), formats)
+    if result.row_count > FEW or result.truncated or look.filters or kept(key).get("filtering"):
+        _filter(filters, key)
     try:
         extent = _extent(assistant, sql, result, look, key)
         shown = _window(assistant, sql, result, look, key)
+        figures = list_figures(assistant, sql, result, formats, kept(key), look)
+        drawn = list_rows(figures, shown, name_columns(result), formats)
     except NL2SQLError as exc:
         # What the answer brought is there whatever became of the rest.
         draw(result, result.table.slice(0, PAGE), formats, key=key)
@@ -70,14 +107,42 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str) -> None:
         if look != Look():
             _turner("Back to the rows of the answer", f"reset-{key}", Look(), key)
         return
-    draw(result, shown, formats, key=key, look=look, on_sort=lambda: _sort(key))
-    if extent.rows > PAGE or look.page:
-        _pager(extent, look, key)
-    else:
-        st.caption(f"{extent.rows:,} row{'' if extent.rows == 1 else 's'}")
+    offers_behind = run is not None and _has_rows_behind(assistant, sql, result, key)
+
+    def act() -> None:
+        _act(assistant, sql, result, filters, extent, key)
+
+    grid(
+        _columns(result, drawn, look, filters),
+        drawn.cells,
+        key=f"grid-{key}",
+        caption=f"Rows of the answer: {count_rows(shown.num_rows)}",
+        on_act=act,
+        total=drawn.total,
+        pager=_pager(extent, look),
+        figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.offered],
+        filters=True,
+        chips=[one.label for one in look.filters],
+        nothing=_say_nothing(look) if look.filters and not extent.rows else "",
+        cut=CELL_CHARS,
+        behind=offers_behind,
+        whole=kept(key).get("whole"),
+    )
+    for note in drawn.notes:
+        st.caption(note)
     if not extent.complete:
         st.caption(incomplete(extent))
     say_renamed(result)
+
+
+def count_rows(rows: int) -> str:
+    """So many rows, in words."""
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def name_columns(result: Result) -> list[str]:
+    """The names that its columns have on the page, each like no other."""
+    return make_unique_names([column.name for column in result.columns])
 
 
 def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[ColumnFormat, ...]:
@@ -88,46 +153,34 @@ def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tu
     return known[1]
 
 
-def draw(
-    result: Result,
-    shown: pa.Table,
-    formats: Sequence[ColumnFormat],
-    *,
-    key: str,
-    look: Look | None = None,
-    on_sort: Callable[[], None] | None = None,
-) -> None:
+def draw(result: Result, shown: pa.Table, formats: Sequence[ColumnFormat], *, key: str) -> None:
     """The table of these rows, each value written for reading, with the value itself under the pointer."""
-    look = look or Look()
-    names = make_unique_names([column.name for column in result.columns])
-    columns: list[dict[str, Any]] = []
-    for position, (name, values) in enumerate(zip(names, shown.columns, strict=True)):
-        arrow = "descending" if look.descending else "ascending"
-        columns.append(
-            {
-                "name": name,
-                "number": _is_number(values.type),
-                "sorted": arrow if look.order == position else None,
-            }
-        )
-    count = f"{shown.num_rows:,} rows" if shown.num_rows != 1 else "1 row"
-    grid(columns, _cells(shown, formats), key=f"grid-{key}", caption=f"Rows of the answer: {count}", on_sort=on_sort)
+    drawn = list_rows(None, shown, name_columns(result), formats)
+    caption = f"Rows of the answer: {count_rows(shown.num_rows)}"
+    grid(_columns(result, drawn, Look(), ()), drawn.cells, key=f"grid-{key}", caption=caption)
 
 
-def _cells(shown: pa.Table, formats: Sequence[ColumnFormat]) -> list[list[Cell]]:
-    rows = Result((), shown).rows
-    return [[_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
+def _columns(result: Result, drawn: Drawn, look: Look, filters: Sequence[FilterColumn]) -> list[dict[str, Any]]:
+    arrow = "descending" if look.descending else "ascending"
+    own: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "number": is_number(kind),
+            "sorted": arrow if look.order == at else None,
+            "only": at < len(filters) and _can_match(filters[at]),
+        }
+        for at, (name, kind) in enumerate(zip(name_columns(result), result.table.schema.types, strict=True))
+    ]
+    return [*own, *({"name": name, "number": True, "made": how} for name, how in drawn.added)]
 
 
-def _cell(value: Any, how: ColumnFormat) -> Cell:
-    if value is None:
-        return None
-    exact, shown = text_of(value)[:CELL_CHARS], how.show(value)[:CELL_CHARS]
-    return exact if shown == exact else (shown, exact)
-
-
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of the type are numbers."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _can_match(column: FilterColumn) -> bool:
+    return column.is_number or column.is_day or column.is_text or column.type == "BOOLEAN"
 
 
 def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Table:
@@ -135,16 +188,16 @@ def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Tab
 
     The order of two runs may differ, so that pages of both would show some rows twice and others never.
     """
-    start = look.page * PAGE
+    start = look.page * look.size
     if look.is_plain and not result.truncated:
-        return result.table.slice(start, PAGE)
+        return result.table.slice(start, look.size)
     page = assistant.page(
         sql,
         offset=start,
-        limit=PAGE,
+        limit=look.size,
         order_by=look.order,
         descending=look.descending,
-        contains=look.filters,
+        criteria=look.criteria,
     )
     return page.table
 
@@ -153,7 +206,7 @@ def extent_of(assistant: Assistant, sql: str, result: Result, look: Look) -> Ext
     """How many rows there are to be turned over under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
-    held = assistant.kept(sql, contains=look.filters)
+    held = assistant.kept(sql, criteria=look.criteria)
     if held.complete:
         return Extent(held.rows)
     try:
@@ -173,6 +226,7 @@ def incomplete(extent: Extent) -> str:
 
 def _window(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> pa.Table:
     """The same, asked of the engine once while this page is looked at: a redraw waits for no worker."""
+    look = replace(look, figures=frozenset())
     seen: tuple[Look, pa.Table] | None = kept(key).get("window")
     if seen is None or seen[0] != look:
         seen = kept(key)["window"] = (look, window(assistant, sql, result, look))
@@ -182,82 +236,167 @@ def _window(assistant: Assistant, sql: str, result: Result, look: Look, key: str
 def _extent(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> Extent:
     """The same, counted by the engine once for each filter."""
     known: dict[Look, Extent] = kept(key).setdefault("extent", {})
-    asked = replace(look, page=0, order=None, descending=False)
+    asked = Look(filters=look.filters)
     if asked not in known:
         known[asked] = extent_of(assistant, sql, result, asked)
     return known[asked]
 
 
-def _look(key: str) -> Look:
+def look_of(key: str) -> Look:
+    """How the rows of that answer are looked at."""
     look: Look = kept(key).get("look", Look())
     return look
 
 
-def _filter(result: Result, key: str) -> None:
-    """What the rows must contain."""
-    names = make_unique_names([column.name for column in result.columns])
+def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
+    """Whether the query is one whose rows can be told, found out once."""
+    known: bool | None = kept(key).get("has_behind")
+    if known is None:
+        row = [None] * len(result.columns)
+        try:
+            known = not result.cut_cells and assistant.rows_behind(sql, result, row, 0) is not None
+        except DatabaseError:
+            known = False
+        kept(key)["has_behind"] = known
+    return known
+
+
+def _filter(columns: Sequence[FilterColumn], key: str) -> None:
+    """Where a filter is written."""
+    box, chosen = f"filter-text-{key}", f"filter-column-{key}"
 
     def changed() -> None:
-        look = _look(key)
-        column = st.session_state[f"filter-column-{key}"]
-        contains = st.session_state[f"filter-text-{key}"].strip()
-        column = column if contains else None
-        kept(key)["look"] = replace(look, column=column, contains=contains, page=0)
+        kept(key).pop("filter_error", None)
+        text = str(st.session_state[box]).strip()[:_FILTER_CHARS]
+        if not text:
+            return
+        try:
+            at = st.session_state[chosen]
+            added = read_filter(text, columns, None if at == _ALL else at)
+        except NL2SQLError as exc:
+            kept(key)["filter_error"] = exc
+            return
+        _add_filter(added, key)
+        st.session_state[box] = ""
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Filter column",
-            range(len(names)),
-            format_func=lambda i: names[i],
-            key=f"filter-column-{key}",
-            on_change=changed,
-            width=200,
+            [_ALL, *(column.position for column in columns)],
+            format_func=lambda at: "All columns" if at == _ALL else columns[at].name,
+            key=chosen,
+            width=170,
             label_visibility="collapsed",
         )
         st.text_input(
             "Rows that contain",
-            key=f"filter-text-{key}",
+            key=box,
             on_change=changed,
-            placeholder="Filter: contains …",
-            width=240,
+            placeholder="Filter: text, > 100, 10..20, = a | b, NULL",
+            width=340,
             label_visibility="collapsed",
         )
+        with st.popover("How to filter", type="tertiary"):
+            for line in _HELP:
+                st.text(line)
+    if error := kept(key).get("filter_error"):
+        show_error(error)
 
 
-def _sort(key: str) -> None:
-    """A click on a head: ascending, then descending, then as it came."""
-    position = st.session_state[f"grid-{key}"].sort
-    look = _look(key)
-    if position is None:
+def _add_filter(added: RowFilter, key: str) -> None:
+    look = look_of(key)
+    if added in look.filters:
         return
-    if look.order != position:
-        look = replace(look, order=position, descending=False, page=0)
-    elif not look.descending:
-        look = replace(look, descending=True, page=0)
-    else:
-        look = replace(look, order=None, descending=False, page=0)
-    kept(key)["look"] = look
+    filters = (*look.filters, added)[-_MOST_FILTERS:]
+    kept(key)["look"] = replace(look, filters=filters, page=0)
+    kept(key)["filtering"] = True
 
 
-def _pager(extent: Extent, look: Look, key: str) -> None:
+def _say_nothing(look: Look) -> str:
+    """That no row is left, and what asks for so much."""
+    labels = " and ".join(one.label for one in look.filters)
+    found = labels.removeprefix("Any column contains ")
+    return f"Nothing contains {found}" if len(look.filters) == 1 and found != labels else f"No row: {labels}"
+
+
+def _pager(extent: Extent, look: Look) -> dict[str, Any]:
     rows = extent.rows
-    pages = max(1, -(-rows // PAGE))
-    first = look.page * PAGE + 1
-    last = min(rows, first + PAGE - 1)
+    first, last = look.page * look.size + 1, min(rows, (look.page + 1) * look.size)
     among = f"{'' if extent.complete else 'the first '}{rows:,}"
-
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for label, to, name in (("First", 0, "first"), ("Previous", look.page - 1, "previous")):
-            _turner(label, f"{name}-{key}", replace(look, page=to), key, disabled=look.page == 0)
-        st.caption(f"Rows {first:,}–{last:,} of {among}" if rows else "No rows")
-        for label, to, name in (("Next", look.page + 1, "next"), ("Last", pages - 1, "last")):
-            _turner(label, f"{name}-{key}", replace(look, page=to), key, disabled=look.page >= pages - 1)
+    text = f"Rows {first:,}–{last:,} of {among}" if rows > look.size or look.page else count_rows(rows)
+    pages = max(1, -(-rows // look.size))
+    pager = {"page": look.page, "pages": pages, "size": look.size, "sizes": SIZES, "rows": rows}
+    return {**pager, "text": text, "start": first}
 
 
-def _turner(label: str, name: str, to: Look, key: str, *, disabled: bool = False) -> None:
+def _act(
+    assistant: Assistant, sql: str, result: Result, columns: Sequence[FilterColumn], extent: Extent, key: str
+) -> None:
+    """Do what a click in the table asks for; what is no place of it is passed over."""
+    asked = st.session_state[f"grid-{key}"].act
+    if not isinstance(asked, dict):
+        return
+    look, do = look_of(key), asked.get("do")
+    column, row = asked.get("column"), asked.get("row")
+    if do == "sort" and _is_place(column, len(columns)):
+        kept(key)["look"] = _sort(look, column)
+    elif do == "page" and _is_place(asked.get("page"), max(1, -(-extent.rows // look.size))):
+        kept(key)["look"] = replace(look, page=asked["page"])
+    elif do == "size" and asked.get("size") in SIZES:
+        kept(key)["look"] = replace(look, size=asked["size"], page=look.page * look.size // asked["size"])
+    elif do == "figure" and isinstance(asked.get("id"), str):
+        kept(key)["look"] = replace(look, figures=look.figures ^ {asked["id"]})
+    elif do == "drop" and _is_place(asked.get("at"), len(look.filters)):
+        left = look.filters[: asked["at"]] + look.filters[asked["at"] + 1 :]
+        kept(key)["look"] = replace(look, filters=left, page=0)
+    elif do == "clear":
+        kept(key)["look"] = replace(look, filters=(), page=0)
+    elif do == "filter":
+        kept(key)["filtering"] = not kept(key).get("filtering")
+    elif do in ("only", "without", "behind", "whole"):
+        seen: tuple[Look, pa.Table] | None = kept(key).get("window")
+        if seen is None or not _is_place(row, seen[1].num_rows) or not _is_place(column, len(columns)):
+            return
+        values = Result((), seen[1].slice(row, 1)).rows[0]
+        if do == "behind":
+            _ask_behind(assistant, sql, result, values, column, key)
+        elif do == "whole":
+            number = (kept(key).get("whole") or {"number": 0})["number"] + 1
+            text = text_of(values[column])[:_WHOLE_CHARS]
+            kept(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
+        elif matched := match_value(values[column], columns[column]):
+            _add_filter(matched if do == "only" else matched.negate(), key)
+
+
+def _ask_behind(assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str) -> None:
+    try:
+        behind = assistant.rows_behind(sql, result, values, column)
+        kept(key)["behind"] = assistant.formatted(assistant.checked(behind).sql) if behind else None
+    except NL2SQLError as exc:
+        behind = None
+        st.toast(plain(exc.message))
+    if behind is None:
+        st.toast("Which rows are behind this value cannot be told.")
+
+
+def _is_place(at: Any, length: int) -> TypeGuard[int]:
+    return type(at) is int and 0 <= at < length
+
+
+def _sort(look: Look, position: int) -> Look:
+    """A click on a head: ascending, then descending, then as it came."""
+    if look.order != position:
+        return replace(look, order=position, descending=False, page=0)
+    if not look.descending:
+        return replace(look, descending=True, page=0)
+    return replace(look, order=None, descending=False, page=0)
+
+
+def _turner(label: str, name: str, to: Look, key: str) -> None:
     """A button that has the rows looked at so."""
 
     def turn() -> None:
         kept(key)["look"] = to
+        kept(key).pop("filter_error", None)
 
-    st.button(label, key=name, on_click=turn, disabled=disabled, type="tertiary")
+    st.button(label, key=name, on_click=turn, type="tertiary")

@@ -11,6 +11,7 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -235,15 +236,30 @@ class DuckDBEngine:
 
     def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
         """As `Engine.page`."""
-        with self._paging(checked, window, limits, cancel, counts=False) as call:
+        with self._paging(checked, window, limits, cancel, "rows") as call:
             return collected(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
         """As `Engine.count`."""
-        with self._paging(checked, window, limits, cancel, counts=True) as call:
+        with self._paging(checked, window, limits, cancel, "count") as call:
             reply, _ = call.receive()
             with call.reading():
                 return Count(wire.expect_number(reply["count"]), bool(reply["complete"]))
+
+    def add_up(
+        self,
+        checked: CheckedSQL,
+        columns: Sequence[int],
+        window: Window,
+        limits: Limits,
+        cancel: CancelToken | None = None,
+    ) -> tuple[Decimal | None, ...]:
+        """As `Engine.add_up`."""
+        with self._paging(checked, window, limits, cancel, "sums", columns) as call:
+            reply, _ = call.receive()
+            with call.reading(InvalidOperation):
+                sums = [None if text is None else Decimal(wire.expect_text(text)) for text in reply["sums"]]
+                return tuple(sums)
 
     def place_in_queue(self, cancel: CancelToken) -> int:
         """As `Engine.place_in_queue`."""
@@ -263,14 +279,21 @@ class DuckDBEngine:
 
     @contextlib.contextmanager
     def _paging(
-        self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None, *, counts: bool
+        self,
+        checked: CheckedSQL,
+        window: Window,
+        limits: Limits,
+        cancel: CancelToken | None,
+        asks: str,
+        columns: Sequence[int] = (),
     ) -> Iterator[Call]:
         """One request about a query's kept rows, to the worker that has them where it is free."""
         request = {
             "op": "page",
             "sql": checked.sql,
             "window": wire.window_to_json(window),
-            "counts": counts,
+            "asks": asks,
+            "columns": list(columns),
             "limits": wire.limits_to_json(replace(limits, rows=window.limit)),
             "seconds": limits.seconds,
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -168,6 +169,20 @@ class Engine(Protocol):
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
         """How many rows the window's filters leave of those that the engine keeps. Errors as `page`."""
+        ...
+
+    def add_up(
+        self,
+        checked: CheckedSQL,
+        columns: Sequence[int],
+        window: Window,
+        limits: Limits,
+        cancel: CancelToken | None = None,
+    ) -> tuple[Decimal | None, ...]:
+        """The sums of these columns over the rows that the window's filters leave; None where there is no number.
+
+        Errors as `page`, and QueryError for a column that holds no numbers.
+        """
         ...
 
     def place_in_queue(self, cancel: CancelToken) -> int:

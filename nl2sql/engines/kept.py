@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.engines.one_select import not_a_select
+from nl2sql.engines.row_criteria import is_number, write_criteria, write_sum
 from nl2sql.errors import QueryError
 from nl2sql.guard import under_explain
 from nl2sql.types import Window
@@ -54,10 +55,25 @@ class Kept:
         where, texts = self._where(window)
         return int(self.cursor.execute(f"{_COUNT}{where}", texts).fetchall()[0][0])
 
+    def add_up(self, window: Window, columns: Sequence[int]) -> list[str | None]:
+        """The sums of these columns over the rows that the window's filters leave, as text; None without a number.
+
+        QueryError where a column is unknown, or holds no numbers.
+        """
+        where, texts = self._where(window)
+        sums = []
+        for number in map(self._number, columns):
+            if not is_number(str(self.types[number])):
+                raise QueryError(f"{self.names[number][:80]} holds no numbers", "Add up a column of numbers.")
+            sums.append(write_sum(f"c{number}", str(self.types[number])))
+        rows = self.cursor.execute(f"SELECT {', '.join(sums)} FROM {_TABLE}{where}", texts).fetchall() if sums else [()]
+        return list(rows[0])
+
     def _where(self, window: Window) -> tuple[str, Sequence[str]]:
         wanted = [(self._number(column), text) for column, text in window.contains.items() if text]
-        tests = (_CONTAINS.format(number) for number, _ in wanted)
-        return (f" WHERE {' AND '.join(tests)}" if wanted else ""), [text for _, text in wanted]
+        conditions, texts = write_criteria(window.criteria, tuple(map(str, self.types)))
+        tests = [*(_CONTAINS.format(number) for number, _ in wanted), *conditions]
+        return (f" WHERE {' AND '.join(tests)}" if tests else ""), [*(text for _, text in wanted), *texts]
 
     def _number(self, column: str | int) -> int:
         """The column at that position, or the first of that name: as written, else in any case."""

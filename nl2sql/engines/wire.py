@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from nl2sql.types import (
+    Comparison,
+    Criterion,
     Finding,
     Limits,
     MissingName,
@@ -103,7 +105,11 @@ def window_to_json(window: Window) -> dict[str, Any]:
 
 def window_from_json(data: Mapping[str, Any]) -> Window:
     """The window that `window_to_json` wrote."""
-    return Window(**{**data, "contains": dict(data["contains"])})
+    criteria = tuple(
+        tuple(Criterion(**{**one, "comparison": Comparison(one["comparison"])}) for one in group)
+        for group in data["criteria"]
+    )
+    return Window(**{**data, "contains": dict(data["contains"]), "criteria": criteria})
 
 
 def report_to_json(report: RepairReport) -> dict[str, Any]:

@@ -201,7 +201,7 @@ class Worker:
         return PreparedQuery(given, relation.columns, relation.types, texts)
 
     def _page(self, request: Message) -> Mapping[str, Any]:
-        """A window of a query's rows, or how many it has; the query runs only where its rows are not kept."""
+        """A window of a query's rows, how many it has, or sums; the query runs only where its rows are not kept."""
         from nl2sql.engines import wire
         from nl2sql.engines.sending import PreparedQuery
         from nl2sql.errors import QueryError
@@ -209,8 +209,10 @@ class Worker:
         window = wire.window_from_json(request["window"])
         try:
             with self._keeping(request["sql"]) as kept:
-                if request["counts"]:
+                if request["asks"] == "count":
                     return {"kind": "count", "count": kept.count(window), "complete": kept.complete}
+                if request["asks"] == "sums":
+                    return {"kind": "sums", "sums": kept.add_up(window, request["columns"])}
                 sql, texts = kept.page(window)
                 end = self._send(request, PreparedQuery(sql, kept.names, kept.types, texts), kept.cursor)
                 return {**end, "truncated": not kept.complete or end["truncated"]} if end["kind"] == "end" else end

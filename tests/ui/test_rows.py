@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql import Assistant, connect
+from nl2sql import Assistant, RowFilter, connect
+from nl2sql.types import Comparison, Criterion
 from ui.rows import PAGE, Extent, Look, extent_of, incomplete, window
+
+
+def contains(text: str, column: int) -> RowFilter:
+    return RowFilter(text, ((Criterion(column, Comparison.HOLDS, text),),))
+
 
 GROUPS = "SELECT id % 5000 AS k, count(*) AS n FROM big GROUP BY 1"
 MANY = "SELECT a.id AS a, b.id AS b FROM big a, small b"
@@ -50,7 +56,7 @@ def test_what_the_engine_does_not_keep_is_said(assistant: Assistant) -> None:
     extent = extent_of(assistant, MANY, result, Look())
     assert extent == Extent(1_000_000, False, 1_200_000)
     assert "1,200,000 rows" in incomplete(extent) and "download" in incomplete(extent)
-    filtered = extent_of(assistant, MANY, result, Look(column=1, contains="5"))
+    filtered = extent_of(assistant, MANY, result, Look(filters=(contains("5", 1),)))
     assert not filtered.complete and filtered.rows < 1_000_000 and filtered.total == 1_200_000
     last = window(assistant, MANY, result, Look(page=extent.rows // PAGE - 1))
     assert last.num_rows == PAGE
@@ -63,6 +69,6 @@ def test_the_second_column_of_a_name_is_sorted_and_filtered(assistant: Assistant
     assert [row[1].as_py() for row in zip(*window(assistant, sql, result, Look(order=1)).columns, strict=True)] == [
         *range(6)
     ]
-    look = Look(column=1, contains="5")
+    look = Look(filters=(contains("5", 1),))
     assert [column[0].as_py() for column in window(assistant, sql, result, look).columns] == [0, 5]
     assert extent_of(assistant, sql, result, look) == Extent(1)

@@ -1,0 +1,187 @@
+"""Figures that a page computes from the rows of a result: totals, shares of them, changes from the period before.
+
+It says where they are sound, and computes with decimals: nothing is rounded here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
+from typing import Any, Final
+
+from sqlglot import exp
+
+from nl2sql.answer import column_words as vocabulary
+from nl2sql.answer.display import ColumnFormat, Kind
+from nl2sql.answer.lineage import Block, list_blocks
+from nl2sql.answer.plain_tree import name_function, parse_plain
+from nl2sql.answer.rows_behind import has_grouping_sets, is_aggregate
+from nl2sql.types import Result, ResultColumn, Schema, column_values
+
+_ADDED: Final = frozenset("sum sum_no_overflow fsum kahan_sum sumkahan count count_if countif".split())
+_KEPT_BY: Final = frozenset(("round", "coalesce", "ifnull"))
+_ADDABLE: Final = (Kind.INTEGER, Kind.MONEY, Kind.NUMBER)
+_AMOUNTS: Final = frozenset(
+    "amount amounts revenue revenues sales turnover quantity qty units total subtotal refund refunds refunded payment "
+    "payments paid profit tax fee fees expense expenses spend spent cost costs net gross menge anzahl umsatz umsätze "
+    "betrag beträge kosten montant importe".split()
+)
+# What stands for one piece, or for one moment: a sum of it says nothing.
+_NOT_ADDED: Final = frozenset(
+    "unit price per each average avg mean median rate ratio share pct percent list max min rank running cumulative "
+    "balance stock inventory level saldo bestand headcount target limit kumuliert durchschnitt preis stückpreis".split()
+)
+_PRECISE: Final = Context(prec=60)
+_PERIODS: Final = {Kind.MONTH: "month", Kind.DAY: "day", Kind.CODE: "year"}
+_YEARS: Final = (1900, 2100)
+
+
+def find_addable(
+    sql: str, columns: Sequence[ResultColumn], formats: Sequence[ColumnFormat], schema: Schema
+) -> frozenset[int]:
+    """The columns whose rows may be added up: sums, counts and amounts of rows that do not overlap."""
+    tree = parse_plain(sql)
+    if not isinstance(tree, exp.Select) or len(columns) != len(formats):
+        return frozenset()
+    block = next((one for one in list_blocks(tree, schema) if one.role == "query"), None)
+    names = block.outputs() if block is not None else None
+    if block is None or names is None or len(names) != len(columns) or _overlaps(tree):
+        return frozenset()
+    return frozenset(
+        at
+        for at, (name, how) in enumerate(zip(names, formats, strict=True))
+        if how.kind in _ADDABLE
+        and not _NOT_ADDED & {*vocabulary.split_name(name)}
+        and names.count(name) == 1
+        and _is_addable(name, block)
+    )
+
+
+def compute_share(value: Any, total: Decimal | None) -> Decimal | None:
+    """The share of the total; None where there is none, or the total is not above nought."""
+    number = to_number(value)
+    return _PRECISE.divide(number, total) if number is not None and total is not None and total > 0 else None
+
+
+def to_number(value: Any) -> Decimal | None:
+    """The number as a decimal, a float by its own digits; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return number if number.is_finite() else None
+
+
+def compute_change(value: Any, before: Any) -> Decimal | None:
+    """How much more it is than what was before; None where either is no number."""
+    number, other = to_number(value), to_number(before)
+    return None if number is None or other is None else _PRECISE.subtract(number, other)
+
+
+class PeriodsBefore:
+    """For each row of a result the row of the month, day or year before, for the same names in its other columns."""
+
+    def __init__(self, result: Result, formats: Sequence[ColumnFormat]) -> None:
+        self.period = ""
+        self._at = -1
+        self._rows: Mapping[tuple[Any, ...], tuple[Any, ...]] = {}
+        found = [at for at, how in enumerate(formats) if self._is_period(result, at, how)]
+        if len(found) != 1 or result.truncated:
+            return
+        self._at = found[0]
+        kind = formats[self._at].kind
+        measures = (*_ADDABLE, Kind.PERCENT, Kind.PERCENT_UNITS)
+        self._names = [at for at, how in enumerate(formats) if at != self._at and how.kind not in measures]
+        rows = list(zip(*[column_values(column) for column in result.table.columns], strict=True))
+        try:
+            counts = Counter(self._key(row, row[self._at]) for row in rows)
+        except TypeError:
+            # A list is no name.
+            return
+        if rows and max(counts.values()) == 1:
+            self.period = _PERIODS[kind]
+            self._rows = {self._key(row, row[self._at]): row for row in rows}
+
+    def find(self, row: Sequence[Any]) -> tuple[Any, ...] | None:
+        """The row of the period before; None where there is none."""
+        before = _step_back(row[self._at], self.period)
+        return self._rows.get(self._key(row, before)) if before is not None else None
+
+    def _key(self, row: Sequence[Any], period: Any) -> tuple[Any, ...]:
+        return (period, *(row[at] for at in self._names))
+
+    @staticmethod
+    def _is_period(result: Result, at: int, how: ColumnFormat) -> bool:
+        if how.kind in (Kind.MONTH, Kind.DAY):
+            return True
+        values = column_values(result.table.columns[at]) if how.kind is Kind.CODE else []
+        years = [value for value in values if value is not None]
+        return bool(years) and all(isinstance(year, int) and _YEARS[0] <= year <= _YEARS[1] for year in years)
+
+
+def _step_back(value: Any, period: str) -> Any:
+    """The period before; None where the value is none."""
+    if period == "year":
+        return value - 1 if isinstance(value, int) else None
+    if not isinstance(value, dt.date):
+        return None
+    try:
+        if period == "day":
+            return value - dt.timedelta(days=1)
+        return (
+            value.replace(year=value.year - 1, month=12) if value.month == 1 else value.replace(month=value.month - 1)
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
+def _overlaps(tree: exp.Select) -> bool:
+    """Whether a row of the data may stand in several rows of the result."""
+    group = tree.args.get("group")
+    return bool(tree.args.get("distinct")) or (group is not None and has_grouping_sets(group))
+
+
+def _is_addable(name: str, block: Block, depth: int = 0) -> bool:
+    """Whether the column is a sum or a count, or an amount of each row of one table; in a table of its own or here."""
+    made = block.output(name)
+    if made is None:
+        return False
+    node = made[0]
+    if is_aggregate(node):
+        return _adds(node)
+    if block.select.args.get("group") is not None or len(block.relations) != 1:
+        # Beside joined rows an amount stands once for each of them.
+        return False
+    if not isinstance(node, exp.Column):
+        return not node.find(exp.Window) and not node.find(exp.Div) and _has_amount(name)
+    relation = block.relations[0]
+    if relation.blocks:
+        return len(relation.blocks) == 1 and depth == 0 and _is_addable(node.name, relation.blocks[0], 1)
+    return relation.table is not None and _has_amount(node.name)
+
+
+def _has_amount(name: str) -> bool:
+    words = {*vocabulary.split_name(name)}
+    return bool(words & _AMOUNTS) and not words & _NOT_ADDED
+
+
+def _adds(node: exp.Expr) -> bool:
+    """Whether the sum of it over groups is the same over all: a sum, a count, or what keeps that."""
+    if isinstance(node, exp.Filter | exp.Cast | exp.TryCast | exp.Neg | exp.Paren):
+        return _adds(node.this)
+    if isinstance(node, exp.Add | exp.Sub):
+        return all(map(_adds, (node.left, node.right)))
+    if isinstance(node, exp.Mul):
+        return any(_adds(a) and isinstance(b, exp.Literal) for a, b in _both_ways(node))
+    if isinstance(node, exp.Div):
+        return _adds(node.left) and isinstance(node.right, exp.Literal)
+    if not isinstance(node, exp.Anonymous):
+        return False
+    if name_function(node) in _KEPT_BY:
+        return bool(node.expressions) and _adds(node.expressions[0])
+    return name_function(node) in _ADDED and node.find(exp.Distinct) is None
+
+
+def _both_ways(node: exp.Binary) -> tuple[tuple[exp.Expr, exp.Expr], ...]:
+    return (node.left, node.right), (node.right, node.left)

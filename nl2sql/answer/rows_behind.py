@@ -1,0 +1,203 @@
+"""The rows that a figure of an aggregate is made of, as a query: the same FROM and WHERE, for the keys of its row.
+
+It is given only where that is certain: one plain SELECT over stored tables, whose keys all stand in the result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlglot import exp
+
+from nl2sql.answer.lineage import Block, is_star, list_blocks
+from nl2sql.answer.plain_tree import PlainDuckDB, name_function, parse_plain
+from nl2sql.answer.values import text_of
+from nl2sql.schema.identifiers import quote_name
+from nl2sql.types import ResultColumn, Schema
+
+AGGREGATES: Final = frozenset(
+    "sum sum_no_overflow fsum kahan_sum sumkahan count count_star count_if countif avg mean favg min max median mode "
+    "any_value first last arbitrary arg_min arg_max argmin argmax min_by max_by quantile quantile_cont quantile_disc "
+    "approx_quantile approx_count_distinct stddev stddev_pop stddev_samp var_pop var_samp variance corr covar_pop "
+    "covar_samp list array_agg string_agg group_concat listagg bool_and bool_or bit_and bit_or bit_xor product "
+    "geomean geometric_mean mad entropy skewness kurtosis kurtosis_pop histogram regr_slope regr_intercept".split()
+)
+_CHANGING: Final = frozenset("random uuid gen_random_uuid uuidv4 uuidv7 nextval setseed".split())
+_PLAIN_TYPES: Final = re.compile(
+    r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)|VARCHAR|BOOLEAN|DATE|UUID"
+    r"|TIMESTAMP(_S|_MS)?|TIMESTAMP WITH TIME ZONE|TIME"
+)
+_UNUSUAL: Final = ("with_", "distinct", "qualify", "windows", "laterals", "sample", "pivots", "match", "connect")
+_LONGEST_TEXT: Final = 10_000
+
+
+def write_rows_behind(
+    sql: str,
+    columns: Sequence[ResultColumn],
+    row: Sequence[Any],
+    column: int,
+    schema: Schema,
+    *,
+    lists_columns: bool = False,
+) -> str | None:
+    """The query of the rows behind that cell of that row of the result; None where it is not certain.
+
+    What the figure adds up or counts comes as its first column, by the figure's name; then all columns,
+    by their names with `lists_columns`, as a policy asks that denies some.
+    """
+    block = _read_plain_aggregate(sql, len(columns), schema)
+    if block is None:
+        return None
+    keys = _find_keys(block)
+    if keys is None:
+        return None
+    conditions = []
+    for at in keys:
+        literal = _write_value(row[at], columns[at].type.upper())
+        if literal is None:
+            return None
+        conditions.append(f"{_enclose(block.select.expressions[at].unalias())} IS NOT DISTINCT FROM {literal}")
+    where = block.select.args.get("where")
+    if where is not None:
+        conditions.insert(0, f"({_spell(where.this)})")
+    figure = block.select.expressions[column].unalias()
+    if isinstance(figure, exp.Filter):
+        conditions.append(f"({_spell(figure.expression.this)})")
+        figure = figure.this
+    counted = _find_argument(figure)
+    first = f"{_spell(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
+    whole = ", ".join(_list_columns(block)) if lists_columns else "*"
+    return f"SELECT {first}{whole} {_spell_from(block.select)}" + (
+        f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    )
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether a known aggregate stands anywhere in it."""
+    return any(name_function(call) in AGGREGATES for call in node.find_all(exp.Anonymous))
+
+
+def has_grouping_sets(group: exp.Group) -> bool:
+    """Whether rows of the data are grouped in several ways at once."""
+    return group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None or bool(group.args.get("totals"))
+
+
+def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
+    """The one SELECT of the query, where it is an aggregate over stored tables and nothing else."""
+    tree = parse_plain(sql)
+    if not isinstance(tree, exp.Select) or any(tree.args.get(key) for key in _UNUSUAL):
+        return None
+    blocks = list_blocks(tree, schema)
+    if len(blocks) != 1 or tree.find(exp.Window, exp.Subquery, exp.Unnest, exp.TableSample, exp.Pivot):
+        return None
+    block = blocks[0]
+    if not block.relations or any(relation.table is None for relation in block.relations):
+        return None
+    if any(name_function(call) in _CHANGING for call in tree.find_all(exp.Anonymous)):
+        return None
+    items = tree.expressions
+    if len(items) != width or any(is_star(item) or item.find(exp.Star) is item for item in items):
+        return None
+    is_grouped = tree.args.get("group") is not None or any(is_aggregate(item) for item in items)
+    return block if is_grouped else None
+
+
+def _find_keys(block: Block) -> list[int] | None:
+    """The positions of the columns that tell groups apart; None where the result does not have them all."""
+    items = [item.unalias() for item in block.select.expressions]
+    group = block.select.args.get("group")
+    if group is None:
+        return [] if all(is_aggregate(item) or not item.find(exp.Column) for item in items) else None
+    if has_grouping_sets(group):
+        return None
+    if group.args.get("all") or [one.name.upper() for one in group.expressions] == ["ALL"]:
+        return [at for at, item in enumerate(items) if not is_aggregate(item)]
+    keys: set[int] = set()
+    for one in group.expressions:
+        at = _find_item(one, block, items)
+        if at is None:
+            return None
+        keys.add(at)
+    others = (item for at, item in enumerate(items) if at not in keys)
+    return sorted(keys) if all(is_aggregate(item) or not item.find(exp.Column) for item in others) else None
+
+
+def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | None:
+    """Which selected expression the key is: by its place, its alias, or its very text."""
+    if isinstance(key, exp.Literal):
+        at = int(key.name) - 1 if not key.is_string and key.name.isdigit() else -1
+        return at if 0 <= at < len(items) and not is_aggregate(items[at]) else None
+    same = [at for at, item in enumerate(items) if item == key]
+    if same:
+        return same[0]
+    if not isinstance(key, exp.Column):
+        return None
+    stored = block.relation_of(key)
+    if stored is not None:
+        # `o.city` and `city` are one where only one table has it.
+        alike = [
+            at
+            for at, item in enumerate(items)
+            if isinstance(item, exp.Column)
+            and item.name.lower() == key.name.lower()
+            and block.relation_of(item) is stored
+        ]
+        return alike[0] if alike else None
+    named = [at for at, item in enumerate(block.select.expressions) if item.alias_or_name.lower() == key.name.lower()]
+    return named[0] if len(named) == 1 and not key.table and not is_aggregate(items[named[0]]) else None
+
+
+def _find_argument(figure: exp.Expr) -> exp.Expr | None:
+    """What one aggregate adds up, counts or compares; None where there is no one such thing."""
+    if name_function(figure) not in AGGREGATES or len(figure.expressions) != 1:
+        return None
+    argument = figure.expressions[0]
+    if isinstance(argument, exp.Distinct):
+        argument = argument.expressions[0] if len(argument.expressions) == 1 else exp.Star()
+    if isinstance(argument, exp.Column | exp.Star | exp.Literal) or is_aggregate(argument):
+        return argument if isinstance(argument, exp.Column) and not is_star(argument) else None
+    return None if isinstance(argument, exp.Ordered | exp.Order) else argument
+
+
+def _write_value(value: Any, kind: str) -> str | None:
+    """The value as SQL, of the very type that the column has; None where text would not say it exactly."""
+    if value is None:
+        return "NULL"
+    if not _PLAIN_TYPES.fullmatch(kind) or not isinstance(
+        value, bool | int | float | Decimal | str | dt.date | dt.time
+    ):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    text = text_of(value)
+    if len(text) > _LONGEST_TEXT:
+        return None
+    literal = "'" + text.replace("'", "''") + "'"
+    return literal if kind == "VARCHAR" else f"CAST({literal} AS {kind})"
+
+
+def _list_columns(block: Block) -> Iterator[str]:
+    for relation in block.relations:
+        for column in relation.table.columns if relation.table is not None else ():
+            yield f"{quote_name(relation.alias)}.{quote_name(column.name)}"
+
+
+def _spell(node: exp.Expr) -> str:
+    return node.sql(dialect=PlainDuckDB)
+
+
+def _enclose(node: exp.Expr) -> str:
+    """The expression such that it stays one beside a comparison."""
+    return _spell(node) if isinstance(node, exp.Column | exp.Anonymous | exp.Cast) else f"({_spell(node)})"
+
+
+def _spell_from(select: exp.Select) -> str:
+    source = exp.Select(expressions=[exp.Star()])
+    source.set("from_", select.args["from_"].copy())
+    source.set("joins", [join.copy() for join in select.args.get("joins") or ()] or None)
+    return _spell(source).removeprefix("SELECT * ")

@@ -1,0 +1,158 @@
+"""Tests of kept rows as SQL over numbered columns, and sums of those columns.
+
+What a user wrote is a parameter, cast to a type that the column's own can be compared with: no text becomes SQL. A
+comparison that a column's type does not have is a QueryError, never a row less.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
+from typing import Final
+
+from nl2sql.errors import QueryError
+from nl2sql.types import Comparison, Criteria, Criterion
+
+_INTEGERS: Final = frozenset(
+    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT".split()
+)
+_FLOATS: Final = frozenset(("FLOAT", "DOUBLE"))
+_DECIMAL: Final = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
+_WIDEST: Final = 38
+# A sum of doubles is one of decimals where none of them has more decimals than these.
+_SUMMED_DECIMALS: Final = 10
+_MOST_DECIMALS: Final = 18
+_PRECISE: Final = Context(prec=800)
+_TEXT: Final = "CAST({} AS VARCHAR)"
+_RELATIONS: Final = {
+    Comparison.EQUAL: "=",
+    Comparison.BELOW: "<",
+    Comparison.UP_TO: "<=",
+    Comparison.ABOVE: ">",
+    Comparison.AT_LEAST: ">=",
+}
+_TURNED_AROUND: Final = {"<": True, "<=": True, ">": False, ">=": False, "=": False}
+
+
+def write_criteria(criteria: Criteria, types: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """A condition for each group of tests, and the parameters of all, in their order. QueryError."""
+    conditions, texts = [], []
+    for group in criteria:
+        tests = []
+        for one in group:
+            if not 0 <= one.column < len(types):
+                raise QueryError(f"the result has no column {one.column}", "Name a column of the result.")
+            test, used = _write_criterion(one, types[one.column])
+            tests.append(f"NOT coalesce({test}, false)" if one.is_negated else test)
+            texts += used
+        conditions.append(f"({' OR '.join(tests)})" if tests else "false")
+    return conditions, texts
+
+
+def write_sum(column: str, kind: str) -> str:
+    """The exact sum of a column of numbers as text; of doubles with many decimals the nearest that adding gives."""
+    if kind not in _FLOATS:
+        return _TEXT.format(f"system.main.sum({column})")
+    entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_WIDEST}, {_SUMMED_DECIMALS}))"
+    holds = f"coalesce(CAST({entered} AS {kind}) = {column}, {column} IS NULL)"
+    added = f"system.main.fsum(CAST({column} AS DOUBLE))"
+    exact = _TEXT.format(f"system.main.sum({entered})")
+    return f"CASE WHEN system.main.bool_and({holds}) THEN {exact} ELSE {_TEXT.format(added)} END"
+
+
+def is_number(kind: str) -> bool:
+    """Whether values of the type are numbers that can be added and compared."""
+    return kind in _INTEGERS or kind in _FLOATS or _DECIMAL.fullmatch(kind) is not None
+
+
+def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
+    column = f"c{one.column}"
+    if one.comparison is Comparison.NULL:
+        return f"{column} IS NULL", []
+    if one.comparison in _RELATIONS:
+        return _compare(column, kind, _RELATIONS[one.comparison], one.text)
+    if one.comparison in (Comparison.SHOWS, Comparison.SHOWN_AS):
+        return _compare_shown(column, kind, one)
+    text, wanted = _write_text(column, kind), one.text
+    if one.comparison is Comparison.SAME_TEXT:
+        return f"{text} = ?", [wanted]
+    if one.comparison is Comparison.SAME_TEXT_ANY_CASE:
+        return f"system.main.lower({text}) = system.main.lower(?)", [wanted]
+    if _is_nested(kind):
+        wanted = wanted.replace("'", "").replace("\\", "")
+        text = text if wanted else _TEXT.format(column)
+        wanted = wanted or one.text
+    return f"system.main.contains(system.main.lower({text}), system.main.lower(?))", [wanted]
+
+
+def _write_text(column: str, kind: str) -> str:
+    """The value's text, as near to what a page shows of it as the engine writes it."""
+    if kind == "BLOB":
+        return f"system.main.hex({column})"
+    text = _TEXT.format(column)
+    # Within a list or struct the engine puts quotes around texts, and strokes before quotes; a page does not.
+    return f"system.main.translate({text}, '''\\', '')" if _is_nested(kind) else text
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
+
+
+def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[str]]:
+    """The number's digits as they are shown, without separators."""
+    if not is_number(kind):
+        raise _does_not_fit(kind, one.text)
+    number = f"system.main.multiply({column}, 100)" if one.is_percent and kind not in _FLOATS else column
+    if kind in _FLOATS:
+        # By its own digits: those of the binary number round otherwise.
+        number = _TEXT.format(column)
+        if one.is_percent:
+            number = f"system.main.multiply(TRY_CAST({number} AS DECIMAL({_WIDEST}, {_MOST_DECIMALS})), 100)"
+    decimals = min(max(one.decimals, 0), _MOST_DECIMALS)
+    shown = _TEXT.format(f"TRY_CAST({number} AS DECIMAL({_WIDEST}, {decimals}))")
+    if one.comparison is Comparison.SHOWN_AS:
+        return f"{shown} = ?", [one.text]
+    return f"coalesce(system.main.contains({shown}, ?), false)", [one.text]
+
+
+def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
+    """The value itself, as the column's type orders it."""
+    if is_number(kind):
+        return _compare_number(column, kind, relation, text)
+    if kind == "DATE" or (kind.startswith("TIMESTAMP") and not kind.endswith("]")):
+        cast = "TIMESTAMP WITH TIME ZONE" if "ZONE" in kind else "TIMESTAMP"
+        return f"{column} {relation} CAST(? AS {cast})", [text]
+    if kind == "TIME":
+        return f"{column} {relation} CAST(? AS TIME)", [text]
+    if kind == "VARCHAR" or kind.startswith("ENUM("):
+        return f"{_TEXT.format(column)} {relation} ?", [text]
+    raise _does_not_fit(kind, text)
+
+
+def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
+    """The comparison with a number of any size and any decimals, without rounding it to the column's own."""
+    try:
+        wanted = Decimal(text)
+    except InvalidOperation as exc:
+        raise _does_not_fit(kind, text) from exc
+    if not wanted.is_finite():
+        raise _does_not_fit(kind, text)
+    if kind in _FLOATS:
+        test = f"(CAST({column} AS DOUBLE) {relation} CAST(? AS DOUBLE) AND NOT system.main.isnan({column}))"
+        return test, [text]
+    found = _DECIMAL.fullmatch(kind)
+    scale = int(found[2]) if found else 0
+    if abs(wanted) >= Decimal(10) ** (_WIDEST - scale):
+        # It is beyond all that the column can hold.
+        is_true = relation != "=" and (wanted > 0) is _TURNED_AROUND[relation]
+        return f"{column} IS NOT NULL AND {'true' if is_true else 'false'}", []
+    step = Decimal(1).scaleb(-scale)
+    below, above = (wanted.quantize(step, rounding, _PRECISE) for rounding in (ROUND_FLOOR, ROUND_CEILING))
+    if relation == "=" and below != above:
+        return "false", []
+    bound = below if relation in (">", "<=") else above
+    return f"{column} {relation} CAST(? AS DECIMAL({_WIDEST}, {scale}))", [format(bound, "f")]
+
+
+def _does_not_fit(kind: str, text: str) -> QueryError:
+    return QueryError(f"values of the type {kind[:60]} cannot be compared with {text[:60]!r}", "Search for a text.")

@@ -1,0 +1,185 @@
+"""What the page computes beside the rows of an answer: their total, each one's share of it, the change from before.
+
+It is computed with decimals, the total by the engine over all rows that are turned over, and marked as the page's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from nl2sql import Assistant, ColumnFormat, PeriodsBefore, Result, compute_change, compute_share, text_of
+from ui.grid import Cell
+
+if TYPE_CHECKING:
+    from ui.rows import Look
+
+CELL_CHARS: Final = 500
+TOTAL: Final = "total"
+SHARE: Final = "share"
+CHANGE: Final = "change"
+_MOST_COLUMNS: Final = 12
+_SHARE_DECIMALS: Final = Decimal("0.1")
+_NO_NUMBERS: Final = ("plain", "code", "month", "day")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The cells of a page of rows. `added` are the columns that the page adds: a name, and how it is made."""
+
+    cells: list[list[Cell]]
+    added: tuple[tuple[str, str], ...] = ()
+    total: list[Cell] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is to be computed: the totals of columns, and the rows before. `offered` can be switched on, by label."""
+
+    offered: tuple[tuple[str, str], ...] = ()
+    totals: dict[int, Decimal | None] | None = None
+    shares: tuple[int, ...] = ()
+    changes: tuple[int, ...] = ()
+    shows_total: bool = False
+    rows: int = 0
+    periods: PeriodsBefore | None = None
+    before: tuple[Any, ...] | None = None
+
+
+def list_figures(
+    assistant: Assistant, sql: str, result: Result, formats: Sequence[ColumnFormat], place: dict[str, Any], look: Look
+) -> Figures:
+    """What this look asks to be computed, from the engine where it takes all rows. Errors as `Assistant.page`.
+
+    `place` is what is kept of the answer.
+    """
+    if "addable" not in place:
+        place["addable"] = sorted(assistant.find_addable(sql, result))[:_MOST_COLUMNS]
+        place["periods"] = PeriodsBefore(result, formats)
+    addable: list[int] = place["addable"]
+    periods: PeriodsBefore = place["periods"]
+    numbers = [at for at, one in enumerate(formats) if one.kind not in _NO_NUMBERS][:_MOST_COLUMNS]
+    offered = []
+    if addable:
+        offered += [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")]
+    if numbers and result.row_count > 1:
+        before = f"Change from the {periods.period} before" if periods.period else "Change from the row above"
+        offered.append((CHANGE, before))
+    wanted = look.figures & {one for one, _ in offered}
+    totals = None
+    if wanted & {TOTAL, SHARE}:
+        known: dict[Any, Any] = place.setdefault("totals", {})
+        if look.filters not in known:
+            sums = assistant.add_up(sql, addable, criteria=look.criteria)
+            rows = assistant.kept(sql, criteria=look.criteria)
+            known[look.filters] = (dict(zip(addable, sums, strict=True)), rows.rows)
+        totals = known[look.filters]
+    above = None
+    if CHANGE in wanted and not periods.period and look.page:
+        above = _read_row_above(assistant, sql, result, look)
+    return Figures(
+        tuple(offered),
+        totals[0] if totals else None,
+        tuple(addable) if SHARE in wanted else (),
+        tuple(numbers) if CHANGE in wanted else (),
+        TOTAL in wanted,
+        totals[1] if totals else 0,
+        periods if periods.period else None,
+        above,
+    )
+
+
+def list_rows(figures: Figures | None, shown: pa.Table, names: Sequence[str], formats: Sequence[ColumnFormat]) -> Drawn:
+    """The cells of these rows, with what is computed beside them."""
+    rows = Result((), shown).rows
+    cells = [[_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
+    if figures is None:
+        return Drawn(cells)
+    added: list[tuple[str, str]] = []
+    for at in figures.shares:
+        total = (figures.totals or {}).get(at)
+        added.append((f"{names[at]}, share", f"of the total of {figures.rows:,} rows, computed by the page"))
+        for row, line in zip(rows, cells, strict=True):
+            line.append(_write_share(compute_share(row[at], total), formats[at]))
+    whence = f"the {figures.periods.period} before" if figures.periods else "the row above"
+    for at in figures.changes:
+        added.append((f"{names[at]}, change", f"from {whence}, computed by the page"))
+        above = figures.before
+        for row, line in zip(rows, cells, strict=True):
+            other = figures.periods.find(row) if figures.periods else above
+            line.append(_write_change(row[at], other[at] if other else None, formats[at]))
+            above = row
+    last = _write_total(figures, names, formats, len(added)) if figures.shows_total else None
+    return Drawn(cells, tuple(added), last, _say_doubts(figures))
+
+
+def _cell(value: Any, how: ColumnFormat) -> Cell:
+    if value is None:
+        return None
+    exact, shown = _fit(text_of(value)), _fit(how.show(value))
+    return exact if shown == exact else (shown, exact)
+
+
+def _fit(text: str) -> str:
+    """The text, or as much of it as a cell is sent."""
+    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
+
+
+def _write_share(share: Decimal | None, how: ColumnFormat) -> Cell:
+    if share is None:
+        return None
+    percent = (share * 100).quantize(_SHARE_DECIMALS)
+    return how.notation.write_percent(percent, 1), f"{share * 100:.6f}%"
+
+
+def _write_change(value: Any, before: Any, how: ColumnFormat) -> Cell:
+    """The difference, and how many percent of what was before that is; for shares in points."""
+    change = compute_change(value, before)
+    if change is None:
+        return None
+    sign = "+" if change > 0 else ""
+    if how.kind in ("percent", "percent units"):
+        points = (change * 100 if how.kind == "percent" else change).quantize(Decimal("0.01"))
+        return f"{sign}{how.notation.write(points, 2)} points"
+    share = compute_share(change, compute_change(before, 0))
+    relative = (
+        "" if share is None else f" ({sign}{how.notation.write_percent((share * 100).quantize(_SHARE_DECIMALS), 1)})"
+    )
+    return f"{sign}{how.show(change)}{relative}", text_of(change)
+
+
+def _write_total(figures: Figures, names: Sequence[str], formats: Sequence[ColumnFormat], added: int) -> list[Cell]:
+    totals = figures.totals or {}
+    cells: list[Cell] = [""] * (len(names) + added)
+    for at, total in totals.items():
+        cells[at] = _cell(total, formats[at]) if total is not None else ""
+    label = f"Total of the {figures.rows:,} rows"
+    free = next((at for at in range(len(names)) if at not in totals), None)
+    if free is not None:
+        cells[free] = (label, f"{label}, computed by the page")
+    return cells
+
+
+def _say_doubts(figures: Figures) -> tuple[str, ...]:
+    """What else is to be said: that shares are missing where there is no total above nought."""
+    totals = figures.totals or {}
+    without = [at for at in figures.shares if (total := totals.get(at)) is None or total <= 0]
+    return ("No share where the total is not above nought.",) if without else ()
+
+
+def _read_row_above(assistant: Assistant, sql: str, result: Result, look: Look) -> tuple[Any, ...] | None:
+    """The last row of the page before."""
+    start = look.page * look.size - 1
+    if look.is_plain and not result.truncated:
+        table = result.table.slice(start, 1)
+    else:
+        table = assistant.page(
+            sql, offset=start, limit=1, order_by=look.order, descending=look.descending, criteria=look.criteria
+        ).table
+    rows = Result((), table).rows
+    return rows[0] if rows else None
