@@ -63,7 +63,7 @@ def _announce(job: Job) -> str:
     """What is read out of an answer."""
     answer, error = job.view.answer, job.view.error
     if answer is None:
-        return f"Not answered: {error.message}" if error is not None else "Not answered"
+        return f"Not answered: {error.message.rstrip('.')}" if error is not None else "Not answered"
     if answer.error is not None:
         return f"Not answered: {answer.error.message}"
     rows = f"{answer.result.row_count:,} row{'' if answer.result.row_count == 1 else 's'}. " if answer.result else ""

@@ -100,12 +100,12 @@ def _take_question(shared: Server, conversation: Conversation) -> bool:
         # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
         asked = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
     offer_mentions(shared.assistant_of(conversation).schema.tables)
+    question = asked or chosen()
+    if question:
+        choice = chosen_settings(shared)
+        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
     set_up_window([job.question for job in conversation.jobs])
-    if not (question := asked or chosen()):
-        return False
-    choice = chosen_settings(shared)
-    ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
-    return True
+    return bool(question)
 
 
 def _conversation(shared: Server) -> Conversation:
