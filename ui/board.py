@@ -118,6 +118,8 @@ def _run(shared: Server, tile: Tile, pin: Pin, *, moves: bool) -> None:
         return
     if tile.run is not None and (rows := _rows_of(tile.run)) is not None:
         tile.before, tile.since = rows, tile.run.at
+    elif tile.before is None:
+        tile.since = pin.ran_at
     own = tile.run = Replay(Job(answer.question, tile.job.owner))
     tile.told, tile.moves, asks = None, moves, reviews()
     shared.jobs.start(own.job, lambda _: run_replay(shared, shared.assistant, own, answer, pin.entry, asks=asks))
@@ -159,7 +161,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         error = tile.run.job.view.error
         show_error(error) if error is not None else st.caption("Not run.")
         return
-    _show_told(tile, pin)
+    _show_told(tile)
     _show_rows(shared.assistant, pin, rows)
 
 
@@ -184,18 +186,17 @@ def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Til
         place.caption(f":material/history: {plain(f'Said {then}, of other rows: {text}', len(text) + _CHARS)}")
     elif text:
         place.text(text)
+        place.caption(plain(f"Said {then}"))
 
 
-def _show_told(tile: Tile, pin: Pin) -> None:
-    """When the sentence was said, when the SQL ran, and what changed since the run before."""
+def _show_told(tile: Tile) -> None:
+    """When the SQL ran, and what changed since the run before."""
     assert tile.run is not None
-    parts = [f"Said {describe_time(pin.entry.at)}"] if pin.entry.text and not tile.is_of_then else []
-    parts += [f"ran {describe_time(tile.run.at)}"] if tile.run.at else []
-    before = tile.since or pin.ran_at
+    parts = [f"Ran {describe_time(tile.run.at)}"] if tile.run.at else []
+    before = tile.since
     if before is not None and not tile.told:
         parts.append(f"nothing changed since {describe_time(before)}")
-    line = " · ".join(parts)
-    st.caption(plain(line[:1].upper() + line[1:], _CHARS))
+    st.caption(plain(" · ".join(parts), _CHARS))
     if before is not None and tile.told:
         head = plain(f"Since {describe_time(before)}: {tile.told[0]}.", _CHARS)
         figures = "".join(f"  \n{plain(line, _CHARS)}" for line in tile.told[1:])

@@ -37,7 +37,7 @@ def history(worker: Analyst) -> Any:
 
 def choose(worker: Analyst, title: str, action: str) -> None:
     worker.page.get_by_role("button", name=f"More: {title}").click()
-    worker.page.get_by_role("menuitem", name=action).click()
+    worker.page.get_by_role("menuitem", name=action, exact=True).click()
 
 
 def test_a_conversation_is_named_pinned_and_deleted_where_it_stands(worker: Analyst) -> None:
@@ -149,12 +149,12 @@ def test_a_pinned_answer_stays_open_and_stands_on_the_board(worker: Analyst) -> 
     expect(turns.first.get_by_test_id("stMetric")).to_contain_text("56,015")
     worker.page.get_by_role("button", name="Board (2)").click()
     expect(worker.page).to_have_title("Board · nl2sql")
-    tiles = worker.page.locator("[class*='st-key-tile-']")
+    tiles: Any = worker.page.locator("[class*='st-key-tile-']")
     expect(tiles).to_have_count(2)
     expect(tiles.first).to_contain_text("nothing changed since")
     expect(tiles.nth(1).get_by_test_id("stVegaLiteChart")).to_be_visible()
-    boxes = [tile.bounding_box() for tile in tiles.all()]
-    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"], "side by side"
+    first, second = (tile.bounding_box() for tile in tiles.all())
+    assert first["y"] == second["y"] and first["x"] < second["x"], "side by side"
     choose(worker, "how many orders, pinned", "Unpin")
     expect(tiles).to_have_count(1)
     worker.page.get_by_role("button", name="Run all again").click()
