@@ -95,8 +95,9 @@ def run_replay(
     checked = assistant.checked(sql, cancel=job.token)
     rows = None if asks else assistant.estimate(sql, cancel=job.token)
     asks = asks or (rows is not None and rows > HEAVY_ROWS)
+    ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
     if asks and not shared.jobs.review(job, assistant.formatted(checked.sql)):
-        return replace(answer, result=None)
+        return ended
     job.change(doing="Running the query")
     own.at = dt.datetime.now(dt.UTC)
     if entry is not None and entry.row_count is not None:
@@ -106,7 +107,7 @@ def run_replay(
         own.changes = replace(own.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
-    return replace(answer, result=result, reading=assistant.reading(checked.sql))
+    return replace(ended, result=result, reading=assistant.reading(checked.sql))
 
 
 def describe_changes(changes: Changes, sentence: str, then: str) -> str:
