@@ -230,7 +230,7 @@ def _show_menu(shared: Server, owner: str | None, pin: Pin, position: int, count
     chosen = st.menu_button(
         f"More: {plain(pin.entry.question)}",
         [*actions, "Unpin"],
-        key=f"more-{pin.entry.id}",
+        key=f"tile-more-{pin.entry.id}",
         icon=":material/more_horiz:",
         type="tertiary",
     )

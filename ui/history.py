@@ -146,12 +146,7 @@ def _rename(shared: Server, owner: str | None, entry: ConversationEntry) -> None
 def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None:
     """Ask, and delete it from the store, for this user alone."""
     st.text(entry.title)
-    questions = f"{entry.questions:,} question{'' if entry.questions == 1 else 's'}"
-    st.caption(
-        f"{questions} with SQL and answer are deleted for good, here and in nl2sql history. "
-        + (f"{entry.pinned_answers} of the answers leave your board. " if entry.pinned_answers else "")
-        + "Nothing in the database changes."
-    )
+    st.caption(_describe_loss(entry))
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", key="delete-yes"):
             try:
@@ -165,6 +160,14 @@ def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None
             st.rerun()
         if st.button("Keep it", key="delete-no"):
             st.rerun()
+
+
+def _describe_loss(entry: ConversationEntry) -> str:
+    """What goes with it, in words."""
+    gone = "1 question goes" if entry.questions == 1 else f"{entry.questions:,} questions go"
+    pinned = entry.pinned_answers
+    board = f" {pinned:,} pinned answer{' leaves' if pinned == 1 else 's leave'} your board." if pinned else ""
+    return f"{gone} for good, with SQL and answers, here and in nl2sql history.{board} The database stays as it is."
 
 
 def delete_conversation(shared: Server, owner: str | None, entry: ConversationEntry) -> int:
