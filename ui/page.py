@@ -30,6 +30,7 @@ from ui.sidebar import show_sidebar
 from ui.style import style
 
 QUESTION_CHARS: Final = 4000
+_TITLE: Final = "title"
 _TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
 _OPENED_TURNS: Final = 2
@@ -40,7 +41,8 @@ _PUT_AWAY: Final = 4
 
 def show() -> None:
     """Draw the page."""
-    st.set_page_config("nl2sql", page_icon=str(_ICON), layout="wide")
+    # The title of the run before: another one in between would flicker.
+    st.set_page_config(st.session_state.get(_TITLE, "nl2sql"), page_icon=str(_ICON), layout="wide")
     style()
     try:
         if signed_in():
@@ -66,6 +68,7 @@ def _show(shared: Server) -> None:
         show_turns(shared, conversation)
         _watch(conversation, [job.id for job in conversation.jobs])
     else:
+        set_title("")
         _welcome(shared, shared.assistant_of(conversation))
 
 
@@ -79,9 +82,11 @@ def _show_board(shared: Server) -> None:
 
 
 def set_title(text: str) -> None:
-    """Have the browser's tab say what is on the page."""
+    """Have the browser's tab say what is on the page; empty where that is nothing in particular."""
     line = " ".join(text.split())
-    st.set_page_config(f"{line[:_TITLE_CHARS]}{'…' if len(line) > _TITLE_CHARS else ''} · nl2sql")
+    line = line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
+    title = st.session_state[_TITLE] = f"{line} · nl2sql" if line else "nl2sql"
+    st.set_page_config(title)
 
 
 def _take_question(shared: Server, conversation: Conversation) -> bool:
@@ -187,6 +192,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
     found = shared.conversations.find_answer(job_id, user())
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
     if found is None:
+        set_title("")
         restore_preferences(shared, beside := Conversation(user()))
         show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")

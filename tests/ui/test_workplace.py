@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pytest
 
 from .conftest import Analyst, expect, page_process, sit_down
-from .model_server import ModelServer
+from .model_server import Line, ModelServer
 
 pytestmark = pytest.mark.browser
 
@@ -191,3 +192,27 @@ def test_a_question_of_one_window_shows_in_the_other(worker: Analyst, context: A
     other.get_by_text("There are 56,015 orders.").wait_for()
     worker.send("most expensive products, seen twice")
     expect(other.get_by_text("The dearest product is an espresso machine.")).to_be_visible()
+
+
+def test_a_link_of_before_a_restart_brings_rows_and_says_what_changed(
+    model: ModelServer, browser: Any, make_database: Any, tmp_path: Any
+) -> None:
+    database = make_database("CREATE TABLE wells AS SELECT range AS id, range * 1.5 AS depth FROM range(4)", "wells")
+    model.lines.append(Line("how deep", "SELECT id, depth FROM wells ORDER BY id", "The deepest well has 4.5 m."))
+    links: list[str] = []
+    for change in ("", "INSERT INTO wells VALUES (9, 99)"):
+        if change:
+            with duckdb.connect(str(database)) as connection:
+                connection.execute(change)
+        with page_process(tmp_path, model, "--db", str(database)) as address, browser.new_context() as context:
+            person = sit_down(context, address)
+            if not links:
+                person.ask("how deep are the wells?")
+                links.append(person.page.url.partition("?")[2])
+            turn = person.page.locator("[class*='st-key-turn-']")
+            person.page.goto(f"{address}/?{links[0]}")
+            expect(turn.locator("tbody tr")).to_have_count(5 if change else 4)
+            expect(turn.get_by_label("SQL", exact=True)).to_have_count(0)
+            changed = turn.get_by_text("there were 4 rows and are 5 rows")
+            expect(changed).to_have_count(1 if change else 0)
+            expect(turn.get_by_text("The sentence is of today")).to_have_count(1 if change else 0)
