@@ -138,7 +138,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
     if tile is None:
         return
     entry = pin.entry
-    with st.container(horizontal=True, vertical_alignment="top"):
+    with st.container(horizontal=True, vertical_alignment="top", key=f"tilehead-{entry.id}"):
         st.text(entry.question, width="stretch")
         _show_menu(shared, owner, pin, position, count)
     sentence = st.container(key=f"said-{_place(pin)}", gap="xsmall")
