@@ -11,7 +11,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, list_changes
+from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, StoreError, list_changes
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Replay
 from ui.errors import errors_shown, show_error
@@ -46,9 +46,17 @@ class Tile:
     is_of_then: bool = False
 
 
+def find_pinned(shared: Server, owner: str | None) -> frozenset[str]:
+    """The ids of the answers that are pinned; none while the store cannot be read, which the note at the input says."""
+    try:
+        return shared.store.pins.ids(user=owner)
+    except StoreError:
+        return frozenset()
+
+
 def show_pin(shared: Server, owner: str | None, answer: Answer, key: str) -> None:
     """The button that pins an answer to the board, or takes it off."""
-    is_pinned = answer.id in shared.store.pins.ids(user=owner)
+    is_pinned = answer.id in find_pinned(shared, owner)
     label, icon = ("Unpin", ":material/keep_off:") if is_pinned else ("Pin", ":material/keep:")
     # No callback: Streamlit would keep what it is given, and that would be the rows.
     if st.button(label, key=f"pin-{key}", icon=icon, type="tertiary", help="Keeps it open here, and on your board."):

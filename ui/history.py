@@ -13,7 +13,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, ConfigError, ConversationEntry, HistoryEntry, NL2SQLError, Status, Store
+from nl2sql import Answer, ConfigError, ConversationEntry, HistoryEntry, NL2SQLError, Status, Store, StoreError
 from ui.again import draw_again
 from ui.conversations import TURNS, Conversation
 from ui.errors import errors_shown, show_error
@@ -190,6 +190,15 @@ def open_answer(answer_id: str) -> None:
 def open_conversation(conversation_id: str) -> None:
     """Go to the conversation's address."""
     st.query_params.from_dict({"session": conversation_id})
+
+
+def find_title(store: Store, conversation: Conversation) -> str:
+    """The conversation's name, else its first question."""
+    try:
+        name = store.conversations.find_name(conversation.id, user=conversation.owner)
+    except StoreError:
+        name = ""
+    return name or conversation.jobs[0].question
 
 
 def name_database(url: str) -> str:

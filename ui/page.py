@@ -15,11 +15,11 @@ from nl2sql import Assistant, NL2SQLError
 from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
-from ui.board import leave_board, show_board
+from ui.board import find_pinned, leave_board, show_board
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
-from ui.history import open_conversation, remembered_answer, remembered_conversation
+from ui.history import find_title, open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
@@ -63,8 +63,7 @@ def _show(shared: Server) -> None:
     _take_question(shared, conversation)
     show_sidebar(shared, conversation)
     if conversation.jobs:
-        name = shared.store.conversations.find_name(conversation.id, user=user())
-        set_title(name or conversation.jobs[0].question)
+        set_title(find_title(shared.store, conversation))
         show_turns(shared, conversation)
         _watch(conversation, [job.id for job in conversation.jobs])
     else:
@@ -155,7 +154,7 @@ def _watch(conversation: Conversation, drawn: Sequence[str]) -> None:
 
 def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:
     """The questions whose answers are pinned: they stay open."""
-    ids = shared.store.pins.ids(user=conversation.owner) if conversation.jobs else frozenset()
+    ids = find_pinned(shared, conversation.owner)
     return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 

@@ -119,3 +119,13 @@ def test_what_the_store_does_not_take_holds_in_the_window_and_it_says_so(
 def test_another_users_switches_are_their_own(shared: Server) -> None:
     shared.store.preferences.keep("review", True, user="ann")
     assert window(shared).session_state["found"][0] is False
+
+
+def test_while_the_switches_cannot_be_read_everything_is_reviewed_and_it_says_why(shared: Server) -> None:
+    page = window(shared)
+    page.number_input[0].set_value(2.0).run()
+    shared.store.close()
+    page.run()
+    assert not page.exception and page.session_state["found"][:2] == (True, Choice(2.0))
+    said = [caption.value.replace("\\", "").replace("\u2060", "") for caption in page.caption]
+    assert any("cannot be read: the store is closed" in text for text in said)
