@@ -11,7 +11,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, list_changes
+from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, StoreError, list_changes
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Replay
 from ui.errors import errors_shown, show_error
@@ -46,9 +46,17 @@ class Tile:
     is_of_then: bool = False
 
 
+def find_pinned(shared: Server, owner: str | None) -> frozenset[str]:
+    """The ids of the answers that are pinned; none while the store cannot be read, which the note at the input says."""
+    try:
+        return shared.store.pins.ids(user=owner)
+    except StoreError:
+        return frozenset()
+
+
 def show_pin(shared: Server, owner: str | None, answer: Answer, key: str) -> None:
     """The button that pins an answer to the board, or takes it off."""
-    is_pinned = answer.id in shared.store.pins.ids(user=owner)
+    is_pinned = answer.id in find_pinned(shared, owner)
     label, icon = ("Unpin", ":material/keep_off:") if is_pinned else ("Pin", ":material/keep:")
     # No callback: Streamlit would keep what it is given, and that would be the rows.
     if st.button(label, key=f"pin-{key}", icon=icon, type="tertiary", help="Keeps it open here, and on your board."):
@@ -118,6 +126,8 @@ def _run(shared: Server, tile: Tile, pin: Pin, *, moves: bool) -> None:
         return
     if tile.run is not None and (rows := _rows_of(tile.run)) is not None:
         tile.before, tile.since = rows, tile.run.at
+    elif tile.before is None:
+        tile.since = pin.ran_at
     own = tile.run = Replay(Job(answer.question, tile.job.owner))
     tile.told, tile.moves, asks = None, moves, reviews()
     shared.jobs.start(own.job, lambda _: run_replay(shared, shared.assistant, own, answer, pin.entry, asks=asks))
@@ -136,7 +146,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
     if tile is None:
         return
     entry = pin.entry
-    with st.container(horizontal=True, vertical_alignment="top"):
+    with st.container(horizontal=True, vertical_alignment="top", key=f"tilehead-{entry.id}"):
         st.text(entry.question, width="stretch")
         _show_menu(shared, owner, pin, position, count)
     sentence = st.container(key=f"said-{_place(pin)}", gap="xsmall")
@@ -159,7 +169,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         error = tile.run.job.view.error
         show_error(error) if error is not None else st.caption("Not run.")
         return
-    _show_told(tile, pin)
+    _show_told(tile)
     _show_rows(shared.assistant, pin, rows)
 
 
@@ -184,18 +194,17 @@ def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Til
         place.caption(f":material/history: {plain(f'Said {then}, of other rows: {text}', len(text) + _CHARS)}")
     elif text:
         place.text(text)
+        place.caption(plain(f"Said {then}"))
 
 
-def _show_told(tile: Tile, pin: Pin) -> None:
-    """When the sentence was said, when the SQL ran, and what changed since the run before."""
+def _show_told(tile: Tile) -> None:
+    """When the SQL ran, and what changed since the run before."""
     assert tile.run is not None
-    parts = [f"Said {describe_time(pin.entry.at)}"] if pin.entry.text and not tile.is_of_then else []
-    parts += [f"ran {describe_time(tile.run.at)}"] if tile.run.at else []
-    before = tile.since or pin.ran_at
+    parts = [f"Ran {describe_time(tile.run.at)}"] if tile.run.at else []
+    before = tile.since
     if before is not None and not tile.told:
         parts.append(f"nothing changed since {describe_time(before)}")
-    line = " · ".join(parts)
-    st.caption(plain(line[:1].upper() + line[1:], _CHARS))
+    st.caption(plain(" · ".join(parts), _CHARS))
     if before is not None and tile.told:
         head = plain(f"Since {describe_time(before)}: {tile.told[0]}.", _CHARS)
         figures = "".join(f"  \n{plain(line, _CHARS)}" for line in tile.told[1:])
@@ -229,7 +238,7 @@ def _show_menu(shared: Server, owner: str | None, pin: Pin, position: int, count
     chosen = st.menu_button(
         f"More: {plain(pin.entry.question)}",
         [*actions, "Unpin"],
-        key=f"more-{pin.entry.id}",
+        key=f"tile-more-{pin.entry.id}",
         icon=":material/more_horiz:",
         type="tertiary",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nl2sql import NL2SQLError, Store
+from nl2sql import NL2SQLError, Store, StoreError
 from ui.plain import plain
 
 _COMMENT_CHARS = 500
@@ -17,7 +17,11 @@ _WIDTH = 320
 def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> None:
     """The two thumbs as they were set, and what was said. They are given no answer, which Streamlit would keep."""
     place, line = f"thumb-{key}", f"comment-{key}"
-    rating = store.find_rating(answer_id, user=owner)
+    try:
+        rating = store.find_rating(answer_id, user=owner)
+    except StoreError:
+        # Nothing could be kept; the note at the input says why.
+        return
     if place not in st.session_state and rating is not None:
         st.session_state[place] = int(rating.good)
     if line not in st.session_state:

@@ -13,7 +13,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, ConfigError, ConversationEntry, HistoryEntry, NL2SQLError, Status, Store
+from nl2sql import Answer, ConfigError, ConversationEntry, HistoryEntry, NL2SQLError, Status, Store, StoreError
 from ui.again import draw_again
 from ui.conversations import TURNS, Conversation
 from ui.errors import errors_shown, show_error
@@ -146,12 +146,7 @@ def _rename(shared: Server, owner: str | None, entry: ConversationEntry) -> None
 def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None:
     """Ask, and delete it from the store, for this user alone."""
     st.text(entry.title)
-    questions = f"{entry.questions:,} question{'' if entry.questions == 1 else 's'}"
-    st.caption(
-        f"{questions} with SQL and answer are deleted for good, here and in nl2sql history. "
-        + (f"{entry.pinned_answers} of the answers leave your board. " if entry.pinned_answers else "")
-        + "Nothing in the database changes."
-    )
+    st.caption(_describe_loss(entry))
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", key="delete-yes"):
             try:
@@ -165,6 +160,14 @@ def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None
             st.rerun()
         if st.button("Keep it", key="delete-no"):
             st.rerun()
+
+
+def _describe_loss(entry: ConversationEntry) -> str:
+    """What goes with it, in words."""
+    gone = "1 question goes" if entry.questions == 1 else f"{entry.questions:,} questions go"
+    pinned = entry.pinned_answers
+    board = f" {pinned:,} pinned answer{' leaves' if pinned == 1 else 's leave'} your board." if pinned else ""
+    return f"{gone} for good, with SQL and answers, here and in nl2sql history.{board} The database stays as it is."
 
 
 def delete_conversation(shared: Server, owner: str | None, entry: ConversationEntry) -> int:
@@ -187,6 +190,15 @@ def open_answer(answer_id: str) -> None:
 def open_conversation(conversation_id: str) -> None:
     """Go to the conversation's address."""
     st.query_params.from_dict({"session": conversation_id})
+
+
+def find_title(store: Store, conversation: Conversation) -> str:
+    """The conversation's name, else its first question."""
+    try:
+        name = store.conversations.find_name(conversation.id, user=conversation.owner)
+    except StoreError:
+        name = ""
+    return name or conversation.jobs[0].question
 
 
 def name_database(url: str) -> str:

@@ -15,12 +15,12 @@ from nl2sql import Assistant, NL2SQLError
 from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
-from ui.board import leave_board, show_board
+from ui.board import find_pinned, leave_board, show_board
 from ui.browser_window import set_up_window
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
-from ui.history import open_conversation, remembered_answer, remembered_conversation
+from ui.history import find_title, open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
@@ -32,6 +32,7 @@ from ui.sidebar import show_sidebar
 from ui.style import style
 
 QUESTION_CHARS: Final = 4000
+_TITLE: Final = "title"
 _TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
 _OPENED_TURNS: Final = 2
@@ -42,7 +43,8 @@ _PUT_AWAY: Final = 4
 
 def show() -> None:
     """Draw the page."""
-    st.set_page_config("nl2sql", page_icon=str(_ICON), layout="wide")
+    # The title of the run before: another one in between would flicker.
+    st.set_page_config(st.session_state.get(_TITLE, "nl2sql"), page_icon=str(_ICON), layout="wide")
     style()
     try:
         if signed_in():
@@ -68,11 +70,11 @@ def _show(shared: Server) -> None:
     show_sidebar(shared, conversation)
     with body.container():
         if conversation.jobs:
-            name = shared.store.conversations.find_name(conversation.id, user=user())
-            set_title(name or conversation.jobs[0].question)
+            set_title(find_title(shared.store, conversation))
             show_turns(shared, conversation)
             _watch(conversation, [job.id for job in conversation.jobs])
         else:
+            set_title("")
             _welcome(shared, shared.assistant_of(conversation))
 
 
@@ -86,9 +88,11 @@ def _show_board(shared: Server) -> None:
 
 
 def set_title(text: str) -> None:
-    """Have the browser's tab say what is on the page."""
+    """Have the browser's tab say what is on the page; empty where that is nothing in particular."""
     line = " ".join(text.split())
-    st.set_page_config(f"{line[:_TITLE_CHARS]}{'…' if len(line) > _TITLE_CHARS else ''} · nl2sql")
+    line = line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
+    title = st.session_state[_TITLE] = f"{line} · nl2sql" if line else "nl2sql"
+    st.set_page_config(title)
 
 
 def _take_question(shared: Server, conversation: Conversation) -> bool:
@@ -160,7 +164,7 @@ def _watch(conversation: Conversation, drawn: Sequence[str]) -> None:
 
 def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:
     """The questions whose answers are pinned: they stay open."""
-    ids = shared.store.pins.ids(user=conversation.owner) if conversation.jobs else frozenset()
+    ids = find_pinned(shared, conversation.owner)
     return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 
@@ -198,6 +202,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
     found = shared.conversations.find_answer(job_id, user())
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
     if found is None:
+        set_title("")
         restore_preferences(shared, beside := Conversation(user()))
         show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")

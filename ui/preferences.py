@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import NL2SQLError
+from nl2sql import NL2SQLError, StoreError
 from ui.conversations import Conversation
 from ui.identity import user
 from ui.plain import plain
@@ -26,17 +26,26 @@ _SECONDS: Final = "seconds"
 _TABLES: Final = "pinned"
 # What the store did not take, by name: it holds in this window.
 _UNKEPT: Final = "unkept"
+# Why the store did not give what it has, as long as it does not.
+_UNREAD: Final = "unread"
 _LEAST_SECONDS: Final = 0.1
 _SAID_CHARS: Final = 300
 
 
 def restore_preferences(shared: Server, conversation: Conversation) -> None:
-    """Put what the user has chosen where the switches, and what asks, look for it. StoreError, DatabaseError.
+    """Put what the user has chosen where the switches, and what asks, look for it. DatabaseError.
 
-    A review that this window shows as on stays on, whatever another one has said since.
+    A review that this window shows as on stays on, whatever another one has said since; and it is on while nobody can
+    know whether the user has switched it on.
     """
     state = st.session_state
-    held = shared.store.preferences.read(user=user()) | state.get(_UNKEPT, {})
+    state.pop(_UNREAD, None)
+    try:
+        held = shared.store.preferences.read(user=user())
+    except StoreError as exc:
+        state[_UNREAD] = exc
+        held = {_REVIEW: True} | {name: state[name] for name in (_MODEL, _SECONDS) if name in state}
+    held |= state.get(_UNKEPT, {})
     state[_REVIEWS] = state[_REVIEW] = state[_DRAWN] = bool(state.get(_REVIEWS)) or held.get(_REVIEW) is True
     choice = _choice(shared, held)
     state[_MODEL], state[_SECONDS] = choice.model, choice.seconds
@@ -68,7 +77,11 @@ def keep_tables(shared: Server) -> None:
 def show_review_note() -> None:
     """Say beside the input that SQL is reviewed, while it is."""
     if reviews():
-        st.caption(":material/visibility: SQL is reviewed before it runs")
+        unread: StoreError | None = st.session_state.get(_UNREAD)
+        why = (
+            plain(f", as your switches cannot be read: {unread.message}. {unread.hint}", _SAID_CHARS) if unread else ""
+        )
+        st.caption(f":material/visibility: SQL is reviewed before it runs{why}")
 
 
 def show_switches(shared: Server) -> bool:

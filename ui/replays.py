@@ -94,8 +94,9 @@ def run_replay(
     job.change(doing="Checking the SQL")
     checked = assistant.checked(sql, cancel=job.token)
     review = prepare_review(assistant, checked, job)
+    ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
     if (asks or review.rows is not None) and not shared.jobs.review(job, review):
-        return replace(answer, result=None)
+        return ended
     job.change(doing="Running the query")
     own.at = dt.datetime.now(dt.UTC)
     if entry is not None and entry.row_count is not None:
@@ -105,7 +106,7 @@ def run_replay(
         own.changes = replace(own.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
-    return replace(answer, result=result, reading=assistant.reading(checked.sql))
+    return replace(ended, result=result, reading=assistant.reading(checked.sql))
 
 
 def describe_changes(changes: Changes, sentence: str, then: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from ui.board import open_board
+from ui.board import find_pinned, open_board
 from ui.conversations import Conversation
 from ui.data_panel import show_data
 from ui.history import show_history
@@ -26,7 +26,7 @@ def show_sidebar(shared: Server, conversation: Conversation) -> None:
     """Draw the panel."""
     with st.sidebar:
         st.button("New conversation", icon=":material/add:", width="stretch", on_click=_new, type="primary")
-        if count := len(shared.store.pins.ids(user=user())):
+        if count := len(find_pinned(shared, user())):
             st.button(f"Board ({count})", icon=":material/dashboard:", key="to-board", on_click=open_board)
         _panel(shared, conversation)
 

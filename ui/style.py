@@ -40,7 +40,9 @@ _CSS: Final = """
 [class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }
 .st-key-board { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
-[class*="st-key-tile-"] .stHorizontalBlock .stText { font-weight: 600; }
+[class*="st-key-tilehead-"] { flex-wrap: nowrap; }
+[class*="st-key-tilehead-"] .stElementContainer { min-width: 0; }
+[class*="st-key-tilehead-"] .stText { font-weight: 600; }
 [class*="st-key-tile-"] .stMenuButton p { position: absolute; clip-path: inset(50%); }
 [class*="st-key-tile-"] .stMenuButton div[aria-hidden] { display: none; }
 .stSidebar .st-key-conversations { gap: 0.15rem; }

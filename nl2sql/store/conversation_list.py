@@ -71,7 +71,6 @@ class ConversationList:
         `search` wants each of its words, in any case, in one question with its SQL and answer, or in the name.
         """
         values: dict[str, Any] = {"user": user, "limit": -1 if limit is None else limit}
-        of_talk = "(other.number = first OR (talk.session IS NOT NULL AND other.session = talk.session))"
         texts, names = [], []
         for position, word in enumerate(storable(search).split()):
             values[f"word{position}"] = word.casefold()
@@ -79,9 +78,12 @@ class ConversationList:
             names.append(f"instr(folded(marked.name), :word{position}) > 0")
         conditions = ""
         if texts:
-            found = f"SELECT 1 FROM entry AS other WHERE other.user IS :user AND {of_talk} AND {' AND '.join(texts)}"
-            # The columns of the inner query come first, so that the texts are those of each of its entries.
-            conditions = f"WHERE EXISTS ({found}) OR ({' AND '.join(names)})"
+            # Each of the two is found once, and not again for each conversation.
+            found = f"FROM entry WHERE user IS :user AND {' AND '.join(texts)}"
+            conditions = (
+                f"WHERE talk.session IN (SELECT session {found}) "
+                f"OR first IN (SELECT number {found} AND session IS NULL) OR ({' AND '.join(names)})"
+            )
         return [_entry(row) for row in self._select(f"{_SELECT} {conditions} {_ORDER}", values)]
 
     def get(self, session: str, *, user: str | None = None) -> ConversationEntry | None:

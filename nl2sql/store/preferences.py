@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from nl2sql.errors import ConfigError
 from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import storable
 
 _VALUE_CHARS: Final = 100_000
 
@@ -29,10 +29,10 @@ class Preferences:
         return {row["name"]: json.loads(row["value"]) for row in self._database.read(fetch)}
 
     def keep(self, name: str, value: Any, *, user: str | None = None) -> None:
-        """Keep the value in place of the one before. ValueError where JSON cannot hold it, or it is very long."""
-        text = storable(json.dumps(value))
+        """Keep the value, which JSON can hold, in place of the one before. ConfigError where it is very long."""
+        text = json.dumps(value)
         if len(text) > _VALUE_CHARS:
-            raise ValueError(f"the preference {name} is too long to be kept")
+            raise ConfigError("that is too much to be kept", "Choose fewer.")
 
         def replace(connection: Connection) -> None:
             connection.execute("DELETE FROM preference WHERE name = ? AND user IS ?", [name, user])

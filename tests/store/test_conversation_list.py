@@ -138,5 +138,5 @@ def test_preferences_are_each_users_own_and_the_last_one_counts(store: Store, pa
         assert other.preferences.read() == {"review": True}
         assert other.preferences.read(user="ann") == {"tables": ["å", "b"]}
         assert other.preferences.read(user="") == {}
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ConfigError, match="too much"):
         store.preferences.keep("tables", "x" * 200_000)

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from nl2sql import Answer, ConfigError, Status, Store, connect, load_config, open_store
+from nl2sql import Answer, Assistant, ConfigError, Status, Store, connect, load_config, open_store
 from ui.conversations import Conversations
 from ui.history import delete_conversation
 from ui.jobs import Jobs, State
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def begin(store: Store, database: Path, tmp_path: Path) -> Iterator[Callable[[], Server]]:
     """Open the database, as it is now."""
-    opened = []
+    opened: list[Assistant] = []
 
     def start() -> Server:
         for one in opened:
@@ -131,6 +131,9 @@ def test_what_changed_since_the_pin_is_told_and_the_sentence_is_of_then(
     assert said(page).count("of other rows: Sentence of") == 2
     assert not any(text.value.startswith("Sentence") for text in page.text)
     assert "1 row new" in said(board(shared)), "looking does not count as having taken note"
+    shared.store.pins.move("total000", 1)
+    page.run()
+    assert "1 row changed" in said(page)
     press(page, "Run all again")
     assert "nothing changed since" in said(board(shared))
 
@@ -161,6 +164,7 @@ def test_an_error_stands_in_its_tile(begin: Callable[[], Server], database: Path
     change(shared, database, "ALTER TABLE ships RENAME COLUMN name TO title")
     page = board(begin())
     assert len(page.error) == 1 and "name" in page.error[0].value
+    assert said(page).count("Said today") == 2, "a sentence says when it was said"
     assert [one.value for one in page.metric] == ["100"]
 
 
@@ -171,7 +175,7 @@ def test_while_sql_is_reviewed_each_waits(begin: Callable[[], Server]) -> None:
     assert "SQL is reviewed before it runs" in said(page) and not page.metric
     press(page, "Run all again", State.REVIEW)
     assert [button.label for button in page.button].count("Run it") == 2 and not page.metric
-    page.button(key=next(button.key for button in page.button if button.label == "Run it")).click().run()
+    next(button for button in page.button if button.label == "Run it").click().run()
     settle(page, State.REVIEW)
     assert [one.value for one in page.metric] == ["100"]
 

@@ -188,6 +188,8 @@ def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
     analyst.send("how many orders, again")
     analyst.page.get_by_role("button", name="Run it", exact=True).click()
     expect(analyst.page.locator("[class*='st-key-said-']").last).to_have_text("There are 56,015 orders.")
+    analyst.page.get_by_text("Review SQL before it runs").click()
+    expect(analyst.page.get_by_text("SQL is reviewed before it runs")).to_have_count(0)
 
 
 def test_a_review_ends_with_the_click_and_the_open_history_gets_the_question(analyst: Analyst) -> None:
@@ -203,8 +205,13 @@ def test_a_review_ends_with_the_click_and_the_open_history_gets_the_question(ana
     expect(analyst.page.get_by_text("Stopped.")).to_be_visible()
     analyst.send("how many orders, seen at the side")
     run.click()
-    entry = analyst.page.get_by_role("button", name=re.compile("how many orders, seen at the side"))
-    expect(entry).to_be_visible()
+    search = analyst.page.get_by_label("Search the history")
+    search.fill("seen at the side")
+    search.press("Enter")
+    expect(analyst.page.locator("[class*='st-key-found-']")).to_contain_text("how many orders, seen at the side")
+    analyst.page.get_by_role("tab", name="Settings").click()
+    analyst.page.get_by_text("Review SQL before it runs").click()
+    expect(analyst.page.get_by_text("SQL is reviewed before it runs")).to_have_count(0)
 
 
 def test_the_link_of_an_answer_that_is_under_way_shows_its_end(analyst: Analyst, larkmoor: str) -> None:
@@ -232,7 +239,7 @@ def test_the_history_is_searched_and_rated(analyst: Analyst, larkmoor: str) -> N
     search = analyst.page.get_by_label("Search the history")
     search.fill("FOR THE HISTORY")
     search.press("Enter")
-    entries = analyst.page.locator("[class*='st-key-entry-'] button")
+    entries = analyst.page.locator("[class*='st-key-found-'] button")
     expect(entries).to_have_count(1)
     entries.click()
     expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pytest
 
 from .conftest import Analyst, expect, page_process, sit_down
-from .model_server import ModelServer
+from .model_server import Line, ModelServer
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +38,7 @@ def history(worker: Analyst) -> Any:
 
 def choose(worker: Analyst, title: str, action: str) -> None:
     worker.page.get_by_role("button", name=f"More: {title}").click()
-    worker.page.get_by_role("menuitem", name=action).click()
+    worker.page.get_by_role("menuitem", name=action, exact=True).click()
 
 
 def test_a_conversation_is_named_pinned_and_deleted_where_it_stands(worker: Analyst) -> None:
@@ -60,7 +61,7 @@ def test_a_conversation_is_named_pinned_and_deleted_where_it_stands(worker: Anal
     expect(worker.page).to_have_url(address)
     expect(worker.page).to_have_title("Ada's <b>figures</b> · nl2sql")
     choose(worker, "Ada's <b>figures</b>", "Delete")
-    expect(worker.page.get_by_role("dialog")).to_contain_text("2 questions with SQL and answer are deleted for good")
+    expect(worker.page.get_by_role("dialog")).to_contain_text("2 questions go for good")
     worker.page.get_by_role("button", name="Keep it").click()
     expect(worker.page.get_by_role("dialog")).to_have_count(0)
     choose(worker, "Ada's <b>figures</b>", "Delete")
@@ -149,12 +150,12 @@ def test_a_pinned_answer_stays_open_and_stands_on_the_board(worker: Analyst) -> 
     expect(turns.first.get_by_test_id("stMetric")).to_contain_text("56,015")
     worker.page.get_by_role("button", name="Board (2)").click()
     expect(worker.page).to_have_title("Board · nl2sql")
-    tiles = worker.page.locator("[class*='st-key-tile-']")
+    tiles: Any = worker.page.locator("[class*='st-key-tile-']")
     expect(tiles).to_have_count(2)
     expect(tiles.first).to_contain_text("nothing changed since")
     expect(tiles.nth(1).get_by_test_id("stVegaLiteChart")).to_be_visible()
-    boxes = [tile.bounding_box() for tile in tiles.all()]
-    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"], "side by side"
+    first, second = (tile.bounding_box() for tile in tiles.all())
+    assert first["y"] == second["y"] and first["x"] < second["x"], "side by side"
     choose(worker, "how many orders, pinned", "Unpin")
     expect(tiles).to_have_count(1)
     worker.page.get_by_role("button", name="Run all again").click()
@@ -191,3 +192,27 @@ def test_a_question_of_one_window_shows_in_the_other(worker: Analyst, context: A
     other.get_by_text("There are 56,015 orders.").wait_for()
     worker.send("most expensive products, seen twice")
     expect(other.get_by_text("The dearest product is an espresso machine.")).to_be_visible()
+
+
+def test_a_link_of_before_a_restart_brings_rows_and_says_what_changed(
+    model: ModelServer, browser: Any, make_database: Any, tmp_path: Any
+) -> None:
+    database = make_database("CREATE TABLE wells AS SELECT range AS id, range * 1.5 AS depth FROM range(4)", "wells")
+    model.lines.append(Line("how deep", "SELECT id, depth FROM wells ORDER BY id", "The deepest well has 4.5 m."))
+    links: list[str] = []
+    for change in ("", "INSERT INTO wells VALUES (9, 99)"):
+        if change:
+            with duckdb.connect(str(database)) as connection:
+                connection.execute(change)
+        with page_process(tmp_path, model, "--db", str(database)) as address, browser.new_context() as context:
+            person = sit_down(context, address)
+            if not links:
+                person.ask("how deep are the wells?")
+                links.append(person.page.url.partition("?")[2])
+            turn = person.page.locator("[class*='st-key-turn-']")
+            person.page.goto(f"{address}/?{links[0]}")
+            expect(turn.locator("tbody tr")).to_have_count(5 if change else 4)
+            expect(turn.get_by_label("SQL", exact=True)).to_have_count(0)
+            changed = turn.get_by_text("there were 4 rows and are 5 rows")
+            expect(changed).to_have_count(1 if change else 0)
+            expect(turn.get_by_text("The sentence is of today")).to_have_count(1 if change else 0)
