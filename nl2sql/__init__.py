@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nl2sql.answer.as_json import describe_renamed
-    from nl2sql.answer.chart import chart, charts
-    from nl2sql.answer.chart_check import checked_spec
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
+    from nl2sql.charts.drawing import Chart
+    from nl2sql.charts.palette import dress_spec
+    from nl2sql.charts.spec_check import checked_spec
+    from nl2sql.charts.wish import ChartWish, read_wish
     from nl2sql.config import Config, load_config
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.errors import (
@@ -78,6 +80,8 @@ __all__ = [
     "CallError",
     "CancelToken",
     "CancelledError",
+    "Chart",
+    "ChartWish",
     "ChatModel",
     "CheckedSQL",
     "Clarification",
@@ -122,17 +126,17 @@ __all__ = [
     "Verdict",
     "VerifiedQueries",
     "VerifiedQuery",
-    "chart",
-    "charts",
     "checked_spec",
     "connect",
     "describe_renamed",
+    "dress_spec",
     "export",
     "find_notation",
     "load_config",
     "make_unique_names",
     "open_store",
     "parse_size",
+    "read_wish",
     "text_of",
 ]
 
@@ -140,6 +144,8 @@ _HOMES: Final = {
     "Assistant": "assistant",
     "CancelToken": "cancel",
     "ColumnFormat": "answer.display",
+    "Chart": "charts.drawing",
+    "ChartWish": "charts.wish",
     "ChatModel": "model.chat",
     "ColumnAccount": "importing.account",
     "Config": "config",
@@ -151,16 +157,16 @@ _HOMES: Final = {
     "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
-    "chart": "answer.chart",
-    "charts": "answer.chart",
-    "checked_spec": "answer.chart_check",
+    "checked_spec": "charts.spec_check",
     "connect": "assistant",
     "describe_renamed": "answer.as_json",
+    "dress_spec": "charts.palette",
     "export": "answer.export",
     "find_notation": "answer.notation",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",
+    "read_wish": "charts.wish",
     "text_of": "answer.values",
 }
 

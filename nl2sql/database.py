@@ -31,6 +31,8 @@ from nl2sql.types import Answer, CheckedSQL, Contains, Count, Limits, Policy, Re
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
+    from nl2sql.charts.drawing import Chart
+    from nl2sql.charts.wish import ChartWish
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
@@ -271,6 +273,22 @@ class Database:
         with contextlib.suppress(DatabaseError):
             keys = find_keys(self.schema)
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
+
+    def draw(
+        self, result: Result, sql: str = "", *, wish: ChartWish | None = None, total: int | None = None
+    ) -> Chart:
+        """The chart of a result, chosen by what `sql`, which gave it, says, or as it is wished for.
+
+        `total` is how many rows the query has, where the result lacks some. ConfigError where the wish does not fit.
+        """
+        from nl2sql.charts.drawing import draw_chart
+
+        known = None
+        # Rows that are there are drawn, whatever became of the database since.
+        with contextlib.suppress(DatabaseError):
+            known = self.schema
+        formats, locale = self.formats(result, sql), self.config.display.locale
+        return draw_chart(result, sql=sql, schema=known, formats=formats, wish=wish, total=total, locale=locale)
 
     def close(self) -> None:
         """Close the database."""
