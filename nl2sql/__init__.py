@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
-    from nl2sql.charts.drawing import Chart
+    from nl2sql.charts.drawing import Chart, draw_chart
     from nl2sql.charts.palette import dress_spec
     from nl2sql.charts.spec_check import checked_spec
     from nl2sql.charts.wish import ChartWish, read_wish
@@ -129,6 +129,7 @@ __all__ = [
     "checked_spec",
     "connect",
     "describe_renamed",
+    "draw_chart",
     "dress_spec",
     "export",
     "find_notation",
@@ -160,6 +161,7 @@ _HOMES: Final = {
     "checked_spec": "charts.spec_check",
     "connect": "assistant",
     "describe_renamed": "answer.as_json",
+    "draw_chart": "charts.drawing",
     "dress_spec": "charts.palette",
     "export": "answer.export",
     "find_notation": "answer.notation",

@@ -274,9 +274,7 @@ class Database:
             keys = find_keys(self.schema)
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
 
-    def draw(
-        self, result: Result, sql: str = "", *, wish: ChartWish | None = None, total: int | None = None
-    ) -> Chart:
+    def draw(self, result: Result, sql: str = "", *, wish: ChartWish | None = None, total: int | None = None) -> Chart:
         """The chart of a result, chosen by what `sql`, which gave it, says, or as it is wished for.
 
         `total` is how many rows the query has, where the result lacks some. ConfigError where the wish does not fit.

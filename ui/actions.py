@@ -137,7 +137,8 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
             else:
                 show_rows(assistant, view.answer.sql or "", result, own.id)
         with right:
-            spec = show_chart(result, own.id, "Chart of your own version of the SQL")
+            alt = "Chart of your own version of the SQL"
+            spec = show_chart(assistant, view.answer.sql or "", result, own.id, title=job.question, alt=alt)
             for line in view.answer.reading:
                 st.caption(plain(line, 300))
             with st.container(horizontal=True):

@@ -92,7 +92,8 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         actions = st.container()
     with right:
         if answer.result is not None:
-            kept(key)["spec"] = show_chart(answer.result, key, f"Chart of: {answer.question}")
+            alt = f"Chart of: {answer.question}"
+            kept(key)["spec"] = show_chart(assistant, sql, answer.result, key, title=answer.question, alt=alt)
         st.code(assistant.formatted(sql), language="sql", wrap_lines=True)
         _trust(answer)
         if not job.elsewhere and answer.verified_query:

@@ -6,14 +6,18 @@ Formulas in CSV and Excel are made harmless by the export; the chart's spec has 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, export, find_notation
+from nl2sql import Answer, Assistant, LimitError, dress_spec, export, find_notation
+from ui.charts import find_theme
+from ui.kept import kept
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -59,10 +63,19 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
             )
         if spec is not None:
             st.caption("The chart")
+            look = partial(
+                dress_spec,
+                spec,
+                find_theme(),
+                locale=assistant.config.display.locale,
+                title=kept(key).get("title", answer.question),
+                footer=f"{Path(assistant.url).stem} · {datetime.now():%Y-%m-%d}",
+                width=_WIDTH,
+            )
             for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
                 st.download_button(
                     label,
-                    partial(picture, spec, form),
+                    partial(picture, look, form),
                     file_name=f"chart.{form}",
                     mime=mime,
                     on_click="ignore",
@@ -87,11 +100,11 @@ def whole_file(
     return out.getvalue()
 
 
-def picture(spec: Mapping[str, Any], form: str) -> bytes:
-    """The chart drawn on this machine: nothing is fetched for it."""
+def picture(dress: Callable[[], Mapping[str, Any]], form: str) -> bytes:
+    """The chart drawn on this machine: nothing is fetched for it. `dress` gives the spec with its look."""
     import vl_convert
 
-    drawn = {**spec, "width": _WIDTH, "background": "white"}
+    drawn = dict(dress())
     if form == "png":
         return bytes(vl_convert.vegalite_to_png(drawn, scale=_SCALE, allowed_base_urls=[]))
     return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[])).encode()

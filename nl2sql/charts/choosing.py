@@ -137,9 +137,7 @@ def _choose_years_beside(sheet: Sheet) -> Plan | None:
     if not sheet.has_one_row_each(year, part) or year.distinct > MOST_SERIES:
         return None
     kind = "line" if part.distinct > _FEW_POINTS else "bar"
-    return Plan(
-        kind, part.position, _positions(sheet.measures[:1]), year.position, "grouped" if kind == "bar" else ""
-    )
+    return Plan(kind, part.position, _positions(sheet.measures[:1]), year.position, "grouped" if kind == "bar" else "")
 
 
 def _choose_heatmap(sheet: Sheet) -> Plan | None:
@@ -424,4 +422,3 @@ def _make_heatmap(sheet: Sheet, first: Field, second: Field) -> Plan:
 def _has_unit_steps(step: Field) -> bool:
     numbers = step.numbers
     return step.is_whole and all(b - a == 1 for a, b in pairwise(numbers))
-

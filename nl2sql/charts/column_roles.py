@@ -40,9 +40,7 @@ _BEFORE_WORDS: Final = frozenset(
 )
 # Days and months in the order of the calendar, in full or by their first three letters.
 _DAY_NAMES: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
-_MONTH_NAMES: Final = (
-    "january february march april may june july august september october november december".split()
-)
+_MONTH_NAMES: Final = "january february march april may june july august september october november december".split()
 
 
 class Role(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from nl2sql.answer.display import ColumnFormat, choose_formats, find_keys
@@ -41,6 +41,7 @@ class Chart:
 
     `kinds` are those that fit the rows, the chosen one first; `stacks` the ways in which its series can be put
     together. `axes`, `measures` and `groups` are the positions of columns that can go along, up, and into colours.
+    `before` has, for a figure shown alone, the position of the one of the period before.
     """
 
     plan: Plan
@@ -50,6 +51,7 @@ class Chart:
     axes: tuple[int, ...] = ()
     measures: tuple[int, ...] = ()
     groups: tuple[int, ...] = ()
+    before: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -84,7 +86,9 @@ def draw_chart(
     kinds = _find_kinds(sheet, chosen)
     plan = _apply_wish(sheet, chosen, kinds, wish)
     about = Chart(plan, None, kinds, *_list_choices(sheet, plan))
-    if plan.kind in ("none", "metric"):
+    if plan.kind == "metric":
+        return replace(about, before=_find_before(sheet))
+    if plan.kind == "none":
         return about
     names = find_names(locale, notation)
     whole = max(total or 0, result.row_count)
@@ -115,7 +119,7 @@ def _turn(sheet: Sheet, chosen: Plan, kind: str) -> Plan | None:
     if kind == "heatmap":
         return _turn_to_heatmap(sheet)
     along = find_along(sheet)
-    if kind == "multiples" and along is not None and 1 < len(sheet.measures) and sheet.has_one_row_each(along):
+    if kind == "multiples" and along is not None and len(sheet.measures) > 1 and sheet.has_one_row_each(along):
         return Plan("multiples", along.position, tuple(one.position for one in sheet.measures[:4]))
     return None
 
@@ -223,7 +227,9 @@ def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
     """The plan with the columns that are wished for on its axes. ConfigError where they hide rows or hold no numbers."""
     count = len(sheet.fields)
     if any(not 0 <= at < count for at in (wish.x, wish.colour, *wish.y) if at is not None):
-        raise ConfigError("the chart names a column that the rows do not have", f"Columns are counted from 0 to {count}.")
+        raise ConfigError(
+            "the chart names a column that the rows do not have", f"Columns are counted from 0 to {count}."
+        )
     if wish.x is None and not wish.y and wish.colour is None:
         return plan
     for at in wish.y:
@@ -284,6 +290,20 @@ def _is_level(sheet: Sheet, position: int) -> bool:
     return one.origin.aggregate in _LEVELS and not one.origin.is_additive
 
 
+def _find_before(sheet: Sheet) -> dict[int, int]:
+    """The figure of the period before, for each that has one: told by its name, or as the other of two."""
+    earlier = [one for one in sheet.measures if one.is_before]
+    current = [one for one in sheet.measures if not one.is_before]
+    if len(earlier) == 1 and len(current) == 1:
+        return {current[0].position: earlier[0].position}
+    pairs = {}
+    for one in current:
+        named = [other for other in earlier if {*one.words} < {*other.words}]
+        if len(named) == 1:
+            pairs[one.position] = named[0].position
+    return pairs
+
+
 def _list_choices(
     sheet: Sheet, plan: Plan
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -294,9 +314,13 @@ def _list_choices(
         fits = not any(_is_level(sheet, at) or min(sheet.fields[at].numbers, default=0) < 0 for at in plan.y)
         stacks = ("grouped", "stacked", "percent") if fits else ("grouped",)
     usable = [one for one in sheet.fields if one.role is not Role.NOTHING]
-    axes = tuple(one.position for one in usable if one.role is not Role.MEASURE or plan.kind in ("scatter", "histogram"))
+    axes = tuple(
+        one.position for one in usable if one.role is not Role.MEASURE or plan.kind in ("scatter", "histogram")
+    )
     measures = tuple(one.position for one in usable if one.is_measure)
     groups = tuple(
-        one.position for one in usable if not one.is_measure and 1 < one.distinct <= 3 * MOST_SERIES and not one.is_distinct
+        one.position
+        for one in usable
+        if not one.is_measure and 1 < one.distinct <= 3 * MOST_SERIES and not one.is_distinct
     )
     return stacks, axes, measures, groups

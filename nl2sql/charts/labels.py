@@ -28,7 +28,7 @@ _MOST_TICKS: Final = 12
 # Vega writes thousand millions as G; people write B, and in some languages words of their own.
 COMPACT_WORDS: Final[dict[str, str]] = {
     "": "replace(datum.label, 'G', 'B')",
-    "de": "replace(replace(replace(replace(datum.label, 'k', ' Tsd.'), 'M', ' Mio.'), 'G', ' Mrd.'), 'T', ' Bio.')",
+    "de": "replace(replace(replace(replace(datum.label, 'T', ' Bio.'), 'M', ' Mio.'), 'G', ' Mrd.'), 'k', ' Tsd.')",
     "fr": "replace(datum.label, 'G', 'Md')",
     "es": "replace(replace(datum.label, 'G', ' mil M'), 'k', ' mil')",
 }
@@ -118,6 +118,13 @@ def write_label(one: Field, value: Any, names: Names) -> str:
         return NULL_TEXT
     if isinstance(value, dt.date):
         return names.period(value, one.grain)
+    if (
+        one.part == "month"
+        and isinstance(value, int)
+        and one.numbers
+        and 1 <= min(one.numbers) <= max(one.numbers) <= 12
+    ):
+        return names.months[value - 1]
     if one.is_measure or isinstance(value, float | Decimal):
         return one.format.show(value) if one.format.kind is not Kind.PLAIN else _write_plain(value)
     return one_line(text_of(value), LABEL_CHARS) or "(empty)"

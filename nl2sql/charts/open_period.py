@@ -47,11 +47,11 @@ def find_open_period(along: Field) -> OpenPeriod | None:
 def _is_sparse(stored: Column, end: dt.date, days: int) -> bool:
     """Whether the column has so few days that no period of this length may be taken to go on after its last one."""
     samples = [day for text in (*stored.values, *stored.samples) if (day := _read_day(text)) is not None]
-    if len({*samples}) < _FEWEST_SAMPLES or len({day.day for day in samples}) == 1:
+    if len({*samples}) >= _FEWEST_SAMPLES and len({day.day for day in samples}) == 1:
         return True
     begin = _read_day(stored.minimum)
     if begin is None or stored.distinct is None:
-        return False
+        return len({*samples}) < _FEWEST_SAMPLES
     return stored.distinct < _SPARSEST * max(1, (end - begin).days / days)
 
 

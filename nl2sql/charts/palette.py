@@ -46,7 +46,6 @@ def make_config(theme: str = "light", locale: str = "") -> dict[str, Any]:
         "line": {"strokeWidth": 2.25},
         "point": {"filled": True, "size": 34},
         "area": {"fillOpacity": 0.85},
-        "bar": {"cornerRadiusEnd": 2},
         "text": {"color": ink, "fontSize": 12},
         "rule": {"color": quiet, "strokeWidth": 1},
         "view": {"stroke": None},

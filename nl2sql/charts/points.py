@@ -17,7 +17,7 @@ from nl2sql.answer.display import Kind
 from nl2sql.charts.choosing import MOST_SERIES, Plan, Sheet, add_up
 from nl2sql.charts.column_roles import Field, Role, find_name_order
 from nl2sql.charts.labels import LABEL_CHARS, Names, next_period, to_moment, write_figure, write_label
-from nl2sql.charts.open_period import OpenPeriod, find_open_period
+from nl2sql.charts.open_period import find_open_period
 from nl2sql.schema.render import one_line
 from nl2sql.types import make_unique_names
 
@@ -103,7 +103,7 @@ def collect_points(plan: Plan, sheet: Sheet, names: Names, numbers: str | None =
         made.open = write_label(along, opened.value, names)
         made.notes.append(f"{made.open} only to {names.period(opened.end, 'day')}")
     if colour is not None and plan.kind != "heatmap" and len(made.series) > MOST_SERIES:
-        _gather_series(made, sheet, figures[0], colour, names)
+        _gather_series(plan.kind, made, sheet, figures[0], colour, names)
     if plan.kind == "bar":
         _shorten(plan, sheet, figures, along, names, made)
     return made
@@ -140,9 +140,11 @@ def _find_moments(along: Field) -> list[dt.datetime | None] | None:
         return None
     found = [_MONTH_TEXT.match(value) if isinstance(value, str) else None for value in along.values]
     try:
-        return [dt.datetime(int(one[1]), int(one[2]), int(one[3] or 1)) if one else None for one in found] if (
-            all(found)
-        ) else None
+        return (
+            [dt.datetime(int(one[1]), int(one[2]), int(one[3] or 1)) if one else None for one in found]
+            if (all(found))
+            else None
+        )
     except ValueError:
         return None
 
@@ -167,7 +169,7 @@ def _order_series(colour: Field | None, series: Sequence[str], titles: Sequence[
     return _order_labels(colour, series)
 
 
-def _gather_series(made: Points, sheet: Sheet, measure: Field, colour: Field, names: Names) -> None:
+def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour: Field, names: Names) -> None:
     """Keep the largest series; the others are one where they add up, else they are left out and it is said."""
     sizes: dict[str, float] = defaultdict(float)
     for point in made.points:
@@ -183,6 +185,11 @@ def _gather_series(made: Points, sheet: Sheet, measure: Field, colour: Field, na
     rest = f"the other {others}"
     made.points = list(_sum_up(made.points, lambda point: point.series in largest, measure, names, series=rest))
     made.series = [*largest, rest]
+    highest = max((abs(point.y or 0) for point in made.points if point.series != rest), default=0)
+    if kind == "line" and any(abs(point.y or 0) > 2 * highest for point in made.points):
+        made.points = [point for point in made.points if point.series != rest]
+        made.series = largest
+        made.notes.append(f"{rest} in {_name(colour)} are not drawn")
 
 
 def _sum_up(
@@ -312,5 +319,3 @@ def list_missing_labels(made: Points, names: Names) -> list[str]:
 
 def _name(one: Field) -> str:
     return one_line(one.name, LABEL_CHARS)
-
-

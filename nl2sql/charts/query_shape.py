@@ -196,12 +196,12 @@ def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
             parts.append(_PARTS[name])
         elif isinstance(one, exp.Extract):
             parts.append(_PARTS.get(one.name.lower(), ""))
-        elif isinstance(one, exp.Cast) and one is node and one.to.is_type("date"):
-            found.append("day")
     if "year" in parts:
         # A year with a month beside it is a month of that year.
         return [*(unit for unit in found if unit in GRAINS), *(part for part in parts if part in GRAINS)], ""
     found = [unit for unit in found if unit in GRAINS]
+    if not found and not parts and isinstance(node, exp.Cast) and node.to.is_type("date"):
+        found = ["day"]
     return (found, "") if not parts else ([], next(filter(None, reversed(parts)), ""))
 
 

@@ -35,7 +35,9 @@ def checked_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     panels = spec.get("vconcat")
     layers = spec.get("layer")
     if panels is not None:
-        _check("the chart", spec, {"$schema": _is_schema, "title": _is_heading, "vconcat": _is_list, "spacing": _is_int})
+        _check(
+            "the chart", spec, {"$schema": _is_schema, "title": _is_heading, "vconcat": _is_list, "spacing": _is_int}
+        )
         for panel in panels:
             _check("a panel", panel, {**_VIEW, "data": _is_data, "width": _is_int, "height": _is_int})
         return spec
@@ -184,6 +186,7 @@ _SCALE: Final[Shape] = {
     "domain": _is_domain,
     "domainMax": _is_number,
     "domainMid": _one_of(0),
+    "padding": _is_number,
     "range": _is_range,
 }
 _CHANNEL: Final[Shape] = {
@@ -210,11 +213,11 @@ _MARK: Final[Shape] = {
 
 
 def _is_tooltip(held: Any) -> bool:
-    for one in held if isinstance(held, list) else [None]:
+    if not isinstance(held, list):
+        return False
+    for one in held:
         _check("tooltip", one, {"field": _is_field, "type": _one_of("nominal"), "title": _is_title})
-        if not isinstance(one.get("title"), str):
-            return False
-    return True
+    return all(isinstance(one.get("title"), str) for one in held)
 
 
 def _is_colour(held: Any) -> bool:

@@ -30,7 +30,8 @@ _MARKED_POINTS: Final = 60
 _LABEL_LIMIT: Final = 200
 _MOST_VALUES: Final = 25
 _ROOM_FOR_VALUES: Final = 1.18
-_FLAT: Final = 0.8
+_FEW_BARS: Final = 5
+_FLAT: Final = 0.5
 _UPRIGHT_CHARS: Final = 70
 _AXIS_EXTENT: Final = 46
 
@@ -118,11 +119,16 @@ def _write_along(
     labels = list_missing_labels(points, manner.names) if not plan.is_lying else points.labels
     axis = {"labelLimit": _LABEL_LIMIT, "labelOverlap": not plan.is_lying, "grid": False}
     if not plan.is_lying:
-        fits = len(labels) <= 1 or points.is_time or sum(map(len, labels)) <= _UPRIGHT_CHARS or len(labels) > 20
+        is_ordered = plan.x is not None and sheet.fields[plan.x].is_ordered
+        fits = is_ordered or sum(map(len, labels)) <= _UPRIGHT_CHARS or len(labels) > 20
         axis["labelAngle"] = 0 if fits else -35
     if not has_labels:
         axis, title = {"labels": False, "ticks": False, "grid": False}, None
-    return {"field": "x", "type": "ordinal", "scale": {"domain": labels}, "axis": axis, "title": title}
+    scale: dict[str, Any] = {"domain": labels}
+    if labels_stand and not plan.is_lying and len(labels) <= _FEW_BARS and not points.series:
+        # Two bars as wide as the page say no more than two slender ones.
+        scale["padding"] = 0.6
+    return {"field": "x", "type": "ordinal", "scale": scale, "axis": axis, "title": title}
 
 
 def _write_figure_axis(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
@@ -143,13 +149,18 @@ def _write_figure_axis(plan: Plan, sheet: Sheet, points: Points, manner: Manner)
         channel["stack"] = {"stacked": "zero", "percent": "normalize"}.get(plan.stack)
     if manner.is_log:
         channel["scale"] = {"type": "log"}
-    elif plan.kind == "line" and figures and min(figures) > _FLAT * max(figures):
+    elif plan.kind == "line" and _is_level(one) and figures and min(figures) > _FLAT * max(figures):
         channel["scale"] = {"zero": False}
     if plan.is_lying and not points.series and len(points.labels) <= _MOST_VALUES and not manner.is_log:
         longest = max(figures, default=0)
         if longest > 0 and math.isfinite(longest):
             channel["scale"] = {"domainMax": longest * _ROOM_FOR_VALUES}
     return channel
+
+
+def _is_level(one: Field) -> bool:
+    """Whether it is a level, as an average is, whose changes count more than its height; sums begin at zero."""
+    return one.origin.aggregate in ("avg", "mean", "median", "min", "max")
 
 
 def _sum_stacks(points: Points) -> list[float]:

@@ -58,7 +58,9 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"small multiples", ChartWish("multiples")),
 )
 _CHART: Final = r"[-\s]?(?:charts?|plots?|graphs?|diagramme?|grafik|graphique|gráfico)"
-_AS: Final = r"(?:as|als|en|como|in|make it|make them|show(?: it| them)? as|draw(?: it| them)? as|switch to|change to|use)"
+_AS: Final = (
+    r"(?:as|als|en|como|in|make it|make them|show(?: it| them)? as|draw(?: it| them)? as|switch to|change to|use)"
+)
 _ARTICLE: Final = r"(?:an?\s+|eine?n?\s+|une?\s+|una?\s+|un\s+gráfico de\s+)?"
 _PHRASES: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:no|without(?: a)?|hide the|remove the|kein(?:e)?|ohne|sans|sin)\s+(?:chart|diagramm|grafik|graphique|gráfico)",
@@ -82,7 +84,9 @@ _ALONE: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:full|exact)\s+(?:numbers|figures)", ChartWish(numbers="full")),
     (r"(?:in|as)\s+(?:percent|percentages|%)", ChartWish(numbers="percent")),
 )
-_TOP: Final = re.compile(r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I)
+_TOP: Final = re.compile(
+    r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I
+)
 _JOINT: Final = re.compile(r"(?:\s*[,;.!]\s*|\s+(?:and|with|but|und|mit|et|y|please|bitte)\s+|\s+)", re.I)
 _FILLERS: Final = re.compile(r"(?:please|bitte|s'il te plaît|por favor|now|instead|again|it|them|the chart)\b", re.I)
 _TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=]\s*[\"“„']?(.+?)[\"”“']?\s*\Z", re.I | re.S)
@@ -183,10 +187,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _list_whole() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
-    kinds = [
-        (_compile(rf"(?:{_AS}\s+)?{_ARTICLE}(?:{kind})(?:{_CHART})?"), wish)
-        for kind, wish in _KINDS
-    ]
+    kinds = [(_compile(rf"(?:{_AS}\s+)?{_ARTICLE}(?:{kind})(?:{_CHART})?"), wish) for kind, wish in _KINDS]
     return (*((_compile(phrase), wish) for phrase, wish in (*_PHRASES, *_ALONE)), *kinds)
 
 
@@ -194,7 +195,9 @@ def _list_endings() -> tuple[tuple[re.Pattern[str], ChartWish, bool], ...]:
     found = [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, True) for phrase, wish in _PHRASES[:1] + _PHRASES[3:]]
     found += [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, False) for phrase, wish in _PHRASES[1:3]]
     for kind, wish in _KINDS:
-        found.append((_compile(rf"(?:^|[\s,;])(?:as|als|in|with|on|en|como)\s+{_ARTICLE}(?:{kind}){_CHART}\Z"), wish, True))
+        found.append(
+            (_compile(rf"(?:^|[\s,;])(?:as|als|in|with|on|en|como)\s+{_ARTICLE}(?:{kind}){_CHART}\Z"), wish, True)
+        )
         found.append((_compile(rf"(?:^|[\s,;])(?:as|als|en|como)\s+{_ARTICLE}(?:{kind})\Z"), wish, False))
         found.append((_compile(rf"[,;]\s*(?:{kind})(?:{_CHART})?\Z"), wish, True))
     found += [(_compile(rf"[,;]\s*(?:{phrase})\Z"), wish, True) for phrase, wish in _ALONE[:2]]

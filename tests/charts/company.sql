@@ -3,7 +3,7 @@ CREATE TABLE customers AS
 SELECT i AS customer_id, 'Customer ' || chr((65 + i % 26)::INTEGER) || i AS "name", ['Köln', 'Lyon', 'Porto', 'Gent', 'Graz', 'Turin',
   'Malmö', 'Cork', 'Riga', 'Brno', 'Bern', 'Oslo'][1 + i % 12] AS city, ['DE', 'FR', 'PT', 'BE', 'AT', 'IT', 'SE', 'IE',
   'LV', 'CZ', 'CH', 'NO'][1 + i % 12] AS country, [NULL, 'Consumer', 'Consumer', 'Consumer', 'Small business', 'Small business', 'Enterprise'][1 + i % 7] AS segment,
-  i % 3 > 0 AS is_active, 40 + i % 20 + 0.1234 AS latitude, i % 30 + 0.4321 AS longitude, 10000 + (i * i) % 41 AS zip,
+  i % 3 > 0 AS is_active, 40 + i % 20 + 0.1234 AS latitude, i % 30 + 0.4321 AS longitude, 10000 + (i * i * i) % 97 AS zip,
   'Called on a Monday about parcel ' || i || '. The box was open, two cups were broken, and nobody had signed for it.' AS note
 FROM range(200) AS r(i);
 CREATE TABLE products AS
