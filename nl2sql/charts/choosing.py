@@ -29,7 +29,7 @@ _MOST_CELLS: Final = 1_000
 _MOST_GROUPED: Final = 40
 _MOST_KEYS: Final = 30
 _LIKE: Final = 12
-_CYCLES: Final = ("weekday", "hour", "month", "quarter")
+_CYCLES: Final = ("weekday", "isodow", "dow", "hour", "month", "quarter")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 from nl2sql.answer import column_words as vocabulary
@@ -121,7 +122,7 @@ class Field:
         """Whether its values rise from row to row, none twice."""
         values = [value for value in self.values if value is not None]
         try:
-            return len(values) > 1 and all(a < b for a, b in zip(values, values[1:], strict=False))
+            return len(values) > 1 and all(a < b for a, b in pairwise(values))
         except TypeError:
             return False
 

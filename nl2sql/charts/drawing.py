@@ -166,7 +166,7 @@ def _turn_to_scatter(sheet: Sheet, chosen: Plan) -> Plan | None:
 
 def _turn_to_heatmap(sheet: Sheet) -> Plan | None:
     dims = [one for one in sheet.fields if one.is_label or one.is_ordered]
-    if len(dims) != 2 or not sheet.has_one_row_each(*dims):
+    if len(dims) != 2 or any(one.is_distinct for one in dims) or not sheet.has_one_row_each(*dims):
         return None
     first, second = sorted(dims, key=lambda one: (not one.is_ordered, one.distinct))
     if min(first.distinct, second.distinct) < 2 or first.distinct * second.distinct > _MOST_CELLS:
@@ -224,7 +224,7 @@ _NAMES: Final = {
 
 
 def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
-    """The plan with the columns that are wished for on its axes. ConfigError where they hide rows or hold no numbers."""
+    """The plan with the columns that are wished for. ConfigError where they hide rows or hold no numbers."""
     count = len(sheet.fields)
     if any(not 0 <= at < count for at in (wish.x, wish.colour, *wish.y) if at is not None):
         raise ConfigError(

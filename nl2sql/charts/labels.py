@@ -33,6 +33,7 @@ COMPACT_WORDS: Final[dict[str, str]] = {
     "es": "replace(replace(datum.label, 'G', ' mil M'), 'k', ' mil')",
 }
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _STEPS: Final = (
     ("hour", 1),
     ("hour", 3),
@@ -60,6 +61,7 @@ class Names:
         self.language = locale.replace("-", "_").partition("_")[0].lower()
         self.notation = notation
         self.months = _list_months(locale)
+        self.days = _list_days(locale)
 
     @property
     def compact(self) -> str:
@@ -92,14 +94,14 @@ class Names:
             "currency": ["", ""],
             "percent": self.notation.after_percent or "%",
         }
-        days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+        days = [self.days[-1], *self.days[:-1]]
         time = {
             "dateTime": "%x %X",
             "date": "%Y-%m-%d",
             "time": "%H:%M:%S",
             "periods": ["AM", "PM"],
             "days": days,
-            "shortDays": [day[:3] for day in days],
+            "shortDays": days,
             "months": list(self.months),
             "shortMonths": list(self.months),
         }
@@ -110,6 +112,14 @@ class Names:
 def find_names(locale: str, notation: Notation = NEUTRAL) -> Names:
     """The names of that locale. ConfigError for no locale."""
     return Names(locale, notation)
+
+
+# The parts of dates whose numbers have names, each with its lowest and highest.
+_NAMED: Final = {"month": (1, 12), "isodow": (1, 7), "dow": (0, 6)}
+
+
+def _lies(one: Field, low: int, high: int) -> bool:
+    return bool(one.numbers) and low <= min(one.numbers) and max(one.numbers) <= high
 
 
 def write_label(one: Field, value: Any, names: Names) -> str:
@@ -248,3 +258,13 @@ def _list_months(locale: str) -> tuple[str, ...]:
 
     names = get_month_names("abbreviated", locale=locale.replace("-", "_"))
     return tuple(str(names[month]) for month in range(1, 13))
+
+
+@cache
+def _list_days(locale: str) -> tuple[str, ...]:
+    if not locale:
+        return _DAYS
+    from babel.dates import get_day_names
+
+    names = get_day_names("abbreviated", locale=locale.replace("-", "_"))
+    return tuple(str(names[day]) for day in range(7))

@@ -63,6 +63,7 @@ def make_config(theme: str = "light", locale: str = "") -> dict[str, Any]:
         "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -12},
         "legend": {
             "orient": "top",
+            "offset": 26,
             "labelColor": ink,
             "titleColor": quiet,
             "labelFontSize": 12,
@@ -92,11 +93,12 @@ def dress_spec(
     footer: str = "",
     width: int | None = None,
 ) -> dict[str, Any]:
-    """The checked spec with its look. With `width`, in pixels, it is a picture of its own: with `title` and `footer`."""
+    """The checked spec with its look. With `width`, in pixels, it is a picture of its own, with `title` and `footer`."""
     config = make_config(theme, locale)
     padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
     if width is None:
-        return {**spec, "config": config, "background": "transparent", "padding": padding}
+        shown = {**spec, "config": config, "background": "transparent", "padding": padding}
+        return shown if "vconcat" in spec else {**shown, "autosize": {"type": "fit-x", "contains": "padding"}}
     heading = dict(spec.get("title") or {})
     notes = heading.get("subtitle") or (heading.get("text") if isinstance(heading.get("text"), list) else []) or []
     own = heading.get("text") if isinstance(heading.get("text"), str) else ""

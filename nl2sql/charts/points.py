@@ -1,4 +1,4 @@
-"""The points of a chart: the rows of a result as records, cut to what can be read, with what is left out summed up or told.
+"""The points of a chart: the rows of a result, no more than can be read, with the rest summed up or told.
 
 It invents no figure: what is added up is what can be, and what is missing stays missing.
 """

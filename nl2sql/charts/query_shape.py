@@ -33,10 +33,10 @@ _PARTS: Final = {
     "dayofmonth": "day",
     "dayofyear": "yearday",
     "doy": "yearday",
-    "dayofweek": "weekday",
-    "weekday": "weekday",
-    "isodow": "weekday",
-    "dow": "weekday",
+    "dayofweek": "dow",
+    "weekday": "dow",
+    "isodow": "isodow",
+    "dow": "dow",
     "dayname": "weekday",
     "hour": "hour",
     "minute": "minute",
@@ -56,8 +56,8 @@ _MARKS: Final = {
     "I": "hour",
     "A": "weekday",
     "a": "weekday",
-    "u": "weekday",
-    "w": "weekday",
+    "u": "isodow",
+    "w": "dow",
     "M": "minute",
 }
 _ADDITIVE: Final = ("sum", "fsum", "count", "count_star", "count_if", "countif")
@@ -71,7 +71,8 @@ _INTERVAL_UNIT: Final = re.compile(r"(year|quarter|month|week|day|hour|minute)s?
 class Origin:
     """What a column is computed by.
 
-    `grain` is the period that a date is cut to, `part` the part that is taken out of one (a month of any year).
+    `grain` is the period that a date is cut to, `part` the part that is taken out of one (a month of any year;
+    `isodow` counts weekdays from Monday as 1, `dow` from Sunday as 0).
     `is_key` says that rows are grouped by it, `is_bucket` that it cuts a number into steps, `is_additive` that adding
     up its values over rows makes sense. `aggregate` and `window` name the function that makes it. `stored` is the
     column of a table that it comes from.

@@ -175,6 +175,7 @@ _AXIS: Final[Shape] = {
     "labelLimit": _is_int,
     "labelAngle": _is_int,
     "labelOverlap": _is_bool,
+    "labelSeparation": _is_int,
     "labels": _is_bool,
     "ticks": _is_bool,
     "grid": _is_bool,

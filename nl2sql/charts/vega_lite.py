@@ -112,12 +112,18 @@ def _write_along(
     title = _title(sheet.fields[plan.x]) if plan.x is not None else None
     if points.is_time and not labels_stand:
         days = [point.at for point in points.points if point.at is not None]
-        axis = {**period_axis(days, points.grain), "grid": False, "labelAngle": 0, "labelOverlap": True}
+        axis = {
+            **period_axis(days, points.grain),
+            "grid": False,
+            "labelAngle": 0,
+            "labelOverlap": True,
+            "labelSeparation": 8,
+        }
         if not has_labels:
             axis, title = {"labels": False, "ticks": False, "grid": False, "values": axis["values"]}, None
         return {"field": "x", "type": "temporal", "scale": {"type": "utc"}, "axis": axis, "title": title}
     labels = list_missing_labels(points, manner.names) if not plan.is_lying else points.labels
-    axis = {"labelLimit": _LABEL_LIMIT, "labelOverlap": not plan.is_lying, "grid": False}
+    axis = {"labelLimit": _LABEL_LIMIT, "labelOverlap": not plan.is_lying, "labelSeparation": 4, "grid": False}
     if not plan.is_lying:
         is_ordered = plan.x is not None and sheet.fields[plan.x].is_ordered
         fits = is_ordered or sum(map(len, labels)) <= _UPRIGHT_CHARS or len(labels) > 20
@@ -360,7 +366,7 @@ def _write_cells(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> di
             "field": "x",
             "type": "ordinal",
             "scale": {"domain": points.labels},
-            "axis": {**plain, "labelAngle": 0, "labelOverlap": True},
+            "axis": {**plain, "labelAngle": 0, "labelOverlap": True, "labelSeparation": 8},
             "title": _title(across),
         },
         "y": {

@@ -63,8 +63,8 @@ _AS: Final = (
 )
 _ARTICLE: Final = r"(?:an?\s+|eine?n?\s+|une?\s+|una?\s+|un\s+gráfico de\s+)?"
 _PHRASES: Final[tuple[tuple[str, ChartWish], ...]] = (
-    (r"(?:no|without(?: a)?|hide the|remove the|kein(?:e)?|ohne|sans|sin)\s+(?:chart|diagramm|grafik|graphique|gráfico)",
-     ChartWish("none")),
+    (r"(?:no|without(?: a)?|hide the|remove the|keine?|ohne|sans|sin)\s+"
+     r"(?:chart|plot|graph|diagramm|grafik|graphique|gráfico)", ChartWish("none")),
     (r"(?:just|only|nur)\s+(?:the\s+|die\s+)?(?:table|rows|tabelle)", ChartWish("none")),
     (r"(?:as|als)\s+" + _ARTICLE + r"(?:table|tabelle)", ChartWish("none")),
     (r"(?:on\s+a\s+|with\s+a\s+|mit\s+)?log(?:arithmic|arithmische[rn]?)?[-\s]?(?:scale|skala|axis|achse)",
