@@ -7,6 +7,7 @@ measures. What is drawn of them is `choosing`'s to say.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -109,13 +110,13 @@ class Field:
 
     @cached_property
     def numbers(self) -> list[float]:
-        """Its values as numbers, where they are such."""
-        return [float(value) for value in self.present if _is_number(value)]
+        """Its values as finite numbers, where they are such."""
+        return [number for value in self.present if _is_number(value) and math.isfinite(number := float(value))]
 
     @property
     def is_whole(self) -> bool:
         """Whether all its numbers are whole."""
-        return all(number.is_integer() for number in self.numbers if abs(number) != float("inf"))
+        return all(number.is_integer() for number in self.numbers)
 
     @cached_property
     def ascends(self) -> bool:
@@ -215,7 +216,7 @@ def _is_rank(one: Field) -> bool:
     if not is_numeric(one.type) or not one.is_whole:
         return False
     is_named = bool(one.words) and one.words[-1] in _RANK_WORDS
-    return one.origin.window == "rank" or (is_named and one.numbers == sorted(one.numbers) and min(one.numbers) == 1)
+    return one.origin.window == "rank" or (is_named and one.numbers == sorted(one.numbers) and min(one.numbers, default=0) == 1)
 
 
 def _is_period_number(one: Field) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -13,6 +14,7 @@ from nl2sql.charts.choosing import (
     MOST_BARS,
     MOST_SERIES,
     NOTHING,
+    STACKS,
     Plan,
     Sheet,
     add_up,
@@ -115,7 +117,9 @@ def _turn(sheet: Sheet, chosen: Plan, kind: str) -> Plan | None:
     turn = {"line": _turn_to_line, "area": _turn_to_line, "bar": _turn_to_bars, "scatter": _turn_to_scatter}.get(kind)
     if turn is not None:
         plan = turn(sheet, chosen)
-        return replace(plan, kind=kind) if plan is not None else None
+        if plan is None or (kind == "area" and _has_series(plan) and not _can_stack(sheet, plan)):
+            return None
+        return replace(plan, kind=kind)
     if kind == "heatmap":
         return _turn_to_heatmap(sheet)
     along = find_along(sheet)
@@ -200,14 +204,19 @@ def _apply_wish(sheet: Sheet, chosen: Plan, kinds: Sequence[str], wish: ChartWis
     has_axes = wish.x is not None or bool(wish.y) or wish.colour is not None
     if kind in ("none", "metric") and not has_axes:
         return chosen
-    if wish.kind is not None and wish.kind not in kinds and not has_axes:
+    is_free = has_axes and kind in ("line", "area", "bar", "scatter") and sheet.measures
+    if kind not in ("none", *kinds) and not is_free:
         fitting = ", ".join(kinds) or "none"
-        raise ConfigError(f"these rows make no {_NAMES.get(wish.kind, wish.kind)}", f"What fits: {fitting}.")
+        raise ConfigError(f"these rows make no {_NAMES.get(kind, kind)}", f"What fits: {fitting}.")
+    if kind == "none" and not sheet.measures:
+        raise ConfigError("these rows hold no numbers to draw", "Ask for sums or counts.")
     plan = _turn(sheet, chosen, kind) or replace(chosen, kind=kind if kind != "none" else "bar")
     plan = _place_columns(sheet, plan, wish)
     if wish.is_lying is not None and plan.kind == "bar":
         plan = replace(plan, is_lying=wish.is_lying)
-    if wish.top is not None and plan.kind == "bar":
+    if wish.top is not None and plan.kind != "bar":
+        raise ConfigError("only bars can be cut to the first few", "Ask for bars, or for fewer rows.")
+    if wish.top is not None:
         plan = replace(plan, top=wish.top, by_size=plan.by_size or not sheet.shape.order)
     return _apply_stack(sheet, plan, wish.stack)
 
@@ -235,18 +244,25 @@ def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
     for at in wish.y:
         if not sheet.fields[at].numbers and plan.kind != "heatmap":
             raise ConfigError(f"{sheet.fields[at].name} holds no numbers to draw", "Choose another column.")
+    if plan.kind == "histogram":
+        return _place_steps(sheet, plan, wish)
     x = wish.x if wish.x is not None else plan.x
-    y = wish.y or plan.y or tuple(one.position for one in sheet.measures[:1])
+    own = plan.y if plan.kind == "heatmap" else tuple(at for at in plan.y if sheet.fields[at].is_measure)
+    y = wish.y or own or tuple(one.position for one in sheet.measures[:1])
     colour = wish.colour if wish.colour is not None else plan.colour
+    if plan.kind != "heatmap" and wish.colour is None and colour is not None and sheet.fields[colour].is_measure:
+        colour = None
     if colour is not None and (colour == x or (len(y) > 1 and wish.colour is None)):
         colour = None
     if x is None or not y:
         raise ConfigError("the chart lacks an axis", "Choose a column for X and one for Y.")
     along = sheet.fields[x]
+    if plan.kind == "heatmap" and (colour is None or not sheet.fields[colour].is_measure):
+        raise ConfigError("the cells have nothing to be coloured by", "Choose a column of numbers as colour.")
     if plan.kind == "scatter":
         if not along.numbers:
             raise ConfigError(f"{along.name} holds no numbers to draw", "Choose another column.")
-    elif plan.kind != "histogram":
+    else:
         by = sheet.fields[colour] if colour is not None and plan.kind != "heatmap" else None
         if plan.kind == "heatmap":
             by = sheet.fields[y[0]]
@@ -263,18 +279,28 @@ def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
         colour=colour,
         stack=stack if colour is not None or len(y) > 1 else "",
         is_lying=lies(along) if is_moved and plan.kind == "bar" else plan.is_lying,
-        counts=False if is_moved else plan.counts,
     )
+
+
+def _place_steps(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
+    """The histogram of another column. ConfigError where that holds neither measured numbers nor steps."""
+    x = wish.x if wish.x is not None else plan.x
+    one = sheet.fields[x or 0]
+    if one.is_measure and len({*filter(math.isfinite, one.numbers)}) > 1:
+        return Plan("histogram", one.position, counts=True)
+    if one.role is Role.BUCKET and one.is_distinct:
+        y = wish.y or plan.y or tuple(other.position for other in sheet.measures)
+        return Plan("histogram", one.position, y[:1])
+    raise ConfigError(f"{one.name} cannot be counted in steps", "Choose a column of measured numbers.")
 
 
 def _apply_stack(sheet: Sheet, plan: Plan, stack: str | None) -> Plan:
     """The series put together as wished. ConfigError where there are none, or where they do not add up."""
-    has_series = plan.colour is not None or len(plan.y) > 1
-    if plan.kind == "area" and has_series and stack is None and not plan.stack:
-        stack = "stacked" if not any(_is_level(sheet, at) for at in plan.y) else None
+    if plan.kind == "area" and _has_series(plan) and stack is None and not plan.stack:
+        stack = "stacked"
     if stack is None:
         return plan
-    if not has_series or plan.kind not in ("bar", "area", "line"):
+    if not _has_series(plan) or plan.kind not in ("bar", "area", "line"):
         raise ConfigError("there is one series, so nothing to stack", "Choose a column to colour by.")
     if stack != "grouped" and any(_is_level(sheet, at) for at in plan.y):
         raise ConfigError("averages, highest and lowest values do not add up", "Leave them side by side.")
@@ -282,6 +308,15 @@ def _apply_stack(sheet: Sheet, plan: Plan, stack: str | None) -> Plan:
         raise ConfigError("figures below zero cannot be parts of a whole", "Leave them side by side.")
     kind = "area" if plan.kind == "line" and stack != "grouped" else plan.kind
     return replace(plan, kind="line" if kind == "area" and stack == "grouped" else kind, stack=stack)
+
+
+def _has_series(plan: Plan) -> bool:
+    return plan.colour is not None or len(plan.y) > 1
+
+
+def _can_stack(sheet: Sheet, plan: Plan) -> bool:
+    """Whether the figures may be parts of a whole: none below zero, and none of a kind that does not add up."""
+    return not any(_is_level(sheet, at) or min(sheet.fields[at].numbers, default=0) < 0 for at in plan.y)
 
 
 def _is_level(sheet: Sheet, position: int) -> bool:
@@ -308,11 +343,9 @@ def _list_choices(
     sheet: Sheet, plan: Plan
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """What can be changed by hand: ways to stack, and the columns that can go along, up and into colours."""
-    has_series = plan.colour is not None or len(plan.y) > 1
     stacks: tuple[str, ...] = ()
-    if has_series and plan.kind in ("bar", "area", "line"):
-        fits = not any(_is_level(sheet, at) or min(sheet.fields[at].numbers, default=0) < 0 for at in plan.y)
-        stacks = ("grouped", "stacked", "percent") if fits else ("grouped",)
+    if _has_series(plan) and plan.kind in ("bar", "area", "line"):
+        stacks = STACKS if _can_stack(sheet, plan) else STACKS[:1]
     usable = [one for one in sheet.fields if one.role is not Role.NOTHING]
     axes = tuple(
         one.position for one in usable if one.role is not Role.MEASURE or plan.kind in ("scatter", "histogram")

@@ -7,8 +7,8 @@ here. The only expressions are the constants in COMPACT_WORDS.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -25,6 +25,7 @@ NULL_TEXT: Final = "NULL"
 NUMBERS: Final = ("compact", "full", "percent")
 _COMPACT_FROM: Final = 10_000
 _MOST_TICKS: Final = 12
+_MOST_FRACTION: Final = 1.5
 # Vega writes thousand millions as G; people write B, and in some languages words of their own.
 COMPACT_WORDS: Final[dict[str, str]] = {
     "": "replace(datum.label, 'G', 'B')",
@@ -145,20 +146,23 @@ def _write_plain(value: Any) -> str:
     return str(int(number)) if number.is_integer() else text_of(value)
 
 
-def write_figure(how: ColumnFormat, value: Any, numbers: str | None, notation: Notation) -> str:
+def choose_format(one: Field, numbers: str | None) -> ColumnFormat:
+    """How the column's figures are written: as everywhere, or as percent where that is wished for."""
+    if numbers != "percent" or one.is_percent:
+        return one.format
+    is_fraction = max(map(abs, one.numbers), default=0) <= _MOST_FRACTION
+    return replace(one.format, kind=Kind.PERCENT if is_fraction else Kind.PERCENT_UNITS, decimals=1, is_exact=False)
+
+
+def write_figure(how: ColumnFormat, value: Any) -> str:
     """A figure for the tooltip: in full, whatever the axis shortens."""
-    if value is None:
-        return NULL_TEXT
-    if numbers == "percent" and how.kind not in (Kind.PERCENT, Kind.PERCENT_UNITS) and math.isfinite(value):
-        percent = Decimal(str(value)) * 100
-        return notation.write_percent(percent.quantize(Decimal("0.1")), 1)
-    return one_line(how.show(value), LABEL_CHARS)
+    return NULL_TEXT if value is None else one_line(how.show(value), LABEL_CHARS)
 
 
 def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None, names: Names) -> dict[str, Any]:
     """How Vega writes the ticks of a measure of these values: compact where they are large."""
     largest = max(map(abs, values), default=0.0)
-    if how.kind in (Kind.PERCENT, Kind.PERCENT_UNITS) or numbers == "percent":
+    if how.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
         return {"format": f".{2 if largest < 0.1 else 1}~%"}
     if numbers == "compact" or (numbers is None and largest >= _COMPACT_FROM):
         return {"format": ".4~s", "labelExpr": names.compact}

@@ -93,7 +93,7 @@ def dress_spec(
     footer: str = "",
     width: int | None = None,
 ) -> dict[str, Any]:
-    """The checked spec with its look. With `width`, in pixels, it is a picture of its own, with `title` and `footer`."""
+    """The checked spec with its look. With `width`, in pixels, it is a picture with `title` and `footer`."""
     config = make_config(theme, locale)
     padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
     if width is None:

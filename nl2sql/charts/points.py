@@ -16,7 +16,7 @@ from typing import Any, Final
 from nl2sql.answer.display import Kind
 from nl2sql.charts.choosing import MOST_SERIES, Plan, Sheet, add_up
 from nl2sql.charts.column_roles import Field, Role, find_name_order
-from nl2sql.charts.labels import LABEL_CHARS, Names, next_period, to_moment, write_figure, write_label
+from nl2sql.charts.labels import LABEL_CHARS, Names, choose_format, next_period, to_moment, write_figure, write_label
 from nl2sql.charts.open_period import find_open_period
 from nl2sql.schema.render import one_line
 from nl2sql.types import make_unique_names
@@ -93,10 +93,10 @@ def collect_points(plan: Plan, sheet: Sheet, names: Names, numbers: str | None =
         for one in figures:
             value = one.values[row]
             name = series[row] if series is not None else title_of[one.position] if len(figures) > 1 else ""
-            figure = _to_figure(value, one, numbers)
-            text = write_figure(one.format, value, numbers, names.notation)
-            x = label if along.role is not Role.MEASURE else float(along.values[row] or 0)
-            made.points.append(Point(x, figure, text, name, at, None, is_open))
+            figure = to_figure(value, one, numbers)
+            text = write_figure(choose_format(one, numbers), value)
+            across = to_figure(along.values[row], along, numbers) if along.is_measure else None
+            made.points.append(Point(label if across is None else across, figure, text, name, at, None, is_open))
     made.labels = _order_labels(along, labels, as_sorted=plan.is_lying)
     made.series = _order_series(colour, series or [], list(title_of.values()))
     if opened is not None:
@@ -109,16 +109,14 @@ def collect_points(plan: Plan, sheet: Sheet, names: Names, numbers: str | None =
     return made
 
 
-def _to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
+def to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
     """A value as a number to draw; percent as a fraction, which Vega's format makes percent of again."""
     if value is None:
         return None
     number = float(value)
     if not math.isfinite(number):
         return None
-    if one.format.kind is Kind.PERCENT_UNITS:
-        return number / 100
-    if numbers == "percent" and one.format.kind is not Kind.PERCENT and max(map(abs, one.numbers), default=0) > 1.5:
+    if choose_format(one, numbers).kind is Kind.PERCENT_UNITS:
         return number / 100
     return int(number) if isinstance(value, int) else number
 
@@ -205,7 +203,7 @@ def _sum_up(
     for (place, at, name, is_faint), total in sums.items():
         figure = round(total, 9)
         value = int(figure) if measure.is_whole else figure
-        text = write_figure(measure.format, value, None, names.notation)
+        text = write_figure(measure.format, value)
         yield Point(place, figure, text, name, at, None, is_faint)
 
 
@@ -252,8 +250,8 @@ def _fold_row(figures: Sequence[Field], names: Names, numbers: str | None, made:
     titles = make_unique_names([one_line(one.name, LABEL_CHARS) for one in figures])
     for one, title in zip(figures, titles, strict=True):
         value = one.values[0]
-        text = write_figure(one.format, value, numbers, names.notation)
-        made.points.append(Point(title, _to_figure(value, one, numbers), text))
+        text = write_figure(choose_format(one, numbers), value)
+        made.points.append(Point(title, to_figure(value, one, numbers), text))
     made.labels = titles
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from nl2sql.charts.choosing import Plan, Sheet
 from nl2sql.charts.column_roles import Field, Role
-from nl2sql.charts.labels import LABEL_CHARS, Names, measure_axis, period_axis, write_figure, write_label
-from nl2sql.charts.points import Point, Points, fill_gaps, list_missing_labels
+from nl2sql.charts.labels import LABEL_CHARS, Names, choose_format, measure_axis, period_axis, write_figure, write_label
+from nl2sql.charts.points import Point, Points, fill_gaps, list_missing_labels, to_figure
 from nl2sql.charts.spec_check import SCHEMA, TAKEN_TITLES
 from nl2sql.errors import ConfigError
 from nl2sql.schema.render import one_line
@@ -142,7 +142,9 @@ def _write_figure_axis(plan: Plan, sheet: Sheet, points: Points, manner: Manner)
     one = sheet.fields[plan.y[0]]
     figures = points.figures
     is_whole = plan.stack in ("stacked", "percent") and plan.kind in ("bar", "area")
-    axis = measure_axis(_sum_stacks(points) if is_whole else figures, one.format, manner.numbers, manner.names)
+    axis = measure_axis(
+        _sum_stacks(points) if is_whole else figures, choose_format(one, manner.numbers), manner.numbers, manner.names
+    )
     if plan.stack == "percent":
         axis = {"format": ".0%"}
     channel: dict[str, Any] = {
@@ -263,12 +265,17 @@ def _write_histogram(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -
     for point in begins:
         label = f"{_write_step(one, float(point.x), manner)} – {_write_step(one, point.end or 0.0, manner)}"
         records.append({"x": point.x, "end": point.end, "y": point.y, "label": label, "text": point.text})
-    axis = measure_axis(numbers, one.format, manner.numbers, manner.names) | {"grid": False, "labelOverlap": True}
+    axis = measure_axis(numbers, choose_format(one, manner.numbers), manner.numbers, manner.names) | {
+        "grid": False,
+        "labelOverlap": True,
+    }
     axis.pop("tickMinStep", None)
     counted = "rows" if plan.counts else _title(sheet.fields[plan.y[0]])
     form = {"format": ",.0f", "tickMinStep": 1} if plan.counts else None
     figure = sheet.fields[plan.y[0]] if plan.y else one
-    up = form or measure_axis([point.y or 0 for point in begins], figure.format, manner.numbers, manner.names)
+    up = form or measure_axis(
+        [point.y or 0 for point in begins], choose_format(figure, manner.numbers), manner.numbers, manner.names
+    )
     encoding = {
         "x": {"field": "x", "type": "quantitative", "bin": "binned", "axis": axis, "title": _title(one)},
         "x2": {"field": "end"},
@@ -289,13 +296,15 @@ def _write_histogram(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -
 
 def _write_step(one: Field, number: float, manner: Manner) -> str:
     value = int(number) if number.is_integer() else number
-    return write_figure(one.format, value, manner.numbers, manner.names.notation)
+    return write_figure(choose_format(one, manner.numbers), value)
 
 
 def _find_ends(one: Field, points: Points) -> list[Point]:
     """Each step with its end: the narrowest distance of two steps is how wide they are."""
     begins = [
-        (float(value), point) for value, point in zip(one.values, points.points, strict=True) if value is not None
+        (float(begin), point)
+        for value, point in zip(one.values, points.points, strict=True)
+        if (begin := to_figure(value, one, None)) is not None
     ]
     begins.sort(key=lambda pair: pair[0])
     width = min((b - a for (a, _), (b, _) in pairwise(begins)), default=1.0)
@@ -311,9 +320,9 @@ def _write_scatter(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> 
     records = []
     for row, point in enumerate(points.points):
         value = first.values[row]
-        if value is None or point.y is None:
+        if isinstance(point.x, str) or point.y is None:
             continue
-        x = {"x": point.x, "label": write_figure(first.format, value, manner.numbers, manner.names.notation)}
+        x = {"x": point.x, "label": write_figure(choose_format(first, manner.numbers), value)}
         record = {**x, "y": point.y, "text": point.text}
         if point.series:
             record["series"] = point.series
@@ -331,7 +340,7 @@ def _write_scatter(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> 
         encoding[channel] = {
             "field": channel,
             "type": "quantitative",
-            "axis": measure_axis(numbers, one.format, manner.numbers, manner.names),
+            "axis": measure_axis(numbers, choose_format(one, manner.numbers), manner.numbers, manner.names),
             "scale": scale,
             "title": _title(one),
         }
@@ -358,7 +367,7 @@ def _write_cells(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> di
     scale: dict[str, Any] = {"range": "heatmap"}
     if min(figures, default=0) < 0 < max(figures, default=0):
         scale = {"range": "diverging", "domainMid": 0}
-    legend = measure_axis(figures, one.format, manner.numbers, manner.names)
+    legend = measure_axis(figures, choose_format(one, manner.numbers), manner.numbers, manner.names)
     legend.pop("tickMinStep", None)
     plain = {"grid": False, "labelLimit": _LABEL_LIMIT}
     encoding = {

@@ -53,10 +53,14 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (_LINE, ChartWish("line")),
     (r"(?:areas?|flächen?|aires?|áreas?)", ChartWish("area")),
     (r"(?:histograms?|histogramm|histogramme|histograma)", ChartWish("histogram")),
-    (r"(?:scatter(?:\s?plot)?|points|dots|punkte|punktwolke|nuage de points|dispersión)", ChartWish("scatter")),
+    (r"(?:scatter(?:\s?plot)?|punktwolke|nuage de points|dispersión)", ChartWish("scatter")),
+    (r"(?:points|dots|punkte)", ChartWish("scatter")),
     (r"(?:heat\s?-?maps?|wärmebild)", ChartWish("heatmap")),
     (r"small multiples", ChartWish("multiples")),
 )
+# Alone these say too little: `columns` may ask which there are.
+_TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)")
+_PLAIN_BAR: Final = r"bars|balken|säulen|barres|barras"
 _CHART: Final = r"[-\s]?(?:charts?|plots?|graphs?|diagramme?|grafik|graphique|gráfico)"
 _AS: Final = (
     r"(?:as|als|en|como|in|make it|make them|show(?: it| them)? as|draw(?: it| them)? as|switch to|change to|use)"
@@ -79,7 +83,8 @@ _ALONE: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:100\s?%|to 100\s?%|auf 100\s?%)", ChartWish(stack="percent")),
     (r"(?:horizontal(?:ly)?|lying|liegend)", ChartWish(is_lying=True)),
     (r"(?:vertical(?:ly)?|upright|stehend)", ChartWish(is_lying=False)),
-    (r"log(?:arithmic)?", ChartWish(is_log=True)),
+    (r"logarithmic(?:ally)?|logarithmisch|(?:y[-\s]?axis|y[-\s]?achse)\s+log(?:arithmi\w+)?", ChartWish(is_log=True)),
+    (r"log[-\s]?(?:scale|skala)\s+(?:off|aus)", ChartWish(is_log=False)),
     (r"(?:compact|short)\s+(?:numbers|figures)", ChartWish(numbers="compact")),
     (r"(?:full|exact)\s+(?:numbers|figures)", ChartWish(numbers="full")),
     (r"(?:in|as)\s+(?:percent|percentages|%)", ChartWish(numbers="percent")),
@@ -88,7 +93,15 @@ _TOP: Final = re.compile(
     r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I
 )
 _JOINT: Final = re.compile(r"(?:\s*[,;.!]\s*|\s+(?:and|with|but|und|mit|et|y|please|bitte)\s+|\s+)", re.I)
-_FILLERS: Final = re.compile(r"(?:please|bitte|s'il te plaît|por favor|now|instead|again|it|them|the chart)\b", re.I)
+# Words that say nothing beside a wish.
+_FILLERS: Final = re.compile(
+    r"\b(?:please|bitte|por favor|now|instead|again|it|them|this|that|these|the|chart|and|but|also|then|so|can|could|"
+    r"would|you|we|i|me|us|get|have|want|like|to|show|draw|plot|make|turn|put|give|display|into|a|an|as|with|use|"
+    r"und|zeige?|mache?|mir|uns|es|das|die|den|kannst|du|ich|möchte|will|hätte|gern|jetzt|lieber|stattdessen|"
+    r"diagramm|et|montre|affiche|moi|le|la|les|muestra|muéstralo|ahora)\b",
+    re.I,
+)
+_TRAILING: Final = re.compile(r"\s+(?:and|und|et|y)\Z", re.I)
 _TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=]\s*[\"“„']?(.+?)[\"”“']?\s*\Z", re.I | re.S)
 # `sold as bars` and `known as lines` speak of the data.
 _VERB_BEFORE: Final = re.compile(
@@ -112,9 +125,12 @@ def read_wish(text: str) -> tuple[ChartWish | None, str]:
         if found is None:
             break
         wish, rest = wish.over(found[0]) if wish else found[0], found[1]
+        if _says_nothing(rest):
+            return wish, ""
         whole = _read_whole(rest)
         if whole is not None:
             return wish.over(whole), ""
+    rest = _TRAILING.sub("", rest)
     return (wish, rest) if wish and rest else (None, text)
 
 
@@ -136,6 +152,11 @@ def _read_whole(text: str) -> ChartWish | None:
                 return None
             rest = rest[joint.end() :]
     return wish or None
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether the text is made of words alone that ask nothing."""
+    return not _FILLERS.sub("", text).strip(" ,;.!?")
 
 
 def _match_begin(text: str) -> tuple[ChartWish, int] | None:
@@ -187,8 +208,13 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _list_whole() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
-    kinds = [(_compile(rf"(?:{_AS}\s+)?{_ARTICLE}(?:{kind})(?:{_CHART})?"), wish) for kind, wish in _KINDS]
-    return (*((_compile(phrase), wish) for phrase, wish in (*_PHRASES, *_ALONE)), *kinds)
+    kinds = []
+    for kind, wish in _KINDS:
+        named = rf"(?:{_AS})\s+{_ARTICLE}(?:{kind})(?:{_CHART})?|{_ARTICLE}(?:{kind}){_CHART}"
+        kinds.append((_compile(rf"(?:{named})(?!\w)"), wish))
+    phrases = [(_compile(rf"(?:{phrase})(?!\w)"), wish) for phrase, wish in (*_PHRASES, *_ALONE)]
+    bare = [(_compile(rf"(?:{kind})(?!\w)"), wish) for kind, wish in _KINDS if kind not in _TOO_SHORT]
+    return (*phrases, *kinds, *bare, (_compile(rf"(?:{_PLAIN_BAR})(?!\w)"), ChartWish("bar")))
 
 
 def _list_endings() -> tuple[tuple[re.Pattern[str], ChartWish, bool], ...]:
@@ -209,7 +235,8 @@ def _list_beginnings() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
     draw = r"(?:(?:show|draw|plot|give|make|create|zeig|zeige|zeichne)\s+(?:me\s+|us\s+|mir\s+)?)?"
     of = r"\s+(?:of|for|showing|with|von|für|mit|de)\s+(?=\S)"
     for kind, wish in _KINDS:
-        found.append((_compile(rf"{draw}{_ARTICLE}(?:{kind}){_CHART}{of}"), wish))
+        chart = "" if wish.kind in ("histogram", "heatmap") or "plot" in kind else _CHART
+        found.append((_compile(rf"{draw}{_ARTICLE}(?:{kind}){chart}{of}"), wish))
         found.append((_compile(rf"(?:as|als|en|como)\s+{_ARTICLE}(?:{kind})(?:{_CHART})?\s*[,;:]\s*(?=\S)"), wish))
     return tuple(found)
 
