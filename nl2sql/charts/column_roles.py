@@ -40,6 +40,17 @@ _BUCKET_WORDS: Final = frozenset("bucket bin band range klasse bereich interval 
 _BEFORE_WORDS: Final = frozenset(
     "previous prev prior last before earlier ago py vorher vorjahr vormonat vorwoche letzte letztes".split()
 )
+_NOW_WORDS: Final = frozenset("this current per to in dieses aktuell pro".split())
+# The numbers that parts of dates have.
+_RANGES: Final = {
+    **dict.fromkeys(("year", "jahr"), _YEARS),
+    **dict.fromkeys(("quarter", "quartal"), (1, 4)),
+    **dict.fromkeys(("month", "monat"), (1, 12)),
+    **dict.fromkeys(("week", "woche"), (0, 53)),
+    **dict.fromkeys(("day", "tag"), (0, 366)),
+    **dict.fromkeys(("hour", "stunde"), (0, 24)),
+    **dict.fromkeys(("weekday", "wochentag"), (0, 7)),
+}
 # Days and months in the order of the calendar, in full or by their first three letters.
 _DAY_NAMES: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTH_NAMES: Final = "january february march april may june july august september october november december".split()
@@ -216,7 +227,9 @@ def _is_rank(one: Field) -> bool:
     if not is_numeric(one.type) or not one.is_whole:
         return False
     is_named = bool(one.words) and one.words[-1] in _RANK_WORDS
-    return one.origin.window == "rank" or (is_named and one.numbers == sorted(one.numbers) and min(one.numbers, default=0) == 1)
+    return one.origin.window == "rank" or (
+        is_named and one.numbers == sorted(one.numbers) and min(one.numbers, default=0) == 1
+    )
 
 
 def _is_period_number(one: Field) -> bool:
@@ -229,7 +242,10 @@ def _is_period_number(one: Field) -> bool:
         return True
     if one.format.kind is Kind.CODE and one.words and one.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
         return True
-    return bool(_PERIOD_NAME.search(one.name)) and not one.type.upper().startswith(("FLOAT", "DOUBLE"))
+    named = _PERIOD_NAME.search(one.name)
+    if named is None or one.type.upper().startswith(("FLOAT", "DOUBLE")) or one.is_before or _NOW_WORDS & {*one.words}:
+        return False
+    return _lies(one.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
 
 
 def _is_bucket(one: Field) -> bool:

@@ -268,6 +268,9 @@ def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
             by = sheet.fields[y[0]]
         if not sheet.has_one_row_each(along, by):
             raise ConfigError(f"several rows have the same {along.name}", "Choose another column, or sum up in SQL.")
+    if plan.kind == "multiples":
+        # Panels are told apart by measures alone, and one panel is a line.
+        plan, colour = replace(plan, kind="multiples" if len(y) > 1 else "line"), None
     stack = plan.stack
     if plan.kind in ("bar", "area") and (colour is not None or len(y) > 1) and not stack:
         stack = "grouped" if plan.kind == "bar" else "stacked"

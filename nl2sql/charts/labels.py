@@ -129,13 +129,8 @@ def write_label(one: Field, value: Any, names: Names) -> str:
         return NULL_TEXT
     if isinstance(value, dt.date):
         return names.period(value, one.grain)
-    if (
-        one.part == "month"
-        and isinstance(value, int)
-        and one.numbers
-        and 1 <= min(one.numbers) <= max(one.numbers) <= 12
-    ):
-        return names.months[value - 1]
+    if isinstance(value, int) and one.part in _NAMED and _lies(one, *_NAMED[one.part]):
+        return names.months[value - 1] if one.part == "month" else names.days[(value - 1) % 7]
     if one.is_measure or isinstance(value, float | Decimal):
         return one.format.show(value) if one.format.kind is not Kind.PLAIN else _write_plain(value)
     return one_line(text_of(value), LABEL_CHARS) or "(empty)"

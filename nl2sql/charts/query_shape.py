@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
 
 from nl2sql.answer.lineage import Block, find_source, find_stored, is_star, list_blocks, walk_own
 from nl2sql.answer.plain_tree import name_function, parse_plain
@@ -105,7 +106,7 @@ class QueryShape:
 def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None = None) -> QueryShape:
     """What the SQL, as DuckDB writes it, says of a result with these columns."""
     nothing = QueryShape(tuple(Origin() for _ in columns))
-    tree = parse_plain(sql) if sql else None
+    tree = (parse_plain(sql) or parse_plain(_rewrite_extracts(sql))) if sql else None
     if tree is None:
         return nothing
     blocks = list_blocks(tree, schema or Schema(()))
@@ -120,6 +121,18 @@ def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None 
         any(is_aggregated(block) or block.select.args.get("distinct") is not None for block in blocks),
         tree.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None,
     )
+
+
+def _rewrite_extracts(sql: str) -> str:
+    """The SQL with `date_part` for `EXTRACT`, as the engine writes it; empty where it cannot be read."""
+    try:
+        tree = parse_one(sql, dialect="duckdb")
+    except (SqlglotError, RecursionError):
+        return ""
+    for extract in list(tree.find_all(exp.Extract)):
+        part = exp.Literal.string(extract.name.lower())
+        extract.replace(exp.Anonymous(this="date_part", expressions=[part, extract.expression.copy()]))
+    return tree.sql(dialect="duckdb")
 
 
 def _find_expression(main: Block, at: int, name: str, count: int) -> tuple[exp.Expr, Block] | None:
@@ -195,8 +208,6 @@ def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
             parts += [_MARKS.get(mark, "") for mark in _MARK.findall(text)]
         elif name in _PARTS and len(arguments) == 1:
             parts.append(_PARTS[name])
-        elif isinstance(one, exp.Extract):
-            parts.append(_PARTS.get(one.name.lower(), ""))
     if "year" in parts:
         # A year with a month beside it is a month of that year.
         return [*(unit for unit in found if unit in GRAINS), *(part for part in parts if part in GRAINS)], ""

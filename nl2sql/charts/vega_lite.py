@@ -317,7 +317,7 @@ def _write_scatter(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> 
     label = next(
         (one for one in sheet.of(Role.CATEGORY, Role.KEY) if one.is_distinct and one.position != plan.colour), None
     )
-    records = []
+    records: list[dict[str, Any]] = []
     for row, point in enumerate(points.points):
         value = first.values[row]
         if isinstance(point.x, str) or point.y is None:

@@ -43,7 +43,7 @@ def test_the_chart_is_changed_by_hand(analyst: Analyst) -> None:
     while chart.screenshot() == line and time.monotonic() < deadline:
         time.sleep(0.1)
     assert chart.screenshot() != line
-    turn.get_by_role("radio", name="None").click()
+    turn.get_by_role("radio", name="No chart").click()
     expect(chart).to_have_count(0)
 
 
