@@ -29,6 +29,8 @@ _MOST_CELLS: Final = 1_000
 _MOST_GROUPED: Final = 40
 _MOST_KEYS: Final = 30
 _LIKE: Final = 12
+# Of several labels, the one that is a name says most.
+_NAMING: Final = frozenset("name title titel label nom nombre product produkt customer kunde".split())
 _CYCLES: Final = ("weekday", "isodow", "dow", "hour", "month", "quarter")
 
 
@@ -115,11 +117,11 @@ def _choose_metric(sheet: Sheet) -> Plan | None:
 
 def _choose_ranking(sheet: Sheet) -> Plan | None:
     """Rows sorted by a measure: bars of the one label against the measure that they are sorted by."""
-    measure = _find_sorting_measure(sheet)
+    measure = find_sorting_measure(sheet)
     if measure is None:
         return None
     labels = [one for one in sheet.of(Role.CATEGORY, Role.KEY, Role.PERIOD, Role.TIME, Role.BUCKET) if one.is_distinct]
-    labels.sort(key=lambda one: (Role.CATEGORY, Role.KEY).index(one.role) if one.is_label else 2)
+    labels.sort(key=lambda one: (not one.is_label, one.role is Role.KEY, not _NAMING & {*one.words}))
     if not labels or _is_list_of_keys(sheet, labels[0]) or _says_nothing(sheet, measure):
         return None
     if not labels[0].is_label and sheet.rows > SHOWN_BARS:
@@ -148,7 +150,7 @@ def _choose_heatmap(sheet: Sheet) -> Plan | None:
         return None
     if len(ordered) == 2 and not labels:
         first, second = sorted(ordered, key=lambda one: -one.distinct)
-        if min(first.distinct, second.distinct) < 2:
+        if min(first.distinct, second.distinct) < 2 or first.is_distinct or second.is_distinct:
             return None
     elif len(labels) == 2 and not ordered and {*map(str, labels[0].values)} == {*map(str, labels[1].values)}:
         first, second = labels
@@ -313,11 +315,9 @@ def lies(label: Field) -> bool:
     return not label.is_ordered and (label.distinct > 8 or longest > 12 or longest * label.distinct > 60)
 
 
-def add_up(sheet: Sheet, measure: Field) -> bool:
+def add_up(measure: Field) -> bool:
     """Whether values of the measure can be added up, as sums and counts can."""
-    if measure.is_percent or measure.origin.window:
-        return False
-    return measure.origin.is_additive and (bool(measure.origin.aggregate) or sheet.shape.is_grouped is False)
+    return measure.origin.is_additive and not measure.is_percent and not measure.origin.window
 
 
 def sums_to_whole(sheet: Sheet, along: Field, measure: Field) -> bool:
@@ -334,7 +334,7 @@ def _positions(fields: Collection[Field]) -> tuple[int, ...]:
     return tuple(one.position for one in fields)
 
 
-def _find_sorting_measure(sheet: Sheet) -> Field | None:
+def find_sorting_measure(sheet: Sheet) -> Field | None:
     """The measure that the rows are sorted by, as the SQL or, where it does not say, their own order has it."""
     found = sheet.sorted_by
     if found is not None and found[0].is_measure:
@@ -378,13 +378,13 @@ def _shape_of_trend(along: Field) -> str:
 
 
 def _plan_series(sheet: Sheet, along: Field, category: Field, kind: str) -> Plan:
-    measure = _find_sorting_measure(sheet) or sheet.measures[0]
+    measure = find_sorting_measure(sheet) or sheet.measures[0]
     plan = Plan(kind, along.position, (measure.position,), category.position)
     if sums_to_whole(sheet, along, measure):
         return replace(plan, kind="area" if kind == "line" else "bar", stack="stacked")
     if kind == "line":
         return plan
-    return replace(plan, stack="stacked" if add_up(sheet, measure) else "grouped")
+    return replace(plan, stack="stacked" if add_up(measure) else "grouped")
 
 
 def _plan_measures(sheet: Sheet, along: Field, kind: str) -> Plan:
@@ -400,7 +400,7 @@ def _plan_measures(sheet: Sheet, along: Field, kind: str) -> Plan:
 def _plan_crossing(sheet: Sheet, first: Field, series: Field) -> Plan:
     measure = sheet.measures[0]
     plan = Plan("bar", first.position, (measure.position,), series.position, is_lying=lies(first))
-    adds_up = add_up(sheet, measure) and min(measure.numbers) >= 0
+    adds_up = add_up(measure) and min(measure.numbers) >= 0
     if (adds_up or sums_to_whole(sheet, first, measure)) and series.distinct <= MOST_SERIES:
         if first.distinct <= MOST_BARS:
             return replace(plan, stack="stacked", top=_limit(first))

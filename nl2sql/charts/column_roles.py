@@ -29,7 +29,7 @@ _YEARS: Final = (1900, 2100)
 _TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)(?!.*\[)", re.I)
 _WORDS: Final = re.compile(r"(VARCHAR|ENUM|BOOLEAN|UUID)(?!.*\[)", re.I)
 _NESTED: Final = re.compile(r"\[|STRUCT|MAP|UNION|JSON", re.I)
-_PERIOD_TEXT: Final = re.compile(r"\d{4}(?:[-/ ]?(?:\d{2}|[QWK]\s?\d{1,2}|M\d{2})(?:[-/]\d{2})?)?\Z", re.I)
+PERIOD_TEXT: Final = re.compile(r"\d{4}(?:[-/ ]?(?:\d{2}|[QWK]\s?\d{1,2}|M\d{2})(?:[-/]\d{2})?)?\Z", re.I)
 _PERIOD_NAME: Final = re.compile(
     r"(?:^|(?<!per)_)(year|quarter|month|week|day|hour|weekday|jahr|quartal|monat|woche|tag|stunde|wochentag)"
     r"(?:_?(no|number|num|nr))?$",
@@ -167,6 +167,31 @@ class Field:
         return self.origin.part or (named[1].lower() if named else "part")
 
 
+# What a row that sums up the others is called.
+_TOTAL_WORDS: Final = frozenset(
+    "total totals all overall sum gesamt summe insgesamt alle ensemble tous todos totale suma somme".split()
+)
+
+
+def find_total(fields: Sequence[Field]) -> int | None:
+    """The row that sums up all others, by its label and its figures; None where there is none."""
+    measures = [one for one in fields if one.is_measure]
+    for label in fields:
+        if label.role is not Role.CATEGORY:
+            continue
+        for row, value in enumerate(label.values):
+            is_named = isinstance(value, str) and bool({*vocabulary.split_name(value)} & _TOTAL_WORDS)
+            if is_named and len(label.values) > 2 and measures and _sums_up(measures[0].values, row):
+                return row
+    return None
+
+
+def _sums_up(values: Sequence[Any], row: int) -> bool:
+    others = [float(value) for at, value in enumerate(values) if at != row and _is_number(value)]
+    own = values[row]
+    return _is_number(own) and abs(sum(others) - float(own)) <= 0.001 * abs(float(own))
+
+
 def list_fields(
     result: Result, shape: QueryShape, formats: Sequence[ColumnFormat], most: int = MOST_POINTS
 ) -> list[Field]:
@@ -272,7 +297,7 @@ def _is_period_text(one: Field) -> bool:
         return False
     if one.origin.grain or one.origin.part or find_name_order(one.present) is not None:
         return not one.origin.aggregate
-    return all(_PERIOD_TEXT.match(value) for value in one.present)
+    return all(PERIOD_TEXT.match(value) for value in one.present)
 
 
 def _is_free_text(one: Field) -> bool:

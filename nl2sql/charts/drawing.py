@@ -21,16 +21,18 @@ from nl2sql.charts.choosing import (
     are_alike,
     choose_plan,
     find_along,
+    find_sorting_measure,
     lies,
 )
-from nl2sql.charts.column_roles import MOST_POINTS, Field, Role, list_fields
-from nl2sql.charts.labels import find_names
+from nl2sql.charts.column_roles import MOST_POINTS, Field, Role, find_total, list_fields
+from nl2sql.charts.labels import LABEL_CHARS, find_names
 from nl2sql.charts.points import collect_points
 from nl2sql.charts.query_shape import read_query
 from nl2sql.charts.spec_check import checked_spec
 from nl2sql.charts.vega_lite import Manner, write_spec
 from nl2sql.charts.wish import ChartWish
 from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
 from nl2sql.types import Result, Schema
 
 _MOST_CELLS: Final = 1_000
@@ -83,7 +85,13 @@ def draw_chart(
     shape = read_query(sql, result.columns, schema)
     rows = min(result.row_count, MOST_POINTS)
     cut = result.truncated or result.row_count > rows
-    sheet = Sheet(list_fields(result, shape, formats), shape, rows, cut)
+    fields = list_fields(result, shape, formats)
+    notes = []
+    if (total_row := find_total(fields)) is not None:
+        result = _drop_row(result, total_row)
+        fields, rows = list_fields(result, shape, formats), rows - 1
+        notes.append("without the row of totals")
+    sheet = Sheet(fields, shape, rows, cut)
     chosen = choose_plan(sheet)
     kinds = _find_kinds(sheet, chosen)
     plan = _apply_wish(sheet, chosen, kinds, wish)
@@ -95,9 +103,27 @@ def draw_chart(
     names = find_names(locale, notation)
     whole = max(total or 0, result.row_count)
     note = f"first {rows:,} of {whole:,} rows" if whole > rows else f"first {rows:,} rows only: there are more"
-    manner = Manner(names, bool(wish.is_log), wish.title or "", wish.numbers, (note,) if cut else ())
+    notes += [note] if cut else []
+    if not wish and (left_out := _list_left_out(sheet, plan)):
+        notes.append(f"not drawn: {', '.join(left_out)}")
+    manner = Manner(names, bool(wish.is_log), wish.title or "", wish.numbers, tuple(notes))
     spec = write_spec(plan, sheet, collect_points(plan, sheet, names, wish.numbers), manner)
     return replace(about, spec=checked_spec(spec))
+
+
+def _drop_row(result: Result, row: int) -> Result:
+    import pyarrow as pa
+
+    table = pa.concat_tables([result.table.slice(0, row), result.table.slice(row + 1)])
+    return replace(result, table=table)
+
+
+def _list_left_out(sheet: Sheet, plan: Plan) -> list[str]:
+    """The measures that the chart does not show, where the query does not say which one counts."""
+    if plan.counts or plan.kind not in ("bar", "line", "area", "multiples") or find_sorting_measure(sheet) is not None:
+        return []
+    shown = {plan.x, plan.colour, *plan.y}
+    return [one_line(one.name, LABEL_CHARS) for one in sheet.measures if one.position not in shown]
 
 
 def _find_kinds(sheet: Sheet, chosen: Plan) -> tuple[str, ...]:
@@ -153,7 +179,7 @@ def _turn_to_bars(sheet: Sheet, chosen: Plan) -> Plan | None:
     y = _keep_measures(sheet, chosen)
     stack = ""
     if colour is not None or len(y) > 1:
-        adds = colour is not None and add_up(sheet, sheet.fields[y[0]]) and min(sheet.fields[y[0]].numbers) >= 0
+        adds = colour is not None and add_up(sheet.fields[y[0]]) and min(sheet.fields[y[0]].numbers) >= 0
         stack = "stacked" if adds else "grouped"
     position = colour.position if colour is not None else None
     top = 20 if label.distinct > 30 and not label.is_ordered else None

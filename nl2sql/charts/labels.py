@@ -7,6 +7,7 @@ here. The only expressions are the constants in COMPACT_WORDS.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -24,6 +25,7 @@ LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"
 NUMBERS: Final = ("compact", "full", "percent")
 _COMPACT_FROM: Final = 10_000
+_MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
 _MOST_TICKS: Final = 12
 _MOST_FRACTION: Final = 1.5
 # Vega writes thousand millions as G; people write B, and in some languages words of their own.
@@ -232,6 +234,15 @@ def to_moment(value: Any) -> dt.datetime | None:
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day)
     return None
+
+
+def read_month(value: Any) -> dt.datetime | None:
+    """The moment that `2025-01` or `2025-01-31` names; None for any other value."""
+    found = _MONTH_TEXT.match(value) if isinstance(value, str) else None
+    try:
+        return dt.datetime(int(found[1]), int(found[2]), int(found[3] or 1)) if found else None
+    except ValueError:
+        return None
 
 
 def _write_moment(at: dt.datetime) -> Mapping[str, Any]:

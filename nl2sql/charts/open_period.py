@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.charts.column_roles import Field
-from nl2sql.charts.labels import next_period, to_moment
+from nl2sql.charts.labels import next_period, read_month, to_moment
 from nl2sql.types import Column
 
 _UNITS: Final = ("year", "quarter", "month", "week")
@@ -33,7 +33,9 @@ def find_open_period(along: Field) -> OpenPeriod | None:
         return None
     end = _read_day(stored.maximum)
     last = max(along.present, key=lambda value: str(value))
-    start = dt.datetime(last, 1, 1) if isinstance(last, int) and 0 < last < 10_000 else to_moment(last)
+    start = (
+        dt.datetime(last, 1, 1) if isinstance(last, int) and 0 < last < 10_000 else to_moment(last) or read_month(last)
+    )
     if end is None or start is None or not start.date() <= end:
         return None
     after = next_period(start, grain).date()

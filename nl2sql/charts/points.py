@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +14,21 @@ from typing import Any, Final
 
 from nl2sql.answer.display import Kind
 from nl2sql.charts.choosing import MOST_SERIES, Plan, Sheet, add_up
-from nl2sql.charts.column_roles import Field, Role, find_name_order
-from nl2sql.charts.labels import LABEL_CHARS, Names, choose_format, next_period, to_moment, write_figure, write_label
+from nl2sql.charts.column_roles import PERIOD_TEXT, Field, Role, find_name_order
+from nl2sql.charts.labels import (
+    LABEL_CHARS,
+    Names,
+    choose_format,
+    next_period,
+    read_month,
+    to_moment,
+    write_figure,
+    write_label,
+)
 from nl2sql.charts.open_period import find_open_period
 from nl2sql.schema.render import one_line
 from nl2sql.types import make_unique_names
 
-_MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
 _MOST_FILLED: Final = 2_000
 _MOST_GAPS: Final = 0.2
 _STEPS_COUNTED: Final = 20
@@ -136,15 +143,8 @@ def _find_moments(along: Field) -> list[dt.datetime | None] | None:
         return [to_moment(value) for value in along.values]
     if along.role is not Role.PERIOD or along.numbers:
         return None
-    found = [_MONTH_TEXT.match(value) if isinstance(value, str) else None for value in along.values]
-    try:
-        return (
-            [dt.datetime(int(one[1]), int(one[2]), int(one[3] or 1)) if one else None for one in found]
-            if (all(found))
-            else None
-        )
-    except ValueError:
-        return None
+    found = [read_month(value) for value in along.values]
+    return found if all(found) else None
 
 
 def _order_labels(along: Field, labels: Sequence[str], *, as_sorted: bool = False) -> list[str]:
@@ -158,6 +158,9 @@ def _order_labels(along: Field, labels: Sequence[str], *, as_sorted: bool = Fals
         turned = sum(b < a for a, b in zip(places, [*places[1:], places[0]], strict=True))
         return unique if turned <= 1 else [label for _, label in sorted(zip(places, unique, strict=True))]
     known = [label for label in unique if value_of[label] is not None]
+    if any(isinstance(value, str) and not PERIOD_TEXT.match(value) for value in along.present):
+        # `Q1 2025` and `Jan 2025` have no order of their own that is the calendar's.
+        return unique
     return sorted(known, key=lambda label: value_of[label]) + [one for one in unique if value_of[one] is None]
 
 
@@ -172,7 +175,7 @@ def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour
     sizes: dict[str, float] = defaultdict(float)
     for point in made.points:
         sizes[point.series] += abs(point.y or 0)
-    adds_up = add_up(sheet, measure)
+    adds_up = add_up(measure)
     largest = sorted(made.series, key=lambda one: -sizes[one])[: MOST_SERIES - adds_up]
     others = len(made.series) - len(largest)
     if not adds_up:
@@ -220,7 +223,7 @@ def _shorten(plan: Plan, sheet: Sheet, figures: Sequence[Field], along: Field, n
     kept = made.labels[: plan.top]
     others = count - len(kept)
     position = plan.y[0]
-    if add_up(sheet, sheet.fields[position]) and len(figures) == 1 and not sheet.cut:
+    if add_up(sheet.fields[position]) and len(figures) == 1 and not sheet.cut:
         rest = f"the other {others:,}"
         made.points = list(_sum_up(made.points, lambda point: point.x in kept, figures[0], names, x=rest))
         made.labels = [*kept, rest]
@@ -228,7 +231,7 @@ def _shorten(plan: Plan, sheet: Sheet, figures: Sequence[Field], along: Field, n
     else:
         made.points = [point for point in made.points if point.x in kept]
         made.labels = kept
-        made.notes.append(f"{len(kept)} of {count:,} in {_name(along)}")
+        made.notes.append(f"{len(kept)} of {count:,} in {_name(along)}{', the largest' if plan.by_size else ''}")
 
 
 def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:

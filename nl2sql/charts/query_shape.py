@@ -113,9 +113,8 @@ def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None 
     main = next((block for block in blocks if block.role == "query"), None)
     if main is None:
         return nothing
-    found = [_find_expression(main, at, column.name, len(columns)) for at, column in enumerate(columns)]
     return QueryShape(
-        tuple(_read_origin(*one) if one is not None else Origin() for one in found),
+        tuple(_read_column(main, at, column.name, len(columns)) for at, column in enumerate(columns)),
         tuple(_read_order(tree, main, [column.name for column in columns])),
         _read_limit(tree),
         any(is_aggregated(block) or block.select.args.get("distinct") is not None for block in blocks),
@@ -135,17 +134,22 @@ def _rewrite_extracts(sql: str) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _find_expression(main: Block, at: int, name: str, count: int) -> tuple[exp.Expr, Block] | None:
-    """What computes the column of that position, and in which SELECT."""
+def _read_column(main: Block, at: int, name: str, count: int) -> Origin:
+    """What computes the column of that position."""
     items = main.select.expressions
     if len(items) == count and not any(is_star(item) for item in items):
         node, block = items[at].unalias(), main
     else:
         found = main.output(name)
         if found is None:
-            return None
+            return Origin()
         node, block = found
-    return find_source(node, block) if isinstance(node, exp.Column) else (node, block)
+    is_key = any(key == node for key in list_group_keys(block))
+    if isinstance(node, exp.Column):
+        node, block = find_source(node, block)
+    origin = _read_origin(node, block)
+    # What rows are grouped by is no measure of them, whatever a step before has computed it by.
+    return replace(origin, is_key=True, aggregate="", window="", is_additive=False) if is_key else origin
 
 
 def _read_origin(node: exp.Expr, block: Block) -> Origin:
@@ -164,7 +168,7 @@ def _read_origin(node: exp.Expr, block: Block) -> Origin:
         part,
         not aggregate and _is_bucket(node),
         aggregate,
-        _is_additive(inner) or (isinstance(inner, exp.Column) and not is_key),
+        _is_additive(inner),
         window,
     )
     dates = [one for one in walk_own(node) if isinstance(one, exp.Column)]
