@@ -40,6 +40,15 @@ _BUCKET_WORDS: Final = frozenset("bucket bin band range klasse bereich interval 
 _BEFORE_WORDS: Final = frozenset(
     "previous prev prior last before earlier ago py vorher vorjahr vormonat vorwoche letzte letztes".split()
 )
+# Years, and months and days written as one number.
+_CALENDARS: Final = (("year", *_YEARS), ("month", 190_001, 210_012), ("day", 19_000_101, 21_001_231))
+_TEXT_GRAINS: Final = (
+    ("year", re.compile(r"\d{4}\Z")),
+    ("month", re.compile(r"\d{4}[-/ ]?M?\d{2}\Z", re.I)),
+    ("quarter", re.compile(r"\d{4}[-/ ]?Q\s?\d\Z", re.I)),
+    ("week", re.compile(r"\d{4}[-/ ]?[WK]\s?\d{1,2}\Z", re.I)),
+    ("day", re.compile(r"\d{4}-\d{2}-\d{2}\Z")),
+)
 _NOW_WORDS: Final = frozenset("this current per to in dieses aktuell pro".split())
 # The numbers that parts of dates have.
 _RANGES: Final = {
@@ -152,8 +161,10 @@ class Field:
         """The period that each of its values stands for; empty where it is not known."""
         if self.origin.grain:
             return self.origin.grain
-        if self.role is Role.PERIOD and self.numbers and _lies(self.numbers, *_YEARS):
-            return "year"
+        if self.role is Role.PERIOD and self.numbers:
+            return next((grain for grain, low, high in _CALENDARS if _lies(self.numbers, low, high)), "")
+        if self.role is Role.PERIOD:
+            return next((grain for grain, form in _TEXT_GRAINS if all(map(form.match, map(str, self.present)))), "")
         if self.format.kind is Kind.MONTH:
             return "month"
         return "day" if self.format.kind is Kind.DAY and _is_daily(self.present) else ""

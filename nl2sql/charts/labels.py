@@ -25,6 +25,7 @@ LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"
 NUMBERS: Final = ("compact", "full", "percent")
 _COMPACT_FROM: Final = 10_000
+_FEW_TICKS: Final = 5
 _MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
 _MOST_TICKS: Final = 12
 _MOST_FRACTION: Final = 1.5
@@ -131,6 +132,8 @@ def write_label(one: Field, value: Any, names: Names) -> str:
         return NULL_TEXT
     if isinstance(value, dt.date):
         return names.period(value, one.grain)
+    if one.grain in ("month", "day") and (moment := read_month(value)) is not None:
+        return names.period(moment, one.grain)
     if isinstance(value, int) and one.part in _NAMED and _lies(one, *_NAMED[one.part]):
         return names.months[value - 1] if one.part == "month" else names.days[(value - 1) % 7]
     if one.is_measure or isinstance(value, float | Decimal):
@@ -166,7 +169,8 @@ def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None
     if 0 < largest < 0.001:
         return {"format": ".3~g"}
     if how.kind is Kind.INTEGER:
-        return {"format": ",.0f", "tickMinStep": 1}
+        # Else a small count has ticks between its whole numbers, which round to the same.
+        return {"format": ",.0f"} | ({"tickCount": int(largest)} if 0 < largest <= _FEW_TICKS else {})
     return {"format": ",.6~f"}
 
 

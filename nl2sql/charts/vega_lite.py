@@ -80,6 +80,9 @@ def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict
         mark = {"type": "point", "filled": True, "size": 60}
     elif plan.kind == "line":
         mark["point"] = len({point.at or point.x for point in points.points}) <= _MARKED_POINTS
+    if is_bars:
+        # Along bars stand labels, also where they name moments.
+        points = replace(points, points=[replace(point, at=None) for point in points.points])
     records = [_write_record(point) for point in points.points]
     if plan.kind == "line" and any(point.is_faint for point in points.points):
         records = _part_open_end(points)
@@ -269,7 +272,7 @@ def _write_histogram(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -
         "grid": False,
         "labelOverlap": True,
     }
-    axis.pop("tickMinStep", None)
+    axis.pop("tickCount", None)
     counted = "rows" if plan.counts else _title(sheet.fields[plan.y[0]])
     form = {"format": ",.0f", "tickMinStep": 1} if plan.counts else None
     figure = sheet.fields[plan.y[0]] if plan.y else one
@@ -368,7 +371,7 @@ def _write_cells(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> di
     if min(figures, default=0) < 0 < max(figures, default=0):
         scale = {"range": "diverging", "domainMid": 0}
     legend = measure_axis(figures, choose_format(one, manner.numbers), manner.numbers, manner.names)
-    legend.pop("tickMinStep", None)
+    legend.pop("tickCount", None)
     plain = {"grid": False, "labelLimit": _LABEL_LIMIT}
     encoding = {
         "x": {
@@ -405,7 +408,8 @@ def _write_panels(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> d
     for at, position in enumerate(plan.y):
         one = replace(plan, y=(position,), kind="bar" if is_bars else "line")
         name = points.series[at]
-        own = replace(points, points=[point for point in points.points if point.series == name], series=[])
+        shown = [point for point in points.points if point.series == name]
+        own = replace(points, points=shown, series=[])
         is_last = at == len(plan.y) - 1
         along = _write_along(one, sheet, own, manner, labels_stand=is_bars, has_labels=is_last)
         figure = _write_figure_axis(one, sheet, own, manner)

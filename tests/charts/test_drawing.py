@@ -146,6 +146,7 @@ def test_missing_months_break_the_line_and_are_no_zero() -> None:
     assert gap == [{"x": "2025-06-01T00:00:00.000Z", "y": None}]
     bars = draw_chart(rows, sql=MONTHLY, wish=ChartWish("bar")).spec or {}
     assert len(bars["encoding"]["x"]["scale"]["domain"]) == 12 and len(records(bars)) == 11
+    assert {record["x"] for record in records(bars)} < {*bars["encoding"]["x"]["scale"]["domain"]}
     sparse = make_result(day=("DATE", days[:3]), revenue=("DOUBLE", [1.0, 2.0, 3.0]))
     assert all(record["y"] is not None for record in records(draw_chart(sparse).spec))
 
@@ -168,6 +169,49 @@ def test_a_last_month_that_is_not_over_is_marked(column: Column, is_open: bool, 
     assert ("7 Dec 2025" in json.dumps(spec)) is is_open
     marked = [record for record in records(spec) if record.get("open")]
     assert len(marked) == is_open * (2 if kind == "line" else 1)
+
+
+def test_the_best_months_are_bars_in_the_order_of_the_query() -> None:
+    rows = make_result(month=("DATE", [DAYS[11], DAYS[2], DAYS[7]]), revenue=("DOUBLE", [30.0, 20.0, 10.0]))
+    sql = MONTHLY.replace("ORDER BY 1", "ORDER BY 2 DESC LIMIT 3")
+    spec = draw_chart(rows, sql=sql).spec or {}
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == ["Dec 2025", "Mar 2025", "Aug 2025"]
+    assert [record["x"] for record in records(spec)] == ["Dec 2025", "Mar 2025", "Aug 2025"]
+
+
+def test_months_as_text_keep_the_calendar() -> None:
+    texts = ["Nov 2024", "Dec 2024", "Jan 2025", "Feb 2025"]
+    rows = make_result(month=("VARCHAR", texts), revenue=("DOUBLE", [1.0, 2.0, 3.0, 4.0]))
+    sql = "SELECT strftime(d, '%b %Y') AS month, sum(x) AS revenue FROM t GROUP BY 1 ORDER BY min(d)"
+    spec = draw_chart(rows, sql=sql).spec or {}
+    assert spec["encoding"]["x"]["scale"]["domain"] == texts
+    mixed = make_result(month=("VARCHAR", ["2025-02", "2025-01", "2025-03", "2025-04"]), revenue=("DOUBLE", [1.0] * 4))
+    assert (draw_chart(mixed).spec or {})["encoding"]["x"]["type"] == "temporal"
+
+
+def test_a_row_of_totals_is_left_out_and_it_is_said() -> None:
+    rows = make_result(channel=("VARCHAR", ["web", "shop", "Total"]), n=("BIGINT", [3, 4, 7]))
+    spec = draw_chart(rows).spec or {}
+    assert len(records(spec)) == 2 and "without the row of totals" in json.dumps(spec["title"])
+    kept = make_result(channel=("VARCHAR", ["web", "shop", "Total Wine"]), n=("BIGINT", [3, 4, 8]))
+    assert len(records(draw_chart(kept).spec)) == 3
+
+
+def test_raw_values_are_not_added_up() -> None:
+    rows = make_result(
+        product=("VARCHAR", [f"p{n}" for n in range(80)]), price=("DOUBLE", [float(n) for n in range(80)])
+    )
+    spec = draw_chart(rows, sql="SELECT product, price FROM products").spec or {}
+    assert "the other" not in json.dumps(spec) and "20 of 80 in product, the largest" in json.dumps(spec)
+
+
+def test_figures_that_are_not_drawn_are_named() -> None:
+    rows = make_result(
+        city=("VARCHAR", [f"city number {n}" for n in range(6)]),
+        orders=("BIGINT", [1, 2, 3, 4, 5, 6]),
+        revenue=("DOUBLE", [1000.5, 2000.0, 3.0, 4.0, 5.0, 6.0]),
+    )
+    assert "not drawn: revenue" in json.dumps(draw_chart(rows, sql="SELECT city, orders, revenue FROM t").spec)
 
 
 def test_labels_stay_apart_and_are_one_word_where_null() -> None:
