@@ -19,7 +19,7 @@ _CSS: Final = """
 [class*="st-key-turn-"] { padding-bottom: 0.4rem; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {
   color: light-dark(#ffffff, #10141b); }
-[class*="st-key-drawn-"] button[aria-label^="Show data"] { display: none; }
+[class*="st-key-drawn-"] button:is([aria-label^="Show data"], [aria-label^="Download as"]) { display: none; }
 .st-key-warm { display: none; }
 [class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }

@@ -12,6 +12,7 @@ from typing import Final
 
 from nl2sql.answer.display import Kind
 from nl2sql.charts.column_roles import MOST_POINTS, Field, Role
+from nl2sql.charts.labels import to_moment
 from nl2sql.charts.query_shape import QueryShape
 
 KINDS: Final = ("line", "area", "bar", "histogram", "scatter", "heatmap", "multiples", "metric")
@@ -29,6 +30,7 @@ _MOST_CELLS: Final = 1_000
 _MOST_GROUPED: Final = 40
 _MOST_KEYS: Final = 30
 _LIKE: Final = 12
+_REGULAR: Final = 0.7
 # Of several labels, the one that is a name says most.
 _NAMING: Final = frozenset("name title titel label nom nombre product produkt customer kunde".split())
 _CYCLES: Final = ("weekday", "isodow", "dow", "hour", "month", "quarter")
@@ -165,7 +167,12 @@ def _choose_trend(sheet: Sheet) -> Plan | None:
     along, category = find_along(sheet), find_series(sheet)
     if along is None or along.role is Role.BUCKET:
         return None
-    if _is_list(sheet, along) or len(sheet.of(Role.CATEGORY, Role.KEY)) > 1 or sheet.rows > MOST_POINTS:
+    if (
+        _is_list(sheet, along)
+        or _is_of_events(sheet, along)
+        or len(sheet.of(Role.CATEGORY, Role.KEY)) > 1
+        or sheet.rows > MOST_POINTS
+    ):
         return NOTHING
     if along.distinct < 2:
         return None
@@ -370,6 +377,16 @@ def _is_list(sheet: Sheet, along: Field) -> bool:
         return False
     beside = [one for one in sheet.fields if one is not along and not one.is_measure]
     return any(one.distinct > max(MOST_SERIES, sheet.rows // 4) for one in beside)
+
+
+def _is_of_events(sheet: Sheet, along: Field) -> bool:
+    """Whether each row is something that happened at a time of its own, so that a line between them says nothing."""
+    if sheet.shape.is_grouped is not False or along.role is not Role.TIME or along.grain:
+        return False
+    moments = sorted(moment for value in along.present if (moment := to_moment(value)) is not None)
+    gaps = sorted((b - a).total_seconds() for a, b in pairwise(moments))
+    middle = gaps[len(gaps) // 2] if gaps else 0.0
+    return sum(abs(gap - middle) <= middle / 10 for gap in gaps) < _REGULAR * len(gaps)
 
 
 def _shape_of_trend(along: Field) -> str:

@@ -214,6 +214,17 @@ def test_figures_that_are_not_drawn_are_named() -> None:
     assert "not drawn: revenue" in json.dumps(draw_chart(rows, sql="SELECT city, orders, revenue FROM t").spec)
 
 
+@pytest.mark.parametrize(
+    ("steps", "kind"), [([60] * 40, "line"), ([60] * 30 + [600] + [60] * 9, "line"), (None, "none")]
+)
+def test_a_line_of_readings_and_none_of_single_events(steps: list[int] | None, kind: str) -> None:
+    chance = random.Random(4)
+    gaps = steps or [chance.randrange(5, 900) for _ in range(40)]
+    moments = [dt.datetime(2025, 1, 1) + dt.timedelta(seconds=sum(gaps[:at])) for at in range(41)]
+    rows = make_result(at=("TIMESTAMP", moments), celsius=("DOUBLE", [float(at % 7) for at in range(41)]))
+    assert draw_chart(rows, sql="SELECT at, celsius FROM readings").kind == kind
+
+
 def test_labels_stay_apart_and_are_one_word_where_null() -> None:
     names = ["x" * 70 + "a", "x" * 70 + "b", None, "NULL", ""]
     spec = draw_chart(make_result(city=("VARCHAR", names), n=("BIGINT", [5, 4, 3, 2, 1]))).spec or {}

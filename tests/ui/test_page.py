@@ -52,8 +52,9 @@ def test_the_chart_is_changed_by_hand(analyst: Analyst) -> None:
     expect(turn.get_by_role("radio", name="Line")).to_be_checked()
     analyst.page.keyboard.press("Escape")
     chart.hover()
-    expect(analyst.page.get_by_role("button", name="Download as PNG")).to_be_visible()
-    expect(analyst.page.get_by_role("button", name="Show data")).to_have_count(0)
+    expect(analyst.page.get_by_role("button", name="Fullscreen")).to_be_visible()
+    for name in ("Show data", "Download as PNG"):
+        expect(analyst.page.get_by_role("button", name=name)).to_have_count(0)
     turn.get_by_role("radio", name="No chart").click()
     expect(chart).to_have_count(0)
 
