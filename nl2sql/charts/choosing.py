@@ -180,6 +180,8 @@ def _choose_trend(sheet: Sheet) -> Plan | None:
         return NOTHING
     kind = _shape_of_trend(along)
     if category is not None:
+        if sheet.rows < 2 * category.distinct:
+            return NOTHING
         if category.distinct > MOST_SERIES and (category.distinct > MOST_BARS or sheet.cut):
             return NOTHING
         return _plan_series(sheet, along, category, kind)

@@ -191,7 +191,8 @@ def find_total(fields: Sequence[Field]) -> int | None:
         if label.role is not Role.CATEGORY:
             continue
         for row, value in enumerate(label.values):
-            is_named = isinstance(value, str) and bool({*vocabulary.split_name(value)} & _TOTAL_WORDS)
+            # ROLLUP leaves the label of a total NULL.
+            is_named = value is None or bool({*vocabulary.split_name(str(value))} & _TOTAL_WORDS)
             if is_named and len(label.values) > 2 and measures and _sums_up(measures[0].values, row):
                 return row
     return None

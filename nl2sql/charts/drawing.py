@@ -91,6 +91,7 @@ def draw_chart(
         result = _drop_row(result, total_row)
         fields, rows = list_fields(result, shape, formats), rows - 1
         notes.append("without the row of totals")
+        shape = replace(shape, has_totals=shape.has_totals and len([one for one in fields if one.is_label]) > 1)
     sheet = Sheet(fields, shape, rows, cut)
     chosen = choose_plan(sheet)
     kinds = _find_kinds(sheet, chosen)

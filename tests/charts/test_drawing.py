@@ -193,6 +193,9 @@ def test_a_row_of_totals_is_left_out_and_it_is_said() -> None:
     rows = make_result(channel=("VARCHAR", ["web", "shop", "Total"]), n=("BIGINT", [3, 4, 7]))
     spec = draw_chart(rows).spec or {}
     assert len(records(spec)) == 2 and "without the row of totals" in json.dumps(spec["title"])
+    rolled = make_result(channel=("VARCHAR", ["web", "shop", "app", None]), n=("BIGINT", [3, 4, 5, 12]))
+    sql = "SELECT channel, count(*) AS n FROM t GROUP BY ROLLUP (channel)"
+    assert len(records(draw_chart(rolled, sql=sql).spec)) == 3
     kept = make_result(channel=("VARCHAR", ["web", "shop", "Total Wine"]), n=("BIGINT", [3, 4, 8]))
     assert len(records(draw_chart(kept).spec)) == 3
 
