@@ -403,7 +403,8 @@ def _plan_series(sheet: Sheet, along: Field, category: Field, kind: str) -> Plan
         return replace(plan, kind="area" if kind == "line" else "bar", stack="stacked")
     if kind == "line":
         return plan
-    return replace(plan, stack="stacked" if add_up(measure) else "grouped")
+    is_compared = along.distinct * category.distinct <= _FEW_POINTS * _FEW_POINTS and not along.part
+    return replace(plan, stack="stacked" if add_up(measure) and not is_compared else "grouped")
 
 
 def _plan_measures(sheet: Sheet, along: Field, kind: str) -> Plan:

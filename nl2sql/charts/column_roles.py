@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -40,6 +40,8 @@ _BUCKET_WORDS: Final = frozenset("bucket bin band range klasse bereich interval 
 _BEFORE_WORDS: Final = frozenset(
     "previous prev prior last before earlier ago py vorher vorjahr vormonat vorwoche letzte letztes".split()
 )
+_FIRST_NAME: Final = re.compile(r"(?:first|given)_?name|forename|vorname|pr[ée]nom", re.I)
+_LAST_NAME: Final = re.compile(r"(?:last|family)_?name|surname|nachname|nom_de_famille", re.I)
 # Years, and months and days written as one number.
 _CALENDARS: Final = (("year", *_YEARS), ("month", 190_001, 210_012), ("day", 19_000_101, 21_001_231))
 _TEXT_GRAINS: Final = (
@@ -209,11 +211,26 @@ def list_fields(
 ) -> list[Field]:
     """The columns of the result's first rows."""
     rows = result.table.slice(0, most)
-    return [
+    fields = [
         Field(at, column.name, column.type, column_values(values), how, origin, shape.is_grouped)
         for at, (column, values, how, origin) in enumerate(
             zip(result.columns, rows.columns, formats, shape.origins, strict=True)
         )
+    ]
+    return _join_names(fields)
+
+
+def _join_names(fields: list[Field]) -> list[Field]:
+    """First and last names as one label, in the place of the first of them: neither says who it is."""
+    first = next((one for one in fields if _FIRST_NAME.search(one.name) and one.role is Role.CATEGORY), None)
+    last = next((one for one in fields if _LAST_NAME.search(one.name) and one.role is Role.CATEGORY), None)
+    if first is None or last is None or first is last:
+        return fields
+    pairs = zip(first.values, last.values, strict=True)
+    values = [" ".join(filter(None, pair)) or None for pair in pairs]
+    joint = replace(first, name=f"{first.name} {last.name}", values=values)
+    return [
+        joint if one is first else replace(one, values=[None] * len(values)) if one is last else one for one in fields
     ]
 
 

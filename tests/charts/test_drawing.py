@@ -200,6 +200,16 @@ def test_a_row_of_totals_is_left_out_and_it_is_said() -> None:
     assert len(records(draw_chart(kept).spec)) == 3
 
 
+def test_a_person_is_a_first_and_a_last_name() -> None:
+    rows = make_result(
+        first_name=("VARCHAR", ["Ann", "Ann", "Bo"]),
+        last_name=("VARCHAR", ["Ash", "Beech", "Ash"]),
+        n=("BIGINT", [3, 2, 1]),
+    )
+    spec = draw_chart(rows, sql="SELECT first_name, last_name, count(*) AS n FROM t GROUP BY 1, 2 ORDER BY 3 DESC").spec
+    assert [record["x"] for record in records(spec)] == ["Ann Ash", "Ann Beech", "Bo Ash"]
+
+
 def test_raw_values_are_not_added_up() -> None:
     rows = make_result(
         product=("VARCHAR", [f"p{n}" for n in range(80)]), price=("DOUBLE", [float(n) for n in range(80)])
