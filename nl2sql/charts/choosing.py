@@ -5,15 +5,24 @@ No chart beats a bad one: where no rule says yes there is none. How it is writte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from nl2sql.answer.display import Kind
 from nl2sql.charts.column_roles import MOST_POINTS, Field, Role
 from nl2sql.charts.labels import to_moment
-from nl2sql.charts.query_shape import QueryShape
+from nl2sql.charts.sheet import (
+    Sheet,
+    add_up,
+    are_alike,
+    find_along,
+    find_series,
+    find_sorting_measure,
+    has_steps,
+    lies,
+    sums_to_whole,
+)
 
 KINDS: Final = ("line", "area", "bar", "histogram", "scatter", "heatmap", "multiples", "metric")
 STACKS: Final = ("grouped", "stacked", "percent")
@@ -29,7 +38,6 @@ _FEWEST_COUNTED: Final = 20
 _MOST_CELLS: Final = 1_000
 _MOST_GROUPED: Final = 40
 _MOST_KEYS: Final = 30
-_LIKE: Final = 12
 _REGULAR: Final = 0.7
 # Of several labels, the one that is a name says most.
 _NAMING: Final = frozenset("name title titel label nom nombre product produkt customer kunde".split())
@@ -57,38 +65,6 @@ class Plan:
 
 
 NOTHING: Final = Plan("none")
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """The columns of a result's rows with what the query says of them. `cut` says that there are more rows."""
-
-    fields: Sequence[Field]
-    shape: QueryShape
-    rows: int
-    cut: bool = False
-
-    def of(self, *roles: Role) -> list[Field]:
-        """The columns of these roles, in their order."""
-        return [one for one in self.fields if one.role in roles]
-
-    @property
-    def measures(self) -> list[Field]:
-        return self.of(Role.MEASURE)
-
-    @property
-    def sorted_by(self) -> tuple[Field, bool] | None:
-        """The column that the rows are sorted by first, and whether it descends; a rank stands for what it ranks."""
-        if not self.shape.order:
-            return None
-        position, descends = self.shape.order[0]
-        return self.fields[position], descends
-
-    def has_one_row_each(self, *fields: Field | None) -> bool:
-        """Whether no two rows have the same values in these columns."""
-        columns = [one.values for one in fields if one is not None]
-        places = {tuple(map(str, place)) for place in zip(*columns, strict=True)}
-        return len(places) == self.rows
 
 
 def choose_plan(sheet: Sheet) -> Plan:
@@ -250,12 +226,13 @@ def _choose_bars(sheet: Sheet) -> Plan | None:
     label, measures = labels[0], sheet.measures
     if _is_list_of_keys(sheet, label) or _is_list(sheet, label) or _says_nothing(sheet, measures[0]):
         return None
-    # Sorted by their names, the largest ones are what is looked for once they do not fit.
-    by_size = sheet.rows > MOST_BARS
-    if by_size and sheet.cut:
+    is_long = sheet.rows > MOST_BARS
+    if is_long and sheet.cut:
         return None
+    # Sorted by their names, the largest ones are what is looked for once they do not fit.
+    by_size = is_long or (sheet.shape.is_sorted is False and label.is_label and not has_steps(label))
     is_lying = lies(label)
-    if len(measures) > 1 and sheet.rows <= SHOWN_BARS and not by_size:
+    if len(measures) > 1 and sheet.rows <= SHOWN_BARS:
         if len(measures) <= MOST_PANELS and are_alike(measures):
             return Plan("bar", label.position, _positions(measures), stack="grouped", is_lying=is_lying)
         if len(measures) <= MOST_PANELS and not is_lying:
@@ -264,7 +241,7 @@ def _choose_bars(sheet: Sheet) -> Plan | None:
         "bar",
         label.position,
         (measures[0].position,),
-        is_lying=is_lying or by_size,
+        is_lying=is_lying or is_long,
         by_size=by_size,
         top=_find_top(sheet),
     )
@@ -286,77 +263,8 @@ RULES: Final[tuple[tuple[Callable[[Sheet], Plan | None], str], ...]] = (
 """The first that says yes decides; each with the name of a shape in the gallery that it says yes to."""
 
 
-def find_along(sheet: Sheet) -> Field | None:
-    """The column that the rows run along: a time, else a period, else steps."""
-    ordered = [*sheet.of(Role.TIME), *sheet.of(Role.PERIOD), *sheet.of(Role.BUCKET)]
-    keys = [one for one in ordered if one.origin.is_key]
-    return next(iter(keys or ordered), None)
-
-
-def find_series(sheet: Sheet) -> Field | None:
-    """The column that parts the rows into series."""
-    return next(iter(sheet.of(Role.CATEGORY, Role.KEY)), None)
-
-
-def are_alike(measures: Sequence[Field]) -> bool:
-    """Whether measures can share an axis: of the same unit, and of like size."""
-    sizes = [max(map(abs, one.numbers), default=0.0) for one in measures]
-    units = {_name_unit(one) for one in measures}
-    if len(units - {"number"}) > 1 or (units & {"money", "percent"} and "number" in units):
-        return False
-    return bool(sizes) and min(sizes) > 0 and max(sizes) / min(sizes) <= _LIKE
-
-
-def _name_unit(one: Field) -> str:
-    """What a measure counts, as far as it is known; a sum of whole numbers may be a count too."""
-    if one.is_percent:
-        return "percent"
-    if one.format.kind is Kind.MONEY:
-        return "money"
-    if one.origin.aggregate.startswith("count"):
-        return "count"
-    return "level" if one.origin.aggregate in ("avg", "mean", "median", "stddev") else "number"
-
-
-def lies(label: Field) -> bool:
-    """Whether bars lie on their side: many of them, or labels too long to stand under them."""
-    longest = max((len(str(value)) for value in label.values), default=0)
-    return not label.is_ordered and (label.distinct > 8 or longest > 12 or longest * label.distinct > 60)
-
-
-def add_up(measure: Field) -> bool:
-    """Whether values of the measure can be added up, as sums and counts can."""
-    return measure.origin.is_additive and not measure.is_percent and not measure.origin.window
-
-
-def sums_to_whole(sheet: Sheet, along: Field, measure: Field) -> bool:
-    """Whether the measure is the series' share of each point along the axis."""
-    if not measure.is_percent or min(measure.numbers, default=-1) < 0:
-        return False
-    sums: dict[str, float] = {}
-    for place, value in zip(along.values, measure.values, strict=True):
-        sums[str(place)] = sums.get(str(place), 0.0) + float(value or 0)
-    return all(min(abs(total - 1), abs(total - 100) / 100) < 0.02 for total in sums.values())
-
-
 def _positions(fields: Collection[Field]) -> tuple[int, ...]:
     return tuple(one.position for one in fields)
-
-
-def find_sorting_measure(sheet: Sheet) -> Field | None:
-    """The measure that the rows are sorted by, as the SQL or, where it does not say, their own order has it."""
-    found = sheet.sorted_by
-    if found is not None and found[0].is_measure:
-        return found[0]
-    is_ranked = bool(sheet.of(Role.RANK)) and (found is None or found[0].role is Role.RANK)
-    if (found is None and sheet.shape.is_grouped is None and sheet.rows > _FEW_POINTS) or is_ranked:
-        return next((one for one in sheet.measures if _descends(one)), None)
-    return None
-
-
-def _descends(one: Field) -> bool:
-    numbers = one.numbers
-    return len(numbers) == len(one.values) and one.distinct > 1 and all(a >= b for a, b in pairwise(numbers))
 
 
 def _find_top(sheet: Sheet) -> int | None:

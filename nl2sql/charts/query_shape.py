@@ -91,7 +91,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class QueryShape:
-    """`order` are the columns sorted by, each with whether it descends. `is_grouped` is None where it is not known.
+    """`order` are the columns sorted by that are shown, each with whether it descends.
+
+    `is_sorted` says whether the rows have any order, and `is_grouped` whether each is made of several; None where that
+    is not known.
 
     `has_totals` says that sums stand among the rows that they sum up.
     """
@@ -101,6 +104,7 @@ class QueryShape:
     limit: int | None = None
     is_grouped: bool | None = None
     has_totals: bool = False
+    is_sorted: bool | None = None
 
 
 def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None = None) -> QueryShape:
@@ -119,6 +123,7 @@ def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None 
         _read_limit(tree),
         any(is_aggregated(block) or block.select.args.get("distinct") is not None for block in blocks),
         tree.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None,
+        (tree.args.get("order") or main.select.args.get("order")) is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import random
@@ -210,6 +211,21 @@ def test_a_person_is_a_first_and_a_last_name() -> None:
     assert [record["x"] for record in records(spec)] == ["Ann Ash", "Ann Beech", "Bo Ash"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "tail", "first"),
+    [
+        (["Lyon", "Graz", "Cork"], "", "Cork"),
+        (["Lyon", "Graz", "Cork"], "ORDER BY 1", "Lyon"),
+        (["Lyon", "Graz", "Cork"], "ORDER BY min(z)", "Lyon"),
+        (["18–25", "26–60", "> 60"], "", "18–25"),
+    ],
+)
+def test_bars_without_an_order_go_by_size(labels: list[str], tail: str, first: str) -> None:
+    rows = make_result(city=("VARCHAR", labels), n=("BIGINT", [1, 2, 3]))
+    spec = draw_chart(rows, sql=f"SELECT city, count(*) AS n FROM t GROUP BY 1 {tail}").spec or {}
+    assert spec["encoding"]["x"]["scale"]["domain"][0] == first
+
+
 def test_raw_values_are_not_added_up() -> None:
     rows = make_result(
         product=("VARCHAR", [f"p{n}" for n in range(80)]), price=("DOUBLE", [float(n) for n in range(80)])
@@ -301,14 +317,37 @@ def _make_column(chance: random.Random, rows: int) -> tuple[str, list[Any]]:
     return kind, [None if chance.random() < 0.07 else makers[kind](n) for n in range(rows)]
 
 
-@pytest.mark.parametrize("seed", range(150))
+def _make_sql(chance: random.Random, names: list[str]) -> str:
+    made = ["{0}", "sum(z) AS {0}", "date_trunc('month', z) AS {0}", "avg(z) AS {0}", "floor(z / 10) * 10 AS {0}"]
+    items = [chance.choice(made).format('"' + name + '"') for name in names]
+    order = chance.choice(["", f" ORDER BY {chance.randrange(1, len(names) + 1)} DESC", " ORDER BY ALL"])
+    return f"SELECT {', '.join(items)} FROM t{chance.choice([' GROUP BY ALL', ''])}{order}"
+
+
+def _make_wish(chance: random.Random) -> ChartWish:
+    return ChartWish(
+        kind=chance.choice([None, "line", "area", "bar", "histogram", "scatter", "heatmap", "multiples"]),
+        x=chance.choice([None, None, 0, 1, 7]),
+        y=chance.choice([(), (), (1,), (0, 1)]),
+        colour=chance.choice([None, None, 0, 2]),
+        stack=chance.choice([None, None, "stacked", "percent", "grouped"]),
+        top=chance.choice([None, None, 3]),
+        is_log=chance.choice([None, None, True]),
+        numbers=chance.choice([None, "compact", "full", "percent"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(400))
 def test_any_rows_make_a_chart_or_none(seed: int) -> None:
     chance = random.Random(seed)
-    names = chance.sample(["month", "year", "name", "n", "share_pct", "rank", "id", "bucket", "image", "hour", ""], 4)
+    known = ["month", "year", "name", "n", "share_pct", "rank", "id", "bucket", "image", "hour", "total", "x.y"]
+    names = chance.sample(known, chance.randrange(1, 6))
     count = chance.choice([0, 1, 2, 5, 24, 80])
-    rows = make_result(
-        chance.random() < 0.2, **{name: _make_column(chance, count) for name in names[: chance.randrange(1, 5)]}
-    )
-    chart = draw_chart(rows)
+    rows = make_result(chance.random() < 0.2, **{name: _make_column(chance, count) for name in names})
+    sql = chance.choice(["", _make_sql(chance, names)])
+    chart = draw_chart(rows, sql=sql, locale=chance.choice(["", "de_DE"]))
     json.dumps(chart.spec, allow_nan=False)
-    assert all(draw_chart(rows, wish=ChartWish(kind)).kind == kind for kind in chart.kinds)
+    assert all(draw_chart(rows, sql=sql, wish=ChartWish(kind)).kind == kind for kind in chart.kinds)
+    for _ in range(6):
+        with contextlib.suppress(ConfigError):
+            json.dumps(draw_chart(rows, sql=sql, wish=_make_wish(chance)).spec, allow_nan=False)
