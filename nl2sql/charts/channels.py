@@ -23,6 +23,7 @@ MOST_VALUES: Final = 25
 _ROOM_FOR_VALUES: Final = 1.18
 _FLAT: Final = 0.5
 _FEW_BARS: Final = 5
+_TICKS_ACROSS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ def write_figures(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> d
     )
     if plan.stack == "percent":
         axis = {"format": ".0%"}
+    if plan.is_lying:
+        # Labels beside each other take more room than one over the other.
+        axis.setdefault("tickCount", _TICKS_ACROSS)
     channel: dict[str, Any] = {
         "field": "y",
         "type": "quantitative",

@@ -25,7 +25,7 @@ LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"
 NUMBERS: Final = ("compact", "full", "percent")
 _COMPACT_FROM: Final = 10_000
-_FEW_TICKS: Final = 5
+_FEW_COUNTED: Final = 40
 _MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
 _MOST_TICKS: Final = 12
 _MOST_FRACTION: Final = 1.5
@@ -170,7 +170,7 @@ def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None
         return {"format": ".3~g"}
     if how.kind is Kind.INTEGER:
         # Else a small count has ticks between its whole numbers, which round to the same.
-        return {"format": ",.0f"} | ({"tickCount": int(largest)} if 0 < largest <= _FEW_TICKS else {})
+        return {"format": ",.0f"} | ({"tickCount": min(int(largest), 10)} if 0 < largest <= _FEW_COUNTED else {})
     return {"format": ",.6~f"}
 
 

@@ -226,6 +226,13 @@ def test_bars_without_an_order_go_by_size(labels: list[str], tail: str, first: s
     assert spec["encoding"]["x"]["scale"]["domain"][0] == first
 
 
+def test_small_counts_have_whole_ticks() -> None:
+    for most, ticks in ((2, 2), (7, 7), (30, 10)):
+        rows = make_result(city=("VARCHAR", ["a", "b", "c"]), n=("BIGINT", [1, 1, most]))
+        spec = draw_chart(rows, sql="SELECT city, count(*) AS n FROM t GROUP BY 1 ORDER BY 1").spec or {}
+        assert spec["encoding"]["y"]["axis"] == {"format": ",.0f", "tickCount": ticks}
+
+
 def test_raw_values_are_not_added_up() -> None:
     rows = make_result(
         product=("VARCHAR", [f"p{n}" for n in range(80)]), price=("DOUBLE", [float(n) for n in range(80)])
