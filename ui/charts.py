@@ -191,7 +191,7 @@ def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
     if chart.stacks:
         default = chart.plan.stack if chart.plan.stack in chart.stacks else None
         st.segmented_control(
-            "Bars", chart.stacks, default=default, format_func=_STACKS.__getitem__, key=place["stack"], on_change=read
+            "Series", chart.stacks, default=default, format_func=_STACKS.__getitem__, key=place["stack"], on_change=read
         )
     if chart.kind == "bar":
         st.number_input(
