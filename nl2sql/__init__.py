@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nl2sql.answer.answer_page import render_answer
-    from nl2sql.answer.as_json import describe_renamed
-    from nl2sql.answer.chart import chart, charts
-    from nl2sql.answer.chart_check import checked_spec
+    from nl2sql.answer.as_json import describe_renamed, list_cuts
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
@@ -22,6 +20,10 @@ if TYPE_CHECKING:
     from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
     from nl2sql.cancel import CancelToken
+    from nl2sql.charts.drawing import Chart, draw_chart
+    from nl2sql.charts.palette import dress_spec
+    from nl2sql.charts.spec_check import checked_spec
+    from nl2sql.charts.wish import ChartWish, read_wish
     from nl2sql.config import Config, load_config
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.errors import (
@@ -93,6 +95,8 @@ __all__ = [
     "CancelToken",
     "CancelledError",
     "Changes",
+    "Chart",
+    "ChartWish",
     "ChatModel",
     "CheckedSQL",
     "Clarification",
@@ -142,16 +146,17 @@ __all__ = [
     "Verdict",
     "VerifiedQueries",
     "VerifiedQuery",
-    "chart",
-    "charts",
     "checked_spec",
     "compute_change",
     "compute_share",
     "connect",
     "describe_renamed",
+    "draw_chart",
+    "dress_spec",
     "export",
     "find_notation",
     "list_changes",
+    "list_cuts",
     "list_filter_columns",
     "load_config",
     "make_unique_names",
@@ -159,6 +164,7 @@ __all__ = [
     "open_store",
     "parse_size",
     "read_filter",
+    "read_wish",
     "render_answer",
     "text_of",
 ]
@@ -167,6 +173,8 @@ _HOMES: Final = {
     "Assistant": "assistant",
     "CancelToken": "cancel",
     "ColumnFormat": "answer.display",
+    "Chart": "charts.drawing",
+    "ChartWish": "charts.wish",
     "ChatModel": "model.chat",
     "ColumnAccount": "importing.account",
     "Changes": "store",
@@ -181,18 +189,20 @@ _HOMES: Final = {
     "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
-    "chart": "answer.chart",
-    "charts": "answer.chart",
-    "checked_spec": "answer.chart_check",
+    "checked_spec": "charts.spec_check",
     "connect": "assistant",
     "describe_renamed": "answer.as_json",
+    "draw_chart": "charts.drawing",
+    "dress_spec": "charts.palette",
     "export": "answer.export",
     "find_notation": "answer.notation",
     "list_changes": "answer.row_digest",
+    "list_cuts": "answer.as_json",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "settings_file",
     "render_answer": "answer.answer_page",
+    "read_wish": "charts.wish",
     "text_of": "answer.values",
     "FilterColumn": "answer.row_filter",
     "PeriodsBefore": "answer.row_figures",

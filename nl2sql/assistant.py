@@ -278,7 +278,6 @@ class Assistant(Database):
 
         The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
         """
-        from nl2sql.answer.chart import chart
         from nl2sql.answer.sentence import say_nothing, say_rows
 
         start = time.perf_counter()
@@ -294,7 +293,7 @@ class Assistant(Database):
             result=result,
             reading=self.reading(checked.sql),
             warnings=("This is your own SQL: only you say that it answers the question.",),
-            chart=chart(result),
+            chart=self.draw(result, checked.sql).spec,
             seconds=Seconds(total=time.perf_counter() - start),
             session=session,
             receipt=self.issue_receipt(),

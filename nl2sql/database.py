@@ -46,6 +46,8 @@ from nl2sql.types import (
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
+    from nl2sql.charts.drawing import Chart
+    from nl2sql.charts.wish import ChartWish
     from nl2sql.engines.engine import Engine, ResultStream
     from nl2sql.engines.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
@@ -339,6 +341,20 @@ class Database:
         allowed = self._allowed()
         lists = bool(allowed.policy.deny_columns)
         return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
+
+    def draw(self, result: Result, sql: str = "", *, wish: ChartWish | None = None, total: int | None = None) -> Chart:
+        """The chart of a result, chosen by what `sql`, which gave it, says, or as it is wished for.
+
+        `total` is how many rows the query has, where the result lacks some. ConfigError where the wish does not fit.
+        """
+        from nl2sql.charts.drawing import draw_chart
+
+        known = None
+        # Rows that are there are drawn, whatever became of the database since.
+        with contextlib.suppress(DatabaseError):
+            known = self.schema
+        formats, locale = self.formats(result, sql), self.config.display.locale
+        return draw_chart(result, sql=sql, schema=known, formats=formats, wish=wish, total=total, locale=locale)
 
     def close(self) -> None:
         """Close the database."""

@@ -31,12 +31,13 @@ MAY_IMPORT = {
     "guard": FLOOR | {"schema"},
     "repair": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
+    "charts": FLOOR | {"schema", "answer"},
     "model": FLOOR | {"config"},
     "store": FLOOR | {"config", "schema", "answer", "trusted_files"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
-    "database": FLOOR | {"schema", "guard", "answer", "engines", "agent", "config", "store", "importing"},
-    "agent": FLOOR | {"schema", "guard", "repair", "answer", "model", "engines", "config"},
+    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "agent", "config", "store", "importing"},
+    "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config"},
     "asking": FLOOR | {"agent", "answer", "model", "schema", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")

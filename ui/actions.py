@@ -164,7 +164,7 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
         if is_metric(result):
             show_metrics(result, read_formats(assistant, sql, result, own.id))
         else:
-            spec = show_chart(result, own.id, "Chart of your own SQL")
+            spec = show_chart(assistant, sql, result, own.id, title=job.question, alt="Chart of your own SQL")
             show_rows(assistant, sql, result, own.id)
         for line in view.answer.reading:
             st.caption(plain(line, 300))

@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, Result, Status
+from nl2sql import Answer, Assistant, Result, Status, list_cuts
 from ui.actions import find_sql, is_edited, run_again, show_actions, show_branch, show_remedies
 from ui.arrival import bring_into_view, read_out
 from ui.asking import next_questions, offered
@@ -101,7 +101,9 @@ def _say(answer: Answer, job: Job) -> None:
     if answer.status is Status.ABSTAINED:
         # The sentence itself says why.
         return
-    doubts = list(answer.warnings)
+    # The table turns over all rows that the engine keeps, and says what it lacks.
+    cuts = list_cuts(answer.result.row_count, answer.result.truncated, 0) if answer.result else ()
+    doubts = [warning for warning in answer.warnings if warning not in cuts]
     if answer.confidence is not None:
         icon, label = _LEVELS[answer.confidence.level]
         reasons = plain("; ".join(answer.confidence.reasons), _REASON_CHARS)
@@ -138,7 +140,8 @@ def _rows(assistant: Assistant, answer: Answer, result: Result, key: str, run: C
     if is_metric(result):
         show_metrics(result, read_formats(assistant, sql, result, key))
     elif result.row_count:
-        kept(key)["spec"] = show_chart(result, key, f"Chart of: {answer.question}")
+        alt = f"Chart of: {answer.question}"
+        kept(key)["spec"] = show_chart(assistant, sql, result, key, title=answer.question, alt=alt)
         show_rows(assistant, sql, result, key, run)
     else:
         st.caption("No rows.")

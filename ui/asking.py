@@ -27,7 +27,7 @@ def ask(
     tables: Sequence[str],
     review: bool,
     choice: Choice,
-) -> None:
+) -> Job:
     """Start answering, once the question under way is answered, and put the conversation's id into the address.
 
     The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
@@ -60,6 +60,7 @@ def ask(
     shared.conversations.keep(conversation)
     st.query_params.from_dict({"session": conversation.id})
     shared.jobs.start(job, work, after=before)
+    return job
 
 
 def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:

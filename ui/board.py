@@ -213,12 +213,12 @@ def _show_told(tile: Tile) -> None:
 
 def _show_rows(assistant: Assistant, pin: Pin, rows: Result) -> None:
     """The figure, or the chart, or the rows where there is no chart."""
-    key, sql = _place(pin), pin.entry.sql or ""
+    key, sql, asked = _place(pin), pin.entry.sql or "", pin.entry.question
     if is_metric(rows):
         show_metrics(rows, read_formats(assistant, sql, rows, key))
     elif not rows.row_count:
         st.caption("No rows.")
-    elif show_chart(rows, key, f"Chart of: {pin.entry.question}") is None:
+    elif show_chart(assistant, sql, rows, key, title=asked, alt=f"Chart of: {asked}") is None:
         show_rows(assistant, sql, rows, key)
     else:
         with st.expander(f"{rows.row_count:,} rows", key=f"rows-{key}", on_change="rerun", type="compact") as box:

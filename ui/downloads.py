@@ -17,7 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, Limits, Result, ResultColumn, export, find_notation, render_answer
+from nl2sql import (
+    Answer,
+    Assistant,
+    LimitError,
+    Limits,
+    Result,
+    ResultColumn,
+    dress_spec,
+    export,
+    find_notation,
+    render_answer,
+)
+from ui.charts import find_theme
 from ui.kept import kept
 from ui.rows import Look, look_of
 
@@ -66,7 +78,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
     if not box.open:
         return
     with box:
-        look = look_of(key)
+        look, title = look_of(key), kept(key).get("title", answer.question)
         shown = False
         if not look.is_plain:
             rows = st.segmented_control(
@@ -98,7 +110,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                 )
             st.download_button(
                 "HTML page",
-                partial(html_file, assistant, answer, spec, kept(key).get("notes", ())),
+                partial(html_file, assistant, answer, spec, title, kept(key).get("notes", ())),
                 file_name=name_file(answer.question, "html"),
                 mime="text/html",
                 on_click="ignore",
@@ -110,7 +122,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                 for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
                     st.download_button(
                         label,
-                        partial(picture, spec, form),
+                        partial(draw_picture, assistant, spec, form, find_theme(), title),
                         file_name=name_file(answer.question, form),
                         mime=mime,
                         on_click="ignore",
@@ -147,7 +159,9 @@ def write_file(assistant: Assistant, wanted: Wanted, form: str, most: int = BYTE
     return out.getvalue()
 
 
-def html_file(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, notes: Sequence[str] = ()) -> bytes:
+def html_file(
+    assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, title: str, notes: Sequence[str] = ()
+) -> bytes:
     """The answer as a page that stands alone, with the rows that it has, the chart, the SQL, and what else to know."""
     sql = answer.sql or ""
     page = render_answer(
@@ -156,7 +170,7 @@ def html_file(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | No
         database=PurePath(assistant.url).name or assistant.url,
         made_at=dt.datetime.now(),
         sql=assistant.formatted(sql) if sql else None,
-        svg=picture(spec, "svg").decode() if spec is not None else None,
+        svg=draw_picture(assistant, spec, "svg", "light", title).decode() if spec is not None else None,
         notes=notes,
     )
     return page.encode()
@@ -203,11 +217,18 @@ def _say_about(assistant: Assistant, answer: Answer, look: Look | None) -> dict[
     return {**said, "SQL": assistant.formatted(answer.sql or "")}
 
 
-def picture(spec: Mapping[str, Any], form: str) -> bytes:
-    """The chart drawn on this machine: nothing is fetched for it."""
+def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme: str, title: str) -> bytes:
+    """The chart as a picture with its title, the database and the day, drawn on this machine: nothing is fetched."""
     import vl_convert
 
-    drawn = {**spec, "width": _WIDTH, "background": "white"}
+    dressed = dress_spec(
+        spec,
+        theme,
+        locale=assistant.config.display.locale,
+        title=title,
+        footer=f"{PurePath(assistant.url).stem} · {dt.date.today()}",
+        width=_WIDTH,
+    )
     if form == "png":
-        return bytes(vl_convert.vegalite_to_png(drawn, scale=_SCALE, allowed_base_urls=[]))
-    return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[])).encode()
+        return bytes(vl_convert.vegalite_to_png(dict(dressed), scale=_SCALE, allowed_base_urls=[]))
+    return str(vl_convert.vegalite_to_svg(dict(dressed), allowed_base_urls=[])).encode()

@@ -11,12 +11,13 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Assistant, NL2SQLError
+from nl2sql import Assistant, NL2SQLError, read_wish
 from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
 from ui.board import find_pinned, leave_board, show_board
 from ui.browser_window import set_up_window
+from ui.charts import apply_wish
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
@@ -105,11 +106,26 @@ def _take_question(shared: Server, conversation: Conversation) -> bool:
         asked = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
     offer_mentions(shared.assistant_of(conversation).schema.tables)
     question = asked or chosen()
-    if question:
-        choice = chosen_settings(shared)
-        ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
+    asks = question is not None and not _change_chart(conversation, question)
+    if question is not None and asks:
+        wish, rest = read_wish(question)
+        choice, tables = chosen_settings(shared), pinned_tables()
+        job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
+        if wish is not None and rest:
+            apply_wish(job.id, wish)
     set_up_window([job.question for job in conversation.jobs])
-    return bool(question)
+    return asks
+
+
+def _change_chart(conversation: Conversation, text: str) -> bool:
+    """Change the chart of the last answer where the text says nothing but how. Whether it did."""
+    wish, rest = read_wish(text)
+    last = conversation.jobs[-1] if conversation.jobs else None
+    answer = last.view.answer if last else None
+    if wish is None or rest or last is None or answer is None or answer.result is None:
+        return False
+    apply_wish(last.id, wish)
+    return True
 
 
 def _conversation(shared: Server) -> Conversation:

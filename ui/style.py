@@ -36,6 +36,7 @@ _CSS: Final = """
 .stFeedback button, [data-testid="stFeedback"] button { min-width: 28px; min-height: 28px; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {
   color: light-dark(#ffffff, #10141b); }
+[class*="st-key-drawn-"] button:is([aria-label^="Show data"], [aria-label^="Download as"]) { display: none; }
 .st-key-warm { display: none; }
 [class*="st-key-look-"] { position: absolute; }
 .stText { overflow-wrap: anywhere; }

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from nl2sql.agent.loop import Outcome
 from nl2sql.agent.running import is_empty_or_zero
 from nl2sql.agent.tools import Ran, Toolbox
-from nl2sql.answer.as_json import cut_warnings
-from nl2sql.answer.chart import chart
+from nl2sql.answer.as_json import list_cuts
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, is_too_doubtful, say_untraced
 from nl2sql.answer.display import choose_formats, find_keys
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
@@ -154,7 +153,7 @@ def _with_rows(
         result=result,
         grounding=grounding,
         confidence=confidence,
-        chart=chart(result) if time.allows("chart") else None,
+        chart=_draw(sql, result, tools) if time.allows("chart") else None,
         verified_query=ran.verified,
         traps=outcome.traps,
         warnings=(*answer.warnings, *warnings, *time.warnings),
@@ -163,10 +162,17 @@ def _with_rows(
     return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer
 
 
+def _draw(sql: str, result: Result, tools: Toolbox) -> Mapping[str, Any] | None:
+    """The chart of the rows that helps most, as a Vega-Lite spec; None where none helps."""
+    from nl2sql.charts.drawing import draw_chart
+
+    return draw_chart(result, sql=sql, schema=tools.schema).spec
+
+
 def _list_warnings(outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, ending: Deadline) -> list[str]:
     """What to know of the rows beside them: what was cut, changed, missing, or means something else than it seems."""
     result = ran.result
-    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells)
+    warnings = list_cuts(result.row_count, result.truncated, result.cut_cells)
     warnings += [
         f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
     ]

@@ -69,7 +69,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
 
 def run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
     """Every field of `run -o json`."""
-    warnings = cut_warnings(result.row_count, result.truncated, result.cut_cells) if result else []
+    warnings = list_cuts(result.row_count, result.truncated, result.cut_cells) if result else []
     return {
         "sql": sql,
         **_rows_fields(result),
@@ -79,7 +79,7 @@ def run_object(sql: str | None, result: Result | None, seconds: float, error: Er
     }
 
 
-def cut_warnings(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
+def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
     """What of a result is not shown."""
     warnings = []
     if truncated:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.answer.as_json import cut_warnings, describe_renamed
+from nl2sql.answer.as_json import describe_renamed, list_cuts
 from nl2sql.answer.csv_text import PLAIN_CSV, CsvStyle
 from nl2sql.answer.export import is_numeric, write
 from nl2sql.answer.values import text_of
@@ -83,7 +83,7 @@ def write_everything(assistant: Assistant, sql: str, form: str, style: CsvStyle)
     with assistant.run_stream(sql, limits=limits) as rows:
         count = write_batches(form, rows.columns, rows.batches(), style)
     say_renamed(rows.columns)
-    for warning in cut_warnings(count, rows.truncated, rows.cut_cells):
+    for warning in list_cuts(count, rows.truncated, rows.cut_cells):
         say(f"warning: {warning}")
 
 

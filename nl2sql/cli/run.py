@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from nl2sql.answer.as_json import cut_warnings, run_object
+from nl2sql.answer.as_json import list_cuts, run_object
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
@@ -81,5 +81,5 @@ def _run(text: str, shared: Shared, start: float) -> None:
                 results.say_renamed(result.columns)
                 return
             results.write_result(shared.output, result, lambda: assistant.formats(result, checked.sql), style)
-            for warning in cut_warnings(result.row_count, result.truncated, result.cut_cells):
+            for warning in list_cuts(result.row_count, result.truncated, result.cut_cells):
                 say(f"warning: {warning}")

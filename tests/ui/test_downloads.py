@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -101,4 +102,6 @@ def test_the_chart_as_a_picture(analyst: Analyst) -> None:
     assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20]) > 800, "wide enough for a slide"
     svg = ElementTree.fromstring(downloaded(analyst, "SVG").read_text("utf-8"))
     drawn = {text.strip() for text in svg.itertext()}
-    assert svg.tag.endswith("svg") and "revenue" in drawn and "month" in drawn
+    assert svg.tag.endswith("svg") and {"revenue", "month", "Dec 2025"} <= drawn
+    assert "revenue by month in 2025" in drawn, "the question is its title"
+    assert any(re.search(r" · \d{4}-\d\d-\d\d$", text) for text in drawn), "what it is from, and when"

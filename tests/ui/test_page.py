@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .conftest import Analyst, expect
 from .model_server import ModelServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
 
 pytestmark = pytest.mark.browser
 
@@ -40,12 +43,30 @@ def test_the_chart_is_changed_by_hand(analyst: Analyst) -> None:
     line = chart.screenshot()
     turn.get_by_role("radio", name="Bars").click()
     expect(turn.get_by_role("radio", name="Bars")).to_be_checked()
-    deadline = time.monotonic() + 10
-    while chart.screenshot() == line and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert chart.screenshot() != line
-    turn.get_by_role("radio", name="None").click()
+    bars = wait_for_another(chart, line)
+    turn.get_by_role("button", name="Change", exact=True).click()
+    analyst.page.get_by_label("Title", exact=True).fill("Of 2025")
+    analyst.page.get_by_label("Title", exact=True).press("Enter")
+    titled = wait_for_another(chart, bars)
+    analyst.page.get_by_role("button", name="Automatic", exact=True).click()
+    wait_for_another(chart, titled)
+    expect(turn.get_by_role("radio", name="Line")).to_be_checked()
+    analyst.page.keyboard.press("Escape")
+    chart.hover()
+    expect(analyst.page.get_by_role("button", name="Fullscreen")).to_be_visible()
+    for name in ("Show data", "Download as PNG"):
+        expect(analyst.page.get_by_role("button", name=name)).to_have_count(0)
+    turn.get_by_role("radio", name="No chart").click()
     expect(chart).to_have_count(0)
+
+
+def wait_for_another(chart: Locator, picture: bytes) -> bytes:
+    """The picture of the chart once it is another one."""
+    deadline = time.monotonic() + 15
+    while (seen := chart.screenshot()) == picture:
+        assert time.monotonic() < deadline, "the chart stayed as it was"
+        time.sleep(0.1)
+    return seen
 
 
 def test_a_follow_up_builds_on_the_last_sql(analyst: Analyst, model: ModelServer) -> None:

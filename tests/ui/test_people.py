@@ -118,7 +118,7 @@ def test_a_screen_reader_hears_what_each_control_is_and_what_happens(analyst: An
     turn = analyst.ask("revenue by month in 2025")
     expect(turn.get_by_role("region", name="Rows of the answer: 12 rows")).to_be_visible()
     expect(turn.get_by_role("columnheader", name="month")).to_be_visible()
-    expect(turn.get_by_label("Chart of: revenue by month in 2025").first).to_be_visible()
+    expect(turn.get_by_label("Chart of: revenue by month in 2025", exact=True).first).to_be_visible()
     assert nameless(analyst) == []
     for tab in ("History", "Settings"):
         analyst.page.get_by_role("tab", name=tab).click()

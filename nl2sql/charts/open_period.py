@@ -1,0 +1,64 @@
+"""The last period of a result where the data ends before the period does, as far as the schema's profile can tell.
+
+It looks at no data: a column that is filled once a month, or whose range is not known, says nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from nl2sql.charts.column_roles import Field
+from nl2sql.charts.labels import next_period, read_month, to_moment
+from nl2sql.types import Column
+
+_UNITS: Final = ("year", "quarter", "month", "week")
+_FEWEST_SAMPLES: Final = 3
+_SPARSEST: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPeriod:
+    """`value` is the period as the result has it, `end` the last day that the data has of it."""
+
+    value: object
+    end: dt.date
+
+
+def find_open_period(along: Field) -> OpenPeriod | None:
+    """The last period of the column where it is not over in the data; else None."""
+    stored, grain = along.origin.stored, along.grain
+    if stored is None or grain not in _UNITS or not along.present:
+        return None
+    end = _read_day(stored.maximum)
+    last = max(along.present, key=lambda value: str(value))
+    start = (
+        dt.datetime(last, 1, 1) if isinstance(last, int) and 0 < last < 10_000 else to_moment(last) or read_month(last)
+    )
+    if end is None or start is None or not start.date() <= end:
+        return None
+    after = next_period(start, grain).date()
+    days = (after - start.date()).days
+    left = (after - end).days - 1
+    if left < max(2, days // 10) or _is_sparse(stored, end, days):
+        return None
+    return OpenPeriod(last, end)
+
+
+def _is_sparse(stored: Column, end: dt.date, days: int) -> bool:
+    """Whether the column has so few days that no period of this length may be taken to go on after its last one."""
+    samples = [day for text in (*stored.values, *stored.samples) if (day := _read_day(text)) is not None]
+    if len({*samples}) >= _FEWEST_SAMPLES and len({day.day for day in samples}) == 1:
+        return True
+    begin = _read_day(stored.minimum)
+    if begin is None or stored.distinct is None:
+        return len({*samples}) < _FEWEST_SAMPLES
+    return stored.distinct < _SPARSEST * max(1, (end - begin).days / days)
+
+
+def _read_day(text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None

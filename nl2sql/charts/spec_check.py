@@ -1,0 +1,251 @@
+"""Whether a Vega-Lite spec is nothing but values and fields of a chart made here: what is not on its lists is refused.
+
+It makes no spec. A spec that passes can hold no address, link, picture, signal, transform, nor any expression but the
+constants that end large numbers on an axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from nl2sql.charts.labels import COMPACT_WORDS
+from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
+
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
+# A tooltip takes an entry of that name for the address of a picture, or for a heading.
+TAKEN_TITLES: Final = ("image", "title")
+FIELDS: Final = ("x", "y", "z", "end", "tip", "label", "text", "series", "name", "open")
+_NAME_CHARS: Final = 60
+_TYPES: Final = ("quantitative", "temporal", "ordinal", "nominal")
+_FORMATS: Final = (
+    *(".0%", ".1~%", ".2~%", ".4~s", ".3~g", ",.0f", ",.6~f"),
+    *("Q%q %Y", "%Y", "%b %Y", "%-d %b", "%-d %b %Y", "%-d %b %H:%M", "%H:%M"),
+)
+_DASHES: Final = ([1, 0], [4, 4])
+
+Check = Callable[[Any], bool]
+Shape = Mapping[str, "Check | Shape"]
+
+
+def checked_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec, once it is nothing but values and constants. ConfigError where it holds anything else."""
+    panels = spec.get("vconcat")
+    layers = spec.get("layer")
+    if panels is not None:
+        _check(
+            "the chart", spec, {"$schema": _is_schema, "title": _is_heading, "vconcat": _is_list, "spacing": _is_int}
+        )
+        for panel in panels:
+            _check("a panel", panel, {**_VIEW, "data": _is_data, "width": _is_int, "height": _is_int})
+        return spec
+    outer = {"$schema": _is_schema, "title": _is_heading, "data": _is_data, "width": _is_container, "height": _is_int}
+    if layers is None:
+        _check("the chart", spec, {**outer, **_VIEW})
+        _require("the chart", spec, ("data", "mark", "encoding", "width", "height"))
+        return spec
+    _check("the chart", spec, {**outer, "layer": _is_list})
+    _require("the chart", spec, ("data", "width", "height"))
+    for layer in layers:
+        _check("a layer", layer, _VIEW)
+        _require("a layer", layer, ("mark", "encoding"))
+    return spec
+
+
+def _check(what: str, value: Any, shape: Shape) -> None:
+    if not isinstance(value, Mapping):
+        raise _wrong(what)
+    for key, held in value.items():
+        wanted = shape.get(key) if isinstance(key, str) else None
+        if wanted is None:
+            raise ConfigError(f"{what} may not hold {one_line(str(key), _NAME_CHARS)!r}", "Take it out.")
+        if isinstance(wanted, Mapping):
+            _check(key, held, wanted)
+        elif not wanted(held):
+            raise _wrong(key)
+
+
+def _require(what: str, value: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if key not in value:
+            raise _wrong(what)
+
+
+def _wrong(what: str) -> ConfigError:
+    return ConfigError(f"{what} is not as a chart of these rows may have it", "Use what nl2sql made.")
+
+
+def _one_of(*values: Any) -> Check:
+    return lambda held: isinstance(held, str | bool | int | None) and held in values
+
+
+def _is_schema(held: Any) -> bool:
+    return bool(held == SCHEMA)
+
+
+def _is_container(held: Any) -> bool:
+    return bool(held == "container")
+
+
+def _is_int(held: Any) -> bool:
+    return isinstance(held, int) and not isinstance(held, bool)
+
+
+def _is_bool(held: Any) -> bool:
+    return isinstance(held, bool)
+
+
+def _is_list(held: Any) -> bool:
+    return isinstance(held, list) and bool(held)
+
+
+def _is_number(held: Any) -> bool:
+    return isinstance(held, int | float) and not isinstance(held, bool) and math.isfinite(held)
+
+
+def _is_text(held: Any) -> bool:
+    return isinstance(held, str)
+
+
+def _is_texts(held: Any) -> bool:
+    return isinstance(held, list) and all(isinstance(one, str) for one in held)
+
+
+def _is_scalar(held: Any) -> bool:
+    return held is None or isinstance(held, str | bool) or _is_number(held)
+
+
+def _is_field(held: Any) -> bool:
+    return isinstance(held, str) and held in FIELDS
+
+
+def _is_title(held: Any) -> bool:
+    return held is None or (isinstance(held, str) and held.lower() not in TAKEN_TITLES)
+
+
+def _is_heading(held: Any) -> bool:
+    if not isinstance(held, Mapping):
+        return False
+    allowed: dict[str, Check] = {
+        "text": lambda one: _is_text(one) or _is_texts(one),
+        "subtitle": _is_texts,
+        "fontSize": _is_int,
+        "fontWeight": _one_of("normal"),
+    }
+    return all(key in allowed and allowed[key](one) for key, one in held.items())
+
+
+def _is_data(held: Any) -> bool:
+    if not isinstance(held, Mapping) or set(held) != {"values"} or not isinstance(held["values"], list):
+        return False
+    return all(
+        isinstance(record, Mapping) and all(key in FIELDS and _is_scalar(value) for key, value in record.items())
+        for record in held["values"]
+    )
+
+
+def _is_domain(held: Any) -> bool:
+    return isinstance(held, list) and all(isinstance(one, str | bool) for one in held)
+
+
+def _is_range(held: Any) -> bool:
+    if isinstance(held, str):
+        return held in ("heatmap", "diverging")
+    return isinstance(held, list) and all(_is_number(one) or one in _DASHES for one in held)
+
+
+def _is_moments(held: Any) -> bool:
+    parts = ("year", "month", "date", "hours", "minutes")
+    return isinstance(held, list) and all(
+        isinstance(one, Mapping)
+        and all((key in parts and _is_int(value)) or (key == "utc" and value is True) for key, value in one.items())
+        for one in held
+    )
+
+
+_LEGEND: Final[Shape] = {"format": _one_of(*_FORMATS), "labelExpr": _one_of(*COMPACT_WORDS.values())}
+_AXIS: Final[Shape] = {
+    "format": _one_of(*_FORMATS),
+    "labelExpr": _one_of(*COMPACT_WORDS.values()),
+    "tickMinStep": _is_int,
+    "tickCount": _is_int,
+    "minExtent": _is_int,
+    "labelLimit": _is_int,
+    "labelAngle": _is_int,
+    "labelOverlap": _is_bool,
+    "labelSeparation": _is_int,
+    "labels": _is_bool,
+    "ticks": _is_bool,
+    "grid": _is_bool,
+    "values": _is_moments,
+}
+_SCALE: Final[Shape] = {
+    "type": _one_of("utc", "log"),
+    "zero": _is_bool,
+    "domain": _is_domain,
+    "domainMax": _is_number,
+    "domainMid": _one_of(0),
+    "padding": _is_number,
+    "range": _is_range,
+}
+_CHANNEL: Final[Shape] = {
+    "field": _is_field,
+    "type": _one_of(*_TYPES),
+    "title": _is_title,
+    "scale": _SCALE,
+    "axis": _AXIS,
+    "stack": _one_of("zero", "normalize", None),
+    "bin": _one_of("binned"),
+    "datum": _one_of(0),
+}
+_PLAIN: Final[Shape] = {"field": _is_field, "type": _one_of(*_TYPES), "title": _is_title, "scale": _SCALE}
+_MARK: Final[Shape] = {
+    "type": _one_of("line", "area", "bar", "point", "rect", "text", "rule"),
+    "point": _is_bool,
+    "filled": _is_bool,
+    "size": _is_int,
+    "opacity": _is_number,
+    "align": _one_of("left"),
+    "baseline": _one_of("middle"),
+    "dx": _is_int,
+}
+
+
+def _is_tooltip(held: Any) -> bool:
+    if not isinstance(held, list):
+        return False
+    for one in held:
+        _check("tooltip", one, {"field": _is_field, "type": _one_of("nominal"), "title": _is_title})
+    return all(isinstance(one.get("title"), str) for one in held)
+
+
+def _is_colour(held: Any) -> bool:
+    legend = held.get("legend") if isinstance(held, Mapping) else None
+    if legend is not None:
+        _check("legend", legend, _LEGEND)
+    _check("color", held, {**_PLAIN, "legend": lambda _: True})
+    return True
+
+
+def _is_silent(held: Any) -> bool:
+    _check("a channel", held, {**_PLAIN, "legend": _one_of(None)})
+    return True
+
+
+_VIEW: Final[Shape] = {
+    "mark": _MARK,
+    "encoding": {
+        "x": _CHANNEL,
+        "y": _CHANNEL,
+        "x2": {"field": _is_field},
+        "xOffset": _PLAIN,
+        "yOffset": _PLAIN,
+        "color": _is_colour,
+        "opacity": _is_silent,
+        "strokeDash": _is_silent,
+        "text": _PLAIN,
+        "tooltip": _is_tooltip,
+    },
+}

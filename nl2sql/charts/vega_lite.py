@@ -1,0 +1,182 @@
+"""A plan and its points as a Vega-Lite spec: marks, channels, axes. It holds values and constants, and no code.
+
+Colours, fonts and the locale are the theme's, which `palette` adds where the spec is drawn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any, Final
+
+from nl2sql.charts.channels import (
+    HEIGHT,
+    MOST_VALUES,
+    Manner,
+    add_series,
+    make_silent_scale,
+    write_along,
+    write_figures,
+    write_tooltip,
+)
+from nl2sql.charts.choosing import Plan
+from nl2sql.charts.column_roles import Role
+from nl2sql.charts.distributions import write_cells, write_histogram, write_scatter
+from nl2sql.charts.labels import LABEL_CHARS
+from nl2sql.charts.points import Point, Points, fill_gaps
+from nl2sql.charts.sheet import Sheet
+from nl2sql.charts.spec_check import SCHEMA
+from nl2sql.errors import ConfigError
+from nl2sql.schema.render import one_line
+
+_ROW_HEIGHT: Final = 22
+_GROUPED_HEIGHT: Final = 12
+_PANEL_HEIGHT: Final = 110
+_PANEL_WIDTH: Final = 600
+_MARKED_POINTS: Final = 60
+_FEW_POINTS: Final = 3
+_AXIS_EXTENT: Final = 46
+
+
+def write_spec(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+    """The Vega-Lite spec of the plan. ConfigError where its figures cannot be on a log scale."""
+    if manner.is_log and min(points.figures, default=0) <= 0:
+        raise ConfigError("a log scale has no place for 0 and below", "Leave the log scale off, or filter those rows.")
+    write = {"multiples": _write_panels, "heatmap": write_cells, "scatter": write_scatter}.get(plan.kind, _write_one)
+    body = write(plan, sheet, points, manner)
+    notes = [*points.notes, *manner.notes]
+    spec: dict[str, Any] = {"$schema": SCHEMA}
+    if manner.title:
+        spec["title"] = {"text": one_line(manner.title, 2 * LABEL_CHARS)} | ({"subtitle": notes} if notes else {})
+    elif notes:
+        spec["title"] = {"text": notes, "fontSize": 12, "fontWeight": "normal"}
+    return spec | body
+
+
+def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+    """Lines, areas, bars and histograms."""
+    if plan.kind == "histogram":
+        return write_histogram(plan, sheet, points, manner)
+    is_bars = plan.kind == "bar"
+    if not is_bars:
+        fill_gaps(points)
+    along = write_along(plan, sheet, points, manner, labels_stand=is_bars)
+    figure = write_figures(plan, sheet, points, manner)
+    encoding: dict[str, Any] = {"y": along, "x": figure} if plan.is_lying else {"x": along, "y": figure}
+    add_series(encoding, plan, sheet, points)
+    encoding["tooltip"] = write_tooltip(plan, sheet, points)
+    mark: dict[str, Any] = {"type": plan.kind}
+    if is_bars and manner.is_log:
+        # A bar has no length where there is no zero.
+        mark = {"type": "point", "filled": True, "size": 60}
+    elif plan.kind == "line":
+        mark["point"] = len({point.at or point.x for point in points.points}) <= _MARKED_POINTS
+    if is_bars:
+        # Along bars stand labels, also where they name moments.
+        points = replace(points, points=[replace(point, at=None) for point in points.points])
+    records = [_write_record(point) for point in points.points]
+    if plan.kind == "line" and any(point.is_faint for point in points.points):
+        records = _part_open_end(points)
+        encoding["strokeDash"] = make_silent_scale("open", [[1, 0], [4, 4]])
+    elif any(point.is_faint for point in points.points):
+        encoding["opacity"] = make_silent_scale("open", [1.0, 0.45])
+    views = [{"mark": mark, "encoding": encoding}]
+    if plan.is_lying and not points.series and len(points.labels) <= MOST_VALUES and not manner.is_log:
+        views.append(_write_values(encoding, points, records))
+    if is_bars and min(points.figures, default=0) < 0:
+        views.append(_write_zero("x" if plan.is_lying else "y"))
+    elif plan.kind == "line" and min(points.figures, default=0) < 0 < max(points.figures, default=0):
+        views.append(_write_zero("y"))
+    body: dict[str, Any] = {"data": {"values": records}, "width": "container", "height": _find_height(plan, points)}
+    return body | (views[0] if len(views) == 1 else {"layer": views})
+
+
+def _find_height(plan: Plan, points: Points) -> int:
+    if not plan.is_lying:
+        return HEIGHT
+    beside = len(points.series) if plan.stack == "grouped" and points.series else 1
+    rows = max(_ROW_HEIGHT, beside * _GROUPED_HEIGHT + 6)
+    return max(2 * _ROW_HEIGHT, len(points.labels) * rows)
+
+
+def _write_record(point: Point) -> dict[str, Any]:
+    record: dict[str, Any] = {"x": _write_moment(point.at) if point.at is not None else point.x, "y": point.y}
+    if point.y is not None:
+        record |= {"label": point.x, "text": point.text}
+    if point.series:
+        record["series"] = point.series
+    if point.end is not None:
+        record["end"] = point.end
+    if point.is_faint:
+        record["open"] = True
+    return record
+
+
+def _write_moment(at: dt.datetime) -> str:
+    return f"{at.isoformat(timespec='milliseconds')}Z"
+
+
+def _part_open_end(points: Points) -> list[dict[str, Any]]:
+    """The records of lines, where the way to a period that is not over is a dashed line of its own."""
+    records, last = [], dict[str, Point]()
+    for point in points.points:
+        if point.is_faint and point.series in last:
+            records.append(_write_record(replace(last[point.series], is_faint=True)))
+        records.append(_write_record(point))
+        last[point.series] = point
+    return [record | {"open": record.get("open", False)} for record in records]
+
+
+def _write_values(encoding: dict[str, Any], points: Points, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures at the ends of lying bars."""
+    for record in records:
+        record["tip"] = max(0, record["y"] or 0)
+    x = {key: value for key, value in encoding["x"].items() if key in ("type", "scale")} | {"field": "tip"}
+    channels = {"y": encoding["y"], "x": x, "text": {"field": "text", "type": "nominal"}}
+    return {"mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 4}, "encoding": channels}
+
+
+def _write_zero(channel: str) -> dict[str, Any]:
+    return {"mark": {"type": "rule"}, "encoding": {channel: {"datum": 0}}}
+
+
+def _write_panels(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+    """A panel for each measure, one over the other along the same axis."""
+    fill_gaps(points)
+    across = sheet.fields[plan.x or 0]
+    is_bars = across.distinct <= _FEW_POINTS or not (points.is_time or across.role is Role.PERIOD)
+    if is_bars:
+        points = replace(points, points=[replace(point, at=None) for point in points.points if point.x])
+    views = []
+    for at, position in enumerate(plan.y):
+        one = replace(plan, y=(position,), kind="bar" if is_bars else "line")
+        name = points.series[at]
+        shown = [point for point in points.points if point.series == name]
+        own = replace(points, points=shown, series=[])
+        is_last = at == len(plan.y) - 1
+        along = write_along(one, sheet, own, manner, labels_stand=is_bars, has_labels=is_last)
+        figure = write_figures(one, sheet, own, manner)
+        figure["axis"] = {**figure["axis"], "minExtent": _AXIS_EXTENT, "tickCount": 4}
+        mark = {"type": "bar"} if is_bars else {"type": "line", "point": len(own.points) <= _MARKED_POINTS}
+        encoding = {"x": along, "y": figure, "tooltip": write_tooltip(one, sheet, own)}
+        records = [_write_record(replace(point, series="")) for point in own.points]
+        if any(point.is_faint for point in own.points):
+            records = records if is_bars else _part_open_end(replace(own, points=[*map(_drop_series, own.points)]))
+            if is_bars:
+                encoding["opacity"] = make_silent_scale("open", [1.0, 0.45])
+            else:
+                encoding["strokeDash"] = make_silent_scale("open", [[1, 0], [4, 4]])
+        views.append(
+            {
+                "data": {"values": records},
+                "mark": mark,
+                "encoding": encoding,
+                "width": _PANEL_WIDTH,
+                "height": _PANEL_HEIGHT,
+            }
+        )
+    return {"vconcat": views, "spacing": 14}
+
+
+def _drop_series(point: Point) -> Point:
+    return replace(point, series="")

@@ -1,0 +1,246 @@
+"""What somebody wants of a chart, by hand or in words: `as bars`, `stacked`, `top 10`, `log scale`, `no chart`.
+
+A text is a wish only where every word of it is understood as one; out of a question only what plainly speaks of the
+drawing is taken. It knows English, and the common words in German, French and Spanish.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ChartWish:
+    """What is left out is chosen. `x`, `y` and `colour` are positions of columns; `stack` is `grouped`, `stacked` or
+    `percent`; `numbers` is `compact`, `full` or `percent`; `kind` may be `none`; `top` is how many bars are shown.
+    """
+
+    kind: str | None = None
+    x: int | None = None
+    y: tuple[int, ...] = ()
+    colour: int | None = None
+    stack: str | None = None
+    is_lying: bool | None = None
+    top: int | None = None
+    is_log: bool | None = None
+    title: str | None = None
+    numbers: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != ChartWish()
+
+    def over(self, before: ChartWish) -> ChartWish:
+        """This wish, with what it leaves open as it was before; another kind does away with what was of the old one."""
+        if self.kind is not None and self.kind != before.kind:
+            before = replace(before, stack=None, is_lying=None, is_log=None)
+        given = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) not in (None, ())}
+        return replace(before, **given)
+
+
+_BAR: Final = r"(?:bars?|columns?|balken|säulen|barres|barras|colonnes|columnas)"
+_LINE: Final = r"(?:lines?|linien?|curves?|kurven?|lignes?|courbes?|líneas?|lineas?)"
+_KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
+    (r"(?:horizontal|lying|liegende[ns]?)\s+" + _BAR, ChartWish("bar", is_lying=True)),
+    (r"(?:vertical|upright|standing|stehende[ns]?)\s+" + _BAR, ChartWish("bar", is_lying=False)),
+    (r"(?:100\s?%|percent|prozent)[-\s](?:stacked\s+)?" + _BAR, ChartWish("bar", stack="percent")),
+    (r"(?:stacked|gestapelte[ns]?)\s+" + _BAR, ChartWish("bar", stack="stacked")),
+    (_BAR + r"\s+(?:empilées|apiladas)", ChartWish("bar", stack="stacked")),
+    (r"(?:grouped|clustered|gruppierte[ns]?)\s+" + _BAR, ChartWish("bar", stack="grouped")),
+    (r"(?:stacked|gestapelte)\s+(?:areas?|flächen?)", ChartWish("area", stack="stacked")),
+    (_BAR, ChartWish("bar")),
+    (_LINE, ChartWish("line")),
+    (r"(?:areas?|flächen?|aires?|áreas?)", ChartWish("area")),
+    (r"(?:histograms?|histogramm|histogramme|histograma)", ChartWish("histogram")),
+    (r"(?:scatter(?:\s?plot)?|punktwolke|nuage de points|dispersión)", ChartWish("scatter")),
+    (r"(?:points|dots|punkte)", ChartWish("scatter")),
+    (r"(?:heat\s?-?maps?|wärmebild)", ChartWish("heatmap")),
+    (r"small multiples", ChartWish("multiples")),
+)
+# Alone these say too little: `columns` may ask which there are.
+_TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)")
+_PLAIN_BAR: Final = r"bars|balken|säulen|barres|barras"
+_CHART: Final = r"[-\s]?(?:charts?|plots?|graphs?|diagramme?|grafik|graphique|gráfico)"
+_AS: Final = (
+    r"(?:as|als|en|como|in|make it|make them|show(?: it| them)? as|draw(?: it| them)? as|switch to|change to|use)"
+)
+_ARTICLE: Final = r"(?:an?\s+|eine?n?\s+|une?\s+|una?\s+|un\s+gráfico de\s+)?"
+_PHRASES: Final[tuple[tuple[str, ChartWish], ...]] = (
+    (r"(?:no|without(?: a)?|hide the|remove the|keine?|ohne|sans|sin)\s+"
+     r"(?:chart|plot|graph|diagramm|grafik|graphique|gráfico)", ChartWish("none")),
+    (r"(?:just|only|nur)\s+(?:the\s+|die\s+)?(?:table|rows|tabelle)", ChartWish("none")),
+    (r"(?:as|als)\s+" + _ARTICLE + r"(?:table|tabelle)", ChartWish("none")),
+    (r"(?:on\s+a\s+|with\s+a\s+|mit\s+)?log(?:arithmic|arithmische[rn]?)?[-\s]?(?:scale|skala|axis|achse)",
+     ChartWish(is_log=True)),
+    (r"(?:no|without(?: a)?)\s+log(?:arithmic)?[-\s]?scale|linear(?:e)?[-\s](?:scale|skala)", ChartWish(is_log=False)),
+)  # fmt: skip
+# Of these words alone a question may be made too: they count only where nothing else is said.
+_ALONE: Final[tuple[tuple[str, ChartWish], ...]] = (
+    (r"(?:100\s?%\s?stacked|stacked to 100\s?%)", ChartWish(stack="percent")),
+    (r"(?:stacked|stack them|stack it|gestapelt|empilé|apilado)", ChartWish(stack="stacked")),
+    (r"(?:grouped|side by side|unstacked|not stacked|nebeneinander|gruppiert)", ChartWish(stack="grouped")),
+    (r"(?:100\s?%|to 100\s?%|auf 100\s?%)", ChartWish(stack="percent")),
+    (r"(?:horizontal(?:ly)?|lying|liegend)", ChartWish(is_lying=True)),
+    (r"(?:vertical(?:ly)?|upright|stehend)", ChartWish(is_lying=False)),
+    (r"logarithmic(?:ally)?|logarithmisch|(?:y[-\s]?axis|y[-\s]?achse)\s+log(?:arithmi\w+)?", ChartWish(is_log=True)),
+    (r"log[-\s]?(?:scale|skala)\s+(?:off|aus)", ChartWish(is_log=False)),
+    (r"(?:compact|short)\s+(?:numbers|figures)", ChartWish(numbers="compact")),
+    (r"(?:full|exact)\s+(?:numbers|figures)", ChartWish(numbers="full")),
+    (r"(?:in|as)\s+(?:percent|percentages|%)", ChartWish(numbers="percent")),
+)
+_TOP: Final = re.compile(
+    r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I
+)
+_JOINT: Final = re.compile(r"(?:\s*[,;.!]\s*|\s+(?:and|with|but|und|mit|et|y|please|bitte)\s+|\s+)", re.I)
+# Words that say nothing beside a wish.
+_FILLERS: Final = re.compile(
+    r"\b(?:please|bitte|por favor|now|instead|again|it|them|this|that|these|the|chart|and|but|also|then|so|can|could|"
+    r"would|you|we|i|me|us|get|have|want|like|to|show|draw|plot|make|turn|put|give|display|into|a|an|as|with|use|"
+    r"und|zeige?|mache?|mir|uns|es|das|die|den|kannst|du|ich|möchte|will|hätte|gern|jetzt|lieber|stattdessen|"
+    r"diagramm|et|montre|affiche|moi|le|la|les|muestra|muéstralo|ahora)\b",
+    re.I,
+)
+_TRAILING: Final = re.compile(r"\s+(?:and|und|et|y)\Z", re.I)
+_TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=]\s*[\"“„']?(.+?)[\"”“']?\s*\Z", re.I | re.S)
+# `sold as bars` and `known as lines` speak of the data.
+_VERB_BEFORE: Final = re.compile(
+    r"(?:ed|\b(?:sold|known|such|same|well|far|soon|long|much|many|few|act|acts|seen|held|kept|paid|made|built|given|"
+    r"taken|written|count|counts|serve|serves|work|works|gelten|verkauft|bezeichnet))\Z",
+    re.I,
+)
+
+
+def read_wish(text: str) -> tuple[ChartWish | None, str]:
+    """What the text wants of the chart, and the question that is left of it; None and the text where it wants nothing.
+
+    The question is empty where the text is nothing but a wish.
+    """
+    whole = _read_whole(text.strip())
+    if whole is not None:
+        return whole, ""
+    wish, rest = ChartWish(), text.strip()
+    for _ in range(4):
+        found = _take_end(rest) or _take_begin(rest)
+        if found is None:
+            break
+        wish, rest = wish.over(found[0]) if wish else found[0], found[1]
+        if _says_nothing(rest):
+            return wish, ""
+        whole = _read_whole(rest)
+        if whole is not None:
+            return wish.over(whole), ""
+    rest = _TRAILING.sub("", rest)
+    return (wish, rest) if wish and rest else (None, text)
+
+
+def _read_whole(text: str) -> ChartWish | None:
+    """The wish that the text is from its first to its last word; else None."""
+    if titled := _TITLE.fullmatch(text):
+        return ChartWish(title=" ".join(titled[1].split()))
+    wish, rest = ChartWish(), text.rstrip(" .!?")
+    while rest:
+        found = _match_begin(rest)
+        if found is None:
+            return None
+        one, length = found
+        wish = one.over(wish) if one else wish
+        rest = rest[length:]
+        if rest:
+            joint = _JOINT.match(rest)
+            if joint is None:
+                return None
+            rest = rest[joint.end() :]
+    return wish or None
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether the text is made of words alone that ask nothing."""
+    return not _FILLERS.sub("", text).strip(" ,;.!?")
+
+
+def _match_begin(text: str) -> tuple[ChartWish, int] | None:
+    """The longest wish that the text begins with, and its length."""
+    best: tuple[ChartWish, int] | None = None
+    for pattern, wish in _WHOLE:
+        match = pattern.match(text)
+        if match and _ends_word(text, match.end()) and (best is None or match.end() > best[1]):
+            best = wish, match.end()
+    top = _TOP.match(text)
+    if top and _ends_word(text, top.end()) and (best is None or top.end() > best[1]):
+        best = ChartWish(top=int(top[1])), top.end()
+    filler = _FILLERS.match(text)
+    if best is None and filler:
+        best = ChartWish(), filler.end()
+    return best
+
+
+def _ends_word(text: str, at: int) -> bool:
+    return at == len(text) or not (text[at].isalnum() or text[at] == "_")
+
+
+def _take_end(text: str) -> tuple[ChartWish, str] | None:
+    """A wish at the end of a question, and the question before it."""
+    bare = text.rstrip(" .!?")
+    mark = "?" if text.rstrip().endswith("?") else ""
+    for pattern, wish, is_clear in _ENDINGS:
+        match = pattern.search(bare)
+        if match is None or not bare[: match.start()].strip(" ,;"):
+            continue
+        before = bare[: match.start()].rstrip()
+        has_comma = before.endswith((",", ";", "–", "—", ".", "?", "!", ":"))
+        if is_clear or has_comma or not _VERB_BEFORE.search(before):
+            return wish, before.rstrip(" ,;–—:") + ("" if before.endswith(("?", ".")) else mark)
+    return None
+
+
+def _take_begin(text: str) -> tuple[ChartWish, str] | None:
+    """A wish at the beginning: `As bars: revenue by month`, `A bar chart of revenue by month`."""
+    for pattern, wish in _BEGINNINGS:
+        match = pattern.match(text)
+        if match is not None and match.end() < len(text):
+            return wish, text[match.end() :].strip()
+    return None
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.I)
+
+
+def _list_whole() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
+    kinds = []
+    for kind, wish in _KINDS:
+        named = rf"(?:{_AS})\s+{_ARTICLE}(?:{kind})(?:{_CHART})?|{_ARTICLE}(?:{kind}){_CHART}"
+        kinds.append((_compile(rf"(?:{named})(?!\w)"), wish))
+    phrases = [(_compile(rf"(?:{phrase})(?!\w)"), wish) for phrase, wish in (*_PHRASES, *_ALONE)]
+    bare = [(_compile(rf"(?:{kind})(?!\w)"), wish) for kind, wish in _KINDS if kind not in _TOO_SHORT]
+    return (*phrases, *kinds, *bare, (_compile(rf"(?:{_PLAIN_BAR})(?!\w)"), ChartWish("bar")))
+
+
+def _list_endings() -> tuple[tuple[re.Pattern[str], ChartWish, bool], ...]:
+    found = [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, True) for phrase, wish in _PHRASES[:1] + _PHRASES[3:]]
+    found += [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, False) for phrase, wish in _PHRASES[1:3]]
+    for kind, wish in _KINDS:
+        found.append(
+            (_compile(rf"(?:^|[\s,;])(?:as|als|in|with|on|en|como)\s+{_ARTICLE}(?:{kind}){_CHART}\Z"), wish, True)
+        )
+        found.append((_compile(rf"(?:^|[\s,;])(?:as|als|en|como)\s+{_ARTICLE}(?:{kind})\Z"), wish, False))
+        found.append((_compile(rf"[,;]\s*(?:{kind})(?:{_CHART})?\Z"), wish, True))
+    found += [(_compile(rf"[,;]\s*(?:{phrase})\Z"), wish, True) for phrase, wish in _ALONE[:2]]
+    return tuple(found)
+
+
+def _list_beginnings() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
+    found = []
+    draw = r"(?:(?:show|draw|plot|give|make|create|zeig|zeige|zeichne)\s+(?:me\s+|us\s+|mir\s+)?)?"
+    of = r"\s+(?:of|for|showing|with|von|für|mit|de)\s+(?=\S)"
+    for kind, wish in _KINDS:
+        chart = "" if wish.kind in ("histogram", "heatmap") or "plot" in kind else _CHART
+        found.append((_compile(rf"{draw}{_ARTICLE}(?:{kind}){chart}{of}"), wish))
+        found.append((_compile(rf"(?:as|als|en|como)\s+{_ARTICLE}(?:{kind})(?:{_CHART})?\s*[,;:]\s*(?=\S)"), wish))
+    return tuple(found)
+
+
+_WHOLE: Final = _list_whole()
+_ENDINGS: Final = _list_endings()
+_BEGINNINGS: Final = _list_beginnings()
