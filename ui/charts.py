@@ -42,6 +42,9 @@ _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "1
 _NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "In full", "percent": "Percent"}
 _MOST_POINTS: Final = 5_000
 _MOST_BARS: Final = 100
+# It is sent anew with each look at a question under way.
+_PREVIEWED: Final = 400
+_CONTROLS_HEIGHT: Final = 34
 _METRIC_CHARS: Final = 24
 _TITLE_CHARS: Final = 120
 # Without this the drawing's own menu offers to open it in an editor elsewhere on the web.
@@ -65,12 +68,26 @@ def show_chart(
     if chart.spec is None:
         return None
     spec = dict(checked_spec(chart.spec))
+    _draw(assistant, spec, key, alt)
+    return spec
+
+
+def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, alt: str) -> None:
+    """Draw the chart where `show_chart` will, with room for its controls; nothing where it would take long to send."""
+    if not 0 < result.row_count <= _PREVIEWED or is_metric(result):
+        return
+    chart = _read_chart(assistant, sql, result, key)
+    if chart.spec is not None:
+        st.container(key=f"room-{key}", height=_CONTROLS_HEIGHT, border=False)
+        _draw(assistant, dict(checked_spec(chart.spec)), f"live-{key}", alt)
+
+
+def _draw(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -> None:
     dressed = dress_spec(spec, find_theme(), locale=assistant.config.display.locale)
     with st.container(key=f"drawn-{key}"):
         st.vega_lite_chart(
             spec={**dressed, "usermeta": _NO_MENU}, width="stretch", theme=None, key=f"chart-{key}", alt=alt
         )
-    return spec
 
 
 def find_theme() -> str:

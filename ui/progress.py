@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from nl2sql import Assistant
 from ui.again import AFTER_MS, draw_again
+from ui.charts import preview_chart
 from ui.jobs import Job, Review, State, View
 from ui.kept import kept
 from ui.plain import plain
@@ -137,6 +138,8 @@ class _Drawing:
     def _table(self, view: View) -> None:
         if view.result is not None:
             with self._rows.container():
+                job, sql = self._job, view.sql or ""
+                preview_chart(self._assistant, sql, view.result, job.id, alt=f"Chart of: {job.question}")
                 formats = self._assistant.formats(view.result, view.sql or "")
                 draw(view.result, view.result.table.slice(0, PAGE), formats, key=f"live-{self._job.id}")
 
