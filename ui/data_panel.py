@@ -14,8 +14,8 @@ from nl2sql import Column, Table
 from ui.conversations import Conversation
 from ui.errors import errors_shown
 from ui.plain import plain
-from ui.preferences import keep_tables
 from ui.server import Server
+from ui.switches import keep_tables
 from ui.table_list import ListedTable, table_list
 
 _SHOWN: Final = 40

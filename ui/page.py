@@ -24,10 +24,10 @@ from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
 from ui.plain import plain
-from ui.preferences import chosen_settings, pinned_tables, restore_preferences, reviews, show_review_note
 from ui.server import Server, server
 from ui.sidebar import show_sidebar
 from ui.style import style
+from ui.switches import chosen_settings, pinned_tables, restore_switches, reviews, show_review_note
 
 QUESTION_CHARS: Final = 4000
 _TITLE: Final = "title"
@@ -74,7 +74,7 @@ def _show(shared: Server) -> None:
 def _show_board(shared: Server) -> None:
     """The board, and the panel at its side."""
     beside = Conversation(user())
-    restore_preferences(shared, beside)
+    restore_switches(shared, beside)
     show_sidebar(shared, beside)
     set_title("Board")
     show_board(shared, user())
@@ -90,7 +90,7 @@ def set_title(text: str) -> None:
 
 def _take_question(shared: Server, conversation: Conversation) -> bool:
     """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
-    restore_preferences(shared, conversation)
+    restore_switches(shared, conversation)
     question = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question") or chosen()
     with st.bottom:
         show_review_note()
@@ -192,7 +192,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
     if found is None:
         set_title("")
-        restore_preferences(shared, beside := Conversation(user()))
+        restore_switches(shared, beside := Conversation(user()))
         show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return
