@@ -15,15 +15,15 @@ from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, StoreError, list
 from ui.charts import is_metric, show_chart, show_metrics
 from ui.conversations import Replay
 from ui.errors import errors_shown, show_error
-from ui.history import describe_time, open_answer, remembered_job
+from ui.history import describe_time, make_job, open_answer
 from ui.jobs import Job
 from ui.kept import keep_only
 from ui.plain import plain
-from ui.preferences import reviews
 from ui.progress import follow
 from ui.replays import run_replay
 from ui.rows import read_formats, show_rows
 from ui.server import Server
+from ui.switches import reviews
 
 _PLACE: Final = "board"
 _CHARS: Final = 400
@@ -109,8 +109,7 @@ def _find_tiles(shared: Server, owner: str | None, pins: list[Pin]) -> dict[str,
     """The tiles of these pins; those that are new run, where nothing must be asked first."""
     held: dict[str, Tile] = st.session_state.get(_PLACE, {})
     tiles = st.session_state[_PLACE] = {
-        pin.entry.id: held.get(pin.entry.id) or Tile(remembered_job(pin.entry, owner, shared.assistant.url))
-        for pin in pins
+        pin.entry.id: held.get(pin.entry.id) or Tile(make_job(pin.entry, owner, shared.assistant.url)) for pin in pins
     }
     for pin in pins:
         tile = tiles[pin.entry.id]
@@ -238,7 +237,7 @@ def _show_menu(shared: Server, owner: str | None, pin: Pin, position: int, count
     chosen = st.menu_button(
         f"More: {plain(pin.entry.question)}",
         [*actions, "Unpin"],
-        key=f"tile-more-{pin.entry.id}",
+        key=f"menu-{pin.entry.id}",
         icon=":material/more_horiz:",
         type="tertiary",
     )

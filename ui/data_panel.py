@@ -16,8 +16,8 @@ from ui.conversations import Conversation
 from ui.errors import errors_shown
 from ui.mentions import redraw_pins
 from ui.plain import plain
-from ui.preferences import keep_tables
 from ui.server import Server
+from ui.switches import keep_tables
 from ui.table_list import ListedTable, table_list
 from ui.table_look import describe_key, quote_table, show_table, write_value_test
 

@@ -212,7 +212,7 @@ def remembered_conversation(store: Store, session: str, owner: str | None, url: 
     if not entries:
         return None
     conversation = Conversation(owner, id=session)
-    conversation.jobs += [remembered_job(entry, owner, url) for entry in reversed(entries)]
+    conversation.jobs += [make_job(entry, owner, url) for entry in reversed(entries)]
     return conversation
 
 
@@ -225,12 +225,12 @@ def remembered_answer(store: Store, answer_id: str, owner: str | None, url: str)
     if entry.id != answer_id:
         return None
     conversation = remembered_conversation(store, entry.session, owner, url) if entry.session else None
-    conversation = conversation or Conversation(owner, jobs=[remembered_job(entry, owner, url)])
+    conversation = conversation or Conversation(owner, jobs=[make_job(entry, owner, url)])
     jobs = [job for job in conversation.jobs if job.view.answer and job.view.answer.id == entry.id]
-    return (conversation, jobs[0]) if jobs else (conversation, remembered_job(entry, owner, url))
+    return (conversation, jobs[0]) if jobs else (conversation, make_job(entry, owner, url))
 
 
-def remembered_job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
+def make_job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
     """A finished job that has what was kept of the answer."""
     job = Job(entry.question, owner)
     job.remembered = entry

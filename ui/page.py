@@ -27,10 +27,11 @@ from ui.jobs import Job
 from ui.kept import keep_only
 from ui.mentions import offer_mentions, show_pins
 from ui.plain import plain
-from ui.preferences import chosen_settings, pinned_tables, restore_preferences, reviews, show_review_note
 from ui.server import Server, server
 from ui.sidebar import show_sidebar
 from ui.style import style
+from ui.switches import chosen_settings, pinned_tables, restore_switches, reviews, show_review_note
+from ui.uploads import KINDS, add_files
 
 QUESTION_CHARS: Final = 4000
 _TITLE: Final = "title"
@@ -82,7 +83,7 @@ def _show(shared: Server) -> None:
 def _show_board(shared: Server) -> None:
     """The board, and the panel at its side."""
     beside = Conversation(user())
-    restore_preferences(shared, beside)
+    restore_switches(shared, beside)
     show_sidebar(shared, beside)
     set_title("Board")
     show_board(shared, user())
@@ -98,14 +99,22 @@ def set_title(text: str) -> None:
 
 def _take_question(shared: Server, conversation: Conversation) -> bool:
     """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
-    restore_preferences(shared, conversation)
+    restore_switches(shared, conversation)
     with st.bottom:
         show_review_note()
         show_pins()
         # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
-        asked = st.chat_input("Ask a question about the data", max_chars=QUESTION_CHARS, key="question")
+        asked = st.chat_input(
+            "Ask a question about the data",
+            max_chars=QUESTION_CHARS,
+            key="question",
+            accept_file="multiple",
+            file_type=list(KINDS),
+        )
+    if asked is not None and asked.files:
+        add_files(shared, conversation, asked.files)
     offer_mentions(shared.assistant_of(conversation).schema.tables)
-    question = asked or chosen()
+    question = (asked.text.strip() if asked is not None else "") or chosen()
     asks = question is not None and not _change_chart(conversation, question)
     if question is not None and asks:
         wish, rest = read_wish(question)
@@ -219,7 +228,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
     found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
     if found is None:
         set_title("")
-        restore_preferences(shared, beside := Conversation(user()))
+        restore_switches(shared, beside := Conversation(user()))
         show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return

@@ -20,9 +20,9 @@ from ui.history import describe_time
 from ui.jobs import Job
 from ui.kept import kept
 from ui.plain import plain
-from ui.preferences import reviews
 from ui.progress import follow
 from ui.server import Server
+from ui.switches import reviews
 
 _CHARS: Final = 400
 

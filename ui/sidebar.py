@@ -15,8 +15,8 @@ from ui.data_panel import show_data
 from ui.history import show_history
 from ui.identity import user
 from ui.plain import plain
-from ui.preferences import show_switches
 from ui.server import Server
+from ui.switches import show_switches
 from ui.uploads import show_uploads
 
 _GB: Final = 1_000_000_000

@@ -69,12 +69,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
-        # Should that break, this is what the next look says.
-        st.session_state[failed] = unreadable()
-        names = name_files([one.name for one in given], conversation.originals)
-        st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
-        if st.session_state[failed] is None:
-            st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
+        add_files(shared, conversation, given)
         st.rerun()
     elif refused := _take_refusal(shared):
         st.session_state[failed] = refused
@@ -103,6 +98,23 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
             show_file_reading(shared, conversation, file, busy=busy)
     if busy and (given or conversation.files):
         draw_again("files")
+
+
+def add_files(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> None:
+    """Add the files to the conversation; the panel says how that went. During an answer none can be added."""
+    failed = f"upload-error-{conversation.id}"
+    if conversation.busy:
+        _forget_given(given)
+        st.session_state[failed] = ConfigError(
+            "files cannot be added while a question is answered", "Add them again once the answer is there."
+        )
+        return
+    # Should that break, this is what the next look says.
+    st.session_state[failed] = unreadable()
+    names = name_files([one.name for one in given], conversation.originals)
+    st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
+    if st.session_state[failed] is None:
+        st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
 
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:

@@ -154,8 +154,9 @@ def test_a_pinned_answer_stays_open_and_stands_on_the_board(worker: Analyst) -> 
     expect(tiles).to_have_count(2)
     expect(tiles.first).to_contain_text("nothing changed since")
     expect(tiles.nth(1).get_by_test_id("stVegaLiteChart")).to_be_visible()
-    first, second = (tile.bounding_box() for tile in tiles.all())
-    assert first["y"] == second["y"] and first["x"] < second["x"], "side by side"
+    places = "tiles => tiles.map(tile => tile.getBoundingClientRect()).map(box => [box.y, box.x])"
+    (first, left), (second, right) = tiles.evaluate_all(places)
+    assert first == second and left < right, "side by side"
     choose(worker, "how many orders, pinned", "Unpin")
     expect(tiles).to_have_count(1)
     worker.page.get_by_role("button", name="Run all again").click()

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import StoreError, connect, load_config, open_store
-from ui import preferences
+from ui import switches
 from ui.conversations import Conversation, Conversations
 from ui.jobs import Jobs
 from ui.server import Choice, Server
@@ -30,17 +30,17 @@ def shared(make_database: Callable[..., Path]) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def one_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.preferences.user", lambda: None)
+    monkeypatch.setattr("ui.switches.user", lambda: None)
 
 
 def draw_switches(shared: Server, conversation: Conversation) -> None:
     """The switches, and what they mean to who asks."""
-    preferences.restore_preferences(shared, conversation)
-    preferences.show_review_note()
-    preferences.show_switches(shared)
+    switches.restore_switches(shared, conversation)
+    switches.show_review_note()
+    switches.show_switches(shared)
     names = [table.name for table in shared.assistant.schema.tables]
-    st.multiselect("Tables", names, key="pinned", on_change=preferences.keep_tables, args=(shared,))
-    found = (preferences.reviews(), preferences.chosen_settings(shared), preferences.pinned_tables())
+    st.multiselect("Tables", names, key="pinned", on_change=switches.keep_tables, args=(shared,))
+    found = (switches.reviews(), switches.chosen_settings(shared), switches.pinned_tables())
     st.session_state["found"] = found
 
 

@@ -32,7 +32,7 @@ _LEAST_SECONDS: Final = 0.1
 _SAID_CHARS: Final = 300
 
 
-def restore_preferences(shared: Server, conversation: Conversation) -> None:
+def restore_switches(shared: Server, conversation: Conversation) -> None:
     """Put what the user has chosen where the switches, and what asks, look for it. DatabaseError.
 
     A review that this window shows as on stays on, whatever another one has said since; and it is on while nobody can
