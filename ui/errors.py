@@ -15,6 +15,7 @@ from nl2sql import BugError, GuardError, NL2SQLError
 from ui.plain import plain
 
 _CHARS: Final = 600
+_ENGLISH: Final = "a an the there only no this that it too nothing files verified several".split()
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -51,5 +52,7 @@ def say_error(message: str, hint: str, *, refused: bool = False) -> None:
     """The same of a message and a hint; `refused` where a rule said no, which is no failure."""
     say = st.warning if refused else st.error
     icon = ":material/shield:" if refused else ":material/error:"
-    message = message[:1].upper() + message[1:]
+    # What begins with a name, of a file or a column, stays as it is.
+    if message.partition(" ")[0] in _ENGLISH:
+        message = message[0].upper() + message[1:]
     say(plain(message, _CHARS) + (f"  \n{plain(hint, _CHARS)}" if hint else ""), icon=icon)

@@ -37,6 +37,7 @@ QUESTION_CHARS: Final = 4000
 _TITLE: Final = "title"
 _TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
+_RETURNED: Final = "returned-question"
 _OPENED_TURNS: Final = 2
 _SHOWN_TURNS: Final = 3
 # So many more are shown until they are put away together: most questions leave the others in their places.
@@ -100,6 +101,9 @@ def set_title(text: str) -> None:
 def _take_question(shared: Server, conversation: Conversation) -> bool:
     """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
     restore_switches(shared, conversation)
+    if (returned := st.session_state.pop(_RETURNED, None)) is not None:
+        st.session_state["question"] = returned
+        st.toast("The files were not added, and nothing was asked. The panel says why.", icon=":material/error:")
     with st.bottom:
         show_review_note()
         show_pins()
@@ -111,8 +115,10 @@ def _take_question(shared: Server, conversation: Conversation) -> bool:
             accept_file="multiple",
             file_type=list(KINDS),
         )
-    if asked is not None and asked.files:
-        add_files(shared, conversation, asked.files)
+    if asked is not None and asked.files and not add_files(shared, conversation, asked.files):
+        # Without its files it would be another question.
+        st.session_state[_RETURNED] = asked.text
+        st.rerun()
     offer_mentions(shared.assistant_of(conversation).schema.tables)
     question = (asked.text.strip() if asked is not None else "") or chosen()
     asks = question is not None and not _change_chart(conversation, question)

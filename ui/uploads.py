@@ -100,21 +100,25 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         draw_again("files")
 
 
-def add_files(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> None:
-    """Add the files to the conversation; the panel says how that went. During an answer none can be added."""
+def add_files(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> bool:
+    """Add the files to the conversation; the panel says how that went. Whether they are there now.
+
+    During an answer none can be added.
+    """
     failed = f"upload-error-{conversation.id}"
     if conversation.busy:
         _forget_given(given)
         st.session_state[failed] = ConfigError(
             "files cannot be added while a question is answered", "Add them again once the answer is there."
         )
-        return
+        return False
     # Should that break, this is what the next look says.
     st.session_state[failed] = unreadable()
     names = name_files([one.name for one in given], conversation.originals)
     st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
     if st.session_state[failed] is None:
         st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
+    return st.session_state[failed] is None
 
 
 def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:

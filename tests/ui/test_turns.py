@@ -192,3 +192,15 @@ def test_where_the_server_is_gone_the_page_says_what_to_do(
             page = sit_down(context, address).page
             expect(page.get_by_placeholder("Ask a question")).to_be_focused()
         expect(page.get_by_role("dialog")).to_contain_text("nl2sql ui was stopped, or cannot be reached")
+
+
+def test_a_chart_is_changed_in_words(analyst: Analyst, turns: Locator, model: ModelServer) -> None:
+    turn = analyst.ask("revenue by month in 2025")
+    asked = len(model.requests)
+    analyst.send("as bars")
+    expect(turn.get_by_role("radio", name="Bars")).to_be_checked()
+    expect(turns).to_have_count(1)
+    assert len(model.requests) == asked, "no model is asked how to draw what is there"
+    turn = analyst.ask("revenue by month in 2024 as an area")
+    expect(turn.get_by_role("radio", name="Area")).to_be_checked()
+    assert "as an area" not in str(model.requests[-1]["messages"])

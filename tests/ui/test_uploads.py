@@ -184,3 +184,21 @@ def test_how_a_file_was_read_is_shown_and_may_be_changed(analyst: Analyst) -> No
     page.get_by_role("button", name="days.csv").click()
     expect(page.get_by_text("uploads.days")).to_have_count(0)
     expect(page.get_by_text("uploads.goals · 2")).to_be_visible()
+
+
+def test_a_file_is_dropped_into_the_question_box_and_asked_about(
+    analyst: Analyst, model: ModelServer, tmp_path: Path
+) -> None:
+    model.lines.append(Line("the dropped leads", "SELECT sum(score) AS score FROM dropped_leads", "Seven."))
+    box = analyst.page.locator("[data-testid=stChatInput] input[type=file]")
+    broken = tmp_path / "broken.xlsx"
+    broken.write_text("no spreadsheet", "utf-8")
+    box.set_input_files(str(broken))
+    analyst.send("what do the dropped leads score?")
+    expect(analyst.page.get_by_text("The files were not added, and nothing was asked")).to_be_visible()
+    expect(analyst.page.get_by_placeholder("Ask a question")).to_have_value("what do the dropped leads score?")
+    good = tmp_path / "dropped_leads.csv"
+    good.write_text("name,score\nAnn,3\nBob,4\n", "utf-8")
+    box.set_input_files(str(good))
+    turn = analyst.ask("what do the dropped leads score?")
+    expect(turn.get_by_test_id("stMetric")).to_contain_text("7")
