@@ -10,7 +10,8 @@ import pytest
 
 import nl2sql
 from nl2sql import Config, ConfigError, Policy
-from nl2sql.model.scripted import ScriptedModel
+from nl2sql.config import DisplaySettings
+from nl2sql.model.scripted import ScriptedModel, calls
 
 
 @pytest.fixture
@@ -69,3 +70,31 @@ def test_a_policy_that_fits_says_nothing(folder: Path, home: Path) -> None:
         warnings.simplefilter("error")
         policy = Policy(deny_columns=frozenset({"orders.id"}), allow_tables=frozenset({"main.Orders"}))
         nl2sql.connect(config=Config(home, url="shop.duckdb", policy=policy)).close()
+
+
+def test_ones_own_sql_becomes_the_sessions_answer(folder: Path, home: Path) -> None:
+    model = ScriptedModel("SELECT 1 AS one", "One.", "SELECT 2 AS two", "Two.", calls_tools=False)
+    with nl2sql.connect(config=Config(home, url="shop.duckdb"), model=model) as assistant:
+        session = assistant.open_session()
+        answer = assistant.adopt("how many?", "SELECT count(*) AS orders FROM orders", session=session)
+        assert answer.rows == [(1,)] and answer.text == "orders: 1." and answer.confidence is None
+        assert any("your own SQL" in warning for warning in answer.warnings)
+        with pytest.raises(nl2sql.GuardError):
+            assistant.adopt("how many?", "DELETE FROM orders", session=session)
+        assistant.ask("and now?", session=session)
+        assert "count(*) AS orders" in str(model.sent[0]), "the next question builds on it"
+        assert "DELETE" not in str(model.sent[0])
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("", "net_revenue: 1,234,567.50."), ("de_DE", "net_revenue: 1.234.567,50.")]
+)
+def test_a_sentence_made_by_code_writes_figures_as_the_table_does(
+    folder: Path, home: Path, locale: str, said: str
+) -> None:
+    model = ScriptedModel(calls("sql_query", query="SELECT sum(1234567.5) AS net_revenue FROM orders"), "It is 9,999.")
+    config = Config(home, url="shop.duckdb", display=DisplaySettings(locale))
+    with nl2sql.connect(config=config, model=model) as assistant:
+        answer = assistant.ask("what is the net revenue?")
+    assert answer.text == said
+    assert answer.grounding is not None and not answer.grounding.unsupported
