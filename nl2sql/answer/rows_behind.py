@@ -27,7 +27,9 @@ AGGREGATES: Final = frozenset(
     "covar_samp list array_agg string_agg group_concat listagg bool_and bool_or bit_and bit_or bit_xor product "
     "geomean geometric_mean mad entropy skewness kurtosis kurtosis_pop histogram regr_slope regr_intercept".split()
 )
-_CHANGING: Final = frozenset("random uuid gen_random_uuid uuidv4 uuidv7 nextval setseed".split())
+_COUNTING: Final = frozenset(("count", "count_if", "countif"))
+# What gives another value each time, or several rows for one.
+_UNREPEATABLE: Final = frozenset("random uuid gen_random_uuid uuidv4 uuidv7 nextval setseed unnest unlist".split())
 _PLAIN_TYPES: Final = re.compile(
     r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)|VARCHAR|BOOLEAN|DATE|UUID"
     r"|TIMESTAMP(_S|_MS)?|TIMESTAMP WITH TIME ZONE|TIME"
@@ -70,7 +72,12 @@ def write_rows_behind(
     if isinstance(figure, exp.Filter):
         conditions.append(f"({_spell(figure.expression.this)})")
         figure = figure.this
+    if figure.find(exp.Filter):
+        # Each part of such a figure has rows of its own.
+        return None
     counted = _find_argument(figure)
+    if counted is not None and name_function(figure) in _COUNTING:
+        conditions.append(_write_counted(name_function(figure), counted))
     first = f"{_spell(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
     whole = ", ".join(_list_columns(block)) if lists_columns else "*"
     return f"SELECT {first}{whole} {_spell_from(block.select)}" + (
@@ -99,13 +106,21 @@ def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
     block = blocks[0]
     if not block.relations or any(relation.table is None for relation in block.relations):
         return None
-    if any(name_function(call) in _CHANGING for call in tree.find_all(exp.Anonymous)):
+    if any(name_function(call) in _UNREPEATABLE for call in tree.find_all(exp.Anonymous)) or _uses_aliases(block):
         return None
     items = tree.expressions
     if len(items) != width or any(is_star(item) or item.find(exp.Star) is item for item in items):
         return None
     is_grouped = tree.args.get("group") is not None or any(is_aggregate(item) for item in items)
     return block if is_grouped else None
+
+
+def _uses_aliases(block: Block) -> bool:
+    """Whether a condition or a selected expression is made of the name of another, which a query of rows has not."""
+    where = block.select.args.get("where")
+    parts = [*block.select.expressions, *([where] if where is not None else [])]
+    columns = (column for part in parts for column in part.find_all(exp.Column) if not column.table)
+    return any(not any(one.has(column.name) for one in block.relations) for column in columns)
 
 
 def _find_keys(block: Block) -> list[int] | None:
@@ -165,6 +180,11 @@ def _find_argument(figure: exp.Expr) -> exp.Expr | None:
     return None if isinstance(argument, exp.Ordered | exp.Order) else argument
 
 
+def _write_counted(function: str, argument: exp.Expr) -> str:
+    """The condition that a row is one of those that are counted."""
+    return f"{_enclose(argument)} IS NOT NULL" if function == "count" else f"({_spell(argument)})"
+
+
 def _write_value(value: Any, kind: str) -> str | None:
     """The value as SQL, of the very type that the column has; None where text would not say it exactly."""
     if value is None:
@@ -176,7 +196,7 @@ def _write_value(value: Any, kind: str) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     text = text_of(value)
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > _LONGEST_TEXT or "\0" in text:
         return None
     literal = "'" + text.replace("'", "''") + "'"
     return literal if kind == "VARCHAR" else f"CAST({literal} AS {kind})"

@@ -58,6 +58,12 @@ UNCERTAIN = [
     "SELECT city, count(*) FROM orders GROUP BY 1 UNION ALL SELECT 'x', 1",
     "SELECT n, count(*) FROM range(5) t(n) GROUP BY 1",
     "SELECT [city] AS l, count(*) FROM orders GROUP BY 1",
+    "SELECT city, round(sum(id) FILTER (WHERE shipped), 2) FROM orders GROUP BY 1",
+    "SELECT city, count(*) FILTER (WHERE shipped) / count(*) FROM orders GROUP BY 1",
+    "SELECT year(ordered_at) AS y, count(*) FROM orders WHERE y = 2024 GROUP BY 1",
+    "SELECT lower(region) AS low, low || '!' AS loud, count(*) FROM orders GROUP BY ALL",
+    "SELECT unnest([city]) AS town, count(*) FROM orders GROUP BY 1",
+    "SELECT CASE WHEN city = 'Köln' THEN 'a' || chr(0) ELSE 'b' || chr(0) END AS c, count(*) FROM orders GROUP BY 1",
 ]
 
 
@@ -91,6 +97,24 @@ def test_each_figure_comes_out_of_the_rows_behind_it(shop: Assistant, sql: str, 
                 assert behind is not None
                 again = shop.run(f"SELECT {figures[column.name]} FROM ({behind}) AS behind").rows[0][0]
                 assert is_close(again, row[at]), (row, behind)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT region, count(city) AS n FROM orders GROUP BY 1",
+        "SELECT region, count_if(shipped AND id > 50) AS n FROM orders GROUP BY 1",
+        "SELECT region, count(*) FILTER (WHERE shipped) AS n FROM orders GROUP BY 1",
+        "SELECT region, count(city) FILTER (WHERE id > 9 OR shipped) AS n FROM orders GROUP BY 1",
+    ],
+)
+def test_behind_a_count_are_the_rows_that_it_counts(shop: Assistant, sql: str) -> None:
+    checked = shop.checked(sql).sql
+    result = shop.run(checked)
+    for row in result.rows:
+        behind = shop.rows_behind(checked, result, row, 1)
+        assert behind is not None
+        assert shop.count(behind) == row[1]
 
 
 @pytest.mark.parametrize("sql", UNCERTAIN)
