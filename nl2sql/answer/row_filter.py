@@ -45,6 +45,8 @@ _YEAR: Final = re.compile(r"(\d{4})")
 _MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
 _QUARTER: Final = re.compile(r"(\d{4})[- ]?Q([1-4])", re.I)
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_MOMENT: Final = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})(?:[T ]([\d:]+)[\d.,]*(?:Z|[+-][\d:]+)?)?", re.I)
+_STEPS: Final = tuple(dt.timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,9 @@ def _read_for(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
         column = _choose_column(text, leading[2], columns)
         return _equal(leading[2], column, relation) if relation in ("=", "!=") else _order(relation, leading[2], column)
     ends = _RANGE.fullmatch(text)
-    if ends and (ends[1] or ends[2]) and (not is_any or _is_value(ends[1] or ends[2], columns)):
-        return _span(ends[1].strip(), ends[2].strip(), _choose_column(text, ends[1] or ends[2], columns))
+    value = ends[1] or ends[2] if ends else ""
+    if ends and value and (not is_any or any(_fits(value, column) for column in columns)):
+        return _span(ends[1].strip(), ends[2].strip(), _choose_column(text, value, columns))
     return _contain(text, _split(text), columns, name)
 
 
@@ -177,10 +180,6 @@ def _fits(value: str, column: FilterColumn) -> bool:
     if column.is_number:
         return _read_number(value, column) is not None
     return column.is_day and _read_days(value) is not None
-
-
-def _is_value(value: str, columns: Sequence[FilterColumn]) -> bool:
-    return any(_fits(value, column) for column in columns)
 
 
 def _split(text: str) -> list[str]:
@@ -378,7 +377,7 @@ def _read_number(text: str, column: FilterColumn) -> Decimal | None:
 
 
 def _read_days(text: str) -> tuple[str, str] | None:
-    """The beginning of a year, quarter, month, day, minute or second, and of the next; None where it is none."""
+    """The beginning of a year, quarter, month, day, hour, minute or second, and of the next; None where it is none."""
     text = text.strip()
     try:
         if found := _YEAR.fullmatch(text):
@@ -389,11 +388,12 @@ def _read_days(text: str) -> tuple[str, str] | None:
             return _write_months(int(found[1]), int(found[2]), 1)
         if found := _DOTTED.fullmatch(text):
             text = f"{found[3]}-{int(found[2]):02d}-{int(found[1]):02d}"
+        if (found := _MOMENT.fullmatch(text)) is None:
+            return None
         start = dt.datetime.fromisoformat(text)
-        colons = text.count(":") - (1 if start.tzinfo and text[-3:-2] == ":" else 0)
         if start.microsecond:
             return text_of(start), text_of(start + dt.timedelta(microseconds=1))
-        step = (dt.timedelta(days=1), dt.timedelta(minutes=1), dt.timedelta(seconds=1))[min(colons, 2)]
+        step = _STEPS[sum(sign.isdigit() for sign in found[1] or "") // 2]
         return text_of(start), text_of(start + step)
     except (ValueError, OverflowError):
         return None
