@@ -72,6 +72,11 @@ def show_chart(
     return spec
 
 
+def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
+    """Whether there is a chart of these rows that can be changed."""
+    return result.row_count > 0 and not is_metric(result) and bool(assistant.draw(result, sql).kinds)
+
+
 def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, alt: str) -> None:
     """Draw the chart where `show_chart` will, with room for its controls; nothing where it would take long to send."""
     if not 0 < result.row_count <= _PREVIEWED or is_metric(result):

@@ -11,13 +11,13 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Assistant, NL2SQLError, read_wish
+from nl2sql import Assistant, ChartWish, NL2SQLError, read_wish
 from ui.again import draw_on_sight
 from ui.answers import show_turn
 from ui.asking import ask, chosen, offered
 from ui.board import find_pinned, leave_board, show_board
 from ui.browser_window import set_up_window
-from ui.charts import apply_wish
+from ui.charts import apply_wish, has_chart
 from ui.conversations import Conversation
 from ui.errors import show_error
 from ui.grid import grid
@@ -98,8 +98,11 @@ def set_title(text: str) -> None:
     st.set_page_config(title)
 
 
-def _take_question(shared: Server, conversation: Conversation) -> bool:
-    """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now."""
+def _take_question(shared: Server, conversation: Conversation, shown: Job | None = None) -> bool:
+    """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now.
+
+    `shown` is the answer on the page where that is not the last one.
+    """
     restore_switches(shared, conversation)
     if (returned := st.session_state.pop(_RETURNED, None)) is not None:
         st.session_state["question"] = returned
@@ -119,27 +122,29 @@ def _take_question(shared: Server, conversation: Conversation) -> bool:
         # Without its files it would be another question.
         st.session_state[_RETURNED] = asked.text
         st.rerun()
-    offer_mentions(shared.assistant_of(conversation).schema.tables)
+    assistant = shared.assistant_of(conversation)
+    offer_mentions(assistant.schema.tables)
     question = (asked.text.strip() if asked is not None else "") or chosen()
-    asks = question is not None and not _change_chart(conversation, question)
-    if question is not None and asks:
-        wish, rest = read_wish(question)
-        choice, tables = chosen_settings(shared), pinned_tables()
-        job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
-        if wish is not None and rest:
-            apply_wish(job.id, wish)
+    asks = False
+    if question:
+        wish, rest = read_wish(question, assistant.list_identifiers())
+        last = shown or (conversation.jobs[-1] if conversation.jobs else None)
+        asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
+        if asks:
+            choice, tables = chosen_settings(shared), pinned_tables()
+            job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
+            if wish is not None and rest:
+                apply_wish(job.id, wish)
     set_up_window([job.question for job in conversation.jobs])
     return asks
 
 
-def _change_chart(conversation: Conversation, text: str) -> bool:
-    """Change the chart of the last answer where the text says nothing but how. Whether it did."""
-    wish, rest = read_wish(text)
-    last = conversation.jobs[-1] if conversation.jobs else None
-    answer = last.view.answer if last else None
-    if wish is None or rest or last is None or answer is None or answer.result is None:
+def _change_chart(assistant: Assistant, job: Job, wish: ChartWish) -> bool:
+    """Have the chart of that answer as it is wished for. False where it has no rows that make a chart."""
+    answer = job.view.answer
+    if answer is None or answer.result is None or not has_chart(assistant, answer.sql or "", answer.result):
         return False
-    apply_wish(last.id, wish)
+    apply_wish(job.id, wish)
     return True
 
 
@@ -240,7 +245,7 @@ def _one_answer(shared: Server, job_id: str) -> None:
         return
     conversation, job = shared.conversations.keep(found[0]), found[1]
     set_title(job.question)
-    if _take_question(shared, conversation):
+    if _take_question(shared, conversation, job):
         # The answer to come stands in the conversation.
         st.session_state["conversation"] = conversation
         st.rerun()

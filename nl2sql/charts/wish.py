@@ -7,6 +7,7 @@ drawing is taken. It knows English, and the common words in German, French and S
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -61,6 +62,8 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
 # Alone these say too little: `columns` may ask which there are.
 _TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)")
 _PLAIN_BAR: Final = r"bars|balken|säulen|barres|barras"
+# Beside a question these speak of its data: a balance as points. So do months as columns.
+_OF_DATA: Final = r"(?:points|dots|punkte)"
 _CHART: Final = r"[-\s]?(?:charts?|plots?|graphs?|diagramme?|grafik|graphique|gráfico)"
 _AS: Final = (
     r"(?:as|als|en|como|in|make it|make them|show(?: it| them)? as|draw(?: it| them)? as|switch to|change to|use)"
@@ -87,7 +90,6 @@ _ALONE: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"log[-\s]?(?:scale|skala)\s+(?:off|aus)", ChartWish(is_log=False)),
     (r"(?:compact|short)\s+(?:numbers|figures)", ChartWish(numbers="compact")),
     (r"(?:full|exact)\s+(?:numbers|figures)", ChartWish(numbers="full")),
-    (r"(?:in|as)\s+(?:percent|percentages|%)", ChartWish(numbers="percent")),
 )
 _TOP: Final = re.compile(
     r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I
@@ -103,19 +105,47 @@ _FILLERS: Final = re.compile(
 )
 _TRAILING: Final = re.compile(r"\s+(?:and|und|et|y)\Z", re.I)
 _TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=]\s*[\"“„']?(.+?)[\"”“']?\s*\Z", re.I | re.S)
-# `sold as bars` and `known as lines` speak of the data.
+# `sold as bars` and `known as lines` speak of the data, and so does `do we list as bars`.
 _VERB_BEFORE: Final = re.compile(
     r"(?:ed|\b(?:sold|known|such|same|well|far|soon|long|much|many|few|act|acts|seen|held|kept|paid|made|built|given|"
-    r"taken|written|count|counts|serve|serves|work|works|gelten|verkauft|bezeichnet))\Z",
+    r"taken|written|count|counts|serve|serves|work|works|gelten|verkauft|bezeichnet)|"
+    r"\b(?:do|does|did|can|could|should|must|may|will|would)\s+(?:the\s+|our\s+)?\w+\s+\w+)\Z",
     re.I,
+)
+# No question ends with these: what comes after them is of it.
+_UNFINISHED: Final = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|having|own|owns|need|needs|get|gets|got|with|of|by|per|and|or|the|an?|"
+    r"ist|sind|war|waren|hat|haben|mit|von|nach|pro|est|sont|ont|son|tiene|tienen)\Z",
+    re.I,
+)
+# What a table or a column may be named after too.
+_SHARED: Final = re.compile(
+    r"\b(bar|column|line|area|point|dot|histogram|chart|plot|graph|title|titel|titre)s?\b", re.I
 )
 
 
-def read_wish(text: str) -> tuple[ChartWish | None, str]:
+def read_wish(text: str, names: Collection[str] = ()) -> tuple[ChartWish | None, str]:
     """What the text wants of the chart, and the question that is left of it; None and the text where it wants nothing.
 
-    The question is empty where the text is nothing but a wish.
+    The question is empty where the text is nothing but a wish. What may speak of a table or column is no wish: `names`
+    are those of the data.
     """
+    wish, rest = _read(text)
+    if wish is not None and _speaks_of(text.strip(), rest.rstrip("?"), names):
+        return None, text
+    return wish, rest
+
+
+def _speaks_of(text: str, rest: str, names: Collection[str]) -> bool:
+    """Whether what was taken out of the text for a wish has a word that the data has too, and does not say `chart`."""
+    taken = text.removeprefix(rest) if text.startswith(rest) else text.removesuffix(rest)
+    words = {word.lower() for word in _SHARED.findall(_NAMED_CHART.sub(" ", taken))}
+    known = {part.lower().removesuffix("s") for name in names for part in _PARTS.findall(name)} if words else set()
+    return not words.isdisjoint(known)
+
+
+def _read(text: str) -> tuple[ChartWish | None, str]:
+    """The same, whatever the names of the data are."""
     whole = _read_whole(text.strip())
     if whole is not None:
         return whole, ""
@@ -188,8 +218,8 @@ def _take_end(text: str) -> tuple[ChartWish, str] | None:
         if match is None or not bare[: match.start()].strip(" ,;"):
             continue
         before = bare[: match.start()].rstrip()
-        has_comma = before.endswith((",", ";", "–", "—", ".", "?", "!", ":"))
-        if is_clear or has_comma or not _VERB_BEFORE.search(before):
+        has_comma = before.endswith((",", ";", "–", "—", ".", "?", "!", ":")) or match[0].startswith((",", ";"))
+        if has_comma or not (_UNFINISHED.search(before) or (not is_clear and _VERB_BEFORE.search(before))):
             return wish, before.rstrip(" ,;–—:") + ("" if before.endswith(("?", ".")) else mark)
     return None
 
@@ -218,14 +248,15 @@ def _list_whole() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
 
 
 def _list_endings() -> tuple[tuple[re.Pattern[str], ChartWish, bool], ...]:
-    found = [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, True) for phrase, wish in _PHRASES[:1] + _PHRASES[3:]]
-    found += [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, False) for phrase, wish in _PHRASES[1:3]]
+    found = [(_compile(rf"(?:^|[\s,;])(?:{phrase})\Z"), wish, False) for phrase, wish in _PHRASES]
     for kind, wish in _KINDS:
         found.append(
             (_compile(rf"(?:^|[\s,;])(?:as|als|in|with|on|en|como)\s+{_ARTICLE}(?:{kind}){_CHART}\Z"), wish, True)
         )
-        found.append((_compile(rf"(?:^|[\s,;])(?:as|als|en|como)\s+{_ARTICLE}(?:{kind})\Z"), wish, False))
-        found.append((_compile(rf"[,;]\s*(?:{kind})(?:{_CHART})?\Z"), wish, True))
+        found.append((_compile(rf"[,;]\s*(?:{kind}){_CHART}{'' if kind in _TOO_SHORT else '?'}\Z"), wish, True))
+        if kind != _OF_DATA:
+            shape = kind.replace(_BAR, f"(?:bar|{_PLAIN_BAR})")
+            found.append((_compile(rf"(?:^|[\s,;])(?:as|als|en|como)\s+{_ARTICLE}(?:{shape})\Z"), wish, False))
     found += [(_compile(rf"[,;]\s*(?:{phrase})\Z"), wish, True) for phrase, wish in _ALONE[:2]]
     return tuple(found)
 
@@ -241,6 +272,9 @@ def _list_beginnings() -> tuple[tuple[re.Pattern[str], ChartWish], ...]:
     return tuple(found)
 
 
+_ANY_KIND: Final = "|".join(kind for kind, _ in _KINDS)
+_NAMED_CHART: Final = _compile(rf"{_AS}\s+{_ARTICLE}(?:{_ANY_KIND})(?:{_CHART})?(?!\w)|(?:{_ANY_KIND}){_CHART}(?!\w)")
+_PARTS: Final = re.compile(r"[^\W\d_]+?(?=[A-Z]|[\W\d_]|\Z)")
 _WHOLE: Final = _list_whole()
 _ENDINGS: Final = _list_endings()
 _BEGINNINGS: Final = _list_beginnings()

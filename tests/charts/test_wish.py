@@ -137,10 +137,47 @@ def test_a_wish_beside_a_question(text: str, wish: ChartWish, rest: str) -> None
         "as a percentage",
         "show it again",
         "bars and cafés by city",
+        "revenue by country, area",
+        "name, team, points",
+        "customer, city, lines",
+        "Which patients have no chart?",
+        "Which songs are on a log scale?",
+        "How many devices are on a line plot?",
+        "What is measured on a logarithmic scale?",
+        "Which products do we sell as bars?",
+        "Which towns do we know as areas?",
+        "show the revenue with months as columns",
+        "balance as points",
+        "in percent",
+        "as percent",
     ],
 )
 def test_a_question_stays_as_it_is(text: str) -> None:
     assert read_wish(text) == (None, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("show me the bars", ["bars"]),
+        ("bars", ["bar_id"]),
+        ("parcels without a plot", ["plots"]),
+        ("title: Manager", ["job title"]),
+        ("histogram", ["Histograms"]),
+    ],
+)
+def test_what_may_speak_of_a_table_or_column_is_no_wish(text: str, names: list[str]) -> None:
+    assert read_wish(text, names) == (None, text)
+    assert read_wish(text)[0] is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["as bars", "as a line chart", "bar chart", "orders per line as bars", "revenue by month, as lines", "top 5"],
+)
+def test_what_plainly_speaks_of_the_chart_is_a_wish_whatever_the_data_is_called(text: str) -> None:
+    names = ["bars", '"order lines"', "orderLines", "charts", "month"]
+    assert read_wish(text, names) == read_wish(text) and read_wish(text)[0] is not None
 
 
 def test_a_wish_stands_over_the_one_before() -> None:

@@ -204,3 +204,23 @@ def test_a_chart_is_changed_in_words(analyst: Analyst, turns: Locator, model: Mo
     turn = analyst.ask("revenue by month in 2024 as an area")
     expect(turn.get_by_role("radio", name="Area")).to_be_checked()
     assert "as an area" not in str(model.requests[-1]["messages"])
+
+
+def test_words_about_a_chart_are_asked_where_there_is_none(analyst: Analyst, turns: Locator) -> None:
+    analyst.ask("how many orders are there")
+    analyst.send("top 10")
+    expect(turns).to_have_count(2)
+
+
+def test_words_about_a_chart_change_the_one_that_is_shown(analyst: Analyst, turns: Locator) -> None:
+    analyst.ask("revenue by month in 2025")
+    turn = analyst.ask("revenue by month in 2024")
+    analyst.page.get_by_role("button", name="Link").first.click()
+    link = analyst.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").inner_text()
+    analyst.page.goto(link)
+    expect(turns).to_have_count(1)
+    expect(turns.get_by_role("radio", name="Line")).to_be_checked()
+    analyst.send("as bars")
+    expect(turns.get_by_role("radio", name="Bars")).to_be_checked()
+    analyst.page.get_by_role("button", name="Open the conversation").click()
+    expect(turn.get_by_role("radio", name="Line")).to_be_checked()
