@@ -74,8 +74,8 @@ class Conversation:
 
     @property
     def running(self) -> Job | None:
-        """The question under way."""
-        return self.jobs[-1] if self.jobs and not self.jobs[-1].view.done else None
+        """The last question without an answer yet: one that came after it may have been stopped meanwhile."""
+        return next((job for job in reversed(self.jobs) if not job.view.done), None)
 
     @property
     def busy(self) -> bool:

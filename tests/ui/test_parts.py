@@ -230,6 +230,17 @@ def test_rows_of_a_branch_that_is_replaced_are_let_go_of_even_where_they_come_la
     assert first() is None and second() is None
 
 
+def test_a_question_waits_for_one_that_runs_though_another_in_between_was_stopped() -> None:
+    conversation = Conversation(None)
+    first, second = Job("first?", None), Job("second?", None)
+    conversation.add(first)
+    conversation.add(second)
+    second.end()
+    assert conversation.running is first
+    first.end()
+    assert conversation.running is None
+
+
 def test_a_conversation_is_its_owners_alone() -> None:
     conversations = Conversations()
     own = Conversation("ann@example.com")
