@@ -172,13 +172,21 @@ def _describe_loss(entry: ConversationEntry) -> str:
 
 def delete_conversation(shared: Server, owner: str | None, entry: ConversationEntry) -> int:
     """Delete it, and return how many questions that were. ConfigError while one of them is under way."""
-    if entry.session is None:
-        return shared.store.conversations.delete_answer(entry.id, user=owner)
-    held = shared.conversations.find(entry.session, owner)
+    if entry.session is not None:
+        held = shared.conversations.find(entry.session, owner)
+    else:
+        # It is in a conversation of the page once somebody has opened it.
+        found = shared.conversations.find_answer(entry.id, owner)
+        held = found[0] if found is not None else None
     if held is not None and held.busy:
         raise ConfigError("a question of it is under way", "Stop it, or wait for its answer, and delete it then.")
-    deleted = shared.store.conversations.delete(entry.session, user=owner)
-    shared.conversations.forget(entry.session, owner)
+    conversations = shared.store.conversations
+    if entry.session is not None:
+        deleted = conversations.delete(entry.session, user=owner)
+    else:
+        deleted = conversations.delete_answer(entry.id, user=owner)
+    if held is not None:
+        shared.conversations.forget(held.id, owner)
     return deleted
 
 

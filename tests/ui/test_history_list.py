@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, ConfigError, ErrorInfo, Status, connect, load_config, open_store
 from ui.conversations import Conversation, Conversations
-from ui.history import delete_conversation, describe_day, remembered_conversation
+from ui.history import delete_conversation, describe_day, remembered_answer, remembered_conversation
 from ui.jobs import Job, Jobs
 from ui.server import Server
 
@@ -114,6 +114,20 @@ def test_a_question_that_stands_alone_is_deleted_alone(shared: Server) -> None:
     entry = shared.store.conversations.list()[0]
     assert delete_conversation(shared, "bob", entry) == 0 and delete_conversation(shared, None, entry) == 1
     assert rows(drawn(shared)) == ["One?"]
+
+
+def test_a_deleted_question_is_gone_from_the_page_that_shows_it_too(shared: Server) -> None:
+    identifier = ask(shared, "One?", None)
+    found = remembered_answer(shared.store, identifier, None, shared.assistant.url)
+    assert found is not None
+    shown = shared.conversations.keep(found[0])
+    (entry,) = shared.store.conversations.list()
+    shown.add(running := Job("And now?", None))
+    with pytest.raises(ConfigError, match="under way"):
+        delete_conversation(shared, None, entry)
+    running.end()
+    assert delete_conversation(shared, None, entry) == 1
+    assert shown.deleted and shared.conversations.find_answer(identifier, None) is None
 
 
 def test_nothing_is_deleted_under_a_question_that_is_under_way(shared: Server) -> None:
