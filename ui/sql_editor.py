@@ -117,7 +117,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mark();
   };
   root.names = data.names;
-  const send = () => { if (box.value.trim()) setTriggerValue('run', box.value); };
+  // What runs comes back as the text to show; what is written meanwhile stays.
+  const send = () => { if (box.value.trim()) { root.given = box.value; setTriggerValue('run', box.value); } };
   run.onclick = send;
   box.oninput = () => { paint(); offer(false); };
   box.onblur = close;

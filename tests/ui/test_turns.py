@@ -167,6 +167,17 @@ def test_the_editor_completes_names_and_its_result_goes_on_as_the_conversations(
     assert "products_we_sell" in str(model.requests[-1]["messages"])
 
 
+def test_what_is_written_while_the_sql_runs_stays_in_the_editor(analyst: Analyst, turns: Locator) -> None:
+    turn = analyst.ask("most expensive products")
+    turn.get_by_role("button", name="Edit SQL").click()
+    editor = turn.get_by_label("SQL", exact=True)
+    editor.fill("SELECT count(*) AS products_we_sell FROM products")
+    editor.press("Control+Enter")
+    editor.press_sequentially(" -- all")
+    turn.get_by_role("button", name="Go on from this").wait_for()
+    expect(editor).to_have_value("SELECT count(*) AS products_we_sell FROM products -- all")
+
+
 def test_the_answer_is_read_out_once(analyst: Analyst, turns: Locator) -> None:
     analyst.ask("how many orders")
     said = turns.last.locator("[class*='st-key-announcement-'] [role=status]")
