@@ -25,6 +25,7 @@ from nl2sql import (
     make_unique_names,
     text_of,
 )
+from ui.figures import describe_change
 from ui.kept import kept
 from ui.plain import plain, say_renamed
 
@@ -273,20 +274,6 @@ def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
             delta = describe_change(value, earlier, one)
             st.metric(plain(name), metric_text(value, one), delta, width="content", help=help_text)
     say_renamed(result)
-
-
-def describe_change(value: Any, before: Any, how: ColumnFormat) -> str | None:
-    """By how much a number is above or below the one before, and in percent of it; None where that cannot be said."""
-    if not _is_number(value) or not _is_number(before):
-        return None
-    difference = value - before if type(value) is type(before) else float(value) - float(before)
-    shown = how.show(difference)
-    sign = "" if shown.startswith("-") else "+"
-    percent = ""
-    if float(before) > 0 and "%" not in shown:
-        share = Decimal(f"{100 * float(difference) / float(before):.1f}")
-        percent = f" ({'+' if share >= 0 else ''}{how.notation.write_percent(share, 1)})"
-    return f"{sign}{shown}{percent}"
 
 
 def _is_number(value: Any) -> bool:

@@ -25,7 +25,8 @@ CHANGE: Final = "change"
 FIGURES: Final = (TOTAL, SHARE, CHANGE)
 _MOST_COLUMNS: Final = 12
 _SHARE_DECIMALS: Final = Decimal("0.1")
-_MEASURES: Final = ("number", "money", "percent", "percent units")
+_SHARES: Final = ("percent", "percent units")
+_MEASURES: Final = ("number", "money", *_SHARES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +141,26 @@ def _write_share(share: Decimal | None, how: ColumnFormat) -> Cell:
 
 
 def _write_change(value: Any, before: Any, how: ColumnFormat) -> Cell:
-    """The difference, and how many percent of what was before that is; for shares in points."""
+    said = describe_change(value, before, how)
+    if said is None or how.kind in _SHARES:
+        return said
+    return said, text_of(compute_change(value, before))
+
+
+def describe_change(value: Any, before: Any, how: ColumnFormat) -> str | None:
+    """The difference, and how many percent of what was before that is; of shares in points. None without numbers."""
     change = compute_change(value, before)
     if change is None:
         return None
     sign = "+" if change > 0 else ""
-    if how.kind in ("percent", "percent units"):
+    if how.kind in _SHARES:
         points = (change * 100 if how.kind == "percent" else change).quantize(Decimal("0.01"))
         return f"{sign}{how.notation.write(points, 2)} points"
     share = compute_share(change, compute_change(before, 0))
     relative = (
         "" if share is None else f" ({sign}{how.notation.write_percent((share * 100).quantize(_SHARE_DECIMALS), 1)})"
     )
-    return f"{sign}{how.show(change)}{relative}", text_of(change)
+    return f"{sign}{how.show(change)}{relative}"
 
 
 def _write_total(figures: Figures, names: Sequence[str], formats: Sequence[ColumnFormat], added: int) -> list[Cell]:

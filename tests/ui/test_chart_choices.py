@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, ChartWish, ColumnFormat, Result, connect, load_config, read_wish
 from nl2sql.answer.display import Kind
-from ui.charts import apply_wish, describe_change, show_chart, show_metrics
+from ui.charts import apply_wish, show_chart, show_metrics
+from ui.figures import describe_change
 
 SCRIPT = """
 CREATE TABLE orders AS SELECT i AS id, DATE '2022-01-01' + CAST(i % 1431 AS INTEGER) AS day, 'city ' || i % 3 AS city,
@@ -126,6 +127,18 @@ MONEY = ColumnFormat(Kind.MONEY, 2)
 )
 def test_how_far_a_figure_is_from_the_one_before(value: object, before: object, said: str | None) -> None:
     assert describe_change(value, before, MONEY) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "before", "said"),
+    [
+        (Kind.PERCENT, 0.15, 0.1, "+5.00 points"),
+        (Kind.PERCENT, Decimal("0.10"), Decimal("0.15"), "-5.00 points"),
+        (Kind.PERCENT_UNITS, 12.5, 12.5, "0.00 points"),
+    ],
+)
+def test_a_share_changes_by_points_and_not_by_percent(kind: Kind, value: object, before: object, said: str) -> None:
+    assert describe_change(value, before, ColumnFormat(kind, 1)) == said
 
 
 def test_a_figure_stands_with_the_one_before(assistant: Assistant) -> None:
