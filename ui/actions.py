@@ -183,13 +183,18 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
 
 def _adopt(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
     """Make the user's own version the conversation's next turn."""
+    if conversation.deleted:
+        st.toast("That conversation was deleted, in another window perhaps.")
+        return
     assistant = shared.assistant_of(conversation)
     before, sql = conversation.running, own.question
     turn = Job(job.question, conversation.owner)
+    # Whatever becomes of it, the SQL is there to be changed on.
+    turn.change(sql=own.view.sql or sql)
     session = assistant.open_session(conversation.id, user=conversation.owner)
 
     def work(turn: Job) -> Answer:
-        turn.change(doing="Running the query", sql=own.view.sql)
+        turn.change(doing="Running the query")
         return assistant.adopt(job.question, sql, session=session, user=conversation.owner, cancel=turn.token)
 
     kept(job.id)["edited"] = False

@@ -101,9 +101,7 @@ def _say(answer: Answer, job: Job) -> None:
     if answer.status is Status.ABSTAINED:
         # The sentence itself says why.
         return
-    # The table turns over all rows that the engine keeps, and says what it lacks.
-    cuts = list_cuts(answer.result.row_count, answer.result.truncated, 0) if answer.result else ()
-    doubts = [warning for warning in answer.warnings if warning not in cuts]
+    doubts = _list_doubts(answer)
     if answer.confidence is not None:
         icon, label = _LEVELS[answer.confidence.level]
         reasons = plain("; ".join(answer.confidence.reasons), _REASON_CHARS)
@@ -115,6 +113,12 @@ def _say(answer: Answer, job: Job) -> None:
                 st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
             if len(doubts) > _DOUBTS:
                 st.caption(f"{len(doubts) - _DOUBTS} more in the line below the rows.")
+
+
+def _list_doubts(answer: Answer) -> list[str]:
+    """What to know before believing it, but for cut rows: the table turns over all, and says what it lacks."""
+    cuts = list_cuts(answer.result.row_count, answer.result.truncated, 0) if answer.result else ()
+    return [warning for warning in answer.warnings if warning not in cuts]
 
 
 def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
@@ -154,7 +158,7 @@ def _details(assistant: Assistant, job: Job) -> None:
         return
     with st.expander(_summarize(answer, sql), type="compact"):
         if answer is not None:
-            for doubt in answer.warnings[_DOUBTS:]:
+            for doubt in _list_doubts(answer)[0 if answer.status is Status.ABSTAINED else _DOUBTS :]:
                 st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
             for line in answer.reading:
                 st.text(line)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
+from ui.actions import _adopt
 from ui.answers import show_turn
 from ui.conversations import Conversation, Conversations
 from ui.data_panel import show_data
@@ -134,3 +136,43 @@ def test_two_questions_under_way_in_one_conversation_are_both_shown(shared: Serv
     page = drawn(show_turns, shared, conversation)
     assert [header.value for header in page.header] == ["first", "second"]
     assert [button.label for button in page.button] == ["Stop", "Stop"]
+
+
+def answer_with(shared: Server, status: Status, warnings: tuple[str, ...]) -> tuple[Conversation, Job]:
+    conversation, job = Conversation(None), Job("how many?", None)
+    job.change(answer=Answer("e" * 12, "how many?", status, "I don't know.", sql="SELECT 1 AS n", warnings=warnings))
+    job.end()
+    conversation.add(job)
+    return conversation, job
+
+
+@pytest.mark.parametrize("status", [Status.ANSWERED, Status.ABSTAINED])
+def test_each_warning_of_an_answer_is_said_once(shared: Server, status: Status) -> None:
+    warnings = ("no rates are known", "days are missing", "names differ", "a join was added", "times are UTC")
+    page = drawn(show_turn, shared, *answer_with(shared, status, warnings))
+    said = "\n".join(caption.value for caption in page.caption)
+    assert [said.count(warning) for warning in warnings] == [1] * len(warnings)
+
+
+def test_sql_that_goes_on_stays_there_where_it_cannot_run(shared: Server) -> None:
+    conversation, job = answer_with(shared, Status.ANSWERED, ())
+    own = Job("SELECT nope FROM sales", None)
+    own.change(sql="SELECT nope FROM sales")
+    own.end()
+    conversation.branch(job, own)
+    shared = Server(shared.assistant, shared.store, Jobs(waiting=0), shared.conversations)
+
+    def page() -> None:
+        st.button("Go on from this", on_click=_adopt, args=(shared, conversation, job, own))
+
+    drawn(page).button[0].click().run()
+    turn = conversation.jobs[-1]
+    assert turn is not job and turn.view.error is not None and turn.view.sql == "SELECT nope FROM sales"
+
+
+def test_nothing_goes_on_in_a_conversation_that_was_deleted(shared: Server) -> None:
+    conversation, job = answer_with(shared, Status.ANSWERED, ())
+    shared.conversations.keep(conversation)
+    shared.conversations.forget(conversation.id, None)
+    drawn(_adopt, shared, conversation, job, Job("SELECT 1 AS n", None))
+    assert conversation.jobs == [job] and shared.conversations.find(conversation.id, None) is None
