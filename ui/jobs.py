@@ -150,7 +150,9 @@ class Job:
         """Take in what happened."""
         now = self._view
         if event.kind is EventKind.TEXT:
-            self._view = replace(now, text=now.text + event.text, doing=_DOING[event.kind])
+            with self._changed:
+                # Another thread may let go of the rows at the same time.
+                self._view = replace(self._view, text=self._view.text + event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.SQL:
             self.change(sql=event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
