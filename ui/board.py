@@ -34,7 +34,7 @@ class Tile:
     """One pinned answer on the board. `job` has the answer as it was given; `run` its rows, once they came.
 
     `before` are the rows of the run before, of `since`. `told` is what changed, `is_of_then` whether the sentence is of
-    other rows; both are found when the run has ended.
+    other rows, and `is_cut` whether only the first rows were compared; they are found when the run has ended.
     """
 
     job: Job
@@ -44,6 +44,7 @@ class Tile:
     moves: bool = False
     told: list[str] | None = None
     is_of_then: bool = False
+    is_cut: bool = False
 
 
 def find_pinned(shared: Server, owner: str | None) -> frozenset[str]:
@@ -176,7 +177,7 @@ def _tell(shared: Server, owner: str | None, pin: Pin, tile: Tile, rows: Result)
     """Find what changed, and keep what later changes are told from."""
     assert tile.run is not None
     found = pin.compare(rows, tile.before)
-    tile.told = []
+    tile.told, tile.is_cut = [], found is not None and found.beyond
     if found is not None and not found.same:
         formats = shared.assistant.formats(rows, pin.entry.sql or "")
         figures = list_changes(tile.before, rows, lambda at, value: formats[at].show(value)) if tile.before else []
@@ -202,7 +203,8 @@ def _show_told(tile: Tile) -> None:
     parts = [f"Ran {describe_time(tile.run.at)}"] if tile.run.at else []
     before = tile.since
     if before is not None and not tile.told:
-        parts.append(f"nothing changed since {describe_time(before)}")
+        cut = ", as far as the first rows tell" if tile.is_cut else ""
+        parts.append(f"nothing changed since {describe_time(before)}{cut}")
     st.caption(plain(" · ".join(parts), _CHARS))
     if before is not None and tile.told:
         head = plain(f"Since {describe_time(before)}: {tile.told[0]}.", _CHARS)

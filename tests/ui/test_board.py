@@ -138,6 +138,16 @@ def test_what_changed_since_the_pin_is_told_and_the_sentence_is_of_then(
     assert "nothing changed since" in said(board(shared))
 
 
+def test_that_only_the_first_rows_were_compared_is_said(begin: Callable[[], Server]) -> None:
+    shared, sql = begin(), "SELECT range AS n FROM range(100000)"
+    result = shared.assistant.run(sql)
+    assert result.truncated
+    answer = Answer("many00000000", "Which?", Status.ANSWERED, "Many.", sql=sql, result=result, session="s")
+    shared.store.record(answer, url=shared.assistant.url)
+    shared.store.pins.add(answer.id, result)
+    assert ", as far as the first rows tell" in said(board(shared))
+
+
 def test_figures_of_before_and_now_are_told_where_both_were_on_the_board(
     begin: Callable[[], Server], database: Path
 ) -> None:
