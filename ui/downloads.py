@@ -31,7 +31,7 @@ from nl2sql import (
 )
 from ui.charts import find_theme
 from ui.kept import kept
-from ui.rows import Look, look_of
+from ui.rows import Extent, Look, look_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
             answer.result,
             look if shown else None,
             answer.question,
-            _say_about(assistant, answer, look if shown else None),
+            _say_about(assistant, answer, look if shown else None, key),
             _CSV_SIGNS[signs],
         )
         with buttons:
@@ -129,6 +129,8 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                         key=f"{form}-{key}",
                     )
         which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
+        if shown and _lacks_rows(look, key):
+            which = "Sorted and filtered as on screen: of the first rows, which the engine keeps. The query has more."
         st.caption(f"{which} Up to 256 MB. What Excel has no room for is on its sheet Notes.", width=_BOX_WIDTH)
 
 
@@ -208,11 +210,20 @@ def _refuse_cut(is_cut: bool) -> None:
         raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
 
 
-def _say_about(assistant: Assistant, answer: Answer, look: Look | None) -> dict[str, str]:
+def _lacks_rows(look: Look, key: str) -> bool:
+    """Whether the query has rows that this look cannot reach, as the table found when it was drawn."""
+    extents: dict[Look, Extent] = kept(key).get("extent", {})
+    extent = extents.get(Look(filters=look.filters))
+    return extent is not None and not extent.complete
+
+
+def _say_about(assistant: Assistant, answer: Answer, look: Look | None, key: str) -> dict[str, str]:
     """What a sheet of its own says of the rows."""
     said = {"Question": answer.question, "Database": assistant.url.rpartition("/")[2]}
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
+    if look is not None and _lacks_rows(look, key):
+        said["Rows"] = "Of the first rows of the query, as many as the engine keeps: it has more."
     said["Written"] = dt.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     return {**said, "SQL": assistant.formatted(answer.sql or "")}
 

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import openpyxl
 import pyarrow.parquet as pq
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, connect
 from ui.downloads import Wanted, name_file, write_file
@@ -57,6 +58,28 @@ def test_all_files_of_an_answer_have_the_same_rows(make_database: Callable[..., 
             look = Look(order=1, descending=True)
             shown = _read(assistant, Wanted(sql, result, look), "csv")
             assert shown == _read(assistant, Wanted(sql, result, look), "parquet") and len(shown) == len(rows[0])
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
+    make_database: Callable[..., Path], complete: bool
+) -> None:
+    def page(*arguments: object) -> None:
+        import streamlit as st
+
+        from nl2sql import Answer, Status
+        from ui.downloads import _say_about
+        from ui.kept import kept
+        from ui.rows import Extent, Look
+
+        kept("one")["extent"] = {Look(): Extent(10, bool(arguments[1]))}
+        answer = Answer("a" * 12, "which?", Status.ANSWERED, "", sql="SELECT 1 AS n")
+        st.json(_say_about(arguments[0], answer, Look(order=0, page=3), "one"))  # type: ignore[arg-type]
+
+    with connect(str(make_database("CREATE TABLE t AS SELECT 1 AS i"))) as assistant:
+        shown = AppTest.from_function(page, args=(assistant, complete), default_timeout=20).run()
+        assert not shown.exception
+        assert ("it has more" in shown.json[0].value) is not complete
 
 
 def _read(assistant: Assistant, wanted: Wanted, form: str) -> list[str]:
