@@ -150,7 +150,7 @@ def _rows(assistant: Assistant, answer: Answer, result: Result, key: str, run: C
 def _details(assistant: Assistant, job: Job) -> None:
     """The line that opens: what the SQL does, the SQL, what the figures rest on, each step, time and cost."""
     answer, sql = job.view.answer, find_sql(assistant, job)
-    if answer is None and not sql:
+    if not sql:
         return
     with st.expander(_summarize(answer, sql), type="compact"):
         if answer is not None:
