@@ -1,19 +1,26 @@
-"""Downloads: the whole result as a file, made when it is asked for, and the chart as a picture.
+"""Downloads: the rows as a file, made when it is asked for, and the chart as a picture.
 
 Formulas in CSV and Excel are made harmless by the export; the chart's spec has been checked.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import io
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, LimitError, export, find_notation
+from nl2sql import Answer, Assistant, LimitError, Limits, Result, ResultColumn, export, find_notation
+from ui.rows import Look, look_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BYTES: Final = 256_000_000
 _FORMS: Final = {
@@ -32,59 +39,139 @@ _CSV_SIGNS: Final = {
 }
 _SCALE: Final = 2.0
 _WIDTH: Final = 800
+_NAME_CHARS: Final = 60
+_NAME_BYTES: Final = 180
+_AS_SHOWN: Final = "As shown"
+_EVERY: Final = "Every row"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rows of a file: those of this look, or every one; with what it says of them."""
+
+    sql: str
+    result: Result | None = None
+    look: Look | None = None
+    title: str = ""
+    about: Mapping[str, str] | None = None
+    signs: tuple[str, str] = (",", ".")
 
 
 def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, key: str) -> None:
     """A button for each format, behind one that opens them; they are made once it is open."""
-    sql = answer.sql or ""
     box = st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{key}", on_change="rerun")
     if not box.open:
         return
     with box:
-        st.caption(
-            "Every row, not only those shown. A file fails where it would take more than 256 MB, or too long. "
-            "In Excel a sheet Notes says what it has no room for, if there is such."
-        )
+        look = look_of(key)
+        shown = False
+        if not look.is_plain:
+            rows = st.segmented_control(
+                "Rows", [_AS_SHOWN, _EVERY], default=_AS_SHOWN, required=True, key=f"download-rows-{key}"
+            )
+            shown = rows == _AS_SHOWN
         comma = find_notation(assistant.config.display.locale).decimal == ","
         signs = st.selectbox("CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}")
-        for label, (form, mime) in _FORMS.items():
-            st.download_button(
-                label,
-                partial(whole_file, assistant, sql, form, signs=_CSV_SIGNS[signs]),
-                file_name=f"answer.{form}",
-                mime=mime,
-                on_click="ignore",
-                key=f"{form}-{key}",
-                width="stretch",
-            )
-        if spec is not None:
-            st.caption("The chart")
-            for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
+        wanted = Wanted(
+            answer.sql or "",
+            answer.result,
+            look if shown else None,
+            answer.question,
+            _say_about(assistant, answer, look if shown else None),
+            _CSV_SIGNS[signs],
+        )
+        with st.container(horizontal=True, gap="small"):
+            for label, (form, mime) in _FORMS.items():
                 st.download_button(
                     label,
-                    partial(picture, spec, form),
-                    file_name=f"chart.{form}",
+                    partial(write_file, assistant, wanted, form),
+                    file_name=name_file(answer.question, form),
                     mime=mime,
                     on_click="ignore",
                     key=f"{form}-{key}",
-                    width="stretch",
                 )
+        which = "The rows with the sort and the filters on screen." if shown else "Every row, not only those shown."
+        st.caption(f"{which} A file of more than 256 MB fails. Excel says on a sheet Notes what it has no room for.")
+        if spec is not None:
+            st.caption("The chart")
+            with st.container(horizontal=True, gap="small"):
+                for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
+                    st.download_button(
+                        label,
+                        partial(picture, spec, form),
+                        file_name=name_file(answer.question, form),
+                        mime=mime,
+                        on_click="ignore",
+                        key=f"{form}-{key}",
+                    )
 
 
-def whole_file(
-    assistant: Assistant, sql: str, form: str, most: int = BYTES, *, signs: tuple[str, str] = (",", ".")
-) -> bytes:
-    """Every row of the query as a file, within the limits on time and memory. LimitError where it would be cut.
+def name_file(question: str, form: str, today: dt.date | None = None) -> str:
+    """The file's name: what was asked, and the day; `answer` where nothing of the question can be in a name."""
+    words = re.sub(r"[^\w]+", "-", question.casefold().replace("_", "-")).strip("-")
+    if len(words) > _NAME_CHARS:
+        words = words[: _NAME_CHARS + 1].rpartition("-")[0] or words[:_NAME_CHARS]
+    words = words.encode()[:_NAME_BYTES].decode(errors="ignore").strip("-")
+    return f"{words or 'answer'}_{today or dt.date.today()}.{form}"
 
-    `signs` are the delimiter and the decimal sign of csv.
-    """
-    limits = replace(assistant.config.limits, rows=None, result_bytes=most, cell_bytes=most)
+
+def write_file(assistant: Assistant, wanted: Wanted, form: str, most: int = BYTES) -> bytes:
+    """The rows as a file, within the limits on time and memory. LimitError where it would be cut."""
     out = io.BytesIO()
-    with assistant.run_stream(sql, limits=limits) as rows:
-        export(form, rows.columns, rows.batches(), out, delimiter=signs[0], decimal=signs[1], sql=sql)
-    if rows.truncated or rows.cut_cells:
-        raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
+    with _open_rows(assistant, wanted, most) as (columns, batches):
+        export(
+            form,
+            columns,
+            batches,
+            out,
+            delimiter=wanted.signs[0],
+            decimal=wanted.signs[1],
+            sql=wanted.sql,
+            title=wanted.title,
+            about=wanted.about,
+        )
     return out.getvalue()
+
+
+@contextlib.contextmanager
+def _open_rows(
+    assistant: Assistant, wanted: Wanted, most: int
+) -> Iterator[tuple[Sequence[ResultColumn], Iterator[pa.RecordBatch] | Sequence[pa.RecordBatch]]]:
+    """The rows: those of the answer, else of the run that the page turns over, else of a new run. LimitError."""
+    limits = replace(assistant.config.limits, rows=None, result_bytes=most, cell_bytes=most)
+    result, sql = wanted.result, wanted.sql
+    if wanted.look is None and result is not None and not result.truncated and not result.cut_cells:
+        yield result.columns, result.table.to_batches()
+    elif wanted.look is not None or (result is not None and assistant.kept(sql).complete):
+        found = _read_kept(assistant, sql, wanted.look or Look(), limits)
+        _refuse_cut(found.cut_cells > 0)
+        yield found.columns, found.table.to_batches()
+    else:
+        with assistant.run_stream(sql, limits=limits) as rows:
+            yield rows.columns, rows.batches()
+            _refuse_cut(rows.truncated or rows.cut_cells > 0)
+
+
+def _read_kept(assistant: Assistant, sql: str, look: Look, limits: Limits) -> Result:
+    """All rows of the look at once, so that they are of one run."""
+    count = assistant.kept(sql, criteria=look.criteria).rows
+    return assistant.page(
+        sql, limit=count, order_by=look.order, descending=look.descending, criteria=look.criteria, limits=limits
+    )
+
+
+def _refuse_cut(is_cut: bool) -> None:
+    if is_cut:
+        raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
+
+
+def _say_about(assistant: Assistant, answer: Answer, look: Look | None) -> dict[str, str]:
+    """What a sheet of its own says of the rows."""
+    said = {"Question": answer.question, "Database": assistant.url.rpartition("/")[2]}
+    if look is not None and look.filters:
+        said["Filters"] = "\n".join(one.label for one in look.filters)
+    said["Written"] = dt.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    return {**said, "SQL": assistant.formatted(answer.sql or "")}
 
 
 def picture(spec: Mapping[str, Any], form: str) -> bytes:

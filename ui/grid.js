@@ -29,6 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     });
     if (seen.length > 1) {
       rules.push(`${cell(seen[0])} { position: sticky; left: 0; z-index: 1; }`);
+      rules.push(`.moved ${cell(seen[0])} { border-right: 1px solid var(--st-border-color); }`);
       rules.push(`thead ${cell(seen[0])} { z-index: 3; }`);
       rules.push(`tfoot ${cell(seen[0])} { z-index: 2; }`);
       const most = Math.max(96, region.clientWidth * 0.45);
@@ -325,11 +326,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     } else {
       const turn = (label, name, to, disabled) =>
         button(foot, label, () => act({ do: 'page', page: to }), { ariaLabel: name, title: name, disabled });
-      turn('⏮\ufe0e', 'First', 0, pager.page === 0);
+      turn('«', 'First', 0, pager.page === 0);
       turn('‹', 'Previous', pager.page - 1, pager.page === 0);
       foot.append(make('span', pager.text));
       turn('›', 'Next', pager.page + 1, pager.page >= pager.pages - 1);
-      turn('⏭\ufe0e', 'Last', pager.pages - 1, pager.page >= pager.pages - 1);
+      turn('»', 'Last', pager.pages - 1, pager.page >= pager.pages - 1);
     }
     if (pager.rows > pager.sizes[0]) {
       const sizes = make('select', '', { ariaLabel: 'Rows on a page', title: 'Rows on a page' });
@@ -359,8 +360,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   table.replaceChildren(head(), body);
   if (data.total) table.append(fill(document.createElement('tfoot'), [data.total]));
   table.className = data.acts ? 'acts' : '';
+  table.classList.toggle('moved', region.scrollLeft > 0);
   table.dataset.shown = String(data.rows.length);
   region.oncopy = copySelected;
+  region.onscroll = () => table.classList.toggle('moved', region.scrollLeft > 0);
   if (data.acts) {
     for (const cell of body.querySelectorAll('td')) cell.tabIndex = -1;
     if (body.rows[0]) body.rows[0].cells[visible()[0] ?? 0]?.setAttribute('tabindex', '0');

@@ -40,10 +40,14 @@ _MOST_FILTERS: Final = 12
 _WHOLE_CHARS: Final = 100_000
 _FILTER_CHARS: Final = 1000
 _HELP: Final = (
-    "Rows that contain this, in any case. Or compare: > 100, <= 5, 10..20, 2025-03, >= 2025-01-15, "
-    "= Berlin | Hamburg, != web, NULL, not NULL. Put a column before it (revenue > 100), or choose it at the left. "
-    "Each filter comes on top of the ones that are there. Quotes take it as text."
+    'zzz: rows that contain it, in any case; "zzz" takes all between the quotes as text',
+    "> 100, <= 5, 10..20: numbers; a share as it is shown: > 5%",
+    "2025, 2025-03, >= 2025-01-15, 2025-01..2025-06: days of a year, a month or a range",
+    "= Berlin | Hamburg, != web: one of several values, or any but one",
+    "NULL, not NULL: rows without a value, or with one",
+    "revenue > 100: the name of a column before it, or the choice at the left, says which column",
 )
+_ALL: Final = -1
 Run = Callable[[str], None]
 
 
@@ -266,7 +270,8 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
         if not text:
             return
         try:
-            added = read_filter(text, columns, st.session_state[chosen])
+            at = st.session_state[chosen]
+            added = read_filter(text, columns, None if at == _ALL else at)
         except NL2SQLError as exc:
             kept(key)["filter_error"] = exc
             return
@@ -276,8 +281,8 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Filter column",
-            [None, *(column.position for column in columns)],
-            format_func=lambda at: "All columns" if at is None else columns[at].name,
+            [_ALL, *(column.position for column in columns)],
+            format_func=lambda at: "All columns" if at == _ALL else columns[at].name,
             key=chosen,
             width=170,
             label_visibility="collapsed",
@@ -288,10 +293,12 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
             on_change=changed,
             max_chars=_FILTER_CHARS,
             placeholder="Filter: text, > 100, 10..20, = a | b, NULL",
-            help=_HELP,
             width=340,
             label_visibility="collapsed",
         )
+        with st.popover("How to filter", type="tertiary"):
+            for line in _HELP:
+                st.text(line)
     if error := kept(key).get("filter_error"):
         show_error(error)
     if look.filters:
@@ -380,10 +387,14 @@ def _act(
 
 
 def _ask_behind(assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str) -> None:
-    behind = assistant.rows_behind(sql, result, values, column)
+    try:
+        behind = assistant.rows_behind(sql, result, values, column)
+        kept(key)["behind"] = assistant.formatted(assistant.checked(behind).sql) if behind else None
+    except NL2SQLError as exc:
+        behind = None
+        st.toast(plain(exc.message))
     if behind is None:
         st.toast("Which rows are behind this value cannot be told.")
-    kept(key)["behind"] = behind
 
 
 def _is_place(at: Any, length: int) -> TypeGuard[int]:

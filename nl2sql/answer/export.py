@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import chain
@@ -58,6 +58,8 @@ def export(
     delimiter: str | None = None,
     decimal: str | None = None,
     sql: str = "",
+    title: str = "",
+    about: Mapping[str, str] | None = None,
 ) -> int:
     """Write the rows in that form (csv, json, jsonl, md, parquet, xlsx) to a binary file; returns how many.
 
@@ -65,7 +67,8 @@ def export(
     are for spreadsheets: a text that one would take for a formula stays text (in the csv by an apostrophe before it),
     numbers and dates stay what they are. `spreadsheet_safe=False` writes csv for programs, every text as it is.
     `delimiter` (`,`, `;`, `|`, `tab`) and `decimal` (`.`, `,`) are for csv. In the xlsx numbers and dates have formats,
-    for which `sql`, what gave the rows, helps; what Excel has no room for is said on a sheet of its own. json, jsonl
+    for which `sql`, what gave the rows, helps; what Excel has no room for is said on a sheet of its own; `title` names
+    the first, and a second one says what `about` holds, by name. json, jsonl
     and xlsx begin once the last batch is there, the others with the first. Raises ConfigError for an unknown form or
     sign, LimitError where Excel has no room for so many columns, or the disk for so many rows.
     """
@@ -76,7 +79,7 @@ def export(
     writers: dict[str, Writer] = {
         **EXPORTS,
         "csv": partial(write_csv, style=style),
-        "xlsx": partial(write_xlsx, sql=sql),
+        "xlsx": partial(write_xlsx, sql=sql, title=title, about=about),
     }
     if form not in writers:
         raise ConfigError(f"{form!r} is not a form of export", f"Known are: {', '.join(sorted(writers))}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -36,6 +36,11 @@ _WIDTH: Final = 12
 _MOMENT_WIDTH: Final = 31
 _WIDEST: Final = 50
 _NAMED_CELLS: Final = 20
+_ABOUT_WIDTH: Final = 100
+_SHEET_NAME: Final = 31
+_NOT_IN_NAMES: Final = frozenset("[]:*?/\\")
+# Those of the other sheets, and one that Excel keeps to itself.
+_TAKEN_NAMES: Final = frozenset(("notes", "about", "history"))
 _PRECISE: Final = Context(prec=100)
 
 
@@ -77,12 +82,15 @@ def write_xlsx(
     out: BinaryIO,
     *,
     sql: str = "",
+    title: str = "",
+    about: Mapping[str, str] | None = None,
     sheet_rows: int = SHEET_ROWS,
 ) -> int:
     """The rows as an Excel workbook, and how many; what one sheet has no room for goes on to the next.
 
     A column of numbers some of which have more digits than Excel keeps is text, all of it. What was cut or moved is
-    said on a last sheet. ConfigError where the library for it is not installed, LimitError for too many columns.
+    said on a last sheet. `title` names the first sheet; `about` is what a sheet says of the rows, by name. ConfigError
+    where the library for it is not installed, LimitError for too many columns.
     """
     try:
         import xlsxwriter
@@ -104,10 +112,12 @@ def write_xlsx(
         )
         try:
             formats = choose_from_facts(columns, [one.facts for one in seen], sql=sql)
-            sheets = _Sheets(book, columns, seen, formats, sheet_rows)
+            sheets = _Sheets(book, columns, seen, formats, sheet_rows, name_sheet(title))
             for batch in held:
                 for row in zip(*[column_values(column) for column in batch.columns], strict=True):
                     sheets.add(row)
+            sheets.end()
+            sheets.add_about(about or {})
             sheets.add_notes()
         finally:
             book.close()
@@ -124,8 +134,9 @@ class _Sheets:
         seen: Sequence[_Column],
         formats: Sequence[ColumnFormat],
         sheet_rows: int,
+        title: str,
     ) -> None:
-        self._book, self._seen, self._sheet_rows = book, seen, sheet_rows
+        self._book, self._seen, self._sheet_rows, self._title = book, seen, sheet_rows, title
         self._names = make_unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
@@ -154,6 +165,24 @@ class _Sheets:
         self._next += 1
         self.count += 1
 
+    def end(self) -> None:
+        """Have the heads of the sheet filter its rows."""
+        if self._names:
+            self._sheet.autofilter(0, 0, max(1, self._next - 1), len(self._names) - 1)
+
+    def add_about(self, about: Mapping[str, str]) -> None:
+        """Say on a sheet of its own what the rows are."""
+        if not about:
+            return
+        sheet = self._book.add_worksheet("About")
+        sheet.set_column(0, 0, _WIDTH)
+        sheet.set_column(1, 1, _ABOUT_WIDTH)
+        style = self._book.add_format({"text_wrap": True, "valign": "top", "quote_prefix": True})
+        for place, (name, text) in enumerate(about.items()):
+            sheet.write_string(place, 0, name, self._heading)
+            # A text that is one run of marked up text to XlsxWriter has a sign before it.
+            sheet.write_string(place, 1, _fit(f" {text}" if text.startswith("<r>") else text), style)
+
     def add_notes(self) -> None:
         """Say what the sheets have not room for, on a sheet of its own, if there is such."""
         notes = []
@@ -175,8 +204,12 @@ class _Sheets:
                 sheet.write_string(place, 0, _fit(note))
 
     def _begin(self) -> None:
-        self._sheet = self._book.add_worksheet()
+        if self._sheets:
+            self.end()
         self._sheets += 1
+        number = f" {self._sheets}" if self._sheets > 1 else ""
+        name = f"{self._title[: _SHEET_NAME - len(number)]}{number}" if self._title else None
+        self._sheet = self._book.add_worksheet(name)
         self._sheet.freeze_panes(1, 0)
         for place, name in enumerate(self._names):
             self._sheet.set_column(place, place, min(_WIDEST, max(self._widths[place], len(name) + 2)))
@@ -214,6 +247,15 @@ class _Sheets:
         if number_format not in self._made:
             self._made[number_format] = self._book.add_format({"num_format": number_format})
         return self._made[number_format]
+
+
+def name_sheet(title: str) -> str:
+    """The title as Excel takes it for a sheet; empty where nothing of it can be."""
+    line = " ".join("".join(" " if sign in _NOT_IN_NAMES or not sign.isprintable() else sign for sign in title).split())
+    while len(line.encode("utf-16-le")) // 2 > _SHEET_NAME:
+        line = line[:-1]
+    line = line.strip("' ")
+    return f"{line} rows"[:_SHEET_NAME] if line.casefold() in _TAKEN_NAMES else line
 
 
 def _choose_number_format(one: ColumnFormat, facts: Facts) -> str:

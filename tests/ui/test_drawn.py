@@ -13,7 +13,7 @@ from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
 from ui.answers import show_turn
 from ui.conversations import Conversation, Conversations
 from ui.data_panel import show_data
-from ui.downloads import whole_file
+from ui.downloads import Wanted, write_file
 from ui.history import remembered_answer, show_history
 from ui.jobs import Job, Jobs
 from ui.kept import keep_only, kept
@@ -113,9 +113,9 @@ def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callabl
 
 def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     sql = "SELECT i, repeat('x', 1000) AS text FROM range(3000) t(i)"
-    assert whole_file(shared.assistant, sql, "csv").count(b"\n") == 3001
+    assert write_file(shared.assistant, Wanted(sql), "csv").count(b"\n") == 3001
     with pytest.raises(LimitError, match="would lack rows"):
-        whole_file(shared.assistant, sql, "csv", most=1_000_000)
+        write_file(shared.assistant, Wanted(sql), "csv", most=1_000_000)
 
 
 def test_what_is_kept_of_an_answer_goes_with_it() -> None:

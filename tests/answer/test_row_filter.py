@@ -1,0 +1,208 @@
+"""Filters as people write them, over real rows: what they keep is what a person who reads the page would keep."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from nl2sql import Assistant, FilterColumn, QueryError, connect, list_filter_columns, match_value, read_filter
+
+SCRIPT = """
+CREATE TABLE sale AS SELECT * FROM (VALUES
+  (1, 'Köln', 1234.50::DECIMAL(12,3), 81.83186937773883::DOUBLE, TIMESTAMP '2025-01-01 00:00:00', DATE '2025-01-31', true,
+   {'a': 1, 'b': 'x'}, [1, 2], 'AB'::BLOB, 5::UTINYINT, TIME '10:00', 0.0678541462108365::DOUBLE),
+  (2, 'köln', -20, 'nan', '2025-12-01', '2025-02-01', false, {'a': 2, 'b': 'y'}, [3], '', 200, TIME '23:59', 0.5),
+  (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+  (4, 'a|b > 100', 0.005, 100, '2025-12-31 23:59:59.5', '9999-12-31', true, {'a': 3, 'b': 'it''s'}, [], 'Z', 0, TIME '00:00', 1),
+  (5, '😀 München', 99999999.999, 1e300, '2026-01-01', '2024-02-29', NULL, NULL, [NULL], NULL, 7, NULL, -0.25)
+) AS t(id, city, revenue, weight, bought_at, day, ok, s, l, b, tiny, clock, part)
+"""
+SQL = "SELECT *, part / 1 AS open_share FROM sale ORDER BY id"
+
+
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assistant, list[FilterColumn]]]:
+    path = tmp_path_factory.mktemp("filter") / "sales.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(SCRIPT)
+    with connect(str(path)) as assistant:
+        result = assistant.run(SQL)
+        names = [column.name for column in result.columns]
+        yield assistant, list_filter_columns(result.columns, names, assistant.formats(result, SQL))
+
+
+def keep(sales: tuple[Assistant, list[FilterColumn]], text: str, column: str | None = None) -> list[int]:
+    assistant, columns = sales
+    chosen = next((one.position for one in columns if one.name == column), None)
+    found = read_filter(text, columns, chosen)
+    page = assistant.page(SQL, criteria=found.criteria)
+    assert assistant.kept(SQL, criteria=found.criteria).rows == page.row_count
+    return [row[0] for row in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("KÖLN", [1, 2]),
+        ("1,234.50", [1]),
+        ("1234.5", [1]),
+        ("81.83", [1]),
+        ("6.8%", [1]),
+        ("2025-12", [2, 4]),
+        ("😀", [5]),
+        ('"> 100"', [4]),
+        ("‘a|b’", [4]),
+        ("Köln | München", [1, 2, 5]),
+        ("it's", [4]),
+        ("{a: 1", [1]),
+        ("[1, 2]", [1]),
+        ("NULL", [3, 5]),
+        ("not NULL", [1, 2, 4]),
+        ("= köln", [1, 2]),
+        ("= 200", [2]),
+        ("city = Köln", [1, 2]),
+        ("city != köln", [3, 4, 5]),
+        ("city >= k", [2, 5]),
+        ("city not null", [1, 2, 4, 5]),
+        ("revenue > 1,000", [1, 5]),
+        ("revenue >= 1234.5001", [5]),
+        ("revenue < 0", [2]),
+        ("revenue -20..0.005", [2, 4]),
+        ("revenue ..0", [2]),
+        ("revenue = 0.01", [4]),
+        ("revenue != 0.01", [1, 2, 3, 5]),
+        ("revenue = 1234.50 | -20", [1, 2]),
+        ("revenue < 1e60", [1, 2, 4, 5]),
+        ("revenue > -1e60", [1, 2, 4, 5]),
+        ("weight > 100", [5]),
+        ("weight = 81.83", [1]),
+        ("tiny > 5.5", [2, 5]),
+        ("tiny = 5.5", []),
+        ("tiny < 1000", [1, 2, 4, 5]),
+        ("bought_at = 2025", [1, 2, 4]),
+        ("bought_at = 2025-12", [2, 4]),
+        ("bought_at > 2025-12", [5]),
+        ("bought_at <= 2025-12-31", [1, 2, 4]),
+        ("bought_at != 2025-12", [1, 3, 5]),
+        ("bought_at 2025-12..2025-12", [2, 4]),
+        ("bought_at = 2025 Q4", [2, 4]),
+        ("bought_at > 2025-12-31 23:59", [5]),
+        ("day = 31.1.2025", [1]),
+        ("day >= 2025-02", [2, 4]),
+        ("day = 2024-02-29", [5]),
+        ("ok = yes", [1, 4]),
+        ("ok = false", [2]),
+        ("clock >= 10:00", [1, 2]),
+        ("open_share > 50", [4]),
+        ("open_share = 6.8%", [1]),
+        ("open_share < 0", [5]),
+    ],
+)
+def test_a_filter_keeps_the_rows_that_it_says(
+    sales: tuple[Assistant, list[FilterColumn]], text: str, kept: list[int]
+) -> None:
+    assert keep(sales, text) == kept
+
+
+@pytest.mark.parametrize("text", ["%", "_", "' OR true --", "$1", "?", "c0", "\\"])
+def test_a_filter_is_text_and_nothing_else(sales: tuple[Assistant, list[FilterColumn]], text: str) -> None:
+    assert keep(sales, text) == ([1, 4, 5] if text == "?" and False else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        ("> 100", None, "not said"),
+        ("10..20", None, "not said"),
+        ("> 100", "city", "city holds texts"),
+        ("> abc", "revenue", "revenue holds numbers"),
+        ("= abc", "revenue", "revenue holds numbers"),
+        ("= 2025-13", "bought_at", "bought_at holds days"),
+        ("> 1", "s", "cannot be compared"),
+        ("> 1", "ok", "cannot be compared"),
+        ("= 2025-01 | 2025-03", "bought_at", "several spans"),
+        ("> 1,5,0", "revenue", "revenue holds numbers"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    sales: tuple[Assistant, list[FilterColumn]], text: str, column: str | None, said: str
+) -> None:
+    with pytest.raises(QueryError, match=said) as raised:
+        keep(sales, text, column)
+    assert raised.value.hint
+
+
+def test_the_chosen_column_is_the_one_that_is_tested(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    assert keep(sales, "5", "id") == [5]
+    assert keep(sales, "> 1", "id") == [2, 3, 4, 5]
+
+
+def test_the_label_says_what_is_compared(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    columns = sales[1]
+    said = {text: read_filter(text, columns).label for text in ("köln", "weight = 81.83", "open_share > 50", "s null")}
+    assert said == {
+        "köln": "Any column contains ‘köln’",
+        "weight = 81.83": "weight = 81.83, as shown",
+        "open_share > 50": "open_share > 50%",
+        "s null": "s is NULL",
+    }
+
+
+def test_only_this_value_keeps_it_and_the_rest_is_the_rest(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    assistant, columns = sales
+    for row in assistant.run(SQL).rows:
+        for value, column in zip(row, columns, strict=True):
+            matched = match_value(value, column)
+            if matched is None:
+                assert column.name in ("s", "l", "b", "clock") or value != value, column
+                continue
+            same = [one for one in assistant.run(SQL).rows if one[column.position] == value]
+            assert assistant.page(SQL, criteria=matched.criteria).rows == same
+            others = assistant.page(SQL, criteria=matched.negate().criteria).row_count
+            assert others == 5 - len(same), (column, value)
+
+
+def test_sums_are_exact(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    assistant, columns = sales
+    big = "SELECT * FROM (VALUES (0.1::DOUBLE, 99999999999999999999::HUGEINT), (0.2, 1), (NULL, NULL)) t(a, b)"
+    assert assistant.add_up(big, [0, 1]) == (Decimal("0.3000000000"), 10**20)
+    found = read_filter("revenue > 0", columns)
+    assert assistant.add_up(SQL, [2], criteria=found.criteria) == (Decimal("100001234.504"),)
+    with pytest.raises(QueryError, match="holds no numbers"):
+        assistant.add_up(SQL, [1])
+
+
+def test_any_number_is_found_by_what_the_page_shows_of_it(
+    sales: tuple[Assistant, list[FilterColumn]],
+) -> None:
+    assistant, _ = sales
+    sql = "SELECT range AS n, (range * 7919 % 100003) / 7.0 AS measured, (range * 0.37)::DECIMAL(12,4) AS price FROM range(60)"
+    result = assistant.run(sql)
+    formats = assistant.formats(result, sql)
+    columns = list_filter_columns(result.columns, [column.name for column in result.columns], formats)
+    for row in result.rows:
+        for at in (1, 2):
+            shown = formats[at].show(row[at])
+            for text in (shown, f"= {shown}"):
+                found = assistant.page(sql, criteria=read_filter(text, columns, at).criteria, limit=100).rows
+                assert row in found, (text, row)
+
+
+def make_typed(kind: str) -> Callable[[Any], str]:
+    return lambda value: f"CAST('{value}' AS {kind})"
+
+
+def test_a_moment_in_a_time_zone_is_its_own(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    assistant, _ = sales
+    sql = "SELECT TIMESTAMPTZ '2025-01-01 12:00:00+02' AS at_, 1 AS n"
+    result = assistant.run(sql)
+    columns = list_filter_columns(result.columns, ["at_", "n"], assistant.formats(result, sql))
+    matched = match_value(result.rows[0][0], columns[0])
+    assert matched is not None and isinstance(result.rows[0][0], dt.datetime)
+    assert assistant.page(sql, criteria=matched.criteria).row_count == 1
