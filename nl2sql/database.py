@@ -321,7 +321,9 @@ class Database:
         """
         from nl2sql.answer.rows_behind import write_rows_behind
 
-        return write_rows_behind(sql, result.columns, row, column, self.schema)
+        allowed = self._allowed()
+        lists = bool(allowed.policy.deny_columns)
+        return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
 
     def close(self) -> None:
         """Close the database."""

@@ -17,7 +17,7 @@ from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.answer.lineage import Block, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain
-from nl2sql.answer.rows_behind import is_aggregate
+from nl2sql.answer.rows_behind import has_grouping_sets, is_aggregate
 from nl2sql.types import Result, ResultColumn, Schema, column_values
 
 _ADDED: Final = frozenset("sum sum_no_overflow fsum kahan_sum sumkahan count count_if countif".split())
@@ -33,7 +33,6 @@ _NOT_ADDED: Final = frozenset(
     "unit price per each average avg mean median rate ratio share pct percent list max min rank running cumulative "
     "balance stock inventory level saldo bestand headcount target limit kumuliert durchschnitt preis stückpreis".split()
 )
-_UNSOUND_GROUPS: Final = ("grouping_sets", "cube", "rollup", "totals")
 _PRECISE: Final = Context(prec=60)
 _PERIODS: Final = {Kind.MONTH: "month", Kind.DAY: "day", Kind.CODE: "year"}
 _YEARS: Final = (1900, 2100)
@@ -140,9 +139,7 @@ def _step_back(value: Any, period: str) -> Any:
 def _overlaps(tree: exp.Select) -> bool:
     """Whether a row of the data may stand in several rows of the result."""
     group = tree.args.get("group")
-    return bool(tree.args.get("distinct")) or (
-        group is not None and any(group.args.get(key) for key in _UNSOUND_GROUPS)
-    )
+    return bool(tree.args.get("distinct")) or (group is not None and has_grouping_sets(group))
 
 
 def _is_addable(name: str, block: Block, depth: int = 0) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, is_star, list_blocks
 from nl2sql.answer.plain_tree import PlainDuckDB, name_function, parse_plain
 from nl2sql.answer.values import text_of
-from nl2sql.schema.identifiers import quote
+from nl2sql.schema.identifiers import quote_name
 from nl2sql.types import ResultColumn, Schema
 
 AGGREGATES: Final = frozenset(
@@ -37,11 +37,18 @@ _LONGEST_TEXT: Final = 10_000
 
 
 def write_rows_behind(
-    sql: str, columns: Sequence[ResultColumn], row: Sequence[Any], column: int, schema: Schema
+    sql: str,
+    columns: Sequence[ResultColumn],
+    row: Sequence[Any],
+    column: int,
+    schema: Schema,
+    *,
+    lists_columns: bool = False,
 ) -> str | None:
     """The query of the rows behind that cell of that row of the result; None where it is not certain.
 
-    What the figure adds up or counts comes as its first column, by the figure's name; then all columns.
+    What the figure adds up or counts comes as its first column, by the figure's name; then all columns,
+    by their names with `lists_columns`, as a policy asks that denies some.
     """
     block = _read_plain_aggregate(sql, len(columns), schema)
     if block is None:
@@ -63,13 +70,21 @@ def write_rows_behind(
         conditions.append(f"({_spell(figure.expression.this)})")
         figure = figure.this
     counted = _find_argument(figure)
-    first = f"{_spell(counted)} AS {quote(columns[column].name)}, " if counted is not None else ""
-    return f"SELECT {first}* {_spell_from(block.select)}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    first = f"{_spell(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
+    whole = ", ".join(_list_columns(block)) if lists_columns else "*"
+    return f"SELECT {first}{whole} {_spell_from(block.select)}" + (
+        f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    )
 
 
 def is_aggregate(node: exp.Expr) -> bool:
     """Whether a known aggregate stands anywhere in it."""
     return any(name_function(call) in AGGREGATES for call in node.find_all(exp.Anonymous))
+
+
+def has_grouping_sets(group: exp.Group) -> bool:
+    """Whether rows of the data are grouped in several ways at once."""
+    return group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None or bool(group.args.get("totals"))
 
 
 def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
@@ -98,7 +113,7 @@ def _find_keys(block: Block) -> list[int] | None:
     group = block.select.args.get("group")
     if group is None:
         return [] if all(is_aggregate(item) or not item.find(exp.Column) for item in items) else None
-    if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
+    if has_grouping_sets(group):
         return None
     if group.args.get("all") or [one.name.upper() for one in group.expressions] == ["ALL"]:
         return [at for at, item in enumerate(items) if not is_aggregate(item)]
@@ -164,6 +179,12 @@ def _write_value(value: Any, kind: str) -> str | None:
         return None
     literal = "'" + text.replace("'", "''") + "'"
     return literal if kind == "VARCHAR" else f"CAST({literal} AS {kind})"
+
+
+def _list_columns(block: Block) -> Iterator[str]:
+    for relation in block.relations:
+        for column in relation.table.columns if relation.table is not None else ():
+            yield f"{quote_name(relation.alias)}.{quote_name(column.name)}"
 
 
 def _spell(node: exp.Expr) -> str:

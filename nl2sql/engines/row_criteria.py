@@ -78,7 +78,10 @@ def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
         return f"{text} = ?", [wanted]
     if one.comparison is Comparison.SAME_TEXT_ANY_CASE:
         return f"system.main.lower({text}) = system.main.lower(?)", [wanted]
-    wanted = wanted.replace("'", "") if _is_nested(kind) else wanted
+    if _is_nested(kind):
+        wanted = wanted.replace("'", "").replace("\\", "")
+        text = text if wanted else _TEXT.format(column)
+        wanted = wanted or one.text
     return f"system.main.contains(system.main.lower({text}), system.main.lower(?))", [wanted]
 
 
@@ -87,7 +90,8 @@ def _write_text(column: str, kind: str) -> str:
     if kind == "BLOB":
         return f"system.main.hex({column})"
     text = _TEXT.format(column)
-    return f"system.main.replace({text}, '''', '')" if _is_nested(kind) else text
+    # Within a list or struct the engine puts quotes around texts, and strokes before quotes; a page does not.
+    return f"system.main.translate({text}, '''\\', '')" if _is_nested(kind) else text
 
 
 def _is_nested(kind: str) -> bool:

@@ -12,9 +12,10 @@ import pytest
 from nl2sql import Assistant, PeriodsBefore, compute_change, compute_share, connect
 
 SCRIPT = """
-CREATE TABLE sales (id INTEGER PRIMARY KEY, day DATE, shop VARCHAR, amount DECIMAL(10, 2), unit_price DOUBLE, quantity INTEGER,
-  rating INTEGER);
-INSERT INTO sales SELECT i, DATE '2024-11-15' + (i * 9)::INTEGER, ['a', 'b'][1 + i % 2], i * 1.5, i, i % 5, i % 6 FROM range(30) r(i);
+CREATE TABLE sales (id INTEGER PRIMARY KEY, day DATE, shop VARCHAR, amount DECIMAL(10, 2), unit_price DOUBLE,
+  quantity INTEGER, rating INTEGER);
+INSERT INTO sales SELECT i, DATE '2024-11-15' + (i * 9)::INTEGER, ['a', 'b'][1 + i % 2], i * 1.5, i, i % 5, i % 6
+  FROM range(30) r(i);
 CREATE TABLE shops (shop VARCHAR PRIMARY KEY, year INTEGER);
 INSERT INTO shops VALUES ('a', 2020), ('b', 2021);
 CREATE VIEW daily AS SELECT day, shop, sum(amount) AS revenue FROM sales GROUP BY ALL;
