@@ -37,6 +37,7 @@ _CSV_SIGNS: Final = {
     "Tab, decimals as 1.5": ("tab", "."),
     "Tab, decimals as 1,5": ("tab", ","),
 }
+_BOX_WIDTH: Final = 300
 _SCALE: Final = 2.0
 _WIDTH: Final = 800
 _NAME_CHARS: Final = 60
@@ -71,7 +72,10 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
             )
             shown = rows == _AS_SHOWN
         comma = find_notation(assistant.config.display.locale).decimal == ","
-        signs = st.selectbox("CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}")
+        buttons = st.container(horizontal=True, gap="small")
+        signs = st.selectbox(
+            "CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}", width=_BOX_WIDTH
+        )
         wanted = Wanted(
             answer.sql or "",
             answer.result,
@@ -80,7 +84,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
             _say_about(assistant, answer, look if shown else None),
             _CSV_SIGNS[signs],
         )
-        with st.container(horizontal=True, gap="small"):
+        with buttons:
             for label, (form, mime) in _FORMS.items():
                 st.download_button(
                     label,
@@ -90,8 +94,6 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     on_click="ignore",
                     key=f"{form}-{key}",
                 )
-        which = "The rows with the sort and the filters on screen." if shown else "Every row, not only those shown."
-        st.caption(f"{which} A file of more than 256 MB fails. Excel says on a sheet Notes what it has no room for.")
         if spec is not None:
             st.caption("The chart")
             with st.container(horizontal=True, gap="small"):
@@ -104,6 +106,8 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                         on_click="ignore",
                         key=f"{form}-{key}",
                     )
+        which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
+        st.caption(f"{which} Up to 256 MB. What Excel has no room for is on its sheet Notes.", width=_BOX_WIDTH)
 
 
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:

@@ -121,8 +121,13 @@ def list_rows(figures: Figures | None, shown: pa.Table, names: Sequence[str], fo
 def _cell(value: Any, how: ColumnFormat) -> Cell:
     if value is None:
         return None
-    exact, shown = text_of(value)[:CELL_CHARS], how.show(value)[:CELL_CHARS]
+    exact, shown = _fit(text_of(value)), _fit(how.show(value))
     return exact if shown == exact else (shown, exact)
+
+
+def _fit(text: str) -> str:
+    """The text, or as much of it as a cell is sent."""
+    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
 
 
 def _write_share(share: Decimal | None, how: ColumnFormat) -> Cell:

@@ -15,6 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const make = (kind, text, more = {}) => Object.assign(document.createElement(kind), { textContent: text }, more);
   const exact = (cell) => (cell === null ? null : Array.isArray(cell) ? cell[1] : cell);
   const shown = (cell) => (cell === null ? 'NULL' : Array.isArray(cell) ? cell[0] : cell);
+  const isCut = (cell) => [...(exact(cell) ?? '')].length === data.cut && exact(cell).endsWith('…');
   const short = (text) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
   const visible = () => data.columns.map((_, at) => at).filter((at) => !look.hidden.has(data.columns[at].name));
 
@@ -156,7 +157,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const place = cell.cellIndex;
     const column = data.columns[place];
     const value = data.rows[at][place];
-    const items = [{ label: 'Copy', run: () => copy(exact(value) ?? '', 'the cell') }];
+    const items = isCut(value) ? [] : [{ label: 'Copy', run: () => copy(exact(value) ?? '', 'the cell') }];
     if (column.only) {
       items.push({ label: value === null ? 'Only rows without a value' : 'Only this', run: () => act({ do: 'only', row: at, column: place }) });
       items.push({ label: value === null ? 'Only rows with a value' : 'All but this', run: () => act({ do: 'without', row: at, column: place }) });
@@ -271,6 +272,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
       return made;
     };
     const names = data.columns.map((column) => column.name);
+    (data.chips ?? []).forEach((label, at) => {
+      const name = `Remove the filter: ${label}`;
+      button(tools, `${label} ✕`, () => act({ do: 'drop', at }), { ariaLabel: name, title: name, className: 'chip' });
+    });
+    if (data.chips?.length > 1) button(tools, 'Clear', () => act({ do: 'clear' }));
+    if (data.nothing) {
+      foot.append(make('span', data.nothing));
+      button(foot, 'Clear the filter', () => act({ do: 'clear' }), { className: 'chip' });
+      return;
+    }
+    tools.append(make('span', '', { className: 'gap' }));
     if (data.filters) button(tools, 'Filter', () => act({ do: 'filter' }));
     if (names.length > 1) {
       button(tools, look.hidden.size ? `Columns (${visible().length} of ${names.length})` : 'Columns', (from) => {
@@ -305,10 +317,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button(tools, 'Copy', (from) => {
       const [rows, places] = [data.rows, visible()];
       const what = `${rows.length} row${rows.length === 1 ? '' : 's'}`;
+      const cuts = rows.some((row) => places.some((at) => isCut(row[at])));
       open([
         { label: 'For a spreadsheet (TSV, exact values)', run: () => copy(tsv(rows, places), what) },
         { label: 'As Markdown, as shown', run: () => copy(markdown(rows, places), what) },
-      ], from, `The ${what} on this page`);
+      ], from, `The ${what} on this page${cuts ? `; cells are cut at ${data.cut} characters, not so in a download` : ''}`);
     });
     if (document.fullscreenEnabled) {
       const big = button(tools, 'Full screen', () => {

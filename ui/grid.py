@@ -41,11 +41,13 @@ def grid(
     A column has `name`, and may have `number` (aligned right), `sorted`, `made` (by the page, and how) and `only`
     (whether its values can be filtered by). `key` may not hold two underscores in a row. `caption` is what a screen
     reader calls it. After a click that asks for something `on_act` runs, and `st.session_state[key].act` says what:
-    `do` is `sort`, `page`, `size`, `figure`, `filter`, `only`, `without`, `behind` or `whole`; what it is of stands
-    beside it, as the browser says it. Without `on_act` there are rows and nothing else. `more` is `total` (the cells
-    of a last row), `pager` (`page`, `pages`, `size`, `sizes`, `text`), `figures` (`id`, `label`, `on`), `behind`
-    (whether a cell has rows behind it) and `whole` (a text to be shown at length, with its `title` and a number that
-    is another for each time).
+    `do` is one of `sort`, `page`, `size`, `figure`, `filter`, `drop`, `clear`, `only`, `without`, `behind`, `whole`;
+    what it is of stands beside it, as the browser says it. Without `on_act` there are rows and nothing else.
+
+    `more` may have `total` (the cells of a last row), `pager` (`page`, `pages`, `size`, `sizes`, `rows`, `start`,
+    `text`), `figures` (each an `id`, a `label`, and `on`), `chips` (the filters that there are, as text), `nothing`
+    (what is said where they leave no row), `behind` (whether a cell has rows behind it), `cut` (how long a cell is
+    that may be cut), and `whole` (a text to be shown at length: `title`, `text`, and a `number` that is new each time).
     """
     data: dict[str, Any] = {"columns": list(columns), "rows": list(rows), "caption": caption, "key": key, **more}
     data["acts"] = on_act is not None

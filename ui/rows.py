@@ -28,7 +28,7 @@ from nl2sql import (
     text_of,
 )
 from ui.errors import show_error
-from ui.figures import Drawn, list_figures, list_rows
+from ui.figures import CELL_CHARS, Drawn, list_figures, list_rows
 from ui.grid import grid
 from ui.kept import kept
 from ui.plain import plain, say_renamed
@@ -107,8 +107,6 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         if look != Look():
             _turner("Back to the rows of the answer", f"reset-{key}", Look(), key)
         return
-    if not extent.rows and look.filters:
-        _say_nothing(look, key)
     offers_behind = run is not None and _has_rows_behind(assistant, sql, result, key)
 
     def act() -> None:
@@ -124,6 +122,9 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         pager=_pager(extent, look),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.offered],
         filters=True,
+        chips=[one.label for one in look.filters],
+        nothing=_say_nothing(look) if look.filters and not extent.rows else "",
+        cut=CELL_CHARS,
         behind=offers_behind,
         whole=kept(key).get("whole"),
     )
@@ -261,12 +262,12 @@ def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -
 
 
 def _filter(columns: Sequence[FilterColumn], key: str) -> None:
-    """Where a filter is written, and those that there are."""
-    look, box, chosen = look_of(key), f"filter-text-{key}", f"filter-column-{key}"
+    """Where a filter is written."""
+    box, chosen = f"filter-text-{key}", f"filter-column-{key}"
 
     def changed() -> None:
         kept(key).pop("filter_error", None)
-        text = str(st.session_state[box]).strip()
+        text = str(st.session_state[box]).strip()[:_FILTER_CHARS]
         if not text:
             return
         try:
@@ -291,7 +292,6 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
             "Rows that contain",
             key=box,
             on_change=changed,
-            max_chars=_FILTER_CHARS,
             placeholder="Filter: text, > 100, 10..20, = a | b, NULL",
             width=340,
             label_visibility="collapsed",
@@ -301,26 +301,6 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
                 st.text(line)
     if error := kept(key).get("filter_error"):
         show_error(error)
-    if look.filters:
-        _show_chips(look, key)
-
-
-def _show_chips(look: Look, key: str) -> None:
-    """The filters that there are, each removed by a click."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"chips-{key}"):
-        for at, one in enumerate(look.filters):
-            left = look.filters[:at] + look.filters[at + 1 :]
-            _turner(
-                plain(one.label),
-                f"chip-{at}-{key}",
-                replace(look, filters=left, page=0),
-                key,
-                icon=":material/close:",
-                help="Remove this filter",
-                type="secondary",
-            )
-        if len(look.filters) > 1:
-            _turner("Clear", f"clear-{key}", replace(look, filters=(), page=0), key)
 
 
 def _add_filter(added: RowFilter, key: str) -> None:
@@ -332,14 +312,11 @@ def _add_filter(added: RowFilter, key: str) -> None:
     kept(key)["filtering"] = True
 
 
-def _say_nothing(look: Look, key: str) -> None:
-    """Say that no row is left, and what asks for so much."""
+def _say_nothing(look: Look) -> str:
+    """That no row is left, and what asks for so much."""
     labels = " and ".join(one.label for one in look.filters)
-    said = labels.replace("Any column contains", "Nothing contains", 1) if len(look.filters) == 1 else labels
-    said = said if said.startswith("Nothing contains") else f"No row: {said}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.text(said, width="content")
-        _turner("Clear the filter", f"nothing-{key}", replace(look, filters=(), page=0), key)
+    found = labels.removeprefix("Any column contains ")
+    return f"Nothing contains {found}" if len(look.filters) == 1 and found != labels else f"No row: {labels}"
 
 
 def _pager(extent: Extent, look: Look) -> dict[str, Any]:
@@ -369,6 +346,11 @@ def _act(
         kept(key)["look"] = replace(look, size=asked["size"], page=look.page * look.size // asked["size"])
     elif do == "figure" and isinstance(asked.get("id"), str):
         kept(key)["look"] = replace(look, figures=look.figures ^ {asked["id"]})
+    elif do == "drop" and _is_place(asked.get("at"), len(look.filters)):
+        left = look.filters[: asked["at"]] + look.filters[asked["at"] + 1 :]
+        kept(key)["look"] = replace(look, filters=left, page=0)
+    elif do == "clear":
+        kept(key)["look"] = replace(look, filters=(), page=0)
     elif do == "filter":
         kept(key)["filtering"] = not kept(key).get("filtering")
     elif do in ("only", "without", "behind", "whole"):
@@ -410,11 +392,11 @@ def _sort(look: Look, position: int) -> Look:
     return replace(look, order=None, descending=False, page=0)
 
 
-def _turner(label: str, name: str, to: Look, key: str, **more: Any) -> None:
+def _turner(label: str, name: str, to: Look, key: str) -> None:
     """A button that has the rows looked at so."""
 
     def turn() -> None:
         kept(key)["look"] = to
         kept(key).pop("filter_error", None)
 
-    st.button(label, key=name, on_click=turn, **{"type": "tertiary", **more})
+    st.button(label, key=name, on_click=turn, type="tertiary")
