@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     });
     if (seen.length > 1) {
       rules.push(`${cell(seen[0])} { position: sticky; left: 0; z-index: 1; }`);
-      rules.push(`.moved ${cell(seen[0])} { border-right: 1px solid var(--st-border-color); }`);
+      rules.push(`.moved ${cell(seen[0])} { box-shadow: inset -1px 0 var(--st-border-color); }`);
       rules.push(`thead ${cell(seen[0])} { z-index: 3; }`);
       rules.push(`tfoot ${cell(seen[0])} { z-index: 2; }`);
       const most = Math.max(96, region.clientWidth * 0.45);
@@ -51,7 +51,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     menu.replaceChildren();
     if (title) menu.append(make('p', title));
     for (const { label, run, checked } of items) {
-      const item = make('button', (checked === undefined ? '' : checked ? '✓ ' : '\u2003 ') + label, { type: 'button' });
+      const item = make('button', '', { type: 'button' });
+      if (checked !== undefined) item.append(make('b', checked ? '✓' : '', { ariaHidden: 'true' }));
+      item.append(label);
       item.setAttribute('role', checked === undefined ? 'menuitem' : 'menuitemcheckbox');
       if (checked !== undefined) item.setAttribute('aria-checked', String(checked));
       item.onclick = () => {

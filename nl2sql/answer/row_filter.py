@@ -158,11 +158,13 @@ def _read_for(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
 def _choose_column(text: str, value: str, columns: Sequence[FilterColumn]) -> FilterColumn:
     """The one column that can be compared with the value. QueryError where there are several."""
     fitting = [column for column in columns if _fits(value, column)]
-    if len(columns) == 1 or len(fitting) == 1:
-        return (fitting or list(columns))[0]
+    # Nobody asks for ids above a number.
+    fitting = [column for column in fitting if column.format.kind is not Kind.CODE] or fitting or list(columns)
+    if len(fitting) == 1:
+        return fitting[0]
     raise QueryError(
         f"{_quote(text)} compares one column, and it is not said which",
-        f"Choose the column at its left, or write it before: {(fitting or list(columns))[0].name} {text[:_CHARS]}",
+        f"Choose the column, or write it before: {fitting[0].name} {text[:_CHARS]}",
     )
 
 

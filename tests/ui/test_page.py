@@ -172,7 +172,7 @@ def test_long_results_are_paged_sorted_and_filtered_by_the_engine(analyst: Analy
     expect(first.first).to_have_text("1")
     turn.get_by_role("button", name="order_id").click()
     expect(first.first).to_have_text("56015")
-    turn.get_by_label("Rows that contain").fill("5601")
+    turn.get_by_label("Rows that contain").fill("order_id 5601..5612")
     turn.get_by_label("Rows that contain").press("Enter")
     expect(turn.get_by_text("12 rows")).to_be_visible()
     expect(turn.locator("tbody tr")).to_have_count(12)
