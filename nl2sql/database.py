@@ -26,7 +26,7 @@ from nl2sql.importing.account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
 from nl2sql.schema.render import one_line
-from nl2sql.schema.value_index import ValueIndex
+from nl2sql.schema.value_index import Hit, ValueIndex
 from nl2sql.store.verified import VerifiedQueries
 from nl2sql.types import (
     Answer,
@@ -304,6 +304,14 @@ class Database:
         with contextlib.suppress(DatabaseError):
             keys = find_keys(self.schema)
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
+
+    def find_values(self, text: str, limit: int = 20) -> tuple[Hit, ...]:
+        """The stored texts that contain this one, but for case and accents, each with its table and column.
+
+        It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
+        the commonest. DatabaseError.
+        """
+        return self._allowed().index.containing(text, limit)
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.

@@ -6,16 +6,22 @@ It shows what the policy lets be seen, and no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from nl2sql import Column, Table
+from nl2sql import Assistant, Column, NL2SQLError, Table
 from ui.conversations import Conversation
 from ui.errors import errors_shown
+from ui.mentions import redraw_pins
 from ui.plain import plain
 from ui.server import Server
 from ui.table_list import ListedTable, table_list
+from ui.table_look import describe_key, quote_table, show_table, write_value_test
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SHOWN: Final = 40
 _SAMPLES: Final = 3
@@ -23,13 +29,17 @@ _CHARS: Final = 60
 _COMMENT_CHARS: Final = 300
 _NOTES: Final = 5
 _NOTE_CHARS: Final = 400
+_VALUE_HITS: Final = 8
+_SHORTEST_VALUE: Final = 2
+_COUNT_SECONDS: Final = 2.0
 
 
 @st.fragment
 @errors_shown
 def show_data(shared: Server, conversation: Conversation) -> None:
-    """The tables that match the search."""
-    tables = shared.assistant_of(conversation).schema.tables
+    """The tables that match the search, those of files first, and where the data holds what is searched for."""
+    assistant = shared.assistant_of(conversation)
+    tables = list_newest_first(assistant)
     st.multiselect(
         "Ask about these tables",
         [table.name for table in tables],
@@ -38,14 +48,79 @@ def show_data(shared: Server, conversation: Conversation) -> None:
         help="Questions are answered from these tables and those that their keys lead to. "
         "Or name one in the question: @orders.",
     )
-    wanted = st.text_input("Search the data", key="search", placeholder="Table, column or comment").strip().lower()
-    found = [table for table in tables if _matches(table, wanted)]
+    redraw_pins()
+    searched = st.text_input("Search the data", key="search", placeholder="Table, column, comment or value").strip()
+    found = [table for table in tables if _matches(table, searched.lower())]
     _show_notes(shared)
-    table_list([_listed(table) for table in found[:_SHOWN]], key="tables")
-    if not found:
-        st.caption("Nothing matches. Search for a part of a name.")
+
+    def look() -> None:
+        st.session_state["looked"] = (st.session_state["tables"].look, None)
+
+    table_list([_listed(table) for table in found[:_SHOWN]], key="tables", on_look=look)
+    values = _show_values(assistant, searched) if len(searched) >= _SHORTEST_VALUE else False
+    if not found and not values:
+        st.caption("Nothing matches. Search for a part of a name, or of a value.")
     elif len(found) > _SHOWN:
         st.caption(f"and {len(found) - _SHOWN} more: search for a part of a name.")
+    name, where = st.session_state.pop("looked", (None, None))
+    if looked := next((table for table in tables if table.name == name), None):
+        show_table(assistant, looked, where)
+
+
+def list_newest_first(assistant: Assistant) -> list[Table]:
+    """The tables that may be seen: those of the files that were added last, then the others as they come."""
+    places = {upload.table: at for at, upload in enumerate(assistant.uploads)}
+    tables = assistant.schema.tables
+    return [
+        *sorted((table for table in tables if table.name in places), key=lambda table: -places[table.name]),
+        *(table for table in tables if table.name not in places),
+    ]
+
+
+def _show_values(assistant: Assistant, searched: str) -> bool:
+    """Where the data holds the text, in how many rows, each with a way to them. False where it is not found."""
+    hits = assistant.find_values(searched, _VALUE_HITS)
+    if not hits:
+        return False
+    counts = _count_rows(assistant, [(hit.table, hit.column, hit.text) for hit in hits])
+    st.caption("Values")
+    for at, hit in enumerate(hits):
+        rows = counts.get(at)
+        said = "" if rows is None else f" · {rows:,} row{'' if rows == 1 else 's'}"
+        st.button(
+            plain(f"{hit.table}.{hit.column} = {hit.text[:_CHARS]}{said}"),
+            key=f"value-{at}",
+            type="tertiary",
+            on_click=_look_at,
+            args=(hit.table, (hit.column, hit.text)),
+        )
+    return True
+
+
+def _look_at(table: str, where: tuple[str, str]) -> None:
+    st.session_state["looked"] = (table, where)
+
+
+def _count_rows(assistant: Assistant, places: Sequence[tuple[str, str, str]]) -> Mapping[int, int]:
+    """How many rows each value stands in, by one bounded query; nothing where that takes too long."""
+    counts: dict[Any, Mapping[int, int]] = st.session_state.setdefault("value-counts", {})
+    asked = (assistant.url, assistant.schema.fingerprint, *places)
+    if asked not in counts:
+        tables = {table.name: table for table in assistant.schema.tables}
+        sql = " UNION ALL ".join(
+            f"SELECT {at} AS place, count(*) AS times FROM {quote_table(tables[table])} "
+            f"WHERE {write_value_test(column, text)}"
+            for at, (table, column, text) in enumerate(places)
+        )
+        limits = assistant.config.limits
+        counts.clear()
+        try:
+            result = assistant.run(sql, limits=replace(limits, seconds=min(_COUNT_SECONDS, limits.seconds)))
+            counts[asked] = dict(result.rows)
+        except NL2SQLError:
+            # A count is a help: the places are shown without it.
+            counts[asked] = {}
+    return counts[asked]
 
 
 def _show_notes(shared: Server) -> None:
@@ -66,22 +141,15 @@ def _matches(table: Table, wanted: str) -> bool:
 
 
 def _listed(table: Table) -> ListedTable:
-    rows = f" · {table.row_count:,}" if table.row_count is not None else ""
+    rows = f"{table.row_count:,}" if table.row_count is not None else ""
     kind = " (view)" if table.kind == "view" else ""
-    columns = [(column.name, _about(column, table)) for column in table.columns]
-    return ListedTable(table.name, rows + kind, (table.comment or "")[:_COMMENT_CHARS], columns)
+    columns = [(column.name, column.type, describe_key(column, table), _about(column)) for column in table.columns]
+    return ListedTable(table.name, (rows + kind).strip(), (table.comment or "")[:_COMMENT_CHARS], columns)
 
 
-def _about(column: Column, table: Table) -> str:
-    """Type, keys, comment, range and samples of a column."""
-    parts = [column.type]
-    if column.name in table.primary_key:
-        parts.append("primary key")
-    for key in table.foreign_keys:
-        if column.name in key.columns:
-            target = key.target_columns[key.columns.index(column.name)]
-            parts.append(f"→ {key.target_table}.{target}" + (" (inferred)" if key.inferred else ""))
-    head = ", ".join(parts)
+def _about(column: Column) -> str:
+    """Name, type, comment, range and samples of a column, as is shown under the pointer."""
+    head = f"{column.name}: {column.type}"
     return "\n".join(filter(None, [head, (column.comment or "")[:_COMMENT_CHARS], _values(column)]))
 
 

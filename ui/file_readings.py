@@ -35,7 +35,7 @@ def show_file_reading(shared: Server, conversation: Conversation, file: Path, *,
     doubts = sum(len(account.list_doubts()) for account in accounts)
     label = "How it was read" if not doubts else f"How it was read: {doubts} {'doubt' if doubts == 1 else 'doubts'}"
     icon = ":material/warning:" if doubts else ":material/table_view:"
-    with st.popover(label, icon=icon, width="stretch"):
+    with st.popover(label, icon=icon, type="tertiary"):
         for account in accounts:
             for line in list(account.describe())[:_LINES]:
                 st.caption(plain(line, _CHARS))

@@ -21,6 +21,7 @@ from ui.history import open_conversation, remembered_answer, remembered_conversa
 from ui.identity import signed_in, user
 from ui.jobs import Job
 from ui.kept import keep_only
+from ui.mentions import offer_mentions, show_pins
 from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import chosen_settings, pinned_tables, reviews, show_sidebar
@@ -58,6 +59,8 @@ def _show(shared: Server) -> None:
         choice = chosen_settings(shared)
         ask(shared, conversation, question, tables=pinned_tables(), review=reviews(), choice=choice)
     show_sidebar(shared, conversation)
+    offer_mentions(shared.assistant_of(conversation).schema.tables)
+    show_pins()
     if conversation.jobs:
         show_turns(shared, conversation)
     else:

@@ -6,7 +6,7 @@ The engine reads them and says what is wrong with them; here they are only put w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,14 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from nl2sql import ConfigError, LimitError, NL2SQLError
+from nl2sql import Assistant, ConfigError, LimitError, NL2SQLError
 from ui.again import draw_again
 from ui.conversations import ASIDE, Conversation, unreadable
 from ui.door import MOST_FILES, format_megabytes
 from ui.errors import errors_shown, show_error
 from ui.file_readings import show_file_reading
 from ui.plain import plain
+from ui.rows import count_rows
 from ui.server import UPLOAD_WORKERS, Server
 
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "gz", "zip")
@@ -30,6 +31,20 @@ _NAME_CHARS: Final = 80
 _KIND_CHARS: Final = 10
 # Most file systems take 255 bytes; a number and the mark of a file that waits come on top.
 _NAME_BYTES: Final = 200
+_ADDED: Final = "upload-added"
+_MOST_TOASTS: Final = 3
+# One line, into which files can be dropped all the same.
+_STYLE: Final = """
+<style>
+.st-key-add-files [data-testid="stFileUploader"] > label { display: none; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] { padding: 0 0.3rem; min-height: 2.2rem; }
+.st-key-add-files [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button { border: 0; background: none; width: 100%;
+  justify-content: flex-start; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button p { font-size: 0; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button p::after { content: " Add files"; font-size: 0.9rem; }
+</style>
+"""
 
 
 @errors_shown
@@ -37,13 +52,17 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
     busy = conversation.busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
-    given = st.file_uploader(
-        f"Add files (up to {format_megabytes(shared.assistant.config.limits.upload_bytes)} together)",
-        type=list(KINDS),
-        accept_multiple_files=True,
-        key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-        help=f"They are tables of this conversation alone, and are gone after it. It may have {MOST_FILES} files.",
-    )
+    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
+    with st.container(key="add-files"):
+        st.html(_STYLE)
+        given = st.file_uploader(
+            f"Add files (up to {most} together)",
+            type=list(KINDS),
+            accept_multiple_files=True,
+            key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
+            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MOST_FILES} files. "
+            "They are tables of this conversation alone, and are gone after it.",
+        )
     if given and busy:
         st.caption("They are added once the answer is there.")
     elif given:
@@ -51,12 +70,17 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
         # Should that break, this is what the next look says.
         st.session_state[failed] = unreadable()
+        names = name_files([one.name for one in given], conversation.originals)
         st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
+        if st.session_state[failed] is None:
+            st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
         st.rerun()
     elif refused := _take_refusal(shared):
         st.session_state[failed] = refused
     if error := st.session_state.get(failed):
         show_error(error)
+    for said in st.session_state.pop(_ADDED, ()):
+        st.toast(plain(said), icon=":material/check:")
     shared.assistant_of(conversation)
     if conversation.unread is not None:
         show_error(conversation.unread)
@@ -64,16 +88,18 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     elif conversation.lost_files:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:
-        if st.button(
-            plain(file.name),
-            key=f"drop-{file.name}",
-            icon=":material/close:",
-            help="Files can be removed once the answer is there." if busy else "Remove this file",
-            disabled=busy,
-        ):
-            st.session_state[failed] = _drop(shared, conversation, file)
-            st.rerun()
-        show_file_reading(shared, conversation, file, busy=busy)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if st.button(
+                plain(file.name),
+                key=f"drop-{file.name}",
+                icon=":material/close:",
+                help="Files can be removed once the answer is there." if busy else "Remove this file",
+                disabled=busy,
+                type="tertiary",
+            ):
+                st.session_state[failed] = _drop(shared, conversation, file)
+                st.rerun()
+            show_file_reading(shared, conversation, file, busy=busy)
     if busy and (given or conversation.files):
         draw_again("files")
 
@@ -94,6 +120,18 @@ def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFil
     finally:
         _forget_given(given)
     return None
+
+
+def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
+    """A line for each table of these files: how many rows and columns it has."""
+    tables = [assistant.schema.table(upload.table) for upload in assistant.uploads if upload.file in names]
+    said = []
+    for table in tables:
+        if table is not None:
+            rows = "" if table.row_count is None else f"{count_rows(table.row_count)}, "
+            columns = f"{len(table.columns)} column{'' if len(table.columns) == 1 else 's'}"
+            said.append(f"{table.path[1]}: {rows}{columns}")
+    return said[:_MOST_TOASTS]
 
 
 def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:

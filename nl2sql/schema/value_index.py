@@ -91,6 +91,14 @@ class ValueIndex:
         """Where the text is held, but for case and accents."""
         return tuple(Hit(text, *place) for place in self._places.get(folded(text), ()))
 
+    def containing(self, text: str, limit: int) -> tuple[Hit, ...]:
+        """Where a stored text contains this one, but for case and accents: the same text first, then the shortest."""
+        wanted = folded(text)
+        found = (
+            sorted((key for key in self._places if wanted in key), key=lambda key: (len(key), key)) if wanted else []
+        )
+        return tuple(Hit(text, *place) for key in found for place in self._places[key])[:limit]
+
     def near(self, text: str, table: str, column: str) -> tuple[Hit, ...]:
         """The texts of the column that are nearly this one."""
         places = [place for near in self._near(folded(text)) for place in self._places[near]]
