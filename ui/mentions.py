@@ -37,7 +37,7 @@ export default function ({ data, parentElement }) {
   list.id = 'nl2sql-mentions';
   list.setAttribute('role', 'listbox');
   list.setAttribute('aria-label', 'Tables');
-  const look = getComputedStyle(parentElement);
+  const look = getComputedStyle(parentElement.querySelector('.mentions'));
   const colour = name => look.getPropertyValue(name).trim();
   Object.assign(list.style, { position: 'fixed', zIndex: '1000', maxHeight: '40vh', overflow: 'auto', display: 'none',
     padding: '4px', borderRadius: '8px', boxShadow: '0 4px 16px rgb(0 0 0 / 0.2)', fontSize: '0.9rem',
@@ -172,7 +172,7 @@ def show_pins() -> None:
     if not pinned:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):
-        st.caption("Only about", width="content")
+        st.caption("About", width="content")
         for name in pinned:
             st.button(
                 plain(name),

@@ -43,7 +43,8 @@ def show_table(assistant: Assistant, table: Table, where: Where | None = None) -
 def _show_table(assistant: Assistant, table: Table, where: Where | None) -> None:
     if table.comment:
         st.caption(plain(table.comment, _COMMENT_CHARS))
-    st.button("Only ask about this table", key="pin-looked", type="tertiary", on_click=pin, args=(table.name,))
+    if st.button("Only ask about this table", key="pin-looked", on_click=pin, args=(table.name,)):
+        st.rerun()
     try:
         sql = write_first_rows(table, where)
         result = assistant.run(sql)
@@ -57,9 +58,8 @@ def _show_table(assistant: Assistant, table: Table, where: Where | None) -> None
 
 
 def pin(name: str) -> None:
-    """Have questions asked about that table too."""
-    pinned = list(st.session_state.get("pinned", []))
-    st.session_state["pinned"] = [*pinned, *([] if name in pinned else [name])]
+    """Have questions asked about that table only."""
+    st.session_state["pinned"] = [name]
 
 
 def write_first_rows(table: Table, where: Where | None = None, rows: int = _ROWS) -> str:

@@ -208,7 +208,7 @@ class _Sheets:
             self.end()
         self._sheets += 1
         number = f" {self._sheets}" if self._sheets > 1 else ""
-        name = f"{self._title[: _SHEET_NAME - len(number)]}{number}" if self._title else None
+        name = f"{_cut(self._title, _SHEET_NAME - len(number))}{number}" if self._title else None
         self._sheet = self._book.add_worksheet(name)
         self._sheet.freeze_panes(1, 0)
         for place, name in enumerate(self._names):
@@ -252,10 +252,15 @@ class _Sheets:
 def name_sheet(title: str) -> str:
     """The title as Excel takes it for a sheet; empty where nothing of it can be."""
     line = " ".join("".join(" " if sign in _NOT_IN_NAMES or not sign.isprintable() else sign for sign in title).split())
-    while len(line.encode("utf-16-le")) // 2 > _SHEET_NAME:
-        line = line[:-1]
-    line = line.strip("' ")
-    return f"{line} rows"[:_SHEET_NAME] if line.casefold() in _TAKEN_NAMES else line
+    line = _cut(line, _SHEET_NAME).strip("' ")
+    return f"{line} rows" if line.casefold() in _TAKEN_NAMES else line
+
+
+def _cut(text: str, units: int) -> str:
+    """As much of the text as so many units of UTF-16 hold."""
+    while len(text.encode("utf-16-le", "surrogatepass")) // 2 > units:
+        text = text[:-1]
+    return text
 
 
 def _choose_number_format(one: ColumnFormat, facts: Facts) -> str:

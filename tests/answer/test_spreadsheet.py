@@ -21,7 +21,7 @@ from nl2sql.answer.as_json import describe_renamed
 from nl2sql.answer.csv_text import harmless
 from nl2sql.answer.held_batches import hold
 from nl2sql.answer.json_columns import encode_rows
-from nl2sql.answer.spreadsheet import write_xlsx
+from nl2sql.answer.spreadsheet import name_sheet, write_xlsx
 from nl2sql.errors import ConfigError, LimitError
 from nl2sql.types import Answer, Result, ResultColumn, Status
 
@@ -319,3 +319,33 @@ def test_an_unknown_form_names_the_known() -> None:
     with pytest.raises(ConfigError, match="is not a form") as caught:
         nl2sql.export("pdf", [], [], io.BytesIO())
     assert "xlsx" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Revenue by month in 2025?", "Revenue by month in 2025"),
+        ("a/b\\c:d*e[f]g", "a b c d e f g"),
+        ("'quoted'", "quoted"),
+        ("History", "History rows"),
+        ("\U0001f600" * 40, "\U0001f600" * 15),
+        ("???", ""),
+        ("x" * 50, "x" * 31),
+    ],
+)
+def test_a_sheet_is_named_as_excel_allows(title: str, name: str) -> None:
+    assert name_sheet(title) == name
+    out = io.BytesIO()
+    about = {"Question": title, "SQL": "=1+1", "Note": "<r>x</r>"}
+    write_xlsx(
+        [ResultColumn("n", "BIGINT")],
+        pa.table({"n": range(5)}).to_batches(),
+        out,
+        title=name_sheet(title),
+        about=about,
+        sheet_rows=3,
+    )
+    book = openpyxl.load_workbook(out)
+    assert len(book.sheetnames) == len(set(book.sheetnames)) == 5
+    assert book["About"]["B2"].value == "=1+1" and book["About"]["B2"].data_type == "s"
+    assert book.worksheets[0].auto_filter.ref == "A1:A3"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,9 +14,11 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import Analyst
+from nl2sql import Assistant, connect
+from ui.downloads import Wanted, name_file, write_file
+from ui.rows import Look
 
-pytestmark = pytest.mark.browser
+from .conftest import Analyst
 
 
 def downloaded(analyst: Analyst, name: str) -> Path:
@@ -23,6 +27,47 @@ def downloaded(analyst: Analyst, name: str) -> Path:
     return Path(waiting.value.path())
 
 
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("Revenue by month in 2025?", "revenue-by-month-in-2025_2026-11-27.csv"),
+        ("Umsatz je Köln/Straße \U0001f600", "umsatz-je-köln-strasse_2026-11-27.csv"),
+        ("../../etc/passwd\0\n<script>", "etc-passwd-script_2026-11-27.csv"),
+        ("??? \U0001f600", "answer_2026-11-27.csv"),
+        ("漢" * 100, "漢" * 60 + "_2026-11-27.csv"),
+        ("word " * 40, "-".join(["word"] * 12) + "_2026-11-27.csv"),
+    ],
+)
+def test_a_file_is_named_by_its_question_and_the_day(question: str, name: str) -> None:
+    assert name_file(question, "csv", dt.date(2026, 11, 27)) == name
+    assert len(name.encode()) < 255
+
+
+def test_all_files_of_an_answer_have_the_same_rows(make_database: Callable[..., Path]) -> None:
+    path = make_database("CREATE TABLE t AS SELECT range AS i FROM range(3000)")
+    with connect(str(path)) as assistant:
+        for sql in ("SELECT uuid() AS u, i FROM t LIMIT 40", "SELECT uuid() AS u, i FROM t"):
+            sql = assistant.checked(sql).sql
+            result = assistant.run(sql)
+            rows = [_read(assistant, Wanted(sql, result), form) for form in ("csv", "parquet", "json")]
+            assert rows[0] == rows[1] == rows[2]
+            if not result.truncated:
+                assert rows[0] == [str(row[0]) for row in result.rows], "they are those of the answer"
+            look = Look(order=1, descending=True)
+            shown = _read(assistant, Wanted(sql, result, look), "csv")
+            assert shown == _read(assistant, Wanted(sql, result, look), "parquet") and len(shown) == len(rows[0])
+
+
+def _read(assistant: Assistant, wanted: Wanted, form: str) -> list[str]:
+    data = write_file(assistant, wanted, form)
+    if form == "parquet":
+        return [str(value) for value in pq.read_table(io.BytesIO(data)).column("u").to_pylist()]
+    if form == "json":
+        return [row["u"] for row in json.loads(data)]
+    return [row[0] for row in csv.reader(io.StringIO(data.decode("utf-8-sig")))][1:]
+
+
+@pytest.mark.browser
 def test_every_row_in_each_format(analyst: Analyst) -> None:
     turn = analyst.ask("list all orders")
     turn.get_by_role("button", name="Download", exact=True).click()
@@ -35,6 +80,7 @@ def test_every_row_in_each_format(analyst: Analyst) -> None:
     assert sheet is not None and sheet.max_row == 56_016
 
 
+@pytest.mark.browser
 def test_csv_for_readers_of_decimal_commas(analyst: Analyst) -> None:
     turn = analyst.ask("revenue by month in 2025")
     turn.get_by_role("button", name="Download", exact=True).click()
@@ -47,6 +93,7 @@ def test_csv_for_readers_of_decimal_commas(analyst: Analyst) -> None:
     assert [sheet["A2"].number_format, sheet["B2"].number_format] == ["yyyy-mm", "#,##0.00"]
 
 
+@pytest.mark.browser
 def test_the_chart_as_a_picture(analyst: Analyst) -> None:
     turn = analyst.ask("revenue by month in 2025")
     turn.get_by_role("button", name="Download", exact=True).click()
