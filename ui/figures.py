@@ -22,6 +22,7 @@ CELL_CHARS: Final = 500
 TOTAL: Final = "total"
 SHARE: Final = "share"
 CHANGE: Final = "change"
+FIGURES: Final = (TOTAL, SHARE, CHANGE)
 _MOST_COLUMNS: Final = 12
 _SHARE_DECIMALS: Final = Decimal("0.1")
 _NO_NUMBERS: Final = ("plain", "code", "month", "day")

@@ -5,6 +5,7 @@ Rows of an answer that has them all come from it; where it was cut, all pages co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
@@ -28,7 +29,7 @@ from nl2sql import (
     text_of,
 )
 from ui.errors import show_error
-from ui.figures import CELL_CHARS, Drawn, list_figures, list_rows
+from ui.figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
 from ui.grid import grid
 from ui.kept import kept
 from ui.plain import plain, say_renamed
@@ -132,6 +133,8 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         st.caption(note)
     if not extent.complete:
         st.caption(incomplete(extent))
+    if not look.is_plain and _gives_others(assistant, sql, result, key):
+        st.caption("For this the query ran again, and it gave other rows than the answer has.")
     say_renamed(result)
 
 
@@ -248,6 +251,21 @@ def look_of(key: str) -> Look:
     return look
 
 
+def _gives_others(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
+    """Whether the run that is sorted and filtered has other rows than the answer, which had them all."""
+    known: bool | None = kept(key).get("gives_others")
+    if known is None:
+        known = False
+        if not result.truncated and not result.cut_cells:
+            try:
+                again = assistant.page(sql, limit=result.row_count + 1)
+            except NL2SQLError:
+                return False
+            known = Counter(map(repr, again.rows)) != Counter(map(repr, result.rows))
+        kept(key)["gives_others"] = known
+    return known
+
+
 def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
     """Whether the query is one whose rows can be told, found out once."""
     known: bool | None = kept(key).get("has_behind")
@@ -344,7 +362,7 @@ def _act(
         kept(key)["look"] = replace(look, page=asked["page"])
     elif do == "size" and asked.get("size") in SIZES:
         kept(key)["look"] = replace(look, size=asked["size"], page=look.page * look.size // asked["size"])
-    elif do == "figure" and isinstance(asked.get("id"), str):
+    elif do == "figure" and asked.get("id") in FIGURES:
         kept(key)["look"] = replace(look, figures=look.figures ^ {asked["id"]})
     elif do == "drop" and _is_place(asked.get("at"), len(look.filters)):
         left = look.filters[: asked["at"]] + look.filters[asked["at"] + 1 :]

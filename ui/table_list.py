@@ -28,6 +28,8 @@ i { display: inline-block; width: 0; overflow: hidden; white-space: pre; font-st
 button { all: unset; position: absolute; right: 0; top: 0; width: 28px; height: 28px; text-align: center;
   cursor: pointer; border-radius: 4px; box-sizing: border-box; }
 button:hover { color: var(--st-primary-color); background: var(--st-secondary-background-color); }
+.more { position: static; display: block; width: auto; margin-left: 1.1rem; padding: 0 0.3rem; text-align: left;
+  text-decoration: underline; line-height: 28px; }
 svg { vertical-align: -2px; }
 p { margin: 0 0 0.3rem 1.1rem; font-size: 0.8rem; overflow-wrap: anywhere; }
 ul { list-style: none; margin: 0 0 0.5rem; padding: 0 0.2rem 0 1.1rem; font-size: 0.8rem; }
@@ -82,12 +84,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const fill = () => {
       if (!box.open || box.childElementCount > 1) return;
       if (table.comment) box.append(made('p', table.comment));
+      const more = made('button', 'First rows and profile', { type: 'button', className: 'more' });
+      more.onclick = () => setTriggerValue('look', table.name);
+      box.append(more);
       box.append(columns(table));
     };
     box.addEventListener('toggle', fill);
     if (open.has(table.name)) { box.open = true; fill(); }
     const look = made('button', '', { type: 'button', title: 'First rows, and what each column holds' });
     look.setAttribute('aria-label', `Look at ${table.name}`);
+    // By the keyboard it is in the opened table: a list of many tables has one stop for each.
+    look.tabIndex = -1;
     look.append(eye());
     look.onclick = () => setTriggerValue('look', table.name);
     row.append(box, look);

@@ -42,7 +42,7 @@ _STYLE: Final = """
 .st-key-add-files [data-testid="stFileUploaderDropzone"] button { border: 0; background: none; width: 100%;
   justify-content: flex-start; }
 .st-key-add-files [data-testid="stFileUploaderDropzone"] button p { font-size: 0; }
-.st-key-add-files [data-testid="stFileUploaderDropzone"] button p::after { content: " Add files"; font-size: 0.9rem; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button p::after { font-size: 0.9rem; }
 </style>
 """
 
@@ -54,7 +54,8 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     most = format_megabytes(shared.assistant.config.limits.upload_bytes)
     with st.container(key="add-files"):
-        st.html(_STYLE)
+        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
+        st.html(_STYLE + label)
         given = st.file_uploader(
             f"Add files (up to {most} together)",
             type=list(KINDS),

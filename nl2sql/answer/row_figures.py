@@ -102,6 +102,9 @@ class PeriodsBefore:
         if rows and max(counts.values()) == 1:
             self.period = _PERIODS[kind]
             self._rows = {self._key(row, row[self._at]): row for row in rows}
+            # Days that customers last came on are no series.
+            if sum(self.find(row) is not None for row in rows) * 2 < len(rows) - 1:
+                self.period = ""
 
     def find(self, row: Sequence[Any]) -> tuple[Any, ...] | None:
         """The row of the period before; None where there is none."""

@@ -37,7 +37,7 @@ _COMPARISONS: Final = {
 }
 _TRUTHS: Final = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 _DIGITS: Final = re.compile(r"-?\d*\.?\d*")
-_SPACES: Final = re.compile(r"[\s\u00a0\u202f']")
+_SPACES: Final = re.compile(r"[\s\u00a0\u202f'’]")
 _YEAR: Final = re.compile(r"(\d{4})")
 _MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
 _QUARTER: Final = re.compile(r"(\d{4})[- ]?Q([1-4])", re.I)
@@ -340,8 +340,11 @@ def _read_number(text: str, column: FilterColumn) -> Decimal | None:
     notation = column.format.notation
     text = _SPACES.sub("", text).replace("\u2212", "-")
     text = text.removesuffix(notation.after_percent.strip() or "%").removesuffix("%")
-    group, decimal = re.escape(notation.group), re.escape(notation.decimal)
-    if re.fullmatch(rf"[+-]?\d{{1,3}}({group}\d{{2,3}})+({decimal}\d+)?|[+-]?\d*{decimal}\d+", text):
+    # Blanks and apostrophes between digits are gone by now.
+    group, decimal = re.escape(_SPACES.sub("", notation.group)), re.escape(notation.decimal)
+    first, further = notation.first_group, notation.further_groups
+    grouped = rf"\d{{1,{further}}}({group}\d{{{further}}})*{group}\d{{{first}}}({decimal}\d+)?"
+    if re.fullmatch(rf"[+-]?({grouped}|\d*{decimal}\d+)", text):
         text = text.replace(notation.group, "").replace(notation.decimal, ".")
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", text, re.I):
         return None

@@ -9,7 +9,18 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from nl2sql import Assistant, FilterColumn, QueryError, connect, list_filter_columns, match_value, read_filter
+from nl2sql import (
+    Assistant,
+    ColumnFormat,
+    FilterColumn,
+    QueryError,
+    connect,
+    find_notation,
+    list_filter_columns,
+    match_value,
+    read_filter,
+)
+from nl2sql.answer.display import Kind
 
 SCRIPT = """
 CREATE TABLE sale AS SELECT * FROM (VALUES
@@ -192,6 +203,34 @@ def test_any_number_is_found_by_what_the_page_shows_of_it(
             for text in (shown, f"= {shown}"):
                 found = assistant.page(sql, criteria=read_filter(text, columns, at).criteria, limit=100).rows
                 assert row in found, (text, row)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "number"),
+    [
+        ("", "1,234.50", "1234.50"),
+        ("", "1234.50", "1234.50"),
+        ("", "-.5", "-0.5"),
+        ("de_DE", "1.234,50", "1234.50"),
+        ("de_DE", "1.50", "1.50"),
+        ("de_DE", "1.500", "1500"),
+        ("de_DE", "-0,25", "-0.25"),
+        ("fr_FR", "1\u202f234,5", "1234.5"),
+        ("fr_FR", "1 234,5", "1234.5"),
+        ("en_IN", "1,00,000", "100000"),
+        ("de_CH", "1’234.50", "1234.50"),
+        ("", "\u22125", "-5"),
+        ("", "1e3", "1000"),
+    ],
+)
+def test_numbers_are_read_in_the_notation_of_the_page(locale: str, text: str, number: str) -> None:
+    how = ColumnFormat(Kind.MONEY, 2, notation=find_notation(locale))
+    column = FilterColumn(0, "umsatz", "DECIMAL(12,2)", how)
+    test = read_filter(f"> {text}", [column]).criteria[0][0]
+    assert Decimal(test.text) == Decimal(number)
+    shown = how.show(Decimal(number))
+    held = read_filter(shown, [column], 0).criteria[0]
+    assert any(one.text == format(Decimal(number), ".2f") for one in held), shown
 
 
 def test_a_moment_in_a_time_zone_is_its_own(sales: tuple[Assistant, list[FilterColumn]]) -> None:

@@ -141,7 +141,7 @@ def test_what_is_too_much_is_said_and_the_rest_is_added(browser: Browser, tmp_pa
     with page_process(home, None, *flags) as address, browser.new_context() as context:
         context.set_default_timeout(PATIENCE_MS)
         analyst = sit_down(context, address)
-        expect(analyst.page.get_by_text("up to 1 MB together")).to_be_visible()
+        expect(analyst.page.get_by_role("button", name="Add files, up to 1 MB")).to_be_visible()
         uploader = analyst.page.locator("input[type=file]")
         uploader.set_input_files(files)
         added = analyst.page.locator("[class*='st-key-drop-']")
