@@ -183,7 +183,7 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def _can_match(column: FilterColumn) -> bool:
-    return column.is_number or column.is_day or column.is_text or column.type == "BOOLEAN"
+    return column.is_number or column.is_day or column.is_text or column.type in ("BOOLEAN", "TIME")
 
 
 def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Table:

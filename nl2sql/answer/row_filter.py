@@ -121,7 +121,8 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
     if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _LONGEST_VALUE):
         return RowFilter(label, ((column.test(Comparison.SAME_TEXT, exact),),))
     is_number = isinstance(value, int | Decimal) or (isinstance(value, float) and abs(value) < float("inf"))
-    if (is_number and column.is_number) or (isinstance(value, dt.date) and column.is_day):
+    is_moment = (isinstance(value, dt.date) and column.is_day) or (isinstance(value, dt.time) and column.type == "TIME")
+    if (is_number and column.is_number) or is_moment:
         return RowFilter(label, ((column.test(Comparison.EQUAL, exact),),))
     return None
 
@@ -282,6 +283,9 @@ def _list_equal(text: str, column: FilterColumn) -> Iterator[tuple[Criterion, ..
         if (days := _read_days(text)) is not None:
             yield (column.test(Comparison.AT_LEAST, days[0]),)
             yield (column.test(Comparison.BELOW, days[1]),)
+    elif column.type == "TIME":
+        if (time := _read_time(text)) is not None:
+            yield (column.test(Comparison.EQUAL, time),)
     else:
         wanted = _TRUTHS.get(text.casefold(), text) if column.type == "BOOLEAN" else text
         yield (column.test(Comparison.SAME_TEXT_ANY_CASE, wanted),)
@@ -324,7 +328,9 @@ def _read_bound(text: str, column: FilterColumn) -> str:
             f"{column.name} holds texts, so it cannot be compared with the number {_shorten(text)}",
             f"Search for a part of the text, or for one value: = {_shorten(text)}",
         )
-    if column.is_text or re.fullmatch(r"TIME", column.type):
+    if column.type == "TIME" and (time := _read_time(text)) is not None:
+        return time
+    if column.is_text:
         return text
     raise _does_not_fit(text, column)
 
@@ -377,6 +383,14 @@ def _read_days(text: str) -> tuple[str, str] | None:
         return None
 
 
+def _read_time(text: str) -> str | None:
+    """The time of day; None where it is none."""
+    try:
+        return dt.time.fromisoformat(text.strip()).isoformat()
+    except ValueError:
+        return None
+
+
 def _write_months(year: int, month: int, count: int) -> tuple[str, str]:
     start = dt.date(year, month, 1)
     months = year * 12 + month - 1 + count
@@ -392,6 +406,8 @@ def _does_not_fit(text: str, column: FilterColumn) -> QueryError:
     if column.is_day:
         hint = "Write a year, a month or a day: 2025, 2025-03, 2025-03-31."
         return QueryError(f"{column.name} holds days, and {_quote(text)} is none", hint)
+    if column.type == "TIME":
+        return QueryError(f"{column.name} holds times, and {_quote(text)} is none", "Write it like 17:30.")
     if column.is_number:
         signs = column.format.notation
         hint = f"Write it like 1234{signs.decimal}5, or search for a text in all columns."
