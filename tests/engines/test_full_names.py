@@ -22,7 +22,7 @@ from nl2sql.engines.parser import DuckDBParser
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.schema.codec import to_json
 from nl2sql.schema.profile import profile
-from nl2sql.types import Limits, Policy, Schema, Window
+from nl2sql.types import Comparison, Criterion, Limits, Policy, Schema, Window
 
 from .conftest import Open, run
 
@@ -40,6 +40,15 @@ INSERT INTO people
 CREATE TABLE pets (pet_id INTEGER, people_id INTEGER, kind VARCHAR);
 INSERT INTO pets SELECT i, i % 50, 'cat' FROM range(90) r(i);
 """
+CRITERIA = (
+    Criterion(0, Comparison.ABOVE, "20.5"),
+    Criterion(1, Comparison.UP_TO, "3"),
+    Criterion(1, Comparison.SHOWS, "14", decimals=2, is_percent=True),
+    Criterion(0, Comparison.SHOWN_AS, "1.00", decimals=2),
+    Criterion(2, Comparison.HOLDS, "ann"),
+    Criterion(3, Comparison.HOLDS, "42", is_negated=True),
+    Criterion(0, Comparison.SAME_TEXT_ANY_CASE, "7"),
+)
 POLICY = Policy(deny_columns=frozenset({"people.salary"}))
 
 
@@ -99,6 +108,10 @@ class Answers:
         rows = kept.keep("SELECT name, id FROM people ORDER BY id", connection.cursor())
         sql, parameters = rows.page(Window(contains={"name": "AN"}, limit=2))
         self.pages = (rows.cursor.execute(sql, parameters).fetchall(), rows.count(Window(contains={0: "b"})), rows.rows)
+        numbers = kept.keep(
+            "SELECT id, id / 7.0 AS part, [name] AS names, name::BLOB AS b FROM people", connection.cursor()
+        )
+        self.tested = [numbers.count(Window(criteria=((one,),))) for one in CRITERIA], numbers.add_up(Window(), [0, 1])
         self.selects = [bool(not_a_select(connection.cursor(), text)) for text in ("SELECT 1", "DROP TABLE people")]
         self.verdicts = [
             guard.judge(text, self.schema, POLICY, "duckdb", self._parser)
@@ -146,7 +159,7 @@ def test_a_macro_of_that_name_changes_no_answer(name: str, honest: Answers) -> N
         answers = _answers(statements)
         assert answers.schema == honest.schema
         assert answers.profiled == honest.profiled
-        assert (answers.pages, answers.selects) == (honest.pages, honest.selects)
+        assert (answers.pages, answers.tested, answers.selects) == (honest.pages, honest.tested, honest.selects)
         for one, other in zip(answers.verdicts, honest.verdicts, strict=True):
             # A text that itself calls a function of that name is refused.
             assert one == other or (other.allowed and one.findings)
@@ -164,7 +177,7 @@ def test_types_tables_and_views_of_that_name_change_no_answer(honest: Answers) -
     answers = _answers(f"CREATE TYPE json AS ENUM ('x');;CREATE TABLE kept (c0 VARCHAR);;{views}")
     own = {table.name for table in answers.schema.tables} - {"people", "pets"}
     assert {*asked_names(), "kept"} == own
-    assert (answers.pages, answers.selects) == (honest.pages, honest.selects)
+    assert (answers.pages, answers.tested, answers.selects) == (honest.pages, honest.tested, honest.selects)
     assert [v.findings for v in answers.verdicts][1:3] == [v.findings for v in honest.verdicts][1:3]
     assert answers.verdicts[0] == honest.verdicts[0]
 
