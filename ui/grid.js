@@ -85,7 +85,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   function show(title, content) {
     const close = make('button', 'Close', { type: 'button', onclick: () => dialog.close() });
-    dialog.replaceChildren(make('h2', title), content, close);
+    // The focus at the beginning: on the button it would show the end of a long one.
+    dialog.replaceChildren(make('h2', title, { tabIndex: -1, autofocus: true }), content, close);
     dialog.setAttribute('aria-label', title);
     dialog.onclick = (event) => event.target === dialog && dialog.close();
     dialog.showModal();
