@@ -43,7 +43,7 @@ export default function ({ data, parentElement }) {
     padding: '4px', borderRadius: '8px', boxShadow: '0 4px 16px rgb(0 0 0 / 0.2)', fontSize: '0.9rem',
     border: `1px solid ${colour('--st-border-color')}`, background: colour('--st-background-color'),
     color: colour('--st-text-color'), fontFamily: colour('--st-font'), boxSizing: 'border-box' });
-  document.body.append(list);
+  (document.querySelector('[data-testid="stMain"]') ?? document.body).append(list);
   let box = null;
   let found = [];
   let chosen = 0;
@@ -52,7 +52,7 @@ export default function ({ data, parentElement }) {
   const close = () => {
     list.style.display = 'none';
     found = [];
-    for (const name of ['aria-controls', 'aria-activedescendant', 'aria-expanded', 'aria-autocomplete']) {
+    for (const name of ['aria-controls', 'aria-activedescendant', 'aria-haspopup', 'aria-autocomplete']) {
       box?.removeAttribute(name);
     }
   };
@@ -110,7 +110,7 @@ export default function ({ data, parentElement }) {
     const above = frame.top - list.offsetHeight - 8;
     list.style.top = `${above > 0 ? above : frame.bottom + 8}px`;
     box.setAttribute('aria-controls', list.id);
-    box.setAttribute('aria-expanded', 'true');
+    box.setAttribute('aria-haspopup', 'listbox');
     box.setAttribute('aria-autocomplete', 'list');
     mark();
   };

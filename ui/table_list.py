@@ -21,6 +21,7 @@ summary::before { content: '\\25b8' / ''; position: absolute; left: 0.2rem; opac
 details[open] > summary::before { content: '\\25be' / ''; }
 summary span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; flex: 1; }
 summary:hover { color: var(--st-primary-color); }
+summary:hover small { opacity: 1; }
 summary:focus-visible, button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px;
   border-radius: 4px; }
 small { font-size: 0.8rem; opacity: 0.75; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -48,9 +49,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const focused = active && [active.tagName, active.closest('.table')?.firstChild.dataset.table];
   const made = (kind, text, more = {}) => Object.assign(document.createElement(kind), { textContent: text }, more);
   const columns = table => {
+    const region = made('div', '');
+    region.setAttribute('role', 'region');
+    region.setAttribute('aria-label', `Columns of ${table.name}`);
     const all = made('ul', '');
-    all.setAttribute('role', 'region');
-    all.setAttribute('aria-label', `Columns of ${table.name}`);
+    region.append(all);
     for (const [name, kind, mark, about] of table.columns) {
       const line = made('li', '', { title: about });
       line.append(made('span', name));
@@ -58,7 +61,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       line.append(made('small', kind));
       all.append(line);
     }
-    return all;
+    return region;
   };
   const eye = () => {
     const drawing = document.createElementNS('http://www.w3.org/2000/svg', 'svg');

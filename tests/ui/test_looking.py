@@ -143,7 +143,7 @@ def test_the_question_box_completes_tables(guest: Analyst, model: ModelServer) -
     keys.type("how many in @")
     options = page.get_by_role("option")
     expect(options).to_have_count(4)
-    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "nl2sql-mention-0")
     keys.type("gas")
     expect(options).to_have_text(["Gäste (alt)1"])
     keys.press("Tab")
