@@ -43,7 +43,7 @@ export default function ({ data, parentElement }) {
     padding: '4px', borderRadius: '8px', boxShadow: '0 4px 16px rgb(0 0 0 / 0.2)', fontSize: '0.9rem',
     border: `1px solid ${colour('--st-border-color')}`, background: colour('--st-background-color'),
     color: colour('--st-text-color'), fontFamily: colour('--st-font'), boxSizing: 'border-box' });
-  (document.querySelector('[data-testid="stMain"]') ?? document.body).append(list);
+  (document.querySelector('main') ?? document.body).append(list);
   let box = null;
   let found = [];
   let chosen = 0;
@@ -73,7 +73,6 @@ export default function ({ data, parentElement }) {
     close();
     box.dispatchEvent(new Event('input', { bubbles: true }));
     box.focus();
-    requestAnimationFrame(() => box.setSelectionRange(caret, caret));
     box.setSelectionRange(caret, caret);
   };
   const offer = () => {
@@ -137,6 +136,11 @@ export default function ({ data, parentElement }) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }, true);
+  // Somebody may be writing already.
+  if (document.activeElement?.matches(BOX)) {
+    box = document.activeElement;
+    offer();
+  }
   return () => {
     stop.abort();
     list.remove();
