@@ -25,7 +25,7 @@ CHANGE: Final = "change"
 FIGURES: Final = (TOTAL, SHARE, CHANGE)
 _MOST_COLUMNS: Final = 12
 _SHARE_DECIMALS: Final = Decimal("0.1")
-_NO_NUMBERS: Final = ("plain", "code", "month", "day")
+_MEASURES: Final = ("number", "money", "percent", "percent units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def list_figures(
         place["periods"] = PeriodsBefore(result, formats)
     addable: list[int] = place["addable"]
     periods: PeriodsBefore = place["periods"]
-    numbers = [at for at, one in enumerate(formats) if one.kind not in _NO_NUMBERS][:_MOST_COLUMNS]
+    # An integer that is no sum or count may be a number of a shop.
+    numbers = [at for at, one in enumerate(formats) if at in addable or one.kind in _MEASURES][:_MOST_COLUMNS]
     offered = []
     if addable:
         offered += [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")]

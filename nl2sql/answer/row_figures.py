@@ -28,10 +28,15 @@ _AMOUNTS: Final = frozenset(
     "payments paid profit tax fee fees expense expenses spend spent cost costs net gross menge anzahl umsatz umsätze "
     "betrag beträge kosten montant importe".split()
 )
-# What stands for one piece, or for one moment: a sum of it says nothing.
-_NOT_ADDED: Final = frozenset(
-    "unit price per each average avg mean median rate ratio share pct percent list max min rank running cumulative "
-    "balance stock inventory level saldo bestand headcount target limit kumuliert durchschnitt preis stückpreis".split()
+# What is added up over time already, or stands for one moment: a sum of it says nothing.
+_MOMENTARY: Final = frozenset(
+    "running cumulative rolling kumuliert balance stock inventory level saldo bestand headcount "
+    "ytd mtd qtd rank".split()
+)
+# What stands for one piece, or for no amount.
+_NOT_ADDED: Final = _MOMENTARY | frozenset(
+    "unit price per each average avg mean median rate ratio share pct percent list max min target limit durchschnitt "
+    "preis stückpreis".split()
 )
 _PRECISE: Final = Context(prec=60)
 _PERIODS: Final = {Kind.MONTH: "month", Kind.DAY: "day", Kind.CODE: "year"}
@@ -53,7 +58,7 @@ def find_addable(
         at
         for at, (name, how) in enumerate(zip(names, formats, strict=True))
         if how.kind in _ADDABLE
-        and not _NOT_ADDED & {*vocabulary.split_name(name)}
+        and not _MOMENTARY & {*vocabulary.split_name(name)}
         and names.count(name) == 1
         and _is_addable(name, block)
     )

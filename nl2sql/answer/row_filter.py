@@ -38,6 +38,9 @@ _COMPARISONS: Final = {
 _TRUTHS: Final = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 _DIGITS: Final = re.compile(r"-?\d*\.?\d*")
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f'’]")
+# What the texts of numbers, and of days and moments, are made of.
+_IN_NUMBERS: Final = re.compile(r"[-+.\deinfa]+", re.I)
+_IN_DAYS: Final = re.compile(r"[-+.:\d\sbcinfty()]+", re.I)
 _YEAR: Final = re.compile(r"(\d{4})")
 _MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
 _QUARTER: Final = re.compile(r"(\d{4})[- ]?Q([1-4])", re.I)
@@ -192,12 +195,25 @@ def _contain(text: str, parts: Sequence[str], columns: Sequence[FilterColumn], n
 
 
 def _list_contained(text: str, column: FilterColumn) -> Iterator[Criterion]:
-    """That the column's text contains this, or its number as it is shown does."""
-    yield column.test(Comparison.HOLDS, text)
-    if column.is_number and (digits := _strip_notation(text, column)):
-        yield column.test(
-            Comparison.SHOWS, digits, decimals=column.format.decimals, is_percent=column.format.kind is Kind.PERCENT
-        )
+    """That the column's text contains this, or its number as it is shown does; none where neither can be."""
+    if column.is_number:
+        digits = _strip_notation(text, column)
+        if _IN_NUMBERS.fullmatch(text):
+            yield column.test(Comparison.HOLDS, text)
+        how = column.format
+        if digits and not (digits == text and _shows_all(column)):
+            is_percent = how.kind is Kind.PERCENT
+            yield column.test(Comparison.SHOWS, digits, decimals=how.decimals, is_percent=is_percent)
+    elif not column.is_day or _IN_DAYS.fullmatch(text):
+        yield column.test(Comparison.HOLDS, text)
+
+
+def _shows_all(column: FilterColumn) -> bool:
+    """Whether the digits that are shown of its numbers are all that they have."""
+    if column.format.kind is Kind.PERCENT or column.type in ("FLOAT", "DOUBLE"):
+        return False
+    scale = re.search(r", ?(\d+)\)\Z", column.type)
+    return int(scale[1]) == column.format.decimals if scale else not column.format.decimals
 
 
 def _strip_notation(text: str, column: FilterColumn) -> str:

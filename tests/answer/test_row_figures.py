@@ -38,6 +38,7 @@ ADDABLE = [
     ("WITH m AS (SELECT shop, avg(amount) AS r FROM sales GROUP BY 1) SELECT shop, r FROM m", set()),
     ("SELECT shop, revenue FROM daily", {"revenue"}),
     ("SELECT shop, sum(amount) AS running_total, sum(amount) AS stock FROM sales GROUP BY 1", set()),
+    ("SELECT shop, sum(unit_price) AS unit_price FROM sales GROUP BY 1", {"unit_price"}),
     ("SELECT shop, sum(DISTINCT amount) AS revenue FROM sales GROUP BY 1", set()),
     ("SELECT 'a' AS k, 1 AS revenue UNION ALL SELECT 'b', 2", set()),
 ]

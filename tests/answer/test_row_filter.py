@@ -195,12 +195,13 @@ def test_any_number_is_found_by_what_the_page_shows_of_it(
 ) -> None:
     assistant, _ = sales
     measured = "(range * 7919 % 100003) / 7.0 AS measured"
-    sql = f"SELECT range AS n, {measured}, (range * 0.37)::DECIMAL(12,4) AS price FROM range(60)"
+    prices = "(range * 0.37)::DECIMAL(12,4) AS price, (range * 0.5)::DECIMAL(9,1) AS cost"
+    sql = f"SELECT range AS n, {measured}, {prices} FROM range(60)"
     result = assistant.run(sql)
     formats = assistant.formats(result, sql)
     columns = list_filter_columns(result.columns, [column.name for column in result.columns], formats)
     for row in result.rows:
-        for at in (1, 2):
+        for at in (1, 2, 3):
             shown = formats[at].show(row[at])
             for text in (shown, f"= {shown}"):
                 found = assistant.page(sql, criteria=read_filter(text, columns, at).criteria, limit=100).rows
