@@ -396,6 +396,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   bar();
   style();
+  const told = data.pager && `Now ${data.pager.rows} in all, page ${data.pager.page + 1} of ${data.pager.pages}`;
+  // A screen reader hears what has changed.
+  if (look.told !== undefined && look.told !== told) said.textContent = told ?? '';
+  look.told = told;
   refocus(focused);
   if (data.whole && look.whole !== data.whole.number) {
     look.whole = data.whole.number;

@@ -45,9 +45,10 @@ def grid(
     what it is of stands beside it, as the browser says it. Without `on_act` there are rows and nothing else.
 
     `more` may have `total` (the cells of a last row), `pager` (`page`, `pages`, `size`, `sizes`, `rows`, `start`,
-    `text`), `figures` (each an `id`, a `label`, and `on`), `chips` (the filters that there are, as text), `nothing`
-    (what is said where they leave no row), `behind` (whether a cell has rows behind it), `cut` (how long a cell is
-    that may be cut), and `whole` (a text to be shown at length: `title`, `text`, and a `number` that is new each time).
+    `text`), `filters` (whether a button asks for them), `figures` (each an `id`, a `label`, and `on`), `chips` (the
+    filters that there are, as text), `nothing` (what is said where they leave no row), `behind` (whether a cell has
+    rows behind it), `cut` (how long a cell is that may be cut), and `whole` (a text to be shown at length: `title`,
+    `text`, and a `number` that is new each time).
     """
     data: dict[str, Any] = {"columns": list(columns), "rows": list(rows), "caption": caption, "key": key, **more}
     data["acts"] = on_act is not None

@@ -89,11 +89,13 @@ class Extent:
 def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run | None = None) -> None:
     """The table with its controls. `sql` is what gave the result; `run` runs other SQL beside it, as the user's own."""
     if (behind := kept(key).pop("behind", None)) and run is not None:
+        st.toast("The rows behind it are below, with their SQL.")
         run(behind)
     look = look_of(key)
     formats = read_formats(assistant, sql, result, key)
     filters = list_filter_columns(result.columns, name_columns(result), formats)
-    if result.row_count > FEW or result.truncated or look.filters or kept(key).get("filtering"):
+    always_filters = result.row_count > FEW or result.truncated or bool(look.filters)
+    if always_filters or kept(key).get("filtering"):
         _filter(filters, key)
     try:
         extent = _extent(assistant, sql, result, look, key)
@@ -122,7 +124,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         total=drawn.total,
         pager=_pager(extent, look),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.offered],
-        filters=True,
+        filters=not always_filters,
         chips=[one.label for one in look.filters],
         nothing=_say_nothing(look) if look.filters and not extent.rows else "",
         cut=CELL_CHARS,
