@@ -296,7 +296,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
             if (!look.hidden.delete(name) && visible().length > 1) look.hidden.add(name);
             style();
             bar();
-            tools.querySelectorAll('button')[[...tools.children].findIndex((one) => one.textContent.startsWith('Columns'))]?.click();
+            // The menu stays, for further columns.
+            [...tools.children].find((one) => one.textContent.startsWith('Columns'))?.click();
           },
         }));
         if (look.hidden.size) {

@@ -61,7 +61,8 @@ def write_rows_behind(
         literal = _write_value(row[at], columns[at].type.upper())
         if literal is None:
             return None
-        conditions.append(f"{_enclose(block.select.expressions[at].unalias())} IS NOT DISTINCT FROM {literal}")
+        relation = "IS" if literal == "NULL" else "="
+        conditions.append(f"{_enclose(block.select.expressions[at].unalias())} {relation} {literal}")
     where = block.select.args.get("where")
     if where is not None:
         conditions.insert(0, f"({_spell(where.this)})")
