@@ -8,6 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
+from ui.arrival import bring_into_view
 from ui.asking import ask_by_button, edit_by_button
 from ui.board import show_pin
 from ui.charts import is_metric, show_chart, show_metrics
@@ -137,6 +138,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
             _run_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
         if own := conversation.branches.get(job.id):
+            bring_into_view(own.id, f"branch-{job.id}", scrolls=True, asks=not own.view.done)
             _branch(shared, conversation, job, own)
 
 
@@ -165,7 +167,7 @@ def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> N
             show_metrics(result, read_formats(assistant, sql, result, own.id))
         else:
             spec = show_chart(assistant, sql, result, own.id, title=job.question, alt="Chart of your own SQL")
-            show_rows(assistant, sql, result, own.id)
+            show_rows(assistant, sql, result, own.id, lambda sql: run_again(shared, conversation, job, sql))
         for line in view.answer.reading:
             st.caption(plain(line, 300))
         with st.container(horizontal=True, gap="small"):

@@ -44,7 +44,7 @@ _SUMMARY_CHARS: Final = 90
 @errors_shown
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
     """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
-    bring_into_view(job.id, scrolls=is_last, asks=not job.view.done, waits=_waits(conversation, job))
+    bring_into_view(job.id, f"turn-{job.id}", scrolls=is_last, asks=not job.view.done, waits=_waits(conversation, job))
     if not follow(shared, shared.assistant_of(conversation), job):
         return
     read_out(job.id, _announce(job))
@@ -154,7 +154,7 @@ def _rows(assistant: Assistant, answer: Answer, result: Result, key: str, run: C
 def _details(assistant: Assistant, job: Job) -> None:
     """The line that opens: what the SQL does, the SQL, what the figures rest on, each step, time and cost."""
     answer, sql = job.view.answer, find_sql(assistant, job)
-    if answer is None and not sql:
+    if not sql:
         return
     with st.expander(_summarize(answer, sql), type="compact"):
         if answer is not None:

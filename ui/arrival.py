@@ -36,13 +36,13 @@ const hold = name => {
 };
 export default function ({ data, parentElement }) {
   const arrived = (window.nl2sqlArrived ??= new Set());
-  if (data.waits) arrived.add(data.turn);
-  else if (data.scrolls && !arrived.has(data.turn)) {
-    arrived.add(data.turn);
-    hold('.st-key-turn-' + data.turn);
+  if (data.waits) arrived.add(data.job);
+  else if (data.scrolls && !arrived.has(data.job)) {
+    arrived.add(data.job);
+    hold('.st-key-' + data.place);
   }
-  if (data.asks) arrived.add('asked ' + data.turn);
-  else if (data.says && arrived.delete('asked ' + data.turn)) {
+  if (data.asks) arrived.add('asked ' + data.job);
+  else if (data.says && arrived.delete('asked ' + data.job)) {
     const said = parentElement.querySelector('span');
     setTimeout(() => { said.textContent = data.says; }, READ_MS);
   }
@@ -51,17 +51,17 @@ export default function ({ data, parentElement }) {
 _arrival = st.components.v2.component("nl2sql_arrival", html=_HTML, css=_CSS, js=_JS)
 
 
-def bring_into_view(turn: str, *, scrolls: bool, asks: bool, waits: bool) -> None:
-    """Scroll to the turn of that id where it has not been seen yet, and never once it `waits` below another.
+def bring_into_view(job: str, place: str, *, scrolls: bool, asks: bool, waits: bool = False) -> None:
+    """Scroll to the container of the key `place` where that job has not been seen yet, and never once it `waits`.
 
     `asks` says that its answer is to come.
     """
-    _put(f"arrival-{turn}", {"turn": turn, "scrolls": scrolls, "asks": asks, "waits": waits})
+    _put(f"arrival-{job}", {"job": job, "place": place, "scrolls": scrolls, "asks": asks, "waits": waits})
 
 
-def read_out(turn: str, says: str) -> None:
+def read_out(job: str, says: str) -> None:
     """Have screen readers say that, once, where the page has seen the question under way."""
-    _put(f"announcement-{turn}", {"turn": turn, "says": says})
+    _put(f"announcement-{job}", {"job": job, "says": says})
 
 
 def _put(key: str, data: dict[str, object]) -> None:

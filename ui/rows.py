@@ -263,9 +263,14 @@ def _gives_others(assistant: Assistant, sql: str, result: Result, key: str) -> b
                 again = assistant.page(sql, limit=result.row_count + 1)
             except NL2SQLError:
                 return False
-            known = Counter(map(repr, again.rows)) != Counter(map(repr, result.rows))
+            known = Counter(map(_sign_row, again.rows)) != Counter(map(_sign_row, result.rows))
         kept(key)["gives_others"] = known
     return known
+
+
+def _sign_row(row: Sequence[Any]) -> str:
+    """The row as text; floats without their last digits, which hang on the order in which a sum was added up."""
+    return repr([f"{value:.9g}" if isinstance(value, float) else value for value in row])
 
 
 def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -> bool:

@@ -20,6 +20,7 @@ from ui.history import remembered_answer, show_history
 from ui.jobs import Job, Jobs
 from ui.kept import keep_only, kept
 from ui.page import show_turns
+from ui.rows import Look, show_rows
 from ui.server import Server
 from ui.uploads import show_uploads
 from ui.verify import find_misfit
@@ -118,6 +119,21 @@ def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     assert write_file(shared.assistant, Wanted(sql), "csv").count(b"\n") == 3001
     with pytest.raises(LimitError, match="would lack rows"):
         write_file(shared.assistant, Wanted(sql), "csv", most=1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "others"), [("SELECT range AS i, sqrt(range) AS f FROM range(5)", 0), ("SELECT uuid() AS u", 1)]
+)
+def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sql: str, others: int) -> None:
+    sql = shared.assistant.checked(sql).sql
+    result = shared.assistant.run(sql)
+
+    def sort_and_show() -> None:
+        kept("sorted")["look"] = Look(order=0, descending=True)
+        show_rows(shared.assistant, sql, result, "sorted")
+
+    said = [caption.value for caption in drawn(sort_and_show).caption]
+    assert len([text for text in said if "gave other rows" in text]) == others
 
 
 def test_what_is_kept_of_an_answer_goes_with_it() -> None:
