@@ -29,9 +29,9 @@ from nl2sql import (
     text_of,
 )
 from ui.errors import show_error
-from ui.figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
 from ui.grid import grid
 from ui.kept import kept
+from ui.page_figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
 from ui.plain import plain, say_renamed
 
 PAGE: Final = 100

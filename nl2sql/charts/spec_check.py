@@ -30,7 +30,7 @@ Check = Callable[[Any], bool]
 Shape = Mapping[str, "Check | Shape"]
 
 
-def checked_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def check_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec, once it is nothing but values and constants. ConfigError where it holds anything else."""
     panels = spec.get("vconcat")
     layers = spec.get("layer")
