@@ -126,7 +126,9 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
     if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _LONGEST_VALUE):
         return RowFilter(label, ((column.test(Comparison.SAME_TEXT, exact),),))
     is_number = isinstance(value, int | Decimal) or (isinstance(value, float) and abs(value) < float("inf"))
-    is_moment = (isinstance(value, dt.date) and column.is_day) or (isinstance(value, dt.time) and column.type == "TIME")
+    # Nanoseconds are not in the value.
+    is_day = column.is_day and column.type != "TIMESTAMP_NS"
+    is_moment = (isinstance(value, dt.date) and is_day) or (isinstance(value, dt.time) and column.type == "TIME")
     if (is_number and column.is_number) or is_moment:
         return RowFilter(label, ((column.test(Comparison.EQUAL, exact),),))
     return None
