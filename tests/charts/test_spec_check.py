@@ -98,6 +98,7 @@ REFUSED: list[tuple[Result, str, Any]] = [
     (BY_MONTH, "width", 100),
     (BY_MONTH, "layer", [{"mark": {"type": "image"}}]),
     (BY_MONTH, "vconcat", [{"mark": {"type": "image"}}]),
+    (PANELS, "vconcat", [{}]),
     (BY_MONTH, "facet", {"field": "x"}),
     (BY_MONTH, "$schema", "http://203.0.113.9/schema.json"),
     (RANKED, "layer.0.mark.type", "image"),
