@@ -139,7 +139,9 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
     """The SQL to change, and what it gave when it ran."""
     assistant = shared.assistant_of(conversation)
     with st.container(border=True, key=f"branch-{job.id}"):
-        st.caption("Your own SQL, under the same guard and limits. Follow-ups still build on the answer above.")
+        answered = job.view.answer is not None and job.view.answer.result is not None
+        builds = " Follow-ups still build on the answer above." if answered else ""
+        st.caption(f"Your own SQL, under the same guard and limits.{builds}")
         before = conversation.branches.get(job.id)
         text = edit_sql(
             before.question if before else find_sql(assistant, job),

@@ -25,7 +25,7 @@ from ui.parameters import show_approval, show_parameters
 from ui.plain import plain
 from ui.progress import follow
 from ui.replays import bring_rows
-from ui.rows import read_formats, show_rows
+from ui.rows import count_rows, read_formats, show_rows
 from ui.server import Server
 
 _LEVELS: Final = {
@@ -59,6 +59,14 @@ def _waits(conversation: Conversation, job: Job) -> bool:
     return job in jobs[1:] and not jobs[jobs.index(job) - 1].view.done
 
 
+def summarize(job: Job) -> str:
+    """What came of a question, in a line or a few."""
+    answer, error = job.view.answer, job.view.error
+    if answer is not None:
+        return answer.error.message if answer.error is not None else answer.text
+    return error.message if error is not None else ""
+
+
 def _announce(job: Job) -> str:
     """What is read out of an answer."""
     answer, error = job.view.answer, job.view.error
@@ -76,6 +84,9 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     if answer is None:
         if view.error is not None:
             show_error(view.error)
+        if view.result is not None and view.sql:
+            st.caption("The query had run by then: these are its rows, without an answer in words and unchecked.")
+            _rows(shared.assistant_of(conversation), view.sql, job.question, view.result, job.id, None)
     else:
         _say(answer, job)
         if answer.clarification is not None:
@@ -105,7 +116,9 @@ def _say(answer: Answer, job: Job) -> None:
     if answer.confidence is not None:
         icon, label = _LEVELS[answer.confidence.level]
         reasons = plain("; ".join(answer.confidence.reasons), _REASON_CHARS)
-        with st.container(key=f"trust-{answer.confidence.level}-{job.id}"):
+        # A single reason that holds for each answer of a model is no call to look at this one.
+        calls = answer.confidence.level == "low" or len(answer.confidence.reasons) > 1
+        with st.container(key=f"trust-{'amber' if calls else 'plain'}-{job.id}"):
             st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
     if doubts:
         with st.container(key=f"doubts-{job.id}", gap="xsmall"):
@@ -127,7 +140,7 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
     answer = bring_rows(shared, conversation, job, answer)
     if answer.result is not None:
         run = None if job.elsewhere else lambda own: run_again(shared, conversation, job, own)
-        _rows(assistant, answer, answer.result, key, run)
+        _rows(assistant, answer.sql or "", answer.question, answer.result, key, run)
     if not job.elsewhere and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
         show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
@@ -138,14 +151,14 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         show_actions(shared, conversation, job, answer)
 
 
-def _rows(assistant: Assistant, answer: Answer, result: Result, key: str, run: Callable[[str], None] | None) -> None:
-    """A number or a few, large; else the chart and the table."""
-    sql = answer.sql or ""
+def _rows(
+    assistant: Assistant, sql: str, question: str, result: Result, key: str, run: Callable[[str], None] | None
+) -> None:
+    """A number or a few, large; else the chart and the table. `run` runs SQL of the user's own beside them."""
     if is_metric(result):
         show_metrics(result, read_formats(assistant, sql, result, key))
     elif result.row_count:
-        alt = f"Chart of: {answer.question}"
-        kept(key)["spec"] = show_chart(assistant, sql, result, key, title=answer.question, alt=alt)
+        kept(key)["spec"] = show_chart(assistant, sql, result, key, title=question, alt=f"Chart of: {question}")
         show_rows(assistant, sql, result, key, run)
     else:
         st.caption("No rows.")
@@ -179,8 +192,7 @@ def _summarize(answer: Answer | None, sql: str) -> str:
         if answer.reading:
             parts.append(plain(answer.reading[0].rstrip("."), _SUMMARY_CHARS))
         if answer.result is not None:
-            rows = answer.result.row_count
-            more = "+" if answer.result.truncated else ""
-            parts.append(f"{rows:,}{more} row{'' if rows == 1 else 's'}".replace("+", "\\+"))
+            # Where there are more, the pager says how many.
+            parts += [] if answer.result.truncated else [count_rows(answer.result.row_count)]
         parts.append(f"{answer.seconds.total:.1f} s".replace(".", "\\."))
     return " · ".join(parts)

@@ -108,14 +108,15 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     on_click="ignore",
                     key=f"{form}-{key}",
                 )
-            st.download_button(
-                "HTML page",
-                partial(html_file, assistant, answer, spec, title, kept(key).get("notes", ())),
-                file_name=name_file(answer.question, "html"),
-                mime="text/html",
-                on_click="ignore",
-                key=f"html-{key}",
-            )
+        st.caption("The answer with its sentence, chart, rows and SQL, as it was given")
+        st.download_button(
+            "HTML page",
+            partial(html_file, assistant, answer, spec, title, kept(key).get("notes", ())),
+            file_name=name_file(answer.question, "html"),
+            mime="text/html",
+            on_click="ignore",
+            key=f"html-{key}",
+        )
         if spec is not None:
             st.caption("The chart")
             with st.container(horizontal=True, gap="small"):

@@ -13,7 +13,7 @@ import streamlit as st
 
 from nl2sql import Assistant, ChartWish, NL2SQLError, read_wish
 from ui.again import draw_on_sight
-from ui.answers import show_turn
+from ui.answers import show_turn, summarize
 from ui.asking import ask, chosen, offered
 from ui.board import find_pinned, leave_board, show_board
 from ui.browser_window import set_up_window
@@ -66,18 +66,17 @@ def _show(shared: Server) -> None:
         _one_answer(shared, answer)
         return
     conversation = _conversation(shared)
-    body = st.empty()
-    if _take_question(shared, conversation):
-        # What was offered before goes at once.
-        body.empty()
+    # A place of its own, so that the first question empties it at once, and no later one moves the page.
+    welcome = st.empty()
+    _take_question(shared, conversation)
     show_sidebar(shared, conversation)
-    with body.container():
-        if conversation.jobs:
-            set_title(find_title(shared.store, conversation))
-            show_turns(shared, conversation)
-            _watch(conversation, [job.id for job in conversation.jobs])
-        else:
-            set_title("")
+    if conversation.jobs:
+        set_title(find_title(shared.store, conversation))
+        show_turns(shared, conversation)
+        _watch(conversation, [job.id for job in conversation.jobs])
+    else:
+        set_title("")
+        with welcome.container():
             _welcome(shared, shared.assistant_of(conversation))
 
 
@@ -185,9 +184,8 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
                 if not job.view.done or job in [*jobs[-_OPENED_TURNS:], *pinned] or job.id in _opened():
                     show_turn(shared, conversation, job, is_last=job is jobs[-1])
                 else:
-                    if job.view.answer is not None:
-                        st.text(job.view.answer.text)
-                    _opener("Show the rows and the SQL", job.id)
+                    st.text(summarize(job))
+                    _opener("Open it", job.id)
 
 
 @st.fragment

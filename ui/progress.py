@@ -78,7 +78,9 @@ class _Drawing:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"doing-{job.id}"):
                 self._doing = st.empty()
-            st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut="Escape")
+            # The key stops what runs: what waits for its turn has the button alone.
+            key = None if view.state is State.WAITING else "Escape"
+            st.button("Stop", key=f"stop-{job.id}", on_click=job.stop, icon=":material/stop_circle:", shortcut=key)
         # In the order of the answer: what is there already stays in its place.
         with st.container(key=f"said-live-{job.id}"):
             self._words = st.empty()

@@ -122,7 +122,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         caption=f"Rows of the answer: {count_rows(shown.num_rows)}",
         on_act=act,
         total=drawn.total,
-        pager=_pager(extent, look),
+        pager=_pager(extent, look, _count_whole(assistant, sql, result, key) if look.filters else ""),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.offered],
         filters=not always_filters,
         chips=[one.label for one in look.filters],
@@ -345,11 +345,22 @@ def _say_nothing(look: Look) -> str:
     return f"Nothing contains {found}" if len(look.filters) == 1 and found != labels else f"No row: {labels}"
 
 
-def _pager(extent: Extent, look: Look) -> dict[str, Any]:
+def _count_whole(assistant: Assistant, sql: str, result: Result, key: str) -> str:
+    """How many rows there are without a filter, in words."""
+    if not result.truncated:
+        return f"{result.row_count:,}"
+    extent = _extent(assistant, sql, result, Look(), key)
+    return f"{'' if extent.complete else 'the first '}{extent.rows:,}"
+
+
+def _pager(extent: Extent, look: Look, whole: str) -> dict[str, Any]:
+    """Where the page is among the rows; `whole` says how many there are without a filter."""
     rows = extent.rows
     first, last = look.page * look.size + 1, min(rows, (look.page + 1) * look.size)
     among = f"{'' if extent.complete else 'the first '}{rows:,}"
     text = f"Rows {first:,}–{last:,} of {among}" if rows > look.size or look.page else count_rows(rows)
+    if whole:
+        text += f", filtered from {whole}; chart and sentence are of all"
     pages = max(1, -(-rows // look.size))
     pager = {"page": look.page, "pages": pages, "size": look.size, "sizes": SIZES, "rows": rows}
     return {**pager, "text": text, "start": first}

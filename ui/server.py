@@ -83,7 +83,12 @@ class Server:
     @property
     def database(self) -> str:
         """The database's name, without its folders."""
-        return Path(self.assistant.url).name if self.assistant.config.url else "Larkmoor Coffee (the sample data)"
+        return describe_database(self.assistant)
+
+
+def describe_database(assistant: Assistant) -> str:
+    """The name of what it asks, without folders."""
+    return Path(assistant.url).name if assistant.config.url else "Larkmoor Coffee (the sample data)"
 
 
 @st.cache_resource(show_spinner="Opening the database …")

@@ -21,17 +21,18 @@ _CSS: Final = """
 .st-key-turns > div + div { border-top: 1px solid light-dark(#e3e6ec, #31363f); padding-top: 1rem; }
 /* The last one can come to the top of the window, however short it is. */
 .st-key-turns > div:last-child { min-height: calc(100dvh - 8.5rem); }
-.st-key-turns h2 { font-size: 0.95rem; font-weight: 500; padding: 0; line-height: 1.4;
+[class*="st-key-turn-"] h2 { font-size: 0.95rem; font-weight: 500; padding: 0; line-height: 1.4;
   color: light-dark(#4a5162, #b4bac6); }
 [class*="st-key-said-"] .stText { font-size: 1.3rem; line-height: 1.4; font-weight: 600; max-width: 60rem; }
 [class*="st-key-reply-"] .stText { font-size: 1.05rem; line-height: 1.5; max-width: 60rem; }
 [class*="st-key-doubts-"] { border-left: 3px solid light-dark(#b26a00, #ffb454); padding-left: 0.7rem; }
-[class*="st-key-trust-low-"] p, [class*="st-key-trust-check-"] p, [class*="st-key-doubts-"] p {
+[class*="st-key-trust-amber-"] p, [class*="st-key-doubts-"] p {
   color: light-dark(#6b4200, #ffcf8a); }
 [class*="st-key-frame-"] { border-radius: 6px; background: light-dark(#f3f4f7, #1a1f28); }
 [class*="st-key-arrival-"], [class*="st-key-announcement-"], .st-key-window { position: absolute; }
 .st-key-welcome { min-height: calc(100dvh - 13rem); justify-content: center; }
 .st-key-welcome h2 { font-size: 1.6rem; padding-bottom: 0; }
+[data-testid="stPopoverButton"][aria-expanded="true"] { color: light-dark(#1f5fbf, #7fb2ff); }
 .stApp kbd { color: inherit; opacity: 0.9; }
 .stFeedback button, [data-testid="stFeedback"] button { min-width: 28px; min-height: 28px; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] {

@@ -16,6 +16,7 @@ from nl2sql.types import MissingName, Result, column_values
 
 _CELL_CHARS: Final = 120
 _COLUMNS: Final = 6
+_NAMES: Final = 12
 
 
 def say_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
@@ -62,7 +63,9 @@ def _verb(names: Sequence[str]) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = [one_line(name, _CELL_CHARS) for name in names]
+    shown = [one_line(name, _CELL_CHARS) for name in names[:_NAMES]]
+    if len(names) > _NAMES:
+        shown.append("others")
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 

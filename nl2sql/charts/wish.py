@@ -58,6 +58,8 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:points|dots|punkte)", ChartWish("scatter")),
     (r"(?:heat\s?-?maps?|wärmebild)", ChartWish("heatmap")),
     (r"small multiples", ChartWish("multiples")),
+    # No such chart is drawn: the wish is understood, and it is said what fits.
+    (r"(?:pies?|donuts?|doughnuts?|torten?|kuchen)", ChartWish("pie")),
 )
 # Alone these say too little: `columns` may ask which there are.
 _TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)")

@@ -18,7 +18,8 @@ from nl2sql.repair.scopes import Scope, Source
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import MAIN_SCHEMA, MissingName, Schema, Table
 
-_LISTED: Final = 12
+# One more than are named is kept, so that it can be said that there are others.
+_LISTED: Final = 13
 _HOLDERS: Final = 3
 _WAYS: Final = 3
 
