@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nl2sql.cancel import CancelToken
     from nl2sql.charts.drawing import Chart, draw_chart
     from nl2sql.charts.palette import dress_spec
-    from nl2sql.charts.spec_check import checked_spec
+    from nl2sql.charts.spec_check import check_spec
     from nl2sql.charts.wish import ChartWish, read_wish
     from nl2sql.config import Config, load_config
     from nl2sql.engines.upload_folder import UploadFolder
@@ -146,7 +146,7 @@ __all__ = [
     "Verdict",
     "VerifiedQueries",
     "VerifiedQuery",
-    "checked_spec",
+    "check_spec",
     "compute_change",
     "compute_share",
     "connect",
@@ -189,7 +189,7 @@ _HOMES: Final = {
     "UploadFolder": "engines.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
-    "checked_spec": "charts.spec_check",
+    "check_spec": "charts.spec_check",
     "connect": "assistant",
     "describe_renamed": "answer.as_json",
     "draw_chart": "charts.drawing",

@@ -320,7 +320,7 @@ class Database:
         It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
         the commonest. DatabaseError.
         """
-        return self._allowed().index.containing(text, limit)
+        return self._allowed().index.find_containing(text, limit)
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.

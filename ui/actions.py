@@ -115,10 +115,22 @@ def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) 
 
 def run_again(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     """Run that SQL beside the answer, and show it where the user can change it on."""
-    # A new editor: one that is there keeps what was written in it.
+    if before := conversation.branches.get(job.id):
+        kept(job.id).setdefault("earlier_sql", []).append(before.question)
+    _run_in_new_editor(shared, conversation, job, sql)
+    st.rerun(scope="fragment")
+
+
+def _run_in_new_editor(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+    # An editor that is there keeps what was written in it.
     kept(job.id)["editors"] = kept(job.id).get("editors", 0) + 1
     _run_branch(shared, conversation, job, sql)
-    st.rerun(scope="fragment")
+
+
+def _go_back(shared: Server, conversation: Conversation, job: Job) -> None:
+    """Run the user's own SQL that stood here before."""
+    if earlier := kept(job.id).get("earlier_sql"):
+        _run_in_new_editor(shared, conversation, job, earlier.pop())
 
 
 @st.fragment
@@ -139,6 +151,15 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
         if text:
             _run_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
+        if kept(job.id).get("earlier_sql"):
+            st.button(
+                "Back to the SQL before",
+                key=f"back-{job.id}",
+                icon=":material/undo:",
+                type="tertiary",
+                on_click=_go_back,
+                args=(shared, conversation, job),
+            )
         if own := conversation.branches.get(job.id):
             bring_into_view(own.id, f"branch-{job.id}", scrolls=True, asks=not own.view.done)
             _branch(shared, conversation, job, own)

@@ -1,6 +1,6 @@
 """The chart of an answer: the one that was chosen, or as the user has it by hand or in words.
 
-Specs come from `Assistant.draw` and pass `nl2sql.checked_spec`; nothing of a spec is written here.
+Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; nothing of a spec is written here.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from nl2sql import (
     ConfigError,
     NL2SQLError,
     Result,
-    checked_spec,
+    check_spec,
     draw_chart,
     dress_spec,
     make_unique_names,
     text_of,
 )
-from ui.figures import describe_change
 from ui.kept import kept
+from ui.page_figures import describe_change
 from ui.plain import plain, say_renamed
 
 _KINDS: Final = {
@@ -68,7 +68,7 @@ def show_chart(
     _show_controls(chart, result, key)
     if chart.spec is None:
         return None
-    spec = dict(checked_spec(chart.spec))
+    spec = dict(check_spec(chart.spec))
     _draw(assistant, spec, key, alt)
     return spec
 
@@ -85,7 +85,7 @@ def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, a
     chart = _read_chart(assistant, sql, result, key)
     if chart.spec is not None:
         st.container(key=f"room-{key}", height=_CONTROLS_HEIGHT, border=False)
-        _draw(assistant, dict(checked_spec(chart.spec)), f"live-{key}", alt)
+        _draw(assistant, dict(check_spec(chart.spec)), f"live-{key}", alt)
 
 
 def _draw(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -> None:
@@ -104,7 +104,7 @@ def find_theme() -> str:
 def apply_wish(key: str, wish: ChartWish) -> None:
     """Have the chart of that answer as wished for in words, over what is wished for already."""
     held = kept(key)
-    held["wish"] = wish.over(held.get("wish", ChartWish()))
+    held["wish"] = wish.lay_over(held.get("wish", ChartWish()))
     # New widgets, which begin with the wish: those that are there keep what was chosen in them.
     held["wishes"] = held.get("wishes", 0) + 1
 
@@ -239,7 +239,7 @@ def _find(options: Sequence[int | None], wanted: int | None) -> int:
 
 
 def _change(key: str, *, kind: str) -> None:
-    kept(key)["wish"] = ChartWish(kind=kind).over(kept(key).get("wish", ChartWish()))
+    kept(key)["wish"] = ChartWish(kind=kind).lay_over(kept(key).get("wish", ChartWish()))
     # What can be changed goes by the kind.
     kept(key)["wishes"] = kept(key).get("wishes", 0) + 1
 

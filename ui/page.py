@@ -30,7 +30,7 @@ from ui.plain import plain
 from ui.server import Server, server
 from ui.sidebar import show_sidebar
 from ui.style import style
-from ui.switches import chosen_settings, pinned_tables, restore_switches, reviews, show_review_note
+from ui.switches import list_pinned_tables, read_choice, restore_switches, reviews, show_review_note
 from ui.uploads import KINDS, add_files
 
 QUESTION_CHARS: Final = 4000
@@ -130,7 +130,7 @@ def _take_question(shared: Server, conversation: Conversation, shown: Job | None
         last = shown or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
-            choice, tables = chosen_settings(shared), pinned_tables()
+            choice, tables = read_choice(shared), list_pinned_tables()
             job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
             if wish is not None and rest:
                 apply_wish(job.id, wish)

@@ -29,9 +29,9 @@ from nl2sql import (
     text_of,
 )
 from ui.errors import show_error
-from ui.figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
 from ui.grid import grid
 from ui.kept import kept
+from ui.page_figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
 from ui.plain import plain, say_renamed
 
 PAGE: Final = 100
@@ -185,7 +185,8 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def _can_match(column: FilterColumn) -> bool:
-    return column.is_number or column.is_day or column.is_text or column.type in ("BOOLEAN", "TIME")
+    is_day = column.is_day and column.type != "TIMESTAMP_NS"
+    return column.is_number or is_day or column.is_text or column.type in ("BOOLEAN", "TIME")
 
 
 def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Table:
@@ -402,6 +403,8 @@ def _act(
             kept(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
         elif matched := match_value(values[column], columns[column]):
             _add_filter(matched if do == "only" else matched.negate(), key)
+        else:
+            st.toast("Rows cannot be filtered by this value.")
 
 
 def _ask_behind(assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str) -> None:

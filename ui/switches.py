@@ -59,19 +59,19 @@ def reviews() -> bool:
     return bool(st.session_state.get(_REVIEWS, False))
 
 
-def pinned_tables() -> list[str]:
+def list_pinned_tables() -> list[str]:
     """The tables that questions are about, as chosen in the panel."""
     return list(st.session_state.get(_TABLES, []))
 
 
-def chosen_settings(shared: Server) -> Choice:
+def read_choice(shared: Server) -> Choice:
     """The model and the time as chosen in the panel; whatever a browser says, no more than the settings allow."""
     return _choice(shared, st.session_state)
 
 
 def keep_tables(shared: Server) -> None:
     """Keep the pinned tables of this database."""
-    _keep(shared, _place_tables(shared), pinned_tables())
+    _keep(shared, _place_tables(shared), list_pinned_tables())
 
 
 def show_review_note() -> None:

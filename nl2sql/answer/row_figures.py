@@ -66,11 +66,11 @@ def find_addable(
 
 def compute_share(value: Any, total: Decimal | None) -> Decimal | None:
     """The share of the total; None where there is none, or the total is not above nought."""
-    number = to_number(value)
+    number = read_number(value)
     return _PRECISE.divide(number, total) if number is not None and total is not None and total > 0 else None
 
 
-def to_number(value: Any) -> Decimal | None:
+def read_number(value: Any) -> Decimal | None:
     """The number as a decimal, a float by its own digits; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
@@ -80,7 +80,7 @@ def to_number(value: Any) -> Decimal | None:
 
 def compute_change(value: Any, before: Any) -> Decimal | None:
     """How much more it is than what was before; None where either is no number."""
-    number, other = to_number(value), to_number(before)
+    number, other = read_number(value), read_number(before)
     return None if number is None or other is None else _PRECISE.subtract(number, other)
 
 

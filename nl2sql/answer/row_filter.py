@@ -126,7 +126,9 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
     if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _LONGEST_VALUE):
         return RowFilter(label, ((column.test(Comparison.SAME_TEXT, exact),),))
     is_number = isinstance(value, int | Decimal) or (isinstance(value, float) and abs(value) < float("inf"))
-    is_moment = (isinstance(value, dt.date) and column.is_day) or (isinstance(value, dt.time) and column.type == "TIME")
+    # Nanoseconds are not in the value.
+    is_day = column.is_day and column.type != "TIMESTAMP_NS"
+    is_moment = (isinstance(value, dt.date) and is_day) or (isinstance(value, dt.time) and column.type == "TIME")
     if (is_number and column.is_number) or is_moment:
         return RowFilter(label, ((column.test(Comparison.EQUAL, exact),),))
     return None
@@ -190,7 +192,7 @@ def _split(text: str) -> list[str]:
 
 def _contain(text: str, parts: Sequence[str], columns: Sequence[FilterColumn], name: str) -> RowFilter:
     tests = [test for part in parts for column in columns for test in _list_contained(part, column)]
-    return RowFilter(f"{name} contains {_or(parts)}" if text else name, (tuple(tests),))
+    return RowFilter(f"{name} contains {_join_parts(parts)}" if text else name, (tuple(tests),))
 
 
 def _list_contained(text: str, column: FilterColumn) -> Iterator[Criterion]:
@@ -240,7 +242,7 @@ def _equal_any(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
             found = list(_list_equal(part, column))
             # A span of time is two tests at once, and stands for one column only.
             criteria += found[0] if len(found) == 1 else [column.test(Comparison.HOLDS, part)] if found else []
-    return RowFilter(f"Any column = {_or(parts)}", (tuple(criteria),))
+    return RowFilter(f"Any column = {_join_parts(parts)}", (tuple(criteria),))
 
 
 def _equal(text: str, column: FilterColumn, relation: str) -> RowFilter:
@@ -250,7 +252,7 @@ def _equal(text: str, column: FilterColumn, relation: str) -> RowFilter:
     for part, group in zip(parts, groups, strict=True):
         if not group:
             raise _does_not_fit(part, column)
-    label = f"{column.name} {'≠' if relation == '!=' else '='} {_or(parts, quoted=column.is_text)}"
+    label = f"{column.name} {'≠' if relation == '!=' else '='} {_join_parts(parts, quoted=column.is_text)}"
     if any(test.comparison is Comparison.SHOWN_AS for group in groups for tests in group for test in tests):
         label += ", as shown"
     if relation == "!=":
@@ -433,7 +435,7 @@ def _does_not_fit(text: str, column: FilterColumn) -> QueryError:
     )
 
 
-def _or(parts: Sequence[str], *, quoted: bool = True) -> str:
+def _join_parts(parts: Sequence[str], *, quoted: bool = True) -> str:
     shown = [_quote(part) if quoted else _shorten(part) for part in parts[:4]]
     more = f" or {len(parts) - 4} more" if len(parts) > 4 else ""
     return " or ".join(shown) + more

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nl2sql.charts.choosing import Plan
 from nl2sql.charts.column_roles import Field
-from nl2sql.charts.labels import LABEL_CHARS, Names, choose_format, measure_axis, period_axis
+from nl2sql.charts.labels import LABEL_CHARS, LocaleNames, choose_format, measure_axis, period_axis
 from nl2sql.charts.points import Points, list_missing_labels
 from nl2sql.charts.sheet import Sheet
 from nl2sql.charts.spec_check import TAKEN_TITLES
@@ -30,7 +30,7 @@ _TICKS_ACROSS: Final = 6
 class Manner:
     """How a chart is written whatever it shows: names of months, log scale, title, and how figures stand on axes."""
 
-    names: Names
+    names: LocaleNames
     is_log: bool = False
     title: str = ""
     numbers: str | None = None

@@ -16,7 +16,7 @@ from nl2sql.charts.labels import LABEL_CHARS, find_names
 from nl2sql.charts.points import collect_points
 from nl2sql.charts.query_shape import read_query
 from nl2sql.charts.sheet import Sheet, add_up, are_alike, find_along, find_sorting_measure, lies
-from nl2sql.charts.spec_check import checked_spec
+from nl2sql.charts.spec_check import check_spec
 from nl2sql.charts.vega_lite import write_spec
 from nl2sql.charts.wish import ChartWish
 from nl2sql.errors import ConfigError
@@ -97,7 +97,7 @@ def draw_chart(
         notes.append(f"not drawn: {', '.join(left_out)}")
     manner = Manner(names, bool(wish.is_log), wish.title or "", wish.numbers, tuple(notes))
     spec = write_spec(plan, sheet, collect_points(plan, sheet, names, wish.numbers), manner)
-    return replace(about, spec=checked_spec(spec))
+    return replace(about, spec=check_spec(spec))
 
 
 def _drop_row(result: Result, row: int) -> Result:

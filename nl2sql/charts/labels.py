@@ -58,7 +58,7 @@ _STEPS: Final = (
 )
 
 
-class Names:
+class LocaleNames:
     """The names of months and the signs of one locale; of none, English ones."""
 
     def __init__(self, locale: str = "", notation: Notation = NEUTRAL) -> None:
@@ -113,9 +113,9 @@ class Names:
 
 
 @cache
-def find_names(locale: str, notation: Notation = NEUTRAL) -> Names:
+def find_names(locale: str, notation: Notation = NEUTRAL) -> LocaleNames:
     """The names of that locale. ConfigError for no locale."""
-    return Names(locale, notation)
+    return LocaleNames(locale, notation)
 
 
 # The parts of dates whose numbers have names, each with its lowest and highest.
@@ -126,7 +126,7 @@ def _lies(one: Field, low: int, high: int) -> bool:
     return bool(one.numbers) and low <= min(one.numbers) and max(one.numbers) <= high
 
 
-def write_label(one: Field, value: Any, names: Names) -> str:
+def write_label(one: Field, value: Any, names: LocaleNames) -> str:
     """A value as a label on a chart: one line, short, and one word where it is NULL."""
     if value is None:
         return NULL_TEXT
@@ -159,7 +159,7 @@ def write_figure(how: ColumnFormat, value: Any) -> str:
     return NULL_TEXT if value is None else one_line(how.show(value), LABEL_CHARS)
 
 
-def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None, names: Names) -> dict[str, Any]:
+def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None, names: LocaleNames) -> dict[str, Any]:
     """How Vega writes the ticks of a measure of these values: compact where they are large."""
     largest = max(map(abs, values), default=0.0)
     if how.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):

@@ -17,7 +17,7 @@ from nl2sql.charts.choosing import MOST_SERIES, Plan
 from nl2sql.charts.column_roles import PERIOD_TEXT, Field, Role, find_name_order
 from nl2sql.charts.labels import (
     LABEL_CHARS,
-    Names,
+    LocaleNames,
     choose_format,
     next_period,
     read_month,
@@ -69,7 +69,7 @@ class Points:
         return [point.y for point in self.points if point.y is not None]
 
 
-def collect_points(plan: Plan, sheet: Sheet, names: Names, numbers: str | None = None) -> Points:
+def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | None = None) -> Points:
     """The points of that plan."""
     made = Points()
     if plan.counts:
@@ -129,7 +129,7 @@ def to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
     return int(number) if isinstance(value, int) else number
 
 
-def _label_rows(one: Field, names: Names) -> list[str]:
+def _label_rows(one: Field, names: LocaleNames) -> list[str]:
     """Each row's label; different values have different ones."""
     known: dict[str, str] = {}
     for value in one.values:
@@ -171,7 +171,7 @@ def _order_series(colour: Field | None, series: Sequence[str], titles: Sequence[
     return _order_labels(colour, series)
 
 
-def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour: Field, names: Names) -> None:
+def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour: Field, names: LocaleNames) -> None:
     """Keep the largest series; the others are one where they add up, else they are left out and it is said."""
     sizes: dict[str, float] = defaultdict(float)
     for point in made.points:
@@ -195,7 +195,7 @@ def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour
 
 
 def _sum_up(
-    points: Sequence[Point], is_kept: Any, measure: Field, names: Names, *, series: str = "", x: str = ""
+    points: Sequence[Point], is_kept: Any, measure: Field, names: LocaleNames, *, series: str = "", x: str = ""
 ) -> Iterator[Point]:
     """The points kept, then the sums of the others under one name."""
     sums: dict[tuple[str | float, dt.datetime | None, str, bool], float] = defaultdict(float)
@@ -211,7 +211,9 @@ def _sum_up(
         yield Point(place, figure, text, name, at, None, is_faint)
 
 
-def _shorten(plan: Plan, sheet: Sheet, figures: Sequence[Field], along: Field, names: Names, made: Points) -> None:
+def _shorten(
+    plan: Plan, sheet: Sheet, figures: Sequence[Field], along: Field, names: LocaleNames, made: Points
+) -> None:
     """Sort the bars by size where the plan wants it, and show no more of them than it says."""
     if plan.by_size:
         sizes: dict[str | float, float] = defaultdict(float)
@@ -249,7 +251,7 @@ def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
     made.notes.append(f"{rest} are not drawn{amount}")
 
 
-def _fold_row(figures: Sequence[Field], names: Names, numbers: str | None, made: Points) -> None:
+def _fold_row(figures: Sequence[Field], names: LocaleNames, numbers: str | None, made: Points) -> None:
     """One row of several measures: a bar for each."""
     titles = make_unique_names([one_line(one.name, LABEL_CHARS) for one in figures])
     for one, title in zip(figures, titles, strict=True):
@@ -259,7 +261,7 @@ def _fold_row(figures: Sequence[Field], names: Names, numbers: str | None, made:
     made.labels = titles
 
 
-def _count_steps(plan: Plan, sheet: Sheet, names: Names, made: Points) -> None:
+def _count_steps(plan: Plan, sheet: Sheet, names: LocaleNames, made: Points) -> None:
     """How many rows have a value in each of some twenty equal steps."""
     one = sheet.fields[plan.x or 0]
     numbers = [number for number in one.numbers if math.isfinite(number)]
@@ -307,7 +309,7 @@ def fill_gaps(made: Points) -> None:
     made.points = sorted([*made.points, *empty], key=lambda point: point.at or dt.datetime.min)
 
 
-def list_missing_labels(made: Points, names: Names) -> list[str]:
+def list_missing_labels(made: Points, names: LocaleNames) -> list[str]:
     """The labels of bars along time with those of missing periods among them."""
     moments = sorted({point.at for point in made.points if point.at is not None})
     if not made.is_time or made.grain not in ("year", "quarter", "month", "week") or len(moments) < 2:

@@ -69,7 +69,7 @@ _INTERVAL_UNIT: Final = re.compile(r"(year|quarter|month|week|day|hour|minute)s?
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ColumnOrigin:
     """What a column is computed by.
 
     `grain` is the period that a date is cut to, `part` the part that is taken out of one (a month of any year;
@@ -99,7 +99,7 @@ class QueryShape:
     `has_totals` says that sums stand among the rows that they sum up.
     """
 
-    origins: tuple[Origin, ...]
+    origins: tuple[ColumnOrigin, ...]
     order: tuple[tuple[int, bool], ...] = ()
     limit: int | None = None
     is_grouped: bool | None = None
@@ -109,7 +109,7 @@ class QueryShape:
 
 def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None = None) -> QueryShape:
     """What the SQL, as DuckDB writes it, says of a result with these columns."""
-    nothing = QueryShape(tuple(Origin() for _ in columns))
+    nothing = QueryShape(tuple(ColumnOrigin() for _ in columns))
     tree = (parse_plain(sql) or parse_plain(_rewrite_extracts(sql))) if sql else None
     if tree is None:
         return nothing
@@ -139,7 +139,7 @@ def _rewrite_extracts(sql: str) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _read_column(main: Block, at: int, name: str, count: int) -> Origin:
+def _read_column(main: Block, at: int, name: str, count: int) -> ColumnOrigin:
     """What computes the column of that position."""
     items = main.select.expressions
     if len(items) == count and not any(is_star(item) for item in items):
@@ -147,7 +147,7 @@ def _read_column(main: Block, at: int, name: str, count: int) -> Origin:
     else:
         found = main.output(name)
         if found is None:
-            return Origin()
+            return ColumnOrigin()
         node, block = found
     is_key = any(key == node for key in list_group_keys(block))
     if isinstance(node, exp.Column):
@@ -157,7 +157,7 @@ def _read_column(main: Block, at: int, name: str, count: int) -> Origin:
     return replace(origin, is_key=True, aggregate="", window="", is_additive=False) if is_key else origin
 
 
-def _read_origin(node: exp.Expr, block: Block) -> Origin:
+def _read_origin(node: exp.Expr, block: Block) -> ColumnOrigin:
     is_key = any(key == node for key in list_group_keys(block))
     inner = _unwrap(node)
     periods, part = _read_periods(node)
@@ -167,7 +167,7 @@ def _read_origin(node: exp.Expr, block: Block) -> Origin:
         "",
     )
     window = _read_window(inner)
-    origin = Origin(
+    origin = ColumnOrigin(
         is_key,
         grain,
         part,

@@ -30,7 +30,7 @@ Check = Callable[[Any], bool]
 Shape = Mapping[str, "Check | Shape"]
 
 
-def checked_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def check_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec, once it is nothing but values and constants. ConfigError where it holds anything else."""
     panels = spec.get("vconcat")
     layers = spec.get("layer")
@@ -40,6 +40,7 @@ def checked_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
         )
         for panel in panels:
             _check("a panel", panel, {**_VIEW, "data": _is_data, "width": _is_int, "height": _is_int})
+            _require("a panel", panel, ("data", "mark", "encoding", "width", "height"))
         return spec
     outer = {"$schema": _is_schema, "title": _is_heading, "data": _is_data, "width": _is_container, "height": _is_int}
     if layers is None:

@@ -32,7 +32,7 @@ class ChartWish:
     def __bool__(self) -> bool:
         return self != ChartWish()
 
-    def over(self, before: ChartWish) -> ChartWish:
+    def lay_over(self, before: ChartWish) -> ChartWish:
         """This wish, with what it leaves open as it was before; another kind does away with what was of the old one."""
         if self.kind is not None and self.kind != before.kind:
             before = replace(before, stack=None, is_lying=None, is_log=None)
@@ -156,12 +156,12 @@ def _read(text: str) -> tuple[ChartWish | None, str]:
         found = _take_end(rest) or _take_begin(rest)
         if found is None:
             break
-        wish, rest = wish.over(found[0]) if wish else found[0], found[1]
+        wish, rest = wish.lay_over(found[0]) if wish else found[0], found[1]
         if _says_nothing(rest):
             return wish, ""
         whole = _read_whole(rest)
         if whole is not None:
-            return wish.over(whole), ""
+            return wish.lay_over(whole), ""
     rest = _TRAILING.sub("", rest)
     return (wish, rest) if wish and rest else (None, text)
 
@@ -176,7 +176,7 @@ def _read_whole(text: str) -> ChartWish | None:
         if found is None:
             return None
         one, length = found
-        wish = one.over(wish) if one else wish
+        wish = one.lay_over(wish) if one else wish
         rest = rest[length:]
         if rest:
             joint = _JOINT.match(rest)

@@ -35,6 +35,11 @@ _RELATIONS: Final = {
     Comparison.ABOVE: ">",
     Comparison.AT_LEAST: ">=",
 }
+# The type that takes a whole number, its least number and the first beyond it.
+_WIDEST_INTEGERS: Final = (
+    ("HUGEINT", Decimal(-(2**127)), Decimal(2**127)),
+    ("UHUGEINT", Decimal(0), Decimal(2**128)),
+)
 _TURNED_AROUND: Final = {"<": True, "<=": True, ">": False, ">=": False, "=": False}
 
 
@@ -157,16 +162,19 @@ def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[s
         return test, [text]
     found = _DECIMAL.fullmatch(kind)
     scale = int(found[2]) if found else 0
-    if abs(wanted) >= Decimal(10) ** (_WIDEST - scale):
+    step, most = Decimal(1).scaleb(-scale), Decimal(10) ** (_WIDEST - scale)
+    cast, least, end = f"DECIMAL({_WIDEST}, {scale})", _PRECISE.subtract(step, most), most
+    if not found:
+        cast, least, end = _WIDEST_INTEGERS[kind == "UHUGEINT"]
+    if not least <= wanted < end:
         # It is beyond all that the column can hold.
         is_true = relation != "=" and (wanted > 0) is _TURNED_AROUND[relation]
         return f"{column} IS NOT NULL AND {'true' if is_true else 'false'}", []
-    step = Decimal(1).scaleb(-scale)
     below, above = (wanted.quantize(step, rounding, _PRECISE) for rounding in (ROUND_FLOOR, ROUND_CEILING))
     if relation == "=" and below != above:
         return "false", []
     bound = below if relation in (">", "<=") else above
-    return f"{column} {relation} CAST(? AS DECIMAL({_WIDEST}, {scale}))", [format(bound, "f")]
+    return f"{column} {relation} CAST(? AS {cast})", [format(bound, "f")]
 
 
 def _does_not_fit(kind: str, text: str) -> QueryError:

@@ -91,7 +91,7 @@ class ValueIndex:
         """Where the text is held, but for case and accents."""
         return tuple(Hit(text, *place) for place in self._places.get(folded(text), ()))
 
-    def containing(self, text: str, limit: int) -> tuple[Hit, ...]:
+    def find_containing(self, text: str, limit: int) -> tuple[Hit, ...]:
         """Where a stored text contains this one, but for case and accents: the same text first, then the shortest."""
         wanted = folded(text)
         found = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -45,6 +46,36 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assistant,
         result = assistant.run(SQL)
         names = [column.name for column in result.columns]
         yield assistant, list_filter_columns(result.columns, names, assistant.formats(result, SQL))
+
+
+def test_the_largest_numbers_are_compared_by_all_their_digits(tmp_path: Path) -> None:
+    most, sql = 2**127 - 1, "SELECT * FROM large"
+    with duckdb.connect(str(tmp_path / "large.duckdb")) as connection:
+        connection.execute("CREATE TABLE large (h HUGEINT, u UHUGEINT)")
+        connection.execute(f"INSERT INTO large VALUES ('{most}', '{2**128 - 1}'), (-1, 0), ('{most - 1}', 7)")
+    with connect(str(tmp_path / "large.duckdb")) as assistant:
+        result = assistant.run(sql)
+        columns = list_filter_columns(result.columns, ["h", "u"], assistant.formats(result, sql))
+        counts = {
+            text: assistant.kept(sql, criteria=read_filter(text, columns).criteria).rows
+            for text in (
+                f"h = {most}",
+                "h > 1e38",
+                f"h < {most}",
+                "h < 1e39",
+                "h = -1",
+                f"u = {2**128 - 1}",
+                "u > -0.5",
+            )
+        }
+        assert [*counts.values()] == [1, 2, 2, 3, 1, 1, 3], counts
+        found = match_value(most, columns[0])
+        assert found is not None and assistant.kept(sql, criteria=found.criteria).rows == 1
+
+
+def test_nanoseconds_are_not_told_apart(sales: tuple[Assistant, list[FilterColumn]]) -> None:
+    moment = FilterColumn(0, "at", "TIMESTAMP_NS", sales[1][4].format)
+    assert match_value(dt.datetime(2024, 1, 1), moment) is None
 
 
 def keep(sales: tuple[Assistant, list[FilterColumn]], text: str, column: str | None = None) -> list[int]:

@@ -66,7 +66,7 @@ def test_tooltips_are_in_full_and_axes_are_short() -> None:
     ],
 )
 def test_a_wish_is_followed(wish: ChartWish, kind: str, stack: str) -> None:
-    chart = draw_chart(CROSSED, sql=COUNTED, wish=ChartWish(colour=0).over(wish) if wish.x else wish)
+    chart = draw_chart(CROSSED, sql=COUNTED, wish=ChartWish(colour=0).lay_over(wish) if wish.x else wish)
     assert (chart.kind, chart.plan.stack) == (kind, stack)
     assert chart.stacks == (("grouped", "stacked", "percent") if kind == "bar" else ())
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 import nl2sql
-from nl2sql import Assistant, Chart, checked_spec, dress_spec
+from nl2sql import Assistant, Chart, check_spec, dress_spec
 from nl2sql.charts.choosing import RULES
 from nl2sql.charts.column_roles import ROLES
 
@@ -50,7 +50,7 @@ def test_the_chart_that_is_right(company: Assistant, shape: dict[str, Any]) -> N
     if chart.kind in ("none", "metric"):
         assert chart.spec is None
         return
-    assert chart.spec is not None and checked_spec(chart.spec) is chart.spec
+    assert chart.spec is not None and check_spec(chart.spec) is chart.spec
     plan, text = chart.plan, json.dumps(chart.spec, ensure_ascii=False, allow_nan=False)
     assert plan.x is None or names[plan.x] == shape.get("x", names[plan.x])
     assert [names[at] for at in plan.y] == shape.get("y", [names[at] for at in plan.y])
@@ -109,10 +109,10 @@ def test_each_rule_has_a_shape_that_it_says_yes_to() -> None:
 def test_each_role_has_a_column_that_it_holds_for() -> None:
     from nl2sql.answer.display import ColumnFormat, Kind
     from nl2sql.charts.column_roles import Field
-    from nl2sql.charts.query_shape import Origin
+    from nl2sql.charts.query_shape import ColumnOrigin
 
     for role, holds, (name, kind, values) in ROLES:
         how = ColumnFormat(Kind.CODE if name in ("customer_id", "year") else Kind.NUMBER)
         aggregate = "max" if name == "last_order" else ""
-        one = Field(0, name, kind, values, how, Origin(aggregate=aggregate))
+        one = Field(0, name, kind, values, how, ColumnOrigin(aggregate=aggregate))
         assert holds(one) and one.role is role, name

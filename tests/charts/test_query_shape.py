@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from nl2sql import ResultColumn
-from nl2sql.charts.query_shape import Origin, QueryShape, read_query
+from nl2sql.charts.query_shape import ColumnOrigin, QueryShape, read_query
 
 
 def read(sql: str, *names: str) -> QueryShape:
     return read_query(sql, [ResultColumn(name, "BIGINT") for name in names or ("a",)])
 
 
-def first(expression: str, tail: str = "GROUP BY 1") -> Origin:
+def first(expression: str, tail: str = "GROUP BY 1") -> ColumnOrigin:
     return read(f"SELECT {expression} AS a FROM t {tail}").origins[0]
 
 
@@ -147,4 +147,4 @@ def test_totals_among_the_rows_and_rows_as_they_are() -> None:
 )
 def test_what_cannot_be_read_says_nothing_of_columns(sql: str) -> None:
     shape = read(sql, "a", "b")
-    assert shape.origins == (Origin(), Origin()) and not shape.has_totals
+    assert shape.origins == (ColumnOrigin(), ColumnOrigin()) and not shape.has_totals

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nl2sql import ConfigError, Result, ResultColumn, checked_spec, draw_chart
+from nl2sql import ConfigError, Result, ResultColumn, check_spec, draw_chart
 from nl2sql.charts.labels import COMPACT_WORDS
 
 
@@ -98,6 +98,7 @@ REFUSED: list[tuple[Result, str, Any]] = [
     (BY_MONTH, "width", 100),
     (BY_MONTH, "layer", [{"mark": {"type": "image"}}]),
     (BY_MONTH, "vconcat", [{"mark": {"type": "image"}}]),
+    (PANELS, "vconcat", [{}]),
     (BY_MONTH, "facet", {"field": "x"}),
     (BY_MONTH, "$schema", "http://203.0.113.9/schema.json"),
     (RANKED, "layer.0.mark.type", "image"),
@@ -119,13 +120,13 @@ REFUSED: list[tuple[Result, str, Any]] = [
 @pytest.mark.parametrize(("result", "path", "value"), REFUSED)
 def test_a_spec_holds_no_address_and_no_code(result: Result, path: str, value: Any) -> None:
     with pytest.raises(ConfigError):
-        checked_spec(change(result, path, value))
+        check_spec(change(result, path, value))
 
 
 @pytest.mark.parametrize("result", [BY_MONTH, RANKED, PANELS, GRID])
 def test_what_is_made_passes(result: Result) -> None:
     spec = draw_chart(result).spec
-    assert spec is not None and checked_spec(spec) is spec
+    assert spec is not None and check_spec(spec) is spec
     json.dumps(spec, allow_nan=False)
 
 

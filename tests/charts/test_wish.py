@@ -182,8 +182,10 @@ def test_what_plainly_speaks_of_the_chart_is_a_wish_whatever_the_data_is_called(
 
 def test_a_wish_stands_over_the_one_before() -> None:
     before = ChartWish("bar", stack="stacked", top=10, title="Mine")
-    assert ChartWish(is_log=True).over(before) == ChartWish("bar", stack="stacked", top=10, title="Mine", is_log=True)
-    turned = ChartWish("line").over(before)
+    assert ChartWish(is_log=True).lay_over(before) == ChartWish(
+        "bar", stack="stacked", top=10, title="Mine", is_log=True
+    )
+    turned = ChartWish("line").lay_over(before)
     assert (turned.kind, turned.stack, turned.title) == ("line", None, "Mine")
     assert not ChartWish() and ChartWish(is_log=False)
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from nl2sql import Assistant, ChartWish, ColumnFormat, Result, connect, load_config, read_wish
 from nl2sql.answer.display import Kind
 from ui.charts import apply_wish, show_chart, show_metrics
-from ui.figures import describe_change
+from ui.page_figures import describe_change
 
 SCRIPT = """
 CREATE TABLE orders AS SELECT i AS id, DATE '2022-01-01' + CAST(i % 1431 AS INTEGER) AS day, 'city ' || i % 3 AS city,

@@ -40,7 +40,7 @@ def draw_switches(shared: Server, conversation: Conversation) -> None:
     switches.show_switches(shared)
     names = [table.name for table in shared.assistant.schema.tables]
     st.multiselect("Tables", names, key="pinned", on_change=switches.keep_tables, args=(shared,))
-    found = (switches.reviews(), switches.chosen_settings(shared), switches.pinned_tables())
+    found = (switches.reviews(), switches.read_choice(shared), switches.list_pinned_tables())
     st.session_state["found"] = found
 
 

@@ -129,6 +129,16 @@ def test_a_cell_leads_to_its_like_and_to_the_rows_behind_it(visitor: Analyst) ->
     click_cell(turn, row, 1, "The rows behind it")
     expect(turn.get_by_text("Rows 1–100 of 500")).to_be_visible()
     expect(turn.get_by_label("SQL", exact=True)).to_have_value(re.compile("town = 'Lübeck'"))
+    expect(turn.get_by_role("button", name="Back to the SQL before")).to_have_count(0)
+    editor = turn.get_by_label("SQL", exact=True)
+    editor.fill("SELECT count(*) + 11 AS mine FROM visits")
+    editor.press("Control+Enter")
+    expect(turn.get_by_test_id("stMetric")).to_contain_text("2,511")
+    click_cell(turn, row, 1, "The rows behind it")
+    expect(turn.get_by_text("Rows 1–100 of 500")).to_be_visible()
+    turn.get_by_role("button", name="Back to the SQL before").click()
+    expect(turn.get_by_test_id("stMetric")).to_contain_text("2,511")
+    expect(turn.get_by_label("SQL", exact=True)).to_have_value("SELECT count(*) + 11 AS mine FROM visits")
 
 
 def test_a_whole_cell_and_a_row_are_shown_as_text(visitor: Analyst) -> None:

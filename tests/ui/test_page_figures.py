@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nl2sql import Assistant, RowFilter, connect, list_filter_columns, read_filter
-from ui.figures import CHANGE, SHARE, TOTAL, Drawn, list_figures, list_rows
+from ui.page_figures import CHANGE, SHARE, TOTAL, Drawn, list_figures, list_rows
 from ui.rows import Look, name_columns, window
 
 SQL = "SELECT shop, sum(price) AS price, count(*) AS n, avg(price) AS mean FROM sales GROUP BY shop ORDER BY shop"
