@@ -266,4 +266,5 @@ def test_the_page_stays_where_it_was_when_something_is_pinned(analyst: Analyst, 
     expect(turn.get_by_role("button", name="Pin", exact=True)).to_have_count(0)
     analyst.page.wait_for_timeout(1000)
     expect(turn.locator("h2")).to_be_in_viewport()
-    turn.get_by_role("button", name="Pinned").click()
+    turn.get_by_role("button", name="Unpin").click()
+    expect(turn.get_by_role("button", name="Pin", exact=True)).to_be_visible()
