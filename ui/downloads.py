@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -32,6 +31,7 @@ from nl2sql import (
 from ui.charts import find_theme
 from ui.kept import kept
 from ui.rows import Extent, Look, look_of
+from ui.server import describe_database
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,7 +170,7 @@ def html_file(
     page = render_answer(
         answer,
         assistant.formats(answer.result, sql) if answer.result is not None else (),
-        database=PurePath(assistant.url).name or assistant.url,
+        database=describe_database(assistant),
         made_at=dt.datetime.now(),
         sql=assistant.formatted(sql) if sql else None,
         svg=draw_picture(assistant, spec, "svg", "light", title).decode() if spec is not None else None,
@@ -220,7 +220,7 @@ def _lacks_rows(look: Look, key: str) -> bool:
 
 def _say_about(assistant: Assistant, answer: Answer, look: Look | None, key: str) -> dict[str, str]:
     """What a sheet of its own says of the rows."""
-    said = {"Question": answer.question, "Database": assistant.url.rpartition("/")[2]}
+    said = {"Question": answer.question, "Database": describe_database(assistant)}
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
     if look is not None and _lacks_rows(look, key):
@@ -238,7 +238,7 @@ def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme
         theme,
         locale=assistant.config.display.locale,
         title=title,
-        footer=f"{PurePath(assistant.url).stem} · {dt.date.today()}",
+        footer=f"{describe_database(assistant)} · {dt.date.today()}",
         width=_WIDTH,
     )
     if form == "png":

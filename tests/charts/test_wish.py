@@ -192,3 +192,9 @@ def test_a_wish_stands_over_the_one_before() -> None:
     turned = ChartWish("line").lay_over(before)
     assert (turned.kind, turned.stack, turned.title) == ("line", None, "Mine")
     assert not ChartWish() and ChartWish(is_log=False)
+
+
+def test_a_pie_is_understood_and_not_drawn() -> None:
+    assert read_wish("as a pie chart") == (ChartWish("pie"), "")
+    assert read_wish("revenue by country as a pie chart") == (ChartWish("pie"), "revenue by country")
+    assert read_wish("how many pies were sold?")[0] is None

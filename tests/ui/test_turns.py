@@ -235,3 +235,35 @@ def test_words_about_a_chart_change_the_one_that_is_shown(analyst: Analyst, turn
     expect(turns.get_by_role("radio", name="Bars")).to_be_checked()
     analyst.page.get_by_role("button", name="Open the conversation").click()
     expect(turn.get_by_role("radio", name="Line")).to_be_checked()
+
+
+def test_a_stop_keeps_the_rows_that_are_there_and_lets_the_waiting_question_run(
+    analyst: Analyst, turns: Locator
+) -> None:
+    analyst.send("talk to me")
+    expect(turns.first.locator("tbody tr").first).to_be_visible()
+    analyst.send("how many orders, next")
+    expect(turns.last).to_contain_text("Waiting for the answer above")
+    analyst.page.keyboard.press("Escape")
+    expect(turns.first).to_contain_text("Stopped.")
+    expect(turns.first).to_contain_text("these are its rows")
+    expect(turns.last.get_by_test_id("stMetric")).to_contain_text("56,015")
+
+
+def test_a_wish_for_a_pie_says_what_fits_and_asks_nobody(analyst: Analyst, turns: Locator, model: ModelServer) -> None:
+    turn = analyst.ask("orders by status")
+    asked = len(model.requests)
+    analyst.send("as a pie chart")
+    expect(turn).to_contain_text("these rows make no pie")
+    expect(turns).to_have_count(1)
+    assert len(model.requests) == asked
+
+
+def test_the_page_stays_where_it_was_when_something_is_pinned(analyst: Analyst, turns: Locator) -> None:
+    analyst.ask("revenue by month in 2025")
+    turn = analyst.ask("most expensive products")
+    turn.get_by_role("button", name="Pin", exact=True).click()
+    expect(turn.get_by_role("button", name="Pin", exact=True)).to_have_count(0)
+    analyst.page.wait_for_timeout(1000)
+    expect(turn.locator("h2")).to_be_in_viewport()
+    turn.get_by_role("button", name="Pinned").click()
