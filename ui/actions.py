@@ -87,6 +87,8 @@ def find_sql(assistant: Assistant, job: Job) -> str:
     answer = job.view.answer
     if answer is not None and answer.sql:
         return assistant.formatted(answer.sql)
+    if answer is None and job.view.result is not None and job.view.rows_sql:
+        return job.view.rows_sql
     if job.view.sql:
         return job.view.sql
     tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments] if answer else []

@@ -84,9 +84,9 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
     if answer is None:
         if view.error is not None:
             show_error(view.error)
-        if view.result is not None and view.sql:
+        if view.result is not None and view.rows_sql:
             st.caption("The query had run by then: these are its rows, without an answer in words and unchecked.")
-            _rows(shared.assistant_of(conversation), view.sql, job.question, view.result, job.id, None)
+            _rows(shared.assistant_of(conversation), view.rows_sql, job.question, view.result, job.id, None)
     else:
         _say(answer, job)
         if answer.clarification is not None:

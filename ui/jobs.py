@@ -67,7 +67,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen."""
+    """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen.
+
+    `rows_sql` is what gave `result`: `sql` may be a later query by then.
+    """
 
     version: int = 0
     state: State = State.WAITING
@@ -76,6 +79,7 @@ class View:
     sql: str | None = None
     review: Review | None = None
     result: Result | None = None
+    rows_sql: str = ""
     text: str = ""
     answer: Answer | None = None
     error: NL2SQLError | None = None
@@ -156,7 +160,9 @@ class Job:
         elif event.kind is EventKind.SQL:
             self.change(sql=event.text, doing=_DOING[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
-            self.change(result=event.result, text="", doing=_DOING[event.kind], rows_at=time.time())
+            self.change(
+                result=event.result, rows_sql=now.sql or "", text="", doing=_DOING[event.kind], rows_at=time.time()
+            )
         elif event.kind in _DOING:
             self.change(doing=_DOING[event.kind])
         elif event.kind is EventKind.ANSWER:

@@ -140,9 +140,9 @@ class _Drawing:
     def _table(self, view: View) -> None:
         if view.result is not None:
             with self._rows.container():
-                job, sql = self._job, view.sql or ""
+                job, sql = self._job, view.rows_sql
                 preview_chart(self._assistant, sql, view.result, job.id, alt=f"Chart of: {job.question}")
-                formats = self._assistant.formats(view.result, view.sql or "")
+                formats = self._assistant.formats(view.result, sql)
                 draw(view.result, view.result.table.slice(0, PAGE), formats, key=f"live-{self._job.id}")
 
     def _ask(self, review: Review | None) -> None:

@@ -42,6 +42,7 @@ class ChartWish:
 
 _BAR: Final = r"(?:bars?|columns?|balken|säulen|barres|barras|colonnes|columnas)"
 _LINE: Final = r"(?:lines?|linien?|curves?|kurven?|lignes?|courbes?|líneas?|lineas?)"
+_PIE: Final = r"(?:pies?|donuts?|doughnuts?|torten?|kuchen)"
 _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:horizontal|lying|liegende[ns]?)\s+" + _BAR, ChartWish("bar", is_lying=True)),
     (r"(?:vertical|upright|standing|stehende[ns]?)\s+" + _BAR, ChartWish("bar", is_lying=False)),
@@ -59,10 +60,10 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:heat\s?-?maps?|wärmebild)", ChartWish("heatmap")),
     (r"small multiples", ChartWish("multiples")),
     # No such chart is drawn: the wish is understood, and it is said what fits.
-    (r"(?:pies?|donuts?|doughnuts?|torten?|kuchen)", ChartWish("pie")),
+    (_PIE, ChartWish("pie")),
 )
 # Alone these say too little: `columns` may ask which there are.
-_TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)")
+_TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)", _PIE)
 _PLAIN_BAR: Final = r"bars|balken|säulen|barres|barras"
 # Beside a question these speak of its data: a balance as points. So do months as columns.
 _OF_DATA: Final = r"(?:points|dots|punkte)"
@@ -122,7 +123,7 @@ _UNFINISHED: Final = re.compile(
 )
 # What a table or a column may be named after too.
 _SHARED: Final = re.compile(
-    r"\b(bar|column|line|area|point|dot|histogram|chart|plot|graph|title|titel|titre)s?\b", re.I
+    r"\b(bar|pie|donut|torte|kuchen|column|line|area|point|dot|histogram|chart|plot|graph|title|titel|titre)s?\b", re.I
 )
 
 

@@ -23,6 +23,8 @@ from nl2sql import (
     CancelledError,
     ConfigError,
     DatabaseError,
+    Event,
+    EventKind,
     LimitError,
     Limits,
     Result,
@@ -38,6 +40,7 @@ from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
 from nl2sql.importing.file_rules import FileRules
+from ui.actions import find_sql
 from ui.charts import metric_text
 from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
 from ui.history import remembered_answer, remembered_conversation
@@ -228,6 +231,19 @@ def test_rows_of_a_branch_that_is_replaced_are_let_go_of_even_where_they_come_la
     conversation.branch(job, Job("SELECT 3 AS n", None))
     second = answered(running)
     assert first() is None and second() is None
+
+
+def test_rows_stand_with_the_sql_that_gave_them_and_not_with_a_later_one() -> None:
+    job, rows = Job("which?", None), Result((), pa.table({"n": [1]}))
+    for event in (
+        Event(EventKind.SQL, "SELECT 1 AS n"),
+        Event(EventKind.ROWS, result=rows),
+        Event(EventKind.SQL, "SELECT 2 AS n"),
+    ):
+        job.saw(event)
+    job.end(CancelledError("Stopped."))
+    assert (job.view.result, job.view.rows_sql, job.view.sql) == (rows, "SELECT 1 AS n", "SELECT 2 AS n")
+    assert find_sql(cast("Assistant", None), job) == "SELECT 1 AS n"
 
 
 def test_a_question_waits_for_one_that_runs_though_another_in_between_was_stopped() -> None:
