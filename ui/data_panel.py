@@ -67,7 +67,7 @@ def show_data(shared: Server, conversation: Conversation) -> None:
         st.caption(f"and {len(found) - _SHOWN} more: search for a part of a name.")
     name, where = st.session_state.pop("looked", (None, None))
     if looked := next((table for table in tables if table.name == name), None):
-        show_table(assistant, looked, where)
+        show_table(shared, assistant, looked, where)
 
 
 def list_newest_first(assistant: Assistant) -> list[Table]:

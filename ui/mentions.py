@@ -13,6 +13,8 @@ import streamlit as st
 
 from nl2sql import Table
 from ui.plain import plain
+from ui.server import Server
+from ui.switches import pin_tables
 
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]([\w.]*\w)?")
 _MOST_TABLES: Final = 5_000
@@ -169,7 +171,7 @@ def write_mention(name: str) -> str:
     return f"@{name}" if _PLAIN_NAME.fullmatch(name) else f'@"{name}"'
 
 
-def show_pins() -> None:
+def show_pins(shared: Server) -> None:
     """The pinned tables, each let go of by a click; nothing where none is pinned."""
     pinned: list[str] = st.session_state.get("pinned", [])
     st.session_state[_DRAWN] = list(pinned)
@@ -184,8 +186,8 @@ def show_pins() -> None:
                 icon=":material/close:",
                 type="tertiary",
                 help="Ask about any table again",
-                on_click=_let_go,
-                args=(name,),
+                on_click=pin_tables,
+                args=(shared, [one for one in pinned if one != name]),
             )
 
 
@@ -195,7 +197,3 @@ def redraw_pins() -> None:
     if st.session_state.get(_DRAWN, pinned) != pinned:
         st.session_state[_DRAWN] = pinned
         st.rerun()
-
-
-def _let_go(name: str) -> None:
-    st.session_state["pinned"] = [one for one in st.session_state.get("pinned", []) if one != name]

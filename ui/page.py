@@ -108,7 +108,7 @@ def _take_question(shared: Server, conversation: Conversation, shown: Job | None
         st.toast("The files were not added, and nothing was asked. The panel says why.", icon=":material/error:")
     with st.bottom:
         show_review_note()
-        show_pins()
+        show_pins(shared)
         # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
         asked = st.chat_input(
             "Ask a question about the data",

@@ -5,7 +5,7 @@ They stand in no address: a link that somebody sends must not switch the review 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import streamlit as st
@@ -72,6 +72,12 @@ def read_choice(shared: Server) -> Choice:
 def keep_tables(shared: Server) -> None:
     """Keep the pinned tables of this database."""
     _keep(shared, _place_tables(shared), list_pinned_tables())
+
+
+def pin_tables(shared: Server, names: Sequence[str]) -> None:
+    """Have questions asked about these tables only, or about any where there are none, and keep that."""
+    st.session_state[_TABLES] = list(names)
+    keep_tables(shared)
 
 
 def show_review_note() -> None:

@@ -15,6 +15,8 @@ from ui.errors import show_error
 from ui.grid import Cell, grid
 from ui.plain import plain
 from ui.rows import count_rows, draw
+from ui.server import Server
+from ui.switches import pin_tables
 
 _ROWS: Final = 20
 _LOOKED_AT: Final = 100_000
@@ -31,19 +33,19 @@ _NUMBERED: Final = ("name", "type", "key", "no value", "different", "least", "mo
 Where = tuple[str, str]
 
 
-def show_table(assistant: Assistant, table: Table, where: Where | None = None) -> None:
+def show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None = None) -> None:
     """A dialog with the first rows of the table and its columns' profile.
 
     With `where` the rows are those that have that value in that column.
     """
     rows = f" · {count_rows(table.row_count)}" if table.row_count is not None else ""
-    st.dialog(plain(f"{table.name}{rows}"), width="large")(_show_table)(assistant, table, where)
+    st.dialog(plain(f"{table.name}{rows}"), width="large")(_show_table)(shared, assistant, table, where)
 
 
-def _show_table(assistant: Assistant, table: Table, where: Where | None) -> None:
+def _show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None) -> None:
     if table.comment:
         st.caption(plain(table.comment, _COMMENT_CHARS))
-    if st.button("Only ask about this table", key="pin-looked", on_click=pin, args=(table.name,)):
+    if st.button("Only ask about this table", key="pin-looked", on_click=pin_tables, args=(shared, [table.name])):
         st.rerun()
     try:
         sql = write_first_rows(table, where)
@@ -55,11 +57,6 @@ def _show_table(assistant: Assistant, table: Table, where: Where | None) -> None
         draw(result, result.table, assistant.formats(result, sql), key="looked-rows")
     st.caption("Columns")
     _show_profile(assistant, table)
-
-
-def pin(name: str) -> None:
-    """Have questions asked about that table only."""
-    st.session_state["pinned"] = [name]
 
 
 def write_first_rows(table: Table, where: Where | None = None, rows: int = _ROWS) -> str:

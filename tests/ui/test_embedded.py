@@ -25,7 +25,7 @@ def test_the_embedded_model_answers_in_the_browser(browser: Browser, home_with_w
         turn = analyst.ask("List the names and list prices of the five most expensive products")
         expect(turn.locator("tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
         assert 1 <= len(analyst.cells(turn)) <= 100
-        sql = turn.locator("[data-testid='stCode']").first.inner_text()
+        sql = analyst.read_sql(turn)
         assert "SELECT" in sql and "products" in sql
         assert turn.locator("[class*='st-key-said-']").inner_text().strip()
         expect(turn.get_by_text("qwen")).to_be_visible()

@@ -177,6 +177,6 @@ def test_the_question_box_completes_tables(guest: Analyst, model: ModelServer) -
 @pytest.mark.browser
 def test_an_upload_says_what_came_of_it(guest: Analyst) -> None:
     payload = {"name": "leads.csv", "mimeType": "text/csv", "buffer": b"a,b,c,d\n1,2,3,4\n5,6,7,8\n9,1,2,3\n"}
-    guest.page.locator("input[type=file]").set_input_files(payload)  # type: ignore[arg-type]
+    guest.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(payload)  # type: ignore[arg-type]
     expect(guest.page.get_by_text("leads: 3 rows, 4 columns")).to_be_visible()
     expect(guest.page.locator("summary").first).to_contain_text("uploads.leads")

@@ -79,7 +79,7 @@ def test_parameters_are_changed_and_run_again(
         least.fill("much")
         run = turn.get_by_role("button", name="Run with these")
         run.click()
-        expect(turn.get_by_role("alert").last).to_contain_text("the parameter least must be a number")
+        expect(turn.get_by_role("alert").last).to_contain_text("The parameter least must be a number")
         quay.fill("O'Brien")
         least.fill("3.5")
         run.click()

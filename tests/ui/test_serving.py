@@ -185,7 +185,7 @@ def served(browser: Browser, config: str, home: Path) -> Iterator[tuple[Page, li
 @pytest.mark.browser
 def test_what_nobody_expected_is_said_and_the_trace_is_kept(browser: Browser, home: Path) -> None:
     with served(browser, "Config(home, model=ModelSettings(choices=None))", home) as (page, said):
-        expect(page.get_by_role("alert").first).to_contain_text("this is a bug in nl2sql")
+        expect(page.get_by_role("alert").first).to_contain_text("This is a bug in nl2sql")
         assert page.get_by_text("encountered an error").count() == 0
     assert "Traceback" in said[0]
 

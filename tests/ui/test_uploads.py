@@ -21,7 +21,7 @@ GOALS = b"country_code,goal\nDE,20000\nFR,10000\n"
 
 def add(analyst: Analyst, name: str, content: bytes) -> None:
     payload: FilePayload = {"name": name, "mimeType": "text/plain", "buffer": content}
-    uploader = analyst.page.locator("input[type=file]")
+    uploader = analyst.page.locator("[data-testid=stFileUploaderDropzoneInput]")
     # After an upload the page draws a fresh uploader, and for a moment the old one stands beside it.
     expect(uploader).to_have_count(1)
     uploader.set_input_files(payload)
@@ -86,7 +86,7 @@ def test_a_file_that_waits_stays_with_its_conversation(analyst: Analyst) -> None
     add(analyst, "goals.csv", GOALS)
     expect(analyst.page.get_by_text("once the answer is there")).to_be_visible()
     analyst.page.get_by_role("button", name="New conversation").click()
-    expect(analyst.page.get_by_text("Ask your data")).to_be_visible()
+    expect(analyst.page.get_by_role("heading", name="Larkmoor Coffee")).to_be_visible()
     expect(analyst.page.get_by_text("once the answer is there")).to_have_count(0)
     analyst.ask("how many orders")
     assert analyst.page.get_by_text("uploads.goals").count() == 0
@@ -142,7 +142,7 @@ def test_what_is_too_much_is_said_and_the_rest_is_added(browser: Browser, tmp_pa
         context.set_default_timeout(PATIENCE_MS)
         analyst = sit_down(context, address)
         expect(analyst.page.get_by_role("button", name="Add files, up to 1 MB")).to_be_visible()
-        uploader = analyst.page.locator("input[type=file]")
+        uploader = analyst.page.locator("[data-testid=stFileUploaderDropzoneInput]")
         uploader.set_input_files(files)
         added = analyst.page.locator("[class*='st-key-drop-']")
         alert = analyst.page.get_by_role("alert").first
@@ -150,7 +150,7 @@ def test_what_is_too_much_is_said_and_the_rest_is_added(browser: Browser, tmp_pa
         expect(added).to_have_count(1)
         expect(uploader).to_have_count(1)
         uploader.set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": files[0]["buffer"]})
-        expect(alert).to_contain_text("the files of a conversation have at most 1 MB together")
+        expect(alert).to_contain_text("The files of a conversation have at most 1 MB together")
         expect(added).to_have_count(1)
         added.get_by_role("button").first.click()
         expect(added).to_have_count(0)
