@@ -71,6 +71,8 @@ def _of_module(path: Path, tree: ast.Module) -> Iterator[Found]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _is_of_re(node.func) and node.args:
             assert isinstance(node.func, ast.Attribute)
+            if node.func.attr not in ("compile", *USES):
+                continue
             pattern, flags = _evaluated(node, module.__dict__)
             place = f"{'/'.join(parts)}.py:{node.lineno}"
             if node.func.attr == "compile":

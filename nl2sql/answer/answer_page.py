@@ -21,7 +21,7 @@ MOST_ROWS: Final = 10_000
 _CELL_CHARS: Final = 2_000
 _NUMBERS: Final = re.compile(r"U?(BIG|HUGE|SMALL|TINY)?INT|INTEGER|DOUBLE|FLOAT|REAL|DECIMAL", re.I)
 # What no HTML or XML text may hold, and what would turn the text after it around.
-_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LEVELS: Final = {"high": "High confidence", "check": "Check this", "low": "Low confidence"}
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 _ELEMENTS: Final = frozenset(

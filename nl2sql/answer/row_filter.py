@@ -25,7 +25,7 @@ _LONGEST_VALUE: Final = 10_000
 _NUMBERS: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
 _RELATION: Final = r"<=|>=|<>|!=|==|≤|≥|≠|=|<|>"
 _LEADING: Final = re.compile(rf"({_RELATION})\s*(.+)", re.S)
-_RANGE: Final = re.compile(r"(.*?)\s*(?:\.\.\.?|…)\s*(.*)", re.S)
+_RANGE: Final = re.compile(r"\.\.\.?|…")
 _NO_VALUE: Final = re.compile(r"(is )?(not )?null", re.I)
 _QUOTED: Final = re.compile(r"([\"“„'‘])(.*)[\"”“'’]", re.S)
 _SPELLINGS: Final = {"==": "=", "<>": "!=", "≠": "!=", "≤": "<=", "≥": ">="}
@@ -36,7 +36,7 @@ _COMPARISONS: Final = {
     ">=": Comparison.AT_LEAST,
 }
 _TRUTHS: Final = {"true": "true", "yes": "true", "false": "false", "no": "false"}
-_DIGITS: Final = re.compile(r"-?\d*\.?\d*")
+_DIGITS: Final = re.compile(r"-?\d*(?:\.\d*)?")
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f'’]")
 # What the texts of numbers, and of days and moments, are made of.
 _IN_NUMBERS: Final = re.compile(r"[-+.\deinfa]+", re.I)
@@ -45,7 +45,7 @@ _YEAR: Final = re.compile(r"(\d{4})")
 _MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
 _QUARTER: Final = re.compile(r"(\d{4})[- ]?Q([1-4])", re.I)
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_MOMENT: Final = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})(?:[T ]([\d:]+)[\d.,]*(?:Z|[+-][\d:]+)?)?", re.I)
+_MOMENT: Final = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})(?:[T ]([\d:]+)(?:[.,][\d.,]*)?(?:Z|[+-][\d:]+)?)?", re.I)
 _STEPS: Final = tuple(dt.timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds"))
 
 
@@ -138,9 +138,9 @@ def _is_test(rest: str) -> bool:
     """Whether what follows a name asks something of it: a relation, a range or NULL, and not only more words."""
     if re.match(rf"\s*({_RELATION})", rest):
         return True
-    return rest[:1].isspace() and (
-        _NO_VALUE.fullmatch(rest.strip()) is not None or re.fullmatch(r"[\w.:-]*\.\.[\w.:-]*", rest.strip()) is not None
-    )
+    asked = rest.strip()
+    is_range = ".." in asked and re.fullmatch(r"[\w.:-]*", asked) is not None
+    return rest[:1].isspace() and (is_range or _NO_VALUE.fullmatch(asked) is not None)
 
 
 def _read_for(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
@@ -157,10 +157,11 @@ def _read_for(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
             return _equal_any(leading[2], columns)
         column = _choose_column(text, leading[2], columns)
         return _equal(leading[2], column, relation) if relation in ("=", "!=") else _order(relation, leading[2], column)
-    ends = _RANGE.fullmatch(text)
-    value = ends[1] or ends[2] if ends else ""
-    if ends and value and (not is_any or any(_fits(value, column) for column in columns)):
-        return _span(ends[1].strip(), ends[2].strip(), _choose_column(text, value, columns))
+    if between := _RANGE.search(text):
+        low, high = text[: between.start()].strip(), text[between.end() :].strip()
+        value = low or high
+        if value and (not is_any or any(_fits(value, column) for column in columns)):
+            return _span(low, high, _choose_column(text, value, columns))
     return _contain(text, _split(text), columns, name)
 
 
@@ -369,7 +370,7 @@ def _read_number(text: str, column: FilterColumn) -> Decimal | None:
     grouped = rf"\d{{1,{further}}}({group}\d{{{further}}})*{group}\d{{{first}}}({decimal}\d+)?"
     if re.fullmatch(rf"[+-]?({grouped}|\d*{decimal}\d+)", text):
         text = text.replace(notation.group, "").replace(notation.decimal, ".")
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", text, re.I):
+    if not re.fullmatch(r"[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", text, re.I):
         return None
     try:
         number = Decimal(text)

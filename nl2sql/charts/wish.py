@@ -106,8 +106,8 @@ _FILLERS: Final = re.compile(
     r"diagramm|et|montre|affiche|moi|le|la|les|muestra|muéstralo|ahora)\b",
     re.I,
 )
-_TRAILING: Final = re.compile(r"\s+(?:and|und|et|y)\Z", re.I)
-_TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=]\s*[\"“„']?(.+?)[\"”“']?\s*\Z", re.I | re.S)
+_TRAILING: Final = re.compile(r"(?<!\s)\s+(?:and|und|et|y)\Z", re.I)
+_TITLE: Final = re.compile(r"(?:title|titel|titre|título)\s*[:=](.+)", re.I | re.S)
 # `sold as bars` and `known as lines` speak of the data, and so does `do we list as bars`.
 _VERB_BEFORE: Final = re.compile(
     r"(?:ed|\b(?:sold|known|such|same|well|far|soon|long|much|many|few|act|acts|seen|held|kept|paid|made|built|given|"
@@ -170,7 +170,7 @@ def _read(text: str) -> tuple[ChartWish | None, str]:
 def _read_whole(text: str) -> ChartWish | None:
     """The wish that the text is from its first to its last word; else None."""
     if titled := _TITLE.fullmatch(text):
-        return ChartWish(title=" ".join(titled[1].split()))
+        return ChartWish(title=" ".join(titled[1].strip(" \n\t\"“„”'").split()))
     wish, rest = ChartWish(), text.rstrip(" .!?")
     while rest:
         found = _match_begin(rest)

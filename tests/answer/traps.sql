@@ -235,6 +235,18 @@ SELECT country_code, count(*) AS n FROM stores GROUP BY country_code ORDER BY n 
 SELECT product_name, list_price FROM products ORDER BY list_price DESC LIMIT 3
 
 -- cut-ties sample
+SELECT country_code, count(*) AS n FROM stores GROUP BY 1 ORDER BY 2 DESC LIMIT 2
+-- says 3 rows are equal by the order where LIMIT 2 cuts, and only some of them are shown
+-- but not
+SELECT country_code, count(*) AS n FROM stores GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 2
+
+-- cut-ties sample
+SELECT country_code AS land, count(*) AS n FROM stores GROUP BY ALL ORDER BY n DESC LIMIT 2
+-- says 3 rows are equal by the order where LIMIT 2 cuts, and only some of them are shown
+-- but not
+SELECT country_code AS land, count(*) AS n FROM stores GROUP BY land ORDER BY n DESC LIMIT 100
+
+-- cut-ties sample
 SELECT product_name FROM products ORDER BY launched_on LIMIT 1
 -- says share the first place by the order, and LIMIT 1 shows one of them
 -- but not

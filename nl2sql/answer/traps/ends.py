@@ -63,11 +63,14 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
         whole = _drop_limit(block.select, ran, block)
         if whole is None or any(key is None for key in keys) or block.select.args.get("distinct") is not None:
             continue
-        named = [exp.alias_(key.copy(), f"k{at}") for at, key in enumerate(keys) if key is not None]
-        whole.set("expressions", named)
-        whole.set("order", exp.Order(expressions=[_order_by_position(o, at) for at, o in enumerate(order.expressions)]))
-        pair = whole.copy().limit(2, copy=False).offset(limit - 1, copy=False)
-        rows = ran.rows(pair)
+        # Beside what is shown already, by whose names, positions and all the query may be grouped.
+        named = [exp.alias_(key.copy(), _name_key(at)) for at, key in enumerate(keys) if key is not None]
+        whole.set("expressions", [*whole.expressions, *named])
+        whole.set("order", exp.Order(expressions=[_order_by_key(o, at) for at, o in enumerate(order.expressions)]))
+        pair = ran.outer(
+            whole.copy().limit(2, copy=False).offset(limit - 1, copy=False), *map(_name_key, range(len(keys)))
+        )
+        rows = ran.rows(pair) if pair is not None else None
         if rows and len(rows) == 2 and rows[0] == rows[1]:
             yield _describe_ties(ran, whole, rows[0], limit)
 
@@ -88,7 +91,7 @@ def _describe_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit:
 
 def _compare_key(at: int, value: object) -> exp.Expr | None:
     """That the key of that position has the value; None where it cannot be compared for certain."""
-    own = exp.column(f"k{at}")
+    own = exp.column(_name_key(at))
     if value is None:
         return exp.Is(this=own, expression=exp.Null())
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -131,10 +134,15 @@ def _resolve_key(block: Block, node: exp.Expr) -> exp.Expr | None:
     return None if named else node
 
 
-def _order_by_position(ordered: exp.Ordered, at: int) -> exp.Ordered:
+def _order_by_key(ordered: exp.Ordered, at: int) -> exp.Ordered:
     copy = ordered.copy()
-    copy.set("this", exp.Literal.number(at + 1))
+    copy.set("this", exp.column(_name_key(at)))
     return copy
+
+
+def _name_key(at: int) -> str:
+    """What a key of the order is called in a query that looks at it: like no column that is likely to be there."""
+    return f"sort_key_{at}"
 
 
 def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
