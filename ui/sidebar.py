@@ -67,4 +67,5 @@ def _settings(shared: Server) -> None:
     if chooses_model:
         del facts["Model"]
     st.caption("  \n".join(f"**{name}:** {plain(value)}" for name, value in facts.items()))
+    st.caption("**Keys:** / question box · ↑ last question · @ tables · Esc stops · Ctrl\\+Enter runs the SQL")
     st.caption("What cannot be changed here is set by a flag of nl2sql ui, or in nl2sql\\.toml.")
