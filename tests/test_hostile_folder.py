@@ -225,7 +225,7 @@ def test_the_page_runs_and_obeys_nothing_that_lies_there(folder: Folder, browser
         context.on("console", lambda message: complaints.append(message.text))
         analyst = sit_down(context, address)
         turn = analyst.ask("how many sales")
-        expect(turn.get_by_text("SELECT")).to_be_visible()
+        assert "SELECT" in analyst.read_sql(turn)
         assert analyst.strangers == []
     assert folder.done == []
     assert folder.model.requests

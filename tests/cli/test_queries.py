@@ -144,7 +144,7 @@ def test_a_verified_question_is_answered_without_a_model(
     assert (answer["verified_query"], answer["rows"], answer["usage"]["model_calls"]) == ("orders", [[2000]], 0)
     assert (answer["verified_by"], answer["verified_at"]) == ("Ann \x1b[31m", "2025-01-31")
     shown = cli("ask", "How many orders are there?", **endpoint.variables)
-    assert b"n: 2000." in shown.stdout and endpoint.requests == []
+    assert b"n: 2,000." in shown.stdout and endpoint.requests == []
     assert b"Verified query: orders (verified by Ann [31m on 2025-01-31)\n" in shown.stdout
     assert json.loads(cli("history", "-o", "json").stdout)["entries"][0]["verified_query"] == "orders"
 
