@@ -15,6 +15,10 @@ _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hid
 _JS: Final = """
 const LOOK_MS = 80, LOOKS = 40, READ_MS = 150, ABOVE_PX = 40;
 const MOVES = ['wheel', 'touchmove', 'pointerdown', 'keydown'];
+const KEYS = ['PageUp', 'PageDown', 'Home', 'End', 'ArrowUp', 'ArrowDown', ' '];
+// Whoever scrolls by wheel, finger, bar or key; a click elsewhere, and Escape, move nothing.
+const moves = event => event.type === 'keydown' ? KEYS.includes(event.key) && event.target === document.body :
+  event.type !== 'pointerdown' || event.target.classList?.contains('stMain');
 const scroll = turn => {
   const main = turn?.closest('.stMain'), header = document.querySelector('.stAppHeader');
   if (!main) return;
@@ -25,10 +29,13 @@ const scroll = turn => {
 // What stands above may still shrink, as Streamlit clears it at the end of a run: until then the turn is held there.
 const hold = name => {
   let looks = LOOKS;
-  const release = () => { looks = 0; };
-  MOVES.forEach(move => document.addEventListener(move, release, { once: true, passive: true }));
+  const release = event => { if (moves(event)) looks = 0; };
+  MOVES.forEach(move => document.addEventListener(move, release, { passive: true }));
   const look = () => {
-    if (looks-- <= 0) return;
+    if (looks-- <= 0) {
+      MOVES.forEach(move => document.removeEventListener(move, release));
+      return;
+    }
     scroll(document.querySelector(name));
     setTimeout(look, LOOK_MS);
   };

@@ -41,4 +41,4 @@ def test_who_waits_in_line_sees_where(analyst: Analyst, model: ModelServer, lark
         analyst.send("how many orders")
         doing = analyst.page.locator("[class*='st-key-doing-']")
         expect(doing.get_by_text("Waiting: number 1 in line")).to_be_visible()
-        expect(analyst.page.get_by_text("There are 56,015 orders.")).to_be_visible()
+        expect(analyst.page.get_by_text("There are 56,015 orders.", exact=True)).to_be_visible()

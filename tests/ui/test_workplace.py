@@ -190,7 +190,7 @@ def test_a_question_of_one_window_shows_in_the_other(worker: Analyst, context: A
     worker.ask("how many orders, seen twice")
     other = context.new_page()
     other.goto(worker.page.url)
-    other.get_by_text("There are 56,015 orders.").wait_for()
+    other.get_by_text("There are 56,015 orders.", exact=True).wait_for()
     worker.send("most expensive products, seen twice")
     expect(other.get_by_text("The dearest product is an espresso machine.")).to_be_visible()
 
