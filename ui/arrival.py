@@ -29,10 +29,12 @@ const scroll = turn => {
 // What stands above may still shrink, as Streamlit clears it at the end of a run: until then the turn is held there.
 const hold = name => {
   let looks = LOOKS;
+  // The newest one alone is held.
+  window.nl2sqlHeld = name;
   const release = event => { if (moves(event)) looks = 0; };
   MOVES.forEach(move => document.addEventListener(move, release, { passive: true }));
   const look = () => {
-    if (looks-- <= 0) {
+    if (window.nl2sqlHeld !== name || looks-- <= 0) {
       MOVES.forEach(move => document.removeEventListener(move, release));
       return;
     }
