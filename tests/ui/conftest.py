@@ -105,6 +105,8 @@ class Analyst:
         self.send(question)
         turn = turns.nth(before)
         turn.get_by_role("button", name="Download", exact=True).wait_for()
+        # What was shown while it was under way may stand beside it for a moment.
+        expect(turn.locator("[class*='st-key-doing-']")).to_have_count(0)
         return turn
 
     def send(self, question: str) -> None:
