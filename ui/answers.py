@@ -44,6 +44,8 @@ _SUMMARY_CHARS: Final = 90
 @errors_shown
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
     """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
+    if job.typed != job.question:
+        st.caption(plain(f"You wrote “{job.typed}”: what is about the chart was not asked of the data.", _REASON_CHARS))
     bring_into_view(job.id, f"turn-{job.id}", scrolls=is_last, asks=not job.view.done, waits=_waits(conversation, job))
     if not follow(shared, shared.assistant_of(conversation), job):
         return
@@ -169,14 +171,13 @@ def _details(assistant: Assistant, job: Job) -> None:
     answer, sql = job.view.answer, find_sql(assistant, job)
     if not sql:
         return
-    with st.expander(_summarize(answer, sql), type="compact"):
+    with st.expander(_summarize(answer), type="compact"):
         if answer is not None:
             for doubt in _list_doubts(answer)[0 if answer.status is Status.ABSTAINED else _DOUBTS :]:
                 st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
             for line in answer.reading:
                 st.text(line)
-        if sql:
-            st.code(sql, language="sql", wrap_lines=True)
+        st.code(sql, language="sql", wrap_lines=True)
         for step in job.view.steps:
             st.caption(plain(step, _DOUBT_CHARS))
         if answer is not None:
@@ -185,9 +186,9 @@ def _details(assistant: Assistant, job: Job) -> None:
             st.caption(plain(cost(answer), 300))
 
 
-def _summarize(answer: Answer | None, sql: str) -> str:
+def _summarize(answer: Answer | None) -> str:
     """What the line says while it is closed."""
-    parts = ["SQL"] if sql else []
+    parts = ["SQL"]
     if answer is not None:
         if answer.reading:
             parts.append(plain(answer.reading[0].rstrip("."), _SUMMARY_CHARS))

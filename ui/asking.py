@@ -10,13 +10,15 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, BugError, CheckedSQL
+from nl2sql import Answer, Assistant, BugError, CheckedSQL, LimitError
 from ui.conversations import Conversation
 from ui.jobs import Job, Review
 from ui.plain import plain
 from ui.server import Choice, Server
 
 HEAVY_ROWS: Final = 1_000_000_000
+# Each that waits has a thread of the server.
+MOST_WAITING: Final = 10
 
 
 def ask(
@@ -56,10 +58,15 @@ def ask(
         return job.view.answer
 
     before = conversation.running
+    waiting = sum(not one.view.done for one in conversation.jobs)
     conversation.add(job)
     shared.conversations.keep(conversation)
     st.query_params.from_dict({"session": conversation.id})
-    shared.jobs.start(job, work, after=before)
+    if waiting >= MOST_WAITING:
+        hint = "Ask it again once some are answered, or stop some."
+        job.end(LimitError(f"{waiting} questions of this conversation wait already", hint, limit="queue"))
+    else:
+        shared.jobs.start(job, work, after=before)
     return job
 
 

@@ -93,8 +93,9 @@ class View:
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `remembered` is what the history has of it, where it comes from there, without rows; `elsewhere` names its database
-    where that is not the opened one.
+    `typed` is the user's text where more than the question stood in it. `was_reviewed` says that it waited for a person.
+    `remembered` is what the history has of it, where it comes from there, without rows; `elsewhere` names its
+    database where that is not the opened one.
     """
 
     def __init__(self, question: str, owner: str | None) -> None:
@@ -106,6 +107,8 @@ class Job:
         self._view = View()
         self._decision: bool | None = None
         self._keeps_rows = True
+        self.was_reviewed = False
+        self.typed = question
         self.remembered: HistoryEntry | None = None
         self.elsewhere = ""
 
@@ -141,7 +144,7 @@ class Job:
 
     def await_decision(self, review: Review) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
-        self._decision = None
+        self._decision, self.was_reviewed = None, True
         self.change(state=State.REVIEW, sql=review.sql, review=review, doing="Waiting for your review")
         with self._changed:
             self._changed.wait_for(lambda: self._decision is not None or self.token.cancelled, REVIEW_SECONDS)
@@ -214,7 +217,10 @@ class Jobs:
         return self._gate.place(job.id)
 
     def find_usual_seconds(self) -> float | None:
-        """How long questions took of late, the middle one of them; None where too few are known."""
+        """How long models took to answer of late, the middle one of these times; None where too few are known.
+
+        What waited for a person, and SQL that runs without a model, say nothing of it.
+        """
         took = sorted(self._took)
         return took[len(took) // 2] if len(took) >= _WORTH_TELLING else None
 
@@ -252,7 +258,8 @@ class Jobs:
                 job.change(answer=work(job))
             finally:
                 self._gate.leave(job.id)
-            self._took.append(time.monotonic() - started)
+            if job.view.answer is not None and job.view.answer.model and not job.was_reviewed:
+                self._took.append(time.monotonic() - started)
             job.end()
         except CancelledError:
             job.end(CancelledError("Stopped.", "Ask again when you are ready."))

@@ -134,6 +134,7 @@ def _take_question(shared: Server, conversation: Conversation, shown: Job | None
             job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
             if wish is not None and rest:
                 apply_wish(job.id, wish)
+                job.typed = question
     set_up_window([job.question for job in conversation.jobs])
     return asks
 

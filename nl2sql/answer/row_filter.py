@@ -437,9 +437,8 @@ def _does_not_fit(text: str, column: FilterColumn) -> QueryError:
 
 
 def _join_parts(parts: Sequence[str], *, quoted: bool = True) -> str:
-    shown = [_quote(part) if quoted else _shorten(part) for part in parts[:4]]
-    more = f" or {len(parts) - 4} more" if len(parts) > 4 else ""
-    return " or ".join(shown) + more
+    shown = " or ".join(_quote(part) if quoted else _shorten(part) for part in parts[:4])
+    return shown + (f" or {len(parts) - 4} more" if len(parts) > 4 else "")
 
 
 def _quote(text: str) -> str:

@@ -93,18 +93,29 @@ def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | 
     title_of = dict(
         zip([one.position for one in figures], make_unique_names([_name(one) for one in figures]), strict=True)
     )
+    placeless = unfit = 0
     for row, label in enumerate(labels):
         at = moments[row] if moments is not None else None
         if moments is not None and at is None:
+            placeless += 1
             continue
+        across = to_figure(along.values[row], along, numbers) if along.is_measure else None
+        lacks = plan.kind == "scatter" and all(one.values[row] is None for one in figures)
+        # It stays among the points, which go by rows there, and is drawn nowhere.
+        placeless += (along.is_measure and across is None) or lacks
         is_open = opened is not None and along.values[row] == opened.value
         for one in figures:
             value = one.values[row]
             name = series[row] if series is not None else title_of[one.position] if len(figures) > 1 else ""
             figure = to_figure(value, one, numbers)
+            unfit += figure is None and value is not None
             text = write_figure(choose_format(one, numbers), value)
-            across = to_figure(along.values[row], along, numbers) if along.is_measure else None
             made.points.append(Point(label if across is None else across, figure, text, name, at, None, is_open))
+    if placeless:
+        what = " or ".join([_name(along), *map(_name, figures)] if plan.kind == "scatter" else [_name(along)])
+        made.notes.append(f"not drawn: {placeless:,} row{'' if placeless == 1 else 's'} without {what}")
+    if unfit:
+        made.notes.append(f"not drawn: {unfit:,} infinite or undefined figure{'' if unfit == 1 else 's'}")
     made.labels = _order_labels(along, labels, as_sorted=plan.is_lying)
     made.series = _order_series(colour, series or [], list(title_of.values()))
     if opened is not None:

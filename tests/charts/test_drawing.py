@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 import random
 from decimal import Decimal
 from typing import Any
@@ -358,3 +359,23 @@ def test_any_rows_make_a_chart_or_none(seed: int) -> None:
     for _ in range(6):
         with contextlib.suppress(ConfigError):
             json.dumps(draw_chart(rows, sql=sql, wish=_make_wish(chance)).spec, allow_nan=False)
+
+
+def test_rows_that_have_no_place_on_the_chart_are_told() -> None:
+    late = make_result(month=("DATE", [*DAYS, None]), revenue=("DECIMAL(18,2)", [Decimal(n) for n in range(13)]))
+    spec = draw_chart(late, sql=MONTHLY).spec
+    assert spec is not None and len(records(spec)) == 12
+    assert "not drawn: 1 row without month" in str(spec["title"])
+    broken = make_result(name=("VARCHAR", ["a", "b", "c"]), revenue=("DOUBLE", [1.0, math.inf, 3.0]))
+    spec = draw_chart(broken).spec
+    assert spec is not None and "not drawn: 1 infinite or undefined figure" in str(spec["title"])
+
+
+def test_a_scatter_tells_the_rows_that_it_lacks_and_names_each_point_by_its_own_row() -> None:
+    prices = [1.5, None, *(n + 0.5 for n in range(2, 12))]
+    amounts = [10.0, 20.0, None, *(float(n * n) for n in range(9))]
+    pairs = make_result(price=("DOUBLE", prices), amount=("DOUBLE", amounts))
+    spec = draw_chart(pairs, wish=ChartWish("scatter")).spec
+    assert spec is not None and "not drawn: 2 rows without price or amount" in str(spec["title"])
+    drawn = records(spec)
+    assert len(drawn) == 10 and all(float(one["label"]) == one["x"] for one in drawn)

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -71,6 +72,24 @@ def done(job: Job, seconds: float = 10) -> None:
 
 def test_a_jobs_id_can_name_a_component() -> None:
     assert all("_" not in Job("?", None).id for _ in range(200))
+
+
+def test_how_long_it_usually_takes_is_of_models_alone() -> None:
+    jobs = Jobs()
+
+    def asks(job: Job) -> Answer:
+        job.was_reviewed = job.question == "reviewed"
+        return replace(answer(), model="" if job.question == "own SQL" else "a model")
+
+    for question in ("one", "own SQL", "two", "reviewed"):
+        job = Job(question, None)
+        jobs.start(job, asks)
+        done(job)
+    assert jobs.find_usual_seconds() is None, "two say too little"
+    job = Job("three", None)
+    jobs.start(job, asks)
+    done(job)
+    assert jobs.find_usual_seconds() is not None
 
 
 def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:

@@ -215,6 +215,7 @@ def test_a_chart_is_changed_in_words(analyst: Analyst, turns: Locator, model: Mo
     turn = analyst.ask("revenue by month in 2024 as an area")
     expect(turn.get_by_role("radio", name="Area")).to_be_checked()
     assert "as an area" not in str(model.requests[-1]["messages"])
+    expect(turn).to_contain_text("You wrote “revenue by month in 2024 as an area”")
 
 
 def test_words_about_a_chart_are_asked_where_there_is_none(analyst: Analyst, turns: Locator) -> None:
