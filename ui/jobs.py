@@ -93,7 +93,7 @@ class View:
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `typed` is the user's text where more than the question stood in it. `was_reviewed` says that it waited for a person.
+    `typed` is the user's text where more than the question stood in it. `was_reviewed`: it waited for a person.
     `remembered` is what the history has of it, where it comes from there, without rows; `elsewhere` names its
     database where that is not the opened one.
     """
