@@ -116,11 +116,16 @@ def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) 
 
 
 def run_again(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
-    """Run that SQL beside the answer, and show it where the user can change it on."""
+    """Run that SQL beside the answer, and show it at once where the user can change it on."""
+    run_beside(shared, conversation, job, sql)
+    st.rerun(scope="fragment")
+
+
+def run_beside(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+    """Run that SQL beside the answer; for callbacks, after which the page is drawn anyway."""
     if before := conversation.branches.get(job.id):
         kept(job.id).setdefault("earlier_sql", []).append(before.question)
     _run_in_new_editor(shared, conversation, job, sql)
-    st.rerun(scope="fragment")
 
 
 def _run_in_new_editor(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:

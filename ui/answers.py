@@ -11,7 +11,7 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Result, Status, list_cuts
-from ui.actions import find_sql, is_edited, run_again, show_actions, show_branch, show_remedies
+from ui.actions import find_sql, is_edited, run_again, run_beside, show_actions, show_branch, show_remedies
 from ui.arrival import bring_into_view, read_out
 from ui.asking import next_questions, offered
 from ui.charts import is_metric, show_chart, show_metrics
@@ -145,7 +145,7 @@ def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) 
         _rows(assistant, answer.sql or "", answer.question, answer.result, key, run)
     if not job.elsewhere and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
-        show_parameters(answer, query, key, lambda sql: run_again(shared, conversation, job, sql))
+        show_parameters(answer, query, key, lambda sql: run_beside(shared, conversation, job, sql))
     if job.elsewhere:
         # Its SQL is of that database: run on this one it would answer another question.
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)

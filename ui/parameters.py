@@ -37,18 +37,25 @@ def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: 
     with st.expander("Parameters", type="compact"), st.form(f"parameters-{key}", border=False):
         if not answer.steps:
             st.caption("The values of older answers are not kept: these are the defaults.")
-        texts = {one.name: _show_field(one, values[one.name], key) for one in query.parameters}
-        if st.form_submit_button("Run with these", icon=":material/play_arrow:"):
-            try:
-                sql = query.bound({one.name: one.parse(texts[one.name]) for one in query.parameters})
-            except NL2SQLError as exc:
-                kept(key)["misfit"] = exc
-            else:
-                kept(key)["misfit"] = None
-                run(sql)
-        # The page may draw this again by itself, right after the button was pressed.
+        for one in query.parameters:
+            _show_field(one, values[one.name], key)
+        # A callback, as the page may stop drawing this for the next look before it comes to the button.
+        st.form_submit_button(
+            "Run with these", icon=":material/play_arrow:", on_click=_run_form, args=(query, key, run)
+        )
         if misfit := kept(key).get("misfit"):
             show_error(misfit)
+
+
+def _run_form(query: VerifiedQuery, key: str, run: Callable[[str], None]) -> None:
+    """Run the query with what is written in its form, or keep what is wrong with that to be shown."""
+    try:
+        sql = query.bound({one.name: one.parse(_read_field(one, key)) for one in query.parameters})
+    except NL2SQLError as exc:
+        kept(key)["misfit"] = exc
+    else:
+        kept(key)["misfit"] = None
+        run(sql)
 
 
 def find_values(answer: Answer, query: VerifiedQuery) -> Mapping[str, Any]:
@@ -58,18 +65,30 @@ def find_values(answer: Answer, query: VerifiedQuery) -> Mapping[str, Any]:
     return {one.name: given.get(one.name, one.default) for one in query.parameters}
 
 
-def _show_field(parameter: Parameter, value: Any, key: str) -> str:
-    """The field of one parameter, and what is written in it."""
+def _place_of(parameter: Parameter, key: str) -> str:
+    return f"parameter-{key}-{parameter.name}"
+
+
+def _read_field(parameter: Parameter, key: str) -> str:
+    """What is written in the field of one parameter: empty where nothing is chosen."""
+    written = st.session_state[_place_of(parameter, key)]
+    if isinstance(written, dt.date):
+        return written.isoformat()
+    return "" if written is None else str(written)
+
+
+def _show_field(parameter: Parameter, value: Any, key: str) -> None:
+    """The field of one parameter, filled in."""
     label, about = plain(parameter.name), plain(parameter.description, _APPROVAL_CHARS) or None
-    place = f"parameter-{key}-{parameter.name}"
+    place = _place_of(parameter, key)
     if parameter.type == "boolean":
         shown = str(value).lower()
         index = _TRUTHS.index(shown) if shown in _TRUTHS else None
-        return st.selectbox(label, _TRUTHS, index=index, help=about, key=place) or ""
-    if parameter.type == "date":
+        st.selectbox(label, _TRUTHS, index=index, help=about, key=place)
+    elif parameter.type == "date":
         day = dt.date.fromisoformat(str(value)) if value else None
-        picked = st.date_input(label, day, dt.date.min, dt.date.max, help=about, key=place, format="YYYY-MM-DD")
-        return picked.isoformat() if isinstance(picked, dt.date) else ""
-    # Figures are written as texts: the browser's own would be rounded.
-    shown = "" if value is None else str(value)
-    return st.text_input(label, shown, help=about, key=place, max_chars=_TEXT_CHARS)
+        st.date_input(label, day, dt.date.min, dt.date.max, help=about, key=place, format="YYYY-MM-DD")
+    else:
+        # Figures are written as texts: the browser's own would be rounded.
+        shown = "" if value is None else str(value)
+        st.text_input(label, shown, help=about, key=place, max_chars=_TEXT_CHARS)
