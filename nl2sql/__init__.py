@@ -9,23 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from nl2sql.answer.answer_page import render_answer
-    from nl2sql.answer.as_json import describe_renamed, list_cuts
+    from nl2sql.answer.cell_text import text_of
     from nl2sql.answer.display import ColumnFormat
-    from nl2sql.answer.export import export
     from nl2sql.answer.notation import find_notation
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
     from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
-    from nl2sql.answer.values import text_of
     from nl2sql.assistant import Assistant, connect
-    from nl2sql.cancel import CancelToken
+    from nl2sql.cancellation import CancelToken
+    from nl2sql.charts.chart_wish import ChartWish, read_wish
     from nl2sql.charts.drawing import Chart, draw_chart
     from nl2sql.charts.palette import dress_spec
     from nl2sql.charts.spec_check import check_spec
-    from nl2sql.charts.wish import ChartWish, read_wish
     from nl2sql.config import Config, load_config
-    from nl2sql.engines.upload_folder import UploadFolder
+    from nl2sql.config.settings_file import parse_size
+    from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
         CallError,
@@ -40,10 +38,12 @@ if TYPE_CHECKING:
         StoreError,
         ToolError,
     )
-    from nl2sql.importing.account import ColumnAccount, TableAccount
+    from nl2sql.export.answer_json import describe_renamed, list_cuts
+    from nl2sql.export.answer_page import render_answer
+    from nl2sql.export.row_formats import export
     from nl2sql.importing.file_rules import FileRules
+    from nl2sql.importing.import_account import ColumnAccount, TableAccount
     from nl2sql.model.chat import ChatModel
-    from nl2sql.settings_file import parse_size
     from nl2sql.store import (
         Changes,
         ConversationEntry,

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from nl2sql.agent import loop, prompts
-from nl2sql.agent.candidates import Candidates
-from nl2sql.agent.conclusion import conclude
-from nl2sql.agent.examples import SHOWN, Example, closest
-from nl2sql.agent.functions import QueryFunction
-from nl2sql.agent.recall import recall
-from nl2sql.agent.running import Approve
-from nl2sql.cancel import Deadline
+from nl2sql.agent.answer_building import conclude
+from nl2sql.agent.few_shot import SHOWN, Example, closest
+from nl2sql.agent.query_execution import Approve
+from nl2sql.agent.self_consistency import Candidates
+from nl2sql.agent.verified_answer import recall
+from nl2sql.agent.verified_query_tools import QueryFunction
+from nl2sql.cancellation import Deadline
 from nl2sql.errors import ConfigError, LimitError, ToolError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import Answer, CheckedSQL, Event, Message, Schema, Seconds
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.owner_notes import select_notes
-from nl2sql.agent.running import Approve
+from nl2sql.agent.query_execution import Approve
 from nl2sql.agent.tools import Toolbox
 from nl2sql.answer.beyond_data import find_other_wish
 from nl2sql.answer.notation import find_notation
@@ -35,7 +35,7 @@ from nl2sql.asking import (
     unasked,
     written,
 )
-from nl2sql.cancel import CancelToken, Deadline
+from nl2sql.cancellation import CancelToken, Deadline
 from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
@@ -43,9 +43,9 @@ from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import Budget
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.render import one_line
-from nl2sql.store.conversations import Conversations, new_session
-from nl2sql.store.verified import VerifiedQuery, answering
+from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.store.sessions import Conversations, new_session
+from nl2sql.store.verified_queries import VerifiedQuery, answering
 from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds, Status
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class Assistant(Database):
 
         The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
         """
-        from nl2sql.answer.sentence import say_nothing, say_rows
+        from nl2sql.answer.fallback_sentences import say_nothing, say_rows
 
         start = time.perf_counter()
         checked = self.checked(sql, cancel=cancel)
@@ -305,7 +305,7 @@ class Assistant(Database):
 
         It runs on this database, whichever that of the entry was. ConfigError where it had no rows; errors as `run`.
         """
-        from nl2sql.store.changes import comparable, compare, runnable
+        from nl2sql.store.replay_diff import comparable, compare, runnable
 
         limits = comparable(entry, self.config.limits)
         result = self.run(runnable(entry), limits=limits, cancel=cancel, hashed=True)
@@ -464,7 +464,7 @@ def _is_small(view: Schema, rows: int | None) -> bool:
 
 
 def _sample_database(cache_dir: Path) -> str:
-    from nl2sql.sample import sample_database
+    from nl2sql.sample_database import sample_database
 
     return str(sample_database(cache_dir))
 

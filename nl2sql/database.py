@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from nl2sql import guard, schema
 from nl2sql.agent import prompts
-from nl2sql.answer.estimate import estimated_rows
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
+from nl2sql.engines.duckdb.plan_cost import estimated_rows
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.importing.account import TableAccount, list_notes
+from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.schema.render import one_line
 from nl2sql.schema.value_index import Hit, ValueIndex
-from nl2sql.store.verified import VerifiedQueries
+from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -46,10 +46,10 @@ from nl2sql.types import (
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
+    from nl2sql.charts.chart_wish import ChartWish
     from nl2sql.charts.drawing import Chart
-    from nl2sql.charts.wish import ChartWish
     from nl2sql.engines.engine import Engine, ResultStream
-    from nl2sql.engines.upload_folder import UploadFolder
+    from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.store import VerifiedQuery
 
 _NAME_CHARS: Final = 100
@@ -121,7 +121,7 @@ class Database:
 
         It goes with its `close` or with the program; what a killed one left is removed when a database is next opened.
         """
-        from nl2sql.engines.upload_folder import UploadFolder
+        from nl2sql.engines.files.upload_folder import UploadFolder
 
         return UploadFolder(self.config.home / "cache")
 
@@ -277,14 +277,14 @@ class Database:
 
         DatabaseError.
         """
-        from nl2sql.answer.suggest import suggestions
+        from nl2sql.answer.suggestions import suggestions
 
         verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
         return tuple(dict.fromkeys([*verified, *suggestions(self._allowed().schema, limit)]))[:limit]
 
     def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
         """Next questions that build on an answer and that the data can answer, made without a model."""
-        from nl2sql.answer.suggest import follow_ups
+        from nl2sql.answer.suggestions import follow_ups
 
         return follow_ups(answer, self._allowed().schema, limit)
 

@@ -78,7 +78,7 @@ def home_with_weights(home: Path) -> Iterator[Path]:
     `NL2SQL_TEST_MODEL_PATH` names weights that are joined already, which saves a copy of them.
     """
     from nl2sql.model.embedded import runtime_installed, status, stop
-    from nl2sql.model.embedded.sources import QWEN, installed_pieces
+    from nl2sql.model.embedded.weight_sources import QWEN, installed_pieces
 
     if not runtime_installed():
         pytest.skip("xllamacpp is not installed: install the `local` extra")

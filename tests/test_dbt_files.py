@@ -15,7 +15,7 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, ConfigError
 from nl2sql.config import Config, ContextSettings, add_dbt, load_config
-from nl2sql.dbt_files import MOST_FILES, DbtFile, DbtNotes, read_files, read_notes
+from nl2sql.config.dbt_files import MOST_FILES, DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.model.scripted import ScriptedModel
 from nl2sql.types import Column, Schema, Table
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nl2sql.config import Config, load_config
+from nl2sql.config.project_file import leads_elsewhere
 from nl2sql.errors import ConfigError
-from nl2sql.found_file import leads_elsewhere
 from nl2sql.store import VerifiedQueries
 from nl2sql.types import Limits
 

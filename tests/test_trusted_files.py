@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nl2sql.config.trusted_files import TrustedFiles, compose_trust, find_stranger, leads_out, read_file, write_file
 from nl2sql.errors import ConfigError
-from nl2sql.trusted_files import TrustedFiles, compose_trust, find_stranger, leads_out, read_file, write_file
 
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
@@ -83,7 +83,7 @@ def test_a_home_that_cannot_be_written_is_said(file: Path, tmp_path: Path) -> No
 
 def test_many_processes_write_at_once(home: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from nl2sql.trusted_files import TrustedFiles\n"
+        "import sys; from pathlib import Path; from nl2sql.config.trusted_files import TrustedFiles\n"
         "trusted = TrustedFiles(Path(sys.argv[1]))\n"
         "for i in range(40):\n"
         "    trusted.add(Path(sys.argv[2]) / 'shared.sql', str(i).encode())\n"

@@ -11,22 +11,22 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Result, Status, list_cuts
-from ui.actions import find_sql, is_edited, run_again, run_beside, show_actions, show_branch, show_remedies
-from ui.arrival import bring_into_view, read_out
-from ui.asking import next_questions, offered
-from ui.charts import is_metric, show_chart, show_metrics
-from ui.conversations import Conversation
-from ui.cost import cost
-from ui.errors import errors_shown, say_error, show_error
+from ui.answer_actions import find_sql, is_edited, run_again, run_beside, show_actions, show_branch, show_remedies
+from ui.answer_cost import cost
+from ui.answer_state import kept
+from ui.chart_view import is_metric, show_chart, show_metrics
+from ui.error_text import errors_shown, say_error, show_error
 from ui.feedback import show_thumbs
 from ui.jobs import Job
-from ui.kept import kept
-from ui.parameters import show_approval, show_parameters
-from ui.plain import plain
+from ui.markdown_escape import plain
+from ui.page_conversations import Conversation
+from ui.page_server import Server
+from ui.parameter_form import show_approval, show_parameters
 from ui.progress import follow
 from ui.replays import bring_rows
-from ui.rows import count_rows, read_formats, show_rows
-from ui.server import Server
+from ui.result_table import count_rows, read_formats, show_rows
+from ui.submission import next_questions, offered
+from ui.turn_arrival import bring_into_view, read_out
 
 _LEVELS: Final = {
     "high": (":material/verified:", "High confidence"),

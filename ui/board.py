@@ -12,17 +12,17 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, StoreError, list_changes
-from ui.charts import is_metric, show_chart, show_metrics
-from ui.conversations import Replay
-from ui.errors import errors_shown, show_error
-from ui.history import describe_time, make_job, open_answer
+from ui.answer_state import keep_only
+from ui.chart_view import is_metric, show_chart, show_metrics
+from ui.error_text import errors_shown, show_error
+from ui.history_panel import describe_time, make_job, open_answer
 from ui.jobs import Job
-from ui.kept import keep_only
-from ui.plain import plain
+from ui.markdown_escape import plain
+from ui.page_conversations import Replay
+from ui.page_server import Server
 from ui.progress import follow
 from ui.replays import run_replay
-from ui.rows import read_formats, show_rows
-from ui.server import Server
+from ui.result_table import read_formats, show_rows
 from ui.switches import reviews
 
 _PLACE: Final = "board"

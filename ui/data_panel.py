@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from nl2sql import Assistant, Column, NL2SQLError, Table
-from ui.conversations import Conversation
-from ui.errors import errors_shown
+from ui.error_text import errors_shown
+from ui.markdown_escape import plain
 from ui.mentions import redraw_pins
-from ui.plain import plain
-from ui.server import Server
+from ui.page_conversations import Conversation
+from ui.page_server import Server
 from ui.switches import keep_tables
 from ui.table_list import ListedTable, table_list
-from ui.table_look import describe_key, quote_table, show_table, write_value_test
+from ui.table_preview import describe_key, quote_table, show_table, write_value_test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,10 +28,10 @@ from nl2sql import (
     find_notation,
     render_answer,
 )
-from ui.charts import find_theme
-from ui.kept import kept
-from ui.rows import Extent, Look, look_of
-from ui.server import describe_database
+from ui.answer_state import kept
+from ui.chart_view import find_theme
+from ui.page_server import describe_database
+from ui.result_table import Extent, Look, look_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

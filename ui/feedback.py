@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from nl2sql import NL2SQLError, Store, StoreError
-from ui.plain import plain
+from ui.markdown_escape import plain
 
 _COMMENT_CHARS = 500
 _WIDTH = 320

@@ -11,10 +11,10 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, FileRules, NL2SQLError, TableAccount, text_of
-from ui.conversations import Conversation
-from ui.errors import show_error
-from ui.plain import plain
-from ui.server import UPLOAD_WORKERS, Server
+from ui.error_text import show_error
+from ui.markdown_escape import plain
+from ui.page_conversations import Conversation
+from ui.page_server import UPLOAD_WORKERS, Server
 
 _ROWS: Final = 5
 _LINES: Final = 60

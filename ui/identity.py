@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from nl2sql import ConfigError
-from ui.errors import show_error
-from ui.settings import get_launch
+from ui.error_text import show_error
+from ui.page_settings import get_launch
 from ui.sign_in import DEFAULT, find_providers
 
 

@@ -26,7 +26,7 @@ from nl2sql import (
     NL2SQLError,
     Result,
 )
-from ui.gate import Gate
+from ui.admission_queue import Gate
 
 AT_ONCE: Final = 16
 # The embedded model reads one question after the other.

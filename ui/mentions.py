@@ -12,8 +12,8 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Table
-from ui.plain import plain
-from ui.server import Server
+from ui.markdown_escape import plain
+from ui.page_server import Server
 from ui.switches import pin_tables
 
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]([\w.]*\w)?")

@@ -12,26 +12,26 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, ChartWish, NL2SQLError, read_wish
-from ui.again import draw_on_sight
+from ui.answer_state import keep_only
 from ui.answers import show_turn, summarize
-from ui.asking import ask, chosen, offered
+from ui.auto_refresh import draw_on_sight
 from ui.board import find_pinned, leave_board, show_board
 from ui.browser_window import set_up_window
-from ui.charts import apply_wish, has_chart
-from ui.conversations import Conversation
-from ui.errors import show_error
+from ui.chart_view import apply_wish, has_chart
+from ui.error_text import show_error
 from ui.grid import grid
-from ui.history import find_title, open_conversation, remembered_answer, remembered_conversation
+from ui.history_panel import find_title, open_conversation, remembered_answer, remembered_conversation
 from ui.identity import signed_in, user
 from ui.jobs import Job
-from ui.kept import keep_only
+from ui.markdown_escape import plain
 from ui.mentions import offer_mentions, show_pins
-from ui.plain import plain
-from ui.server import Server, server
+from ui.page_conversations import Conversation
+from ui.page_server import Server, server
 from ui.sidebar import show_sidebar
 from ui.style import style
+from ui.submission import ask, chosen, offered
 from ui.switches import list_pinned_tables, read_choice, restore_switches, reviews, show_review_note
-from ui.uploads import KINDS, add_files
+from ui.upload_panel import KINDS, add_files
 
 QUESTION_CHARS: Final = 4000
 _TITLE: Final = "title"

@@ -16,7 +16,7 @@ from nl2sql import Assistant, ColumnFormat, PeriodsBefore, Result, compute_chang
 from ui.grid import Cell
 
 if TYPE_CHECKING:
-    from ui.rows import Look
+    from ui.result_table import Look
 
 CELL_CHARS: Final = 500
 TOTAL: Final = "total"

@@ -14,13 +14,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from nl2sql import Assistant
-from ui.again import AFTER_MS, draw_again
-from ui.charts import preview_chart
+from ui.answer_state import kept
+from ui.auto_refresh import AFTER_MS, draw_again
+from ui.chart_view import preview_chart
 from ui.jobs import Job, Review, State, View
-from ui.kept import kept
-from ui.plain import plain
-from ui.rows import PAGE, draw
-from ui.server import Server
+from ui.markdown_escape import plain
+from ui.page_server import Server
+from ui.result_table import PAGE, draw
 
 # For so long a click on Stop may wait, with one look on the page. The browser asks for the next one a little before
 # this one ends, so that there is no gap between the two.

@@ -13,15 +13,15 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Changes, ConfigError, HistoryEntry, Status
-from ui.asking import prepare_review
-from ui.conversations import Conversation, Replay
-from ui.errors import show_error
-from ui.history import describe_time
+from ui.answer_state import kept
+from ui.error_text import show_error
+from ui.history_panel import describe_time
 from ui.jobs import Job
-from ui.kept import kept
-from ui.plain import plain
+from ui.markdown_escape import plain
+from ui.page_conversations import Conversation, Replay
+from ui.page_server import Server
 from ui.progress import follow
-from ui.server import Server
+from ui.submission import prepare_review
 from ui.switches import reviews
 
 _CHARS: Final = 400

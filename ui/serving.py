@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from nl2sql import ConfigError
-from ui.door import HOSTS, Door, HeldFiles, UploadScale
-from ui.settings import Launch, set_launch
+from ui.page_settings import Launch, set_launch
+from ui.request_guard import HOSTS, Door, HeldFiles, UploadScale
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -145,7 +145,7 @@ def _build_app(launch: Launch, port: int) -> ASGIApp:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from ui.errors import show_bug
+    from ui.error_text import show_bug
 
     app = App(
         Path(__file__).with_name("app.py"),

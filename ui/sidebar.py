@@ -10,14 +10,14 @@ from typing import Final
 import streamlit as st
 
 from ui.board import find_pinned, open_board
-from ui.conversations import Conversation
 from ui.data_panel import show_data
-from ui.history import show_history
+from ui.history_panel import show_history
 from ui.identity import user
-from ui.plain import plain
-from ui.server import Server
+from ui.markdown_escape import plain
+from ui.page_conversations import Conversation
+from ui.page_server import Server
 from ui.switches import show_switches
-from ui.uploads import show_uploads
+from ui.upload_panel import show_uploads
 
 _GB: Final = 1_000_000_000
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from nl2sql import ConfigError
-from ui.door import list_own_origins, parse_origin
-from ui.settings import Launch
+from ui.page_settings import Launch
+from ui.request_guard import list_own_origins, parse_origin
 
 FILE: Final = "secrets.toml"
 DEFAULT: Final = "default"

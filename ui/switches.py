@@ -11,10 +11,10 @@ from typing import Any, Final
 import streamlit as st
 
 from nl2sql import NL2SQLError, StoreError
-from ui.conversations import Conversation
 from ui.identity import user
-from ui.plain import plain
-from ui.server import Choice, Server
+from ui.markdown_escape import plain
+from ui.page_conversations import Conversation
+from ui.page_server import Choice, Server
 
 _REVIEW: Final = "review"
 # Whether this window has it on: a widget's own value goes where a run of the page ends before it is drawn.

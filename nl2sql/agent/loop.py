@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.candidates import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.running import Approve, Declined, execute_query, execute_verified, is_empty_or_zero
+from nl2sql.agent.query_execution import Approve, Declined, execute_query, execute_verified, is_empty_or_zero
+from nl2sql.agent.result_prompt import digest
+from nl2sql.agent.self_consistency import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
 from nl2sql.agent.tools import HELPERS, SQL_QUERY, AskedUser, Ran, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
-from nl2sql.answer.digest import digest
-from nl2sql.cancel import Deadline, TimeUpError
+from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import (
     CheckedSQL,
     Clarification,

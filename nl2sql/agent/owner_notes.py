@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.config import ContextSettings
-from nl2sql.schema.link import stem_question, stem_words
+from nl2sql.schema.linking import stem_question, stem_words
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Schema, Table
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nl2sql.agent.examples import Example
+from nl2sql.agent.few_shot import Example
 from nl2sql.answer.question_words import speaks_of_now
 from nl2sql.config import ContextSettings
 from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
+from nl2sql.schema.ddl_prompt import NAME_CHARS, as_data
 from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
-from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Column, Message, MissingName, Repair, Schema, Trap
 

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql import guard
-from nl2sql.agent.functions import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.agent.prompts import tool
+from nl2sql.agent.verified_query_tools import MOST_FUNCTIONS, QueryFunction, fitting
 from nl2sql.answer.notation import NEUTRAL, Notation
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.config import ContextSettings
 from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
+from nl2sql.schema.ddl_prompt import NAME_CHARS, as_data
 from nl2sql.schema.identifiers import closest, literal, quote, quote_table
-from nl2sql.schema.render import NAME_CHARS, as_data
 from nl2sql.schema.value_index import folded
 from nl2sql.types import (
     CheckedSQL,

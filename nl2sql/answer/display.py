@@ -16,9 +16,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer import column_words as vocabulary
+from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.column_facts import Facts, count_decimals, to_decimal
 from nl2sql.answer.notation import NEUTRAL, Notation
-from nl2sql.answer.values import text_of
 from nl2sql.types import Result, ResultColumn, Schema, column_values
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.answer.fingerprint import comparable_text
+from nl2sql.answer.result_hash import comparable_text
 from nl2sql.types import Result
 
 _HASH_BYTES: Final = 8

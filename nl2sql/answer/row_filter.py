@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.column_facts import count_decimals
 from nl2sql.answer.display import ColumnFormat, Kind
-from nl2sql.answer.values import text_of
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion, ResultColumn
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from sqlglot import exp
 
+from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.lineage import Block, is_star, list_blocks
 from nl2sql.answer.plain_tree import PlainDuckDB, name_function, parse_plain
-from nl2sql.answer.values import text_of
 from nl2sql.schema.identifiers import quote_name
 from nl2sql.types import ResultColumn, Schema
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.charts.choosing import Plan
+from nl2sql.charts.chart_rules import Plan
+from nl2sql.charts.column_relations import Sheet
 from nl2sql.charts.column_roles import Field
 from nl2sql.charts.labels import LABEL_CHARS, LocaleNames, choose_format, measure_axis, period_axis
 from nl2sql.charts.points import Points, list_missing_labels
-from nl2sql.charts.sheet import Sheet
 from nl2sql.charts.spec_check import TAKEN_TITLES
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 
 HEIGHT: Final = 260
 LABEL_LIMIT: Final = 200

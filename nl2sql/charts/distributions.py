@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from nl2sql.charts.channels import HEIGHT, LABEL_LIMIT, Manner, add_series, title_of
-from nl2sql.charts.choosing import Plan
+from nl2sql.charts.chart_rules import Plan
+from nl2sql.charts.column_relations import Sheet
 from nl2sql.charts.column_roles import Field, Role
 from nl2sql.charts.labels import choose_format, measure_axis, write_figure, write_label
 from nl2sql.charts.points import Point, Points, to_figure
-from nl2sql.charts.sheet import Sheet
 
 _CELL_HEIGHT: Final = 24
 

@@ -10,17 +10,17 @@ from typing import Any, Final
 from nl2sql.answer.display import ColumnFormat, choose_formats, find_keys
 from nl2sql.answer.notation import find_notation
 from nl2sql.charts.channels import Manner
-from nl2sql.charts.choosing import KINDS, MOST_BARS, MOST_SERIES, NOTHING, STACKS, Plan, choose_plan
+from nl2sql.charts.chart_rules import KINDS, MOST_BARS, MOST_SERIES, NOTHING, STACKS, Plan, choose_plan
+from nl2sql.charts.chart_wish import ChartWish
+from nl2sql.charts.column_relations import Sheet, add_up, are_alike, find_along, find_sorting_measure, lies
 from nl2sql.charts.column_roles import MOST_POINTS, Field, Role, find_total, list_fields
 from nl2sql.charts.labels import LABEL_CHARS, find_names
 from nl2sql.charts.points import collect_points
 from nl2sql.charts.query_shape import read_query
-from nl2sql.charts.sheet import Sheet, add_up, are_alike, find_along, find_sorting_measure, lies
 from nl2sql.charts.spec_check import check_spec
 from nl2sql.charts.vega_lite import write_spec
-from nl2sql.charts.wish import ChartWish
 from nl2sql.errors import ConfigError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import Result, Schema
 
 _MOST_CELLS: Final = 1_000

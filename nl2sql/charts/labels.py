@@ -14,12 +14,12 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
+from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.answer.notation import NEUTRAL, Notation
-from nl2sql.answer.values import text_of
 from nl2sql.charts.column_roles import Field
 from nl2sql.charts.query_shape import GRAINS
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 
 LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.answer.display import Kind
-from nl2sql.charts.choosing import MOST_SERIES, Plan
+from nl2sql.charts.chart_rules import MOST_SERIES, Plan
+from nl2sql.charts.column_relations import Sheet, add_up
 from nl2sql.charts.column_roles import PERIOD_TEXT, Field, Role, find_name_order
 from nl2sql.charts.labels import (
     LABEL_CHARS,
@@ -26,8 +27,7 @@ from nl2sql.charts.labels import (
     write_label,
 )
 from nl2sql.charts.open_period import find_open_period
-from nl2sql.charts.sheet import Sheet, add_up
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import make_unique_names
 
 _MOST_FILLED: Final = 2_000

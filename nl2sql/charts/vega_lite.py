@@ -19,15 +19,15 @@ from nl2sql.charts.channels import (
     write_figures,
     write_tooltip,
 )
-from nl2sql.charts.choosing import Plan
+from nl2sql.charts.chart_rules import Plan
+from nl2sql.charts.column_relations import Sheet
 from nl2sql.charts.column_roles import Role
 from nl2sql.charts.distributions import write_cells, write_histogram, write_scatter
 from nl2sql.charts.labels import LABEL_CHARS
 from nl2sql.charts.points import Point, Points, fill_gaps
-from nl2sql.charts.sheet import Sheet
 from nl2sql.charts.spec_check import SCHEMA
 from nl2sql.errors import ConfigError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 
 _ROW_HEIGHT: Final = 22
 _GROUPED_HEIGHT: Final = 12

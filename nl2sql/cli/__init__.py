@@ -20,9 +20,9 @@ import click
 from nl2sql import __version__
 from nl2sql.cli.screen import guard_streams
 from nl2sql.cli.terminal import say_error, say_lines
-from nl2sql.engines.process import WORKER, start_spare
+from nl2sql.engines.worker.child_process import WORKER, start_spare
 from nl2sql.errors import BugError, NL2SQLError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 
 _MESSAGE_CHARS: Final = 2_000
 _COMMANDS: Final = {

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nl2sql.answer.as_json import answer_object
-from nl2sql.answer.csv_text import CsvStyle
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
+from nl2sql.cli.open_store import remembering
 from nl2sql.cli.options import (
     Shared,
     candidates_option,
@@ -29,10 +28,11 @@ from nl2sql.cli.options import (
     text_argument,
     voice_options,
 )
-from nl2sql.cli.remembering import remembering
 from nl2sql.cli.terminal import Steps, on_terminal, say, say_error, say_lines
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
-from nl2sql.schema.render import one_line
+from nl2sql.export.answer_json import answer_object
+from nl2sql.export.csv_text import CsvStyle
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, EventKind, Limits, Status
 
 if TYPE_CHECKING:

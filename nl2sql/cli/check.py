@@ -16,7 +16,7 @@ from nl2sql.cli import results
 from nl2sql.cli.options import Shared, database_options, opened, text_argument, voice_options
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:

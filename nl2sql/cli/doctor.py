@@ -18,9 +18,9 @@ from nl2sql.cli.options import Shared, database_options, model_option, voice_opt
 from nl2sql.config import Config
 from nl2sql.database import Database
 from nl2sql.errors import NL2SQLError
-from nl2sql.importing.account import list_notes
+from nl2sql.importing.import_account import list_notes
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.schema.identifiers import closest
-from nl2sql.schema.render import one_line
 
 _LINE_CHARS = 2_000
 # The modules of the extra, and the packages that they come in.
@@ -162,7 +162,7 @@ def _endpoint(name: str, served: list[str]) -> Check:
 def _model(config: Config) -> Iterator[Check]:
     if not config.model.is_local:
         from nl2sql.model import open_chat_model
-        from nl2sql.model.openai_client import OpenAIChatModel
+        from nl2sql.model.openai.openai_client import OpenAIChatModel
 
         model = open_chat_model(config)
         assert isinstance(model, OpenAIChatModel)
@@ -172,7 +172,7 @@ def _model(config: Config) -> Iterator[Check]:
             model.close()
         return
     from nl2sql.model.embedded import status
-    from nl2sql.model.embedded.server import missing_runtime
+    from nl2sql.model.embedded.embedded_server import missing_runtime
 
     found = status(config.home, config.model.path)
     if not found.runtime_installed:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
@@ -31,14 +31,14 @@ from nl2sql.cli.options import (
 from nl2sql.cli.terminal import Steps, on_terminal, say, say_lines
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
-from nl2sql.evals import text
-from nl2sql.evals.case import Case
-from nl2sql.evals.comparison import compare
-from nl2sql.evals.examples import Example, choose, read_examples
+from nl2sql.evals import text_report
+from nl2sql.evals.eval_case import Case
+from nl2sql.evals.example_file import Example, choose, read_examples
 from nl2sql.evals.journal import Journal
 from nl2sql.evals.report import SCORES, Run, build_report, read_report
+from nl2sql.evals.report_comparison import compare
 from nl2sql.evals.runner import JUDGED_ROWS, run
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
@@ -159,7 +159,7 @@ class _Evaluation:
         left = [example for example in examples if example.question.id not in done]
         if done and not self._steps.quiet:
             say(f"{len(done)} of {len(examples)} questions are taken from {self._files.journal}")
-        estimate = text.Estimate(len(examples), list(done.values()))
+        estimate = text_report.Estimate(len(examples), list(done.values()))
         finished = True
         try:
             with contextlib.closing(run(left, self._open, model, cancel)) as cases:
@@ -190,7 +190,7 @@ class _Evaluation:
 
     def _tell(self, case: Case, line: str) -> None:
         """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""
-        self._steps.note(f"{case.id}: {text.outcome(case)}")
+        self._steps.note(f"{case.id}: {text_report.outcome(case)}")
         now = time.monotonic()
         if on_terminal(sys.stderr):
             self._steps.doing(line)
@@ -217,7 +217,7 @@ def _files(
 
 def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     """The report where it was asked for: on stdout, and in its files."""
-    from nl2sql.evals.page import render
+    from nl2sql.evals.html_report import render
 
     for path in files.reports:
         content = render(report) if path.suffix == ".html" else json.dumps(report, ensure_ascii=False, indent=1)
@@ -228,8 +228,8 @@ def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     if output == "json":
         results.write_json(report)
     else:
-        _write_tables(text.figures(report))
-    for problem in text.problems(report):
+        _write_tables(text_report.figures(report))
+    for problem in text_report.problems(report):
         say(f"not judged: {problem}")
 
 
@@ -237,10 +237,10 @@ def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Pat
     if output == "json":
         results.write_json(compared)
     else:
-        _write_tables(text.comparison(compared, *(path.stem for path in names)))
+        _write_tables(text_report.comparison(compared, *(path.stem for path in names)))
 
 
-def _write_tables(tables: Iterable[text.Table]) -> None:
+def _write_tables(tables: Iterable[text_report.Table]) -> None:
     for position, (names, rows) in enumerate(tables):
         if position:
             results.write_text("")
@@ -263,7 +263,7 @@ def _verdict(report: dict[str, Any], files: _Files) -> int:
     if files.baseline is None:
         return 0
     compared = compare(files.baseline, report)
-    for names, rows in text.comparison(compared, "baseline", "now"):
+    for names, rows in text_report.comparison(compared, "baseline", "now"):
         for row in [names, *rows]:
             say_lines("  ".join(one_line(cell, _CELL_CHARS) for cell in row))
     fell = [name for name in SCORES if compared[name]["fell"]]

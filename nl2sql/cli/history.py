@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli import results
+from nl2sql.cli.open_store import history
 from nl2sql.cli.options import config_option, output_option, session_option
-from nl2sql.cli.remembering import history
 from nl2sql.cli.terminal import say
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.store import HistoryEntry, entry_object
-from nl2sql.store.changes import runnable
+from nl2sql.store.replay_diff import runnable
 from nl2sql.types import Receipt, ResultColumn
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def history_command(
 
 def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None:
     """Make the answer a question whose SQL is known to be right; one that `follows` another may not stand alone."""
-    from nl2sql.evals.examples import Example, Gold, Question, append_example
+    from nl2sql.evals.example_file import Example, Gold, Question, append_example
 
     if entry.rating is False:
         raise ConfigError(f"the answer {entry.id} was rated bad", "Choose one that is right, or rate it again.")

@@ -14,8 +14,8 @@ import click
 
 from nl2sql.cli.terminal import say
 from nl2sql.config import PROJECT_FILE, find_home
+from nl2sql.config.trusted_files import TrustedFiles, write_file
 from nl2sql.errors import ConfigError
-from nl2sql.trusted_files import TrustedFiles, write_file
 
 _TEMPLATE: Final = """\
 # Settings of nl2sql for this folder and those below it. A flag beats the environment, which beats this file.

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import config_option, voice_options
 from nl2sql.cli.terminal import Steps, say

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from nl2sql.cli import results
+from nl2sql.cli.open_store import history
 from nl2sql.cli.options import (
     Shared,
     config_option,
@@ -25,17 +26,16 @@ from nl2sql.cli.options import (
     output_option,
     voice_options,
 )
-from nl2sql.cli.remembering import history
 from nl2sql.cli.run import run_and_show
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.errors import CallError, CancelledError, ConfigError, GuardError, NL2SQLError
-from nl2sql.schema.render import one_line
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, query_object
-from nl2sql.store.changes import runnable
-from nl2sql.store.parameters import Value, parse_parameter
-from nl2sql.store.verified import as_text
+from nl2sql.store.query_parameters import Value, parse_parameter
+from nl2sql.store.replay_diff import runnable
+from nl2sql.store.verified_queries import as_text
 
 _LINE_CHARS = 2_000
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
+from nl2sql.cli.open_store import history
 from nl2sql.cli.options import Shared, database_options, limit_options, opened, voice_options
-from nl2sql.cli.remembering import history
 from nl2sql.cli.terminal import say_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.schema.render import one_line
-from nl2sql.store.changes import Changes, changes_object, rows_text, runnable
+from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.store.replay_diff import Changes, changes_object, rows_text, runnable
 
 _EXAMPLE: Final = "Example: nl2sql replay 3f9a"
 _LINE_CHARS: Final = 10_000

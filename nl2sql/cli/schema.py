@@ -15,11 +15,11 @@ from nl2sql.cli.options import Shared, database_options, model_option, opened, v
 from nl2sql.cli.terminal import say
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
-from nl2sql.importing.account import TableAccount, write_account
+from nl2sql.importing.import_account import TableAccount, write_account
 from nl2sql.schema import estimate_tokens, render_table
-from nl2sql.schema.codec import to_json
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.schema.identifiers import closest
-from nl2sql.schema.render import one_line
+from nl2sql.schema.serialization import to_json
 from nl2sql.types import Schema, Table
 
 _LINE_CHARS: Final = 400

@@ -25,11 +25,11 @@ from nl2sql.config import (
     read_settings_file,
     show_address,
 )
-from nl2sql.dbt_files import SUFFIXES, DbtFile, read_files, read_notes
+from nl2sql.config.dbt_files import SUFFIXES, DbtFile, read_files, read_notes
+from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
 from nl2sql.errors import ConfigError
-from nl2sql.schema.render import one_line
-from nl2sql.store.verified import QueryFile, VerifiedQueries
-from nl2sql.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
+from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.store.verified_queries import QueryFile, VerifiedQueries
 
 _VALUE_CHARS: Final = 300
 _SQL_LINES: Final = 40

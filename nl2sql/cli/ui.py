@@ -27,7 +27,7 @@ from nl2sql.config import Config
 from nl2sql.errors import BugError, ConfigError
 
 if TYPE_CHECKING:
-    from ui.settings import Launch
+    from ui.page_settings import Launch
 
 ADDRESS: Final = "127.0.0.1"
 PORT: Final = 8501
@@ -58,9 +58,9 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
     auth = load_auth(config)
     # The embedded model's process gets of the environment what this command was given.
     importlib.import_module("nl2sql.model.embedded")
-    from ui.door import parse_origin
+    from ui.page_settings import Launch
+    from ui.request_guard import parse_origin
     from ui.serving import serve
-    from ui.settings import Launch
 
     _check_database(config)
     launch = Launch(config, auth, tuple(parse_origin(origin) for origin in origins))

@@ -15,7 +15,7 @@ from nl2sql.types import Limits, Progress
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
-    from nl2sql.engines.files import Source
+    from nl2sql.engines.files.data_sources import Source
     from nl2sql.importing.file_rules import FileRules
 
 __all__ = ["open_engine"]
@@ -52,10 +52,10 @@ def open_engine(
     ConfigError for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there,
     LimitError where a file is too large for this machine. Whether the database can be read is known at the first call.
     """
-    from nl2sql.engines.duckdb import DuckDBEngine
+    from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 
     if (cache_dir / "uploads").exists():
-        from nl2sql.engines.upload_folder import forget_abandoned
+        from nl2sql.engines.files.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
     source = _source(url, cache_dir, on_progress, rules or {})
@@ -63,7 +63,7 @@ def open_engine(
 
 
 def _source(url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]) -> Source:
-    from nl2sql.engines.files import (
+    from nl2sql.engines.files.data_sources import (
         DATABASE_SUFFIXES,
         DatabaseFile,
         DataFiles,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.types import (
     CheckedSQL,
     Count,
@@ -30,8 +30,8 @@ from nl2sql.types import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from nl2sql.importing.account import TableAccount
     from nl2sql.importing.file_rules import FileRules
+    from nl2sql.importing.import_account import TableAccount
 
 
 class ResultStream(Protocol):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from nl2sql.answer.confidence import LOGPROB_SIGNS, NO_LOGPROBS, SIGNS
-from nl2sql.evals.case import Case
+from nl2sql.evals.eval_case import Case
 from nl2sql.evals.report import cases_of, read_report
 from nl2sql.evals.statistics import brier_score
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.evals import case as cases
-from nl2sql.evals.case import Case
-from nl2sql.evals.examples import Example
+from nl2sql.evals import eval_case as cases
+from nl2sql.evals.eval_case import Case
+from nl2sql.evals.example_file import Example
 
 _FORMAT: Final = 1
 

@@ -29,9 +29,9 @@ from typing import Any, Final
 
 from nl2sql import __version__
 from nl2sql.errors import ConfigError
-from nl2sql.evals import case as cases
-from nl2sql.evals.case import Case
-from nl2sql.evals.examples import BadLine
+from nl2sql.evals import eval_case as cases
+from nl2sql.evals.eval_case import Case
+from nl2sql.evals.example_file import BadLine
 from nl2sql.evals.journal import prompt_key
 from nl2sql.evals.scorer import REASONS
 from nl2sql.evals.statistics import brier_score, percentile, reliability, wilson

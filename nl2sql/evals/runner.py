@@ -11,13 +11,13 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.answer.as_json import answer_object
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import BugError, CancelledError, GuardError, NL2SQLError
-from nl2sql.evals import recording, scorer, ties
-from nl2sql.evals.case import Case, preview
-from nl2sql.evals.examples import Example, Gold, Question
-from nl2sql.evals.recording import RecordedModel
+from nl2sql.evals import recording_model, scorer, ties
+from nl2sql.evals.eval_case import Case, preview
+from nl2sql.evals.example_file import Example, Gold, Question
+from nl2sql.evals.recording_model import RecordedModel
+from nl2sql.export.answer_json import answer_object
 from nl2sql.types import Answer, Limits, Result, Status
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _case(example: Example, assistant: Assistant, model: RecordedModel, cancel: 
     answer = _answer(example.question, assistant, cancel)
     case = replace(
         _blank(example),
-        calls=recording.told(model.exchanges),
-        prompt=recording.prompt_of(model.exchanges),
+        calls=recording_model.told(model.exchanges),
+        prompt=recording_model.prompt_of(model.exchanges),
     )
     result: Result | None = None
     if isinstance(answer, Answer):

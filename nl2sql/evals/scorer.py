@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.evals import cells, ties
-from nl2sql.evals.columns import Rows, same_rows, same_rows_in_some_columns
+from nl2sql.evals import cell_equality, ties
+from nl2sql.evals.row_matching import Rows, same_rows, same_rows_in_some_columns
 
 REASONS: Final = (
     "no_sql",
@@ -109,11 +109,11 @@ def _reason(predicted: Rows, gold: Rows) -> str:
 
 
 def _plain(rows: Iterable[Sequence[Any]]) -> Rows:
-    return [tuple(map(cells.plain, row)) for row in rows]
+    return [tuple(map(cell_equality.plain, row)) for row in rows]
 
 
 def _loosened(rows: Rows) -> Rows:
-    return [tuple(map(cells.lenient, row)) for row in rows]
+    return [tuple(map(cell_equality.lenient, row)) for row in rows]
 
 
 def _order_by_outside_brackets(text: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.evals.cells import Cell, lenient, plain, same, sort_key
+from nl2sql.evals.cell_equality import Cell, lenient, plain, same, sort_key
 
 Row = tuple[Cell, ...]
 

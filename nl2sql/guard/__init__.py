@@ -44,12 +44,12 @@ inferred is not.
 
 import logging
 
-from nl2sql.guard.check import check, examine
-from nl2sql.guard.judging import judge
-from nl2sql.guard.names import without_paths
-from nl2sql.guard.parser import EngineParser, Judge, Token
-from nl2sql.guard.statement_text import under_explain
-from nl2sql.guard.visible import deny_refused, mark_refused
+from nl2sql.guard.checking import check, examine
+from nl2sql.guard.judges import judge
+from nl2sql.guard.name_resolution import without_paths
+from nl2sql.guard.parser_protocols import EngineParser, Judge, Token
+from nl2sql.guard.token_scan import under_explain
+from nl2sql.guard.visible_schema import deny_refused, mark_refused
 
 __all__ = [
     "EngineParser",

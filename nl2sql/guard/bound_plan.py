@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nl2sql.guard.functions import catalogue
+from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import UserTypes
-from nl2sql.guard.names import Names
 from nl2sql.types import Finding, Table
 
 OPERATORS: Final = frozenset(

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.guard.engine_errors import SHOW, refused
-from nl2sql.guard.functions import catalogue
+from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import (
     STRUCTURED,
     UserTypes,
@@ -20,8 +21,7 @@ from nl2sql.guard.named_types import (
     may_name_collation,
     may_name_type,
 )
-from nl2sql.guard.names import Names
-from nl2sql.guard.place import place_of_byte
+from nl2sql.guard.source_position import place_of_byte
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import Finding, Table
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from nl2sql.guard.place import place
+from nl2sql.guard.source_position import place
 from nl2sql.types import Finding
 
 MAX_CHARACTERS: Final = 20_000

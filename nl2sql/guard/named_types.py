@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names
+from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.name_resolution import Names
 from nl2sql.schema.identifiers import closest, fold
 from nl2sql.types import MAIN_SCHEMA
 

@@ -22,8 +22,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from nl2sql.guard.engine_tree import TreeReport
-from nl2sql.guard.functions import catalogue
-from nl2sql.guard.names import Names
+from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.name_resolution import Names
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import Finding, Verdict
 

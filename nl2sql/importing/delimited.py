@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.importing.account import ColumnAccount, TableAccount
 from nl2sql.importing.column_shapes import BLANKS
 from nl2sql.importing.column_types import Counts, prove_types
 from nl2sql.importing.delimiters import Record, find_delimiter, find_quote, split_lines
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.headers import name_columns
+from nl2sql.importing.import_account import ColumnAccount, TableAccount
 from nl2sql.importing.import_names import UnreadableError, clean_column_name
 from nl2sql.importing.layout import Layout, LeftOut, find_layout, is_total
 from nl2sql.importing.plain_text import PlainText, count_empty_lines

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.importing.account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.column_types import prove_types
 from nl2sql.importing.file_kinds import name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.headers import name_columns
+from nl2sql.importing.import_account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.importing.plain_types import TEXT, TextColumn, TypedColumn

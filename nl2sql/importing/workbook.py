@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
-from nl2sql.importing.account import TableAccount
 from nl2sql.importing.column_shapes import is_placeholder
 from nl2sql.importing.delimited import Dialect, TextSource, make_table
 from nl2sql.importing.delimiters import Record
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.import_account import TableAccount
 from nl2sql.importing.import_names import TableNames, UnreadableError, table_name
 from nl2sql.importing.layout import find_layout, is_table
 from nl2sql.importing.plain_text import measure

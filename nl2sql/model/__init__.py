@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError
 from nl2sql.types import Progress
 
@@ -35,7 +35,7 @@ def open_chat_model(
         raise ConfigError(
             "an endpoint is set, but no model is named", "Name one: -m MODEL, or OPENAI_MODEL; -m local needs none."
         )
-    from nl2sql.model.openai_client import OpenAIChatModel
+    from nl2sql.model.openai.openai_client import OpenAIChatModel
 
     return OpenAIChatModel(
         settings.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.types import Messages, Reply
 
 Tool = Mapping[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model.chat import Tool
 from nl2sql.types import Messages, Reply, ToolCall, Usage

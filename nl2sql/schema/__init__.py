@@ -4,9 +4,9 @@ It opens no database: the engine reads the catalogue, and passes in a `run` for 
 """
 
 from nl2sql.schema.access import allowed, resolve
-from nl2sql.schema.link import Budget, LinkedSchema, link
-from nl2sql.schema.pin import pinned
-from nl2sql.schema.render import estimate_tokens, render, render_table
+from nl2sql.schema.ddl_prompt import estimate_tokens, render, render_table
+from nl2sql.schema.linking import Budget, LinkedSchema, link
+from nl2sql.schema.table_mentions import pinned
 
 __all__ = [
     "Budget",

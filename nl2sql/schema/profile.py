@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.schema.keys import infer_keys
+from nl2sql.schema.key_inference import infer_keys
 from nl2sql.types import Column, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import storable
+from nl2sql.store.history_entry import storable
+from nl2sql.store.sqlite_file import Connection, Database
 from nl2sql.types import Status
 
 NAME_CHARS: Final = 200

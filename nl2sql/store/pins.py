@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.answer.fingerprint import result_hash
+from nl2sql.answer.result_hash import result_hash
 from nl2sql.answer.row_digest import RowChanges, RowDigest, compare_digests, make_digest, read_digest
 from nl2sql.errors import ConfigError
-from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import HistoryEntry, entry_of
+from nl2sql.store.history_entry import HistoryEntry, entry_of
+from nl2sql.store.sqlite_file import Connection, Database
 from nl2sql.types import Result
 
 MOST_PINS: Final = 40

@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.store.database import Connection, Database
+from nl2sql.store.sqlite_file import Connection, Database
 
 _VALUE_CHARS: Final = 100_000
 

@@ -15,10 +15,10 @@ from typing import Any, Final, Self
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.store.conversation_list import ConversationList
-from nl2sql.store.database import Connection, Database
-from nl2sql.store.entries import TURNS, HistoryEntry, Rating, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.store.history_entry import TURNS, HistoryEntry, Rating, Turn, entry_of, row_of, storable, turn_of
 from nl2sql.store.pins import Pins
 from nl2sql.store.preferences import Preferences
+from nl2sql.store.sqlite_file import Connection, Database
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"

@@ -12,7 +12,7 @@ import pytest
 
 import nl2sql
 from nl2sql import Answer, Assistant
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.model.scripted import Line, ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Limits, Policy, Result, ToolCall, Verdict

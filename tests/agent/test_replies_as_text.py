@@ -13,7 +13,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, ModelError, Status
 from nl2sql.config import Config
-from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import OpenAIChatModel
 from nl2sql.model.scripted import ScriptedModel, calls
 from tests.model.conftest import DONE, Endpoint
 from tests.model.conftest import Answer as Sent

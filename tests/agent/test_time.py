@@ -13,10 +13,10 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, CancelledError, CancelToken, LimitError
 from nl2sql.agent import loop
-from nl2sql.agent.conclusion import SENTENCE_CHARS, conclude
+from nl2sql.agent.answer_building import SENTENCE_CHARS, conclude
 from nl2sql.agent.loop import REPLY_TOKENS, Asked, Budget, Outcome
 from nl2sql.agent.tools import Toolbox
-from nl2sql.cancel import Deadline
+from nl2sql.cancellation import Deadline
 from nl2sql.config import Config
 from nl2sql.model.chat import Tool
 from nl2sql.model.scripted import ScriptedModel, calls, says

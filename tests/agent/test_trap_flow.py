@@ -14,8 +14,8 @@ import nl2sql
 from nl2sql import Answer, Assistant, EventKind, Status
 from nl2sql.agent.tools import Ran, Toolbox
 from nl2sql.agent.trap_search import search_traps
-from nl2sql.answer.as_json import answer_object
 from nl2sql.config import Config
+from nl2sql.export.answer_json import answer_object
 from nl2sql.model.scripted import ScriptedModel, calls, says
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.types import CheckedSQL, Limits, Policy, Reply, ToolCall

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nl2sql.answer.digest import digest
-from nl2sql.answer.empty import unmatched_filters
-from nl2sql.answer.export import FORMS, write
-from nl2sql.answer.sentence import say_nothing, say_rows
-from nl2sql.answer.values import json_of, text_of
+from nl2sql.agent.result_prompt import digest
+from nl2sql.answer.cell_text import json_of, text_of
+from nl2sql.answer.empty_result import unmatched_filters
+from nl2sql.answer.fallback_sentences import say_nothing, say_rows
+from nl2sql.export.row_formats import FORMS, write
 from nl2sql.types import Result, ResultColumn
 
 

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from nl2sql.answer.answer_page import MOST_ROWS, clean_svg, render_answer
 from nl2sql.answer.display import ColumnFormat
+from nl2sql.export.answer_page import MOST_ROWS, clean_svg, render_answer
 from nl2sql.types import Answer, Confidence, Result, ResultColumn, Status
 
 MADE = dt.datetime(2026, 5, 4, 9, 5)

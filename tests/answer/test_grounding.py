@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nl2sql.answer.fallback_sentences import say_rows
 from nl2sql.answer.grounding import (
     CHECKED_CELLS,
     CHECKED_VALUES,
@@ -21,8 +22,7 @@ from nl2sql.answer.grounding import (
     drop_unnamed_currencies,
     find_unfounded,
 )
-from nl2sql.answer.grounding.figures import find_figures
-from nl2sql.answer.sentence import say_rows
+from nl2sql.answer.grounding.figure_reader import find_figures
 from nl2sql.types import Result, ResultColumn
 
 

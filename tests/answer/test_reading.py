@@ -20,7 +20,7 @@ from nl2sql.answer.reading import read
 from nl2sql.answer.reading.moments import find_moment, say_moment
 from nl2sql.answer.sql_format import format_sql
 from nl2sql.model.scripted import ScriptedModel
-from nl2sql.sample import sample_folder
+from nl2sql.sample_database import sample_folder
 from nl2sql.types import Schema
 
 HERE = Path(__file__).parent

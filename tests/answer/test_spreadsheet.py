@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import nl2sql
-from nl2sql.answer.as_json import describe_renamed
-from nl2sql.answer.csv_text import harmless
-from nl2sql.answer.held_batches import hold
-from nl2sql.answer.json_columns import encode_rows
-from nl2sql.answer.spreadsheet import name_sheet, write_xlsx
 from nl2sql.errors import ConfigError, LimitError
+from nl2sql.export.answer_json import describe_renamed
+from nl2sql.export.csv_text import harmless
+from nl2sql.export.excel import name_sheet, write_xlsx
+from nl2sql.export.held_batches import hold
+from nl2sql.export.json_columns import encode_rows
 from nl2sql.types import Answer, Result, ResultColumn, Status
 
 FORMULAS = [

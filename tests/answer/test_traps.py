@@ -14,7 +14,7 @@ import nl2sql
 from nl2sql import Assistant
 from nl2sql.answer.traps import TRAPS, find_traps
 from nl2sql.model.scripted import ScriptedModel
-from nl2sql.sample import sample_folder
+from nl2sql.sample_database import sample_folder
 from nl2sql.types import Trap
 
 HERE = Path(__file__).parent

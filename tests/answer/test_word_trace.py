@@ -12,7 +12,7 @@ from nl2sql.answer.follow_up import find_carried
 from nl2sql.answer.question_words import guess_language
 from nl2sql.answer.word_trace import match_words, trace_words
 from nl2sql.model.scripted import ScriptedModel
-from nl2sql.sample import sample_folder
+from nl2sql.sample_database import sample_folder
 from nl2sql.types import Column, ForeignKey, Schema, Table, Untraced
 
 SCHEMA = Schema(

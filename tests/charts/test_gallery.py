@@ -14,7 +14,7 @@ import pytest
 
 import nl2sql
 from nl2sql import Assistant, Chart, check_spec, dress_spec
-from nl2sql.charts.choosing import RULES
+from nl2sql.charts.chart_rules import RULES
 from nl2sql.charts.column_roles import ROLES
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from nl2sql import dress_spec
-from nl2sql.charts.choosing import MOST_SERIES
+from nl2sql.charts.chart_rules import MOST_SERIES
 from nl2sql.charts.palette import DARK, GROUNDS, LIGHT, make_config
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from nl2sql.cli.screen import Screen, clean, spell_as_json, spell_as_picture
-from nl2sql.trusted_files import TrustedFiles
+from nl2sql.config.trusted_files import TrustedFiles
 from tests.cli.test_terminal import on_a_terminal
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 
 from nl2sql.cli.terminal import Steps
 from nl2sql.model.embedded import runtime_installed, status, stop
-from nl2sql.model.embedded.sources import QWEN, installed_pieces
+from nl2sql.model.embedded.weight_sources import QWEN, installed_pieces
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Endpoint

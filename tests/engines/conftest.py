@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from nl2sql.engines import open_engine
-from nl2sql.engines.duckdb import DuckDBEngine
-from nl2sql.engines.files import DatabaseFile
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.files.data_sources import DatabaseFile
 from nl2sql.types import CheckedSQL, Limits, Result, _Seal
 
 Open = Callable[..., DuckDBEngine]

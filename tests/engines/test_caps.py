@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nl2sql.answer.fingerprint import result_hash
-from nl2sql.answer.values import count_values, measure_cells
-from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.answer.cell_text import count_values, measure_cells
+from nl2sql.answer.result_hash import result_hash
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.types import CELL_VALUES, Limits, Result
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from nl2sql import guard
-from nl2sql.cancel import CancelToken
-from nl2sql.engines.duckdb import DuckDBEngine
-from nl2sql.engines.files import DatabaseFile
+from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.files.data_sources import DatabaseFile
 from nl2sql.errors import BugError, CancelledError, DatabaseError, LimitError, QueryError
 from nl2sql.types import Limits, Policy
 

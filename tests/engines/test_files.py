@@ -17,9 +17,9 @@ import openpyxl
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.files import KEPT_IMPORTS, DataFiles, bound_import, run_importer
-from nl2sql.engines.importer import build
-from nl2sql.engines.os_limits import find_machine_memory
+from nl2sql.engines.files.data_sources import KEPT_IMPORTS, DataFiles, bound_import, run_importer
+from nl2sql.engines.files.file_importer import build
+from nl2sql.engines.worker.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.importing.import_names import UnreadableError
 from nl2sql.schema.identifiers import quote
@@ -504,7 +504,7 @@ sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
 del sys.modules[__name__]
 import importlib
 importlib.import_module(__name__)
-if sys.argv[-1] == "nl2sql.engines.importer":
+if sys.argv[-1] == "nl2sql.engines.files.file_importer":
     import duckdb, time
     connect = duckdb.connect
     def slow(database, **options):

@@ -14,14 +14,14 @@ import pytest
 
 import nl2sql
 from nl2sql import guard
-from nl2sql.engines import duckdb_catalog
-from nl2sql.engines.kept import KeptRows
-from nl2sql.engines.lock import lock
-from nl2sql.engines.one_select import not_a_select
-from nl2sql.engines.parser import DuckDBParser
+from nl2sql.engines.duckdb import duckdb_catalog
+from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
+from nl2sql.engines.duckdb.hardening import lock
+from nl2sql.engines.duckdb.one_select import not_a_select
+from nl2sql.engines.duckdb.result_cache import KeptRows
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.schema.codec import to_json
 from nl2sql.schema.profile import profile
+from nl2sql.schema.serialization import to_json
 from nl2sql.types import Comparison, Criterion, Limits, Policy, Schema, Window
 
 from .conftest import Open, run

@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb import DuckDBEngine
-from nl2sql.engines.files import DatabaseFile
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.files.data_sources import DatabaseFile
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema import render
-from nl2sql.schema.cache import INCOMPLETE_SECONDS
+from nl2sql.schema.schema_cache import INCOMPLETE_SECONDS
 from nl2sql.types import ForeignKey, Limits, Policy
 
 from .conftest import Open, run, worker_pid

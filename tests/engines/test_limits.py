@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nl2sql.engines.duckdb import DuckDBEngine
-from nl2sql.engines.os_limits import ADDRESS_SLACK, OPEN_FILES, STDERR_BYTES
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.worker.os_limits import ADDRESS_SLACK, OPEN_FILES, STDERR_BYTES
 from nl2sql.errors import DatabaseError, LimitError
 
 from .conftest import Open, run, worker_pid

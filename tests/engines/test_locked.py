@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.errors import QueryError
 
 from .conftest import Open, run
@@ -29,7 +29,7 @@ from nl2sql.engines import fence
 request = json.load(sys.stdin)
 fenced = fence.forbid_writing(None)
 import duckdb
-from nl2sql.engines.lock import open_locked
+from nl2sql.engines.duckdb.hardening import open_locked
 connection = open_locked(request["own"], memory=10**9, seconds=9, threads=1, data_files=request["data_files"])
 done = []
 for sql in request["statements"]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.cancel import CancelToken
-from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.errors import CancelledError, LimitError, QueryError
 from nl2sql.types import Limits, Result, Window
 from tests.engines.conftest import Open, run, sealed, worker_pid

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.engines.files import DataFiles
-from nl2sql.engines.process import WORKER, ChildProcess, ProcessEnded
+from nl2sql.engines.files.data_sources import DataFiles
+from nl2sql.engines.worker.child_process import WORKER, ChildProcess, ProcessEnded
 from nl2sql.errors import DatabaseError
 
 from .conftest import Open, run
 
-IMPORTER = "nl2sql.engines.importer"
+IMPORTER = "nl2sql.engines.files.file_importer"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # Stands before a real module on the path that a child is given, does something, and lets the real one follow.
@@ -163,7 +163,7 @@ def test_the_first_and_the_last_words_are_kept(child_of: Callable[[str], ChildPr
 
 # A child that has been taken over: it works until it sends messages of that kind.
 TAKEN_OVER = """
-import nl2sql.engines.frames as frames
+import nl2sql.engines.worker.pipe_frames as frames
 honest = frames.write_frame
 def write_frame(pipe, message, payload=b"", **options):
     if message.get("kind") == {kind!r}:

@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nl2sql.cancel import CancelToken
-from nl2sql.engines.pool import WorkerPool
-from nl2sql.engines.warm_worker import WarmWorker
+from nl2sql.cancellation import CancelToken
+from nl2sql.engines.worker.worker_handle import WarmWorker
+from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.errors import CancelledError, DatabaseError
 from nl2sql.types import Limits, Policy, Result
 from tests.engines.conftest import Open, run, sealed

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.errors import GuardError, LimitError, QueryError
 from nl2sql.types import Limits, Policy, Result
 

@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from nl2sql.engines import wire
-from nl2sql.engines.alarm import Alarm
-from nl2sql.engines.call import Call
-from nl2sql.engines.process import ChildProcess
-from nl2sql.engines.stream import WorkerStream, collected
+from nl2sql.engines.worker import pipe_messages
+from nl2sql.engines.worker.child_process import ChildProcess
+from nl2sql.engines.worker.deadline_timer import Alarm
+from nl2sql.engines.worker.result_stream import WorkerStream, collected
+from nl2sql.engines.worker.worker_request import Call
 from nl2sql.errors import DatabaseError
 from nl2sql.types import Limits, Result
 
@@ -62,7 +62,7 @@ def sent(table: pa.Table) -> list[tuple[Mapping[str, Any], bytes]]:
 
 
 def received(alarm: Alarm, frames: list[tuple[Mapping[str, Any], bytes]], **limits: Any) -> Result:
-    request = {"op": "execute", "limits": wire.limits_to_json(Limits(**limits))}
+    request = {"op": "execute", "limits": pipe_messages.limits_to_json(Limits(**limits))}
     call = Call(cast(ChildProcess, Frames(list(frames))), alarm, request, 5)
     try:
         return collected(WorkerStream(call, Limits(**limits)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.engines.duckdb import DuckDBEngine
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 
 from .conftest import run
 

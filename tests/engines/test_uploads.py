@@ -16,8 +16,8 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.engines import open_engine
-from nl2sql.engines.upload_folder import UploadFolder, forget_abandoned
-from nl2sql.engines.uploads import UploadedFiles, free_catalog, joined
+from nl2sql.engines.files.upload_folder import UploadFolder, forget_abandoned
+from nl2sql.engines.files.upload_tables import UploadedFiles, free_catalog, joined
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.types import ForeignKey, Limits, Policy, Schema, Table, Upload, Window
 
@@ -286,7 +286,7 @@ def test_uploads_that_nobody_closed_go_with_what_opened_them(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from nl2sql.engines.uploads import UploadedFiles
+from nl2sql.engines.files.upload_tables import UploadedFiles
 uploads = UploadedFiles("uploads", Path(sys.argv[1]))
 uploads.database.write_text("secret")
 print(uploads.folder, flush=True)

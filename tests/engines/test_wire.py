@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nl2sql.engines import wire
-from nl2sql.engines.frames import TEXT_BYTES, FrameError, read_frame, write_frame
+from nl2sql.engines.worker import pipe_messages
+from nl2sql.engines.worker.pipe_frames import TEXT_BYTES, FrameError, read_frame, write_frame
 from nl2sql.types import Finding, Limits, Policy, Verdict
 
 names = st.frozensets(st.text(max_size=8), max_size=4)
@@ -18,18 +18,18 @@ names = st.frozensets(st.text(max_size=8), max_size=4)
 @given(st.none() | names, names, names)
 def test_policy(allow: frozenset[str] | None, tables: frozenset[str], columns: frozenset[str]) -> None:
     policy = Policy(allow, tables, columns)
-    assert wire.policy_from_json(wire.policy_to_json(policy)) == policy
+    assert pipe_messages.policy_from_json(pipe_messages.policy_to_json(policy)) == policy
 
 
 @given(st.text(), st.lists(st.text(), max_size=3), st.none() | st.integers())
 def test_verdict(text: str, texts: list[str], line: int | None) -> None:
     verdict = Verdict(text, tuple(texts), functions=tuple(texts), findings=(Finding(text, text, line=line),))
-    assert wire.verdict_from_json(roundtrip(wire.verdict_to_json(verdict))) == verdict
+    assert pipe_messages.verdict_from_json(roundtrip(pipe_messages.verdict_to_json(verdict))) == verdict
 
 
 def test_limits() -> None:
     limits = Limits(rows=None, seconds=1.5, spill=7)
-    assert wire.limits_from_json(wire.limits_to_json(limits)) == limits
+    assert pipe_messages.limits_from_json(pipe_messages.limits_to_json(limits)) == limits
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))

@@ -13,7 +13,7 @@ import duckdb
 import openpyxl
 import pytest
 
-from nl2sql.engines.importer import build
+from nl2sql.engines.files.file_importer import build
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.import_names import UnreadableError
 from nl2sql.types import Limits

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nl2sql import ConfigError
-from nl2sql.evals.examples import choose, read_examples
+from nl2sql.evals.example_file import choose, read_examples
 
 GOOD: dict[str, Any] = {"id": 1, "db": "shop", "question": "how many?", "gold_sql": "SELECT 1"}
 

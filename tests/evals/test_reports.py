@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from nl2sql import ConfigError
-from nl2sql.evals.case import Case
-from nl2sql.evals.comparison import compare
-from nl2sql.evals.examples import BadLine, Example, Gold, Question
+from nl2sql.evals.eval_case import Case
+from nl2sql.evals.example_file import BadLine, Example, Gold, Question
+from nl2sql.evals.html_report import render
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.page import render
 from nl2sql.evals.report import Run, build_report, cases_of, read_report
-from nl2sql.evals.text import Estimate, comparison, duration, figures
+from nl2sql.evals.report_comparison import compare
+from nl2sql.evals.text_report import Estimate, comparison, duration, figures
 
 RUN = Run("questions.jsonl", "scripted", "2025-01-01T00:00:00+00:00")
 EVIL = "<script>alert('&')</script>\"'"

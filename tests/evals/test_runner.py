@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nl2sql import CancelledError, CancelToken, ModelError
-from nl2sql.evals.case import from_json, to_json
-from nl2sql.evals.examples import Example, Gold, Question
-from nl2sql.evals.page import render
+from nl2sql.evals.eval_case import from_json, to_json
+from nl2sql.evals.example_file import Example, Gold, Question
+from nl2sql.evals.html_report import render
 from nl2sql.evals.report import Run, build_report
 from nl2sql.evals.runner import run
 from nl2sql.evals.scorer import REASONS
-from nl2sql.evals.text import figures
+from nl2sql.evals.text_report import figures
 from nl2sql.model.scripted import Line, ScriptedModel, says
 from nl2sql.types import Messages, Reply, ToolCall
 

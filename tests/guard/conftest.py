@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb_catalog import user_types
-from nl2sql.engines.parser import open_twin
+from nl2sql.engines.duckdb.duckdb_catalog import user_types
+from nl2sql.engines.duckdb.duckdb_parser import open_twin
 from nl2sql.errors import QueryError
 from nl2sql.types import Column, Policy, Schema, Table, Verdict
 

@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import nl2sql.guard
 import nl2sql.guard.sqlglot_rules
-from nl2sql.guard.functions import catalogue
+from nl2sql.guard.function_catalog import catalogue
 from tests.guard.fuzz_mutations import TOKEN, mutated
 from tests.guard.fuzz_oracle import Disagreement, Oracle
 from tests.guard.fuzz_worlds import make_worlds

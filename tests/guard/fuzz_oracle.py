@@ -19,9 +19,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from nl2sql.engines.duckdb_catalog import read_catalog
-from nl2sql.engines.lock import open_locked
-from nl2sql.engines.parser import DuckDBParser
+from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
+from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
+from nl2sql.engines.duckdb.hardening import open_locked
 from nl2sql.guard import judge
 from nl2sql.types import Verdict
 from tests.guard.fuzz_worlds import HIDDEN_NAMES, MARKERS, POLICY

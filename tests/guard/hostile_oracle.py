@@ -14,10 +14,10 @@ from typing import Final, Self
 import duckdb
 
 from nl2sql import guard
-from nl2sql.engines.duckdb_catalog import read_catalog
-from nl2sql.engines.lock import lock
-from nl2sql.engines.parser import DuckDBParser
-from nl2sql.engines.wire import policy_from_json, policy_to_json
+from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
+from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
+from nl2sql.engines.duckdb.hardening import lock
+from nl2sql.engines.worker.pipe_messages import policy_from_json, policy_to_json
 from nl2sql.schema import allowed
 from nl2sql.schema.access import Access, make_key
 from nl2sql.schema.identifiers import fold, quote, quote_table

@@ -12,7 +12,7 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.guard.names import Names
+from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Column, Policy, Schema, Table
 
 from .conftest import LOCK, DuckParser, InProcessJudge, introspect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from nl2sql.guard.functions import Functions, catalogue
+from nl2sql.guard.function_catalog import Functions, catalogue
 
 KINDS = {
     "scalar": "functions",

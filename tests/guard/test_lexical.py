@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nl2sql.guard.lexical import MAX_CHARACTERS, MAX_NESTING, lexical_findings
-from nl2sql.guard.names import Names
+from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Column, Policy, Schema, Table
 
 

@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb_catalog import read_catalog
-from nl2sql.engines.lock import lock
-from nl2sql.engines.parser import DuckDBParser
-from nl2sql.guard.functions import catalogue
+from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
+from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
+from nl2sql.engines.duckdb.hardening import lock
+from nl2sql.guard.function_catalog import catalogue
 from nl2sql.guard.named_types import STRUCTURED
 from nl2sql.types import Policy
 

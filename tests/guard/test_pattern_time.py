@@ -14,7 +14,7 @@ import nl2sql.guard
 import nl2sql.schema
 from nl2sql import guard
 from nl2sql.guard.engine_errors import clean_message, tree_error
-from nl2sql.guard.names import Names
+from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Policy, Schema
 
 # A small number first: what takes exponential time never comes back from a large one.

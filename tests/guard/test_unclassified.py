@@ -18,10 +18,10 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.lock import lock
+from nl2sql.engines.duckdb.hardening import lock
 from nl2sql.guard.bound_plan import OPERATORS
 from nl2sql.guard.engine_tree import PARTS, QUERIES
-from nl2sql.guard.functions import catalogue
+from nl2sql.guard.function_catalog import catalogue
 from nl2sql.types import Policy
 
 CLASSIFIED: dict[str, Any] = json.loads((Path(__file__).parent / "engine.json").read_text(encoding="utf-8"))

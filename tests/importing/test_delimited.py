@@ -12,12 +12,12 @@ import duckdb
 import openpyxl
 import pytest
 
-from nl2sql.engines.importer import build
+from nl2sql.engines.files.file_importer import build
 from nl2sql.errors import ConfigError
-from nl2sql.importing.account import TableAccount
 from nl2sql.importing.file_rules import FileRules
+from nl2sql.importing.file_series import name_series
+from nl2sql.importing.import_account import TableAccount
 from nl2sql.importing.import_names import UnreadableError
-from nl2sql.importing.series import name_series
 
 
 def _import(folder: Path, data: str | bytes, rules: FileRules | None = None) -> tuple[TableAccount, list[Any]]:

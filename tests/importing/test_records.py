@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.engines.importer import build
-from nl2sql.importing.account import TableAccount
+from nl2sql.engines.files.file_importer import build
+from nl2sql.importing.import_account import TableAccount
 from nl2sql.importing.import_names import UnreadableError
 
 Rows = list[tuple[Any, ...]]

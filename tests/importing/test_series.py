@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nl2sql.engines.importer import build
-from nl2sql.importing.account import TableAccount
-from nl2sql.importing.series import name_series
+from nl2sql.engines.files.file_importer import build
+from nl2sql.importing.file_series import name_series
+from nl2sql.importing.import_account import TableAccount
 
 Rows = list[tuple[object, ...]]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import OpenAIChatModel
 
 KEY = "not-a-real-key-7319"
 DONE = "[DONE]"

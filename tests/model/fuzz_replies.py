@@ -22,15 +22,16 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from nl2sql.agent.functions import fitting
+from nl2sql.agent.verified_query_tools import fitting
 from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CallError, ModelError
-from nl2sql.model import failures, loose_json, markup, protocols, salvage, shapes
-from nl2sql.model.draft import LONGEST
-from nl2sql.model.events import LARGEST_ERROR, EndpointError, read_events, read_refusal
-from nl2sql.model.openai_client import OpenAIChatModel
-from nl2sql.schema.render import as_data
+from nl2sql.model.openai import endpoint_errors, tool_protocols
+from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.reply_builder import LONGEST
+from nl2sql.model.openai.sse_events import LARGEST_ERROR, EndpointError, read_events, read_refusal
+from nl2sql.model.tool_calls import reply_parser, text_tool_calls, tolerant_json, tool_call_shapes
+from nl2sql.schema.ddl_prompt import as_data
 from nl2sql.types import Result, ResultColumn, ToolCall
 
 SLOW_SECONDS: Final = 0.5
@@ -194,21 +195,21 @@ def _read_refusal(text: str, chance: Random) -> None:
     body = {"error": {"message": text, "failed_generation": text}} if chance.random() < 0.7 else text
     content = (body if isinstance(body, str) else json.dumps(body)).encode("utf-8", "replace")[:LARGEST_ERROR]
     failure = read_refusal(chance.choice([400, 404, 422, 429, 500]), content, {"retry-after": text[:200]})
-    failures.worth_retrying(failure)
-    failures.refuses_tools(failure, "tools")
-    failures.refuses_system(failure)
-    failures.refused_parameter(failure, ["max_tokens", "temperature", "stop", "seed", "stream", "tools"])
-    failures.is_unknown_model(failure)
-    failures.written_call(failure)
-    failures.explained(failure, model="m", place="p")
+    endpoint_errors.worth_retrying(failure)
+    endpoint_errors.refuses_tools(failure, "tools")
+    endpoint_errors.refuses_system(failure)
+    endpoint_errors.refused_parameter(failure, ["max_tokens", "temperature", "stop", "seed", "stream", "tools"])
+    endpoint_errors.is_unknown_model(failure)
+    endpoint_errors.written_call(failure)
+    endpoint_errors.explained(failure, model="m", place="p")
 
 
 def _read_reply(text: str, chance: Random) -> None:
     cut = chance.random() < 0.5
-    prose, calls = salvage.read(text, tools=TOOLS, cut=cut)
+    prose, calls = reply_parser.read(text, tools=TOOLS, cut=cut)
     assert not any(call.problem and call.arguments for call in calls)
-    assert len(calls) <= shapes.MOST_CALLS
-    protocols.reply_message(chance.choice(protocols.PROTOCOLS), prose, calls, {})
+    assert len(calls) <= tool_call_shapes.MOST_CALLS
+    tool_protocols.reply_message(chance.choice(tool_protocols.PROTOCOLS), prose, calls, {})
     json.dumps([dict(call.arguments) for call in calls], allow_nan=False, indent=1).encode()
     for call in calls:
         _fit(call)
@@ -222,22 +223,22 @@ def _fit(call: ToolCall) -> None:
 
 
 def _read_thoughts(text: str, chance: Random) -> None:
-    salvage.read("", reasoning=text, tools=TOOLS, cut=chance.random() < 0.5)
+    reply_parser.read("", reasoning=text, tools=TOOLS, cut=chance.random() < 0.5)
 
 
 def _read_arguments(text: str, chance: Random) -> None:
     written: Any = chance.choice([text, json.dumps(text), f'{{"query": "{text}"}}', f"{{'query': '{text}',}}"])
-    salvage.read("", [shapes.RawCall("sql_query", written)], tools=TOOLS)
-    salvage.clean_name(text, _NAMES)
+    reply_parser.read("", [tool_call_shapes.RawCall("sql_query", written)], tools=TOOLS)
+    reply_parser.clean_name(text, _NAMES)
 
 
 def _read_json(text: str, chance: Random) -> None:
     for read in (
-        loose_json.load,
-        loose_json.read_objects,
-        loose_json.read_leading,
-        loose_json.decode,
-        loose_json.decode_leniently,
+        tolerant_json.load,
+        tolerant_json.read_objects,
+        tolerant_json.read_leading,
+        tolerant_json.decode,
+        tolerant_json.decode_leniently,
     ):
         try:
             read(text)
@@ -253,8 +254,8 @@ def _read_sentence(text: str, chance: Random) -> None:
 
 
 def _read_visible(text: str, chance: Random) -> None:
-    markup.cut_to_prose(text, _NAMES if chance.random() < 0.5 else ())
-    markup.strip_reasoning(text)
+    text_tool_calls.cut_to_prose(text, _NAMES if chance.random() < 0.5 else ())
+    text_tool_calls.strip_reasoning(text)
 
 
 Reader = Callable[[str, Random], None]

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from nl2sql.model.draft import LONGEST
+from nl2sql.model.openai.reply_builder import LONGEST
 from tests.model import fuzz_replies
 from tests.model.fuzz_replies import READERS, Shape, make_shape, run
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from nl2sql.cancel import CancelToken, Deadline, TimeUpError
+from nl2sql.cancellation import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.draft import LONGEST, Draft
-from nl2sql.model.openai_client import OpenAIChatModel
-from nl2sql.model.shapes import MOST_CALLS
+from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.reply_builder import LONGEST, Draft
+from nl2sql.model.tool_calls.tool_call_shapes import MOST_CALLS
 from nl2sql.types import Reply
 
 from .conftest import DONE, KEY, SQL_ONLY, TOOLS, Answer, Endpoint, RawServer, calls, drain, error, says
@@ -246,7 +246,7 @@ def test_the_first_word_is_waited_for_no_longer_though_events_come(serve: Serve,
 def test_a_list_of_models_that_drips_is_not_waited_for(
     serve: Serve, open_model: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nl2sql.model.sdk_wire._LIST_SECONDS", 0.3)
+    monkeypatch.setattr("nl2sql.model.openai.openai_transport._LIST_SECONDS", 0.3)
     model = open_model(base_url=serve(endless(b" ", pause=0.02)).url)
     with pytest.raises(ModelError, match=r"within 0\.3 s"):
         model.served_models()

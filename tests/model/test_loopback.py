@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from nl2sql.cancel import CancelToken, Deadline, TimeUpError
+from nl2sql.cancellation import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.draft import LONGEST
-from nl2sql.model.embedded.loopback import LoopbackWire
-from nl2sql.model.events import EndpointError
-from nl2sql.model.failures import Cause
-from nl2sql.model.openai_client import OpenAIChatModel
-from nl2sql.model.wire import Timeouts
+from nl2sql.model.embedded.loopback_transport import LoopbackWire
+from nl2sql.model.openai.endpoint_errors import Cause
+from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.reply_builder import LONGEST
+from nl2sql.model.openai.sse_events import EndpointError
+from nl2sql.model.transport import Timeouts
 
 from .conftest import KEY, Answer, Endpoint, drain, error, says
 
@@ -134,5 +134,7 @@ def test_an_error_without_end_is_read_in_part(endpoint: Endpoint, open_local: Op
 
 
 def test_it_loads_no_sdk() -> None:
-    code = "import sys, nl2sql.model.embedded.client; sys.exit(any(n in sys.modules for n in ('openai', 'httpx2')))"
+    code = (
+        "import sys, nl2sql.model.embedded.local_client; sys.exit(any(n in sys.modules for n in ('openai', 'httpx2')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.model.memory import Habits, Memory
+from nl2sql.model.openai.capability_cache import Habits, Memory
 
 LEARNED = Habits(
     protocol="text", dropped=("temperature",), renamed=(("max_tokens", "max_completion_tokens"),), streams=False

@@ -16,9 +16,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ConfigError, ModelError
-from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import OpenAIChatModel
 
 from .conftest import DONE, KEY, SQL_ONLY, TOOLS, Answer, Endpoint, calls, drain, error, says
 
@@ -514,7 +514,7 @@ def test_calls_at_the_same_time_do_not_meet(endpoint: Endpoint, open_model: Open
 
 
 def test_the_sdk_is_loaded_only_by_opening_a_model() -> None:
-    code = "import sys, nl2sql.model.openai_client; sys.exit('openai' in sys.modules)"
+    code = "import sys, nl2sql.model.openai.openai_client; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nl2sql.model.openai_client import OpenAIChatModel
-from nl2sql.model.prompt_size import find_cut
+from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.prompt_size import find_cut
 from nl2sql.types import Usage
 
 from .conftest import DONE, TOOLS, Answer, Endpoint, calls, drain, says

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import OpenAIChatModel
 
 from .conftest import TOOLS, Answer, Endpoint, drain
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from nl2sql.model.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import OpenAIChatModel
 from nl2sql.types import Reply, Usage
 
 from .conftest import DONE, SQL_ONLY, Answer, Endpoint, calls, error, says

@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.engines.binder import GuardedBinder
-from nl2sql.engines.duckdb_catalog import read_catalog
-from nl2sql.engines.parser import DuckDBParser
+from nl2sql.engines.duckdb.binder import GuardedBinder
+from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
+from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.errors import QueryError
 from nl2sql.repair import repair
-from nl2sql.sample import sample_database
+from nl2sql.sample_database import sample_database
 from nl2sql.schema.profile import profile
 from nl2sql.types import Policy, Proof, RepairReport, Schema
 

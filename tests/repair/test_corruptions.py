@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from nl2sql.sample import sample_folder
+from nl2sql.sample_database import sample_folder
 
 OUTCOMES = ("same rows", "other rows", "still fails")
 

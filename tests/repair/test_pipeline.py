@@ -11,7 +11,7 @@ import pytest
 
 from nl2sql.repair import BindError, Fault, repair
 from nl2sql.repair.pipeline import ROUNDS
-from nl2sql.sample import sample_folder
+from nl2sql.sample_database import sample_folder
 from nl2sql.types import Column, ForeignKey, RepairReport, Schema, Table
 
 HERE = Path(__file__).parent

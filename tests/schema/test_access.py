@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from nl2sql.engines.wire import policy_from_json, policy_to_json
+from nl2sql.engines.worker.pipe_messages import policy_from_json, policy_to_json
 from nl2sql.schema import allowed
 from nl2sql.schema.access import Access, quote_path, resolve
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table

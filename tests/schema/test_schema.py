@@ -10,11 +10,10 @@ import duckdb
 import pytest
 
 from nl2sql.errors import QueryError
-from nl2sql.schema import Budget, allowed, estimate_tokens, link, render, render_table
-from nl2sql.schema import cache as schema_cache
-from nl2sql.schema.codec import from_json, to_json
+from nl2sql.schema import Budget, allowed, estimate_tokens, link, render, render_table, schema_cache
 from nl2sql.schema.identifiers import RESERVED, closest, quote, quote_table
 from nl2sql.schema.profile import FULL_SCAN_ROWS, profile
+from nl2sql.schema.serialization import from_json, to_json
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
 SETUP = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nl2sql import CallError
-from nl2sql.store.parameters import parse_parameter
+from nl2sql.store.query_parameters import parse_parameter
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError, StoreError
 from nl2sql.store import Store, Turn, entry_object, open_store
-from nl2sql.store.entries import without_secrets
+from nl2sql.store.history_entry import without_secrets
 from nl2sql.store.migrations import MIGRATIONS
 from nl2sql.types import ErrorInfo, ResultColumn, Seconds, Status, Usage
 from tests.store.conftest import answer_of, failed_answer, result_of

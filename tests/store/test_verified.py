@@ -14,8 +14,8 @@ from nl2sql.agent.tools import DEFINITIONS
 from nl2sql.config import load_config
 from nl2sql.errors import CallError, ConfigError
 from nl2sql.store import Parameter, VerifiedQueries, VerifiedQuery
-from nl2sql.store.parameters import Value, parse_parameter, placeholders
-from nl2sql.store.verified import RESERVED, as_text, parse
+from nl2sql.store.query_parameters import Value, parse_parameter, placeholders
+from nl2sql.store.verified_queries import RESERVED, as_text, parse
 
 SQL = """-- the big ones
 SELECT city, $note AS note FROM orders

@@ -12,10 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, Assistant, ConfigError, Status, Store, connect, load_config, open_store
-from ui.conversations import Conversations
-from ui.history import delete_conversation
+from ui.history_panel import delete_conversation
 from ui.jobs import Jobs, State
-from ui.server import Server
+from ui.page_conversations import Conversations
+from ui.page_server import Server
 
 FLEET = "CREATE TABLE ships AS SELECT 'Ship ' || range AS name, range * 10 AS tons FROM range(1, 5)"
 QUERIES = {

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, ChartWish, ColumnFormat, Result, connect, load_config, read_wish
 from nl2sql.answer.display import Kind
-from ui.charts import apply_wish, show_chart, show_metrics
+from ui.chart_view import apply_wish, show_chart, show_metrics
 from ui.page_figures import describe_change
 
 SCRIPT = """

@@ -16,7 +16,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from nl2sql import ConfigError
-from ui.door import MOST_FILES, SESSIONS_BYTES, HeldFiles, Refusals, UploadScale, parse_origin
+from ui.request_guard import MOST_FILES, SESSIONS_BYTES, HeldFiles, Refusals, UploadScale, parse_origin
 
 from .conftest import page_process
 from .wire import Wire

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, connect
 from ui.downloads import Wanted, name_file, write_file
-from ui.rows import Look
+from ui.result_table import Look
 
 from .conftest import Analyst
 
@@ -68,9 +68,9 @@ def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
         import streamlit as st
 
         from nl2sql import Answer, Status
+        from ui.answer_state import kept
         from ui.downloads import _say_about
-        from ui.kept import kept
-        from ui.rows import Extent, Look
+        from ui.result_table import Extent, Look
 
         kept("one")["extent"] = {Look(): Extent(10, bool(arguments[1]))}
         answer = Answer("a" * 12, "which?", Status.ANSWERED, "", sql="SELECT 1 AS n")

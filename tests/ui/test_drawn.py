@@ -11,19 +11,19 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
-from ui.actions import _adopt
+from ui.answer_actions import _adopt
+from ui.answer_state import keep_only, kept
 from ui.answers import show_turn
-from ui.conversations import Conversation, Conversations
 from ui.data_panel import show_data
 from ui.downloads import Wanted, write_file
-from ui.history import remembered_answer, show_history
+from ui.history_panel import remembered_answer, show_history
 from ui.jobs import Job, Jobs
-from ui.kept import keep_only, kept
 from ui.page import show_turns
-from ui.rows import Look, show_rows
-from ui.server import Server
-from ui.uploads import show_uploads
-from ui.verify import find_misfit
+from ui.page_conversations import Conversation, Conversations
+from ui.page_server import Server
+from ui.result_table import Look, show_rows
+from ui.upload_panel import show_uploads
+from ui.verify_form import find_misfit
 
 DATABASE = "CREATE TABLE sales AS SELECT range AS id FROM range(200)"
 

@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, ConfigError, ErrorInfo, Status, connect, load_config, open_store
-from ui.conversations import Conversation, Conversations
-from ui.history import delete_conversation, describe_day, remembered_answer, remembered_conversation
+from ui.history_panel import delete_conversation, describe_day, remembered_answer, remembered_conversation
 from ui.jobs import Job, Jobs
-from ui.server import Server
+from ui.page_conversations import Conversation, Conversations
+from ui.page_server import Server
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def ask(shared: Server, question: str, session: str | None, *, user: str | None 
 
 def drawn(shared: Server, owner: str | None = None, conversation: Conversation | None = None) -> AppTest:
     def page(*arguments: object) -> None:
-        from ui.history import show_history
+        from ui.history_panel import show_history
 
         show_history(*arguments)  # type: ignore[arg-type]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nl2sql import Assistant, Policy, Schema, Table, connect, load_config
-from nl2sql.schema.pin import pinned
+from nl2sql.schema.table_mentions import pinned
 from ui.data_panel import list_newest_first
 from ui.mentions import write_mention
-from ui.table_look import list_frequent, write_first_rows
+from ui.table_preview import list_frequent, write_first_rows
 
 from .conftest import Analyst, expect, page_process, sit_down
 from .model_server import ModelServer

@@ -12,7 +12,7 @@ import pytest
 
 from nl2sql import Assistant, RowFilter, connect, list_filter_columns, read_filter
 from ui.page_figures import CHANGE, SHARE, TOTAL, Drawn, list_figures, list_rows
-from ui.rows import Look, name_columns, window
+from ui.result_table import Look, name_columns, window
 
 SQL = "SELECT shop, sum(price) AS price, count(*) AS n, avg(price) AS mean FROM sales GROUP BY shop ORDER BY shop"
 MONTHS = "SELECT date_trunc('month', day) AS month, sum(price) AS price FROM sales GROUP BY 1 ORDER BY 1 DESC"

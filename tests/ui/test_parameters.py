@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nl2sql import Answer, Status, Step, VerifiedQuery
-from nl2sql.store.parameters import parse_parameter
-from ui.parameters import find_values
+from nl2sql.store.query_parameters import parse_parameter
+from ui.parameter_form import find_values
 
 from .conftest import PATIENCE_MS, expect, page_process, sit_down
 from .model_server import ModelServer

@@ -41,16 +41,16 @@ from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
 from nl2sql.importing.file_rules import FileRules
-from ui.actions import find_sql
-from ui.charts import metric_text
-from ui.conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
-from ui.history import remembered_answer, remembered_conversation
+from ui.answer_actions import find_sql
+from ui.chart_view import metric_text
+from ui.history_panel import remembered_answer, remembered_conversation
 from ui.identity import identity_of
 from ui.jobs import Job, Jobs, Review, State
-from ui.plain import plain
-from ui.server import Server
-from ui.uploads import clean_name, name_files, put
-from ui.verify import make_name
+from ui.markdown_escape import plain
+from ui.page_conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
+from ui.page_server import Server
+from ui.upload_panel import clean_name, name_files, put
+from ui.verify_form import make_name
 
 
 def answer(question: str = "how many?", identifier: str = "a" * 12, session: str | None = None) -> Answer:

@@ -12,10 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, Assistant, Status, connect, load_config, open_store
-from ui.conversations import Conversation, Conversations
-from ui.history import remembered_answer
+from ui.history_panel import remembered_answer
 from ui.jobs import Job, Jobs, State
-from ui.server import Server
+from ui.page_conversations import Conversation, Conversations
+from ui.page_server import Server
 
 TIDES = "CREATE TABLE tides AS SELECT range AS hour, 'Port ' || (range % 3) AS port, range * 0.5 AS level FROM range(9)"
 LEVELS = "SELECT port, max(level) AS highest FROM tides GROUP BY port ORDER BY port"

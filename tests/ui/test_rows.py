@@ -10,7 +10,7 @@ import pytest
 
 from nl2sql import Assistant, RowFilter, connect
 from nl2sql.types import Comparison, Criterion
-from ui.rows import PAGE, Extent, Look, extent_of, incomplete, window
+from ui.result_table import PAGE, Extent, Look, extent_of, incomplete, window
 
 
 def contains(text: str, column: int) -> RowFilter:

@@ -17,8 +17,8 @@ import pytest
 
 from nl2sql import Status, open_store
 from nl2sql.config import Config
+from ui.page_settings import Launch
 from ui.serving import collect_options, make_folder, set_options
-from ui.settings import Launch
 
 from .conftest import PATIENCE_MS, ROOT, answers, expect, page_process
 from .model_server import Line, ModelServer
@@ -56,7 +56,7 @@ import sys
 from pathlib import Path
 from nl2sql.config import Config
 from ui.serving import collect_options, make_folder, set_options
-from ui.settings import Launch
+from ui.page_settings import Launch
 ours = collect_options(Launch(Config(Path("/home-of-ours"))), 8501)
 set_options(ours, Path(sys.argv[1]))
 from streamlit import config
@@ -72,7 +72,7 @@ from pathlib import Path
 from nl2sql.config import Config, ModelSettings
 from nl2sql.types import Policy
 from ui.serving import serve
-from ui.settings import Launch
+from ui.page_settings import Launch
 home = Path(sys.argv[2])
 serve(Launch({}), socket.socket(fileno=int(sys.argv[1])))
 """

@@ -9,7 +9,7 @@ import pytest
 
 from nl2sql import ConfigError
 from nl2sql.config import Config
-from ui.settings import Launch
+from ui.page_settings import Launch
 from ui.sign_in import DEFAULT, FILE, check_auth, find_providers, find_warnings, read_auth
 
 AUTH = '[auth]\nredirect_uri = "http://127.0.0.1:8501/oauth2callback"\ncookie_secret = "s"\n'

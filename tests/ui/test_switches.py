@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import StoreError, connect, load_config, open_store
 from ui import switches
-from ui.conversations import Conversation, Conversations
 from ui.jobs import Jobs
-from ui.server import Choice, Server
+from ui.page_conversations import Conversation, Conversations
+from ui.page_server import Choice, Server
 
 TABLES = "CREATE TABLE hives (id INT); CREATE TABLE bees (id INT)"
 

@@ -13,8 +13,8 @@ import pytest
 
 from nl2sql import Answer, Status, connect, load_config
 from nl2sql.config import Config, PageSettings
-from ui.settings import Launch, set_launch
-from ui.verify import find_refusal, save
+from ui.page_settings import Launch, set_launch
+from ui.verify_form import find_refusal, save
 
 from .conftest import PATIENCE_MS, expect, page_process, sit_down
 from .model_server import Line, ModelServer

@@ -12,10 +12,10 @@ from decimal import localcontext
 from typing import Final
 
 from nl2sql.answer.grounding.checked_cells import CHECKED_CELLS, CHECKED_VALUES
-from nl2sql.answer.grounding.dates import Date, find_dates, spread
+from nl2sql.answer.grounding.date_reader import Date, find_dates, spread
 from nl2sql.answer.grounding.derivations import Focus, explain, focus_on, is_of_unnamed_row
 from nl2sql.answer.grounding.evidence import Evidence, Place
-from nl2sql.answer.grounding.figures import Figure, find_figures, straighten
+from nl2sql.answer.grounding.figure_reader import Figure, find_figures, straighten
 from nl2sql.types import Basis, Grounding, Result
 
 __all__ = ["CHECKED_CELLS", "CHECKED_VALUES", "Evidence", "check_numbers", "drop_unnamed_currencies", "find_unfounded"]

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.answer.grounding.figures import read_number
-from nl2sql.answer.values import count_values
+from nl2sql.answer.cell_text import count_values
+from nl2sql.answer.grounding.figure_reader import read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa

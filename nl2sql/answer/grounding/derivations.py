@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Final
 
 from nl2sql.answer.grounding.evidence import Evidence, NamedText, Place
-from nl2sql.answer.grounding.figures import Figure, Form, Interval
+from nl2sql.answer.grounding.figure_reader import Figure, Form, Interval
 
 _FOCUS: Final = 5
 _MEASURES: Final = 4

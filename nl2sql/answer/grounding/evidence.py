@@ -24,9 +24,9 @@ from nl2sql.answer.grounding.checked_cells import (
     take_first_rows,
     write_text,
 )
-from nl2sql.answer.grounding.dates import Day, find_dates, spread
-from nl2sql.answer.grounding.figures import Interval, find_figures, straighten
-from nl2sql.schema.render import one_line
+from nl2sql.answer.grounding.date_reader import Day, find_dates, spread
+from nl2sql.answer.grounding.figure_reader import Interval, find_figures, straighten
+from nl2sql.schema.ddl_prompt import one_line
 from nl2sql.types import Result, column_values
 
 _TEXT_CHARS: Final = 500_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.answer.plain_tree import is_about_tables, parse_plain
-from nl2sql.answer.traps import ends, figures, multiplied, nulls, texts
+from nl2sql.answer.traps import fan_out, misleading_figures, null_values, result_ends, text_values
 from nl2sql.answer.traps.ran_query import Ask, RanQuery
 from nl2sql.types import Result, Schema, Trap, TrapReport
 
@@ -33,34 +33,46 @@ class TrapRule:
 
 
 TRAPS: Final[tuple[TrapRule, ...]] = (
-    TrapRule("fan-out", "whether a join repeats rows", multiplied.find_fan_out, changes_figure=True),
-    TrapRule("dropped-rows", "whether a join leaves rows out", multiplied.find_dropped_rows),
-    TrapRule("not-in-null", "whether the list of NOT IN holds NULL", nulls.find_nulls_in_not_in, changes_figure=True),
-    TrapRule("count-of-nulls", "whether a counted column is empty in some rows", nulls.find_uncounted_nulls),
+    TrapRule("fan-out", "whether a join repeats rows", fan_out.find_fan_out, changes_figure=True),
+    TrapRule("dropped-rows", "whether a join leaves rows out", fan_out.find_dropped_rows),
+    TrapRule(
+        "not-in-null", "whether the list of NOT IN holds NULL", null_values.find_nulls_in_not_in, changes_figure=True
+    ),
+    TrapRule("count-of-nulls", "whether a counted column is empty in some rows", null_values.find_uncounted_nulls),
     TrapRule(
         "average-of-averages",
         "whether averages of groups of different sizes are averaged",
-        figures.find_average_of_averages,
+        misleading_figures.find_average_of_averages,
         changes_figure=True,
     ),
-    TrapRule("unfinished-period", "whether the last period is over", ends.find_unfinished_period),
+    TrapRule("unfinished-period", "whether the last period is over", result_ends.find_unfinished_period),
     TrapRule(
-        "text-compared", "whether numbers or dates are compared as text", texts.find_text_compared, changes_figure=True
+        "text-compared",
+        "whether numbers or dates are compared as text",
+        text_values.find_text_compared,
+        changes_figure=True,
     ),
-    TrapRule("text-ranked", "whether numbers or dates are ranked as text", texts.find_text_ranked, changes_figure=True),
-    TrapRule("unknown-value", "whether each text is stored", texts.find_unknown_value),
-    TrapRule("idle-value", "whether each text is stored", texts.find_idle_value, changes_figure=True),
-    TrapRule("limit-without-order", "whether LIMIT cuts rows", ends.find_limit_without_order),
-    TrapRule("cut-ties", "whether rows tie where LIMIT cuts", ends.find_cut_ties),
     TrapRule(
-        "integer-division", "whether a division drops decimals", figures.find_integer_division, changes_figure=True
+        "text-ranked", "whether numbers or dates are ranked as text", text_values.find_text_ranked, changes_figure=True
     ),
-    TrapRule("unrounded", "whether figures are rounded as asked", figures.find_unrounded, changes_figure=True),
-    TrapRule("division-by-zero", "whether a divisor is 0", figures.find_division_by_zero),
+    TrapRule("unknown-value", "whether each text is stored", text_values.find_unknown_value),
+    TrapRule("idle-value", "whether each text is stored", text_values.find_idle_value, changes_figure=True),
+    TrapRule("limit-without-order", "whether LIMIT cuts rows", result_ends.find_limit_without_order),
+    TrapRule("cut-ties", "whether rows tie where LIMIT cuts", result_ends.find_cut_ties),
+    TrapRule(
+        "integer-division",
+        "whether a division drops decimals",
+        misleading_figures.find_integer_division,
+        changes_figure=True,
+    ),
+    TrapRule(
+        "unrounded", "whether figures are rounded as asked", misleading_figures.find_unrounded, changes_figure=True
+    ),
+    TrapRule("division-by-zero", "whether a divisor is 0", misleading_figures.find_division_by_zero),
     TrapRule(
         "constant-for-column",
         "whether a constant is named like a column",
-        figures.find_constant_for_column,
+        misleading_figures.find_constant_for_column,
         changes_figure=True,
     ),
 )

@@ -9,10 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.model import Progress
-from nl2sql.model.embedded.files import lock
-from nl2sql.model.embedded.server import (
+from nl2sql.model.embedded.embedded_server import (
     LocalModelStatus,
     ensure_server,
     missing_runtime,
@@ -21,10 +20,11 @@ from nl2sql.model.embedded.server import (
     status,
     stop,
 )
-from nl2sql.model.embedded.state import ServerFolder, ServerInfo, ServerSettings
+from nl2sql.model.embedded.server_state import ServerFolder, ServerInfo, ServerSettings
+from nl2sql.model.embedded.shared_files import lock
 
 if TYPE_CHECKING:
-    from nl2sql.model.embedded.client import LocalChatModel
+    from nl2sql.model.embedded.local_client import LocalChatModel
 
 __all__ = [
     "LocalModelStatus",
@@ -55,7 +55,7 @@ def open_local_model(
     """
     if not runtime_installed():
         raise missing_runtime()
-    from nl2sql.model.embedded.client import LocalChatModel
+    from nl2sql.model.embedded.local_client import LocalChatModel
 
     def connect(token: CancelToken | None) -> ServerInfo:
         return ensure_server(home, model_path, settings=settings, on_progress=on_progress, cancel=token)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
 from nl2sql.model import Progress
-from nl2sql.model.embedded.files import lock, private_folder, write_private
-from nl2sql.model.embedded.sources import HUGGING_FACE, QWEN, Official, download, installed_pieces, join
+from nl2sql.model.embedded.shared_files import lock, private_folder, write_private
+from nl2sql.model.embedded.weight_sources import HUGGING_FACE, QWEN, Official, download, installed_pieces, join
 
 _MAGIC: Final = b"GGUF"
 _CHUNK: Final = 8 << 20

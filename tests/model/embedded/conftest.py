@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.model.embedded.server import stop
-from nl2sql.model.embedded.state import ServerFolder
+from nl2sql.model.embedded.embedded_server import stop
+from nl2sql.model.embedded.server_state import ServerFolder
 
 FAKE_HOST = (sys.executable, str(Path(__file__).with_name("fake_host.py")))
 

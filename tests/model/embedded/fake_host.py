@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from nl2sql.model.embedded.host import run_host
-from nl2sql.model.embedded.state import HostOrder
+from nl2sql.model.embedded.server_process import run_host
+from nl2sql.model.embedded.server_state import HostOrder
 
 
 def serve(order: HostOrder) -> tuple[int, Any]:

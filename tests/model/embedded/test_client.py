@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ModelError
 from nl2sql.model.chat import ChatModel
-from nl2sql.model.embedded.client import LocalChatModel
-from nl2sql.model.embedded.files import lock
-from nl2sql.model.embedded.server import ensure_server
-from nl2sql.model.embedded.state import ServerFolder, ServerInfo
+from nl2sql.model.embedded.embedded_server import ensure_server
+from nl2sql.model.embedded.local_client import LocalChatModel
+from nl2sql.model.embedded.server_state import ServerFolder, ServerInfo
+from nl2sql.model.embedded.shared_files import lock
 
 QUESTION = [{"role": "system", "content": "the schema"}, {"role": "user", "content": "one?"}]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nl2sql.model.embedded import open_local_model, status
-from nl2sql.model.embedded.client import LocalChatModel
-from nl2sql.model.embedded.host import thread_count
+from nl2sql.model.embedded.local_client import LocalChatModel
+from nl2sql.model.embedded.server_process import thread_count
 from nl2sql.types import Reply
 
 pytestmark = pytest.mark.local_model

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ConfigError, ModelError
-from nl2sql.model.embedded.host import thread_count
-from nl2sql.model.embedded.server import ensure_server, status, stop
-from nl2sql.model.embedded.state import HostOrder, ServerFolder, ServerInfo, ServerSettings
+from nl2sql.model.embedded.embedded_server import ensure_server, status, stop
+from nl2sql.model.embedded.server_process import thread_count
+from nl2sql.model.embedded.server_state import HostOrder, ServerFolder, ServerInfo, ServerSettings
 
 Gguf = Callable[[str], Path]
 Eventually = Callable[[Callable[[], bool]], None]
@@ -28,7 +28,7 @@ Command = tuple[str, ...]
 STARTER = """
 import sys
 from pathlib import Path
-from nl2sql.model.embedded.server import ensure_server
+from nl2sql.model.embedded.embedded_server import ensure_server
 home, model, *command = sys.argv[1:]
 print(ensure_server(Path(home), Path(model), host_command=command).instance, flush=True)
 if not sys.stdin.closed:
@@ -291,7 +291,7 @@ def test_a_model_path_that_is_no_model_is_a_mistake_in_the_settings(home: Path, 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity")
 def test_threads_follow_the_processors_that_are_ours() -> None:
-    code = "import os, nl2sql.model.embedded.host as h; os.sched_setaffinity(0, {0}); print(h.thread_count())"
+    code = "import os, nl2sql.model.embedded.server_process as h; os.sched_setaffinity(0, {0}); print(h.thread_count())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "1"
     assert 1 <= thread_count() <= (os.cpu_count() or 1)

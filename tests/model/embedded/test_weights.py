@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.cancel import CancelToken
+from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.embedded.sources import QWEN, Official, installed_pieces, join, need_space
+from nl2sql.model.embedded.weight_sources import QWEN, Official, installed_pieces, join, need_space
 from nl2sql.model.embedded.weights import WeightsStore
 
 CONTENT = b"GGUF" + bytes(range(256)) * 4000

@@ -1,0 +1,79 @@
+"""What the owner's verified queries with parameters are to a model: functions, typed; and the checks on any call.
+
+It runs nothing. What a model sends is never trusted: what does not fit becomes a CallError that says how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nl2sql.agent.prompts import tool
+from nl2sql.errors import CallError
+from nl2sql.schema.ddl_prompt import as_data
+from nl2sql.schema.identifiers import closest
+from nl2sql.types import ToolCall
+
+# Endpoints take 128 tools at most.
+MOST_FUNCTIONS: Final = 100
+_DESCRIPTION_CHARS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFunction:
+    """A verified query as a function. `properties` are its arguments' JSON Schemas; `fill` puts their values into the
+    SQL, as literals, and raises CallError where one does not fit."""
+
+    name: str
+    description: str
+    properties: Mapping[str, Any]
+    fill: Callable[[Mapping[str, Any]], str]
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """As OpenAI function calling wants it."""
+        return tool(self.name, as_data(self.description, _DESCRIPTION_CHARS), _as_data(self.properties))
+
+    def arguments(self, call: ToolCall) -> dict[str, Any]:
+        """The call's arguments once they fit, without those left out. CallError."""
+        _refuse_unknown(call, self.properties)
+        given = {name: value for name, value in call.arguments.items() if value is not None}
+        self.fill(given)
+        return given
+
+
+def _as_data(schema: Any) -> Any:
+    """A JSON Schema whose texts are data, as those of the database: whoever wrote them."""
+    if isinstance(schema, Mapping):
+        return {as_data(str(key), _DESCRIPTION_CHARS): _as_data(value) for key, value in schema.items()}
+    if isinstance(schema, list | tuple):
+        return [_as_data(value) for value in schema]
+    return as_data(schema, _DESCRIPTION_CHARS) if isinstance(schema, str) else schema
+
+
+def fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call to a tool whose arguments are texts and lists of texts. CallError."""
+    _refuse_unknown(call, properties)
+    given = dict(call.arguments)
+    for name, kind in properties.items():
+        optional = "null" in kind["type"]
+        value = given.get(name)
+        if value is None:
+            if not optional and name != "options":
+                raise CallError(f"{call.name} needs the argument {name!r}", f"Call it with {name!r} as text.")
+            given.pop(name, None)
+        elif kind["type"] == "array":
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise CallError(f"{name!r} must be a list of texts", f'Write it like {{"{name}": ["…", "…"]}}.')
+        elif not isinstance(value, str) or not value.strip():
+            raise CallError(f"{name!r} must be text", f'Write it like {{"{name}": "…"}}.')
+    return given
+
+
+def _refuse_unknown(call: ToolCall, properties: Mapping[str, Any]) -> None:
+    for name in call.arguments:
+        if name not in properties:
+            near = closest(name, properties)
+            hint = f"Did you mean {near!r}?" if near else f"It takes {', '.join(properties)}."
+            raise CallError(f"{call.name} has no argument {name!r}", hint)

@@ -1,0 +1,56 @@
+"""A result as one short hash, so that two runs of a query can be compared without keeping rows.
+
+Rows count as a bag: their order does not matter. It cannot say what has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.cell_text import text_of
+from nl2sql.types import Result, column_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BYTES: Final = 16
+_BATCH: Final = 10_000
+
+
+class RowsHash:
+    """The hash of rows that come in batches. Floats count to ten digits: sums differ beyond from run to run."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Take further rows in."""
+        columns = [column_values(column) for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            cells = json.dumps([comparable_text(value) for value in row]).encode()
+            self._total += int.from_bytes(hashlib.blake2b(cells, digest_size=_BYTES).digest())
+
+    @property
+    def text(self) -> str:
+        """The hash of all rows so far."""
+        return f"{self._total % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
+
+
+def result_hash(result: Result) -> str:
+    """The hash of the rows' values: the one that came with them, or made now."""
+    if result.hash is not None:
+        return result.hash
+    rows = RowsHash()
+    for start in range(0, result.row_count, _BATCH):
+        rows.add(result.table.slice(start, _BATCH))
+    return rows.text
+
+
+def comparable_text(value: Any) -> str | None:
+    """The value as results are compared by it: the same where two runs of a query would give the same."""
+    if isinstance(value, float):
+        # Zero has two signs, and they are equal.
+        return f"{value + 0.0:.10g}"
+    return None if value is None else text_of(value)

@@ -1,0 +1,362 @@
+"""DuckDB as an Engine: the parent's side of worker processes that open, judge, run, and may be killed.
+
+It never imports DuckDB itself. A worker that overruns, crashes or runs out of memory is replaced, and the next call
+works. Limits on memory and disk are each worker's: several side by side may use as many times as much.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.cancellation import CancelToken
+from nl2sql.engines.files.data_sources import Source
+from nl2sql.engines.worker import pipe_messages
+from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.worker.result_stream import WorkerStream, collected
+from nl2sql.engines.worker.worker_handle import Opened, WarmWorker
+from nl2sql.engines.worker.worker_pool import WorkerPool
+from nl2sql.engines.worker.worker_request import Call
+from nl2sql.errors import ConfigError, LimitError
+from nl2sql.types import (
+    CheckedSQL,
+    Count,
+    Limits,
+    Policy,
+    Proof,
+    RepairReport,
+    Result,
+    Schema,
+    Upload,
+    Verdict,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from nl2sql.engines.files.upload_tables import UploadedFiles
+    from nl2sql.importing.file_rules import FileRules
+    from nl2sql.importing.import_account import TableAccount
+
+JUDGE_SECONDS: Final = 5.0
+PROFILE_SECONDS: Final = 5.0
+# What the guard may take over all views; those that it has not been asked of by then are not shown.
+GUARD_SECONDS: Final = 10.0
+INTROSPECT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an engine with uploads has beside them: the engine of the base, whose schema is read there once."""
+
+    base: DuckDBEngine
+    uploads: UploadedFiles
+
+    def joined(self, base: Schema, uploaded: Schema) -> Schema:
+        """The schema of both. DatabaseError."""
+        from nl2sql.engines.files.upload_tables import joined
+
+        return joined(base, uploaded, self.uploads.catalog)
+
+
+class DuckDBEngine:
+    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet.
+
+    `time_zone` is where days begin and end for every query, by its name in the IANA database.
+    """
+
+    dialect: Final = "duckdb"
+
+    def __init__(
+        self,
+        url: str,
+        source: Source,
+        limits: Limits,
+        cache_dir: Path,
+        judge_seconds: float = JUDGE_SECONDS,
+        profile_seconds: float = PROFILE_SECONDS,
+        workers: int = 1,
+        beside: Beside | None = None,
+        time_zone: str = "UTC",
+    ) -> None:
+        self._url, self._source, self._cache_dir = url, source, cache_dir
+        self._beside = beside
+        self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
+        self._state = threading.RLock()
+        self._time_zone = time_zone
+        self._opened = Opened(self._fingerprint(), source, source.prepare(), time_zone=time_zone)
+        self._pool = WorkerPool(workers, lambda: WarmWorker(limits))
+        with self._pool.turn(None) as worker:
+            worker.serve(self._opened)
+
+    @property
+    def url(self) -> str:
+        """What was opened."""
+        return self._url
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The worker processes that are running now."""
+        return tuple(worker.pid for worker in self._pool.workers if worker.pid is not None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As `Engine.notes`."""
+        return self._opened.prepared.notes
+
+    @property
+    def accounts(self) -> tuple[TableAccount, ...]:
+        """As `Engine.accounts`."""
+        return self._opened.prepared.accounts
+
+    @property
+    def is_new_import(self) -> bool:
+        """As `Engine.is_new_import`."""
+        return self._opened.prepared.is_new
+
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """As `Engine.uploads`."""
+        return self._beside.uploads.tables if self._beside else ()
+
+    def with_files(
+        self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> DuckDBEngine:
+        """As `Engine.with_files`."""
+        from nl2sql.engines.files.upload_tables import WithUploads, free_catalog, import_files
+
+        if self._beside is not None:
+            raise ConfigError(
+                "files were uploaded here already", "Name them all in one call, on what was opened before the upload."
+            )
+        catalog = free_catalog(self.introspect(), self._opened.prepared.database)
+        # The worker loads its libraries while the files are imported.
+        start_spare(WORKER)
+        with contextlib.ExitStack() as stack:
+            uploads = import_files(files, catalog, limits, self._cache_dir, rules)
+            stack.callback(uploads.close)
+            source, beside = WithUploads(self._source, uploads), Beside(self, uploads)
+            engine = DuckDBEngine(
+                self._url,
+                source,
+                limits,
+                self._cache_dir,
+                self._judge_seconds,
+                self._profile_seconds,
+                workers,
+                beside,
+                self._time_zone,
+            )
+            stack.callback(engine.close)
+            engine.introspect()
+            stack.pop_all()
+        return engine
+
+    def introspect(self) -> Schema:
+        """Tables, columns, keys and profile; from the cache where the files have not changed. DatabaseError."""
+        self._pool.raise_if_closed()
+        if schema := self._current().schema:
+            return schema
+        with self._pool.turn(None) as worker:
+            return self._introspected(worker)
+
+    def judge(
+        self,
+        sql: str,
+        policy: Policy,
+        *,
+        thorough: bool = False,
+        reads_values: bool = True,
+        cancel: CancelToken | None = None,
+    ) -> Verdict:
+        """As `Engine.judge`."""
+        with self._pool.turn(cancel) as worker:
+            self._introspected(worker)
+            seconds = self._judge_seconds
+            asked = {"op": "judge", "sql": sql, "thorough": thorough, "reads_values": reads_values, "seconds": seconds}
+            request = {**asked, "policy": pipe_messages.policy_to_json(policy)}
+            return worker.ask(request, seconds, lambda reply: pipe_messages.verdict_from_json(reply["verdict"]), cancel)
+
+    def repair(
+        self,
+        sql: str,
+        question: str,
+        policy: Policy,
+        *,
+        error: str = "",
+        disproved: Sequence[Proof] = (),
+        cancel: CancelToken | None = None,
+    ) -> RepairReport:
+        """As `Engine.repair`."""
+        asked = {"op": "repair", "sql": sql, "question": question, "error": error}
+        told = {"policy": pipe_messages.policy_to_json(policy), "disproved": [asdict(proof) for proof in disproved]}
+        with self._pool.turn(cancel) as worker:
+            self._introspected(worker)
+            seconds = self._judge_seconds
+            request = {**asked, **told, "seconds": seconds}
+            return worker.ask(request, seconds, lambda reply: pipe_messages.report_from_json(reply["report"]), cancel)
+
+    def execute(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
+    ) -> Result:
+        """Run it and return its rows, within the limits.
+
+        More rows than `limits.rows`, or more bytes than `limits.result_bytes`, cut the result: `truncated` says
+        so. Cells longer than `limits.cell_bytes` are shortened and counted. Errors as `Engine.execute`.
+        """
+        with self._streaming(checked, limits, cancel, hashed=hashed) as stream:
+            return collected(stream)
+
+    def stream(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
+    ) -> contextlib.AbstractContextManager[WorkerStream]:
+        """As `execute`, batch by batch; the reader's own time does not count towards `limits.seconds`."""
+        return self._streaming(checked, limits, cancel, hashed=False)
+
+    @contextlib.contextmanager
+    def _streaming(
+        self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None, *, hashed: bool
+    ) -> Iterator[WorkerStream]:
+        request = {
+            "op": "execute",
+            "sql": checked.sql,
+            "limits": pipe_messages.limits_to_json(limits),
+            "seconds": limits.seconds,
+            "hashed": hashed,
+        }
+        with self._pool.turn(cancel) as worker:
+            worker.serve(self._opened)
+            with worker.calling(request, limits.seconds, limits, cancel) as call:
+                yield WorkerStream(call, limits)
+
+    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+        """As `Engine.page`."""
+        with self._paging(checked, window, limits, cancel, "rows") as call:
+            return collected(WorkerStream(call, replace(limits, rows=window.limit)))
+
+    def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
+        """As `Engine.count`."""
+        with self._paging(checked, window, limits, cancel, "count") as call:
+            reply, _ = call.receive()
+            with call.reading():
+                return Count(pipe_messages.expect_number(reply["count"]), bool(reply["complete"]))
+
+    def add_up(
+        self,
+        checked: CheckedSQL,
+        columns: Sequence[int],
+        window: Window,
+        limits: Limits,
+        cancel: CancelToken | None = None,
+    ) -> tuple[Decimal | None, ...]:
+        """As `Engine.add_up`."""
+        with self._paging(checked, window, limits, cancel, "sums", columns) as call:
+            reply, _ = call.receive()
+            with call.reading(InvalidOperation):
+                sums = [None if text is None else Decimal(pipe_messages.expect_text(text)) for text in reply["sums"]]
+                return tuple(sums)
+
+    def place_in_queue(self, cancel: CancelToken) -> int:
+        """As `Engine.place_in_queue`."""
+        return self._pool.place(cancel)
+
+    def worker_limits(self) -> Mapping[str, bool]:
+        """Which of the operating system's limits hold for the workers on this platform, by name."""
+        with self._pool.turn(None) as worker:
+            worker.serve(self._opened)
+            return worker.held_limits()
+
+    def close(self) -> None:
+        """Wait for who runs, end the workers, remove uploaded files. May be called twice."""
+        self._pool.close()
+        if self._beside is not None:
+            self._beside.uploads.close()
+
+    @contextlib.contextmanager
+    def _paging(
+        self,
+        checked: CheckedSQL,
+        window: Window,
+        limits: Limits,
+        cancel: CancelToken | None,
+        asks: str,
+        columns: Sequence[int] = (),
+    ) -> Iterator[Call]:
+        """One request about a query's kept rows, to the worker that has them where it is free."""
+        request = {
+            "op": "page",
+            "sql": checked.sql,
+            "window": pipe_messages.window_to_json(window),
+            "asks": asks,
+            "columns": list(columns),
+            "limits": pipe_messages.limits_to_json(replace(limits, rows=window.limit)),
+            "seconds": limits.seconds,
+        }
+        with self._pool.turn(cancel, prefers=lambda worker: worker.keeps(checked.sql)) as worker:
+            worker.serve(self._opened)
+            with worker.calling(request, limits.seconds, limits, cancel) as call:
+                yield call
+            worker.note_kept(checked.sql)
+
+    def _introspected(self, worker: WarmWorker) -> Schema:
+        """The schema, read by this worker where nobody has yet, and told to it."""
+        with self._state:
+            opened = self._current()
+            schema = opened.schema
+            if schema is None:
+                worker.serve(opened)
+                schema = self._read_schema(worker)
+                opened = self._opened = replace(opened, schema=schema)
+        worker.serve(opened)
+        return schema
+
+    def _read_schema(self, worker: WarmWorker) -> Schema:
+        from nl2sql.schema import schema_cache, serialization
+
+        base = self._beside.base.introspect() if self._beside else None
+        request = {
+            "op": "introspect",
+            "profile_seconds": self._profile_seconds,
+            "guard_seconds": GUARD_SECONDS,
+            "catalog": self._beside.uploads.catalog if self._beside else "",
+            "beside": serialization.to_json(base) if base else None,
+        }
+
+        def read(reply: Mapping[str, Any]) -> tuple[Schema, bool]:
+            return serialization.from_json(reply["schema"]), bool(reply["complete"])
+
+        try:
+            schema, complete = worker.ask(request, INTROSPECT_SECONDS, read)
+        except LimitError:
+            # The catalogue alone is enough to work with where the data is too much to look at.
+            schema, complete = worker.ask(
+                {**request, "profile_seconds": 0, "guard_seconds": 0}, INTROSPECT_SECONDS, read
+            )
+        if self._beside and base:
+            # The samples of uploaded files are the session's alone, and no cache keeps them.
+            return replace(self._beside.joined(base, schema), fingerprint=self._opened.fingerprint)
+        schema = replace(schema, fingerprint=self._opened.fingerprint)
+        schema_cache.save(self._cache_dir, schema, complete=complete)
+        return schema
+
+    def _current(self) -> Opened:
+        """What the workers are to open: anew where the files have changed. DatabaseError."""
+        from nl2sql.schema import schema_cache
+
+        fingerprint = self._fingerprint()
+        with self._state:
+            if fingerprint != self._opened.fingerprint:
+                self._opened = Opened(fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone)
+            if self._opened.schema is None:
+                self._opened = replace(self._opened, schema=schema_cache.load(self._cache_dir, fingerprint))
+            return self._opened
+
+    def _fingerprint(self) -> str:
+        """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
+        own = self._source.fingerprint()
+        return own if self._time_zone == "UTC" else hashlib.sha256(f"{own} {self._time_zone}".encode()).hexdigest()

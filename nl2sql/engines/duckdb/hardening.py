@@ -1,0 +1,105 @@
+"""DuckDB opened read-only and locked: what its own settings can forbid, they forbid, and no statement undoes it.
+
+Settings forbid writing to the database, other files, the network, extensions, secrets and Python objects. They
+don't keep a table or column from being read (the guard does), don't bound the memory of scalar functions
+(`os_limits` does), and leave the files named in `data_files` open for writing too (`fence` does not).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from nl2sql.engines.worker.pipe_messages import MOVED
+from nl2sql.schema.identifiers import escape_glob, literal, quote_name
+
+MAX_EXPRESSION_DEPTH: Final = 60
+BUFFER_SHARE: Final = 0.8
+# The parent counts a query's seconds and leaves out those that a slow reader takes; DuckDB cannot tell them apart.
+LAST_RESORT_SECONDS: Final = 3600
+
+_SETTINGS: Final = (
+    "autoinstall_known_extensions=false",
+    "autoload_known_extensions=false",
+    "allow_community_extensions=false",
+    "allow_persistent_secrets=false",
+    "python_enable_replacements=false",
+    "python_scan_all_frames=false",
+    f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
+)
+
+
+def open_locked(
+    path: str,
+    *,
+    memory: int,
+    seconds: float,
+    threads: int,
+    spill: int = 0,
+    spill_folder: str = "",
+    data_files: Sequence[str] = (),
+    attached: Mapping[str, str] | None = None,
+    time_zone: str = "UTC",
+) -> duckdb.DuckDBPyConnection:
+    """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
+
+    `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
+    `spill`, the local file system is off altogether. `attached` are database files to open beside it, by the
+    catalog's name. `time_zone` is where days begin and end, whatever the machine's own zone is.
+    """
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "async_threads": 0,
+        "allow_unsigned_extensions": "false",
+    }
+    connection = duckdb.connect(path, read_only=True, config=options)
+    for catalog, file in (attached or {}).items():
+        connection.execute(f"ATTACH {literal(file)} AS {quote_name(catalog)} (READ_ONLY)")
+    connection.execute(f"SET GLOBAL TimeZone={literal(time_zone)}")
+    folder = spill_folder if spill else ""
+    lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
+    return connection
+
+
+def lock(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    memory: int,
+    seconds: float,
+    spill: int = 0,
+    spill_folder: str = "",
+    data_files: Sequence[str] = (),
+) -> None:
+    """Lock the instance behind the connection for good; arguments as in `open_locked`."""
+    settings = [
+        *_SETTINGS,
+        f"temp_directory={literal(spill_folder)}",
+        f"max_temp_directory_size='{spill}B'",
+        f"memory_limit='{int(memory * BUFFER_SHARE)}B'",
+        f"max_execution_time={int(max(seconds, LAST_RESORT_SECONDS) * 1000)}",
+        f"allowed_paths=[{', '.join(literal(path) for file in data_files for path in (file, escape_glob(file)))}]",
+        "enable_external_access=false",
+    ]
+    if not data_files and not spill:
+        settings.append("disabled_filesystems='LocalFileSystem'")
+    # A plain SET of some of these would hold for this connection alone, not for the cursors that judge and run.
+    for setting in (*settings, "lock_configuration=true"):
+        connection.execute(f"SET GLOBAL {setting}")
+    if data_files and (moved := find_moved_file(connection, data_files)):
+        raise OSError(f"{Path(moved).name} {MOVED}")
+
+
+def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> str | None:
+    """The first of the allowed paths that leads elsewhere by now; None where all lead to the files that they name.
+
+    DuckDB keeps where a path led when it was allowed, and opens no other file by it.
+    """
+    if sys.platform == "win32":
+        return None
+    [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
+    known = set(allowed)
+    return next((path for path in paths if path not in known), None)

@@ -1,0 +1,321 @@
+"""The child process that opens the database, judges and runs: `python -c` starts it, a DuckDBEngine speaks to it.
+
+Its main thread does the work; a second thread reads requests, so that a request to stop is heard while a query
+runs, and the end of the pipe ends the process. It decides nothing about what may run except that it must be a
+SELECT, and it enforces no wall time: the parent kills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import queue
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from nl2sql.engines.duckdb.one_select import not_a_select
+from nl2sql.engines.duckdb.result_cache import Kept, KeptRows
+from nl2sql.engines.worker import landlock, os_limits
+from nl2sql.engines.worker.deadline_timer import Alarm
+from nl2sql.engines.worker.pipe_frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
+from nl2sql.types import Proof, Schema
+
+if TYPE_CHECKING:
+    from nl2sql.engines.duckdb.result_sender import PreparedQuery
+
+THREADS: Final = max(1, min(4, os.cpu_count() or 1))
+INTROSPECTION_CPU: Final = 60.0
+
+
+class Worker:
+    """One opened, locked database and the requests about it."""
+
+    def __init__(self, opening: Message, pipe: IO[bytes]) -> None:
+        import duckdb
+
+        from nl2sql.engines.duckdb import duckdb_errors, hardening
+
+        self._failures = duckdb_errors
+        self._pipe = pipe
+        self._current = opening["id"]
+        self._stopped = False
+        self._seconds = float(opening["seconds"])
+        self._data_files = opening["data_files"]
+        self._attached = frozenset(opening["attached"])
+        self._alarm = Alarm()
+        self._schema = Schema(())
+        self._parser: Any = None
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        spill_folder = str(Path.cwd() / "spill")
+        self._connection = hardening.open_locked(
+            opening["database"],
+            memory=opening["memory"],
+            seconds=self._seconds,
+            threads=THREADS,
+            spill=opening["spill"],
+            spill_folder=spill_folder,
+            data_files=opening["data_files"],
+            attached=opening["attached"],
+            time_zone=opening["time_zone"],
+        )
+        self._kept = KeptRows(self._connection, opening["memory"])
+
+    def stop(self, request: int) -> None:
+        """Interrupt that request if it is the one under way; any thread may call it."""
+        if request == self._current:
+            self._stopped = True
+            if cursor := self._cursor:
+                cursor.interrupt()
+
+    def answer(self, request: Message) -> None:
+        """Do what the request asks and write its replies."""
+        self._current, self._stopped = request["id"], False
+        os_limits.allow_cpu(request.get("seconds", INTROSPECTION_CPU), THREADS)
+        handlers: Mapping[str, Callable[[Message], Mapping[str, Any]]] = {
+            "schema": self._keep_schema,
+            "introspect": self._introspect,
+            "judge": self._judge,
+            "repair": self._repair,
+            "execute": self._execute,
+            "page": self._page,
+        }
+        try:
+            reply = handlers[request["op"]](request)
+        except self._failures.FAILURES as error:
+            reply = self._failures.failure(error, self._stopped, request.get("sql", ""))
+            if reply["error"] in ("query", "database"):
+                reply = self._without_data_file() or reply
+        if reply:
+            self._reply(reply)
+
+    def _reply(self, reply: Mapping[str, Any]) -> None:
+        try:
+            write_frame(self._pipe, reply)
+        except FrameError as error:
+            write_frame(self._pipe, {"kind": "error", "error": "reply", "message": str(error)})
+
+    def _without_data_file(self) -> Mapping[str, Any] | None:
+        """The error to tell where a failure is explained by a data file that has gone, else None."""
+        gone = [path for path in self._data_files if not Path(path).exists()]
+        if not gone:
+            return None
+        return {"kind": "error", "error": "database", "message": f"{Path(gone[0]).name} is no longer there"}
+
+    def _keep_schema(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.schema import serialization
+
+        self._schema, self._parser = serialization.from_json(request["schema"]), None
+        return {}
+
+    def _introspect(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb.introspection import Introspection
+
+        with self._fresh_cursor() as cursor:
+            reading = Introspection(cursor, self._alarm, lambda: self._stopped, self._open_parser)
+            return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
+
+    def _judge(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.worker import pipe_messages
+        from nl2sql.guard import judge
+
+        policy = pipe_messages.policy_from_json(request["policy"])
+        thorough = bool(request["thorough"])
+        parser = self._guard_parser()
+        parser.reads_values = bool(request["reads_values"])
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
+        return {"kind": "verdict", "verdict": pipe_messages.verdict_to_json(verdict)}
+
+    def _repair(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb.binder import GuardedBinder
+        from nl2sql.engines.worker import pipe_messages
+        from nl2sql.repair import repair
+        from nl2sql.schema import allowed
+
+        policy = pipe_messages.policy_from_json(request["policy"])
+        visible = allowed(self._schema, policy)
+        hidden = _names(self._schema) - _names(visible)
+        parser = self._guard_parser()
+        parser.reads_values = False
+        report = repair(
+            request["sql"],
+            request["question"],
+            visible,
+            "duckdb",
+            GuardedBinder(self._schema, policy, parser),
+            error=request["error"],
+            hidden=frozenset(name.rpartition(".")[2] for name in hidden),
+            disproved=[Proof(**proof) for proof in request["disproved"]],
+        )
+        return {"kind": "repaired", "report": pipe_messages.report_to_json(report)}
+
+    def _open_parser(self) -> tuple[Any, Callable[[], None]]:
+        """A parser over a connection of its own, and what interrupts it."""
+        from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
+
+        connection = self._connection.cursor()
+        return DuckDBParser(connection, connection, self._attached, self._seconds), connection.interrupt
+
+    def _guard_parser(self) -> Any:
+        from nl2sql.engines.duckdb.duckdb_catalog import CATALOG
+        from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser, open_twin
+
+        if self._parser is None:
+            connection = self._connection.cursor()
+            binder = connection
+            if self._data_files:
+                catalog = connection.execute(CATALOG).fetchall()[0][0]
+                binder = open_twin(catalog, self._schema, self._seconds, self._attached)
+            self._parser = DuckDBParser(connection, binder, self._attached, self._seconds)
+        return self._parser
+
+    def _execute(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb.result_sender import PreparedQuery
+        from nl2sql.guard import under_explain
+
+        self._kept.make_room()
+        sql = request["sql"]
+        with self._fresh_cursor() as cursor:
+            if problem := not_a_select(cursor, sql):
+                return {"kind": "error", "error": "query", "message": problem}
+            if under_explain(sql) != sql:
+                return self._send(request, self._explained(sql, cursor), cursor)
+            relation = cursor.sql(sql)
+            return self._send(request, PreparedQuery(sql, relation.columns, relation.types), cursor)
+
+    def _explained(self, sql: str, cursor: Any) -> PreparedQuery:
+        """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
+        from nl2sql.engines.duckdb.result_sender import PreparedQuery
+        from nl2sql.guard import without_paths
+
+        [(key, text)] = cursor.execute(sql).fetchall()
+        for path in map(Path, self._data_files):
+            text = text.replace(str(path), path.name.ljust(len(str(path))))
+        given = "SELECT $1 AS explain_key, $2 AS explain_value"
+        texts = [key, without_paths(text, sql)]
+        relation = cursor.sql(given, params=texts)
+        return PreparedQuery(given, relation.columns, relation.types, texts)
+
+    def _page(self, request: Message) -> Mapping[str, Any]:
+        """A window of a query's rows, how many it has, or sums; the query runs only where its rows are not kept."""
+        from nl2sql.engines.duckdb.result_sender import PreparedQuery
+        from nl2sql.engines.worker import pipe_messages
+        from nl2sql.errors import QueryError
+
+        window = pipe_messages.window_from_json(request["window"])
+        try:
+            with self._keeping(request["sql"]) as kept:
+                if request["asks"] == "count":
+                    return {"kind": "count", "count": kept.count(window), "complete": kept.complete}
+                if request["asks"] == "sums":
+                    return {"kind": "sums", "sums": kept.add_up(window, request["columns"])}
+                sql, texts = kept.page(window)
+                end = self._send(request, PreparedQuery(sql, kept.names, kept.types, texts), kept.cursor)
+                return {**end, "truncated": not kept.complete or end["truncated"]} if end["kind"] == "end" else end
+        except QueryError as error:
+            return {"kind": "error", "error": "query", "message": error.message, "hint": error.hint}
+
+    @contextlib.contextmanager
+    def _keeping(self, sql: str) -> Iterator[Kept]:
+        """The kept rows of the text, whose cursor a request to stop interrupts."""
+        self._kept.make_room()
+        try:
+            kept = self._kept.get(sql)
+            if kept is None:
+                self._cursor = self._connection.cursor()
+                kept = self._kept.keep(sql, self._cursor)
+            self._cursor = kept.cursor
+            yield kept
+        finally:
+            self._cursor = None
+
+    def _send(self, request: Message, query: PreparedQuery, cursor: Any) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb import result_sender
+        from nl2sql.engines.worker import pipe_messages
+
+        limits = pipe_messages.limits_from_json(request["limits"])
+        hashed = bool(request.get("hashed"))
+        return result_sender.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped, hashed=hashed)
+
+    @contextlib.contextmanager
+    def _fresh_cursor(self) -> Iterator[Any]:
+        """A connection of its own for one request, since what a session sets outlives the lock."""
+        with self._connection.cursor() as cursor:
+            self._cursor = cursor
+            try:
+                yield cursor
+            finally:
+                self._cursor = None
+
+
+def main(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer requests until there will be no more."""
+    os_limits.keep_arenas_few()
+    # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+    # pyarrow and duckdb work without numpy, and the worker starts a third faster.
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+    _warm_up()
+    # What is loaded now stays: no collection need look at it again.
+    gc.freeze()
+    folder = Path.cwd()
+    frame = read_frame(requests, text_bytes=ANY_BYTES)
+    if frame is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    opening = frame[0]
+    fenced = landlock.forbid_writing(folder if opening["spill"] else None)
+    waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    worker = _opened(opening, replies)
+    if worker is None:
+        return
+    threading.Thread(target=_listen, args=(requests, waiting, worker, folder), daemon=True).start()
+    held = os_limits.set_limits(opening["memory"], opening["spill"], len(opening["data_files"]))
+    write_frame(replies, {"kind": "opened", "limits": {"no_writing": fenced, **held}})
+    while True:
+        worker.answer(waiting.get())
+
+
+def _opened(opening: Message, replies: IO[bytes]) -> Worker | None:
+    import duckdb
+
+    try:
+        return Worker(opening, replies)
+    except (duckdb.Error, OSError) as error:
+        write_frame(replies, {"kind": "error", "error": "open", "message": str(error)})
+        return None
+
+
+def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Worker, folder: Path) -> None:
+    """Hand on requests, act on stops; where the pipe ends, the parent has gone, and so does this process."""
+    while frame := read_frame(requests, text_bytes=ANY_BYTES):
+        if frame[0]["op"] == "stop":
+            worker.stop(frame[0]["id"])
+        else:
+            waiting.put(frame[0])
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def _warm_up() -> None:
+    """Load what opening, judging and results need, before the order comes and before memory is limited."""
+    import duckdb  # noqa: F401
+    import pyarrow  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
+
+    import nl2sql.engines.duckdb.duckdb_errors
+    import nl2sql.engines.duckdb.duckdb_parser
+    import nl2sql.engines.duckdb.hardening
+    import nl2sql.engines.duckdb.result_sender
+    import nl2sql.guard.sqlglot_rules
+    import nl2sql.schema.serialization  # noqa: F401
+
+
+def _names(schema: Schema) -> set[str]:
+    """The tables and the columns of each, lower case."""
+    columns = {f"{table.name}.{column.name}".lower() for table in schema.tables for column in table.columns}
+    return columns | {table.name.lower() for table in schema.tables}

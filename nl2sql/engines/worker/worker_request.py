@@ -1,0 +1,232 @@
+"""One request to a worker while it is under way: its deadline, its cancelling, and how it ended.
+
+It does not start or replace workers; `broken` says that this one must be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+from nl2sql.cancellation import CancelToken
+from nl2sql.engines.worker import pipe_messages
+from nl2sql.engines.worker.child_process import ChildProcess, ProcessEnded
+from nl2sql.engines.worker.deadline_timer import Alarm
+from nl2sql.engines.worker.pipe_frames import TEXT_BYTES, Message
+from nl2sql.errors import CancelledError, DatabaseError, LimitError, NL2SQLError, QueryError
+
+GRACE: Final = 0.5
+_WHAT: Final = {
+    "open": "opening the database",
+    "introspect": "reading the database's schema",
+    "judge": "judging the query",
+}
+_UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+_numbers: Final = itertools.count(1)
+
+
+class Call:
+    """A request and its replies. Only time spent waiting for the worker counts towards `seconds`."""
+
+    def __init__(self, worker: ChildProcess, alarm: Alarm, request: Mapping[str, Any], seconds: float) -> None:
+        self._worker, self._alarm = worker, alarm
+        self._id = next(_numbers)
+        self._seconds, self._left = seconds, seconds
+        self._what = _WHAT.get(request["op"], "the query")
+        self._payload_bytes = pipe_messages.bound_payload(request["limits"]) if "limits" in request else 0
+        self._lock = threading.Lock()
+        self._reason = ""
+        self._reading = False
+        self.done = False
+        self.broken = False
+        worker.send({**request, "id": self._id})
+
+    def receive(self) -> tuple[Message, bytes]:
+        """The next reply. LimitError, QueryError, DatabaseError, or CancelledError after `cancel`."""
+        started = time.monotonic()
+        with self._lock:
+            if not self._reason:
+                self._alarm.set(self._left, self._overrun)
+            self._reading = True
+        try:
+            message, payload = self._worker.receive(self._payload_bytes)
+        except ProcessEnded as exc:
+            self._finish(broken=True)
+            raise self._ended(exc) from exc
+        with self._lock:
+            if not self._reason:
+                self._alarm.clear()
+            self._reading = False
+        self._left = max(0.0, self._left - (time.monotonic() - started))
+        with self.reading():
+            kind = message["kind"]
+            if kind not in ("columns", "batch"):
+                self._finish(broken=False)
+            error = self._failed(message) if kind == "error" else None
+        if error is not None:
+            raise error
+        return message, payload
+
+    @contextlib.contextmanager
+    def reading(self, *kinds: type[Exception]) -> Iterator[None]:
+        """While a reply is read: DatabaseError where it has not the form that it should have, and a new worker then.
+
+        `kinds` are further errors by which that shows.
+        """
+        unfit: tuple[type[Exception], ...] = (*_UNFIT, *kinds)
+        try:
+            yield
+        except unfit as exc:
+            self._finish(broken=True)
+            raise _garbled() from exc
+
+    def cancel(self) -> None:
+        """End it as cancelled, from any thread: an interrupt, then after a short grace the end of the worker."""
+        self._stop("cancelled")
+
+    def abandon(self) -> None:
+        """End it for want of a reader: interrupt the query and read what is still in the pipe."""
+        if self._reading:
+            # Reading was broken off in the middle of a frame (Ctrl-C): what comes next in the pipe is unknown.
+            self._finish(broken=True)
+            return
+        self._stop("abandoned")
+        while not self.done:
+            try:
+                self.receive()
+            except NL2SQLError:
+                continue
+
+    def _overrun(self) -> None:
+        self._stop("seconds")
+
+    def _stop(self, reason: str) -> None:
+        with self._lock:
+            if self.done or self._reason:
+                return
+            self._reason = reason
+            self._alarm.set(GRACE, self._kill)
+        self._worker.send({"op": "stop", "id": self._id})
+
+    def _kill(self) -> None:
+        with self._lock:
+            if not self.done:
+                self._worker.kill()
+
+    def _finish(self, *, broken: bool) -> None:
+        with self._lock:
+            self.done, self.broken = True, broken or self.broken
+            self._alarm.clear()
+
+    def _failed(self, message: Message) -> NL2SQLError:
+        kind, text, hint = (pipe_messages.expect_text(message.get(name, "")) for name in ("error", "message", "hint"))
+        if kind in ("stopped", "seconds"):
+            return self._stopped() or self._overran()
+        if kind in ("memory", "spill"):
+            self.broken = True
+            error = _out_of_memory(self._what) if kind == "memory" else _out_of_spill(self._what)
+            error.add_note(text)
+            return error
+        if kind in ("result_bytes", "cell_bytes"):
+            return LimitError(text, hint, limit=kind)
+        if kind == "reply":
+            most = f"{TEXT_BYTES // 1_000_000} MB"
+            return LimitError(f"{self._what} gave more than {most}", "Ask for less at once.", limit="result_bytes")
+        if kind == "query":
+            return QueryError(text, hint)
+        self.broken = True
+        if kind == "open":
+            return _cannot_open(text)
+        return DatabaseError(f"the database failed: {text}", "Check that its file is still there and whole.")
+
+    def _ended(self, exc: ProcessEnded) -> NL2SQLError:
+        if stopped := self._stopped():
+            return stopped
+        if exc.code == -getattr(signal, "SIGXCPU", 0):
+            return self._overran()
+        if exc.garbled:
+            return _garbled()
+        if exc.lacked_memory:
+            return _out_of_memory(self._what)
+        error = DatabaseError(
+            f"the database's worker process ended unexpectedly ({_exit_text(exc.code)})",
+            "Run it again: a new worker is used. If it happens again, ask for less at once.",
+        )
+        if exc.stderr:
+            error.add_note(exc.stderr)
+        return error
+
+    def _stopped(self) -> NL2SQLError | None:
+        if self._reason == "seconds":
+            return self._overran()
+        if self._reason:
+            return CancelledError("stopped", "Ask again when you are ready.")
+        return None
+
+    def _overran(self) -> LimitError:
+        return LimitError(
+            f"{self._what} ran longer than {self._seconds:g} s and was stopped",
+            "Narrow it (a filter, fewer joins), or raise the limit with --timeout.",
+            limit="seconds",
+        )
+
+
+def listening(call: Call, cancel: CancelToken | None) -> AbstractContextManager[None]:
+    """A context in which cancelling the token cancels the call."""
+    return cancel.on_cancel(call.cancel) if cancel else contextlib.nullcontext()
+
+
+def _garbled() -> DatabaseError:
+    return DatabaseError(
+        "the database's worker process gave a reply that cannot be read",
+        "Run it again: a new worker is used. If it happens again, the data may be damaged, or made to do harm.",
+    )
+
+
+def _cannot_open(text: str) -> DatabaseError:
+    """Why DuckDB does not open the file, by what it says of it."""
+    if text.endswith(pipe_messages.MOVED):
+        return DatabaseError(text, "Open it again.")
+    if "lock on file" in text:
+        return DatabaseError(
+            "the database is locked: another process has it open for writing", "Close that program, then try again."
+        )
+    if "version" in text:
+        return DatabaseError(
+            "the database was written by another version of DuckDB than this one opens",
+            "Export it there (EXPORT DATABASE) and import it with this version, or upgrade.",
+        )
+    return DatabaseError(
+        "the file is damaged, or is not a DuckDB database", "Restore it from a copy, or make it anew from its source."
+    )
+
+
+def _out_of_memory(what: str) -> LimitError:
+    return LimitError(
+        f"{what} ran out of memory",
+        "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise the limit with --memory.",
+        limit="memory",
+    )
+
+
+def _out_of_spill(what: str) -> LimitError:
+    return LimitError(
+        f"{what} ran out of memory, and of the disk that it may spill to",
+        "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise spill under [limits] in the project file.",
+        limit="spill",
+    )
+
+
+def _exit_text(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,101 @@
+"""One question's outcome in an evaluation: what was asked, written, run and judged.
+
+Values only, all of them fit for JSON, so that a journal and a report can hold them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from nl2sql.answer.cell_text import json_of, text_of
+from nl2sql.types import Result
+
+PREVIEW_ROWS: Final = 20
+_PREVIEW_COLUMNS: Final = 30
+_CELL_CHARS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How one question went.
+
+    `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and
+    `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
+    `scorer.REASONS`, None where strict; `tied` says that it is right only because rows tie. `error` is
+    `{code, rule, message, hint}` or None. `rows` and `gold_rows` are previews. `steps` are the queries tried, `calls`
+    what the model was sent and replied beyond `prompt`, the
+    text that stands before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
+    `signs` are what the confidence was made of, by their names.
+    """
+
+    id: str
+    db: str
+    question: str
+    gold_sql: str
+    evidence: str = ""
+    difficulty: str = ""
+    source: str = ""
+    status: str = ""
+    sql: str | None = None
+    strict: bool | None = None
+    lenient: bool | None = None
+    reason: str | None = None
+    detail: str | None = None
+    tied: bool = False
+    problem: str | None = None
+    error: Mapping[str, Any] | None = None
+    confidence: Mapping[str, Any] | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)
+    repairs: tuple[Mapping[str, Any], ...] = ()
+    rows: Mapping[str, Any] | None = None
+    gold_rows: Mapping[str, Any] | None = None
+    steps: tuple[Mapping[str, Any], ...] = ()
+    calls: tuple[Mapping[str, Any], ...] = ()
+    prompt: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was judged."""
+        return self.problem is None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking again would be no use: neither the surroundings nor the model's endpoint failed."""
+        return self.problem is None and (self.error is None or self.error["code"] != "model")
+
+
+def to_json(case: Case) -> dict[str, Any]:
+    """The case as a JSON object, every field there."""
+    return asdict(case)
+
+
+def from_json(data: Mapping[str, Any]) -> Case:
+    """The case that `to_json` wrote. KeyError, TypeError where it is none."""
+    known = {one.name for one in fields(Case)}
+    values = {name: value for name, value in data.items() if name in known}
+    lists = {name: tuple(values.get(name, ())) for name in ("steps", "calls", "repairs")}
+    _ = values["steps"], values["calls"]
+    return Case(**{**values, **lists})
+
+
+def preview(result: Result) -> dict[str, Any]:
+    """The result's first rows and columns: `{columns, column_count, rows, row_count}`, long cells shortened."""
+    rows = Result(result.columns, result.table.slice(0, PREVIEW_ROWS)).rows
+    return {
+        "columns": [column.name for column in result.columns[:_PREVIEW_COLUMNS]],
+        "column_count": len(result.columns),
+        "rows": [[_cell(value) for value in row[:_PREVIEW_COLUMNS]] for row in rows],
+        "row_count": result.row_count,
+    }
+
+
+def _cell(value: Any) -> Any:
+    shown = json_of(value)
+    text = text_of(value) if isinstance(shown, list | dict) else shown
+    if isinstance(text, str) and len(text) > _CELL_CHARS:
+        return text[: _CELL_CHARS - 1] + "…"
+    return text

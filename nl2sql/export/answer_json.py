@@ -1,0 +1,155 @@
+"""An Answer as the one JSON object that CLI users and scripts rely on: every field there, null where it says nothing.
+
+It does not write it anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nl2sql.export.json_columns import encode_rows
+from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.types import Answer, ErrorInfo, Result, make_unique_names
+
+_NAME_CHARS: Final = 60
+_NAMED: Final = 5
+
+
+def answer_object(answer: Answer) -> dict[str, Any]:
+    """Every field of `ask -o json`, in its order."""
+    return {
+        "id": answer.id or None,
+        "question": answer.question,
+        "status": answer.status.value,
+        "answer": answer.text or None,
+        "sql": answer.sql,
+        **_rows_fields(answer.result),
+        "confidence": _confidence(answer),
+        "grounding": _grounding(answer),
+        "reading": list(answer.reading) or None,
+        "warnings": list(answer.warnings),
+        "repairs": [
+            {"rule": repair.rule, "class": repair.kind.value, "text": repair.text} for repair in answer.repairs
+        ],
+        "traps": [{"rule": trap.rule, "message": trap.message} for trap in answer.traps],
+        "clarification": _clarification(answer),
+        "chart": answer.chart,
+        "verified_query": answer.verified_query,
+        "verified_by": answer.verified_by or None,
+        "verified_at": answer.verified_at.isoformat() if answer.verified_at else None,
+        "steps": [
+            {
+                "tool": step.tool,
+                "arguments": dict(step.arguments),
+                "ok": step.ok,
+                "error": step.error,
+                "seconds": round(step.seconds, 3),
+            }
+            for step in answer.steps
+        ],
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "cached_tokens": answer.usage.cached_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+            "model_calls": answer.usage.model_calls,
+            "cost_usd": answer.usage.cost_usd,
+        },
+        "seconds": {
+            "schema": round(answer.seconds.schema, 3),
+            "model": round(answer.seconds.model, 3),
+            "guard": round(answer.seconds.guard, 4),
+            "database": round(answer.seconds.database, 4),
+            "total": round(answer.seconds.total, 3),
+        },
+        "model": answer.model or None,
+        "error": error_object(answer.error),
+    }
+
+
+def run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
+    """Every field of `run -o json`."""
+    warnings = list_cuts(result.row_count, result.truncated, result.cut_cells) if result else []
+    return {
+        "sql": sql,
+        **_rows_fields(result),
+        "warnings": warnings,
+        "seconds": {"database": round(result.seconds, 4) if result else None, "total": round(seconds, 3)},
+        "error": error_object(error),
+    }
+
+
+def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
+    """What of a result is not shown."""
+    warnings = []
+    if truncated:
+        warnings.append(f"only the first {row_count:,} rows are shown: there are more")
+    if cut_cells:
+        warnings.append(f"{cut_cells:,} long cells were shortened, or came as text for their many values")
+    return warnings
+
+
+def describe_renamed(names: Sequence[str]) -> str:
+    """Which columns have another name than in the query, as a clause a name; empty where none has."""
+    renamed: dict[str, list[str]] = {}
+    for name, own in zip(names, make_unique_names(names), strict=True):
+        if name != own:
+            renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
+    clauses = [
+        f"more than one column is called {one_line(name, _NAME_CHARS)}: here the further {_join(owns)}"
+        for name, owns in renamed.items()
+    ]
+    more = [f"so it is with {len(clauses) - _NAMED:,} other names"] if len(clauses) > _NAMED else []
+    return "; ".join((*clauses[:_NAMED], *more))
+
+
+def _join(owns: Sequence[str]) -> str:
+    if len(owns) == 1:
+        return f"one is {owns[0]}"
+    return f"ones are {', '.join(owns[:_NAMED])}{', …' if len(owns) > _NAMED else ''}"
+
+
+def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
+    """`code, rule, message, hint`, or None."""
+    if error is None:
+        return None
+    return {"code": error.code, "rule": error.rule, "message": error.message, "hint": error.hint or None}
+
+
+def _rows_fields(result: Result | None) -> dict[str, Any]:
+    if result is None:
+        return {"columns": None, "rows": None, "row_count": None, "truncated": None}
+    names = make_unique_names([column.name for column in result.columns])
+    return {
+        "columns": [{"name": name, "type": column.type} for name, column in zip(names, result.columns, strict=True)],
+        "rows": encode_rows(result.table),
+        "row_count": result.row_count,
+        "truncated": result.truncated,
+    }
+
+
+def _confidence(answer: Answer) -> dict[str, Any] | None:
+    if answer.confidence is None:
+        return None
+    return {
+        "level": answer.confidence.level,
+        "score": answer.confidence.score,
+        "reasons": list(answer.confidence.reasons),
+    }
+
+
+def _grounding(answer: Answer) -> dict[str, Any] | None:
+    if answer.grounding is None:
+        return None
+    return {
+        "numbers": answer.grounding.numbers,
+        "supported": answer.grounding.supported,
+        "unsupported": list(answer.grounding.unsupported),
+        "basis": [{"text": one.text, "basis": one.basis} for one in answer.grounding.basis],
+    }
+
+
+def _clarification(answer: Answer) -> dict[str, Any] | None:
+    if answer.clarification is None:
+        return None
+    return {"question": answer.clarification.question, "options": list(answer.clarification.options)}

@@ -1,0 +1,182 @@
+"""One answer as an HTML page that stands alone: question, sentence, chart, rows, SQL, and what speaks for it.
+
+It has no script, loads nothing, and names no address: the chart is drawn into it, and all that comes from data, model
+or user is escaped. It draws what it is given and runs nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any, Final
+
+from nl2sql.answer.cell_text import text_of
+from nl2sql.answer.display import ColumnFormat
+from nl2sql.types import Answer, Result, make_unique_names
+
+MOST_ROWS: Final = 10_000
+_CELL_CHARS: Final = 2_000
+_NUMBERS: Final = re.compile(r"U?(BIG|HUGE|SMALL|TINY)?INT|INTEGER|DOUBLE|FLOAT|REAL|DECIMAL", re.I)
+# What no HTML or XML text may hold, and what would turn the text after it around.
+_UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_LEVELS: Final = {"high": "High confidence", "check": "Check this", "low": "Low confidence"}
+_SVG: Final = "{http://www.w3.org/2000/svg}"
+_ELEMENTS: Final = frozenset(
+    "svg g path rect line circle ellipse polygon polyline text tspan title desc "
+    "defs clipPath linearGradient stop".split()
+)
+_ATTRIBUTES: Final = frozenset(
+    "id class d width height viewBox x y x1 x2 y1 y2 dx dy cx cy r rx ry points transform fill fill-opacity stroke "
+    "stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin stroke-miterlimit "
+    "opacity clip-path offset stop-color stop-opacity text-anchor dominant-baseline font-family font-size font-weight "
+    "font-style role aria-label aria-hidden aria-roledescription display".split()
+)
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.05rem; font-weight: 600; opacity: .8; margin: 0 0 .3rem; }
+h2 { font-size: .95rem; margin: 1.6rem 0 .3rem; }
+.said { font-size: 1.35rem; line-height: 1.4; font-weight: 600; margin: 0 0 1rem; }
+.chart { background: #fff; padding: .5rem; margin: 0 0 1rem; overflow-x: auto; } .chart svg { max-width: 100%; }
+.rows { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
+th, td { border-bottom: 1px solid var(--line); padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } .null { opacity: .5; font-style: italic; }
+pre { background: var(--soft); padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+footer, .quiet { font-size: .85rem; opacity: .75; } footer { margin-top: 2rem; border-top: 1px solid var(--line); }
+h1, h2, p, li, td, th, pre { unicode-bidi: plaintext; overflow-wrap: anywhere; }
+@media print { body { margin: 0; } tr { break-inside: avoid; } }
+"""
+
+
+def render_answer(
+    answer: Answer,
+    formats: Sequence[ColumnFormat],
+    *,
+    database: str,
+    made_at: dt.datetime,
+    sql: str | None = None,
+    svg: str | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The page, as HTML. `formats` write the columns of its rows; `sql` is its SQL laid out; `svg` is the chart.
+
+    `notes` are further sentences to know, shown before the warnings of the answer.
+    """
+    result, text = answer.result, sql or answer.sql
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f"<title>{_write(answer.question)}</title><style>{_STYLE}</style></head><body><main>",
+        f"<h1>{_write(answer.question)}</h1>",
+        f'<p class="said">{_write(answer.text)}</p>' if answer.text else "",
+        *(f"<p>⚠ {_write(note)}</p>" for note in (*notes, *answer.warnings)),
+        _draw_error(answer),
+        f'<div class="chart">{clean_svg(svg)}</div>' if svg else "",
+        _draw_rows(result, formats) if result is not None else "",
+        f"<h2>SQL</h2><pre>{_write(text)}</pre>" if text else "",
+        _draw_list("What the SQL does", answer.reading),
+        *_draw_trust(answer),
+        f"<footer><p>{_write(_tell_origin(answer, database, made_at))}</p></footer>",
+        "</main></body></html>",
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def clean_svg(svg: str) -> str:
+    """The drawing with shapes and texts alone: no script, no link, no picture, nothing that is loaded.
+
+    ValueError where it is no SVG.
+    """
+    try:
+        # A drawing of our own chart: it has no document type, and with it no entities.
+        root = ET.fromstring(_UNFIT.sub("\ufffd", svg))
+    except ET.ParseError as exc:
+        raise ValueError("that is no SVG") from exc
+    if root.tag != f"{_SVG}svg":
+        raise ValueError("that is no SVG")
+    return ET.tostring(_clean(root), encoding="unicode", short_empty_elements=False)
+
+
+def _clean(element: ET.Element) -> ET.Element:
+    kept = ET.Element(element.tag.removeprefix(_SVG), {name: v for name, v in element.items() if _is_fit(name, v)})
+    kept.text, kept.tail = element.text, element.tail
+    for child in element:
+        name = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else ""
+        if name in _ELEMENTS:
+            kept.append(_clean(child))
+    return kept
+
+
+def _is_fit(name: str, value: str) -> bool:
+    """Whether an attribute says only how something looks; `url(#…)` names a part of the same drawing."""
+    named = re.fullmatch(r"url\(#[\w-]+\)", value.strip())
+    return name in _ATTRIBUTES and (named is not None or "url(" not in value.lower() or name == "aria-label")
+
+
+def _draw_error(answer: Answer) -> str:
+    if answer.error is None:
+        return ""
+    return f"<p>⚠ {_write(f'{answer.error.message} {answer.error.hint}'.strip())}</p>"
+
+
+def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
+    """The rows as a table, written for reading, with the value itself under the pointer where it is another."""
+    names = make_unique_names([column.name for column in result.columns])
+    numbers = [_NUMBERS.match(column.type) is not None for column in result.columns]
+    head = "".join(f"<th{_name_class(n)}>{_write(name)}</th>" for name, n in zip(names, numbers, strict=True))
+    shown = Result(result.columns, result.table.slice(0, MOST_ROWS))
+    lines = (
+        "<tr>" + "".join(_draw_cell(*cell) for cell in zip(row, formats, numbers, strict=True)) + "</tr>"
+        for row in shown.rows
+    )
+    count = f"{result.row_count:,} row{'' if result.row_count == 1 else 's'}"
+    if result.truncated or result.row_count > MOST_ROWS:
+        count = f"The first {shown.row_count:,} rows: the query has more"
+    if result.cut_cells:
+        count += f"; {result.cut_cells:,} long values are cut"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f'<div class="rows">{table}</div><p class="quiet">{count}</p>'
+
+
+def _draw_cell(value: Any, how: ColumnFormat, is_number: bool) -> str:
+    if value is None:
+        return '<td class="null">NULL</td>'
+    exact, shown = text_of(value)[:_CELL_CHARS], how.show(value)[:_CELL_CHARS]
+    title = "" if shown == exact else f' title="{_write(exact)}"'
+    return f"<td{_name_class(is_number)}{title}>{_write(shown)}</td>"
+
+
+def _name_class(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def _draw_list(heading: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{_write(line)}</li>" for line in lines)
+    return f"<h2>{heading}</h2><ul>{items}</ul>" if items else ""
+
+
+def _draw_trust(answer: Answer) -> Iterable[str]:
+    """Confidence with its reasons, and who approved a verified query."""
+    if answer.confidence is not None:
+        reasons = "; ".join(answer.confidence.reasons)
+        label = _LEVELS[answer.confidence.level]
+        yield f"<h2>{label}</h2>" + (f"<p>{_write(reasons)}</p>" if reasons else "")
+    if answer.verified_query:
+        approval = f", {answer.approval}" if answer.approval else ""
+        yield f"<p>Verified query {_write(answer.verified_query + approval)}</p>"
+
+
+def _tell_origin(answer: Answer, database: str, made_at: dt.datetime) -> str:
+    parts = [f"Database: {database}", f"made {made_at:%Y-%m-%d %H:%M}"]
+    parts += [f"model: {answer.model}"] if answer.model else []
+    return " · ".join([*parts, "nl2sql"])
+
+
+def _write(text: str) -> str:
+    """The text so that HTML shows each of its characters; what it cannot show is a replacement character."""
+    return escape(_UNFIT.sub("\ufffd", text))

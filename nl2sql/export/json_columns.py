@@ -1,0 +1,111 @@
+"""Columns as JSON, of one type each: a column that JSON's numbers cannot carry whole is text in every row.
+
+A reader's double is what a number may become, so that is the measure. It writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from nl2sql.answer.cell_text import EXACT_FLOAT, json_of, text_of
+from nl2sql.types import column_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EXACT_DIGITS: Final = 15
+
+
+class JsonColumn:
+    """How the values of a column, or of a field within one, become JSON: `look` at all of them, then `encode` each."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        import pyarrow.types as pt
+
+        self._kind = kind
+        self._is_text = False
+        self._parts: list[JsonColumn] = []
+        if pt.is_struct(kind) or pt.is_map(kind) or pt.is_list(kind) or pt.is_large_list(kind):
+            self._parts = [JsonColumn(kind.field(i).type) for i in range(kind.num_fields)]
+            if pt.is_map(kind):
+                self._parts = [JsonColumn(kind.key_type), JsonColumn(kind.item_type)]
+        elif pt.is_fixed_size_list(kind):
+            self._parts = [JsonColumn(kind.value_type)]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether its values decide, and not its type alone, if it is numbers or text."""
+        import pyarrow.types as pt
+
+        kind = self._kind
+        if self._parts:
+            return any(part.is_doubtful for part in self._parts)
+        if pt.is_decimal(kind):
+            return bool(kind.precision > _EXACT_DIGITS)
+        return bool(pt.is_floating(kind) or (pt.is_integer(kind) and kind.bit_width == 64))
+
+    def look(self, column: pa.Array) -> None:
+        """Take note of what the column holds."""
+        import pyarrow.types as pt
+
+        if not self.is_doubtful or self._is_text:
+            return
+        if pt.is_struct(self._kind):
+            for i, part in enumerate(self._parts):
+                part.look(column.field(i))
+        elif pt.is_map(self._kind):
+            self._parts[0].look(column.keys)
+            self._parts[1].look(column.items)
+        elif self._parts:
+            self._parts[0].look(column.flatten())
+        else:
+            self._is_text = not _are_numbers(column)
+
+    def encode(self, value: Any) -> Any:
+        """The value as JSON has it; None for NULL."""
+        if value is None or not self._parts:
+            return text_of(value) if self._is_text and value is not None else json_of(value)
+        if isinstance(value, dict):
+            return {name: part.encode(value[name]) for name, part in zip(value, self._parts, strict=True)}
+        if len(self._parts) == 2 and all(isinstance(entry, tuple) for entry in value):
+            key, item = self._parts
+            return [[key.encode(entry[0]), item.encode(entry[1])] for entry in value]
+        return [self._parts[0].encode(one) for one in value]
+
+
+def encode_rows(table: pa.Table) -> list[list[Any]]:
+    """The rows of a table as JSON has them."""
+    encoders = [JsonColumn(field.type) for field in table.schema]
+    for encoder, column in zip(encoders, table.columns, strict=True):
+        for chunk in column.chunks:
+            encoder.look(chunk)
+    columns = [
+        [encoder.encode(value) for value in column_values(column)]
+        for encoder, column in zip(encoders, table.columns, strict=True)
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def encode_batch(encoders: Sequence[JsonColumn], batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
+    """The rows of a batch as JSON has them, once the encoders have looked at all batches."""
+    return zip(
+        *(
+            [encoder.encode(value) for value in column_values(column)]
+            for encoder, column in zip(encoders, batch.columns, strict=True)
+        ),
+        strict=True,
+    )
+
+
+def _are_numbers(column: pa.Array) -> bool:
+    """Whether a double holds each of the numbers, digit by digit."""
+    return all(value is None or _is_exact(value) for value in column.to_pylist())
+
+
+def _is_exact(value: int | float | Decimal) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return abs(value) <= EXACT_FLOAT if isinstance(value, int) else not isinstance(json_of(value), str)

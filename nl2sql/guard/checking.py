@@ -1,0 +1,52 @@
+"""The one door to running SQL: `check` seals what the judges allow.
+
+It runs in the caller's process and parses nothing; the judges sit where they can be killed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from nl2sql.errors import BugError, GuardError, QueryError
+from nl2sql.guard.judges import LEXICAL
+from nl2sql.guard.lexical import lexical_findings
+from nl2sql.guard.parser_protocols import Judge
+from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
+
+_ENGINE_RULES: Final = frozenset({"syntax", "bind"})
+_COLUMN: Final = "column"
+
+
+def examine(sql: str, policy: Policy, judge: Judge, *, thorough: bool = False) -> Verdict:
+    """What the judges say of a text, without raising for it. LimitError where judging overran.
+
+    `thorough` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
+    """
+    if findings := lexical_findings(sql, None):
+        return Verdict(findings=findings, judges=(LEXICAL,))
+    return judge.judge(sql, policy, thorough=thorough)
+
+
+def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
+    """The text as it may run, in the engine's own spelling.
+
+    Raises GuardError where a rule or the policy objects, QueryError where the engine cannot run the text
+    (spelling, unknown columns, types that do not fit), LimitError where judging itself overran.
+    """
+    verdict = examine(sql, policy, judge)
+    if not verdict.findings:
+        if not verdict.sql:
+            raise BugError("a judge allowed a query without saying what may run")
+        return CheckedSQL(verdict.sql, sql, verdict.tables, verdict.columns, _Seal(verdict.sql))
+    if all(finding.rule in _ENGINE_RULES for finding in verdict.findings):
+        first = verdict.findings[0]
+        raise QueryError(first.message + _at(first), first.hint)
+    findings = sorted(verdict.findings, key=lambda finding: finding.rule in _ENGINE_RULES)
+    # A column that is denied is told like one that is not there.
+    told = (replace(f, message=f.message + _at(f)) if f.rule == _COLUMN else f for f in findings)
+    raise GuardError(tuple(told))
+
+
+def _at(finding: Finding) -> str:
+    return f" (line {finding.line}, column {finding.column})" if finding.line else ""

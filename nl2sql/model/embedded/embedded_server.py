@@ -1,0 +1,322 @@
+"""One server of the embedded model for each user: found, started, replaced and stopped, however many ask at once.
+
+It holds no model itself and sends no question; the host process does the one, `client` the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nl2sql
+from nl2sql.cancellation import CancelToken
+from nl2sql.errors import ModelError
+from nl2sql.model import Progress
+from nl2sql.model.embedded.server_state import HostOrder, ServerFolder, ServerInfo, ServerSettings
+from nl2sql.model.embedded.shared_files import lock, private_folder
+from nl2sql.model.embedded.weight_sources import installed_pieces
+from nl2sql.model.embedded.weights import Weights, WeightsStore, own_weights
+
+# The host finds this package as its parent did: in a checkout, an installed wheel or an editable install.
+_BOOT: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import nl2sql.model.embedded.server_process as host; host.main()"
+_LOADING: Final = "starting the embedded model"
+_LOAD_SECONDS: Final = 180.0
+_QUICK_SECONDS: Final = 1.0
+_PATIENT_SECONDS: Final = 15.0
+_STOP_SECONDS: Final = 5.0
+_POLL: Final = 0.03
+_LOG_LINES: Final = 8
+# The host lives on when the command is gone: of the environment it gets what a process needs, and no keys. A library
+# for another processor may lie where PATH (Windows) or LD_LIBRARY_PATH says.
+_ENVIRONMENT: Final = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE")
+_PATHS: Final = ("PATH", "LD_LIBRARY_PATH")
+# The runtime's OpenMP threads meet at a barrier some hundred times a token. Left to the scheduler, two of them land on
+# one core while another program is busy, and each waits out the other's time slice; bound to a core each, they share
+# cores with that program and go on at its pace.
+_OPENMP: Final = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModelStatus:
+    """The embedded model as it stands. `weights` None means that they are not there or not checked yet, in which
+    case `packages` says how many of the weight packages are installed. `server` None means that none runs.
+
+    `memory` is the server's resident bytes, of which about one gigabyte are the weights as a file that the system
+    may drop; None where the system does not say. `idle` is seconds since it was last used.
+    """
+
+    weights: Weights | None
+    packages: int
+    runtime_installed: bool
+    server: ServerInfo | None
+    memory: int | None
+    idle: float | None
+
+
+def runtime_installed() -> bool:
+    """Whether the package that runs the model is there; it is not imported."""
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+def pull(
+    home: Path,
+    model_path: Path | None = None,
+    *,
+    on_progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> Weights:
+    """The weights, joined or downloaded and checked if need be. ModelError where no source has them."""
+    return own_weights(model_path) if model_path else WeightsStore(home).obtain(on_progress, cancel)
+
+
+def ensure_server(
+    home: Path,
+    model_path: Path | None = None,
+    *,
+    settings: ServerSettings | None = None,
+    on_progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    host_command: Sequence[str] | None = None,
+) -> ServerInfo:
+    """The user's server, started if none runs, replaced if it serves another model or is of another version.
+
+    A few milliseconds where it runs. ModelError where there are no weights or it does not start, CancelledError
+    once `cancel` is set: a server that was loading goes on, for the next command.
+    """
+    home, settings = home.absolute(), settings or ServerSettings()
+    weights = pull(home, model_path, on_progress=on_progress, cancel=cancel)
+    folder = ServerFolder(home / "model")
+    info = folder.read()
+    if info and _serves(info, weights, settings) and info.port and info.healthy(_QUICK_SECONDS):
+        folder.touch()
+        return info
+    if on_progress:
+        on_progress(_LOADING, 0, 0)
+    try:
+        private_folder(folder.path)
+        with lock(folder.start_lock, cancel):
+            living = _living(folder, weights, settings, cancel)
+            return living or _started(folder, weights, settings, host_command or _host_command(), cancel)
+    except OSError as exc:
+        raise ModelError(
+            f"the embedded model's server cannot be started: {exc.strerror or type(exc).__name__}",
+            "Check that the folder that NL2SQL_HOME names can be written.",
+        ) from exc
+
+
+def stop(home: Path) -> bool:
+    """End the user's server; False where none ran."""
+    folder = ServerFolder(home / "model")
+    if not folder.host_lives():
+        return False
+    with lock(folder.start_lock):
+        return _end_host(folder)
+
+
+def status(home: Path, model_path: Path | None = None) -> LocalModelStatus:
+    """The embedded model as it stands; starts, joins and downloads nothing."""
+    folder = ServerFolder(home / "model")
+    info = folder.read()
+    server = info if info and info.port and info.healthy(_QUICK_SECONDS) else None
+    idle = None
+    if server:
+        with contextlib.suppress(OSError):
+            idle = max(0.0, time.time() - folder.last_used_file.stat().st_mtime)
+    return LocalModelStatus(
+        weights=own_weights(model_path) if model_path else WeightsStore(home).ready(),
+        packages=len(installed_pieces()),
+        runtime_installed=runtime_installed(),
+        server=server,
+        memory=_resident(server.pid) if server else None,
+        idle=idle,
+    )
+
+
+def _serves(info: ServerInfo, weights: Weights, settings: ServerSettings) -> bool:
+    return (info.weights, info.version, info.settings) == (weights.identity, nl2sql.__version__, settings)
+
+
+def _living(
+    folder: ServerFolder, weights: Weights, settings: ServerSettings, cancel: CancelToken | None
+) -> ServerInfo | None:
+    """The server that another command started, once it has loaded; None after ending one that is not usable."""
+    if not folder.host_lives():
+        folder.forget()
+        return None
+    info = folder.read()
+    if info and not info.port and _serves(info, weights, settings):
+        _wait(folder, info.instance, cancel, lambda: not folder.host_lives())
+        info = folder.read()
+    if info and info.port and _serves(info, weights, settings) and info.healthy(_PATIENT_SECONDS):
+        folder.touch()
+        return info
+    _end_host(folder)
+    return None
+
+
+def _started(
+    folder: ServerFolder,
+    weights: Weights,
+    settings: ServerSettings,
+    host_command: Sequence[str],
+    cancel: CancelToken | None,
+) -> ServerInfo:
+    """Start a host and wait until it has loaded the model."""
+    order = HostOrder(
+        folder=str(folder.path),
+        model_path=str(weights.path),
+        model=weights.name,
+        weights=weights.identity,
+        version=nl2sql.__version__,
+        instance=f"nl2sql-{secrets.token_hex(8)}",
+        api_key=secrets.token_urlsafe(32),
+        settings=settings,
+    )
+    process = _spawn(host_command, folder, order)
+    _wait(folder, order.instance, cancel, lambda: process.poll() is not None)
+    info = folder.read()
+    if info and info.instance == order.instance and info.port and info.healthy(_PATIENT_SECONDS):
+        return info
+    if process.poll() is None:
+        process.kill()
+        folder.forget()
+    raise _start_failure(folder)
+
+
+def _host_command() -> list[str]:
+    """The host, isolated: code comes from where this process has its own, never from a folder that it works in."""
+    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_code_path())]
+
+
+def _code_path() -> list[str]:
+    """Where this process looks for code, but for the working folder; the folder of this very package comes last."""
+    package = str(Path(nl2sql.__file__).absolute().parent.parent)
+    path = [entry for entry in sys.path if Path(entry).is_absolute()]
+    return path if package in path else [*path, package]
+
+
+def _environment() -> dict[str, str]:
+    """What the host gets of the environment; an empty or relative part of a path would be the folder it works in."""
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    for name in _PATHS:
+        parts = [part for part in os.environ.get(name, "").split(os.pathsep) if Path(part).is_absolute()]
+        if parts:
+            environment[name] = os.pathsep.join(parts)
+    return environment | _OPENMP
+
+
+# As it is when this is loaded: what the program that asks puts into its environment later does not reach the host.
+_HOST_ENVIRONMENT: Final = _environment()
+
+
+def _spawn(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) -> subprocess.Popen[bytes]:
+    """The host as a process that outlives this one, and that its terminal's Ctrl-C does not reach."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    handle = os.open(folder.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as log:
+        process = subprocess.Popen(
+            [*host_command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd=folder.path,
+            env=_HOST_ENVIRONMENT,
+            start_new_session=True,
+            creationflags=flags,
+        )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(order.to_json().encode())
+    # Somebody has to take the exit code of a child, whenever it ends.
+    threading.Thread(target=process.wait, name="nl2sql-host", daemon=True).start()
+    return process
+
+
+def _wait(folder: ServerFolder, instance: str, cancel: CancelToken | None, gave_up: Callable[[], bool]) -> None:
+    """Come back once that instance listens, or has ended, or takes too long."""
+    deadline = time.monotonic() + _LOAD_SECONDS
+    while time.monotonic() < deadline:
+        if cancel:
+            cancel.raise_if_cancelled()
+        info = folder.read()
+        if (info and info.instance == instance and info.port) or gave_up():
+            return
+        time.sleep(_POLL)
+
+
+def _end_host(folder: ServerFolder) -> bool:
+    """End the host that lives, with a signal or, if it does not listen, at once; False where none did."""
+    info = folder.read()
+    if not folder.host_lives():
+        folder.forget()
+        return False
+    signals = [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGKILL]
+    for sign in signals if info else [None]:
+        if info and sign is not None:
+            # The lock is held, so the process id is still the host's.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(info.pid, sign)
+        folder.forget()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline:
+            if not folder.host_lives():
+                return True
+            time.sleep(_POLL)
+    raise ModelError(
+        "the embedded model's server does not end",
+        "End the process that runs nl2sql.model.embedded.server_process, then try again.",
+    )
+
+
+def _start_failure(folder: ServerFolder) -> ModelError:
+    """Why the host did not come up: the runtime is missing, or the last lines of its log."""
+    if not runtime_installed():
+        return missing_runtime()
+    try:
+        lines = folder.log_file.read_text("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
+    except OSError:
+        lines = []
+    said = "\n".join(_without_paths(line) for line in lines) or "it said nothing"
+    return ModelError(
+        f"the embedded model's server did not start; the end of its log:\n{said}",
+        "Check that two gigabytes of memory are free, and NL2SQL_MODEL_PATH if you set it; "
+        "or use another model: set OPENAI_API_KEY or OPENAI_BASE_URL.",
+    )
+
+
+def missing_runtime() -> ModelError:
+    """What to say where xllamacpp is not installed."""
+    return ModelError(
+        "the package that runs the embedded model is not installed",
+        "Install it with: pip install 'nl2sql[local]'. Or use another model: set OPENAI_API_KEY or OPENAI_BASE_URL.",
+    )
+
+
+def _without_paths(line: str) -> str:
+    """The line with every absolute path cut to its last part."""
+    return re.sub(r"(?:[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+([^\s'\"/\\]*)", r"\1", line)[:400]
+
+
+def _resident(pid: int) -> int | None:
+    """The process's resident bytes, where the system says."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")

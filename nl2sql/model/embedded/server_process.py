@@ -1,0 +1,167 @@
+"""The process that holds the embedded model: `main` of an isolated Python, its order as JSON on stdin.
+
+It serves until nobody has used it for a while, or its state file is gone. It starts nothing else, and reads no
+environment; whoever holds the key in the state file may ask it anything.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+
+from nl2sql.model.embedded.server_state import LOOPBACK, HostOrder, ServerFolder, ServerInfo
+
+OTHER_HOST: Final = 3
+"""Exit code: another host lives."""
+
+_TICK: Final = 2.0
+_LOCK_SECONDS: Final = 5.0
+_BATCH: Final = 256
+_MOST_THREADS: Final = 16
+
+
+class _EndedError(Exception):
+    """Somebody asked this process to end."""
+
+
+def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) -> NoReturn:
+    """Load, announce, wait for the end, and end this process at once, threads and all.
+
+    `serve` gives the port, and whatever must stay alive for it to be served.
+    """
+    folder = ServerFolder(Path(order.folder))
+    host_lock = FileLock(folder.host_lock)
+    try:
+        # A command that looks whether a host lives holds this lock for a moment.
+        host_lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout:
+        sys.exit(OTHER_HOST)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        info = _info(order)
+        folder.touch()
+        folder.write(info)
+        port, _served = serve(order)
+        info = replace(info, port=port)
+        folder.touch()
+        folder.write(info)
+        _wait_until_idle(folder, info)
+    except _EndedError:
+        pass
+    finally:
+        current = folder.read()
+        if current and current.instance == order.instance:
+            folder.forget()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _info(order: HostOrder) -> ServerInfo:
+    return ServerInfo(
+        port=0,
+        api_key=order.api_key,
+        pid=os.getpid(),
+        model=order.model,
+        weights=order.weights,
+        version=order.version,
+        instance=order.instance,
+        started_at=time.time(),
+        settings=order.settings,
+    )
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise _EndedError
+
+
+def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
+    idle = info.settings.idle_seconds
+    while True:
+        time.sleep(min(_TICK, idle / 4))
+        current = folder.read()
+        if current is None or current.instance != info.instance:
+            return
+        try:
+            unused = time.time() - folder.last_used_file.stat().st_mtime
+        except OSError:
+            return
+        if unused >= idle:
+            if not info.busy(timeout=10.0):
+                return
+            folder.touch()
+
+
+def serve_model(order: HostOrder) -> tuple[int, Any]:
+    """Start llama.cpp's server on a free port of the loopback; the port, and the server object."""
+    settings = order.settings
+    # Counted first: the runtime binds this thread to one core when it is loaded.
+    threads = settings.threads or thread_count()
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = order.model_path
+    params.model_alias = {order.instance}
+    params.hostnames, params.port, params.api_keys = [LOOPBACK], 0, [order.api_key]
+    params.n_ctx, params.n_parallel, params.kv_unified = settings.context, settings.parallel, True
+    params.cache_prompt, params.cache_ram_mib = True, settings.cache_mib
+    params.use_jinja = True
+    # A call that is given up ends after the batch it is in: small ones cost a few percent and end within seconds.
+    params.n_batch = params.n_ubatch = _BATCH
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.ui, params.endpoint_props, params.endpoint_metrics, params.endpoint_slots = False, False, False, True
+    # A page in a browser must not be able to read a reply, whatever it sends.
+    params.cors_origins, params.cors_origins_explicit, params.cors_credentials = "", True, False
+    server = xllamacpp.Server(params)
+    port = urlsplit(server.listening_address).port
+    if not port:
+        raise RuntimeError("the server does not say where it listens")
+    return port, server
+
+
+def thread_count() -> int:
+    """How many threads compute: the physical cores that affinity and the container's quota grant, one left free
+    where there are more than two. -1 leaves it to llama.cpp, on systems that say neither.
+    """
+    if sys.platform != "linux":
+        return -1
+    cores = len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
+    # The threads wait for each other at every step: one that shares its core with somebody slows all of them.
+    return max(1, min(cores - 1 if cores > 2 else cores, _quota(), _MOST_THREADS))
+
+
+def _siblings(cpu: int) -> str:
+    """The hardware threads of that processor's core, as the kernel names them."""
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text("ascii").strip()
+    except OSError:
+        return str(cpu)
+
+
+def _quota() -> int:
+    """The processors that the control group grants, rounded down; a large number where it sets no limit."""
+    cgroup = Path("/sys/fs/cgroup")
+    try:
+        if (cgroup / "cpu.max").exists():
+            limit, period = (cgroup / "cpu.max").read_text("ascii").split()
+        else:
+            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text("ascii").strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text("ascii").strip()
+        return int(limit) // int(period) if int(limit) > 0 else _MOST_THREADS
+    except (OSError, ValueError):
+        return _MOST_THREADS
+
+
+def main() -> NoReturn:
+    """Be the host that the order on stdin asks for."""
+    run_host(HostOrder.from_json(sys.stdin.read()), serve_model)

@@ -1,0 +1,67 @@
+"""Small files that processes share: private, written whole or not at all, and locks that end with their holder.
+
+It does not know what the files say.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nl2sql.cancellation import CancelToken
+from nl2sql.errors import ModelError
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder, for this user alone; one that exists is left as it is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file's content at once; only this user may read it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
+    """Hold the lock, waiting for as long as somebody else has it; CancelledError once `cancel` is set."""
+    # A generator that holds it may end on another thread.
+    file_lock = FileLock(path, thread_local=False)
+    try:
+        file_lock.acquire(cancel_check=(lambda: cancel.cancelled) if cancel else None)
+    except Timeout:
+        if cancel:
+            cancel.raise_if_cancelled()
+        raise
+    except RuntimeError as exc:
+        # This very thread holds it: waiting would never end.
+        text = "the embedded model is in the middle of another answer that this thread began"
+        raise ModelError(text, "Take that answer to its end, or close its stream, before the next question.") from exc
+    try:
+        yield
+    finally:
+        file_lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    if not path.exists():
+        return False
+    file_lock = FileLock(path)
+    try:
+        file_lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    file_lock.release()
+    return False

@@ -1,0 +1,354 @@
+"""A chat model behind any OpenAI-compatible endpoint: streams, retries, and learns what the endpoint takes.
+
+It writes no prompt and runs no tool. How tools are offered is `protocols`' affair, what a reply means is
+`salvage`'s, and the network is `wire`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from nl2sql.cancellation import CancelToken
+from nl2sql.errors import ConfigError, ModelError
+from nl2sql.model.chat import Tool
+from nl2sql.model.openai import endpoint_errors, prompt_size, several, tool_protocols
+from nl2sql.model.openai.capability_cache import Habits, Memory
+from nl2sql.model.openai.chat_request import LENGTH_NAMES, SEVERAL, Request, adapted
+from nl2sql.model.openai.endpoint_errors import Cause, Failure
+from nl2sql.model.openai.reply_builder import Draft
+from nl2sql.model.openai.sse_events import EndpointError
+from nl2sql.model.openai.tool_protocols import PROTOCOLS, TEXT, TOOLS
+from nl2sql.model.tool_calls import reply_parser
+from nl2sql.model.tool_calls.text_tool_calls import cut_to_prose
+from nl2sql.model.transport import Timeouts, Wire
+from nl2sql.types import Messages, Reply, Usage
+
+if TYPE_CHECKING:
+    import httpx2
+
+_OPENAI: Final = "https://api.openai.com/v1"
+_NO_SUCH_PAGE: Final = (404, 405, 501)
+# Warm enough that replies differ, cool enough that most are still sound (arXiv 2203.11171 samples at 0.5 to 0.7).
+_SAMPLING: Final = 0.7
+# What can be shown of a reply is looked for anew each time that it has grown by this part of its length.
+_LOOKS: Final = 16
+
+
+class OpenAIChatModel:
+    """The model of that name at `base_url` (OpenAI's own without one).
+
+    `protocol` is `tools`, `functions` or `text`; without it the first that the endpoint takes is used, and
+    remembered in `state_dir`. `timeout` is how many seconds the model may take to its first word,
+    `idle_timeout` to each next one, `connect_timeout` the network to connect. `max_retries` counts the tries after
+    the first. `extra_body` goes into every request. `http_client` brings proxies or certificates of one's own;
+    it stays the caller's to close. `wire` carries the requests instead of the SDK. `sleep` waits between tries
+    (seconds). `address_setting` is what errors call the place where `base_url` was set.
+
+    Raises ConfigError where the protocol is unknown, or neither key nor base URL is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        protocol: str | None = None,
+        temperature: float = 0.0,
+        timeout: float = 180.0,
+        idle_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 2,
+        state_dir: Path | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        http_client: httpx2.Client | None = None,
+        wire: Wire | None = None,
+        sleep: Callable[[float], None] | None = None,
+        address_setting: str = "OPENAI_BASE_URL",
+    ) -> None:
+        if protocol is not None and protocol not in PROTOCOLS:
+            raise ConfigError(f"unknown protocol {protocol!r}", f"Use one of {', '.join(PROTOCOLS)}, or leave it out.")
+        if not base_url and not api_key:
+            raise ConfigError(
+                "no API key", "Set OPENAI_API_KEY, or OPENAI_BASE_URL for your own server; -m local needs none."
+            )
+        self._name = name
+        self._endpoint, self._place = _endpoint(base_url or _OPENAI)
+        self._address_setting = address_setting
+        self._fixed_protocol = protocol
+        self._temperature = temperature
+        self._extra_body = dict(extra_body or {})
+        self._max_retries = max_retries
+        self._sleep = sleep
+        self._memory = Memory(state_dir)
+        self._habits = self._memory.recall(self._endpoint, name)
+        if self._endpoint == _OPENAI and not self._habits.renamed:
+            # All models there know the new name of the bound, the newer ones no other.
+            self._habits = replace(self._habits, renamed=(LENGTH_NAMES,))
+        self._wire = wire or _sdk_wire(
+            base_url or _OPENAI, api_key, Timeouts(connect_timeout, timeout, idle_timeout), http_client
+        )
+
+    def __repr__(self) -> str:
+        return f"OpenAIChatModel({self._name!r}, at {self._place!r}, protocol {self._protocol(self._habits)!r})"
+
+    @property
+    def name(self) -> str:
+        """The model's name at the endpoint."""
+        return self._name
+
+    @property
+    def calls_tools(self) -> bool:
+        """False where the protocol is text: the model is asked for a fenced SQL block."""
+        return self._protocol(self._habits) != TEXT
+
+    @property
+    def samples_cheaply(self) -> bool:
+        """False: an endpoint is paid or shared."""
+        return False
+
+    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+        """The message that carries a tool's result back, in the form of the protocol in use."""
+        return tool_protocols.tool_message(self._protocol(self._habits), call_id, name, content)
+
+    def close(self) -> None:
+        """Free the connections."""
+        self._wire.close()
+
+    def served_models(self) -> list[str]:
+        """The names of the endpoint's models, asking for no reply; empty where it lists none.
+
+        ModelError where it cannot be reached or refuses the key.
+        """
+        try:
+            return self._wire.models()
+        except EndpointError as exc:
+            if exc.failure.status in _NO_SUCH_PAGE:
+                return []
+            raise self._explained(exc.failure) from exc
+
+    def stream(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        cancel: CancelToken | None = None,
+    ) -> Generator[str, None, Reply]:
+        """Send the conversation, yield the reply's text piece by piece, return the whole Reply.
+
+        Text that may yet turn out to be a call is held back until that is known. Raises ModelError where no
+        reply can be had, CancelledError once `cancel` is set. Closing the generator closes the connection.
+        """
+        request = self._request(messages, tools, self._temperature, max_tokens=max_tokens, stop=stop)
+        return (yield from self._streamed(request, cancel or CancelToken()))
+
+    def samples(
+        self,
+        messages: Messages,
+        tools: Sequence[Tool] = (),
+        *,
+        count: int,
+        max_tokens: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generator[Reply, None, None]:
+        """As `ChatModel.samples`: in one request where the endpoint takes `n`, else one after another."""
+        cancel, came = cancel or CancelToken(), 0
+        request = self._request(messages, tools, max(self._temperature, _SAMPLING), max_tokens=max_tokens, count=count)
+        if count > 1 and SEVERAL not in self._habits.dropped:
+            for reply in self._at_once(request, cancel):
+                came += 1
+                yield reply
+        for _ in range(count - came):
+            with contextlib.closing(self._streamed(replace(request, count=1), cancel)) as stream:
+                yield _last(stream)
+
+    def _at_once(self, request: Request, cancel: CancelToken) -> Generator[Reply, None, None]:
+        """The replies of one request, fewer than wanted where the endpoint does not know `n` or fails.
+
+        The last one waits for the endpoint's own count of tokens.
+        """
+        habits, given, came = self._habits, Usage(), 0
+        body = request.body(habits, self._protocol(habits))
+        held: Reply | None = None
+        try:
+            with contextlib.closing(self._wire.events(body, cancel, lambda: True)) as events:
+                drafts = several.drafts(events, request.count)
+                while True:
+                    try:
+                        draft = next(drafts)
+                    except StopIteration as stopped:
+                        given = several.rest(stopped.value, given)
+                        break
+                    reply, came = self._reply(draft, habits, request), came + 1
+                    if came == request.count:
+                        held = reply
+                    else:
+                        given += reply.usage
+                        yield reply
+            takes_several = came == request.count
+        except EndpointError as exc:
+            takes_several = endpoint_errors.refused_parameter(exc.failure, list(body)) != SEVERAL
+        if not takes_several:
+            self._learn(replace(habits, dropped=(*habits.dropped, SEVERAL)), ())
+        if held is not None:
+            yield replace(held, usage=given)
+
+    def _request(self, messages: Messages, tools: Sequence[Tool], temperature: float, **more: Any) -> Request:
+        return Request(self._name, messages, tools, temperature, extra_body=self._extra_body, **more)
+
+    def _streamed(self, request: Request, cancel: CancelToken) -> Generator[str, None, Reply]:
+        habits, retries, spent = self._habits, 0, Usage()
+        while True:
+            cancel.raise_if_cancelled()
+            body = request.body(habits, self._protocol(habits))
+            draft = Draft()
+            shown, failure = yield from self._received(draft, body, cancel, request.tools)
+            reply = self._reply(draft, habits, request)
+            failure = failure or _wanting(reply)
+            if failure is None or shown:
+                self._learn(habits, request.tools)
+                break
+            protocol, fixed = self._protocol(habits), self._fixed_protocol is not None
+            if otherwise := adapted(habits, failure, body, protocol, fixed=fixed):
+                habits = otherwise
+            elif retries < self._max_retries and endpoint_errors.worth_retrying(failure):
+                self._wait(failure, retries, cancel)
+                retries += 1
+                spent += reply.usage if draft.begun else Usage()
+            elif reply.calls or reply.text:
+                break
+            else:
+                offered = self._offered() if endpoint_errors.is_unknown_model(failure) else ()
+                raise self._explained(failure, offered)
+        if cut := prompt_size.find_cut(body, draft.usage):
+            reply = replace(reply, shortfall=endpoint_errors.describe_cut(*cut, model=self._name, place=self._place))
+        if reply.text != shown:
+            yield reply.text[len(shown) :] if reply.text.startswith(shown) else reply.text
+        return replace(reply, usage=spent + reply.usage)
+
+    def _explained(self, failure: Failure, offered: Sequence[str] = ()) -> ModelError:
+        setting = self._address_setting
+        return endpoint_errors.explained(failure, model=self._name, place=self._place, offered=offered, setting=setting)
+
+    def _offered(self) -> list[str]:
+        with contextlib.suppress(EndpointError):
+            return self._wire.models()
+        return []
+
+    def _received(
+        self, draft: Draft, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
+    ) -> Generator[str, None, tuple[str, Failure | None]]:
+        """Fill the draft, and yield its text; what was yielded, and what went wrong, unless the reply was over."""
+        shown, due = "", 0
+        names = [tool["function"]["name"] for tool in tools]
+        try:
+            with contextlib.closing(self._wire.events(body, cancel, lambda: draft.begun)) as events:
+                for event in events:
+                    if draft.absorb(event) and draft.length >= due:
+                        text = cut_to_prose(draft.text, names)
+                        if len(text) > len(shown) and text.startswith(shown):
+                            yield text[len(shown) :]
+                            shown = text
+                        due = draft.length + draft.length // _LOOKS
+                    if draft.full:
+                        break
+        except EndpointError as exc:
+            if written := endpoint_errors.written_call(exc.failure):
+                draft.absorb({"choices": [{"message": {"content": written}, "finish_reason": "stop"}]})
+            elif draft.finish is None or not draft.begun:
+                return shown, exc.failure
+        if not draft.begun and not draft.has_choices:
+            return shown, Failure(Cause.MALFORMED, detail="it has no choices")
+        return shown, None
+
+    def _reply(self, draft: Draft, habits: Habits, request: Request) -> Reply:
+        finish = draft.finish or "cut"
+        native = draft.calls
+        text, calls = reply_parser.read(
+            draft.text,
+            native,
+            tools=request.tools,
+            reasoning=draft.reasoning,
+            cut=finish in ("cut", "length"),
+            used_ids={c["id"] for m in request.messages for c in m.get("tool_calls") or ()},
+        )
+        if not native and calls and not any(call.name for call in calls):
+            # Endpoints refuse a call without a name: what cannot be read goes back as the text that it was.
+            told = {"role": "assistant", "content": draft.text}
+            return Reply("", (), told, draft.usage, finish, is_unreadable=True)
+        message = tool_protocols.reply_message(
+            self._protocol(habits), text, calls, draft.extras if native else {}, [c.extra for c in native]
+        )
+        written = next((query for call in calls if isinstance(query := call.arguments.get("query"), str)), "")
+        return Reply(text, calls, message, draft.usage, finish, draft.find_logprobs(written))
+
+    def _learn(self, habits: Habits, tools: Sequence[Tool]) -> None:
+        """Keep what worked, for the next call and for the next process."""
+        if tools and not self._fixed_protocol:
+            habits = replace(habits, protocol=self._protocol(habits))
+        if habits != self._habits:
+            self._habits = habits
+            self._memory.remember(self._endpoint, self._name, habits)
+
+    def _protocol(self, habits: Habits) -> str:
+        known = habits.protocol if habits.protocol in PROTOCOLS else None
+        return self._fixed_protocol or known or TOOLS
+
+    def _wait(self, failure: Failure, retries: int, cancel: CancelToken) -> None:
+        backoff = min(0.5 * 2**retries, 8.0) * (1 - 0.25 * random.random())
+        seconds = backoff if failure.retry_after is None else failure.retry_after
+        if self._sleep is not None:
+            self._sleep(seconds)
+            return
+        cancelled = threading.Event()
+        with cancel.on_cancel(cancelled.set):
+            cancelled.wait(max(0.0, min(seconds, cancel.left)))
+        cancel.raise_if_cancelled()
+
+
+def _sdk_wire(base_url: str, api_key: str | None, timeouts: Timeouts, http_client: httpx2.Client | None) -> Wire:
+    """Imported when an endpoint is spoken to: the SDK takes half a second to load."""
+    from nl2sql.model.openai.openai_transport import SDKWire
+
+    return SDKWire(base_url, api_key, timeouts, http_client)
+
+
+def _last(stream: Generator[str, None, Reply]) -> Reply:
+    """The whole reply of a stream whose pieces nobody reads."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as stopped:
+            reply: Reply = stopped.value
+            return reply
+
+
+def _wanting(reply: Reply) -> Failure | None:
+    """Why a reply that came is no reply: it is empty, or broke off inside its call."""
+    if reply.finish == "cut" and any(call.problem for call in reply.calls):
+        return Failure(Cause.BROKEN)
+    if reply.text or reply.calls or (reply.is_unreadable and reply.finish not in ("cut", "length")):
+        return None
+    if reply.finish == "cut" and reply.is_unreadable:
+        return Failure(Cause.BROKEN)
+    if reply.finish == "length":
+        return Failure(Cause.EMPTY, may_retry=False, detail="its tokens ran out before it said anything")
+    if reply.finish == "content_filter":
+        return Failure(Cause.EMPTY, may_retry=False, detail="the endpoint's content filter stopped it")
+    return Failure(Cause.EMPTY)
+
+
+def _endpoint(base_url: str) -> tuple[str, str]:
+    """The endpoint as it is remembered, and its host and port as messages name it; neither with a password."""
+    parts = urlsplit(base_url)
+    place = parts.netloc.rpartition("@")[2] or base_url.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}", place

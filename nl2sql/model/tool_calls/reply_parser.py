@@ -1,0 +1,209 @@
+"""Makes clean tool calls of what models and servers really send, or says how the model mends them.
+
+Pure: text and dicts in, values out. It knows no endpoint, runs no tool and checks no argument against a schema.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from nl2sql.model.chat import Tool
+from nl2sql.model.tool_calls import call_marks, text_tool_calls, tolerant_json
+from nl2sql.model.tool_calls.tool_call_shapes import LONGEST_NAME, MOST_CALLS, SQL_TOOL, RawCall
+from nl2sql.types import ToolCall
+
+# Gateways are known to keep a model's signed thoughts in ids.
+LONGEST_ID: Final = 20_000
+_PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*+[.:/]++\s*+)++", re.IGNORECASE)
+_SUFFIX = re.compile(r"\(\)\Z|:\d++\Z")
+_FENCE: Final = "```"
+_LANGUAGE = re.compile(r"\A\w++")
+_SEPARATOR = re.compile(r"[.:/]")
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
+_CUT = "The reply broke off inside this call. Send the call again, whole{shorter}."
+_NOT_JSON = (
+    'The arguments are not valid JSON. Send them as one JSON object in double quotes, e.g. {"query": "SELECT 1"}.'
+)
+_NOT_AN_OBJECT = 'The arguments must be one JSON object with a name for each value, e.g. {"query": "SELECT 1"}.'
+_NO_NAME = 'This call names no tool. Send {"name": "<tool>", "arguments": {...}}.'
+
+
+def new_id() -> str:
+    """A call id that every endpoint takes: nine letters and digits."""
+    return uuid.uuid4().hex[:9]
+
+
+def read(
+    text: str,
+    raw_calls: Sequence[RawCall] = (),
+    *,
+    tools: Sequence[Tool] = (),
+    reasoning: str = "",
+    cut: bool = False,
+    used_ids: Collection[str] = (),
+    make_id: Callable[[], str] = new_id,
+) -> tuple[str, tuple[ToolCall, ...]]:
+    """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
+
+    `tools` are those offered: none, and nothing in the text is a call. `reasoning` is what the endpoint put
+    aside as thought; it counts only for marked calls, where the reply is otherwise empty or it ends with the call.
+    `cut` says that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`. A text that
+    holds marks of a call which cannot be read is one call without a name.
+    """
+    prose = text_tool_calls.strip_reasoning(text)
+    raw = list(raw_calls)
+    names = tuple(_parameters(tools))
+    if tools and (not raw or any(map(_is_bare, raw))):
+        thought = "\n".join(filter(None, (reasoning, text if len(prose) < len(text.strip()) else "")))
+        left, found = _from_text(prose, thought, names)
+        if not raw:
+            prose, raw = left, found
+        elif named := {clean_name(call.name, names) for call in found}:
+            # A native call without arguments stands for the one that the text holds.
+            kept = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
+            if len(kept) < len(raw):
+                prose, raw = left, [*kept, *found]
+    if not tools or raw:
+        prose = call_marks.strip_marks(prose)
+    elif call_marks.has_marks(prose, names):
+        prose, raw = "", [RawCall("", prose, whole=not cut)]
+    else:
+        prose = call_marks.strip_marks(prose)
+    calls = (_call(r, tools, cut=cut) for r in raw[:MOST_CALLS])
+    return prose, tuple(_with_ids(calls, set(used_ids), make_id))
+
+
+def _is_bare(call: RawCall) -> bool:
+    """Whether a native call came without arguments, or without a name."""
+    written = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
+    return not call.name or written in (None, "", "{}", "null") or written == {}
+
+
+def parse_arguments(written: Any) -> Mapping[str, Any]:
+    """The arguments object, from JSON text in any state, an object, or nothing. ValueError says how to mend it."""
+    value = written
+    for _ in range(4):
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return {}
+        if isinstance(value, Mapping):
+            return _unwrapped(value)
+        if not isinstance(value, str):
+            break
+        value = _parse(value)
+    raise ValueError(_NOT_AN_OBJECT)
+
+
+def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
+    prose, calls = text_tool_calls.find_calls(prose, names)
+    if not calls and SQL_TOOL in names:
+        left, calls = text_tool_calls.find_sql(call_marks.cut_invented(prose))
+        prose = left if calls else prose
+    if not calls and reasoning:
+        calls = text_tool_calls.find_calls_in_thought(reasoning, names, alone=not prose)
+    return prose, calls
+
+
+def _call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
+    parameters = _parameters(tools)
+    name = clean_name(raw.name, parameters)
+    if not name:
+        return ToolCall(raw.id, "", {}, _CUT.format(shorter="") if cut else _NO_NAME)
+    incomplete = ToolCall(raw.id, name, {}, _CUT.format(shorter=", and shorter if you can"))
+    if cut and not raw.whole and not isinstance(raw.arguments, str):
+        return incomplete
+    try:
+        arguments = parse_arguments(raw.arguments)
+    except ValueError as exc:
+        if name == SQL_TOOL and not cut and (sql := _only_sql(raw.arguments)):
+            return ToolCall(raw.id, name, {"query": sql})
+        return incomplete if cut or not raw.whole else ToolCall(raw.id, name, {}, str(exc))
+    free = [key for key in parameters.get(name, {}) if key not in arguments]
+    arguments = {**arguments, **dict(zip(free, raw.positional, strict=False))}
+    if cut and raw.arguments in (None, ""):
+        return incomplete
+    return ToolCall(raw.id, name, _typed(arguments, parameters.get(name, {}), written=raw.arguments))
+
+
+def clean_name(name: str, offered: Collection[str] = ()) -> str:
+    """The tool's name without the namespace or the control marks that some servers leave on it."""
+    bare = name[:LONGEST_NAME].split("<|")[0].strip().strip("\"'`")
+    if bare in offered:
+        return bare
+    bare = _SUFFIX.sub("", _PREFIX.sub("", bare))
+    last = _SEPARATOR.split(bare)[-1]
+    return last if last in offered else bare
+
+
+def _parse(text: str) -> Any:
+    try:
+        found = tolerant_json.read_objects(text)
+    except ValueError:
+        try:
+            return _text_inside(text)
+        except ValueError as exc:
+            raise ValueError(_NOT_JSON) from exc
+    told = [o for o in found if o]
+    if any(o != told[0] for o in told):
+        raise ValueError(_NOT_AN_OBJECT)
+    return told[0] if told else {}
+
+
+def _text_inside(text: str) -> Any:
+    """What a JSON string holds, for arguments that were encoded twice, or the body of a fence around them."""
+    bare = text.strip()
+    if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
+        return _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE)).strip()
+    value = tolerant_json.load(text)
+    if isinstance(value, dict | list):
+        raise ValueError("not one object")
+    return value
+
+
+def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments inside a whole call that was sent as the arguments."""
+    inner = value.get("arguments", value.get("parameters"))
+    if value.keys() <= {"name", "arguments", "parameters"} and "name" in value and isinstance(inner, Mapping):
+        return inner
+    return value
+
+
+def _only_sql(written: Any) -> str | None:
+    if not isinstance(written, str):
+        return None
+    _, calls = text_tool_calls.find_sql(written)
+    return str(calls[0].arguments["query"]) if len(calls) == 1 else None
+
+
+def _typed(arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any) -> Mapping[str, Any]:
+    """The arguments with numbers, lists and booleans read, where tags could only carry them as text."""
+    if not isinstance(written, Mapping):
+        return arguments
+    return {k: _typed_value(v, properties.get(k)) for k, v in arguments.items()}
+
+
+def _typed_value(value: Any, declared: Any) -> Any:
+    types = declared.get("type", "string") if isinstance(declared, Mapping) else "string"
+    if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
+        return value
+    try:
+        return tolerant_json.load(_PYTHON.get(value, value))
+    except ValueError:
+        return value
+
+
+def _parameters(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
+    """The properties of each tool's parameters, by the tool's name."""
+    functions = [tool["function"] for tool in tools]
+    return {f["name"]: f.get("parameters", {}).get("properties", {}) for f in functions}
+
+
+def _with_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
+    for call in calls:
+        call_id = call.id if len(call.id) <= LONGEST_ID else ""
+        while not call_id or call_id in used:
+            call_id = make_id()
+        used.add(call_id)
+        yield ToolCall(call_id, call.name, call.arguments, call.problem)

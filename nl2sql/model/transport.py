@@ -1,0 +1,67 @@
+"""What carries a request to an endpoint: the protocol that the chat client speaks through.
+
+It opens no connection: `sdk_wire` does for any endpoint, `embedded.loopback` for this machine's own server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nl2sql.cancellation import CancelToken
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, until the model says something, and between two things it says."""
+
+    connect: float
+    first: float
+    between: float
+
+
+class Patience:
+    """How long is waited for an answer: for its first word from when it is asked for, then for each next one."""
+
+    def __init__(self, timeouts: Timeouts, begun: Callable[[], bool]) -> None:
+        self._timeouts, self._begun = timeouts, begun
+        self._since = time.monotonic()
+
+    @property
+    def limit(self) -> float:
+        """Seconds that may be waited in all for what comes next."""
+        return self._timeouts.between if self._begun() else self._timeouts.first
+
+    @property
+    def left(self) -> float:
+        """Seconds of them that are left; below 0 once they are over."""
+        return self._since + self.limit - time.monotonic()
+
+    def renew(self) -> None:
+        """Something has come: it counts once the model has said something."""
+        if self._begun():
+            self._since = time.monotonic()
+
+
+class Wire(Protocol):
+    """One endpoint; every method raises EndpointError where it fails."""
+
+    def events(
+        self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = ...
+    ) -> Generator[Mapping[str, Any], None, None]:
+        """Send it; yield each event, the last one with `done` where the endpoint came to its end.
+
+        Until `begun` is true, all may take the time to the first word. CancelledError at once when `cancel` is set,
+        TimeUpError when its time is over. Closing the iterator closes the connection.
+        """
+        ...
+
+    def models(self) -> list[str]:
+        """The names of the endpoint's models; empty where it lists none."""
+        ...
+
+    def close(self) -> None:
+        """Free the idle connections."""
+        ...

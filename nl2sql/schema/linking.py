@@ -1,0 +1,176 @@
+"""Which tables a question needs, where the whole schema is more than the model's budget.
+
+A schema that fits is left whole: leaving out tables that fit was measured elsewhere to cost answers (arXiv
+2408.07702). What is left out is named, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nl2sql.schema.ddl_prompt import estimate_tokens, render, render_table
+from nl2sql.types import Schema, Table
+
+_MINIMUM_STEM: Final = 4
+_SIGNS: Final = 2
+# Thai to Khmer, Hangul, Chinese, Japanese: scripts that put no space between words, or particles at their ends.
+_UNSPACED_SIGNS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD: Final = re.compile(rf"(?P<unspaced>[{_UNSPACED_SIGNS}]+)|[^\W_{_UNSPACED_SIGNS}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSchema:
+    """The part of a schema that the model is shown, its text, and the names of the tables left out."""
+
+    schema: Schema
+    text: str
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """About how many tokens a schema may take: `detail` with values and comments, `whole` with all its tables."""
+
+    detail: int
+    whole: int
+
+
+def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
+    """The schema as text within the budget, the same text for every question where all tables fit.
+
+    With comments and values where that fits, else with values, else bare; where even that is too much, the tables
+    that the question speaks of and the ones that their keys lead to.
+    """
+    for values, comments, limit in (
+        (True, True, budget.detail),
+        (True, False, budget.detail),
+        (False, False, budget.whole),
+    ):
+        text = render(schema, values=values, comments=comments)
+        if estimate_tokens(text) <= limit:
+            return LinkedSchema(schema, text)
+    chosen = _chosen(question, schema, budget.whole)
+    kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
+    if not chosen:
+        kept = replace(schema, tables=(_narrowed(question, schema, budget.whole),))
+        chosen = {kept.tables[0].name}
+    words, weights = stem_question(question), _rarity(schema)
+    others = [table for table in schema.tables if table.name not in chosen]
+    left_out = tuple(table.name for table in sorted(others, key=lambda table: -_score(table, words, weights)))
+    return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
+
+
+def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
+    words = stem_question(question)
+    weights = _rarity(schema)
+    scores = {table.name: _score(table, words, weights) for table in schema.tables}
+    by_score = sorted(schema.tables, key=lambda table: -scores[table.name])
+    neighbours = _neighbours(schema)
+    chosen: set[str] = set()
+    left = budget
+    queue = [table.name for table in by_score]
+    while queue:
+        name = queue.pop(0)
+        table = schema.table(name)
+        if name in chosen or table is None:
+            continue
+        cost = estimate_tokens(render_table(table, values=False, comments=False))
+        if cost > left:
+            continue
+        chosen.add(name)
+        left -= cost
+        if scores[name] > 0:
+            near = sorted(neighbours.get(name, ()), key=lambda other: -scores.get(other, 0.0))
+            queue[:0] = [other for other in near if other not in chosen and scores.get(other, 0.0) > 0]
+    return chosen
+
+
+def _narrowed(question: str, schema: Schema, budget: int) -> Table:
+    """The best table, with the columns that the question speaks of first, where no table fits whole."""
+    words, weights = stem_question(question), _rarity(schema)
+    table = max(schema.tables, key=lambda table: _score(table, words, weights))
+    by_score = sorted(table.columns, key=lambda column: -len(words.intersection(stem_words(column.name))))
+    kept: set[str] = set()
+    left = budget
+    for column in by_score:
+        left -= estimate_tokens(f"  {column.name} {column.type},\n")
+        if left < 0:
+            break
+        kept.add(column.name)
+    return replace(table, columns=tuple(column for column in table.columns if column.name in kept), foreign_keys=())
+
+
+def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
+    """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
+    own = words.intersection(stem_words(table.name))
+    columns = {stem for column in table.columns for stem in stem_words(column.name)}
+    texts = {stem for text in _texts(table) for stem in stem_words(text)}
+    return (
+        3 * sum(weights.get(stem, 1.0) for stem in own)
+        + sum(weights.get(stem, 1.0) for stem in words & columns)
+        + 0.5 * sum(weights.get(stem, 1.0) for stem in words & (texts - columns))
+    )
+
+
+def _texts(table: Table) -> Iterable[str]:
+    if table.comment:
+        yield table.comment
+    yield from table.synonyms
+    for column in table.columns:
+        if column.comment:
+            yield column.comment
+        yield from column.synonyms
+        yield from column.values or column.samples
+
+
+def _rarity(schema: Schema) -> dict[str, float]:
+    seen: Counter[str] = Counter()
+    for table in schema.tables:
+        seen.update({stem for text in (table.name, *(c.name for c in table.columns)) for stem in stem_words(text)})
+    return {stem: 1.0 / count for stem, count in seen.items()}
+
+
+def _neighbours(schema: Schema) -> dict[str, set[str]]:
+    near: dict[str, set[str]] = {}
+    for table in schema.tables:
+        for key in table.foreign_keys:
+            near.setdefault(table.name, set()).add(key.target_table)
+            near.setdefault(key.target_table, set()).add(table.name)
+    return near
+
+
+def stem_question(text: str) -> set[str]:
+    """The stems of a question, with the single signs of scripts without spaces, which may be whole names."""
+    found = set(stem_words(text))
+    return found.union(*(word for word in found if _is_unspaced(word)))
+
+
+def stem_words(text: str) -> Iterable[str]:
+    """Lower-case words without plural endings, camel case and underscores split.
+
+    Where a script puts no spaces between words, each two neighbouring signs are one.
+    """
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", text))
+    for found in _WORD.finditer(spaced):
+        lowered = found[0].lower()
+        if found["unspaced"] and len(lowered) > _SIGNS:
+            yield from (lowered[at : at + _SIGNS] for at in range(len(lowered) - _SIGNS + 1))
+            continue
+        for ending in ("ies", "es", "s"):
+            if lowered.endswith(ending) and len(lowered) - len(ending) >= _MINIMUM_STEM - 1:
+                lowered = lowered[: -len(ending)] + ("y" if ending == "ies" else "")
+                break
+        yield lowered
+
+
+def _is_unspaced(word: str) -> bool:
+    found = _WORD.match(word)
+    return found is not None and found["unspaced"] is not None

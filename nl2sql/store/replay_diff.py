@@ -1,0 +1,126 @@
+"""What differs between a remembered result and the same query's result now.
+
+It compares columns, counts and hashes; it runs nothing, and cannot say which rows differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nl2sql.answer.receipt import compare_receipts
+from nl2sql.answer.result_hash import result_hash
+from nl2sql.errors import ConfigError
+from nl2sql.store.history_entry import HistoryEntry
+from nl2sql.types import Limits, Receipt, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A remembered answer beside its SQL's result of now. `found` has a sentence for each thing that changed in it.
+
+    `since` has one for each other thing that is not as it was, by what it is: schema, data, policy, model, settings,
+    versions.
+    """
+
+    entry: HistoryEntry
+    result: Result
+    hash_now: str
+    found: tuple[str, ...]
+    since: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def same(self) -> bool:
+        return not self.found
+
+    @property
+    def verdict(self) -> str:
+        """In two words: same, or what changed that explains it best."""
+        causes = ("schema", "model") if self.same else ("schema", "data", "model")
+        changed = next((cause for cause in causes if cause in self.since), None)
+        if self.same:
+            return f"same, {changed} changed" if changed else "same"
+        return f"{changed or 'data'} changed"
+
+
+def runnable(entry: HistoryEntry) -> str:
+    """The entry's SQL. ConfigError where it has none, or gave no rows as an answer."""
+    if entry.sql is None or entry.row_count is None:
+        what = "no SQL" if entry.sql is None else "SQL but no rows: it was not run, or they were held back"
+        raise ConfigError(f"the answer {entry.id} has {what}", "Choose another answer.")
+    return entry.sql
+
+
+def comparable(entry: HistoryEntry, limits: Limits) -> Limits:
+    """The limits under which a result of now can be compared: a cut one is cut at the same row again."""
+    if entry.row_count is None:
+        return limits
+    if entry.truncated:
+        return replace(limits, rows=entry.row_count)
+    return limits if limits.rows is None else replace(limits, rows=max(limits.rows, entry.row_count + 1))
+
+
+def compare(entry: HistoryEntry, result: Result, receipt: Receipt | None = None) -> Changes:
+    """What changed since the entry was recorded; `receipt` is of now."""
+    hash_now = result_hash(result)
+    found = [*_columns(entry, result), *_count(entry, result)]
+    if not found and hash_now != entry.result_hash:
+        text = "the values changed, the number of rows did not"
+        if entry.truncated:
+            text += "; both results were cut, and which rows come first may change by itself"
+        found.append(text)
+    since = compare_receipts(entry.receipt, receipt) if entry.receipt and receipt else {}
+    return Changes(entry, result, hash_now, tuple(found), since)
+
+
+def _columns(entry: HistoryEntry, result: Result) -> list[str]:
+    before, now = entry.columns, result.columns
+    if [c.name for c in before] != [c.name for c in now]:
+        names = ", ".join(c.name for c in before)
+        return [f"the columns were {names} and are {', '.join(c.name for c in now)}"]
+    return [
+        f"the column {old.name} was {old.type} and is {new.type}"
+        for old, new in zip(before, now, strict=True)
+        if old.type != new.type
+    ]
+
+
+def _count(entry: HistoryEntry, result: Result) -> list[str]:
+    was, now = rows_text(entry.row_count, entry.truncated), rows_text(result.row_count, result.truncated)
+    return [f"there were {was} and are {now}"] if was != now else []
+
+
+def rows_text(count: int | None, truncated: bool | None) -> str:
+    """How many rows there were, in words."""
+    return f"{'more than ' if truncated else ''}{count or 0:,} row{'' if count == 1 else 's'}"
+
+
+def changes_object(changes: Changes) -> dict[str, Any]:
+    """Every field of `replay -o json`."""
+    entry, result = changes.entry, changes.result
+    return {
+        "id": entry.id,
+        "question": entry.question,
+        "sql": entry.sql,
+        "db": entry.url,
+        "at": entry.at.isoformat(timespec="seconds"),
+        "same": changes.same,
+        "verdict": changes.verdict,
+        "since": dict(changes.since),
+        "changes": list(changes.found),
+        "columns": _both([_column(c) for c in entry.columns], [_column(c) for c in result.columns]),
+        "row_count": _both(entry.row_count, result.row_count),
+        "truncated": _both(entry.truncated, result.truncated),
+        "result_hash": _both(entry.result_hash, changes.hash_now),
+        "seconds": _both(round(entry.seconds.database, 4), round(result.seconds, 4)),
+        "error": None,
+    }
+
+
+def _both(before: Any, now: Any) -> dict[str, Any]:
+    return {"before": before, "now": now}
+
+
+def _column(column: Any) -> dict[str, str]:
+    return {"name": column.name, "type": column.type}

@@ -1,0 +1,78 @@
+"""How it was written: replies of a model, the tools it called, and what that used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nl2sql.types.answer_types import ErrorInfo
+
+Message = Mapping[str, Any]
+Messages = Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model wrote. `arguments` is a JSON object once parsed.
+
+    Where its text could not be understood, `arguments` is empty and `problem` says how to mend it.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and calls. `cost_usd` is None where the endpoint names no price."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    model_calls: int = 0
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.model_calls + other.model_calls,
+            sum(costs) if costs else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of a model: prose, calls, or both.
+
+    `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
+    wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off. `logprobs` are
+    the natural logarithms of the probabilities that the model gave to the tokens of its SQL, empty where the endpoint
+    tells none. `is_unreadable` says that it holds marks of a call but none that can be read; `text` is empty then.
+    `shortfall` says what the endpoint kept from the model without a word, None where that is nothing.
+    """
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    message: Mapping[str, Any]
+    usage: Usage = Usage()
+    finish: str = "stop"
+    logprobs: tuple[float, ...] = ()
+    is_unreadable: bool = False
+    shortfall: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tool call as it went. `seconds` is wall time; `error` is the text that the model got, or None."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    ok: bool
+    error: str | None = None
+    seconds: float = 0.0

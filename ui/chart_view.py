@@ -1,0 +1,286 @@
+"""The chart of an answer: the one that was chosen, or as the user has it by hand or in words.
+
+Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; nothing of a spec is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import streamlit as st
+
+from nl2sql import (
+    Assistant,
+    Chart,
+    ChartWish,
+    ColumnFormat,
+    ConfigError,
+    NL2SQLError,
+    Result,
+    check_spec,
+    draw_chart,
+    dress_spec,
+    make_unique_names,
+    text_of,
+)
+from ui.answer_state import kept
+from ui.markdown_escape import plain, say_renamed
+from ui.page_figures import describe_change
+
+_KINDS: Final = {
+    "line": "Line",
+    "area": "Area",
+    "bar": "Bars",
+    "histogram": "Histogram",
+    "scatter": "Scatter",
+    "heatmap": "Heat map",
+    "multiples": "Panels",
+    "none": "No chart",
+}
+_STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "100 %"}
+_NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "In full", "percent": "Percent"}
+_MOST_POINTS: Final = 5_000
+_MOST_BARS: Final = 100
+# It is sent anew with each look at a question under way.
+_PREVIEWED: Final = 400
+_CONTROLS_HEIGHT: Final = 34
+_METRIC_CHARS: Final = 24
+_TITLE_CHARS: Final = 120
+# Without this the drawing's own menu offers to open it in an editor elsewhere on the web.
+_NO_MENU: Final = {"embedOptions": {"actions": False}}
+
+
+def show_chart(
+    assistant: Assistant, sql: str, result: Result, key: str, *, title: str, alt: str
+) -> dict[str, Any] | None:
+    """Draw the chart of all rows that can be had, and return its spec; None where there is none.
+
+    `sql` is what gave the result. `title` is for pictures of it.
+    """
+    kept(key)["title"] = title
+    if result.row_count < 1 or is_metric(result):
+        return None
+    chart = _read_chart(assistant, sql, result, key)
+    if not chart.kinds:
+        return None
+    _show_controls(chart, result, key)
+    if chart.spec is None:
+        return None
+    spec = dict(check_spec(chart.spec))
+    _draw(assistant, spec, key, alt)
+    return spec
+
+
+def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
+    """Whether there is a chart of these rows that can be changed."""
+    return result.row_count > 0 and not is_metric(result) and bool(assistant.draw(result, sql).kinds)
+
+
+def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, alt: str) -> None:
+    """Draw the chart where `show_chart` will, with room for its controls; nothing where it would take long to send."""
+    if not 0 < result.row_count <= _PREVIEWED or is_metric(result):
+        return
+    chart = _read_chart(assistant, sql, result, key)
+    if chart.spec is not None:
+        st.container(key=f"room-{key}", height=_CONTROLS_HEIGHT, border=False)
+        _draw(assistant, dict(check_spec(chart.spec)), f"live-{key}", alt)
+
+
+def _draw(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -> None:
+    dressed = dress_spec(spec, find_theme(), locale=assistant.config.display.locale)
+    with st.container(key=f"drawn-{key}"):
+        st.vega_lite_chart(
+            spec={**dressed, "usermeta": _NO_MENU}, width="stretch", theme=None, key=f"chart-{key}", alt=alt
+        )
+
+
+def find_theme() -> str:
+    """`light` or `dark`, as the page is seen."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def apply_wish(key: str, wish: ChartWish) -> None:
+    """Have the chart of that answer as wished for in words, over what is wished for already."""
+    held = kept(key)
+    held["wish"] = wish.lay_over(held.get("wish", ChartWish()))
+    # New widgets, which begin with the wish: those that are there keep what was chosen in them.
+    held["wishes"] = held.get("wishes", 0) + 1
+
+
+def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Chart:
+    """The chart as it is wished for, made once for each wish; where that does not fit, why, and the one chosen."""
+    wish: ChartWish = kept(key).get("wish", ChartWish())
+    made: tuple[Result, ChartWish, Chart, ConfigError | None] | None = kept(key).get("chart")
+    if made is None or made[0] is not result or made[1] != wish:
+        rows, total = _read_rows(assistant, sql, result, key)
+        misfit = None
+        try:
+            chart = assistant.draw(rows, sql, wish=wish, total=total)
+        except ConfigError as exc:
+            misfit, chart = exc, assistant.draw(rows, sql, total=total)
+        made = kept(key)["chart"] = (result, wish, chart, misfit)
+    if made[3] is not None:
+        st.caption(f":material/info: {plain(f'{made[3].message}. {made[3].hint}', 300)}")
+    return made[2]
+
+
+def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[Result, int | None]:
+    """The rows to draw, all that the engine keeps where the answer lacks some, and how many there are, if known."""
+    if not result.truncated:
+        return result, None
+    known: tuple[Result, Result, int | None] | None = kept(key).get("chart_rows")
+    if known is None or known[0] is not result:
+        try:
+            held = assistant.kept(sql)
+            rows = assistant.page(sql, offset=0, limit=_MOST_POINTS)
+            # A page that ends before the rows do has them all where as many are kept.
+            whole = held.complete and held.rows <= rows.row_count
+            rows = Result(rows.columns, rows.table, not whole, rows.cut_cells)
+            known = (result, rows, held.rows if held.complete else None)
+        except NL2SQLError:
+            # What the answer brought is drawn, and the chart says that it lacks rows.
+            known = (result, result, None)
+        kept(key)["chart_rows"] = known
+    return known[1], known[2]
+
+
+def _show_controls(chart: Chart, result: Result, key: str) -> None:
+    """The kinds that fit, and behind a button everything else that can be changed."""
+    version = kept(key).get("wishes", 0)
+    place = f"kind-{key}-{version}"
+
+    def turn() -> None:
+        _change(key, kind=st.session_state[place])
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "Chart",
+            [*sorted(chart.kinds, key=[*_KINDS].index), "none"],
+            default=chart.kind,
+            required=True,
+            format_func=lambda one: _KINDS[one],
+            key=place,
+            on_change=turn,
+            label_visibility="collapsed",
+        )
+        if chart.kind != "none":
+            box = st.popover("Change", type="tertiary", key=f"change-{key}", on_change="rerun")
+            if box.open:
+                with box:
+                    _show_details(chart, result, key, version)
+
+
+def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
+    """Axes, colours, stack, how many bars, scale, title and figures."""
+    names = make_unique_names([column.name for column in result.columns])
+    wish: ChartWish = kept(key).get("wish", ChartWish())
+    place = {
+        name: f"{name}-{key}-{version}" for name in ("x", "y", "colour", "stack", "top", "log", "title", "numbers")
+    }
+
+    def read() -> None:
+        held = {name: st.session_state.get(where) for name, where in place.items()}
+        _replace(
+            key,
+            ChartWish(
+                kind=wish.kind,
+                x=held["x"],
+                y=tuple(held["y"] or ()),
+                colour=held["colour"],
+                stack=held["stack"],
+                is_lying=wish.is_lying,
+                top=held["top"],
+                is_log=held["log"] or None,
+                title=held["title"] or None,
+                numbers=held["numbers"],
+            ),
+        )
+
+    def name_of(at: int | None) -> str:
+        return "Automatic" if at is None else names[at]
+
+    axes, groups = [None, *chart.axes], [None, *chart.groups]
+    st.selectbox("X axis", axes, _find(axes, wish.x), format_func=name_of, key=place["x"], on_change=read)
+    y = [at for at in wish.y if at in chart.measures]
+    st.multiselect(
+        "Y axis", chart.measures, y, format_func=name_of, key=place["y"], on_change=read, placeholder="Automatic"
+    )
+    if chart.groups:
+        st.selectbox(
+            "Colour by", groups, _find(groups, wish.colour), format_func=name_of, key=place["colour"], on_change=read
+        )
+    if chart.stacks:
+        default = chart.plan.stack if chart.plan.stack in chart.stacks else None
+        st.segmented_control(
+            "Series", chart.stacks, default=default, format_func=_STACKS.__getitem__, key=place["stack"], on_change=read
+        )
+    if chart.kind == "bar":
+        st.number_input(
+            "How many", 1, _MOST_BARS, wish.top or chart.plan.top, key=place["top"], on_change=read, placeholder="All"
+        )
+    st.checkbox("Log scale", bool(wish.is_log), key=place["log"], on_change=read)
+    st.text_input("Title", wish.title or "", max_chars=_TITLE_CHARS, key=place["title"], on_change=read)
+    numbers = [*_NUMBERS]
+    st.selectbox(
+        "Numbers",
+        numbers,
+        numbers.index(wish.numbers),
+        format_func=_NUMBERS.__getitem__,
+        key=place["numbers"],
+        on_change=read,
+    )
+    st.button("Automatic", key=f"automatic-{key}", on_click=_reset, args=(key,), type="tertiary")
+
+
+def _find(options: Sequence[int | None], wanted: int | None) -> int:
+    return options.index(wanted) if wanted in options else 0
+
+
+def _change(key: str, *, kind: str) -> None:
+    kept(key)["wish"] = ChartWish(kind=kind).lay_over(kept(key).get("wish", ChartWish()))
+    # What can be changed goes by the kind.
+    kept(key)["wishes"] = kept(key).get("wishes", 0) + 1
+
+
+def _replace(key: str, wish: ChartWish) -> None:
+    kept(key)["wish"] = wish
+
+
+def _reset(key: str) -> None:
+    kept(key)["wish"] = ChartWish()
+    kept(key)["wishes"] = kept(key).get("wishes", 0) + 1
+
+
+def is_metric(result: Result) -> bool:
+    """Whether the result is a number or a few, best shown large."""
+    return result.row_count == 1 and draw_chart(result).kind == "metric"
+
+
+def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
+    """One number, or a few, large, written for reading, with how far it is from the period before where that is there.
+
+    The number itself is in the help beside it where it differs.
+    """
+    names = make_unique_names([column.name for column in result.columns])
+    before = draw_chart(result).before
+    with st.container(horizontal=True):
+        for at, (name, value, one) in enumerate(zip(names, result.rows[0], formats, strict=True)):
+            exact = text_of(value)
+            is_same = value is None or one.show(value) == exact
+            help_text = None if is_same else plain(exact, len(exact))
+            earlier = result.rows[0][before[at]] if at in before else None
+            delta = describe_change(value, earlier, one)
+            st.metric(plain(name), metric_text(value, one), delta, width="content", help=help_text)
+    say_renamed(result)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def metric_text(value: Any, how: ColumnFormat) -> str:
+    """The value as Markdown that says just this: a number as people read it, the beginning of a text."""
+    shown = how.show(value)
+    return plain(shown, len(shown) if _is_number(value) else _METRIC_CHARS)

@@ -1,0 +1,58 @@
+"""What went wrong, for a person: what happened, then what to do.
+
+Texts of errors may quote the data, so they are shown as they are and never read as Markdown.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+import streamlit as st
+
+from nl2sql import BugError, GuardError, NL2SQLError
+from ui.markdown_escape import plain
+
+_CHARS: Final = 600
+_ENGLISH: Final = "a an the there only no this that it too nothing files verified several".split()
+_Arguments = ParamSpec("_Arguments")
+
+
+def errors_shown(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Have a part of the page show its errors in its place: a part that is drawn by itself has nobody above it."""
+
+    @functools.wraps(draw)
+    def shown(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            draw(*args, **kwargs)
+        except NL2SQLError as exc:
+            show_error(exc)
+
+    return shown
+
+
+def show_error(error: NL2SQLError) -> None:
+    """What happened, and what to do."""
+    if error.code == "cancelled":
+        st.caption(f":material/stop_circle: {plain(error.message, _CHARS)}")
+    else:
+        say_error(error.message, error.hint, refused=isinstance(error, GuardError))
+
+
+def show_bug(error: Exception) -> bool:
+    """Say what nobody caught, whose trace Streamlit has written by then. True: Streamlit need not say it too."""
+    if not isinstance(error, NL2SQLError):
+        error = BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started.")
+    show_error(error)
+    return True
+
+
+def say_error(message: str, hint: str, *, refused: bool = False) -> None:
+    """The same of a message and a hint; `refused` where a rule said no, which is no failure."""
+    say = st.warning if refused else st.error
+    icon = ":material/shield:" if refused else ":material/error:"
+    # What begins with a name, of a file or a column, stays as it is.
+    if message.partition(" ")[0] in _ENGLISH:
+        message = message[0].upper() + message[1:]
+    say(plain(message, _CHARS) + (f"  \n{plain(hint, _CHARS)}" if hint else ""), icon=icon)

@@ -1,0 +1,107 @@
+"""What all pages of one server share: the opened database with its model, the store, the jobs and conversations.
+
+Made once, by the first page; Streamlit closes nothing, so it ends with the process.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
+from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
+from ui.page_conversations import Conversation, Conversations, unreadable
+from ui.page_settings import get_launch
+from ui.request_guard import Refusals
+from ui.request_log import note, start_log
+
+# Each may use the memory that the limits allow to a query.
+QUERIES_AT_ONCE: Final = 4
+UPLOAD_WORKERS: Final = 2
+_YOUNG_COLLECTIONS: Final = 50
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user has chosen for their questions. `model` None is the one that the page was started with."""
+
+    seconds: float
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """The shared parts. `refusals` are why files were refused before the page saw them."""
+
+    assistant: Assistant
+    store: Store
+    jobs: Jobs
+    conversations: Conversations
+    models: dict[str, Assistant] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
+
+    def assistant_of(self, conversation: Conversation) -> Assistant:
+        """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
+        conversation.touch()
+        if conversation.own is None and conversation.folder is not None:
+            with conversation.changing:
+                if conversation.own is None and (files := conversation.files):
+                    # The page says why they are gone: everything else of the conversation goes on.
+                    try:
+                        self._open(conversation, files)
+                    except NL2SQLError as exc:
+                        conversation.unread = exc
+        return conversation.own or self.assistant
+
+    def _open(self, conversation: Conversation, files: Sequence[Path]) -> None:
+        """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
+        try:
+            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules))
+        finally:
+            if conversation.own is None:
+                conversation.drop_files()
+                conversation.unread = unreadable()
+
+    def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
+        """The same with the model and under the limits that the user has chosen."""
+        assistant = self.assistant_of(conversation)
+        limits = self.assistant.config.limits
+        if choice == Choice(limits.seconds):
+            return assistant
+        if choice.model and choice.model not in self.models:
+            self.models[choice.model] = self.assistant.under(model=choice.model)
+        if choice not in conversation.variants:
+            model = self.models[choice.model] if choice.model else None
+            conversation.variants[choice] = assistant.under(limits=replace(limits, seconds=choice.seconds), model=model)
+        return conversation.variants[choice]
+
+    @property
+    def database(self) -> str:
+        """The database's name, without its folders."""
+        return describe_database(self.assistant)
+
+
+def describe_database(assistant: Assistant) -> str:
+    """The name of what it asks, without folders."""
+    return Path(assistant.url).name if assistant.config.url else "Larkmoor Coffee (the sample data)"
+
+
+@st.cache_resource(show_spinner="Opening the database …")
+def server() -> Server:
+    """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
+    start_log()
+    launch = get_launch()
+    config = launch.config
+    store = open_store(config)
+    assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
+    at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
+    # A collection of all garbage holds up every page: it need not look at what is loaded by now, nor come that often.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS)
+    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations(), refusals=launch.refusals)

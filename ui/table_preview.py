@@ -1,0 +1,167 @@
+"""A look at one table before asking: its first rows, and what each of its columns holds.
+
+What is shown comes of the profile and of queries under the same guard as any; a policy's hidden columns are not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import streamlit as st
+
+from nl2sql import Assistant, Column, NL2SQLError, Result, Table
+from ui.error_text import show_error
+from ui.grid import Cell, grid
+from ui.markdown_escape import plain
+from ui.page_server import Server
+from ui.result_table import count_rows, draw
+from ui.switches import pin_tables
+
+_ROWS: Final = 20
+_LOOKED_AT: Final = 100_000
+_FREQUENT: Final = 3
+_COLUMNS: Final = 60
+_SECONDS: Final = 5.0
+_CHARS: Final = 60
+# The profile keeps so much of a text.
+_CUT_CHARS: Final = 60
+_COMMENT_CHARS: Final = 600
+_ALL_DIFFERENT: Final = 0.95
+_LEAST_SHARE: Final = 0.002
+_NUMBERED: Final = ("name", "type", "key", "no value", "different", "least", "most", "most frequent", "comment")
+Where = tuple[str, str]
+
+
+def show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None = None) -> None:
+    """A dialog with the first rows of the table and its columns' profile.
+
+    With `where` the rows are those that have that value in that column.
+    """
+    rows = f" · {count_rows(table.row_count)}" if table.row_count is not None else ""
+    st.dialog(plain(f"{table.name}{rows}"), width="large")(_show_table)(shared, assistant, table, where)
+
+
+def _show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None) -> None:
+    if table.comment:
+        st.caption(plain(table.comment, _COMMENT_CHARS))
+    if st.button("Only ask about this table", key="pin-looked", on_click=pin_tables, args=(shared, [table.name])):
+        st.rerun()
+    try:
+        sql = write_first_rows(table, where)
+        result = assistant.run(sql)
+    except NL2SQLError as exc:
+        show_error(exc)
+    else:
+        st.caption(plain(f"Rows where {where[0]} is {where[1]}" if where else "First rows"))
+        draw(result, result.table, assistant.formats(result, sql), key="looked-rows")
+    st.caption("Columns")
+    _show_profile(assistant, table)
+
+
+def write_first_rows(table: Table, where: Where | None = None, rows: int = _ROWS) -> str:
+    """The query of a table's first rows, of its visible columns; those with that value with `where`."""
+    columns = ", ".join(quote_name(column.name) for column in table.columns)
+    filters = f" WHERE {write_value_test(*where)}" if where else ""
+    return f"SELECT {columns} FROM {quote_table(table)}{filters} LIMIT {rows}"
+
+
+def write_value_test(column: str, text: str) -> str:
+    """The condition that the column holds the text, which may be the beginning of a long one."""
+    name = f"CAST({quote_name(column)} AS VARCHAR)"
+    if len(text) >= _CUT_CHARS:
+        return f"starts_with({name}, {quote_text(text)})"
+    return f"{name} = {quote_text(text)}"
+
+
+def quote_name(name: str) -> str:
+    """The name as SQL writes any."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """The text as SQL writes one."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote_table(table: Table) -> str:
+    """The table's name as SQL writes any: its schema, its own, the catalog before where SQL has to say it."""
+    schema, name = table.path
+    return ".".join(quote_name(part) for part in ([table.catalog] if table.catalog else []) + [schema, name])
+
+
+def _show_profile(assistant: Assistant, table: Table) -> None:
+    columns = table.columns[:_COLUMNS]
+    frequent: dict[int, str] = {}
+    note = ""
+    try:
+        frequent = list_frequent(assistant, table)
+    except NL2SQLError as exc:
+        note = f"The most frequent values could not be found in time: {exc.message}"
+    rows = [_profile(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
+    # What nobody knows of any column takes no room.
+    used = [at for at in range(len(_NUMBERED)) if any(row[at] for row in rows)]
+    heads = [{"name": _NUMBERED[at], "number": _NUMBERED[at] in ("no value", "different")} for at in used]
+    cells = [[row[at] or "" for at in used] for row in rows]
+    grid(heads, cells, key="looked-columns", caption=f"Columns of {table.name}")
+    notes = [note] if note else []
+    if table.sampled:
+        notes.append("Counts of different and missing values are of a sample.")
+    if (table.row_count or 0) > _LOOKED_AT:
+        notes.append(f"The most frequent values are those of {_LOOKED_AT:,} rows.")
+    if len(table.columns) > _COLUMNS:
+        notes.append(f"and {len(table.columns) - _COLUMNS} more columns")
+    for one in notes:
+        st.caption(plain(one, _COMMENT_CHARS))
+
+
+def _profile(column: Column, table: Table, frequent: str) -> list[Cell]:
+    missing = column.null_fraction
+    return [
+        column.name,
+        column.type[:_CHARS],
+        describe_key(column, table),
+        "" if missing is None else f"{missing * 100:.1f}%" if 0 < missing < 1 else f"{missing * 100:.0f}%",
+        "" if column.distinct is None else f"{column.distinct:,}",
+        (column.minimum or "")[:_CHARS],
+        (column.maximum or "")[:_CHARS],
+        frequent,
+        (column.comment or "")[:_COMMENT_CHARS],
+    ]
+
+
+def describe_key(column: Column, table: Table) -> str:
+    """What key the column is of, or which one it refers to; empty where it is of none."""
+    parts = ["key" + (", inferred" if table.inferred_key else "")] if column.name in table.primary_key else []
+    for key in table.foreign_keys:
+        if column.name in key.columns:
+            target = key.target_columns[key.columns.index(column.name)]
+            parts.append(f"→ {key.target_table}.{target}" + (" (inferred)" if key.inferred else ""))
+    return " ".join(parts)
+
+
+def list_frequent(assistant: Assistant, table: Table) -> dict[int, str]:
+    """The most frequent values of each column by its position, found by one bounded query; none where all differ."""
+    wanted = [
+        (at, column)
+        for at, column in enumerate(table.columns[:_COLUMNS])
+        if not (column.distinct and table.row_count and column.distinct >= _ALL_DIFFERENT * table.row_count)
+    ]
+    if not wanted:
+        return {}
+    names = ", ".join(quote_name(column.name) for _, column in wanted)
+    counts = " UNION ALL ".join(
+        f"(SELECT {at} AS place, CAST({quote_name(column.name)} AS VARCHAR) AS shown, count(*) AS times FROM looked "
+        f"WHERE {quote_name(column.name)} IS NOT NULL GROUP BY ALL ORDER BY times DESC, shown LIMIT {_FREQUENT})"
+        for at, column in wanted
+    )
+    sql = f"WITH looked AS (SELECT {names} FROM {quote_table(table)} LIMIT {_LOOKED_AT}) {counts}"
+    limits = assistant.config.limits
+    result: Result = assistant.run(sql, limits=replace(limits, seconds=min(_SECONDS, limits.seconds)))
+    least = _LEAST_SHARE * min(table.row_count or 0, _LOOKED_AT)
+    found: dict[int, list[str]] = {}
+    for place, shown, times in result.rows:
+        # What hardly ever comes twice is no frequent value.
+        if times > max(1, least):
+            found.setdefault(place, []).append(f"{shown[:_CHARS]} ({times:,})")
+    return {place: ", ".join(texts) for place, texts in found.items()}

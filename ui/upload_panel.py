@@ -1,0 +1,261 @@
+"""Files that the user adds to a conversation: tables of it alone, joined with the rest, and gone with it.
+
+The engine reads them and says what is wrong with them; here they are only put where it finds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from nl2sql import Assistant, ConfigError, LimitError, NL2SQLError
+from ui.auto_refresh import draw_again
+from ui.error_text import errors_shown, show_error
+from ui.file_readings import show_file_reading
+from ui.markdown_escape import plain
+from ui.page_conversations import ASIDE, Conversation, unreadable
+from ui.page_server import UPLOAD_WORKERS, Server
+from ui.request_guard import MOST_FILES, format_megabytes
+from ui.result_table import count_rows
+
+KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "gz", "zip")
+_UNFIT: Final = re.compile(r"[^\w .()+-]")
+_NAME_CHARS: Final = 80
+_KIND_CHARS: Final = 10
+# Most file systems take 255 bytes; a number and the mark of a file that waits come on top.
+_NAME_BYTES: Final = 200
+_ADDED: Final = "upload-added"
+_MOST_TOASTS: Final = 3
+# One line, into which files can be dropped all the same.
+_STYLE: Final = """
+<style>
+.st-key-add-files [data-testid="stFileUploader"] > label { display: none; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] { padding: 0 0.3rem; min-height: 2.2rem; }
+.st-key-add-files [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button { border: 0; background: none; width: 100%;
+  justify-content: flex-start; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button p { font-size: 0; }
+.st-key-add-files [data-testid="stFileUploaderDropzone"] button p::after { font-size: 0.9rem; }
+</style>
+"""
+
+
+@errors_shown
+def show_uploads(shared: Server, conversation: Conversation) -> None:
+    """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
+    busy = conversation.busy
+    turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
+    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
+    with st.container(key="add-files"):
+        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
+        st.html(_STYLE + label)
+        given = st.file_uploader(
+            f"Add files (up to {most} together)",
+            type=list(KINDS),
+            accept_multiple_files=True,
+            key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
+            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MOST_FILES} files. "
+            "They are tables of this conversation alone, and are gone after it.",
+        )
+    if given and busy:
+        st.caption("They are added once the answer is there.")
+    elif given:
+        # A new key empties the uploader, whose list of files would else outlive those that are dropped.
+        st.session_state[turn] = st.session_state.get(turn, 0) + 1
+        add_files(shared, conversation, given)
+        st.rerun()
+    elif refused := _take_refusal(shared):
+        st.session_state[failed] = refused
+    if error := st.session_state.get(failed):
+        show_error(error)
+    for said in st.session_state.pop(_ADDED, ()):
+        st.toast(plain(said), icon=":material/check:")
+    shared.assistant_of(conversation)
+    if conversation.unread is not None:
+        show_error(conversation.unread)
+        st.info("The files of this conversation could not be read again and are gone. Add them again.")
+    elif conversation.lost_files:
+        st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
+    for file in conversation.files:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if st.button(
+                plain(file.name),
+                key=f"drop-{file.name}",
+                icon=":material/close:",
+                help="Files can be removed once the answer is there." if busy else "Remove this file",
+                disabled=busy,
+                type="tertiary",
+            ):
+                st.session_state[failed] = _drop(shared, conversation, file)
+                st.rerun()
+            show_file_reading(shared, conversation, file, busy=busy)
+    if busy and (given or conversation.files):
+        draw_again("files")
+
+
+def add_files(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> bool:
+    """Add the files to the conversation; the panel says how that went. Whether they are there now.
+
+    During an answer none can be added.
+    """
+    failed = f"upload-error-{conversation.id}"
+    if conversation.busy:
+        _forget_given(given)
+        st.session_state[failed] = ConfigError(
+            "files cannot be added while a question is answered", "Add them again once the answer is there."
+        )
+        return False
+    # Should that break, this is what the next look says.
+    st.session_state[failed] = unreadable()
+    names = name_files([one.name for one in given], conversation.originals)
+    st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
+    if st.session_state[failed] is None:
+        st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
+    return st.session_state[failed] is None
+
+
+def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:
+    """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
+    try:
+        with conversation.changing:
+            names = name_files([one.name for one in given], conversation.originals)
+            _weigh(shared, [file for file in conversation.files if file.name not in names], given)
+            put(shared, conversation, _open_folder(shared, conversation), dict(zip(names, given, strict=True)))
+    except NL2SQLError as exc:
+        return exc
+    except OSError as exc:
+        return ConfigError(
+            f"the files cannot be kept: {exc.strerror}", "Free some space in the folder that NL2SQL_HOME names."
+        )
+    finally:
+        _forget_given(given)
+    return None
+
+
+def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
+    """A line for each table of these files: how many rows and columns it has."""
+    tables = [assistant.schema.table(upload.table) for upload in assistant.uploads if upload.file in names]
+    said = []
+    for table in tables:
+        if table is not None:
+            rows = "" if table.row_count is None else f"{count_rows(table.row_count)}, "
+            columns = f"{len(table.columns)} column{'' if len(table.columns) == 1 else 's'}"
+            said.append(f"{table.path[1]}: {rows}{columns}")
+    return said[:_MOST_TOASTS]
+
+
+def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:
+    """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
+    originals, replaced = dict(conversation.originals), [name for name in files if (folder / name).exists()]
+    opened = False
+    for name in replaced:
+        (folder / name).rename(folder / f"{ASIDE}{name}")
+    try:
+        for name, file in files.items():
+            (folder / name).write_bytes(file.getbuffer())
+            conversation.originals[name] = file.name
+        _open(shared, conversation)
+        opened = True
+    finally:
+        if not opened:
+            conversation.originals = originals
+            for name in files:
+                (folder / name).unlink(missing_ok=True)
+        for name in replaced:
+            aside = folder / f"{ASIDE}{name}"
+            aside.unlink() if opened else aside.rename(folder / name)
+
+
+def _take_refusal(shared: Server) -> NL2SQLError | None:
+    """Why a file that this session sent was not let in, said once."""
+    context = get_script_run_ctx()
+    problem = shared.refusals.take(context.session_id) if context is not None else ""
+    hint = "Add fewer or smaller ones; whoever runs the page may raise upload_bytes under [limits]."
+    return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
+
+
+def _open_folder(shared: Server, conversation: Conversation) -> Path:
+    """Where the conversation's files lie; made for the first of them. ConfigError."""
+    if conversation.folder is None:
+        conversation.folder = shared.assistant.upload_folder()
+        conversation.lost_files, conversation.unread = False, None
+        shared.conversations.keep(conversation)
+        st.query_params["session"] = conversation.id
+    return conversation.folder.path
+
+
+def _weigh(shared: Server, staying: Sequence[Path], given: Sequence[UploadedFile]) -> None:
+    """LimitError where these cannot be added to those that stay: there would be too many, or too much."""
+    most = shared.assistant.config.limits.upload_bytes
+    if len(staying) + len(given) > MOST_FILES:
+        raise LimitError(
+            f"a conversation has at most {MOST_FILES} files", "Remove some, or add fewer.", limit="upload_files"
+        )
+    if sum(file.stat().st_size for file in staying) + sum(one.size for one in given) > most:
+        raise LimitError(
+            f"the files of a conversation have at most {format_megabytes(most)} together",
+            "Add smaller ones, or raise upload_bytes under [limits].",
+            limit="upload_bytes",
+        )
+
+
+def _forget_given(given: Sequence[UploadedFile]) -> None:
+    """Have Streamlit let go of them, which would else hold them for as long as the browser's tab is open."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for one in given:
+            context.uploaded_file_mgr.remove_file(context.session_id, one.file_id)
+
+
+def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
+    """Take one file away."""
+    with conversation.changing:
+        file.unlink(missing_ok=True)
+        conversation.originals.pop(file.name, None)
+        conversation.rules.pop(file.name, None)
+        try:
+            _open(shared, conversation)
+        except NL2SQLError as exc:
+            return exc
+    return None
+
+
+def _open(shared: Server, conversation: Conversation) -> None:
+    """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
+    files = conversation.files
+    with st.spinner("Reading the files …"):
+        own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules) if files else None
+    conversation.use(own)
+
+
+def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
+    """What files of these names are called here, each like no other: numbered where that would be one name.
+
+    `held` has the names of the files that are there, each with the user's own name for it: a further file of the
+    user's same name takes the place of the earlier one.
+    """
+    taken = {name.casefold(): original for name, original in held.items()}
+    names: list[str] = []
+    for original in given:
+        stem, dot, kind = clean_name(original).rpartition(".")
+        name, number = f"{stem}{dot}{kind}", 1
+        while taken.get(name.casefold(), original) != original or name.casefold() in map(str.casefold, names):
+            number += 1
+            name = f"{stem}_{number}{dot}{kind}"
+        names.append(name)
+    return names
+
+
+def clean_name(name: str) -> str:
+    """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
+    plain_name = Path(name.replace("\\", "/")).name
+    stem, dot, kind = plain_name.rpartition(".")
+    short = _UNFIT.sub("_", stem).strip(" .")[:_NAME_CHARS].encode()[:_NAME_BYTES].decode(errors="ignore")
+    return f"{short or 'file'}{dot}{_UNFIT.sub('_', kind)[:_KIND_CHARS]}"
