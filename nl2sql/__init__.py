@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.cell_text import text_of
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.notation import find_notation
+    from nl2sql.answer.result_notes import describe_renamed, list_cuts
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
     from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         StoreError,
         ToolError,
     )
-    from nl2sql.export.answer_json import describe_renamed, list_cuts
     from nl2sql.export.answer_page import render_answer
     from nl2sql.export.row_formats import export
     from nl2sql.importing.file_rules import FileRules
@@ -171,12 +171,12 @@ __all__ = [
 
 _HOMES: Final = {
     "Assistant": "assistant",
-    "CancelToken": "cancel",
+    "CancelToken": "cancellation",
     "ColumnFormat": "answer.display",
     "Chart": "charts.drawing",
-    "ChartWish": "charts.wish",
+    "ChartWish": "charts.chart_wish",
     "ChatModel": "model.chat",
-    "ColumnAccount": "importing.account",
+    "ColumnAccount": "importing.import_account",
     "Changes": "store",
     "Config": "config",
     "ConversationEntry": "store",
@@ -185,25 +185,25 @@ _HOMES: Final = {
     "Parameter": "store",
     "Pin": "store",
     "Store": "store",
-    "TableAccount": "importing.account",
-    "UploadFolder": "engines.upload_folder",
+    "TableAccount": "importing.import_account",
+    "UploadFolder": "engines.files.upload_folder",
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
     "check_spec": "charts.spec_check",
     "connect": "assistant",
-    "describe_renamed": "answer.as_json",
+    "describe_renamed": "answer.result_notes",
     "draw_chart": "charts.drawing",
     "dress_spec": "charts.palette",
-    "export": "answer.export",
+    "export": "export.row_formats",
     "find_notation": "answer.notation",
     "list_changes": "answer.row_digest",
-    "list_cuts": "answer.as_json",
+    "list_cuts": "answer.result_notes",
     "load_config": "config",
     "open_store": "store",
-    "parse_size": "settings_file",
-    "render_answer": "answer.answer_page",
-    "read_wish": "charts.wish",
-    "text_of": "answer.values",
+    "parse_size": "config.settings_file",
+    "render_answer": "export.answer_page",
+    "read_wish": "charts.chart_wish",
+    "text_of": "answer.cell_text",
     "FilterColumn": "answer.row_filter",
     "PeriodsBefore": "answer.row_figures",
     "RowFilter": "answer.row_filter",

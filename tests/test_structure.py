@@ -16,24 +16,21 @@ PACKAGE = Path(nl2sql.__file__).parent
 HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancel"}
+FLOOR = {"types", "errors", "cancellation"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
-    "cancel": {"errors"},
-    "trusted_files": {"errors", "schema"},
-    "settings_file": {"errors", "schema", "trusted_files", "importing"},
-    "dbt_files": {"errors", "types", "schema", "trusted_files"},
-    "found_file": {"schema", "settings_file", "trusted_files"},
-    "config": {"dbt_files", "errors", "types", "schema", "trusted_files", "settings_file", "found_file", "importing"},
-    "sample": {"errors"},
+    "cancellation": {"errors"},
+    "config": {"errors", "types", "schema", "importing"},
+    "sample_database": {"errors"},
     "schema": FLOOR,
     "guard": FLOOR | {"schema"},
     "repair": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
     "charts": FLOOR | {"schema", "answer"},
+    "export": FLOOR | {"schema", "answer"},
     "model": FLOOR | {"config"},
-    "store": FLOOR | {"config", "schema", "answer", "trusted_files"},
+    "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
     "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "agent", "config", "store", "importing"},

@@ -1,6 +1,6 @@
 """One run of the page: who asks, which conversation, what it shows, and what is asked next.
 
-The parts that all pages share come from `server`; each part of the page draws itself.
+The parts that all pages share come from `page_server`; each part of the page draws itself.
 """
 
 from __future__ import annotations

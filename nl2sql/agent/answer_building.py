@@ -20,9 +20,9 @@ from nl2sql.answer.confidence import AnswerRecord, assess_answer, is_too_doubtfu
 from nl2sql.answer.display import choose_formats, find_keys
 from nl2sql.answer.fallback_sentences import describe_missing, say_nothing, say_rows
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
+from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
-from nl2sql.export.answer_json import list_cuts
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status
 
 SENTENCE_CHARS: Final = 4_000

@@ -20,7 +20,7 @@ from typing import Any, Final
 from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.charts.query_shape import ColumnOrigin, QueryShape
-from nl2sql.export.row_formats import is_numeric
+from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, column_values
 
 MOST_POINTS: Final = 5_000

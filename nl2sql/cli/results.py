@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer.cell_text import text_of
+from nl2sql.answer.result_notes import describe_renamed, list_cuts
 from nl2sql.cli.screen import clean, expect_json, find_screen
 from nl2sql.cli.terminal import on_terminal, print_table, say
 from nl2sql.errors import ConfigError
-from nl2sql.export.answer_json import describe_renamed, list_cuts
 from nl2sql.export.csv_text import PLAIN_CSV, CsvStyle
-from nl2sql.export.row_formats import is_numeric, write
+from nl2sql.export.row_formats import write
 from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, ResultColumn, make_unique_names
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cli import results
 from nl2sql.cli.options import (
     Shared,
@@ -24,7 +25,7 @@ from nl2sql.cli.options import (
 )
 from nl2sql.cli.terminal import say, say_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.export.answer_json import list_cuts, run_object
+from nl2sql.export.answer_json import run_object
 from nl2sql.types import ErrorInfo
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'

@@ -1,7 +1,7 @@
 """Every setting, in one frozen Config: defaults < user's file < project file < environment < arguments.
 
 It reads the two files and the environment, once; it opens no database and checks no key. What a project file that was
-only found may settle is `found_file`'s to say.
+only found may settle is `project_file`'s to say.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from nl2sql.export.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
 from nl2sql.export.held_batches import hold
 from nl2sql.export.json_columns import JsonColumn, encode_batch
 from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import ResultColumn, column_values, make_unique_names
 
 if TYPE_CHECKING:
@@ -218,16 +219,6 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Resu
         for cell, width, column in zip(cells, widths, columns, strict=True)
     ]
     return ("  ".join(padded).rstrip() + "\n").encode()
-
-
-def is_numeric(kind: str) -> bool:
-    """Whether the values of the engine's type are numbers, and no lists of them."""
-    name = kind.upper()
-    return (
-        name.startswith(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL"))
-        and not name.startswith(("UUID", "UNION"))
-        and not name.endswith("]")
-    )
 
 
 def _rows(batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:

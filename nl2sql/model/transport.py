@@ -1,6 +1,6 @@
 """What carries a request to an endpoint: the protocol that the chat client speaks through.
 
-It opens no connection: `sdk_wire` does for any endpoint, `embedded.loopback` for this machine's own server.
+It opens no connection: `openai_transport` does for any endpoint, `loopback_transport` for this machine's own server.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nl2sql.types.chat_types import Step, Usage
 from nl2sql.types.query_types import Repair
-from nl2sql.types.result_types import Result, ResultColumn, make_unique_names
+from nl2sql.types.result_types import ErrorInfo, Result, ResultColumn, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,16 +111,6 @@ class Clarification:
 
     question: str
     options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorInfo:
-    """Why there is no answer: a stable `code`, the guard's `rule` if one objected, what happened, what to do."""
-
-    code: str
-    message: str
-    hint: str = ""
-    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nl2sql.types.answer_types import ErrorInfo
+from nl2sql.types.result_types import ErrorInfo
 
 Message = Mapping[str, Any]
 Messages = Sequence[Message]

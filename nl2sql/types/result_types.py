@@ -186,3 +186,13 @@ def _nested_value(cell: pa.Scalar) -> Any:
         return {name: column_values(pa.array([value], value.type))[0] for name, value in cell.items()}
     values = column_values(cell.values)
     return [tuple(entry.values()) for entry in values] if pa.types.is_map(cell.type) else values
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """Why there is no answer: a stable `code`, the guard's `rule` if one objected, what happened, what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+    rule: str | None = None

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import nl2sql
+from nl2sql.answer.result_notes import describe_renamed
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.export.answer_json import describe_renamed
 from nl2sql.export.csv_text import harmless
 from nl2sql.export.excel import name_sheet, write_xlsx
 from nl2sql.export.held_batches import hold

@@ -2,7 +2,7 @@
 
 It reads Arrow batches and yields smaller ones; it does not run SQL. A value counts for eight bytes at least, be it NULL
 or a bit in a list, since that is what it takes of whoever reads it. Nested cells that are too large have become text
-before (`carry`), where they could.
+before (`arrow_compat`), where they could.
 """
 
 from __future__ import annotations

@@ -31,8 +31,10 @@ from nl2sql.model.embedded.weight_sources import installed_pieces
 from nl2sql.model.embedded.weights import Weights, WeightsStore, own_weights
 
 # The host finds this package as its parent did: in a checkout, an installed wheel or an editable install.
-_BOOT: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+_BOOT: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "import nl2sql.model.embedded.server_process as host; host.main()"
+)
 _LOADING: Final = "starting the embedded model"
 _LOAD_SECONDS: Final = 180.0
 _QUICK_SECONDS: Final = 1.0

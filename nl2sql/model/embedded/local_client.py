@@ -1,6 +1,6 @@
 """The embedded model as a chat model: the OpenAI client over the user's own server, revived when it has ended.
 
-It writes no prompt. Finding weights and starting servers is left to `server`.
+It writes no prompt. Finding weights and starting servers is left to `embedded_server`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Speaks to the embedded model's server over plain HTTP on this machine, by the standard library.
 
 The SDK takes longer to import than a warm server takes to its first word. This does no retry, no redirect, no
-proxy and no encryption: `sdk_wire` is for every endpoint that may need them.
+proxy and no encryption: `openai_transport` is for every endpoint that may need them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is sent to an endpoint: the body of a request, and what to ask otherwise where one is refused.
 
-It sends nothing. How tools and messages are written is `protocols`' affair, what a refusal says is `failures`'.
+It sends nothing. `tool_protocols` writes tools and messages, `endpoint_errors` reads what a refusal says.
 """
 
 from __future__ import annotations

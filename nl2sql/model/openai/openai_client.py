@@ -1,7 +1,7 @@
 """A chat model behind any OpenAI-compatible endpoint: streams, retries, and learns what the endpoint takes.
 
-It writes no prompt and runs no tool. How tools are offered is `protocols`' affair, what a reply means is
-`salvage`'s, and the network is `wire`'s.
+It writes no prompt and runs no tool. How tools are offered is `tool_protocols`' affair, what a reply means is
+`reply_parser`'s, and the network is `transport`'s.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Puts one reply together from what an endpoint sends: pieces of a stream, or all of it at once.
 
 It takes the shapes that servers differ in as they come (indexes, ids, nulls, names of fields); what the text
-and the arguments mean is `salvage`'s affair. A reply has a length: what is longer is cut there, and counts as broken
-off. The work is in proportion to what comes, however small the pieces.
+and the arguments mean is left to `reply_parser`. A reply has a length: what is longer is cut there, and counts as
+broken off. The work is in proportion to what comes, however small the pieces.
 """
 
 from __future__ import annotations

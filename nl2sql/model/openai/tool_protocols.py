@@ -1,7 +1,7 @@
 """The three ways to offer tools and to see calls: native tools, the older functions, and plain text.
 
 Pure: they write request fields and messages. Each takes a conversation that another one began. Who tries which
-is the client's affair; what a reply means is `salvage`'s.
+is the client's affair; what a reply means is `reply_parser`'s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The marks that families of models put around a call which they write as text: one table, with an example each.
 
 It finds marks, brings their spellings to one, and takes them out of words for people; what stands between them is
-read by `markup`. Every search takes time in proportion to the text.
+read by `text_tool_calls`. Every search takes time in proportion to the text.
 """
 
 from __future__ import annotations

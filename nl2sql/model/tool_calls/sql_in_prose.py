@@ -1,7 +1,7 @@
 """Finds the SQL that a model wrote into prose: under a title, in backticks or tags, after a colon, in a transcript.
 
 What stands after it, such as a result that the model made up, is no part of it. Whole fenced blocks, and replies that
-are nothing but SQL, are `markup`'s affair.
+are nothing but SQL, are `text_tool_calls`'s affair.
 """
 
 from __future__ import annotations

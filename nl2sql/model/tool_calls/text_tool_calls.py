@@ -1,6 +1,6 @@
 """Finds the calls that a model wrote into its text: between marks, in fences, as bare JSON, as Python, as bare SQL.
 
-It says what was written and where; whether the arguments can be read is `salvage`'s affair, and whether the
+It says what was written and where; whether the arguments can be read is `reply_parser`'s affair, and whether the
 call makes sense is the agent's.
 """
 

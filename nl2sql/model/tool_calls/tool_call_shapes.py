@@ -1,7 +1,7 @@
 """Knows a call by its shape: the keys of a JSON object, a Python call, SQL from the first word on.
 
-It looks at whole pieces of text; where such a piece begins and ends is `markup`'s affair. Python is read here, and not
-by Python's own parser, which takes long over some texts and ends the process over others.
+It looks at whole pieces of text; `text_tool_calls` finds where a piece begins and ends. Python is read here, and not by
+Python's own parser, which takes long over some texts and ends the process over others.
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""What a reader should know of a result beside its rows: what is cut, and which columns had to be renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.types import make_unique_names
+
+_NAME_CHARS: Final = 60
+
+
+_NAMED: Final = 5
+
+
+def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
+    """What of a result is not shown."""
+    warnings = []
+    if truncated:
+        warnings.append(f"only the first {row_count:,} rows are shown: there are more")
+    if cut_cells:
+        warnings.append(f"{cut_cells:,} long cells were shortened, or came as text for their many values")
+    return warnings
+
+
+def describe_renamed(names: Sequence[str]) -> str:
+    """Which columns have another name than in the query, as a clause a name; empty where none has."""
+    renamed: dict[str, list[str]] = {}
+    for name, own in zip(names, make_unique_names(names), strict=True):
+        if name != own:
+            renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
+    clauses = [
+        f"more than one column is called {one_line(name, _NAME_CHARS)}: here the further {_join(owns)}"
+        for name, owns in renamed.items()
+    ]
+    more = [f"so it is with {len(clauses) - _NAMED:,} other names"] if len(clauses) > _NAMED else []
+    return "; ".join((*clauses[:_NAMED], *more))
+
+
+def _join(owns: Sequence[str]) -> str:
+    if len(owns) == 1:
+        return f"one is {owns[0]}"
+    return f"ones are {', '.join(owns[:_NAMED])}{', …' if len(owns) > _NAMED else ''}"
