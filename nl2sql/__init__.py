@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from nl2sql.importing.import_account import ColumnAccount, TableAccount
     from nl2sql.model.chat import ChatModel
     from nl2sql.store import (
-        Changes,
         ConversationEntry,
         HistoryEntry,
         Parameter,
         Pin,
+        ReplayDiff,
         Store,
         VerifiedQueries,
         VerifiedQuery,
@@ -94,7 +94,6 @@ __all__ = [
     "CallError",
     "CancelToken",
     "CancelledError",
-    "Changes",
     "Chart",
     "ChartWish",
     "ChatModel",
@@ -129,6 +128,7 @@ __all__ = [
     "Receipt",
     "Repair",
     "RepairKind",
+    "ReplayDiff",
     "Result",
     "ResultColumn",
     "RowFilter",
@@ -177,7 +177,7 @@ _HOMES: Final = {
     "ChartWish": "charts.chart_wish",
     "ChatModel": "model.chat",
     "ColumnAccount": "importing.import_account",
-    "Changes": "store",
+    "ReplayDiff": "store",
     "Config": "config",
     "ConversationEntry": "store",
     "FileRules": "importing.file_rules",

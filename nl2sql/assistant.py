@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Final
 from nl2sql import schema
 from nl2sql.agent import loop, prompts
 from nl2sql.agent.owner_notes import select_notes
-from nl2sql.agent.query_execution import Approve
+from nl2sql.agent.query_execution import Approver
 from nl2sql.agent.tools import Toolbox
 from nl2sql.answer.beyond_data import find_other_wish
 from nl2sql.answer.notation import find_notation
 from nl2sql.asking import (
-    approving,
-    candidates,
-    checked_question,
-    conversation,
-    examples,
-    functions,
-    recalled,
+    add_approval,
+    answer_with_model,
+    answer_with_verified_query,
+    build_messages,
+    check_question,
+    choose_candidates,
+    choose_examples,
+    make_lookup_permit,
+    make_query_functions,
+    restrict_approval,
     say_follow_up,
-    sign,
-    unasked,
-    written,
 )
 from nl2sql.cancellation import CancelToken, Deadline
 from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
@@ -41,11 +41,11 @@ from nl2sql.database import Database
 from nl2sql.engines import open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
-from nl2sql.schema import Budget
+from nl2sql.schema import SchemaBudget
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.store.sessions import Conversations, new_session
-from nl2sql.store.verified_queries import VerifiedQuery, answering
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.store.sessions import SessionTurns, make_session_id
+from nl2sql.store.verified_queries import VerifiedQuery, find_answering_query
 from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds, Status
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ if TYPE_CHECKING:
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import Changes, HistoryEntry, Store, Turn
+    from nl2sql.store import HistoryEntry, ReplayDiff, Store, Turn
 
 _NAME_CHARS: Final = 100
 _QUESTION_SECONDS: Final = 600.0
 # On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
 _QUESTION_SECONDS_LOCAL: Final = 2700.0
-_SCHEMA_TOKENS: Final = Budget(detail=24_000, whole=24_000)
+_SCHEMA_TOKENS: Final = SchemaBudget(detail_tokens=24_000, whole_tokens=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
-_SCHEMA_TOKENS_LOCAL: Final = Budget(detail=1_500, whole=6_000)
+_SCHEMA_TOKENS_LOCAL: Final = SchemaBudget(detail_tokens=1_500, whole_tokens=6_000)
 
 
 def connect(
@@ -72,7 +72,7 @@ def connect(
     on_progress: Progress | None = None,
     store: Store | None = None,
     user: str | None = None,
-    face: str = "python",
+    client: str = "python",
     workers: int = 1,
 ) -> Assistant:
     """Open a database and return an Assistant over it; use it in a `with` block, or close it.
@@ -81,7 +81,7 @@ def connect(
     the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
     The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
     long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
-    given, for that `user`, and sessions of earlier programs can go on; `face` says where it was asked. The store is
+    given, for that `user`, and sessions of earlier programs can go on; `client` says where it was asked. The store is
     not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
     limits; further ones wait their turn.
     A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
@@ -98,11 +98,11 @@ def connect(
         config = add_dbt(config)
         engine = _open(config, workers, on_progress)
         chat_model = None if model is None or isinstance(model, str) else model
-        conversations = Conversations(store, url=engine.url, user=user, face=face)
+        conversations = SessionTurns(store, url=engine.url, user=user, client=client)
         assistant = Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
         told += [*assistant.notes, *_check_policy(assistant)]
     finally:
-        for text in told if face == "python" else ():
+        for text in told if client == "python" else ():
             warnings.warn(text, UserWarning, stacklevel=2)
     return assistant
 
@@ -117,15 +117,15 @@ class Assistant(Database):
         chat_model: ChatModel | None = None,
         *,
         on_progress: Progress | None = None,
-        conversations: Conversations | None = None,
-        opens_model: Callable[[CancelToken | None], ChatModel] | None = None,
+        conversations: SessionTurns | None = None,
+        model_opener: Callable[[CancelToken | None], ChatModel] | None = None,
     ) -> None:
         super().__init__(engine, config)
-        self._opens_model = opens_model
+        self._model_opener = model_opener
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
-        self._conversations = conversations or Conversations(None, url=engine.url)
+        self._conversations = conversations or SessionTurns(None, url=engine.url)
         self._linked: LinkedSchema | None = None
 
     def ask(
@@ -136,8 +136,8 @@ class Assistant(Database):
         user: str | None = None,
         summary: bool = True,
         explain: bool = True,
-        approve: Approve = None,
-        approve_beyond: int | None = None,
+        approve: Approver = None,
+        approve_above_rows: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Answer:
@@ -146,7 +146,7 @@ class Assistant(Database):
         `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
         are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
         and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs,
-        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_beyond` it is
+        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_above_rows` it is
         asked only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
         `tables` are the ones that the question is about, as is a table that it names like `@orders`: the model is
         shown these, and the tables that their keys lead to.
@@ -161,7 +161,7 @@ class Assistant(Database):
             summary=summary,
             explain=explain,
             approve=approve,
-            approve_beyond=approve_beyond,
+            approve_above_rows=approve_above_rows,
             tables=tables,
             cancel=cancel,
         ):
@@ -177,44 +177,46 @@ class Assistant(Database):
         user: str | None = None,
         summary: bool = True,
         explain: bool = True,
-        approve: Approve = None,
-        approve_beyond: int | None = None,
+        approve: Approver = None,
+        approve_above_rows: int | None = None,
         tables: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
-        question = checked_question(question)
-        if session is not None and not self._conversations.knows(session, user):
+        question = check_question(question)
+        if session is not None and not self._conversations.has_session(session, user):
             raise ConfigError(
                 f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
         yield Event(EventKind.SCHEMA, self.url)
         queries = self.verified_queries
-        known = answering(question, queries)
-        opening = None if known else self._opening_model(cancel)
-        allowed = self._allowed()
+        known = find_answering_query(question, queries)
+        opening = None if known else self._start_opening_model(cancel)
+        allowed = self._get_allowed_schema()
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        turns = self._conversations.turns(session, user)
-        tools = self._gather_tools(question, turns, allowed, queries, approve, approve_beyond, cancel)
-        approve = approving(approve, approve_beyond, lambda checked: self._estimate(checked, cancel))
+        turns = self._conversations.list_turns(session, user)
+        tools = self._gather_tools(question, turns, allowed, queries, approve, approve_above_rows, cancel)
+        approve = restrict_approval(approve, approve_above_rows, lambda checked: self._estimate(checked, cancel))
         allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
-        budget = loop.Budget(steps=self.config.limits.steps, seconds=allowance)
+        budget = loop.QuestionBudget(steps=self.config.limits.steps, seconds=allowance)
         deadline = Deadline(budget.seconds, cancel)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
             try:
-                answer = yield from recalled(question, known, tools, self._engine.dialect, approve, deadline, explain)
+                answer = yield from answer_with_verified_query(
+                    question, known, tools, self._engine.dialect, approve, deadline, explain
+                )
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
-            opening = opening or self._opening_model(cancel)
-            shown = schema.pinned(question, allowed.schema, tables)
-            asked = loop.Asked((), summary, approve, reviewed=not tools.looks_up, budget=budget)
-            answer = yield from self._written(question, turns, shown, opening, tools, asked, deadline, explain)
+            opening = opening or self._start_opening_model(cancel)
+            shown = schema.narrow_to_mentions(question, allowed.schema, tables)
+            asked = loop.AgentTask((), summary, approve, is_reviewed=not tools.is_lookup_allowed, budget=budget)
+            answer = yield from self._write_answer(question, turns, shown, opening, tools, asked, deadline, explain)
             warnings = (*warnings, *say_follow_up(answer, turns, allowed.schema))
         seconds = Seconds(
             schema=schema_seconds,
@@ -223,11 +225,13 @@ class Assistant(Database):
             database=tools.database_seconds,
             total=time.perf_counter() - start,
         )
-        warnings = (*warnings, *answer.warnings, *_doubt_failed_query(answer, allowed))
+        warnings = (*warnings, *answer.warnings, *_list_doubts_of_failure(answer, allowed))
         receipt = answer.receipt or self.issue_receipt()
-        session = session or new_session()
-        answer = replace(sign(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt)
-        answer = self._conversations.keep(answer, user)
+        session = session or make_session_id()
+        answer = replace(
+            add_approval(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt
+        )
+        answer = self._conversations.record(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
     def with_files(
@@ -242,27 +246,27 @@ class Assistant(Database):
         DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
         `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
         """
-        engine = self._engine.with_files(files, self.config.limits, workers, rules)
-        return Assistant(engine, self.config, conversations=self._conversations, opens_model=self._chat_model)
+        engine = self._engine.attach_files(files, self.config.limits, workers, rules)
+        return Assistant(engine, self.config, conversations=self._conversations, model_opener=self._get_chat_model)
 
-    def under(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
+    def with_options(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
         """The same database and sessions under other limits, or with another model: its name, or another's own.
 
         It shares what this Assistant has opened: close this one, and not that.
         """
         config = replace(self.config, limits=limits or self.config.limits)
-        opens: Callable[[CancelToken | None], ChatModel] | None = self._chat_model
+        opens: Callable[[CancelToken | None], ChatModel] | None = self._get_chat_model
         if isinstance(model, Assistant):
-            config, opens = replace(config, model=model.config.model), model._chat_model
+            config, opens = replace(config, model=model.config.model), model._get_chat_model
         elif model is not None:
             config, opens = replace(config, model=config.model.rename(model)), None
-        other = Assistant(self._engine, config, conversations=self._conversations, opens_model=opens)
+        other = Assistant(self._engine, config, conversations=self._conversations, model_opener=opens)
         other._seen = self._seen
         return other
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
-        return self._conversations.knows(name, user)
+        return self._conversations.has_session(name, user)
 
     def open_session(self, name: str | None = None, *, user: str | None = None) -> str:
         """Begin the user's session of that name, or go on with it, and return its name: then `session=` may name it.
@@ -278,44 +282,48 @@ class Assistant(Database):
 
         The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
         """
-        from nl2sql.answer.fallback_sentences import say_nothing, say_rows
+        from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows
 
         start = time.perf_counter()
-        checked = self.checked(sql, cancel=cancel)
+        checked = self.check_or_raise(sql, cancel=cancel)
         result = self.run(checked.sql, cancel=cancel)
-        text = say_rows(result, self.formats(result, checked.sql)) if result.row_count else say_nothing()
+        text = (
+            describe_rows(result, self.choose_column_formats(result, checked.sql))
+            if result.row_count
+            else describe_empty_result()
+        )
         answer = Answer(
             uuid.uuid4().hex[:12],
             question,
             Status.ANSWERED,
             text,
-            sql=self.formatted(checked.sql),
+            sql=self.format_sql(checked.sql),
             result=result,
-            reading=self.reading(checked.sql),
+            reading=self.explain_sql(checked.sql),
             warnings=("This is your own SQL: only you say that it answers the question.",),
             chart=self.draw(result, checked.sql).spec,
             seconds=Seconds(total=time.perf_counter() - start),
             session=session,
             receipt=self.issue_receipt(),
         )
-        return self._conversations.keep(answer, user)
+        return self._conversations.record(answer, user)
 
-    def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> Changes:
+    def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> ReplayDiff:
         """Run a remembered answer's SQL again, under the guard and the limits of now, and compare the rows with then.
 
         It runs on this database, whichever that of the entry was. ConfigError where it had no rows; errors as `run`.
         """
-        from nl2sql.store.replay_diff import comparable, compare, runnable
+        from nl2sql.store.replay_diff import compare_replay, get_replay_sql, make_replay_limits
 
-        limits = comparable(entry, self.config.limits)
-        result = self.run(runnable(entry), limits=limits, cancel=cancel, hashed=True)
-        return compare(entry, result, self.issue_receipt())
+        limits = make_replay_limits(entry, self.config.limits)
+        result = self.run(get_replay_sql(entry), limits=limits, cancel=cancel, wants_hash=True)
+        return compare_replay(entry, result, self.issue_receipt())
 
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
         """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
-        from nl2sql.answer.receipt import issue
+        from nl2sql.answer.receipt import make_receipt
 
-        config, allowed = self.config, self._allowed()
+        config, allowed = self.config, self._get_allowed_schema()
         settings = {
             "model": LOCAL_MODEL if config.model.is_local else config.model.name,
             "temperature": config.model.temperature,
@@ -324,14 +332,14 @@ class Assistant(Database):
             "today": config.context.today.isoformat() if config.context.today else None,
             "rows": config.limits.rows,
         }
-        return issue(allowed.schema, allowed.policy, settings, prompt)
+        return make_receipt(allowed.schema, allowed.policy, settings, prompt)
 
-    def prompt(self, question: str = "") -> str:
+    def render_prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
-        linked_schema = self._link(question, self._allowed().schema)
+        linked_schema = self._link(question, self._get_allowed_schema().schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
-        notes = select_notes(question, self.config.context, self._allowed().schema)
-        return str(prompts.system(linked_schema, notes.general, calls_tools=calls_tools)["content"])
+        notes = select_notes(question, self.config.context, self._get_allowed_schema().schema)
+        return str(prompts.write_system_message(linked_schema, notes.general, calls_tools=calls_tools)["content"])
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
@@ -340,7 +348,7 @@ class Assistant(Database):
             self._model.close()
 
     @property
-    def _schema_tokens(self) -> Budget:
+    def _schema_budget(self) -> SchemaBudget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
     def _gather_tools(
@@ -349,8 +357,8 @@ class Assistant(Database):
         turns: Sequence[Turn],
         allowed: AllowedSchema,
         queries: Sequence[VerifiedQuery],
-        approve: Approve,
-        approve_beyond: int | None,
+        approve: Approver,
+        approve_above_rows: int | None,
         cancel: CancelToken | None,
     ) -> Toolbox:
         """The tools of one question, over what may be seen."""
@@ -360,59 +368,61 @@ class Assistant(Database):
             self.config.limits,
             cancel,
             question=question,
-            unasked=unasked(approve, approve_beyond, lambda checked: self._estimate(checked, cancel)),
-            reads_values=approve is None or _is_small(allowed.schema, approve_beyond),
-            functions=functions(queries),
+            lookup_permit=make_lookup_permit(
+                approve, approve_above_rows, lambda checked: self._estimate(checked, cancel)
+            ),
+            reads_values=approve is None or _is_small(allowed.schema, approve_above_rows),
+            functions=make_query_functions(queries),
             context=self.config.context,
-            earlier=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
+            earlier_turns=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
             notation=find_notation(self.config.display.locale),
         )
 
-    def _written(
+    def _write_answer(
         self,
         question: str,
         turns: Sequence[Turn],
         view: Schema,
         opening: Future[ChatModel],
         tools: Toolbox,
-        asked: loop.Asked,
+        asked: loop.AgentTask,
         deadline: Deadline,
         explain: bool,
     ) -> Generator[Event, None, Answer]:
         """The answer by SQL that the model writes; `asked` has no messages yet."""
-        like = examples(question, self.verified_queries, tools)
-        with deadline.paused():
+        like = choose_examples(question, self.verified_queries, tools)
+        with deadline.pause():
             model = opening.result()
         # A model that calls tools says so itself.
         if not model.calls_tools and (reply := find_other_wish(question, view)) is not None:
             return Answer(uuid.uuid4().hex[:12], question, Status.ABSTAINED, reply, model=model.name)
         # A small model makes a condition of each text that it is told.
-        hits = tools.index.hits(question) if model.calls_tools else ()
+        hits = tools.index.find_hits(question) if model.calls_tools else ()
         linked_schema = self._link(question, view)
-        told = f"{tools.earlier} {question}"
-        notes = select_notes(told, tools.context, tools.schema, tools.index.hits(question))
-        system = prompts.system(linked_schema, notes.general, calls_tools=model.calls_tools)
+        told = f"{tools.earlier_turns} {question}"
+        notes = select_notes(told, tools.context, tools.schema, tools.index.find_hits(question))
+        system = prompts.write_system_message(linked_schema, notes.general, calls_tools=model.calls_tools)
         tells_today = model.calls_tools or prompts.needs_today(question, linked_schema.schema)
         today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
         asked = replace(
             asked,
-            messages=conversation(system, prompts.question(question, hits, like, today, notes.touched), turns),
-            candidates=candidates(model, self.config.model.candidates),
+            messages=build_messages(system, prompts.write_question(question, hits, like, today, notes.relevant), turns),
+            candidates=choose_candidates(model, self.config.model.candidates),
         )
-        left_out, dialect = len(linked_schema.left_out), self._engine.dialect
-        answer = yield from written(question, asked, model, tools, dialect, left_out, deadline, explain)
+        left_out, dialect = len(linked_schema.omitted_tables), self._engine.dialect
+        answer = yield from answer_with_model(question, asked, model, tools, dialect, left_out, deadline, explain)
         return replace(answer, receipt=self.issue_receipt(asked.messages))
 
-    def _opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
+    def _start_opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""
         with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
-        opening = with_model.submit(self._chat_model, cancel)
+        opening = with_model.submit(self._get_chat_model, cancel)
         with_model.shutdown(wait=False)
         return opening
 
-    def _chat_model(self, cancel: CancelToken | None) -> ChatModel:
-        if self._opens_model is not None:
-            return self._opens_model(cancel)
+    def _get_chat_model(self, cancel: CancelToken | None) -> ChatModel:
+        if self._model_opener is not None:
+            return self._model_opener(cancel)
         with self._model_lock:
             if self._model is None:
                 self._model = open_chat_model(self.config, on_progress=self._on_progress, cancel=cancel)
@@ -422,15 +432,15 @@ class Assistant(Database):
         """The view as text; made once where it is whole, since then it is the same for every question."""
         kept = self._linked
         if kept is None or kept.schema is not view:
-            kept = schema.link(question, view, self._schema_tokens)
-            self._linked = None if kept.left_out else kept
+            kept = schema.link(question, view, self._schema_budget)
+            self._linked = None if kept.omitted_tables else kept
         return kept
 
 
 def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     """The database of the settings. No error holds the value of a variable that is in its address."""
     cache_dir = config.home / "cache"
-    url = config.resolve_database() or _sample_database(cache_dir)
+    url = config.resolve_database() or _build_sample_database(cache_dir)
     try:
         return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone, config.files)
     except (ConfigError, DatabaseError):
@@ -446,14 +456,14 @@ def _check_policy(assistant: Assistant) -> list[str]:
     if assistant.config.policy == Policy():
         return []
     try:
-        idle = assistant.idle_policy
+        idle = assistant.unmatched_policy_names
     except NL2SQLError:
         assistant.close()
         raise
     for name in idle:
         if "*" in name:
             assistant.close()
-            problem = f"the policy has a pattern, {one_line(name, _NAME_CHARS)}, and its names are exact"
+            problem = f"the policy has a pattern, {make_one_line(name, _NAME_CHARS)}, and its names are exact"
             raise ConfigError(problem, "Write each name in full.")
     return list(assistant.policy_warnings)
 
@@ -463,13 +473,13 @@ def _is_small(view: Schema, rows: int | None) -> bool:
     return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
 
 
-def _sample_database(cache_dir: Path) -> str:
-    from nl2sql.sample_database import sample_database
+def _build_sample_database(cache_dir: Path) -> str:
+    from nl2sql.sample_database import build_sample_database
 
-    return str(sample_database(cache_dir))
+    return str(build_sample_database(cache_dir))
 
 
-def _doubt_failed_query(answer: Answer, allowed: AllowedSchema) -> list[str]:
+def _list_doubts_of_failure(answer: Answer, allowed: AllowedSchema) -> list[str]:
     """Where no query ran, what is doubtful of the columns that the last one names: that may be why."""
     if answer.result is not None or not answer.steps:
         return []

@@ -23,11 +23,11 @@ class CancelToken:
         self._callbacks: list[Callable[[], None]] = []
 
     @property
-    def cancelled(self) -> bool:
+    def is_cancelled(self) -> bool:
         return self._cancelled
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds that may still be waited: without end, where nobody has set one."""
         return math.inf
 
@@ -45,7 +45,7 @@ class CancelToken:
             raise CancelledError("stopped", "Ask again when you are ready.")
 
     @contextmanager
-    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+    def call_on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
         """While inside, `cancel()` runs the callback; if it was cancelled before, the callback runs at once."""
         with self._lock:
             self._callbacks.append(callback)
@@ -76,19 +76,19 @@ class Deadline(CancelToken):
         self._paused_at: float | None = None
 
     @property
-    def cancelled(self) -> bool:
-        return self._token.cancelled or self.left <= 0
+    def is_cancelled(self) -> bool:
+        return self._token.is_cancelled or self.seconds_left <= 0
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until its end; below 0 after it."""
         now = self._clock() if self._paused_at is None else self._paused_at
-        return min(self._token.left, self._end - now)
+        return min(self._token.seconds_left, self._end - now)
 
     def has_time(self) -> bool:
         """Whether any is left. CancelledError once cancelled."""
         self._token.raise_if_cancelled()
-        return self.left > 0
+        return self.seconds_left > 0
 
     def cancel(self) -> None:
         """As for the token that it is made from."""
@@ -97,7 +97,7 @@ class Deadline(CancelToken):
     def raise_if_cancelled(self) -> None:
         """Raise CancelledError once cancelled, TimeUpError once the time is over."""
         self._token.raise_if_cancelled()
-        if self.left <= 0:
+        if self.seconds_left <= 0:
             raise TimeUpError(
                 f"no answer within {self._seconds:g} s",
                 "Ask about fewer things at once, or try a faster model.",
@@ -105,13 +105,13 @@ class Deadline(CancelToken):
             )
 
     @contextmanager
-    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+    def call_on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
         """As for the token that it is made from; the end of the time calls nobody."""
-        with self._token.on_cancel(callback):
+        with self._token.call_on_cancel(callback):
             yield
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """What happens inside takes no time: a query has limits of its own, and a person reads as long as they like."""
         if self._paused_at is not None:
             yield
@@ -123,6 +123,6 @@ class Deadline(CancelToken):
             self._end += self._clock() - start
             self._paused_at = None
 
-    def extended(self, seconds: float) -> Deadline:
+    def extend(self, seconds: float) -> Deadline:
         """The same with at least so many seconds left."""
-        return Deadline(max(seconds, self.left), self._token, clock=self._clock)
+        return Deadline(max(seconds, self.seconds_left), self._token, clock=self._clock)

@@ -19,26 +19,26 @@ from nl2sql import guard, schema
 from nl2sql.agent import prompts
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
-from nl2sql.engines.duckdb.plan_cost import estimated_rows
+from nl2sql.engines.duckdb.plan_cost import estimate_rows
 from nl2sql.engines.engine import CancellableJudge
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit, ValueIndex
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,
     CheckedSQL,
-    Contains,
     Count,
     Criteria,
     Limits,
     Policy,
     Result,
     Schema,
+    TextByColumn,
     Upload,
     Verdict,
     Window,
@@ -73,7 +73,7 @@ class Database:
     @property
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
-        return self._allowed().schema
+        return self._get_allowed_schema().schema
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Database:
 
     def find_doubts(self, sql: str) -> list[str]:
         """What is doubtful of the columns that the SQL names: a sentence each."""
-        return list(self._allowed().find_doubts(sql))
+        return list(self._get_allowed_schema().find_doubts(sql))
 
     @property
     def imports(self) -> tuple[TableAccount, ...]:
@@ -116,7 +116,7 @@ class Database:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
         return self._engine.uploads
 
-    def upload_folder(self) -> UploadFolder:
+    def make_upload_folder(self) -> UploadFolder:
         """A folder to put files into before `with_files`, readable to this user only. ConfigError.
 
         It goes with its `close` or with the program; what a killed one left is removed when a database is next opened.
@@ -126,15 +126,15 @@ class Database:
         return UploadFolder(self.config.home / "cache")
 
     @property
-    def idle_policy(self) -> list[str]:
+    def unmatched_policy_names(self) -> list[str]:
         """The names of the policy that match nothing in this database: misspelt, perhaps."""
-        return list(schema.resolve(self._engine.introspect(), self.config.policy).idle)
+        return list(schema.resolve(self._engine.introspect(), self.config.policy).unmatched_names)
 
     @property
     def hidden_views(self) -> tuple[str, ...]:
         """The views that no policy names and that are hidden, since they read what it denies. DatabaseError."""
         whole = self._engine.introspect()
-        chosen = schema.resolve(whole, _with_patterns(self.config, whole)).view.tables
+        chosen = schema.resolve(whole, _apply_patterns(self.config, whole)).view.tables
         seen = {table.path for table in self.schema.tables}
         return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
 
@@ -144,52 +144,52 @@ class Database:
         if self.config.policy == Policy():
             return ()
         return tuple(
-            f"the policy names {one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
-            for name in self.idle_policy
+            f"the policy names {make_one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
+            for name in self.unmatched_policy_names
         )
 
     @property
-    def idle_descriptions(self) -> tuple[str, ...]:
+    def unmatched_descriptions(self) -> tuple[str, ...]:
         """The tables that the project's dbt files describe and this database does not have."""
         return self.config.context.dbt_notes.list_unknown(self._engine.introspect())
 
     @property
-    def missing_limits(self) -> list[str]:
+    def unavailable_limits(self) -> list[str]:
         """The limits of the operating system that this platform does not have for queries, by name."""
-        return [name for name, held in self._engine.worker_limits().items() if not held]
+        return [name for name, held in self._engine.list_worker_limits().items() if not held]
 
-    def place_in_queue(self, cancel: CancelToken) -> int:
+    def find_queue_position(self, cancel: CancelToken) -> int:
         """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
-        return self._engine.place_in_queue(cancel)
+        return self._engine.find_queue_position(cancel)
 
-    def check(self, sql: str, *, thorough: bool = False) -> Verdict:
+    def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
         """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
 
-        `thorough` asks the later judges too of what an earlier one refuses.
+        `collect_all` asks the later judges too of what an earlier one refuses.
         """
-        return guard.examine(sql, self._allowed().policy, self._engine, thorough=thorough)
+        return guard.examine(sql, self._get_allowed_schema().policy, self._engine, collect_all=collect_all)
 
-    def checked(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
+    def check_or_raise(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._allowed().policy, CancellableJudge(self._engine, cancel))
+        return guard.check(sql, self._get_allowed_schema().policy, CancellableJudge(self._engine, cancel))
 
     def run(
-        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, hashed: bool = False
+        self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, wants_hash: bool = False
     ) -> Result:
         """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError.
 
-        `hashed` asks for the hash of the rows, by which `replay` compares results.
+        `wants_hash` asks for the hash of the rows, by which `replay` compares results.
         """
-        checked = self.checked(sql, cancel=cancel)
-        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=hashed)
+        checked = self.check_or_raise(sql, cancel=cancel)
+        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=wants_hash)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `run`, but the rows come batch by batch inside the context."""
-        return self._engine.stream(self.checked(sql, cancel=cancel), limits or self.config.limits, cancel)
+        return self._engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
-    def page(
+    def fetch_page(
         self,
         sql: str,
         *,
@@ -197,7 +197,7 @@ class Database:
         limit: int = 100,
         order_by: str | int | None = None,
         descending: bool = False,
-        contains: Contains | None = None,
+        contains: TextByColumn | None = None,
         criteria: Criteria = (),
         limits: Limits | None = None,
         cancel: CancelToken | None = None,
@@ -207,45 +207,47 @@ class Database:
         `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
         a value come last. Without `order_by` rows come as the query orders them. Of each group of `criteria` a row must
         pass one test. The engine keeps the rows for a while, so that further pages are quick and in the same order;
-        `truncated` says that it has more than it keeps, and `kept` how many those are. Errors as `run`.
+        `truncated` says that it has more than it keeps, and `count_pageable_rows` how many those are. Errors as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
-        return self._engine.page(self.checked(sql, cancel=cancel), window, limits or self.config.limits, cancel)
+        return self._engine.fetch_page(
+            self.check_or_raise(sql, cancel=cancel), window, limits or self.config.limits, cancel
+        )
 
     def add_up(
         self, sql: str, columns: Sequence[int], *, criteria: Criteria = (), cancel: CancelToken | None = None
     ) -> tuple[Decimal | None, ...]:
-        """The sums of result columns, by position, over the rows that `page` can show; None where there is no number.
+        """The sums of result columns, by position, over the rows of `fetch_page`; None where there is no number.
 
         Integers and decimals are added exactly; doubles too where they have ten decimals or fewer. Errors as `run`.
         """
         return self._engine.add_up(
-            self.checked(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
+            self.check_or_raise(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
         )
 
-    def kept(
+    def count_pageable_rows(
         self,
         sql: str,
         *,
-        contains: Contains | None = None,
+        contains: TextByColumn | None = None,
         criteria: Criteria = (),
         cancel: CancelToken | None = None,
     ) -> Count:
-        """How many rows `page` can show; not `complete` where the SQL has more than the engine keeps. Errors as `run`.
+        """How many rows `fetch_page` can show; not complete where the engine keeps fewer. Errors as `run`.
 
         Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
         """
         window = Window(contains=contains or {}, criteria=criteria)
-        return self._engine.count(self.checked(sql, cancel=cancel), window, self.config.limits, cancel)
+        return self._engine.count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
 
-    def count(self, sql: str, *, contains: Contains | None = None, cancel: CancelToken | None = None) -> int:
-        """How many rows the SQL gives in all; with `contains`, of those that `page` can show. Errors as `run`."""
+    def count(self, sql: str, *, contains: TextByColumn | None = None, cancel: CancelToken | None = None) -> int:
+        """How many rows the SQL gives in all; with `contains`, of those that `fetch_page` can show. Errors as `run`."""
         window, limits = Window(contains=contains or {}), self.config.limits
-        checked = self.checked(sql, cancel=cancel)
+        checked = self.check_or_raise(sql, cancel=cancel)
         count = self._engine.count(checked, window, limits, cancel)
-        if count.complete or contains:
+        if count.is_complete or contains:
             return count.rows
-        counted = self.checked(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
+        counted = self.check_or_raise(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
         return int(self._engine.execute(counted, limits, cancel).rows[0][0])
 
     def list_identifiers(self) -> tuple[str, ...]:
@@ -259,48 +261,48 @@ class Database:
 
         A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
         """
-        return self._estimate(self.checked(sql, cancel=cancel), cancel)
+        return self._estimate(self.check_or_raise(sql, cancel=cancel), cancel)
 
     def _estimate(self, checked: CheckedSQL, cancel: CancelToken | None) -> int | None:
         """The same of SQL that has passed the guard."""
-        asked = self.checked(f"EXPLAIN (FORMAT json) {guard.under_explain(checked.sql)}", cancel=cancel)
+        asked = self.check_or_raise(f"EXPLAIN (FORMAT json) {guard.strip_explain(checked.sql)}", cancel=cancel)
         rows = self._engine.execute(asked, self.config.limits, cancel).rows
-        return estimated_rows(str(rows[0][-1])) if rows else None
+        return estimate_rows(str(rows[0][-1])) if rows else None
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
         """The verified queries beside the project file, by name, without those that are unreadable or not trusted."""
-        return VerifiedQueries.beside(self.config).list() if self.config.file else ()
+        return VerifiedQueries.open_for_project(self.config).list() if self.config.file else ()
 
-    def suggestions(self, limit: int = 4) -> tuple[str, ...]:
+    def suggest_questions(self, limit: int = 4) -> tuple[str, ...]:
         """First questions: the verified ones meant for it, then some that the data can answer. No model is called.
 
         DatabaseError.
         """
-        from nl2sql.answer.suggestions import suggestions
+        from nl2sql.answer.suggestions import suggest_questions
 
         verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
-        return tuple(dict.fromkeys([*verified, *suggestions(self._allowed().schema, limit)]))[:limit]
+        return tuple(dict.fromkeys([*verified, *suggest_questions(self._get_allowed_schema().schema, limit)]))[:limit]
 
-    def follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
+    def suggest_follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
         """Next questions that build on an answer and that the data can answer, made without a model."""
-        from nl2sql.answer.suggestions import follow_ups
+        from nl2sql.answer.suggestions import suggest_follow_ups
 
-        return follow_ups(answer, self._allowed().schema, limit)
+        return suggest_follow_ups(answer, self._get_allowed_schema().schema, limit)
 
-    def reading(self, sql: str) -> tuple[str, ...]:
+    def explain_sql(self, sql: str) -> tuple[str, ...]:
         """What checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import read
 
-        return read(sql, self._engine.dialect, self._allowed().schema, self.config.context.find_clock_day())
+        return read(sql, self._engine.dialect, self._get_allowed_schema().schema, self.config.context.find_clock_day())
 
-    def formatted(self, sql: str) -> str:
+    def format_sql(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
-        from nl2sql.answer.sql_format import lay_out
+        from nl2sql.answer.sql_format import lay_out_sql
 
-        return lay_out(sql, self._engine.dialect, self.checked)
+        return lay_out_sql(sql, self._engine.dialect, self.check_or_raise)
 
-    def formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
+    def choose_column_formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
         """How each column of a result is written for reading, in the notation of `display.locale`.
 
         `sql` is what gave the result.
@@ -320,7 +322,7 @@ class Database:
         It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
         the commonest. DatabaseError.
         """
-        return self._allowed().index.find_containing(text, limit)
+        return self._get_allowed_schema().index.find_containing(text, limit)
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.
@@ -329,16 +331,16 @@ class Database:
         """
         from nl2sql.answer.row_figures import find_addable
 
-        return find_addable(sql, result.columns, self.formats(result, sql), self.schema)
+        return find_addable(sql, result.columns, self.choose_column_formats(result, sql), self.schema)
 
-    def rows_behind(self, sql: str, result: Result, row: Sequence[Any], column: int) -> str | None:
+    def write_rows_behind(self, sql: str, result: Result, row: Sequence[Any], column: int) -> str | None:
         """The query of the rows that a figure is made of: `row` of the result, and the column's position in it.
 
         None where `sql` is no plain aggregate of stored tables for which that is certain. It has not passed the guard.
         """
         from nl2sql.answer.rows_behind import write_rows_behind
 
-        allowed = self._allowed()
+        allowed = self._get_allowed_schema()
         lists = bool(allowed.policy.deny_columns)
         return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
 
@@ -353,7 +355,7 @@ class Database:
         # Rows that are there are drawn, whatever became of the database since.
         with contextlib.suppress(DatabaseError):
             known = self.schema
-        formats, locale = self.formats(result, sql), self.config.display.locale
+        formats, locale = self.choose_column_formats(result, sql), self.config.display.locale
         return draw_chart(result, sql=sql, schema=known, formats=formats, wish=wish, total=total, locale=locale)
 
     def close(self) -> None:
@@ -368,16 +370,16 @@ class Database:
     ) -> None:
         self.close()
 
-    def _allowed(self) -> AllowedSchema:
+    def _get_allowed_schema(self) -> AllowedSchema:
         """What the model may know of; made once for what was introspected."""
         whole = self._engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = deny_copies(_with_patterns(self.config, whole), whole, _list_copies(self._engine.accounts))
-            policy = _with_uploads(policy, self._engine.uploads)
+            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._engine.accounts))
+            policy = _allow_uploads(policy, self._engine.uploads)
             # Under no policy the engine has asked the guard itself.
             if policy != Policy():
-                policy = guard.deny_refused(whole, policy, self._reader(policy))
-            view = schema.allowed(prompts.with_descriptions(whole, self.config.context), policy)
+                policy = guard.deny_refused(whole, policy, self._make_reader(policy))
+            view = schema.apply_policy(prompts.add_descriptions(whole, self.config.context), policy)
             self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
         return self._seen[1]
 
@@ -391,7 +393,7 @@ class Database:
             if column.doubt and (account.table.lower(), column.name.lower()) in seen
         )
 
-    def _reader(self, policy: Policy) -> Callable[[str], bool]:
+    def _make_reader(self, policy: Policy) -> Callable[[str], bool]:
         """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""
         deadline = time.monotonic() + _VIEWS_SECONDS
 
@@ -399,7 +401,7 @@ class Database:
             if time.monotonic() > deadline:
                 return False
             try:
-                return guard.examine(sql, policy, self._engine).allowed
+                return guard.examine(sql, policy, self._engine).is_allowed
             except LimitError:
                 return False
 
@@ -413,7 +415,7 @@ def _list_copies(accounts: Sequence[TableAccount]) -> tuple[Copy, ...]:
     )
 
 
-def _with_patterns(config: Config, whole: Schema) -> Policy:
+def _apply_patterns(config: Config, whole: Schema) -> Policy:
     """The policy, with only the tables allowed that `include` and `exclude` leave."""
     if not config.include and not config.exclude:
         return config.policy
@@ -425,7 +427,7 @@ def _with_patterns(config: Config, whole: Schema) -> Policy:
     return replace(config.policy, allow_tables=kept)
 
 
-def _with_uploads(policy: Policy, uploads: Sequence[Upload]) -> Policy:
+def _allow_uploads(policy: Policy, uploads: Sequence[Upload]) -> Policy:
     """The policy, with what its user uploaded allowed too: it is about the database's own tables."""
     if policy.allow_tables is None:
         return policy

@@ -14,7 +14,7 @@ from filelock import FileLock
 from nl2sql.errors import BugError, ConfigError
 
 
-def sample_folder() -> Path:
+def find_sample_folder() -> Path:
     """The folder with the generator, the schema and the questions."""
     package = Path(__file__).parent
     for folder in (package / "_sample_data", package.parent / "sample_data"):
@@ -23,9 +23,9 @@ def sample_folder() -> Path:
     raise BugError("the sample data is missing from this installation", "Install nl2sql again.")
 
 
-def sample_database(cache_dir: Path) -> Path:
+def build_sample_database(cache_dir: Path) -> Path:
     """The sample database as a DuckDB file, built on first use (about two seconds)."""
-    folder = sample_folder()
+    folder = find_sample_folder()
     version = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".py", ".sql", ".csv", ".json"):

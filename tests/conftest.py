@@ -77,20 +77,20 @@ def home_with_weights(home: Path) -> Iterator[Path]:
 
     `NL2SQL_TEST_MODEL_PATH` names weights that are joined already, which saves a copy of them.
     """
-    from nl2sql.model.embedded import runtime_installed, status, stop
-    from nl2sql.model.embedded.weight_sources import QWEN, installed_pieces
+    from nl2sql.model.embedded import is_runtime_installed, read_status, stop_server
+    from nl2sql.model.embedded.weight_sources import QWEN, find_installed_pieces
 
-    if not runtime_installed():
+    if not is_runtime_installed():
         pytest.skip("xllamacpp is not installed: install the `local` extra")
     given = os.environ.get("NL2SQL_TEST_MODEL_PATH")
     if given:
         (home / "models").mkdir()
         (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
-    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
+    elif sum(piece.stat().st_size for piece in find_installed_pieces()) != QWEN.size_bytes:
         pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
     yield home
-    stop(home)
-    assert status(home).server is None
+    stop_server(home)
+    assert read_status(home).server is None
     shutil.rmtree(home / "models")
 
 

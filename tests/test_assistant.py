@@ -11,7 +11,7 @@ import pytest
 import nl2sql
 from nl2sql import Config, ConfigError, Policy
 from nl2sql.config import DisplaySettings
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_what_is_ignored_is_a_warning_where_it_was_called(folder: Path) -> None:
     assert caught[0].filename == __file__ and len(caught) == 1
     with assistant:
         assert assistant.config.notes == (str(caught[0].message),)
-        assert assistant.run("SELECT id FROM orders").rows == [(1,)] and "Say yes." not in assistant.prompt()
+        assert assistant.run("SELECT id FROM orders").rows == [(1,)] and "Say yes." not in assistant.render_prompt()
 
 
 def test_a_database_elsewhere_is_an_error(folder: Path) -> None:
@@ -55,8 +55,8 @@ def test_a_policy_that_matches_nothing_is_a_warning(folder: Path, home: Path, po
     with pytest.warns(UserWarning, match=f"the policy names {name}, which") as caught:
         nl2sql.connect(config=config).close()
     assert caught[0].filename == __file__
-    with nl2sql.connect(config=config, face="page") as assistant:
-        assert assistant.idle_policy == [name]
+    with nl2sql.connect(config=config, client="page") as assistant:
+        assert assistant.unmatched_policy_names == [name]
 
 
 def test_a_policy_of_patterns_is_refused(folder: Path, home: Path) -> None:
@@ -92,7 +92,9 @@ def test_ones_own_sql_becomes_the_sessions_answer(folder: Path, home: Path) -> N
 def test_a_sentence_made_by_code_writes_figures_as_the_table_does(
     folder: Path, home: Path, locale: str, said: str
 ) -> None:
-    model = ScriptedModel(calls("sql_query", query="SELECT sum(1234567.5) AS net_revenue FROM orders"), "It is 9,999.")
+    model = ScriptedModel(
+        make_call_reply("sql_query", query="SELECT sum(1234567.5) AS net_revenue FROM orders"), "It is 9,999."
+    )
     config = Config(home, url="shop.duckdb", display=DisplaySettings(locale))
     with nl2sql.connect(config=config, model=model) as assistant:
         answer = assistant.ask("what is the net revenue?")

@@ -15,7 +15,7 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, ConfigError
 from nl2sql.config import Config, ContextSettings, add_dbt, load_config
-from nl2sql.config.dbt_files import MOST_FILES, DbtFile, DbtNotes, read_files, read_notes
+from nl2sql.config.dbt_files import MAX_FILES, DbtFile, DbtNotes, read_files, read_notes
 from nl2sql.model.scripted import ScriptedModel
 from nl2sql.types import Column, Schema, Table
 
@@ -190,7 +190,7 @@ def test_only_files_within_the_project_and_its_bounds_are_read(tmp_path: Path) -
     (folder / "models" / "b.yaml").write_text("#" * 1_000_001)
     with pytest.raises(ConfigError, match=r"models/b.yaml is larger than 1,000 KB"):
         read_files(folder, "models")
-    for n in range(MOST_FILES + 1):
+    for n in range(MAX_FILES + 1):
         (folder / "models" / "a" / f"{n}.yml").touch()
     with pytest.raises(ConfigError, match="YAML files"):
         read_files(folder, "models")
@@ -207,12 +207,12 @@ def opened(project: Path, home: Path) -> Iterator[Assistant]:
 
 
 def test_the_model_is_told_and_the_owner_has_the_last_word(opened: Assistant) -> None:
-    moorings = opened.schema.table("moorings")
+    moorings = opened.schema.find_table("moorings")
     assert moorings and moorings.comment == "One row for each berth that is let."
     told = {column.name: column.comment for column in moorings.columns}
     assert told == {"berth_type": "the owner's word", "metres": None, "skipper": "one of known, unknown"}
-    assert "metres above chart datum" in opened.prompt()
-    model = opened._chat_model(None)
+    assert "metres above chart datum" in opened.render_prompt()
+    model = opened._get_chat_model(None)
     assert isinstance(model, ScriptedModel)
     opened.ask("How large is the quay length?")
     asked = str(model.sent[-1][-1]["content"])
@@ -220,7 +220,7 @@ def test_the_model_is_told_and_the_owner_has_the_last_word(opened: Assistant) ->
     opened.ask("Which occupancy?")
     asked = str(model.sent[-1][-1]["content"])
     assert "Occupancy means by the owner" in asked and "out of berths" not in asked
-    assert opened.idle_descriptions == ("raw.gone",)
+    assert opened.unmatched_descriptions == ("raw.gone",)
 
 
 def test_files_are_read_only_once_they_are_trusted(project: Path, home: Path, trust: Trust) -> None:

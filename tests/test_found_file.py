@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nl2sql.config import Config, load_config
-from nl2sql.config.project_file import leads_elsewhere
+from nl2sql.config.project_file import find_database_problem
 from nl2sql.errors import ConfigError
 from nl2sql.store import VerifiedQueries
 from nl2sql.types import Limits
@@ -63,7 +63,7 @@ def write_query(folder: Path, name: str, text: str = "SELECT 1") -> Path:
 
 
 def names(config: Config) -> list[str]:
-    return [query.name for query in VerifiedQueries.beside(config).list()]
+    return [query.name for query in VerifiedQueries.open_for_project(config).list()]
 
 
 def test_before_trust_it_names_data_of_its_own_and_makes_things_stricter(project: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_changes_nothing_is_not_told(project: Path) -> None:
 def test_trusted_it_counts_until_it_changes(project: Path, trust: Trust) -> None:
     trust(project)
     config = load_config(start=project)
-    assert config.notes == () and config.found
+    assert config.notes == () and config.is_found
     assert (config.model.name, config.limits.rows, config.context.rules) == ("m", 5000, ("Say yes.",))
     with (project / "nl2sql.toml").open("a") as file:
         file.write("# and more\n")
@@ -99,7 +99,7 @@ def test_a_file_that_is_named_counts_in_full(project: Path) -> None:
     write_query(project, "a")
     config = load_config(project / "nl2sql.toml")
     assert config.model.name == "m" and config.limits.rows == 5000 and names(config) == ["a"]
-    assert config.notes == () and not config.found
+    assert config.notes == () and not config.is_found
 
 
 def test_a_policy_is_never_undone(project: Path, home: Path, trust: Trust) -> None:
@@ -180,7 +180,7 @@ def test_a_database_in_the_folder_is_named_without_links(project: Path, url: str
     (project / "in.csv").symlink_to("data/real.csv")
     (project / "nl2sql.toml").write_text(f'[database]\nurl = "{url}"')
     assert load_config(start=project).resolve_database() == str((project / place).resolve())
-    assert leads_elsewhere(str(project / "data"), project) == ""
+    assert find_database_problem(str(project / "data"), project) == ""
 
 
 def test_a_database_elsewhere_is_opened_once_trusted(project: Path, trust: Trust) -> None:
@@ -222,7 +222,7 @@ def test_no_nearer_file_undoes_what_one_above_denies(
         trust(below.parent)
         trust(project)
     config = load_config(start=below.parent)
-    assert config.file == below and config.notes == () and config.stricter == (project / "nl2sql.toml",)
+    assert config.file == below and config.notes == () and config.stricter_files == (project / "nl2sql.toml",)
     assert config.policy.deny_tables == ({"pay", "other"} if nearest else {"pay"})
     assert (
         config.policy.allow_tables == frozenset({"pay", "orders"})
@@ -251,7 +251,7 @@ def test_a_named_file_does_not_undo_what_a_found_one_denies(project: Path) -> No
     named = project.parent / "named.toml"
     named.write_text('[policy]\ndeny_tables = ["other"]')
     config = load_config(named, start=project / "data")
-    assert config.file == named and not config.found and config.policy.deny_tables == {"other", "pay"}
+    assert config.file == named and not config.is_found and config.policy.deny_tables == {"other", "pay"}
     assert config.url is None and config.limits == Limits() and config.model.is_local and config.exclude == ()
     assert config.notes == (
         f"what the policy of {project / 'nl2sql.toml'} denies stays denied; nothing else of that file is used",
@@ -372,7 +372,7 @@ def test_queries_count_one_by_one(project: Path, trust: Trust) -> None:
     (project / "queries" / "b.sql").unlink()
     (note,) = load_config(start=project).notes
     assert note.startswith("the verified query a is ignored, for it has changed since you trusted it. Read it")
-    (problem,) = VerifiedQueries.beside(config).problems()
+    (problem,) = VerifiedQueries.open_for_project(config).list_problems()
     assert problem.message == "queries/a.sql: it has changed since you trusted it"
     write_query(project, "b")
     write_query(project, "c")
@@ -387,7 +387,7 @@ def test_a_query_that_is_a_link_elsewhere_waits_even_beside_a_file_that_is_named
     (project / "queries" / "c.sql").symlink_to("a.sql")
     config = load_config(project / "nl2sql.toml")
     assert names(config) == ["a", "c"] and "the verified query b is ignored, for it is a link that" in config.notes[0]
-    (problem,) = VerifiedQueries.beside(config).problems()
+    (problem,) = VerifiedQueries.open_for_project(config).list_problems()
     assert problem.message == "queries/b.sql: it is a link that leads out of its folder"
     trust(project)
     assert names(load_config(project / "nl2sql.toml")) == ["a", "b", "c"]

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 import nl2sql
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import Policy
 
 SECRETS = ("cobalt-1", "cobalt-2", "cobalt-3")
@@ -74,13 +74,13 @@ def owned(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[nl2sql.Ass
 def test_nothing_derived_from_what_is_denied_is_shown(owned: nl2sql.Assistant) -> None:
     shown = {table.name: [column.name for column in table.columns] for table in owned.schema.tables}
     assert shown == {"g": ["id", "shout", "name"], "graded": ["id"], "plain": ["id", "name"]}
-    index = owned._allowed().index
+    index = owned._get_allowed_schema().index
     for secret in SECRETS:
-        assert secret not in owned.prompt()
+        assert secret not in owned.render_prompt()
         assert secret not in repr(owned.schema)
-        assert index.exact(secret) == () and index.hits(f"who has {secret}?") == ()
-    assert "'ANN', 'BO'" in owned.prompt()
-    assert owned.idle_policy == []
+        assert index.find_exact(secret) == () and index.find_hits(f"who has {secret}?") == ()
+    assert "'ANN', 'BO'" in owned.render_prompt()
+    assert owned.unmatched_policy_names == []
 
 
 def test_what_is_shown_may_be_read_and_what_is_not_may_not(owned: nl2sql.Assistant) -> None:
@@ -88,7 +88,10 @@ def test_what_is_shown_may_be_read_and_what_is_not_may_not(owned: nl2sql.Assista
     tables = ("g", "graded", "vault", "plain", "over_secret", "over_leak", "over_vault", "over_grades", "over_view")
     for table in (*tables, "over_macro"):
         for column in ("id", "secret", "leak", "shout", "name", "grade", "code", "s", "m", "x", "t"):
-            assert owned.check(f"SELECT {column} FROM {table}").allowed == ((table, column) in shown), (table, column)
+            assert owned.check(f"SELECT {column} FROM {table}").is_allowed == ((table, column) in shown), (
+                table,
+                column,
+            )
     assert owned.run("SHOW TABLES").rows == [("g",), ("graded",), ("plain",)]
     for sql in ("SELECT leek FROM g", "SELECT shoot FROM g", "SELECT x FROM over_secrets", "SELECT * FROM g"):
         findings = owned.check(sql).findings
@@ -97,12 +100,12 @@ def test_what_is_shown_may_be_read_and_what_is_not_may_not(owned: nl2sql.Assista
 
 def test_the_model_is_told_nothing_of_it_when_it_guesses(tmp_path: Path) -> None:
     model = ScriptedModel(
-        calls("sql_query", query="SELECT leak FROM g"),
-        calls("sql_query", query="SELECT lead FROM g WHERE name = 'ann'"),
-        calls("describe_table", table="over_secret"),
-        calls("list_tables", pattern="*"),
-        calls("find_values", text="cobalt", table=None, column=None),
-        says("I cannot tell."),
+        make_call_reply("sql_query", query="SELECT leak FROM g"),
+        make_call_reply("sql_query", query="SELECT lead FROM g WHERE name = 'ann'"),
+        make_call_reply("describe_table", table="over_secret"),
+        make_call_reply("list_tables", pattern="*"),
+        make_call_reply("find_values", text="cobalt", table=None, column=None),
+        make_text_reply("I cannot tell."),
     )
     with _connected(tmp_path, SETUP, POLICIES[0], model) as assistant:
         answer = assistant.ask("what is secret?")
@@ -116,7 +119,7 @@ def test_what_no_query_may_read_is_neither_shown_nor_run(tmp_path: Path) -> None
     with _connected(tmp_path, HOST, Policy()) as assistant:
         shown = {table.name: [column.name for column in table.columns] for table in assistant.schema.tables}
         assert shown == {"s": ["id"], "honest": ["id"]}
-        assert not any(text in assistant.prompt() for text in (str(tmp_path), "/tmp", "root", SECRETS[0]))
+        assert not any(text in assistant.render_prompt() for text in (str(tmp_path), "/tmp", "root", SECRETS[0]))
         # An owner who reads it is told why it is refused.
         rules = {"settings": "scan", "files": "scan", "counted": "function", "slow": "function", "logged": "function"}
         for view, rule in {**rules, "file": "bind"}.items():
@@ -152,7 +155,7 @@ def test_a_denied_column_is_denied_whatever_its_table_is_called(name: str, denie
         columns = {table.name: [column.name for column in table.columns] for table in assistant.schema.tables}
         assert columns == {name: ["id"], "other": ["salary"]}
         for sql in ("SELECT salary FROM {}", "SELECT * FROM {}", "FROM main.{}", "SELECT t FROM owned.main.{} AS t"):
-            assert not assistant.check(sql.format(quoted)).allowed
+            assert not assistant.check(sql.format(quoted)).is_allowed
         assert assistant.run(f"SELECT id FROM {quoted}").rows == [(1,)]
         assert assistant.run("SELECT salary FROM other").rows == [(5,)]
 
@@ -173,4 +176,4 @@ def test_include_and_exclude_hold_for_names_with_dots(tmp_path: Path) -> None:
         with nl2sql.connect(config=config, model=ScriptedModel()) as assistant:
             assert [table.name for table in assistant.schema.tables] == shown
             for name in ("main.x", "x", "y"):
-                assert assistant.check(f'SELECT a FROM "{name}"').allowed == (name in shown)
+                assert assistant.check(f'SELECT a FROM "{name}"').is_allowed == (name in shown)

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.config.trusted_files import TrustedFiles, compose_trust, find_stranger, leads_out, read_file, write_file
+from nl2sql.config.trusted_files import (
+    TrustedFiles,
+    compose_trust,
+    find_stranger,
+    has_link_outside,
+    read_file,
+    write_file,
+)
 from nl2sql.errors import ConfigError
 
 NOBODY = 65534
@@ -35,24 +42,24 @@ def trusted(home: Path) -> TrustedFiles:
 
 
 def test_a_file_is_trusted_with_its_content_and_in_its_place(trusted: TrustedFiles, file: Path) -> None:
-    assert not trusted.holds(file, b"a") and not trusted.holds_other(file)
+    assert not trusted.has(file, b"a") and not trusted.has_other(file)
     trusted.add(file, b"a")
-    assert trusted.holds(file, b"a") and trusted.holds_other(file)
-    assert not trusted.holds(file, b"b") and not trusted.holds(file, b"")
-    assert not trusted.holds(file.with_name("other.toml"), b"a")
-    assert not trusted.holds(file.parent.parent / "nl2sql.toml", b"a")
+    assert trusted.has(file, b"a") and trusted.has_other(file)
+    assert not trusted.has(file, b"b") and not trusted.has(file, b"")
+    assert not trusted.has(file.with_name("other.toml"), b"a")
+    assert not trusted.has(file.parent.parent / "nl2sql.toml", b"a")
     # No other pair of path and content makes the same entry.
-    assert not trusted.holds(file.with_name("nl2sql.tom"), b"l\0a")
+    assert not trusted.has(file.with_name("nl2sql.tom"), b"l\0a")
 
 
 def test_a_folder_has_one_name_whatever_links_lead_to_it(trusted: TrustedFiles, file: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(file.parent)
     trusted.add(tmp_path / "link" / ".." / "project" / "nl2sql.toml", b"a")
-    assert trusted.holds(file, b"a") and trusted.holds(tmp_path / "link" / "nl2sql.toml", b"a")
+    assert trusted.has(file, b"a") and trusted.has(tmp_path / "link" / "nl2sql.toml", b"a")
     (tmp_path / "link").unlink()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    assert not trusted.holds(tmp_path / "link" / "nl2sql.toml", b"a")
+    assert not trusted.has(tmp_path / "link" / "nl2sql.toml", b"a")
 
 
 def test_entries_are_the_users_own(trusted: TrustedFiles, file: Path, home: Path) -> None:
@@ -69,8 +76,8 @@ def test_what_is_removed_is_trusted_in_no_state(trusted: TrustedFiles, file: Pat
     for path, content in ((file, b"a"), (file, b"b"), (gone, b"c"), (below, b"a")):
         trusted.add(path, content)
     assert trusted.remove([file.parent]) == (gone, file)
-    assert not any(trusted.holds(path, content) for path, content in ((file, b"a"), (file, b"b"), (gone, b"c")))
-    assert trusted.holds(below, b"a") and trusted.remove([file.parent]) == ()
+    assert not any(trusted.has(path, content) for path, content in ((file, b"a"), (file, b"b"), (gone, b"c")))
+    assert trusted.has(below, b"a") and trusted.remove([file.parent]) == ()
 
 
 def test_a_home_that_cannot_be_written_is_said(file: Path, tmp_path: Path) -> None:
@@ -78,7 +85,7 @@ def test_a_home_that_cannot_be_written_is_said(file: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="cannot be written down") as caught:
         TrustedFiles(tmp_path / "taken").add(file, b"a")
     assert "NL2SQL_HOME" in caught.value.hint
-    assert not TrustedFiles(tmp_path / "taken").holds(file, b"a")
+    assert not TrustedFiles(tmp_path / "taken").has(file, b"a")
 
 
 def test_many_processes_write_at_once(home: Path, tmp_path: Path) -> None:
@@ -96,7 +103,7 @@ def test_many_processes_write_at_once(home: Path, tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0] * 4
     trusted = TrustedFiles(home / "new")
     for name in ("shared", *map(str, range(4))):
-        assert all(trusted.holds(tmp_path / f"{name}.sql", str(i).encode()) for i in range(40))
+        assert all(trusted.has(tmp_path / f"{name}.sql", str(i).encode()) for i in range(40))
     assert len(trusted.remove([tmp_path])) == 5 and list((home / "new" / "trust").iterdir()) == []
 
 
@@ -152,7 +159,7 @@ def test_a_link_is_as_safe_as_what_it_leads_through(file: Path) -> None:
     (deep / "real.toml").write_text("a")
     file.unlink()
     file.symlink_to(Path("a") / "b" / "real.toml")
-    assert find_stranger(file) == "" and not leads_out(file)
+    assert find_stranger(file) == "" and not has_link_outside(file)
     (file.parent / "a").chmod(0o777)
     assert "its folder can be changed" in find_stranger(file)
 
@@ -163,17 +170,17 @@ def test_a_link_that_leads_out_is_a_strangers(file: Path, target: str) -> None:
     (file.parent / "link").symlink_to(file.parent.parent)
     file.unlink()
     file.symlink_to(target)
-    assert leads_out(file) and "link" in find_stranger(file)
+    assert has_link_outside(file) and "link" in find_stranger(file)
 
 
 def test_a_folder_that_is_a_link_leads_out(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.sql").write_text("a")
     (file.parent / "queries").symlink_to(tmp_path / "elsewhere")
-    assert leads_out(file.parent / "queries" / "a.sql")
+    assert has_link_outside(file.parent / "queries" / "a.sql")
     monkeypatch.chdir(file.parent)
-    assert leads_out(Path("queries/a.sql")) and not leads_out(Path("nl2sql.toml"))
-    assert not leads_out(Path("../project/nl2sql.toml"))
+    assert has_link_outside(Path("queries/a.sql")) and not has_link_outside(Path("nl2sql.toml"))
+    assert not has_link_outside(Path("../project/nl2sql.toml"))
 
 
 def test_only_plain_files_of_a_size_are_read(file: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 import nl2sql
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import Policy, Upload
 
 JOINED = "SELECT c.name, l.note FROM uploads.leads AS l JOIN customers AS c ON c.id = l.customer_id"
@@ -56,28 +56,28 @@ def test_the_policy_holds_for_the_database_and_allows_uploads(
             "SELECT * FROM customers, uploads.leads",
             "SELECT email FROM customers",
         ):
-            assert not assistant.check(sql).allowed
+            assert not assistant.check(sql).is_allowed
         assert assistant.count(JOINED) == 1 and assistant.estimate(JOINED) is not None
-        assert not base.check(JOINED).allowed and base.uploads == ()
+        assert not base.check(JOINED).is_allowed and base.uploads == ()
 
 
 def test_a_question_about_an_upload_is_answered_in_the_same_conversation(config: nl2sql.Config, tmp_path: Path) -> None:
     model = ScriptedModel(
-        calls("sql_query", query="SELECT name FROM customers"),
-        says("Ana."),
-        calls("sql_query", query="SELECT note FROM leads"),
-        says("To call back."),
-        calls("sql_query", query="SELECT count(*) AS n FROM customers"),
-        says("There is 1."),
+        make_call_reply("sql_query", query="SELECT name FROM customers"),
+        make_text_reply("Ana."),
+        make_call_reply("sql_query", query="SELECT note FROM leads"),
+        make_text_reply("To call back."),
+        make_call_reply("sql_query", query="SELECT count(*) AS n FROM customers"),
+        make_text_reply("There is 1."),
     )
     with nl2sql.connect(config=config, model=model) as base:
         first = base.ask("Who are our customers?")
         with base.with_files([tmp_path / "leads.csv"]) as assistant:
-            assert "CREATE TABLE uploads.leads (" in assistant.prompt()
+            assert "CREATE TABLE uploads.leads (" in assistant.render_prompt()
             answer = assistant.ask("And what is noted of them?", session=first.session)
             assert answer.rows == [("call back",)] and answer.sql and "uploads.leads" in answer.sql
             assert answer.session == first.session
-        assert "uploads" not in base.prompt()
+        assert "uploads" not in base.render_prompt()
         assert base.ask("How many are there?", session=first.session).rows == [(1,)]
 
 

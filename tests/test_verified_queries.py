@@ -11,7 +11,7 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, EventKind, Status, VerifiedQueries
 from nl2sql.config import load_config
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import CheckedSQL, Limits, Policy, ToolCall
 
 FILES = {
@@ -101,7 +101,7 @@ def test_a_verified_query_with_defaults_runs_with_them(opened: Assistant) -> Non
 
 
 def test_it_makes_turns_for_follow_ups(opened: Assistant) -> None:
-    assistant, model = under(opened, calls("sql_query", query="SELECT 1 AS one"), "It is 1.")
+    assistant, model = under(opened, make_call_reply("sql_query", query="SELECT 1 AS one"), "It is 1.")
     first = assistant.ask("How many orders are there?")
     follow_up = assistant.ask("And of what?", session=first.session)
     assert follow_up.verified_query is None
@@ -111,7 +111,7 @@ def test_it_makes_turns_for_follow_ups(opened: Assistant) -> None:
 
 @pytest.mark.parametrize(("question", "name"), [("What is gone?", "gone"), ("Who earns what?", "salaries")])
 def test_one_that_cannot_run_leaves_the_question_to_the_model(opened: Assistant, question: str, name: str) -> None:
-    answer = under(opened, calls("sql_query", query="SELECT 1 AS one"), "It is 1.")[0].ask(question)
+    answer = under(opened, make_call_reply("sql_query", query="SELECT 1 AS one"), "It is 1.")[0].ask(question)
     assert (answer.rows, answer.verified_query) == ([(1,)], None)
     assert f"the verified query {name} was not used" in answer.warnings[0]
 
@@ -136,7 +136,7 @@ def test_where_somebody_approves_they_are_asked(opened: Assistant) -> None:
 
 def test_a_model_that_calls_tools_calls_them_as_functions(opened: Assistant) -> None:
     script = [
-        calls("in_city", place="Rome", least=3.0, since=None, top=None, newest=None),
+        make_call_reply("in_city", place="Rome", least=3.0, since=None, top=None, newest=None),
         "The largest is order 39.",
     ]
     assistant, model = under(opened, *script)
@@ -179,7 +179,9 @@ def test_the_definition_is_typed_from_the_header(project: Path) -> None:
     ],
 )
 def test_what_does_not_fit_goes_back_to_the_model(opened: Assistant, arguments: dict[str, object], told: str) -> None:
-    assistant, model = under(opened, calls("in_city", **arguments), calls("in_city", place="Rome"), "There they are.")
+    assistant, model = under(
+        opened, make_call_reply("in_city", **arguments), make_call_reply("in_city", place="Rome"), "There they are."
+    )
     answer = assistant.ask("What came from Rome?")
     assert told in str(model.sent[1][-1]["content"])
     assert [step.ok for step in answer.steps] == [False, True] and answer.row_count == 2
@@ -187,13 +189,15 @@ def test_what_does_not_fit_goes_back_to_the_model(opened: Assistant, arguments: 
 
 def test_a_value_stays_a_value(opened: Assistant) -> None:
     text = "Rome' OR 1 = 1 --"
-    assistant, _ = under(opened, calls("in_city", place=text), "Nothing.")
+    assistant, _ = under(opened, make_call_reply("in_city", place=text), "Nothing.")
     answer = assistant.ask("What came from there?")
     assert answer.row_count == 0 and answer.verified_query == "in_city"
 
 
 def test_a_model_that_writes_blocks_is_told_nothing_of_them(opened: Assistant) -> None:
-    assistant, model = under(opened, calls("sql_query", query="SELECT 1 AS one"), "It is 1.", calls_tools=False)
+    assistant, model = under(
+        opened, make_call_reply("sql_query", query="SELECT 1 AS one"), "It is 1.", calls_tools=False
+    )
     assistant.ask("What came from Rome?")
     assert model.offered[0] == ["sql_query"] and "in_city" not in str(model.sent)
 
@@ -211,7 +215,7 @@ def test_an_edit_counts_at_once(opened: Assistant, project: Path) -> None:
 @pytest.mark.parametrize("calls_tools", [True, False])
 def test_the_closest_ones_are_examples_for_the_model(opened: Assistant, calls_tools: bool) -> None:
     query = ToolCall("1", "sql_query", {"query": "SELECT 1 AS one"})
-    assistant, model = under(opened, says("", query), "It is 1.", calls_tools=calls_tools)
+    assistant, model = under(opened, make_text_reply("", query), "It is 1.", calls_tools=calls_tools)
     assistant.ask("How many orders are there in Rome?")
     told = str(model.sent[0][-1]["content"])
     assert "Question: How many orders are there?\n```sql\nSELECT count(*) AS n FROM orders\n```" in told

@@ -11,10 +11,10 @@ from typing import Final
 
 from nl2sql import CancelToken
 
-_POLL: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 
 
-class Gate:
+class AdmissionQueue:
     """At most `slots` tickets inside. A ticket lines up once, enters when its turn comes, and leaves."""
 
     def __init__(self, slots: int) -> None:
@@ -28,12 +28,12 @@ class Gate:
         """How many stand in line."""
         return len(self._line)
 
-    def line_up(self, ticket: str) -> None:
+    def join(self, ticket: str) -> None:
         """Take a place at the end of the line."""
         with self._changed:
             self._line.append(ticket)
 
-    def place(self, ticket: str) -> int:
+    def get_position(self, ticket: str) -> int:
         """How many stand before it and itself: 1 is next; 0 is not waiting."""
         with self._changed:
             return self._line.index(ticket) + 1 if ticket in self._line else 0
@@ -45,7 +45,7 @@ class Gate:
             try:
                 while not (self._free and self._line[0] == ticket):
                     cancel.raise_if_cancelled()
-                    self._changed.wait(_POLL)
+                    self._changed.wait(_POLL_SECONDS)
                 cancel.raise_if_cancelled()
                 entered = True
             finally:

@@ -8,35 +8,35 @@ from __future__ import annotations
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Status
-from ui.answer_state import kept
-from ui.board import show_pin
+from ui.answer_state import get_answer_state
+from ui.board import show_pin_button
 from ui.chart_view import is_metric, show_chart, show_metrics
 from ui.downloads import show_downloads
-from ui.error_text import errors_shown, show_error
+from ui.error_text import show_error, show_errors_in_place
 from ui.feedback import show_thumbs
 from ui.jobs import Job
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
 from ui.page_server import Server
-from ui.progress import follow
+from ui.progress import follow_job
 from ui.result_table import read_formats, show_rows
 from ui.sql_editor import edit_sql
-from ui.submission import ask_by_button, edit_by_button
+from ui.submission import prefill_question, submit_question
 from ui.turn_arrival import bring_into_view
 from ui.verify_form import show_verify
 
 
 def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """The row of actions under an answer."""
-    assistant = shared.assistant_of(conversation)
+    assistant = shared.get_assistant(conversation)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        show_downloads(assistant, answer, kept(job.id).get("spec"), job.id)
+        show_downloads(assistant, answer, get_answer_state(job.id).get("spec"), job.id)
         st.button(
             "Edit SQL",
             key=f"edit-{job.id}",
             icon=":material/edit:",
             type="tertiary",
-            on_click=_turn,
+            on_click=_toggle_editor,
             args=(job.id, not is_edited(conversation, job)),
         )
         link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
@@ -45,13 +45,13 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
             link.caption("This answer has an address of its own, for you alone:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
-        show_pin(shared, conversation.owner, answer, job.id)
+        show_pin_button(shared, conversation.owner, answer, job.id)
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
 
 
 def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
     """What to do about a question without an answer: it is never the end."""
-    if job.elsewhere:
+    if job.other_database:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"remedies-{job.id}"):
         st.button(
@@ -59,7 +59,7 @@ def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
             key=f"reask-{job.id}",
             icon=":material/refresh:",
             type="tertiary",
-            on_click=ask_by_button,
+            on_click=submit_question,
             args=(job.question,),
         )
         st.button(
@@ -67,17 +67,17 @@ def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
             key=f"rephrase-{job.id}",
             icon=":material/edit_note:",
             type="tertiary",
-            on_click=edit_by_button,
+            on_click=prefill_question,
             args=(job.question,),
         )
         has_actions = job.view.answer is not None and job.view.answer.sql and not job.view.answer.error
         if not has_actions:
             st.button(
-                "Edit the SQL" if find_sql(shared.assistant_of(conversation), job) else "Write the SQL",
+                "Edit the SQL" if find_sql(shared.get_assistant(conversation), job) else "Write the SQL",
                 key=f"edit-{job.id}",
                 icon=":material/edit:",
                 type="tertiary",
-                on_click=_turn,
+                on_click=_toggle_editor,
                 args=(job.id, not is_edited(conversation, job)),
             )
 
@@ -86,7 +86,7 @@ def find_sql(assistant: Assistant, job: Job) -> str:
     """The SQL of a question, laid out: that of its answer, else the last that was tried; empty where there was none."""
     answer = job.view.answer
     if answer is not None and answer.sql:
-        return assistant.formatted(answer.sql)
+        return assistant.format_sql(answer.sql)
     if answer is None and job.view.result is not None and job.view.rows_sql:
         return job.view.rows_sql
     if job.view.sql:
@@ -97,54 +97,54 @@ def find_sql(assistant: Assistant, job: Job) -> str:
 
 def is_edited(conversation: Conversation, job: Job) -> bool:
     """Whether the user has the SQL open to change it."""
-    edited: bool = kept(job.id).get("edited", job.id in conversation.branches)
+    edited: bool = get_answer_state(job.id).get("edited", job.id in conversation.branches)
     return edited
 
 
-def _turn(job_id: str, edited: bool) -> None:
+def _toggle_editor(job_id: str, is_open: bool) -> None:
     """Open the editor, or close it."""
-    kept(job_id)["edited"] = edited
+    get_answer_state(job_id)["edited"] = is_open
 
 
-def _run_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+def _start_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     """Run the user's own SQL beside the answer."""
     own = Job(sql, job.owner)
-    conversation.branch(job, own)
-    kept(job.id)["edited"] = True
-    assistant = shared.assistant_of(conversation)
-    shared.jobs.start(own, lambda own: run_own(assistant, own))
+    conversation.set_branch(job, own)
+    get_answer_state(job.id)["edited"] = True
+    assistant = shared.get_assistant(conversation)
+    shared.jobs.start(own, lambda own: run_branch_sql(assistant, own))
 
 
-def run_again(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+def start_branch_and_redraw(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     """Run that SQL beside the answer, and show it at once where the user can change it on."""
-    run_beside(shared, conversation, job, sql)
+    start_branch(shared, conversation, job, sql)
     st.rerun(scope="fragment")
 
 
-def run_beside(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+def start_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     """Run that SQL beside the answer; for callbacks, after which the page is drawn anyway."""
     if before := conversation.branches.get(job.id):
-        kept(job.id).setdefault("earlier_sql", []).append(before.question)
-    _run_in_new_editor(shared, conversation, job, sql)
+        get_answer_state(job.id).setdefault("earlier_sql", []).append(before.question)
+    _start_in_new_editor(shared, conversation, job, sql)
 
 
-def _run_in_new_editor(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
+def _start_in_new_editor(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
     # An editor that is there keeps what was written in it.
-    kept(job.id)["editors"] = kept(job.id).get("editors", 0) + 1
-    _run_branch(shared, conversation, job, sql)
+    get_answer_state(job.id)["editors"] = get_answer_state(job.id).get("editors", 0) + 1
+    _start_branch(shared, conversation, job, sql)
 
 
-def _go_back(shared: Server, conversation: Conversation, job: Job) -> None:
+def _restore_previous_sql(shared: Server, conversation: Conversation, job: Job) -> None:
     """Run the user's own SQL that stood here before."""
-    if earlier := kept(job.id).get("earlier_sql"):
-        _run_in_new_editor(shared, conversation, job, earlier.pop())
+    if earlier := get_answer_state(job.id).get("earlier_sql"):
+        _start_in_new_editor(shared, conversation, job, earlier.pop())
 
 
 @st.fragment
-@errors_shown
+@show_errors_in_place
 def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
     """The SQL to change, and what it gave when it ran."""
-    assistant = shared.assistant_of(conversation)
+    assistant = shared.get_assistant(conversation)
     with st.container(border=True, key=f"branch-{job.id}"):
         answered = job.view.answer is not None and job.view.answer.result is not None
         builds = " Follow-ups still build on the answer above." if answered else ""
@@ -153,85 +153,87 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
         text = edit_sql(
             before.question if before else find_sql(assistant, job),
             assistant.list_identifiers(),
-            key=f"sql-{job.id}-{kept(job.id).get('editors', 0)}",
+            key=f"sql-{job.id}-{get_answer_state(job.id).get('editors', 0)}",
         )
         if text:
-            _run_branch(shared, conversation, job, text)
+            _start_branch(shared, conversation, job, text)
             st.rerun(scope="fragment")
-        if kept(job.id).get("earlier_sql"):
+        if get_answer_state(job.id).get("earlier_sql"):
             st.button(
                 "Back to the SQL before",
                 key=f"back-{job.id}",
                 icon=":material/undo:",
                 type="tertiary",
-                on_click=_go_back,
+                on_click=_restore_previous_sql,
                 args=(shared, conversation, job),
             )
         if own := conversation.branches.get(job.id):
-            bring_into_view(own.id, f"branch-{job.id}", scrolls=True, asks=not own.view.done)
-            _branch(shared, conversation, job, own)
+            bring_into_view(own.id, f"branch-{job.id}", should_scroll=True, is_pending=not own.view.is_done)
+            _show_branch_result(shared, conversation, job, own)
 
 
-def run_own(assistant: Assistant, own: Job) -> Answer:
+def run_branch_sql(assistant: Assistant, branch: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
-    own.change(doing="Checking the SQL")
-    checked = assistant.checked(own.question, cancel=own.token)
-    shown = assistant.formatted(checked.sql)
-    own.change(doing="Running the query", sql=shown)
-    result = assistant.run(checked.sql, cancel=own.token)
-    reading = assistant.reading(checked.sql)
-    return Answer(own.id, own.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
+    branch.update(doing="Checking the SQL")
+    checked = assistant.check_or_raise(branch.question, cancel=branch.token)
+    shown = assistant.format_sql(checked.sql)
+    branch.update(doing="Running the query", sql=shown)
+    result = assistant.run(checked.sql, cancel=branch.token)
+    reading = assistant.explain_sql(checked.sql)
+    return Answer(branch.id, branch.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
 
 
-def _branch(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
-    assistant = shared.assistant_of(conversation)
-    if not follow(shared, assistant, own):
+def _show_branch_result(shared: Server, conversation: Conversation, job: Job, branch: Job) -> None:
+    assistant = shared.get_assistant(conversation)
+    if not follow_job(shared, assistant, branch):
         return
-    view = own.view
+    view = branch.view
     if view.error is not None:
         show_error(view.error)
     elif view.answer is not None and view.answer.result is not None:
         result, sql = view.answer.result, view.answer.sql or ""
         spec = None
         if is_metric(result):
-            show_metrics(result, read_formats(assistant, sql, result, own.id))
+            show_metrics(result, read_formats(assistant, sql, result, branch.id))
         else:
-            spec = show_chart(assistant, sql, result, own.id, title=job.question, alt="Chart of your own SQL")
-            show_rows(assistant, sql, result, own.id, lambda sql: run_again(shared, conversation, job, sql))
+            spec = show_chart(assistant, sql, result, branch.id, title=job.question, alt="Chart of your own SQL")
+            show_rows(
+                assistant, sql, result, branch.id, lambda sql: start_branch_and_redraw(shared, conversation, job, sql)
+            )
         for line in view.answer.reading:
-            st.caption(plain(line, 300))
+            st.caption(escape_markdown(line, 300))
         with st.container(horizontal=True, gap="small"):
             st.button(
                 "Go on from this",
-                key=f"adopt-{own.id}",
+                key=f"adopt-{branch.id}",
                 icon=":material/subdirectory_arrow_right:",
                 help="It becomes an answer of the conversation: what you ask next builds on it.",
-                on_click=_adopt,
-                args=(shared, conversation, job, own),
+                on_click=_adopt_branch,
+                args=(shared, conversation, job, branch),
             )
-            show_downloads(assistant, view.answer, spec, own.id)
-            show_verify(shared.assistant, conversation.owner, view.answer, job.question, own.id)
+            show_downloads(assistant, view.answer, spec, branch.id)
+            show_verify(shared.assistant, conversation.owner, view.answer, job.question, branch.id)
 
 
-def _adopt(shared: Server, conversation: Conversation, job: Job, own: Job) -> None:
+def _adopt_branch(shared: Server, conversation: Conversation, job: Job, branch: Job) -> None:
     """Make the user's own version the conversation's next turn."""
-    if conversation.deleted:
+    if conversation.is_deleted:
         st.toast("That conversation was deleted, in another window perhaps.")
         return
-    assistant = shared.assistant_of(conversation)
-    before, sql = conversation.running, own.question
+    assistant = shared.get_assistant(conversation)
+    before, sql = conversation.pending_job, branch.question
     turn = Job(job.question, conversation.owner)
     # Whatever becomes of it, the SQL is there to be changed on.
-    turn.change(sql=own.view.sql or sql)
+    turn.update(sql=branch.view.sql or sql)
     session = assistant.open_session(conversation.id, user=conversation.owner)
 
-    def work(turn: Job) -> Answer:
-        turn.change(doing="Running the query")
+    def wrap_branch_answer(turn: Job) -> Answer:
+        turn.update(doing="Running the query")
         return assistant.adopt(job.question, sql, session=session, user=conversation.owner, cancel=turn.token)
 
-    kept(job.id)["edited"] = False
+    get_answer_state(job.id)["edited"] = False
     conversation.branches.pop(job.id, None)
-    conversation.add(turn)
+    conversation.add_job(turn)
     shared.conversations.keep(conversation)
-    shared.jobs.start(turn, work, after=before)
+    shared.jobs.start(turn, wrap_branch_answer, after=before)
     st.rerun()

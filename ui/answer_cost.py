@@ -8,7 +8,7 @@ from __future__ import annotations
 from nl2sql import Answer
 
 
-def cost(answer: Answer) -> str:
+def describe_cost(answer: Answer) -> str:
     """Time, tokens and money of an answer, and its model."""
     seconds, usage = answer.seconds, answer.usage
     parts = [f"{seconds.total:.1f} s (model {seconds.model:.1f}, database {seconds.database:.2f})"]

@@ -13,13 +13,13 @@ import streamlit as st
 _PLACE: Final = "kept"
 
 
-def kept(key: str) -> dict[str, Any]:
+def get_answer_state(key: str) -> dict[str, Any]:
     """What is kept of the answer of that key, by name."""
     answers: dict[str, dict[str, Any]] = st.session_state.setdefault(_PLACE, {})
     return answers.setdefault(key, {})
 
 
-def keep_only(keys: Collection[str]) -> None:
+def drop_other_answer_states(keys: Collection[str]) -> None:
     """Let go of what is kept of all other answers."""
     answers = st.session_state.get(_PLACE, {})
     st.session_state[_PLACE] = {key: held for key, held in answers.items() if key in keys}

@@ -11,22 +11,30 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, Result, Status, list_cuts
-from ui.answer_actions import find_sql, is_edited, run_again, run_beside, show_actions, show_branch, show_remedies
-from ui.answer_cost import cost
-from ui.answer_state import kept
+from ui.answer_actions import (
+    find_sql,
+    is_edited,
+    show_actions,
+    show_branch,
+    show_remedies,
+    start_branch,
+    start_branch_and_redraw,
+)
+from ui.answer_cost import describe_cost
+from ui.answer_state import get_answer_state
 from ui.chart_view import is_metric, show_chart, show_metrics
-from ui.error_text import errors_shown, say_error, show_error
+from ui.error_text import show_error, show_errors_in_place, show_message
 from ui.feedback import show_thumbs
 from ui.jobs import Job
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
 from ui.page_server import Server
 from ui.parameter_form import show_approval, show_parameters
-from ui.progress import follow
-from ui.replays import bring_rows
-from ui.result_table import count_rows, read_formats, show_rows
-from ui.submission import next_questions, offered
-from ui.turn_arrival import bring_into_view, read_out
+from ui.progress import follow_job
+from ui.replays import restore_answer_rows
+from ui.result_table import read_formats, show_rows, write_row_count
+from ui.submission import show_follow_ups, show_suggestions
+from ui.turn_arrival import announce, bring_into_view
 
 _LEVELS: Final = {
     "high": (":material/verified:", "High confidence"),
@@ -34,31 +42,41 @@ _LEVELS: Final = {
     "low": (":material/warning:", "Low confidence"),
 }
 # What stands beside the sentence is read; more of it would push the chart out of sight.
-_DOUBTS: Final = 3
-_DOUBT_CHARS: Final = 300
-_REASON_CHARS: Final = 400
-_SUMMARY_CHARS: Final = 90
+_MAX_DOUBTS: Final = 3
+_MAX_DOUBT_CHARS: Final = 300
+_MAX_REASON_CHARS: Final = 400
+_MAX_SUMMARY_CHARS: Final = 90
 
 
 @st.fragment
-@errors_shown
+@show_errors_in_place
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
     """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
-    if job.typed != job.question:
-        st.caption(plain(f"You wrote “{job.typed}”: what is about the chart was not asked of the data.", _REASON_CHARS))
-    bring_into_view(job.id, f"turn-{job.id}", scrolls=is_last, asks=not job.view.done, waits=_waits(conversation, job))
-    if not follow(shared, shared.assistant_of(conversation), job):
+    if job.typed_text != job.question:
+        st.caption(
+            escape_markdown(
+                f"You wrote “{job.typed_text}”: what is about the chart was not asked of the data.", _MAX_REASON_CHARS
+            )
+        )
+    bring_into_view(
+        job.id,
+        f"turn-{job.id}",
+        should_scroll=is_last,
+        is_pending=not job.view.is_done,
+        is_waiting=_is_waiting(conversation, job),
+    )
+    if not follow_job(shared, shared.get_assistant(conversation), job):
         return
-    read_out(job.id, _announce(job))
+    announce(job.id, _write_announcement(job))
     _show_answer(shared, conversation, job)
     if is_last:
-        next_questions(shared.assistant_of(conversation), job)
+        show_follow_ups(shared.get_assistant(conversation), job)
 
 
-def _waits(conversation: Conversation, job: Job) -> bool:
+def _is_waiting(conversation: Conversation, job: Job) -> bool:
     """Whether it waits for the answer above, which is being read: then it does not take the reader away from it."""
     jobs = conversation.jobs
-    return job in jobs[1:] and not jobs[jobs.index(job) - 1].view.done
+    return job in jobs[1:] and not jobs[jobs.index(job) - 1].view.is_done
 
 
 def summarize(job: Job) -> str:
@@ -69,7 +87,7 @@ def summarize(job: Job) -> str:
     return error.message if error is not None else ""
 
 
-def _announce(job: Job) -> str:
+def _write_announcement(job: Job) -> str:
     """What is read out of an answer."""
     answer, error = job.view.answer, job.view.error
     if answer is None:
@@ -88,21 +106,21 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
             show_error(view.error)
         if view.result is not None and view.rows_sql:
             st.caption("The query had run by then: these are its rows, without an answer in words and unchecked.")
-            _rows(shared.assistant_of(conversation), view.rows_sql, job.question, view.result, job.id, None)
+            _show_result(shared.get_assistant(conversation), view.rows_sql, job.question, view.result, job.id, None)
     else:
-        _say(answer, job)
+        _show_sentence(answer, job)
         if answer.clarification is not None:
-            offered(answer.clarification.options, f"options-{job.id}", about=job.question)
+            show_suggestions(answer.clarification.options, f"options-{job.id}", original_question=job.question)
         if answer.sql and not answer.error:
-            _body(shared, conversation, job, answer)
+            _show_body(shared, conversation, job, answer)
     if answer is None or answer.error is not None or answer.status is not Status.ANSWERED:
         show_remedies(shared, conversation, job)
-    if not job.elsewhere and is_edited(conversation, job):
+    if not job.other_database and is_edited(conversation, job):
         show_branch(shared, conversation, job)
-    _details(shared.assistant_of(conversation), job)
+    _show_details(shared.get_assistant(conversation), job)
 
 
-def _say(answer: Answer, job: Job) -> None:
+def _show_sentence(answer: Answer, job: Job) -> None:
     """The sentence, and beside it what a reader should know before believing it."""
     show_approval(answer)
     if answer.text and (answer.error is None or answer.text != answer.error.message):
@@ -110,24 +128,24 @@ def _say(answer: Answer, job: Job) -> None:
         with st.container(key=f"{kind}-{job.id}"):
             st.text(answer.text)
     if answer.error is not None:
-        say_error(answer.error.message, answer.error.hint, refused=answer.status is Status.REFUSED)
+        show_message(answer.error.message, answer.error.hint, is_refusal=answer.status is Status.REFUSED)
     if answer.status is Status.ABSTAINED:
         # The sentence itself says why.
         return
     doubts = _list_doubts(answer)
     if answer.confidence is not None:
         icon, label = _LEVELS[answer.confidence.level]
-        reasons = plain("; ".join(answer.confidence.reasons), _REASON_CHARS)
+        reasons = escape_markdown("; ".join(answer.confidence.reasons), _MAX_REASON_CHARS)
         # A single reason that holds for each answer of a model is no call to look at this one.
         calls = answer.confidence.level == "low" or len(answer.confidence.reasons) > 1
         with st.container(key=f"trust-{'amber' if calls else 'plain'}-{job.id}"):
             st.caption(f"{icon} **{label}**" + (f": {reasons}" if reasons else ""))
     if doubts:
         with st.container(key=f"doubts-{job.id}", gap="xsmall"):
-            for doubt in doubts[:_DOUBTS]:
-                st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
-            if len(doubts) > _DOUBTS:
-                st.caption(f"{len(doubts) - _DOUBTS} more in the line below the rows.")
+            for doubt in doubts[:_MAX_DOUBTS]:
+                st.caption(f":material/info: {escape_markdown(doubt, _MAX_DOUBT_CHARS)}")
+            if len(doubts) > _MAX_DOUBTS:
+                st.caption(f"{len(doubts) - _MAX_DOUBTS} more in the line below the rows.")
 
 
 def _list_doubts(answer: Answer) -> list[str]:
@@ -136,64 +154,66 @@ def _list_doubts(answer: Answer) -> list[str]:
     return [warning for warning in answer.warnings if warning not in cuts]
 
 
-def _body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
+def _show_body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
     """Chart and rows, and what can be done with them."""
-    assistant, key = shared.assistant_of(conversation), job.id
-    answer = bring_rows(shared, conversation, job, answer)
+    assistant, key = shared.get_assistant(conversation), job.id
+    answer = restore_answer_rows(shared, conversation, job, answer)
     if answer.result is not None:
-        run = None if job.elsewhere else lambda own: run_again(shared, conversation, job, own)
-        _rows(assistant, answer.sql or "", answer.question, answer.result, key, run)
-    if not job.elsewhere and answer.verified_query:
+        run = None if job.other_database else lambda own: start_branch_and_redraw(shared, conversation, job, own)
+        _show_result(assistant, answer.sql or "", answer.question, answer.result, key, run)
+    if not job.other_database and answer.verified_query:
         query = {one.name: one for one in assistant.verified_queries}.get(answer.verified_query)
-        show_parameters(answer, query, key, lambda sql: run_beside(shared, conversation, job, sql))
-    if job.elsewhere:
+        show_parameters(answer, query, key, lambda sql: start_branch(shared, conversation, job, sql))
+    if job.other_database:
         # Its SQL is of that database: run on this one it would answer another question.
         show_thumbs(shared.store, conversation.owner, answer.id, job.id)
     else:
         show_actions(shared, conversation, job, answer)
 
 
-def _rows(
+def _show_result(
     assistant: Assistant, sql: str, question: str, result: Result, key: str, run: Callable[[str], None] | None
 ) -> None:
     """A number or a few, large; else the chart and the table. `run` runs SQL of the user's own beside them."""
     if is_metric(result):
         show_metrics(result, read_formats(assistant, sql, result, key))
     elif result.row_count:
-        kept(key)["spec"] = show_chart(assistant, sql, result, key, title=question, alt=f"Chart of: {question}")
+        get_answer_state(key)["spec"] = show_chart(
+            assistant, sql, result, key, title=question, alt=f"Chart of: {question}"
+        )
         show_rows(assistant, sql, result, key, run)
     else:
         st.caption("No rows.")
 
 
-def _details(assistant: Assistant, job: Job) -> None:
+def _show_details(assistant: Assistant, job: Job) -> None:
     """The line that opens: what the SQL does, the SQL, what the figures rest on, each step, time and cost."""
     answer, sql = job.view.answer, find_sql(assistant, job)
     if not sql:
         return
-    with st.expander(_summarize(answer), type="compact"):
+    with st.expander(_summarize_details(answer), type="compact"):
         if answer is not None:
-            for doubt in _list_doubts(answer)[0 if answer.status is Status.ABSTAINED else _DOUBTS :]:
-                st.caption(f":material/info: {plain(doubt, _DOUBT_CHARS)}")
+            for doubt in _list_doubts(answer)[0 if answer.status is Status.ABSTAINED else _MAX_DOUBTS :]:
+                st.caption(f":material/info: {escape_markdown(doubt, _MAX_DOUBT_CHARS)}")
             for line in answer.reading:
                 st.text(line)
         st.code(sql, language="sql", wrap_lines=True)
         for step in job.view.steps:
-            st.caption(plain(step, _DOUBT_CHARS))
+            st.caption(escape_markdown(step, _MAX_DOUBT_CHARS))
         if answer is not None:
             for figure in answer.grounding.basis if answer.grounding else ():
                 st.text(f"{figure.text}: {figure.basis}")
-            st.caption(plain(cost(answer), 300))
+            st.caption(escape_markdown(describe_cost(answer), 300))
 
 
-def _summarize(answer: Answer | None) -> str:
+def _summarize_details(answer: Answer | None) -> str:
     """What the line says while it is closed."""
     parts = ["SQL"]
     if answer is not None:
         if answer.reading:
-            parts.append(plain(answer.reading[0].rstrip("."), _SUMMARY_CHARS))
+            parts.append(escape_markdown(answer.reading[0].rstrip("."), _MAX_SUMMARY_CHARS))
         if answer.result is not None:
             # Where there are more, the pager says how many.
-            parts += [] if answer.result.truncated else [count_rows(answer.result.row_count)]
+            parts += [] if answer.result.truncated else [write_row_count(answer.result.row_count)]
         parts.append(f"{answer.seconds.total:.1f} s".replace(".", "\\."))
     return " · ".join(parts)

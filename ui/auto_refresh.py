@@ -10,8 +10,8 @@ from typing import Final
 
 import streamlit as st
 
-AFTER_MS: Final = 700
-_SIGHT_MS: Final = 3000
+REFRESH_MS: Final = 700
+_VISIBLE_REFRESH_MS: Final = 3000
 _HTML: Final = '<span role="status"></span>'
 # Seen by nobody, read out by screen readers where the text is another one than before.
 _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
@@ -28,13 +28,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.asking = asking;
 }
 """
-_asking = st.components.v2.component("nl2sql_again", html=_HTML, css=_CSS, js=_JS)
+_refresh_component = st.components.v2.component("nl2sql_again", html=_HTML, css=_CSS, js=_JS)
 
 
-def draw_again(key: str, *, says: str = "") -> None:
-    """Have the fragment that calls this drawn again after `AFTER_MS`. `says` is read out to who cannot see the page."""
+def schedule_refresh(key: str, *, announcement: str = "") -> None:
+    """Have the fragment that calls this drawn again after `REFRESH_MS`; screen readers read `announcement`."""
     with st.container(key=f"look-{key}"):
-        _asking(key=f"asks-{key}", data={"look": time.time(), "after": AFTER_MS, "says": says})
+        _refresh_component(key=f"asks-{key}", data={"look": time.time(), "after": REFRESH_MS, "says": announcement})
 
 
 _SIGHT_JS: Final = """
@@ -53,13 +53,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.look = look;
 }
 """
-_looking = st.components.v2.component("nl2sql_sight", html="<span></span>", js=_SIGHT_JS)
+_visibility_component = st.components.v2.component("nl2sql_sight", html="<span></span>", js=_SIGHT_JS)
 
 
-def draw_on_sight(key: str) -> None:
+def refresh_while_visible(key: str) -> None:
     """Have the fragment that calls this drawn again every few seconds while its window is seen, and when it comes up.
 
     A window that nobody sees asks for nothing.
     """
     with st.container(key=f"look-{key}"):
-        _looking(key=f"sees-{key}", data={"after": _SIGHT_MS})
+        _visibility_component(key=f"sees-{key}", data={"after": _VISIBLE_REFRESH_MS})

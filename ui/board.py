@@ -12,52 +12,53 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, NL2SQLError, Pin, Result, StoreError, list_changes
-from ui.answer_state import keep_only
+from ui.answer_state import drop_other_answer_states
 from ui.chart_view import is_metric, show_chart, show_metrics
-from ui.error_text import errors_shown, show_error
+from ui.error_text import show_error, show_errors_in_place
 from ui.history_panel import describe_time, make_job, open_answer
 from ui.jobs import Job
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Replay
 from ui.page_server import Server
-from ui.progress import follow
+from ui.progress import follow_job
 from ui.replays import run_replay
 from ui.result_table import read_formats, show_rows
-from ui.switches import reviews
+from ui.switches import is_review_on
 
 _PLACE: Final = "board"
-_CHARS: Final = 400
+_MAX_NOTE_CHARS: Final = 400
 
 
 @dataclass
 class Tile:
-    """One pinned answer on the board. `job` has the answer as it was given; `run` its rows, once they came.
+    """One pinned answer on the board. `job` has the answer as it was given; `replay` its rows, once they came.
 
-    `before` are the rows of the run before, of `since`. `told` is what changed, `is_of_then` whether the sentence is of
-    other rows, and `is_cut` whether only the first rows were compared; they are found when the run has ended.
+    `previous_rows` are the rows of the run before, of `previous_run_at`. `change_lines` is what changed,
+    `has_outdated_sentence` whether the sentence is of other rows, and `is_cut` whether only the first rows were
+    compared; they are found when the run has ended.
     """
 
     job: Job
-    run: Replay | None = None
-    before: Result | None = None
-    since: dt.datetime | None = None
-    moves: bool = False
-    told: list[str] | None = None
-    is_of_then: bool = False
+    replay: Replay | None = None
+    previous_rows: Result | None = None
+    previous_run_at: dt.datetime | None = None
+    is_new_baseline: bool = False
+    change_lines: list[str] | None = None
+    has_outdated_sentence: bool = False
     is_cut: bool = False
 
 
-def find_pinned(shared: Server, owner: str | None) -> frozenset[str]:
+def find_pinned_answers(shared: Server, owner: str | None) -> frozenset[str]:
     """The ids of the answers that are pinned; none while the store cannot be read, which the note at the input says."""
     try:
-        return shared.store.pins.ids(user=owner)
+        return shared.store.pins.list_ids(user=owner)
     except StoreError:
         return frozenset()
 
 
-def show_pin(shared: Server, owner: str | None, answer: Answer, key: str) -> None:
+def show_pin_button(shared: Server, owner: str | None, answer: Answer, key: str) -> None:
     """The button that pins an answer to the board, or takes it off."""
-    is_pinned = answer.id in find_pinned(shared, owner)
+    is_pinned = answer.id in find_pinned_answers(shared, owner)
     label, icon = ("Unpin", ":material/keep_off:") if is_pinned else ("Pin", ":material/keep:")
     # No callback: Streamlit would keep what it is given, and that would be the rows.
     if st.button(label, key=f"pin-{key}", icon=icon, type="tertiary", help="Keeps it open here, and on your board."):
@@ -67,7 +68,7 @@ def show_pin(shared: Server, owner: str | None, answer: Answer, key: str) -> Non
             else:
                 shared.store.pins.add(answer.id, answer.result, user=owner)
         except NL2SQLError as exc:
-            st.toast(plain(f"Not pinned: {exc.message}. {exc.hint}", _CHARS))
+            st.toast(escape_markdown(f"Not pinned: {exc.message}. {exc.hint}", _MAX_NOTE_CHARS))
         else:
             st.rerun()
 
@@ -81,8 +82,8 @@ def leave_board() -> None:
     """Let go of the rows on the board, and stop what runs for it."""
     tiles: dict[str, Tile] = st.session_state.pop(_PLACE, {})
     for tile in tiles.values():
-        if tile.run is not None and not tile.run.job.view.done:
-            tile.run.job.stop()
+        if tile.replay is not None and not tile.replay.job.view.is_done:
+            tile.replay.job.stop()
 
 
 def show_board(shared: Server, owner: str | None) -> None:
@@ -97,9 +98,9 @@ def show_board(shared: Server, owner: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Run all again", icon=":material/refresh:", key="board-run"):
             for pin in pins:
-                _run(shared, tiles[pin.entry.id], pin, moves=True)
+                _run_tile(shared, tiles[pin.entry.id], pin, is_new_baseline=True)
         st.caption("Changes are told since an answer was pinned, or since you last pressed Run all again.")
-    keep_only([_place(pin) for pin in pins])
+    drop_other_answer_states([_make_tile_key(pin) for pin in pins])
     with st.container(key="board"):
         for position, pin in enumerate(pins):
             with st.container(border=True, key=f"tile-{pin.entry.id}", gap="xsmall"):
@@ -114,32 +115,39 @@ def _find_tiles(shared: Server, owner: str | None, pins: list[Pin]) -> dict[str,
     }
     for pin in pins:
         tile = tiles[pin.entry.id]
-        if tile.run is None and pin.entry.row_count is not None and not reviews():
-            _run(shared, tile, pin, moves=False)
+        if tile.replay is None and pin.entry.row_count is not None and not is_review_on():
+            _run_tile(shared, tile, pin, is_new_baseline=False)
     return tiles
 
 
-def _run(shared: Server, tile: Tile, pin: Pin, *, moves: bool) -> None:
-    """Run it, unless it runs, or is of another database; with `moves`, later changes are told from what comes."""
+def _run_tile(shared: Server, tile: Tile, pin: Pin, *, is_new_baseline: bool) -> None:
+    """Run it, unless it runs, or is of another database; with `is_new_baseline`, changes count from this run."""
     answer = tile.job.view.answer
-    if tile.job.elsewhere or answer is None or not answer.sql or (tile.run and not tile.run.job.view.done):
+    if (
+        tile.job.other_database
+        or answer is None
+        or not answer.sql
+        or (tile.replay and not tile.replay.job.view.is_done)
+    ):
         return
-    if tile.run is not None and (rows := _rows_of(tile.run)) is not None:
-        tile.before, tile.since = rows, tile.run.at
-    elif tile.before is None:
-        tile.since = pin.ran_at
-    own = tile.run = Replay(Job(answer.question, tile.job.owner))
-    tile.told, tile.moves, asks = None, moves, reviews()
-    shared.jobs.start(own.job, lambda _: run_replay(shared, shared.assistant, own, answer, pin.entry, asks=asks))
+    if tile.replay is not None and (rows := _get_rows(tile.replay)) is not None:
+        tile.previous_rows, tile.previous_run_at = rows, tile.replay.run_at
+    elif tile.previous_rows is None:
+        tile.previous_run_at = pin.ran_at
+    own = tile.replay = Replay(Job(answer.question, tile.job.owner))
+    tile.change_lines, tile.is_new_baseline, asks = None, is_new_baseline, is_review_on()
+    shared.jobs.start(
+        own.job, lambda _: run_replay(shared, shared.assistant, own, answer, pin.entry, is_review_required=asks)
+    )
 
 
-def _rows_of(run: Replay) -> Result | None:
+def _get_rows(run: Replay) -> Result | None:
     """The rows that the run gave."""
     return run.job.view.answer.result if run.job.view.answer is not None else None
 
 
 @st.fragment
-@errors_shown
+@show_errors_in_place
 def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count: int) -> None:
     """One pinned answer: its question, its sentence as of then, what changed, and its rows of now."""
     tile = st.session_state.get(_PLACE, {}).get(pin.entry.id)
@@ -149,19 +157,22 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
     with st.container(horizontal=True, vertical_alignment="top", key=f"tilehead-{entry.id}"):
         st.text(entry.question, width="stretch")
         _show_menu(shared, owner, pin, position, count)
-    sentence = st.container(key=f"said-{_place(pin)}", gap="xsmall")
+    sentence = st.container(key=f"said-{_make_tile_key(pin)}", gap="xsmall")
     if tile.job.elsewhere:
         _show_sentence(sentence, pin, tile)
-        st.caption(f"Asked of another database: {plain(tile.job.elsewhere, 200)}. It is run where that one is opened.")
+        st.caption(
+            f"Asked of another database: {escape_markdown(tile.job.elsewhere, 200)}. "
+            "It is run where that one is opened."
+        )
         return
     if tile.run is None:
         _show_sentence(sentence, pin, tile)
         st.caption("SQL is reviewed before it runs: press Run all again.")
         return
-    is_done = follow(shared, shared.assistant, tile.run.job)
-    rows = _rows_of(tile.run)
+    is_done = follow_job(shared, shared.assistant, tile.run.job)
+    rows = _get_rows(tile.run)
     if is_done and rows is not None and tile.told is None:
-        _tell(shared, owner, pin, tile, rows)
+        _record_changes(shared, owner, pin, tile, rows)
     _show_sentence(sentence, pin, tile)
     if not is_done:
         return
@@ -169,52 +180,58 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         error = tile.run.job.view.error
         show_error(error) if error is not None else st.caption("Not run.")
         return
-    _show_told(tile)
+    _show_changes(tile)
     _show_rows(shared.assistant, pin, rows)
 
 
-def _tell(shared: Server, owner: str | None, pin: Pin, tile: Tile, rows: Result) -> None:
+def _record_changes(shared: Server, owner: str | None, pin: Pin, tile: Tile, rows: Result) -> None:
     """Find what changed, and keep what later changes are told from."""
-    assert tile.run is not None
-    found = pin.compare(rows, tile.before)
-    tile.told, tile.is_cut = [], found is not None and found.beyond
-    if found is not None and not found.same:
-        formats = shared.assistant.formats(rows, pin.entry.sql or "")
-        figures = list_changes(tile.before, rows, lambda at, value: formats[at].show(value)) if tile.before else []
-        tile.told = [found.sentence, *figures]
-    tile.is_of_then = tile.run.changes is not None and not tile.run.changes.same
-    if tile.moves or pin.digest is None:
-        shared.store.pins.keep_run(pin.entry.id, rows, at=tile.run.at, user=owner)
+    assert tile.replay is not None
+    found = pin.compare(rows, tile.previous_rows)
+    tile.change_lines, tile.is_cut = [], found is not None and found.is_partial
+    if found is not None and not found.is_same:
+        formats = shared.assistant.choose_column_formats(rows, pin.entry.sql or "")
+        figures = (
+            list_changes(tile.previous_rows, rows, lambda at, value: formats[at].show(value))
+            if tile.previous_rows
+            else []
+        )
+        tile.change_lines = [found.sentence, *figures]
+    tile.has_outdated_sentence = tile.replay.changes is not None and not tile.replay.changes.is_same
+    if tile.is_new_baseline or pin.digest is None:
+        shared.store.pins.record_run(pin.entry.id, rows, at=tile.replay.run_at, user=owner)
 
 
 def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Tile) -> None:
     """The sentence, never as if it were of now."""
     text, then = pin.entry.text, describe_time(pin.entry.at)
-    if text and tile.is_of_then:
-        place.caption(f":material/history: {plain(f'Said {then}, of other rows: {text}', len(text) + _CHARS)}")
+    if text and tile.has_outdated_sentence:
+        place.caption(
+            f":material/history: {escape_markdown(f'Said {then}, of other rows: {text}', len(text) + _MAX_NOTE_CHARS)}"
+        )
     elif text:
         place.text(text)
-        place.caption(plain(f"Said {then}"))
+        place.caption(escape_markdown(f"Said {then}"))
 
 
-def _show_told(tile: Tile) -> None:
+def _show_changes(tile: Tile) -> None:
     """When the SQL ran, and what changed since the run before."""
-    assert tile.run is not None
-    parts = [f"Ran {describe_time(tile.run.at)}"] if tile.run.at else []
-    before = tile.since
-    if before is not None and not tile.told:
+    assert tile.replay is not None
+    parts = [f"Ran {describe_time(tile.replay.run_at)}"] if tile.replay.run_at else []
+    before = tile.previous_run_at
+    if before is not None and not tile.change_lines:
         cut = ", as far as the first rows tell" if tile.is_cut else ""
         parts.append(f"nothing changed since {describe_time(before)}{cut}")
-    st.caption(plain(" · ".join(parts), _CHARS))
-    if before is not None and tile.told:
-        head = plain(f"Since {describe_time(before)}: {tile.told[0]}.", _CHARS)
-        figures = "".join(f"  \n{plain(line, _CHARS)}" for line in tile.told[1:])
+    st.caption(escape_markdown(" · ".join(parts), _MAX_NOTE_CHARS))
+    if before is not None and tile.change_lines:
+        head = escape_markdown(f"Since {describe_time(before)}: {tile.change_lines[0]}.", _MAX_NOTE_CHARS)
+        figures = "".join(f"  \n{escape_markdown(line, _MAX_NOTE_CHARS)}" for line in tile.change_lines[1:])
         st.warning(head + figures, icon=":material/difference:")
 
 
 def _show_rows(assistant: Assistant, pin: Pin, rows: Result) -> None:
     """The figure, or the chart, or the rows where there is no chart."""
-    key, sql, asked = _place(pin), pin.entry.sql or "", pin.entry.question
+    key, sql, asked = _make_tile_key(pin), pin.entry.sql or "", pin.entry.question
     if is_metric(rows):
         show_metrics(rows, read_formats(assistant, sql, rows, key))
     elif not rows.row_count:
@@ -227,7 +244,7 @@ def _show_rows(assistant: Assistant, pin: Pin, rows: Result) -> None:
                 show_rows(assistant, sql, rows, key)
 
 
-def _place(pin: Pin) -> str:
+def _make_tile_key(pin: Pin) -> str:
     """What its looks are kept by."""
     return f"board-{pin.entry.id}"
 
@@ -237,7 +254,7 @@ def _show_menu(shared: Server, owner: str | None, pin: Pin, position: int, count
     actions += ["Move up"] if position else []
     actions += ["Move down"] if position < count - 1 else []
     chosen = st.menu_button(
-        f"More: {plain(pin.entry.question)}",
+        f"More: {escape_markdown(pin.entry.question)}",
         [*actions, "Unpin"],
         key=f"menu-{pin.entry.id}",
         icon=":material/more_horiz:",

@@ -61,12 +61,12 @@ export default function ({ data }) {
   });
 }
 """
-_RECALLED: Final = 20
+_MAX_RECALLED_QUESTIONS: Final = 20
 _LOST: Final = "nl2sql ui was stopped, or cannot be reached. Start it again: this page comes back by itself."
-_window = st.components.v2.component("nl2sql_window", html=_HTML, js=_JS)
+_window_component = st.components.v2.component("nl2sql_window", html=_HTML, js=_JS)
 
 
 def set_up_window(questions: list[str]) -> None:
     """Have the window do so; `questions` are those of the conversation, the last one last."""
     with st.container(key="window"):
-        _window(key="set-up-window", data={"questions": questions[-_RECALLED:], "lost": _LOST})
+        _window_component(key="set-up-window", data={"questions": questions[-_MAX_RECALLED_QUESTIONS:], "lost": _LOST})

@@ -25,8 +25,8 @@ from nl2sql import (
     make_unique_names,
     text_of,
 )
-from ui.answer_state import kept
-from ui.markdown_escape import plain, say_renamed
+from ui.answer_state import get_answer_state
+from ui.markdown_escape import escape_markdown, show_renamed_columns
 from ui.page_figures import describe_change
 
 _KINDS: Final = {
@@ -41,13 +41,13 @@ _KINDS: Final = {
 }
 _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "100 %"}
 _NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "In full", "percent": "Percent"}
-_MOST_POINTS: Final = 5_000
-_MOST_BARS: Final = 100
+_MAX_POINTS: Final = 5_000
+_MAX_BARS: Final = 100
 # It is sent anew with each look at a question under way.
-_PREVIEWED: Final = 400
-_CONTROLS_HEIGHT: Final = 34
-_METRIC_CHARS: Final = 24
-_TITLE_CHARS: Final = 120
+_MAX_PREVIEW_ROWS: Final = 400
+_CONTROLS_HEIGHT_PX: Final = 34
+_MAX_METRIC_CHARS: Final = 24
+_MAX_TITLE_CHARS: Final = 120
 # Without this the drawing's own menu offers to open it in an editor elsewhere on the web.
 _NO_MENU: Final = {"embedOptions": {"actions": False}}
 
@@ -59,7 +59,7 @@ def show_chart(
 
     `sql` is what gave the result. `title` is for pictures of it.
     """
-    kept(key)["title"] = title
+    get_answer_state(key)["title"] = title
     if result.row_count < 1 or is_metric(result):
         return None
     chart = _read_chart(assistant, sql, result, key)
@@ -69,7 +69,7 @@ def show_chart(
     if chart.spec is None:
         return None
     spec = dict(check_spec(chart.spec))
-    _draw(assistant, spec, key, alt)
+    _draw_spec(assistant, spec, key, alt)
     return spec
 
 
@@ -80,15 +80,15 @@ def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
 
 def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, alt: str) -> None:
     """Draw the chart where `show_chart` will, with room for its controls; nothing where it would take long to send."""
-    if not 0 < result.row_count <= _PREVIEWED or is_metric(result):
+    if not 0 < result.row_count <= _MAX_PREVIEW_ROWS or is_metric(result):
         return
     chart = _read_chart(assistant, sql, result, key)
     if chart.spec is not None:
-        st.container(key=f"room-{key}", height=_CONTROLS_HEIGHT, border=False)
-        _draw(assistant, dict(check_spec(chart.spec)), f"live-{key}", alt)
+        st.container(key=f"room-{key}", height=_CONTROLS_HEIGHT_PX, border=False)
+        _draw_spec(assistant, dict(check_spec(chart.spec)), f"live-{key}", alt)
 
 
-def _draw(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -> None:
+def _draw_spec(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -> None:
     dressed = dress_spec(spec, find_theme(), locale=assistant.config.display.locale)
     with st.container(key=f"drawn-{key}"):
         st.vega_lite_chart(
@@ -103,7 +103,7 @@ def find_theme() -> str:
 
 def apply_wish(key: str, wish: ChartWish) -> None:
     """Have the chart of that answer as wished for in words, over what is wished for already."""
-    held = kept(key)
+    held = get_answer_state(key)
     held["wish"] = wish.lay_over(held.get("wish", ChartWish()))
     # New widgets, which begin with the wish: those that are there keep what was chosen in them.
     held["wishes"] = held.get("wishes", 0) + 1
@@ -111,8 +111,8 @@ def apply_wish(key: str, wish: ChartWish) -> None:
 
 def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Chart:
     """The chart as it is wished for, made once for each wish; where that does not fit, why, and the one chosen."""
-    wish: ChartWish = kept(key).get("wish", ChartWish())
-    made: tuple[Result, ChartWish, Chart, ConfigError | None] | None = kept(key).get("chart")
+    wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
+    made: tuple[Result, ChartWish, Chart, ConfigError | None] | None = get_answer_state(key).get("chart")
     if made is None or made[0] is not result or made[1] != wish:
         rows, total = _read_rows(assistant, sql, result, key)
         misfit = None
@@ -120,9 +120,9 @@ def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Cha
             chart = assistant.draw(rows, sql, wish=wish, total=total)
         except ConfigError as exc:
             misfit, chart = exc, assistant.draw(rows, sql, total=total)
-        made = kept(key)["chart"] = (result, wish, chart, misfit)
+        made = get_answer_state(key)["chart"] = (result, wish, chart, misfit)
     if made[3] is not None:
-        st.caption(f":material/info: {plain(f'{made[3].message}. {made[3].hint}', 300)}")
+        st.caption(f":material/info: {escape_markdown(f'{made[3].message}. {made[3].hint}', 300)}")
     return made[2]
 
 
@@ -130,29 +130,29 @@ def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tupl
     """The rows to draw, all that the engine keeps where the answer lacks some, and how many there are, if known."""
     if not result.truncated:
         return result, None
-    known: tuple[Result, Result, int | None] | None = kept(key).get("chart_rows")
+    known: tuple[Result, Result, int | None] | None = get_answer_state(key).get("chart_rows")
     if known is None or known[0] is not result:
         try:
-            held = assistant.kept(sql)
-            rows = assistant.page(sql, offset=0, limit=_MOST_POINTS)
+            held = assistant.count_pageable_rows(sql)
+            rows = assistant.fetch_page(sql, offset=0, limit=_MAX_POINTS)
             # A page that ends before the rows do has them all where as many are kept.
-            whole = held.complete and held.rows <= rows.row_count
+            whole = held.is_complete and held.rows <= rows.row_count
             rows = Result(rows.columns, rows.table, not whole, rows.cut_cells)
-            known = (result, rows, held.rows if held.complete else None)
+            known = (result, rows, held.rows if held.is_complete else None)
         except NL2SQLError:
             # What the answer brought is drawn, and the chart says that it lacks rows.
             known = (result, result, None)
-        kept(key)["chart_rows"] = known
+        get_answer_state(key)["chart_rows"] = known
     return known[1], known[2]
 
 
 def _show_controls(chart: Chart, result: Result, key: str) -> None:
     """The kinds that fit, and behind a button everything else that can be changed."""
-    version = kept(key).get("wishes", 0)
+    version = get_answer_state(key).get("wishes", 0)
     place = f"kind-{key}-{version}"
 
-    def turn() -> None:
-        _change(key, kind=st.session_state[place])
+    def switch_kind() -> None:
+        _set_kind(key, kind=st.session_state[place])
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(
@@ -162,7 +162,7 @@ def _show_controls(chart: Chart, result: Result, key: str) -> None:
             required=True,
             format_func=lambda one: _KINDS[one],
             key=place,
-            on_change=turn,
+            on_change=switch_kind,
             label_visibility="collapsed",
         )
         if chart.kind != "none":
@@ -175,14 +175,14 @@ def _show_controls(chart: Chart, result: Result, key: str) -> None:
 def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
     """Axes, colours, stack, how many bars, scale, title and figures."""
     names = make_unique_names([column.name for column in result.columns])
-    wish: ChartWish = kept(key).get("wish", ChartWish())
+    wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
     place = {
         name: f"{name}-{key}-{version}" for name in ("x", "y", "colour", "stack", "top", "log", "title", "numbers")
     }
 
-    def read() -> None:
+    def apply_controls() -> None:
         held = {name: st.session_state.get(where) for name, where in place.items()}
-        _replace(
+        _set_wish(
             key,
             ChartWish(
                 kind=wish.kind,
@@ -198,30 +198,54 @@ def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
             ),
         )
 
-    def name_of(at: int | None) -> str:
+    def name_column(at: int | None) -> str:
         return "Automatic" if at is None else names[at]
 
     axes, groups = [None, *chart.axes], [None, *chart.groups]
-    st.selectbox("X axis", axes, _find(axes, wish.x), format_func=name_of, key=place["x"], on_change=read)
+    st.selectbox(
+        "X axis", axes, _find_option(axes, wish.x), format_func=name_column, key=place["x"], on_change=apply_controls
+    )
     y = [at for at in wish.y if at in chart.measures]
     st.multiselect(
-        "Y axis", chart.measures, y, format_func=name_of, key=place["y"], on_change=read, placeholder="Automatic"
+        "Y axis",
+        chart.measures,
+        y,
+        format_func=name_column,
+        key=place["y"],
+        on_change=apply_controls,
+        placeholder="Automatic",
     )
     if chart.groups:
         st.selectbox(
-            "Colour by", groups, _find(groups, wish.colour), format_func=name_of, key=place["colour"], on_change=read
+            "Colour by",
+            groups,
+            _find_option(groups, wish.colour),
+            format_func=name_column,
+            key=place["colour"],
+            on_change=apply_controls,
         )
     if chart.stacks:
         default = chart.plan.stack if chart.plan.stack in chart.stacks else None
         st.segmented_control(
-            "Series", chart.stacks, default=default, format_func=_STACKS.__getitem__, key=place["stack"], on_change=read
+            "Series",
+            chart.stacks,
+            default=default,
+            format_func=_STACKS.__getitem__,
+            key=place["stack"],
+            on_change=apply_controls,
         )
     if chart.kind == "bar":
         st.number_input(
-            "How many", 1, _MOST_BARS, wish.top or chart.plan.top, key=place["top"], on_change=read, placeholder="All"
+            "How many",
+            1,
+            _MAX_BARS,
+            wish.top or chart.plan.top,
+            key=place["top"],
+            on_change=apply_controls,
+            placeholder="All",
         )
-    st.checkbox("Log scale", bool(wish.is_log), key=place["log"], on_change=read)
-    st.text_input("Title", wish.title or "", max_chars=_TITLE_CHARS, key=place["title"], on_change=read)
+    st.checkbox("Log scale", bool(wish.is_log), key=place["log"], on_change=apply_controls)
+    st.text_input("Title", wish.title or "", max_chars=_MAX_TITLE_CHARS, key=place["title"], on_change=apply_controls)
     numbers = [*_NUMBERS]
     st.selectbox(
         "Numbers",
@@ -229,28 +253,28 @@ def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
         numbers.index(wish.numbers),
         format_func=_NUMBERS.__getitem__,
         key=place["numbers"],
-        on_change=read,
+        on_change=apply_controls,
     )
-    st.button("Automatic", key=f"automatic-{key}", on_click=_reset, args=(key,), type="tertiary")
+    st.button("Automatic", key=f"automatic-{key}", on_click=_reset_wish, args=(key,), type="tertiary")
 
 
-def _find(options: Sequence[int | None], wanted: int | None) -> int:
-    return options.index(wanted) if wanted in options else 0
+def _find_option(options: Sequence[int | None], value: int | None) -> int:
+    return options.index(value) if value in options else 0
 
 
-def _change(key: str, *, kind: str) -> None:
-    kept(key)["wish"] = ChartWish(kind=kind).lay_over(kept(key).get("wish", ChartWish()))
+def _set_kind(key: str, *, kind: str) -> None:
+    get_answer_state(key)["wish"] = ChartWish(kind=kind).lay_over(get_answer_state(key).get("wish", ChartWish()))
     # What can be changed goes by the kind.
-    kept(key)["wishes"] = kept(key).get("wishes", 0) + 1
+    get_answer_state(key)["wishes"] = get_answer_state(key).get("wishes", 0) + 1
 
 
-def _replace(key: str, wish: ChartWish) -> None:
-    kept(key)["wish"] = wish
+def _set_wish(key: str, wish: ChartWish) -> None:
+    get_answer_state(key)["wish"] = wish
 
 
-def _reset(key: str) -> None:
-    kept(key)["wish"] = ChartWish()
-    kept(key)["wishes"] = kept(key).get("wishes", 0) + 1
+def _reset_wish(key: str) -> None:
+    get_answer_state(key)["wish"] = ChartWish()
+    get_answer_state(key)["wishes"] = get_answer_state(key).get("wishes", 0) + 1
 
 
 def is_metric(result: Result) -> bool:
@@ -269,18 +293,18 @@ def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
         for at, (name, value, one) in enumerate(zip(names, result.rows[0], formats, strict=True)):
             exact = text_of(value)
             is_same = value is None or one.show(value) == exact
-            help_text = None if is_same else plain(exact, len(exact))
+            help_text = None if is_same else escape_markdown(exact, len(exact))
             earlier = result.rows[0][before[at]] if at in before else None
             delta = describe_change(value, earlier, one)
-            st.metric(plain(name), metric_text(value, one), delta, width="content", help=help_text)
-    say_renamed(result)
+            st.metric(escape_markdown(name), write_metric(value, one), delta, width="content", help=help_text)
+    show_renamed_columns(result)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def metric_text(value: Any, how: ColumnFormat) -> str:
+def write_metric(value: Any, column_format: ColumnFormat) -> str:
     """The value as Markdown that says just this: a number as people read it, the beginning of a text."""
-    shown = how.show(value)
-    return plain(shown, len(shown) if _is_number(value) else _METRIC_CHARS)
+    shown = column_format.show(value)
+    return escape_markdown(shown, len(shown) if _is_number(value) else _MAX_METRIC_CHARS)

@@ -12,40 +12,40 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from nl2sql import Assistant, Column, NL2SQLError, Table
-from ui.error_text import errors_shown
-from ui.markdown_escape import plain
+from ui.error_text import show_errors_in_place
+from ui.markdown_escape import escape_markdown
 from ui.mentions import redraw_pins
 from ui.page_conversations import Conversation
 from ui.page_server import Server
-from ui.switches import keep_tables
-from ui.table_list import ListedTable, table_list
+from ui.switches import save_pinned_tables
+from ui.table_list import TableListItem, draw_table_list
 from ui.table_preview import describe_key, quote_table, show_table, write_value_test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHOWN: Final = 40
-_SAMPLES: Final = 3
-_CHARS: Final = 60
-_COMMENT_CHARS: Final = 300
-_NOTES: Final = 5
-_NOTE_CHARS: Final = 400
-_VALUE_HITS: Final = 8
-_SHORTEST_VALUE: Final = 2
-_COUNT_SECONDS: Final = 2.0
+_MAX_TABLES: Final = 40
+_MAX_SAMPLES: Final = 3
+_MAX_VALUE_CHARS: Final = 60
+_MAX_COMMENT_CHARS: Final = 300
+_MAX_NOTES: Final = 5
+_MAX_NOTE_CHARS: Final = 400
+_MAX_VALUE_HITS: Final = 8
+_MIN_SEARCH_CHARS: Final = 2
+_MAX_COUNT_SECONDS: Final = 2.0
 
 
 @st.fragment
-@errors_shown
+@show_errors_in_place
 def show_data(shared: Server, conversation: Conversation) -> None:
     """The tables that match the search, those of files first, and where the data holds what is searched for."""
-    assistant = shared.assistant_of(conversation)
+    assistant = shared.get_assistant(conversation)
     tables = list_newest_first(assistant)
     st.multiselect(
         "Ask about these tables",
         [table.name for table in tables],
         key="pinned",
-        on_change=keep_tables,
+        on_change=save_pinned_tables,
         args=(shared,),
         placeholder="Any table",
         help="Questions are answered from these tables and those that their keys lead to. "
@@ -53,18 +53,18 @@ def show_data(shared: Server, conversation: Conversation) -> None:
     )
     redraw_pins()
     searched = st.text_input("Search the data", key="search", placeholder="Table, column, comment or value").strip()
-    found = [table for table in tables if _matches(table, searched.lower())]
+    found = [table for table in tables if _is_match(table, searched.lower())]
     _show_notes(shared)
 
-    def look() -> None:
+    def open_clicked_table() -> None:
         st.session_state["looked"] = (st.session_state["tables"].look, None)
 
-    table_list([_listed(table) for table in found[:_SHOWN]], key="tables", on_look=look)
-    values = _show_values(assistant, searched) if len(searched) >= _SHORTEST_VALUE else False
+    draw_table_list([_make_list_item(table) for table in found[:_MAX_TABLES]], key="tables", on_look=open_clicked_table)
+    values = _show_values(assistant, searched) if len(searched) >= _MIN_SEARCH_CHARS else False
     if not found and not values:
         st.caption("Nothing matches. Search for a part of a name, or of a value.")
-    elif len(found) > _SHOWN:
-        st.caption(f"and {len(found) - _SHOWN} more: search for a part of a name.")
+    elif len(found) > _MAX_TABLES:
+        st.caption(f"and {len(found) - _MAX_TABLES} more: search for a part of a name.")
     name, where = st.session_state.pop("looked", (None, None))
     if looked := next((table for table in tables if table.name == name), None):
         show_table(shared, assistant, looked, where)
@@ -82,7 +82,7 @@ def list_newest_first(assistant: Assistant) -> list[Table]:
 
 def _show_values(assistant: Assistant, searched: str) -> bool:
     """Where the data holds the text, in how many rows, each with a way to them. False where it is not found."""
-    hits = assistant.find_values(searched, _VALUE_HITS)
+    hits = assistant.find_values(searched, _MAX_VALUE_HITS)
     if not hits:
         return False
     counts = _count_rows(assistant, [(hit.table, hit.column, hit.text) for hit in hits])
@@ -91,16 +91,16 @@ def _show_values(assistant: Assistant, searched: str) -> bool:
         rows = counts.get(at)
         said = "" if rows is None else f" · {rows:,} row{'' if rows == 1 else 's'}"
         st.button(
-            plain(f"{hit.table}.{hit.column} = {hit.text[:_CHARS]}{said}"),
+            escape_markdown(f"{hit.table}.{hit.column} = {hit.text[:_MAX_VALUE_CHARS]}{said}"),
             key=f"value-{at}",
             type="tertiary",
-            on_click=_look_at,
+            on_click=_open_table,
             args=(hit.table, (hit.column, hit.text)),
         )
     return True
 
 
-def _look_at(table: str, where: tuple[str, str]) -> None:
+def _open_table(table: str, where: tuple[str, str]) -> None:
     st.session_state["looked"] = (table, where)
 
 
@@ -118,7 +118,7 @@ def _count_rows(assistant: Assistant, places: Sequence[tuple[str, str, str]]) ->
         limits = assistant.config.limits
         counts.clear()
         try:
-            result = assistant.run(sql, limits=replace(limits, seconds=min(_COUNT_SECONDS, limits.seconds)))
+            result = assistant.run(sql, limits=replace(limits, seconds=min(_MAX_COUNT_SECONDS, limits.seconds)))
             counts[asked] = dict(result.rows)
         except NL2SQLError:
             # A count is a help: the places are shown without it.
@@ -131,34 +131,40 @@ def _show_notes(shared: Server) -> None:
     assistant = shared.assistant
     endpoint = assistant.config.endpoint_note
     notes = [*assistant.config.notes, *([endpoint] if endpoint else []), *assistant.notes, *assistant.policy_warnings]
-    for note in notes[:_NOTES]:
-        st.caption(f":material/info: {plain(note, _NOTE_CHARS)}")
-    if len(notes) > _NOTES:
-        st.caption(f"and {len(notes) - _NOTES} more notes: nl2sql schema says them all.")
+    for note in notes[:_MAX_NOTES]:
+        st.caption(f":material/info: {escape_markdown(note, _MAX_NOTE_CHARS)}")
+    if len(notes) > _MAX_NOTES:
+        st.caption(f"and {len(notes) - _MAX_NOTES} more notes: nl2sql schema says them all.")
 
 
-def _matches(table: Table, wanted: str) -> bool:
+def _is_match(table: Table, wanted: str) -> bool:
     texts = [table.name, table.comment or "", *table.synonyms]
     texts += [text for column in table.columns for text in (column.name, column.comment or "", *column.synonyms)]
     return any(wanted in text.lower() for text in texts)
 
 
-def _listed(table: Table) -> ListedTable:
+def _make_list_item(table: Table) -> TableListItem:
     rows = f"{table.row_count:,}" if table.row_count is not None else ""
     kind = " (view)" if table.kind == "view" else ""
-    columns = [(column.name, column.type, describe_key(column, table), _about(column)) for column in table.columns]
-    return ListedTable(table.name, (rows + kind).strip(), (table.comment or "")[:_COMMENT_CHARS], columns)
+    columns = [
+        (column.name, column.type, describe_key(column, table), _describe_column(column)) for column in table.columns
+    ]
+    return TableListItem(table.name, (rows + kind).strip(), (table.comment or "")[:_MAX_COMMENT_CHARS], columns)
 
 
-def _about(column: Column) -> str:
+def _describe_column(column: Column) -> str:
     """Name, type, comment, range and samples of a column, as is shown under the pointer."""
     head = f"{column.name}: {column.type}"
-    return "\n".join(filter(None, [head, (column.comment or "")[:_COMMENT_CHARS], _values(column)]))
+    return "\n".join(filter(None, [head, (column.comment or "")[:_MAX_COMMENT_CHARS], _describe_values(column)]))
 
 
-def _values(column: Column) -> str:
+def _describe_values(column: Column) -> str:
     samples: Sequence[str] = column.values or column.samples
     if samples:
-        shown = ", ".join(value[:_CHARS] for value in samples[:_SAMPLES])
-        return f"e.g. {shown}" + (", …" if len(samples) > _SAMPLES else "")
-    return f"{column.minimum[:_CHARS]} to {column.maximum[:_CHARS]}" if column.minimum and column.maximum else ""
+        shown = ", ".join(value[:_MAX_VALUE_CHARS] for value in samples[:_MAX_SAMPLES])
+        return f"e.g. {shown}" + (", …" if len(samples) > _MAX_SAMPLES else "")
+    return (
+        f"{column.minimum[:_MAX_VALUE_CHARS]} to {column.maximum[:_MAX_VALUE_CHARS]}"
+        if column.minimum and column.maximum
+        else ""
+    )

@@ -12,32 +12,32 @@ from typing import Final, ParamSpec
 import streamlit as st
 
 from nl2sql import BugError, GuardError, NL2SQLError
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 
-_CHARS: Final = 600
+_MAX_MESSAGE_CHARS: Final = 600
 _ENGLISH: Final = "a an the there only no this that it too nothing files verified several".split()
 _Arguments = ParamSpec("_Arguments")
 
 
-def errors_shown(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+def show_errors_in_place(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
     """Have a part of the page show its errors in its place: a part that is drawn by itself has nobody above it."""
 
     @functools.wraps(draw)
-    def shown(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+    def draw_or_show_error(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
         try:
             draw(*args, **kwargs)
         except NL2SQLError as exc:
             show_error(exc)
 
-    return shown
+    return draw_or_show_error
 
 
 def show_error(error: NL2SQLError) -> None:
     """What happened, and what to do."""
     if error.code == "cancelled":
-        st.caption(f":material/stop_circle: {plain(error.message, _CHARS)}")
+        st.caption(f":material/stop_circle: {escape_markdown(error.message, _MAX_MESSAGE_CHARS)}")
     else:
-        say_error(error.message, error.hint, refused=isinstance(error, GuardError))
+        show_message(error.message, error.hint, is_refusal=isinstance(error, GuardError))
 
 
 def show_bug(error: Exception) -> bool:
@@ -48,11 +48,15 @@ def show_bug(error: Exception) -> bool:
     return True
 
 
-def say_error(message: str, hint: str, *, refused: bool = False) -> None:
-    """The same of a message and a hint; `refused` where a rule said no, which is no failure."""
-    say = st.warning if refused else st.error
-    icon = ":material/shield:" if refused else ":material/error:"
+def show_message(message: str, hint: str, *, is_refusal: bool = False) -> None:
+    """The same of a message and a hint; `is_refusal` where a rule said no, which is no failure."""
+    say = st.warning if is_refusal else st.error
+    icon = ":material/shield:" if is_refusal else ":material/error:"
     # What begins with a name, of a file or a column, stays as it is.
     if message.partition(" ")[0] in _ENGLISH:
         message = message[0].upper() + message[1:]
-    say(plain(message, _CHARS) + (f"  \n{plain(hint, _CHARS)}" if hint else ""), icon=icon)
+    say(
+        escape_markdown(message, _MAX_MESSAGE_CHARS)
+        + (f"  \n{escape_markdown(hint, _MAX_MESSAGE_CHARS)}" if hint else ""),
+        icon=icon,
+    )

@@ -8,10 +8,10 @@ from __future__ import annotations
 import streamlit as st
 
 from nl2sql import NL2SQLError, Store, StoreError
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 
-_COMMENT_CHARS = 500
-_WIDTH = 320
+_MAX_COMMENT_CHARS = 500
+_WIDTH_PX = 320
 
 
 def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> None:
@@ -23,37 +23,39 @@ def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> No
         # Nothing could be kept; the note at the input says why.
         return
     if place not in st.session_state and rating is not None:
-        st.session_state[place] = int(rating.good)
+        st.session_state[place] = int(rating.is_good)
     if line not in st.session_state:
         st.session_state[line] = rating.comment if rating is not None else ""
 
-    def rated() -> None:
+    def save_rating() -> None:
         chosen = st.session_state[place]
         if chosen is None or chosen == 1:
             st.session_state[line] = ""
-        _keep(store, owner, answer_id, None if chosen is None else bool(chosen), st.session_state.get(line, ""))
+        _save_feedback(
+            store, owner, answer_id, None if chosen is None else bool(chosen), st.session_state.get(line, "")
+        )
 
-    def commented() -> None:
-        _keep(store, owner, answer_id, False, st.session_state[line])
+    def save_comment() -> None:
+        _save_feedback(store, owner, answer_id, False, st.session_state[line])
 
-    chosen = st.feedback("thumbs", key=place, on_change=rated)
+    chosen = st.feedback("thumbs", key=place, on_change=save_rating)
     if chosen == 0:
         st.text_input(
             "What is wrong?",
             key=line,
-            on_change=commented,
+            on_change=save_comment,
             placeholder="What is wrong? Enter keeps it.",
             label_visibility="collapsed",
-            max_chars=_COMMENT_CHARS,
-            width=_WIDTH,
+            max_chars=_MAX_COMMENT_CHARS,
+            width=_WIDTH_PX,
         )
 
 
-def _keep(store: Store, owner: str | None, answer_id: str, good: bool | None, comment: str) -> None:
+def _save_feedback(store: Store, owner: str | None, answer_id: str, good: bool | None, comment: str) -> None:
     try:
         store.rate(answer_id, good, comment=comment.strip(), user=owner)
     except NL2SQLError as exc:
-        st.toast(plain(f"Not kept: {exc.message}. {exc.hint}", 300))
+        st.toast(escape_markdown(f"Not kept: {exc.message}. {exc.hint}", 300))
     else:
         if good or comment.strip():
             st.toast("Thank you: kept with the answer.")

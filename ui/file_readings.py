@@ -12,13 +12,13 @@ import streamlit as st
 
 from nl2sql import Assistant, FileRules, NL2SQLError, TableAccount, text_of
 from ui.error_text import show_error
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
-from ui.page_server import UPLOAD_WORKERS, Server
+from ui.page_server import MAX_UPLOAD_WORKERS, Server
 
-_ROWS: Final = 5
-_LINES: Final = 60
-_CHARS: Final = 300
+_PREVIEW_ROWS: Final = 5
+_MAX_LINES: Final = 60
+_MAX_LINE_CHARS: Final = 300
 _AS_FOUND: Final = "as found"
 _DECIMALS: Final = {_AS_FOUND: "", "point: 1.5": ".", "comma: 1,5": ","}
 _ORDERS: Final = {_AS_FOUND: "", "day first": "day first", "month first": "month first", "year first": "year first"}
@@ -26,9 +26,9 @@ _DELIMITERS: Final = {_AS_FOUND: "", "comma": ",", "semicolon": ";", "tab": "\t"
 _READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx", ".xls", ".ods")
 
 
-def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, busy: bool) -> None:
+def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, is_busy: bool) -> None:
     """A popover for one file: its account, its first rows, and the form that has it read otherwise."""
-    assistant = conversation.own
+    assistant = conversation.upload_assistant
     if assistant is None:
         return
     accounts = _find_accounts(assistant, file)
@@ -37,11 +37,11 @@ def show_file_reading(shared: Server, conversation: Conversation, file: Path, *,
     icon = ":material/warning:" if doubts else ":material/table_view:"
     with st.popover(label, icon=icon, type="tertiary"):
         for account in accounts:
-            for line in list(account.describe())[:_LINES]:
-                st.caption(plain(line, _CHARS))
+            for line in list(account.describe())[:_MAX_LINES]:
+                st.caption(escape_markdown(line, _MAX_LINE_CHARS))
             _show_first_rows(assistant, account)
         if file.suffix.lower() in _READ_AS_TEXT:
-            _show_rules(shared, conversation, file, accounts, busy=busy)
+            _show_rules(shared, conversation, file, accounts, is_busy=is_busy)
 
 
 def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
@@ -53,7 +53,7 @@ def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
     """The first rows, as they were read."""
     name = ".".join('"' + part.replace('"', '""') + '"' for part in account.table.split(".", 1))
     try:
-        result = assistant.run(f"SELECT * FROM {name} LIMIT {_ROWS}")
+        result = assistant.run(f"SELECT * FROM {name} LIMIT {_PREVIEW_ROWS}")
     except NL2SQLError as exc:
         show_error(exc)
         return
@@ -62,10 +62,10 @@ def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
 
 
 def _show_rules(
-    shared: Server, conversation: Conversation, file: Path, accounts: list[TableAccount], *, busy: bool
+    shared: Server, conversation: Conversation, file: Path, accounts: list[TableAccount], *, is_busy: bool
 ) -> None:
     """The form by which the user says how the file is to be read."""
-    rules = conversation.rules.get(file.name, FileRules())
+    rules = conversation.file_rules.get(file.name, FileRules())
     failed = f"reading-error-{conversation.id}-{file.name}"
     with st.form(f"reading-{file.name}", border=False):
         header = st.number_input(
@@ -102,7 +102,7 @@ def _show_rules(
         texts = st.multiselect(
             "Keep as text", names, default=[name for name in names if rules.types.get(name) == "text"]
         )
-        wanted = st.form_submit_button("Read it again", icon=":material/refresh:", disabled=busy)
+        wanted = st.form_submit_button("Read it again", icon=":material/refresh:", disabled=is_busy)
     if wanted:
         said = FileRules(
             header=None if header is None else int(header),
@@ -120,13 +120,13 @@ def _show_rules(
 
 def _read_again(shared: Server, conversation: Conversation, file: Path, rules: FileRules) -> NL2SQLError | None:
     """Read the files anew by these rules; what went wrong, if anything did, and then all is as before."""
-    with conversation.changing:
-        said = {**conversation.rules, file.name: rules}
+    with conversation.files_lock:
+        said = {**conversation.file_rules, file.name: rules}
         try:
             with st.spinner("Reading the files …"):
-                own = shared.assistant.with_files(conversation.files, workers=UPLOAD_WORKERS, rules=said)
+                own = shared.assistant.with_files(conversation.files, workers=MAX_UPLOAD_WORKERS, rules=said)
         except NL2SQLError as exc:
             return exc
-        conversation.rules = said
-        conversation.use(own)
+        conversation.file_rules = said
+        conversation.set_upload_assistant(own)
     return None

@@ -19,7 +19,7 @@ _HTML: Final = """
 <p class="said" role="status"></p><style class="own"></style></div>
 """
 Cell = str | tuple[str, str] | None
-_table = st.components.v2.component(
+_grid_component = st.components.v2.component(
     "nl2sql_table",
     html=_HTML,
     css=(_FOLDER / "grid.css").read_text("utf-8"),
@@ -27,7 +27,7 @@ _table = st.components.v2.component(
 )
 
 
-def grid(
+def draw_grid(
     columns: Sequence[Mapping[str, Any]],
     rows: Sequence[Sequence[Cell]],
     *,
@@ -53,6 +53,6 @@ def grid(
     data: dict[str, Any] = {"columns": list(columns), "rows": list(rows), "caption": caption, "key": key, **more}
     data["acts"] = on_act is not None
     if on_act is None:
-        _table(data=data, key=key)
+        _grid_component(data=data, key=key)
     else:
-        _table(data=data, key=key, on_act_change=on_act)
+        _grid_component(data=data, key=key, on_act_change=on_act)

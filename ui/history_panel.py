@@ -14,17 +14,17 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, ConfigError, ConversationEntry, HistoryEntry, NL2SQLError, Status, Store, StoreError
-from ui.auto_refresh import draw_again
-from ui.error_text import errors_shown, show_error
+from ui.auto_refresh import schedule_refresh
+from ui.error_text import show_error, show_errors_in_place
 from ui.jobs import Job
-from ui.markdown_escape import plain
-from ui.page_conversations import TURNS, Conversation
+from ui.markdown_escape import escape_markdown
+from ui.page_conversations import MAX_TURNS, Conversation
 from ui.page_server import Server
 
-_MORE: Final = 30
-_FOUND: Final = 200
-_TITLE_CHARS: Final = 70
-_NAME_CHARS: Final = 30
+_PAGE_CONVERSATIONS: Final = 30
+_MAX_MATCHES: Final = 200
+_MAX_TITLE_CHARS: Final = 70
+_MAX_NAME_CHARS: Final = 30
 _ICONS: Final = {
     Status.REFUSED: ":material/shield:",
     Status.FAILED: ":material/error:",
@@ -34,7 +34,7 @@ _SHOWN: Final = "history-shown"
 
 
 @st.fragment
-@errors_shown
+@show_errors_in_place
 def show_history(shared: Server, owner: str | None, conversation: Conversation) -> None:
     """The conversations that have these words; read again while a question is under way in this one."""
     words = st.text_input(
@@ -43,13 +43,13 @@ def show_history(shared: Server, owner: str | None, conversation: Conversation) 
         placeholder="Search questions, answers, SQL",
         label_visibility="collapsed",
     )
-    most = st.session_state.setdefault(_SHOWN, _MORE)
+    most = st.session_state.setdefault(_SHOWN, _PAGE_CONVERSATIONS)
     # Asked before the entries are read: an answer that comes in between is there.
-    under_way = conversation.running is not None
+    under_way = conversation.pending_job is not None
     entries = shared.store.conversations.list(search=words, user=owner, limit=most + 1)
     found = _find_questions(shared.store, words, owner)
     with st.container(key="conversations", gap=None):
-        for heading, listed in groupby(entries[:most], key=_heading):
+        for heading, listed in groupby(entries[:most], key=_write_heading):
             st.caption(heading)
             for entry in listed:
                 _show_conversation(shared, owner, entry, is_open=entry.session == conversation.id)
@@ -59,22 +59,22 @@ def show_history(shared: Server, owner: str | None, conversation: Conversation) 
     elif len(entries) > most:
         st.button("Show more", key="history-more", type="tertiary", on_click=_show_more)
     if under_way:
-        draw_again("history")
+        schedule_refresh("history")
 
 
 def _find_questions(store: Store, words: str, owner: str | None) -> dict[str | None, list[HistoryEntry]]:
     """The questions that have the words, by session, oldest first; none where no words are given."""
     found: dict[str | None, list[HistoryEntry]] = {}
-    for entry in reversed(store.entries(search=words, user=owner, limit=_FOUND)) if words.strip() else ():
+    for entry in reversed(store.list_entries(search=words, user=owner, limit=_MAX_MATCHES)) if words.strip() else ():
         found.setdefault(entry.session, []).append(entry)
     return found
 
 
 def _show_more() -> None:
-    st.session_state[_SHOWN] += _MORE
+    st.session_state[_SHOWN] += _PAGE_CONVERSATIONS
 
 
-def _heading(entry: ConversationEntry) -> str:
+def _write_heading(entry: ConversationEntry) -> str:
     """The day of its last question, in words; the pinned ones stand before all days."""
     return ":material/keep: Pinned" if entry.pinned else describe_day(entry.at)
 
@@ -94,9 +94,13 @@ def describe_time(at: dt.datetime) -> str:
 
 def _show_conversation(shared: Server, owner: str | None, entry: ConversationEntry, *, is_open: bool) -> None:
     """One conversation: a click opens it, and a menu has the rest."""
-    title = plain(entry.title, _TITLE_CHARS)
+    title = escape_markdown(entry.title, _MAX_TITLE_CHARS)
     icons = [_ICONS.get(entry.status, ""), ":material/thumb_down:" if entry.has_bad else ""]
-    place = f" :small[{plain(name_database(entry.url), _NAME_CHARS)}]" if entry.url != shared.assistant.url else ""
+    place = (
+        f" :small[{escape_markdown(name_database(entry.url), _MAX_NAME_CHARS)}]"
+        if entry.url != shared.assistant.url
+        else ""
+    )
     label = " ".join(filter(None, [*icons, f"**{title}**" if is_open else title])) + place
     key = entry.session or entry.id
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key=f"conversation-{entry.id}"):
@@ -123,7 +127,7 @@ def _show_questions(entry: ConversationEntry, found: Iterable[HistoryEntry]) -> 
     """The questions of it that have the words searched for; a click opens the answer."""
     for one in found if entry.session else ():
         icon = _ICONS.get(one.status, ":material/subdirectory_arrow_right:")
-        label = f"{icon} :small[{plain(one.question, _TITLE_CHARS)}]"
+        label = f"{icon} :small[{escape_markdown(one.question, _MAX_TITLE_CHARS)}]"
         if st.button(label, key=f"found-{one.id}", type="tertiary", width="stretch"):
             open_answer(one.id)
             st.rerun()
@@ -178,7 +182,7 @@ def delete_conversation(shared: Server, owner: str | None, entry: ConversationEn
         # It is in a conversation of the page once somebody has opened it.
         found = shared.conversations.find_answer(entry.id, owner)
         held = found[0] if found is not None else None
-    if held is not None and held.busy:
+    if held is not None and held.is_busy:
         raise ConfigError("a question of it is under way", "Stop it, or wait for its answer, and delete it then.")
     conversations = shared.store.conversations
     if entry.session is not None:
@@ -214,9 +218,9 @@ def name_database(url: str) -> str:
     return PurePath(url).name or url
 
 
-def remembered_conversation(store: Store, session: str, owner: str | None, url: str) -> Conversation | None:
+def restore_conversation(store: Store, session: str, owner: str | None, url: str) -> Conversation | None:
     """The conversation as the store has it; None where the user has no such one. `url` is the opened database."""
-    entries = store.entries(session=session, user=owner, limit=TURNS)
+    entries = store.list_entries(session=session, user=owner, limit=MAX_TURNS)
     if not entries:
         return None
     conversation = Conversation(owner, id=session)
@@ -224,15 +228,15 @@ def remembered_conversation(store: Store, session: str, owner: str | None, url: 
     return conversation
 
 
-def remembered_answer(store: Store, answer_id: str, owner: str | None, url: str) -> tuple[Conversation, Job] | None:
+def restore_answer(store: Store, answer_id: str, owner: str | None, url: str) -> tuple[Conversation, Job] | None:
     """The answer and its conversation as the store has them."""
     try:
-        entry = store.entry(answer_id, user=owner)
+        entry = store.get_entry(answer_id, user=owner)
     except ConfigError:
         return None
     if entry.id != answer_id:
         return None
-    conversation = remembered_conversation(store, entry.session, owner, url) if entry.session else None
+    conversation = restore_conversation(store, entry.session, owner, url) if entry.session else None
     conversation = conversation or Conversation(owner, jobs=[make_job(entry, owner, url)])
     jobs = [job for job in conversation.jobs if job.view.answer and job.view.answer.id == entry.id]
     return (conversation, jobs[0]) if jobs else (conversation, make_job(entry, owner, url))
@@ -241,10 +245,10 @@ def remembered_answer(store: Store, answer_id: str, owner: str | None, url: str)
 def make_job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
     """A finished job that has what was kept of the answer."""
     job = Job(entry.question, owner)
-    job.remembered = entry
+    job.history_entry = entry
     job.asked_at = entry.at.timestamp()
     if entry.url != url:
-        job.elsewhere = name_database(entry.url)
+        job.other_database = name_database(entry.url)
     answer = Answer(
         entry.id,
         entry.question,
@@ -258,6 +262,6 @@ def make_job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
         error=entry.error,
         session=entry.session,
     )
-    job.change(answer=answer)
+    job.update(answer=answer)
     job.end()
     return job

@@ -15,14 +15,14 @@ from ui.page_settings import get_launch
 from ui.sign_in import DEFAULT, find_providers
 
 
-def signs_in() -> bool:
+def has_sign_in() -> bool:
     """Whether people sign in here. ConfigError where the page was not started as it should be."""
     return get_launch().auth is not None
 
 
-def signed_in() -> bool:
+def ensure_signed_in() -> bool:
     """Whether the page may be shown; where not, the way to sign in is, or what is wrong with the sign-in."""
-    if not signs_in():
+    if not has_sign_in():
         return True
     if not st.user.is_logged_in:
         st.title("nl2sql")
@@ -31,24 +31,24 @@ def signed_in() -> bool:
             label = "Sign in" if provider == DEFAULT else f"Sign in with {provider}"
             st.button(label, type="primary", on_click=st.login, args=(provider,))
         return False
-    if identity_of(st.user) is None:
-        show_error(_nobody())
+    if read_identity(st.user) is None:
+        show_error(_make_unidentified_error())
         st.button("Sign out", on_click=st.logout)
         return False
     return True
 
 
-def user() -> str | None:
+def get_user() -> str | None:
     """Who has signed in; None where nobody signs in. ConfigError where the sign-in does not say who it is."""
-    if not signs_in():
+    if not has_sign_in():
         return None
-    identity = identity_of(st.user)
+    identity = read_identity(st.user)
     if identity is None:
-        raise _nobody()
+        raise _make_unidentified_error()
     return identity
 
 
-def identity_of(claims: Mapping[str, object]) -> str | None:
+def read_identity(claims: Mapping[str, object]) -> str | None:
     """The one person that the claims are of: the e-mail address that the provider has verified, else its own id.
 
     An address that nobody verified may be another's; the id (`sub`) is one person's at that provider (`iss`) only.
@@ -62,7 +62,7 @@ def identity_of(claims: Mapping[str, object]) -> str | None:
     return f"{issuer} {subject}" if isinstance(issuer, str) and issuer else None
 
 
-def _nobody() -> ConfigError:
+def _make_unidentified_error() -> ConfigError:
     return ConfigError(
         "your sign-in does not say who you are: it has no `sub` and `iss`",
         "Whoever runs the page should set up an OpenID Connect provider that gives them, with the scope `openid`.",

@@ -26,18 +26,18 @@ from nl2sql import (
     NL2SQLError,
     Result,
 )
-from ui.admission_queue import Gate
+from ui.admission_queue import AdmissionQueue
 
-AT_ONCE: Final = 16
+MAX_RUNNING_JOBS: Final = 16
 # The embedded model reads one question after the other.
-AT_ONCE_LOCAL: Final = 4
-WAITING: Final = 60
-REVIEW_SECONDS: Final = 15 * 60.0
-_LOOKS_SECONDS: Final = 0.2
+MAX_RUNNING_LOCAL_JOBS: Final = 4
+MAX_WAITING_JOBS: Final = 60
+MAX_REVIEW_SECONDS: Final = 15 * 60.0
+_POLL_SECONDS: Final = 0.2
 # So many answers' times are remembered; fewer than the second say nothing of how long it usually takes.
-_REMEMBERED: Final = 15
-_WORTH_TELLING: Final = 3
-_DOING: Final = {
+_MAX_DURATIONS: Final = 15
+_MIN_DURATIONS: Final = 3
+_ACTIVITIES: Final = {
     EventKind.SCHEMA: "Looking at the schema",
     EventKind.WRITING: "Writing SQL",
     EventKind.SQL: "Checking the SQL",
@@ -47,7 +47,7 @@ _DOING: Final = {
 }
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """Where a job stands."""
 
     WAITING = "waiting"
@@ -66,15 +66,15 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class JobView:
     """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen.
 
     `rows_sql` is what gave `result`: `sql` may be a later query by then.
     """
 
     version: int = 0
-    state: State = State.WAITING
-    doing: str = "Starting"
+    state: JobState = JobState.WAITING
+    activity: str = "Starting"
     steps: tuple[str, ...] = ()
     sql: str | None = None
     review: Review | None = None
@@ -86,15 +86,15 @@ class View:
     rows_at: float = 0.0
 
     @property
-    def done(self) -> bool:
-        return self.state is State.DONE
+    def is_done(self) -> bool:
+        return self.state is JobState.DONE
 
 
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `typed` is the user's text where more than the question stood in it. `was_reviewed`: it waited for a person.
-    `remembered` is what the history has of it, where it comes from there, without rows; `elsewhere` names its
+    `typed_text` is the user's text where more than the question stood in it. `was_reviewed`: it waited for a person.
+    `history_entry` is what the history has of it, where it comes from there, without rows; `other_database` names its
     database where that is not the opened one.
     """
 
@@ -104,19 +104,19 @@ class Job:
         self.asked_at = time.time()
         self.token = CancelToken()
         self._changed = threading.Condition()
-        self._view = View()
+        self._view = JobView()
         self._decision: bool | None = None
         self._keeps_rows = True
         self.was_reviewed = False
-        self.typed = question
-        self.remembered: HistoryEntry | None = None
-        self.elsewhere = ""
+        self.typed_text = question
+        self.history_entry: HistoryEntry | None = None
+        self.other_database = ""
 
     @property
-    def view(self) -> View:
+    def view(self) -> JobView:
         return self._view
 
-    def wait(self, version: int, seconds: float) -> View:
+    def wait(self, version: int, seconds: float) -> JobView:
         """The view once it is another than `version`, or after that time; then with the words that came meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: self._view.version != version, seconds)
@@ -124,9 +124,9 @@ class Job:
 
     def await_end(self, cancel: CancelToken) -> None:
         """Wait until it is done. CancelledError once the waiting one is stopped."""
-        while not self.view.done:
+        while not self.view.is_done:
             cancel.raise_if_cancelled()
-            self.wait(self.view.version, _LOOKS_SECONDS)
+            self.wait(self.view.version, _POLL_SECONDS)
 
     def stop(self) -> None:
         """End the query and the model call."""
@@ -138,91 +138,94 @@ class Job:
         """What the user says of this SQL; nothing where another one waits for a review by now."""
         with self._changed:
             review = self._view.review
-            if self._view.state is State.REVIEW and review is not None and review.sql == sql:
+            if self._view.state is JobState.REVIEW and review is not None and review.sql == sql:
                 self._decision = run
                 self._changed.notify_all()
 
     def await_decision(self, review: Review) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
         self._decision, self.was_reviewed = None, True
-        self.change(state=State.REVIEW, sql=review.sql, review=review, doing="Waiting for your review")
+        self.update(state=JobState.REVIEW, sql=review.sql, review=review, doing="Waiting for your review")
         with self._changed:
-            self._changed.wait_for(lambda: self._decision is not None or self.token.cancelled, REVIEW_SECONDS)
+            self._changed.wait_for(lambda: self._decision is not None or self.token.is_cancelled, MAX_REVIEW_SECONDS)
             decision = self._decision
         self.token.raise_if_cancelled()
-        self.change(state=State.RUNNING, review=None)
+        self.update(state=JobState.RUNNING, review=None)
         return bool(decision)
 
-    def saw(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Take in what happened."""
         now = self._view
         if event.kind is EventKind.TEXT:
             with self._changed:
                 # Another thread may let go of the rows at the same time.
-                self._view = replace(self._view, text=self._view.text + event.text, doing=_DOING[event.kind])
+                self._view = replace(self._view, text=self._view.text + event.text, activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.SQL:
-            self.change(sql=event.text, doing=_DOING[event.kind])
+            self.update(sql=event.text, doing=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
-            self.change(
-                result=event.result, rows_sql=now.sql or "", text="", doing=_DOING[event.kind], rows_at=time.time()
+            self.update(
+                result=event.result, rows_sql=now.sql or "", text="", doing=_ACTIVITIES[event.kind], rows_at=time.time()
             )
-        elif event.kind in _DOING:
-            self.change(doing=_DOING[event.kind])
+        elif event.kind in _ACTIVITIES:
+            self.update(doing=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.ANSWER:
-            self.change(answer=event.answer)
+            self.update(answer=event.answer)
         else:
             said = {EventKind.RETRY: "That failed: ", EventKind.REPAIRED: "The query was changed: "}.get(event.kind, "")
-            self.change(steps=(*now.steps, said + event.text))
+            self.update(steps=(*now.steps, said + event.text))
 
     def end(self, error: NL2SQLError | None = None) -> None:
         """Be done, with an answer or with this error."""
-        self.change(state=State.DONE, error=error, doing="")
+        self.update(state=JobState.DONE, error=error, doing="")
 
-    def change(self, **fields: object) -> None:
+    def update(self, **fields: object) -> None:
         """Show something else from now on."""
         with self._changed:
             view = replace(self._view, version=self._view.version + 1, **fields)  # type: ignore[arg-type]
-            self._view = view if self._keeps_rows else _without_rows(view)
+            self._view = view if self._keeps_rows else _drop_rows(view)
             self._changed.notify_all()
 
-    def bring(self, answer: Answer) -> None:
+    def restore_rows(self, answer: Answer) -> None:
         """Have the rows of its answer again, once they have been read again."""
         self._keeps_rows = True
-        self.change(answer=answer)
+        self.update(answer=answer)
 
     def forget_rows(self) -> None:
         """Keep the question, the SQL and the sentence, and let go of the rows, of those to come too."""
         self._keeps_rows = False
-        self.change()
+        self.update()
 
 
-def _without_rows(view: View) -> View:
+def _drop_rows(view: JobView) -> JobView:
     answer = view.answer
     return replace(view, result=None, answer=replace(answer, result=None) if answer is not None else None)
 
 
 class Jobs:
-    """Runs jobs: `at_once` of them, the rest in line. `on_end` hears of each that has ended."""
+    """Runs jobs: `max_running` of them, the rest in line. `on_end` hears of each that has ended."""
 
     def __init__(
-        self, at_once: int = AT_ONCE, waiting: int = WAITING, on_end: Callable[[Job], None] = lambda job: None
+        self,
+        max_running: int = MAX_RUNNING_JOBS,
+        max_waiting: int = MAX_WAITING_JOBS,
+        on_end: Callable[[Job], None] = lambda job: None,
     ) -> None:
-        self._gate = Gate(at_once)
-        self._waiting = waiting
+        self._gate = AdmissionQueue(max_running)
+        self._waiting = max_waiting
         self._on_end = on_end
-        self._took: deque[float] = deque(maxlen=_REMEMBERED)
+        self._durations: deque[float] = deque(maxlen=_MAX_DURATIONS)
 
-    def place(self, job: Job) -> int:
+    def get_position(self, job: Job) -> int:
         """Its place in the line; 0 once it runs."""
-        return self._gate.place(job.id)
+        return self._gate.get_position(job.id)
 
     def find_usual_seconds(self) -> float | None:
         """How long models took to answer of late, the middle one of these times; None where too few are known.
 
         What waited for a person, and SQL that runs without a model, say nothing of it.
         """
-        took = sorted(self._took)
-        return took[len(took) // 2] if len(took) >= _WORTH_TELLING else None
+        took = sorted(self._durations)
+        return took[len(took) // 2] if len(took) >= _MIN_DURATIONS else None
 
     def start(self, job: Job, work: Callable[[Job], Answer], *, after: Job | None = None) -> None:
         """Have the job done as soon as its turn comes, and `after` that one has ended.
@@ -233,39 +236,39 @@ class Jobs:
             job.end(LimitError("too many questions wait for an answer", "Ask again in a minute.", limit="queue"))
             return
         if after is None:
-            self._gate.line_up(job.id)
+            self._gate.join(job.id)
         # A daemon: Ctrl-C does not wait for a question, nor for a person who reviews its SQL.
         threading.Thread(target=self._run, args=(job, work, after), name="nl2sql-question", daemon=True).start()
 
-    def review(self, job: Job, review: Review) -> bool:
+    def await_review(self, job: Job, review: Review) -> bool:
         """Let the user look at the SQL; others may run in the meantime. CancelledError where they stop it."""
         self._gate.leave(job.id)
         run = job.await_decision(review)
-        self._gate.line_up(job.id)
+        self._gate.join(job.id)
         self._gate.enter(job.id, job.token)
         return run
 
     def _run(self, job: Job, work: Callable[[Job], Answer], after: Job | None) -> None:
         try:
             if after is not None:
-                job.change(doing="Waiting for the answer above")
+                job.update(doing="Waiting for the answer above")
                 after.await_end(job.token)
-                self._gate.line_up(job.id)
+                self._gate.join(job.id)
             self._gate.enter(job.id, job.token)
             started = time.monotonic()
             try:
-                job.change(state=State.RUNNING, doing="Starting")
-                job.change(answer=work(job))
+                job.update(state=JobState.RUNNING, doing="Starting")
+                job.update(answer=work(job))
             finally:
                 self._gate.leave(job.id)
             if job.view.answer is not None and job.view.answer.model and not job.was_reviewed:
-                self._took.append(time.monotonic() - started)
+                self._durations.append(time.monotonic() - started)
             job.end()
         except CancelledError:
             job.end(CancelledError("Stopped.", "Ask again when you are ready."))
         except NL2SQLError as exc:
             job.end(exc)
         finally:
-            if not job.view.done:
+            if not job.view.is_done:
                 job.end(BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started."))
             self._on_end(job)

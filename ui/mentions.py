@@ -12,12 +12,12 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Table
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_server import Server
 from ui.switches import pin_tables
 
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]([\w.]*\w)?")
-_MOST_TABLES: Final = 5_000
+_MAX_TABLES: Final = 5_000
 _DRAWN: Final = "pins-drawn"
 _HTML: Final = '<span class="mentions"></span>'
 _CSS: Final = ".mentions { display: none; }"
@@ -149,7 +149,7 @@ export default function ({ data, parentElement }) {
   };
 }
 """
-_mentions = st.components.v2.component("nl2sql_mentions", html=_HTML, css=_CSS, js=_JS)
+_mentions_component = st.components.v2.component("nl2sql_mentions", html=_HTML, css=_CSS, js=_JS)
 
 
 def offer_mentions(tables: Sequence[Table]) -> None:
@@ -160,10 +160,10 @@ def offer_mentions(tables: Sequence[Table]) -> None:
             "written": write_mention(table.name),
             "note": "" if table.row_count is None else f"{table.row_count:,}",
         }
-        for table in tables[:_MOST_TABLES]
+        for table in tables[:_MAX_TABLES]
         if '"' not in table.name
     ]
-    _mentions(data={"tables": offered}, key="mentions")
+    _mentions_component(data={"tables": offered}, key="mentions")
 
 
 def write_mention(name: str) -> str:
@@ -181,7 +181,7 @@ def show_pins(shared: Server) -> None:
         st.caption("About", width="content")
         for name in pinned:
             st.button(
-                plain(name),
+                escape_markdown(name),
                 key=f"pin-{name}",
                 icon=":material/close:",
                 type="tertiary",

@@ -12,60 +12,60 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, ChartWish, NL2SQLError, read_wish
-from ui.answer_state import keep_only
+from ui.answer_state import drop_other_answer_states
 from ui.answers import show_turn, summarize
-from ui.auto_refresh import draw_on_sight
-from ui.board import find_pinned, leave_board, show_board
+from ui.auto_refresh import refresh_while_visible
+from ui.board import find_pinned_answers, leave_board, show_board
 from ui.browser_window import set_up_window
 from ui.chart_view import apply_wish, has_chart
 from ui.error_text import show_error
-from ui.grid import grid
-from ui.history_panel import find_title, open_conversation, remembered_answer, remembered_conversation
-from ui.identity import signed_in, user
+from ui.grid import draw_grid
+from ui.history_panel import find_title, open_conversation, restore_answer, restore_conversation
+from ui.identity import ensure_signed_in, get_user
 from ui.jobs import Job
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.mentions import offer_mentions, show_pins
 from ui.page_conversations import Conversation
-from ui.page_server import Server, server
+from ui.page_server import Server, get_server
 from ui.sidebar import show_sidebar
-from ui.style import style
-from ui.submission import ask, chosen, offered
-from ui.switches import list_pinned_tables, read_choice, restore_switches, reviews, show_review_note
+from ui.style import apply_style
+from ui.submission import ask, show_suggestions, take_clicked_question
+from ui.switches import is_review_on, list_pinned_tables, read_choice, restore_switches, show_review_note
 from ui.upload_panel import KINDS, add_files
 
-QUESTION_CHARS: Final = 4000
+MAX_QUESTION_CHARS: Final = 4000
 _TITLE: Final = "title"
-_TITLE_CHARS: Final = 80
+_MAX_TITLE_CHARS: Final = 80
 _ICON: Final = Path(__file__).parent / "icon.svg"
 _RETURNED: Final = "returned-question"
-_OPENED_TURNS: Final = 2
-_SHOWN_TURNS: Final = 3
+_OPEN_TURNS: Final = 2
+_MIN_VISIBLE_TURNS: Final = 3
 # So many more are shown until they are put away together: most questions leave the others in their places.
-_PUT_AWAY: Final = 4
+_COLLAPSE_STEP_TURNS: Final = 4
 
 
 def show() -> None:
     """Draw the page."""
     # The title of the run before: another one in between would flicker.
     st.set_page_config(st.session_state.get(_TITLE, "nl2sql"), page_icon=str(_ICON), layout="wide")
-    style()
+    apply_style()
     try:
-        if signed_in():
-            _show(server())
+        if ensure_signed_in():
+            _show_conversation_page(get_server())
     except NL2SQLError as exc:
         show_error(exc)
         st.button("Try again", icon=":material/refresh:")
 
 
-def _show(shared: Server) -> None:
+def _show_conversation_page(shared: Server) -> None:
     if "board" in st.query_params:
         _show_board(shared)
         return
     leave_board()
     if answer := st.query_params.get("answer"):
-        _one_answer(shared, answer)
+        _show_single_answer(shared, answer)
         return
-    conversation = _conversation(shared)
+    conversation = _find_conversation(shared)
     # A place of its own, so that the first question empties it at once, and no later one moves the page.
     welcome = st.empty()
     _take_question(shared, conversation)
@@ -77,30 +77,30 @@ def _show(shared: Server) -> None:
     else:
         set_title("")
         with welcome.container():
-            _welcome(shared, shared.assistant_of(conversation))
+            _show_welcome(shared, shared.get_assistant(conversation))
 
 
 def _show_board(shared: Server) -> None:
     """The board, and the panel at its side."""
-    beside = Conversation(user())
+    beside = Conversation(get_user())
     restore_switches(shared, beside)
     show_sidebar(shared, beside)
     set_title("Board")
-    show_board(shared, user())
+    show_board(shared, get_user())
 
 
 def set_title(text: str) -> None:
     """Have the browser's tab say what is on the page; empty where that is nothing in particular."""
     line = " ".join(text.split())
-    line = line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
+    line = line if len(line) <= _MAX_TITLE_CHARS else line[: _MAX_TITLE_CHARS - 1] + "…"
     title = st.session_state[_TITLE] = f"{line} · nl2sql" if line else "nl2sql"
     st.set_page_config(title)
 
 
-def _take_question(shared: Server, conversation: Conversation, shown: Job | None = None) -> bool:
+def _take_question(shared: Server, conversation: Conversation, shown_job: Job | None = None) -> bool:
     """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now.
 
-    `shown` is the answer on the page where that is not the last one.
+    `shown_job` is the answer on the page where that is not the last one.
     """
     restore_switches(shared, conversation)
     if (returned := st.session_state.pop(_RETURNED, None)) is not None:
@@ -112,7 +112,7 @@ def _take_question(shared: Server, conversation: Conversation, shown: Job | None
         # At the bottom of the window, where Streamlit does not scroll to the end of the page for each answer.
         asked = st.chat_input(
             "Ask a question about the data",
-            max_chars=QUESTION_CHARS,
+            max_chars=MAX_QUESTION_CHARS,
             key="question",
             accept_file="multiple",
             file_type=list(KINDS),
@@ -121,20 +121,20 @@ def _take_question(shared: Server, conversation: Conversation, shown: Job | None
         # Without its files it would be another question.
         st.session_state[_RETURNED] = asked.text
         st.rerun()
-    assistant = shared.assistant_of(conversation)
+    assistant = shared.get_assistant(conversation)
     offer_mentions(assistant.schema.tables)
-    question = (asked.text.strip() if asked is not None else "") or chosen()
+    question = (asked.text.strip() if asked is not None else "") or take_clicked_question()
     asks = False
     if question:
         wish, rest = read_wish(question, assistant.list_identifiers())
-        last = shown or (conversation.jobs[-1] if conversation.jobs else None)
+        last = shown_job or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
             choice, tables = read_choice(shared), list_pinned_tables()
-            job = ask(shared, conversation, rest or question, tables=tables, review=reviews(), choice=choice)
+            job = ask(shared, conversation, rest or question, tables=tables, review=is_review_on(), choice=choice)
             if wish is not None and rest:
                 apply_wish(job.id, wish)
-                job.typed = question
+                job.typed_text = question
     set_up_window([job.question for job in conversation.jobs])
     return asks
 
@@ -148,20 +148,20 @@ def _change_chart(assistant: Assistant, job: Job, wish: ChartWish) -> bool:
     return True
 
 
-def _conversation(shared: Server) -> Conversation:
+def _find_conversation(shared: Server) -> Conversation:
     """The conversation of this address; a new one where it names none that is there."""
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
-    if own is not None and own.deleted:
+    if own is not None and own.is_deleted:
         own = None
     if asked and (own is None or own.id != asked):
-        own = shared.conversations.find(asked, user())
-        own = own or remembered_conversation(shared.store, asked, user(), shared.assistant.url)
+        own = shared.conversations.find(asked, get_user())
+        own = own or restore_conversation(shared.store, asked, get_user(), shared.assistant.url)
         if own is None:
             st.toast("That conversation is no longer here. This is a new one.")
             del st.query_params["session"]
     if own is None or (not asked and own.jobs):
-        own = Conversation(user())
+        own = Conversation(get_user())
     elif asked:
         own = shared.conversations.keep(own)
     st.session_state["conversation"] = own
@@ -171,74 +171,74 @@ def _conversation(shared: Server) -> Conversation:
 def show_turns(shared: Server, conversation: Conversation) -> None:
     """The last questions and their answers; those before are closed, and those of long ago behind a button."""
     jobs = conversation.jobs
-    put_away = max(0, len(jobs) - _SHOWN_TURNS) // _PUT_AWAY * _PUT_AWAY
-    pinned = _find_pinned(shared, conversation)
-    earlier = jobs if conversation.id in _opened() else pinned
+    put_away = max(0, len(jobs) - _MIN_VISIBLE_TURNS) // _COLLAPSE_STEP_TURNS * _COLLAPSE_STEP_TURNS
+    pinned = _find_pinned_jobs(shared, conversation)
+    earlier = jobs if conversation.id in _get_opened_ids() else pinned
     shown = [job for position, job in enumerate(jobs) if position >= put_away or job in earlier]
-    keep_only(_ids(shown, conversation))
+    drop_other_answer_states(_list_state_keys(shown, conversation))
     if len(shown) < len(jobs):
-        _opener(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
+        _show_open_button(f"Show {len(jobs) - len(shown)} earlier", conversation.id, ":material/expand_less:")
     with st.container(key="turns"):
         for job in shown:
             with st.container(key=f"turn-{job.id}", gap="small"):
-                st.header(plain(job.question, QUESTION_CHARS), anchor=False)
-                if not job.view.done or job in [*jobs[-_OPENED_TURNS:], *pinned] or job.id in _opened():
+                st.header(escape_markdown(job.question, MAX_QUESTION_CHARS), anchor=False)
+                if not job.view.is_done or job in [*jobs[-_OPEN_TURNS:], *pinned] or job.id in _get_opened_ids():
                     show_turn(shared, conversation, job, is_last=job is jobs[-1])
                 else:
                     st.text(summarize(job))
-                    _opener("Open it", job.id)
+                    _show_open_button("Open it", job.id)
 
 
 @st.fragment
-def _watch(conversation: Conversation, drawn: Sequence[str]) -> None:
+def _watch(conversation: Conversation, drawn_ids: Sequence[str]) -> None:
     """Draw the page again once another window has asked something in the conversation, or deleted it."""
-    if conversation.deleted or [job.id for job in conversation.jobs] != drawn:
+    if conversation.is_deleted or [job.id for job in conversation.jobs] != drawn_ids:
         st.rerun()
-    draw_on_sight("conversation")
+    refresh_while_visible("conversation")
 
 
-def _find_pinned(shared: Server, conversation: Conversation) -> list[Job]:
+def _find_pinned_jobs(shared: Server, conversation: Conversation) -> list[Job]:
     """The questions whose answers are pinned: they stay open."""
-    ids = find_pinned(shared, conversation.owner)
+    ids = find_pinned_answers(shared, conversation.owner)
     return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 
-def _ids(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
+def _list_state_keys(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
     """What the answers of these jobs, and the user's own versions of their SQL, are kept by."""
     ids = {job.id for job in jobs}
     return ids | {own.id for job_id, own in list(conversation.branches.items()) if job_id in ids}
 
 
-def _opened() -> set[str]:
+def _get_opened_ids() -> set[str]:
     """What the user has opened, by id."""
     opened: set[str] = st.session_state.setdefault("opened", set())
     return opened
 
 
-def _opener(label: str, id_: str, icon: str | None = None) -> None:
+def _show_open_button(label: str, id_: str, icon: str | None = None) -> None:
     """The button that opens it."""
-    st.button(label, key=f"open-{id_}", type="tertiary", icon=icon, on_click=_opened().add, args=(id_,))
+    st.button(label, key=f"open-{id_}", type="tertiary", icon=icon, on_click=_get_opened_ids().add, args=(id_,))
 
 
-def _welcome(shared: Server, assistant: Assistant) -> None:
+def _show_welcome(shared: Server, assistant: Assistant) -> None:
     """What stands here before the first question."""
     tables = len(assistant.schema.tables)
     with st.container(key="welcome"):
-        st.header(plain(shared.database), anchor=False)
+        st.header(escape_markdown(shared.database), anchor=False)
         st.caption(f"{tables} table{'' if tables == 1 else 's'}, read only")
-        offered(assistant.suggestions(), "first")
+        show_suggestions(assistant.suggest_questions(), "first")
     with st.container(key="warm"):
         # Unseen: it has the browser load what draws tables before the first one is there.
-        grid([], [], key="grid-warm", caption="")
+        draw_grid([], [], key="grid-warm", caption="")
 
 
-def _one_answer(shared: Server, job_id: str) -> None:
+def _show_single_answer(shared: Server, job_id: str) -> None:
     """An answer by its own link."""
-    found = shared.conversations.find_answer(job_id, user())
-    found = found or remembered_answer(shared.store, job_id, user(), shared.assistant.url)
+    found = shared.conversations.find_answer(job_id, get_user())
+    found = found or restore_answer(shared.store, job_id, get_user(), shared.assistant.url)
     if found is None:
         set_title("")
-        restore_switches(shared, beside := Conversation(user()))
+        restore_switches(shared, beside := Conversation(get_user()))
         show_sidebar(shared, beside)
         st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
         return
@@ -249,8 +249,8 @@ def _one_answer(shared: Server, job_id: str) -> None:
         st.session_state["conversation"] = conversation
         st.rerun()
     show_sidebar(shared, conversation)
-    keep_only(_ids([*conversation.jobs, job], conversation))
+    drop_other_answer_states(_list_state_keys([*conversation.jobs, job], conversation))
     with st.container(key=f"turn-{job.id}", gap="small"):
-        st.header(plain(job.question, QUESTION_CHARS), anchor=False)
+        st.header(escape_markdown(job.question, MAX_QUESTION_CHARS), anchor=False)
         show_turn(shared, conversation, job)
     st.button("Open the conversation", on_click=open_conversation, args=(conversation.id,), type="tertiary")

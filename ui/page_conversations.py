@@ -14,27 +14,27 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nl2sql import Assistant, BugError, Changes, FileRules, NL2SQLError, UploadFolder
+from nl2sql import Assistant, BugError, FileRules, NL2SQLError, ReplayDiff, UploadFolder
 from ui.jobs import Job
 
-IDLE_SECONDS: Final = 12 * 3600.0
+MAX_IDLE_SECONDS: Final = 12 * 3600.0
 # A database with uploads has worker processes of its own, which wait for the next question.
-REST_SECONDS: Final = 20 * 60.0
-MOST_WITH_FILES: Final = 20
-MOST: Final = 500
-TURNS_WITH_ROWS: Final = 25
-TURNS: Final = 200
+MAX_IDLE_UPLOAD_SECONDS: Final = 20 * 60.0
+MAX_UPLOAD_CONVERSATIONS: Final = 20
+MAX_CONVERSATIONS: Final = 500
+MAX_TURNS_WITH_ROWS: Final = 25
+MAX_TURNS: Final = 200
 # What the name of a file begins with while it waits for whether another may take its place.
-ASIDE: Final = "."
+SET_ASIDE_PREFIX: Final = "."
 
 
 @dataclass
 class Replay:
-    """One more run of an answer's SQL. `changes` is what differs from the rows of then, `at` when it ran, in UTC."""
+    """One more run of an answer's SQL. `changes` is what differs from the rows of then, `run_at` when, in UTC."""
 
     job: Job
-    changes: Changes | None = None
-    at: dt.datetime | None = None
+    changes: ReplayDiff | None = None
+    run_at: dt.datetime | None = None
 
 
 @dataclass
@@ -43,10 +43,10 @@ class Conversation:
 
     `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
     `replays` are further runs of an answer's own SQL, by the same id.
-    `own` asks the database with the files of `folder`, where the user added some; `originals` are the files' names as
-    the user has them, `rules` what the user says of how to read them. `lost_files` says that the server has let go of
-    them, and `unread` why, where it could not read them again. `changing` is held while files change. `variants` ask
-    under other settings, by these. `deleted` says that its user has deleted it.
+    `own` asks the database with the files of `folder`, where the user added some; `original_names` are the files' names
+    as the user has them, `file_rules` what the user says of how to read them. `has_lost_files` says that the server has
+    let go of them, and `upload_error` why, where it could not read them again. `files_lock` is held while files change.
+    `variants` ask under other settings, by these. `is_deleted` says that its user has deleted it.
     """
 
     owner: str | None
@@ -54,94 +54,94 @@ class Conversation:
     jobs: list[Job] = field(default_factory=list)
     branches: dict[str, Job] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
-    touched: float = field(default_factory=time.monotonic)
-    own: Assistant | None = None
+    last_use: float = field(default_factory=time.monotonic)
+    upload_assistant: Assistant | None = None
     folder: UploadFolder | None = None
-    originals: dict[str, str] = field(default_factory=dict)
-    rules: dict[str, FileRules] = field(default_factory=dict)
-    lost_files: bool = False
-    unread: NL2SQLError | None = None
-    changing: threading.Lock = field(default_factory=threading.Lock)
+    original_names: dict[str, str] = field(default_factory=dict)
+    file_rules: dict[str, FileRules] = field(default_factory=dict)
+    has_lost_files: bool = False
+    upload_error: NL2SQLError | None = None
+    files_lock: threading.Lock = field(default_factory=threading.Lock)
     variants: dict[object, Assistant] = field(default_factory=dict)
-    deleted: bool = False
+    is_deleted: bool = False
 
     @property
     def files(self) -> list[Path]:
         """The files that the user added."""
         if self.folder is None or not self.folder.is_open or not self.folder.path.is_dir():
             return []
-        return sorted(file for file in self.folder.path.iterdir() if not file.name.startswith(ASIDE))
+        return sorted(file for file in self.folder.path.iterdir() if not file.name.startswith(SET_ASIDE_PREFIX))
 
     @property
-    def running(self) -> Job | None:
+    def pending_job(self) -> Job | None:
         """The last question without an answer yet: one that came after it may have been stopped meanwhile."""
-        return next((job for job in reversed(self.jobs) if not job.view.done), None)
+        return next((job for job in reversed(self.jobs) if not job.view.is_done), None)
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether anything of it is under way."""
-        return any(not job.view.done for job in self._all_jobs())
+        return any(not job.view.is_done for job in self._list_jobs())
 
-    def _all_jobs(self) -> list[Job]:
+    def _list_jobs(self) -> list[Job]:
         return [*self.jobs, *self.branches.values(), *(replay.job for replay in list(self.replays.values()))]
 
     def touch(self) -> None:
         """Somebody looks at it."""
-        self.touched = time.monotonic()
+        self.last_use = time.monotonic()
 
-    def use(self, own: Assistant | None) -> None:
+    def set_upload_assistant(self, assistant: Assistant | None) -> None:
         """Ask of that from now on, and let go of what was asked before."""
-        before, self.own = self.own, own
+        before, self.upload_assistant = self.upload_assistant, assistant
         self.variants.clear()
         if before is not None:
             before.close()
 
-    def add(self, job: Job) -> None:
+    def add_job(self, job: Job) -> None:
         """Append a question; rows of long ago are let go of, and the very old questions too."""
         self.jobs.append(job)
-        for old in self.jobs[:-TURNS_WITH_ROWS]:
+        for old in self.jobs[:-MAX_TURNS_WITH_ROWS]:
             old.forget_rows()
             if branch := self.branches.get(old.id):
                 branch.forget_rows()
             self.replays.pop(old.id, None)
-        del self.jobs[:-TURNS]
+        del self.jobs[:-MAX_TURNS]
 
-    def branch(self, job: Job, own: Job) -> None:
+    def set_branch(self, job: Job, branch: Job) -> None:
         """Put the user's own version beside an answer, in place of an earlier one."""
         if earlier := self.branches.get(job.id):
             earlier.stop()
             # Streamlit keeps what a button calls for as long as the session lasts, and with it the job.
             earlier.forget_rows()
-        self.branches[job.id] = own
+        self.branches[job.id] = branch
 
     def close(self) -> None:
         """Stop what runs, and let go of what was brought along."""
-        for job in self._all_jobs():
-            if not job.view.done:
+        for job in self._list_jobs():
+            if not job.view.is_done:
                 job.stop()
             job.forget_rows()
         self.drop_files()
 
     def drop_files(self) -> None:
         """Let go of what was brought along."""
-        self.use(None)
+        self.set_upload_assistant(None)
         if self.folder is not None:
-            self.lost_files = bool(self.files)
+            self.has_lost_files = bool(self.files)
             self.folder.close()
             self.folder = None
-            self.originals.clear()
-            self.rules.clear()
+            self.original_names.clear()
+            self.file_rules.clear()
 
 
-def unreadable() -> NL2SQLError:
+def make_unreadable_error() -> NL2SQLError:
     """What is said of files where nothing better is known."""
     return BugError("the files could not be read", "The trace is where nl2sql ui was started.")
 
 
-class Conversations:
+class ConversationCache:
     """Every conversation of one server. A conversation is found by its owner only."""
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS, rest_seconds: float = REST_SECONDS) -> None:
+    def __init__(self, idle_seconds: float = MAX_IDLE_SECONDS, rest_seconds: float = MAX_IDLE_UPLOAD_SECONDS) -> None:
         self._lock = threading.Lock()
         self._idle, self._rest = idle_seconds, rest_seconds
         self._known: dict[tuple[str | None, str], Conversation] = {}
@@ -151,15 +151,15 @@ class Conversations:
         with self._lock:
             kept = self._known.setdefault((conversation.owner, conversation.id), conversation)
             kept.touch()
-            idle = self._swept(kept)
-            crowded = self._crowded(kept)
-            resting = self._resting()
+            idle = self._remove_idle(kept)
+            crowded = self._list_over_upload_limit(kept)
+            resting = self._list_idle_uploads()
         for one in idle:
             one.close()
         for one in crowded:
             one.drop_files()
         for one in resting:
-            one.use(None)
+            one.set_upload_assistant(None)
         return kept
 
     def forget(self, id_: str, owner: str | None) -> None:
@@ -167,7 +167,7 @@ class Conversations:
         with self._lock:
             found = self._known.pop((owner, id_), None)
         if found is not None:
-            found.deleted = True
+            found.is_deleted = True
             found.close()
 
     def find(self, id_: str, owner: str | None) -> Conversation | None:
@@ -189,27 +189,29 @@ class Conversations:
                             return conversation, job
         return None
 
-    def _oldest(self, kept: Conversation) -> list[Conversation]:
+    def _list_oldest_first(self, current: Conversation) -> list[Conversation]:
         """The others, those that were looked at longest ago first."""
-        return sorted((one for one in self._known.values() if one is not kept), key=lambda one: one.touched)
+        return sorted((one for one in self._known.values() if one is not current), key=lambda one: one.last_use)
 
-    def _swept(self, kept: Conversation) -> list[Conversation]:
+    def _remove_idle(self, current: Conversation) -> list[Conversation]:
         """Take out what nobody has looked at for long, and the oldest where there are too many."""
-        others, now = self._oldest(kept), time.monotonic()
-        gone = [one for one in others if now - one.touched > self._idle and not one.busy]
-        left = (one for one in others if now - one.touched <= self._idle and not one.busy)
-        gone += islice(left, max(0, len(self._known) - len(gone) - MOST))
+        others, now = self._list_oldest_first(current), time.monotonic()
+        gone = [one for one in others if now - one.last_use > self._idle and not one.is_busy]
+        left = (one for one in others if now - one.last_use <= self._idle and not one.is_busy)
+        gone += islice(left, max(0, len(self._known) - len(gone) - MAX_CONVERSATIONS))
         for one in gone:
             del self._known[one.owner, one.id]
         return gone
 
-    def _crowded(self, kept: Conversation) -> list[Conversation]:
+    def _list_over_upload_limit(self, current: Conversation) -> list[Conversation]:
         """Whose files go, the oldest first, where too many have some."""
         having = sum(one.folder is not None for one in self._known.values())
-        unused = (one for one in self._oldest(kept) if one.folder is not None and not one.busy)
-        return list(islice(unused, max(0, having - MOST_WITH_FILES)))
+        unused = (one for one in self._list_oldest_first(current) if one.folder is not None and not one.is_busy)
+        return list(islice(unused, max(0, having - MAX_UPLOAD_CONVERSATIONS)))
 
-    def _resting(self) -> list[Conversation]:
+    def _list_idle_uploads(self) -> list[Conversation]:
         """Whose database with uploads is closed: with the next question it is opened again."""
         long_ago = time.monotonic() - self._rest
-        return [one for one in self._known.values() if one.own and one.touched < long_ago and not one.busy]
+        return [
+            one for one in self._known.values() if one.upload_assistant and one.last_use < long_ago and not one.is_busy
+        ]

@@ -16,57 +16,62 @@ from nl2sql import Assistant, ColumnFormat, PeriodsBefore, Result, compute_chang
 from ui.grid import Cell
 
 if TYPE_CHECKING:
-    from ui.result_table import Look
+    from ui.result_table import TableView
 
-CELL_CHARS: Final = 500
+MAX_CELL_CHARS: Final = 500
 TOTAL: Final = "total"
 SHARE: Final = "share"
 CHANGE: Final = "change"
 FIGURES: Final = (TOTAL, SHARE, CHANGE)
-_MOST_COLUMNS: Final = 12
+_MAX_COLUMNS: Final = 12
 _SHARE_DECIMALS: Final = Decimal("0.1")
 _SHARES: Final = ("percent", "percent units")
 _MEASURES: Final = ("number", "money", *_SHARES)
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """The cells of a page of rows. `added` are the columns that the page adds: a name, and how it is made."""
+class PageCells:
+    """The cells of a page of rows. `added_columns` are the columns that the page adds: a name, and how it is made."""
 
     cells: list[list[Cell]]
-    added: tuple[tuple[str, str], ...] = ()
+    added_columns: tuple[tuple[str, str], ...] = ()
     total: list[Cell] | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What is to be computed: the totals of columns, and the rows before. `offered` can be switched on, by label."""
+class PageFigures:
+    """What is to be computed: the totals of columns, and the rows before. `options` can be switched on, by label."""
 
-    offered: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
     totals: dict[int, Decimal | None] | None = None
     shares: tuple[int, ...] = ()
     changes: tuple[int, ...] = ()
-    shows_total: bool = False
+    has_total: bool = False
     rows: int = 0
-    periods: PeriodsBefore | None = None
-    before: tuple[Any, ...] | None = None
+    previous_periods: PeriodsBefore | None = None
+    previous_row: tuple[Any, ...] | None = None
 
 
-def list_figures(
-    assistant: Assistant, sql: str, result: Result, formats: Sequence[ColumnFormat], place: dict[str, Any], look: Look
-) -> Figures:
+def compute_figures(
+    assistant: Assistant,
+    sql: str,
+    result: Result,
+    formats: Sequence[ColumnFormat],
+    place: dict[str, Any],
+    look: TableView,
+) -> PageFigures:
     """What this look asks to be computed, from the engine where it takes all rows. Errors as `Assistant.page`.
 
     `place` is what is kept of the answer.
     """
     if "addable" not in place:
-        place["addable"] = sorted(assistant.find_addable(sql, result))[:_MOST_COLUMNS]
+        place["addable"] = sorted(assistant.find_addable(sql, result))[:_MAX_COLUMNS]
         place["periods"] = PeriodsBefore(result, formats)
     addable: list[int] = place["addable"]
     periods: PeriodsBefore = place["periods"]
     # An integer that is no sum or count may be a number of a shop.
-    numbers = [at for at, one in enumerate(formats) if at in addable or one.kind in _MEASURES][:_MOST_COLUMNS]
+    numbers = [at for at, one in enumerate(formats) if at in addable or one.kind in _MEASURES][:_MAX_COLUMNS]
     offered = []
     if addable:
         offered += [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")]
@@ -79,13 +84,13 @@ def list_figures(
         known: dict[Any, Any] = place.setdefault("totals", {})
         if look.filters not in known:
             sums = assistant.add_up(sql, addable, criteria=look.criteria)
-            rows = assistant.kept(sql, criteria=look.criteria)
+            rows = assistant.count_pageable_rows(sql, criteria=look.criteria)
             known[look.filters] = (dict(zip(addable, sums, strict=True)), rows.rows)
         totals = known[look.filters]
     above = None
     if CHANGE in wanted and not periods.period and look.page:
         above = _read_row_above(assistant, sql, result, look)
-    return Figures(
+    return PageFigures(
         tuple(offered),
         totals[0] if totals else None,
         tuple(addable) if SHARE in wanted else (),
@@ -97,77 +102,81 @@ def list_figures(
     )
 
 
-def list_rows(figures: Figures | None, shown: pa.Table, names: Sequence[str], formats: Sequence[ColumnFormat]) -> Drawn:
+def make_cells(
+    figures: PageFigures | None, shown: pa.Table, names: Sequence[str], formats: Sequence[ColumnFormat]
+) -> PageCells:
     """The cells of these rows, with what is computed beside them."""
     rows = Result((), shown).rows
-    cells = [[_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
+    cells = [[_make_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
     if figures is None:
-        return Drawn(cells)
+        return PageCells(cells)
     added: list[tuple[str, str]] = []
     for at in figures.shares:
         total = (figures.totals or {}).get(at)
         added.append((f"{names[at]}, share", f"of the total of {figures.rows:,} rows, computed by the page"))
         for row, line in zip(rows, cells, strict=True):
             line.append(_write_share(compute_share(row[at], total), formats[at]))
-    whence = f"the {figures.periods.period} before" if figures.periods else "the row above"
+    whence = f"the {figures.previous_periods.period} before" if figures.previous_periods else "the row above"
     for at in figures.changes:
         added.append((f"{names[at]}, change", f"from {whence}, computed by the page"))
-        above = figures.before
+        above = figures.previous_row
         for row, line in zip(rows, cells, strict=True):
-            other = figures.periods.find(row) if figures.periods else above
+            other = figures.previous_periods.find(row) if figures.previous_periods else above
             line.append(_write_change(row[at], other[at] if other else None, formats[at]))
             above = row
-    last = _write_total(figures, names, formats, len(added)) if figures.shows_total else None
-    return Drawn(cells, tuple(added), last, _say_doubts(figures))
+    last = _write_total(figures, names, formats, len(added)) if figures.has_total else None
+    return PageCells(cells, tuple(added), last, _list_doubts(figures))
 
 
-def _cell(value: Any, how: ColumnFormat) -> Cell:
+def _make_cell(value: Any, column_format: ColumnFormat) -> Cell:
     if value is None:
         return None
-    exact, shown = _fit(text_of(value)), _fit(how.show(value))
+    exact, shown = _cut_to_cell(text_of(value)), _cut_to_cell(column_format.show(value))
     return exact if shown == exact else (shown, exact)
 
 
-def _fit(text: str) -> str:
+def _cut_to_cell(text: str) -> str:
     """The text, or as much of it as a cell is sent."""
-    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
+    return text if len(text) <= MAX_CELL_CHARS else text[: MAX_CELL_CHARS - 1] + "…"
 
 
-def _write_share(share: Decimal | None, how: ColumnFormat) -> Cell:
+def _write_share(share: Decimal | None, column_format: ColumnFormat) -> Cell:
     if share is None:
         return None
     percent = (share * 100).quantize(_SHARE_DECIMALS)
-    return how.notation.write_percent(percent, 1), f"{share * 100:.6f}%"
+    return column_format.notation.write_percent(percent, 1), f"{share * 100:.6f}%"
 
 
-def _write_change(value: Any, before: Any, how: ColumnFormat) -> Cell:
-    said = describe_change(value, before, how)
-    if said is None or how.kind in _SHARES:
+def _write_change(value: Any, previous: Any, column_format: ColumnFormat) -> Cell:
+    said = describe_change(value, previous, column_format)
+    if said is None or column_format.kind in _SHARES:
         return said
-    return said, text_of(compute_change(value, before))
+    return said, text_of(compute_change(value, previous))
 
 
-def describe_change(value: Any, before: Any, how: ColumnFormat) -> str | None:
+def describe_change(value: Any, previous: Any, column_format: ColumnFormat) -> str | None:
     """The difference, and how many percent of what was before that is; of shares in points. None without numbers."""
-    change = compute_change(value, before)
+    change = compute_change(value, previous)
     if change is None:
         return None
     sign = "+" if change > 0 else ""
-    if how.kind in _SHARES:
-        points = (change * 100 if how.kind == "percent" else change).quantize(Decimal("0.01"))
-        return f"{sign}{how.notation.write(points, 2)} points"
-    share = compute_share(change, compute_change(before, 0))
+    if column_format.kind in _SHARES:
+        points = (change * 100 if column_format.kind == "percent" else change).quantize(Decimal("0.01"))
+        return f"{sign}{column_format.notation.write(points, 2)} points"
+    share = compute_share(change, compute_change(previous, 0))
     relative = (
-        "" if share is None else f" ({sign}{how.notation.write_percent((share * 100).quantize(_SHARE_DECIMALS), 1)})"
+        ""
+        if share is None
+        else f" ({sign}{column_format.notation.write_percent((share * 100).quantize(_SHARE_DECIMALS), 1)})"
     )
-    return f"{sign}{how.show(change)}{relative}"
+    return f"{sign}{column_format.show(change)}{relative}"
 
 
-def _write_total(figures: Figures, names: Sequence[str], formats: Sequence[ColumnFormat], added: int) -> list[Cell]:
+def _write_total(figures: PageFigures, names: Sequence[str], formats: Sequence[ColumnFormat], added: int) -> list[Cell]:
     totals = figures.totals or {}
     cells: list[Cell] = [""] * (len(names) + added)
     for at, total in totals.items():
-        cells[at] = _cell(total, formats[at]) if total is not None else ""
+        cells[at] = _make_cell(total, formats[at]) if total is not None else ""
     label = f"Total of the {figures.rows:,} rows"
     free = next((at for at in range(len(names)) if at not in totals), None)
     if free is not None:
@@ -175,21 +184,26 @@ def _write_total(figures: Figures, names: Sequence[str], formats: Sequence[Colum
     return cells
 
 
-def _say_doubts(figures: Figures) -> tuple[str, ...]:
+def _list_doubts(figures: PageFigures) -> tuple[str, ...]:
     """What else is to be said: that shares are missing where there is no total above nought."""
     totals = figures.totals or {}
     without = [at for at in figures.shares if (total := totals.get(at)) is None or total <= 0]
     return ("No share where the total is not above nought.",) if without else ()
 
 
-def _read_row_above(assistant: Assistant, sql: str, result: Result, look: Look) -> tuple[Any, ...] | None:
+def _read_row_above(assistant: Assistant, sql: str, result: Result, look: TableView) -> tuple[Any, ...] | None:
     """The last row of the page before."""
-    start = look.page * look.size - 1
+    start = look.page * look.page_rows - 1
     if look.is_plain and not result.truncated:
         table = result.table.slice(start, 1)
     else:
-        table = assistant.page(
-            sql, offset=start, limit=1, order_by=look.order, descending=look.descending, criteria=look.criteria
+        table = assistant.fetch_page(
+            sql,
+            offset=start,
+            limit=1,
+            order_by=look.order_column,
+            descending=look.is_descending,
+            criteria=look.criteria,
         ).table
     rows = Result((), table).rows
     return rows[0] if rows else None

@@ -14,16 +14,16 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Assistant, NL2SQLError, Store, connect, open_store
-from ui.jobs import AT_ONCE, AT_ONCE_LOCAL, Jobs
-from ui.page_conversations import Conversation, Conversations, unreadable
+from ui.jobs import MAX_RUNNING_JOBS, MAX_RUNNING_LOCAL_JOBS, Jobs
+from ui.page_conversations import Conversation, ConversationCache, make_unreadable_error
 from ui.page_settings import get_launch
 from ui.request_guard import Refusals
-from ui.request_log import note, start_log
+from ui.request_log import log_job, start_log
 
 # Each may use the memory that the limits allow to a query.
-QUERIES_AT_ONCE: Final = 4
-UPLOAD_WORKERS: Final = 2
-_YOUNG_COLLECTIONS: Final = 50
+MAX_RUNNING_QUERIES: Final = 4
+MAX_UPLOAD_WORKERS: Final = 2
+_MAX_YOUNG_COLLECTIONS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -41,43 +41,47 @@ class Server:
     assistant: Assistant
     store: Store
     jobs: Jobs
-    conversations: Conversations
+    conversations: ConversationCache
     models: dict[str, Assistant] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=Refusals)
 
-    def assistant_of(self, conversation: Conversation) -> Assistant:
+    def get_assistant(self, conversation: Conversation) -> Assistant:
         """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
         conversation.touch()
-        if conversation.own is None and conversation.folder is not None:
-            with conversation.changing:
-                if conversation.own is None and (files := conversation.files):
+        if conversation.upload_assistant is None and conversation.folder is not None:
+            with conversation.files_lock:
+                if conversation.upload_assistant is None and (files := conversation.files):
                     # The page says why they are gone: everything else of the conversation goes on.
                     try:
-                        self._open(conversation, files)
+                        self._open_files(conversation, files)
                     except NL2SQLError as exc:
-                        conversation.unread = exc
-        return conversation.own or self.assistant
+                        conversation.upload_error = exc
+        return conversation.upload_assistant or self.assistant
 
-    def _open(self, conversation: Conversation, files: Sequence[Path]) -> None:
+    def _open_files(self, conversation: Conversation, files: Sequence[Path]) -> None:
         """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
         try:
-            conversation.use(self.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules))
+            conversation.set_upload_assistant(
+                self.assistant.with_files(files, workers=MAX_UPLOAD_WORKERS, rules=conversation.file_rules)
+            )
         finally:
-            if conversation.own is None:
+            if conversation.upload_assistant is None:
                 conversation.drop_files()
-                conversation.unread = unreadable()
+                conversation.upload_error = make_unreadable_error()
 
-    def asking(self, conversation: Conversation, choice: Choice) -> Assistant:
+    def get_configured_assistant(self, conversation: Conversation, choice: Choice) -> Assistant:
         """The same with the model and under the limits that the user has chosen."""
-        assistant = self.assistant_of(conversation)
+        assistant = self.get_assistant(conversation)
         limits = self.assistant.config.limits
         if choice == Choice(limits.seconds):
             return assistant
         if choice.model and choice.model not in self.models:
-            self.models[choice.model] = self.assistant.under(model=choice.model)
+            self.models[choice.model] = self.assistant.with_options(model=choice.model)
         if choice not in conversation.variants:
             model = self.models[choice.model] if choice.model else None
-            conversation.variants[choice] = assistant.under(limits=replace(limits, seconds=choice.seconds), model=model)
+            conversation.variants[choice] = assistant.with_options(
+                limits=replace(limits, seconds=choice.seconds), model=model
+            )
         return conversation.variants[choice]
 
     @property
@@ -92,16 +96,16 @@ def describe_database(assistant: Assistant) -> str:
 
 
 @st.cache_resource(show_spinner="Opening the database …")
-def server() -> Server:
+def get_server() -> Server:
     """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
     start_log()
     launch = get_launch()
     config = launch.config
     store = open_store(config)
-    assistant = connect(config=config, store=store, face="page", workers=QUERIES_AT_ONCE)
-    at_once = AT_ONCE_LOCAL if config.model.is_local else AT_ONCE
+    assistant = connect(config=config, store=store, client="page", workers=MAX_RUNNING_QUERIES)
+    at_once = MAX_RUNNING_LOCAL_JOBS if config.model.is_local else MAX_RUNNING_JOBS
     # A collection of all garbage holds up every page: it need not look at what is loaded by now, nor come that often.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS)
-    return Server(assistant, store, Jobs(at_once, on_end=note), Conversations(), refusals=launch.refusals)
+    gc.set_threshold(*gc.get_threshold()[:2], _MAX_YOUNG_COLLECTIONS)
+    return Server(assistant, store, Jobs(at_once, on_end=log_job), ConversationCache(), refusals=launch.refusals)

@@ -27,19 +27,19 @@ class Launch:
     refusals: Refusals = field(default_factory=Refusals, compare=False)
 
 
-_launched: Final[list[Launch]] = []
+_current_launch: Final[list[Launch]] = []
 
 
 def set_launch(launch: Launch | None) -> None:
     """Have the page run with that; None takes it back."""
-    _launched[:] = [] if launch is None else [launch]
+    _current_launch[:] = [] if launch is None else [launch]
 
 
 def get_launch() -> Launch:
     """What the page was started with. ConfigError where it was not started by `nl2sql ui`."""
-    if not _launched:
+    if not _current_launch:
         raise ConfigError(
             "this page was not started by nl2sql, which gives it its settings and guards its address",
             "Start it with: nl2sql ui",
         )
-    return _launched[0]
+    return _current_launch[0]

@@ -12,12 +12,12 @@ from typing import Any, Final
 import streamlit as st
 
 from nl2sql import Answer, NL2SQLError, Parameter, VerifiedQuery
-from ui.answer_state import kept
+from ui.answer_state import get_answer_state
 from ui.error_text import show_error
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 
-_APPROVAL_CHARS: Final = 300
-_TEXT_CHARS: Final = 10_000
+_MAX_APPROVAL_CHARS: Final = 300
+_MAX_TEXT_CHARS: Final = 10_000
 _TRUTHS: Final = ("true", "false")
 
 
@@ -25,7 +25,7 @@ def show_approval(answer: Answer) -> None:
     """Whose query it is, where a person has verified it."""
     if answer.verified_query:
         approval = f", {answer.approval}" if answer.approval else ""
-        told = plain(f"{answer.verified_query}{approval}", _APPROVAL_CHARS)
+        told = escape_markdown(f"{answer.verified_query}{approval}", _MAX_APPROVAL_CHARS)
         st.caption(f":material/verified_user: **Verified query** {told}")
 
 
@@ -43,18 +43,18 @@ def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: 
         st.form_submit_button(
             "Run with these", icon=":material/play_arrow:", on_click=_run_form, args=(query, key, run)
         )
-        if misfit := kept(key).get("misfit"):
+        if misfit := get_answer_state(key).get("misfit"):
             show_error(misfit)
 
 
 def _run_form(query: VerifiedQuery, key: str, run: Callable[[str], None]) -> None:
     """Run the query with what is written in its form, or keep what is wrong with that to be shown."""
     try:
-        sql = query.bound({one.name: one.parse(_read_field(one, key)) for one in query.parameters})
+        sql = query.bind({one.name: one.parse_value(_read_field(one, key)) for one in query.parameters})
     except NL2SQLError as exc:
-        kept(key)["misfit"] = exc
+        get_answer_state(key)["misfit"] = exc
     else:
-        kept(key)["misfit"] = None
+        get_answer_state(key)["misfit"] = None
         run(sql)
 
 
@@ -65,13 +65,13 @@ def find_values(answer: Answer, query: VerifiedQuery) -> Mapping[str, Any]:
     return {one.name: given.get(one.name, one.default) for one in query.parameters}
 
 
-def _place_of(parameter: Parameter, key: str) -> str:
+def _make_field_key(parameter: Parameter, key: str) -> str:
     return f"parameter-{key}-{parameter.name}"
 
 
 def _read_field(parameter: Parameter, key: str) -> str:
     """What is written in the field of one parameter: empty where nothing is chosen."""
-    written = st.session_state[_place_of(parameter, key)]
+    written = st.session_state[_make_field_key(parameter, key)]
     if isinstance(written, dt.date):
         return written.isoformat()
     return "" if written is None else str(written)
@@ -79,8 +79,8 @@ def _read_field(parameter: Parameter, key: str) -> str:
 
 def _show_field(parameter: Parameter, value: Any, key: str) -> None:
     """The field of one parameter, filled in."""
-    label, about = plain(parameter.name), plain(parameter.description, _APPROVAL_CHARS) or None
-    place = _place_of(parameter, key)
+    label, about = escape_markdown(parameter.name), escape_markdown(parameter.description, _MAX_APPROVAL_CHARS) or None
+    place = _make_field_key(parameter, key)
     if parameter.type == "boolean":
         shown = str(value).lower()
         index = _TRUTHS.index(shown) if shown in _TRUTHS else None
@@ -91,4 +91,4 @@ def _show_field(parameter: Parameter, value: Any, key: str) -> None:
     else:
         # Figures are written as texts: the browser's own would be rounded.
         shown = "" if value is None else str(value)
-        st.text_input(label, shown, help=about, key=place, max_chars=_TEXT_CHARS)
+        st.text_input(label, shown, help=about, key=place, max_chars=_MAX_TEXT_CHARS)

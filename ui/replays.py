@@ -12,22 +12,22 @@ from typing import Final
 
 import streamlit as st
 
-from nl2sql import Answer, Assistant, Changes, ConfigError, HistoryEntry, Status
-from ui.answer_state import kept
+from nl2sql import Answer, Assistant, ConfigError, HistoryEntry, ReplayDiff, Status
+from ui.answer_state import get_answer_state
 from ui.error_text import show_error
 from ui.history_panel import describe_time
 from ui.jobs import Job
-from ui.markdown_escape import plain
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation, Replay
 from ui.page_server import Server
-from ui.progress import follow
+from ui.progress import follow_job
 from ui.submission import prepare_review
-from ui.switches import reviews
+from ui.switches import is_review_on
 
-_CHARS: Final = 400
+_MAX_NOTE_CHARS: Final = 400
 
 
-def bring_rows(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> Answer:
+def restore_answer_rows(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> Answer:
     """The answer with its rows, once they are there; until then this shows what happens, or the way to them.
 
     Where they were read again, it says whether they are the same as then.
@@ -35,30 +35,35 @@ def bring_rows(shared: Server, conversation: Conversation, job: Job, answer: Ans
     held = conversation.replays.get(job.id)
     if answer.result is not None:
         if held is not None and held.changes is not None:
-            _tell(held.changes, job, answer)
+            _show_changes(held.changes, job, answer)
         return answer
-    if job.elsewhere:
-        name = plain(job.elsewhere, 200)
+    if job.other_database:
+        name = escape_markdown(job.other_database, 200)
         st.info(f"This was asked of another database: {name}. Open the page with it (--db) to run the SQL again.")
         return answer
-    if held is None and job.remembered is not None and job.remembered.row_count is not None and not reviews():
+    if (
+        held is None
+        and job.history_entry is not None
+        and job.history_entry.row_count is not None
+        and not is_review_on()
+    ):
         held = start_replay(shared, conversation, job)
     if held is None:
-        _offer(shared, conversation, job, _say_missing(answer, job))
+        _show_run_button(shared, conversation, job, _explain_missing_rows(answer, job))
         return answer
-    if not follow(shared, shared.assistant_of(conversation), held.job):
+    if not follow_job(shared, shared.get_assistant(conversation), held.job):
         return answer
     view = held.job.view
     if view.answer is None or view.answer.result is None:
         if view.error is not None:
             show_error(view.error)
         ran = "" if view.error else "Rows are not kept for long."
-        _offer(shared, conversation, job, ran if view.error or held.at else "Not run.")
+        _show_run_button(shared, conversation, job, ran if view.error or held.run_at else "Not run.")
         return answer
     if held.changes is not None:
-        _tell(held.changes, job, answer)
+        _show_changes(held.changes, job, answer)
     answer = replace(answer, result=view.answer.result, reading=view.answer.reading)
-    job.bring(answer)
+    job.restore_rows(answer)
     # The rows are in the answer by now.
     held.job.forget_rows()
     return answer
@@ -68,11 +73,11 @@ def start_replay(shared: Server, conversation: Conversation, job: Job) -> Replay
     """Have the SQL of an answer run again; what of it is under way already is returned."""
     answer = job.view.answer
     assert answer is not None
-    entry = job.remembered or _find_entry(shared, job, answer)
+    entry = job.history_entry or _find_entry(shared, job, answer)
     own = Replay(Job(answer.question, job.owner))
     held = conversation.replays.setdefault(job.id, own)
     if held is own:
-        assistant = shared.assistant_of(conversation)
+        assistant = shared.get_assistant(conversation)
         shared.jobs.start(own.job, lambda _: run_replay(shared, assistant, own, answer, entry))
     return held
 
@@ -80,76 +85,80 @@ def start_replay(shared: Server, conversation: Conversation, job: Job) -> Replay
 def run_replay(
     shared: Server,
     assistant: Assistant,
-    own: Replay,
+    replay: Replay,
     answer: Answer,
     entry: HistoryEntry | None,
     *,
-    asks: bool = False,
+    is_review_required: bool = False,
 ) -> Answer:
     """Run it, and compare its rows with those of the entry where there is one; without rows where it was not let.
 
-    Heavy SQL is shown before it runs, with `asks` any.
+    Heavy SQL is shown before it runs, with `is_review_required` any.
     """
-    job, sql = own.job, answer.sql or ""
-    job.change(doing="Checking the SQL")
-    checked = assistant.checked(sql, cancel=job.token)
+    job, sql = replay.job, answer.sql or ""
+    job.update(doing="Checking the SQL")
+    checked = assistant.check_or_raise(sql, cancel=job.token)
     review = prepare_review(assistant, checked, job)
     ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
-    if (asks or review.rows is not None) and not shared.jobs.review(job, review):
+    if (is_review_required or review.rows is not None) and not shared.jobs.await_review(job, review):
         return ended
-    job.change(doing="Running the query")
-    own.at = dt.datetime.now(dt.UTC)
+    job.update(doing="Running the query")
+    replay.run_at = dt.datetime.now(dt.UTC)
     if entry is not None and entry.row_count is not None:
-        own.changes = assistant.replay(entry, cancel=job.token)
-        result = own.changes.result
+        replay.changes = assistant.replay(entry, cancel=job.token)
+        result = replay.changes.result
         # The rows live in the answer alone: those of long ago are let go of there.
-        own.changes = replace(own.changes, result=replace(result, table=result.table.slice(0, 0)))
+        replay.changes = replace(replay.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
-    return replace(ended, result=result, reading=assistant.reading(checked.sql))
+    return replace(ended, result=result, reading=assistant.explain_sql(checked.sql))
 
 
-def describe_changes(changes: Changes, sentence: str, then: str) -> str:
-    """What changed in the rows since `then`, and that the sentence is of then; empty where they are the same."""
-    if changes.same:
+def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> str:
+    """What changed in the rows since `answered_at`, and that the sentence is of then; empty where they are the same."""
+    if changes.is_same:
         return ""
-    causes = [text for name, text in changes.since.items() if name in ("schema", "policy", "settings")]
-    said = f"Changed since {then}: {'; '.join(changes.found)}." + "".join(f" Since then {cause}." for cause in causes)
-    return said + (f" The sentence is of {then}: its figures may no longer hold." if sentence else "")
+    causes = [text for name, text in changes.causes.items() if name in ("schema", "policy", "settings")]
+    said = f"Changed since {answered_at}: {'; '.join(changes.differences)}." + "".join(
+        f" Since then {cause}." for cause in causes
+    )
+    return said + (f" The sentence is of {answered_at}: its figures may no longer hold." if sentence else "")
 
 
-def _tell(changes: Changes, job: Job, answer: Answer) -> None:
+def _show_changes(changes: ReplayDiff, job: Job, answer: Answer) -> None:
     """Say whether the rows are the same as then, here and in a file that is made of the answer."""
     at = changes.entry.at
     if said := describe_changes(changes, answer.text, describe_time(at)):
         # A file is read on other days.
-        kept(job.id)["notes"] = [describe_changes(changes, answer.text, f"{at.astimezone():%Y-%m-%d %H:%M}")]
-        st.warning(plain(said, _CHARS), icon=":material/history:")
+        get_answer_state(job.id)["notes"] = [
+            describe_changes(changes, answer.text, f"{at.astimezone():%Y-%m-%d %H:%M}")
+        ]
+        st.warning(escape_markdown(said, _MAX_NOTE_CHARS), icon=":material/history:")
     else:
-        st.caption(f":material/check: The same rows as {plain(describe_time(at))}.")
+        st.caption(f":material/check: The same rows as {escape_markdown(describe_time(at))}.")
 
 
 def _find_entry(shared: Server, job: Job, answer: Answer) -> HistoryEntry | None:
     """What the history has of an answer that was given here; None where it was not recorded."""
     try:
-        entry = shared.store.entry(answer.id, user=job.owner)
+        entry = shared.store.get_entry(answer.id, user=job.owner)
     except ConfigError:
         return None
     return entry if entry.sql == answer.sql else None
 
 
-def _say_missing(answer: Answer, job: Job) -> str:
+def _explain_missing_rows(answer: Answer, job: Job) -> str:
     """Why there is SQL and no rows."""
     if answer.status is Status.ABSTAINED:
         return "The rows are held back."
-    if answer.confidence is None and job.remembered is None:
+    if answer.confidence is None and job.history_entry is None:
         return "Not run."
-    if job.remembered is not None and job.remembered.row_count is None:
+    if job.history_entry is not None and job.history_entry.row_count is None:
         return "This did not run then."
     return "Rows are not kept for long."
 
 
-def _offer(shared: Server, conversation: Conversation, job: Job, why: str) -> None:
+def _show_run_button(shared: Server, conversation: Conversation, job: Job, why: str) -> None:
     """The button that has the SQL run in this place."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if why:

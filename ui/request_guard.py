@@ -21,16 +21,16 @@ from nl2sql import ConfigError
 
 HOSTS: Final = ("127.0.0.1", "localhost")
 # One file at least, and three more conversations that add theirs at the same time.
-SESSIONS_BYTES: Final = 4
-MOST_FILES: Final = 50
+ALL_SESSIONS_RATIO: Final = 4
+MAX_FILES: Final = 50
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
-_REFUSALS: Final = 100
+_MAX_REFUSALS: Final = 100
 _UPLOADS: Final = "/_stcore/upload_file/"
 # Else the rest of what is refused would go on being read.
-_CLOSE: Final = {"connection": "close"}
+_CLOSE_HEADERS: Final = {"connection": "close"}
 # The bytes around a file in its request.
-_FRAMING: Final = 65_536
+_FRAMING_BYTES: Final = 65_536
 _POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob: {sockets}; worker-src 'self' "
@@ -67,7 +67,7 @@ def list_own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
     return frozenset([*(parse_origin(f"http://{host}:{port}") for host in HOSTS), *origins])
 
 
-class Door:
+class OriginMiddleware:
     """Lets through what is asked under one of the page's own addresses, by the page itself.
 
     `port` is the one of 127.0.0.1; `origins` are the further addresses, as `parse_origin` gives them.
@@ -95,19 +95,19 @@ class Door:
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
         own = self._is_own_host(headers.getlist("host")) and self._is_own_origin(origins, scope["type"])
-        if not own or _is_of_another_page(headers):
+        if not own or _is_cross_site(headers):
             await _refuse(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(_rewrite_host(scope, origins[0]), receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        await self._app(scope, receive, send_with_headers)
 
     def _is_own_host(self, named: list[str]) -> bool:
         return len(named) == 1 and named[0].lower() in self._hosts
@@ -119,7 +119,7 @@ class Door:
         return len(named) == 1 and named[0].lower() in self._origins
 
 
-def _is_of_another_page(headers: Headers) -> bool:
+def _is_cross_site(headers: Headers) -> bool:
     """Whether the browser says that another page asks for this, and not for all of the window by a link."""
     site = headers.get("sec-fetch-site", "same-origin")
     return site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
@@ -142,56 +142,58 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     text = "This page answers to its own address only. Behind a proxy, name that one: nl2sql ui --origin https://…\n"
-    await PlainTextResponse(text, 403, _CLOSE)(scope, receive, send)
+    await PlainTextResponse(text, 403, _CLOSE_HEADERS)(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFiles:
+class FileUsage:
     """Files in memory: how many, and their bytes."""
 
-    files: int = 0
-    size: int = 0
+    file_count: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(slots=True, eq=False)
-class _Arrival:
+class _IncomingFile:
     """A file on its way: the bytes that it says it has, or that have come, whichever is more.
 
     Two are never the same one, however alike they are.
     """
 
     session: str
-    size: int
+    size_bytes: int
 
 
 class Refusals:
     """Why a session's last file was refused, until its page has said so: a browser says only that it was."""
 
     def __init__(self) -> None:
-        self._said: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
 
-    def note(self, session: str, problem: str) -> None:
+    def add(self, session: str, problem: str) -> None:
         """Keep it for that session. Those of sessions that never ask are forgotten in time."""
-        self._said.pop(session, None)
-        self._said[session] = problem
-        for old in list(self._said)[:-_REFUSALS]:
-            self._said.pop(old, None)
+        self._problems.pop(session, None)
+        self._problems[session] = problem
+        for old in list(self._problems)[:-_MAX_REFUSALS]:
+            self._problems.pop(old, None)
 
     def take(self, session: str) -> str:
         """What is to be said, once; empty where nothing is."""
-        return self._said.pop(session, "")
+        return self._problems.pop(session, "")
 
 
-class UploadScale:
+class UploadLimitMiddleware:
     """Weighs files as they come, before they are in memory: those of a session, and those of all sessions together.
 
-    `most` is how many bytes a session may hold; all of them may hold `SESSIONS_BYTES` times that. `count` says what is
-    there already: of one session or, given None, of all. `refusals` hears why one was refused.
+    `max_bytes` is how many bytes a session may hold; all of them may hold `ALL_SESSIONS_RATIO` times that. `count` says
+    what is there already: of one session or, given None, of all. `refusals` hears why one was refused.
     """
 
-    def __init__(self, app: ASGIApp, most: int, count: Callable[[str | None], HeldFiles], refusals: Refusals) -> None:
-        self._app, self._most, self._count, self._refusals = app, most, count, refusals
-        self._coming: list[_Arrival] = []
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, count: Callable[[str | None], FileUsage], refusals: Refusals
+    ) -> None:
+        self._app, self._max_bytes, self._count, self._refusals = app, max_bytes, count, refusals
+        self._incoming: list[_IncomingFile] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse a file that is too much with 413."""
@@ -200,39 +202,42 @@ class UploadScale:
             return
         length = Headers(scope=scope).get("content-length", "")
         session = scope["path"].removeprefix(_UPLOADS).partition("/")[0]
-        file = _Arrival(session, int(length[:18]) if length.isdecimal() else 0)
+        file = _IncomingFile(session, int(length[:18]) if length.isdecimal() else 0)
         came = 0
 
-        async def receive_weighed() -> Message:
+        async def receive_and_weigh() -> Message:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            file.size = max(file.size, came)
-            if problem := self._weigh(file, self._coming):
-                self._refusals.note(session, problem)
-                raise HTTPException(413, problem, _CLOSE)
+            file.size_bytes = max(file.size_bytes, came)
+            if problem := self._explain_excess(file, self._incoming):
+                self._refusals.add(session, problem)
+                raise HTTPException(413, problem, _CLOSE_HEADERS)
             return message
 
-        if problem := self._weigh(file, [*self._coming, file]):
-            self._refusals.note(session, problem)
-            await _drain(receive, min(file.size, self._most))
-            await PlainTextResponse(problem, 413, _CLOSE)(scope, receive, send)
+        if problem := self._explain_excess(file, [*self._incoming, file]):
+            self._refusals.add(session, problem)
+            await _drain(receive, min(file.size_bytes, self._max_bytes))
+            await PlainTextResponse(problem, 413, _CLOSE_HEADERS)(scope, receive, send)
             return
-        self._coming.append(file)
+        self._incoming.append(file)
         try:
-            await self._app(scope, receive_weighed, send)
+            await self._app(scope, receive_and_weigh, send)
         finally:
-            self._coming.remove(file)
+            self._incoming.remove(file)
 
-    def _weigh(self, file: _Arrival, coming: Sequence[_Arrival]) -> str:
+    def _explain_excess(self, file: _IncomingFile, incoming: Sequence[_IncomingFile]) -> str:
         """Why this file, one of those on their way, is too much; empty where it is not."""
         session, everybody = self._count(file.session), self._count(None)
-        own = [one.size for one in coming if one.session == file.session]
-        if session.files + len(own) > MOST_FILES:
-            return f"at most {MOST_FILES} files can be added at a time"
-        if session.size + sum(own) > self._most + _FRAMING:
-            return f"files may have {format_megabytes(self._most)} together"
-        if everybody.size + sum(one.size for one in coming) > SESSIONS_BYTES * self._most + _FRAMING:
+        own = [one.size_bytes for one in incoming if one.session == file.session]
+        if session.file_count + len(own) > MAX_FILES:
+            return f"at most {MAX_FILES} files can be added at a time"
+        if session.size_bytes + sum(own) > self._max_bytes + _FRAMING_BYTES:
+            return f"files may have {format_megabytes(self._max_bytes)} together"
+        if (
+            everybody.size_bytes + sum(one.size_bytes for one in incoming)
+            > ALL_SESSIONS_RATIO * self._max_bytes + _FRAMING_BYTES
+        ):
             return "too much is being added by others just now"
         return ""
 

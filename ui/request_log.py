@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from ui.answer_cost import cost
+from ui.answer_cost import describe_cost
 from ui.jobs import Job
 
 _LOG: Final = logging.getLogger("nl2sql.page")
@@ -25,7 +25,7 @@ def start_log() -> None:
         _LOG.propagate = False
 
 
-def note(job: Job) -> None:
+def log_job(job: Job) -> None:
     """Write the line of a job that has ended."""
     view = job.view
     # As a literal: a name that somebody chose elsewhere cannot begin a line of its own.
@@ -33,4 +33,4 @@ def note(job: Job) -> None:
     if view.error is not None:
         _LOG.info("%s for %s", view.error.code, who)
     elif view.answer is not None:
-        _LOG.info("%s %s for %s: %s", view.answer.status, view.answer.id, who, cost(view.answer))
+        _LOG.info("%s %s for %s: %s", view.answer.status, view.answer.id, who, describe_cost(view.answer))

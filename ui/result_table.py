@@ -28,18 +28,18 @@ from nl2sql import (
     read_filter,
     text_of,
 )
-from ui.answer_state import kept
+from ui.answer_state import get_answer_state
 from ui.error_text import show_error
-from ui.grid import grid
-from ui.markdown_escape import plain, say_renamed
-from ui.page_figures import CELL_CHARS, FIGURES, Drawn, list_figures, list_rows
+from ui.grid import draw_grid
+from ui.markdown_escape import escape_markdown, show_renamed_columns
+from ui.page_figures import FIGURES, MAX_CELL_CHARS, PageCells, compute_figures, make_cells
 
-PAGE: Final = 100
-SIZES: Final = (25, 50, PAGE, 250)
-FEW: Final = 20
-_MOST_FILTERS: Final = 12
-_WHOLE_CHARS: Final = 100_000
-_FILTER_CHARS: Final = 1000
+PAGE_ROWS: Final = 100
+PAGE_SIZES_ROWS: Final = (25, 50, PAGE_ROWS, 250)
+FEW_ROWS: Final = 20
+_MAX_FILTERS: Final = 12
+_MAX_CELL_CHARS: Final = 100_000
+_MAX_FILTER_CHARS: Final = 1000
 _HELP: Final = (
     'zzz: rows that contain it, in any case; "zzz" takes all between the quotes as text',
     "> 100, <= 5, 10..20: numbers; a share as it is shown: > 5%",
@@ -48,22 +48,22 @@ _HELP: Final = (
     "NULL, not NULL: rows without a value, or with one",
     "revenue > 100: the name of a column before it, or the choice at the left, says which column",
 )
-_ALL: Final = -1
-Run = Callable[[str], None]
+_ALL_COLUMNS: Final = -1
+RunSQL = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableView:
     """How the rows are looked at: which page of how many rows, sorted by which column, and what they must pass.
 
     `figures` are what the page computes beside them.
     """
 
     page: int = 0
-    order: int | None = None
-    descending: bool = False
+    order_column: int | None = None
+    is_descending: bool = False
     filters: tuple[RowFilter, ...] = ()
-    size: int = PAGE
+    page_rows: int = PAGE_ROWS
     figures: frozenset[str] = frozenset()
 
     @property
@@ -74,73 +74,73 @@ class Look:
     @property
     def is_plain(self) -> bool:
         """Whether the rows are looked at as the query gives them."""
-        return self.order is None and not self.filters
+        return self.order_column is None and not self.filters
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many rows can be turned over: `complete` where those are all. `total` is how many the query has, if known."""
+    """How many rows can be turned over; `is_complete` where those are all. `total` is how many there are, if known."""
 
     rows: int
-    complete: bool = True
+    is_complete: bool = True
     total: int | None = None
 
 
-def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run | None = None) -> None:
+def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: RunSQL | None = None) -> None:
     """The table with its controls. `sql` is what gave the result; `run` runs other SQL beside it, as the user's own."""
-    if (behind := kept(key).pop("behind", None)) and run is not None:
+    if (behind := get_answer_state(key).pop("behind", None)) and run is not None:
         st.toast("The rows behind it are below, with their SQL.")
         run(behind)
-    look = look_of(key)
+    look = get_table_view(key)
     formats = read_formats(assistant, sql, result, key)
     filters = list_filter_columns(result.columns, name_columns(result), formats)
-    always_filters = result.row_count > FEW or result.truncated or bool(look.filters)
-    if always_filters or kept(key).get("filtering"):
-        _filter(filters, key)
+    always_filters = result.row_count > FEW_ROWS or result.truncated or bool(look.filters)
+    if always_filters or get_answer_state(key).get("filtering"):
+        _show_filter_box(filters, key)
     try:
-        extent = _extent(assistant, sql, result, look, key)
-        shown = _window(assistant, sql, result, look, key)
-        figures = list_figures(assistant, sql, result, formats, kept(key), look)
-        drawn = list_rows(figures, shown, name_columns(result), formats)
+        extent = _measure_extent_once(assistant, sql, result, look, key)
+        shown = _read_window_once(assistant, sql, result, look, key)
+        figures = compute_figures(assistant, sql, result, formats, get_answer_state(key), look)
+        drawn = make_cells(figures, shown, name_columns(result), formats)
     except NL2SQLError as exc:
         # What the answer brought is there whatever became of the rest.
-        draw(result, result.table.slice(0, PAGE), formats, key=key)
-        st.caption(f"The first {min(PAGE, result.row_count):,} rows of the answer")
+        draw_rows(result, result.table.slice(0, PAGE_ROWS), formats, key=key)
+        st.caption(f"The first {min(PAGE_ROWS, result.row_count):,} rows of the answer")
         show_error(exc)
-        if look != Look():
-            _turner("Back to the rows of the answer", f"reset-{key}", Look(), key)
+        if look != TableView():
+            _show_page_button("Back to the rows of the answer", f"reset-{key}", TableView(), key)
         return
     offers_behind = run is not None and _has_rows_behind(assistant, sql, result, key)
 
-    def act() -> None:
-        _act(assistant, sql, result, filters, extent, key)
+    def handle_click() -> None:
+        _handle_click(assistant, sql, result, filters, extent, key)
 
-    grid(
-        _columns(result, drawn, look, filters),
+    draw_grid(
+        _make_columns(result, drawn, look, filters),
         drawn.cells,
         key=f"grid-{key}",
-        caption=f"Rows of the answer: {count_rows(shown.num_rows)}",
-        on_act=act,
+        caption=f"Rows of the answer: {write_row_count(shown.num_rows)}",
+        on_act=handle_click,
         total=drawn.total,
-        pager=_pager(extent, look, _count_whole(assistant, sql, result, key) if look.filters else ""),
-        figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.offered],
+        pager=_make_pager(extent, look, _describe_row_count(assistant, sql, result, key) if look.filters else ""),
+        figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.options],
         filters=not always_filters,
         chips=[one.label for one in look.filters],
-        nothing=_say_nothing(look) if look.filters and not extent.rows else "",
-        cut=CELL_CHARS,
+        nothing=_explain_no_rows(look) if look.filters and not extent.rows else "",
+        cut=MAX_CELL_CHARS,
         behind=offers_behind,
-        whole=kept(key).get("whole"),
+        whole=get_answer_state(key).get("whole"),
     )
     for note in drawn.notes:
         st.caption(note)
-    if not extent.complete:
-        st.caption(incomplete(extent))
-    if not look.is_plain and _gives_others(assistant, sql, result, key):
+    if not extent.is_complete:
+        st.caption(describe_missing_rows(extent))
+    if not look.is_plain and _has_other_rows(assistant, sql, result, key):
         st.caption("For this the query ran again, and it gave other rows than the answer has.")
-    say_renamed(result)
+    show_renamed_columns(result)
 
 
-def count_rows(rows: int) -> str:
+def write_row_count(rows: int) -> str:
     """So many rows, in words."""
     return f"{rows:,} row{'' if rows == 1 else 's'}"
 
@@ -152,31 +152,33 @@ def name_columns(result: Result) -> list[str]:
 
 def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[ColumnFormat, ...]:
     """How each column is written for reading, decided once by the rows of the answer: the same on every page."""
-    known: tuple[Result, tuple[ColumnFormat, ...]] | None = kept(key).get("formats")
+    known: tuple[Result, tuple[ColumnFormat, ...]] | None = get_answer_state(key).get("formats")
     if known is None or known[0] is not result:
-        known = kept(key)["formats"] = (result, assistant.formats(result, sql))
+        known = get_answer_state(key)["formats"] = (result, assistant.choose_column_formats(result, sql))
     return known[1]
 
 
-def draw(result: Result, shown: pa.Table, formats: Sequence[ColumnFormat], *, key: str) -> None:
+def draw_rows(result: Result, shown: pa.Table, formats: Sequence[ColumnFormat], *, key: str) -> None:
     """The table of these rows, each value written for reading, with the value itself under the pointer."""
-    drawn = list_rows(None, shown, name_columns(result), formats)
-    caption = f"Rows of the answer: {count_rows(shown.num_rows)}"
-    grid(_columns(result, drawn, Look(), ()), drawn.cells, key=f"grid-{key}", caption=caption)
+    drawn = make_cells(None, shown, name_columns(result), formats)
+    caption = f"Rows of the answer: {write_row_count(shown.num_rows)}"
+    draw_grid(_make_columns(result, drawn, TableView(), ()), drawn.cells, key=f"grid-{key}", caption=caption)
 
 
-def _columns(result: Result, drawn: Drawn, look: Look, filters: Sequence[FilterColumn]) -> list[dict[str, Any]]:
-    arrow = "descending" if look.descending else "ascending"
+def _make_columns(
+    result: Result, drawn: PageCells, look: TableView, filters: Sequence[FilterColumn]
+) -> list[dict[str, Any]]:
+    arrow = "descending" if look.is_descending else "ascending"
     own: list[dict[str, Any]] = [
         {
             "name": name,
             "number": is_number(kind),
-            "sorted": arrow if look.order == at else None,
+            "sorted": arrow if look.order_column == at else None,
             "only": at < len(filters) and _can_match(filters[at]),
         }
         for at, (name, kind) in enumerate(zip(name_columns(result), result.table.schema.types, strict=True))
     ]
-    return [*own, *({"name": name, "number": True, "made": how} for name, how in drawn.added)]
+    return [*own, *({"name": name, "number": True, "made": how} for name, how in drawn.added_columns)]
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -189,31 +191,31 @@ def _can_match(column: FilterColumn) -> bool:
     return column.is_number or is_day or column.is_text or column.type in ("BOOLEAN", "TIME")
 
 
-def window(assistant: Assistant, sql: str, result: Result, look: Look) -> pa.Table:
+def read_window(assistant: Assistant, sql: str, result: Result, look: TableView) -> pa.Table:
     """The rows of this page: the answer's own where it has them all, else those of the one run that the engine keeps.
 
     The order of two runs may differ, so that pages of both would show some rows twice and others never.
     """
-    start = look.page * look.size
+    start = look.page * look.page_rows
     if look.is_plain and not result.truncated:
-        return result.table.slice(start, look.size)
-    page = assistant.page(
+        return result.table.slice(start, look.page_rows)
+    page = assistant.fetch_page(
         sql,
         offset=start,
-        limit=look.size,
-        order_by=look.order,
-        descending=look.descending,
+        limit=look.page_rows,
+        order_by=look.order_column,
+        descending=look.is_descending,
         criteria=look.criteria,
     )
     return page.table
 
 
-def extent_of(assistant: Assistant, sql: str, result: Result, look: Look) -> Extent:
+def measure_extent(assistant: Assistant, sql: str, result: Result, look: TableView) -> Extent:
     """How many rows there are to be turned over under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
-    held = assistant.kept(sql, criteria=look.criteria)
-    if held.complete:
+    held = assistant.count_pageable_rows(sql, criteria=look.criteria)
+    if held.is_complete:
         return Extent(held.rows)
     try:
         return Extent(held.rows, False, assistant.count(sql))
@@ -221,7 +223,7 @@ def extent_of(assistant: Assistant, sql: str, result: Result, look: Look) -> Ext
         return Extent(held.rows, False)
 
 
-def incomplete(extent: Extent) -> str:
+def describe_missing_rows(extent: Extent) -> str:
     """What the user should know where the query has more rows than the engine keeps."""
     total = f"{extent.total:,} rows" if extent.total is not None else "more rows than could be counted in time"
     return (
@@ -230,77 +232,77 @@ def incomplete(extent: Extent) -> str:
     )
 
 
-def _window(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> pa.Table:
+def _read_window_once(assistant: Assistant, sql: str, result: Result, look: TableView, key: str) -> pa.Table:
     """The same, asked of the engine once while this page is looked at: a redraw waits for no worker."""
     look = replace(look, figures=frozenset())
-    seen: tuple[Look, pa.Table] | None = kept(key).get("window")
+    seen: tuple[TableView, pa.Table] | None = get_answer_state(key).get("window")
     if seen is None or seen[0] != look:
-        seen = kept(key)["window"] = (look, window(assistant, sql, result, look))
+        seen = get_answer_state(key)["window"] = (look, read_window(assistant, sql, result, look))
     return seen[1]
 
 
-def _extent(assistant: Assistant, sql: str, result: Result, look: Look, key: str) -> Extent:
+def _measure_extent_once(assistant: Assistant, sql: str, result: Result, look: TableView, key: str) -> Extent:
     """The same, counted by the engine once for each filter."""
-    known: dict[Look, Extent] = kept(key).setdefault("extent", {})
-    asked = Look(filters=look.filters)
+    known: dict[TableView, Extent] = get_answer_state(key).setdefault("extent", {})
+    asked = TableView(filters=look.filters)
     if asked not in known:
-        known[asked] = extent_of(assistant, sql, result, asked)
+        known[asked] = measure_extent(assistant, sql, result, asked)
     return known[asked]
 
 
-def look_of(key: str) -> Look:
+def get_table_view(key: str) -> TableView:
     """How the rows of that answer are looked at."""
-    look: Look = kept(key).get("look", Look())
+    look: TableView = get_answer_state(key).get("look", TableView())
     return look
 
 
-def _gives_others(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
+def _has_other_rows(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
     """Whether the run that is sorted and filtered has other rows than the answer, which had them all."""
-    known: bool | None = kept(key).get("gives_others")
+    known: bool | None = get_answer_state(key).get("gives_others")
     if known is None:
         known = False
         if not result.truncated and not result.cut_cells:
             try:
-                again = assistant.page(sql, limit=result.row_count + 1)
+                again = assistant.fetch_page(sql, limit=result.row_count + 1)
             except NL2SQLError:
                 return False
-            known = Counter(map(_sign_row, again.rows)) != Counter(map(_sign_row, result.rows))
-        kept(key)["gives_others"] = known
+            known = Counter(map(_make_row_key, again.rows)) != Counter(map(_make_row_key, result.rows))
+        get_answer_state(key)["gives_others"] = known
     return known
 
 
-def _sign_row(row: Sequence[Any]) -> str:
+def _make_row_key(row: Sequence[Any]) -> str:
     """The row as text; floats without their last digits, which hang on the order in which a sum was added up."""
     return repr([f"{value:.9g}" if isinstance(value, float) else value for value in row])
 
 
 def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
     """Whether the query is one whose rows can be told, found out once."""
-    known: bool | None = kept(key).get("has_behind")
+    known: bool | None = get_answer_state(key).get("has_behind")
     if known is None:
         row = [None] * len(result.columns)
         try:
-            known = not result.cut_cells and assistant.rows_behind(sql, result, row, 0) is not None
+            known = not result.cut_cells and assistant.write_rows_behind(sql, result, row, 0) is not None
         except DatabaseError:
             known = False
-        kept(key)["has_behind"] = known
+        get_answer_state(key)["has_behind"] = known
     return known
 
 
-def _filter(columns: Sequence[FilterColumn], key: str) -> None:
+def _show_filter_box(columns: Sequence[FilterColumn], key: str) -> None:
     """Where a filter is written."""
     box, chosen = f"filter-text-{key}", f"filter-column-{key}"
 
-    def changed() -> None:
-        kept(key).pop("filter_error", None)
-        text = str(st.session_state[box]).strip()[:_FILTER_CHARS]
+    def apply_filter() -> None:
+        get_answer_state(key).pop("filter_error", None)
+        text = str(st.session_state[box]).strip()[:_MAX_FILTER_CHARS]
         if not text:
             return
         try:
             at = st.session_state[chosen]
-            added = read_filter(text, columns, None if at == _ALL else at)
+            added = read_filter(text, columns, None if at == _ALL_COLUMNS else at)
         except NL2SQLError as exc:
-            kept(key)["filter_error"] = exc
+            get_answer_state(key)["filter_error"] = exc
             return
         _add_filter(added, key)
         st.session_state[box] = ""
@@ -308,8 +310,8 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Filter column",
-            [_ALL, *(column.position for column in columns)],
-            format_func=lambda at: "All columns" if at == _ALL else columns[at].name,
+            [_ALL_COLUMNS, *(column.position for column in columns)],
+            format_func=lambda at: "All columns" if at == _ALL_COLUMNS else columns[at].name,
             key=chosen,
             width=170,
             label_visibility="collapsed",
@@ -317,7 +319,7 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
         st.text_input(
             "Rows that contain",
             key=box,
-            on_change=changed,
+            on_change=apply_filter,
             placeholder="Filter: text, > 100, 10..20, = a | b, NULL",
             width=340,
             label_visibility="collapsed",
@@ -325,117 +327,121 @@ def _filter(columns: Sequence[FilterColumn], key: str) -> None:
         with st.popover("How to filter", type="tertiary"):
             for line in _HELP:
                 st.text(line)
-    if error := kept(key).get("filter_error"):
+    if error := get_answer_state(key).get("filter_error"):
         show_error(error)
 
 
 def _add_filter(added: RowFilter, key: str) -> None:
-    look = look_of(key)
+    look = get_table_view(key)
     if added in look.filters:
         return
-    filters = (*look.filters, added)[-_MOST_FILTERS:]
-    kept(key)["look"] = replace(look, filters=filters, page=0)
-    kept(key)["filtering"] = True
+    filters = (*look.filters, added)[-_MAX_FILTERS:]
+    get_answer_state(key)["look"] = replace(look, filters=filters, page=0)
+    get_answer_state(key)["filtering"] = True
 
 
-def _say_nothing(look: Look) -> str:
+def _explain_no_rows(look: TableView) -> str:
     """That no row is left, and what asks for so much."""
     labels = " and ".join(one.label for one in look.filters)
     found = labels.removeprefix("Any column contains ")
     return f"Nothing contains {found}" if len(look.filters) == 1 and found != labels else f"No row: {labels}"
 
 
-def _count_whole(assistant: Assistant, sql: str, result: Result, key: str) -> str:
+def _describe_row_count(assistant: Assistant, sql: str, result: Result, key: str) -> str:
     """How many rows there are without a filter, in words."""
     if not result.truncated:
         return f"{result.row_count:,}"
-    extent = _extent(assistant, sql, result, Look(), key)
-    return f"{'' if extent.complete else 'the first '}{extent.rows:,}"
+    extent = _measure_extent_once(assistant, sql, result, TableView(), key)
+    return f"{'' if extent.is_complete else 'the first '}{extent.rows:,}"
 
 
-def _pager(extent: Extent, look: Look, whole: str) -> dict[str, Any]:
+def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
     """Where the page is among the rows; `whole` says how many there are without a filter."""
     rows = extent.rows
-    first, last = look.page * look.size + 1, min(rows, (look.page + 1) * look.size)
-    among = f"{'' if extent.complete else 'the first '}{rows:,}"
-    text = f"Rows {first:,}–{last:,} of {among}" if rows > look.size or look.page else count_rows(rows)
+    first, last = look.page * look.page_rows + 1, min(rows, (look.page + 1) * look.page_rows)
+    among = f"{'' if extent.is_complete else 'the first '}{rows:,}"
+    text = f"Rows {first:,}–{last:,} of {among}" if rows > look.page_rows or look.page else write_row_count(rows)
     if whole:
         text += f", filtered from {whole}; chart and sentence are of all"
-    pages = max(1, -(-rows // look.size))
-    pager = {"page": look.page, "pages": pages, "size": look.size, "sizes": SIZES, "rows": rows}
+    pages = max(1, -(-rows // look.page_rows))
+    pager = {"page": look.page, "pages": pages, "size": look.page_rows, "sizes": PAGE_SIZES_ROWS, "rows": rows}
     return {**pager, "text": text, "start": first}
 
 
-def _act(
+def _handle_click(
     assistant: Assistant, sql: str, result: Result, columns: Sequence[FilterColumn], extent: Extent, key: str
 ) -> None:
     """Do what a click in the table asks for; what is no place of it is passed over."""
     asked = st.session_state[f"grid-{key}"].act
     if not isinstance(asked, dict):
         return
-    look, do = look_of(key), asked.get("do")
+    look, do = get_table_view(key), asked.get("do")
     column, row = asked.get("column"), asked.get("row")
-    if do == "sort" and _is_place(column, len(columns)):
-        kept(key)["look"] = _sort(look, column)
-    elif do == "page" and _is_place(asked.get("page"), max(1, -(-extent.rows // look.size))):
-        kept(key)["look"] = replace(look, page=asked["page"])
-    elif do == "size" and asked.get("size") in SIZES:
-        kept(key)["look"] = replace(look, size=asked["size"], page=look.page * look.size // asked["size"])
+    if do == "sort" and _is_position(column, len(columns)):
+        get_answer_state(key)["look"] = _cycle_sort(look, column)
+    elif do == "page" and _is_position(asked.get("page"), max(1, -(-extent.rows // look.page_rows))):
+        get_answer_state(key)["look"] = replace(look, page=asked["page"])
+    elif do == "size" and asked.get("size") in PAGE_SIZES_ROWS:
+        get_answer_state(key)["look"] = replace(
+            look, page_rows=asked["size"], page=look.page * look.page_rows // asked["size"]
+        )
     elif do == "figure" and asked.get("id") in FIGURES:
-        kept(key)["look"] = replace(look, figures=look.figures ^ {asked["id"]})
-    elif do == "drop" and _is_place(asked.get("at"), len(look.filters)):
+        get_answer_state(key)["look"] = replace(look, figures=look.figures ^ {asked["id"]})
+    elif do == "drop" and _is_position(asked.get("at"), len(look.filters)):
         left = look.filters[: asked["at"]] + look.filters[asked["at"] + 1 :]
-        kept(key)["look"] = replace(look, filters=left, page=0)
+        get_answer_state(key)["look"] = replace(look, filters=left, page=0)
     elif do == "clear":
-        kept(key)["look"] = replace(look, filters=(), page=0)
+        get_answer_state(key)["look"] = replace(look, filters=(), page=0)
     elif do == "filter":
-        kept(key)["filtering"] = not kept(key).get("filtering")
+        get_answer_state(key)["filtering"] = not get_answer_state(key).get("filtering")
     elif do in ("only", "without", "behind", "whole"):
-        seen: tuple[Look, pa.Table] | None = kept(key).get("window")
-        if seen is None or not _is_place(row, seen[1].num_rows) or not _is_place(column, len(columns)):
+        seen: tuple[TableView, pa.Table] | None = get_answer_state(key).get("window")
+        if seen is None or not _is_position(row, seen[1].num_rows) or not _is_position(column, len(columns)):
             return
         values = Result((), seen[1].slice(row, 1)).rows[0]
         if do == "behind":
-            _ask_behind(assistant, sql, result, values, column, key)
+            _ask_rows_behind(assistant, sql, result, values, column, key)
         elif do == "whole":
-            number = (kept(key).get("whole") or {"number": 0})["number"] + 1
-            text = text_of(values[column])[:_WHOLE_CHARS]
-            kept(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
+            number = (get_answer_state(key).get("whole") or {"number": 0})["number"] + 1
+            text = text_of(values[column])[:_MAX_CELL_CHARS]
+            get_answer_state(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
         elif matched := match_value(values[column], columns[column]):
             _add_filter(matched if do == "only" else matched.negate(), key)
         else:
             st.toast("Rows cannot be filtered by this value.")
 
 
-def _ask_behind(assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str) -> None:
+def _ask_rows_behind(
+    assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str
+) -> None:
     try:
-        behind = assistant.rows_behind(sql, result, values, column)
-        kept(key)["behind"] = assistant.formatted(assistant.checked(behind).sql) if behind else None
+        behind = assistant.write_rows_behind(sql, result, values, column)
+        get_answer_state(key)["behind"] = assistant.format_sql(assistant.check_or_raise(behind).sql) if behind else None
     except NL2SQLError as exc:
         behind = None
-        st.toast(plain(exc.message))
+        st.toast(escape_markdown(exc.message))
     if behind is None:
         st.toast("Which rows are behind this value cannot be told.")
 
 
-def _is_place(at: Any, length: int) -> TypeGuard[int]:
+def _is_position(at: Any, length: int) -> TypeGuard[int]:
     return type(at) is int and 0 <= at < length
 
 
-def _sort(look: Look, position: int) -> Look:
+def _cycle_sort(look: TableView, position: int) -> TableView:
     """A click on a head: ascending, then descending, then as it came."""
-    if look.order != position:
-        return replace(look, order=position, descending=False, page=0)
-    if not look.descending:
-        return replace(look, descending=True, page=0)
-    return replace(look, order=None, descending=False, page=0)
+    if look.order_column != position:
+        return replace(look, order_column=position, is_descending=False, page=0)
+    if not look.is_descending:
+        return replace(look, is_descending=True, page=0)
+    return replace(look, order_column=None, is_descending=False, page=0)
 
 
-def _turner(label: str, name: str, to: Look, key: str) -> None:
+def _show_page_button(label: str, name: str, to: TableView, key: str) -> None:
     """A button that has the rows looked at so."""
 
-    def turn() -> None:
-        kept(key)["look"] = to
-        kept(key).pop("filter_error", None)
+    def set_table_view() -> None:
+        get_answer_state(key)["look"] = to
+        get_answer_state(key).pop("filter_error", None)
 
-    st.button(label, key=name, on_click=turn, type="tertiary")
+    st.button(label, key=name, on_click=set_table_view, type="tertiary")

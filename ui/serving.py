@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 from nl2sql import ConfigError
 from ui.page_settings import Launch, set_launch
-from ui.request_guard import HOSTS, Door, HeldFiles, UploadScale
+from ui.request_guard import HOSTS, FileUsage, OriginMiddleware, UploadLimitMiddleware
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _FOLDER: Final = "page"
-_MIB: Final = 1 << 20
-_END_SECONDS: Final = 3
+_MIB_BYTES: Final = 1 << 20
+_MAX_SHUTDOWN_SECONDS: Final = 3
 _HOMES: Final = ("HOME", "USERPROFILE")
 OPTIONS: Final[dict[str, Any]] = {
     "global.developmentMode": False,
@@ -82,12 +82,12 @@ def serve(launch: Launch, listener: socket.socket) -> None:
     os.chdir(folder)
     with contextlib.redirect_stdout(sys.stderr):
         set_options(collect_options(launch, listener.getsockname()[1]), folder)
-        _run(_build_app(launch, listener.getsockname()[1]), listener)
+        _run_server(_build_app(launch, listener.getsockname()[1]), listener)
 
 
 def collect_options(launch: Launch, port: int) -> dict[str, Any]:
     """Every option of Streamlit that is not its default: those of this page, and what follows from its settings."""
-    upload = -(-launch.config.limits.upload_bytes // _MIB)
+    upload = -(-launch.config.limits.upload_bytes // _MIB_BYTES)
     secret = (launch.auth or {}).get("cookie_secret") or secrets.token_hex(32)
     return OPTIONS | {
         "server.port": port,
@@ -152,18 +152,18 @@ def _build_app(launch: Launch, port: int) -> ASGIApp:
         secrets=None if launch.auth is None else {"auth": dict(launch.auth)},
         middleware=[
             Middleware(
-                UploadScale,
-                most=launch.config.limits.upload_bytes,
-                count=count_held,
+                UploadLimitMiddleware,
+                max_bytes=launch.config.limits.upload_bytes,
+                count=count_files_in_memory,
                 refusals=launch.refusals,
             )
         ],
         on_script_error=show_bug,
     )
-    return Door(app, port, launch.origins)
+    return OriginMiddleware(app, port, launch.origins)
 
 
-def count_held(session: str | None) -> HeldFiles:
+def count_files_in_memory(session: str | None) -> FileUsage:
     """The files that Streamlit holds in memory: those of a session, or all."""
     from streamlit import runtime
     from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -173,10 +173,10 @@ def count_held(session: str | None) -> HeldFiles:
     held = manager.file_storage
     sessions = list(held.values()) if session is None else [held.get(session, {})]
     sizes = [len(file.data) for one in sessions for file in list(one.values())]
-    return HeldFiles(len(sizes), sum(sizes))
+    return FileUsage(len(sizes), sum(sizes))
 
 
-def _run(app: ASGIApp, listener: socket.socket) -> None:
+def _run_server(app: ASGIApp, listener: socket.socket) -> None:
     import uvicorn
     from streamlit.runtime.runtime_util import get_max_message_size_bytes
 
@@ -193,7 +193,7 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
             ws_per_message_deflate=False,
             ws_ping_interval=30,
             ws_ping_timeout=30,
-            timeout_graceful_shutdown=_END_SECONDS,
+            timeout_graceful_shutdown=_MAX_SHUTDOWN_SECONDS,
         )
     )
     # To be told to end is how a server ends well.

@@ -9,30 +9,32 @@ from typing import Final
 
 import streamlit as st
 
-from ui.board import find_pinned, open_board
+from ui.board import find_pinned_answers, open_board
 from ui.data_panel import show_data
 from ui.history_panel import show_history
-from ui.identity import user
-from ui.markdown_escape import plain
+from ui.identity import get_user
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
 from ui.page_server import Server
 from ui.switches import show_switches
 from ui.upload_panel import show_uploads
 
-_GB: Final = 1_000_000_000
+_GB_BYTES: Final = 1_000_000_000
 
 
 def show_sidebar(shared: Server, conversation: Conversation) -> None:
     """Draw the panel."""
     with st.sidebar:
-        st.button("New conversation", icon=":material/add:", width="stretch", on_click=_new, type="primary")
-        if count := len(find_pinned(shared, user())):
+        st.button(
+            "New conversation", icon=":material/add:", width="stretch", on_click=_start_conversation, type="primary"
+        )
+        if count := len(find_pinned_answers(shared, get_user())):
             st.button(f"Board ({count})", icon=":material/dashboard:", key="to-board", on_click=open_board)
-        _panel(shared, conversation)
+        _show_panel(shared, conversation)
 
 
 @st.fragment
-def _panel(shared: Server, conversation: Conversation) -> None:
+def _show_panel(shared: Server, conversation: Conversation) -> None:
     """The tabs. The history is read once its tab is looked at."""
     data, history, settings = st.tabs(["Data", "History", "Settings"], key="panel", on_change="rerun")
     with data:
@@ -40,17 +42,17 @@ def _panel(shared: Server, conversation: Conversation) -> None:
         show_data(shared, conversation)
     with history:
         if history.open:
-            show_history(shared, user(), conversation)
+            show_history(shared, get_user(), conversation)
     with settings:
-        _settings(shared)
+        _show_settings(shared)
 
 
-def _new() -> None:
+def _start_conversation() -> None:
     st.query_params.clear()
     st.session_state.pop("conversation", None)
 
 
-def _settings(shared: Server) -> None:
+def _show_settings(shared: Server) -> None:
     chooses_model = show_switches(shared)
     config = shared.assistant.config
     limits, model = config.limits, config.model
@@ -60,12 +62,12 @@ def _settings(shared: Server) -> None:
         "Database": shared.database,
         "Model": name,
         "Rows of one answer": rows,
-        "Memory of one query": f"{limits.memory / _GB:g} GB",
+        "Memory of one query": f"{limits.memory / _GB_BYTES:g} GB",
         "Steps of one question": str(limits.steps),
         "Settings": config.file.name if config.file else "defaults (nl2sql init writes a file)",
     }
     if chooses_model:
         del facts["Model"]
-    st.caption("  \n".join(f"**{name}:** {plain(value)}" for name, value in facts.items()))
+    st.caption("  \n".join(f"**{name}:** {escape_markdown(value)}" for name, value in facts.items()))
     st.caption("**Keys:** / question box · ↑ last question · @ tables · Esc stops · Ctrl\\+Enter runs the SQL")
     st.caption("What cannot be changed here is set by a flag of nl2sql ui, or in nl2sql\\.toml.")

@@ -22,21 +22,21 @@ from ui.request_guard import list_own_origins, parse_origin
 FILE: Final = "secrets.toml"
 DEFAULT: Final = "default"
 _SECTION: Final = "auth"
-_SECRET_CHARS: Final = 32
+_MIN_SECRET_CHARS: Final = 32
 _BACK: Final = "/oauth2callback"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _EXTRAS: Final = ("client_kwargs",)
 # Each key that must be there, with what it is.
-_OF_PROVIDER: Final = {
+_PROVIDER_KEYS: Final = {
     "client_id": "the id that your provider gave this page",
     "client_secret": "the secret that your provider gave this page",
     "server_metadata_url": "your provider's address that ends in /.well-known/openid-configuration",
 }
-_OF_ALL: Final = {
+_SHARED_KEYS: Final = {
     "redirect_uri": f"this page's address and {_BACK}, such as http://127.0.0.1:8501{_BACK}",
     "cookie_secret": "what `python3 -c 'import secrets; print(secrets.token_hex(32))'` prints",
 }
-_OTHERS: Final = 0o077
+_OTHERS_MODE_BITS: Final = 0o077
 
 
 def read_auth(home: Path) -> Mapping[str, Any] | None:
@@ -65,26 +65,26 @@ def read_auth(home: Path) -> Mapping[str, Any] | None:
 def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
     """ConfigError where nobody could sign in by the section: a key is missing, unknown or unfit, or a package is."""
     path = home / FILE
-    top = {**_OF_ALL, **_OF_PROVIDER}
+    top = {**_SHARED_KEYS, **_PROVIDER_KEYS}
     named = {name: value for name, value in auth.items() if isinstance(value, dict) and name not in _EXTRAS}
     plain = {name: value for name, value in auth.items() if name not in named}
     _check_keys(path, _SECTION, plain, (*top, *_EXTRAS, "expose_tokens"))
     # Who names providers in sections of their own has none outside, or a whole one.
-    _check_texts(path, _SECTION, plain, top if not named or plain.keys() & _OF_PROVIDER.keys() else _OF_ALL)
+    _check_texts(path, _SECTION, plain, top if not named or plain.keys() & _PROVIDER_KEYS.keys() else _SHARED_KEYS)
     for name, section in named.items():
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 f"{path}: [{_SECTION}.{name}] is no name of a provider", "Write letters, digits and hyphens."
             )
-        _check_keys(path, f"{_SECTION}.{name}", section, (*_OF_PROVIDER, *_EXTRAS))
-        _check_texts(path, f"{_SECTION}.{name}", section, _OF_PROVIDER)
-    if len(plain["cookie_secret"]) < _SECRET_CHARS:
+        _check_keys(path, f"{_SECTION}.{name}", section, (*_PROVIDER_KEYS, *_EXTRAS))
+        _check_texts(path, f"{_SECTION}.{name}", section, _PROVIDER_KEYS)
+    if len(plain["cookie_secret"]) < _MIN_SECRET_CHARS:
         problem = f"{path}: cookie_secret in [{_SECTION}] has {len(plain['cookie_secret'])} characters, and needs"
-        raise ConfigError(f"{problem} {_SECRET_CHARS}", f"Write {_OF_ALL['cookie_secret']}.")
+        raise ConfigError(f"{problem} {_MIN_SECRET_CHARS}", f"Write {_SHARED_KEYS['cookie_secret']}.")
     back = plain["redirect_uri"]
     if not back.startswith(("http://", "https://")) or not back.endswith(_BACK):
         problem = f"{path}: redirect_uri in [{_SECTION}] is no address that ends in {_BACK}"
-        raise ConfigError(problem, f"Write {_OF_ALL['redirect_uri']}.")
+        raise ConfigError(problem, f"Write {_SHARED_KEYS['redirect_uri']}.")
     try:
         importlib.import_module("authlib.integrations.starlette_client")
     except ImportError as exc:
@@ -118,7 +118,7 @@ def _check_texts(path: Path, section: str, values: Mapping[str, Any], needed: Ma
 def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]:
     """What whoever starts the page should know of its sign-in. `folders` are those in which Streamlit has its files."""
     path, said = launch.config.home / FILE, []
-    if path.is_file() and path.stat().st_mode & _OTHERS:
+    if path.is_file() and path.stat().st_mode & _OTHERS_MODE_BITS:
         said.append(f"others can read or change {path}: run chmod 600 on it")
     if path.is_file() and launch.auth is None:
         said.append(f"{path} has no section [{_SECTION}], so nobody signs in")

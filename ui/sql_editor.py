@@ -139,8 +139,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   new ResizeObserver(paint).observe(run);
 }
 """
-SQL_CHARS: Final = 100_000
-_editor = st.components.v2.component("nl2sql_sql_editor", html=_HTML, css=_CSS, js=_JS)
+MAX_SQL_CHARS: Final = 100_000
+_editor_component = st.components.v2.component("nl2sql_sql_editor", html=_HTML, css=_CSS, js=_JS)
 
 
 def edit_sql(sql: str, names: Sequence[str], *, key: str) -> str | None:
@@ -148,5 +148,7 @@ def edit_sql(sql: str, names: Sequence[str], *, key: str) -> str | None:
 
     `names` are completed. The text that stands in the editor stays as long as `sql` is the same.
     """
-    result = _editor(key=key, data={"sql": sql, "names": list(names), "most": SQL_CHARS}, on_run_change=lambda: None)
-    return str(result.run)[:SQL_CHARS] if result.run else None
+    result = _editor_component(
+        key=key, data={"sql": sql, "names": list(names), "most": MAX_SQL_CHARS}, on_run_change=lambda: None
+    )
+    return str(result.run)[:MAX_SQL_CHARS] if result.run else None

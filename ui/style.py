@@ -69,6 +69,6 @@ _CSS: Final = """
 """
 
 
-def style() -> None:
+def apply_style() -> None:
     """Put the rules into the page."""
     st.html(_CSS)

@@ -11,8 +11,8 @@ from typing import Any, Final
 import streamlit as st
 
 from nl2sql import NL2SQLError, StoreError
-from ui.identity import user
-from ui.markdown_escape import plain
+from ui.identity import get_user
+from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
 from ui.page_server import Choice, Server
 
@@ -28,8 +28,8 @@ _TABLES: Final = "pinned"
 _UNKEPT: Final = "unkept"
 # Why the store did not give what it has, as long as it does not.
 _UNREAD: Final = "unread"
-_LEAST_SECONDS: Final = 0.1
-_SAID_CHARS: Final = 300
+_MIN_SECONDS: Final = 0.1
+_MAX_NOTE_CHARS: Final = 300
 
 
 def restore_switches(shared: Server, conversation: Conversation) -> None:
@@ -41,20 +41,20 @@ def restore_switches(shared: Server, conversation: Conversation) -> None:
     state = st.session_state
     state.pop(_UNREAD, None)
     try:
-        held = shared.store.preferences.read(user=user())
+        held = shared.store.preferences.read(user=get_user())
     except StoreError as exc:
         state[_UNREAD] = exc
         held = {_REVIEW: True} | {name: state[name] for name in (_MODEL, _SECONDS) if name in state}
     held |= state.get(_UNKEPT, {})
     state[_REVIEWS] = state[_REVIEW] = state[_DRAWN] = bool(state.get(_REVIEWS)) or held.get(_REVIEW) is True
-    choice = _choice(shared, held)
+    choice = _make_choice(shared, held)
     state[_MODEL], state[_SECONDS] = choice.model, choice.seconds
-    tables = {table.name for table in shared.assistant_of(conversation).schema.tables}
-    chosen = held.get(_place_tables(shared))
+    tables = {table.name for table in shared.get_assistant(conversation).schema.tables}
+    chosen = held.get(_make_tables_key(shared))
     state[_TABLES] = [name for name in chosen if name in tables] if isinstance(chosen, list) else []
 
 
-def reviews() -> bool:
+def is_review_on() -> bool:
     """Whether SQL is looked at before it runs."""
     return bool(st.session_state.get(_REVIEWS, False))
 
@@ -66,26 +66,28 @@ def list_pinned_tables() -> list[str]:
 
 def read_choice(shared: Server) -> Choice:
     """The model and the time as chosen in the panel; whatever a browser says, no more than the settings allow."""
-    return _choice(shared, st.session_state)
+    return _make_choice(shared, st.session_state)
 
 
-def keep_tables(shared: Server) -> None:
+def save_pinned_tables(shared: Server) -> None:
     """Keep the pinned tables of this database."""
-    _keep(shared, _place_tables(shared), list_pinned_tables())
+    _save_preference(shared, _make_tables_key(shared), list_pinned_tables())
 
 
 def pin_tables(shared: Server, names: Sequence[str]) -> None:
     """Have questions asked about these tables only, or about any where there are none, and keep that."""
     st.session_state[_TABLES] = list(names)
-    keep_tables(shared)
+    save_pinned_tables(shared)
 
 
 def show_review_note() -> None:
     """Say beside the input that SQL is reviewed, while it is."""
-    if reviews():
+    if is_review_on():
         unread: StoreError | None = st.session_state.get(_UNREAD)
         why = (
-            plain(f", as your switches cannot be read: {unread.message}. {unread.hint}", _SAID_CHARS) if unread else ""
+            escape_markdown(f", as your switches cannot be read: {unread.message}. {unread.hint}", _MAX_NOTE_CHARS)
+            if unread
+            else ""
         )
         st.caption(f":material/visibility: SQL is reviewed before it runs{why}")
 
@@ -100,7 +102,7 @@ def show_switches(shared: Server) -> bool:
         on_change=_switch_review,
         args=(shared,),
     )
-    if st.session_state.get(_DRAWN, reviews()) != reviews():
+    if st.session_state.get(_DRAWN, is_review_on()) != is_review_on():
         # The note beside the input is not of this part of the page.
         st.rerun()
     name = config.model.name or ("local" if config.model.is_local else "the endpoint's")
@@ -110,49 +112,49 @@ def show_switches(shared: Server) -> bool:
             [None, *others],
             format_func=lambda choice: choice or name,
             key=_MODEL,
-            on_change=_keep_state,
+            on_change=_save_switch,
             args=(shared, _MODEL),
         )
     st.number_input(
         "Seconds of one query",
-        _LEAST_SECONDS,
+        _MIN_SECONDS,
         config.limits.seconds,
         step=1.0,
         key=_SECONDS,
-        on_change=_keep_state,
+        on_change=_save_switch,
         args=(shared, _SECONDS),
     )
     return bool(others)
 
 
-def _choice(shared: Server, held: Mapping[Any, Any]) -> Choice:
+def _make_choice(shared: Server, held: Mapping[Any, Any]) -> Choice:
     config, model, seconds = shared.assistant.config, held.get(_MODEL), held.get(_SECONDS)
     most = config.limits.seconds
     given = float(seconds) if isinstance(seconds, int | float) else most
-    return Choice(max(min(given, most), _LEAST_SECONDS), model if model in config.model.choices else None)
+    return Choice(max(min(given, most), _MIN_SECONDS), model if model in config.model.choices else None)
 
 
 def _switch_review(shared: Server) -> None:
     st.session_state[_REVIEWS] = bool(st.session_state[_REVIEW])
-    _keep_state(shared, _REVIEW)
+    _save_switch(shared, _REVIEW)
 
 
-def _keep_state(shared: Server, name: str) -> None:
+def _save_switch(shared: Server, name: str) -> None:
     """Keep the value of the switch of that name."""
-    _keep(shared, name, st.session_state.get(name))
+    _save_preference(shared, name, st.session_state.get(name))
 
 
-def _keep(shared: Server, name: str, value: object) -> None:
+def _save_preference(shared: Server, name: str, value: object) -> None:
     unkept = st.session_state.setdefault(_UNKEPT, {})
     try:
-        shared.store.preferences.keep(name, value, user=user())
+        shared.store.preferences.set(name, value, user=get_user())
     except NL2SQLError as exc:
         unkept[name] = value
-        st.toast(plain(f"This holds in this window only: {exc.message}. {exc.hint}", _SAID_CHARS))
+        st.toast(escape_markdown(f"This holds in this window only: {exc.message}. {exc.hint}", _MAX_NOTE_CHARS))
     else:
         unkept.pop(name, None)
 
 
-def _place_tables(shared: Server) -> str:
+def _make_tables_key(shared: Server) -> str:
     """The name under which tables of this database are kept."""
     return f"tables of {shared.assistant.url}"

@@ -107,11 +107,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   again?.querySelector(focused[0])?.focus();
 }
 """
-_list = st.components.v2.component("nl2sql_tables", html=_HTML, css=_CSS, js=_JS)
+_table_list_component = st.components.v2.component("nl2sql_tables", html=_HTML, css=_CSS, js=_JS)
 
 
 @dataclass(frozen=True, slots=True)
-class ListedTable:
+class TableListItem:
     """A table of the list. `note` stands at its right; `columns` are a name, a type, a mark (its key), and the rest."""
 
     name: str
@@ -120,10 +120,10 @@ class ListedTable:
     columns: Sequence[tuple[str, str, str, str]]
 
 
-def table_list(tables: Sequence[ListedTable], *, key: str, on_look: Callable[[], None]) -> None:
+def draw_table_list(tables: Sequence[TableListItem], *, key: str, on_look: Callable[[], None]) -> None:
     """Draw the list. Those that are open stay open when it is drawn anew.
 
     Where somebody wants to see a table's rows `on_look` runs, and `st.session_state[key].look` is its name, as the
     browser says it.
     """
-    _list(data={"tables": [asdict(table) for table in tables]}, key=key, on_look_change=on_look)
+    _table_list_component(data={"tables": [asdict(table) for table in tables]}, key=key, on_look_change=on_look)

@@ -12,39 +12,39 @@ import streamlit as st
 
 from nl2sql import Assistant, Column, NL2SQLError, Result, Table
 from ui.error_text import show_error
-from ui.grid import Cell, grid
-from ui.markdown_escape import plain
+from ui.grid import Cell, draw_grid
+from ui.markdown_escape import escape_markdown
 from ui.page_server import Server
-from ui.result_table import count_rows, draw
+from ui.result_table import draw_rows, write_row_count
 from ui.switches import pin_tables
 
-_ROWS: Final = 20
-_LOOKED_AT: Final = 100_000
-_FREQUENT: Final = 3
-_COLUMNS: Final = 60
-_SECONDS: Final = 5.0
-_CHARS: Final = 60
+_FIRST_ROWS: Final = 20
+_MAX_SAMPLE_ROWS: Final = 100_000
+_MAX_FREQUENT_VALUES: Final = 3
+_MAX_COLUMNS: Final = 60
+_MAX_QUERY_SECONDS: Final = 5.0
+_MAX_VALUE_CHARS: Final = 60
 # The profile keeps so much of a text.
-_CUT_CHARS: Final = 60
-_COMMENT_CHARS: Final = 600
-_ALL_DIFFERENT: Final = 0.95
-_LEAST_SHARE: Final = 0.002
-_NUMBERED: Final = ("name", "type", "key", "no value", "different", "least", "most", "most frequent", "comment")
-Where = tuple[str, str]
+_MAX_PROFILE_CHARS: Final = 60
+_MAX_COMMENT_CHARS: Final = 600
+_MIN_DISTINCT_RATIO: Final = 0.95
+_MIN_FREQUENT_RATIO: Final = 0.002
+_PROFILE_HEADS: Final = ("name", "type", "key", "no value", "different", "least", "most", "most frequent", "comment")
+ColumnValue = tuple[str, str]
 
 
-def show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None = None) -> None:
+def show_table(shared: Server, assistant: Assistant, table: Table, where: ColumnValue | None = None) -> None:
     """A dialog with the first rows of the table and its columns' profile.
 
     With `where` the rows are those that have that value in that column.
     """
-    rows = f" · {count_rows(table.row_count)}" if table.row_count is not None else ""
-    st.dialog(plain(f"{table.name}{rows}"), width="large")(_show_table)(shared, assistant, table, where)
+    rows = f" · {write_row_count(table.row_count)}" if table.row_count is not None else ""
+    st.dialog(escape_markdown(f"{table.name}{rows}"), width="large")(_show_table)(shared, assistant, table, where)
 
 
-def _show_table(shared: Server, assistant: Assistant, table: Table, where: Where | None) -> None:
+def _show_table(shared: Server, assistant: Assistant, table: Table, where: ColumnValue | None) -> None:
     if table.comment:
-        st.caption(plain(table.comment, _COMMENT_CHARS))
+        st.caption(escape_markdown(table.comment, _MAX_COMMENT_CHARS))
     if st.button("Only ask about this table", key="pin-looked", on_click=pin_tables, args=(shared, [table.name])):
         st.rerun()
     try:
@@ -53,13 +53,13 @@ def _show_table(shared: Server, assistant: Assistant, table: Table, where: Where
     except NL2SQLError as exc:
         show_error(exc)
     else:
-        st.caption(plain(f"Rows where {where[0]} is {where[1]}" if where else "First rows"))
-        draw(result, result.table, assistant.formats(result, sql), key="looked-rows")
+        st.caption(escape_markdown(f"Rows where {where[0]} is {where[1]}" if where else "First rows"))
+        draw_rows(result, result.table, assistant.choose_column_formats(result, sql), key="looked-rows")
     st.caption("Columns")
     _show_profile(assistant, table)
 
 
-def write_first_rows(table: Table, where: Where | None = None, rows: int = _ROWS) -> str:
+def write_first_rows(table: Table, where: ColumnValue | None = None, rows: int = _FIRST_ROWS) -> str:
     """The query of a table's first rows, of its visible columns; those with that value with `where`."""
     columns = ", ".join(quote_name(column.name) for column in table.columns)
     filters = f" WHERE {write_value_test(*where)}" if where else ""
@@ -69,7 +69,7 @@ def write_first_rows(table: Table, where: Where | None = None, rows: int = _ROWS
 def write_value_test(column: str, text: str) -> str:
     """The condition that the column holds the text, which may be the beginning of a long one."""
     name = f"CAST({quote_name(column)} AS VARCHAR)"
-    if len(text) >= _CUT_CHARS:
+    if len(text) >= _MAX_PROFILE_CHARS:
         return f"starts_with({name}, {quote_text(text)})"
     return f"{name} = {quote_text(text)}"
 
@@ -91,42 +91,42 @@ def quote_table(table: Table) -> str:
 
 
 def _show_profile(assistant: Assistant, table: Table) -> None:
-    columns = table.columns[:_COLUMNS]
+    columns = table.columns[:_MAX_COLUMNS]
     frequent: dict[int, str] = {}
     note = ""
     try:
         frequent = list_frequent(assistant, table)
     except NL2SQLError as exc:
         note = f"The most frequent values could not be found in time: {exc.message}"
-    rows = [_profile(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
+    rows = [_make_profile_row(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
     # What nobody knows of any column takes no room.
-    used = [at for at in range(len(_NUMBERED)) if any(row[at] for row in rows)]
-    heads = [{"name": _NUMBERED[at], "number": _NUMBERED[at] in ("no value", "different")} for at in used]
+    used = [at for at in range(len(_PROFILE_HEADS)) if any(row[at] for row in rows)]
+    heads = [{"name": _PROFILE_HEADS[at], "number": _PROFILE_HEADS[at] in ("no value", "different")} for at in used]
     cells = [[row[at] or "" for at in used] for row in rows]
-    grid(heads, cells, key="looked-columns", caption=f"Columns of {table.name}")
+    draw_grid(heads, cells, key="looked-columns", caption=f"Columns of {table.name}")
     notes = [note] if note else []
     if table.sampled:
         notes.append("Counts of different and missing values are of a sample.")
-    if (table.row_count or 0) > _LOOKED_AT:
-        notes.append(f"The most frequent values are those of {_LOOKED_AT:,} rows.")
-    if len(table.columns) > _COLUMNS:
-        notes.append(f"and {len(table.columns) - _COLUMNS} more columns")
+    if (table.row_count or 0) > _MAX_SAMPLE_ROWS:
+        notes.append(f"The most frequent values are those of {_MAX_SAMPLE_ROWS:,} rows.")
+    if len(table.columns) > _MAX_COLUMNS:
+        notes.append(f"and {len(table.columns) - _MAX_COLUMNS} more columns")
     for one in notes:
-        st.caption(plain(one, _COMMENT_CHARS))
+        st.caption(escape_markdown(one, _MAX_COMMENT_CHARS))
 
 
-def _profile(column: Column, table: Table, frequent: str) -> list[Cell]:
+def _make_profile_row(column: Column, table: Table, frequent: str) -> list[Cell]:
     missing = column.null_fraction
     return [
         column.name,
-        column.type[:_CHARS],
+        column.type[:_MAX_VALUE_CHARS],
         describe_key(column, table),
         "" if missing is None else f"{missing * 100:.1f}%" if 0 < missing < 1 else f"{missing * 100:.0f}%",
         "" if column.distinct is None else f"{column.distinct:,}",
-        (column.minimum or "")[:_CHARS],
-        (column.maximum or "")[:_CHARS],
+        (column.minimum or "")[:_MAX_VALUE_CHARS],
+        (column.maximum or "")[:_MAX_VALUE_CHARS],
         frequent,
-        (column.comment or "")[:_COMMENT_CHARS],
+        (column.comment or "")[:_MAX_COMMENT_CHARS],
     ]
 
 
@@ -144,24 +144,25 @@ def list_frequent(assistant: Assistant, table: Table) -> dict[int, str]:
     """The most frequent values of each column by its position, found by one bounded query; none where all differ."""
     wanted = [
         (at, column)
-        for at, column in enumerate(table.columns[:_COLUMNS])
-        if not (column.distinct and table.row_count and column.distinct >= _ALL_DIFFERENT * table.row_count)
+        for at, column in enumerate(table.columns[:_MAX_COLUMNS])
+        if not (column.distinct and table.row_count and column.distinct >= _MIN_DISTINCT_RATIO * table.row_count)
     ]
     if not wanted:
         return {}
     names = ", ".join(quote_name(column.name) for _, column in wanted)
     counts = " UNION ALL ".join(
         f"(SELECT {at} AS place, CAST({quote_name(column.name)} AS VARCHAR) AS shown, count(*) AS times FROM looked "
-        f"WHERE {quote_name(column.name)} IS NOT NULL GROUP BY ALL ORDER BY times DESC, shown LIMIT {_FREQUENT})"
+        f"WHERE {quote_name(column.name)} IS NOT NULL GROUP BY ALL "
+        f"ORDER BY times DESC, shown LIMIT {_MAX_FREQUENT_VALUES})"
         for at, column in wanted
     )
-    sql = f"WITH looked AS (SELECT {names} FROM {quote_table(table)} LIMIT {_LOOKED_AT}) {counts}"
+    sql = f"WITH looked AS (SELECT {names} FROM {quote_table(table)} LIMIT {_MAX_SAMPLE_ROWS}) {counts}"
     limits = assistant.config.limits
-    result: Result = assistant.run(sql, limits=replace(limits, seconds=min(_SECONDS, limits.seconds)))
-    least = _LEAST_SHARE * min(table.row_count or 0, _LOOKED_AT)
+    result: Result = assistant.run(sql, limits=replace(limits, seconds=min(_MAX_QUERY_SECONDS, limits.seconds)))
+    least = _MIN_FREQUENT_RATIO * min(table.row_count or 0, _MAX_SAMPLE_ROWS)
     found: dict[int, list[str]] = {}
     for place, shown, times in result.rows:
         # What hardly ever comes twice is no frequent value.
         if times > max(1, least):
-            found.setdefault(place, []).append(f"{shown[:_CHARS]} ({times:,})")
+            found.setdefault(place, []).append(f"{shown[:_MAX_VALUE_CHARS]} ({times:,})")
     return {place: ", ".join(texts) for place, texts in found.items()}

@@ -57,22 +57,25 @@ export default function ({ data, parentElement }) {
   }
 }
 """
-_arrival = st.components.v2.component("nl2sql_arrival", html=_HTML, css=_CSS, js=_JS)
+_arrival_component = st.components.v2.component("nl2sql_arrival", html=_HTML, css=_CSS, js=_JS)
 
 
-def bring_into_view(job: str, place: str, *, scrolls: bool, asks: bool, waits: bool = False) -> None:
-    """Scroll to the container of the key `place` where that job has not been seen yet, and never once it `waits`.
+def bring_into_view(job: str, place: str, *, should_scroll: bool, is_pending: bool, is_waiting: bool = False) -> None:
+    """Scroll to the container of the key `place` where that job has not been seen yet, and never once it `is_waiting`.
 
-    `asks` says that its answer is to come.
+    `is_pending` says that its answer is to come.
     """
-    _put(f"arrival-{job}", {"job": job, "place": place, "scrolls": scrolls, "asks": asks, "waits": waits})
+    _send_to_browser(
+        f"arrival-{job}",
+        {"job": job, "place": place, "scrolls": should_scroll, "asks": is_pending, "waits": is_waiting},
+    )
 
 
-def read_out(job: str, says: str) -> None:
+def announce(job: str, text: str) -> None:
     """Have screen readers say that, once, where the page has seen the question under way."""
-    _put(f"announcement-{job}", {"job": job, "says": says})
+    _send_to_browser(f"announcement-{job}", {"job": job, "says": text})
 
 
-def _put(key: str, data: dict[str, object]) -> None:
+def _send_to_browser(key: str, data: dict[str, object]) -> None:
     with st.container(key=key):
-        _arrival(key=f"place-{key}", data=data)
+        _arrival_component(key=f"place-{key}", data=data)

@@ -16,23 +16,23 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from nl2sql import Assistant, ConfigError, LimitError, NL2SQLError
-from ui.auto_refresh import draw_again
-from ui.error_text import errors_shown, show_error
+from ui.auto_refresh import schedule_refresh
+from ui.error_text import show_error, show_errors_in_place
 from ui.file_readings import show_file_reading
-from ui.markdown_escape import plain
-from ui.page_conversations import ASIDE, Conversation, unreadable
-from ui.page_server import UPLOAD_WORKERS, Server
-from ui.request_guard import MOST_FILES, format_megabytes
-from ui.result_table import count_rows
+from ui.markdown_escape import escape_markdown
+from ui.page_conversations import SET_ASIDE_PREFIX, Conversation, make_unreadable_error
+from ui.page_server import MAX_UPLOAD_WORKERS, Server
+from ui.request_guard import MAX_FILES, format_megabytes
+from ui.result_table import write_row_count
 
 KINDS: Final = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "gz", "zip")
 _UNFIT: Final = re.compile(r"[^\w .()+-]")
-_NAME_CHARS: Final = 80
-_KIND_CHARS: Final = 10
+_MAX_NAME_CHARS: Final = 80
+_MAX_KIND_CHARS: Final = 10
 # Most file systems take 255 bytes; a number and the mark of a file that waits come on top.
-_NAME_BYTES: Final = 200
+_MAX_NAME_BYTES: Final = 200
 _ADDED: Final = "upload-added"
-_MOST_TOASTS: Final = 3
+_MAX_TOASTS: Final = 3
 # One line, into which files can be dropped all the same.
 _STYLE: Final = """
 <style>
@@ -47,10 +47,10 @@ _STYLE: Final = """
 """
 
 
-@errors_shown
+@show_errors_in_place
 def show_uploads(shared: Server, conversation: Conversation) -> None:
     """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
-    busy = conversation.busy
+    busy = conversation.is_busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     most = format_megabytes(shared.assistant.config.limits.upload_bytes)
     with st.container(key="add-files"):
@@ -61,7 +61,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
             type=list(KINDS),
             accept_multiple_files=True,
             key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MOST_FILES} files. "
+            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
             "They are tables of this conversation alone, and are gone after it.",
         )
     if given and busy:
@@ -76,58 +76,60 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     if error := st.session_state.get(failed):
         show_error(error)
     for said in st.session_state.pop(_ADDED, ()):
-        st.toast(plain(said), icon=":material/check:")
-    shared.assistant_of(conversation)
-    if conversation.unread is not None:
-        show_error(conversation.unread)
+        st.toast(escape_markdown(said), icon=":material/check:")
+    shared.get_assistant(conversation)
+    if conversation.upload_error is not None:
+        show_error(conversation.upload_error)
         st.info("The files of this conversation could not be read again and are gone. Add them again.")
-    elif conversation.lost_files:
+    elif conversation.has_lost_files:
         st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
     for file in conversation.files:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button(
-                plain(file.name),
+                escape_markdown(file.name),
                 key=f"drop-{file.name}",
                 icon=":material/close:",
                 help="Files can be removed once the answer is there." if busy else "Remove this file",
                 disabled=busy,
                 type="tertiary",
             ):
-                st.session_state[failed] = _drop(shared, conversation, file)
+                st.session_state[failed] = _remove_file(shared, conversation, file)
                 st.rerun()
-            show_file_reading(shared, conversation, file, busy=busy)
+            show_file_reading(shared, conversation, file, is_busy=busy)
     if busy and (given or conversation.files):
-        draw_again("files")
+        schedule_refresh("files")
 
 
-def add_files(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> bool:
+def add_files(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> bool:
     """Add the files to the conversation; the panel says how that went. Whether they are there now.
 
     During an answer none can be added.
     """
     failed = f"upload-error-{conversation.id}"
-    if conversation.busy:
-        _forget_given(given)
+    if conversation.is_busy:
+        _release_uploads(uploads)
         st.session_state[failed] = ConfigError(
             "files cannot be added while a question is answered", "Add them again once the answer is there."
         )
         return False
     # Should that break, this is what the next look says.
-    st.session_state[failed] = unreadable()
-    names = name_files([one.name for one in given], conversation.originals)
-    st.session_state[failed] = _add(shared, conversation, given) or _take_refusal(shared)
+    st.session_state[failed] = make_unreadable_error()
+    names = name_files([one.name for one in uploads], conversation.original_names)
+    st.session_state[failed] = _add_to_folder(shared, conversation, uploads) or _take_refusal(shared)
     if st.session_state[failed] is None:
-        st.session_state[_ADDED] = _describe_added(shared.assistant_of(conversation), names)
+        st.session_state[_ADDED] = _describe_added(shared.get_assistant(conversation), names)
     return st.session_state[failed] is None
 
 
-def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFile]) -> NL2SQLError | None:
+def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> NL2SQLError | None:
     """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
     try:
-        with conversation.changing:
-            names = name_files([one.name for one in given], conversation.originals)
-            _weigh(shared, [file for file in conversation.files if file.name not in names], given)
-            put(shared, conversation, _open_folder(shared, conversation), dict(zip(names, given, strict=True)))
+        with conversation.files_lock:
+            names = name_files([one.name for one in uploads], conversation.original_names)
+            _check_size(shared, [file for file in conversation.files if file.name not in names], uploads)
+            write_and_open_files(
+                shared, conversation, _open_folder(shared, conversation), dict(zip(names, uploads, strict=True))
+            )
     except NL2SQLError as exc:
         return exc
     except OSError as exc:
@@ -135,41 +137,43 @@ def _add(shared: Server, conversation: Conversation, given: Sequence[UploadedFil
             f"the files cannot be kept: {exc.strerror}", "Free some space in the folder that NL2SQL_HOME names."
         )
     finally:
-        _forget_given(given)
+        _release_uploads(uploads)
     return None
 
 
 def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
     """A line for each table of these files: how many rows and columns it has."""
-    tables = [assistant.schema.table(upload.table) for upload in assistant.uploads if upload.file in names]
+    tables = [assistant.schema.find_table(upload.table) for upload in assistant.uploads if upload.file in names]
     said = []
     for table in tables:
         if table is not None:
-            rows = "" if table.row_count is None else f"{count_rows(table.row_count)}, "
+            rows = "" if table.row_count is None else f"{write_row_count(table.row_count)}, "
             columns = f"{len(table.columns)} column{'' if len(table.columns) == 1 else 's'}"
             said.append(f"{table.path[1]}: {rows}{columns}")
-    return said[:_MOST_TOASTS]
+    return said[:_MAX_TOASTS]
 
 
-def put(shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]) -> None:
+def write_and_open_files(
+    shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]
+) -> None:
     """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
-    originals, replaced = dict(conversation.originals), [name for name in files if (folder / name).exists()]
+    originals, replaced = dict(conversation.original_names), [name for name in files if (folder / name).exists()]
     opened = False
     for name in replaced:
-        (folder / name).rename(folder / f"{ASIDE}{name}")
+        (folder / name).rename(folder / f"{SET_ASIDE_PREFIX}{name}")
     try:
         for name, file in files.items():
             (folder / name).write_bytes(file.getbuffer())
-            conversation.originals[name] = file.name
-        _open(shared, conversation)
+            conversation.original_names[name] = file.name
+        _open_with_files(shared, conversation)
         opened = True
     finally:
         if not opened:
-            conversation.originals = originals
+            conversation.original_names = originals
             for name in files:
                 (folder / name).unlink(missing_ok=True)
         for name in replaced:
-            aside = folder / f"{ASIDE}{name}"
+            aside = folder / f"{SET_ASIDE_PREFIX}{name}"
             aside.unlink() if opened else aside.rename(folder / name)
 
 
@@ -184,21 +188,21 @@ def _take_refusal(shared: Server) -> NL2SQLError | None:
 def _open_folder(shared: Server, conversation: Conversation) -> Path:
     """Where the conversation's files lie; made for the first of them. ConfigError."""
     if conversation.folder is None:
-        conversation.folder = shared.assistant.upload_folder()
-        conversation.lost_files, conversation.unread = False, None
+        conversation.folder = shared.assistant.make_upload_folder()
+        conversation.has_lost_files, conversation.upload_error = False, None
         shared.conversations.keep(conversation)
         st.query_params["session"] = conversation.id
     return conversation.folder.path
 
 
-def _weigh(shared: Server, staying: Sequence[Path], given: Sequence[UploadedFile]) -> None:
+def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[UploadedFile]) -> None:
     """LimitError where these cannot be added to those that stay: there would be too many, or too much."""
     most = shared.assistant.config.limits.upload_bytes
-    if len(staying) + len(given) > MOST_FILES:
+    if len(existing) + len(uploads) > MAX_FILES:
         raise LimitError(
-            f"a conversation has at most {MOST_FILES} files", "Remove some, or add fewer.", limit="upload_files"
+            f"a conversation has at most {MAX_FILES} files", "Remove some, or add fewer.", limit="upload_files"
         )
-    if sum(file.stat().st_size for file in staying) + sum(one.size for one in given) > most:
+    if sum(file.stat().st_size for file in existing) + sum(one.size for one in uploads) > most:
         raise LimitError(
             f"the files of a conversation have at most {format_megabytes(most)} together",
             "Add smaller ones, or raise upload_bytes under [limits].",
@@ -206,33 +210,37 @@ def _weigh(shared: Server, staying: Sequence[Path], given: Sequence[UploadedFile
         )
 
 
-def _forget_given(given: Sequence[UploadedFile]) -> None:
+def _release_uploads(uploads: Sequence[UploadedFile]) -> None:
     """Have Streamlit let go of them, which would else hold them for as long as the browser's tab is open."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        for one in given:
+        for one in uploads:
             context.uploaded_file_mgr.remove_file(context.session_id, one.file_id)
 
 
-def _drop(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
+def _remove_file(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
     """Take one file away."""
-    with conversation.changing:
+    with conversation.files_lock:
         file.unlink(missing_ok=True)
-        conversation.originals.pop(file.name, None)
-        conversation.rules.pop(file.name, None)
+        conversation.original_names.pop(file.name, None)
+        conversation.file_rules.pop(file.name, None)
         try:
-            _open(shared, conversation)
+            _open_with_files(shared, conversation)
         except NL2SQLError as exc:
             return exc
     return None
 
 
-def _open(shared: Server, conversation: Conversation) -> None:
+def _open_with_files(shared: Server, conversation: Conversation) -> None:
     """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
     files = conversation.files
     with st.spinner("Reading the files …"):
-        own = shared.assistant.with_files(files, workers=UPLOAD_WORKERS, rules=conversation.rules) if files else None
-    conversation.use(own)
+        own = (
+            shared.assistant.with_files(files, workers=MAX_UPLOAD_WORKERS, rules=conversation.file_rules)
+            if files
+            else None
+        )
+    conversation.set_upload_assistant(own)
 
 
 def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
@@ -257,5 +265,5 @@ def clean_name(name: str) -> str:
     """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
     plain_name = Path(name.replace("\\", "/")).name
     stem, dot, kind = plain_name.rpartition(".")
-    short = _UNFIT.sub("_", stem).strip(" .")[:_NAME_CHARS].encode()[:_NAME_BYTES].decode(errors="ignore")
-    return f"{short or 'file'}{dot}{_UNFIT.sub('_', kind)[:_KIND_CHARS]}"
+    short = _UNFIT.sub("_", stem).strip(" .")[:_MAX_NAME_CHARS].encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    return f"{short or 'file'}{dot}{_UNFIT.sub('_', kind)[:_MAX_KIND_CHARS]}"

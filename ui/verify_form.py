@@ -13,12 +13,12 @@ from typing import Final
 import streamlit as st
 
 from nl2sql import Answer, Assistant, ConfigError, NL2SQLError, VerifiedQueries, VerifiedQuery
-from ui.answer_state import kept
-from ui.error_text import errors_shown, show_error
-from ui.identity import user
-from ui.markdown_escape import plain
+from ui.answer_state import get_answer_state
+from ui.error_text import show_error, show_errors_in_place
+from ui.identity import get_user
+from ui.markdown_escape import escape_markdown
 
-_NAME_CHARS: Final = 40
+_MAX_NAME_CHARS: Final = 40
 _UNFIT: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -26,15 +26,15 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
     """The button that opens the approval. `assistant` has no uploads."""
     if assistant.config.file is None or not answer.sql or answer.verified_query:
         return
-    if saved := kept(key).get("verified"):
-        st.caption(f":material/verified_user: Saved as {plain(saved)}")
+    if saved := get_answer_state(key).get("verified"):
+        st.caption(f":material/verified_user: Saved as {escape_markdown(saved)}")
     elif st.button("Save as verified", icon=":material/verified:", type="tertiary", key=f"verify-{key}"):
-        _approve(assistant, owner, answer, question, key)
+        _show_approval_dialog(assistant, owner, answer, question, key)
 
 
 @st.dialog("Save as verified", width="large", icon=":material/verified:")
-@errors_shown
-def _approve(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
+@show_errors_in_place
+def _show_approval_dialog(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
     """The approval: the SQL, its name, and the button that says it is right."""
     if refused := find_refusal(assistant, owner):
         show_error(refused)
@@ -46,16 +46,16 @@ def _approve(assistant: Assistant, owner: str | None, answer: Answer, question: 
     st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
     for line in answer.reading:
         st.text(line)
-    st.code(assistant.formatted(answer.sql or ""), language="sql", wrap_lines=True)
+    st.code(assistant.format_sql(answer.sql or ""), language="sql", wrap_lines=True)
     with st.form(f"verify-form-{key}", border=False):
         said = st.text_input("Question", value=question, key=f"verify-question-{key}")
         name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
         description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
         first = st.checkbox("Suggest it on the start page", key=f"verify-first-{key}")
         wanted = st.form_submit_button("Save as verified", type="primary")
-    if wanted and (file := save(assistant, answer, said, name, description, first)):
-        kept(key)["verified"] = file
-        st.toast(f"Saved as {plain(file)}", icon=":material/verified_user:")
+    if wanted and (file := save_query(assistant, answer, said, name, description, first)):
+        get_answer_state(key)["verified"] = file
+        st.toast(f"Saved as {escape_markdown(file)}", icon=":material/verified_user:")
         st.rerun()
 
 
@@ -74,29 +74,31 @@ def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
 def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
     try:
-        assistant.checked(sql)
+        assistant.check_or_raise(sql)
     except NL2SQLError as exc:
         return exc
     return None
 
 
-def save(assistant: Assistant, answer: Answer, question: str, name: str, description: str, first: bool) -> str | None:
+def save_query(
+    assistant: Assistant, answer: Answer, question: str, name: str, description: str, is_first: bool
+) -> str | None:
     """Save it in the name of who has signed in, where they may: the file's name. Where it cannot be, say why: None."""
     try:
         # Asked again where it counts: the form may have been drawn before, or by no browser at all.
-        if refused := find_refusal(assistant, user()):
+        if refused := find_refusal(assistant, get_user()):
             raise refused
         query = VerifiedQuery(
             name=name,
             question=question,
-            sql=assistant.formatted(answer.sql or ""),
+            sql=assistant.format_sql(answer.sql or ""),
             description=description,
-            verified_by=user() or getpass.getuser(),
+            verified_by=get_user() or getpass.getuser(),
             verified_at=dt.date.today(),
-            use_as_onboarding_question=first,
+            use_as_onboarding_question=is_first,
         )
-        assistant.checked(query.sample())
-        path = VerifiedQueries.beside(assistant.config).add(query)
+        assistant.check_or_raise(query.bind_samples())
+        path = VerifiedQueries.open_for_project(assistant.config).add(query)
     except NL2SQLError as exc:
         show_error(exc)
         return None
@@ -106,5 +108,9 @@ def save(assistant: Assistant, answer: Answer, question: str, name: str, descrip
 def make_name(question: str) -> str:
     """A name for the question's file."""
     words = _UNFIT.sub("_", question.lower()).strip("_")
-    words = words if len(words) <= _NAME_CHARS else words[:_NAME_CHARS].rpartition("_")[0] or words[:_NAME_CHARS]
+    words = (
+        words
+        if len(words) <= _MAX_NAME_CHARS
+        else words[:_MAX_NAME_CHARS].rpartition("_")[0] or words[:_MAX_NAME_CHARS]
+    )
     return words if words[:1].isalpha() else f"q_{words}".rstrip("_")

@@ -15,19 +15,19 @@ from typing import Any, Final
 
 from nl2sql.agent.loop import Outcome
 from nl2sql.agent.query_execution import is_empty_or_zero
-from nl2sql.agent.tools import Ran, Toolbox
-from nl2sql.answer.confidence import AnswerRecord, assess_answer, is_too_doubtful, say_untraced
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
+from nl2sql.answer.confidence import AnswerRecord, assess_answer, describe_untraced_words, is_too_doubtful
 from nl2sql.answer.display import choose_formats, find_keys
-from nl2sql.answer.fallback_sentences import describe_missing, say_nothing, say_rows
+from nl2sql.answer.fallback_sentences import describe_empty_result, describe_missing, describe_rows
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status
 
-SENTENCE_CHARS: Final = 4_000
-_SHORTEST_PROBE: Final = 0.1
-_SHOWN: Final = 8
+MAX_SENTENCE_CHARS: Final = 4_000
+_MIN_PROBE_SECONDS: Final = 0.1
+_MAX_SHOWN_FIGURES: Final = 8
 _DATED: Final = re.compile(r"(?:19|20)\d\d|current_|\b(?:now|today)\b", re.I)
 _BLOCK: Final = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
 # `Select` and `With` begin a sentence.
@@ -38,18 +38,18 @@ _NO_QUERY: Final = "No query was run, so there are no figures to answer with: as
 
 
 def conclude(
-    question: str, outcome: Outcome, tools: Toolbox, dialect: str, left_out: int, ending: Deadline, explain: bool
+    question: str, outcome: Outcome, tools: Toolbox, dialect: str, omitted_count: int, deadline: Deadline, explain: bool
 ) -> Answer:
-    """The Answer, without times and session. `left_out` counts the tables that the model was not shown.
+    """The Answer, without times and session. `omitted_count` counts the tables that the model was not shown.
 
-    After `ending` nothing more is looked at. `explain` wants the reading of the SQL. CancelledError once `ending` is
-    cancelled.
+    After `deadline` nothing more is looked at. `explain` wants the reading of the SQL. CancelledError once `deadline`
+    is cancelled.
     """
     answer = Answer(
         id=uuid.uuid4().hex[:12],
         question=question,
         status=Status.ANSWERED,
-        text=_short(_strip_blocks(outcome.text)),
+        text=_shorten(_strip_blocks(outcome.text)),
         steps=tuple(outcome.steps),
         usage=outcome.usage,
         warnings=(outcome.shortfall.message,) if outcome.shortfall else (),
@@ -57,23 +57,25 @@ def conclude(
     if outcome.clarification is not None:
         text = outcome.clarification.question
         return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
-    if outcome.declined is not None:
-        time = _Time(ending)
-        reading = _explain(outcome.declined, tools, time) if explain else ()
+    if outcome.declined_sql is not None:
+        time = _TimeBudget(deadline)
+        reading = _explain(outcome.declined_sql, tools, time) if explain else ()
         warnings = (*answer.warnings, *time.warnings)
-        return replace(answer, text="", sql=tools.lay_out(outcome.declined), reading=reading, warnings=warnings)
-    if outcome.shortfall is not None and (outcome.ran is None or outcome.error is not None):
+        return replace(answer, text="", sql=tools.lay_out(outcome.declined_sql), reading=reading, warnings=warnings)
+    if outcome.shortfall is not None and (outcome.executed_query is None or outcome.error is not None):
         # What the model says of data that it has not seen says nothing.
         return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
     if isinstance(outcome.error, MissingNameError):
         text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
         return replace(answer, status=Status.ABSTAINED, text=text)
-    gave_words = outcome.ran is None and bool(answer.text or outcome.lacks)
+    gave_words = outcome.executed_query is None and bool(answer.text or outcome.lack)
     if outcome.error is not None and not (gave_words and isinstance(outcome.error, QueryError)):
-        return _failed(answer, outcome.error)
-    if outcome.ran is None:
-        return _conclude_without_rows(answer, outcome.lacks, tools)
-    return _with_rows(answer, outcome, outcome.ran, tools, dialect, left_out, ending, explain)
+        return _conclude_with_error(answer, outcome.error)
+    if outcome.executed_query is None:
+        return _conclude_without_rows(answer, outcome.lack, tools)
+    return _conclude_with_rows(
+        answer, outcome, outcome.executed_query, tools, dialect, omitted_count, deadline, explain
+    )
 
 
 def warn_of_time(parts: Sequence[str]) -> str:
@@ -81,9 +83,9 @@ def warn_of_time(parts: Sequence[str]) -> str:
     return f"the time for the question was over, and with it there is no {', no '.join(parts)}"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """The model's words, cut where nobody would read on."""
-    return text if len(text) <= SENTENCE_CHARS else text[: SENTENCE_CHARS - 1] + "…"
+    return text if len(text) <= MAX_SENTENCE_CHARS else text[: MAX_SENTENCE_CHARS - 1] + "…"
 
 
 def _strip_blocks(text: str) -> str:
@@ -104,27 +106,27 @@ def _conclude_without_rows(answer: Answer, lacks: str, tools: Toolbox) -> Answer
     unfounded = tools.find_unfounded(answer.text)
     if not unfounded:
         return answer
-    figures = ", ".join(unfounded[:_SHOWN])
+    figures = ", ".join(unfounded[:_MAX_SHOWN_FIGURES])
     kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
     text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
     warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
     return replace(answer, text=text, warnings=(*answer.warnings, warning))
 
 
-def _with_rows(
+def _conclude_with_rows(
     answer: Answer,
     outcome: Outcome,
-    ran: Ran,
+    ran: ExecutedQuery,
     tools: Toolbox,
     dialect: str,
     left_out: int,
     ending: Deadline,
     explain: bool,
 ) -> Answer:
-    time = _Time(ending)
+    time = _TimeBudget(ending)
     sql, result = ran.checked.sql, ran.result
     warnings = _list_warnings(outcome, ran, tools, dialect, ending)
-    untraced = () if ran.verified else tools.trace(ran.checked)
+    untraced = () if ran.verified_query else tools.trace_words(ran.checked)
     evidence = Evidence(result, answer.question, sql, tools.today)
     text, stated, grounding, changes = _check_sentence(answer.text, ran, evidence, tools, dialect, time)
     warnings += changes
@@ -139,8 +141,8 @@ def _with_rows(
             outcome.traps,
             untraced,
             left_out,
-            ran.verified,
-            bool(outcome.unfinished),
+            ran.verified_query,
+            bool(outcome.interruption),
             outcome.shortfall is not None,
             len(list(tools.find_doubts(ran.checked.sql))),
         )
@@ -149,17 +151,17 @@ def _with_rows(
         answer,
         text=text,
         sql=tools.lay_out(ran.checked),
-        reading=(*_explain(ran.checked, tools, time), *say_untraced(untraced)) if explain else (),
+        reading=(*_explain(ran.checked, tools, time), *describe_untraced_words(untraced)) if explain else (),
         result=result,
         grounding=grounding,
         confidence=confidence,
-        chart=_draw(sql, result, tools) if time.allows("chart") else None,
-        verified_query=ran.verified,
+        chart=_draw(sql, result, tools) if time.has_time_for("chart") else None,
+        verified_query=ran.verified_query,
         traps=outcome.traps,
         warnings=(*answer.warnings, *warnings, *time.warnings),
         repairs=ran.repairs,
     )
-    return _hold_back(answer) if is_too_doubtful(confidence) and result.row_count else answer
+    return _withhold_rows(answer) if is_too_doubtful(confidence) and result.row_count else answer
 
 
 def _draw(sql: str, result: Result, tools: Toolbox) -> Mapping[str, Any] | None:
@@ -169,7 +171,7 @@ def _draw(sql: str, result: Result, tools: Toolbox) -> Mapping[str, Any] | None:
     return draw_chart(result, sql=sql, schema=tools.schema).spec
 
 
-def _list_warnings(outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, ending: Deadline) -> list[str]:
+def _list_warnings(outcome: Outcome, ran: ExecutedQuery, tools: Toolbox, dialect: str, ending: Deadline) -> list[str]:
     """What to know of the rows beside them: what was cut, changed, missing, or means something else than it seems."""
     result = ran.result
     warnings = list_cuts(result.row_count, result.truncated, result.cut_cells)
@@ -182,51 +184,53 @@ def _list_warnings(outcome: Outcome, ran: Ran, tools: Toolbox, dialect: str, end
         for missing in dict.fromkeys(outcome.missing)
         if not missing.holders
     ]
-    if ran.verified is None and ending.has_time():
+    if ran.verified_query is None and ending.has_time():
         warnings += _check_dates(ran.checked.sql, dialect, tools, is_empty_or_zero(result))
     warnings += tools.find_doubts(ran.checked.sql)
     warnings += [trap.message for trap in outcome.traps]
-    warnings += [outcome.unchecked] if outcome.unchecked else []
-    if outcome.unfinished:
-        warnings.append(f"the model did not finish: {outcome.unfinished}")
+    warnings += [outcome.unchecked_warning] if outcome.unchecked_warning else []
+    if outcome.interruption:
+        warnings.append(f"the model did not finish: {outcome.interruption}")
     return warnings
 
 
 def _check_sentence(
-    text: str, ran: Ran, evidence: Evidence, tools: Toolbox, dialect: str, time: _Time
+    text: str, ran: ExecutedQuery, evidence: Evidence, tools: Toolbox, dialect: str, time: _TimeBudget
 ) -> tuple[str, Grounding, Grounding | None, list[str]]:
     """Return the sentence to show, what was found of the model's, what the shown one rests on, and what was changed."""
     result, stated, changes = ran.result, Grounding(0, 0), list[str]()
     if result.row_count == 0:
-        from nl2sql.answer.empty_result import unmatched_filters
+        from nl2sql.answer.empty_result import find_unmatched_filters
 
-        text = say_nothing(
-            unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
-            if tools.looks_up
+        text = describe_empty_result(
+            find_unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
+            if tools.is_lookup_allowed
             else ()
         )
-    elif text and not time.allows("sentence of the model's"):
+    elif text and not time.has_time_for("sentence of the model's"):
         text = ""
     elif text:
         bare = drop_unnamed_currencies(text, result, evidence=evidence)
         if bare != text:
             changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, evidence=evidence, knows=tools.knows, find_stored=tools.find_stored)
+        stated = check_numbers(text, result, evidence=evidence, knows=tools.has_name, find_stored=tools.find_stored)
     if stated.unsupported:
-        figures = ", ".join(stated.unsupported[:_SHOWN])
+        figures = ", ".join(stated.unsupported[:_MAX_SHOWN_FIGURES])
         changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
     grounding: Grounding | None = stated
     if result.row_count and (not text or stated.unsupported):
         formats = choose_formats(result, sql=ran.checked.sql, keys=find_keys(tools.schema))
-        text = say_rows(result, [replace(one, notation=tools.notation) for one in formats])
+        text = describe_rows(result, [replace(one, notation=tools.notation) for one in formats])
         grounding = (
-            _ground(say_rows(result, formats), result, evidence) if time.allows("check of the figures") else None
+            _ground(describe_rows(result, formats), result, evidence)
+            if time.has_time_for("check of the figures")
+            else None
         )
     return text, stated, grounding, changes
 
 
-def _hold_back(answer: Answer) -> Answer:
+def _withhold_rows(answer: Answer) -> Answer:
     """The Answer without the rows of a query that is hardly right: its SQL stays to be looked at."""
     reasons = answer.confidence.reasons if answer.confidence else ()
     why = f" ({'; '.join(reasons)})" if reasons else ""
@@ -238,10 +242,10 @@ def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) ->
     """What to say of the days that the query looks at."""
     if not _DATED.search(sql):
         return []
-    from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clocked
+    from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clock_columns
 
-    bounds, clocked = find_bounds(sql, dialect), find_clocked(sql, dialect)
-    asked = " ".join([tools.question, tools.earlier, *tools.context.rules, *tools.context.metrics.values()])
+    bounds, clocked = find_bounds(sql, dialect), find_clock_columns(sql, dialect)
+    asked = " ".join([tools.question, tools.earlier_turns, *tools.context.rules, *tools.context.metrics.values()])
     found = [describe_unnamed(bounds, asked, tools.today, tools.schema)]
     if finds_nothing:
         found.append(describe_end(bounds, clocked, tools.today, tools.schema))
@@ -259,20 +263,20 @@ def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
     return replace(found, numbers=found.supported, unsupported=())
 
 
-def _explain(checked: CheckedSQL, tools: Toolbox, time: _Time) -> tuple[str, ...]:
+def _explain(checked: CheckedSQL, tools: Toolbox, time: _TimeBudget) -> tuple[str, ...]:
     """What the query does, in words, where there is time for it."""
-    return tools.read(checked) if time.allows("explanation of the SQL") else ()
+    return tools.explain_sql(checked) if time.has_time_for("explanation of the SQL") else ()
 
 
-class _Time:
+class _TimeBudget:
     """Whether there is time for a part of the answer; it keeps what there was none for."""
 
     def __init__(self, ending: Deadline) -> None:
-        self.ending = ending
+        self.deadline = ending
         self._missing: dict[str, None] = {}
 
-    def allows(self, part: str) -> bool:
-        if not self.ending.has_time():
+    def has_time_for(self, part: str) -> bool:
+        if not self.deadline.has_time():
             self._missing[part] = None
         return part not in self._missing
 
@@ -281,18 +285,18 @@ class _Time:
         return (warn_of_time(list(self._missing)),) if self._missing else ()
 
 
-def _has_rows(probe: str, tools: Toolbox, time: _Time) -> bool:
+def _has_rows(probe: str, tools: Toolbox, time: _TimeBudget) -> bool:
     """Whether a probing query gives a row; a probe that cannot run, or not in time, blames nothing."""
-    if not time.allows("reason why nothing matched"):
+    if not time.has_time_for("reason why nothing matched"):
         return True
-    seconds = min(tools.limits.seconds, max(time.ending.left, _SHORTEST_PROBE))
+    seconds = min(tools.limits.seconds, max(time.deadline.seconds_left, _MIN_PROBE_SECONDS))
     try:
         return tools.look_up(probe, replace(tools.limits, rows=1, seconds=seconds)).row_count > 0
     except (ToolError, LimitError):
         return True
 
 
-def _failed(answer: Answer, error: ToolError | LimitError) -> Answer:
+def _conclude_with_error(answer: Answer, error: ToolError | LimitError) -> Answer:
     rule = error.rule if isinstance(error, GuardError) else None
     status = Status.REFUSED if isinstance(error, GuardError) else Status.FAILED
     return replace(answer, status=status, text="", error=ErrorInfo(error.code, error.message, error.hint, rule))

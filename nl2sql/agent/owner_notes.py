@@ -15,16 +15,16 @@ from nl2sql.schema.linking import stem_question, stem_words
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Schema, Table
 
-_LEAST_STEM: Final = 4
-_ENDING: Final = 2
+_MIN_STEM_CHARS: Final = 4
+_MAX_ENDING_CHARS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerNotes:
-    """What goes with one question: `general` is the same for all of them, `touched` is what this one needs."""
+    """What goes with one question: `general` is the same for all of them, `relevant` is what this one needs."""
 
     general: tuple[str, ...] = ()
-    touched: tuple[str, ...] = ()
+    relevant: tuple[str, ...] = ()
 
 
 def select_notes(question: str, context: ContextSettings, schema: Schema, hits: Iterable[Hit] = ()) -> OwnerNotes:
@@ -35,15 +35,15 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
     if not (context.rules or context.metrics or context.synonyms):
         return OwnerNotes()
     words = stem_question(question)
-    tables = {table.name: _shares(words, table) for table in schema.tables}
+    tables = {table.name: _has_word_of(words, table) for table in schema.tables}
     tables.update((hit.table, True) for hit in hits)
     synonyms = {
-        place: tuple(term for term in terms if _names(question, words, term))
+        place: tuple(term for term in terms if _is_named(question, words, term))
         for place, terms in context.synonyms.items()
     }
     for place in (place for place, terms in synonyms.items() if terms):
-        tables.update((table.name, True) for table in schema.tables if _holds(table, place))
-    metrics = {name for name in context.metrics if _names(question, words, name)}
+        tables.update((table.name, True) for table in schema.tables if _has_place(table, place))
+    metrics = {name for name in context.metrics if _is_named(question, words, name)}
     if not metrics and not any(tables.values()):
         metrics, synonyms = set(context.metrics), dict(context.synonyms)
         tables = dict.fromkeys(tables, True)
@@ -60,13 +60,13 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
     return OwnerNotes(tuple(general), tuple(touched))
 
 
-def _shares(words: set[str], table: Table) -> bool:
+def _has_word_of(words: set[str], table: Table) -> bool:
     """Whether the question has a word of the table's name or of one of its columns."""
     names = [table.name, *(column.name for column in table.columns)]
     return any(_is_among(stem, words) for name in names for stem in stem_words(name))
 
 
-def _names(question: str, words: set[str], term: str) -> bool:
+def _is_named(question: str, words: set[str], term: str) -> bool:
     """Whether the question has at least half of the term's words, or the term as it is."""
     stems = set(stem_words(term))
     known = sum(_is_among(stem, words) for stem in stems)
@@ -76,17 +76,17 @@ def _names(question: str, words: set[str], term: str) -> bool:
 def _is_among(stem: str, words: set[str]) -> bool:
     """Whether one of the words is the stem, but for an ending of up to two letters."""
     return stem in words or any(
-        min(len(stem), len(word)) >= _LEAST_STEM
-        and abs(len(stem) - len(word)) <= _ENDING
+        min(len(stem), len(word)) >= _MIN_STEM_CHARS
+        and abs(len(stem) - len(word)) <= _MAX_ENDING_CHARS
         and (stem.startswith(word) or word.startswith(stem))
         for word in words
     )
 
 
-def _holds(table: Table, place: str) -> bool:
+def _has_place(table: Table, place: str) -> bool:
     name, _, column = place.lower().rpartition(".")
     own = table.name.lower()
-    return place.lower() == own or (name == own and table.column(column) is not None)
+    return place.lower() == own or (name == own and table.find_column(column) is not None)
 
 
 def _find_tables(rule: str, schema: Schema) -> set[str]:

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nl2sql.agent.few_shot import Example
-from nl2sql.answer.question_words import speaks_of_now
+from nl2sql.agent.few_shot import FewShotExample
+from nl2sql.answer.question_words import is_about_now
 from nl2sql.config import ContextSettings
 from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
-from nl2sql.schema.ddl_prompt import NAME_CHARS, as_data
+from nl2sql.schema.ddl_prompt import NAME_CHARS, escape_for_model
 from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.value_index import Hit
@@ -79,7 +79,7 @@ _REPLY_NONE: Final = f"If that is what the question asks for, reply NONE: and wh
 _SAY_LACK: Final = "If that is what the question asks for, say that the data lacks it: take nothing in its place."
 _LACK: Final = re.compile(r"NONE: ?([^\n]{1,300})")
 
-_NAMED_TABLES: Final = 100
+_MAX_NAMED_TABLES: Final = 100
 _MESSAGE_CHARS: Final = 600
 _HINT_CHARS: Final = 1_500
 _SHAPE_CHARS: Final = 600
@@ -87,7 +87,7 @@ _NOTE_CHARS: Final = 4_000
 _NAMES: Final = {"duckdb": "DuckDB"}
 
 
-def system(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tools: bool) -> Message:
+def write_system_message(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tools: bool) -> Message:
     """The stable prefix: task, examples for a model of blocks, the owner's general notes, schema."""
     dialect = _NAMES.get(linked_schema.schema.dialect, linked_schema.schema.dialect)
     rules = (_TOOL_RULES if calls_tools else _TASK + "\n" + _BLOCK_RULES).format(dialect=dialect)
@@ -95,13 +95,15 @@ def system(linked_schema: LinkedSchema, notes: Sequence[str] = (), *, calls_tool
     if notes:
         parts.append(_write_notes(notes))
     parts.append("Schema:\n" + linked_schema.text)
-    if linked_schema.left_out:
-        names = ", ".join(as_data(name, NAME_CHARS) for name in linked_schema.left_out[:_NAMED_TABLES])
-        parts.append(f"Not shown for want of room ({len(linked_schema.left_out)} tables): {names}")
+    if linked_schema.omitted_tables:
+        names = ", ".join(
+            escape_for_model(name, NAME_CHARS) for name in linked_schema.omitted_tables[:_MAX_NAMED_TABLES]
+        )
+        parts.append(f"Not shown for want of room ({len(linked_schema.omitted_tables)} tables): {names}")
     return {"role": "system", "content": "\n\n".join(parts)}
 
 
-def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
+def add_descriptions(schema: Schema, context: ContextSettings) -> Schema:
     """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms.
 
     What dbt says stands in place of a comment too, where the owner's own words do not.
@@ -119,8 +121,12 @@ def with_descriptions(schema: Schema, context: ContextSettings) -> Schema:
     return replace(schema, tables=tuple(tables))
 
 
-def question(
-    text: str, hits: Sequence[Hit] = (), examples: Sequence[Example] = (), today: str = "", notes: Sequence[str] = ()
+def write_question(
+    text: str,
+    hits: Sequence[Hit] = (),
+    examples: Sequence[FewShotExample] = (),
+    today: str = "",
+    notes: Sequence[str] = (),
 ) -> Message:
     """The user's question, the stored texts that its words may mean, and verified answers to questions like it.
 
@@ -128,9 +134,9 @@ def question(
     so that what comes before the question stays the same from one question, and one day, to the next.
     """
     if hits:
-        text = f"{text}\nStored: " + "; ".join(f"{_place(hit)} = {_literal(hit.text)}" for hit in hits)
+        text = f"{text}\nStored: " + "; ".join(f"{_write_place(hit)} = {_write_literal(hit.text)}" for hit in hits)
     if examples:
-        told = "\n".join(map(_example, examples))
+        told = "\n".join(map(_write_example, examples))
         text = f"Verified queries for questions like the one below:\n{told}\nThe question: {text}"
     if notes:
         text = f"{_write_notes(notes)}\n{text}"
@@ -154,28 +160,28 @@ def needs_today(question: str, schema: Schema) -> bool:
     Where a question names no time at all, a small model that knows the day was seen to filter by it.
     """
     columns = (column for table in schema.tables for column in table.columns)
-    return not _YEAR.search(question) and speaks_of_now(question) and any(_is_dated(column) for column in columns)
+    return not _YEAR.search(question) and is_about_now(question) and any(_is_dated(column) for column in columns)
 
 
 def _is_dated(column: Column) -> bool:
     """Whether the column holds days, in a type of their own or as texts."""
-    return column.holds_days or any(map(_ISO_DAY.match, column.samples[:1]))
+    return column.is_temporal or any(map(_ISO_DAY.match, column.samples[:1]))
 
 
-def _example(example: Example) -> str:
-    question, sql = as_data(example.question, _MESSAGE_CHARS), as_data(example.sql, len(example.sql))
+def _write_example(example: FewShotExample) -> str:
+    question, sql = escape_for_model(example.question, _MESSAGE_CHARS), escape_for_model(example.sql, len(example.sql))
     return f"Question: {question}\n```sql\n{sql}\n```"
 
 
-def _place(hit: Hit) -> str:
-    return as_data(f"{hit.table}.{quote(hit.column)}", 2 * NAME_CHARS)
+def _write_place(hit: Hit) -> str:
+    return escape_for_model(f"{hit.table}.{quote(hit.column)}", 2 * NAME_CHARS)
 
 
-def _literal(text: str) -> str:
-    return "'" + as_data(text, VALUE_CHARS).replace("'", "''") + "'"
+def _write_literal(text: str) -> str:
+    return "'" + escape_for_model(text, VALUE_CHARS).replace("'", "''") + "'"
 
 
-def rows(digest: str, *, calls_tools: bool) -> str:
+def write_rows(digest: str, *, calls_tools: bool) -> str:
     """A query's rows, as the tool's result."""
     return digest if calls_tools else f"{digest}\n\n{_SENTENCE}"
 
@@ -184,16 +190,16 @@ def tell_changes(content: str, sql: str, repairs: Sequence[Repair], hints: Seque
     """A tool's result with what was changed in the query before it ran, and which of its texts are not stored."""
     parts = []
     if repairs:
-        changes = "; ".join(as_data(repair.text, _MESSAGE_CHARS) for repair in repairs)
-        parts.append(f"Your query was changed: {changes}. This ran:\n{as_data(sql, len(sql))}")
-    parts += [as_data(hint, _MESSAGE_CHARS) for hint in hints]
+        changes = "; ".join(escape_for_model(repair.text, _MESSAGE_CHARS) for repair in repairs)
+        parts.append(f"Your query was changed: {changes}. This ran:\n{escape_for_model(sql, len(sql))}")
+    parts += [escape_for_model(hint, _MESSAGE_CHARS) for hint in hints]
     return "\n".join([*parts, content])
 
 
 def describe_failure(error: ToolError, *, calls_tools: bool) -> str:
     """A failed call, as the tool's result: what is wrong, and what to do. Names in it are the data's own."""
-    hint = as_data(error.hint, _HINT_CHARS)
-    text = f"Error: {as_data(error.message, _MESSAGE_CHARS)}" + (f"\n{hint}" if hint else "")
+    hint = escape_for_model(error.hint, _HINT_CHARS)
+    text = f"Error: {escape_for_model(error.message, _MESSAGE_CHARS)}" + (f"\n{hint}" if hint else "")
     missing = error.missing if isinstance(error, MissingNameError | GuardError) else None
     if missing is not None and (calls_tools or not missing.holders):
         return f"{text}\n{_SAY_LACK if calls_tools else _REPLY_NONE}"
@@ -229,7 +235,7 @@ def read_lack(text: str) -> str | None:
     return found.group(1) if found is not None else None
 
 
-def empty() -> str:
+def write_empty_result() -> str:
     """The tool's result where a query gave no rows."""
     return "0 rows. If a filter may be misspelled, check it with find_values; else say that nothing matches."
 
@@ -252,29 +258,29 @@ def refuse_figures() -> str:
     )
 
 
-def traps(found: Sequence[Trap]) -> str:
+def write_traps(found: Sequence[Trap]) -> str:
     """What to look at in a query that ran, beside its rows."""
-    told = "\n".join(f"- {as_data(trap.message, _MESSAGE_CHARS)}" for trap in found)
+    told = "\n".join(f"- {escape_for_model(trap.message, _MESSAGE_CHARS)}" for trap in found)
     return f"Before you answer, check:\n{told}\nIf that makes the figures wrong, run a corrected query; else answer."
 
 
-def reconsider(found: Sequence[Trap]) -> str:
+def ask_to_reconsider(found: Sequence[Trap]) -> str:
     """The same for a model of blocks, which writes a query or a sentence: here it is the query."""
-    told = "\n".join(f"- {as_data(trap.message, _MESSAGE_CHARS)}" for trap in found)
+    told = "\n".join(f"- {escape_for_model(trap.message, _MESSAGE_CHARS)}" for trap in found)
     return f"The query ran, but:\n{told}\n\nWrite the corrected query in a ```sql block, or the same if it is right."
 
 
-def past_turn(asked: str, sql: str, shape: str) -> tuple[Message, Message]:
+def write_past_turn(question_text: str, sql: str, shape: str) -> tuple[Message, Message]:
     """An earlier question of the conversation and its SQL, for a follow-up."""
-    told = f"```sql\n{as_data(sql, len(sql))}\n```\n{as_data(shape, _SHAPE_CHARS)}"
-    return question(asked), {"role": "assistant", "content": told.rstrip()}
+    told = f"```sql\n{escape_for_model(sql, len(sql))}\n```\n{escape_for_model(shape, _SHAPE_CHARS)}"
+    return write_question(question_text), {"role": "assistant", "content": told.rstrip()}
 
 
 def _write_notes(lines: Sequence[str]) -> str:
-    return "The owner of the data says:\n" + "\n".join(f"- {as_data(line, _NOTE_CHARS)}" for line in lines)
+    return "The owner of the data says:\n" + "\n".join(f"- {escape_for_model(line, _NOTE_CHARS)}" for line in lines)
 
 
-def tool(name: str, description: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+def define_tool(name: str, description: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """A function definition as OpenAI function calling wants it, strict: every property required."""
     return {
         "type": "function",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.tools import Ran, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
 from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step
 
@@ -19,10 +19,10 @@ REPAIR: Final = "repair"
 _NOTHING: Final = "nothing matched"
 _DENIED: Final = "column"
 
-Approve = Callable[[CheckedSQL], bool] | None
+Approver = Callable[[CheckedSQL], bool] | None
 
 
-class Declined(Exception):
+class ApprovalDeniedError(Exception):
     """The checked SQL was not let run: ends the loop, and carries the SQL."""
 
     def __init__(self, checked: CheckedSQL) -> None:
@@ -31,8 +31,8 @@ class Declined(Exception):
 
 
 def execute_query(
-    query: str, tools: Toolbox, steps: list[Step], approve: Approve = None
-) -> Generator[Event, None, Ran]:
+    query: str, tools: Toolbox, steps: list[Step], approve: Approver = None
+) -> Generator[Event, None, ExecutedQuery]:
     """Run the query. `approve` is asked before; Declined where it says no.
 
     Raises QueryError and GuardError where it cannot run and is not repaired, MissingNameError where that is for a name
@@ -49,10 +49,12 @@ def execute_query(
     return ran
 
 
-def execute_verified(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Generator[Event, None, Ran]:
+def execute_verified(
+    name: str, sql: str, tools: Toolbox, approve: Approver = None
+) -> Generator[Event, None, ExecutedQuery]:
     """Run a verified query's SQL as it is. Errors as `execute_query`: nothing in it is repaired."""
     ran = yield from _run(tools.check(sql), tools, approve)
-    return replace(ran, verified=name)
+    return replace(ran, verified_query=name)
 
 
 def is_empty_or_zero(result: Result) -> bool:
@@ -60,12 +62,12 @@ def is_empty_or_zero(result: Result) -> bool:
     return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
 
 
-def _run(checked: CheckedSQL, tools: Toolbox, approve: Approve) -> Generator[Event, None, Ran]:
+def _run(checked: CheckedSQL, tools: Toolbox, approve: Approver) -> Generator[Event, None, ExecutedQuery]:
     yield Event(EventKind.SQL, tools.lay_out(checked))
     if approve is not None and not approve(checked):
-        raise Declined(checked)
+        raise ApprovalDeniedError(checked)
     yield Event(EventKind.RUNNING)
-    return Ran(checked, tools.run(checked))
+    return ExecutedQuery(checked, tools.run(checked))
 
 
 def _is_repairable(error: QueryError | GuardError) -> bool:
@@ -74,20 +76,20 @@ def _is_repairable(error: QueryError | GuardError) -> bool:
 
 
 def _execute_repaired(
-    query: str, error: QueryError | GuardError, tools: Toolbox, steps: list[Step], approve: Approve
-) -> Generator[Event, None, Ran]:
+    query: str, error: QueryError | GuardError, tools: Toolbox, steps: list[Step], approve: Approver
+) -> Generator[Event, None, ExecutedQuery]:
     """Run the query as code repairs it; an error about the query as it was where that does not help."""
     start = time.perf_counter()
     checked, report = tools.repair(query, error.message)
     if checked is None:
         raise _explain(error, report) from error
-    step = _step(query, error.message, report.repairs, start)
+    step = _make_step(query, error.message, report.repairs, start)
     yield Event(EventKind.REPAIRED, _describe(report.repairs))
     try:
         ran = yield from _run(checked, tools, approve)
     except QueryError:
         raise error from None
-    except Declined:
+    except ApprovalDeniedError:
         steps.append(step)
         raise
     steps.append(step)
@@ -109,12 +111,12 @@ def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError
 
 
 def _match_stored(
-    query: str, ran: Ran, tools: Toolbox, steps: list[Step], approve: Approve
-) -> Generator[Event, None, Ran]:
+    query: str, ran: ExecutedQuery, tools: Toolbox, steps: list[Step], approve: Approver
+) -> Generator[Event, None, ExecutedQuery]:
     """The query with its texts as they are stored, where it is let run; else the one that ran, with what is near."""
     start = time.perf_counter()
     checked, match = tools.match_stored(ran.checked)
-    ran = replace(ran, hints=tuple(match.hints), unmatched=tuple(match.unmatched))
+    ran = replace(ran, hints=tuple(match.hints), unmatched_texts=tuple(match.unmatched_texts))
     if checked is None or (approve is not None and not approve(checked)):
         return ran
     try:
@@ -123,7 +125,7 @@ def _match_stored(
         return ran
     yield Event(EventKind.REPAIRED, _describe(match.repairs))
     yield Event(EventKind.SQL, tools.lay_out(checked))
-    steps.append(_step(query, _NOTHING, match.repairs, start))
+    steps.append(_make_step(query, _NOTHING, match.repairs, start))
     return replace(ran, checked=checked, result=result, repairs=(*ran.repairs, *match.repairs))
 
 
@@ -131,6 +133,6 @@ def _describe(repairs: Sequence[Repair]) -> str:
     return "; ".join(repair.text for repair in repairs)
 
 
-def _step(query: str, error: str, repairs: Sequence[Repair], start: float) -> Step:
+def _make_step(query: str, error: str, repairs: Sequence[Repair], start: float) -> Step:
     arguments = {"query": query, "error": error, "repairs": _describe(repairs)}
     return Step(REPAIR, arguments, True, None, time.perf_counter() - start)

@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from nl2sql.agent.query_execution import Approve, Declined, execute_query
-from nl2sql.agent.tools import SQL_QUERY, Ran, Toolbox
+from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_query
+from nl2sql.agent.tools import SQL_QUERY, ExecutedQuery, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.types import Event, EventKind, Reply, Result, Step, Usage
 
 CANDIDATE: Final = "candidate"
-AGREE: Final = 2
-_PLACES: Final = 6
+MIN_AGREEING_QUERIES: Final = 2
+_DECIMAL_PLACES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """How many queries are written for a question, the first included; `in_doubt` says only where that one is."""
+    """How many queries are written for a question, the first included; or one where that one is in no doubt."""
 
     count: int = 1
-    in_doubt: bool = False
+    is_only_if_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,23 @@ class Candidate:
     """A query that ran, and the reply that it came in."""
 
     reply: Reply
-    ran: Ran
+    executed_query: ExecutedQuery
 
 
 @dataclass(slots=True)
 class Vote:
-    """The candidates that ran, in the order in which they came; `asked` counts those that did not, too."""
+    """The candidates that ran, in the order in which they came; `query_count` counts those that did not, too."""
 
-    asked: int = 0
+    query_count: int = 0
     candidates: list[Candidate] = field(default_factory=list)
     _keys: list[Any] = field(default_factory=list)
 
     def add(self, candidate: Candidate | None) -> None:
         """Count one more; None where it did not run."""
-        self.asked += 1
+        self.query_count += 1
         if candidate is not None:
             self.candidates.append(candidate)
-            self._keys.append(rows_key(candidate.ran.result))
+            self._keys.append(make_rows_key(candidate.executed_query.result))
 
     @property
     def winner(self) -> Candidate | None:
@@ -66,35 +66,39 @@ class Vote:
         return self.candidates[ranked[0]] if ranked else None
 
     @property
-    def share(self) -> int:
+    def winner_count(self) -> int:
         """How many candidates give the winner's rows."""
         winner = self.winner
-        return 0 if winner is None else self._keys.count(rows_key(winner.ran.result))
+        return 0 if winner is None else self._keys.count(make_rows_key(winner.executed_query.result))
 
-    def count_agreeing(self, ran: Ran) -> tuple[int, int]:
+    def count_agreeing(self, ran: ExecutedQuery) -> tuple[int, int]:
         """How many of the queries written give the rows of `ran`, that one included, and how many were written."""
-        is_further = all(candidate.ran is not ran for candidate in self.candidates)
-        return self._keys.count(rows_key(ran.result)) + is_further, self.asked + is_further
+        is_further = all(candidate.executed_query is not ran for candidate in self.candidates)
+        return self._keys.count(make_rows_key(ran.result)) + is_further, self.query_count + is_further
 
     @property
-    def is_settled(self) -> bool:
+    def has_majority(self) -> bool:
         """Whether two agree on rows. That two have none is no agreement: any wrong filter gives none."""
         winner = self.winner
-        return winner is not None and self.share >= AGREE and bool(winner.ran.result.row_count)
+        return (
+            winner is not None
+            and self.winner_count >= MIN_AGREEING_QUERIES
+            and bool(winner.executed_query.result.row_count)
+        )
 
     def _rank(self, position: int) -> tuple[int, bool, int, int]:
         candidate = self.candidates[position]
         size = self._keys.count(self._keys[position])
-        is_doubted = bool(candidate.ran.unmatched) or not candidate.ran.result.row_count
-        return -size, is_doubted, len(candidate.ran.repairs), position
+        is_doubted = bool(candidate.executed_query.unmatched_texts) or not candidate.executed_query.result.row_count
+        return -size, is_doubted, len(candidate.executed_query.repairs), position
 
 
-def is_doubtful(ran: Ran | None) -> bool:
+def is_doubtful(ran: ExecutedQuery | None) -> bool:
     """Whether the first query shows a sign that it is wrong.
 
     It did not run, gave no value at all, or compares with a text that is not stored. A zero alone is no such sign.
     """
-    if ran is None or ran.unmatched or not ran.result.row_count:
+    if ran is None or ran.unmatched_texts or not ran.result.row_count:
         return True
     return all(column.null_count == len(column) for column in ran.result.table.columns)
 
@@ -105,7 +109,7 @@ def elect(
     tools: Toolbox,
     steps: list[Step],
     deadline: Deadline,
-    approve: Approve = None,
+    approve: Approver = None,
 ) -> Generator[Event, None, Usage]:
     """Run the query of each reply until two agree; returns what the replies cost. Each is told as a step.
 
@@ -114,15 +118,15 @@ def elect(
     usage = Usage()
     for reply in replies:
         usage += reply.usage
-        with deadline.paused():
-            vote.add(_ran(reply, tools, steps, approve))
-        yield Event(EventKind.CANDIDATE, f"{vote.share} of {vote.asked} agree")
-        if vote.is_settled:
+        with deadline.pause():
+            vote.add(_run_candidate(reply, tools, steps, approve))
+        yield Event(EventKind.CANDIDATE, f"{vote.winner_count} of {vote.query_count} agree")
+        if vote.has_majority:
             break
     return usage
 
 
-def _ran(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approve) -> Candidate | None:
+def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approver) -> Candidate | None:
     """The reply's query, run; None where it has none that runs."""
     query = next((call.arguments.get("query") for call in reply.calls if call.name == SQL_QUERY), None)
     if not isinstance(query, str):
@@ -130,11 +134,11 @@ def _ran(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approve) -> C
     start, own = time.perf_counter(), list[Step]()
     arguments: dict[str, Any] = {"query": query}
     try:
-        ran = _quietly(execute_query(query, tools, own, approve))
+        ran = _drain_events(execute_query(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
         steps.append(Step(CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
         return None
-    except Declined:
+    except ApprovalDeniedError:
         steps.append(Step(CANDIDATE, arguments, False, "it was not let run", time.perf_counter() - start))
         return None
     arguments["repairs"] = "; ".join(repair.text for repair in ran.repairs) or None
@@ -142,28 +146,28 @@ def _ran(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approve) -> C
     return Candidate(reply, ran)
 
 
-def _quietly(running: Generator[Event, None, Ran]) -> Ran:
+def _drain_events(running: Generator[Event, None, ExecutedQuery]) -> ExecutedQuery:
     """What the generator returns, without its events: SQL that may not be taken is not shown as it runs."""
     while True:
         try:
             next(running)
         except StopIteration as stopped:
-            ran: Ran = stopped.value
+            ran: ExecutedQuery = stopped.value
             return ran
 
 
-def rows_key(result: Result) -> Any:
+def make_rows_key(result: Result) -> Any:
     """Equal for results with the same rows, whatever the order of rows and columns; numbers to six places."""
-    columns = [tuple(map(_plain, column)) for column in zip(*result.rows, strict=True)]
+    columns = [tuple(map(_normalize_value, column)) for column in zip(*result.rows, strict=True)]
     columns.sort(key=lambda column: sorted(map(repr, column)))
     rows = sorted(zip(*columns, strict=True), key=repr) if columns else ()
     return len(result.columns), tuple(rows)
 
 
-def _plain(value: Any) -> Any:
+def _normalize_value(value: Any) -> Any:
     if isinstance(value, list | dict):
         return repr(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
     number = float(value)
-    return round(number, _PLACES) if math.isfinite(number) else repr(number)
+    return round(number, _DECIMAL_PLACES) if math.isfinite(number) else repr(number)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nl2sql.agent.tools import Ran, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.errors import DatabaseError, LimitError, ToolError
 from nl2sql.types import Trap
 
@@ -21,7 +21,7 @@ _NOT_RUN: Final = "the query that checks it did not run"
 _UNREAD: Final = "the SQL could not be read"
 _PROBED_ROWS: Final = 20
 # A probe reads about as much as the query did; one that could not end in time is not begun.
-_SLOWER: Final = 2.0
+_MIN_TIME_RATIO: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class TrapSearch:
     warning: str = ""
 
 
-def search_traps(ran: Ran, tools: Toolbox) -> TrapSearch:
+def search_traps(ran: ExecutedQuery, tools: Toolbox) -> TrapSearch:
     """Look for traps in a query that a model wrote; not in one that a person has verified. CancelledError."""
-    if ran.verified:
+    if ran.verified_query:
         return TrapSearch()
     from nl2sql.answer.traps import find_traps
 
@@ -43,10 +43,10 @@ def search_traps(ran: Ran, tools: Toolbox) -> TrapSearch:
 
     def ask(probe: str) -> list[tuple[Any, ...]] | None:
         left = deadline - time.monotonic()
-        if not tools.looks_up:
+        if not tools.is_lookup_allowed:
             reasons[_UNAPPROVED] = None
             return None
-        if left < _SLOWER * ran.result.seconds or left <= 0:
+        if left < _MIN_TIME_RATIO * ran.result.seconds or left <= 0:
             reasons[_NO_TIME] = None
             return None
         try:
@@ -60,12 +60,12 @@ def search_traps(ran: Ran, tools: Toolbox) -> TrapSearch:
 
     report = find_traps(ran.checked.sql, tools.schema, ran.result, ask, tools.question)
     warning = ""
-    if report.unchecked:
+    if report.unchecked_claims:
         why = " and ".join(reasons) or _UNREAD
-        warning = f"not checked {', nor '.join(report.unchecked)}: {why}"
+        warning = f"not checked {', nor '.join(report.unchecked_claims)}: {why}"
     return TrapSearch(report.traps, warning)
 
 
 def has_grave(traps: Iterable[Trap]) -> bool:
     """Whether one of them makes the figures others than those asked for."""
-    return any(trap.changes_figure for trap in traps)
+    return any(trap.is_figure_changed for trap in traps)

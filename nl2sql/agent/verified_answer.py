@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Final
 
 from nl2sql.agent.loop import Outcome
-from nl2sql.agent.query_execution import Approve, Declined, execute_verified
+from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_verified
 from nl2sql.agent.tools import Toolbox
 from nl2sql.errors import LimitError
 from nl2sql.types import Event, EventKind, Step
@@ -18,15 +18,15 @@ from nl2sql.types import Event, EventKind, Step
 RECALL: Final = "verified_query"
 
 
-def recall(name: str, sql: str, tools: Toolbox, approve: Approve = None) -> Generator[Event, None, Outcome]:
+def recall(name: str, sql: str, tools: Toolbox, approve: Approver = None) -> Generator[Event, None, Outcome]:
     """Run the verified query `name`. GuardError and QueryError where it cannot run any more."""
     outcome = Outcome()
     start = time.perf_counter()
     yield Event(EventKind.TOOL, f"{RECALL}({name})")
     try:
-        outcome.ran = ran = yield from execute_verified(name, sql, tools, approve)
-    except Declined as declined:
-        outcome.declined = declined.checked
+        outcome.executed_query = ran = yield from execute_verified(name, sql, tools, approve)
+    except ApprovalDeniedError as declined:
+        outcome.declined_sql = declined.checked
     except LimitError as exc:
         outcome.error = exc
     else:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.agent.prompts import tool
+from nl2sql.agent.prompts import define_tool
 from nl2sql.errors import CallError
-from nl2sql.schema.ddl_prompt import as_data
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.ddl_prompt import escape_for_model
+from nl2sql.schema.identifiers import find_closest
 from nl2sql.types import ToolCall
 
 # Endpoints take 128 tools at most.
-MOST_FUNCTIONS: Final = 100
+MAX_FUNCTIONS: Final = 100
 _DESCRIPTION_CHARS: Final = 600
 
 
@@ -33,9 +33,11 @@ class QueryFunction:
     @property
     def definition(self) -> Mapping[str, Any]:
         """As OpenAI function calling wants it."""
-        return tool(self.name, as_data(self.description, _DESCRIPTION_CHARS), _as_data(self.properties))
+        return define_tool(
+            self.name, escape_for_model(self.description, _DESCRIPTION_CHARS), _escape_schema(self.properties)
+        )
 
-    def arguments(self, call: ToolCall) -> dict[str, Any]:
+    def check_arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit, without those left out. CallError."""
         _refuse_unknown(call, self.properties)
         given = {name: value for name, value in call.arguments.items() if value is not None}
@@ -43,16 +45,16 @@ class QueryFunction:
         return given
 
 
-def _as_data(schema: Any) -> Any:
+def _escape_schema(schema: Any) -> Any:
     """A JSON Schema whose texts are data, as those of the database: whoever wrote them."""
     if isinstance(schema, Mapping):
-        return {as_data(str(key), _DESCRIPTION_CHARS): _as_data(value) for key, value in schema.items()}
+        return {escape_for_model(str(key), _DESCRIPTION_CHARS): _escape_schema(value) for key, value in schema.items()}
     if isinstance(schema, list | tuple):
-        return [_as_data(value) for value in schema]
-    return as_data(schema, _DESCRIPTION_CHARS) if isinstance(schema, str) else schema
+        return [_escape_schema(value) for value in schema]
+    return escape_for_model(schema, _DESCRIPTION_CHARS) if isinstance(schema, str) else schema
 
 
-def fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
+def check_text_arguments(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call to a tool whose arguments are texts and lists of texts. CallError."""
     _refuse_unknown(call, properties)
     given = dict(call.arguments)
@@ -74,6 +76,6 @@ def fitting(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_unknown(call: ToolCall, properties: Mapping[str, Any]) -> None:
     for name in call.arguments:
         if name not in properties:
-            near = closest(name, properties)
+            near = find_closest(name, properties)
             hint = f"Did you mean {near!r}?" if near else f"It takes {', '.join(properties)}."
             raise CallError(f"{call.name} has no argument {name!r}", hint)

@@ -12,7 +12,7 @@ from typing import Final
 
 from nl2sql.answer.question_words import list_words
 from nl2sql.answer.word_trace import match_words
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema
 
 
@@ -92,10 +92,10 @@ def find_other_wish(question: str, schema: Schema) -> str | None:
     'The question asks why. The data holds figures, not reasons: ask for the figures that would show it.'
     >>> find_other_wish("Which shops have sales?", Schema((), "duckdb"))
     """
-    text = folded(question).lstrip("¿¡ ")
+    text = fold_text(question).lstrip("¿¡ ")
     for wish in WISHES:
         found = wish.pattern.search(text)
-        if found is None or _is_of_data(found.group(), schema):
+        if found is None or _is_part_of_data_name(found.group(), schema):
             continue
         if wish is ACTION and _ASKS_DATA.search(text, found.end()):
             continue
@@ -103,8 +103,8 @@ def find_other_wish(question: str, schema: Schema) -> str | None:
     return None
 
 
-def _is_of_data(words: str, schema: Schema) -> bool:
+def _is_part_of_data_name(words: str, schema: Schema) -> bool:
     """Whether the last of the words is part of a name in the data: `forecast` beside a column `sales_forecast`."""
     last = words.split()[-1]
     names = (name for table in schema.tables for name in (table.name, *(column.name for column in table.columns)))
-    return any(match_words(last, folded(part)) for name in names for part in list_words(name))
+    return any(match_words(last, fold_text(part)) for name in names for part in list_words(name))

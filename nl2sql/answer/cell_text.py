@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EXACT_FLOAT: Final = 2**53
+MAX_EXACT_FLOAT: Final = 2**53
 # By far the commonest values, known by their type at once.
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
     type(None): lambda _: "",
@@ -31,7 +31,7 @@ def text_of(value: Any) -> str:
     if plain := _PLAIN.get(type(value)):
         return plain(value)
     if isinstance(value, float):
-        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < EXACT_FLOAT else repr(value)
+        return repr(int(value)) + ".0" if value.is_integer() and abs(value) < MAX_EXACT_FLOAT else repr(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dt.datetime):
@@ -56,7 +56,7 @@ def measure_cells(column: pa.Array) -> int | Sequence[int]:
 
     kind = column.type
     if pt.is_struct(kind):
-        return _sum_of(1, [measure_cells(column.field(i)) for i in range(kind.num_fields)])
+        return _sum_sizes(1, [measure_cells(column.field(i)) for i in range(kind.num_fields)])
     if pt.is_fixed_size_list(kind):
         width = int(kind.list_size)
         sizes = measure_cells(column.values.slice(column.offset * width, len(column) * width))
@@ -69,7 +69,7 @@ def measure_cells(column: pa.Array) -> int | Sequence[int]:
     ends = digits[column.offset : column.offset + len(column) + 1].tolist()
     first, length = ends[0], ends[-1] - ends[0]
     children = (column.keys, column.items) if pt.is_map(kind) else (column.values,)
-    sizes = _sum_of(0, [measure_cells(child.slice(first, length)) for child in children])
+    sizes = _sum_sizes(0, [measure_cells(child.slice(first, length)) for child in children])
     if isinstance(sizes, int):
         return [1 + sizes * (end - start) for start, end in itertools.pairwise(ends)]
     before = [0, *itertools.accumulate(sizes)]
@@ -82,14 +82,14 @@ def count_values(column: pa.Array) -> int:
     return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
-def _sum_of(own: int, parts: Sequence[int | Sequence[int]]) -> int | Sequence[int]:
+def _sum_sizes(own: int, parts: Sequence[int | Sequence[int]]) -> int | Sequence[int]:
     """The sizes of the parts together, and `own` on top of each cell's."""
     own += sum(part for part in parts if isinstance(part, int))
     uneven = [part for part in parts if not isinstance(part, int)]
     return [own + sum(sizes) for sizes in zip(*uneven, strict=True)] if uneven else own
 
 
-def json_of(value: Any) -> Any:
+def encode_json_value(value: Any) -> Any:
     """The value as JSON carries it without loss.
 
     Dates are ISO text; a decimal is a number where a JSON reader's double holds it, else text; so are integers
@@ -98,19 +98,19 @@ def json_of(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= EXACT_FLOAT else str(value)
+        return value if abs(value) <= MAX_EXACT_FLOAT else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Decimal):
-        return _json_of_decimal(value)
+        return _encode_decimal(value)
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
     if isinstance(value, dict):
-        return {str(key): json_of(item) for key, item in value.items()}
+        return {str(key): encode_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [json_of(item) for item in value]
+        return [encode_json_value(item) for item in value]
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
@@ -126,11 +126,11 @@ def spell_json(value: Any) -> str:
         return "[" + ", ".join(map(spell_json, value)) + "]"
     if isinstance(value, Decimal) and value.is_finite():
         return format(value, "f")
-    return str(value) if type(value) is int else json.dumps(json_of(value), ensure_ascii=False)
+    return str(value) if type(value) is int else json.dumps(encode_json_value(value), ensure_ascii=False)
 
 
-def _json_of_decimal(value: Decimal) -> int | float | str:
-    if value == value.to_integral_value() and abs(value) <= EXACT_FLOAT:
+def _encode_decimal(value: Decimal) -> int | float | str:
+    if value == value.to_integral_value() and abs(value) <= MAX_EXACT_FLOAT:
         return int(value)
     as_float = float(value)
     return as_float if Decimal(repr(as_float)) == value else format(value, "f")

@@ -14,69 +14,69 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Facts:
-    """What the values of a column have in common, as far as `look` has seen them.
+class ColumnFacts:
+    """What the values of a column have in common, as far as `observe` has seen them.
 
-    `decimals` is how many the longest number has, `smallest` the one nearest to 0 that is not 0, as an amount.
+    `decimals` is how many the longest number has, `smallest_amount` the one nearest to 0 that is not 0, as an amount.
     """
 
     numbers: int = 0
-    all_integers: bool = True
+    has_only_integers: bool = True
     days: int = 0
     others: int = 0
     decimals: int = 0
-    least: Decimal = Decimal(0)
-    most: Decimal = Decimal(0)
-    smallest: Decimal | None = None
-    at_midnight: bool = True
-    on_first: bool = True
+    minimum: Decimal = Decimal(0)
+    maximum: Decimal = Decimal(0)
+    smallest_amount: Decimal | None = None
+    is_at_midnight: bool = True
+    is_first_of_month: bool = True
     first_day: dt.date | None = None
-    varies: bool = False
+    has_several_days: bool = False
 
-    def look(self, values: Iterable[Any]) -> None:
+    def observe(self, values: Iterable[Any]) -> None:
         """Take note of these values."""
         numbers: list[int | float | Decimal] = []
         for value in values:
             if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
                 numbers.append(value)
             elif isinstance(value, dt.date):
-                self._look_at_day(value)
+                self._observe_day(value)
             elif value is not None:
                 self.others += 1
         if numbers:
-            self._look_at_numbers(numbers)
+            self._observe_numbers(numbers)
 
-    def _look_at_numbers(self, values: Sequence[int | float | Decimal]) -> None:
+    def _observe_numbers(self, values: Sequence[int | float | Decimal]) -> None:
         finite = [value for value in values if isinstance(value, int) or math.isfinite(value)]
         if not finite:
             return
-        least, most = to_decimal(min(finite)), to_decimal(max(finite))
-        self.least = min(self.least, least) if self.numbers else least
-        self.most = max(self.most, most) if self.numbers else most
+        least, most = convert_to_decimal(min(finite)), convert_to_decimal(max(finite))
+        self.minimum = min(self.minimum, least) if self.numbers else least
+        self.maximum = max(self.maximum, most) if self.numbers else most
         self.numbers += len(finite)
         near = [value if value > 0 else -value for value in finite if value]
         if near:
-            smallest = to_decimal(min(near))
-            self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
+            smallest = convert_to_decimal(min(near))
+            self.smallest_amount = smallest if self.smallest_amount is None else min(self.smallest_amount, smallest)
         for value in finite:
             if not isinstance(value, int):
-                self.all_integers = False
+                self.has_only_integers = False
                 # A DECIMAL has the same exponent in all rows, so that most need no second look.
-                if isinstance(value, float) or -_exponent(value) > self.decimals:
+                if isinstance(value, float) or -_get_exponent(value) > self.decimals:
                     self.decimals = max(self.decimals, count_decimals(value))
 
-    def _look_at_day(self, value: dt.date) -> None:
+    def _observe_day(self, value: dt.date) -> None:
         day = value
         if isinstance(value, dt.datetime):
-            self.at_midnight = self.at_midnight and value.time() == dt.time()
+            self.is_at_midnight = self.is_at_midnight and value.time() == dt.time()
             day = value.date()
-        self.on_first = self.on_first and day.day == 1
-        self.varies = self.varies or (self.first_day is not None and day != self.first_day)
+        self.is_first_of_month = self.is_first_of_month and day.day == 1
+        self.has_several_days = self.has_several_days or (self.first_day is not None and day != self.first_day)
         self.first_day = self.first_day or day
         self.days += 1
 
 
-def to_decimal(value: int | float | Decimal) -> Decimal:
+def convert_to_decimal(value: int | float | Decimal) -> Decimal:
     """The finite number in its own digits."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
@@ -87,12 +87,12 @@ def count_decimals(value: float | Decimal) -> int:
         _, _, fraction = repr(value).partition(".")
         if fraction.isdecimal():
             return 0 if fraction == "0" else len(fraction)
-        value = to_decimal(value)
-    digits, exponent = value.as_tuple().digits, _exponent(value)
+        value = convert_to_decimal(value)
+    digits, exponent = value.as_tuple().digits, _get_exponent(value)
     zeros = next((place for place, digit in enumerate(reversed(digits)) if digit), len(digits))
     return max(0, -exponent - zeros) if any(digits) else 0
 
 
-def _exponent(value: Decimal) -> int:
+def _get_exponent(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     return exponent if isinstance(exponent, int) else 0

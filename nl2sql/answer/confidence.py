@@ -11,22 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, Trap, Untraced
+from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, Trap, UntracedWord
 
 # Log-odds that an answer without any sign is right.
-BIAS: Final = 3.18
+BIAS_LOG_ODDS: Final = 3.18
 # On databases that the fit had not seen, 95% of the answers from here on were right.
-HIGH: Final = 0.88
-CHECK: Final = 0.2
+MIN_HIGH_SCORE: Final = 0.88
+MIN_CHECK_SCORE: Final = 0.2
 # Below it an answer is held back: of 21 such answers, on databases that the fit had not seen, one was right.
-HOLD_BACK: Final = 0.1
+MIN_ANSWER_SCORE: Final = 0.1
 # The signs that rest on log-probabilities, and the one that stands for their absence.
 LOGPROB_SIGNS: Final = ("surprise",)
 NO_LOGPROBS: Final = "no_logprobs"
 _VERIFIED_SCORE: Final = 0.97
-_MOST_SURPRISE: Final = 12.0
-_UNSURE: Final = 0.1
-_MOST_ODDS: Final = 50.0
+_MAX_SURPRISE_NATS: Final = 12.0
+_MIN_SURE_PROBABILITY: Final = 0.1
+_MAX_LOG_ODDS: Final = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,25 @@ class AnswerRecord:
 
     `logprobs` are the natural log-probabilities of the tokens of the SQL, empty where the endpoint tells none.
     `agreement` is how many of the queries written for the question give these rows, and how many were written; None
-    where it was one. `left_out` counts the tables that the model was not shown. `verified`
-    names the verified query whose rows these are. `unfinished` says that the model did not come to its end,
-    `was_cut` that its endpoint did not read the whole prompt; `doubtful` counts columns of the query of whose file two
-    readings are left.
+    where it was one. `hidden_table_count` counts the tables that the model was not shown. `verified_query`
+    names the verified query whose rows these are. `is_unfinished` says that the model did not come to its end,
+    `is_prompt_cut` that its endpoint did not read the whole prompt; `doubtful_column_count` counts columns of the query
+    of whose file two readings are left.
     """
 
     result: Result
     steps: Sequence[Step] = ()
-    stated: Grounding | None = None
+    grounding: Grounding | None = None
     logprobs: Sequence[float] = ()
     agreement: tuple[int, int] | None = None
     repairs: Sequence[Repair] = ()
     traps: Sequence[Trap] = ()
-    untraced: Sequence[Untraced] = ()
-    left_out: int = 0
-    verified: str | None = None
-    unfinished: bool = False
-    was_cut: bool = False
-    doubtful: int = 0
+    untraced_words: Sequence[UntracedWord] = ()
+    hidden_table_count: int = 0
+    verified_query: str | None = None
+    is_unfinished: bool = False
+    is_prompt_cut: bool = False
+    doubtful_column_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +76,40 @@ def assess_answer(record: AnswerRecord) -> Confidence:
     signs = {sign.name: value for sign in SIGNS if (value := sign.measure(record))}
     shown = [sign for sign in SIGNS if sign.name in signs]
     reasons = tuple(text for sign in shown if (text := sign.describe(record)))
-    if record.verified:
-        reasons = (f"the SQL is the verified query {record.verified}", *reasons)
+    if record.verified_query:
+        reasons = (f"the SQL is the verified query {record.verified_query}", *reasons)
         score = _VERIFIED_SCORE
     else:
         score = round(score_signs(signs), 2)
-    level = "high" if score >= HIGH else "check" if score >= CHECK else "low"
+    level = "high" if score >= MIN_HIGH_SCORE else "check" if score >= MIN_CHECK_SCORE else "low"
     return Confidence(level, score, reasons, signs)
 
 
 def is_too_doubtful(confidence: Confidence) -> bool:
     """Whether the rows are better not given as an answer."""
-    return confidence.score < HOLD_BACK
+    return confidence.score < MIN_ANSWER_SCORE
 
 
 def score_signs(signs: dict[str, float]) -> float:
     """Return the probability (0 to 1) that an answer with signs of these values is right."""
-    odds = BIAS + sum(sign.weight * signs.get(sign.name, 0.0) for sign in SIGNS)
-    return 1 / (1 + math.exp(-max(-_MOST_ODDS, odds)))
+    odds = BIAS_LOG_ODDS + sum(sign.weight * signs.get(sign.name, 0.0) for sign in SIGNS)
+    return 1 / (1 + math.exp(-max(-_MAX_LOG_ODDS, odds)))
 
 
-def say_untraced(untraced: Sequence[Untraced]) -> tuple[str, ...]:
+def describe_untraced_words(untraced: Sequence[UntracedWord]) -> tuple[str, ...]:
     """A line that names the words that weigh; none where there are none."""
-    words = [one.word for one in untraced if one.weighs]
+    words = [one.word for one in untraced if one.has_weight]
     return (f"Nothing in the SQL stands for: {', '.join(words)}.",) if words else ()
 
 
 def _sum_surprise(record: AnswerRecord) -> float:
     """Sum how unlikely the tokens of the SQL were to the model, in nats."""
-    return min(_MOST_SURPRISE, -sum(record.logprobs))
+    return min(_MAX_SURPRISE_NATS, -sum(record.logprobs))
 
 
 def _describe_surprise(record: AnswerRecord) -> str:
     share = math.exp(sum(record.logprobs))
-    return f"the model was {share:.0%} sure of the SQL as a whole" if share < _UNSURE else ""
+    return f"the model was {share:.0%} sure of the SQL as a whole" if share < _MIN_SURE_PROBABILITY else ""
 
 
 def _is_failure(step: Step) -> bool:
@@ -148,22 +148,22 @@ def _is_all_null(record: AnswerRecord) -> float:
     return float(record.result.row_count > 0 and all(column.null_count == len(column) for column in columns))
 
 
-def _list_grave(record: AnswerRecord) -> list[str]:
-    return list(dict.fromkeys(trap.rule for trap in record.traps if trap.changes_figure))
+def _list_grave_traps(record: AnswerRecord) -> list[str]:
+    return list(dict.fromkeys(trap.rule for trap in record.traps if trap.is_figure_changed))
 
 
-def _describe_grave(record: AnswerRecord) -> str:
-    grave = [trap.message for trap in record.traps if trap.changes_figure]
+def _describe_grave_traps(record: AnswerRecord) -> str:
+    grave = [trap.message for trap in record.traps if trap.is_figure_changed]
     return f"the figures may be others than those asked for: {'; '.join(grave)}"
 
 
-def _list_untraced(record: AnswerRecord) -> list[Untraced]:
-    return [one for one in record.untraced if not one.is_label]
+def _list_untraced_words(record: AnswerRecord) -> list[UntracedWord]:
+    return [one for one in record.untraced_words if not one.is_label]
 
 
-def _list_labels(record: AnswerRecord) -> list[Untraced]:
+def _list_labels(record: AnswerRecord) -> list[UntracedWord]:
     """The words that only a label of the query's own stands for."""
-    return [one for one in record.untraced if one.is_label]
+    return [one for one in record.untraced_words if one.is_label]
 
 
 def _describe_labels(record: AnswerRecord) -> str:
@@ -172,14 +172,14 @@ def _describe_labels(record: AnswerRecord) -> str:
 
 
 def _describe_untraced(record: AnswerRecord) -> str:
-    return "".join(line[0].lower() + line[1:].rstrip(".") for line in say_untraced(record.untraced))
+    return "".join(line[0].lower() + line[1:].rstrip(".") for line in describe_untraced_words(record.untraced_words))
 
 
 SIGNS: Final[tuple[Sign, ...]] = (
     Sign(
         NO_LOGPROBS,
         -1.29,
-        lambda record: float(not record.logprobs and not record.verified),
+        lambda record: float(not record.logprobs and not record.verified_query),
         lambda record: "the model does not tell how sure it is of the SQL",
     ),
     Sign("surprise", -0.49, _sum_surprise, _describe_surprise),
@@ -198,20 +198,22 @@ SIGNS: Final[tuple[Sign, ...]] = (
         is_fitted=False,
     ),
     Sign("disagreement", -0.9, _measure_disagreement, _describe_disagreement, is_fitted=False),
-    Sign("untraced_words", -0.06, lambda record: float(len(_list_untraced(record))), _describe_untraced),
-    Sign("untraced_elsewhere", -0.53, lambda record: float(sum(one.elsewhere for one in _list_untraced(record)))),
-    Sign("untraced_measures", -0.1, lambda record: float(sum(one.is_measured for one in _list_untraced(record)))),
-    Sign("untraced_names", -0.62, lambda record: float(sum(one.is_name for one in _list_untraced(record)))),
-    Sign("untraced_numbers", -1.45, lambda record: float(sum(one.is_number for one in _list_untraced(record)))),
+    Sign("untraced_words", -0.06, lambda record: float(len(_list_untraced_words(record))), _describe_untraced),
+    Sign(
+        "untraced_elsewhere", -0.53, lambda record: float(sum(one.is_in_schema for one in _list_untraced_words(record)))
+    ),
+    Sign("untraced_measures", -0.1, lambda record: float(sum(one.is_measured for one in _list_untraced_words(record)))),
+    Sign("untraced_names", -0.62, lambda record: float(sum(one.is_name for one in _list_untraced_words(record)))),
+    Sign("untraced_numbers", -1.45, lambda record: float(sum(one.is_number for one in _list_untraced_words(record)))),
     Sign("labels", -1.33, lambda record: float(len(_list_labels(record))), _describe_labels),
     Sign(
         "grave_traps",
         -2.0,
-        lambda record: float(len(_list_grave(record))),
-        _describe_grave,
+        lambda record: float(len(_list_grave_traps(record))),
+        _describe_grave_traps,
         is_fitted=False,
     ),
-    Sign("told_traps", -1.34, lambda record: float(sum(not trap.changes_figure for trap in record.traps))),
+    Sign("told_traps", -1.34, lambda record: float(sum(not trap.is_figure_changed for trap in record.traps))),
     Sign(
         "no_rows",
         -1.89,
@@ -222,35 +224,35 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign(
         "unsupported_figures",
         -1.4,
-        lambda record: float(record.stated is not None and bool(record.stated.unsupported)),
+        lambda record: float(record.grounding is not None and bool(record.grounding.unsupported)),
         lambda record: "the model's sentence named figures that the rows don't have, so it was replaced",
         is_fitted=False,
     ),
     Sign(
         "tables_left_out",
         -0.5,
-        lambda record: float(bool(record.left_out)),
-        lambda record: f"{record.left_out} tables did not fit into the prompt",
+        lambda record: float(bool(record.hidden_table_count)),
+        lambda record: f"{record.hidden_table_count} tables did not fit into the prompt",
         is_fitted=False,
     ),
     Sign(
         "unfinished",
         -3.0,
-        lambda record: float(record.unfinished),
+        lambda record: float(record.is_unfinished),
         lambda record: "the model did not come to its end",
         is_fitted=False,
     ),
     Sign(
         "doubtful_columns",
         -2.0,
-        lambda record: float(bool(record.doubtful)),
+        lambda record: float(bool(record.doubtful_column_count)),
         lambda record: "how a column of the query was read of its file is doubtful",
         is_fitted=False,
     ),
     Sign(
         "cut_prompt",
         -2.0,
-        lambda record: float(record.was_cut),
+        lambda record: float(record.is_prompt_cut),
         lambda record: "the model's endpoint read only a part of the prompt",
         is_fitted=False,
     ),

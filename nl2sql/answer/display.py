@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.cell_text import text_of
-from nl2sql.answer.column_facts import Facts, count_decimals, to_decimal
+from nl2sql.answer.column_facts import ColumnFacts, convert_to_decimal, count_decimals
 from nl2sql.answer.notation import NEUTRAL, Notation
-from nl2sql.types import Result, ResultColumn, Schema, column_values
+from nl2sql.types import Result, ResultColumn, Schema, list_column_values
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # A double's noise begins behind these: what has no more decimals was entered so, and stays so.
-_ENTERED_DECIMALS: Final = 6
+_MAX_ENTERED_DECIMALS: Final = 6
 _MONEY_DECIMALS: Final = 2
-_SIGNIFICANT: Final = 4
-_SIGNIFICANT_PERCENT: Final = 2
-_MOST_DECIMALS: Final = 12
-_MOST_PERCENT_DECIMALS: Final = 4
-_ROUNDED_PERCENT: Final = 2
-_MOST_LOOKED_AT: Final = 10_000
-_LARGEST: Final = 10**15
-_YEARS: Final = (1900, 2100)
-_WIDE_YEARS: Final = (1000, 2999)
-_HUNDREDS: Final = (100, 1000, 10_000)
-_PRECISE: Final = Context(prec=400)
+_SIGNIFICANT_DIGITS: Final = 4
+_SIGNIFICANT_PERCENT_DIGITS: Final = 2
+_MAX_DECIMALS: Final = 12
+_MAX_PERCENT_DECIMALS: Final = 4
+_MAX_ROUNDED_PERCENT_DECIMALS: Final = 2
+_MAX_OBSERVED_ROWS: Final = 10_000
+_MIN_SCIENTIFIC_FLOAT: Final = 10**15
+_YEAR_RANGE: Final = (1900, 2100)
+_WIDE_YEAR_RANGE: Final = (1000, 2999)
+_POWERS_OF_TEN: Final = (100, 1000, 10_000)
+_DECIMAL_CONTEXT: Final = Context(prec=400)
 _SCALE: Final = re.compile(r"\ADECIMAL\(\d+,\s*(\d+)\)\Z")
 _YEAR_OF: Final = re.compile(r"year", re.I)
 
@@ -66,11 +66,11 @@ class Subject:
     name: str
     words: tuple[str, ...]
     type: str
-    facts: Facts
+    facts: ColumnFacts
     is_key: bool = False
     expressions: tuple[exp.Expr, ...] = ()
 
-    def has(self, words: frozenset[str], ends: tuple[str, ...] = ()) -> bool:
+    def has_word(self, words: frozenset[str], ends: tuple[str, ...] = ()) -> bool:
         """Whether one of these words is in the name, or a word that ends so."""
         return bool(words & {*self.words}) or any(word.endswith(ends) for word in self.words if ends)
 
@@ -85,22 +85,22 @@ class Subject:
         found = _SCALE.search(self.type)
         return int(found[1]) if found else None
 
-    def lies_in(self, low: int, high: int) -> bool:
+    def is_within(self, low: int, high: int) -> bool:
         """Whether all its numbers are in that range."""
-        return bool(self.facts.numbers) and low <= self.facts.least and self.facts.most <= high
+        return bool(self.facts.numbers) and low <= self.facts.minimum and self.facts.maximum <= high
 
 
 def _is_month(one: Subject) -> bool:
     facts = one.facts
-    if not facts.days or facts.others or not (facts.at_midnight and facts.on_first):
+    if not facts.days or facts.others or not (facts.is_at_midnight and facts.is_first_of_month):
         return False
-    return one.has(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
-        facts.varies and not one.has(vocabulary.DAY_WORDS)
+    return one.has_word(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
+        facts.has_several_days and not one.has_word(vocabulary.DAY_WORDS)
     )
 
 
 def _is_day(one: Subject) -> bool:
-    return bool(one.facts.days) and not one.facts.others and one.facts.at_midnight
+    return bool(one.facts.days) and not one.facts.others and one.facts.is_at_midnight
 
 
 def _is_code(one: Subject) -> bool:
@@ -108,7 +108,7 @@ def _is_code(one: Subject) -> bool:
     if (
         not one.facts.numbers
         or not one.is_whole
-        or one.has(vocabulary.COUNT_WORDS)
+        or one.has_word(vocabulary.COUNT_WORDS)
         or (words and words[0] in vocabulary.SUM_WORDS)
     ):
         return False
@@ -122,24 +122,26 @@ def _is_code(one: Subject) -> bool:
 
 def _is_calendar(one: Subject) -> bool:
     """Whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
-    if one.lies_in(*_YEARS):
+    if one.is_within(*_YEAR_RANGE):
         computed = any(_YEAR_OF.search(expression.sql()) for expression in one.expressions)
-        return computed or len(one.name) <= 2 or one.has(vocabulary.YEAR_WORDS)
-    if one.lies_in(*_WIDE_YEARS):
+        return computed or len(one.name) <= 2 or one.has_word(vocabulary.YEAR_WORDS)
+    if one.is_within(*_WIDE_YEAR_RANGE):
         return bool(one.words) and one.words[-1] in vocabulary.YEAR_WORDS
-    if one.lies_in(_YEARS[0] * 100 + 1, _YEARS[1] * 100 + 12):
-        return one.has(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
-    return one.lies_in(_YEARS[0] * 10_000 + 101, _YEARS[1] * 10_000 + 1231) and one.has(vocabulary.CALENDAR_WORDS)
+    if one.is_within(_YEAR_RANGE[0] * 100 + 1, _YEAR_RANGE[1] * 100 + 12):
+        return one.has_word(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
+    return one.is_within(_YEAR_RANGE[0] * 10_000 + 101, _YEAR_RANGE[1] * 10_000 + 1231) and one.has_word(
+        vocabulary.CALENDAR_WORDS
+    )
 
 
 def _is_fraction(one: Subject) -> bool:
     if (
         not one.facts.numbers
-        or not one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
-        or one.has(vocabulary.NO_SHARE_WORDS)
+        or not one.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
+        or one.has_word(vocabulary.NO_SHARE_WORDS)
     ):
         return False
-    if one.facts.least < -1 or one.facts.most > 1 or not one.expressions:
+    if one.facts.minimum < -1 or one.facts.maximum > 1 or not one.expressions:
         return False
     return all(map(_gives_fraction, one.expressions))
 
@@ -165,23 +167,23 @@ def _find_hundreds(expression: exp.Expr) -> Iterator[exp.Expr]:
     from sqlglot import exp
 
     for literal in expression.find_all(exp.Literal):
-        if literal.is_number and Decimal(literal.name) in _HUNDREDS:
+        if literal.is_number and Decimal(literal.name) in _POWERS_OF_TEN:
             yield literal
 
 
 def _is_units(one: Subject) -> bool:
     facts = one.facts
     counted = any(_counts_in_hundreds(expression) for expression in one.expressions)
-    is_large = max(abs(facts.least), abs(facts.most)) > 1
-    return bool(facts.numbers) and one.has(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
+    is_large = max(abs(facts.minimum), abs(facts.maximum)) > 1
+    return bool(facts.numbers) and one.has_word(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
 
 
 def _is_coordinate(one: Subject) -> bool:
-    return bool(one.facts.numbers) and one.has(vocabulary.PLAIN_WORDS)
+    return bool(one.facts.numbers) and one.has_word(vocabulary.PLAIN_WORDS)
 
 
 def _is_money(one: Subject) -> bool:
-    is_named = one.has(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not one.has(
+    is_named = one.has_word(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not one.has_word(
         vocabulary.NOT_MONEY_WORDS, vocabulary.SHARE_ENDS
     )
     return bool(one.facts.numbers) and is_named and not _is_int(one)
@@ -193,7 +195,7 @@ def _is_integer(one: Subject) -> bool:
 
 def _is_int(one: Subject) -> bool:
     # A HUGEINT, which a sum of integers is, comes as a Decimal.
-    return one.facts.all_integers or one.scale == 0 or one.type.endswith("HUGEINT")
+    return one.facts.has_only_integers or one.scale == 0 or one.type.endswith("HUGEINT")
 
 
 def _is_number(one: Subject) -> bool:
@@ -234,17 +236,17 @@ class ColumnFormat:
             return text_of(value)
         if not isinstance(value, int) and not math.isfinite(value):
             return text_of(value)
-        number = to_decimal(value)
-        if isinstance(value, float) and abs(number) >= _LARGEST:
+        number = convert_to_decimal(value)
+        if isinstance(value, float) and abs(number) >= _MIN_SCIENTIFIC_FLOAT:
             return text_of(value)
         if self.kind is Kind.CODE:
             return text_of(value) if count_decimals(number) else self.notation.write(number, 0, grouped=False)
         if self.kind is Kind.PERCENT:
-            number = _PRECISE.multiply(number, Decimal(100))
+            number = _DECIMAL_CONTEXT.multiply(number, Decimal(100))
         decimals = self._choose_decimals(number)
-        if decimals > _MOST_DECIMALS:
+        if decimals > _MAX_DECIMALS:
             return text_of(value)
-        rounded = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _PRECISE)
+        rounded = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _DECIMAL_CONTEXT)
         if self.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
             return self.notation.write_percent(rounded, decimals)
         return self.notation.write(rounded, decimals)
@@ -253,8 +255,8 @@ class ColumnFormat:
         """The column's decimals, or more where they would leave out what is entered, or nothing of the number."""
         own = count_decimals(number)
         if self.is_exact and self.decimals < own:
-            return own if own <= _ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT)
-        if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _PRECISE):
+            return own if own <= _MAX_ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT_DIGITS)
+        if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _DECIMAL_CONTEXT):
             return self.decimals
         return min(own, -number.adjusted() + 1)
 
@@ -282,15 +284,15 @@ def choose_formats(
     `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
     columns that are keys of tables.
     """
-    facts = [Facts() for _ in result.columns]
-    for one, column in zip(facts, result.table.slice(0, _MOST_LOOKED_AT).columns, strict=True):
-        one.look(column_values(column))
-    formats = choose_from_facts(result.columns, facts, sql=sql, keys=keys)
+    facts = [ColumnFacts() for _ in result.columns]
+    for one, column in zip(facts, result.table.slice(0, _MAX_OBSERVED_ROWS).columns, strict=True):
+        one.observe(list_column_values(column))
+    formats = choose_formats_by_facts(result.columns, facts, sql=sql, keys=keys)
     return tuple(replace(one, notation=notation) for one in formats)
 
 
-def choose_from_facts(
-    columns: Sequence[ResultColumn], facts: Sequence[Facts], *, sql: str = "", keys: Collection[str] = ()
+def choose_formats_by_facts(
+    columns: Sequence[ResultColumn], facts: Sequence[ColumnFacts], *, sql: str = "", keys: Collection[str] = ()
 ) -> tuple[ColumnFormat, ...]:
     """The same for columns whose values have been looked at."""
     folded = {key.casefold() for key in keys}
@@ -301,7 +303,9 @@ def choose_from_facts(
         for column, one in zip(columns, facts, strict=True)
     ]
     asked = [
-        one.name for one in subjects if one.has(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or one.lies_in(*_YEARS)
+        one.name
+        for one in subjects
+        if one.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or one.is_within(*_YEAR_RANGE)
     ]
     found = _find_expressions(sql, asked)
     return tuple(_choose_format(replace(one, expressions=found.get(one.name.casefold(), ()))) for one in subjects)
@@ -310,27 +314,29 @@ def choose_from_facts(
 def _choose_format(one: Subject) -> ColumnFormat:
     kind = next((kind for kind, holds, _ in RULES if holds(one)), Kind.PLAIN)
     decimals = _DECIMALS[kind](one) if kind in _DECIMALS else 0
-    return ColumnFormat(kind, decimals, is_exact=kind is Kind.NUMBER and one.facts.decimals <= _ENTERED_DECIMALS)
+    return ColumnFormat(kind, decimals, is_exact=kind is Kind.NUMBER and one.facts.decimals <= _MAX_ENTERED_DECIMALS)
 
 
 def _count_percent_decimals(one: Subject) -> int:
-    smallest = one.facts.smallest
+    smallest = one.facts.smallest_amount
     return _limit_percent(one.facts.decimals - 2, smallest * 100 if smallest else None)
 
 
 def _count_unit_decimals(one: Subject) -> int:
-    return _limit_percent(one.facts.decimals, one.facts.smallest)
+    return _limit_percent(one.facts.decimals, one.facts.smallest_amount)
 
 
 def _limit_percent(used: int, smallest: Decimal | None) -> int:
     """All decimals where they are few, as rounded figures have them; else as many as the smallest share needs."""
-    needed = min(_need(smallest, _SIGNIFICANT_PERCENT, 1), _MOST_PERCENT_DECIMALS)
-    return max(0, used if used <= _ROUNDED_PERCENT else min(used, needed))
+    needed = min(_count_needed_decimals(smallest, _SIGNIFICANT_PERCENT_DIGITS, 1), _MAX_PERCENT_DECIMALS)
+    return max(0, used if used <= _MAX_ROUNDED_PERCENT_DECIMALS else min(used, needed))
 
 
 def _count_money_decimals(one: Subject) -> int:
-    needed = _need(one.facts.smallest, _SIGNIFICANT - 1 if one.lies_in(-1, 1) else 1, _MONEY_DECIMALS)
-    return max(_MONEY_DECIMALS, min(one.facts.decimals, needed, _ENTERED_DECIMALS))
+    needed = _count_needed_decimals(
+        one.facts.smallest_amount, _SIGNIFICANT_DIGITS - 1 if one.is_within(-1, 1) else 1, _MONEY_DECIMALS
+    )
+    return max(_MONEY_DECIMALS, min(one.facts.decimals, needed, _MAX_ENTERED_DECIMALS))
 
 
 def _count_number_decimals(one: Subject) -> int:
@@ -338,11 +344,11 @@ def _count_number_decimals(one: Subject) -> int:
     used, scale = one.facts.decimals, one.scale
     if scale is not None and scale <= _MONEY_DECIMALS:
         return scale
-    if used <= _ENTERED_DECIMALS:
+    if used <= _MAX_ENTERED_DECIMALS:
         return used if scale is None else max(_MONEY_DECIMALS, used)
-    if one.lies_in(-1, 1):
-        return min(used, _need(one.facts.smallest, _SIGNIFICANT, 2), _MOST_DECIMALS)
-    return min(used, _need(one.facts.smallest, _SIGNIFICANT - 2, 2), _SIGNIFICANT)
+    if one.is_within(-1, 1):
+        return min(used, _count_needed_decimals(one.facts.smallest_amount, _SIGNIFICANT_DIGITS, 2), _MAX_DECIMALS)
+    return min(used, _count_needed_decimals(one.facts.smallest_amount, _SIGNIFICANT_DIGITS - 2, 2), _SIGNIFICANT_DIGITS)
 
 
 _DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
@@ -353,7 +359,7 @@ _DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
 }
 
 
-def _need(smallest: Decimal | None, significant: int, least: int) -> int:
+def _count_needed_decimals(smallest: Decimal | None, significant: int, least: int) -> int:
     """How many decimals show so many digits of the smallest number, at least `least`."""
     return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
 

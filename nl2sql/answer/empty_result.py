@@ -11,29 +11,29 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.answer.plain_tree import parse_plain, split_conjunction
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 
-PROBES: Final = 4
+MAX_PROBES: Final = 4
 
 
-def unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
+def find_unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
     """The conditions of the outermost WHERE that match no row alone, as SQL text.
 
     `sql` is checked SQL; `has_rows(sql)` says whether a probing query gives a row. At most four are probed; none
     is to blame where the tables and joins alone give no row.
     """
-    probes = list(_probes(sql, dialect))
-    if not probes or not has_rows(sql_text(probes[0][1].copy().where(exp.true(), append=False))):
+    probes = list(_make_probes(sql, dialect))
+    if not probes or not has_rows(write_plain_sql(probes[0][1].copy().where(exp.true(), append=False))):
         return ()
-    return tuple(sql_text(condition) for condition, probe in probes if not has_rows(sql_text(probe)))
+    return tuple(write_plain_sql(condition) for condition, probe in probes if not has_rows(write_plain_sql(probe)))
 
 
-def _probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
+def _make_probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
     select = parse_plain(sql, dialect)
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     if not isinstance(select, exp.Select) or where is None:
         return
-    for condition in list(split_conjunction(where.this))[:PROBES]:
+    for condition in list(split_conjunction(where.this))[:MAX_PROBES]:
         probe = exp.select("1").where(condition.copy()).limit(1)
         for part in ("from_", "joins", "laterals", "with_"):
             if select.args.get(part):

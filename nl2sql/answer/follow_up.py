@@ -12,10 +12,10 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain, split_conjunction
 from nl2sql.answer.question_words import list_words
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import AGGREGATES, list_aggregates
 from nl2sql.answer.word_trace import match_words
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema
 
 
@@ -27,11 +27,11 @@ def find_carried(question: str, sql: str, before: str, schema: Schema) -> tuple[
     trees = [parse_plain(text, schema.dialect) for text in (sql, before)]
     if trees[0] is None or trees[1] is None:
         return ()
-    words = [folded(word) for word in list_words(question)]
+    words = [fold_text(word) for word in list_words(question)]
     kept = dict(_list_parts(trees[0], schema))
     earlier = dict(_list_parts(trees[1], schema))
     shared = [text for text in kept if text in earlier]
-    return tuple(text for text in shared if not _is_said(kept[text], words))
+    return tuple(text for text in shared if not _is_mentioned(kept[text], words))
 
 
 def _list_parts(tree: exp.Query, schema: Schema) -> Iterator[tuple[str, exp.Expr]]:
@@ -40,32 +40,32 @@ def _list_parts(tree: exp.Query, schema: Schema) -> Iterator[tuple[str, exp.Expr
         where = block.select.args.get("where")
         for condition in split_conjunction(where.this if where is not None else None):
             if condition.find(exp.Literal) is not None and condition.find(exp.Select) is None:
-                yield _bare(condition), condition
+                yield _write_without_aliases(condition), condition
         for call in list_aggregates(block):
             if name_function(call) in AGGREGATES and call.find(exp.Column) is not None and _is_shown(call, block):
-                yield _bare(call), call
+                yield _write_without_aliases(call), call
 
 
 def _is_shown(call: exp.Expr, block: Block) -> bool:
     return any(call in list(item.find_all(exp.Anonymous)) for item in block.select.expressions)
 
 
-def _bare(node: exp.Expr) -> str:
+def _write_without_aliases(node: exp.Expr) -> str:
     copy = node.copy()
     for column in copy.find_all(exp.Column):
         column.set("table", None)
-    return sql_text(copy).lower()
+    return write_plain_sql(copy).lower()
 
 
-def _is_said(node: exp.Expr, words: list[str]) -> bool:
+def _is_mentioned(node: exp.Expr, words: list[str]) -> bool:
     """Whether the question has a word of the part: of its values where it has any, else of its columns."""
-    texts = [literal.name for literal in node.find_all(exp.Literal) if not _is_of_call(literal)]
+    texts = [literal.name for literal in node.find_all(exp.Literal) if not _is_call_option(literal)]
     texts = texts or [column.name for column in node.find_all(exp.Column)]
-    parts = [folded(part) for text in texts for part in list_words(text)]
+    parts = [fold_text(part) for text in texts for part in list_words(text)]
     # A short value may abbreviate the word: `CAN` for cancelled.
     return any(match_words(word, part) or (len(part) > 1 and word.startswith(part)) for word in words for part in parts)
 
 
-def _is_of_call(literal: exp.Literal) -> bool:
+def _is_call_option(literal: exp.Literal) -> bool:
     """Whether the literal says how a function works, as the unit of `date_trunc`."""
     return literal.is_string and isinstance(literal.parent, exp.Anonymous)

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from nl2sql.types import MAIN_SCHEMA, Column, Schema, Table
 
-_DEEPEST = 40
+_MAX_DEPTH = 40
 
 
 @dataclass(slots=True, eq=False)
@@ -29,17 +29,17 @@ class Relation:
     join: exp.Join | None = None
     names: tuple[str, ...] = ()
 
-    def columns(self) -> list[str] | None:
+    def list_column_names(self) -> list[str] | None:
         """The names of its columns; None where they cannot be told."""
         if self.names:
             return list(self.names)
         if self.table is not None:
             return [column.name for column in self.table.columns]
-        return self.blocks[0].outputs() if self.blocks else None
+        return self.blocks[0].list_output_names() if self.blocks else None
 
-    def has(self, name: str) -> bool:
+    def has_column(self, name: str) -> bool:
         """Whether it is known to have the column."""
-        return name.lower() in {column.lower() for column in self.columns() or ()}
+        return name.lower() in {column.lower() for column in self.list_column_names() or ()}
 
     @property
     def is_optional(self) -> bool:
@@ -51,8 +51,8 @@ class Relation:
 class Block:
     """One SELECT. `parent` is the one around it where it may refer to that one's rows.
 
-    `name` is what the query calls its rows, where it does; `role` is `query`, `step` (of a WITH), `table` (in a FROM)
-    or `condition` (anywhere else).
+    `name` is what the query calls its rows, where it does; `role` is `visit_query`, `step` (of a WITH), `table` (in a
+    FROM) or `condition` (anywhere else).
     """
 
     select: exp.Select
@@ -61,13 +61,13 @@ class Block:
     parent: Block | None = None
     relations: list[Relation] = field(default_factory=list)
 
-    def outputs(self) -> list[str] | None:
+    def list_output_names(self) -> list[str] | None:
         """The names of its columns; None where they cannot be told."""
         names: list[str] = []
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._starred(item):
-                    columns = relation.columns()
+                for relation in self._list_starred(item):
+                    columns = relation.list_column_names()
                     if columns is None:
                         return None
                     names += columns
@@ -75,40 +75,40 @@ class Block:
                 names.append(item.alias_or_name)
         return names
 
-    def relation_of(self, column: exp.Column) -> Relation | None:
+    def find_relation(self, column: exp.Column) -> Relation | None:
         """The entry of FROM, here or around here, that the name refers to."""
         block: Block | None = self
         while block is not None:
             if column.table:
                 having = [one for one in block.relations if one.alias.lower() == column.table.lower()]
             else:
-                having = [one for one in block.relations if one.has(column.name)]
-            if len(having) == 1 or (having and block._is_used_in_using(column.name)):
+                having = [one for one in block.relations if one.has_column(column.name)]
+            if len(having) == 1 or (having and block._is_joined_using(column.name)):
                 return having[0]
             if having:
                 return None
             block = block.parent
         return None
 
-    def aliased(self, name: str) -> exp.Expr | None:
+    def find_aliased(self, name: str) -> exp.Expr | None:
         """The selected expression of that alias."""
         return next(
             (e.this for e in self.select.expressions if isinstance(e, exp.Alias) and e.alias.lower() == name.lower()),
             None,
         )
 
-    def output(self, name: str) -> tuple[exp.Expr, Block] | None:
+    def find_output(self, name: str) -> tuple[exp.Expr, Block] | None:
         """What the column of that name is made of, and in which SELECT."""
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._starred(item):
-                    if relation.has(name):
+                for relation in self._list_starred(item):
+                    if relation.has_column(name):
                         return exp.column(name, table=relation.alias), self
             elif item.alias_or_name.lower() == name.lower():
                 return item.unalias(), self
         return None
 
-    def conditions(self) -> Iterator[exp.Expr]:
+    def iterate_conditions(self) -> Iterator[exp.Expr]:
         """WHERE, HAVING, QUALIFY and each ON, in their order."""
         for join in self.select.args.get("joins") or ():
             if join.args.get("on") is not None:
@@ -117,17 +117,17 @@ class Block:
             if self.select.args.get(key) is not None:
                 yield self.select.args[key].this
 
-    def _starred(self, item: exp.Expr) -> list[Relation]:
+    def _list_starred(self, item: exp.Expr) -> list[Relation]:
         alias = item.table.lower() if isinstance(item, exp.Column) else ""
         return [one for one in self.relations if not alias or one.alias.lower() == alias]
 
-    def _is_used_in_using(self, name: str) -> bool:
+    def _is_joined_using(self, name: str) -> bool:
         used = [u.name.lower() for r in self.relations if r.join is not None for u in r.join.args.get("using") or ()]
         return name.lower() in used
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredColumn:
     """A stored column, and the entry of FROM through which this query names it."""
 
     relation: Relation
@@ -143,63 +143,63 @@ def is_star(node: exp.Expr) -> bool:
 def list_blocks(query: exp.Query, schema: Schema) -> list[Block]:
     """Every SELECT of a plain tree: the steps of WITH in their order, then the query itself, then what is inside."""
     found: list[Block] = []
-    _Walk(schema, found).query(query, {}, None, "query", "")
+    _Walk(schema, found).visit_query(query, {}, None, "query", "")
     return found
 
 
 def find_source(column: exp.Column, block: Block) -> tuple[exp.Expr, Block]:
     """What a name stands for, through steps and derived tables: an expression, or a column of a stored table."""
     node: exp.Expr = column
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
             break
-        relation = block.relation_of(node)
+        relation = block.find_relation(node)
         if relation is None:
-            aliased = block.aliased(node.name) if not node.table else None
+            aliased = block.find_aliased(node.name) if not node.table else None
             if aliased is None or aliased is node or node in aliased.find_all(exp.Column):
                 break
             node = aliased
             continue
-        inner = relation.blocks[0].output(_find_inner_name(relation, node.name)) if relation.blocks else None
+        inner = relation.blocks[0].find_output(_find_inner_name(relation, node.name)) if relation.blocks else None
         if inner is None:
             break
         node, block = inner
     return node, block
 
 
-def find_stored(node: exp.Expr | None, block: Block) -> Stored | None:
+def find_stored(node: exp.Expr | None, block: Block) -> StoredColumn | None:
     """The stored column that an expression is, through steps, derived tables and casts to the same; else None."""
     if not isinstance(node, exp.Column):
         return None
-    first = block.relation_of(node)
+    first = block.find_relation(node)
     source, at = find_source(node, block)
     if not isinstance(source, exp.Column):
         return None
-    relation = at.relation_of(source)
+    relation = at.find_relation(source)
     if relation is None or relation.table is None:
         return None
-    found = relation.table.column(_find_inner_name(relation, source.name))
-    return Stored(first or relation, relation.table, found) if found is not None else None
+    found = relation.table.find_column(_find_inner_name(relation, source.name))
+    return StoredColumn(first or relation, relation.table, found) if found is not None else None
 
 
-def walk_own(node: exp.Expr) -> Iterator[exp.Expr]:
+def walk_own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
     """The node and all below it, without what is inside of another SELECT."""
     yield node
     for child in node.iter_expressions():
         if not isinstance(child, exp.Query):
-            yield from walk_own(child)
+            yield from walk_own_nodes(child)
 
 
 def list_columns(node: exp.Expr) -> Iterator[exp.Column]:
     """The columns that an expression names, without those of queries inside it."""
-    return (one for one in walk_own(node) if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star))
+    return (one for one in walk_own_nodes(node) if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star))
 
 
 def _find_inner_name(relation: Relation, name: str) -> str:
     """The column's own name where the alias has renamed it: `t(a, b)`."""
     for at, renamed in enumerate(relation.names):
         if renamed.lower() == name.lower():
-            own = Relation(relation.alias, relation.node, relation.table, relation.blocks).columns() or []
+            own = Relation(relation.alias, relation.node, relation.table, relation.blocks).list_column_names() or []
             return own[at] if at < len(own) else name
     return name
 
@@ -209,7 +209,7 @@ class _Walk:
         self._schema = schema
         self._found = found
 
-    def query(
+    def visit_query(
         self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], parent: Block | None, role: str, name: str
     ) -> list[Block]:
         """Note the SELECTs of a query, and return those that give its rows."""
@@ -219,17 +219,17 @@ class _Walk:
             for cte in with_.expressions:
                 if with_.recursive:
                     steps[cte.alias.lower()] = ()
-                steps[cte.alias.lower()] = self.query(cte.this, steps, parent, "step", cte.alias)
+                steps[cte.alias.lower()] = self.visit_query(cte.this, steps, parent, "step", cte.alias)
         if isinstance(node, exp.SetOperation):
-            left = self.query(node.this, steps, parent, role, name)
-            return [*left, *self.query(node.expression, steps, parent, role, name)]
+            left = self.visit_query(node.this, steps, parent, role, name)
+            return [*left, *self.visit_query(node.expression, steps, parent, role, name)]
         if isinstance(node, exp.Subquery):
-            return self.query(node.this, steps, parent, role, name)
+            return self.visit_query(node.this, steps, parent, role, name)
         if isinstance(node, exp.Select):
-            return [self._select(node, steps, parent, role, name)]
+            return [self._visit_select(node, steps, parent, role, name)]
         return []
 
-    def _select(
+    def _visit_select(
         self,
         select: exp.Select,
         steps: Mapping[str, Sequence[Block]],
@@ -240,9 +240,9 @@ class _Walk:
         block = Block(select, role, name, parent)
         self._found.append(block)
         if (from_ := select.args.get("from_")) is not None:
-            self._entry(from_.this, None, steps, block)
+            self._visit_entry(from_.this, None, steps, block)
         for join in select.args.get("joins") or ():
-            self._entry(join.this, join, steps, block)
+            self._visit_entry(join.this, join, steps, block)
         for key, value in select.args.items():
             if key in ("from_", "with_"):
                 continue
@@ -250,36 +250,38 @@ class _Walk:
                 if isinstance(part, exp.Join):
                     part = part.args.get("on")
                 if isinstance(part, exp.Expr):
-                    self._inside(part, steps, block)
+                    self._visit_inner_queries(part, steps, block)
         return block
 
-    def _inside(self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
+    def _visit_inner_queries(self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
         """The queries right inside an expression."""
         if isinstance(node, exp.Query):
-            self.query(node, steps, block, "condition", "")
+            self.visit_query(node, steps, block, "condition", "")
             return
         for child in node.iter_expressions():
-            self._inside(child, steps, block)
+            self._visit_inner_queries(child, steps, block)
 
-    def _entry(self, node: exp.Expr, join: exp.Join | None, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
+    def _visit_entry(
+        self, node: exp.Expr, join: exp.Join | None, steps: Mapping[str, Sequence[Block]], block: Block
+    ) -> None:
         inner_joins = node.args.get("joins") or ()
         if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
-            self._entry(node.this, join, steps, block)
+            self._visit_entry(node.this, join, steps, block)
         else:
-            block.relations.append(self._relation(node, join, steps, block))
+            block.relations.append(self._make_relation(node, join, steps, block))
         for inner in inner_joins:
-            self._entry(inner.this, inner, steps, block)
+            self._visit_entry(inner.this, inner, steps, block)
             if inner.args.get("on") is not None:
-                self._inside(inner.args["on"], steps, block)
+                self._visit_inner_queries(inner.args["on"], steps, block)
 
-    def _relation(
+    def _make_relation(
         self, node: exp.Expr, join: exp.Join | None, steps: Mapping[str, Sequence[Block]], block: Block
     ) -> Relation:
         alias = node.args.get("alias")
         names = tuple(column.name for column in alias.args.get("columns") or ()) if alias is not None else ()
         if node.args.get("pivots"):
             if isinstance(node, exp.Subquery):
-                self.query(node.this, steps, block, "table", "")
+                self.visit_query(node.this, steps, block, "table", "")
             return Relation(node.alias_or_name, node, join=join)
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             name = node.name.lower()
@@ -288,7 +290,7 @@ class _Walk:
             table = self._find_table(node)
             return Relation(node.alias_or_name, node, table, join=join, names=names)
         if isinstance(node, exp.Subquery):
-            blocks = self.query(node.this, steps, block, "table", node.alias)
+            blocks = self.visit_query(node.this, steps, block, "table", node.alias)
             return Relation(node.alias, node, blocks=blocks, join=join, names=names)
         return Relation(node.alias_or_name, node, join=join, names=names)
 

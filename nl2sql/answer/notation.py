@@ -12,19 +12,19 @@ from typing import Final
 
 from nl2sql.errors import ConfigError
 
-_LOCALE_CHARS: Final = 40
+_MAX_LOCALE_CHARS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """The signs of one country. `first_group` and `further_groups` are how many digits stand between separators."""
+    """The signs of one country, and how many digits stand between separators: in the first group, and further ones."""
 
     decimal: str = "."
     group: str = ","
-    first_group: int = 3
-    further_groups: int = 3
-    before_percent: str = ""
-    after_percent: str = "%"
+    first_group_digits: int = 3
+    further_group_digits: int = 3
+    percent_prefix: str = ""
+    percent_suffix: str = "%"
 
     def write(self, value: Decimal, decimals: int, *, grouped: bool = True) -> str:
         """The number, which has no more decimals than that, with just as many."""
@@ -37,14 +37,14 @@ class Notation:
 
     def write_percent(self, value: Decimal, decimals: int) -> str:
         """The number as so many percent."""
-        return f"{self.before_percent}{self.write(value, decimals)}{self.after_percent}"
+        return f"{self.percent_prefix}{self.write(value, decimals)}{self.percent_suffix}"
 
     def _group(self, whole: str) -> str:
-        parts = [whole[-self.first_group :]]
-        rest = whole[: -self.first_group]
+        parts = [whole[-self.first_group_digits :]]
+        rest = whole[: -self.first_group_digits]
         while rest:
-            parts.append(rest[-self.further_groups :])
-            rest = rest[: -self.further_groups]
+            parts.append(rest[-self.further_group_digits :])
+            rest = rest[: -self.further_group_digits]
         return self.group.join(reversed(parts))
 
 
@@ -62,7 +62,7 @@ def find_notation(locale: str) -> Notation:
     try:
         found = Locale.parse(locale.replace("-", "_"))
     except (UnknownLocaleError, ValueError) as exc:
-        raise ConfigError(f"{locale[:_LOCALE_CHARS]!r} is no locale", 'Write it like "de_DE" or "en_IN".') from exc
+        raise ConfigError(f"{locale[:_MAX_LOCALE_CHARS]!r} is no locale", 'Write it like "de_DE" or "en_IN".') from exc
     percent = found.percent_formats[None]
     first, further = found.decimal_formats[None].grouping
     return Notation(

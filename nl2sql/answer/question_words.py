@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 
 _STOP: Final = {
     "en": """a about above according across actual actually add added adding after again against ago all along already
@@ -160,7 +160,7 @@ _MONTHS: Final = (
 
 
 def _split(text: str) -> frozenset[str]:
-    return frozenset(folded(text).split())
+    return frozenset(fold_text(text).split())
 
 
 STOP: Final = {language: _split(text) for language, text in _STOP.items()}
@@ -197,7 +197,7 @@ _WEEKDAYS: Final = _split(
     sabado domingo lunedi martedi mercoledi giovedi venerdi sabato domenica segunda terca quarta quinta sexta maandag
     dinsdag woensdag donderdag vrijdag zaterdag zondag"""
 )
-_REACH: Final = 2
+_MAX_DISTANCE_WORDS: Final = 2
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
@@ -207,7 +207,7 @@ def list_words(text: str) -> list[str]:
     return [match.group() for match in _WORD.finditer(text)]
 
 
-def speaks_of_now(question: str) -> bool:
+def is_about_now(question: str) -> bool:
     """Whether the question may mean days that depend on today: `today`, `the last 30 days`, `dieses Jahr`.
 
     True for a question in letters other than Latin ones, of which no words are known.
@@ -215,19 +215,19 @@ def speaks_of_now(question: str) -> bool:
     >>> speaks_of_now("Orders of the last 30 days"), speaks_of_now("The last name of each customer")
     (True, False)
     """
-    words = [word.strip("?.,!:;") for word in folded(question).split()]
+    words = [word.strip("?.,!:;") for word in fold_text(question).split()]
     if any(not letter.isascii() for word in words for letter in word if letter.isalpha()):
         return True
     if any(word in _NOW for word in words):
         return True
     near = [at for at, word in enumerate(words) if word in _NEAR]
     times = [at for at, word in enumerate(words) if word in CONCEPTS["time"] or word in MONTHS or word in _WEEKDAYS]
-    return any(abs(one - other) <= _REACH for one in near for other in times)
+    return any(abs(one - other) <= _MAX_DISTANCE_WORDS for one in near for other in times)
 
 
 def guess_language(question: str) -> str:
     """The language whose common words the question has most of; English where none leads."""
-    words = folded(question).split()
+    words = fold_text(question).split()
     scores = {language: sum(word.strip("?.,!") in stop for word in words) for language, stop in STOP.items()}
     best = max(scores, key=lambda language: (scores[language], language == "en"))
     return best if scores[best] > scores["en"] else "en"

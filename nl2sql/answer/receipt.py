@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from nl2sql.types import Message, Policy, Receipt, Schema
 
-_DIGITS: Final = 16
+_HASH_DIGITS: Final = 16
 _PACKAGES: Final = ("nl2sql", "duckdb", "sqlglot")
 
 
-def issue(
+def make_receipt(
     schema: Schema, policy: Policy, settings: Mapping[str, Any], prompt: Sequence[Message] | None = None
 ) -> Receipt:
     """The receipt of an answer over that schema, under that policy; `prompt` is what a model was first sent, if any.
@@ -98,4 +98,4 @@ def _show(value: Any) -> str:
 
 def _hash(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]

@@ -10,13 +10,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer.cell_text import text_of
-from nl2sql.types import Result, column_values
+from nl2sql.types import Result, list_column_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BYTES: Final = 16
-_BATCH: Final = 10_000
+_HASH_BYTES: Final = 16
+_BATCH_ROWS: Final = 10_000
 
 
 class RowsHash:
@@ -27,28 +27,28 @@ class RowsHash:
 
     def add(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Take further rows in."""
-        columns = [column_values(column) for column in batch.columns]
+        columns = [list_column_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            cells = json.dumps([comparable_text(value) for value in row]).encode()
-            self._total += int.from_bytes(hashlib.blake2b(cells, digest_size=_BYTES).digest())
+            cells = json.dumps([make_comparable_text(value) for value in row]).encode()
+            self._total += int.from_bytes(hashlib.blake2b(cells, digest_size=_HASH_BYTES).digest())
 
     @property
     def text(self) -> str:
         """The hash of all rows so far."""
-        return f"{self._total % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
+        return f"{self._total % (1 << 8 * _HASH_BYTES):0{2 * _HASH_BYTES}x}"
 
 
-def result_hash(result: Result) -> str:
+def hash_result(result: Result) -> str:
     """The hash of the rows' values: the one that came with them, or made now."""
     if result.hash is not None:
         return result.hash
     rows = RowsHash()
-    for start in range(0, result.row_count, _BATCH):
-        rows.add(result.table.slice(start, _BATCH))
+    for start in range(0, result.row_count, _BATCH_ROWS):
+        rows.add(result.table.slice(start, _BATCH_ROWS))
     return rows.text
 
 
-def comparable_text(value: Any) -> str | None:
+def make_comparable_text(value: Any) -> str | None:
     """The value as results are compared by it: the same where two runs of a query would give the same."""
     if isinstance(value, float):
         # Zero has two signs, and they are equal.

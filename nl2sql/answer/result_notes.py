@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import make_unique_names
 
-_NAME_CHARS: Final = 60
+_MAX_NAME_CHARS: Final = 60
 
 
-_NAMED: Final = 5
+_MAX_NAMED_COLUMNS: Final = 5
 
 
 def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
@@ -29,16 +29,20 @@ def describe_renamed(names: Sequence[str]) -> str:
     renamed: dict[str, list[str]] = {}
     for name, own in zip(names, make_unique_names(names), strict=True):
         if name != own:
-            renamed.setdefault(name, []).append(one_line(own, _NAME_CHARS))
+            renamed.setdefault(name, []).append(make_one_line(own, _MAX_NAME_CHARS))
     clauses = [
-        f"more than one column is called {one_line(name, _NAME_CHARS)}: here the further {_join(owns)}"
+        f"more than one column is called {make_one_line(name, _MAX_NAME_CHARS)}: here the further {_join(owns)}"
         for name, owns in renamed.items()
     ]
-    more = [f"so it is with {len(clauses) - _NAMED:,} other names"] if len(clauses) > _NAMED else []
-    return "; ".join((*clauses[:_NAMED], *more))
+    more = (
+        [f"so it is with {len(clauses) - _MAX_NAMED_COLUMNS:,} other names"]
+        if len(clauses) > _MAX_NAMED_COLUMNS
+        else []
+    )
+    return "; ".join((*clauses[:_MAX_NAMED_COLUMNS], *more))
 
 
 def _join(owns: Sequence[str]) -> str:
     if len(owns) == 1:
         return f"one is {owns[0]}"
-    return f"ones are {', '.join(owns[:_NAMED])}{', …' if len(owns) > _NAMED else ''}"
+    return f"ones are {', '.join(owns[:_MAX_NAMED_COLUMNS])}{', …' if len(owns) > _MAX_NAMED_COLUMNS else ''}"

@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.answer.result_hash import comparable_text
+from nl2sql.answer.result_hash import make_comparable_text
 from nl2sql.types import Result
 
 _HASH_BYTES: Final = 8
 _SALT_BYTES: Final = 16
 # Beyond, a digest says that rows changed and not how many.
-MOST_ROWS: Final = 10_000
-_SHOWN: Final = 5
-_FIGURES: Final = 3
+MAX_HASHED_ROWS: Final = 10_000
+_MAX_LISTED_CHANGES: Final = 5
+_MAX_LISTED_FIGURES: Final = 3
 # What a column of a measure has as its type: rows are not told apart by such values.
 _MEASURES: Final = ("DOUBLE", "FLOAT", "DECIMAL", "REAL")
 _WHOLE_NUMBERS: Final = ("INT", "BIGINT", "HUGEINT", "SMALLINT", "TINYINT")
@@ -42,20 +42,20 @@ class RowDigest:
 
     columns: tuple[tuple[str, str], ...]
     row_count: int
-    truncated: bool
+    is_truncated: bool
     salt: bytes
     key: tuple[int, ...]
     total: int
     rows: tuple[Mark, ...] | None
 
-    def as_json(self) -> str:
+    def write_json(self) -> str:
         """The digest as text."""
         rows = None if self.rows is None else base64.b64encode(b"".join(key + row for key, row in self.rows)).decode()
         return json.dumps(
             {
                 "columns": self.columns,
                 "row_count": self.row_count,
-                "truncated": self.truncated,
+                "truncated": self.is_truncated,
                 "salt": self.salt.hex(),
                 "key": self.key,
                 "total": self.total,
@@ -68,33 +68,33 @@ class RowDigest:
 class RowChanges:
     """How rows differ: how many are new, gone or changed. `text` says what no count can; empty where one can.
 
-    `beyond` says that both results were cut, so that there may be more.
+    `is_partial` says that both results were cut, so that there may be more.
     """
 
-    new: int = 0
-    gone: int = 0
-    changed: int = 0
+    new_rows: int = 0
+    gone_rows: int = 0
+    changed_rows: int = 0
     text: str = ""
-    beyond: bool = False
+    is_partial: bool = False
 
     @property
-    def same(self) -> bool:
-        return not (self.new or self.gone or self.changed or self.text)
+    def is_same(self) -> bool:
+        return not (self.new_rows or self.gone_rows or self.changed_rows or self.text)
 
     @property
     def sentence(self) -> str:
         """What changed, as a clause without its first capital: `2 rows new, 1 changed`."""
-        counts = [(self.new, "new"), (self.gone, "gone"), (self.changed, "changed")]
+        counts = [(self.new_rows, "new"), (self.gone_rows, "gone"), (self.changed_rows, "changed")]
         told = [f"{count:,} {word}" for count, word in counts if count]
         if told:
             first = next(count for count, _ in counts if count)
             told[0] = told[0].replace(" ", " row " if first == 1 else " rows ", 1)
         said = self.text or ", ".join(told) or "nothing changed"
-        return f"{said}; only the first rows were compared" if self.beyond else said
+        return f"{said}; only the first rows were compared" if self.is_partial else said
 
 
 def read_digest(text: str) -> RowDigest:
-    """The digest of that text, as `as_json` wrote it."""
+    """The digest of that text, as `write_json` wrote it."""
     held = json.loads(text)
     rows = None
     if held["rows"] is not None:
@@ -104,7 +104,7 @@ def read_digest(text: str) -> RowDigest:
     return RowDigest(
         columns=tuple((name, kind) for name, kind in held["columns"]),
         row_count=held["row_count"],
-        truncated=held["truncated"],
+        is_truncated=held["truncated"],
         salt=bytes.fromhex(held["salt"]),
         key=tuple(held["key"]),
         total=held["total"],
@@ -120,19 +120,19 @@ def make_digest(result: Result, like: RowDigest | None = None) -> RowDigest:
     marks: list[Mark] = []
     total = 0
     for row in rows:
-        cells = [comparable_text(value) for value in row]
+        cells = [make_comparable_text(value) for value in row]
         whole = _hash(salt, cells)
         total += int.from_bytes(whole)
-        if len(rows) <= MOST_ROWS:
+        if len(rows) <= MAX_HASHED_ROWS:
             marks.append((_hash(salt, [cells[at] for at in key]) if key else whole, whole))
     return RowDigest(
         columns=tuple((column.name, column.type) for column in result.columns),
         row_count=result.row_count,
-        truncated=result.truncated,
+        is_truncated=result.truncated,
         salt=salt,
         key=key,
         total=total % (1 << 8 * _HASH_BYTES),
-        rows=tuple(marks) if len(rows) <= MOST_ROWS else None,
+        rows=tuple(marks) if len(rows) <= MAX_HASHED_ROWS else None,
     )
 
 
@@ -149,7 +149,7 @@ def find_key(result: Result) -> tuple[int, ...]:
         return ()
     for count in range(1, len(candidates) + 1):
         key = tuple(sorted(candidates[:count]))
-        if len(key) < len(kinds) and len({_key(row, key) for row in rows}) == len(rows):
+        if len(key) < len(kinds) and len({_read_key(row, key) for row in rows}) == len(rows):
             return key
     return ()
 
@@ -157,21 +157,21 @@ def find_key(result: Result) -> tuple[int, ...]:
 def compare_digests(before: RowDigest, now: RowDigest) -> RowChanges:
     """How the rows of `now` differ from those of `before`, whose salt and key it has."""
     if before.columns != now.columns:
-        return RowChanges(text=_tell_columns(before, now))
-    beyond = before.truncated and now.truncated
+        return RowChanges(text=_describe_columns(before, now))
+    beyond = before.is_truncated and now.is_truncated
     if before.rows is None or now.rows is None:
         if before.row_count != now.row_count:
-            return RowChanges(text=f"there were {before.row_count:,} rows and are {now.row_count:,}", beyond=beyond)
-        return RowChanges(text="" if before.total == now.total else "values changed in some rows", beyond=beyond)
+            return RowChanges(text=f"there were {before.row_count:,} rows and are {now.row_count:,}", is_partial=beyond)
+        return RowChanges(text="" if before.total == now.total else "values changed in some rows", is_partial=beyond)
     old, new = dict(before.rows), dict(now.rows)
     if before.key and len(old) == len(before.rows) and len(new) == len(now.rows):
         changed = sum(old[key] != new[key] for key in old.keys() & new.keys())
-        return RowChanges(len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed, beyond=beyond)
+        return RowChanges(len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed, is_partial=beyond)
     had, has = Counter(row for _, row in before.rows), Counter(row for _, row in now.rows)
     added, lost = (has - had).total(), (had - has).total()
     if before.row_count == now.row_count == 1 and added:
-        return RowChanges(changed=1, beyond=beyond)
-    return RowChanges(added, lost, beyond=beyond)
+        return RowChanges(changed_rows=1, is_partial=beyond)
+    return RowChanges(added, lost, is_partial=beyond)
 
 
 def list_changes(before: Result, now: Result, show: Show) -> list[str]:
@@ -182,10 +182,10 @@ def list_changes(before: Result, now: Result, show: Show) -> list[str]:
     if before.columns != now.columns:
         return []
     if before.row_count == now.row_count == 1:
-        return _figures("", before.rows[0], now.rows[0], (), before, show)
+        return _list_changed_figures("", before.rows[0], now.rows[0], (), before, show)
     key = find_key(before)
-    old = {_key(row, key): row for row in before.rows} if key else {}
-    new = {_key(row, key): row for row in now.rows} if key else {}
+    old = {_read_key(row, key): row for row in before.rows} if key else {}
+    new = {_read_key(row, key): row for row in now.rows} if key else {}
     if not key or len(old) != before.row_count or len(new) != now.row_count:
         return []
     told = []
@@ -194,36 +194,38 @@ def list_changes(before: Result, now: Result, show: Show) -> list[str]:
         if values not in old:
             told.append(f"{name}: new")
         else:
-            told += _figures(f"{name}: ", old[values], row, key, before, show)
+            told += _list_changed_figures(f"{name}: ", old[values], row, key, before, show)
     told += [f"{', '.join(show(at, row[at]) for at in key)}: gone" for values, row in old.items() if values not in new]
-    more = len(told) - _SHOWN
-    return told if more <= 0 else [*told[:_SHOWN], f"and {more:,} more"]
+    more = len(told) - _MAX_LISTED_CHANGES
+    return told if more <= 0 else [*told[:_MAX_LISTED_CHANGES], f"and {more:,} more"]
 
 
-def _figures(
+def _list_changed_figures(
     name: str, before: Sequence[Any], now: Sequence[Any], key: Sequence[int], result: Result, show: Show
 ) -> list[str]:
     """The values that changed in one row, on one line."""
     differ = [
         at
         for at in range(len(result.columns))
-        if at not in key and comparable_text(before[at]) != comparable_text(now[at])
+        if at not in key and make_comparable_text(before[at]) != make_comparable_text(now[at])
     ]
     if not differ:
         return []
-    told = [f"{result.columns[at].name} {show(at, before[at])} → {show(at, now[at])}" for at in differ[:_FIGURES]]
-    return [name + ", ".join(told) + (", …" if len(differ) > _FIGURES else "")]
+    told = [
+        f"{result.columns[at].name} {show(at, before[at])} → {show(at, now[at])}" for at in differ[:_MAX_LISTED_FIGURES]
+    ]
+    return [name + ", ".join(told) + (", …" if len(differ) > _MAX_LISTED_FIGURES else "")]
 
 
-def _key(row: Sequence[Any], key: Sequence[int]) -> tuple[str | None, ...]:
-    return tuple(comparable_text(row[at]) for at in key)
+def _read_key(row: Sequence[Any], key: Sequence[int]) -> tuple[str | None, ...]:
+    return tuple(make_comparable_text(row[at]) for at in key)
 
 
 def _hash(salt: bytes, cells: Sequence[str | None]) -> bytes:
     return hashlib.blake2b(json.dumps(cells).encode(), digest_size=_HASH_BYTES, salt=salt).digest()
 
 
-def _tell_columns(before: RowDigest, now: RowDigest) -> str:
+def _describe_columns(before: RowDigest, now: RowDigest) -> str:
     names = [", ".join(name for name, _ in digest.columns) for digest in (before, now)]
     if names[0] == names[1]:
         others = [

@@ -18,7 +18,7 @@ from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.answer.lineage import Block, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain
 from nl2sql.answer.rows_behind import has_grouping_sets, is_aggregate
-from nl2sql.types import Result, ResultColumn, Schema, column_values
+from nl2sql.types import Result, ResultColumn, Schema, list_column_values
 
 _ADDED: Final = frozenset("sum sum_no_overflow fsum kahan_sum sumkahan count count_if countif".split())
 _KEPT_BY: Final = frozenset(("round", "coalesce", "ifnull"))
@@ -38,9 +38,9 @@ _NOT_ADDED: Final = _MOMENTARY | frozenset(
     "unit price per each average avg mean median rate ratio share pct percent list max min target limit durchschnitt "
     "preis stückpreis".split()
 )
-_PRECISE: Final = Context(prec=60)
+_DECIMAL_CONTEXT: Final = Context(prec=60)
 _PERIODS: Final = {Kind.MONTH: "month", Kind.DAY: "day", Kind.CODE: "year"}
-_YEARS: Final = (1900, 2100)
+_YEAR_RANGE: Final = (1900, 2100)
 
 
 def find_addable(
@@ -51,8 +51,8 @@ def find_addable(
     if not isinstance(tree, exp.Select) or len(columns) != len(formats):
         return frozenset()
     block = next((one for one in list_blocks(tree, schema) if one.role == "query"), None)
-    names = block.outputs() if block is not None else None
-    if block is None or names is None or len(names) != len(columns) or _overlaps(tree):
+    names = block.list_output_names() if block is not None else None
+    if block is None or names is None or len(names) != len(columns) or _has_overlapping_rows(tree):
         return frozenset()
     return frozenset(
         at
@@ -67,7 +67,7 @@ def find_addable(
 def compute_share(value: Any, total: Decimal | None) -> Decimal | None:
     """The share of the total; None where there is none, or the total is not above nought."""
     number = read_number(value)
-    return _PRECISE.divide(number, total) if number is not None and total is not None and total > 0 else None
+    return _DECIMAL_CONTEXT.divide(number, total) if number is not None and total is not None and total > 0 else None
 
 
 def read_number(value: Any) -> Decimal | None:
@@ -81,7 +81,7 @@ def read_number(value: Any) -> Decimal | None:
 def compute_change(value: Any, before: Any) -> Decimal | None:
     """How much more it is than what was before; None where either is no number."""
     number, other = read_number(value), read_number(before)
-    return None if number is None or other is None else _PRECISE.subtract(number, other)
+    return None if number is None or other is None else _DECIMAL_CONTEXT.subtract(number, other)
 
 
 class PeriodsBefore:
@@ -98,15 +98,15 @@ class PeriodsBefore:
         kind = formats[self._at].kind
         measures = (*_ADDABLE, Kind.PERCENT, Kind.PERCENT_UNITS)
         self._names = [at for at, how in enumerate(formats) if at != self._at and how.kind not in measures]
-        rows = list(zip(*[column_values(column) for column in result.table.columns], strict=True))
+        rows = list(zip(*[list_column_values(column) for column in result.table.columns], strict=True))
         try:
-            counts = Counter(self._key(row, row[self._at]) for row in rows)
+            counts = Counter(self._make_key(row, row[self._at]) for row in rows)
         except TypeError:
             # A list is no name.
             return
         if rows and max(counts.values()) == 1:
             self.period = _PERIODS[kind]
-            self._rows = {self._key(row, row[self._at]): row for row in rows}
+            self._rows = {self._make_key(row, row[self._at]): row for row in rows}
             # Days that customers last came on are no series.
             if sum(self.find(row) is not None for row in rows) * 2 < len(rows) - 1:
                 self.period = ""
@@ -114,18 +114,18 @@ class PeriodsBefore:
     def find(self, row: Sequence[Any]) -> tuple[Any, ...] | None:
         """The row of the period before; None where there is none."""
         before = _step_back(row[self._at], self.period)
-        return self._rows.get(self._key(row, before)) if before is not None else None
+        return self._rows.get(self._make_key(row, before)) if before is not None else None
 
-    def _key(self, row: Sequence[Any], period: Any) -> tuple[Any, ...]:
+    def _make_key(self, row: Sequence[Any], period: Any) -> tuple[Any, ...]:
         return (period, *(row[at] for at in self._names))
 
     @staticmethod
     def _is_period(result: Result, at: int, how: ColumnFormat) -> bool:
         if how.kind in (Kind.MONTH, Kind.DAY):
             return True
-        values = column_values(result.table.columns[at]) if how.kind is Kind.CODE else []
+        values = list_column_values(result.table.columns[at]) if how.kind is Kind.CODE else []
         years = [value for value in values if value is not None]
-        return bool(years) and all(isinstance(year, int) and _YEARS[0] <= year <= _YEARS[1] for year in years)
+        return bool(years) and all(isinstance(year, int) and _YEAR_RANGE[0] <= year <= _YEAR_RANGE[1] for year in years)
 
 
 def _step_back(value: Any, period: str) -> Any:
@@ -144,7 +144,7 @@ def _step_back(value: Any, period: str) -> Any:
         return None
 
 
-def _overlaps(tree: exp.Select) -> bool:
+def _has_overlapping_rows(tree: exp.Select) -> bool:
     """Whether a row of the data may stand in several rows of the result."""
     group = tree.args.get("group")
     return bool(tree.args.get("distinct")) or (group is not None and has_grouping_sets(group))
@@ -152,12 +152,12 @@ def _overlaps(tree: exp.Select) -> bool:
 
 def _is_addable(name: str, block: Block, depth: int = 0) -> bool:
     """Whether the column is a sum or a count, or an amount of each row of one table; in a table of its own or here."""
-    made = block.output(name)
+    made = block.find_output(name)
     if made is None:
         return False
     node = made[0]
     if is_aggregate(node):
-        return _adds(node)
+        return _is_additive(node)
     if block.select.args.get("group") is not None or len(block.relations) != 1:
         # Beside joined rows an amount stands once for each of them.
         return False
@@ -174,22 +174,22 @@ def _has_amount(name: str) -> bool:
     return bool(words & _AMOUNTS) and not words & _NOT_ADDED
 
 
-def _adds(node: exp.Expr) -> bool:
+def _is_additive(node: exp.Expr) -> bool:
     """Whether the sum of it over groups is the same over all: a sum, a count, or what keeps that."""
     if isinstance(node, exp.Filter | exp.Cast | exp.TryCast | exp.Neg | exp.Paren):
-        return _adds(node.this)
+        return _is_additive(node.this)
     if isinstance(node, exp.Add | exp.Sub):
-        return all(map(_adds, (node.left, node.right)))
+        return all(map(_is_additive, (node.left, node.right)))
     if isinstance(node, exp.Mul):
-        return any(_adds(a) and isinstance(b, exp.Literal) for a, b in _both_ways(node))
+        return any(_is_additive(a) and isinstance(b, exp.Literal) for a, b in _list_both_ways(node))
     if isinstance(node, exp.Div):
-        return _adds(node.left) and isinstance(node.right, exp.Literal)
+        return _is_additive(node.left) and isinstance(node.right, exp.Literal)
     if not isinstance(node, exp.Anonymous):
         return False
     if name_function(node) in _KEPT_BY:
-        return bool(node.expressions) and _adds(node.expressions[0])
+        return bool(node.expressions) and _is_additive(node.expressions[0])
     return name_function(node) in _ADDED and node.find(exp.Distinct) is None
 
 
-def _both_ways(node: exp.Binary) -> tuple[tuple[exp.Expr, exp.Expr], ...]:
+def _list_both_ways(node: exp.Binary) -> tuple[tuple[exp.Expr, exp.Expr], ...]:
     return (node.left, node.right), (node.right, node.left)

@@ -19,9 +19,9 @@ from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion, ResultColumn
 
-_CHARS: Final = 60
-_MOST_VALUES: Final = 200
-_LONGEST_VALUE: Final = 10_000
+_MAX_LABEL_CHARS: Final = 60
+_MAX_VALUES: Final = 200
+_MAX_VALUE_CHARS: Final = 10_000
 _NUMBERS: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
 _RELATION: Final = r"<=|>=|<>|!=|==|≤|≥|≠|=|<|>"
 _LEADING: Final = re.compile(rf"({_RELATION})\s*(.+)", re.S)
@@ -109,12 +109,12 @@ def read_filter(text: str, columns: Sequence[FilterColumn], chosen: int | None =
     """
     text = text.strip()
     if chosen is not None:
-        return _read_for(text, [columns[chosen]])
+        return _read_column_filter(text, [columns[chosen]])
     for column in sorted(columns, key=lambda one: -len(one.name)):
         rest = text[len(column.name) :]
         if text.casefold().startswith(column.name.casefold()) and _is_test(rest):
-            return _read_for(rest.strip(), [column])
-    return _read_for(text, columns)
+            return _read_column_filter(rest.strip(), [column])
+    return _read_column_filter(text, columns)
 
 
 def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
@@ -123,7 +123,7 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
         return RowFilter(f"{column.name} is NULL", ((column.test(Comparison.NULL),),))
     exact = text_of(value)
     label = f"{column.name} = {_shorten(column.format.show(value))}"
-    if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _LONGEST_VALUE):
+    if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _MAX_VALUE_CHARS):
         return RowFilter(label, ((column.test(Comparison.SAME_TEXT, exact),),))
     is_number = isinstance(value, int | Decimal) or (isinstance(value, float) and abs(value) < float("inf"))
     # Nanoseconds are not in the value.
@@ -143,74 +143,78 @@ def _is_test(rest: str) -> bool:
     return rest[:1].isspace() and (is_range or _NO_VALUE.fullmatch(asked) is not None)
 
 
-def _read_for(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
+def _read_column_filter(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
     """What the text asks of one of these columns."""
     is_any = len(columns) != 1
     name = "Any column" if is_any else columns[0].name
     if quoted := _QUOTED.fullmatch(text):
-        return _contain(quoted[2], [quoted[2]], columns, name)
+        return _make_containing_filter(quoted[2], [quoted[2]], columns, name)
     if no_value := _NO_VALUE.fullmatch(text):
-        return _test_null(columns, name, is_negated=bool(no_value[2]))
+        return _make_null_filter(columns, name, is_negated=bool(no_value[2]))
     if leading := _LEADING.fullmatch(text):
         relation = _SPELLINGS.get(leading[1], leading[1])
         if relation == "=" and is_any:
-            return _equal_any(leading[2], columns)
+            return _make_any_equal_filter(leading[2], columns)
         column = _choose_column(text, leading[2], columns)
-        return _equal(leading[2], column, relation) if relation in ("=", "!=") else _order(relation, leading[2], column)
+        return (
+            _make_equal_filter(leading[2], column, relation)
+            if relation in ("=", "!=")
+            else _make_order_filter(relation, leading[2], column)
+        )
     if between := _RANGE.search(text):
         low, high = text[: between.start()].strip(), text[between.end() :].strip()
         value = low or high
-        if value and (not is_any or any(_fits(value, column) for column in columns)):
-            return _span(low, high, _choose_column(text, value, columns))
-    return _contain(text, _split(text), columns, name)
+        if value and (not is_any or any(_is_comparable(value, column) for column in columns)):
+            return _make_range_filter(low, high, _choose_column(text, value, columns))
+    return _make_containing_filter(text, _split_values(text), columns, name)
 
 
 def _choose_column(text: str, value: str, columns: Sequence[FilterColumn]) -> FilterColumn:
     """The one column that can be compared with the value. QueryError where there are several."""
-    fitting = [column for column in columns if _fits(value, column)]
+    fitting = [column for column in columns if _is_comparable(value, column)]
     # Nobody asks for ids above a number.
     fitting = [column for column in fitting if column.format.kind is not Kind.CODE] or fitting or list(columns)
     if len(fitting) == 1:
         return fitting[0]
     raise QueryError(
         f"{_quote(text)} compares one column, and it is not said which",
-        f"Choose the column, or write it before: {fitting[0].name} {text[:_CHARS]}",
+        f"Choose the column, or write it before: {fitting[0].name} {text[:_MAX_LABEL_CHARS]}",
     )
 
 
-def _fits(value: str, column: FilterColumn) -> bool:
+def _is_comparable(value: str, column: FilterColumn) -> bool:
     """Whether the value is one of the column's kind."""
     if column.is_number:
         return _read_number(value, column) is not None
     return column.is_day and _read_days(value) is not None
 
 
-def _split(text: str) -> list[str]:
+def _split_values(text: str) -> list[str]:
     """The values between bars."""
     parts = [part.strip() for part in text.split("|")]
-    return [part for part in parts if part][:_MOST_VALUES] or [text]
+    return [part for part in parts if part][:_MAX_VALUES] or [text]
 
 
-def _contain(text: str, parts: Sequence[str], columns: Sequence[FilterColumn], name: str) -> RowFilter:
-    tests = [test for part in parts for column in columns for test in _list_contained(part, column)]
+def _make_containing_filter(text: str, parts: Sequence[str], columns: Sequence[FilterColumn], name: str) -> RowFilter:
+    tests = [test for part in parts for column in columns for test in _list_containing_tests(part, column)]
     return RowFilter(f"{name} contains {_join_parts(parts)}" if text else name, (tuple(tests),))
 
 
-def _list_contained(text: str, column: FilterColumn) -> Iterator[Criterion]:
+def _list_containing_tests(text: str, column: FilterColumn) -> Iterator[Criterion]:
     """That the column's text contains this, or its number as it is shown does; none where neither can be."""
     if column.is_number:
         digits = _strip_notation(text, column)
         if _IN_NUMBERS.fullmatch(text):
             yield column.test(Comparison.HOLDS, text)
         how = column.format
-        if digits and not (digits == text and _shows_all(column)):
+        if digits and not (digits == text and _has_all_digits_shown(column)):
             is_percent = how.kind is Kind.PERCENT
             yield column.test(Comparison.SHOWS, digits, decimals=how.decimals, is_percent=is_percent)
     elif not column.is_day or _IN_DAYS.fullmatch(text):
         yield column.test(Comparison.HOLDS, text)
 
 
-def _shows_all(column: FilterColumn) -> bool:
+def _has_all_digits_shown(column: FilterColumn) -> bool:
     """Whether the digits that are shown of its numbers are all that they have."""
     if column.format.kind is Kind.PERCENT or column.type in ("FLOAT", "DOUBLE"):
         return False
@@ -221,12 +225,12 @@ def _shows_all(column: FilterColumn) -> bool:
 def _strip_notation(text: str, column: FilterColumn) -> str:
     """The digits of a number as the page writes it, without separators; empty where there is something else."""
     notation = column.format.notation
-    bare = text.replace(notation.group, "").replace(notation.decimal, ".").replace(notation.after_percent or "%", "")
+    bare = text.replace(notation.group, "").replace(notation.decimal, ".").replace(notation.percent_suffix or "%", "")
     bare = _SPACES.sub("", bare)
     return bare if _DIGITS.fullmatch(bare) and any(sign.isdigit() for sign in bare) else ""
 
 
-def _test_null(columns: Sequence[FilterColumn], name: str, *, is_negated: bool) -> RowFilter:
+def _make_null_filter(columns: Sequence[FilterColumn], name: str, *, is_negated: bool) -> RowFilter:
     tests = [column.test(Comparison.NULL, is_negated=is_negated) for column in columns]
     if is_negated:
         label = f"{name} is not NULL" if len(columns) == 1 else "No column is NULL"
@@ -234,25 +238,25 @@ def _test_null(columns: Sequence[FilterColumn], name: str, *, is_negated: bool) 
     return RowFilter(f"{name} is NULL", (tuple(tests),))
 
 
-def _equal_any(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
+def _make_any_equal_filter(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
     """That any column is one of the values, each compared as what it can be."""
-    parts = _split(text)
+    parts = _split_values(text)
     criteria: list[Criterion] = []
     for part in parts:
         for column in columns:
-            found = list(_list_equal(part, column))
+            found = list(_list_equal_tests(part, column))
             # A span of time is two tests at once, and stands for one column only.
             criteria += found[0] if len(found) == 1 else [column.test(Comparison.HOLDS, part)] if found else []
     return RowFilter(f"Any column = {_join_parts(parts)}", (tuple(criteria),))
 
 
-def _equal(text: str, column: FilterColumn, relation: str) -> RowFilter:
+def _make_equal_filter(text: str, column: FilterColumn, relation: str) -> RowFilter:
     """That the column is one of the values, or none of them."""
-    parts = _split(_unquote(text)) if _QUOTED.fullmatch(text) is None else [_unquote(text)]
-    groups = [list(_list_equal(part, column)) for part in parts]
+    parts = _split_values(_unquote(text)) if _QUOTED.fullmatch(text) is None else [_unquote(text)]
+    groups = [list(_list_equal_tests(part, column)) for part in parts]
     for part, group in zip(parts, groups, strict=True):
         if not group:
-            raise _does_not_fit(part, column)
+            raise _make_misfit_error(part, column)
     label = f"{column.name} {'≠' if relation == '!=' else '='} {_join_parts(parts, quoted=column.is_text)}"
     if any(test.comparison is Comparison.SHOWN_AS for group in groups for tests in group for test in tests):
         label += ", as shown"
@@ -271,7 +275,7 @@ def _negate(groups: Sequence[Sequence[tuple[Criterion, ...]]]) -> Criteria:
     """None of the values: of tests one of which would do, none may hold; of two that must hold both, one may not."""
     negated: list[tuple[Criterion, ...]] = []
     for group in groups:
-        turned = [[_turn(test) for test in tests] for tests in group]
+        turned = [[_invert_test(test) for test in tests] for tests in group]
         if len(turned) == 1:
             negated += [(test,) for test in turned[0]]
         else:
@@ -279,11 +283,11 @@ def _negate(groups: Sequence[Sequence[tuple[Criterion, ...]]]) -> Criteria:
     return tuple(negated)
 
 
-def _turn(test: Criterion) -> Criterion:
+def _invert_test(test: Criterion) -> Criterion:
     return Criterion(test.column, test.comparison, test.text, test.decimals, test.is_percent, is_negated=True)
 
 
-def _list_equal(text: str, column: FilterColumn) -> Iterator[tuple[Criterion, ...]]:
+def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criterion, ...]]:
     """The tests that the column is this value: all groups must hold; none where it cannot be."""
     if column.is_number:
         number = _read_number(text, column)
@@ -309,14 +313,14 @@ def _list_equal(text: str, column: FilterColumn) -> Iterator[tuple[Criterion, ..
         yield (column.test(Comparison.SAME_TEXT_ANY_CASE, wanted),)
 
 
-def _order(relation: str, text: str, column: FilterColumn) -> RowFilter:
+def _make_order_filter(relation: str, text: str, column: FilterColumn) -> RowFilter:
     """That the column is below, above, or beside."""
     text = _unquote(text)
     label = f"{column.name} {relation} {_write_bound(text, column)}"
     if column.is_day:
         days = _read_days(text)
         if days is None:
-            raise _does_not_fit(text, column)
+            raise _make_misfit_error(text, column)
         # After a month is after all of it.
         is_from, is_after = relation.startswith(">"), relation in (">", "<=")
         test = column.test(Comparison.AT_LEAST if is_from else Comparison.BELOW, days[1] if is_after else days[0])
@@ -324,12 +328,12 @@ def _order(relation: str, text: str, column: FilterColumn) -> RowFilter:
     return RowFilter(label, ((column.test(_COMPARISONS[relation], _read_bound(text, column)),),))
 
 
-def _span(low: str, high: str, column: FilterColumn) -> RowFilter:
+def _make_range_filter(low: str, high: str, column: FilterColumn) -> RowFilter:
     """That the column is between the two, both included; either may be left out."""
     groups: list[tuple[Criterion, ...]] = []
     for relation, text in ((">=", low), ("<=", high)):
         if text:
-            groups += _order(relation, text, column).criteria
+            groups += _make_order_filter(relation, text, column).criteria
     ends = [_write_bound(text, column) if text else "" for text in (low, high)]
     return RowFilter(f"{column.name} {ends[0]}..{ends[1]}", tuple(groups))
 
@@ -339,7 +343,7 @@ def _read_bound(text: str, column: FilterColumn) -> str:
     if column.is_number:
         number = _read_number(text, column)
         if number is None:
-            raise _does_not_fit(text, column)
+            raise _make_misfit_error(text, column)
         return format(number, "f")
     if column.is_text and _read_number(text, column) is not None:
         raise QueryError(
@@ -350,7 +354,7 @@ def _read_bound(text: str, column: FilterColumn) -> str:
         return time
     if column.is_text:
         return text
-    raise _does_not_fit(text, column)
+    raise _make_misfit_error(text, column)
 
 
 def _write_bound(text: str, column: FilterColumn) -> str:
@@ -363,10 +367,10 @@ def _read_number(text: str, column: FilterColumn) -> Decimal | None:
     """The number, in the column's notation or plain; of a share in percent the fraction. None where it is none."""
     notation = column.format.notation
     text = _SPACES.sub("", text).replace("\u2212", "-")
-    text = text.removesuffix(notation.after_percent.strip() or "%").removesuffix("%")
+    text = text.removesuffix(notation.percent_suffix.strip() or "%").removesuffix("%")
     # Blanks and apostrophes between digits are gone by now.
     group, decimal = re.escape(_SPACES.sub("", notation.group)), re.escape(notation.decimal)
-    first, further = notation.first_group, notation.further_groups
+    first, further = notation.first_group_digits, notation.further_group_digits
     grouped = rf"\d{{1,{further}}}({group}\d{{{further}}})*{group}\d{{{first}}}({decimal}\d+)?"
     if re.fullmatch(rf"[+-]?({grouped}|\d*{decimal}\d+)", text):
         text = text.replace(notation.group, "").replace(notation.decimal, ".")
@@ -421,7 +425,7 @@ def _unquote(text: str) -> str:
     return quoted[2] if quoted else text
 
 
-def _does_not_fit(text: str, column: FilterColumn) -> QueryError:
+def _make_misfit_error(text: str, column: FilterColumn) -> QueryError:
     if column.is_day:
         hint = "Write a year, a month or a day: 2025, 2025-03, 2025-03-31."
         return QueryError(f"{column.name} holds days, and {_quote(text)} is none", hint)
@@ -447,4 +451,4 @@ def _quote(text: str) -> str:
 
 def _shorten(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _CHARS else line[: _CHARS - 1] + "…"
+    return line if len(line) <= _MAX_LABEL_CHARS else line[: _MAX_LABEL_CHARS - 1] + "…"

@@ -35,7 +35,7 @@ _PLAIN_TYPES: Final = re.compile(
     r"|TIMESTAMP(_S|_MS)?|TIMESTAMP WITH TIME ZONE|TIME"
 )
 _UNUSUAL: Final = ("with_", "distinct", "qualify", "windows", "laterals", "sample", "pivots", "match", "connect")
-_LONGEST_TEXT: Final = 10_000
+_MAX_TEXT_CHARS: Final = 10_000
 
 
 def write_rows_behind(
@@ -67,10 +67,10 @@ def write_rows_behind(
         conditions.append(f"{_enclose(block.select.expressions[at].unalias())} {relation} {literal}")
     where = block.select.args.get("where")
     if where is not None:
-        conditions.insert(0, f"({_spell(where.this)})")
+        conditions.insert(0, f"({_write_node(where.this)})")
     figure = block.select.expressions[column].unalias()
     if isinstance(figure, exp.Filter):
-        conditions.append(f"({_spell(figure.expression.this)})")
+        conditions.append(f"({_write_node(figure.expression.this)})")
         figure = figure.this
     if figure.find(exp.Filter):
         # Each part of such a figure has rows of its own.
@@ -78,9 +78,9 @@ def write_rows_behind(
     counted = _find_argument(figure)
     if counted is not None and name_function(figure) in _COUNTING:
         conditions.append(_write_counted(name_function(figure), counted))
-    first = f"{_spell(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
+    first = f"{_write_node(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
     whole = ", ".join(_list_columns(block)) if lists_columns else "*"
-    return f"SELECT {first}{whole} {_spell_from(block.select)}" + (
+    return f"SELECT {first}{whole} {_write_from(block.select)}" + (
         f" WHERE {' AND '.join(conditions)}" if conditions else ""
     )
 
@@ -106,7 +106,9 @@ def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
     block = blocks[0]
     if not block.relations or any(relation.table is None for relation in block.relations):
         return None
-    if any(name_function(call) in _UNREPEATABLE for call in tree.find_all(exp.Anonymous)) or _uses_aliases(block):
+    if any(name_function(call) in _UNREPEATABLE for call in tree.find_all(exp.Anonymous)) or _has_alias_references(
+        block
+    ):
         return None
     items = tree.expressions
     if len(items) != width or any(is_star(item) or item.find(exp.Star) is item for item in items):
@@ -115,12 +117,12 @@ def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
     return block if is_grouped else None
 
 
-def _uses_aliases(block: Block) -> bool:
+def _has_alias_references(block: Block) -> bool:
     """Whether a condition or a selected expression is made of the name of another, which a query of rows has not."""
     where = block.select.args.get("where")
     parts = [*block.select.expressions, *([where] if where is not None else [])]
     columns = (column for part in parts for column in part.find_all(exp.Column) if not column.table)
-    return any(not any(one.has(column.name) for one in block.relations) for column in columns)
+    return any(not any(one.has_column(column.name) for one in block.relations) for column in columns)
 
 
 def _find_keys(block: Block) -> list[int] | None:
@@ -153,7 +155,7 @@ def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | 
         return same[0]
     if not isinstance(key, exp.Column):
         return None
-    stored = block.relation_of(key)
+    stored = block.find_relation(key)
     if stored is not None:
         # `o.city` and `city` are one where only one table has it.
         alike = [
@@ -161,7 +163,7 @@ def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | 
             for at, item in enumerate(items)
             if isinstance(item, exp.Column)
             and item.name.lower() == key.name.lower()
-            and block.relation_of(item) is stored
+            and block.find_relation(item) is stored
         ]
         return alike[0] if alike else None
     named = [at for at, item in enumerate(block.select.expressions) if item.alias_or_name.lower() == key.name.lower()]
@@ -182,7 +184,7 @@ def _find_argument(figure: exp.Expr) -> exp.Expr | None:
 
 def _write_counted(function: str, argument: exp.Expr) -> str:
     """The condition that a row is one of those that are counted."""
-    return f"{_enclose(argument)} IS NOT NULL" if function == "count" else f"({_spell(argument)})"
+    return f"{_enclose(argument)} IS NOT NULL" if function == "count" else f"({_write_node(argument)})"
 
 
 def _write_value(value: Any, kind: str) -> str | None:
@@ -196,7 +198,7 @@ def _write_value(value: Any, kind: str) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     text = text_of(value)
-    if len(text) > _LONGEST_TEXT or "\0" in text:
+    if len(text) > _MAX_TEXT_CHARS or "\0" in text:
         return None
     literal = "'" + text.replace("'", "''") + "'"
     return literal if kind == "VARCHAR" else f"CAST({literal} AS {kind})"
@@ -208,17 +210,17 @@ def _list_columns(block: Block) -> Iterator[str]:
             yield f"{quote_name(relation.alias)}.{quote_name(column.name)}"
 
 
-def _spell(node: exp.Expr) -> str:
+def _write_node(node: exp.Expr) -> str:
     return node.sql(dialect=PlainDuckDB)
 
 
 def _enclose(node: exp.Expr) -> str:
     """The expression such that it stays one beside a comparison."""
-    return _spell(node) if isinstance(node, exp.Column | exp.Anonymous | exp.Cast) else f"({_spell(node)})"
+    return _write_node(node) if isinstance(node, exp.Column | exp.Anonymous | exp.Cast) else f"({_write_node(node)})"
 
 
-def _spell_from(select: exp.Select) -> str:
+def _write_from(select: exp.Select) -> str:
     source = exp.Select(expressions=[exp.Star()])
     source.set("from_", select.args["from_"].copy())
     source.set("joins", [join.copy() for join in select.args.get("joins") or ()] or None)
-    return _spell(source).removeprefix("SELECT * ")
+    return _write_node(source).removeprefix("SELECT * ")

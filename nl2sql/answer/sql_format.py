@@ -1,6 +1,6 @@
 """SQL laid out for reading, as a good analyst writes it: a clause a line, no bracket that says nothing.
 
-It runs nothing, and trusts no parser: `lay_out` shows only a text that the engine reads as the query that ran.
+It runs nothing, and trusts no parser: `lay_out_sql` shows only a text that the engine reads as the query that ran.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nl2sql.errors import DatabaseError, LimitError, ToolError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import CheckedSQL
 
-WIDTH: Final = 88
+MAX_LINE_CHARS: Final = 88
 _INDENT: Final = "    "
 
 _OR, _AND, _NOT, _IS, _COMPARED, _MEMBER, _OTHER, _SUM, _PRODUCT, _POWER, _SIGN, _PLACE = range(1, 13)
@@ -54,7 +54,7 @@ _TYPED_LITERALS: Final = {
 }
 
 
-def lay_out(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
+def lay_out_sql(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
     """Canonical SQL over several lines; as it was where the engine would read that otherwise.
 
     `check` is the guard's: what it makes of the new text must be the very text given; where it cannot be asked, the
@@ -73,7 +73,7 @@ def lay_out(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
 def format_sql(sql: str, dialect: str) -> str:
     """The query over several lines, unproven; as it was where it cannot be read, or may not be moved about."""
     if dialect != "duckdb":
-        return _indented_by_sqlglot(sql, dialect)
+        return _indent_with_sqlglot(sql, dialect)
     tree = parse_plain(sql)
     # A line break inside a text or a name must stay where it is.
     if tree is None or any("\n" in node.name for node in tree.find_all(exp.Literal, exp.Identifier)):
@@ -81,29 +81,29 @@ def format_sql(sql: str, dialect: str) -> str:
     _bracket(tree)
     _unquote(tree)
     try:
-        return "\n".join(_Layout().lines(tree))
+        return "\n".join(_Layout().lay_out_query(tree))
     except (SqlglotError, RecursionError, ValueError):
         return sql
 
 
-def sql_text(node: exp.Expr) -> str:
+def write_plain_sql(node: exp.Expr) -> str:
     """A plain tree, or a part of one, as one line of SQL."""
     holder = exp.Tuple(expressions=[node.copy()])
     _bracket(holder)
     _unquote(holder)
-    return _Layout().inline(holder.expressions[0])
+    return _Layout().write_inline(holder.expressions[0])
 
 
-def _indented_by_sqlglot(sql: str, dialect: str) -> str:
+def _indent_with_sqlglot(sql: str, dialect: str) -> str:
     try:
         tree = parse_one(sql, read=dialect)
-        text = tree.sql(dialect=dialect, pretty=True, max_text_width=WIDTH)
+        text = tree.sql(dialect=dialect, pretty=True, max_text_width=MAX_LINE_CHARS)
         return text if parse_one(text, read=dialect) == tree else sql
     except SqlglotError:
         return sql
 
 
-def _strength(node: exp.Expr | None) -> int:
+def _get_strength(node: exp.Expr | None) -> int:
     if isinstance(node, _SELF_CONTAINED):
         return _PLACE + 1
     return next((strength for kinds, strength in _STRENGTH if isinstance(node, kinds)), _PLACE + 1)
@@ -113,9 +113,9 @@ def _bracket(root: exp.Expr) -> None:
     """Put brackets where the tree could not be read otherwise, and around AND within OR."""
     for node in list(root.walk()):
         parent = node.parent
-        if parent is None or not _operates(parent) or not _operates(node):
+        if parent is None or not _is_operator(parent) or not _is_operator(node):
             continue
-        own, around = _strength(node), _strength(parent)
+        own, around = _get_strength(node), _get_strength(parent)
         is_right = node.arg_key not in ("this", "expressions") or isinstance(parent, exp.Not | exp.Neg)
         if isinstance(parent, exp.In | exp.Between | exp.Bracket) and node.arg_key == "expressions":
             continue
@@ -135,7 +135,7 @@ def _bracket(root: exp.Expr) -> None:
             node.replace(exp.Paren(this=node.copy()))
 
 
-def _operates(node: exp.Expr) -> bool:
+def _is_operator(node: exp.Expr) -> bool:
     """Whether the node is an operator, or something that operators hold."""
     return any(isinstance(node, kinds) for kinds, _ in _STRENGTH)
 
@@ -190,12 +190,12 @@ class _Text(DuckDBGenerator):
         return text if isinstance(expression.this, exp.In | exp.Between | exp.Is) else f"NOT {text}"
 
     def like_sql(self, expression: exp.Like) -> str:
-        return self._likened(expression, "LIKE")
+        return self._write_like(expression, "LIKE")
 
     def ilike_sql(self, expression: exp.ILike) -> str:
-        return self._likened(expression, "ILIKE")
+        return self._write_like(expression, "ILIKE")
 
-    def _likened(self, expression: exp.Binary, operator: str) -> str:
+    def _write_like(self, expression: exp.Binary, operator: str) -> str:
         negation = "NOT " if expression.args.get("negate") else ""
         return f"{self.sql(expression, 'this')} {negation}{operator} {self.sql(expression, 'expression')}"
 
@@ -263,35 +263,35 @@ class _Layout:
     def __init__(self) -> None:
         self._text = _Text()
 
-    def lines(self, query: exp.Expr) -> list[str]:
+    def lay_out_query(self, query: exp.Expr) -> list[str]:
         """The query, a clause a line."""
-        found = self._with(query)
+        found = self._lay_out_with(query)
         if isinstance(query, exp.SetOperation):
-            found += self._set_operation(query)
+            found += self._lay_out_set_operation(query)
         elif isinstance(query, exp.Subquery):
-            found += ["(", *_moved(self.lines(query.this)), ")"]
+            found += ["(", *_indent_lines(self.lay_out_query(query.this)), ")"]
         elif isinstance(query, exp.Select):
-            found += self._select(query)
+            found += self._lay_out_select(query)
         else:
             raise ValueError(f"no layout for {query.key}")
-        return found + self._tail(query)
+        return found + self._lay_out_tail(query)
 
-    def inline(self, node: exp.Expr) -> str:
+    def write_inline(self, node: exp.Expr) -> str:
         """The node on one line."""
         is_query = isinstance(node, exp.Query)
-        text = " ".join(line.strip() for line in self.lines(node)) if is_query else self._text.sql(node)
+        text = " ".join(line.strip() for line in self.lay_out_query(node)) if is_query else self._text.sql(node)
         while (at := text.find("\0")) >= 0:
             end = text.index("\0", at + 1)
             block = self._text.blocks[int(text[at + 1 : end])]
-            text = text[:at] + self._block_inline(block) + text[end + 1 :]
+            text = text[:at] + self._write_block_inline(block) + text[end + 1 :]
         return text
 
-    def _block_inline(self, block: exp.Expr) -> str:
+    def _write_block_inline(self, block: exp.Expr) -> str:
         if isinstance(block, exp.Case):
-            return " ".join(_case(block, self))
-        return " ".join(line.strip() for line in self.lines(block))
+            return " ".join(_lay_out_case(block, self))
+        return " ".join(line.strip() for line in self.lay_out_query(block))
 
-    def _with(self, query: exp.Expr) -> list[str]:
+    def _lay_out_with(self, query: exp.Expr) -> list[str]:
         with_ = query.args.get("with_")
         if with_ is None:
             return []
@@ -303,94 +303,94 @@ class _Layout:
             alias = self._text.sql(cte, "alias")
             materialized = {True: " MATERIALIZED", False: " NOT MATERIALIZED"}.get(cte.args.get("materialized"), "")
             found.append(f"{keyword}{alias} AS{materialized} (")
-            found += _moved(self.lines(cte.this))
+            found += _indent_lines(self.lay_out_query(cte.this))
             found.append(")," if at < len(with_.expressions) - 1 else ")")
         return found
 
-    def _set_operation(self, query: exp.SetOperation) -> list[str]:
-        return [*self.lines(query.left), self._text.set_operation(query), *self.lines(query.right)]
+    def _lay_out_set_operation(self, query: exp.SetOperation) -> list[str]:
+        return [*self.lay_out_query(query.left), self._text.set_operation(query), *self.lay_out_query(query.right)]
 
-    def _select(self, select: exp.Select) -> list[str]:
+    def _lay_out_select(self, select: exp.Select) -> list[str]:
         distinct = select.args.get("distinct")
         head = "SELECT"
         if distinct is not None:
             on = distinct.args.get("on")
-            head += f" DISTINCT ON ({self._list(on.expressions)})" if on is not None else " DISTINCT"
-        found = self._listed(head, [self.item(one) for one in select.expressions])
+            head += f" DISTINCT ON ({self._lay_out_list(on.expressions)})" if on is not None else " DISTINCT"
+        found = self._lay_out_items(head, [self.lay_out_item(one) for one in select.expressions])
         if source := select.args.get("from_"):
-            found += self._from(source, select.args.get("joins") or [])
+            found += self._lay_out_from(source, select.args.get("joins") or [])
         for key, keyword in (("where", "WHERE"), ("having", "HAVING"), ("qualify", "QUALIFY")):
             if key == "having" and (group := select.args.get("group")) is not None:
-                found += self._group(group)
+                found += self._lay_out_group(group)
             if (clause := select.args.get(key)) is not None:
-                found += self._condition(keyword, clause.this)
+                found += self._lay_out_condition(keyword, clause.this)
         if windows := select.args.get("windows"):
-            found += self._listed("WINDOW", [self.item(one) for one in windows])
+            found += self._lay_out_items("WINDOW", [self.lay_out_item(one) for one in windows])
         return found
 
-    def _group(self, group: exp.Group) -> list[str]:
+    def _lay_out_group(self, group: exp.Group) -> list[str]:
         if group.args.get("all"):
             return ["GROUP BY ALL"]
         if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
             return [self._text.sql(group).strip()]
-        return self._listed("GROUP BY", [self.item(one) for one in group.expressions])
+        return self._lay_out_items("GROUP BY", [self.lay_out_item(one) for one in group.expressions])
 
-    def _from(self, source: exp.From, joins: Sequence[exp.Join]) -> list[str]:
-        found = self._spread(f"FROM {self._text.sql(source, 'this')}")
+    def _lay_out_from(self, source: exp.From, joins: Sequence[exp.Join]) -> list[str]:
+        found = self._fill_marks(f"FROM {self._text.sql(source, 'this')}")
         for join in joins:
             if is_after_comma(join):
-                first, *rest = self._spread(self._text.sql(join, "this"))
-                if len(found) == 1 and len(found[0]) + len(first) < WIDTH:
+                first, *rest = self._fill_marks(self._text.sql(join, "this"))
+                if len(found) == 1 and len(found[0]) + len(first) < MAX_LINE_CHARS:
                     found[-1] += f", {first}"
                     found += rest
                 else:
                     found[-1] += ","
-                    found += _moved([first, *rest])
+                    found += _indent_lines([first, *rest])
                 continue
             text = self._text.join_sql(join).strip()
             text = text.replace("INNER JOIN", "JOIN", 1) if text.startswith("INNER JOIN") else text
             on = join.args.get("on")
-            lines = self._spread(text)
-            if on is not None and (len(lines) == 1 and len(lines[0]) > WIDTH):
+            lines = self._fill_marks(text)
+            if on is not None and (len(lines) == 1 and len(lines[0]) > MAX_LINE_CHARS):
                 head = text[: text.rindex(" ON ", 0, len(text) - len(self._text.sql(on)))]
-                lines = [*self._spread(head), *_moved(self._condition("ON", on))]
+                lines = [*self._fill_marks(head), *_indent_lines(self._lay_out_condition("ON", on))]
             found += lines
         return found
 
-    def _condition(self, keyword: str, condition: exp.Expr) -> list[str]:
+    def _lay_out_condition(self, keyword: str, condition: exp.Expr) -> list[str]:
         """The condition on one line, or one line for each of its parts."""
-        lines = self._spread(f"{keyword} {self._text.sql(condition)}")
-        if len(lines) == 1 and len(lines[0]) <= WIDTH:
+        lines = self._fill_marks(f"{keyword} {self._text.sql(condition)}")
+        if len(lines) == 1 and len(lines[0]) <= MAX_LINE_CHARS:
             return lines
         kind = exp.And if isinstance(condition, exp.And) else exp.Or if isinstance(condition, exp.Or) else None
         if kind is None:
             return lines
-        first, *rest = _parts(condition, kind)
+        first, *rest = _split_parts(condition, kind)
         word = "AND" if kind is exp.And else "OR"
-        found = self._spread(f"{keyword} {self._text.sql(first)}")
+        found = self._fill_marks(f"{keyword} {self._text.sql(first)}")
         for part in rest:
-            found += _moved(self._spread(f"{word} {self._text.sql(part)}"))
+            found += _indent_lines(self._fill_marks(f"{word} {self._text.sql(part)}"))
         return found
 
-    def _tail(self, query: exp.Expr) -> list[str]:
+    def _lay_out_tail(self, query: exp.Expr) -> list[str]:
         found: list[str] = []
         if (order := query.args.get("order")) is not None:
-            found += self._listed("ORDER BY", [self.item(one) for one in order.expressions])
+            found += self._lay_out_items("ORDER BY", [self.lay_out_item(one) for one in order.expressions])
         for key in ("limit", "offset", "sample"):
             if (clause := query.args.get(key)) is not None:
-                found += self._spread(self._text.sql(clause).strip())
+                found += self._fill_marks(self._text.sql(clause).strip())
         return found
 
-    def item(self, node: exp.Expr) -> str:
+    def lay_out_item(self, node: exp.Expr) -> str:
         """An item of a list, over several lines where it is long."""
-        return "\n".join(self._spread(self._text.sql(node)))
+        return "\n".join(self._fill_marks(self._text.sql(node)))
 
-    def _list(self, nodes: Sequence[exp.Expr]) -> str:
+    def _lay_out_list(self, nodes: Sequence[exp.Expr]) -> str:
         return ", ".join(self._text.sql(node) for node in nodes)
 
-    def _listed(self, keyword: str, items: Sequence[str]) -> list[str]:
+    def _lay_out_items(self, keyword: str, items: Sequence[str]) -> list[str]:
         line = f"{keyword} {', '.join(items)}"
-        if "\n" not in line and len(line) <= WIDTH:
+        if "\n" not in line and len(line) <= MAX_LINE_CHARS:
             return [line]
         if len(items) == 1:
             first, *rest = f"{keyword} {items[0]}".split("\n")
@@ -399,50 +399,54 @@ class _Layout:
         for at, one in enumerate(items):
             lines = one.split("\n")
             lines[-1] += "," if at < len(items) - 1 else ""
-            found += _moved(lines)
+            found += _indent_lines(lines)
         return found
 
-    def _spread(self, text: str) -> list[str]:
+    def _fill_marks(self, text: str) -> list[str]:
         """The text with its marks filled: on one line where that is short enough, else with blocks of lines."""
         if "\0" not in text:
             return [text]
         short = text
         while (at := short.find("\0")) >= 0:
             end = short.index("\0", at + 1)
-            short = short[:at] + self._block_inline(self._text.blocks[int(short[at + 1 : end])]) + short[end + 1 :]
-        if len(short) <= WIDTH:
+            short = (
+                short[:at] + self._write_block_inline(self._text.blocks[int(short[at + 1 : end])]) + short[end + 1 :]
+            )
+        if len(short) <= MAX_LINE_CHARS:
             return [short]
         pieces = text.split("\0")
         lines = [pieces[0]]
         for at in range(1, len(pieces), 2):
             block = self._text.blocks[int(pieces[at])]
             if isinstance(block, exp.Case):
-                inside = _case(block, self)
+                inside = _lay_out_case(block, self)
                 lines[-1] += inside[0]
                 lines += inside[1:]
             else:
-                lines += _moved(self.lines(block))
+                lines += _indent_lines(self.lay_out_query(block))
                 lines.append("")
             lines[-1] += pieces[at + 1]
         return lines
 
 
-def _case(case: exp.Case, layout: _Layout) -> list[str]:
+def _lay_out_case(case: exp.Case, layout: _Layout) -> list[str]:
     """CASE, a line for each branch."""
-    head = "CASE" if case.this is None else f"CASE {layout.item(case.this)}"
+    head = "CASE" if case.this is None else f"CASE {layout.lay_out_item(case.this)}"
     found = [head]
     for branch in case.args["ifs"]:
-        found += _moved(f"WHEN {layout.item(branch.this)} THEN {layout.item(branch.args['true'])}".split("\n"))
+        found += _indent_lines(
+            f"WHEN {layout.lay_out_item(branch.this)} THEN {layout.lay_out_item(branch.args['true'])}".split("\n")
+        )
     if (default := case.args.get("default")) is not None:
-        found += _moved(f"ELSE {layout.item(default)}".split("\n"))
+        found += _indent_lines(f"ELSE {layout.lay_out_item(default)}".split("\n"))
     return [*found, "END"]
 
 
-def _parts(condition: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+def _split_parts(condition: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     if isinstance(condition, kind):
-        return [*_parts(condition.args["this"], kind), *_parts(condition.args["expression"], kind)]
+        return [*_split_parts(condition.args["this"], kind), *_split_parts(condition.args["expression"], kind)]
     return [condition]
 
 
-def _moved(lines: Sequence[str]) -> list[str]:
+def _indent_lines(lines: Sequence[str]) -> list[str]:
     return [_INDENT + line for line in lines]

@@ -14,15 +14,15 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql.answer.cell_text import text_of
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.type_families import is_numeric
-from nl2sql.types import Answer, Column, Schema, Table, column_values
+from nl2sql.types import Answer, Column, Schema, Table, list_column_values
 
-_NAME_CHARS: Final = 40
-_VALUE_CHARS: Final = 40
-_FEW: Final = (2, 20)
-_LOOKUP_ROWS: Final = 60
-_LONG_LIST: Final = 10
+_MAX_NAME_CHARS: Final = 40
+_MAX_VALUE_CHARS: Final = 40
+_CATEGORY_VALUES_RANGE: Final = (2, 20)
+_MAX_LOOKUP_ROWS: Final = 60
+_MAX_SHORT_LIST_ROWS: Final = 10
 _TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 _TEXT: Final = re.compile(r"(VARCHAR|ENUM)(?!.*\[)", re.I)
 _ENDING: Final = re.compile(r"_(id|code|key|name|no|on|at)$", re.I)
@@ -31,15 +31,15 @@ _LABEL: Final = re.compile(r"(?:^|_)(name|title|label)$", re.I)
 _YEAR: Final = re.compile(r"(19|20)\d\d")
 
 
-def suggestions(schema: Schema, limit: int = 4) -> tuple[str, ...]:
+def suggest_questions(schema: Schema, limit: int = 4) -> tuple[str, ...]:
     """First questions, of different kinds, about the largest tables first."""
     tables = sorted(schema.tables, key=lambda table: -(table.row_count or 0))
-    rounds = zip_longest(*(list(make(schema, tables)) for make in _FIRST))
+    rounds = zip_longest(*(list(make(schema, tables)) for make in _FIRST_QUESTIONS))
     found = dict.fromkeys(question for questions in rounds for question in questions if question)
     return tuple(found)[:limit]
 
 
-def follow_ups(answer: Answer, schema: Schema, limit: int = 3) -> tuple[str, ...]:
+def suggest_follow_ups(answer: Answer, schema: Schema, limit: int = 3) -> tuple[str, ...]:
     """Next questions that build on an answer with rows; none where its SQL cannot be read."""
     if answer.sql is None or answer.result is None or not answer.result.row_count:
         return ()
@@ -51,97 +51,97 @@ def follow_ups(answer: Answer, schema: Schema, limit: int = 3) -> tuple[str, ...
         return ()
     names = {table.name.lower() for table in tree.find_all(exp.Table)}
     tables = [table for table in schema.tables if table.name.lower().rpartition(".")[2] in names]
-    found = dict.fromkeys(text for make in _NEXT if (text := make(answer, tree, schema, tables)))
+    found = dict.fromkeys(text for make in _NEXT_QUESTIONS if (text := make(answer, tree, schema, tables)))
     return tuple(found)[:limit]
 
 
-def _by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
+def _ask_count_by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         for column in table.columns:
-            if _TEMPORAL.match(column.type) and (year := _last_year(column)) and not _is_measured(table):
-                yield f"How many {_things(table)} were there in each month of {year}?"
+            if _TEMPORAL.match(column.type) and (year := _find_last_year(column)) and not _is_measured(table):
+                yield f"How many {_name_things(table)} were there in each month of {year}?"
                 break
 
 
-def _of_a_measure_by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
+def _ask_total_by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
-        when = next((c for c in table.columns if _TEMPORAL.match(c.type) and _last_year(c)), None)
-        measure = _measure(table)
+        when = next((c for c in table.columns if _TEMPORAL.match(c.type) and _find_last_year(c)), None)
+        measure = _find_measure(table)
         if when and measure and _is_measured(table):
-            yield f"What was the total {_words(measure.name)} in each month of {_last_year(when)}?"
+            yield f"What was the total {_write_words(measure.name)} in each month of {_find_last_year(when)}?"
 
 
-def _by_category(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
+def _ask_count_by_category(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
-        for name in () if _is_measured(table) else _categories(schema, table):
-            yield f"How many {_things(table)} are there for each {name}?"
+        for name in () if _is_measured(table) else _list_categories(schema, table):
+            yield f"How many {_name_things(table)} are there for each {name}?"
             break
 
 
-def _the_most(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
+def _ask_highest(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         label = next((c for c in table.columns if _LABEL.search(c.name) and _TEXT.match(c.type)), None)
-        measure = _measure(table)
-        if label and measure and (table.row_count or 0) > _LONG_LIST:
-            yield f"Which five {_things(table)} have the highest {_words(measure.name)}?"
+        measure = _find_measure(table)
+        if label and measure and (table.row_count or 0) > _MAX_SHORT_LIST_ROWS:
+            yield f"Which five {_name_things(table)} have the highest {_write_words(measure.name)}?"
 
 
-def _in_all(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
+def _ask_row_count(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         if table.row_count and not _is_measured(table):
-            yield f"How many {_things(table)} are there?"
+            yield f"How many {_name_things(table)} are there?"
 
 
-_FIRST: Final[tuple[Callable[[Schema, Sequence[Table]], Iterator[str]], ...]] = (
-    _by_month,
-    _by_category,
-    _the_most,
-    _of_a_measure_by_month,
-    _in_all,
+_FIRST_QUESTIONS: Final[tuple[Callable[[Schema, Sequence[Table]], Iterator[str]], ...]] = (
+    _ask_count_by_month,
+    _ask_count_by_category,
+    _ask_highest,
+    _ask_total_by_month,
+    _ask_row_count,
 )
 
 
-def _and_by_time(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    if not _sums_up(tree) or any(_TEMPORAL.match(column.type) for column in answer.columns):
+def _ask_by_time(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+    if not _is_aggregated(tree) or any(_TEMPORAL.match(column.type) for column in answer.columns):
         return None
     used = {column.name.lower() for column in tree.find_all(exp.Column)}
     for table in tables:
         for column in table.columns:
-            first, last = _year(column.minimum), _year(column.maximum)
+            first, last = _read_year(column.minimum), _read_year(column.maximum)
             if _TEMPORAL.match(column.type) and first and last:
                 one_year = _YEAR.search(answer.sql or "") and column.name.lower() in used
                 return "And by month?" if first == last or one_year else "And by year?"
     return None
 
 
-def _and_by_category(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    if not _sums_up(tree) or (answer.row_count or 0) > _LONG_LIST * 5:
+def _ask_by_category(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+    if not _is_aggregated(tree) or (answer.row_count or 0) > _MAX_SHORT_LIST_ROWS * 5:
         return None
     said = f"{answer.sql} {answer.question}".lower()
     for table in tables:
-        for name in _categories(schema, table):
+        for name in _list_categories(schema, table):
             if name.lower() not in said and name.lower().replace(" ", "_") not in said:
                 return f"And by {name}?"
     return None
 
 
-def _only_for(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    if not _sums_up(tree) or (answer.row_count or 0) < 2 or answer.result is None:
+def _ask_one_value(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+    if not _is_aggregated(tree) or (answer.row_count or 0) < 2 or answer.result is None:
         return None
     for column, values in zip(answer.columns, answer.result.table.columns, strict=True):
         if _TEXT.match(column.type):
-            first = next((value for value in column_values(values.slice(0, 1)) if value), None)
-            return f"Only for {one_line(text_of(first), _VALUE_CHARS)}?" if first else None
+            first = next((value for value in list_column_values(values.slice(0, 1)) if value), None)
+            return f"Only for {make_one_line(text_of(first), _MAX_VALUE_CHARS)}?" if first else None
     return None
 
 
-def _another_year(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+def _ask_another_year(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
     years = {int(found.group()) for found in _YEAR.finditer(answer.question)}
     if len(years) != 1:
         return None
     before = years.pop() - 1
     known = [
-        (_year(column.minimum), _year(column.maximum))
+        (_read_year(column.minimum), _read_year(column.maximum))
         for table in tables
         for column in table.columns
         if _TEMPORAL.match(column.type)
@@ -149,51 +149,65 @@ def _another_year(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequ
     return f"And in {before}?" if any(first and last and first <= before <= last for first, last in known) else None
 
 
-def _the_top(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    counts = _sums_up(tree) and any(is_numeric(column.type) for column in answer.columns)
-    if counts and (answer.row_count or 0) > _LONG_LIST and not tree.args.get("limit") and len(answer.columns) > 1:
+def _ask_top(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+    counts = _is_aggregated(tree) and any(is_numeric(column.type) for column in answer.columns)
+    if (
+        counts
+        and (answer.row_count or 0) > _MAX_SHORT_LIST_ROWS
+        and not tree.args.get("limit")
+        and len(answer.columns) > 1
+    ):
         return None if any(_TEMPORAL.match(column.type) for column in answer.columns) else "Only the top five?"
     return None
 
 
-def _how_many(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    listed = not _sums_up(tree) and not tree.args.get("limit")
-    return "How many are there in all?" if listed and (answer.row_count or 0) > _LONG_LIST else None
+def _ask_how_many(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
+    listed = not _is_aggregated(tree) and not tree.args.get("limit")
+    return "How many are there in all?" if listed and (answer.row_count or 0) > _MAX_SHORT_LIST_ROWS else None
 
 
-_NEXT: Final[tuple[Callable[[Answer, exp.Select, Schema, Sequence[Table]], str | None], ...]] = (
-    _how_many,
-    _another_year,
-    _and_by_category,
-    _only_for,
-    _and_by_time,
-    _the_top,
+_NEXT_QUESTIONS: Final[tuple[Callable[[Answer, exp.Select, Schema, Sequence[Table]], str | None], ...]] = (
+    _ask_how_many,
+    _ask_another_year,
+    _ask_by_category,
+    _ask_one_value,
+    _ask_by_time,
+    _ask_top,
 )
 
 
-def _sums_up(tree: exp.Select) -> bool:
-    counts = any(item.find(exp.AggFunc) or _counts_rows(item) for item in tree.expressions)
+def _is_aggregated(tree: exp.Select) -> bool:
+    counts = any(item.find(exp.AggFunc) or _is_row_count(item) for item in tree.expressions)
     return bool(tree.args.get("group")) or counts
 
 
-def _counts_rows(item: exp.Expr) -> bool:
+def _is_row_count(item: exp.Expr) -> bool:
     """Whether it is the engine's own spelling of `count(*)`."""
     return any(call.name.lower() == "count_star" for call in item.find_all(exp.Anonymous))
 
 
-def _categories(schema: Schema, table: Table) -> Iterator[str]:
+def _list_categories(schema: Schema, table: Table) -> Iterator[str]:
     """What rows can be grouped by: small tables that a key leads to, and columns of few values."""
     for key in table.foreign_keys:
-        target = schema.table(key.target_table)
-        if target and len(key.columns) == 1 and target.row_count and _FEW[0] <= target.row_count <= _LOOKUP_ROWS:
-            yield _words(key.columns[0])
+        target = schema.find_table(key.target_table)
+        if (
+            target
+            and len(key.columns) == 1
+            and target.row_count
+            and _CATEGORY_VALUES_RANGE[0] <= target.row_count <= _MAX_LOOKUP_ROWS
+        ):
+            yield _write_words(key.columns[0])
     taken = {name for key in table.foreign_keys for name in key.columns}
     for column in table.columns:
-        if column.name not in taken and _TEXT.match(column.type) and _FEW[0] <= len(column.values) <= _FEW[1]:
-            yield _words(column.name)
+        if (
+            column.name not in taken
+            and _TEXT.match(column.type)
+            and _CATEGORY_VALUES_RANGE[0] <= len(column.values) <= _CATEGORY_VALUES_RANGE[1]
+        ):
+            yield _write_words(column.name)
 
 
-def _measure(table: Table) -> Column | None:
+def _find_measure(table: Table) -> Column | None:
     """The column of amounts, one with decimals first; the last of them, since totals stand at the end."""
     measures = [column for column in table.columns if _is_measure(table, column)]
     exact = [column for column in measures if column.type.upper().startswith(("DECIMAL", "DOUBLE", "FLOAT"))]
@@ -211,18 +225,18 @@ def _is_measured(table: Table) -> bool:
     return table.kind == "view" or len(table.primary_key) > 1
 
 
-def _last_year(column: Column) -> int | None:
-    first, last = _year(column.minimum), _year(column.maximum)
+def _find_last_year(column: Column) -> int | None:
+    first, last = _read_year(column.minimum), _read_year(column.maximum)
     return last if first and last else None
 
 
-def _year(text: str | None) -> int | None:
+def _read_year(text: str | None) -> int | None:
     return int(text[:4]) if text and _YEAR.match(text) else None
 
 
-def _things(table: Table) -> str:
-    return one_line(table.name.rpartition(".")[2].replace("_", " "), _NAME_CHARS)
+def _name_things(table: Table) -> str:
+    return make_one_line(table.name.rpartition(".")[2].replace("_", " "), _MAX_NAME_CHARS)
 
 
-def _words(name: str) -> str:
-    return one_line(_ENDING.sub("", name).replace("_", " "), _NAME_CHARS)
+def _write_words(name: str) -> str:
+    return make_one_line(_ENDING.sub("", name).replace("_", " "), _MAX_NAME_CHARS)

@@ -72,7 +72,7 @@ def describe_end(bounds: list[Bound], columns: list[str], today: dt.date, schema
     return None
 
 
-def find_clocked(sql: str, dialect: str) -> list[str]:
+def find_clock_columns(sql: str, dialect: str) -> list[str]:
     """The columns that a query compares with the engine's clock."""
     try:
         tree = parse_one(sql, read=dialect)
@@ -92,7 +92,7 @@ def _read_bounds(comparison: exp.Expr) -> Iterator[Bound]:
     columns = [column.name for column in comparison.find_all(exp.Column)]
     if not columns:
         return
-    takes_years = _takes_years(comparison, columns)
+    takes_years = _is_year_comparison(comparison, columns)
     for literal in comparison.find_all(exp.Literal):
         text = str(literal.this)
         match = _ISO.match(text)
@@ -107,7 +107,7 @@ def _read_bounds(comparison: exp.Expr) -> Iterator[Bound]:
         yield Bound(columns[0], day, match.group())
 
 
-def _takes_years(comparison: exp.Expr, columns: list[str]) -> bool:
+def _is_year_comparison(comparison: exp.Expr, columns: list[str]) -> bool:
     """Whether a bare number in the comparison is a year."""
     if any(_YEAR_COLUMN.search(column) for column in columns):
         return True
@@ -119,7 +119,7 @@ def _takes_years(comparison: exp.Expr, columns: list[str]) -> bool:
 def _find_ends(bounds: list[Bound], schema: Schema) -> Iterator[tuple[str, str]]:
     """The last day of each column of dates that is compared, as far as the schema knows it."""
     for name in dict.fromkeys(bound.column for bound in bounds):
-        columns = [column for table in schema.tables if (column := table.column(name))]
+        columns = [column for table in schema.tables if (column := table.find_column(name))]
         dates = [
             column.maximum[:10] for column in columns if column.maximum and column.type.startswith(("DATE", "TIME"))
         ]

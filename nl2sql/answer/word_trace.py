@@ -18,8 +18,8 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, find_stored, is_star, list_blocks
 from nl2sql.answer.plain_tree import name_function, parse_plain
 from nl2sql.answer.question_words import CONCEPTS, MONTHS, NUMBERS, SOFT, STOP, guess_language, list_words
-from nl2sql.schema.value_index import folded
-from nl2sql.types import Schema, Table, Untraced
+from nl2sql.schema.value_index import fold_text
+from nl2sql.types import Schema, Table, UntracedWord
 
 _WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # Languages in which what qualifies a noun stands before it.
@@ -29,17 +29,17 @@ _MEASURING: Final = frozenset(
     "many each per wieviele viele jede jeder jedes pro combien chaque cuantos cuantas cada quanti quante ogni quantos "
     "quantas hoeveel elke".split()
 ).union(*(CONCEPTS[concept] for concept in ("average", "extreme", "distinct", "sum", "count", "share")))
-_BETWEEN: Final = 2
-_SHORTEST: Final = 3
-_STEM: Final = 4
-_CODE: Final = 3
+_MAX_GAP_WORDS: Final = 2
+_MIN_WORD_CHARS: Final = 3
+_MIN_STEM_CHARS: Final = 4
+_MAX_CODE_CHARS: Final = 3
 _ENDINGS: Final = ("s", "es", "e", "ed", "ing", "er", "en", "n")
-_SHARED: Final = 0.6
+_MIN_SHARED_RATIO: Final = 0.6
 # What turns a word into its opposite: `active` is not the beginning or the end of `inactive`.
 _OPPOSITES: Final = ("un", "in", "im", "ir", "il", "non", "dis", "de", "anti", "mis", "ab")
 
 
-def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = ()) -> tuple[Untraced, ...]:
+def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = ()) -> tuple[UntracedWord, ...]:
     """The content words of the question that nothing in the query stands for, in their order.
 
     `sql` is checked SQL; nothing is untraced where it cannot be read. `schema` has comments and synonyms, `terms` are
@@ -51,25 +51,25 @@ def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = 
         return ()
     evidence = _Evidence(tree, schema)
     words = _list_tokens(question)
-    known = [None if one.is_stop else evidence.has(one.plain) for one in words]
+    known = [None if one.is_stop else evidence.has_word(one.folded) for one in words]
     language = guess_language(question)
-    if language != "en" and not any(evidence.is_name(one.plain) for one in words if not one.is_stop):
+    if language != "en" and not any(evidence.is_name(one.folded) for one in words if not one.is_stop):
         return ()
     explained = [part for term in terms for part in _split_name(term)]
-    found: dict[str, Untraced] = {}
+    found: dict[str, UntracedWord] = {}
     for at, one in enumerate(words):
-        if known[at] is False and one.plain not in found and not any(match_words(one.plain, e) for e in explained):
+        if known[at] is False and one.folded not in found and not any(match_words(one.folded, e) for e in explained):
             beside = at + 1 if language in _BEFORE else at - 1
-            qualifies = 0 <= beside < len(words) and known[beside] is True and evidence.is_name(words[beside].plain)
-            is_name = at > 0 and one.text[0].isupper() and not one.begins and language != "de"
-            found[one.plain] = Untraced(
+            qualifies = 0 <= beside < len(words) and known[beside] is True and evidence.is_name(words[beside].folded)
+            is_name = at > 0 and one.text[0].isupper() and not one.is_sentence_start and language != "de"
+            found[one.folded] = UntracedWord(
                 one.text,
-                evidence.is_elsewhere(one.plain),
+                evidence.is_elsewhere(one.folded),
                 qualifies,
                 _is_measured(words, at),
                 is_name,
-                one.plain[0].isdigit(),
-                evidence.is_label(one.plain),
+                one.folded[0].isdigit(),
+                evidence.is_label(one.folded),
             )
     return tuple(found.values())
 
@@ -77,9 +77,14 @@ def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = 
 def _is_measured(words: Sequence[_Token], at: int) -> bool:
     """Whether the word follows one that counts or measures, with at most `of the` between them."""
     before = at - 1
-    while before >= 0 and at - before <= _BETWEEN and words[before].is_stop and words[before].plain not in _MEASURING:
+    while (
+        before >= 0
+        and at - before <= _MAX_GAP_WORDS
+        and words[before].is_stop
+        and words[before].folded not in _MEASURING
+    ):
         before -= 1
-    return before >= 0 and words[before].plain in _MEASURING
+    return before >= 0 and words[before].folded in _MEASURING
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,9 @@ class _Token:
     sentence begins with it."""
 
     text: str
-    plain: str
+    folded: str
     is_stop: bool
-    begins: bool
+    is_sentence_start: bool
 
 
 def _list_tokens(question: str) -> list[_Token]:
@@ -99,8 +104,8 @@ def _list_tokens(question: str) -> list[_Token]:
     for match in _WORD.finditer(question):
         for text in list_words(match.group()):
             text = re.sub(r"['’]s?$", "", text)
-            plain = folded(text)
-            is_stop = plain in stop or (len(plain) < _SHORTEST and not plain.isdecimal())
+            plain = fold_text(text)
+            is_stop = plain in stop or (len(plain) < _MIN_WORD_CHARS and not plain.isdecimal())
             begins = question[: match.start()].rstrip()[-1:] in ("", ".", "?", "!", ":")
             found.append(_Token(text, plain, is_stop, begins))
     return found
@@ -126,16 +131,16 @@ class _Evidence:
             self._add_literal(literal)
         self._concepts = set(_list_concepts(tree))
 
-    def has(self, plain: str) -> bool:
+    def has_word(self, plain: str) -> bool:
         """Whether something stands for the word."""
         if plain[0].isdigit() or plain in NUMBERS:
             number = str(NUMBERS.get(plain, plain))
-            return self._has_number(number) or (plain in NUMBERS and self._in_concepts(plain)) or number == "1"
+            return self._has_number(number) or (plain in NUMBERS and self._is_concept(plain)) or number == "1"
         if plain in MONTHS:
-            return MONTHS[plain] in self._months or "month" in self._stems or self._matches(plain)
+            return MONTHS[plain] in self._months or "month" in self._stems or self._is_matched(plain)
         if plain in SOFT:
             return True
-        return self._in_concepts(plain) or self._matches(plain) or self._is_coded(plain)
+        return self._is_concept(plain) or self._is_matched(plain) or self._is_coded(plain)
 
     def is_label(self, plain: str) -> bool:
         """Whether the query itself calls something so."""
@@ -154,19 +159,21 @@ class _Evidence:
                 return True
         return False
 
-    def _matches(self, plain: str) -> bool:
+    def _is_matched(self, plain: str) -> bool:
         whole = plain.replace("-", "").replace("'", "")
         if any(match_words(whole, stem) for stem in self._stems) or any(plain in text for text in self._texts):
             return True
-        parts = [part for part in plain.split("-") if len(part) >= _SHORTEST]
+        parts = [part for part in plain.split("-") if len(part) >= _MIN_WORD_CHARS]
         if parts[:1] and parts[0] in _OPPOSITES and "negation" in self._concepts:
             parts = parts[1:]
-        return parts != [plain] and bool(parts) and all(self._in_concepts(p) or self._matches(p) for p in parts)
+        return parts != [plain] and bool(parts) and all(self._is_concept(p) or self._is_matched(p) for p in parts)
 
     def _is_coded(self, plain: str) -> bool:
         """Whether a short value of the query abbreviates the word: `CA` for California."""
         return any(
-            len(t) <= _CODE and t.isalpha() and plain[0] == t[0] and _is_in_order(t, plain) for t in self._texts if t
+            len(t) <= _MAX_CODE_CHARS and t.isalpha() and plain[0] == t[0] and _is_in_order(t, plain)
+            for t in self._texts
+            if t
         )
 
     def _has_number(self, number: str) -> bool:
@@ -174,7 +181,7 @@ class _Evidence:
         plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
         return plain in self._numbers or any(number in text for text in self._texts | self._numbers | self._stems)
 
-    def _in_concepts(self, plain: str) -> bool:
+    def _is_concept(self, plain: str) -> bool:
         """Whether the word speaks of a calculation that the query makes."""
         kinds = [kind for kind, words in CONCEPTS.items() if plain in words]
         return any(kind in self._concepts for kind in kinds)
@@ -191,7 +198,7 @@ class _Evidence:
                 self._labels.update(_split_name(item.alias))
             if is_star(item):
                 for relation in block.relations:
-                    for name in relation.columns() or ():
+                    for name in relation.list_column_names() or ():
                         self._add_column(exp.column(name, table=relation.alias), block)
         for column in block.select.find_all(exp.Column):
             if column.find_ancestor(exp.Select) is block.select and not is_star(column):
@@ -214,7 +221,7 @@ class _Evidence:
             if number.isdecimal() and 1 <= int(number) <= len(set(MONTHS.values())):
                 self._months.add(int(number))
             return
-        self._texts.add(folded(literal.name.strip("%")))
+        self._texts.add(fold_text(literal.name.strip("%")))
         self._add(literal.name)
         try:
             day = dt.date.fromisoformat(literal.name[:10])
@@ -233,7 +240,7 @@ class _Evidence:
 
 def _split_name(text: str) -> Iterator[str]:
     """The words of a name or comment; a name of several words also as one."""
-    words = [folded(word) for word in list_words(text)]
+    words = [fold_text(word) for word in list_words(text)]
     yield from (word for word in words if len(word) >= 2)
     if 1 < len(words) <= 3:
         yield "".join(words)
@@ -248,9 +255,9 @@ def match_words(word: str, other: str) -> bool:
 def _list_forms(word: str) -> tuple[str, ...]:
     """The word, and without the endings of plurals and of verbs."""
     forms = [word]
-    if word.endswith("ies") and len(word) > _STEM:
+    if word.endswith("ies") and len(word) > _MIN_STEM_CHARS:
         forms.append(word[:-3] + "y")
-    forms += [word[: -len(end)] for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST]
+    forms += [word[: -len(end)] for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _MIN_WORD_CHARS]
     return tuple(forms)
 
 
@@ -258,10 +265,15 @@ def _is_one_word(word: str, other: str) -> bool:
     if word == other:
         return True
     short, long = sorted((word, other), key=len)
-    if len(short) < _STEM:
-        return len(short) == _STEM - 1 and other == short and long.startswith(short) and len(long) > 2 * len(short)
+    if len(short) < _MIN_STEM_CHARS:
+        return (
+            len(short) == _MIN_STEM_CHARS - 1
+            and other == short
+            and long.startswith(short)
+            and len(long) > 2 * len(short)
+        )
     shared = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), len(short))
-    if shared >= _STEM and shared >= _SHARED * len(long):
+    if shared >= _MIN_STEM_CHARS and shared >= _MIN_SHARED_RATIO * len(long):
         return True
     if long.endswith(short):
         return long[: -len(short)] not in _OPPOSITES
@@ -304,7 +316,7 @@ def _list_concepts(tree: exp.Query) -> Iterator[str]:
         yield "distinct"
     if tree.find(exp.Not, exp.NEQ, exp.Except, exp.Null) is not None or "anti" in _list_join_kinds(tree):
         yield "negation"
-    yield from ("time",) if _is_of_time(tree, names) else ()
+    yield from ("time",) if _has_time(tree, names) else ()
     if tree.find(exp.Window) is not None:
         yield "running"
         yield "extreme"
@@ -314,7 +326,7 @@ def _list_join_kinds(tree: exp.Query) -> set[str]:
     return {(join.kind or join.side or "").lower() for join in tree.find_all(exp.Join)}
 
 
-def _is_of_time(tree: exp.Query, names: set[str]) -> bool:
+def _has_time(tree: exp.Query, names: set[str]) -> bool:
     """Whether a day, or a part of one, is in the query."""
     parts = {
         "year",

@@ -8,26 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.charts.chart_rules import Plan
+from nl2sql.charts.chart_rules import ChartPlan
 from nl2sql.charts.column_relations import Sheet
 from nl2sql.charts.column_roles import Field
-from nl2sql.charts.labels import LABEL_CHARS, LocaleNames, choose_format, measure_axis, period_axis
+from nl2sql.charts.labels import MAX_LABEL_CHARS, LocaleNames, choose_format, make_measure_axis, make_period_axis
 from nl2sql.charts.points import Points, list_missing_labels
 from nl2sql.charts.spec_check import TAKEN_TITLES
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
-HEIGHT: Final = 260
-LABEL_LIMIT: Final = 200
-_UPRIGHT_CHARS: Final = 70
-MOST_VALUES: Final = 25
-_ROOM_FOR_VALUES: Final = 1.18
-_FLAT: Final = 0.5
-_FEW_BARS: Final = 5
-_TICKS_ACROSS: Final = 6
+HEIGHT_PIXELS: Final = 260
+MAX_LABEL_PIXELS: Final = 200
+_MAX_UPRIGHT_CHARS: Final = 70
+MAX_VALUES: Final = 25
+_VALUE_ROOM_RATIO: Final = 1.18
+_MIN_FLAT_RATIO: Final = 0.5
+_MAX_FEW_BARS: Final = 5
+_MAX_TICKS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ChartStyle:
     """How a chart is written whatever it shows: names of months, log scale, title, and how figures stand on axes."""
 
     names: LocaleNames
@@ -37,15 +37,21 @@ class Manner:
     notes: tuple[str, ...] = ()
 
 
-def write_along(
-    plan: Plan, sheet: Sheet, points: Points, manner: Manner, *, labels_stand: bool, has_labels: bool = True
+def write_along_channel(
+    plan: ChartPlan,
+    sheet: Sheet,
+    points: Points,
+    manner: ChartStyle,
+    *,
+    has_upright_labels: bool,
+    has_labels: bool = True,
 ) -> dict[str, Any]:
     """The channel along which the points lie: a time, or labels in their order."""
-    title = title_of(sheet.fields[plan.x]) if plan.x is not None else None
-    if points.is_time and not labels_stand:
-        days = [point.at for point in points.points if point.at is not None]
+    title = make_title(sheet.fields[plan.x]) if plan.x is not None else None
+    if points.is_time and not has_upright_labels:
+        days = [point.moment for point in points.points if point.moment is not None]
         axis = {
-            **period_axis(days, points.grain),
+            **make_period_axis(days, points.grain),
             "grid": False,
             "labelAngle": 0,
             "labelOverlap": True,
@@ -55,49 +61,49 @@ def write_along(
             axis, title = {"labels": False, "ticks": False, "grid": False, "values": axis["values"]}, None
         return {"field": "x", "type": "temporal", "scale": {"type": "utc"}, "axis": axis, "title": title}
     labels = list_missing_labels(points, manner.names) if not plan.is_lying else points.labels
-    axis = {"labelLimit": LABEL_LIMIT, "labelOverlap": not plan.is_lying, "labelSeparation": 4, "grid": False}
+    axis = {"labelLimit": MAX_LABEL_PIXELS, "labelOverlap": not plan.is_lying, "labelSeparation": 4, "grid": False}
     if not plan.is_lying:
         is_ordered = plan.x is not None and sheet.fields[plan.x].is_ordered
-        fits = is_ordered or sum(map(len, labels)) <= _UPRIGHT_CHARS or len(labels) > 20
+        fits = is_ordered or sum(map(len, labels)) <= _MAX_UPRIGHT_CHARS or len(labels) > 20
         axis["labelAngle"] = 0 if fits else -35
     if not has_labels:
         axis, title = {"labels": False, "ticks": False, "grid": False}, None
     scale: dict[str, Any] = {"domain": labels}
-    if labels_stand and not plan.is_lying and len(labels) <= _FEW_BARS and not points.series:
+    if has_upright_labels and not plan.is_lying and len(labels) <= _MAX_FEW_BARS and not points.series:
         # Two bars as wide as the page say no more than two slender ones.
         scale["padding"] = 0.6
     return {"field": "x", "type": "ordinal", "scale": scale, "axis": axis, "title": title}
 
 
-def write_figures(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+def write_figure_channel(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
     """The channel of the figures."""
     one = sheet.fields[plan.y[0]]
     figures = points.figures
     is_whole = plan.stack in ("stacked", "percent") and plan.kind in ("bar", "area")
-    axis = measure_axis(
+    axis = make_measure_axis(
         _sum_stacks(points) if is_whole else figures, choose_format(one, manner.numbers), manner.numbers, manner.names
     )
     if plan.stack == "percent":
         axis = {"format": ".0%"}
     if plan.is_lying:
         # Labels beside each other take more room than one over the other.
-        axis.setdefault("tickCount", _TICKS_ACROSS)
+        axis.setdefault("tickCount", _MAX_TICKS)
     channel: dict[str, Any] = {
         "field": "y",
         "type": "quantitative",
         "axis": axis,
-        "title": title_of(one) if len(plan.y) == 1 else None,
+        "title": make_title(one) if len(plan.y) == 1 else None,
     }
     if plan.kind in ("bar", "area"):
         channel["stack"] = {"stacked": "zero", "percent": "normalize"}.get(plan.stack)
     if manner.is_log:
         channel["scale"] = {"type": "log"}
-    elif plan.kind == "line" and _is_level(one) and figures and min(figures) > _FLAT * max(figures):
+    elif plan.kind == "line" and _is_level(one) and figures and min(figures) > _MIN_FLAT_RATIO * max(figures):
         channel["scale"] = {"zero": False}
-    if plan.is_lying and not points.series and len(points.labels) <= MOST_VALUES and not manner.is_log:
+    if plan.is_lying and not points.series and len(points.labels) <= MAX_VALUES and not manner.is_log:
         longest = max(figures, default=0)
         if longest > 0 and math.isfinite(longest):
-            channel["scale"] = {"domainMax": longest * _ROOM_FOR_VALUES}
+            channel["scale"] = {"domainMax": longest * _VALUE_ROOM_RATIO}
     return channel
 
 
@@ -109,16 +115,16 @@ def _is_level(one: Field) -> bool:
 def _sum_stacks(points: Points) -> list[float]:
     sums: dict[str | float | dt.datetime, float] = {}
     for point in points.points:
-        place = point.at or point.x
+        place = point.moment or point.x
         sums[place] = sums.get(place, 0.0) + (point.y or 0)
     return list(sums.values())
 
 
-def add_series(encoding: dict[str, Any], plan: Plan, sheet: Sheet, points: Points) -> None:
+def add_series(encoding: dict[str, Any], plan: ChartPlan, sheet: Sheet, points: Points) -> None:
     """Colour by series; bars that do not add up stand side by side."""
     if not points.series:
         return
-    title = title_of(sheet.fields[plan.colour]) if plan.colour is not None else None
+    title = make_title(sheet.fields[plan.colour]) if plan.colour is not None else None
     domain = {"domain": points.series}
     encoding["color"] = {"field": "series", "type": "nominal", "title": title, "scale": domain}
     if plan.kind == "bar" and plan.stack not in ("stacked", "percent"):
@@ -126,15 +132,15 @@ def add_series(encoding: dict[str, Any], plan: Plan, sheet: Sheet, points: Point
         encoding[offset] = {"field": "series", "type": "nominal", "scale": domain}
 
 
-def write_tooltip(plan: Plan, sheet: Sheet, points: Points) -> list[dict[str, Any]]:
+def write_tooltip(plan: ChartPlan, sheet: Sheet, points: Points) -> list[dict[str, Any]]:
     """What stands under the pointer: the period or label, the series, the figure in full."""
     entries = []
     if plan.x is not None:
-        entries.append({"field": "label", "type": "nominal", "title": title_of(sheet.fields[plan.x])})
+        entries.append({"field": "label", "type": "nominal", "title": make_title(sheet.fields[plan.x])})
     if points.series:
-        title = title_of(sheet.fields[plan.colour]) if plan.colour is not None else "measure"
+        title = make_title(sheet.fields[plan.colour]) if plan.colour is not None else "measure"
         entries.append({"field": "series", "type": "nominal", "title": title})
-    title = title_of(sheet.fields[plan.y[0]]) if len(plan.y) == 1 else "value"
+    title = make_title(sheet.fields[plan.y[0]]) if len(plan.y) == 1 else "value"
     return [*entries, {"field": "text", "type": "nominal", "title": title}]
 
 
@@ -148,7 +154,7 @@ def make_silent_scale(name: str, outputs: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def title_of(one: Field) -> str:
+def make_title(one: Field) -> str:
     """A column's name as a title. A tooltip takes an entry called `image` for the address of a picture."""
-    shown = one_line(one.name, LABEL_CHARS) or f"column {one.position + 1}"
+    shown = make_one_line(one.name, MAX_LABEL_CHARS) or f"column {one.position + 1}"
     return f"{shown} " if shown.lower() in TAKEN_TITLES else shown

@@ -134,12 +134,12 @@ def read_wish(text: str, names: Collection[str] = ()) -> tuple[ChartWish | None,
     are those of the data.
     """
     wish, rest = _read(text)
-    if wish is not None and _speaks_of(text.strip(), rest.rstrip("?"), names):
+    if wish is not None and _is_data_word_taken(text.strip(), rest.rstrip("?"), names):
         return None, text
     return wish, rest
 
 
-def _speaks_of(text: str, rest: str, names: Collection[str]) -> bool:
+def _is_data_word_taken(text: str, rest: str, names: Collection[str]) -> bool:
     """Whether what was taken out of the text for a wish has a word that the data has too, and does not say `chart`."""
     taken = text.removeprefix(rest) if text.startswith(rest) else text.removesuffix(rest)
     words = {word.lower() for word in _SHARED.findall(_NAMED_CHART.sub(" ", taken))}
@@ -158,7 +158,7 @@ def _read(text: str) -> tuple[ChartWish | None, str]:
         if found is None:
             break
         wish, rest = wish.lay_over(found[0]) if wish else found[0], found[1]
-        if _says_nothing(rest):
+        if _is_filler(rest):
             return wish, ""
         whole = _read_whole(rest)
         if whole is not None:
@@ -187,7 +187,7 @@ def _read_whole(text: str) -> ChartWish | None:
     return wish or None
 
 
-def _says_nothing(text: str) -> bool:
+def _is_filler(text: str) -> bool:
     """Whether the text is made of words alone that ask nothing."""
     return not _FILLERS.sub("", text).strip(" ,;.!?")
 
@@ -197,10 +197,10 @@ def _match_begin(text: str) -> tuple[ChartWish, int] | None:
     best: tuple[ChartWish, int] | None = None
     for pattern, wish in _WHOLE:
         match = pattern.match(text)
-        if match and _ends_word(text, match.end()) and (best is None or match.end() > best[1]):
+        if match and _is_word_end(text, match.end()) and (best is None or match.end() > best[1]):
             best = wish, match.end()
     top = _TOP.match(text)
-    if top and _ends_word(text, top.end()) and (best is None or top.end() > best[1]):
+    if top and _is_word_end(text, top.end()) and (best is None or top.end() > best[1]):
         best = ChartWish(top=int(top[1])), top.end()
     filler = _FILLERS.match(text)
     if best is None and filler:
@@ -208,7 +208,7 @@ def _match_begin(text: str) -> tuple[ChartWish, int] | None:
     return best
 
 
-def _ends_word(text: str, at: int) -> bool:
+def _is_word_end(text: str, at: int) -> bool:
     return at == len(text) or not (text[at].isalnum() or text[at] == "_")
 
 

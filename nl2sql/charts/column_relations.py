@@ -15,31 +15,31 @@ from nl2sql.answer.display import Kind
 from nl2sql.charts.column_roles import Field, Role
 from nl2sql.charts.query_shape import QueryShape
 
-_FEW_ROWS: Final = 3
+_MAX_FEW_ROWS: Final = 3
 
-_LIKE: Final = 12
+_MAX_SIZE_RATIO: Final = 12
 _STEP_TEXT: Final = re.compile(r"\s*(?:[<>≤≥]|\d|under|over|up to|less|more|unter|über|bis)", re.I)
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """The columns of a result's rows with what the query says of them. `cut` says that there are more rows."""
+    """The columns of a result's rows with what the query says of them. `is_cut` says that there are more rows."""
 
     fields: Sequence[Field]
     shape: QueryShape
     rows: int
-    cut: bool = False
+    is_cut: bool = False
 
-    def of(self, *roles: Role) -> list[Field]:
+    def select_fields(self, *roles: Role) -> list[Field]:
         """The columns of these roles, in their order."""
         return [one for one in self.fields if one.role in roles]
 
     @property
     def measures(self) -> list[Field]:
-        return self.of(Role.MEASURE)
+        return self.select_fields(Role.MEASURE)
 
     @property
-    def sorted_by(self) -> tuple[Field, bool] | None:
+    def sort_column(self) -> tuple[Field, bool] | None:
         """The column that the rows are sorted by first, and whether it descends; a rank stands for what it ranks."""
         if not self.shape.order:
             return None
@@ -53,16 +53,16 @@ class Sheet:
         return len(places) == self.rows
 
 
-def find_along(sheet: Sheet) -> Field | None:
+def find_axis(sheet: Sheet) -> Field | None:
     """The column that the rows run along: a time, else a period, else steps."""
-    ordered = [*sheet.of(Role.TIME), *sheet.of(Role.PERIOD), *sheet.of(Role.BUCKET)]
+    ordered = [*sheet.select_fields(Role.TIME), *sheet.select_fields(Role.PERIOD), *sheet.select_fields(Role.BUCKET)]
     keys = [one for one in ordered if one.origin.is_key]
     return next(iter(keys or ordered), None)
 
 
 def find_series(sheet: Sheet) -> Field | None:
     """The column that parts the rows into series."""
-    return next(iter(sheet.of(Role.CATEGORY, Role.KEY)), None)
+    return next(iter(sheet.select_fields(Role.CATEGORY, Role.KEY)), None)
 
 
 def are_alike(measures: Sequence[Field]) -> bool:
@@ -71,7 +71,7 @@ def are_alike(measures: Sequence[Field]) -> bool:
     units = {_name_unit(one) for one in measures}
     if len(units - {"number"}) > 1 or (units & {"money", "percent"} and "number" in units):
         return False
-    return bool(sizes) and min(sizes) > 0 and max(sizes) / min(sizes) <= _LIKE
+    return bool(sizes) and min(sizes) > 0 and max(sizes) / min(sizes) <= _MAX_SIZE_RATIO
 
 
 def _name_unit(one: Field) -> str:
@@ -85,23 +85,23 @@ def _name_unit(one: Field) -> str:
     return "level" if one.origin.aggregate in ("avg", "mean", "median", "stddev") else "number"
 
 
-def lies(label: Field) -> bool:
+def has_lying_bars(label: Field) -> bool:
     """Whether bars lie on their side: many of them, or labels too long to stand under them."""
     longest = max((len(str(value)) for value in label.values), default=0)
-    return not label.is_ordered and (label.distinct > 8 or longest > 12 or longest * label.distinct > 60)
+    return not label.is_ordered and (label.distinct_count > 8 or longest > 12 or longest * label.distinct_count > 60)
 
 
 def has_steps(label: Field) -> bool:
     """Whether labels are steps of a size, such as `18 to 25` and `> 60`, which have an order of their own."""
-    return sum(bool(_STEP_TEXT.match(str(value))) for value in label.present) * 2 > len(label.present)
+    return sum(bool(_STEP_TEXT.match(str(value))) for value in label.present_values) * 2 > len(label.present_values)
 
 
-def add_up(measure: Field) -> bool:
+def is_addable(measure: Field) -> bool:
     """Whether values of the measure can be added up, as sums and counts can."""
     return measure.origin.is_additive and not measure.is_percent and not measure.origin.window
 
 
-def sums_to_whole(sheet: Sheet, along: Field, measure: Field) -> bool:
+def is_share_of_whole(sheet: Sheet, along: Field, measure: Field) -> bool:
     """Whether the measure is the series' share of each point along the axis."""
     if not measure.is_percent or min(measure.numbers, default=-1) < 0:
         return False
@@ -113,15 +113,15 @@ def sums_to_whole(sheet: Sheet, along: Field, measure: Field) -> bool:
 
 def find_sorting_measure(sheet: Sheet) -> Field | None:
     """The measure that the rows are sorted by, as the SQL or, where it does not say, their own order has it."""
-    found = sheet.sorted_by
+    found = sheet.sort_column
     if found is not None and found[0].is_measure:
         return found[0]
-    is_ranked = bool(sheet.of(Role.RANK)) and (found is None or found[0].role is Role.RANK)
-    if (found is None and sheet.shape.is_grouped is None and sheet.rows > _FEW_ROWS) or is_ranked:
-        return next((one for one in sheet.measures if _descends(one)), None)
+    is_ranked = bool(sheet.select_fields(Role.RANK)) and (found is None or found[0].role is Role.RANK)
+    if (found is None and sheet.shape.is_grouped is None and sheet.rows > _MAX_FEW_ROWS) or is_ranked:
+        return next((one for one in sheet.measures if _is_descending(one)), None)
     return None
 
 
-def _descends(one: Field) -> bool:
+def _is_descending(one: Field) -> bool:
     numbers = one.numbers
-    return len(numbers) == len(one.values) and one.distinct > 1 and all(a >= b for a, b in pairwise(numbers))
+    return len(numbers) == len(one.values) and one.distinct_count > 1 and all(a >= b for a, b in pairwise(numbers))

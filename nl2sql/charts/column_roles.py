@@ -21,11 +21,11 @@ from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.charts.query_shape import ColumnOrigin, QueryShape
 from nl2sql.schema.type_families import is_numeric
-from nl2sql.types import Result, column_values
+from nl2sql.types import Result, list_column_values
 
-MOST_POINTS: Final = 5_000
-_LONG_TEXT: Final = 45
-_YEARS: Final = (1900, 2100)
+MAX_POINTS: Final = 5_000
+_MAX_LABEL_CHARS: Final = 45
+_YEAR_RANGE: Final = (1900, 2100)
 _TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)(?!.*\[)", re.I)
 _WORDS: Final = re.compile(r"(VARCHAR|ENUM|BOOLEAN|UUID)(?!.*\[)", re.I)
 _NESTED: Final = re.compile(r"\[|STRUCT|MAP|UNION|JSON", re.I)
@@ -43,7 +43,7 @@ _BEFORE_WORDS: Final = frozenset(
 _FIRST_NAME: Final = re.compile(r"(?:first|given)_?name|forename|vorname|pr[ée]nom", re.I)
 _LAST_NAME: Final = re.compile(r"(?:last|family)_?name|surname|nachname|nom_de_famille", re.I)
 # Years, and months and days written as one number.
-_CALENDARS: Final = (("year", *_YEARS), ("month", 190_001, 210_012), ("day", 19_000_101, 21_001_231))
+_CALENDARS: Final = (("year", *_YEAR_RANGE), ("month", 190_001, 210_012), ("day", 19_000_101, 21_001_231))
 _TEXT_GRAINS: Final = (
     ("year", re.compile(r"\d{4}\Z")),
     ("month", re.compile(r"\d{4}[-/ ]?M?\d{2}\Z", re.I)),
@@ -54,7 +54,7 @@ _TEXT_GRAINS: Final = (
 _NOW_WORDS: Final = frozenset("this current per to in dieses aktuell pro".split())
 # The numbers that parts of dates have.
 _RANGES: Final = {
-    **dict.fromkeys(("year", "jahr"), _YEARS),
+    **dict.fromkeys(("year", "jahr"), _YEAR_RANGE),
     **dict.fromkeys(("quarter", "quartal"), (1, 4)),
     **dict.fromkeys(("month", "monat"), (1, 12)),
     **dict.fromkeys(("week", "woche"), (0, 53)),
@@ -103,19 +103,19 @@ class Field:
         return vocabulary.split_name(self.name)
 
     @cached_property
-    def present(self) -> list[Any]:
+    def present_values(self) -> list[Any]:
         """Its values that are not NULL."""
         return [value for value in self.values if value is not None]
 
     @cached_property
-    def distinct(self) -> int:
+    def distinct_count(self) -> int:
         """How many different values it has, NULL too."""
         return len({str(value) for value in self.values})
 
     @property
     def is_distinct(self) -> bool:
         """Whether no two rows have the same value."""
-        return self.distinct == len(self.values)
+        return self.distinct_count == len(self.values)
 
     @property
     def is_measure(self) -> bool:
@@ -133,7 +133,7 @@ class Field:
     @cached_property
     def numbers(self) -> list[float]:
         """Its values as finite numbers, where they are such."""
-        return [number for value in self.present if _is_number(value) and math.isfinite(number := float(value))]
+        return [number for value in self.present_values if _is_number(value) and math.isfinite(number := float(value))]
 
     @property
     def is_whole(self) -> bool:
@@ -141,7 +141,7 @@ class Field:
         return all(number.is_integer() for number in self.numbers)
 
     @cached_property
-    def ascends(self) -> bool:
+    def is_ascending(self) -> bool:
         """Whether its values rise from row to row, none twice."""
         values = [value for value in self.values if value is not None]
         try:
@@ -154,7 +154,7 @@ class Field:
         return self.format.kind in (Kind.PERCENT, Kind.PERCENT_UNITS)
 
     @property
-    def is_before(self) -> bool:
+    def is_previous_period(self) -> bool:
         """Whether its name says that it is of the period before."""
         return bool(_BEFORE_WORDS & {*self.words})
 
@@ -164,12 +164,14 @@ class Field:
         if self.origin.grain:
             return self.origin.grain
         if self.role is Role.PERIOD and self.numbers:
-            return next((grain for grain, low, high in _CALENDARS if _lies(self.numbers, low, high)), "")
+            return next((grain for grain, low, high in _CALENDARS if _is_within(self.numbers, low, high)), "")
         if self.role is Role.PERIOD:
-            return next((grain for grain, form in _TEXT_GRAINS if all(map(form.match, map(str, self.present)))), "")
+            return next(
+                (grain for grain, form in _TEXT_GRAINS if all(map(form.match, map(str, self.present_values)))), ""
+            )
         if self.format.kind is Kind.MONTH:
             return "month"
-        return "day" if self.format.kind is Kind.DAY and _is_daily(self.present) else ""
+        return "day" if self.format.kind is Kind.DAY and _is_daily(self.present_values) else ""
 
     @property
     def part(self) -> str:
@@ -195,24 +197,24 @@ def find_total(fields: Sequence[Field]) -> int | None:
         for row, value in enumerate(label.values):
             # ROLLUP leaves the label of a total NULL.
             is_named = value is None or bool({*vocabulary.split_name(str(value))} & _TOTAL_WORDS)
-            if is_named and len(label.values) > 2 and measures and _sums_up(measures[0].values, row):
+            if is_named and len(label.values) > 2 and measures and _is_sum_of_others(measures[0].values, row):
                 return row
     return None
 
 
-def _sums_up(values: Sequence[Any], row: int) -> bool:
+def _is_sum_of_others(values: Sequence[Any], row: int) -> bool:
     others = [float(value) for at, value in enumerate(values) if at != row and _is_number(value)]
     own = values[row]
     return _is_number(own) and abs(sum(others) - float(own)) <= 0.001 * abs(float(own))
 
 
 def list_fields(
-    result: Result, shape: QueryShape, formats: Sequence[ColumnFormat], most: int = MOST_POINTS
+    result: Result, shape: QueryShape, formats: Sequence[ColumnFormat], most: int = MAX_POINTS
 ) -> list[Field]:
     """The columns of the result's first rows."""
     rows = result.table.slice(0, most)
     fields = [
-        Field(at, column.name, column.type, column_values(values), how, origin, shape.is_grouped)
+        Field(at, column.name, column.type, list_column_values(values), how, origin, shape.is_grouped)
         for at, (column, values, how, origin) in enumerate(
             zip(result.columns, rows.columns, formats, shape.origins, strict=True)
         )
@@ -248,7 +250,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _lies(numbers: Sequence[float], low: float, high: float) -> bool:
+def _is_within(numbers: Sequence[float], low: float, high: float) -> bool:
     return bool(numbers) and low <= min(numbers) and max(numbers) <= high
 
 
@@ -257,7 +259,7 @@ def _is_daily(values: Sequence[Any]) -> bool:
 
 
 def _is_unusable(one: Field) -> bool:
-    return not one.present or bool(_NESTED.search(one.type)) or not (_is_known_type(one))
+    return not one.present_values or bool(_NESTED.search(one.type)) or not (_is_known_type(one))
 
 
 def _is_known_type(one: Field) -> bool:
@@ -291,15 +293,20 @@ def _is_period_number(one: Field) -> bool:
         return False
     if one.origin.grain or one.origin.part:
         return True
-    is_year = _lies(one.numbers, *_YEARS) and one.distinct > 1
-    if is_year and (one.format.kind is Kind.CODE or (one.position == 0 and one.ascends)):
+    is_year = _is_within(one.numbers, *_YEAR_RANGE) and one.distinct_count > 1
+    if is_year and (one.format.kind is Kind.CODE or (one.position == 0 and one.is_ascending)):
         return True
     if one.format.kind is Kind.CODE and one.words and one.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
         return True
     named = _PERIOD_NAME.search(one.name)
-    if named is None or one.type.upper().startswith(("FLOAT", "DOUBLE")) or one.is_before or _NOW_WORDS & {*one.words}:
+    if (
+        named is None
+        or one.type.upper().startswith(("FLOAT", "DOUBLE"))
+        or one.is_previous_period
+        or _NOW_WORDS & {*one.words}
+    ):
         return False
-    return _lies(one.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
+    return _is_within(one.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
 
 
 def _is_bucket(one: Field) -> bool:
@@ -307,7 +314,7 @@ def _is_bucket(one: Field) -> bool:
         return False
     if one.origin.is_bucket:
         return True
-    is_first = one.position == 0 and one.is_distinct and one.ascends
+    is_first = one.position == 0 and one.is_distinct and one.is_ascending
     if bool(_BUCKET_WORDS & {*one.words}) and is_first:
         return True
     return one.origin.is_key and one.is_grouped is True
@@ -322,16 +329,16 @@ def _is_measure(one: Field) -> bool:
 
 
 def _is_period_text(one: Field) -> bool:
-    if not _WORDS.match(one.type) or not all(isinstance(value, str) for value in one.present):
+    if not _WORDS.match(one.type) or not all(isinstance(value, str) for value in one.present_values):
         return False
-    if one.origin.grain or one.origin.part or find_name_order(one.present) is not None:
+    if one.origin.grain or one.origin.part or find_name_order(one.present_values) is not None:
         return not one.origin.aggregate
-    return all(PERIOD_TEXT.match(value) for value in one.present)
+    return all(PERIOD_TEXT.match(value) for value in one.present_values)
 
 
 def _is_free_text(one: Field) -> bool:
-    texts = [value for value in one.present if isinstance(value, str)]
-    return bool(texts) and sum(map(len, texts)) / len(texts) > _LONG_TEXT
+    texts = [value for value in one.present_values if isinstance(value, str)]
+    return bool(texts) and sum(map(len, texts)) / len(texts) > _MAX_LABEL_CHARS
 
 
 def _is_text_key(one: Field) -> bool:

@@ -9,21 +9,21 @@ from typing import Any, Final
 
 from nl2sql.answer.display import ColumnFormat, choose_formats, find_keys
 from nl2sql.answer.notation import find_notation
-from nl2sql.charts.channels import Manner
-from nl2sql.charts.chart_rules import KINDS, MOST_BARS, MOST_SERIES, NOTHING, STACKS, Plan, choose_plan
+from nl2sql.charts.channels import ChartStyle
+from nl2sql.charts.chart_rules import KINDS, MAX_BARS, MAX_SERIES, NOTHING, STACKS, ChartPlan, choose_plan
 from nl2sql.charts.chart_wish import ChartWish
-from nl2sql.charts.column_relations import Sheet, add_up, are_alike, find_along, find_sorting_measure, lies
-from nl2sql.charts.column_roles import MOST_POINTS, Field, Role, find_total, list_fields
-from nl2sql.charts.labels import LABEL_CHARS, find_names
+from nl2sql.charts.column_relations import Sheet, are_alike, find_axis, find_sorting_measure, has_lying_bars, is_addable
+from nl2sql.charts.column_roles import MAX_POINTS, Field, Role, find_total, list_fields
+from nl2sql.charts.labels import MAX_LABEL_CHARS, find_names
 from nl2sql.charts.points import collect_points
 from nl2sql.charts.query_shape import read_query
 from nl2sql.charts.spec_check import check_spec
 from nl2sql.charts.vega_lite import write_spec
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import Result, Schema
 
-_MOST_CELLS: Final = 1_000
+_MAX_CELLS: Final = 1_000
 _LEVELS: Final = ("avg", "mean", "median", "min", "max", "mode", "stddev", "quantile_cont")
 
 
@@ -36,7 +36,7 @@ class Chart:
     `before` has, for a figure shown alone, the position of the one of the period before.
     """
 
-    plan: Plan
+    plan: ChartPlan
     spec: Mapping[str, Any] | None
     kinds: tuple[str, ...]
     stacks: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def draw_chart(
     if formats is None:
         formats = choose_formats(result, sql=sql, keys=find_keys(schema) if schema else (), notation=notation)
     shape = read_query(sql, result.columns, schema)
-    rows = min(result.row_count, MOST_POINTS)
+    rows = min(result.row_count, MAX_POINTS)
     cut = result.truncated or result.row_count > rows
     fields = list_fields(result, shape, formats)
     notes = []
@@ -93,9 +93,9 @@ def draw_chart(
     whole = max(total or 0, result.row_count)
     note = f"first {rows:,} of {whole:,} rows" if whole > rows else f"first {rows:,} rows only: there are more"
     notes += [note] if cut else []
-    if not wish and (left_out := _list_left_out(sheet, plan)):
+    if not wish and (left_out := _list_missing_measures(sheet, plan)):
         notes.append(f"not drawn: {', '.join(left_out)}")
-    manner = Manner(names, bool(wish.is_log), wish.title or "", wish.numbers, tuple(notes))
+    manner = ChartStyle(names, bool(wish.is_log), wish.title or "", wish.numbers, tuple(notes))
     spec = write_spec(plan, sheet, collect_points(plan, sheet, names, wish.numbers), manner)
     return replace(about, spec=check_spec(spec))
 
@@ -107,90 +107,111 @@ def _drop_row(result: Result, row: int) -> Result:
     return replace(result, table=table)
 
 
-def _list_left_out(sheet: Sheet, plan: Plan) -> list[str]:
+def _list_missing_measures(sheet: Sheet, plan: ChartPlan) -> list[str]:
     """The measures that the chart does not show, where the query does not say which one counts."""
-    if plan.counts or plan.kind not in ("bar", "line", "area", "multiples") or find_sorting_measure(sheet) is not None:
+    if (
+        plan.is_count
+        or plan.kind not in ("bar", "line", "area", "multiples")
+        or find_sorting_measure(sheet) is not None
+    ):
         return []
     shown = {plan.x, plan.colour, *plan.y}
-    return [one_line(one.name, LABEL_CHARS) for one in sheet.measures if one.position not in shown]
+    return [make_one_line(one.name, MAX_LABEL_CHARS) for one in sheet.measures if one.position not in shown]
 
 
-def _find_kinds(sheet: Sheet, chosen: Plan) -> tuple[str, ...]:
+def _find_kinds(sheet: Sheet, chosen: ChartPlan) -> tuple[str, ...]:
     """The kinds that fit, the chosen one first."""
     if not sheet.rows or not sheet.measures or sheet.shape.has_totals:
         return ()
     first = () if chosen.kind == "none" else (chosen.kind,)
-    return (*first, *(kind for kind in KINDS if kind not in first and _turn(sheet, chosen, kind) is not None))
+    return (*first, *(kind for kind in KINDS if kind not in first and _change_kind(sheet, chosen, kind) is not None))
 
 
-def _turn(sheet: Sheet, chosen: Plan, kind: str) -> Plan | None:
+def _change_kind(sheet: Sheet, chosen: ChartPlan, kind: str) -> ChartPlan | None:
     """The same rows as a chart of that kind; None where it would hide some of them or say nothing."""
     if chosen.kind == kind:
         return chosen
     if sheet.rows < 2 or kind == "metric" or not sheet.measures:
         return None
-    turn = {"line": _turn_to_line, "area": _turn_to_line, "bar": _turn_to_bars, "scatter": _turn_to_scatter}.get(kind)
+    turn = {
+        "line": _change_to_line,
+        "area": _change_to_line,
+        "bar": _change_to_bars,
+        "scatter": _change_to_scatter,
+    }.get(kind)
     if turn is not None:
         plan = turn(sheet, chosen)
         if plan is None or (kind == "area" and _has_series(plan) and not _can_stack(sheet, plan)):
             return None
         return replace(plan, kind=kind)
     if kind == "heatmap":
-        return _turn_to_heatmap(sheet)
-    along = find_along(sheet)
+        return _change_to_heatmap(sheet)
+    along = find_axis(sheet)
     if kind == "multiples" and along is not None and len(sheet.measures) > 1 and sheet.has_one_row_each(along):
-        return Plan("multiples", along.position, tuple(one.position for one in sheet.measures[:4]))
+        return ChartPlan("multiples", along.position, tuple(one.position for one in sheet.measures[:4]))
     return None
 
 
-def _turn_to_line(sheet: Sheet, chosen: Plan) -> Plan | None:
-    along = find_along(sheet)
-    if along is None or along.distinct < 2:
+def _change_to_line(sheet: Sheet, chosen: ChartPlan) -> ChartPlan | None:
+    along = find_axis(sheet)
+    if along is None or along.distinct_count < 2:
         return None
     colour = _find_colour(sheet, along)
     if not sheet.has_one_row_each(along, colour):
         return None
     y = _keep_measures(sheet, chosen)
-    return Plan("line", along.position, y, colour.position if colour is not None else None)
+    return ChartPlan("line", along.position, y, colour.position if colour is not None else None)
 
 
-def _turn_to_bars(sheet: Sheet, chosen: Plan) -> Plan | None:
-    labels = [*sheet.of(Role.CATEGORY, Role.KEY), *sheet.of(Role.TIME, Role.PERIOD, Role.BUCKET)]
+def _change_to_bars(sheet: Sheet, chosen: ChartPlan) -> ChartPlan | None:
+    labels = [*sheet.select_fields(Role.CATEGORY, Role.KEY), *sheet.select_fields(Role.TIME, Role.PERIOD, Role.BUCKET)]
     label = sheet.fields[chosen.x] if chosen.x is not None and not sheet.fields[chosen.x].is_measure else None
     label = label or next((one for one in labels if one.is_distinct), None) or next(iter(labels), None)
     if label is None:
         return None
     colour = _find_colour(sheet, label)
-    if not sheet.has_one_row_each(label, colour) or label.distinct > 10 * MOST_BARS:
+    if not sheet.has_one_row_each(label, colour) or label.distinct_count > 10 * MAX_BARS:
         return None
-    if colour is not None and colour.distinct > MOST_SERIES and label.is_ordered and label.distinct > MOST_BARS:
+    if (
+        colour is not None
+        and colour.distinct_count > MAX_SERIES
+        and label.is_ordered
+        and label.distinct_count > MAX_BARS
+    ):
         return None
     y = _keep_measures(sheet, chosen)
     stack = ""
     if colour is not None or len(y) > 1:
-        adds = colour is not None and add_up(sheet.fields[y[0]]) and min(sheet.fields[y[0]].numbers) >= 0
+        adds = colour is not None and is_addable(sheet.fields[y[0]]) and min(sheet.fields[y[0]].numbers) >= 0
         stack = "stacked" if adds else "grouped"
     position = colour.position if colour is not None else None
-    top = 20 if label.distinct > 30 and not label.is_ordered else None
-    return Plan("bar", label.position, y, position, stack, lies(label), by_size=top is not None, top=top)
+    top = 20 if label.distinct_count > 30 and not label.is_ordered else None
+    return ChartPlan(
+        "bar", label.position, y, position, stack, has_lying_bars(label), is_sorted_by_size=top is not None, top=top
+    )
 
 
-def _turn_to_scatter(sheet: Sheet, chosen: Plan) -> Plan | None:
+def _change_to_scatter(sheet: Sheet, chosen: ChartPlan) -> ChartPlan | None:
     if len(sheet.measures) < 2 or sheet.rows < 3:
         return None
-    groups = [one for one in sheet.of(Role.CATEGORY) if not one.is_distinct and one.distinct <= MOST_SERIES]
+    groups = [
+        one for one in sheet.select_fields(Role.CATEGORY) if not one.is_distinct and one.distinct_count <= MAX_SERIES
+    ]
     first, second = sheet.measures[:2]
-    return Plan("scatter", first.position, (second.position,), groups[0].position if groups else None)
+    return ChartPlan("scatter", first.position, (second.position,), groups[0].position if groups else None)
 
 
-def _turn_to_heatmap(sheet: Sheet) -> Plan | None:
+def _change_to_heatmap(sheet: Sheet) -> ChartPlan | None:
     dims = [one for one in sheet.fields if one.is_label or one.is_ordered]
     if len(dims) != 2 or any(one.is_distinct for one in dims) or not sheet.has_one_row_each(*dims):
         return None
-    first, second = sorted(dims, key=lambda one: (not one.is_ordered, one.distinct))
-    if min(first.distinct, second.distinct) < 2 or first.distinct * second.distinct > _MOST_CELLS:
+    first, second = sorted(dims, key=lambda one: (not one.is_ordered, one.distinct_count))
+    if (
+        min(first.distinct_count, second.distinct_count) < 2
+        or first.distinct_count * second.distinct_count > _MAX_CELLS
+    ):
         return None
-    return Plan("heatmap", first.position, (second.position,), sheet.measures[0].position)
+    return ChartPlan("heatmap", first.position, (second.position,), sheet.measures[0].position)
 
 
 def _find_colour(sheet: Sheet, along: Field) -> Field | None:
@@ -201,7 +222,7 @@ def _find_colour(sheet: Sheet, along: Field) -> Field | None:
     return next((one for one in others if sheet.has_one_row_each(along, one)), None)
 
 
-def _keep_measures(sheet: Sheet, chosen: Plan) -> tuple[int, ...]:
+def _keep_measures(sheet: Sheet, chosen: ChartPlan) -> tuple[int, ...]:
     """The measures that were chosen; where they were panels, those that can share an axis."""
     kept = [sheet.fields[at] for at in chosen.y if sheet.fields[at].is_measure]
     if not kept or chosen.kind in ("scatter", "heatmap"):
@@ -211,7 +232,7 @@ def _keep_measures(sheet: Sheet, chosen: Plan) -> tuple[int, ...]:
     return tuple(one.position for one in kept)
 
 
-def _apply_wish(sheet: Sheet, chosen: Plan, kinds: Sequence[str], wish: ChartWish) -> Plan:
+def _apply_wish(sheet: Sheet, chosen: ChartPlan, kinds: Sequence[str], wish: ChartWish) -> ChartPlan:
     """The chosen plan with what is wished for. ConfigError where that does not fit."""
     if wish.kind == "none":
         return NOTHING
@@ -225,14 +246,14 @@ def _apply_wish(sheet: Sheet, chosen: Plan, kinds: Sequence[str], wish: ChartWis
         raise ConfigError(f"these rows make no {_NAMES.get(kind, kind)}", f"What fits: {fitting}.")
     if kind == "none" and not sheet.measures:
         raise ConfigError("these rows hold no numbers to draw", "Ask for sums or counts.")
-    plan = _turn(sheet, chosen, kind) or replace(chosen, kind=kind if kind != "none" else "bar")
+    plan = _change_kind(sheet, chosen, kind) or replace(chosen, kind=kind if kind != "none" else "bar")
     plan = _place_columns(sheet, plan, wish)
     if wish.is_lying is not None and plan.kind == "bar":
         plan = replace(plan, is_lying=wish.is_lying)
     if wish.top is not None and plan.kind != "bar":
         raise ConfigError("only bars can be cut to the first few", "Ask for bars, or for fewer rows.")
     if wish.top is not None:
-        plan = replace(plan, top=wish.top, by_size=plan.by_size or not sheet.shape.order)
+        plan = replace(plan, top=wish.top, is_sorted_by_size=plan.is_sorted_by_size or not sheet.shape.order)
     return _apply_stack(sheet, plan, wish.stack)
 
 
@@ -247,7 +268,7 @@ _NAMES: Final = {
 }
 
 
-def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
+def _place_columns(sheet: Sheet, plan: ChartPlan, wish: ChartWish) -> ChartPlan:
     """The plan with the columns that are wished for. ConfigError where they hide rows or hold no numbers."""
     count = len(sheet.fields)
     if any(not 0 <= at < count for at in (wish.x, wish.colour, *wish.y) if at is not None):
@@ -296,23 +317,23 @@ def _place_columns(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
         y=y if plan.kind in ("line", "area", "bar", "multiples") else y[:1],
         colour=colour,
         stack=stack if colour is not None or len(y) > 1 else "",
-        is_lying=lies(along) if is_moved and plan.kind == "bar" else plan.is_lying,
+        is_lying=has_lying_bars(along) if is_moved and plan.kind == "bar" else plan.is_lying,
     )
 
 
-def _place_steps(sheet: Sheet, plan: Plan, wish: ChartWish) -> Plan:
+def _place_steps(sheet: Sheet, plan: ChartPlan, wish: ChartWish) -> ChartPlan:
     """The histogram of another column. ConfigError where that holds neither measured numbers nor steps."""
     x = wish.x if wish.x is not None else plan.x
     one = sheet.fields[x or 0]
     if one.is_measure and len({*filter(math.isfinite, one.numbers)}) > 1:
-        return Plan("histogram", one.position, counts=True)
+        return ChartPlan("histogram", one.position, is_count=True)
     if one.role is Role.BUCKET and one.is_distinct:
         y = wish.y or plan.y or tuple(other.position for other in sheet.measures)
-        return Plan("histogram", one.position, y[:1])
+        return ChartPlan("histogram", one.position, y[:1])
     raise ConfigError(f"{one.name} cannot be counted in steps", "Choose a column of measured numbers.")
 
 
-def _apply_stack(sheet: Sheet, plan: Plan, stack: str | None) -> Plan:
+def _apply_stack(sheet: Sheet, plan: ChartPlan, stack: str | None) -> ChartPlan:
     """The series put together as wished. ConfigError where there are none, or where they do not add up."""
     if plan.kind == "area" and _has_series(plan) and stack is None and not plan.stack:
         stack = "stacked"
@@ -328,11 +349,11 @@ def _apply_stack(sheet: Sheet, plan: Plan, stack: str | None) -> Plan:
     return replace(plan, kind="line" if kind == "area" and stack == "grouped" else kind, stack=stack)
 
 
-def _has_series(plan: Plan) -> bool:
+def _has_series(plan: ChartPlan) -> bool:
     return plan.colour is not None or len(plan.y) > 1
 
 
-def _can_stack(sheet: Sheet, plan: Plan) -> bool:
+def _can_stack(sheet: Sheet, plan: ChartPlan) -> bool:
     """Whether the figures may be parts of a whole: none below zero, and none of a kind that does not add up."""
     return not any(_is_level(sheet, at) or min(sheet.fields[at].numbers, default=0) < 0 for at in plan.y)
 
@@ -345,8 +366,8 @@ def _is_level(sheet: Sheet, position: int) -> bool:
 
 def _find_before(sheet: Sheet) -> dict[int, int]:
     """The figure of the period before, for each that has one: told by its name, or as the other of two."""
-    earlier = [one for one in sheet.measures if one.is_before]
-    current = [one for one in sheet.measures if not one.is_before]
+    earlier = [one for one in sheet.measures if one.is_previous_period]
+    current = [one for one in sheet.measures if not one.is_previous_period]
     if len(earlier) == 1 and len(current) == 1:
         return {current[0].position: earlier[0].position}
     pairs = {}
@@ -358,7 +379,7 @@ def _find_before(sheet: Sheet) -> dict[int, int]:
 
 
 def _list_choices(
-    sheet: Sheet, plan: Plan
+    sheet: Sheet, plan: ChartPlan
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """What can be changed by hand: ways to stack, and the columns that can go along, up and into colours."""
     stacks: tuple[str, ...] = ()
@@ -372,6 +393,6 @@ def _list_choices(
     groups = tuple(
         one.position
         for one in usable
-        if not one.is_measure and 1 < one.distinct <= 3 * MOST_SERIES and not one.is_distinct
+        if not one.is_measure and 1 < one.distinct_count <= 3 * MAX_SERIES and not one.is_distinct
     )
     return stacks, axes, measures, groups

@@ -19,16 +19,16 @@ from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.charts.column_roles import Field
 from nl2sql.charts.query_shape import GRAINS
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
-LABEL_CHARS: Final = 60
+MAX_LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"
 NUMBERS: Final = ("compact", "full", "percent")
-_COMPACT_FROM: Final = 10_000
-_FEW_COUNTED: Final = 40
+_MIN_COMPACT_FIGURE: Final = 10_000
+_MAX_COUNTED_TICKS: Final = 40
 _MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
-_MOST_TICKS: Final = 12
-_MOST_FRACTION: Final = 1.5
+_MAX_TICKS: Final = 12
+_MAX_FRACTION_RATIO: Final = 1.5
 # Vega writes thousand millions as G; people write B, and in some languages words of their own.
 COMPACT_WORDS: Final[dict[str, str]] = {
     "": "replace(datum.label, 'G', 'B')",
@@ -68,11 +68,11 @@ class LocaleNames:
         self.days = _list_days(locale)
 
     @property
-    def compact(self) -> str:
+    def compact_expression(self) -> str:
         """The expression that ends large numbers as the language does."""
         return COMPACT_WORDS.get(self.language, COMPACT_WORDS[""])
 
-    def period(self, value: Any, grain: str) -> str:
+    def write_period(self, value: Any, grain: str) -> str:
         """A period as people call it: `Jan 2025`, `Q1 2025`, `6 Jan 2025`."""
         if not isinstance(value, dt.date):
             return text_of(value)
@@ -88,15 +88,15 @@ class LocaleNames:
         seconds = grain not in ("hour", "minute") and (value.second or value.microsecond)
         return f"{day} {value:%H:%M:%S}" if seconds else f"{day} {value:%H:%M}"
 
-    def locale(self) -> dict[str, Any]:
+    def make_vega_locale(self) -> dict[str, Any]:
         """Vega's locale of numbers and dates."""
-        grouping = [self.notation.first_group, *[self.notation.further_groups] * 6]
+        grouping = [self.notation.first_group_digits, *[self.notation.further_group_digits] * 6]
         number = {
             "decimal": self.notation.decimal,
             "thousands": self.notation.group,
             "grouping": grouping,
             "currency": ["", ""],
-            "percent": self.notation.after_percent or "%",
+            "percent": self.notation.percent_suffix or "%",
         }
         days = [self.days[-1], *self.days[:-1]]
         time = {
@@ -122,7 +122,7 @@ def find_names(locale: str, notation: Notation = NEUTRAL) -> LocaleNames:
 _NAMED: Final = {"month": (1, 12), "isodow": (1, 7), "dow": (0, 6)}
 
 
-def _lies(one: Field, low: int, high: int) -> bool:
+def _is_within(one: Field, low: int, high: int) -> bool:
     return bool(one.numbers) and low <= min(one.numbers) and max(one.numbers) <= high
 
 
@@ -131,14 +131,14 @@ def write_label(one: Field, value: Any, names: LocaleNames) -> str:
     if value is None:
         return NULL_TEXT
     if isinstance(value, dt.date):
-        return names.period(value, one.grain)
+        return names.write_period(value, one.grain)
     if one.grain in ("month", "day") and (moment := read_month(value)) is not None:
-        return names.period(moment, one.grain)
-    if isinstance(value, int) and one.part in _NAMED and _lies(one, *_NAMED[one.part]):
+        return names.write_period(moment, one.grain)
+    if isinstance(value, int) and one.part in _NAMED and _is_within(one, *_NAMED[one.part]):
         return names.months[value - 1] if one.part == "month" else names.days[(value - 1) % 7]
     if one.is_measure or isinstance(value, float | Decimal):
         return one.format.show(value) if one.format.kind is not Kind.PLAIN else _write_plain(value)
-    return one_line(text_of(value), LABEL_CHARS) or "(empty)"
+    return make_one_line(text_of(value), MAX_LABEL_CHARS) or "(empty)"
 
 
 def _write_plain(value: Any) -> str:
@@ -150,31 +150,33 @@ def choose_format(one: Field, numbers: str | None) -> ColumnFormat:
     """How the column's figures are written: as everywhere, or as percent where that is wished for."""
     if numbers != "percent" or one.is_percent:
         return one.format
-    is_fraction = max(map(abs, one.numbers), default=0) <= _MOST_FRACTION
+    is_fraction = max(map(abs, one.numbers), default=0) <= _MAX_FRACTION_RATIO
     return replace(one.format, kind=Kind.PERCENT if is_fraction else Kind.PERCENT_UNITS, decimals=1, is_exact=False)
 
 
 def write_figure(how: ColumnFormat, value: Any) -> str:
     """A figure for the tooltip: in full, whatever the axis shortens."""
-    return NULL_TEXT if value is None else one_line(how.show(value), LABEL_CHARS)
+    return NULL_TEXT if value is None else make_one_line(how.show(value), MAX_LABEL_CHARS)
 
 
-def measure_axis(values: Sequence[float], how: ColumnFormat, numbers: str | None, names: LocaleNames) -> dict[str, Any]:
+def make_measure_axis(
+    values: Sequence[float], how: ColumnFormat, numbers: str | None, names: LocaleNames
+) -> dict[str, Any]:
     """How Vega writes the ticks of a measure of these values: compact where they are large."""
     largest = max(map(abs, values), default=0.0)
     if how.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
         return {"format": f".{2 if largest < 0.1 else 1}~%"}
-    if numbers == "compact" or (numbers is None and largest >= _COMPACT_FROM):
-        return {"format": ".4~s", "labelExpr": names.compact}
+    if numbers == "compact" or (numbers is None and largest >= _MIN_COMPACT_FIGURE):
+        return {"format": ".4~s", "labelExpr": names.compact_expression}
     if 0 < largest < 0.001:
         return {"format": ".3~g"}
     if how.kind is Kind.INTEGER:
         # Else a small count has ticks between its whole numbers, which round to the same.
-        return {"format": ",.0f"} | ({"tickCount": min(int(largest), 10)} if 0 < largest <= _FEW_COUNTED else {})
+        return {"format": ",.0f"} | ({"tickCount": min(int(largest), 10)} if 0 < largest <= _MAX_COUNTED_TICKS else {})
     return {"format": ",.6~f"}
 
 
-def period_axis(days: Sequence[dt.datetime], grain: str) -> dict[str, Any]:
+def make_period_axis(days: Sequence[dt.datetime], grain: str) -> dict[str, Any]:
     """The ticks of a time axis: at the beginnings of periods, not more than can be read."""
     first, last = min(days), max(days)
     least = GRAINS.index(grain) if grain in GRAINS else len(GRAINS)
@@ -182,7 +184,7 @@ def period_axis(days: Sequence[dt.datetime], grain: str) -> dict[str, Any]:
         if GRAINS.index(unit) > least or (grain == "week" and unit == "day"):
             continue
         ticks = _list_ticks(first, last, unit, step, [*days] if unit == "week" and grain == "week" else None)
-        if len(ticks) <= _MOST_TICKS or (unit, step) == _STEPS[-1]:
+        if len(ticks) <= _MAX_TICKS or (unit, step) == _STEPS[-1]:
             break
     if grain == "quarter" and unit == "month":
         return {"values": list(map(_write_moment, ticks)), "format": "Q%q %Y"}
@@ -200,18 +202,18 @@ def _list_ticks(
     """The beginnings of every so many periods between two moments."""
     if own is not None:
         return sorted({*own})[::step]
-    ticks, at = list[dt.datetime](), _floor(first, unit, step)
-    while at <= last and len(ticks) <= _MOST_TICKS + 1:
+    ticks, at = list[dt.datetime](), _floor_moment(first, unit, step)
+    while at <= last and len(ticks) <= _MAX_TICKS + 1:
         if at >= first:
             ticks.append(at)
         try:
-            at = _advance(at, unit, step)
+            at = _advance_moment(at, unit, step)
         except (OverflowError, ValueError):
             break
     return ticks or [first]
 
 
-def _floor(at: dt.datetime, unit: str, step: int) -> dt.datetime:
+def _floor_moment(at: dt.datetime, unit: str, step: int) -> dt.datetime:
     day = dt.datetime(at.year, at.month, at.day)
     if unit == "hour":
         return day + dt.timedelta(hours=at.hour // step * step)
@@ -224,14 +226,14 @@ def _floor(at: dt.datetime, unit: str, step: int) -> dt.datetime:
     return day
 
 
-def _advance(at: dt.datetime, unit: str, step: int) -> dt.datetime:
+def _advance_moment(at: dt.datetime, unit: str, step: int) -> dt.datetime:
     if unit in ("month", "year"):
         months = at.month - 1 + step * (12 if unit == "year" else 1)
         return dt.datetime(at.year + months // 12, months % 12 + 1, 1)
     return at + {"hour": dt.timedelta(hours=1), "day": dt.timedelta(days=1), "week": dt.timedelta(weeks=1)}[unit] * step
 
 
-def to_moment(value: Any) -> dt.datetime | None:
+def convert_to_moment(value: Any) -> dt.datetime | None:
     """A date or time as a moment without zone; None where Python has none for it."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
@@ -257,11 +259,11 @@ def _write_moment(at: dt.datetime) -> Mapping[str, Any]:
     return moment
 
 
-def next_period(at: dt.datetime, grain: str) -> dt.datetime:
+def find_next_period(at: dt.datetime, grain: str) -> dt.datetime:
     """The beginning of the period after the one that begins at that moment."""
     if grain == "quarter":
-        return _advance(at, "month", 3)
-    return _advance(at, grain, 1)
+        return _advance_moment(at, "month", 3)
+    return _advance_moment(at, grain, 1)
 
 
 @cache

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.charts.column_roles import Field
-from nl2sql.charts.labels import next_period, read_month, to_moment
+from nl2sql.charts.labels import convert_to_moment, find_next_period, read_month
 from nl2sql.types import Column
 
 _UNITS: Final = ("year", "quarter", "month", "week")
-_FEWEST_SAMPLES: Final = 3
-_SPARSEST: Final = 3
+_MIN_SAMPLES: Final = 3
+_MIN_DAYS_A_PERIOD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,19 @@ class OpenPeriod:
 
 def find_open_period(along: Field) -> OpenPeriod | None:
     """The last period of the column where it is not over in the data; else None."""
-    stored, grain = along.origin.stored, along.grain
-    if stored is None or grain not in _UNITS or not along.present:
+    stored, grain = along.origin.stored_column, along.grain
+    if stored is None or grain not in _UNITS or not along.present_values:
         return None
     end = _read_day(stored.maximum)
-    last = max(along.present, key=lambda value: str(value))
+    last = max(along.present_values, key=lambda value: str(value))
     start = (
-        dt.datetime(last, 1, 1) if isinstance(last, int) and 0 < last < 10_000 else to_moment(last) or read_month(last)
+        dt.datetime(last, 1, 1)
+        if isinstance(last, int) and 0 < last < 10_000
+        else convert_to_moment(last) or read_month(last)
     )
     if end is None or start is None or not start.date() <= end:
         return None
-    after = next_period(start, grain).date()
+    after = find_next_period(start, grain).date()
     days = (after - start.date()).days
     left = (after - end).days - 1
     if left < max(2, days // 10) or _is_sparse(stored, end, days):
@@ -49,12 +51,12 @@ def find_open_period(along: Field) -> OpenPeriod | None:
 def _is_sparse(stored: Column, end: dt.date, days: int) -> bool:
     """Whether the column has so few days that no period of this length may be taken to go on after its last one."""
     samples = [day for text in (*stored.values, *stored.samples) if (day := _read_day(text)) is not None]
-    if len({*samples}) >= _FEWEST_SAMPLES and len({day.day for day in samples}) == 1:
+    if len({*samples}) >= _MIN_SAMPLES and len({day.day for day in samples}) == 1:
         return True
     begin = _read_day(stored.minimum)
     if begin is None or stored.distinct is None:
-        return len({*samples}) < _FEWEST_SAMPLES
-    return stored.distinct < _SPARSEST * max(1, (end - begin).days / days)
+        return len({*samples}) < _MIN_SAMPLES
+    return stored.distinct < _MIN_DAYS_A_PERIOD * max(1, (end - begin).days / days)
 
 
 def _read_day(text: str | None) -> dt.date | None:

@@ -28,8 +28,8 @@ _DIVERGING: Final = {
     "dark": ["#f2b45a", "#8a5f1c", "#2a2f3a", "#2f62ab", "#a9ccff"],
 }
 _FONT: Final = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
-_TITLE_CHARS: Final = 88
-_FOOTER_CHARS: Final = 160
+_MAX_TITLE_CHARS: Final = 88
+_MAX_FOOTER_CHARS: Final = 160
 
 
 def make_config(theme: str = "light", locale: str = "") -> dict[str, Any]:
@@ -40,7 +40,7 @@ def make_config(theme: str = "light", locale: str = "") -> dict[str, Any]:
     ink, quiet, grid = _INK[theme], _QUIET[theme], _GRID[theme]
     return {
         "font": _FONT,
-        "locale": names.locale(),
+        "locale": names.make_vega_locale(),
         "range": {"category": list(colours), "heatmap": _RAMPS[theme], "diverging": _DIVERGING[theme]},
         "mark": {"color": colours[0]},
         "line": {"strokeWidth": 2.25},
@@ -102,13 +102,13 @@ def dress_spec(
     heading = dict(spec.get("title") or {})
     notes = heading.get("subtitle") or (heading.get("text") if isinstance(heading.get("text"), list) else []) or []
     own = heading.get("text") if isinstance(heading.get("text"), str) else ""
-    lines = textwrap.wrap(" ".join((own or title).split()), _TITLE_CHARS) or [""]
+    lines = textwrap.wrap(" ".join((own or title).split()), _MAX_TITLE_CHARS) or [""]
     body = {key: value for key, value in spec.items() if key not in ("$schema", "title")}
     panels = body.pop("vconcat", None)
     body.pop("spacing", None)
     views = [{**panel, "width": width} for panel in panels] if panels else [{**body, "width": width}]
     if footer:
-        below = textwrap.shorten(footer, _FOOTER_CHARS, placeholder="…")
+        below = textwrap.shorten(footer, _MAX_FOOTER_CHARS, placeholder="…")
         mark = {"type": "text", "text": below, "align": "left", "x": 0, "fontSize": 11, "color": _QUIET[theme]}
         views.append({"data": {"values": [{}]}, "mark": mark, "width": width, "height": 12})
     return {

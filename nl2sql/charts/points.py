@@ -13,31 +13,31 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.answer.display import Kind
-from nl2sql.charts.chart_rules import MOST_SERIES, Plan
-from nl2sql.charts.column_relations import Sheet, add_up
+from nl2sql.charts.chart_rules import MAX_SERIES, ChartPlan
+from nl2sql.charts.column_relations import Sheet, is_addable
 from nl2sql.charts.column_roles import PERIOD_TEXT, Field, Role, find_name_order
 from nl2sql.charts.labels import (
-    LABEL_CHARS,
+    MAX_LABEL_CHARS,
     LocaleNames,
     choose_format,
-    next_period,
+    convert_to_moment,
+    find_next_period,
     read_month,
-    to_moment,
     write_figure,
     write_label,
 )
 from nl2sql.charts.open_period import find_open_period
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import make_unique_names
 
-_MOST_FILLED: Final = 2_000
-_MOST_GAPS: Final = 0.2
-_STEPS_COUNTED: Final = 20
+_MAX_FILLED_POINTS: Final = 2_000
+_MAX_GAP_RATIO: Final = 0.2
+_HISTOGRAM_STEPS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One mark: `x` is a label's text or the number itself, `at` the moment of a time axis, `y` a figure or none.
+    """One mark: `x` is a label's text or the number itself, `moment` the moment of a time axis, `y` a figure or none.
 
     `is_faint` marks what is not a whole: the rest that is one bar, a period that is not over.
     """
@@ -46,7 +46,7 @@ class Point:
     y: float | None
     text: str
     series: str = ""
-    at: dt.datetime | None = None
+    moment: dt.datetime | None = None
     end: float | None = None
     is_faint: bool = False
 
@@ -59,7 +59,7 @@ class Points:
     labels: list[str] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    open: str = ""
+    open_period: str = ""
     is_time: bool = False
     grain: str = ""
 
@@ -69,10 +69,10 @@ class Points:
         return [point.y for point in self.points if point.y is not None]
 
 
-def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | None = None) -> Points:
+def collect_points(plan: ChartPlan, sheet: Sheet, names: LocaleNames, numbers: str | None = None) -> Points:
     """The points of that plan."""
     made = Points()
-    if plan.counts:
+    if plan.is_count:
         _count_steps(plan, sheet, names, made)
         return made
     along = sheet.fields[plan.x] if plan.x is not None else None
@@ -91,7 +91,7 @@ def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | 
         colour, figures = figures[0], [colour]
     series = _label_rows(colour, names) if colour is not None else None
     title_of = dict(
-        zip([one.position for one in figures], make_unique_names([_name(one) for one in figures]), strict=True)
+        zip([one.position for one in figures], make_unique_names([_name_field(one) for one in figures]), strict=True)
     )
     placeless = unfit = 0
     for row, label in enumerate(labels):
@@ -99,7 +99,7 @@ def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | 
         if moments is not None and at is None:
             placeless += 1
             continue
-        across = to_figure(along.values[row], along, numbers) if along.is_measure else None
+        across = convert_to_figure(along.values[row], along, numbers) if along.is_measure else None
         lacks = plan.kind == "scatter" and all(one.values[row] is None for one in figures)
         # It stays among the points, which go by rows there, and is drawn nowhere.
         placeless += (along.is_measure and across is None) or lacks
@@ -107,28 +107,30 @@ def collect_points(plan: Plan, sheet: Sheet, names: LocaleNames, numbers: str | 
         for one in figures:
             value = one.values[row]
             name = series[row] if series is not None else title_of[one.position] if len(figures) > 1 else ""
-            figure = to_figure(value, one, numbers)
+            figure = convert_to_figure(value, one, numbers)
             unfit += figure is None and value is not None
             text = write_figure(choose_format(one, numbers), value)
             made.points.append(Point(label if across is None else across, figure, text, name, at, None, is_open))
     if placeless:
-        what = " or ".join([_name(along), *map(_name, figures)] if plan.kind == "scatter" else [_name(along)])
+        what = " or ".join(
+            [_name_field(along), *map(_name_field, figures)] if plan.kind == "scatter" else [_name_field(along)]
+        )
         made.notes.append(f"not drawn: {placeless:,} row{'' if placeless == 1 else 's'} without {what}")
     if unfit:
         made.notes.append(f"not drawn: {unfit:,} infinite or undefined figure{'' if unfit == 1 else 's'}")
     made.labels = _order_labels(along, labels, as_sorted=plan.is_lying)
     made.series = _order_series(colour, series or [], list(title_of.values()))
     if opened is not None:
-        made.open = write_label(along, opened.value, names)
-        made.notes.append(f"{made.open} only to {names.period(opened.end, 'day')}")
-    if colour is not None and plan.kind != "heatmap" and len(made.series) > MOST_SERIES:
+        made.open_period = write_label(along, opened.value, names)
+        made.notes.append(f"{made.open_period} only to {names.write_period(opened.end, 'day')}")
+    if colour is not None and plan.kind != "heatmap" and len(made.series) > MAX_SERIES:
         _gather_series(plan.kind, made, sheet, figures[0], colour, names)
     if plan.kind == "bar":
-        _shorten(plan, sheet, figures, along, names, made)
+        _sort_and_shorten(plan, sheet, figures, along, names, made)
     return made
 
 
-def to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
+def convert_to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
     """A value as a number to draw; percent as a fraction, which Vega's format makes percent of again."""
     if value is None:
         return None
@@ -152,7 +154,7 @@ def _label_rows(one: Field, names: LocaleNames) -> list[str]:
 def _find_moments(along: Field) -> list[dt.datetime | None] | None:
     """The moments of a column of times, or of months and days written as text; else None."""
     if along.role is Role.TIME:
-        return [to_moment(value) for value in along.values]
+        return [convert_to_moment(value) for value in along.values]
     if along.role is not Role.PERIOD or along.numbers:
         return None
     found = [read_month(value) for value in along.values]
@@ -170,7 +172,7 @@ def _order_labels(along: Field, labels: Sequence[str], *, as_sorted: bool = Fals
         turned = sum(b < a for a, b in zip(places, [*places[1:], places[0]], strict=True))
         return unique if turned <= 1 else [label for _, label in sorted(zip(places, unique, strict=True))]
     known = [label for label in unique if value_of[label] is not None]
-    if any(isinstance(value, str) and not PERIOD_TEXT.match(value) for value in along.present):
+    if any(isinstance(value, str) and not PERIOD_TEXT.match(value) for value in along.present_values):
         # `Q1 2025` and `Jan 2025` have no order of their own that is the calendar's.
         return unique
     return sorted(known, key=lambda label: value_of[label]) + [one for one in unique if value_of[one] is None]
@@ -187,13 +189,13 @@ def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour
     sizes: dict[str, float] = defaultdict(float)
     for point in made.points:
         sizes[point.series] += abs(point.y or 0)
-    adds_up = add_up(measure)
-    largest = sorted(made.series, key=lambda one: -sizes[one])[: MOST_SERIES - adds_up]
+    adds_up = is_addable(measure)
+    largest = sorted(made.series, key=lambda one: -sizes[one])[: MAX_SERIES - adds_up]
     others = len(made.series) - len(largest)
     if not adds_up:
         made.points = [point for point in made.points if point.series in largest]
         made.series = largest
-        made.notes.append(f"the {len(largest)} highest of {len(largest) + others} in {_name(colour)}")
+        made.notes.append(f"the {len(largest)} highest of {len(largest) + others} in {_name_field(colour)}")
         return
     rest = f"the other {others}"
     made.points = list(_sum_up(made.points, lambda point: point.series in largest, measure, names, series=rest))
@@ -202,7 +204,7 @@ def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour
     if kind == "line" and any(abs(point.y or 0) > 2 * highest for point in made.points):
         made.points = [point for point in made.points if point.series != rest]
         made.series = largest
-        made.notes.append(f"{rest} in {_name(colour)} are not drawn")
+        made.notes.append(f"{rest} in {_name_field(colour)} are not drawn")
 
 
 def _sum_up(
@@ -214,7 +216,7 @@ def _sum_up(
         if is_kept(point):
             yield point
         elif point.y is not None:
-            sums[(x or point.x, point.at, series or point.series, point.is_faint or bool(x))] += point.y
+            sums[(x or point.x, point.moment, series or point.series, point.is_faint or bool(x))] += point.y
     for (place, at, name, is_faint), total in sums.items():
         figure = round(total, 9)
         value = int(figure) if measure.is_whole else figure
@@ -222,11 +224,11 @@ def _sum_up(
         yield Point(place, figure, text, name, at, None, is_faint)
 
 
-def _shorten(
-    plan: Plan, sheet: Sheet, figures: Sequence[Field], along: Field, names: LocaleNames, made: Points
+def _sort_and_shorten(
+    plan: ChartPlan, sheet: Sheet, figures: Sequence[Field], along: Field, names: LocaleNames, made: Points
 ) -> None:
     """Sort the bars by size where the plan wants it, and show no more of them than it says."""
-    if plan.by_size:
+    if plan.is_sorted_by_size:
         sizes: dict[str | float, float] = defaultdict(float)
         for point in made.points:
             sizes[point.x] += point.y or 0
@@ -237,7 +239,7 @@ def _shorten(
     kept = made.labels[: plan.top]
     others = count - len(kept)
     position = plan.y[0]
-    if add_up(sheet.fields[position]) and len(figures) == 1 and not sheet.cut:
+    if is_addable(sheet.fields[position]) and len(figures) == 1 and not sheet.is_cut:
         rest = f"the other {others:,}"
         made.points = list(_sum_up(made.points, lambda point: point.x in kept, figures[0], names, x=rest))
         made.labels = [*kept, rest]
@@ -245,7 +247,9 @@ def _shorten(
     else:
         made.points = [point for point in made.points if point.x in kept]
         made.labels = kept
-        made.notes.append(f"{len(kept)} of {count:,} in {_name(along)}{', the largest' if plan.by_size else ''}")
+        made.notes.append(
+            f"{len(kept)} of {count:,} in {_name_field(along)}{', the largest' if plan.is_sorted_by_size else ''}"
+        )
 
 
 def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
@@ -264,26 +268,26 @@ def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
 
 def _fold_row(figures: Sequence[Field], names: LocaleNames, numbers: str | None, made: Points) -> None:
     """One row of several measures: a bar for each."""
-    titles = make_unique_names([one_line(one.name, LABEL_CHARS) for one in figures])
+    titles = make_unique_names([make_one_line(one.name, MAX_LABEL_CHARS) for one in figures])
     for one, title in zip(figures, titles, strict=True):
         value = one.values[0]
         text = write_figure(choose_format(one, numbers), value)
-        made.points.append(Point(title, to_figure(value, one, numbers), text))
+        made.points.append(Point(title, convert_to_figure(value, one, numbers), text))
     made.labels = titles
 
 
-def _count_steps(plan: Plan, sheet: Sheet, names: LocaleNames, made: Points) -> None:
+def _count_steps(plan: ChartPlan, sheet: Sheet, names: LocaleNames, made: Points) -> None:
     """How many rows have a value in each of some twenty equal steps."""
     one = sheet.fields[plan.x or 0]
     numbers = [number for number in one.numbers if math.isfinite(number)]
     least, most = min(numbers), max(numbers)
-    step = _round_step((most - least) / _STEPS_COUNTED, one.is_whole)
+    step = _round_step((most - least) / _HISTOGRAM_STEPS, one.is_whole)
     counts: dict[int, int] = defaultdict(int)
     for number in numbers:
         counts[math.floor(number / step + 1e-9)] += 1
     for at in range(min(counts), max(counts) + 1):
         begin, end = round(at * step, 12), round((at + 1) * step, 12)
-        made.points.append(Point(begin, counts[at], names.notation.write(_decimal(counts[at]), 0), end=end))
+        made.points.append(Point(begin, counts[at], names.notation.write(_make_decimal(counts[at]), 0), end=end))
     left_out = len(one.values) - len(numbers)
     if left_out:
         made.notes.append(f"{left_out:,} without a value")
@@ -296,7 +300,7 @@ def _round_step(width: float, is_whole: bool) -> float:
     return max(1.0, float(round(step))) if is_whole else step
 
 
-def _decimal(count: int) -> Any:
+def _make_decimal(count: int) -> Any:
     from decimal import Decimal
 
     return Decimal(count)
@@ -306,31 +310,31 @@ def fill_gaps(made: Points) -> None:
     """Break lines where periods are missing, so that none is drawn over; where many are, only points say when."""
     if not made.is_time or made.grain not in ("year", "quarter", "month", "week", "day", "hour"):
         return
-    present = sorted({point.at for point in made.points if point.at is not None})
+    present = sorted({point.moment for point in made.points if point.moment is not None})
     if len(present) < 2:
         return
     whole, at = [present[0]], present[0]
-    while at < present[-1] and len(whole) <= _MOST_FILLED:
-        at = next_period(at, made.grain)
+    while at < present[-1] and len(whole) <= _MAX_FILLED_POINTS:
+        at = find_next_period(at, made.grain)
         whole.append(at)
     missing = [one for one in whole if one not in {*present}]
-    if len(whole) > _MOST_FILLED or not missing or len(missing) > _MOST_GAPS * len(whole):
+    if len(whole) > _MAX_FILLED_POINTS or not missing or len(missing) > _MAX_GAP_RATIO * len(whole):
         return
     empty = [Point("", None, "", series, one) for one in missing for series in made.series or [""]]
-    made.points = sorted([*made.points, *empty], key=lambda point: point.at or dt.datetime.min)
+    made.points = sorted([*made.points, *empty], key=lambda point: point.moment or dt.datetime.min)
 
 
 def list_missing_labels(made: Points, names: LocaleNames) -> list[str]:
     """The labels of bars along time with those of missing periods among them."""
-    moments = sorted({point.at for point in made.points if point.at is not None})
+    moments = sorted({point.moment for point in made.points if point.moment is not None})
     if not made.is_time or made.grain not in ("year", "quarter", "month", "week") or len(moments) < 2:
         return made.labels
     labels, at = list[str](), moments[0]
     while at <= moments[-1] and len(labels) <= 4 * len(moments):
-        labels.append(names.period(at, made.grain))
-        at = next_period(at, made.grain)
+        labels.append(names.write_period(at, made.grain))
+        at = find_next_period(at, made.grain)
     return labels if {*made.labels} <= {*labels} else made.labels
 
 
-def _name(one: Field) -> str:
-    return one_line(one.name, LABEL_CHARS)
+def _name_field(one: Field) -> str:
+    return make_one_line(one.name, MAX_LABEL_CHARS)

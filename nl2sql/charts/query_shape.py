@@ -13,7 +13,7 @@ from typing import Final
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from nl2sql.answer.lineage import Block, find_source, find_stored, is_star, list_blocks, walk_own
+from nl2sql.answer.lineage import Block, find_source, find_stored, is_star, list_blocks, walk_own_nodes
 from nl2sql.answer.plain_tree import name_function, parse_plain
 from nl2sql.answer.traps.ran_query import AGGREGATES, is_aggregated, is_over_window, list_group_keys
 from nl2sql.types import Column, ResultColumn, Schema
@@ -75,8 +75,8 @@ class ColumnOrigin:
     `grain` is the period that a date is cut to, `part` the part that is taken out of one (a month of any year;
     `isodow` counts weekdays from Monday as 1, `dow` from Sunday as 0).
     `is_key` says that rows are grouped by it, `is_bucket` that it cuts a number into steps, `is_additive` that adding
-    up its values over rows makes sense. `aggregate` and `window` name the function that makes it. `stored` is the
-    column of a table that it comes from.
+    up its values over rows makes sense. `aggregate` and `window` name the function that makes it. `stored_column` is
+    the column of a table that it comes from.
     """
 
     is_key: bool = False
@@ -86,7 +86,7 @@ class ColumnOrigin:
     aggregate: str = ""
     is_additive: bool = False
     window: str = ""
-    stored: Column | None = None
+    stored_column: Column | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _read_column(main: Block, at: int, name: str, count: int) -> ColumnOrigin:
     if len(items) == count and not any(is_star(item) for item in items):
         node, block = items[at].unalias(), main
     else:
-        found = main.output(name)
+        found = main.find_output(name)
         if found is None:
             return ColumnOrigin()
         node, block = found
@@ -163,7 +163,11 @@ def _read_origin(node: exp.Expr, block: Block) -> ColumnOrigin:
     periods, part = _read_periods(node)
     grain = max(periods, key=GRAINS.index) if periods else ""
     aggregate = next(
-        (name_function(one) for one in walk_own(node) if name_function(one) in AGGREGATES and not is_over_window(one)),
+        (
+            name_function(one)
+            for one in walk_own_nodes(node)
+            if name_function(one) in AGGREGATES and not is_over_window(one)
+        ),
         "",
     )
     window = _read_window(inner)
@@ -176,11 +180,11 @@ def _read_origin(node: exp.Expr, block: Block) -> ColumnOrigin:
         _is_additive(inner),
         window,
     )
-    dates = [one for one in walk_own(node) if isinstance(one, exp.Column)]
+    dates = [one for one in walk_own_nodes(node) if isinstance(one, exp.Column)]
     named = {(one.table.lower(), one.name.lower()) for one in dates}
     if len(named) == 1 and not aggregate and not window:
         stored = find_stored(dates[0], block)
-        origin = replace(origin, stored=stored.column if stored is not None else None)
+        origin = replace(origin, stored_column=stored.column if stored is not None else None)
     return origin
 
 
@@ -199,7 +203,7 @@ def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
     """The periods that a date is cut to, and the part of dates that stands alone."""
     found: list[str] = []
     parts: list[str] = []
-    for one in walk_own(node):
+    for one in walk_own_nodes(node):
         name, arguments = name_function(one), one.expressions if isinstance(one, exp.Anonymous) else []
         if name in AGGREGATES:
             return [], ""
@@ -228,7 +232,7 @@ def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
 
 def _read_window(node: exp.Expr) -> str:
     """`rank`, `running` or the name of the function where the column is one over a window; else empty."""
-    windows = [one for one in walk_own(node) if isinstance(one, exp.Window)]
+    windows = [one for one in walk_own_nodes(node) if isinstance(one, exp.Window)]
     if not windows:
         return ""
     name = name_function(windows[0].this)
@@ -267,10 +271,10 @@ def _is_bucket(node: exp.Expr) -> bool:
         return isinstance(_unwrap(node.right), exp.Mod)
     cuts = any(
         name_function(one) in ("floor", "ceil", "trunc", "round") or isinstance(one, exp.IntDiv | exp.Cast)
-        for one in walk_own(node)
+        for one in walk_own_nodes(node)
     )
-    divides = any(isinstance(one, exp.Div | exp.IntDiv) for one in walk_own(node))
-    return cuts and divides and not any(isinstance(one, exp.Window) for one in walk_own(node))
+    divides = any(isinstance(one, exp.Div | exp.IntDiv) for one in walk_own_nodes(node))
+    return cuts and divides and not any(isinstance(one, exp.Window) for one in walk_own_nodes(node))
 
 
 def _read_order(tree: exp.Query, main: Block, names: Sequence[str]) -> Iterator[tuple[int, bool]]:

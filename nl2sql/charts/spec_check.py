@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from nl2sql.charts.labels import COMPACT_WORDS
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 # A tooltip takes an entry of that name for the address of a picture, or for a heading.
 TAKEN_TITLES: Final = ("image", "title")
 FIELDS: Final = ("x", "y", "z", "end", "tip", "label", "text", "series", "name", "open")
-_NAME_CHARS: Final = 60
+_MAX_NAME_CHARS: Final = 60
 _TYPES: Final = ("quantitative", "temporal", "ordinal", "nominal")
 _FORMATS: Final = (
     *(".0%", ".1~%", ".2~%", ".4~s", ".3~g", ",.0f", ",.6~f"),
@@ -40,45 +40,45 @@ def check_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
         )
         for panel in panels:
             _check("a panel", panel, {**_VIEW, "data": _is_data, "width": _is_int, "height": _is_int})
-            _require("a panel", panel, ("data", "mark", "encoding", "width", "height"))
+            _require_keys("a panel", panel, ("data", "mark", "encoding", "width", "height"))
         return spec
     outer = {"$schema": _is_schema, "title": _is_heading, "data": _is_data, "width": _is_container, "height": _is_int}
     if layers is None:
         _check("the chart", spec, {**outer, **_VIEW})
-        _require("the chart", spec, ("data", "mark", "encoding", "width", "height"))
+        _require_keys("the chart", spec, ("data", "mark", "encoding", "width", "height"))
         return spec
     _check("the chart", spec, {**outer, "layer": _is_list})
-    _require("the chart", spec, ("data", "width", "height"))
+    _require_keys("the chart", spec, ("data", "width", "height"))
     for layer in layers:
         _check("a layer", layer, _VIEW)
-        _require("a layer", layer, ("mark", "encoding"))
+        _require_keys("a layer", layer, ("mark", "encoding"))
     return spec
 
 
 def _check(what: str, value: Any, shape: Shape) -> None:
     if not isinstance(value, Mapping):
-        raise _wrong(what)
+        raise _make_spec_error(what)
     for key, held in value.items():
         wanted = shape.get(key) if isinstance(key, str) else None
         if wanted is None:
-            raise ConfigError(f"{what} may not hold {one_line(str(key), _NAME_CHARS)!r}", "Take it out.")
+            raise ConfigError(f"{what} may not hold {make_one_line(str(key), _MAX_NAME_CHARS)!r}", "Take it out.")
         if isinstance(wanted, Mapping):
             _check(key, held, wanted)
         elif not wanted(held):
-            raise _wrong(key)
+            raise _make_spec_error(key)
 
 
-def _require(what: str, value: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+def _require_keys(what: str, value: Mapping[str, Any], keys: tuple[str, ...]) -> None:
     for key in keys:
         if key not in value:
-            raise _wrong(what)
+            raise _make_spec_error(what)
 
 
-def _wrong(what: str) -> ConfigError:
+def _make_spec_error(what: str) -> ConfigError:
     return ConfigError(f"{what} is not as a chart of these rows may have it", "Use what nl2sql made.")
 
 
-def _one_of(*values: Any) -> Check:
+def _make_choice_check(*values: Any) -> Check:
     return lambda held: isinstance(held, str | bool | int | None) and held in values
 
 
@@ -133,7 +133,7 @@ def _is_heading(held: Any) -> bool:
         "text": lambda one: _is_text(one) or _is_texts(one),
         "subtitle": _is_texts,
         "fontSize": _is_int,
-        "fontWeight": _one_of("normal"),
+        "fontWeight": _make_choice_check("normal"),
     }
     return all(key in allowed and allowed[key](one) for key, one in held.items())
 
@@ -166,10 +166,13 @@ def _is_moments(held: Any) -> bool:
     )
 
 
-_LEGEND: Final[Shape] = {"format": _one_of(*_FORMATS), "labelExpr": _one_of(*COMPACT_WORDS.values())}
+_LEGEND: Final[Shape] = {
+    "format": _make_choice_check(*_FORMATS),
+    "labelExpr": _make_choice_check(*COMPACT_WORDS.values()),
+}
 _AXIS: Final[Shape] = {
-    "format": _one_of(*_FORMATS),
-    "labelExpr": _one_of(*COMPACT_WORDS.values()),
+    "format": _make_choice_check(*_FORMATS),
+    "labelExpr": _make_choice_check(*COMPACT_WORDS.values()),
     "tickMinStep": _is_int,
     "tickCount": _is_int,
     "minExtent": _is_int,
@@ -183,33 +186,33 @@ _AXIS: Final[Shape] = {
     "values": _is_moments,
 }
 _SCALE: Final[Shape] = {
-    "type": _one_of("utc", "log"),
+    "type": _make_choice_check("utc", "log"),
     "zero": _is_bool,
     "domain": _is_domain,
     "domainMax": _is_number,
-    "domainMid": _one_of(0),
+    "domainMid": _make_choice_check(0),
     "padding": _is_number,
     "range": _is_range,
 }
 _CHANNEL: Final[Shape] = {
     "field": _is_field,
-    "type": _one_of(*_TYPES),
+    "type": _make_choice_check(*_TYPES),
     "title": _is_title,
     "scale": _SCALE,
     "axis": _AXIS,
-    "stack": _one_of("zero", "normalize", None),
-    "bin": _one_of("binned"),
-    "datum": _one_of(0),
+    "stack": _make_choice_check("zero", "normalize", None),
+    "bin": _make_choice_check("binned"),
+    "datum": _make_choice_check(0),
 }
-_PLAIN: Final[Shape] = {"field": _is_field, "type": _one_of(*_TYPES), "title": _is_title, "scale": _SCALE}
+_PLAIN: Final[Shape] = {"field": _is_field, "type": _make_choice_check(*_TYPES), "title": _is_title, "scale": _SCALE}
 _MARK: Final[Shape] = {
-    "type": _one_of("line", "area", "bar", "point", "rect", "text", "rule"),
+    "type": _make_choice_check("line", "area", "bar", "point", "rect", "text", "rule"),
     "point": _is_bool,
     "filled": _is_bool,
     "size": _is_int,
     "opacity": _is_number,
-    "align": _one_of("left"),
-    "baseline": _one_of("middle"),
+    "align": _make_choice_check("left"),
+    "baseline": _make_choice_check("middle"),
     "dx": _is_int,
 }
 
@@ -218,7 +221,7 @@ def _is_tooltip(held: Any) -> bool:
     if not isinstance(held, list):
         return False
     for one in held:
-        _check("tooltip", one, {"field": _is_field, "type": _one_of("nominal"), "title": _is_title})
+        _check("tooltip", one, {"field": _is_field, "type": _make_choice_check("nominal"), "title": _is_title})
     return all(isinstance(one.get("title"), str) for one in held)
 
 
@@ -231,7 +234,7 @@ def _is_colour(held: Any) -> bool:
 
 
 def _is_silent(held: Any) -> bool:
-    _check("a channel", held, {**_PLAIN, "legend": _one_of(None)})
+    _check("a channel", held, {**_PLAIN, "legend": _make_choice_check(None)})
     return True
 
 

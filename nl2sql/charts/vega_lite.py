@@ -10,35 +10,35 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.charts.channels import (
-    HEIGHT,
-    MOST_VALUES,
-    Manner,
+    HEIGHT_PIXELS,
+    MAX_VALUES,
+    ChartStyle,
     add_series,
     make_silent_scale,
-    write_along,
-    write_figures,
+    write_along_channel,
+    write_figure_channel,
     write_tooltip,
 )
-from nl2sql.charts.chart_rules import Plan
+from nl2sql.charts.chart_rules import ChartPlan
 from nl2sql.charts.column_relations import Sheet
 from nl2sql.charts.column_roles import Role
 from nl2sql.charts.distributions import write_cells, write_histogram, write_scatter
-from nl2sql.charts.labels import LABEL_CHARS
+from nl2sql.charts.labels import MAX_LABEL_CHARS
 from nl2sql.charts.points import Point, Points, fill_gaps
 from nl2sql.charts.spec_check import SCHEMA
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
-_ROW_HEIGHT: Final = 22
-_GROUPED_HEIGHT: Final = 12
-_PANEL_HEIGHT: Final = 110
-_PANEL_WIDTH: Final = 600
-_MARKED_POINTS: Final = 60
-_FEW_POINTS: Final = 3
-_AXIS_EXTENT: Final = 46
+_ROW_HEIGHT_PIXELS: Final = 22
+_GROUPED_HEIGHT_PIXELS: Final = 12
+_PANEL_HEIGHT_PIXELS: Final = 110
+_PANEL_WIDTH_PIXELS: Final = 600
+_MAX_MARKED_POINTS: Final = 60
+_MAX_FEW_POINTS: Final = 3
+_AXIS_EXTENT_PIXELS: Final = 46
 
 
-def write_spec(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+def write_spec(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
     """The Vega-Lite spec of the plan. ConfigError where its figures cannot be on a log scale."""
     if manner.is_log and min(points.figures, default=0) <= 0:
         raise ConfigError("a log scale has no place for 0 and below", "Leave the log scale off, or filter those rows.")
@@ -47,21 +47,23 @@ def write_spec(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict
     notes = [*points.notes, *manner.notes]
     spec: dict[str, Any] = {"$schema": SCHEMA}
     if manner.title:
-        spec["title"] = {"text": one_line(manner.title, 2 * LABEL_CHARS)} | ({"subtitle": notes} if notes else {})
+        spec["title"] = {"text": make_one_line(manner.title, 2 * MAX_LABEL_CHARS)} | (
+            {"subtitle": notes} if notes else {}
+        )
     elif notes:
         spec["title"] = {"text": notes, "fontSize": 12, "fontWeight": "normal"}
     return spec | body
 
 
-def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+def _write_one(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
     """Lines, areas, bars and histograms."""
     if plan.kind == "histogram":
         return write_histogram(plan, sheet, points, manner)
     is_bars = plan.kind == "bar"
     if not is_bars:
         fill_gaps(points)
-    along = write_along(plan, sheet, points, manner, labels_stand=is_bars)
-    figure = write_figures(plan, sheet, points, manner)
+    along = write_along_channel(plan, sheet, points, manner, has_upright_labels=is_bars)
+    figure = write_figure_channel(plan, sheet, points, manner)
     encoding: dict[str, Any] = {"y": along, "x": figure} if plan.is_lying else {"x": along, "y": figure}
     add_series(encoding, plan, sheet, points)
     encoding["tooltip"] = write_tooltip(plan, sheet, points)
@@ -70,10 +72,10 @@ def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict
         # A bar has no length where there is no zero.
         mark = {"type": "point", "filled": True, "size": 60}
     elif plan.kind == "line":
-        mark["point"] = len({point.at or point.x for point in points.points}) <= _MARKED_POINTS
+        mark["point"] = len({point.moment or point.x for point in points.points}) <= _MAX_MARKED_POINTS
     if is_bars:
         # Along bars stand labels, also where they name moments.
-        points = replace(points, points=[replace(point, at=None) for point in points.points])
+        points = replace(points, points=[replace(point, moment=None) for point in points.points])
     records = [_write_record(point) for point in points.points]
     if plan.kind == "line" and any(point.is_faint for point in points.points):
         records = _part_open_end(points)
@@ -81,7 +83,7 @@ def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict
     elif any(point.is_faint for point in points.points):
         encoding["opacity"] = make_silent_scale("open", [1.0, 0.45])
     views = [{"mark": mark, "encoding": encoding}]
-    if plan.is_lying and not points.series and len(points.labels) <= MOST_VALUES and not manner.is_log:
+    if plan.is_lying and not points.series and len(points.labels) <= MAX_VALUES and not manner.is_log:
         views.append(_write_values(encoding, points, records))
     if is_bars and min(points.figures, default=0) < 0:
         views.append(_write_zero("x" if plan.is_lying else "y"))
@@ -91,16 +93,16 @@ def _write_one(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict
     return body | (views[0] if len(views) == 1 else {"layer": views})
 
 
-def _find_height(plan: Plan, points: Points) -> int:
+def _find_height(plan: ChartPlan, points: Points) -> int:
     if not plan.is_lying:
-        return HEIGHT
+        return HEIGHT_PIXELS
     beside = len(points.series) if plan.stack == "grouped" and points.series else 1
-    rows = max(_ROW_HEIGHT, beside * _GROUPED_HEIGHT + 6)
-    return max(2 * _ROW_HEIGHT, len(points.labels) * rows)
+    rows = max(_ROW_HEIGHT_PIXELS, beside * _GROUPED_HEIGHT_PIXELS + 6)
+    return max(2 * _ROW_HEIGHT_PIXELS, len(points.labels) * rows)
 
 
 def _write_record(point: Point) -> dict[str, Any]:
-    record: dict[str, Any] = {"x": _write_moment(point.at) if point.at is not None else point.x, "y": point.y}
+    record: dict[str, Any] = {"x": _write_moment(point.moment) if point.moment is not None else point.x, "y": point.y}
     if point.y is not None:
         record |= {"label": point.x, "text": point.text}
     if point.series:
@@ -140,13 +142,13 @@ def _write_zero(channel: str) -> dict[str, Any]:
     return {"mark": {"type": "rule"}, "encoding": {channel: {"datum": 0}}}
 
 
-def _write_panels(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> dict[str, Any]:
+def _write_panels(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
     """A panel for each measure, one over the other along the same axis."""
     fill_gaps(points)
     across = sheet.fields[plan.x or 0]
-    is_bars = across.distinct <= _FEW_POINTS or not (points.is_time or across.role is Role.PERIOD)
+    is_bars = across.distinct_count <= _MAX_FEW_POINTS or not (points.is_time or across.role is Role.PERIOD)
     if is_bars:
-        points = replace(points, points=[replace(point, at=None) for point in points.points if point.x])
+        points = replace(points, points=[replace(point, moment=None) for point in points.points if point.x])
     views = []
     for at, position in enumerate(plan.y):
         one = replace(plan, y=(position,), kind="bar" if is_bars else "line")
@@ -154,10 +156,10 @@ def _write_panels(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> d
         shown = [point for point in points.points if point.series == name]
         own = replace(points, points=shown, series=[])
         is_last = at == len(plan.y) - 1
-        along = write_along(one, sheet, own, manner, labels_stand=is_bars, has_labels=is_last)
-        figure = write_figures(one, sheet, own, manner)
-        figure["axis"] = {**figure["axis"], "minExtent": _AXIS_EXTENT, "tickCount": 4}
-        mark = {"type": "bar"} if is_bars else {"type": "line", "point": len(own.points) <= _MARKED_POINTS}
+        along = write_along_channel(one, sheet, own, manner, has_upright_labels=is_bars, has_labels=is_last)
+        figure = write_figure_channel(one, sheet, own, manner)
+        figure["axis"] = {**figure["axis"], "minExtent": _AXIS_EXTENT_PIXELS, "tickCount": 4}
+        mark = {"type": "bar"} if is_bars else {"type": "line", "point": len(own.points) <= _MAX_MARKED_POINTS}
         encoding = {"x": along, "y": figure, "tooltip": write_tooltip(one, sheet, own)}
         records = [_write_record(replace(point, series="")) for point in own.points]
         if any(point.is_faint for point in own.points):
@@ -171,8 +173,8 @@ def _write_panels(plan: Plan, sheet: Sheet, points: Points, manner: Manner) -> d
                 "data": {"values": records},
                 "mark": mark,
                 "encoding": encoding,
-                "width": _PANEL_WIDTH,
-                "height": _PANEL_HEIGHT,
+                "width": _PANEL_WIDTH_PIXELS,
+                "height": _PANEL_HEIGHT_PIXELS,
             }
         )
     return {"vconcat": views, "spacing": 14}

@@ -19,10 +19,10 @@ import click
 
 from nl2sql import __version__
 from nl2sql.cli.screen import guard_streams
-from nl2sql.cli.terminal import say_error, say_lines
+from nl2sql.cli.terminal import print_error, print_lines
 from nl2sql.engines.worker.child_process import WORKER, start_spare
 from nl2sql.errors import BugError, NL2SQLError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
 _MESSAGE_CHARS: Final = 2_000
 _COMMANDS: Final = {
@@ -83,11 +83,11 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `errors` draws."""
     with guard_streams():
-        code = _exit_code(arguments)
+        code = _run_command(arguments)
     sys.exit(code)
 
 
-def _exit_code(arguments: Sequence[str] | None) -> int:
+def _run_command(arguments: Sequence[str] | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with cli.make_context("nl2sql", list(sys.argv[1:] if arguments is None else arguments)) as context:
@@ -100,26 +100,26 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         shown, told = io.StringIO(), exc.format_message()
         exc.show(shown)
         # What was typed is in it, names of files too.
-        say_lines(shown.getvalue().rstrip().replace(told, one_line(told, _MESSAGE_CHARS)))
+        print_lines(shown.getvalue().rstrip().replace(told, make_one_line(told, _MESSAGE_CHARS)))
         return 2
     except (click.Abort, KeyboardInterrupt):
-        say_error("stopped")
+        print_error("stopped")
         return 130
     except BrokenPipeError:
         # The reader of the pipe has had enough; without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BugError as exc:
-        return _bug(exc)
+        return _report_bug(exc)
     except NL2SQLError as exc:
-        say_error(exc.message, exc.hint)
+        print_error(exc.message, exc.hint)
         return exc.exit_code
     except Exception as exc:  # noqa: BLE001 - the one place that says "this is a bug" instead of a raw trace
-        return _bug(exc)
+        return _report_bug(exc)
 
 
-def _bug(exc: BaseException) -> int:
+def _report_bug(exc: BaseException) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="nl2sql-", suffix=".log", delete=False, encoding="utf-8") as trace:
         traceback.print_exception(exc, file=trace)
-    say_error(f"this is a bug in nl2sql: {type(exc).__name__}", f"Please report it with the trace in {trace.name}")
+    print_error(f"this is a bug in nl2sql: {type(exc).__name__}", f"Please report it with the trace in {trace.name}")
     return 1

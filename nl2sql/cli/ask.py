@@ -14,25 +14,25 @@ import click
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
-from nl2sql.cli.open_store import remembering
+from nl2sql.cli.open_store import open_optional_store
 from nl2sql.cli.options import (
-    Shared,
+    CommonOptions,
     candidates_option,
     csv_options,
     database_options,
     limit_options,
     model_option,
-    opened,
+    open_assistant,
     output_option,
+    read_text_argument,
     session_option,
-    text_argument,
-    voice_options,
+    verbosity_options,
 )
-from nl2sql.cli.terminal import Steps, on_terminal, say, say_error, say_lines
+from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_error, print_lines, print_note
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
-from nl2sql.export.answer_json import answer_object
+from nl2sql.export.answer_json import make_answer_object
 from nl2sql.export.csv_text import CsvStyle
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, EventKind, Limits, Status
 
 if TYPE_CHECKING:
@@ -59,44 +59,44 @@ _APPROVAL_CHARS: Final = 200
 @click.option("--dry-run", is_flag=True, help="Show the checked SQL and what it does, run nothing.")
 @click.option("--confirm", is_flag=True, help="Show the SQL, and ask before it runs.")
 @click.option("--no-summary", is_flag=True, help="Rows and SQL only: no sentence, one model call less.")
-@voice_options
+@verbosity_options
 def ask_command(
     question: tuple[str, ...], sql_only: bool, dry_run: bool, confirm: bool, no_summary: bool, **flags: Any
 ) -> int:
     """Answer one question: rows, a sentence, and the SQL that ran."""
-    shared = Shared(**flags)
-    steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
+    shared = CommonOptions(**flags)
+    steps = ProgressReporter(quiet=shared.quiet, verbose=shared.verbose)
     output = "sql" if sql_only else shared.output
     text = ""
     try:
         if confirm and not sys.stdin.isatty():
             raise ConfigError("--confirm needs a terminal to ask on", "Leave it out, or use --dry-run.")
-        text = text_argument(question, "question", _EXAMPLE)
-        answer = _answered(
+        text = read_text_argument(question, "question", _EXAMPLE)
+        answer = _answer(
             text, shared, steps, output, run=not (sql_only or dry_run), confirm=confirm, summary=not no_summary
         )
     except NL2SQLError as exc:
         if output == "json":
             error = ErrorInfo(exc.code, exc.message, exc.hint)
-            results.write_json(answer_object(Answer("", text, Status.FAILED, "", error=error)))
+            results.write_json(make_answer_object(Answer("", text, Status.FAILED, "", error=error)))
         raise
     if answer.error is not None:
         return EXIT_CODES[answer.error.code]
     return 4 if answer.status in (Status.ABSTAINED, Status.CLARIFY) else 0
 
 
-def _answered(
-    text: str, shared: Shared, steps: Steps, output: str, *, run: bool, confirm: bool, summary: bool
+def _answer(
+    text: str, shared: CommonOptions, steps: ProgressReporter, output: str, *, run: bool, confirm: bool, summary: bool
 ) -> Answer:
-    style, config = shared.csv, shared.settings(asks=False)
+    style, config = shared.csv, shared.load_with_notes(asks=False)
     everything = config.limits.rows is None and shared.output in results.EXPORTS
     if everything:
         config = replace(config, limits=replace(config.limits, rows=Limits().rows))
     cancel = CancelToken()
 
     with (
-        remembering(config, needed=shared.session is not None) as store,
-        opened(config, steps, store) as assistant,
+        open_optional_store(config, needed=shared.session is not None) as store,
+        open_assistant(config, steps, store) as assistant,
     ):
 
         def approve(checked: CheckedSQL) -> bool:
@@ -104,12 +104,12 @@ def _answered(
                 return False
             steps.pause()
             if not steps.shows_sql:
-                say_lines(assistant.formatted(checked.sql))
+                print_lines(assistant.format_sql(checked.sql))
             return click.confirm("Run it?", default=True, err=True)
 
         stream = assistant.stream(
             text,
-            session=_session(assistant, shared),
+            session=_open_session(assistant, shared),
             summary=summary,
             explain=output != "sql",
             approve=approve if confirm or not run else None,
@@ -121,9 +121,9 @@ def _answered(
                 # Before anything is sent, and only where something is: a verified query needs no model.
                 if endpoint_note and event.kind is EventKind.WRITING:
                     steps.pause()
-                    say(f"note: {endpoint_note}")
+                    print_note(f"note: {endpoint_note}")
                     endpoint_note = ""
-                steps.event(event)
+                steps.report_event(event)
                 if event.answer is not None:
                     answer = event.answer
         except KeyboardInterrupt:
@@ -132,47 +132,47 @@ def _answered(
         steps.pause()
         if confirm and answer.status is Status.ANSWERED and answer.result is None:
             answer = replace(answer, status=Status.ABSTAINED, text="Not run.")
-        if everything and answer.truncated:
+        if everything and answer.is_truncated:
             assert answer.sql is not None
-            results.write_everything(assistant, answer.sql, output, style)
-            say_lines(answer.text)
+            results.write_all_rows(assistant, answer.sql, output, style)
+            print_lines(answer.text)
         else:
-            _write(answer, output, assistant, style, steps)
+            _write_answer(answer, output, assistant, style, steps)
     return answer
 
 
-def _session(assistant: Assistant, shared: Shared) -> str | None:
+def _open_session(assistant: Assistant, shared: CommonOptions) -> str | None:
     """The session named, begun where there is none of that name: said, since it may be a slip of the keyboard."""
     if shared.session is None:
         return None
     is_known = assistant.has_session(shared.session)
     session = assistant.open_session(shared.session)
     if not is_known and not shared.quiet:
-        say(f"note: the session {session!r} begins here")
+        print_note(f"note: the session {session!r} begins here")
     return session
 
 
-def _write(answer: Answer, output: str, assistant: Assistant, style: CsvStyle, steps: Steps) -> None:
+def _write_answer(answer: Answer, output: str, assistant: Assistant, style: CsvStyle, steps: ProgressReporter) -> None:
     if output == "json":
-        results.write_json(answer_object(answer))
-        results.say_renamed(answer.columns)
+        results.write_json(make_answer_object(answer))
+        results.print_renamed_columns(answer.columns)
     elif output == "sql":
         if answer.sql:
             results.write_text(answer.sql)
     elif (result := answer.result) is not None:
-        results.write_result(output, result, lambda: assistant.formats(result, answer.sql or ""), style)
-    _say_words(answer, output, steps)
+        results.write_result(output, result, lambda: assistant.choose_column_formats(result, answer.sql or ""), style)
+    _write_words(answer, output, steps)
 
 
-def _say_words(answer: Answer, output: str, steps: Steps) -> None:
+def _write_words(answer: Answer, output: str, steps: ProgressReporter) -> None:
     """The sentence after the rows: on stdout for people, on stderr where stdout carries data."""
     if answer.error is not None:
         if output != "json":
             rule = f" ({answer.error.rule})" if answer.error.rule else ""
-            say_error(f"{answer.error.message}{rule}", answer.error.hint)
+            print_error(f"{answer.error.message}{rule}", answer.error.hint)
             tried = [step.arguments["query"] for step in answer.steps if "query" in step.arguments]
             if tried and not steps.quiet:
-                say_lines("The SQL was:\n" + textwrap.indent(str(tried[-1]), "  "))
+                print_lines("The SQL was:\n" + textwrap.indent(str(tried[-1]), "  "))
         return
     if output == "json":
         return
@@ -181,25 +181,27 @@ def _say_words(answer: Answer, output: str, steps: Steps) -> None:
         if as_text:
             results.write_text(("\n" if answer.result else "") + line)
         else:
-            say_lines(line)
+            print_lines(line)
     if answer.clarification is not None:
         for option in answer.clarification.options:
-            say(f"- {option}")
-        say("Ask again, saying which one you mean.")
+            print_note(f"- {option}")
+        print_note("Ask again, saying which one you mean.")
     for warning in answer.warnings:
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
     if steps.is_verbose and answer.grounding:
         for figure in answer.grounding.basis:
-            say(f"{figure.text}: {figure.basis}")
+            print_note(f"{figure.text}: {figure.basis}")
     if as_text and answer.verified_query:
-        approval = f" ({one_line(answer.approval, _APPROVAL_CHARS)})" if answer.approval else ""
+        approval = f" ({make_one_line(answer.approval, _APPROVAL_CHARS)})" if answer.approval else ""
         results.write_text(f"Verified query: {answer.verified_query}{approval}")
-    already_shown = steps.shows_sql and on_terminal(sys.stdout)
+    already_shown = steps.shows_sql and is_terminal(sys.stdout)
     if as_text and answer.sql and not already_shown:
         results.write_text(("\n" if answer.text or answer.result else "") + f"SQL:\n{answer.sql}")
     if answer.sql and output != "sql" and (answer.result is None or steps.is_verbose):
         for line in answer.reading:
-            say(line)
+            print_note(line)
     if steps.is_verbose and answer.confidence is not None:
         reasons = "; ".join(answer.confidence.reasons)
-        say(f"confidence: {answer.confidence.level}, {answer.confidence.score:.0%}{': ' if reasons else ''}{reasons}")
+        print_note(
+            f"confidence: {answer.confidence.level}, {answer.confidence.score:.0%}{': ' if reasons else ''}{reasons}"
+        )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, opened, text_argument, voice_options
-from nl2sql.cli.terminal import say, say_lines
+from nl2sql.cli.options import CommonOptions, database_options, open_assistant, read_text_argument, verbosity_options
+from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _JUDGES: Final = {
     "sqlglot": "sqlglot's syntax tree",
 }
 _EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
-_REFUSED: Final = 3
+_REFUSED_EXIT_CODE: Final = 3
 _MESSAGE_CHARS: Final = 2_000
 
 
@@ -44,64 +44,64 @@ _MESSAGE_CHARS: Final = 2_000
 @click.option(
     "--jsonl", is_flag=True, help='Read {"id","sql"} lines on stdin, write {"id","allowed","rule","message"}.'
 )
-@voice_options
+@verbosity_options
 def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
     """Say whether SQL may run, and which rule stops it."""
-    shared = Shared(**flags)
-    text = "" if jsonl else text_argument(sql, "SQL", _EXAMPLE)
-    with opened(shared.settings(asks=False), shared.steps) as assistant:
+    shared = CommonOptions(**flags)
+    text = "" if jsonl else read_text_argument(sql, "SQL", _EXAMPLE)
+    with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
         if jsonl:
-            _check_lines(assistant)
+            _check_each_line(assistant)
             return 0
-        verdict = assistant.check(text, thorough=shared.verbose)
+        verdict = assistant.check(text, collect_all=shared.verbose)
     if shared.output == "json":
-        results.write_json(_as_object(None, verdict))
+        results.write_json(_make_object(None, verdict))
     else:
         _print_verdict(verdict, shared.verbose)
-    return 0 if verdict.allowed else _REFUSED
+    return 0 if verdict.is_allowed else _REFUSED_EXIT_CODE
 
 
 def _print_verdict(verdict: Verdict, verbose: bool) -> None:
     shown = verdict.findings if verbose else verdict.findings[:1]
     results.write_text(
-        "\n".join(f"refused ({f.rule}): {one_line(f.message, _MESSAGE_CHARS)}" for f in shown) or "allowed"
+        "\n".join(f"refused ({f.rule}): {make_one_line(f.message, _MESSAGE_CHARS)}" for f in shown) or "allowed"
     )
     if verbose:
-        for judge, said in _said(verdict):
-            say(f"{judge} ({_JUDGES[judge]}): {said}")
-        if verdict.allowed:
-            say_lines(f"runs as: {verdict.sql}")
-            say(f"reads: {', '.join(verdict.tables) or 'no table'}")
-    elif shown and _place(shown[0]):
-        say(_place(shown[0]).strip())
+        for judge, said in _describe_judges(verdict):
+            print_note(f"{judge} ({_JUDGES[judge]}): {said}")
+        if verdict.is_allowed:
+            print_lines(f"runs as: {verdict.sql}")
+            print_note(f"reads: {', '.join(verdict.tables) or 'no table'}")
+    elif shown and _format_place(shown[0]):
+        print_note(_format_place(shown[0]).strip())
     for hint in dict.fromkeys(finding.hint for finding in shown if finding.hint):
-        say(hint)
+        print_note(hint)
 
 
-def _said(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _describe_judges(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """What each judge said of the text, in their order."""
     for judge in _JUDGES:
         own = [finding for finding in verdict.findings if finding.judge == judge]
         if own:
-            yield judge, "; ".join(f"objects, {finding.rule}{_place(finding)}" for finding in own)
+            yield judge, "; ".join(f"objects, {finding.rule}{_format_place(finding)}" for finding in own)
         elif judge in verdict.judges:
             yield judge, "no objection"
         else:
             yield judge, "not asked, because of what is objected to above"
 
 
-def _place(finding: Finding) -> str:
+def _format_place(finding: Finding) -> str:
     return f" at line {finding.line}, column {finding.column}" if finding.line else ""
 
 
-def _check_lines(assistant: Assistant) -> None:
+def _check_each_line(assistant: Assistant) -> None:
     """One verdict a line, in order; a line that is not as it should be gets one too."""
     for line in sys.stdin.buffer:
         if line.strip():
-            results.write_json_line(_checked_line(assistant, line))
+            results.write_json_line(_check_line(assistant, line))
 
 
-def _checked_line(assistant: Assistant, line: bytes) -> dict[str, Any]:
+def _check_line(assistant: Assistant, line: bytes) -> dict[str, Any]:
     try:
         case = json.loads(line)
     except (ValueError, RecursionError):
@@ -109,20 +109,20 @@ def _checked_line(assistant: Assistant, line: bytes) -> dict[str, Any]:
     identifier = case.get("id") if isinstance(case, dict) else None
     sql = case.get("sql") if isinstance(case, dict) else None
     if not isinstance(sql, str):
-        return _verdict_line(identifier, "input", 'this is not a line like {"id": 1, "sql": "SELECT 1"}')
+        return _make_refusal(identifier, "input", 'this is not a line like {"id": 1, "sql": "SELECT 1"}')
     try:
-        return _as_object(identifier, assistant.check(sql))
+        return _make_object(identifier, assistant.check(sql))
     except (LimitError, DatabaseError) as exc:
-        return _verdict_line(identifier, exc.code, exc.message)
+        return _make_refusal(identifier, exc.code, exc.message)
 
 
-def _as_object(identifier: Any, verdict: Verdict) -> dict[str, Any]:
-    if verdict.allowed:
+def _make_object(identifier: Any, verdict: Verdict) -> dict[str, Any]:
+    if verdict.is_allowed:
         return {"id": identifier, "allowed": True, "rule": None, "message": None}
     first = verdict.findings[0]
     message = f"{first.message.rstrip('.')}. {first.hint}" if first.hint else first.message
-    return _verdict_line(identifier, first.rule, message)
+    return _make_refusal(identifier, first.rule, message)
 
 
-def _verdict_line(identifier: Any, rule: str, message: str) -> dict[str, Any]:
+def _make_refusal(identifier: Any, rule: str, message: str) -> dict[str, Any]:
     return {"id": identifier, "allowed": False, "rule": rule, "message": message}

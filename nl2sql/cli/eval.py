@@ -20,31 +20,31 @@ import click
 from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
 from nl2sql.cli.options import (
-    Shared,
+    CommonOptions,
     candidates_option,
     database_options,
     model_option,
     output_option,
-    say_notes,
-    voice_options,
+    print_assistant_notes,
+    verbosity_options,
 )
-from nl2sql.cli.terminal import Steps, on_terminal, say, say_lines
+from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_lines, print_note
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
 from nl2sql.evals import text_report
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.example_file import Example, choose, read_examples
+from nl2sql.evals.example_file import EvalExample, read_examples, select_examples
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.report import SCORES, Run, build_report, read_report
-from nl2sql.evals.report_comparison import compare
-from nl2sql.evals.runner import JUDGED_ROWS, run
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.evals.report import SCORES, EvalRun, build_report, read_report
+from nl2sql.evals.report_comparison import compare_reports
+from nl2sql.evals.runner import JUDGED_ROWS, run_examples
+from nl2sql.schema.ddl_prompt import make_one_line
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model.chat import ChatModel
 
-_STOPPED: Final = 130
+_STOPPED_EXIT_CODE: Final = 130
 _CELL_CHARS: Final = 200
 _SECONDS_BETWEEN_LINES: Final = 20.0
 _REPORT_ENDINGS: Final = (".html", ".json")
@@ -59,7 +59,7 @@ class _Files:
     db_root: Path | None
     reports: tuple[Path, ...]
     journal: Path | None
-    keeps_journal: bool
+    is_journal_kept: bool
     baseline: dict[str, Any] | None
 
 
@@ -90,7 +90,7 @@ class _Files:
     help="Journal: what is in it is not asked again.  [default: REPORT.journal, kept until the run ends]",
 )
 @click.option("--compare", "compared", nargs=2, type=_FILE, help="Ask nothing: compare two JSON reports.")
-@voice_options
+@verbosity_options
 def eval_command(
     file: Path | None,
     db_root: Path | None,
@@ -107,67 +107,71 @@ def eval_command(
     FILE holds a JSON object a line: id, db, question, gold_sql, and if known evidence, difficulty. Stop with Ctrl-C;
     the same command goes on where it stopped, if it has --report or --resume.
     """
-    shared = Shared(**flags)
+    shared = CommonOptions(**flags)
     if compared is not None:
         if file is not None:
             raise ConfigError("--compare asks no questions", "Leave FILE out, or use --baseline.")
-        _write_comparison(compare(read_report(compared[0]), read_report(compared[1])), shared.output, compared)
+        _write_comparison(compare_reports(read_report(compared[0]), read_report(compared[1])), shared.output, compared)
         return 0
     if file is None:
         raise ConfigError("there is no file of questions", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
-    files = _files(file, db_root, reports, resume, baseline)
+    files = _check_files(file, db_root, reports, resume, baseline)
     examples, bad_lines = read_examples(file)
-    config = shared.settings(opens=db_root is None)
+    config = shared.load_with_notes(opens=db_root is None)
     # Without the project's folder there are no verified queries: what is measured is the SQL that a model writes.
     config = replace(config, file=None, limits=replace(config.limits, rows=JUDGED_ROWS))
-    steps = Steps(quiet=shared.quiet, verbose=shared.verbose)
-    cases, about = _Evaluation(files, config, steps).cases(choose(examples, limit, seed))
+    steps = ProgressReporter(quiet=shared.quiet, verbose=shared.verbose)
+    cases, about = _Evaluation(files, config, steps).run(select_examples(examples, limit, seed))
     report = build_report(about, cases, bad_lines)
     _write_report(report, files, shared.output)
-    if about.finished and files.journal and not files.keeps_journal:
+    if about.is_finished and files.journal and not files.is_journal_kept:
         files.journal.unlink(missing_ok=True)
-    if not about.finished:
-        say(f"stopped after {len(cases)} questions. " + _how_to_go_on(files))
-        return _STOPPED
-    return _verdict(report, files)
+    if not about.is_finished:
+        print_note(f"stopped after {len(cases)} questions. " + _describe_resume(files))
+        return _STOPPED_EXIT_CODE
+    return _choose_exit_code(report, files)
 
 
 class _Evaluation:
     """One run over the chosen questions: what the journal has is taken, the rest asked."""
 
-    def __init__(self, files: _Files, config: Config, steps: Steps) -> None:
+    def __init__(self, files: _Files, config: Config, steps: ProgressReporter) -> None:
         self._files, self._config, self._steps = files, config, steps
         self._said = time.monotonic()
 
-    def cases(self, examples: Sequence[Example]) -> tuple[list[Case], Run]:
+    def run(self, examples: Sequence[EvalExample]) -> tuple[list[Case], EvalRun]:
         """The cases in the order of the examples, and what was run. Ctrl-C ends it early."""
         from nl2sql.model import open_chat_model
 
         cancel = CancelToken()
         started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        with self._steps.showing():
-            model = open_chat_model(self._config, on_progress=self._steps.progress, cancel=cancel)
+        with self._steps.show_spinner():
+            model = open_chat_model(self._config, on_progress=self._steps.report_progress, cancel=cancel)
             self._steps.pause()
-            about = Run(self._files.questions.name, model.name, started)
+            about = EvalRun(self._files.questions.name, model.name, started)
             with contextlib.closing(model):
-                cases, finished = self._asked(examples, model, cancel)
-        return cases, replace(about, finished=finished)
+                cases, finished = self._ask(examples, model, cancel)
+        return cases, replace(about, is_finished=finished)
 
-    def _asked(self, examples: Sequence[Example], model: ChatModel, cancel: CancelToken) -> tuple[list[Case], bool]:
+    def _ask(self, examples: Sequence[EvalExample], model: ChatModel, cancel: CancelToken) -> tuple[list[Case], bool]:
         journal = Journal(self._files.journal, model.name) if self._files.journal else None
-        done = {case.id: case for case in (journal.done(example) for example in examples) if case} if journal else {}
+        done = (
+            {case.id: case for case in (journal.find_done_case(example) for example in examples) if case}
+            if journal
+            else {}
+        )
         left = [example for example in examples if example.question.id not in done]
         if done and not self._steps.quiet:
-            say(f"{len(done)} of {len(examples)} questions are taken from {self._files.journal}")
-        estimate = text_report.Estimate(len(examples), list(done.values()))
+            print_note(f"{len(done)} of {len(examples)} questions are taken from {self._files.journal}")
+        estimate = text_report.ProgressEstimate(len(examples), list(done.values()))
         finished = True
         try:
-            with contextlib.closing(run(left, self._open, model, cancel)) as cases:
+            with contextlib.closing(run_examples(left, self._open_database, model, cancel)) as cases:
                 for case in cases:
                     done[case.id] = case
                     if journal:
                         journal.add(case)
-                    self._tell(case, estimate.after(case))
+                    self._report_case(case, estimate.advance(case))
         except KeyboardInterrupt:
             cancel.cancel()
             finished = False
@@ -175,7 +179,7 @@ class _Evaluation:
             journal.close()
         return [done[example.question.id] for example in examples if example.question.id in done], finished
 
-    def _open(self, name: str, model: ChatModel) -> Assistant:
+    def _open_database(self, name: str, model: ChatModel) -> Assistant:
         """The database of that name: in the folder, or the one that serves all."""
         from nl2sql.assistant import connect
 
@@ -184,22 +188,22 @@ class _Evaluation:
             if not name or Path(name).name != name:
                 raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
             config = config.point_to(str(self._files.db_root / f"{name}.duckdb"))
-        assistant = connect(config=config, model=model, face="cli")
-        say_notes(assistant)
+        assistant = connect(config=config, model=model, client="cli")
+        print_assistant_notes(assistant)
         return assistant
 
-    def _tell(self, case: Case, line: str) -> None:
+    def _report_case(self, case: Case, line: str) -> None:
         """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""
-        self._steps.note(f"{case.id}: {text_report.outcome(case)}")
+        self._steps.report_note(f"{case.id}: {text_report.describe_outcome(case)}")
         now = time.monotonic()
-        if on_terminal(sys.stderr):
-            self._steps.doing(line)
+        if is_terminal(sys.stderr):
+            self._steps.report_activity(line)
         elif not self._steps.quiet and now - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = now
-            say(line)
+            print_note(line)
 
 
-def _files(
+def _check_files(
     file: Path, db_root: Path | None, reports: tuple[Path, ...], resume: Path | None, baseline: Path | None
 ) -> _Files:
     """The files, checked before any question is asked."""
@@ -217,10 +221,10 @@ def _files(
 
 def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     """The report where it was asked for: on stdout, and in its files."""
-    from nl2sql.evals.html_report import render
+    from nl2sql.evals.html_report import render_report
 
     for path in files.reports:
-        content = render(report) if path.suffix == ".html" else json.dumps(report, ensure_ascii=False, indent=1)
+        content = render_report(report) if path.suffix == ".html" else json.dumps(report, ensure_ascii=False, indent=1)
         try:
             path.write_text(content, "utf-8")
         except OSError as exc:
@@ -228,32 +232,32 @@ def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
     if output == "json":
         results.write_json(report)
     else:
-        _write_tables(text_report.figures(report))
-    for problem in text_report.problems(report):
-        say(f"not judged: {problem}")
+        _write_tables(text_report.make_report_tables(report))
+    for problem in text_report.list_unjudged(report):
+        print_note(f"not judged: {problem}")
 
 
 def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Path]) -> None:
     if output == "json":
         results.write_json(compared)
     else:
-        _write_tables(text_report.comparison(compared, *(path.stem for path in names)))
+        _write_tables(text_report.make_comparison_tables(compared, *(path.stem for path in names)))
 
 
 def _write_tables(tables: Iterable[text_report.Table]) -> None:
     for position, (names, rows) in enumerate(tables):
         if position:
             results.write_text("")
-        results.write_lines(names, rows)
+        results.write_text_table(names, rows)
 
 
-def _how_to_go_on(files: _Files) -> str:
+def _describe_resume(files: _Files) -> str:
     if files.journal is None:
         return "They are lost to a later run: give --resume FILE to be able to go on."
     return f"The same command goes on from there: {files.journal} has them."
 
 
-def _verdict(report: dict[str, Any], files: _Files) -> int:
+def _choose_exit_code(report: dict[str, Any], files: _Files) -> int:
     """0, or why the run counts as failed: nothing was judged, no reply came, or accuracy fell."""
     if not report["n"]:
         raise ConfigError("no question could be judged", "See above why; check --db-root or --db.")
@@ -262,10 +266,10 @@ def _verdict(report: dict[str, Any], files: _Files) -> int:
         raise ModelError("the model answered no question", str(report["cases"][0]["error"]["message"]))
     if files.baseline is None:
         return 0
-    compared = compare(files.baseline, report)
-    for names, rows in text_report.comparison(compared, "baseline", "now"):
+    compared = compare_reports(files.baseline, report)
+    for names, rows in text_report.make_comparison_tables(compared, "baseline", "now"):
         for row in [names, *rows]:
-            say_lines("  ".join(one_line(cell, _CELL_CHARS) for cell in row))
+            print_lines("  ".join(make_one_line(cell, _CELL_CHARS) for cell in row))
     fell = [name for name in SCORES if compared[name]["fell"]]
     if fell:
         raise LimitError(

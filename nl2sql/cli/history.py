@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import history
+from nl2sql.cli.open_store import open_history
 from nl2sql.cli.options import config_option, output_option, session_option
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import print_note
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.store import HistoryEntry, entry_object
-from nl2sql.store.replay_diff import runnable
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.store import HistoryEntry, make_entry_object
+from nl2sql.store.replay_diff import get_replay_sql
 from nl2sql.types import Receipt, ResultColumn
 
 if TYPE_CHECKING:
@@ -75,66 +75,67 @@ def history_command(
     """List earlier answers, newest first; or show the one whose ID, or its beginning, is given."""
     if eval_file is not None and id is None:
         raise ConfigError("--eval needs the ID of an answer", "`nl2sql history` lists them.")
-    with history(load_config(config)) as store:
+    with open_history(load_config(config)) as store:
         if id is not None and eval_file is not None:
-            entry = store.entry(id)
-            earlier = store.entries(session=entry.session, limit=None) if entry.session else []
+            entry = store.get_entry(id)
+            earlier = store.list_entries(session=entry.session, limit=None) if entry.session else []
             _add_to_questions(entry, eval_file, follows=any(other.at < entry.at for other in earlier))
             return 0
         if id is not None:
-            _show(store.entry(id), output)
+            _show_entry(store.get_entry(id), output)
             return 0
-        entries = store.entries(search=search, session=session, limit=limit or None)
+        entries = store.list_entries(search=search, session=session, limit=limit or None)
     if not entries and output == "table":
         found = "no earlier answer fits" if search or session else 'no answers yet: nl2sql ask "…"'
-        say(f"note: {found}")
+        print_note(f"note: {found}")
     elif output == "json":
-        results.write_json({"entries": [entry_object(entry) for entry in entries]})
+        results.write_json({"entries": [make_entry_object(entry) for entry in entries]})
     elif output == "sql":
         results.write_text("\n".join(f"{entry.sql};" for entry in entries if entry.sql))
     elif output == "table":
-        _list(entries)
+        _list_entries(entries)
     else:
         columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
-        results.write_batches(output, columns, [_batch(entries)])
+        results.write_batches(output, columns, [_make_batch(entries)])
     return 0
 
 
 def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None:
     """Make the answer a question whose SQL is known to be right; one that `follows` another may not stand alone."""
-    from nl2sql.evals.example_file import Example, Gold, Question, append_example
+    from nl2sql.evals.example_file import EvalExample, GoldQuery, Question, append_example
 
     if entry.rating is False:
         raise ConfigError(f"the answer {entry.id} was rated bad", "Choose one that is right, or rate it again.")
     question = Question(entry.id, Path(entry.url).stem, entry.question)
-    append_example(file, Example(question, Gold(runnable(entry))))
-    say(f"added to {file}: {one_line(entry.question, _QUESTION_CHARS)}")
+    append_example(file, EvalExample(question, GoldQuery(get_replay_sql(entry))))
+    print_note(f"added to {file}: {make_one_line(entry.question, _QUESTION_CHARS)}")
     if follows:
-        say("note: it was asked as a follow-up; make its question in that file stand by itself")
+        print_note("note: it was asked as a follow-up; make its question in that file stand by itself")
 
 
-def _list(entries: Sequence[HistoryEntry]) -> None:
+def _list_entries(entries: Sequence[HistoryEntry]) -> None:
     rows = [
-        [e.id, _when(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", e.question] for e in entries
+        [e.id, _format_time(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", e.question]
+        for e in entries
     ]
-    results.write_lines(["id", "when", "status", "rows", "question"], rows, numeric=(3,))
+    results.write_text_table(["id", "when", "status", "rows", "question"], rows, numeric=(3,))
 
 
-def _show(entry: HistoryEntry, output: str) -> None:
+def _show_entry(entry: HistoryEntry, output: str) -> None:
     if output == "json":
-        results.write_json(entry_object(entry))
+        results.write_json(make_entry_object(entry))
     elif output == "sql":
         if entry.sql is None:
             raise ConfigError(f"the answer {entry.id} has no SQL", "Choose another one.")
         results.write_text(entry.sql)
     elif output == "table":
-        results.write_text("\n".join(f"{name}: {text}" for name, text in _facts(entry) if text))
+        results.write_text("\n".join(f"{name}: {text}" for name, text in _describe_entry(entry) if text))
     else:
         columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
-        results.write_batches(output, columns, [_batch([entry])])
+        results.write_batches(output, columns, [_make_batch([entry])])
 
 
-def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
+def _describe_entry(entry: HistoryEntry) -> list[tuple[str, str]]:
     usage, seconds = entry.usage, entry.seconds
     rows = "" if entry.row_count is None else f"{entry.row_count:,}{' (there were more)' if entry.truncated else ''}"
     cost = "" if usage.cost_usd is None else f", ${usage.cost_usd:.4f}"
@@ -147,7 +148,7 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("error", f"{entry.error.message} {entry.error.hint}".strip() if entry.error else ""),
         ("rows", rows),
         ("columns", ", ".join(f"{column.name} {column.type}" for column in entry.columns)),
-        ("when", _when(entry)),
+        ("when", _format_time(entry)),
         ("took", f"{seconds.total:.2f} s (model {seconds.model:.2f}, database {seconds.database:.2f})"),
         ("model", f"{entry.model}: {tokens}" if entry.model else ""),
         ("verified query", entry.verified_query or ""),
@@ -158,7 +159,7 @@ def _facts(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("comment", entry.comment),
         ("id", entry.id),
     ]
-    return [(name, (entry.sql or "") if name == "SQL" else one_line(text, _FACT_CHARS)) for name, text in facts]
+    return [(name, (entry.sql or "") if name == "SQL" else make_one_line(text, _FACT_CHARS)) for name, text in facts]
 
 
 def _describe_receipt(receipt: Receipt | None) -> str:
@@ -170,14 +171,14 @@ def _describe_receipt(receipt: Receipt | None) -> str:
     return ", ".join(parts)
 
 
-def _when(entry: HistoryEntry) -> str:
+def _format_time(entry: HistoryEntry) -> str:
     return entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _batch(entries: Sequence[HistoryEntry]) -> pa.RecordBatch:
+def _make_batch(entries: Sequence[HistoryEntry]) -> pa.RecordBatch:
     import pyarrow as pa
 
     kinds: dict[str, Any] = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
-    objects = [entry_object(entry) for entry in entries]
+    objects = [make_entry_object(entry) for entry in entries]
     arrays = [pa.array([one[name] for one in objects], kinds[kind]) for name, kind in _LINES.items()]
     return pa.RecordBatch.from_arrays(arrays, list(_LINES))

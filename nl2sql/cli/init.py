@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import print_note
 from nl2sql.config import PROJECT_FILE, find_home
 from nl2sql.config.trusted_files import TrustedFiles, write_file
 from nl2sql.errors import ConfigError
@@ -85,5 +85,5 @@ def init_command(db: str | None, force: bool) -> int:
         write_file(path, content)
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written here: {exc.strerror}", "Check the folder.") from exc
-    say(f'wrote {path}. Next: nl2sql doctor, then nl2sql ask "…"')
+    print_note(f'wrote {path}. Next: nl2sql doctor, then nl2sql ask "…"')
     return 0

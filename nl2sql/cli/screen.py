@@ -19,7 +19,7 @@ Spelling = Callable[[str], str]
 
 _STEERS: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _BREAKS: Final = "\x85\u2028\u2029"
-_PICTURES: Final = 0x2400
+_PICTURES_CODE_POINT: Final = 0x2400
 _DELETE: Final = "\x7f"
 
 
@@ -29,7 +29,7 @@ def spell_as_picture(sign: str) -> str:
         return "␤"
     if sign == _DELETE:
         return "␡"
-    return chr(_PICTURES + ord(sign)) if sign < " " else "\ufffd"
+    return chr(_PICTURES_CODE_POINT + ord(sign)) if sign < " " else "\ufffd"
 
 
 def spell_as_json(sign: str) -> str:
@@ -38,17 +38,17 @@ def spell_as_json(sign: str) -> str:
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
-def clean(text: str, spelling: Spelling = spell_as_picture) -> str:
+def escape_control_chars(text: str, spelling: Spelling = spell_as_picture) -> str:
     """The text with each sign that steers a terminal spelled out: escapes, reversed and hidden text.
 
     Line breaks and tabs stay.
     """
     if text.isprintable():
         return text
-    return "".join(spelling(sign) if _steers(sign) else sign for sign in text)
+    return "".join(spelling(sign) if _is_control_char(sign) else sign for sign in text)
 
 
-def _steers(sign: str) -> bool:
+def _is_control_char(sign: str) -> bool:
     return not sign.isprintable() and sign not in "\n\t" and unicodedata.category(sign) in _STEERS
 
 
@@ -64,7 +64,7 @@ class Screen(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         with self._lock:
-            shown = clean(self._decoder.decode(bytes(data)), self._spell)
+            shown = escape_control_chars(self._decoder.decode(bytes(data)), self._spell)
             self.terminal.flush()
             self.terminal.buffer.write(shown.encode(self.terminal.encoding or "utf-8", "replace"))
         return len(data)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from nl2sql.cli.screen import clean, find_screen, find_terminal
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.cli.screen import escape_control_chars, find_screen, find_terminal
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import Event, EventKind
 
 if TYPE_CHECKING:
@@ -32,40 +32,40 @@ _WORDS: Final = {
 }
 
 
-def on_terminal(stream: Any) -> bool:
+def is_terminal(stream: Any) -> bool:
     """Whether the stream is a terminal."""
     return bool(stream.isatty()) or find_screen(stream) is not None
 
 
-def say(text: str) -> None:
+def print_note(text: str) -> None:
     """A note for the user on stderr, on one line whatever names and texts are in it."""
-    say_lines(one_line(text, _NOTE_CHARS))
+    print_lines(make_one_line(text, _NOTE_CHARS))
 
 
-def say_lines(text: str) -> None:
+def print_lines(text: str) -> None:
     """Text of several lines on stderr, such as SQL."""
-    print(clean(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the command line's one voice
+    print(escape_control_chars(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the command line's one voice
 
 
-def say_error(message: str, hint: str = "") -> None:
+def print_error(message: str, hint: str = "") -> None:
     """What happened, then what to do, on stderr."""
     label = "error: "
-    if on_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
+    if is_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
         terminal = find_terminal(sys.stderr)
         terminal.write("\x1b[31merror:\x1b[0m ")
         terminal.flush()
         label = ""
-    say(f"{label}{message}")
+    print_note(f"{label}{message}")
     if hint:
-        say(hint)
+        print_note(hint)
 
 
-def error_console() -> Console:
+def make_error_console() -> Console:
     """A rich console on stderr."""
-    return _console(sys.stderr, soft_wrap=True)
+    return _make_console(sys.stderr, soft_wrap=True)
 
 
-def _console(stream: TextIO, **how: Any) -> Console:
+def _make_console(stream: TextIO, **how: Any) -> Console:
     """A rich console that draws, on a terminal of which the texts are cleaned."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
@@ -73,12 +73,12 @@ def _console(stream: TextIO, **how: Any) -> Console:
     class CleanConsole(Console):
         def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
             for segment in super().render(renderable, options):
-                yield segment if segment.control else segment._replace(text=clean(segment.text))
+                yield segment if segment.control else segment._replace(text=escape_control_chars(segment.text))
 
     return CleanConsole(file=find_terminal(stream), highlight=False, **how)
 
 
-class Steps:
+class ProgressReporter:
     """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else only long work.
 
     `clock` gives seconds.
@@ -86,9 +86,9 @@ class Steps:
 
     def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
-        self.shows_sql = not quiet and (on_terminal(sys.stderr) or verbose)
+        self.shows_sql = not quiet and (is_terminal(sys.stderr) or verbose)
         self.is_verbose = verbose
-        self._draws = not quiet and on_terminal(sys.stderr)
+        self._draws = not quiet and is_terminal(sys.stderr)
         self._status: Status | None = None
         self._current = ""
         self._clock = clock
@@ -98,36 +98,36 @@ class Steps:
     @cached_property
     def _console(self) -> Console | None:
         """Loaded when there is something to draw, which most commands don't have."""
-        return error_console() if self._draws else None
+        return make_error_console() if self._draws else None
 
     @contextmanager
-    def showing(self) -> Iterator[Steps]:
+    def show_spinner(self) -> Iterator[ProgressReporter]:
         """While inside, a spinner may be on the terminal; leaving always takes it away."""
         try:
             yield self
         finally:
             self.pause()
 
-    def event(self, event: Event) -> None:
+    def report_event(self, event: Event) -> None:
         """Show one event."""
         if event.kind in _WORDS:
-            self.doing(_WORDS[event.kind])
+            self.report_activity(_WORDS[event.kind])
         elif event.kind is EventKind.SQL:
-            self._sql(event.text)
+            self._print_sql(event.text)
         elif event.kind is EventKind.ROWS:
-            self.note(f"{int(event.text):,} row{'' if event.text == '1' else 's'}")
+            self.report_note(f"{int(event.text):,} row{'' if event.text == '1' else 's'}")
         elif event.kind is EventKind.RETRY:
-            self.note(f"that failed: {event.text}")
+            self.report_note(f"that failed: {event.text}")
         elif event.kind is EventKind.REPAIRED:
-            self.note(f"the query was changed: {event.text}")
+            self.report_note(f"the query was changed: {event.text}")
         elif event.kind is EventKind.TRAP:
-            self.note(f"asked to look at it again: {event.text}")
+            self.report_note(f"asked to look at it again: {event.text}")
         elif event.kind is EventKind.CANDIDATE:
-            self.note(f"comparing queries: {event.text}")
+            self.report_note(f"comparing queries: {event.text}")
         elif event.kind is EventKind.TOOL:
-            self.note(event.text)
+            self.report_note(event.text)
 
-    def doing(self, text: str) -> None:
+    def report_activity(self, text: str) -> None:
         """What is under way now."""
         if text == self._current:
             return
@@ -137,9 +137,9 @@ class Steps:
             self._status = self._console.status(text + " …")
             self._status.start()
         elif self.is_verbose:
-            say(text)
+            print_note(text)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def report_progress(self, what: str, done: int, total: int) -> None:
         """How far some long work is; `total` 0 where nobody knows.
 
         Off a terminal its name is said once: with -v at once, else when it has gone on for some seconds, but with -q.
@@ -147,7 +147,7 @@ class Steps:
         if total and done >= total:
             self.pause()
             return
-        what = one_line(clean(what), _PROGRESS_CHARS)
+        what = make_one_line(escape_control_chars(what), _PROGRESS_CHARS)
         share = f" {100 * done // total}%" if total else ""
         if self._console is not None:
             from rich.markup import escape
@@ -165,15 +165,15 @@ class Steps:
         is_long = bool(total) and not self.quiet and self._clock() - self._began >= _LONG_WORK_SECONDS
         if not self._is_said and (self.is_verbose or is_long):
             self._is_said = True
-            say(what)
+            print_note(what)
 
-    def note(self, text: str) -> None:
+    def report_note(self, text: str) -> None:
         """A line that stays, on a terminal or with -v."""
-        text = one_line(text, _NOTE_CHARS)
+        text = make_one_line(text, _NOTE_CHARS)
         if self._console is not None:
             self._console.print(text, style="dim", markup=False)
         elif self.is_verbose:
-            say(text)
+            print_note(text)
 
     def pause(self) -> None:
         """Take the spinner away, so that something else can be printed."""
@@ -181,13 +181,13 @@ class Steps:
             self._status.stop()
             self._status = None
 
-    def _sql(self, sql: str) -> None:
+    def _print_sql(self, sql: str) -> None:
         if self._console is not None:
             from rich.syntax import Syntax
 
             self._console.print(Syntax(sql, "sql", word_wrap=True, background_color="default", theme="ansi_dark"))
         elif self.is_verbose:
-            say_lines(sql)
+            print_lines(sql)
 
 
 def print_table(columns: Sequence[Any], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
@@ -201,4 +201,4 @@ def print_table(columns: Sequence[Any], rows: Sequence[Sequence[str]], numeric: 
         table.add_column(Text(str(name)), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(cell) for cell in row])
-    _console(sys.stdout).print(table)
+    _make_console(sys.stdout).print(table)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.terminal import say
+from nl2sql.cli.terminal import print_note
 from nl2sql.config import (
     KEY_VARIABLE,
     PROJECT_FILE,
@@ -28,13 +28,13 @@ from nl2sql.config import (
 from nl2sql.config.dbt_files import SUFFIXES, DbtFile, read_files, read_notes
 from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.store.verified_queries import QueryFile, VerifiedQueries
 
 _VALUE_CHARS: Final = 300
 _SQL_LINES: Final = 40
-_INDENT: Final = 40
-_DECLINED: Final = 4
+_INDENT_CHARS: Final = 40
+_DECLINED_EXIT_CODE: Final = 4
 
 
 @click.command("trust", epilog="Example: nl2sql trust ~/projects/shop")
@@ -51,16 +51,16 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     """
     if show and remove:
         raise ConfigError("--show changes nothing, and --remove does", "Give one of them.")
-    place = _find_place(folder)
+    place = _find_folder(folder)
     trusted = TrustedFiles(find_home())
     if remove:
         return _remove(place, trusted)
     file = place / PROJECT_FILE
-    queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).files()
+    queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).list_files()
     # Verified queries may lie beside a project file of another name, which --config gives.
     has_file = file.is_file()
     if not has_file and not queries:
-        raise ConfigError(f"there is no {PROJECT_FILE} in {one_line(str(place), PATH_CHARS)}", "Check the folder.")
+        raise ConfigError(f"there is no {PROJECT_FILE} in {make_one_line(str(place), PATH_CHARS)}", "Check the folder.")
     content = read_settings_file(file) if has_file else None
     lines = [] if content is None else [*_describe_settings(file, content, trusted)]
     dbt = _read_dbt(file, content)
@@ -68,8 +68,8 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     if show:
         return 0
     if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
-        say("not trusted")
-        return _DECLINED
+        print_note("not trusted")
+        return _DECLINED_EXIT_CODE
     # What was shown, whatever the files hold by now.
     if content is not None:
         trusted.add(file, content)
@@ -78,11 +78,11 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
             trusted.add(query.path, query.content)
     for one in dbt:
         trusted.add(one.path, one.content)
-    say(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
+    print_note(f"trusted until they change. To undo it: {compose_trust(place, '--remove')}")
     return 0
 
 
-def _find_place(folder: Path | None) -> Path:
+def _find_folder(folder: Path | None) -> Path:
     """The folder meant, without links. ConfigError where there is none."""
     if folder is not None:
         place = folder.expanduser().resolve()
@@ -97,7 +97,7 @@ def _remove(place: Path, trusted: TrustedFiles) -> int:
     removed = trusted.remove([place, place / QUERY_FOLDER], below=place, suffixes=SUFFIXES)
     for path in removed:
         results.write_text(_flatten(str(path)))
-    say("trusted no more" if removed else "nothing in that folder was trusted")
+    print_note("trusted no more" if removed else "nothing in that folder was trusted")
     return 0
 
 
@@ -150,9 +150,9 @@ def _describe_dbt(files: Sequence[DbtFile], trusted: TrustedFiles) -> Iterator[s
 
 
 def _describe_state(path: Path, content: bytes, trusted: TrustedFiles) -> str:
-    if trusted.holds(path, content):
+    if trusted.has(path, content):
         return "trusted"
-    return "changed since you trusted it" if trusted.holds_other(path) else "not trusted"
+    return "changed since you trusted it" if trusted.has_other(path) else "not trusted"
 
 
 def _describe_key() -> str:
@@ -170,7 +170,7 @@ def _show_sql(sql: str) -> Iterator[str]:
 
 def _flatten_line(line: str) -> str:
     indent = line[: len(line) - len(line.lstrip(" "))]
-    return indent[:_INDENT] + _flatten(line)
+    return indent[:_INDENT_CHARS] + _flatten(line)
 
 
 def _format_value(name: str, value: Any) -> Iterator[str]:
@@ -185,5 +185,5 @@ def _format_value(name: str, value: Any) -> Iterator[str]:
 
 def _flatten(text: str) -> str:
     """Text of the files on one line, without signs that steer a terminal; says how long it is where it is cut."""
-    shown = one_line(text, _VALUE_CHARS)
+    shown = make_one_line(text, _VALUE_CHARS)
     return f"{shown} ({len(text):,} characters)" if len(text) > _VALUE_CHARS else shown

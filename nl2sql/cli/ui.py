@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nl2sql.cli.options import Shared, database_options, limit_options, model_option
-from nl2sql.cli.terminal import Steps, on_terminal, say
+from nl2sql.cli.options import CommonOptions, database_options, limit_options, model_option
+from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_note
 from nl2sql.config import Config
 from nl2sql.errors import BugError, ConfigError
 
@@ -33,7 +33,7 @@ ADDRESS: Final = "127.0.0.1"
 PORT: Final = 8501
 _PORTS_TRIED: Final = 20
 _OPEN_SECONDS: Final = 20.0
-_BACKLOG: Final = 256
+_MAX_BACKLOG_CONNECTIONS: Final = 256
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -54,7 +54,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 @click.option("--open/--no-open", "opens", default=None, help="Open the browser.  [default: where it is a terminal]")
 def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, **flags: Any) -> int:
     """Ask in a browser: a page on this machine, for as long as this command runs."""
-    config = make_absolute(Shared(**flags).settings(), Path.cwd())
+    config = make_absolute(CommonOptions(**flags).load_with_notes(), Path.cwd())
     auth = load_auth(config)
     # The embedded model's process gets of the environment what this command was given.
     importlib.import_module("nl2sql.model.embedded")
@@ -68,8 +68,8 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
         port = listener.getsockname()[1]
         _say_warnings(launch, port)
         address = f"http://{ADDRESS}:{port}"
-        say(f"nl2sql is at {address} (Ctrl-C stops it)")
-        if on_terminal(sys.stderr) if opens is None else opens:
+        print_note(f"nl2sql is at {address} (Ctrl-C stops it)")
+        if is_terminal(sys.stderr) if opens is None else opens:
             threading.Thread(target=_open_browser, args=(port, address), daemon=True).start()
         serve(launch, listener)
     return 0
@@ -84,9 +84,14 @@ def _check_database(config: Config) -> None:
         return
     from nl2sql.engines import open_engine
 
-    steps, folder = Steps(quiet=False, verbose=False), config.home / "cache"
+    steps, folder = ProgressReporter(quiet=False, verbose=False), config.home / "cache"
     open_engine(
-        url, config.limits, folder, on_progress=steps.progress, time_zone=config.context.time_zone, rules=config.files
+        url,
+        config.limits,
+        folder,
+        on_progress=steps.report_progress,
+        time_zone=config.context.time_zone,
+        rules=config.files,
     ).close()
 
 
@@ -103,7 +108,7 @@ def make_absolute(config: Config, folder: Path) -> Config:
     )
 
 
-def page_folder() -> Path:
+def find_page_folder() -> Path:
     """The folder of the page: in a checkout, and in the installed package."""
     package = Path(__file__).parent.parent
     for folder in (package / "_ui" / "ui", package.parent / "ui"):
@@ -116,7 +121,7 @@ def load_auth(config: Config) -> Mapping[str, Any] | None:
     """How people sign in on the page; None where nobody does. ConfigError where the page could not start so."""
     if importlib.util.find_spec("streamlit") is None:
         raise ConfigError("the page needs Streamlit, which is not installed", "Install it: pip install 'nl2sql[ui]'")
-    _find_page()
+    _load_page()
     from ui.sign_in import check_auth, read_auth
 
     auth = read_auth(config.home)
@@ -125,9 +130,9 @@ def load_auth(config: Config) -> Mapping[str, Any] | None:
     return auth
 
 
-def _find_page() -> None:
+def _load_page() -> None:
     """Have `ui` be the page's package, whatever else is called so."""
-    root = str(page_folder().parent)
+    root = str(find_page_folder().parent)
     if sys.path[0] != root:
         sys.path.insert(0, root)
 
@@ -139,7 +144,7 @@ def _say_warnings(launch: Launch, port: int) -> None:
     with contextlib.suppress(RuntimeError):
         folders.append(Path.home())
     for warning in find_warnings(launch, port, folders):
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
 
 
 def _listen(port: int | None) -> socket.socket:
@@ -150,7 +155,7 @@ def _listen(port: int | None) -> socket.socket:
             if sys.platform != "win32":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((ADDRESS, candidate))
-            listener.listen(_BACKLOG)
+            listener.listen(_MAX_BACKLOG_CONNECTIONS)
         except OSError:
             listener.close()
             continue

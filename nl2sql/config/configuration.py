@@ -17,12 +17,12 @@ from typing import Any, Final
 import platformdirs
 
 from nl2sql.config.dbt_files import DbtFile, DbtNotes, read_files, read_notes
-from nl2sql.config.project_file import describe_stranger, note_denials, note_stranger, note_waiting, rule
+from nl2sql.config.project_file import describe_stranger, note_denials, note_stranger, note_waiting, split_settings
 from nl2sql.config.settings_file import FILES, TRUST, UTC, Sections, Variables, find_zone, parse_size, read_settings
 from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
 from nl2sql.errors import ConfigError
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
@@ -122,10 +122,10 @@ class Config:
 
     `files` say how data files are read, by their names.
 
-    `found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
-    user does not trust it, is in `notes`, as sentences; `unopened` says why no database of a found file is opened, and
-    what to do. `stricter` are further files that were found, which deny more or lower limits. `variables` are the
-    names of those whose values are in `url`.
+    `is_found` says that nobody named that file: it lay in the working folder or above. What is ignored of it, since the
+    user does not trust it, is in `notes`, as sentences; `database_problem` says why no database of a found file is
+    opened, and what to do. `stricter_files` are further files that were found, which deny more or lower limits.
+    `variables` are the names of those whose values are in `url`.
     """
 
     home: Path
@@ -140,10 +140,10 @@ class Config:
     files: Mapping[str, FileRules] = field(default_factory=dict)
     display: DisplaySettings = DisplaySettings()
     file: Path | None = None
-    found: bool = False
+    is_found: bool = False
     notes: tuple[str, ...] = ()
-    unopened: tuple[str, str] | None = None
-    stricter: tuple[Path, ...] = ()
+    database_problem: tuple[str, str] | None = None
+    stricter_files: tuple[Path, ...] = ()
     variables: tuple[str, ...] = ()
 
     @property
@@ -155,23 +155,23 @@ class Config:
             return ""
         place = show_address(model.base_url) if model.base_url else "OpenAI"
         if model.name_from and not model.base_url_from:
-            place = f"the model {one_line(str(model.name), _MESSAGE_CHARS)} at {place}"
+            place = f"the model {make_one_line(str(model.name), _MESSAGE_CHARS)} at {place}"
         takes_key = model.base_url_from is not None and model.api_key is not None
         what = f"questions and your API key ({KEY_VARIABLE})" if takes_key else "questions"
-        return f"{what} go to {place} (named by {one_line(str(source), PATH_CHARS)})"
+        return f"{what} go to {place} (named by {make_one_line(str(source), PATH_CHARS)})"
 
     def resolve_database(self) -> str | None:
         """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
-        if self.url is None and self.unopened:
-            message, advice = self.unopened
+        if self.url is None and self.database_problem:
+            message, advice = self.database_problem
             raise ConfigError(message, f"{advice}. Or name a database: --db, or NL2SQL_DB.")
         return self.url
 
     def point_to(self, url: str) -> Config:
         """The same with the database that the user names."""
-        return replace(self, url=url, unopened=None, variables=())
+        return replace(self, url=url, database_problem=None, variables=())
 
-    def limited(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
+    def apply_limits(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
         """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
         limits = self.limits
         if rows is not None:
@@ -202,17 +202,17 @@ def load_config(
     is_given = url is not None or bool(env.get("NL2SQL_DB"))
     config, variables = _load_own(env, is_given)
     if file is None:
-        config = _with_found(config, start, variables, is_given)
+        config = _apply_found_files(config, start, variables, is_given)
     elif not file.is_file():
         raise ConfigError(f"there is no file {file}", "Check --config, or write one with `nl2sql init`.")
     else:
         file = file.absolute()
         sections = read_settings(file, read_settings_file(file), is_given)
-        config = _with_project(config, sections, file, variables)
-        config = _with_doubtful(config, file)
-        for path in _project_files(start):
-            config = _with_denials(config, path)
-    config = _with_environment(config, env)
+        config = _apply_project(config, sections, file, variables)
+        config = _note_doubtful(config, file)
+        for path in _find_project_files(start):
+            config = _apply_denials(config, path)
+    config = _apply_environment(config, env)
     if url is not None:
         config = config.point_to(url)
     if model is not None:
@@ -229,7 +229,9 @@ def add_dbt(config: Config) -> Config:
     if not context.dbt:
         return config
     trusted = TrustedFiles(config.home)
-    files = [file for file in _read_dbt(config) if not trusted.doubt(file.path, file.content, found=config.found)]
+    files = [
+        file for file in _read_dbt(config) if not trusted.find_doubt(file.path, file.content, is_found=config.is_found)
+    ]
     notes = read_notes(files)
     own = {name.casefold() for name in context.metrics}
     metrics = {name: text for name, text in notes.metrics.items() if name.casefold() not in own}
@@ -246,18 +248,18 @@ def find_home(environ: Mapping[str, str] | None = None) -> Path:
 
 def find_project_file(start: Path | None = None) -> Path | None:
     """The nearest `nl2sql.toml` in that folder (None: the working folder) or above it, whoever wrote it."""
-    return next(_project_files(start), None)
+    return next(_find_project_files(start), None)
 
 
 def read_settings_file(file: Path) -> bytes:
     """The content of a file of settings. ConfigError where it cannot be read, or is too large."""
-    return read_file(file, _FILE_BYTES, one_line(str(file), PATH_CHARS))
+    return read_file(file, _FILE_BYTES, make_one_line(str(file), PATH_CHARS))
 
 
 def find_waiting_settings(file: Path, content: bytes, environ: Mapping[str, str] | None = None) -> Mapping[str, Any]:
     """The settings of a project file that count only once it is trusted, by `section.key`. ConfigError."""
     config, _ = _load_own(dict(os.environ if environ is None else environ), is_given=True)
-    return rule(read_settings(file, content), _get_value_of(config), file.parent).waiting
+    return split_settings(read_settings(file, content), _get_value_of(config), file.parent).pending_settings
 
 
 def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables]:
@@ -271,22 +273,22 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
         return config, Variables(env, path)
     sections = read_settings(path, read_settings_file(path), is_given, is_own=True)
     if sections.get("context", {}).get("dbt"):
-        shown = one_line(str(path), PATH_CHARS)
+        shown = make_one_line(str(path), PATH_CHARS)
         raise ConfigError(f"{shown}: context.dbt belongs to one project", f"Write it into the {PROJECT_FILE} there.")
     variables = Variables(env, path, sections.pop(TRUST, {}).get("variables", ()))
-    return _with_file(config, sections, path, variables), variables
+    return _apply_file(config, sections, path, variables), variables
 
 
-def _with_found(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
+def _apply_found_files(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
     """With what the nearest project file may settle, and what those above it deny and lower.
 
     One that others may write to is left out, unless it is trusted.
     """
     trusted, own = TrustedFiles(config.home), config
     unused: tuple[str, str] | None = None
-    for path in _project_files(start):
+    for path in _find_project_files(start):
         if config.file is not None:
-            config = _with_denials(config, path, own)
+            config = _apply_denials(config, path, own)
             continue
         stranger = find_stranger(path)
         try:
@@ -295,19 +297,19 @@ def _with_found(config: Config, start: Path | None, variables: Variables, is_giv
             if not stranger:
                 raise
             content = None
-        if content is not None and trusted.holds(path, content):
-            config = _with_project(config, read_settings(path, content, is_given), path, variables)
-            config = replace(config, found=True)
-            config = _with_doubtful(config, path)
+        if content is not None and trusted.has(path, content):
+            config = _apply_project(config, read_settings(path, content, is_given), path, variables)
+            config = replace(config, is_found=True)
+            config = _note_doubtful(config, path)
         elif content is not None and not stranger:
-            config = _with_untrusted(config, read_settings(path, content, is_given), path, trusted)
+            config = _apply_untrusted(config, read_settings(path, content, is_given), path, trusted)
         else:
-            config = _with_note(config, note_stranger(path, stranger))
+            config = _add_note(config, note_stranger(path, stranger))
             unused = unused or describe_stranger(path, stranger)
-    return replace(config, unopened=unused) if config.url is None and not config.unopened else config
+    return replace(config, database_problem=unused) if config.url is None and not config.database_problem else config
 
 
-def _with_denials(config: Config, path: Path, own: Config | None = None) -> Config:
+def _apply_denials(config: Config, path: Path, own: Config | None = None) -> Config:
     """With what a further project file denies and, of the settings that are the user's `own`, with what it lowers.
 
     Without `own` another file was named in its place: then it may deny only, and that is noted.
@@ -321,13 +323,17 @@ def _with_denials(config: Config, path: Path, own: Config | None = None) -> Conf
             raise
         return config
     policy = _add_up(config.policy, sections.get("policy", {}))
-    limits = _lower(config.limits, rule(sections, _get_value_of(own), path.parent).counting) if own else config.limits
+    limits = (
+        _lower(config.limits, split_settings(sections, _get_value_of(own), path.parent).accepted_settings)
+        if own
+        else config.limits
+    )
     if (policy, limits) == (config.policy, config.limits):
         return config
-    if stranger and not TrustedFiles(config.home).holds(path, content):
-        return _with_note(config, note_stranger(path, stranger))
-    config = replace(config, policy=policy, limits=limits, stricter=(*config.stricter, path))
-    return config if own else _with_note(config, note_denials(path))
+    if stranger and not TrustedFiles(config.home).has(path, content):
+        return _add_note(config, note_stranger(path, stranger))
+    config = replace(config, policy=policy, limits=limits, stricter_files=(*config.stricter_files, path))
+    return config if own else _add_note(config, note_denials(path))
 
 
 def _lower(limits: Limits, sections: Sections) -> Limits:
@@ -339,52 +345,52 @@ def _lower(limits: Limits, sections: Sections) -> Limits:
     return replace(limits, **lowered)
 
 
-def _with_untrusted(config: Config, sections: Sections, path: Path, trusted: TrustedFiles) -> Config:
-    ruling = rule(sections, _get_value_of(config), path.parent)
+def _apply_untrusted(config: Config, sections: Sections, path: Path, trusted: TrustedFiles) -> Config:
+    ruling = split_settings(sections, _get_value_of(config), path.parent)
     # A database elsewhere is an error where it would be opened.
-    waiting = [name for name in ruling.waiting if name != "database.url"]
-    config = replace(_merged(config, ruling.counting), file=path, found=True)
-    if ruling.elsewhere:
+    waiting = [name for name in ruling.pending_settings if name != "database.url"]
+    config = replace(_merge(config, ruling.accepted_settings), file=path, is_found=True)
+    if ruling.database_problem:
         state = _describe_state(path, trusted)
-        problem = f"{one_line(str(path), PATH_CHARS)} {ruling.elsewhere}, and {state}"
+        problem = f"{make_one_line(str(path), PATH_CHARS)} {ruling.database_problem}, and {state}"
         advice = f"Read it, then: {compose_trust(path.parent)}"
-        config = replace(config, url=None, variables=(), unopened=(problem, advice))
-    elif url := ruling.counting.get("database", {}).get("url"):
+        config = replace(config, url=None, variables=(), database_problem=(problem, advice))
+    elif url := ruling.accepted_settings.get("database", {}).get("url"):
         # Without links, so that none can be turned elsewhere before it is opened.
         config = config.point_to(os.path.realpath(path.parent / url))
     queries = _find_doubtful_queries(config)
     if not waiting and not queries:
         return config
-    return _with_note(config, note_waiting(path, waiting, queries, _describe_state(path, trusted)))
+    return _add_note(config, note_waiting(path, waiting, queries, _describe_state(path, trusted)))
 
 
 def _describe_state(path: Path, trusted: TrustedFiles) -> str:
     """How an untrusted file stands, as a clause about it."""
-    return "has changed since you trusted it" if trusted.holds_other(path) else "is not trusted"
+    return "has changed since you trusted it" if trusted.has_other(path) else "is not trusted"
 
 
-def _with_project(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
+def _apply_project(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
     """With a project file that counts in full."""
-    config = replace(_with_file(config, sections, path, variables), file=path)
+    config = replace(_apply_file(config, sections, path, variables), file=path)
     model = sections.get("model", {})
     name_from = path if "name" in model else config.model.name_from
     base_url_from = path if "base_url" in model else config.model.base_url_from
     return replace(config, model=replace(config.model, name_from=name_from, base_url_from=base_url_from))
 
 
-def _with_file(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
-    config = _merged(config, sections)
+def _apply_file(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
+    config = _merge(config, sections)
     if "base_url" in sections.get("model", {}):
-        setting = f"model.base_url in {one_line(str(path), PATH_CHARS)}"
+        setting = f"model.base_url in {make_one_line(str(path), PATH_CHARS)}"
         config = replace(config, model=replace(config.model, base_url_setting=setting))
     url = sections.get("database", {}).get("url")
     if url is None:
         return config
-    expanded, names = variables.fill_in(url, f"{one_line(str(path), PATH_CHARS)}: database.url")
+    expanded, names = variables.fill_in(url, f"{make_one_line(str(path), PATH_CHARS)}: database.url")
     return replace(config, url=_locate(expanded, path.parent), variables=names)
 
 
-def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
+def _apply_environment(config: Config, env: Mapping[str, str]) -> Config:
     model = config.model
     if value := env.get("OPENAI_MODEL"):
         model = model.rename(value)
@@ -398,13 +404,13 @@ def _with_environment(config: Config, env: Mapping[str, str]) -> Config:
     return config.point_to(env["NL2SQL_DB"]) if env.get("NL2SQL_DB") else config
 
 
-def _with_note(config: Config, note: str) -> Config:
+def _add_note(config: Config, note: str) -> Config:
     return replace(config, notes=(*config.notes, note)) if note else config
 
 
-def _with_doubtful(config: Config, file: Path) -> Config:
+def _note_doubtful(config: Config, file: Path) -> Config:
     """With a note of the files beside a project file that counts in full which are not used, for want of trust."""
-    return _with_note(config, note_waiting(file, (), _find_doubtful_queries(config), "", _find_doubtful_dbt(config)))
+    return _add_note(config, note_waiting(file, (), _find_doubtful_queries(config), "", _find_doubtful_dbt(config)))
 
 
 def _read_dbt(config: Config) -> tuple[DbtFile, ...]:
@@ -419,7 +425,7 @@ def _find_doubtful_dbt(config: Config) -> dict[str, str]:
     # Whoever reads them to use them says what is wrong with them.
     with contextlib.suppress(ConfigError):
         files = _read_dbt(config) if config.context.dbt else ()
-        doubts = {file.name: trusted.doubt(file.path, file.content, found=config.found) for file in files}
+        doubts = {file.name: trusted.find_doubt(file.path, file.content, is_found=config.is_found) for file in files}
         return {name: doubt for name, doubt in doubts.items() if doubt}
     return {}
 
@@ -430,12 +436,12 @@ def _find_doubtful_queries(config: Config) -> dict[str, str]:
     trusted, doubts = TrustedFiles(config.home), {}
     for path in sorted((config.file.parent / QUERY_FOLDER).glob("*.sql")):
         with contextlib.suppress(ConfigError):
-            if doubt := trusted.doubt(path, read_file(path, QUERY_BYTES, path.name), found=config.found):
+            if doubt := trusted.find_doubt(path, read_file(path, QUERY_BYTES, path.name), is_found=config.is_found):
                 doubts[path.stem] = doubt
     return doubts
 
 
-def _project_files(start: Path | None) -> Iterator[Path]:
+def _find_project_files(start: Path | None) -> Iterator[Path]:
     """The project files in that folder (None: the working folder) and above it, the nearest first."""
     try:
         folder = Path(os.path.realpath(start or Path.cwd()))
@@ -469,7 +475,7 @@ def show_address(base_url: str) -> str:
         place = base_url.partition("?")[0].partition("#")[0].rpartition("@")[2]
     else:
         place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return one_line(place, PATH_CHARS)
+    return make_one_line(place, PATH_CHARS)
 
 
 def _locate(url: str, folder: Path) -> str:
@@ -483,7 +489,7 @@ def _locate(url: str, folder: Path) -> str:
         return url
 
 
-def _merged(config: Config, sections: Sections) -> Config:
+def _merge(config: Config, sections: Sections) -> Config:
     database = {key: value for key, value in sections.get("database", {}).items() if key != "url"}
     return replace(
         config,

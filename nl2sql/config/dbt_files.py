@@ -14,15 +14,15 @@ from typing import Final
 
 from nl2sql.config.trusted_files import PATH_CHARS, read_file
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import Schema, Table
 
 SUFFIXES: Final = (".yml", ".yaml")
-MOST_FILES: Final = 200
+MAX_FILES: Final = 200
 _FILE_BYTES: Final = 1_000_000
-_ALL_BYTES: Final = 10_000_000
-_MOST_ENTRIES: Final = 20_000
-_MOST_DEPTH: Final = 30
+_MAX_TOTAL_BYTES: Final = 10_000_000
+_MAX_ENTRIES: Final = 20_000
+_MAX_DEPTH_LEVELS: Final = 30
 _TEXT_CHARS: Final = 300
 # What dbt itself writes or downloads.
 _SKIPPED: Final = frozenset({"target", "dbt_packages", "dbt_modules"})
@@ -99,7 +99,7 @@ class DbtNotes:
 
 def _find_exactly(own: DbtTable, schema: Schema) -> Table | None:
     if not own.schema:
-        return schema.table(own.name)
+        return schema.find_table(own.name)
     path = (own.schema.lower(), own.name.lower())
     return next((table for table in schema.tables if tuple(part.lower() for part in table.path) == path), None)
 
@@ -107,23 +107,25 @@ def _find_exactly(own: DbtTable, schema: Schema) -> Table | None:
 def read_files(folder: Path, place: str) -> tuple[DbtFile, ...]:
     """The YAML files at `place`, a file or a folder within `folder`, sorted by name. ConfigError."""
     inside, start = Path(os.path.realpath(folder)), folder / place
-    shown = one_line(place, PATH_CHARS)
+    shown = make_one_line(place, PATH_CHARS)
     if not Path(os.path.realpath(start)).is_relative_to(inside):
         raise ConfigError(f"context.dbt: {shown} is outside the project file's folder", "Name a place within it.")
     paths = sorted(_find_yaml(start, shown)) if start.is_dir() else [start]
     if not start.exists():
         raise ConfigError(f"context.dbt: there is no {shown}", "Name dbt's folder of models, from the project file on.")
-    if len(paths) > MOST_FILES:
-        raise ConfigError(f"context.dbt: {shown} has {len(paths):,} YAML files", f"Name one of {MOST_FILES} at most.")
+    if len(paths) > MAX_FILES:
+        raise ConfigError(f"context.dbt: {shown} has {len(paths):,} YAML files", f"Name one of {MAX_FILES} at most.")
     if not paths or paths[0].suffix.lower() not in SUFFIXES:
         raise ConfigError(f"context.dbt: {shown} is no YAML", "Name a file like schema.yml, or a folder of them.")
     files, size = [], 0
     for path in paths:
-        name = one_line(path.relative_to(folder).as_posix(), PATH_CHARS)
+        name = make_one_line(path.relative_to(folder).as_posix(), PATH_CHARS)
         files.append(DbtFile(path, name, read_file(path, _FILE_BYTES, name)))
         size += len(files[-1].content)
-        if size > _ALL_BYTES:
-            raise ConfigError(f"context.dbt: {shown} is larger than {_ALL_BYTES // 10**6} MB", "Name a part of it.")
+        if size > _MAX_TOTAL_BYTES:
+            raise ConfigError(
+                f"context.dbt: {shown} is larger than {_MAX_TOTAL_BYTES // 10**6} MB", "Name a part of it."
+            )
     return tuple(files)
 
 
@@ -131,7 +133,7 @@ def _find_yaml(start: Path, shown: str) -> Iterator[Path]:
     seen = 0
     for folder, folders, names in os.walk(start):
         seen += len(folders) + len(names)
-        if seen > _MOST_ENTRIES:
+        if seen > _MAX_ENTRIES:
             raise ConfigError(f"context.dbt: {shown} holds too many files", "Name dbt's folder of models.")
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         yield from (Path(folder, name) for name in names if _may_describe(name))
@@ -152,7 +154,7 @@ def read_notes(files: Iterable[DbtFile]) -> DbtNotes:
         for table, node in _list_tables(top):
             key = table.full_name.lower()
             if key in tables:
-                raise node.fail(f"{_show(table.full_name)} is described a second time, after {tables[key][1]}")
+                raise node.make_error(f"{_show(table.full_name)} is described a second time, after {tables[key][1]}")
             tables[key] = (table, node.place)
         for name, meaning in _list_metrics(top):
             if meaning not in metrics.setdefault(name, []):
@@ -175,21 +177,21 @@ class _Node:
     def place(self) -> str:
         return f"{self.file}, line {self.line}"
 
-    def fail(self, problem: str, hint: str = "Mend that line.") -> ConfigError:
+    def make_error(self, problem: str, hint: str = "Mend that line.") -> ConfigError:
         return ConfigError(f"{self.place}: {problem}", hint)
 
     @property
     def text(self) -> str:
         """The text on one line; empty where there is none, or where it is a template that dbt fills in. ConfigError."""
         if self.value is not None and not isinstance(self.value, str):
-            raise self.fail("a text is missing here")
+            raise self.make_error("a text is missing here")
         text = " ".join((self.value or "").split())
         return "" if any(mark in text for mark in _JINJA) else text
 
     def get(self, key: str) -> _Node | None:
         """The value of that key. ConfigError where this is no mapping."""
         if not isinstance(self.value, dict):
-            raise self.fail(f"a mapping with {key} is missing here")
+            raise self.make_error(f"a mapping with {key} is missing here")
         return self.value.get(key)
 
     def get_text(self, key: str) -> str:
@@ -200,7 +202,7 @@ class _Node:
         """The text of `name`, by which everything goes. ConfigError where there is none."""
         if name := self.get_text("name"):
             return name
-        raise self.fail("a name is missing here")
+        raise self.make_error("a name is missing here")
 
     def list_items(self, key: str) -> list[_Node]:
         """The items of that key's list, none where it has none. ConfigError where it is something else."""
@@ -208,7 +210,7 @@ class _Node:
         if node is None or node.value is None:
             return []
         if not isinstance(node.value, list):
-            raise node.fail(f"{key} must be a list")
+            raise node.make_error(f"{key} must be a list")
         return node.value
 
     def add(self, node: _Node) -> None:
@@ -220,15 +222,15 @@ class _Node:
         if self.key is not None:
             self.value[self.key], self.key = node, None
         elif not isinstance(node.value, str):
-            raise node.fail("a key must be a text")
+            raise node.make_error("a key must be a text")
         elif node.value in self.value:
-            raise node.fail(f"{_show(node.value)} is there twice")
+            raise node.make_error(f"{_show(node.value)} is there twice")
         else:
             self.key = node.value
 
 
 def _show(text: str) -> str:
-    return one_line(text, _TEXT_CHARS)
+    return make_one_line(text, _TEXT_CHARS)
 
 
 def _list_tables(top: _Node) -> Iterator[tuple[DbtTable, _Node]]:
@@ -250,7 +252,7 @@ def _read_columns(table: _Node) -> dict[str, str]:
     for node in table.list_items("columns"):
         name = node.get_name().lower()
         if name in columns:
-            raise node.fail(f"{_show(name)} is described a second time")
+            raise node.make_error(f"{_show(name)} is described a second time")
         told = [node.get_text("description"), *_list_accepted(node)]
         columns[name] = "; ".join(filter(None, told))
     return columns
@@ -301,12 +303,12 @@ def _parse(file: DbtFile) -> _Node | None:
                 if stack:
                     stack[-1].add(node)
                 elif top is not None:
-                    raise node.fail("a second document begins here", "Put it into a file of its own.")
+                    raise node.make_error("a second document begins here", "Put it into a file of its own.")
                 top = top or node
                 if isinstance(event, yaml.CollectionStartEvent):
                     stack.append(node)
-                if len(stack) > _MOST_DEPTH:
-                    raise node.fail("this is nested too deep")
+                if len(stack) > _MAX_DEPTH_LEVELS:
+                    raise node.make_error("this is nested too deep")
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         problem = _show(str(getattr(exc, "problem", None) or getattr(exc, "reason", None) or "it cannot be read"))
@@ -318,7 +320,7 @@ def _parse(file: DbtFile) -> _Node | None:
     if top is None or top.value is None:
         return None
     if not isinstance(top.value, dict):
-        raise top.fail("it must begin with keys, like models:", "Name files of properties, as dbt reads them.")
+        raise top.make_error("it must begin with keys, like models:", "Name files of properties, as dbt reads them.")
     return top
 
 
@@ -327,6 +329,8 @@ def _refuse_expansion(event: object, node: _Node) -> None:
     import yaml
 
     if isinstance(event, yaml.AliasEvent):
-        raise node.fail(f"it refers to another place, *{_show(event.anchor or '')}", "Write out what stands there.")
+        raise node.make_error(
+            f"it refers to another place, *{_show(event.anchor or '')}", "Write out what stands there."
+        )
     if tag := getattr(event, "tag", None):
-        raise node.fail(f"it has the tag {_show(tag)}", "Take it out: only plain values are read.")
+        raise node.make_error(f"it has the tag {_show(tag)}", "Take it out: only plain values are read.")

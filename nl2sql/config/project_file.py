@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from nl2sql.config.settings_file import Sections
 from nl2sql.config.trusted_files import CHANGED, LEADS_OUT, PATH_CHARS, UNTRUSTED, advise_owner, compose_trust
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
-_NAMED: Final = 3
+_MAX_NAMED_FILES: Final = 3
 _NAME_CHARS: Final = 40
 _OF_SEVERAL: Final = {
     UNTRUSTED: "you have not trusted them",
@@ -29,24 +29,24 @@ _OF_SEVERAL: Final = {
 class Ruling:
     """A found file's settings: those that count, and those that count only once it is trusted, by section and key.
 
-    `elsewhere` says of its database why it is not opened, as a clause about the file; empty where it may be.
+    `database_problem` says of its database why it is not opened, as a clause about the file; empty where it may be.
     """
 
-    counting: Sections
-    waiting: Mapping[str, Any]
-    elsewhere: str = ""
+    accepted_settings: Sections
+    pending_settings: Mapping[str, Any]
+    database_problem: str = ""
 
 
-def rule(sections: Sections, in_force: Callable[[str, str], Any], folder: Path) -> Ruling:
+def split_settings(sections: Sections, get_current: Callable[[str, str], Any], folder: Path) -> Ruling:
     """Part the settings of an untrusted file in `folder`. `in_force(section, key)` is the value without them."""
     counting: Sections = {}
     waiting: dict[str, Any] = {}
     elsewhere = ""
     for section, values in sections.items():
         for key, value in values.items():
-            current, name = in_force(section, key), f"{section}.{key}"
+            current, name = get_current(section, key), f"{section}.{key}"
             if name == "database.url":
-                elsewhere = leads_elsewhere(value, folder)
+                elsewhere = find_database_problem(value, folder)
                 counts = not elsewhere
             else:
                 counts = _RULES.get(section, _refuse)(key, value, current)
@@ -57,7 +57,7 @@ def rule(sections: Sections, in_force: Callable[[str, str], Any], folder: Path) 
     return Ruling(counting, waiting, elsewhere)
 
 
-def leads_elsewhere(url: str, folder: Path) -> str:
+def find_database_problem(url: str, folder: Path) -> str:
     """Why the database of that address is not in the folder, as a clause about the file that names it."""
     if "${" in url:
         return "names its database by a variable"
@@ -117,9 +117,9 @@ def _list_files(one: str, several: str, names: Sequence[str]) -> list[str]:
     """A clause about these files, `one` or `several`, by their names where these are few; none where there are none."""
     if not names:
         return []
-    if len(names) > _NAMED:
+    if len(names) > _MAX_NAMED_FILES:
         return [f"{len(names)} {several}"]
-    shown = _join([one_line(name, _NAME_CHARS) for name in names])
+    shown = _join([make_one_line(name, _NAME_CHARS) for name in names])
     return [f"the {one if len(names) == 1 else several} {shown}"]
 
 
@@ -128,7 +128,7 @@ def _join(names: Sequence[str]) -> str:
 
 
 def _show(path: Path) -> str:
-    return one_line(str(path), PATH_CHARS)
+    return make_one_line(str(path), PATH_CHARS)
 
 
 def _refuse(key: str, value: Any, current: Any) -> bool:
@@ -139,12 +139,12 @@ def _accept(key: str, value: Any, current: Any) -> bool:
     return True
 
 
-def _narrows(key: str, value: Any, current: Any) -> bool:
+def _can_narrow(key: str, value: Any, current: Any) -> bool:
     """Patterns of tables may leave out more, but not bring back what the user's own settings leave out."""
     return key == "exclude" or not current
 
 
-def _lowers(key: str, value: Any, current: Any) -> bool:
+def _can_lower(key: str, value: Any, current: Any) -> bool:
     return current is None or bool(value <= current)
 
 
@@ -154,7 +154,7 @@ def _add(name: str, value: Any, current: Any) -> Any:
 
 # Of a section that is not here nothing counts: so one that is new, too.
 _RULES: Final[Mapping[str, Callable[[str, Any, Any], bool]]] = {
-    "database": _narrows,
-    "limits": _lowers,
+    "database": _can_narrow,
+    "limits": _can_lower,
     "policy": _accept,
 }

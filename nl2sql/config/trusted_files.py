@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 
 FOLDER: Final = "trust"
 PATH_CHARS: Final = 300
@@ -36,47 +36,47 @@ class TrustedFiles:
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER
 
-    def holds(self, path: Path, content: bytes) -> bool:
+    def has(self, path: Path, content: bytes) -> bool:
         """Whether that file is trusted with that content."""
         try:
-            return self._entry(path, content).is_file()
+            return self._locate_entry(path, content).is_file()
         except OSError:
             return False
 
-    def doubt(self, path: Path, content: bytes, *, found: bool) -> str:
-        """Why that file is not used, as a clause about `it`; empty where it is. `found` files are to be trusted first.
+    def find_doubt(self, path: Path, content: bytes, *, is_found: bool) -> str:
+        """Why that file is not used, as a clause about `it`; empty where it is. Found files must be trusted first.
 
         A link that leads out of its folder is, too: whoever made it chose among all the files of its reader.
         """
-        if self.holds(path, content):
+        if self.has(path, content):
             return ""
-        if leads_out(path):
+        if has_link_outside(path):
             return LEADS_OUT
-        if not found:
+        if not is_found:
             return ""
-        return CHANGED if self.holds_other(path) else UNTRUSTED
+        return CHANGED if self.has_other(path) else UNTRUSTED
 
-    def holds_other(self, path: Path) -> bool:
+    def has_other(self, path: Path) -> bool:
         """Whether that file is trusted with some content, perhaps another one."""
         place = _normalize(path)
-        return any(trusted == place for _, trusted in self._entries())
+        return any(trusted == place for _, trusted in self._read_entries())
 
     def add(self, path: Path, content: bytes) -> None:
         """Trust that file for as long as it has that content. ConfigError where that cannot be written down."""
-        entry = self._entry(path, content)
+        entry = self._locate_entry(path, content)
         try:
             self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700, exist_ok=True)
             write_file(entry, os.fsencode(_normalize(path)), mode=0o600)
         except OSError as exc:
-            raise self._unwritable(exc) from exc
+            raise self._make_write_error(exc) from exc
 
     def discard(self, path: Path, content: bytes) -> None:
         """Trust that file with that content no more. ConfigError."""
         try:
-            self._entry(path, content).unlink(missing_ok=True)
+            self._locate_entry(path, content).unlink(missing_ok=True)
         except OSError as exc:
-            raise self._unwritable(exc) from exc
+            raise self._make_write_error(exc) from exc
 
     def remove(
         self, folders: Collection[Path], *, below: Path | None = None, suffixes: Collection[str] = ()
@@ -91,20 +91,20 @@ class TrustedFiles:
             is_below = tree is not None and path.is_relative_to(tree)
             return path.parent in places or (is_below and path.suffix.lower() in suffixes)
 
-        removed = [(entry, trusted) for entry, trusted in self._entries() if is_meant(trusted)]
+        removed = [(entry, trusted) for entry, trusted in self._read_entries() if is_meant(trusted)]
         try:
             for entry, _ in removed:
                 entry.unlink(missing_ok=True)
         except OSError as exc:
-            raise self._unwritable(exc) from exc
+            raise self._make_write_error(exc) from exc
         return tuple(sorted({trusted for _, trusted in removed}))
 
-    def _entry(self, path: Path, content: bytes) -> Path:
+    def _locate_entry(self, path: Path, content: bytes) -> Path:
         """The entry's file: its name says all, so that it is there or not."""
         digest = hashlib.sha256(b"\0".join([_KIND, os.fsencode(_normalize(path)), content]))
         return self._folder / digest.hexdigest()
 
-    def _entries(self) -> Iterator[tuple[Path, Path]]:
+    def _read_entries(self) -> Iterator[tuple[Path, Path]]:
         """Each entry with the path that it is for."""
         try:
             found = [entry for entry in self._folder.iterdir() if not entry.name.startswith(".")]
@@ -116,7 +116,7 @@ class TrustedFiles:
             except OSError:
                 continue
 
-    def _unwritable(self, error: OSError) -> ConfigError:
+    def _make_write_error(self, error: OSError) -> ConfigError:
         hint = "Set NL2SQL_HOME to a folder that you may write to."
         return ConfigError(f"what you trust cannot be written down in {self._folder}: {error.strerror}", hint)
 
@@ -140,8 +140,8 @@ def advise_owner(path: Path, reason: str) -> str:
     return f"Let nobody else change it: chmod go-w {name}. Or read it, then: {trust}"
 
 
-def read_file(path: Path, most: int, name: str) -> bytes:
-    """The content of a regular file, of at most `most` bytes; `name` is what errors call it. ConfigError."""
+def read_file(path: Path, max_bytes: int, name: str) -> bytes:
+    """The content of a regular file, of at most `max_bytes` bytes; `name` is what errors call it. ConfigError."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Looked at before it is opened too: opening is enough to set some devices going.
@@ -150,12 +150,12 @@ def read_file(path: Path, most: int, name: str) -> bytes:
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"{name} is not a file", "Put a plain file in its place.")
-            content = file.read(most + 1)
+            content = file.read(max_bytes + 1)
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "its name holds a zero byte"
         raise ConfigError(f"{name} cannot be read: {reason}", "Check its permissions.") from exc
-    if len(content) > most:
-        raise ConfigError(f"{name} is larger than {most // 1000:,} KB", "Shorten it.")
+    if len(content) > max_bytes:
+        raise ConfigError(f"{name} is larger than {max_bytes // 1000:,} KB", "Shorten it.")
     return content
 
 
@@ -173,7 +173,7 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
         half.unlink(missing_ok=True)
 
 
-def leads_out(path: Path) -> bool:
+def has_link_outside(path: Path) -> bool:
     """Whether links take that file, or the folder that it is in, elsewhere than they seem to be."""
     return not _resolve(path).is_relative_to(_find_folder(path))
 
@@ -183,7 +183,7 @@ def find_stranger(path: Path) -> str:
 
     The superuser counts as this user. On systems other than POSIX only links are looked at.
     """
-    if leads_out(path):
+    if has_link_outside(path):
         return LEADS_OUT
     if sys.platform == "win32":
         return ""
@@ -206,7 +206,7 @@ def find_stranger(path: Path) -> str:
 def _quote(path: Path) -> str:
     """The name as a shell takes it; empty where it cannot be shown as it is."""
     name = str(path)
-    return shlex.quote(name) if name == one_line(name, PATH_CHARS) else ""
+    return shlex.quote(name) if name == make_one_line(name, PATH_CHARS) else ""
 
 
 def _normalize(path: Path) -> Path:
@@ -263,6 +263,6 @@ def _name_user(user_id: int) -> str:
     import pwd
 
     try:
-        return one_line(pwd.getpwuid(user_id).pw_name, 40)
+        return make_one_line(pwd.getpwuid(user_id).pw_name, 40)
     except KeyError:
         return f"number {user_id}"

@@ -15,7 +15,7 @@ from nl2sql.types import Limits, Progress
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
-    from nl2sql.engines.files.data_sources import Source
+    from nl2sql.engines.files.data_sources import DataSource
     from nl2sql.importing.file_rules import FileRules
 
 __all__ = ["open_engine"]
@@ -58,11 +58,13 @@ def open_engine(
         from nl2sql.engines.files.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    source = _source(url, cache_dir, on_progress, rules or {})
+    source = _choose_source(url, cache_dir, on_progress, rules or {})
     return DuckDBEngine(url, source, limits, cache_dir, workers=workers, time_zone=time_zone)
 
 
-def _source(url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]) -> Source:
+def _choose_source(
+    url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapping[str, FileRules]
+) -> DataSource:
     from nl2sql.engines.files.data_sources import (
         DATABASE_SUFFIXES,
         DatabaseFile,
@@ -83,7 +85,7 @@ def _source(url: str, cache_dir: Path, on_progress: Progress | None, rules: Mapp
         raise DatabaseError(f"{path.name} cannot be read: {exc.strerror}", "Check the path's permissions.") from exc
     if not found:
         _refuse_other_engines(url)
-        raise _missing(path)
+        raise _make_missing_error(path)
     suffix = path.suffix.lower()
     if is_folder or is_data_file(path):
         forget_unfinished(cache_dir)
@@ -124,14 +126,14 @@ def _is_database(path: Path) -> bool:
     return start[8:12] == b"DUCK"
 
 
-def _missing(path: Path) -> DatabaseError:
-    from nl2sql.schema.identifiers import closest
+def _make_missing_error(path: Path) -> DatabaseError:
+    from nl2sql.schema.identifiers import find_closest
 
     folder = path.parent
     if not folder.is_dir():
         return DatabaseError(f"there is no folder {folder}", "Check the path.")
     try:
-        near = closest(path.name, [entry.name for entry in folder.iterdir()])
+        near = find_closest(path.name, [entry.name for entry in folder.iterdir()])
     except OSError:
         near = None
     hint = f"Did you mean {near}?" if near else "Check the path."

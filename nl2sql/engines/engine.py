@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 
 class ResultStream(Protocol):
-    """Rows as they arrive. `truncated`, `cut_cells` and `seconds` are right once `batches` is exhausted."""
+    """Rows as they arrive. `truncated`, `cut_cells` and `seconds` are right once `read_batches` is exhausted."""
 
     columns: tuple[ResultColumn, ...]
     truncated: bool
     cut_cells: int
     seconds: float
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def read_batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, batch by batch. Raises as `Engine.execute`."""
         ...
 
@@ -56,9 +56,11 @@ class CancellableJudge:
     def __init__(self, engine: Engine, cancel: CancelToken | None, *, reads_values: bool = True) -> None:
         self._engine, self._cancel, self._reads_values = engine, cancel, reads_values
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
         """As `Engine.judge`; CancelledError once the caller has cancelled."""
-        return self._engine.judge(sql, policy, thorough=thorough, reads_values=self._reads_values, cancel=self._cancel)
+        return self._engine.judge(
+            sql, policy, collect_all=collect_all, reads_values=self._reads_values, cancel=self._cancel
+        )
 
 
 class Engine(Protocol):
@@ -94,10 +96,10 @@ class Engine(Protocol):
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
-        """The tables that `with_files` added, in the order of the files."""
+        """The tables that `attach_files` added, in the order of the files."""
         ...
 
-    def with_files(
+    def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Engine:
         """The same database with data files as further tables, for one session: `close` removes what was made of them.
@@ -117,7 +119,7 @@ class Engine(Protocol):
         sql: str,
         policy: Policy,
         *,
-        thorough: bool = False,
+        collect_all: bool = False,
         reads_values: bool = True,
         cancel: CancelToken | None = None,
     ) -> Verdict:
@@ -159,7 +161,9 @@ class Engine(Protocol):
         """As `execute`, but the rows come batch by batch while inside the context; leaving it early cancels."""
         ...
 
-    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+    def fetch_page(
+        self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None
+    ) -> Result:
         """A window of the rows that it gives, which the engine keeps for a while: the order stays the same.
 
         `truncated` says that there are more rows than the engine keeps of one query. Errors as `execute`, and
@@ -168,7 +172,7 @@ class Engine(Protocol):
         ...
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
-        """How many rows the window's filters leave of those that the engine keeps. Errors as `page`."""
+        """How many rows the window's filters leave of those that the engine keeps. Errors as `fetch_page`."""
         ...
 
     def add_up(
@@ -181,15 +185,15 @@ class Engine(Protocol):
     ) -> tuple[Decimal | None, ...]:
         """The sums of these columns over the rows that the window's filters leave; None where there is no number.
 
-        Errors as `page`, and QueryError for a column that holds no numbers.
+        Errors as `fetch_page`, and QueryError for a column that holds no numbers.
         """
         ...
 
-    def place_in_queue(self, cancel: CancelToken) -> int:
+    def find_queue_position(self, cancel: CancelToken) -> int:
         """Where the call that listens to this token stands among those that wait: 1 is next, 0 does not wait."""
         ...
 
-    def worker_limits(self) -> Mapping[str, bool]:
+    def list_worker_limits(self) -> Mapping[str, bool]:
         """Which limits of the operating system hold for queries on this platform, by name."""
         ...
 

@@ -19,15 +19,15 @@ from typing import Final
 
 from nl2sql.answer.confidence import LOGPROB_SIGNS, NO_LOGPROBS, SIGNS
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.report import cases_of, read_report
-from nl2sql.evals.statistics import brier_score
+from nl2sql.evals.report import read_cases, read_report
+from nl2sql.evals.statistics import compute_brier_score
 
-PENALTY: Final = 1.0
-FOLDS: Final = 10
-HIGH_RIGHT: Final = 0.9
-LOW_RIGHT: Final = 0.4
-_ROUNDS: Final = 50
-_CLOSE: Final = 1e-8
+RIDGE_PENALTY: Final = 1.0
+FOLD_COUNT: Final = 10
+MIN_HIGH_RATIO: Final = 0.9
+MAX_LOW_RATIO: Final = 0.4
+_MAX_ROUNDS: Final = 50
+_CONVERGENCE_TOLERANCE: Final = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,19 @@ class Sample:
 
     database: str
     signs: Mapping[str, float]
-    right: bool
+    is_right: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FittedWeights:
     """A bias and a weight for each sign, all in log-odds."""
 
     bias: float
     weights: Mapping[str, float]
 
-    def score(self, signs: Mapping[str, float]) -> float:
+    def compute_score(self, signs: Mapping[str, float]) -> float:
         """Return the probability (0 to 1) that an answer with these signs is right."""
-        return _sigmoid(self.bias + sum(self.weights.get(name, 0.0) * value for name, value in signs.items()))
+        return _compute_sigmoid(self.bias + sum(self.weights.get(name, 0.0) * value for name, value in signs.items()))
 
 
 def collect_samples(cases: Sequence[Case]) -> list[Sample]:
@@ -56,7 +56,7 @@ def collect_samples(cases: Sequence[Case]) -> list[Sample]:
     return [
         Sample(case.db, case.signs, bool(case.strict))
         for case in cases
-        if case.counts and case.confidence is not None and case.status == "answered"
+        if case.is_judged and case.confidence is not None and case.status == "answered"
     ]
 
 
@@ -67,8 +67,11 @@ def drop_logprobs(sample: Sample) -> Sample:
 
 
 def fit_weights(
-    samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None, penalty: float = PENALTY
-) -> Fit:
+    samples: Sequence[Sample],
+    names: Sequence[str],
+    fixed: Mapping[str, float] | None = None,
+    penalty: float = RIDGE_PENALTY,
+) -> FittedWeights:
     """Fit bias and weights by Newton's method; signs that no sample has get the weight 0.
 
     The signs in `fixed` keep the weights given there. ValueError where there are no samples.
@@ -81,24 +84,26 @@ def fit_weights(
     offsets = [sum(fixed.get(name, 0.0) * value for name, value in sample.signs.items()) for sample in samples]
     size = len(names) + 1
     weights = [0.0] * size
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         gradient = [0.0] + [-penalty * weight for weight in weights[1:]]
         curvature = [[penalty if i == j and i else 0.0 for j in range(size)] for i in range(size)]
         for row, sample, offset in zip(rows, samples, offsets, strict=True):
-            score = _sigmoid(offset + sum(weight * value for weight, value in zip(weights, row, strict=True)))
+            score = _compute_sigmoid(offset + sum(weight * value for weight, value in zip(weights, row, strict=True)))
             for i in range(size):
-                gradient[i] += (sample.right - score) * row[i]
+                gradient[i] += (sample.is_right - score) * row[i]
                 for j in range(size):
                     curvature[i][j] += score * (1 - score) * row[i] * row[j]
-        curvature[0][0] += _CLOSE
+        curvature[0][0] += _CONVERGENCE_TOLERANCE
         steps = _solve(curvature, gradient)
         weights = [weight + step for weight, step in zip(weights, steps, strict=True)]
-        if max(map(abs, steps)) < _CLOSE:
+        if max(map(abs, steps)) < _CONVERGENCE_TOLERANCE:
             break
-    return Fit(weights[0], {**dict(zip(names, weights[1:], strict=True)), **fixed})
+    return FittedWeights(weights[0], {**dict(zip(names, weights[1:], strict=True)), **fixed})
 
 
-def fit_doubts(samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None) -> Fit:
+def fit_doubt_weights(
+    samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None
+) -> FittedWeights:
     """Fit weights of which none is above 0: a sign of doubt that would raise the score is left out, at weight 0.
 
     Each sample is learnt from twice, with log-probabilities and without.
@@ -108,7 +113,7 @@ def fit_doubts(samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[s
         fit = fit_weights(doubled, kept, fixed)
         raising = [name for name in kept if name not in (fixed or {}) and fit.weights[name] > 0]
         if not raising:
-            return Fit(fit.bias, {**dict.fromkeys(names, 0.0), **fit.weights})
+            return FittedWeights(fit.bias, {**dict.fromkeys(names, 0.0), **fit.weights})
         kept.remove(max(raising, key=lambda name: fit.weights[name]))
 
 
@@ -117,12 +122,12 @@ def cross_validate(
     names: Sequence[str],
     fixed: Mapping[str, float] | None = None,
     *,
-    folds: int = FOLDS,
-    told: bool = True,
+    folds: int = FOLD_COUNT,
+    has_logprobs: bool = True,
 ) -> list[tuple[float, bool]]:
     """Return a (score, right) for each sample, the score by a fit that saw no sample of its database.
 
-    Without `told` the samples are judged as if the model told no log-probabilities.
+    Without `has_logprobs` the samples are judged as if the model told no log-probabilities.
     """
     databases = sorted({sample.database for sample in samples})
     fold_of = {name: number % folds for number, name in enumerate(databases)}
@@ -131,9 +136,9 @@ def cross_validate(
         learnt = [sample for sample in samples if fold_of[sample.database] != fold]
         judged = [sample for sample in samples if fold_of[sample.database] == fold]
         if learnt and judged:
-            fit = fit_doubts(learnt, names, fixed)
-            judged = judged if told else [drop_logprobs(sample) for sample in judged]
-            scored += [(fit.score(sample.signs), sample.right) for sample in judged]
+            fit = fit_doubt_weights(learnt, names, fixed)
+            judged = judged if has_logprobs else [drop_logprobs(sample) for sample in judged]
+            scored += [(fit.compute_score(sample.signs), sample.is_right) for sample in judged]
     return scored
 
 
@@ -146,9 +151,9 @@ def choose_levels(scored: Sequence[tuple[float, bool]]) -> tuple[float | None, f
     for score in sorted({score for score, _ in scored}):
         above = [right for other, right in scored if other >= score]
         below = [right for other, right in scored if other <= score]
-        if high is None and sum(above) / len(above) >= HIGH_RIGHT:
+        if high is None and sum(above) / len(above) >= MIN_HIGH_RATIO:
             high = score
-        if high is None and sum(below) / len(below) <= LOW_RIGHT:
+        if high is None and sum(below) / len(below) <= MAX_LOW_RATIO:
             low = score
     return high, low
 
@@ -157,13 +162,13 @@ def describe_fit(samples: Sequence[Sample]) -> str:
     """Return the weights, the levels, and what cross-validation says of them, as text."""
     fixed = {sign.name: sign.weight for sign in SIGNS if not sign.is_fitted}
     names = sorted({name for sample in samples for name in sample.signs} | {NO_LOGPROBS})
-    fit = fit_doubts(samples, names, fixed)
+    fit = fit_doubt_weights(samples, names, fixed)
     scored = cross_validate(samples, names, fixed)
     high, low = choose_levels(scored)
     lines = [f"{len(samples)} answers over {len({s.database for s in samples})} databases", f"bias {fit.bias:.2f}"]
     lines += [f"{name} {weight:+.2f}{' (fixed)' if name in fixed else ''}" for name, weight in fit.weights.items()]
     lines += _describe_levels("cross-validated by database", scored, high, low)
-    without = cross_validate(samples, names, fixed, told=False)
+    without = cross_validate(samples, names, fixed, has_logprobs=False)
     lines += _describe_levels("the same without log-probabilities", without, high, low)
     return "\n".join(lines)
 
@@ -171,7 +176,7 @@ def describe_fit(samples: Sequence[Sample]) -> str:
 def _describe_levels(
     title: str, scored: Sequence[tuple[float, bool]], high: float | None, low: float | None
 ) -> list[str]:
-    brier = brier_score(scored)
+    brier = compute_brier_score(scored)
     if brier is None:
         return [f"{title}: no fold could judge"]
     lines = [f"{title}: Brier score {brier:.3f}"]
@@ -185,7 +190,7 @@ def _describe_levels(
     return lines
 
 
-def _sigmoid(x: float) -> float:
+def _compute_sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
@@ -208,4 +213,4 @@ def _solve(matrix: Sequence[Sequence[float]], vector: Sequence[float]) -> list[f
 
 if __name__ == "__main__":
     reports = [read_report(Path(name)) for name in sys.argv[1:]]
-    sys.stdout.write(describe_fit(collect_samples([case for report in reports for case in cases_of(report)])) + "\n")
+    sys.stdout.write(describe_fit(collect_samples([case for report in reports for case in read_cases(report)])) + "\n")

@@ -12,16 +12,16 @@ from collections.abc import Hashable
 from decimal import Decimal
 from typing import Any, Final
 
-TOLERANCE: Final = 1e-6
+TOLERANCE_RATIO: Final = 1e-6
 _DECIMALS: Final = 2
-_EXACT: Final = 10**15
+_MAX_EXACT_INTEGER: Final = 10**15
 _MIDNIGHTS: Final = (" 00:00:00", "T00:00:00", " 00:00:00.000000")
 
 Cell = Hashable
 SortKey = tuple[int, float, str]
 
 
-def plain(value: Any) -> Cell:
+def normalize_cell(value: Any) -> Cell:
     """The value in the one form in which values of several types are compared.
 
     Whole numbers are int, booleans 0 and 1, NaN is NULL, times are ISO text, lists and structs are tuples.
@@ -32,82 +32,82 @@ def plain(value: Any) -> Cell:
         case int():
             return int(value)
         case float():
-            return _plain_number(value) if math.isfinite(value) else (None if math.isnan(value) else value)
+            return _normalize_number(value) if math.isfinite(value) else (None if math.isnan(value) else value)
         case Decimal():
-            return _plain_number(value) if value.is_finite() else None
+            return _normalize_number(value) if value.is_finite() else None
         case dt.datetime():
             return value.isoformat(sep=" ")
         case dt.date() | dt.time():
             return value.isoformat()
         case dt.timedelta():
-            return plain(value.total_seconds())
+            return normalize_cell(value.total_seconds())
         case bytes() | bytearray() | memoryview():
-            return _plain_bytes(bytes(value))
+            return _format_bytes(bytes(value))
         case uuid.UUID():
             return str(value)
         case dict():
-            return tuple(("k", str(key), plain(item)) for key, item in value.items())
+            return tuple(("k", str(key), normalize_cell(item)) for key, item in value.items())
         case list() | tuple():
-            return tuple(plain(item) for item in value)
+            return tuple(normalize_cell(item) for item in value)
         case set() | frozenset():
-            return tuple(sorted((plain(item) for item in value), key=sort_key))
+            return tuple(sorted((normalize_cell(item) for item in value), key=make_sort_key))
     return str(value)
 
 
-def lenient(cell: Cell) -> Cell:
+def loosen_cell(cell: Cell) -> Cell:
     """A plain cell with its numbers at two decimals, text that is a number as one, and midnights as dates."""
     if isinstance(cell, str):
-        return _lenient_text(cell.strip())
+        return _loosen_text(cell.strip())
     if isinstance(cell, float) and math.isfinite(cell):
-        return plain(round(cell + math.copysign(1e-9, cell), _DECIMALS))
+        return normalize_cell(round(cell + math.copysign(1e-9, cell), _DECIMALS))
     if isinstance(cell, tuple):
-        return tuple(lenient(item) for item in cell)
+        return tuple(loosen_cell(item) for item in cell)
     return cell
 
 
-def same(one: Cell, other: Cell) -> bool:
+def is_same_cell(one: Cell, other: Cell) -> bool:
     """Whether two plain cells are equal, numbers within a millionth."""
     if one == other:
         return True
     if isinstance(one, int | float) and isinstance(other, int | float):
         try:
-            return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+            return math.isclose(one, other, rel_tol=TOLERANCE_RATIO, abs_tol=TOLERANCE_RATIO)
         except OverflowError:
             return False
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(is_same_cell, one, other))
     return False
 
 
-def sort_key(cell: Cell) -> SortKey:
+def make_sort_key(cell: Cell) -> SortKey:
     """An order over plain cells of any types, in which numbers that are the same are neighbours."""
     if cell is None:
         return (0, 0.0, "")
     if isinstance(cell, int | float):
-        return (1, _rounded(cell), "")
+        return (1, _round_number(cell), "")
     return (2, 0.0, cell) if isinstance(cell, str) else (3, 0.0, repr(cell))
 
 
-def _rounded(number: float) -> float:
+def _round_number(number: float) -> float:
     try:
         return round(float(number), 4)
     except OverflowError:
         return math.inf if number > 0 else -math.inf
 
 
-def _plain_number(value: float | Decimal) -> Cell:
-    is_whole = value == int(value) and -_EXACT < value < _EXACT
+def _normalize_number(value: float | Decimal) -> Cell:
+    is_whole = value == int(value) and -_MAX_EXACT_INTEGER < value < _MAX_EXACT_INTEGER
     return int(value) if is_whole else float(value)
 
 
-def _plain_bytes(value: bytes) -> str:
+def _format_bytes(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.hex()
 
 
-def _lenient_text(text: str) -> Cell:
+def _loosen_text(text: str) -> Cell:
     digits = text.replace(",", "")
     if text[:1] in tuple("-+.0123456789") and digits[:1] in tuple("-+.0123456789"):
         try:
@@ -115,7 +115,7 @@ def _lenient_text(text: str) -> Cell:
         except ValueError:
             number = math.nan
         if math.isfinite(number):
-            return lenient(plain(number))
+            return loosen_cell(normalize_cell(number))
     for midnight in _MIDNIGHTS:
         if text.endswith(midnight):
             return text.removesuffix(midnight)

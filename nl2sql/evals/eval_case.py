@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
-from nl2sql.answer.cell_text import json_of, text_of
+from nl2sql.answer.cell_text import encode_json_value, text_of
 from nl2sql.types import Result
 
 PREVIEW_ROWS: Final = 20
@@ -58,7 +58,7 @@ class Case:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def counts(self) -> bool:
+    def is_judged(self) -> bool:
         """Whether it was judged."""
         return self.problem is None
 
@@ -68,13 +68,13 @@ class Case:
         return self.problem is None and (self.error is None or self.error["code"] != "model")
 
 
-def to_json(case: Case) -> dict[str, Any]:
+def encode_case(case: Case) -> dict[str, Any]:
     """The case as a JSON object, every field there."""
     return asdict(case)
 
 
-def from_json(data: Mapping[str, Any]) -> Case:
-    """The case that `to_json` wrote. KeyError, TypeError where it is none."""
+def decode_case(data: Mapping[str, Any]) -> Case:
+    """The case that `encode_case` wrote. KeyError, TypeError where it is none."""
     known = {one.name for one in fields(Case)}
     values = {name: value for name, value in data.items() if name in known}
     lists = {name: tuple(values.get(name, ())) for name in ("steps", "calls", "repairs")}
@@ -82,19 +82,19 @@ def from_json(data: Mapping[str, Any]) -> Case:
     return Case(**{**values, **lists})
 
 
-def preview(result: Result) -> dict[str, Any]:
+def make_preview(result: Result) -> dict[str, Any]:
     """The result's first rows and columns: `{columns, column_count, rows, row_count}`, long cells shortened."""
     rows = Result(result.columns, result.table.slice(0, PREVIEW_ROWS)).rows
     return {
         "columns": [column.name for column in result.columns[:_PREVIEW_COLUMNS]],
         "column_count": len(result.columns),
-        "rows": [[_cell(value) for value in row[:_PREVIEW_COLUMNS]] for row in rows],
+        "rows": [[_shorten_cell(value) for value in row[:_PREVIEW_COLUMNS]] for row in rows],
         "row_count": result.row_count,
     }
 
 
-def _cell(value: Any) -> Any:
-    shown = json_of(value)
+def _shorten_cell(value: Any) -> Any:
+    shown = encode_json_value(value)
     text = text_of(value) if isinstance(shown, list | dict) else shown
     if isinstance(text, str) and len(text) > _CELL_CHARS:
         return text[: _CELL_CHARS - 1] + "…"

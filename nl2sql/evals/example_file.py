@@ -30,13 +30,13 @@ class Question:
     source: str = ""
 
     @property
-    def asked(self) -> str:
+    def text_with_hint(self) -> str:
         """The question with its evidence as a hint."""
         return f"{self.text}\nHint: {self.evidence}" if self.evidence else self.text
 
 
 @dataclass(frozen=True, slots=True)
-class Gold:
+class GoldQuery:
     """The right SQL, for the scorer alone. `ordered` None leaves it to the SQL whether row order counts."""
 
     sql: str
@@ -44,11 +44,11 @@ class Gold:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class EvalExample:
     """One question and its gold."""
 
     question: Question
-    gold: Gold
+    gold: GoldQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,19 @@ class BadLine:
     problem: str
 
 
-def read_examples(path: Path) -> tuple[list[Example], list[BadLine]]:
+def read_examples(path: Path) -> tuple[list[EvalExample], list[BadLine]]:
     """The file's examples in its order, and the lines that are none. ConfigError where there is no example."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check the name and its permissions.") from exc
-    examples: dict[str, Example] = {}
+    examples: dict[str, EvalExample] = {}
     bad: list[BadLine] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            example = _example(line)
+            example = _parse_example(line)
         except ValueError as exc:
             bad.append(BadLine(number, str(exc)))
             continue
@@ -85,7 +85,7 @@ def read_examples(path: Path) -> tuple[list[Example], list[BadLine]]:
     return list(examples.values()), bad
 
 
-def append_example(path: Path, example: Example) -> None:
+def append_example(path: Path, example: EvalExample) -> None:
     """Add the example to the file as a line, the file made where there is none.
 
     ConfigError where it cannot be read or written, or has that id or question already.
@@ -108,7 +108,9 @@ def append_example(path: Path, example: Example) -> None:
         raise ConfigError(f"{path} cannot be written: {exc.strerror}", "Check the folder and its permissions.") from exc
 
 
-def choose(examples: Sequence[Example], limit: int | None = None, seed: int | None = None) -> list[Example]:
+def select_examples(
+    examples: Sequence[EvalExample], limit: int | None = None, seed: int | None = None
+) -> list[EvalExample]:
     """`limit` of them (None for all), shuffled by `seed` if one is given; those of a database stand together.
 
     Together, because then each database is opened once and the model's prompt cache holds.
@@ -116,13 +118,13 @@ def choose(examples: Sequence[Example], limit: int | None = None, seed: int | No
     chosen = list(examples)
     if seed is not None:
         random.Random(seed).shuffle(chosen)
-    by_database: dict[str, list[Example]] = {}
+    by_database: dict[str, list[EvalExample]] = {}
     for example in chosen[:limit]:
         by_database.setdefault(example.question.db, []).append(example)
     return [example for group in by_database.values() for example in group]
 
 
-def _example(line: bytes) -> Example:
+def _parse_example(line: bytes) -> EvalExample:
     """The line's example. ValueError says what is wrong with it."""
     try:
         fields = json.loads(line)
@@ -137,16 +139,16 @@ def _example(line: bytes) -> Example:
         raise ValueError("order_matters is neither true nor false")
     question = Question(
         id=str(fields["id"]),
-        db=_text(fields, "db", needed=False),
-        text=_text(fields, "question"),
-        evidence=_text(fields, "evidence", needed=False),
-        difficulty=_text(fields, "difficulty", needed=False),
-        source=_text(fields, "source", needed=False),
+        db=_read_field(fields, "db", needed=False),
+        text=_read_field(fields, "question"),
+        evidence=_read_field(fields, "evidence", needed=False),
+        difficulty=_read_field(fields, "difficulty", needed=False),
+        source=_read_field(fields, "source", needed=False),
     )
-    return Example(question, Gold(_text(fields, "gold_sql"), ordered))
+    return EvalExample(question, GoldQuery(_read_field(fields, "gold_sql"), ordered))
 
 
-def _text(fields: dict[str, Any], name: str, *, needed: bool = True) -> str:
+def _read_field(fields: dict[str, Any], name: str, *, needed: bool = True) -> str:
     value = fields.get(name)
     if value is None and not needed:
         return ""

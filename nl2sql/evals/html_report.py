@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from nl2sql.evals import text_report
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.report import cases_of
+from nl2sql.evals.report import read_cases
 from nl2sql.evals.scorer import REASONS
 
-_PLOT: Final = 240
+_PLOT_PIXELS: Final = 240
 _FILTERS: Final = ("all", "right", "lenient", "wrong", *REASONS, "unjudged")
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #1a7f37; --bad: #c0392b; --half: #9a6700; }
@@ -41,11 +41,11 @@ input:checked + label { background: CanvasText; color: Canvas; }
 """
 
 
-def render(report: Mapping[str, Any]) -> str:
+def render_report(report: Mapping[str, Any]) -> str:
     """The page for that report, as HTML."""
-    judged = cases_of(report)
+    judged = read_cases(report)
     title = f"nl2sql eval: {report['file']}"
-    counts = {name: sum(name in _classes(case) for case in judged) for name in _FILTERS[1:]}
+    counts = {name: sum(name in _list_classes(case) for case in judged) for name in _FILTERS[1:]}
     counts["all"] = len(judged)
     shown = [name for name in _FILTERS if counts[name]]
     return "\n".join(
@@ -54,74 +54,75 @@ def render(report: Mapping[str, Any]) -> str:
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{escape(title)}</title><style>{_STYLE}{_filter_style(shown)}</style></head><body>",
+            f"<title>{escape(title)}</title><style>{_STYLE}{_make_filter_style(shown)}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
-            *_head(report),
+            *_render_head(report),
             "<h2>What the model saw before each question</h2>",
-            *(_prompt(key, prompt) for key, prompt in report["prompts"].items()),
+            *(_render_prompt(key, prompt) for key, prompt in report["prompts"].items()),
             "<h2>Cases</h2>",
-            *(_choice(name, counts[name]) for name in shown),
-            *map(_case, judged),
+            *(_render_choice(name, counts[name]) for name in shown),
+            *map(_render_case, judged),
             "</body></html>",
         ]
     )
 
 
-def _head(report: Mapping[str, Any]) -> Iterable[str]:
+def _render_head(report: Mapping[str, Any]) -> Iterable[str]:
     stopped = "" if report["finished"] else " The run was stopped before its end."
     about = f"Model {report['model']}, nl2sql {report['version']}, begun {report['started_at']}.{stopped}"
     yield f"<p>{escape(about)}</p>"
-    for names, rows in text_report.figures(report):
-        yield _table(names, rows)
+    for names, rows in text_report.make_report_tables(report):
+        yield _render_table(names, rows)
     if report.get("reliability"):
-        yield from _reliability_diagram(report["reliability"])
-    if unjudged := text_report.problems(report):
+        yield from _draw_reliability_diagram(report["reliability"])
+    if unjudged := text_report.list_unjudged(report):
         yield "<h2>Not judged</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in unjudged) + "</ul>"
 
 
-def _reliability_diagram(points: Sequence[Sequence[float]]) -> Iterable[str]:
+def _draw_reliability_diagram(points: Sequence[Sequence[float]]) -> Iterable[str]:
     """Draw score against share right, a circle for each bin by its size, beside the diagonal of a perfect score."""
     most = max(count for _, _, count in points)
     yield "<h2>Reliability of the confidence</h2>"
     yield "<p>Each circle is a tenth of the scale: to the right its mean score, upwards the share that is right.</p>"
     yield (
-        f'<svg role="img" aria-label="Reliability diagram" viewBox="-30 -10 {_PLOT + 45} {_PLOT + 40}" '
-        f'width="{_PLOT + 75}" height="{_PLOT + 50}" fill="currentColor" font-size="11">'
+        f'<svg role="img" aria-label="Reliability diagram" viewBox="-30 -10 {_PLOT_PIXELS + 45} {_PLOT_PIXELS + 40}" '
+        f'width="{_PLOT_PIXELS + 75}" height="{_PLOT_PIXELS + 50}" fill="currentColor" font-size="11">'
     )
-    yield f'<path d="M0 0V{_PLOT}H{_PLOT}M0 {_PLOT}L{_PLOT} 0" fill="none" stroke="currentColor" stroke-opacity=".4"/>'
+    frame = f"M0 0V{_PLOT_PIXELS}H{_PLOT_PIXELS}M0 {_PLOT_PIXELS}L{_PLOT_PIXELS} 0"
+    yield f'<path d="{frame}" fill="none" stroke="currentColor" stroke-opacity=".4"/>'
     for share in (0.0, 0.5, 1.0):
-        place = share * _PLOT
-        yield f'<text x="{place}" y="{_PLOT + 16}" text-anchor="middle">{share:.0%}</text>'
-        yield f'<text x="-4" y="{_PLOT - place + 4}" text-anchor="end">{share:.0%}</text>'
+        place = share * _PLOT_PIXELS
+        yield f'<text x="{place}" y="{_PLOT_PIXELS + 16}" text-anchor="middle">{share:.0%}</text>'
+        yield f'<text x="-4" y="{_PLOT_PIXELS - place + 4}" text-anchor="end">{share:.0%}</text>'
     for score, right, count in points:
-        x, y, radius = score * _PLOT, (1 - right) * _PLOT, 3 + 9 * (count / most) ** 0.5
+        x, y, radius = score * _PLOT_PIXELS, (1 - right) * _PLOT_PIXELS, 3 + 9 * (count / most) ** 0.5
         title = f"score {score:.2f}, right {right:.0%}, {count:.0f} answers"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill-opacity=".55"><title>{title}</title></circle>'
     yield "</svg>"
 
 
-def _classes(case: Case) -> list[str]:
+def _list_classes(case: Case) -> list[str]:
     """What filters show the case, its colour first."""
-    if not case.counts:
+    if not case.is_judged:
         return ["unjudged"]
     if case.strict:
         return ["right"]
     return ["lenient" if case.lenient else "wrong", str(case.reason)]
 
 
-def _filter_style(names: Sequence[str]) -> str:
+def _make_filter_style(names: Sequence[str]) -> str:
     return "".join(
         f"body:has(#show-{name}:checked) .case:not(.{name}) {{ display: none }}\n" for name in names if name != "all"
     )
 
 
-def _choice(name: str, count: int) -> str:
+def _render_choice(name: str, count: int) -> str:
     checked = " checked" if name == "all" else ""
     label = f"{name.replace('_', ' ')} {count}"
     return f'<input type="radio" name="show" id="show-{name}"{checked}><label for="show-{name}">{label}</label>'
 
 
-def _prompt(key: str, prompt: Mapping[str, Any]) -> str:
+def _render_prompt(key: str, prompt: Mapping[str, Any]) -> str:
     names = ", ".join(prompt["databases"])
     return (
         f'<details id="prompt-{escape(key)}"><summary>{escape(names)} <span class="id">{escape(key)}, '
@@ -129,25 +130,25 @@ def _prompt(key: str, prompt: Mapping[str, Any]) -> str:
     )
 
 
-def _case(case: Case) -> str:
+def _render_case(case: Case) -> str:
     summary = (
-        f'<summary><span class="outcome">{escape(text_report.outcome(case))}</span> {escape(case.question)} '
-        f'<span class="id">{escape(case.id)} · {escape(case.db)}{_cost(case)}</span></summary>'
+        f'<summary><span class="outcome">{escape(text_report.describe_outcome(case))}</span> {escape(case.question)} '
+        f'<span class="id">{escape(case.id)} · {escape(case.db)}{_render_cost(case)}</span></summary>'
     )
     hint = f"Hint: {case.evidence}" if case.evidence else ""
-    notes = [_confidence(case), hint, case.problem or "", case.detail or "", _error(case)]
+    notes = [_render_confidence(case), hint, case.problem or "", case.detail or "", _render_error(case)]
     body = [
         *(f"<p>{escape(note)}</p>" for note in notes if note),
         '<div class="sides"><div>',
-        f"<h3>SQL</h3><pre>{escape(case.sql or '')}</pre>{_rows(case.rows)}</div>",
-        f"<div><h3>Gold</h3><pre>{escape(case.gold_sql)}</pre>{_rows(case.gold_rows)}</div></div>",
-        _tries(case),
-        _conversation(case),
+        f"<h3>SQL</h3><pre>{escape(case.sql or '')}</pre>{_render_rows(case.rows)}</div>",
+        f"<div><h3>Gold</h3><pre>{escape(case.gold_sql)}</pre>{_render_rows(case.gold_rows)}</div></div>",
+        _render_tries(case),
+        _render_conversation(case),
     ]
-    return f'<details class="case {" ".join(_classes(case))}">{summary}{"".join(body)}</details>'
+    return f'<details class="case {" ".join(_list_classes(case))}">{summary}{"".join(body)}</details>'
 
 
-def _cost(case: Case) -> str:
+def _render_cost(case: Case) -> str:
     if not case.seconds:
         return ""
     return (
@@ -156,14 +157,14 @@ def _cost(case: Case) -> str:
     )
 
 
-def _error(case: Case) -> str:
+def _render_error(case: Case) -> str:
     if case.error is None:
         return ""
     rule = f" ({case.error['rule']})" if case.error["rule"] else ""
     return f"{case.error['code']}{rule}: {case.error['message']}"
 
 
-def _confidence(case: Case) -> str:
+def _render_confidence(case: Case) -> str:
     if case.confidence is None:
         return ""
     reasons = "; ".join(case.confidence["reasons"])
@@ -172,7 +173,7 @@ def _confidence(case: Case) -> str:
     )
 
 
-def _tries(case: Case) -> str:
+def _render_tries(case: Case) -> str:
     """The queries before the last, and every error."""
     if len(case.steps) < 2 and all(step["ok"] for step in case.steps):
         return ""
@@ -185,13 +186,13 @@ def _tries(case: Case) -> str:
     return f"<h3>Tries</h3><ol>{''.join(items)}</ol>"
 
 
-def _conversation(case: Case) -> str:
+def _render_conversation(case: Case) -> str:
     if not case.calls:
         return ""
     parts = [f'<p>After <a href="#prompt-{escape(case.prompt)}">the prompt</a>:</p>'] if case.prompt else []
     for call in case.calls:
-        parts += [_message(message) for message in call["sent"]]
-        parts.append(_message(call["reply"]))
+        parts += [_render_message(message) for message in call["sent"]]
+        parts.append(_render_message(call["reply"]))
         parts.append(
             f"<p>{call['prompt_tokens']:,} tokens sent, {call['cached_tokens']:,} of them cached; "
             f"{call['completion_tokens']:,} made; {call['seconds']:.1f} s</p>"
@@ -199,7 +200,7 @@ def _conversation(case: Case) -> str:
     return f"<details><summary>What was sent and said ({len(case.calls)} calls)</summary>{''.join(parts)}</details>"
 
 
-def _message(message: Mapping[str, Any]) -> str:
+def _render_message(message: Mapping[str, Any]) -> str:
     said = message.get("content") or ""
     content = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str)
     if message.get("tool_calls"):
@@ -207,22 +208,22 @@ def _message(message: Mapping[str, Any]) -> str:
     return f"<h3>{escape(str(message.get('role', '')))}</h3><pre>{escape(content)}</pre>"
 
 
-def _rows(preview: Mapping[str, Any] | None) -> str:
+def _render_rows(preview: Mapping[str, Any] | None) -> str:
     if preview is None:
         return "<p>No rows: nothing ran.</p>"
     more = f"{preview['row_count']:,} rows, {preview['column_count']:,} columns"
     cut = preview["row_count"] > len(preview["rows"]) or preview["column_count"] > len(preview["columns"])
-    table = _table(preview["columns"], preview["rows"]) if preview["row_count"] else ""
+    table = _render_table(preview["columns"], preview["rows"]) if preview["row_count"] else ""
     return f'<div class="rows"><p>{more}{", the first are shown" if cut else ""}</p>{table}</div>'
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _render_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     head = "".join(f"<th>{escape(str(name))}</th>" for name in names)
-    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    lines = "".join(f"<tr>{''.join(map(_render_cell, row))}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _cell(value: Any) -> str:
+def _render_cell(value: Any) -> str:
     if value is None:
         return '<td class="null">NULL</td>'
     kind = ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from nl2sql.errors import ConfigError
 from nl2sql.evals import eval_case as cases
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.example_file import Example
+from nl2sql.evals.example_file import EvalExample
 
 _FORMAT: Final = 1
 
@@ -41,7 +41,7 @@ class Journal:
         else:
             self._file.write("\n")
 
-    def done(self, example: Example) -> Case | None:
+    def find_done_case(self, example: EvalExample) -> Case | None:
         """The example's case, where it was asked with the same words and needs no asking again."""
         case = self._cases.get(example.question.id)
         if case is None or not case.is_final:
@@ -52,11 +52,11 @@ class Journal:
 
     def add(self, case: Case) -> None:
         """Write the case down at once."""
-        key = prompt_key(case.prompt)
+        key = make_prompt_key(case.prompt)
         if key not in self._prompts:
             self._prompts[key] = case.prompt
             self._write({"prompt": key, "text": case.prompt})
-        self._write({"case": cases.to_json(replace(case, prompt=key))})
+        self._write({"case": cases.encode_case(replace(case, prompt=key))})
 
     def close(self) -> None:
         """Close the file."""
@@ -67,7 +67,7 @@ class Journal:
         self._file.flush()
 
     def _read(self, lines: list[bytes], model: str) -> None:
-        objects = _objects(lines)
+        objects = _parse_objects(lines)
         head = next(objects, {})
         if head.get("journal") != _FORMAT:
             raise ConfigError(f"{self.path} is no journal of nl2sql eval", "Name another file with --resume.")
@@ -80,16 +80,16 @@ class Journal:
             if "prompt" in value:
                 self._prompts[value["prompt"]] = str(value.get("text", ""))
             elif "case" in value:
-                case = cases.from_json(value["case"])
+                case = cases.decode_case(value["case"])
                 self._cases[case.id] = replace(case, prompt=self._prompts.get(case.prompt, ""))
 
 
-def prompt_key(prompt: str) -> str:
+def make_prompt_key(prompt: str) -> str:
     """A short name for the text; empty for none."""
     return hashlib.sha256(prompt.encode()).hexdigest()[:12] if prompt else ""
 
 
-def _objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _parse_objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             value = json.loads(line)

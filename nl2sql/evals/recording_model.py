@@ -24,7 +24,7 @@ class Exchange:
     seconds: float
 
 
-class RecordedModel:
+class ModelRecorder:
     """Implements `ChatModel` over another; `exchanges` holds the calls since it was last cleared."""
 
     def __init__(self, model: ChatModel) -> None:
@@ -54,25 +54,25 @@ class RecordedModel:
         self.exchanges.append(Exchange(list(messages), reply, time.perf_counter() - start))
         return reply
 
-    def samples(self, messages: Messages, tools: Sequence[Tool] = (), **options: Any) -> Generator[Reply, None, None]:
+    def sample(self, messages: Messages, tools: Sequence[Tool] = (), **options: Any) -> Generator[Reply, None, None]:
         """As the model's own; each reply is kept as a call of its own."""
         start = time.perf_counter()
-        with contextlib.closing(self._model.samples(messages, tools, **options)) as replies:
+        with contextlib.closing(self._model.sample(messages, tools, **options)) as replies:
             for reply in replies:
                 now = time.perf_counter()
                 self.exchanges.append(Exchange(list(messages), reply, now - start))
                 start = now
                 yield reply
 
-    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+    def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """As the model's own."""
-        return self._model.tool_message(call_id, name, content)
+        return self._model.make_tool_message(call_id, name, content)
 
     def close(self) -> None:
         """Leave the model to whoever opened it."""
 
 
-def prompt_of(exchanges: Sequence[Exchange]) -> str:
+def find_system_prompt(exchanges: Sequence[Exchange]) -> str:
     """The text that stood before the question: rules and schema. Empty where the model was not called."""
     if not exchanges or not exchanges[0].messages:
         return ""
@@ -80,12 +80,12 @@ def prompt_of(exchanges: Sequence[Exchange]) -> str:
     return str(first.get("content", "")) if first.get("role") == "system" else ""
 
 
-def told(exchanges: Sequence[Exchange]) -> tuple[dict[str, Any], ...]:
+def make_call_records(exchanges: Sequence[Exchange]) -> tuple[dict[str, Any], ...]:
     """Each call as JSON: the messages that the call before had not, the reply, its tokens and seconds."""
     calls = []
-    before: Sequence[Message] = exchanges[0].messages[:1] if prompt_of(exchanges) else ()
+    before: Sequence[Message] = exchanges[0].messages[:1] if find_system_prompt(exchanges) else ()
     for exchange in exchanges:
-        kept = _common(before, exchange.messages)
+        kept = _count_common(before, exchange.messages)
         calls.append(
             {
                 "sent": [dict(message) for message in exchange.messages[kept:]],
@@ -100,7 +100,7 @@ def told(exchanges: Sequence[Exchange]) -> tuple[dict[str, Any], ...]:
     return tuple(calls)
 
 
-def _common(some: Sequence[Message], others: Sequence[Message]) -> int:
+def _count_common(some: Sequence[Message], others: Sequence[Message]) -> int:
     """How many messages both begin with."""
     pairs = zip(some, others, strict=False)
     return next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(some), len(others)))

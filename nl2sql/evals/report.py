@@ -32,9 +32,14 @@ from nl2sql.errors import ConfigError
 from nl2sql.evals import eval_case as cases
 from nl2sql.evals.eval_case import Case
 from nl2sql.evals.example_file import BadLine
-from nl2sql.evals.journal import prompt_key
+from nl2sql.evals.journal import make_prompt_key
 from nl2sql.evals.scorer import REASONS
-from nl2sql.evals.statistics import brier_score, percentile, reliability, wilson
+from nl2sql.evals.statistics import (
+    compute_brier_score,
+    compute_percentile,
+    compute_reliability,
+    compute_wilson_interval,
+)
 
 SCORES: Final = ("strict", "lenient")
 LEVELS: Final = ("high", "check", "low")
@@ -42,55 +47,55 @@ _COUNTED: Final = ("prompt_tokens", "cached_tokens", "completion_tokens", "model
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EvalRun:
     """What was run: the questions' file (its name), the model, when it began (ISO, UTC), whether it came to its end."""
 
     file: str
     model: str
     started_at: str
-    finished: bool = True
+    is_finished: bool = True
 
 
-def build_report(run: Run, judged: Sequence[Case], bad_lines: Sequence[BadLine] = ()) -> dict[str, Any]:
+def build_report(run: EvalRun, judged: Sequence[Case], bad_lines: Sequence[BadLine] = ()) -> dict[str, Any]:
     """The JSON object that the module's docstring draws."""
-    counted = [case for case in judged if case.counts]
+    counted = [case for case in judged if case.is_judged]
     reasons = [case.reason for case in counted if not case.strict]
     return {
         "file": run.file,
         "model": run.model,
         "version": __version__,
         "started_at": run.started_at,
-        "finished": run.finished,
-        **accuracy(counted),
-        "by_difficulty": _broken_down(counted, lambda case: case.difficulty),
-        "by_database": _broken_down(counted, lambda case: case.db),
-        "by_source": _broken_down(counted, lambda case: case.source),
-        **confidence_figures(counted),
+        "finished": run.is_finished,
+        **compute_accuracy(counted),
+        "by_difficulty": _group_accuracy(counted, lambda case: case.difficulty),
+        "by_database": _group_accuracy(counted, lambda case: case.db),
+        "by_source": _group_accuracy(counted, lambda case: case.source),
+        **compute_confidence_figures(counted),
         "tied": sum(case.tied for case in counted),
         "reasons": {reason: reasons.count(reason) for reason in REASONS},
         "problems": [
             *({"line": bad.line, "id": None, "problem": bad.problem} for bad in bad_lines),
-            *({"line": None, "id": case.id, "problem": case.problem} for case in judged if not case.counts),
+            *({"line": None, "id": case.id, "problem": case.problem} for case in judged if not case.is_judged),
         ],
-        "usage": _usage(judged),
-        "seconds": _seconds(judged),
-        "prompts": _prompts(judged),
-        "cases": [cases.to_json(replace(case, prompt=prompt_key(case.prompt))) for case in judged],
+        "usage": _sum_usage(judged),
+        "seconds": _compute_seconds(judged),
+        "prompts": _collect_prompts(judged),
+        "cases": [cases.encode_case(replace(case, prompt=make_prompt_key(case.prompt))) for case in judged],
     }
 
 
-def accuracy(counted: Sequence[Case]) -> dict[str, Any]:
+def compute_accuracy(counted: Sequence[Case]) -> dict[str, Any]:
     """`n`, and each score with its interval and count."""
     figures: dict[str, Any] = {"n": len(counted)}
     for name in SCORES:
         correct = sum(bool(getattr(case, name)) for case in counted)
         figures[name] = round(correct / len(counted), 4) if counted else None
-        figures[f"{name}_interval"] = [round(bound, 4) for bound in wilson(correct, len(counted))]
+        figures[f"{name}_interval"] = [round(bound, 4) for bound in compute_wilson_interval(correct, len(counted))]
         figures[f"{name}_correct"] = correct
     return figures
 
 
-def confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
+def compute_confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
     """Return how often answers of each level are right, and how well the scores forecast it."""
     answered = [
         (case.confidence, bool(case.strict))
@@ -106,8 +111,8 @@ def confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
             "share": round(len(outcomes) / len(answered), 4) if answered else None,
             "strict": round(sum(outcomes) / len(outcomes), 4) if outcomes else None,
         }
-    brier = brier_score(forecasts)
-    points = reliability(forecasts)
+    brier = compute_brier_score(forecasts)
+    points = compute_reliability(forecasts)
     return {
         "by_confidence": by_level,
         "brier": None if brier is None else round(brier, 4),
@@ -119,7 +124,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """A report that was written before. ConfigError where the file is none."""
     try:
         report = json.loads(path.read_bytes())
-        _ = [cases.from_json(case) for case in report["cases"]]
+        _ = [cases.decode_case(case) for case in report["cases"]]
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check the name and its permissions.") from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
@@ -127,20 +132,20 @@ def read_report(path: Path) -> dict[str, Any]:
     return dict(report)
 
 
-def cases_of(report: Mapping[str, Any]) -> list[Case]:
+def read_cases(report: Mapping[str, Any]) -> list[Case]:
     """A report's cases; their `prompt` is a key."""
-    return [cases.from_json(case) for case in report["cases"]]
+    return [cases.decode_case(case) for case in report["cases"]]
 
 
-def _broken_down(counted: Iterable[Case], name_of: Callable[[Case], str]) -> dict[str, Any]:
+def _group_accuracy(counted: Iterable[Case], name_of: Callable[[Case], str]) -> dict[str, Any]:
     groups: dict[str, list[Case]] = {}
     for case in counted:
         if name := name_of(case):
             groups.setdefault(name, []).append(case)
-    return {name: accuracy(groups[name]) for name in sorted(groups)}
+    return {name: compute_accuracy(groups[name]) for name in sorted(groups)}
 
 
-def _usage(judged: Sequence[Case]) -> dict[str, Any]:
+def _sum_usage(judged: Sequence[Case]) -> dict[str, Any]:
     used = [case.usage for case in judged if case.usage]
     costs = [usage["cost_usd"] for usage in used if usage["cost_usd"] is not None]
     return {
@@ -149,24 +154,24 @@ def _usage(judged: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _seconds(judged: Sequence[Case]) -> dict[str, Any]:
+def _compute_seconds(judged: Sequence[Case]) -> dict[str, Any]:
     total = [case.seconds["total"] for case in judged if case.seconds]
     model = [case.seconds["model"] for case in judged if case.seconds]
     figures = {
-        "p50": percentile(total, 0.5),
-        "p95": percentile(total, 0.95),
-        "model_p50": percentile(model, 0.5),
-        "model_p95": percentile(model, 0.95),
+        "p50": compute_percentile(total, 0.5),
+        "p95": compute_percentile(total, 0.95),
+        "model_p50": compute_percentile(model, 0.5),
+        "model_p95": compute_percentile(model, 0.95),
         "total": sum(total),
     }
     return {name: None if value is None else round(value, 3) for name, value in figures.items()}
 
 
-def _prompts(judged: Iterable[Case]) -> dict[str, Any]:
+def _collect_prompts(judged: Iterable[Case]) -> dict[str, Any]:
     prompts: dict[str, Any] = {}
     for case in judged:
         if case.prompt:
-            entry = prompts.setdefault(prompt_key(case.prompt), {"databases": [], "text": case.prompt})
+            entry = prompts.setdefault(make_prompt_key(case.prompt), {"databases": [], "text": case.prompt})
             if case.db not in entry["databases"]:
                 entry["databases"].append(case.db)
     return prompts

@@ -10,32 +10,32 @@ from typing import Any
 
 from nl2sql.errors import ConfigError
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.report import SCORES, accuracy, cases_of
-from nl2sql.evals.statistics import mcnemar
+from nl2sql.evals.report import SCORES, compute_accuracy, read_cases
+from nl2sql.evals.statistics import compute_mcnemar_p
 
 
-def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+def compare_reports(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """`n`, and each score's comparison: `{first, second, only_first, only_second, p, fell}`.
 
     `first` and `second` are accuracies on the same questions; `only_first` and `only_second` list the questions
     that only one has right, as `{id, db, question, first: {reason, sql}, second: {…}}`; `p` is McNemar's, exact and
     two-sided. `fell` says that the second is below the first's 95% interval. ConfigError where no question is in both.
     """
-    pairs = _pairs(cases_of(first), cases_of(second))
+    pairs = _pair_cases(read_cases(first), read_cases(second))
     if not pairs:
         raise ConfigError("the two reports have no judged question in common", "Compare reports of the same questions.")
-    before, after = accuracy([one for one, _ in pairs]), accuracy([other for _, other in pairs])
-    return {"n": len(pairs), **{name: _score(name, pairs, before, after) for name in SCORES}}
+    before, after = compute_accuracy([one for one, _ in pairs]), compute_accuracy([other for _, other in pairs])
+    return {"n": len(pairs), **{name: _compare_score(name, pairs, before, after) for name in SCORES}}
 
 
-def _pairs(first: Sequence[Case], second: Sequence[Case]) -> list[tuple[Case, Case]]:
+def _pair_cases(first: Sequence[Case], second: Sequence[Case]) -> list[tuple[Case, Case]]:
     """Cases of the same question, with the same gold, judged in both."""
-    known = {(case.id, case.question, case.gold_sql): case for case in first if case.counts}
-    pairs = ((known.get((case.id, case.question, case.gold_sql)), case) for case in second if case.counts)
+    known = {(case.id, case.question, case.gold_sql): case for case in first if case.is_judged}
+    pairs = ((known.get((case.id, case.question, case.gold_sql)), case) for case in second if case.is_judged)
     return [(one, other) for one, other in pairs if one is not None]
 
 
-def _score(
+def _compare_score(
     name: str, pairs: Sequence[tuple[Case, Case]], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[str, Any]:
     only_first = [(one, other) for one, other in pairs if getattr(one, name) and not getattr(other, name)]
@@ -43,14 +43,14 @@ def _score(
     return {
         "first": before[name],
         "second": after[name],
-        "only_first": [_difference(*pair) for pair in only_first],
-        "only_second": [_difference(*pair) for pair in only_second],
-        "p": round(mcnemar(len(only_first), len(only_second)), 6),
+        "only_first": [_describe_difference(*pair) for pair in only_first],
+        "only_second": [_describe_difference(*pair) for pair in only_second],
+        "p": round(compute_mcnemar_p(len(only_first), len(only_second)), 6),
         "fell": after[name] < before[f"{name}_interval"][0],
     }
 
 
-def _difference(one: Case, other: Case) -> dict[str, Any]:
+def _describe_difference(one: Case, other: Case) -> dict[str, Any]:
     return {
         "id": one.id,
         "db": one.db,

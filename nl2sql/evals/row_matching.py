@@ -10,32 +10,32 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from nl2sql.evals.cell_equality import TOLERANCE, Cell, SortKey, same, sort_key
+from nl2sql.evals.cell_equality import TOLERANCE_RATIO, Cell, SortKey, is_same_cell, make_sort_key
 
 Row = tuple[Cell, ...]
 Rows = Sequence[Row]
 
-_MOST_COLUMNS: Final = 64
-_MOST_PAIRINGS: Final = 20_000
-_ROWS_COMPARED_EACH_WITH_EACH: Final = 2_000
+_MAX_COLUMNS: Final = 64
+_MAX_PAIRINGS: Final = 20_000
+_MAX_PAIRWISE_ROWS: Final = 2_000
 # Keys are rounded to four decimals, so that equal numbers may be this far apart in them.
 _KEY_TOLERANCE: Final = 2e-4
 
 
-def same_rows(some: Rows, others: Rows, *, ordered: bool) -> bool:
+def has_same_rows(some: Rows, others: Rows, *, ordered: bool) -> bool:
     """Whether both hold the same rows as often, columns in the same order; `ordered` in the same row order too."""
     if len(some) != len(others):
         return False
     if ordered:
-        return all(map(_same_row, some, others))
+        return all(map(_is_same_row, some, others))
     if Counter(some) == Counter(others):
         return True
-    if all(map(_same_row, sorted(some, key=_row_key), sorted(others, key=_row_key))):
+    if all(map(_is_same_row, sorted(some, key=_make_row_key), sorted(others, key=_make_row_key))):
         return True
-    return len(some) <= _ROWS_COMPARED_EACH_WITH_EACH and _paired_one_by_one(some, others)
+    return len(some) <= _MAX_PAIRWISE_ROWS and _match_one_by_one(some, others)
 
 
-def same_rows_in_some_columns(predicted: Rows, gold: Rows, *, ordered: bool) -> bool:
+def has_same_rows_in_some_columns(predicted: Rows, gold: Rows, *, ordered: bool) -> bool:
     """Whether each gold column can be paired with a predicted column of its own so that the rows are the same.
 
     False where that is not found within a bounded search, or where there are more than 64 predicted columns.
@@ -44,25 +44,25 @@ def same_rows_in_some_columns(predicted: Rows, gold: Rows, *, ordered: bool) -> 
         return False
     if not gold:
         return True
-    if not len(gold[0]) <= len(predicted[0]) <= _MOST_COLUMNS:
+    if not len(gold[0]) <= len(predicted[0]) <= _MAX_COLUMNS:
         return False
     predicted_columns = list(zip(*predicted, strict=True))
     gold_columns = list(zip(*gold, strict=True))
-    predicted_keys = [_column_key(column, ordered) for column in predicted_columns]
-    gold_keys = [_column_key(column, ordered) for column in gold_columns]
-    partners = [[j for j, key in enumerate(predicted_keys) if _near(gold_key, key)] for gold_key in gold_keys]
+    predicted_keys = [_make_column_key(column, ordered) for column in predicted_columns]
+    gold_keys = [_make_column_key(column, ordered) for column in gold_columns]
+    partners = [[j for j, key in enumerate(predicted_keys) if _is_near(gold_key, key)] for gold_key in gold_keys]
     if not all(partners):
         return False
     if ordered:
         partners = [
-            [j for j in some if all(map(same, gold_columns[i], predicted_columns[j]))]
+            [j for j in some if all(map(is_same_cell, gold_columns[i], predicted_columns[j]))]
             for i, some in enumerate(partners)
         ]
-        return _each_has_its_own(partners)
-    return _Pairing(predicted, gold, partners).found()
+        return _has_full_matching(partners)
+    return _ColumnPairing(predicted, gold, partners).can_complete()
 
 
-class _Pairing:
+class _ColumnPairing:
     """A search for gold column → predicted column under which unordered rows agree, the least ambiguous first."""
 
     def __init__(self, predicted: Rows, gold: Rows, partners: Sequence[Sequence[int]]) -> None:
@@ -70,15 +70,15 @@ class _Pairing:
         self._columns = list(zip(*predicted, strict=True))
         self._partners = partners
         self._order = sorted(range(len(partners)), key=lambda i: len(partners[i]))
-        self._left = _MOST_PAIRINGS
+        self._left = _MAX_PAIRINGS
 
-    def found(self, pairs: tuple[tuple[int, int], ...] = ()) -> bool:
+    def can_complete(self, pairs: tuple[tuple[int, int], ...] = ()) -> bool:
         """Whether these pairs (gold, predicted) can be completed."""
         self._left -= 1
         if self._left < 0:
             return False
         if len(pairs) == len(self._order):
-            return len(pairs) > 1 or self._agree(pairs)
+            return len(pairs) > 1 or self._has_equal_rows(pairs)
         gold_column = self._order[len(pairs)]
         used = {j for _, j in pairs}
         seen: list[tuple[Cell, ...]] = []
@@ -87,50 +87,50 @@ class _Pairing:
                 continue
             seen.append(self._columns[j])
             more = (*pairs, (gold_column, j))
-            if (len(more) == 1 or self._agree(more)) and self.found(more):
+            if (len(more) == 1 or self._has_equal_rows(more)) and self.can_complete(more):
                 return True
         return False
 
-    def _agree(self, pairs: tuple[tuple[int, int], ...]) -> bool:
+    def _has_equal_rows(self, pairs: tuple[tuple[int, int], ...]) -> bool:
         """Whether the rows are the same, seen through these columns alone."""
         gold = [tuple(row[i] for i, _ in pairs) for row in self._gold]
         predicted = [tuple(row[j] for _, j in pairs) for row in self._predicted]
-        return same_rows(predicted, gold, ordered=False)
+        return has_same_rows(predicted, gold, ordered=False)
 
 
-def _same_row(one: Row, other: Row) -> bool:
-    return len(one) == len(other) and all(map(same, one, other))
+def _is_same_row(one: Row, other: Row) -> bool:
+    return len(one) == len(other) and all(map(is_same_cell, one, other))
 
 
-def _row_key(row: Row) -> tuple[SortKey, ...]:
-    return tuple(map(sort_key, row))
+def _make_row_key(row: Row) -> tuple[SortKey, ...]:
+    return tuple(map(make_sort_key, row))
 
 
-def _paired_one_by_one(some: Rows, others: Rows) -> bool:
+def _match_one_by_one(some: Rows, others: Rows) -> bool:
     """Sorting can part numbers that are the same but round apart: then each row looks for its like."""
-    left = sorted(others, key=_row_key)
-    for row in sorted(some, key=_row_key):
-        place = next((i for i, other in enumerate(left) if _same_row(row, other)), None)
+    left = sorted(others, key=_make_row_key)
+    for row in sorted(some, key=_make_row_key):
+        place = next((i for i, other in enumerate(left) if _is_same_row(row, other)), None)
         if place is None:
             return False
         del left[place]
     return True
 
 
-def _column_key(column: Sequence[Cell], ordered: bool) -> list[SortKey]:
-    keys = [sort_key(cell) for cell in column]
+def _make_column_key(column: Sequence[Cell], ordered: bool) -> list[SortKey]:
+    keys = [make_sort_key(cell) for cell in column]
     return keys if ordered else sorted(keys)
 
 
-def _near(some: Sequence[SortKey], others: Sequence[SortKey]) -> bool:
-    return all(one == other or _near_numbers(one, other) for one, other in zip(some, others, strict=True))
+def _is_near(some: Sequence[SortKey], others: Sequence[SortKey]) -> bool:
+    return all(one == other or _is_near_number(one, other) for one, other in zip(some, others, strict=True))
 
 
-def _near_numbers(one: SortKey, other: SortKey) -> bool:
-    return one[0] == other[0] == 1 and math.isclose(one[1], other[1], rel_tol=TOLERANCE, abs_tol=_KEY_TOLERANCE)
+def _is_near_number(one: SortKey, other: SortKey) -> bool:
+    return one[0] == other[0] == 1 and math.isclose(one[1], other[1], rel_tol=TOLERANCE_RATIO, abs_tol=_KEY_TOLERANCE)
 
 
-def _each_has_its_own(partners: Sequence[Sequence[int]]) -> bool:
+def _has_full_matching(partners: Sequence[Sequence[int]]) -> bool:
     """Whether every gold column can have one of its partners for itself (a bipartite matching)."""
     owner: dict[int, int] = {}
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import BugError, CancelledError, GuardError, NL2SQLError
 from nl2sql.evals import recording_model, scorer, ties
-from nl2sql.evals.eval_case import Case, preview
-from nl2sql.evals.example_file import Example, Gold, Question
-from nl2sql.evals.recording_model import RecordedModel
-from nl2sql.export.answer_json import answer_object
+from nl2sql.evals.eval_case import Case, make_preview
+from nl2sql.evals.example_file import EvalExample, GoldQuery, Question
+from nl2sql.evals.recording_model import ModelRecorder
+from nl2sql.export.answer_json import make_answer_object
 from nl2sql.types import Answer, Limits, Result, Status
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Gold and prediction are judged whole: a cut result would say nothing of the rest.
 JUDGED_ROWS: Final = 100_000
-_TOO_LONG: Final = 0.95
+_TIMEOUT_RATIO: Final = 0.95
 _TIED: Final = "right in another order of rows that tie by the gold's ORDER BY"
 # What a mistake of ours looks like: it fails the question that met it, and the others are still asked.
 _BUGS: Final = (
@@ -44,8 +44,8 @@ _BUGS: Final = (
 OpenDatabase = Callable[[str, "ChatModel"], "Assistant"]
 
 
-def run(
-    examples: Sequence[Example], open_database: OpenDatabase, model: ChatModel, cancel: CancelToken | None = None
+def run_examples(
+    examples: Sequence[EvalExample], open_database: OpenDatabase, model: ChatModel, cancel: CancelToken | None = None
 ) -> Generator[Case, None, None]:
     """Every example's case, in order. Each run of examples of one database opens it once.
 
@@ -53,18 +53,18 @@ def run(
     is set.
     """
     for name, group in groupby(examples, key=lambda example: example.question.db):
-        recorded = RecordedModel(model)
-        opened = _opened(name, open_database, recorded)
+        recorded = ModelRecorder(model)
+        opened = _open_database(name, open_database, recorded)
         if isinstance(opened, NL2SQLError):
-            problem = _text("the database cannot be read", opened)
-            yield from (replace(_blank(example), status="failed", problem=problem) for example in group)
+            problem = _format_problem("the database cannot be read", opened)
+            yield from (replace(_make_blank_case(example), status="failed", problem=problem) for example in group)
             continue
         with opened as assistant:
             for example in group:
-                yield _case(example, assistant, recorded, cancel)
+                yield _run_example(example, assistant, recorded, cancel)
 
 
-def _opened(name: str, open_database: OpenDatabase, model: ChatModel) -> Assistant | NL2SQLError:
+def _open_database(name: str, open_database: OpenDatabase, model: ChatModel) -> Assistant | NL2SQLError:
     """The database, introspected already, so that no question's time has that in it; or why it is not to be had."""
     try:
         assistant = open_database(name, model)
@@ -83,7 +83,7 @@ def _opened(name: str, open_database: OpenDatabase, model: ChatModel) -> Assista
     return assistant
 
 
-def _blank(example: Example) -> Case:
+def _make_blank_case(example: EvalExample) -> Case:
     question = example.question
     return Case(
         id=question.id,
@@ -96,52 +96,52 @@ def _blank(example: Example) -> Case:
     )
 
 
-def _case(example: Example, assistant: Assistant, model: RecordedModel, cancel: CancelToken | None) -> Case:
+def _run_example(example: EvalExample, assistant: Assistant, model: ModelRecorder, cancel: CancelToken | None) -> Case:
     model.exchanges.clear()
-    answer = _answer(example.question, assistant, cancel)
+    answer = _ask(example.question, assistant, cancel)
     case = replace(
-        _blank(example),
-        calls=recording_model.told(model.exchanges),
-        prompt=recording_model.prompt_of(model.exchanges),
+        _make_blank_case(example),
+        calls=recording_model.make_call_records(model.exchanges),
+        prompt=recording_model.find_system_prompt(model.exchanges),
     )
     result: Result | None = None
     if isinstance(answer, Answer):
         result = answer.result
-        case = _with_answer(case, answer, assistant.config.limits)
+        case = _add_answer(case, answer, assistant.config.limits)
     else:
         case = replace(case, status="failed", reason="error", error=answer)
-    return _judged(case, result, example.gold, assistant, cancel)
+    return _judge(case, result, example.gold, assistant, cancel)
 
 
-def _answer(question: Question, assistant: Assistant, cancel: CancelToken | None) -> Answer | Mapping[str, Any]:
+def _ask(question: Question, assistant: Assistant, cancel: CancelToken | None) -> Answer | Mapping[str, Any]:
     """What the assistant says, or the error that kept it from saying anything."""
     try:
-        return assistant.ask(question.asked, summary=False, explain=False, cancel=cancel)
+        return assistant.ask(question.text_with_hint, summary=False, explain=False, cancel=cancel)
     except CancelledError:
         raise
     except NL2SQLError as exc:
-        return _error(exc.code, exc.message, exc.hint)
+        return _make_error(exc.code, exc.message, exc.hint)
     except _BUGS as exc:
-        return _error(BugError.code, f"{type(exc).__name__}: {exc}", "This is a bug in nl2sql: please report it.")
+        return _make_error(BugError.code, f"{type(exc).__name__}: {exc}", "This is a bug in nl2sql: please report it.")
 
 
-def _error(code: str, message: str, hint: str) -> dict[str, Any]:
+def _make_error(code: str, message: str, hint: str) -> dict[str, Any]:
     return {"code": code, "rule": None, "message": message, "hint": hint or None}
 
 
-def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
-    shown = answer_object(replace(answer, result=None))
+def _add_answer(case: Case, answer: Answer, limits: Limits) -> Case:
+    shown = make_answer_object(replace(answer, result=None))
     tried = [str(step.arguments["query"]) for step in answer.steps if "query" in step.arguments]
     return replace(
         case,
         status=answer.status.value,
         sql=answer.sql or (tried[-1] if tried else None),
-        reason=_failure(answer, limits),
+        reason=_find_failure_reason(answer, limits),
         detail=None if answer.result else answer.text or None,
         error=shown["error"],
         confidence=shown["confidence"],
         signs=dict(answer.confidence.signs) if answer.confidence else {},
-        rows=preview(answer.result) if answer.result else None,
+        rows=make_preview(answer.result) if answer.result else None,
         repairs=tuple(shown["repairs"]),
         steps=tuple(shown["steps"]),
         usage=shown["usage"],
@@ -149,21 +149,23 @@ def _with_answer(case: Case, answer: Answer, limits: Limits) -> Case:
     )
 
 
-def _failure(answer: Answer, limits: Limits) -> str | None:
+def _find_failure_reason(answer: Answer, limits: Limits) -> str | None:
     """Why there are no rows to judge, or None where there are."""
     if answer.status is Status.REFUSED:
         return "refused"
     if answer.error is not None:
-        return "timeout" if _ran_out_of_time(answer, limits) else "error"
+        return "timeout" if _is_timeout(answer, limits) else "error"
     return "no_sql" if answer.result is None else None
 
 
-def _ran_out_of_time(answer: Answer, limits: Limits) -> bool:
+def _is_timeout(answer: Answer, limits: Limits) -> bool:
     longest = max(answer.seconds.database, answer.seconds.guard * 2)
-    return answer.error is not None and answer.error.code == "limit" and longest >= limits.seconds * _TOO_LONG
+    return answer.error is not None and answer.error.code == "limit" and longest >= limits.seconds * _TIMEOUT_RATIO
 
 
-def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant, cancel: CancelToken | None) -> Case:
+def _judge(
+    case: Case, result: Result | None, gold: GoldQuery, assistant: Assistant, cancel: CancelToken | None
+) -> Case:
     """The case with both verdicts; with a problem instead where the gold gives nothing to judge by."""
     limits = replace(assistant.config.limits, rows=JUDGED_ROWS)
     try:
@@ -171,50 +173,50 @@ def _judged(case: Case, result: Result | None, gold: Gold, assistant: Assistant,
     except CancelledError:
         raise
     except GuardError as exc:
-        return replace(case, problem=_text(f"the gold SQL is refused ({exc.rule})", exc))
+        return replace(case, problem=_format_problem(f"the gold SQL is refused ({exc.rule})", exc))
     except NL2SQLError as exc:
-        return replace(case, problem=_text("the gold SQL fails", exc))
-    case = replace(case, gold_rows=preview(gold_result))
+        return replace(case, problem=_format_problem("the gold SQL fails", exc))
+    case = replace(case, gold_rows=make_preview(gold_result))
     if gold_result.truncated:
         return replace(case, problem=f"the gold SQL gives more than {JUDGED_ROWS:,} rows")
     if result is None:
         return replace(case, strict=False, lenient=False)
-    ordered = scorer.order_matters(gold.sql) if gold.ordered is None else gold.ordered
+    ordered = scorer.has_top_level_order(gold.sql) if gold.ordered is None else gold.ordered
     rows, gold_rows = result.rows, gold_result.rows
-    verdict = scorer.score(rows, gold_rows, ordered=ordered)
+    verdict = scorer.score_result(rows, gold_rows, ordered=ordered)
     detail = None
     if not verdict.strict:
         for tied_rows, groups in _list_orders(gold.sql, gold_rows, assistant, limits, cancel):
-            found = scorer.score(rows, tied_rows, ordered=ordered, groups=groups)
+            found = scorer.score_result(rows, tied_rows, ordered=ordered, groups=groups)
             if found.strict or (found.lenient and not verdict.lenient):
-                verdict, detail = replace(found, tied=True), _TIED
+                verdict, detail = replace(found, is_tied=True), _TIED
             if found.strict:
                 break
-    if ordered and not verdict.tied and not verdict.strict and scorer.score(rows, gold_rows).strict:
+    if ordered and not verdict.is_tied and not verdict.strict and scorer.score_result(rows, gold_rows).strict:
         detail = "the rows are right, their order is not"
     return replace(
         case,
         strict=verdict.strict,
         lenient=verdict.lenient,
         reason=verdict.reason,
-        tied=verdict.tied,
+        tied=verdict.is_tied,
         detail=detail,
     )
 
 
 def _list_orders(
     gold_sql: str, gold_rows: list[tuple[Any, ...]], assistant: Assistant, limits: Limits, cancel: CancelToken | None
-) -> Iterator[tuple[list[tuple[Any, ...]], tuple[ties.Group, ...]]]:
+) -> Iterator[tuple[list[tuple[Any, ...]], tuple[ties.TieGroup, ...]]]:
     """What the gold gives in each order of its ties that is tried, and the ties that then remain at its end."""
     for sql in (gold_sql, *ties.write_variants(gold_sql)):
-        rows = gold_rows if sql is gold_sql else _run_again(sql, assistant, limits, cancel)
+        rows = gold_rows if sql is gold_sql else _run_variant(sql, assistant, limits, cancel)
         query = ties.write_tie_query(sql)
-        ranked = _run_again(query.sql, assistant, limits, cancel) if query else None
+        ranked = _run_variant(query.sql, assistant, limits, cancel) if query else None
         if rows is not None:
             yield rows, ties.list_groups(ranked, query) if query and ranked else ()
 
 
-def _run_again(
+def _run_variant(
     sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
 ) -> list[tuple[Any, ...]] | None:
     """The rows of a query that is made of the gold; None where it gives none that can be judged."""
@@ -227,5 +229,5 @@ def _run_again(
     return None if result.truncated else result.rows
 
 
-def _text(what: str, error: NL2SQLError) -> str:
+def _format_problem(what: str, error: NL2SQLError) -> str:
     return f"{what}: {error.message}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.evals import cell_equality, ties
-from nl2sql.evals.row_matching import Rows, same_rows, same_rows_in_some_columns
+from nl2sql.evals.row_matching import Rows, has_same_rows, has_same_rows_in_some_columns
 
 REASONS: Final = (
     "no_sql",
@@ -32,58 +32,62 @@ Scorer = Callable[[Rows, Rows, bool], bool]
 class Score:
     """Both verdicts, and why the strict one is no: one of REASONS, or None.
 
-    `tied` says that a verdict is yes only because rows tie by the gold's ORDER BY.
+    `is_tied` says that a verdict is yes only because rows tie by the gold's ORDER BY.
     """
 
     strict: bool
     lenient: bool
     reason: str | None
-    tied: bool = False
+    is_tied: bool = False
 
 
-def strict(predicted: Rows, gold: Rows, ordered: bool) -> bool:
+def match_strictly(predicted: Rows, gold: Rows, ordered: bool) -> bool:
     """As many columns, in any order; each row as often; row order where `ordered`; numbers within a millionth."""
     if not predicted or not gold:
         return not predicted and not gold
     if len(predicted[0]) != len(gold[0]):
         return False
-    return same_rows(predicted, gold, ordered=ordered) or same_rows_in_some_columns(predicted, gold, ordered=ordered)
+    return has_same_rows(predicted, gold, ordered=ordered) or has_same_rows_in_some_columns(
+        predicted, gold, ordered=ordered
+    )
 
 
-def lenient(predicted: Rows, gold: Rows, ordered: bool) -> bool:
+def match_leniently(predicted: Rows, gold: Rows, ordered: bool) -> bool:
     """As strict, but further columns are allowed, numbers count to two decimals, text may be a number or a date."""
-    if strict(predicted, gold, ordered):
+    if match_strictly(predicted, gold, ordered):
         return True
     if not predicted or not gold or len(predicted[0]) < len(gold[0]):
         return False
-    return same_rows_in_some_columns(_loosened(predicted), _loosened(gold), ordered=ordered)
+    return has_same_rows_in_some_columns(_loosen_rows(predicted), _loosen_rows(gold), ordered=ordered)
 
 
-SCORERS: Final[tuple[Scorer, ...]] = (strict, lenient)
+SCORERS: Final[tuple[Scorer, ...]] = (match_strictly, match_leniently)
 
 
-def score(
+def score_result(
     predicted: Iterable[Sequence[Any]],
     gold: Iterable[Sequence[Any]],
     *,
     ordered: bool = False,
-    groups: Sequence[ties.Group] = (),
+    groups: Sequence[ties.TieGroup] = (),
 ) -> Score:
     """Judge one result. Rows are sequences of Python values as an engine gives them.
 
     `groups` are the gold's ties: what another order of tied rows would give is right too.
     """
-    predicted_rows, gold_rows = _plain(predicted), _plain(gold)
+    predicted_rows, gold_rows = _normalize_rows(predicted), _normalize_rows(gold)
     is_strict, is_lenient = (scorer(predicted_rows, gold_rows, ordered) for scorer in SCORERS)
     by_ties = False
-    if not is_strict and predicted_rows and groups and ties.fits(gold_rows, groups):
-        is_strict = ties.fits(predicted_rows, groups)
-        by_ties = not is_lenient and ties.fits(_loosened(predicted_rows), ties.loosen(groups), wider=True)
+    if not is_strict and predicted_rows and groups and ties.has_matching_order(gold_rows, groups):
+        is_strict = ties.has_matching_order(predicted_rows, groups)
+        by_ties = not is_lenient and ties.has_matching_order(
+            _loosen_rows(predicted_rows), ties.loosen_groups(groups), wider=True
+        )
         by_ties, is_lenient = is_strict or by_ties, is_lenient or is_strict or by_ties
-    return Score(is_strict, is_lenient, None if is_strict else _reason(predicted_rows, gold_rows), by_ties)
+    return Score(is_strict, is_lenient, None if is_strict else _find_reason(predicted_rows, gold_rows), by_ties)
 
 
-def order_matters(gold_sql: str) -> bool:
+def has_top_level_order(gold_sql: str) -> bool:
     """Whether the SQL has an ORDER BY at its top level, not only inside a subquery."""
     import sqlglot
     from sqlglot import exp
@@ -92,13 +96,13 @@ def order_matters(gold_sql: str) -> bool:
     try:
         tree: Any = sqlglot.parse_one(gold_sql, read="duckdb")
     except (SqlglotError, RecursionError):
-        return _order_by_outside_brackets(gold_sql.lower())
+        return _has_order_by_outside_brackets(gold_sql.lower())
     while isinstance(tree, exp.Subquery | exp.Paren) and not tree.args.get("order"):
         tree = tree.this
     return bool(tree.args.get("order"))
 
 
-def _reason(predicted: Rows, gold: Rows) -> str:
+def _find_reason(predicted: Rows, gold: Rows) -> str:
     if not predicted:
         return "empty"
     if len(predicted) != len(gold):
@@ -108,15 +112,15 @@ def _reason(predicted: Rows, gold: Rows) -> str:
     return "wrong_values"
 
 
-def _plain(rows: Iterable[Sequence[Any]]) -> Rows:
-    return [tuple(map(cell_equality.plain, row)) for row in rows]
+def _normalize_rows(rows: Iterable[Sequence[Any]]) -> Rows:
+    return [tuple(map(cell_equality.normalize_cell, row)) for row in rows]
 
 
-def _loosened(rows: Rows) -> Rows:
-    return [tuple(map(cell_equality.lenient, row)) for row in rows]
+def _loosen_rows(rows: Rows) -> Rows:
+    return [tuple(map(cell_equality.loosen_cell, row)) for row in rows]
 
 
-def _order_by_outside_brackets(text: str) -> bool:
+def _has_order_by_outside_brackets(text: str) -> bool:
     depth = 0
     for place, character in enumerate(text):
         if character == "(":

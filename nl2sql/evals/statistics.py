@@ -12,7 +12,7 @@ from typing import Final
 _Z_95: Final = 1.959963984540054
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
+def compute_wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """The 95% interval of a share, by Wilson's score; (0, 1) where nothing was counted."""
     if n == 0:
         return (0.0, 1.0)
@@ -22,14 +22,14 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     return (max(0.0, centre - half), min(1.0, centre + half))
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
+def compute_mcnemar_p(only_first: int, only_second: int) -> float:
     """The exact two-sided p-value that two runs are equally good, from the questions that only one has right."""
     n = only_first + only_second
     tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
+def compute_percentile(values: Sequence[float], share: float) -> float | None:
     """The value under which that share (0 to 1) of the values lies, between neighbours in proportion; None of none."""
     if not values:
         return None
@@ -40,7 +40,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ranked[low] + (ranked[high] - ranked[low]) * (place - low)
 
 
-def brier_score(forecasts: Sequence[tuple[float, bool]]) -> float | None:
+def compute_brier_score(forecasts: Sequence[tuple[float, bool]]) -> float | None:
     """Return the mean squared distance of forecast (0 to 1) and outcome; 0 is perfect, None where there are none.
 
     Brier, Verification of forecasts expressed in terms of probability, 1950.
@@ -50,7 +50,7 @@ def brier_score(forecasts: Sequence[tuple[float, bool]]) -> float | None:
     return sum((score - right) ** 2 for score, right in forecasts) / len(forecasts)
 
 
-def reliability(forecasts: Sequence[tuple[float, bool]], bins: int = 10) -> list[tuple[float, float, int]]:
+def compute_reliability(forecasts: Sequence[tuple[float, bool]], bins: int = 10) -> list[tuple[float, float, int]]:
     """Return a point for each bin of equal width that holds forecasts: mean forecast, share that came true, count."""
     points = []
     for number in range(bins):

@@ -15,68 +15,72 @@ from nl2sql.evals.report import SCORES
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _BROKEN_DOWN: Final = ("by_source", "by_difficulty", "by_database")
-_LISTED: Final = 20
-_MINUTE: Final = 60
+_MAX_LISTED: Final = 20
+_MINUTE_SECONDS: Final = 60
 
 
-class Estimate:
+class ProgressEstimate:
     """How far a run is, and how long it may still take, from the mean of the questions asked so far."""
 
     def __init__(self, total: int, done: Sequence[Case], clock: Callable[[], float] = time.monotonic) -> None:
         self._total, self._done, self._asked = total, len(done), 0
-        self._judged = sum(case.counts for case in done)
+        self._judged = sum(case.is_judged for case in done)
         self._right = sum(bool(case.strict) for case in done)
         self._clock, self._start = clock, clock()
 
-    def after(self, case: Case) -> str:
+    def advance(self, case: Case) -> str:
         """The line once this case is done too."""
         self._done += 1
         self._asked += 1
-        self._judged += case.counts
+        self._judged += case.is_judged
         self._right += bool(case.strict)
         parts = [f"{self._done}/{self._total}"]
         if self._judged:
             parts.append(f"strict {self._right / self._judged:.1%}")
         if self._done < self._total:
             each = (self._clock() - self._start) / self._asked
-            parts.append(f"about {duration(each * (self._total - self._done))} left")
+            parts.append(f"about {format_duration(each * (self._total - self._done))} left")
         return ", ".join(parts)
 
 
-def outcome(case: Case) -> str:
+def describe_outcome(case: Case) -> str:
     """How the case ended, in a word: right, lenient, a reason, or not judged."""
-    if not case.counts:
+    if not case.is_judged:
         return "not judged"
     right = "right (rows tie)" if case.tied else "right"
     return right if case.strict else f"{case.reason} (lenient: right)" if case.lenient else str(case.reason)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as a person says them."""
-    if seconds < 2 * _MINUTE:
+    if seconds < 2 * _MINUTE_SECONDS:
         return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < 100 * _MINUTE else f"{seconds / _MINUTE / _MINUTE:.1f} h"
+    return (
+        f"{seconds / _MINUTE_SECONDS:.0f} min"
+        if seconds < 100 * _MINUTE_SECONDS
+        else f"{seconds / _MINUTE_SECONDS / _MINUTE_SECONDS:.1f} h"
+    )
 
 
-def percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
     """A share as per cent; a dash for none."""
     return "-" if share is None else f"{share:.1%}"
 
 
-def interval(bounds: Sequence[float]) -> str:
+def format_interval(bounds: Sequence[float]) -> str:
     """Both ends of an interval of shares."""
     return f"{bounds[0]:.1%} to {bounds[1]:.1%}"
 
 
-def figures(report: Mapping[str, Any]) -> Iterator[Table]:
+def make_report_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """The report's tables: scores over all and by group, reasons, tokens and time."""
-    rows = [_scores("all", report)]
+    rows = [_format_scores("all", report)]
     for name in _BROKEN_DOWN:
         groups = report[name]
-        if name == "by_database" and len(groups) > _LISTED:
+        if name == "by_database" and len(groups) > _MAX_LISTED:
             continue
         if len(groups) > 1:
-            rows += [_scores(f"{name[3:]}: {group}", figures) for group, figures in groups.items()]
+            rows += [_format_scores(f"{name[3:]}: {group}", figures) for group, figures in groups.items()]
     yield ["", "n", "strict", "95% interval", "lenient", "95% interval"], rows
     reasons = [[reason, f"{count}"] for reason, count in report["reasons"].items() if count]
     if reasons:
@@ -88,7 +92,7 @@ def figures(report: Mapping[str, Any]) -> Iterator[Table]:
         )
     levels = report.get("by_confidence", {})
     rows = [
-        [level, f"{one['n']}", percent(one["share"]), percent(one["strict"])]
+        [level, f"{one['n']}", format_percent(one["share"]), format_percent(one["strict"])]
         for level, one in levels.items()
         if one["n"]
     ]
@@ -107,20 +111,20 @@ def figures(report: Mapping[str, Any]) -> Iterator[Table]:
     yield ["seconds", ""], shown
 
 
-def problems(report: Mapping[str, Any]) -> list[str]:
+def list_unjudged(report: Mapping[str, Any]) -> list[str]:
     """What could not be judged, a line each."""
     return [
         f"{'line ' + str(one['line']) if one['line'] else one['id']}: {one['problem']}" for one in report["problems"]
     ]
 
 
-def comparison(compared: Mapping[str, Any], first: str, second: str) -> Iterator[Table]:
+def make_comparison_tables(compared: Mapping[str, Any], first: str, second: str) -> Iterator[Table]:
     """Two reports compared: the scores, then the questions that differ by the strict one."""
     rows = []
     for name in SCORES:
         one = compared[name]
         changes = [str(len(one["only_first"])), str(len(one["only_second"])), f"{one['p']:.4f}"]
-        rows.append([name, str(compared["n"]), percent(one["first"]), percent(one["second"]), *changes])
+        rows.append([name, str(compared["n"]), format_percent(one["first"]), format_percent(one["second"]), *changes])
     yield ["score", "n", first, second, "only first", "only second", "p (McNemar)"], rows
     strict = compared["strict"]
     for title, side, reason_of in (
@@ -132,8 +136,11 @@ def comparison(compared: Mapping[str, Any], first: str, second: str) -> Iterator
             yield [title, "db", "the other's reason", "question"], listed
 
 
-def _scores(name: str, figures: Mapping[str, Any]) -> list[str]:
+def _format_scores(name: str, figures: Mapping[str, Any]) -> list[str]:
     cells = [name, str(figures["n"])]
     for score in SCORES:
-        cells += [percent(figures[score]), interval(figures[f"{score}_interval"]) if figures["n"] else "-"]
+        cells += [
+            format_percent(figures[score]),
+            format_interval(figures[f"{score}_interval"]) if figures["n"] else "-",
+        ]
     return cells

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.evals.cell_equality import Cell, lenient, plain, same, sort_key
+from nl2sql.evals.cell_equality import Cell, is_same_cell, loosen_cell, make_sort_key, normalize_cell
 
 Row = tuple[Cell, ...]
 
 _RANK: Final = "rank_of_the_row"
-_MOST_TRIES: Final = 5_000
-_MOST_COLUMNS: Final = 64
-_SHUFFLES: Final = 6
+_MAX_TRIES: Final = 5_000
+_MAX_COLUMNS: Final = 64
+_SHUFFLE_COUNT: Final = 6
 _PICKING: Final = ("RowNumber", "FirstValue", "LastValue", "NthValue", "Lag", "Lead", "Ntile")
 
 
@@ -37,11 +37,11 @@ class TieQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Rows that tie, of which a right result has `count`, at its places from `start` on."""
+class TieGroup:
+    """Rows that tie, of which a right result has `kept_count`, at its places from `start` on."""
 
     start: int
-    count: int
+    kept_count: int
     rows: tuple[Row, ...]
 
 
@@ -142,19 +142,19 @@ def write_variants(gold_sql: str) -> tuple[str, ...]:
         found = False
         for order in list(tree.find_all(exp.Order)):
             select = order.find_ancestor(exp.Select)
-            if select is not None and (breakers := _list_breakers(order, select, tree)):
+            if select is not None and (breakers := _list_tie_breakers(order, select, tree)):
                 found = True
-                for key in _write_breakers(breakers, number):
+                for key in _write_tie_breakers(breakers, number):
                     order.append("expressions", key)
         return tree.sql(dialect="duckdb") if found else ""
 
     try:
-        return tuple(filter(None, map(vary, range(_SHUFFLES + 2))))
+        return tuple(filter(None, map(vary, range(_SHUFFLE_COUNT + 2))))
     except (SqlglotError, RecursionError):
         return ()
 
 
-def _list_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
+def _list_tie_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
     """What may stand behind the keys of an ORDER BY inside the query that picks rows; nothing for any other."""
     from sqlglot import exp
 
@@ -175,7 +175,7 @@ def _list_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
     ]
 
 
-def _write_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
+def _write_tie_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
     """Keys that order by these values: upwards, downwards, or shuffled by that number."""
     from sqlglot import exp
 
@@ -186,9 +186,9 @@ def _write_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
     return [exp.Ordered(this=exp.func("md5", salted), desc=False, nulls_first=True)]
 
 
-def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[Group, ...]:
+def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[TieGroup, ...]:
     """The groups of ties that a right result has rows of, from the rows of a tie query."""
-    groups: list[Group] = []
+    groups: list[TieGroup] = []
     end = len(rows) if query.take is None else min(len(rows), query.skip + query.take)
     at = 0
     while at < len(rows):
@@ -197,41 +197,41 @@ def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[Group, 
             last += 1
         begin, stop = max(at, query.skip), min(last, end)
         if begin < stop:
-            tied = tuple(tuple(map(plain, row[:-1])) for row in rows[at:last])
-            groups.append(Group(begin - query.skip, stop - begin, tied))
+            tied = tuple(tuple(map(normalize_cell, row[:-1])) for row in rows[at:last])
+            groups.append(TieGroup(begin - query.skip, stop - begin, tied))
         at = last
     return tuple(groups)
 
 
-def loosen(groups: Sequence[Group]) -> tuple[Group, ...]:
+def loosen_groups(groups: Sequence[TieGroup]) -> tuple[TieGroup, ...]:
     """The groups with their cells as the lenient score compares them."""
-    return tuple(Group(g.start, g.count, tuple(tuple(map(lenient, row)) for row in g.rows)) for g in groups)
+    return tuple(TieGroup(g.start, g.kept_count, tuple(tuple(map(loosen_cell, row)) for row in g.rows)) for g in groups)
 
 
-def fits(predicted: Sequence[Row], groups: Sequence[Group], *, wider: bool = False) -> bool:
+def has_matching_order(predicted: Sequence[Row], groups: Sequence[TieGroup], *, wider: bool = False) -> bool:
     """Whether the rows are those of a gold query in one of the orders that it leaves open, its columns in any order.
 
     `wider` allows further columns. False where no pairing of columns is found within a bounded search.
     """
-    if sum(group.count for group in groups) != len(predicted) or not groups:
+    if sum(group.kept_count for group in groups) != len(predicted) or not groups:
         return False
     width, own = len(predicted[0]), len(groups[0].rows[0])
-    if width < own or (width > own and not wider) or width > _MOST_COLUMNS:
+    if width < own or (width > own and not wider) or width > _MAX_COLUMNS:
         return False
     gold = [[tuple(row[i] for row in group.rows) for group in groups] for i in range(own)]
     pairs: list[list[list[tuple[Cell, ...]]]] = []
     for column in gold:
         alike = []
         for j in range(width):
-            pieces = [tuple(row[j] for row in predicted[g.start : g.start + g.count]) for g in groups]
-            pieces = [_as_stored(piece, stored) for piece, stored in zip(pieces, column, strict=True)]
+            pieces = [tuple(row[j] for row in predicted[g.start : g.start + g.kept_count]) for g in groups]
+            pieces = [_snap_to_stored(piece, stored) for piece, stored in zip(pieces, column, strict=True)]
             alike.append(pieces if all(map(_is_part, pieces, column)) else [])
         pairs.append(alike)
-    tries = iter(range(_MOST_TRIES))
-    return any(_pair(pairs, gold, (), tries))
+    tries = iter(range(_MAX_TRIES))
+    return any(_pair_columns(pairs, gold, (), tries))
 
 
-def _pair(
+def _pair_columns(
     pairs: Sequence[Sequence[list[tuple[Cell, ...]]]],
     gold: Sequence[list[tuple[Cell, ...]]],
     taken: tuple[int, ...],
@@ -256,18 +256,18 @@ def _pair(
             )
             for at in groups
         ):
-            yield from _pair(pairs, gold, some, tries)
+            yield from _pair_columns(pairs, gold, some, tries)
 
 
-def _as_stored(cells: Sequence[Cell], stored: Sequence[Cell]) -> tuple[Cell, ...]:
+def _snap_to_stored(cells: Sequence[Cell], stored: Sequence[Cell]) -> tuple[Cell, ...]:
     """The cells, each as the one of the gold's that is the same but for rounding."""
     known = set(stored)
-    others = sorted(known, key=sort_key)
-    keys = list(map(sort_key, others))
+    others = sorted(known, key=make_sort_key)
+    keys = list(map(make_sort_key, others))
 
     def find(cell: Cell) -> Cell:
-        at = bisect_left(keys, sort_key(cell))
-        return next((one for one in others[max(0, at - 1) : at + 2] if same(cell, one)), cell)
+        at = bisect_left(keys, make_sort_key(cell))
+        return next((one for one in others[max(0, at - 1) : at + 2] if is_same_cell(cell, one)), cell)
 
     return tuple(cell if cell in known else find(cell) for cell in cells)
 

@@ -12,7 +12,7 @@ from nl2sql.export.json_columns import encode_rows
 from nl2sql.types import Answer, ErrorInfo, Result, make_unique_names
 
 
-def answer_object(answer: Answer) -> dict[str, Any]:
+def make_answer_object(answer: Answer) -> dict[str, Any]:
     """Every field of `ask -o json`, in its order."""
     return {
         "id": answer.id or None,
@@ -20,16 +20,16 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "status": answer.status.value,
         "answer": answer.text or None,
         "sql": answer.sql,
-        **_rows_fields(answer.result),
-        "confidence": _confidence(answer),
-        "grounding": _grounding(answer),
+        **_make_rows_fields(answer.result),
+        "confidence": _make_confidence_object(answer),
+        "grounding": _make_grounding_object(answer),
         "reading": list(answer.reading) or None,
         "warnings": list(answer.warnings),
         "repairs": [
             {"rule": repair.rule, "class": repair.kind.value, "text": repair.text} for repair in answer.repairs
         ],
         "traps": [{"rule": trap.rule, "message": trap.message} for trap in answer.traps],
-        "clarification": _clarification(answer),
+        "clarification": _make_clarification_object(answer),
         "chart": answer.chart,
         "verified_query": answer.verified_query,
         "verified_by": answer.verified_by or None,
@@ -59,30 +59,30 @@ def answer_object(answer: Answer) -> dict[str, Any]:
             "total": round(answer.seconds.total, 3),
         },
         "model": answer.model or None,
-        "error": error_object(answer.error),
+        "error": make_error_object(answer.error),
     }
 
 
-def run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
+def make_run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
     """Every field of `run -o json`."""
     warnings = list_cuts(result.row_count, result.truncated, result.cut_cells) if result else []
     return {
         "sql": sql,
-        **_rows_fields(result),
+        **_make_rows_fields(result),
         "warnings": warnings,
         "seconds": {"database": round(result.seconds, 4) if result else None, "total": round(seconds, 3)},
-        "error": error_object(error),
+        "error": make_error_object(error),
     }
 
 
-def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
+def make_error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
     """`code, rule, message, hint`, or None."""
     if error is None:
         return None
     return {"code": error.code, "rule": error.rule, "message": error.message, "hint": error.hint or None}
 
 
-def _rows_fields(result: Result | None) -> dict[str, Any]:
+def _make_rows_fields(result: Result | None) -> dict[str, Any]:
     if result is None:
         return {"columns": None, "rows": None, "row_count": None, "truncated": None}
     names = make_unique_names([column.name for column in result.columns])
@@ -94,7 +94,7 @@ def _rows_fields(result: Result | None) -> dict[str, Any]:
     }
 
 
-def _confidence(answer: Answer) -> dict[str, Any] | None:
+def _make_confidence_object(answer: Answer) -> dict[str, Any] | None:
     if answer.confidence is None:
         return None
     return {
@@ -104,7 +104,7 @@ def _confidence(answer: Answer) -> dict[str, Any] | None:
     }
 
 
-def _grounding(answer: Answer) -> dict[str, Any] | None:
+def _make_grounding_object(answer: Answer) -> dict[str, Any] | None:
     if answer.grounding is None:
         return None
     return {
@@ -115,7 +115,7 @@ def _grounding(answer: Answer) -> dict[str, Any] | None:
     }
 
 
-def _clarification(answer: Answer) -> dict[str, Any] | None:
+def _make_clarification_object(answer: Answer) -> dict[str, Any] | None:
     if answer.clarification is None:
         return None
     return {"question": answer.clarification.question, "options": list(answer.clarification.options)}

@@ -17,8 +17,8 @@ from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
 from nl2sql.types import Answer, Result, make_unique_names
 
-MOST_ROWS: Final = 10_000
-_CELL_CHARS: Final = 2_000
+MAX_ROWS: Final = 10_000
+_MAX_CELL_CHARS: Final = 2_000
 _NUMBERS: Final = re.compile(r"U?(BIG|HUGE|SMALL|TINY)?INT|INTEGER|DOUBLE|FLOAT|REAL|DECIMAL", re.I)
 # What no HTML or XML text may hold, and what would turn the text after it around.
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -71,17 +71,17 @@ def render_answer(
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{_write(answer.question)}</title><style>{_STYLE}</style></head><body><main>",
-        f"<h1>{_write(answer.question)}</h1>",
-        f'<p class="said">{_write(answer.text)}</p>' if answer.text else "",
-        *(f"<p>⚠ {_write(note)}</p>" for note in (*notes, *answer.warnings)),
+        f"<title>{_escape_html(answer.question)}</title><style>{_STYLE}</style></head><body><main>",
+        f"<h1>{_escape_html(answer.question)}</h1>",
+        f'<p class="said">{_escape_html(answer.text)}</p>' if answer.text else "",
+        *(f"<p>⚠ {_escape_html(note)}</p>" for note in (*notes, *answer.warnings)),
         _draw_error(answer),
         f'<div class="chart">{clean_svg(svg)}</div>' if svg else "",
         _draw_rows(result, formats) if result is not None else "",
-        f"<h2>SQL</h2><pre>{_write(text)}</pre>" if text else "",
+        f"<h2>SQL</h2><pre>{_escape_html(text)}</pre>" if text else "",
         _draw_list("What the SQL does", answer.reading),
         *_draw_trust(answer),
-        f"<footer><p>{_write(_tell_origin(answer, database, made_at))}</p></footer>",
+        f"<footer><p>{_escape_html(_describe_origin(answer, database, made_at))}</p></footer>",
         "</main></body></html>",
     ]
     return "\n".join(filter(None, parts))
@@ -121,21 +121,21 @@ def _is_fit(name: str, value: str) -> bool:
 def _draw_error(answer: Answer) -> str:
     if answer.error is None:
         return ""
-    return f"<p>⚠ {_write(f'{answer.error.message} {answer.error.hint}'.strip())}</p>"
+    return f"<p>⚠ {_escape_html(f'{answer.error.message} {answer.error.hint}'.strip())}</p>"
 
 
 def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
     """The rows as a table, written for reading, with the value itself under the pointer where it is another."""
     names = make_unique_names([column.name for column in result.columns])
     numbers = [_NUMBERS.match(column.type) is not None for column in result.columns]
-    head = "".join(f"<th{_name_class(n)}>{_write(name)}</th>" for name, n in zip(names, numbers, strict=True))
-    shown = Result(result.columns, result.table.slice(0, MOST_ROWS))
+    head = "".join(f"<th{_name_class(n)}>{_escape_html(name)}</th>" for name, n in zip(names, numbers, strict=True))
+    shown = Result(result.columns, result.table.slice(0, MAX_ROWS))
     lines = (
         "<tr>" + "".join(_draw_cell(*cell) for cell in zip(row, formats, numbers, strict=True)) + "</tr>"
         for row in shown.rows
     )
     count = f"{result.row_count:,} row{'' if result.row_count == 1 else 's'}"
-    if result.truncated or result.row_count > MOST_ROWS:
+    if result.truncated or result.row_count > MAX_ROWS:
         count = f"The first {shown.row_count:,} rows: the query has more"
     if result.cut_cells:
         count += f"; {result.cut_cells:,} long values are cut"
@@ -146,9 +146,9 @@ def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
 def _draw_cell(value: Any, how: ColumnFormat, is_number: bool) -> str:
     if value is None:
         return '<td class="null">NULL</td>'
-    exact, shown = text_of(value)[:_CELL_CHARS], how.show(value)[:_CELL_CHARS]
-    title = "" if shown == exact else f' title="{_write(exact)}"'
-    return f"<td{_name_class(is_number)}{title}>{_write(shown)}</td>"
+    exact, shown = text_of(value)[:_MAX_CELL_CHARS], how.show(value)[:_MAX_CELL_CHARS]
+    title = "" if shown == exact else f' title="{_escape_html(exact)}"'
+    return f"<td{_name_class(is_number)}{title}>{_escape_html(shown)}</td>"
 
 
 def _name_class(is_number: bool) -> str:
@@ -156,7 +156,7 @@ def _name_class(is_number: bool) -> str:
 
 
 def _draw_list(heading: str, lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{_write(line)}</li>" for line in lines)
+    items = "".join(f"<li>{_escape_html(line)}</li>" for line in lines)
     return f"<h2>{heading}</h2><ul>{items}</ul>" if items else ""
 
 
@@ -165,18 +165,18 @@ def _draw_trust(answer: Answer) -> Iterable[str]:
     if answer.confidence is not None:
         reasons = "; ".join(answer.confidence.reasons)
         label = _LEVELS[answer.confidence.level]
-        yield f"<h2>{label}</h2>" + (f"<p>{_write(reasons)}</p>" if reasons else "")
+        yield f"<h2>{label}</h2>" + (f"<p>{_escape_html(reasons)}</p>" if reasons else "")
     if answer.verified_query:
         approval = f", {answer.approval}" if answer.approval else ""
-        yield f"<p>Verified query {_write(answer.verified_query + approval)}</p>"
+        yield f"<p>Verified query {_escape_html(answer.verified_query + approval)}</p>"
 
 
-def _tell_origin(answer: Answer, database: str, made_at: dt.datetime) -> str:
+def _describe_origin(answer: Answer, database: str, made_at: dt.datetime) -> str:
     parts = [f"Database: {database}", f"made {made_at:%Y-%m-%d %H:%M}"]
     parts += [f"model: {answer.model}"] if answer.model else []
     return " · ".join([*parts, "nl2sql"])
 
 
-def _write(text: str) -> str:
+def _escape_html(text: str) -> str:
     """The text so that HTML shows each of its characters; what it cannot show is a replacement character."""
     return escape(_UNFIT.sub("\ufffd", text))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from nl2sql.answer.cell_text import spell_json, text_of
 from nl2sql.errors import ConfigError
-from nl2sql.types import ResultColumn, column_values, make_unique_names
+from nl2sql.types import ResultColumn, list_column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ def write_csv(
         names = make_unique_names([column.name for column in columns])
         text.write(style.delimiter.join(_write_text(name, style) for name in names) + end)
         for batch in batches:
-            cells = [[_write_value(value, style) for value in column_values(column)] for column in batch.columns]
+            cells = [[_write_value(value, style) for value in list_column_values(column)] for column in batch.columns]
             for row in zip(*cells, strict=True):
                 text.write((style.delimiter.join(row) or ('""' if lone else "")) + end)
                 count += 1
@@ -103,7 +103,7 @@ def _write_value(value: Any, style: CsvStyle) -> str:
 
 
 def _write_text(text: str, style: CsvStyle) -> str:
-    return _quote(harmless(text, at_commas=style.delimiter != ",") if style.is_safe else text, style)
+    return _quote(neutralize_formulas(text, at_commas=style.delimiter != ",") if style.is_safe else text, style)
 
 
 def _quote(text: str, style: CsvStyle) -> str:
@@ -113,7 +113,7 @@ def _quote(text: str, style: CsvStyle) -> str:
     return text
 
 
-def harmless(text: str, *, at_commas: bool = False) -> str:
+def neutralize_formulas(text: str, *, at_commas: bool = False) -> str:
     """The text such that no part of it is taken for a formula, wherever a spreadsheet may cut it into cells.
 
     `at_commas` is for a file with another delimiter, which a spreadsheet set to commas would cut there.

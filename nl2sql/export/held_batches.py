@@ -15,12 +15,12 @@ from nl2sql.errors import LimitError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MEMORY_BYTES: Final = 64_000_000
+_MAX_MEMORY_BYTES: Final = 64_000_000
 
 
 @contextmanager
-def hold(
-    batches: Iterable[pa.RecordBatch], look: Callable[[pa.RecordBatch], None], memory: int = _MEMORY_BYTES
+def hold_batches(
+    batches: Iterable[pa.RecordBatch], look: Callable[[pa.RecordBatch], None], memory: int = _MAX_MEMORY_BYTES
 ) -> Iterator[Iterable[pa.RecordBatch]]:
     """The same batches once `look` has had each. LimitError where the disk has no room for them.
 

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from nl2sql.answer.cell_text import EXACT_FLOAT, json_of, text_of
-from nl2sql.types import column_values
+from nl2sql.answer.cell_text import MAX_EXACT_FLOAT, encode_json_value, text_of
+from nl2sql.types import list_column_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_EXACT_DIGITS: Final = 15
+_MAX_EXACT_DIGITS: Final = 15
 
 
 class JsonColumn:
-    """How the values of a column, or of a field within one, become JSON: `look` at all of them, then `encode` each."""
+    """How the values of a column, or of a field within one, become JSON: `observe` them all, then `encode` each."""
 
     def __init__(self, kind: pa.DataType) -> None:
         import pyarrow.types as pt
@@ -44,10 +44,10 @@ class JsonColumn:
         if self._parts:
             return any(part.is_doubtful for part in self._parts)
         if pt.is_decimal(kind):
-            return bool(kind.precision > _EXACT_DIGITS)
+            return bool(kind.precision > _MAX_EXACT_DIGITS)
         return bool(pt.is_floating(kind) or (pt.is_integer(kind) and kind.bit_width == 64))
 
-    def look(self, column: pa.Array) -> None:
+    def observe(self, column: pa.Array) -> None:
         """Take note of what the column holds."""
         import pyarrow.types as pt
 
@@ -55,19 +55,19 @@ class JsonColumn:
             return
         if pt.is_struct(self._kind):
             for i, part in enumerate(self._parts):
-                part.look(column.field(i))
+                part.observe(column.field(i))
         elif pt.is_map(self._kind):
-            self._parts[0].look(column.keys)
-            self._parts[1].look(column.items)
+            self._parts[0].observe(column.keys)
+            self._parts[1].observe(column.items)
         elif self._parts:
-            self._parts[0].look(column.flatten())
+            self._parts[0].observe(column.flatten())
         else:
             self._is_text = not _are_numbers(column)
 
     def encode(self, value: Any) -> Any:
         """The value as JSON has it; None for NULL."""
         if value is None or not self._parts:
-            return text_of(value) if self._is_text and value is not None else json_of(value)
+            return text_of(value) if self._is_text and value is not None else encode_json_value(value)
         if isinstance(value, dict):
             return {name: part.encode(value[name]) for name, part in zip(value, self._parts, strict=True)}
         if len(self._parts) == 2 and all(isinstance(entry, tuple) for entry in value):
@@ -81,9 +81,9 @@ def encode_rows(table: pa.Table) -> list[list[Any]]:
     encoders = [JsonColumn(field.type) for field in table.schema]
     for encoder, column in zip(encoders, table.columns, strict=True):
         for chunk in column.chunks:
-            encoder.look(chunk)
+            encoder.observe(chunk)
     columns = [
-        [encoder.encode(value) for value in column_values(column)]
+        [encoder.encode(value) for value in list_column_values(column)]
         for encoder, column in zip(encoders, table.columns, strict=True)
     ]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -93,7 +93,7 @@ def encode_batch(encoders: Sequence[JsonColumn], batch: pa.RecordBatch) -> Itera
     """The rows of a batch as JSON has them, once the encoders have looked at all batches."""
     return zip(
         *(
-            [encoder.encode(value) for value in column_values(column)]
+            [encoder.encode(value) for value in list_column_values(column)]
             for encoder, column in zip(encoders, batch.columns, strict=True)
         ),
         strict=True,
@@ -108,4 +108,4 @@ def _are_numbers(column: pa.Array) -> bool:
 def _is_exact(value: int | float | Decimal) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return abs(value) <= EXACT_FLOAT if isinstance(value, int) else not isinstance(json_of(value), str)
+    return abs(value) <= MAX_EXACT_FLOAT if isinstance(value, int) else not isinstance(encode_json_value(value), str)

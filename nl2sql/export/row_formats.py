@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from nl2sql.answer.cell_text import spell_json, text_of
 from nl2sql.errors import ConfigError
 from nl2sql.export.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
-from nl2sql.export.held_batches import hold
+from nl2sql.export.held_batches import hold_batches
 from nl2sql.export.json_columns import JsonColumn, encode_batch
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.type_families import is_numeric
-from nl2sql.types import ResultColumn, column_values, make_unique_names
+from nl2sql.types import ResultColumn, list_column_values, make_unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Writer = Callable[[Sequence[ResultColumn], Iterable["pa.RecordBatch"], BinaryIO], int]
-CELL_CHARS: Final = 80
+MAX_CELL_CHARS: Final = 80
 # These join signs to one, as in Persian and in emoji, and change nothing else.
 _JOINERS: Final = "\u200c\u200d"
-MEASURED_ROWS: Final = 1000
+MAX_MEASURED_ROWS: Final = 1000
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
@@ -89,7 +89,7 @@ def export(
 
 def _write_jsonl(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
     count = 0
-    for record in _records(columns, batches):
+    for record in _encode_records(columns, batches):
         out.write(record + b"\n")
         count += 1
     return count
@@ -99,14 +99,14 @@ def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatc
     """One array of objects, each on a line of its own."""
     count = 0
     out.write(b"[")
-    for record in _records(columns, batches):
+    for record in _encode_records(columns, batches):
         out.write(b",\n" * bool(count) + record)
         count += 1
     out.write(b"]\n")
     return count
 
 
-def _records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> Iterable[bytes]:
+def _encode_records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> Iterable[bytes]:
     """Each row as a JSON object."""
     names = make_unique_names([column.name for column in columns])
     rest = iter(batches)
@@ -117,11 +117,11 @@ def _records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch])
 
     def look(batch: pa.RecordBatch) -> None:
         for encoder, column in zip(encoders, batch.columns, strict=True):
-            encoder.look(column)
+            encoder.observe(column)
 
     whole = batches if isinstance(batches, Sequence) else chain([first], rest)
     doubtful = any(encoder.is_doubtful for encoder in encoders)
-    with hold(whole, look) if doubtful else nullcontext(whole) as held:
+    with hold_batches(whole, look) if doubtful else nullcontext(whole) as held:
         for batch in held:
             for row in encode_batch(encoders, batch):
                 yield json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode()
@@ -129,11 +129,11 @@ def _records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch])
 
 def _write_md(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
     count = 0
-    out.write(_md_line(make_unique_names([column.name for column in columns])))
-    out.write(_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
+    out.write(_write_md_line(make_unique_names([column.name for column in columns])))
+    out.write(_write_md_line(["---:" if is_numeric(column.type) else "---" for column in columns]))
     for batch in batches:
-        for row in _rows(batch):
-            out.write(_md_line(list(map(_choose_text, row))))
+        for row in _iterate_rows(batch):
+            out.write(_write_md_line(list(map(_choose_text, row))))
             count += 1
     return count
 
@@ -144,7 +144,7 @@ def _choose_text(value: Any) -> str:
     return spell_json(value) if isinstance(value, list | dict) else text_of(value)
 
 
-def _md_line(cells: Sequence[str]) -> bytes:
+def _write_md_line(cells: Sequence[str]) -> bytes:
     return f"| {' | '.join(map(_escape_md, cells))} |\n".encode()
 
 
@@ -189,31 +189,31 @@ def _write_table(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBat
     widths: list[int] | None = None
     count = 0
     for batch in batches:
-        for row in _rows(batch):
-            cells = [one_line(text_of(value), CELL_CHARS) if value is not None else "NULL" for value in row]
+        for row in _iterate_rows(batch):
+            cells = [make_one_line(text_of(value), MAX_CELL_CHARS) if value is not None else "NULL" for value in row]
             count += 1
-            if widths is None and len(pending) < MEASURED_ROWS:
+            if widths is None and len(pending) < MAX_MEASURED_ROWS:
                 pending.append(cells)
                 continue
             if widths is None:
                 widths = _flush(columns, pending, out)
-            out.write(_aligned(cells, widths, columns))
+            out.write(_align_cells(cells, widths, columns))
     if widths is None:
         _flush(columns, pending, out)
     return count
 
 
 def _flush(columns: Sequence[ResultColumn], rows: list[list[str]], out: BinaryIO) -> list[int]:
-    names = [one_line(name, CELL_CHARS) for name in make_unique_names([column.name for column in columns])]
+    names = [make_one_line(name, MAX_CELL_CHARS) for name in make_unique_names([column.name for column in columns])]
     widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
-    out.write(_aligned(names, widths, columns))
+    out.write(_align_cells(names, widths, columns))
     out.write(("  ".join("-" * width for width in widths) + "\n").encode())
     for row in rows:
-        out.write(_aligned(row, widths, columns))
+        out.write(_align_cells(row, widths, columns))
     return widths
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[ResultColumn]) -> bytes:
+def _align_cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[ResultColumn]) -> bytes:
     padded = [
         cell.rjust(width) if is_numeric(column.type) else cell.ljust(width)
         for cell, width, column in zip(cells, widths, columns, strict=True)
@@ -221,8 +221,8 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Resu
     return ("  ".join(padded).rstrip() + "\n").encode()
 
 
-def _rows(batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
-    return zip(*[column_values(column) for column in batch.columns], strict=True)
+def _iterate_rows(batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
+    return zip(*[list_column_values(column) for column in batch.columns], strict=True)
 
 
 EXPORTS: Final[dict[str, Writer]] = {

@@ -46,9 +46,9 @@ import logging
 
 from nl2sql.guard.checking import check, examine
 from nl2sql.guard.judges import judge
-from nl2sql.guard.name_resolution import without_paths
+from nl2sql.guard.name_resolution import mask_paths
 from nl2sql.guard.parser_protocols import EngineParser, Judge, Token
-from nl2sql.guard.token_scan import under_explain
+from nl2sql.guard.token_scan import strip_explain
 from nl2sql.guard.visible_schema import deny_refused, mark_refused
 
 __all__ = [
@@ -60,8 +60,8 @@ __all__ = [
     "examine",
     "judge",
     "mark_refused",
-    "under_explain",
-    "without_paths",
+    "mask_paths",
+    "strip_explain",
 ]
 
 

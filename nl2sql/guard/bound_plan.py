@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import UserTypes
 from nl2sql.types import Finding, Table
@@ -25,7 +25,7 @@ OPERATORS: Final = frozenset(
 )
 NAME_COLUMNS: Final = "Name the columns, and only these: "
 # Columns from here on are virtual ones that the engine adds, such as rowid.
-_FIRST_VIRTUAL: Final = 2**63
+_FIRST_VIRTUAL_INDEX: Final = 2**63
 # What no view or macro of the owner's may do for a query either; DuckDB itself puts `error` into plans.
 _HAZARDS: Final = frozenset({"dynamic-sql", "settings", "side-effect"})
 _BINDER_OWN: Final = "error"
@@ -36,107 +36,111 @@ _ENUM: Final = "ENUM("
 class PlanReport:
     """What the rules say of one plan. `columns` are written `table.column`, both as the schema spells them.
 
-    `generated` are the tables read that have denied generated columns, which a plan does not show.
+    `generated_tables` are the tables read that have denied generated columns, which a plan does not show.
     """
 
     findings: list[Finding] = field(default_factory=list)
-    generated: list[Table] = field(default_factory=list)
+    generated_tables: list[Table] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
 
     @property
-    def reads_denied_columns(self) -> bool:
+    def has_denied_columns(self) -> bool:
         return any(finding.rule == "column" for finding in self.findings)
 
 
-def plan_report(document: Mapping[str, Any], names: Names, user_types: UserTypes, canonical: str) -> PlanReport:
+def judge_plan(document: Mapping[str, Any], names: Names, user_types: UserTypes, canonical: str) -> PlanReport:
     """Judge a whole `json_serialize_plan` document that is not an error, of that text."""
     report = PlanReport()
     hidden = [text for text in set(user_types.values()) if _ENUM in text and names.hides_type(text)]
     plans = document.get("plans", [])
     if len(plans) != 1:
-        report.findings.append(_finding("one-statement", f"the text has {len(plans)} plans", "Send one SELECT."))
-    for node in _objects(plans):
+        report.findings.append(_make_finding("one-statement", f"the text has {len(plans)} plans", "Send one SELECT."))
+    for node in _walk_objects(plans):
         kind = node.get("type")
         if isinstance(kind, str) and kind.startswith("LOGICAL_"):
-            _operator(node, kind, names, report)
+            _judge_operator(node, kind, names, report)
         elif "qname" in node:
-            _called(node, report)
-    told = (text for text in _enums_and_constants(plans) if text not in canonical and _quoted(text) not in canonical)
-    if hidden and any(_shows(text, hidden) for text in told):
+            _judge_call(node, report)
+    told = (
+        text
+        for text in _find_enums_and_constants(plans)
+        if text not in canonical and _quote_label(text) not in canonical
+    )
+    if hidden and any(_is_revealing(text, hidden) for text in told):
         message = "the query would show values of a type that it may not name, through a view"
-        report.findings.append(_finding("type", message, "Read the tables that the view is made of."))
+        report.findings.append(_make_finding("type", message, "Read the tables that the view is made of."))
     return report
 
 
-def _operator(node: Mapping[str, Any], kind: str, names: Names, report: PlanReport) -> None:
+def _judge_operator(node: Mapping[str, Any], kind: str, names: Names, report: PlanReport) -> None:
     if kind not in OPERATORS:
         operator = kind.removeprefix("LOGICAL_").replace("_", " ")
         report.findings.append(
-            _finding("operator", f"the query would do {operator}, which is not a read", "Write a plain SELECT.")
+            _make_finding("operator", f"the query would do {operator}, which is not a read", "Write a plain SELECT.")
         )
     elif kind == "LOGICAL_GET":
-        _scan(node, names, report)
+        _judge_scan(node, names, report)
 
 
-def _scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
+def _judge_scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> None:
     source = [part.lower() for part in node["qname"]["path"]]
-    if source[:-1] == ["system", "main"] and source[-1] in catalogue().table_functions.allowed:
+    if source[:-1] == ["system", "main"] and source[-1] in load_catalogue().table_functions.allowed:
         return
     data = node.get("function_data") or {}
     path = (data.get("qualified_name") or {}).get("path", ())
     if source not in (["seq_scan"], ["system", "main", "seq_scan"]):
         hint = "Read the tables by name."
-        report.findings.append(_finding("scan", "the query would read something that is not a table", hint))
+        report.findings.append(_make_finding("scan", "the query would read something that is not a table", hint))
         return
-    table = names.scanned(path)
+    table = names.find_scanned(path)
     if table is None:
         message = "the query would read a table that it may not read, through a view or a macro"
-        report.findings.append(_finding("table", message, names.table_hint("")))
+        report.findings.append(_make_finding("table", message, names.compose_table_hint("")))
         return
     report.tables.add(table.name)
     if any(column.generated and not names.allows_column(table, column.name) for column in table.columns):
-        report.generated.append(table)
+        report.generated_tables.append(table)
     indexes = [entry["index"] for entry in node["column_indexes"]]
-    columns = [node["names"][index] for index in indexes if index < _FIRST_VIRTUAL]
+    columns = [node["names"][index] for index in indexes if index < _FIRST_VIRTUAL_INDEX]
     if not all(names.allows_column(table, column) for column in columns):
-        report.findings.append(reads_too_much(table, names))
+        report.findings.append(make_denied_columns_finding(table, names))
         return
     report.columns.update(f"{table.name}.{column}" for column in columns)
 
 
-def reads_too_much(table: Table, names: Names) -> Finding:
+def make_denied_columns_finding(table: Table, names: Names) -> Finding:
     """The finding for a query that reads denied columns of that table."""
     message = f"the query reads more of {table.name} than it may"
-    return _finding("column", message, f"{NAME_COLUMNS}{', '.join(names.columns(table))}.")
+    return _make_finding("column", message, f"{NAME_COLUMNS}{', '.join(names.list_columns(table))}.")
 
 
-def _called(node: Mapping[str, Any], report: PlanReport) -> None:
+def _judge_call(node: Mapping[str, Any], report: PlanReport) -> None:
     name = str(node["qname"]["path"][-1]).lower()
-    if name != _BINDER_OWN and catalogue().functions.denied.get(name) in _HAZARDS:
+    if name != _BINDER_OWN and load_catalogue().functions.denied.get(name) in _HAZARDS:
         message = f"the query would call {name} through a view or a macro"
-        report.findings.append(_finding("function", message, "Read the tables that the view is made of."))
+        report.findings.append(_make_finding("function", message, "Read the tables that the view is made of."))
 
 
-def _enums_and_constants(plans: Any) -> Iterator[str]:
+def _find_enums_and_constants(plans: Any) -> Iterator[str]:
     """Every ENUM that an expression has, as `typeof` tells it, and every text that stands in one."""
-    for node in _objects(plans, without="returned_types"):
+    for node in _walk_objects(plans, without="returned_types"):
         if node.get("type") == "ENUM_TYPE_INFO":
-            yield f"{_ENUM}{', '.join(_quoted(label) for label in node['values'])})"
+            yield f"{_ENUM}{', '.join(_quote_label(label) for label in node['values'])})"
         elif node.get("type") == "VALUE_CONSTANT" and isinstance((node.get("value") or {}).get("value"), str):
             yield node["value"]["value"]
 
 
-def _shows(text: str, hidden: Sequence[str]) -> bool:
+def _is_revealing(text: str, hidden: Sequence[str]) -> bool:
     """Whether the text is of one of those types, or tells one."""
     return any(text in one if text.startswith(_ENUM) else one in text for one in hidden)
 
 
-def _quoted(label: str) -> str:
+def _quote_label(label: str) -> str:
     return "'" + label.replace("'", "''") + "'"
 
 
-def _objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any]]:
+def _walk_objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any]]:
     """Every JSON object of the document, at any depth; not those under a key of that name."""
     stack = [document]
     while stack:
@@ -148,5 +152,5 @@ def _objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any]]:
             stack.extend(value)
 
 
-def _finding(rule: str, message: str, hint: str) -> Finding:
+def _make_finding(rule: str, message: str, hint: str) -> Finding:
     return Finding(rule, message, hint, judge="engine-plan")

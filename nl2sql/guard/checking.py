@@ -10,22 +10,23 @@ from typing import Final
 
 from nl2sql.errors import BugError, GuardError, QueryError
 from nl2sql.guard.judges import LEXICAL
-from nl2sql.guard.lexical import lexical_findings
+from nl2sql.guard.lexical import check_text_bounds
 from nl2sql.guard.parser_protocols import Judge
-from nl2sql.types import CheckedSQL, Finding, Policy, Verdict, _Seal
+from nl2sql.types import CheckedSQL, Finding, Policy, Verdict
+from nl2sql.types.query_types import _Seal
 
 _ENGINE_RULES: Final = frozenset({"syntax", "bind"})
 _COLUMN: Final = "column"
 
 
-def examine(sql: str, policy: Policy, judge: Judge, *, thorough: bool = False) -> Verdict:
+def examine(sql: str, policy: Policy, judge: Judge, *, collect_all: bool = False) -> Verdict:
     """What the judges say of a text, without raising for it. LimitError where judging overran.
 
-    `thorough` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
+    `collect_all` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
     """
-    if findings := lexical_findings(sql, None):
+    if findings := check_text_bounds(sql, None):
         return Verdict(findings=findings, judges=(LEXICAL,))
-    return judge.judge(sql, policy, thorough=thorough)
+    return judge.judge(sql, policy, collect_all=collect_all)
 
 
 def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
@@ -41,12 +42,12 @@ def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
         return CheckedSQL(verdict.sql, sql, verdict.tables, verdict.columns, _Seal(verdict.sql))
     if all(finding.rule in _ENGINE_RULES for finding in verdict.findings):
         first = verdict.findings[0]
-        raise QueryError(first.message + _at(first), first.hint)
+        raise QueryError(first.message + _format_position(first), first.hint)
     findings = sorted(verdict.findings, key=lambda finding: finding.rule in _ENGINE_RULES)
     # A column that is denied is told like one that is not there.
-    told = (replace(f, message=f.message + _at(f)) if f.rule == _COLUMN else f for f in findings)
+    told = (replace(f, message=f.message + _format_position(f)) if f.rule == _COLUMN else f for f in findings)
     raise GuardError(tuple(told))
 
 
-def _at(finding: Finding) -> str:
+def _format_position(finding: Finding) -> str:
     return f" (line {finding.line}, column {finding.column})" if finding.line else ""

@@ -10,7 +10,7 @@ from typing import Final
 
 from nl2sql.types import MAIN_SCHEMA, Table
 
-Described = Sequence[Sequence[str | None]]
+DescribeRows = Sequence[Sequence[str | None]]
 
 _DESCRIBED: Final = ("column_name", "column_type", '"null"', '"key"', '"default"', "extra")
 _NUMBERS: Final = frozenset(
@@ -50,36 +50,44 @@ _SUMMARY: Final = (
 )
 
 
-def describe_sql(columns: Described) -> str:
+def write_describe(columns: DescribeRows) -> str:
     """A SELECT that gives the rows of DESCRIBE as they are."""
-    cells = [[_literal(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
-    lists = map(_unnested, _DESCRIBED, map(_texts, cells))
+    cells = [[_quote_literal(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
+    lists = map(_unnest, _DESCRIBED, map(_type_nulls, cells))
     return f"SELECT * FROM (SELECT {', '.join(lists)}) AS described"
 
 
-def tables_sql(names: Sequence[str]) -> str:
+def write_show_tables(names: Sequence[str]) -> str:
     """A SELECT that gives the rows of SHOW TABLES, of tables of these names."""
-    return f"SELECT * FROM (SELECT unnest({_list(map(_literal, names))}) AS name) AS shown"
+    return f"SELECT * FROM (SELECT unnest({_write_list(map(_quote_literal, names))}) AS name) AS shown"
 
 
-def all_tables_sql(tables: Sequence[Table], catalog: str, attached: Callable[[Table], bool]) -> str:
+def write_show_all_tables(tables: Sequence[Table], catalog: str, is_attached: Callable[[Table], bool]) -> str:
     """A SELECT that gives the rows of SHOW ALL TABLES, of these tables of a database and of those attached to it."""
-    paths = [(t.path[0], MAIN_SCHEMA, t.path[1]) if attached(t) else (catalog, *t.path) for t in tables]
+    paths = [(t.path[0], MAIN_SCHEMA, t.path[1]) if is_attached(t) else (catalog, *t.path) for t in tables]
     rows = sorted(zip(paths, tables, strict=True), key=lambda row: row[0])
     lists = [
         *(
-            (name, [_literal(path[place]) for path, _ in rows], "VARCHAR")
+            (name, [_quote_literal(path[place]) for path, _ in rows], "VARCHAR")
             for place, name in enumerate(("database", "schema", "name"))
         ),
-        ("column_names", [_list(_literal(column.name) for column in table.columns) for _, table in rows], "VARCHAR[]"),
-        ("column_types", [_list(_literal(column.type) for column in table.columns) for _, table in rows], "VARCHAR[]"),
+        (
+            "column_names",
+            [_write_list(_quote_literal(column.name) for column in table.columns) for _, table in rows],
+            "VARCHAR[]",
+        ),
+        (
+            "column_types",
+            [_write_list(_quote_literal(column.type) for column in table.columns) for _, table in rows],
+            "VARCHAR[]",
+        ),
         ("temporary", ["false" for _ in rows], "BOOLEAN"),
     ]
-    shown = ", ".join(f'unnest({_list(cells, kind)}) AS "{name}"' for name, cells, kind in lists)
+    shown = ", ".join(f'unnest({_write_list(cells, kind)}) AS "{name}"' for name, cells, kind in lists)
     return f"SELECT * FROM (SELECT {shown}) AS shown"
 
 
-def summarize_sql(columns: Described) -> str:
+def write_summarize(columns: DescribeRows) -> str:
     """The SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
     names = [f"c{number}" for number in range(1, len(columns) + 1)]
     types = [str(row[1]) for row in columns]
@@ -87,26 +95,26 @@ def summarize_sql(columns: Described) -> str:
     measured = numbers | {n for n, kind in zip(names, types, strict=True) if kind in _TIMES}
     having = {"all": set(names), "measured": measured, "numbers": numbers}
     lists = [
-        _unnested("column_name", [_literal(row[0]) for row in columns]),
-        _unnested("column_type", list(map(_literal, types))),
-        _unnested("approx_unique", [f"approx_count_distinct({name})" for name in names]),
-        _unnested("filled", [f"count({name})" for name in names]),
+        _unnest("column_name", [_quote_literal(row[0]) for row in columns]),
+        _unnest("column_type", list(map(_quote_literal, types))),
+        _unnest("approx_unique", [f"approx_count_distinct({name})" for name in names]),
+        _unnest("filled", [f"count({name})" for name in names]),
     ]
     for told, call, where in _TOLD:
         cells = [f"{call.format(name)}::VARCHAR" if name in having[where] else "NULL" for name in names]
-        lists.append(_unnested(told, cells))
+        lists.append(_unnest(told, cells))
     return _SUMMARY.format(lists=", ".join(lists), columns=", ".join(names))
 
 
-def _list(cells: Iterable[str], kind: str = "VARCHAR") -> str:
+def _write_list(cells: Iterable[str], kind: str = "VARCHAR") -> str:
     return f"[{', '.join(cells)}]::{kind}[]"
 
 
-def _unnested(name: str, cells: Sequence[str]) -> str:
+def _unnest(name: str, cells: Sequence[str]) -> str:
     return f"unnest([{', '.join(cells)}]) AS {name}"
 
 
-def _texts(cells: Sequence[str]) -> Sequence[str]:
+def _type_nulls(cells: Sequence[str]) -> Sequence[str]:
     """The cells such that their list is one of text, though all may be NULL."""
     return ["NULL::VARCHAR", *cells[1:]] if cells[0] == "NULL" else cells
 
@@ -115,5 +123,5 @@ def _is_number(kind: str) -> bool:
     return kind.partition("(")[0] in _NUMBERS and not kind.endswith("]")
 
 
-def _literal(text: str | None) -> str:
+def _quote_literal(text: str | None) -> str:
     return "NULL" if text is None else "'" + text.replace("'", "''") + "'"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from nl2sql.guard.name_resolution import Names
-from nl2sql.guard.source_position import place_of_byte
+from nl2sql.guard.source_position import find_byte_position
 from nl2sql.types import Finding, Table
 
 UNSERIALIZABLE: Final = "cannot-be-judged"
@@ -22,8 +22,8 @@ _TAIL: Final = re.compile(
 )
 # Where the message was cut, a value may have no end.
 _VALUE: Final = re.compile(r"""(\b(?:string|value|blob)\s++)(['"])(.*?)(?:\2|\Z)""", re.IGNORECASE | re.DOTALL)
-_LONGEST: Final = 400
-_LONGEST_READ: Final = 4_000
+_MAX_MESSAGE_CHARS: Final = 400
+_MAX_READ_CHARS: Final = 4_000
 
 EXPLAIN: Final = "explain"
 SHOW: Final = "describe"
@@ -54,11 +54,11 @@ _KINDS: Final = {
 _QUERY_WORDS: Final = frozenset({"select", "with", "from", "values", "table"})
 
 
-def tree_error(document: Mapping[str, Any], sql: str, names: Names) -> Finding:
+def read_tree_error(document: Mapping[str, Any], sql: str, names: Names) -> Finding:
     """The finding for an error object of `json_serialize_sql`."""
     if is_no_select(document):
-        return _not_a_select(sql)
-    return _finding(document, sql, names, "syntax", "engine-tree", "Mend the SQL; it must be DuckDB's dialect.")
+        return _make_select_finding(sql)
+    return _read_finding(document, sql, names, "syntax", "engine-tree", "Mend the SQL; it must be DuckDB's dialect.")
 
 
 def is_no_select(document: Mapping[str, Any]) -> bool:
@@ -66,30 +66,30 @@ def is_no_select(document: Mapping[str, Any]) -> bool:
     return bool(document.get("error")) and _ONLY_SELECT in str(document.get("error_message", "")).lower()
 
 
-def refused(kind: str, message: str = "") -> Finding:
+def make_refusal(kind: str, message: str = "") -> Finding:
     """The finding for a statement of that kind which cannot be written as a plain SELECT."""
     told, hint = _STATEMENTS[kind]
     return Finding(kind, message or told, hint, judge="engine-tree")
 
 
-def plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[Table]) -> Finding:
+def read_plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[Table]) -> Finding:
     """The finding for an error object of `json_serialize_plan`. `tables` are those that the text names."""
     message = str(document.get("error_message", ""))
     missing = str(document.get("name", "")) if document.get("error_subtype") == "COLUMN_NOT_FOUND" else ""
     if not missing and (found := re.search(r'column (?:named )?"([^"]+)"', message, re.IGNORECASE)):
         missing = found.group(1)
-    hint = names.column_hint(missing, tables) if missing else ""
+    hint = names.compose_column_hint(missing, tables) if missing else ""
     hint = hint or "Check the names and types against the schema, and cast where they differ."
-    return _finding(document, sql, names, "bind", "engine-plan", hint)
+    return _read_finding(document, sql, names, "bind", "engine-plan", hint)
 
 
-def cannot_serialize(document: Mapping[str, Any]) -> bool:
+def is_unserializable(document: Mapping[str, Any]) -> bool:
     """Whether DuckDB could bind the text but not put its plan into JSON."""
     told = str(document.get("error_message", "")).lower()
     return bool(document.get("error")) and (document.get("error_type") == "internal" or "serializ" in told)
 
 
-def unserializable() -> Finding:
+def make_unserializable_finding() -> Finding:
     """The finding for a text that the engine can run but cannot show before it runs."""
     message = "the engine cannot show what this query would read before it runs"
     hint = "Write it another way: WITH ORDINALITY, USING KEY, BIT constants and infinite numbers cannot be shown."
@@ -98,29 +98,29 @@ def unserializable() -> Finding:
 
 def clean_message(message: str, sql: str, names: Names) -> str:
     """DuckDB's message without the names it suggests, values that the text itself does not hold, and paths."""
-    kept = _TAIL.sub("", message[:_LONGEST_READ]).strip()
+    kept = _TAIL.sub("", message[:_MAX_READ_CHARS]).strip()
     kept = _VALUE.sub(lambda m: m.group() if m.group(3) in sql else f"{m.group(1)}{m.group(2)}…{m.group(2)}", kept)
-    return names.without_denied(kept, sql)[:_LONGEST] or "the engine cannot run the SQL"
+    return names.mask_denied(kept, sql)[:_MAX_MESSAGE_CHARS] or "the engine cannot run the SQL"
 
 
-def _not_a_select(sql: str) -> Finding:
+def _make_select_finding(sql: str) -> Finding:
     leading = _LEADING.match(sql)
     word = leading.group(1).lower() if leading else ""
     kind = _KINDS.get(word)
     if (word in _QUERY_WORDS or kind == SHOW) and re.search(r"\bPIVOT", sql, re.IGNORECASE):
         kind = DYNAMIC_PIVOT
     if kind:
-        return refused(kind)
+        return make_refusal(kind)
     kind = "something else" if word in _QUERY_WORDS or not word else word.upper()[:80]
     message = f"only SELECT may run, and this is {kind}"
     return Finding("read-only", message, "Write one SELECT: nothing else runs.", judge="engine-tree")
 
 
-def _finding(document: Mapping[str, Any], sql: str, names: Names, rule: str, judge: str, hint: str) -> Finding:
+def _read_finding(document: Mapping[str, Any], sql: str, names: Names, rule: str, judge: str, hint: str) -> Finding:
     message = str(document.get("error_message", ""))
     lowered = message.lower()
     position = str(document.get("position"))
-    line, column = place_of_byte(sql, int(position) if position.isdecimal() else None)
+    line, column = find_byte_position(sql, int(position) if position.isdecimal() else None)
     if "expression depth" in lowered or "too deep" in lowered:
         return Finding("too-deep", "expressions are nested too deep", "Split the query with WITH.", judge=judge)
     if "out of memory" in lowered or document.get("error_type") in ("out of memory", "interrupt"):

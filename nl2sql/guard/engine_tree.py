@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nl2sql.guard.engine_errors import SHOW, refused
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.engine_errors import SHOW, make_refusal
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import (
     STRUCTURED,
@@ -21,7 +21,7 @@ from nl2sql.guard.named_types import (
     may_name_collation,
     may_name_type,
 )
-from nl2sql.guard.source_position import place_of_byte
+from nl2sql.guard.source_position import find_byte_position
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import Finding, Table
 
@@ -102,27 +102,27 @@ class TreeRules:
         while stack and len(self.report.findings) < MAX_FINDINGS:
             value, ctes = stack.pop()
             if isinstance(value, dict):
-                stack.extend(self._node(value, ctes))
+                stack.extend(self._judge_node(value, ctes))
             elif isinstance(value, list):
                 stack.extend((item, ctes) for item in value)
             elif isinstance(value, str):
-                self._word(value)
+                self._note_word(value)
         return self.report
 
-    def _node(self, node: Node, ctes: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
+    def _judge_node(self, node: Node, ctes: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
         """Judge one object of the tree; yields its parts, each with the CTE names that it can see."""
         if node.get("named_param_map"):
             self._object("parameter", "the SQL has parameters", "Write the values themselves.", node)
         if "class" in node:
-            self._expression(node)
+            self._judge_expression(node)
         elif isinstance(node.get("type"), str):
-            self._reference(node, ctes)
+            self._judge_reference(node, ctes)
         if set(node) == {"kind", "text"}:
             return
         inside = ctes
         for entry in (node.get("cte_map") or {}).get("map", ()):
             name = fold(entry["key"])
-            self._word(entry["key"])
+            self._note_word(entry["key"])
             self.report.ctes.add(name)
             yield entry["value"], inside
             inside = inside | {name}
@@ -130,33 +130,33 @@ class TreeRules:
         if node.get("type") == "RECURSIVE_CTE_NODE":
             yield node["right"], inside | {fold(node["cte_name"])}
             node = {key: value for key, value in node.items() if key != "right"}
-        called = self._table_function(node) if node.get("type") == "TABLE_FUNCTION" else {}
+        called = self._judge_table_function(node) if node.get("type") == "TABLE_FUNCTION" else {}
         for key, value in (*node.items(), *called.items()):
             if key not in ("cte_map", "class", "type") and value is not called:
                 yield value, inside
 
-    def _expression(self, node: Node) -> None:
+    def _judge_expression(self, node: Node) -> None:
         kind = node["class"]
         if kind == "PARAMETER":
             self._object("parameter", "the SQL has a parameter", "Write the value itself.", node)
         elif kind not in EXPRESSIONS:
             self._object("syntax-not-allowed", f"the SQL has an expression of class {kind}", "Leave it out.", node)
         elif kind in ("FUNCTION", "WINDOW"):
-            self._function(node)
+            self._judge_function(node)
         elif kind == "TYPE":
-            self._type(node)
+            self._judge_type(node)
         elif kind == "COLLATE" and not may_name_collation(node["collation"]):
             told = f"there is no collation {node['collation']} that a query may name"
             self._object("collation", told, "Leave it out, or write nocase or noaccent.", node)
         elif node.get("type") == "OPERATOR_UNPACK":
             self.report.words.add("unpack")
 
-    def _reference(self, node: Node, ctes: frozenset[str]) -> None:
+    def _judge_reference(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node["type"]
         if kind == "BASE_TABLE":
-            self._base_table(node, ctes)
+            self._judge_base_table(node, ctes)
         elif kind == "SHOW_REF":
-            finding = refused(SHOW)
+            finding = make_refusal(SHOW)
             self._object(finding.rule, finding.message, finding.hint, node)
         elif kind.endswith(_WRITES):
             verb = kind.removesuffix(_WRITES)
@@ -164,31 +164,31 @@ class TreeRules:
         elif kind not in QUERIES | TABLE_REFERENCES | PARTS:
             self._object("syntax-not-allowed", f"the SQL has a part of type {kind}", "Leave it out.", node)
 
-    def _base_table(self, node: Node, ctes: frozenset[str]) -> None:
-        path = _path(node)
+    def _judge_base_table(self, node: Node, ctes: frozenset[str]) -> None:
+        path = _read_path(node)
         if node.get("at_clause"):
             self._object("syntax-not-allowed", "AT reads another version of a table", "Leave AT (…) out.", node)
         if len(path) == 1 and fold(path[0]) in ctes:
             return
-        table = self._names.table(path)
+        table = self._names.find_table(path)
         if table is None:
             name = ".".join(path)
-            hint = self._names.table_hint(path[-1] if path else "")
+            hint = self._names.compose_table_hint(path[-1] if path else "")
             self._object("table", f"there is no table {name} that a query may read", hint, node)
         else:
             self.report.tables[tuple(part.lower() for part in path)] = table
 
-    def _type(self, node: Node) -> None:
-        path = _path(node)
+    def _judge_type(self, node: Node) -> None:
+        path = _read_path(node)
         if not may_name_type(path, self._names, self._user_types):
             told = f"there is no type {'.'.join(path)} that a query may name"
             self._object("type", told, compose_type_hint(path[-1] if path else ""), node)
 
-    def _function(self, node: Node) -> None:
-        path = _path(node)
+    def _judge_function(self, node: Node) -> None:
+        path = _read_path(node)
         name = path[-1].lower() if path else ""
         self.report.functions.add(name)
-        known = catalogue()
+        known = load_catalogue()
         own = name in self._user_functions
         # `value.f()` and `table.value.f()` are written like a function of a schema; only the catalog's name tells.
         if (own and name in known.functions) or (len(path) > 2 and self._names.is_catalog(path[0])):
@@ -196,36 +196,38 @@ class TreeRules:
             self._object("function", message, "Only the engine's built-in functions may be called.", node)
         elif reason := known.functions.denied.get(name):
             message = f"{name} may not be called: it {known.reasons[reason]}"
-            self._object("function", message, known.hint(name), node)
+            self._object("function", message, known.compose_hint(name), node)
         elif own or name not in known.functions.allowed:
-            self._object("function", f"there is no function {name} that a query may call", known.hint(name), node)
+            self._object(
+                "function", f"there is no function {name} that a query may call", known.compose_hint(name), node
+            )
         elif name in STRUCTURED and not has_plain_structure(node, self._names, self._user_types):
             told = f"{name} must be told its types in a text of JSON that names DuckDB's own"
             self._object("type", told, f'Write it out, like {name}(x, \'{{"a": "VARCHAR"}}\').', node)
 
-    def _table_function(self, node: Node) -> Node:
+    def _judge_table_function(self, node: Node) -> Node:
         """Judge the call that a table reference makes; returns it, as its arguments are still to be judged."""
         function: Node = node.get("function") or {}
-        path = _path(function)
+        path = _read_path(function)
         name = path[-1].lower() if path else ""
-        allowed = ", ".join(sorted(catalogue().table_functions.allowed))
-        known = name in catalogue().table_functions.allowed and name not in self._user_functions
+        allowed = ", ".join(sorted(load_catalogue().table_functions.allowed))
+        known = name in load_catalogue().table_functions.allowed and name not in self._user_functions
         if not known or function.get("class") != "FUNCTION":
             hint = f"Read the tables by name; table functions that may be called: {allowed}."
             self._object("table-function", f"a query may not read from {name}()", hint, function)
         return function
 
-    def _word(self, text: str) -> None:
+    def _note_word(self, text: str) -> None:
         self.report.words.add(text.lower())
-        if any(joiner in text for joiner in _JOINERS) and text not in self._names.unseen:
+        if any(joiner in text for joiner in _JOINERS) and text not in self._names.invisible_names:
             self._object("invisible-character", "a name holds an invisible character", "Leave it out.")
 
     def _object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:
-        line, column = place_of_byte(self._sql, (node or {}).get("query_location"))
+        line, column = find_byte_position(self._sql, (node or {}).get("query_location"))
         self.report.findings.append(Finding(rule, message[:200], hint, line, column, judge="engine-tree"))
 
 
-def _path(node: Node) -> Sequence[str]:
+def _read_path(node: Node) -> Sequence[str]:
     """The dotted name of a table or function, outermost first."""
     path: Sequence[str] = (node.get("qualified_name") or {}).get("path", ())
     return path

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.identifiers import find_closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Functions:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything classified. `instead` says what to write for names of other dialects."""
+    """Everything classified. `replacements` says what to write for names of other dialects."""
 
     functions: Functions
     table_functions: Functions
@@ -34,18 +34,18 @@ class Catalogue:
     types: Functions
     collations: Functions
     reasons: dict[str, str]
-    instead: dict[str, str]
+    replacements: dict[str, str]
 
-    def hint(self, name: str) -> str:
+    def compose_hint(self, name: str) -> str:
         """What to write instead of a function that may not be called."""
-        if name in self.instead:
-            return f"Write {self.instead[name]} instead."
-        near = closest(name, self.functions.allowed) if name not in self.functions.denied else None
+        if name in self.replacements:
+            return f"Write {self.replacements[name]} instead."
+        near = find_closest(name, self.functions.allowed) if name not in self.functions.denied else None
         return f"Did you mean {near}?" if near else "Leave it out, or use another function."
 
 
 @lru_cache(maxsize=1)
-def catalogue() -> Catalogue:
+def load_catalogue() -> Catalogue:
     """The classification, read from the package once."""
     data = json.loads(resources.files(__package__).joinpath("functions.json").read_text(encoding="utf-8"))
     kinds = {
@@ -55,4 +55,4 @@ def catalogue() -> Catalogue:
         )
         for kind in ("functions", "table_functions", "pragmas", "types", "collations")
     }
-    return Catalogue(**kinds, reasons=data["reasons"], instead=data["instead"])
+    return Catalogue(**kinds, reasons=data["reasons"], replacements=data["instead"])

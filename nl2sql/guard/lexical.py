@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from nl2sql.guard.source_position import place
+from nl2sql.guard.source_position import find_position
 from nl2sql.types import Finding
 
-MAX_CHARACTERS: Final = 20_000
-MAX_NESTING: Final = 50
+MAX_CHARS: Final = 20_000
+MAX_NESTING_LEVELS: Final = 50
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters that print nothing, or print text in another order than it runs. U+200C and U+200D are left out here:
@@ -29,65 +29,65 @@ _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")
 
 
-def _empty(sql: str) -> Iterator[Finding]:
+def _find_empty(sql: str) -> Iterator[Finding]:
     if not sql.strip(" \t\r\n;"):
         yield Finding("empty", "there is no SQL to judge", "Write one SELECT statement.", judge="lexical")
 
 
-def _too_long(sql: str) -> Iterator[Finding]:
-    if len(sql) > MAX_CHARACTERS:
-        message = f"the SQL has {len(sql):,} characters; at most {MAX_CHARACTERS:,} are judged"
+def _find_excess_length(sql: str) -> Iterator[Finding]:
+    if len(sql) > MAX_CHARS:
+        message = f"the SQL has {len(sql):,} characters; at most {MAX_CHARS:,} are judged"
         yield Finding("too-long", message, "Write a shorter query.", judge="lexical")
 
 
-def _too_deep(sql: str) -> Iterator[Finding]:
+def _find_excess_depth(sql: str) -> Iterator[Finding]:
     depth = 0
-    for offset, character in enumerate(sql[: MAX_CHARACTERS + 1]):
+    for offset, character in enumerate(sql[: MAX_CHARS + 1]):
         if character in _OPENING:
             depth += 1
         elif character in _CLOSING:
             depth = max(0, depth - 1)
-        if depth > MAX_NESTING:
-            line, column = place(sql, offset)
-            message = f"brackets are nested more than {MAX_NESTING} deep"
+        if depth > MAX_NESTING_LEVELS:
+            line, column = find_position(sql, offset)
+            message = f"brackets are nested more than {MAX_NESTING_LEVELS} deep"
             yield Finding("too-deep", message, "Split the query with WITH.", line, column, judge="lexical")
             return
 
 
-def _control_character(sql: str) -> Iterator[Finding]:
+def _find_control_character(sql: str) -> Iterator[Finding]:
     if found := _CONTROL.search(sql):
-        line, column = place(sql, found.start())
+        line, column = find_position(sql, found.start())
         message = f"the SQL holds the control character U+{ord(found.group()):04X}"
         yield Finding("control-character", message, "Leave it out.", line, column, judge="lexical")
 
 
-def _invisible_character(sql: str) -> Iterator[Finding]:
+def _find_invisible_character(sql: str) -> Iterator[Finding]:
     if found := _INVISIBLE.search(sql):
-        line, column = place(sql, found.start())
+        line, column = find_position(sql, found.start())
         message = f"the SQL holds the invisible character U+{ord(found.group()):04X}"
         hint = "Leave it out, or write chr(…) where a string needs it."
         yield Finding("invisible-character", message, hint, line, column, judge="lexical")
 
 
 BOUNDS: Final[tuple[Callable[[str], Iterator[Finding]], ...]] = (
-    _empty,
-    _too_long,
-    _too_deep,
-    _control_character,
-    _invisible_character,
+    _find_empty,
+    _find_excess_length,
+    _find_excess_depth,
+    _find_control_character,
+    _find_invisible_character,
 )
 
 
-def lexical_findings(sql: str, names: Collection[str] | None = ()) -> tuple[Finding, ...]:
+def check_text_bounds(sql: str, names: Collection[str] | None = ()) -> tuple[Finding, ...]:
     """Each bound that the text breaks; empty where it keeps them all.
 
     `names` may stand in double quotes though they hold invisible characters; None lets any name do so, for a text that
     is judged again with the schema.
     """
-    found = [finding for bound in BOUNDS if bound is not _invisible_character for finding in bound(sql)]
+    found = [finding for bound in BOUNDS if bound is not _find_invisible_character for finding in bound(sql)]
     if names is None or names:
         sql = _QUOTED.sub(lambda quoted: _blank_name(quoted[0], names), sql)
-    return (*found, *_invisible_character(sql))
+    return (*found, *_find_invisible_character(sql))
 
 
 def _blank_name(quoted: str, names: Collection[str] | None) -> str:
@@ -96,7 +96,7 @@ def _blank_name(quoted: str, names: Collection[str] | None) -> str:
     return "x" * len(quoted) if is_known else quoted
 
 
-def steers_direction(text: str) -> bool:
+def has_steering_character(text: str) -> bool:
     """Whether the text holds a character that has what stands behind it shown in another order."""
     return _STEERING.search(text) is not None
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
-from nl2sql.schema.identifiers import closest, fold
+from nl2sql.schema.identifiers import find_closest, fold
 from nl2sql.types import MAIN_SCHEMA
 
 UserTypes = Mapping[tuple[str, str], str]
@@ -30,17 +30,17 @@ def may_name_type(path: Sequence[str], names: Names, user_types: UserTypes) -> b
     own = [user_types[key] for key in _find_meant(parts, names) if key in user_types]
     if own:
         return all(map(names.has_type, own))
-    return len(parts) == 1 and parts[0] in catalogue().types.allowed
+    return len(parts) == 1 and parts[0] in load_catalogue().types.allowed
 
 
 def may_name_collation(name: str) -> bool:
     """Whether a text may name that collation, or these: dots join several."""
-    return all(part in catalogue().collations.allowed for part in name.lower().split("."))
+    return all(part in load_catalogue().collations.allowed for part in name.lower().split("."))
 
 
 def compose_type_hint(name: str) -> str:
     """What to write instead of a type that may not be named."""
-    near = closest(name, catalogue().types.allowed)
+    near = find_closest(name, load_catalogue().types.allowed)
     return f"Did you mean {near}?" if near else "Name one of DuckDB's own types, such as VARCHAR."
 
 

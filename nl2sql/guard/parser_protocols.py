@@ -32,18 +32,18 @@ class EngineParser(Protocol):
         ...
 
     @property
-    def attached(self) -> frozenset[str]:
+    def attached_catalogs(self) -> frozenset[str]:
         """The catalogs that the engine opened beside it before any query ran: a closed list, `temp` not among them.
 
         Each has one schema, `main`, that holds tables only. No schema of the opened database has such a name.
         """
         ...
 
-    def syntax_tree(self, sql: str) -> str:
+    def read_syntax_tree(self, sql: str) -> str:
         """`json_serialize_sql(?::VARCHAR)`: the syntax tree as JSON text."""
         ...
 
-    def bound_plan(self, sql: str) -> str:
+    def bind_plan(self, sql: str) -> str:
         """`json_serialize_plan(?::VARCHAR, optimize := false)`: the plan with every name resolved, as JSON text.
 
         DuckDB cannot serialise a scan of a file, and a view reads all its columns whatever a query takes. So where
@@ -53,51 +53,51 @@ class EngineParser(Protocol):
         """
         ...
 
-    def bound_plan_over(self, schema: Schema, sql: str) -> str:
-        """`bound_plan` over a database of the same name that has the tables of this schema, empty, and nothing else.
+    def bind_plan_over(self, schema: Schema, sql: str) -> str:
+        """`bind_plan` over a database of the same name that has the tables of this schema, empty, and nothing else.
 
         Asked with the same schema over and over.
         """
         ...
 
-    def tree_and_plan(self, sql: str) -> tuple[str, str]:
-        """`syntax_tree` and `bound_plan` of one text at once, which is faster; raises as either."""
+    def read_tree_and_plan(self, sql: str) -> tuple[str, str]:
+        """`read_syntax_tree` and `bind_plan` of one text at once, which is faster; raises as either."""
         ...
 
-    def tokens(self, sql: str) -> Sequence[Token]:
+    def tokenize(self, sql: str) -> Sequence[Token]:
         """The pieces of the text, as DuckDB's own lexer cuts it; together they are the text."""
         ...
 
-    def written(self, tree: str) -> str:
+    def write_sql(self, tree: str) -> str:
         """`json_deserialize_sql(?::JSON)`: DuckDB's spelling of a syntax tree."""
         ...
 
-    def physical_plan(self, sql: str) -> str:
-        """`EXPLAIN (FORMAT json) …` of canonical text that is known to be one SELECT, where `bound_plan` binds."""
+    def read_physical_plan(self, sql: str) -> str:
+        """`EXPLAIN (FORMAT json) …` of canonical text that is known to be one SELECT, where `bind_plan` binds."""
         ...
 
-    def described(self, sql: str) -> Sequence[Sequence[str | None]]:
+    def describe_query(self, sql: str) -> Sequence[Sequence[str | None]]:
         """`DESCRIBE (…)`: a row for each column of that query, which is judged canonical text. It is not run.
 
-        To be bound where `bound_plan` binds.
+        To be bound where `bind_plan` binds.
         """
         ...
 
-    def values(self, sql: str) -> Sequence[str]:
+    def read_values(self, sql: str) -> Sequence[str]:
         """The first column of what that query gives. It is judged canonical text, and has a LIMIT."""
         ...
 
-    def user_functions(self) -> frozenset[str]:
+    def list_user_functions(self) -> frozenset[str]:
         """Lower-case names of functions and macros that the database defines itself (`NOT internal`).
 
         Asked once a text, and slow to ask DuckDB: keep the answer as long as the database can't change.
         """
         ...
 
-    def user_types(self) -> Mapping[tuple[str, str], str]:
+    def list_user_types(self) -> Mapping[tuple[str, str], str]:
         """What `typeof` says of each type that the database defines itself, by its folded schema and name.
 
-        Asked as `user_functions` is.
+        Asked as `list_user_functions` is.
         """
         ...
 
@@ -105,9 +105,9 @@ class EngineParser(Protocol):
 class Judge(Protocol):
     """Whoever runs `guard.judge` where it may be killed: an Engine."""
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
         """What the judges say of the text. Raises LimitError where judging itself overran.
 
-        `thorough` asks the later judges too of what an earlier one refuses: to be told, not to be run.
+        `collect_all` asks the later judges too of what an earlier one refuses: to be told, not to be run.
         """
         ...

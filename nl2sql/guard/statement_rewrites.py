@@ -15,26 +15,28 @@ from typing import Any, Final
 
 from nl2sql.errors import GuardError
 from nl2sql.guard.bound_plan import NAME_COLUMNS
-from nl2sql.guard.describe_summarize import all_tables_sql, describe_sql, summarize_sql, tables_sql
-from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, SHOW, refused
+from nl2sql.guard.describe_summarize import write_describe, write_show_all_tables, write_show_tables, write_summarize
+from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, SHOW, make_refusal
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.parser_protocols import EngineParser
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import MAIN_SCHEMA, Finding, Verdict
 
 SHOWN: Final = '"SHOW_REF"'
-MAX_REWRITTEN: Final = 8
+MAX_REWRITTEN_QUERIES: Final = 8
 _SHOW_FROM: Final = "SHOW_FROM"
 _SHOW_TABLES: Final = '"tables"'
 _SHOW_ALL_TABLES: Final = "__show_tables_expanded"
-MAX_PIVOTED: Final = 1000
+MAX_PIVOT_COLUMNS: Final = 1000
 
 # The definitions that a place in the tree can see, outermost WITH first; None where they cannot be told.
 _Scopes = tuple[list[Any], ...] | None
-_PROBE: Final = f"SELECT DISTINCT CAST(x AS VARCHAR) FROM t WHERE x IS NOT NULL ORDER BY 1 LIMIT {MAX_PIVOTED + 1}"
+_PROBE: Final = (
+    f"SELECT DISTINCT CAST(x AS VARCHAR) FROM t WHERE x IS NOT NULL ORDER BY 1 LIMIT {MAX_PIVOT_COLUMNS + 1}"
+)
 
 
-class Rewriting:
+class StatementRewriter:
     """One text. `judge` judges a text that holds none of these statements; `marker` stands where PIVOT wants values."""
 
     def __init__(self, parser: EngineParser, names: Names, judge: Callable[[str], Verdict], marker: str = "") -> None:
@@ -42,7 +44,7 @@ class Rewriting:
         self._rewritten = 0
         self._whole: Any = None
 
-    def text(self, tree: Mapping[str, Any]) -> str:
+    def rewrite(self, tree: Mapping[str, Any]) -> str:
         """The engine's spelling of a tree of one statement, rewritten; empty where there was nothing to rewrite.
 
         Raises GuardError where a query that a part is about is refused, or where it is not clear what is meant.
@@ -50,7 +52,7 @@ class Rewriting:
         statement: dict[str, Any] = tree["statements"][0]["node"]
         self._whole = statement.get("from_table") if statement.get("type") == "SELECT_NODE" else None
         document = self._walk(dict(tree), ())
-        return self._parser.written(json.dumps(document)) if self._rewritten else ""
+        return self._parser.write_sql(json.dumps(document)) if self._rewritten else ""
 
     def _walk(self, value: Any, scopes: _Scopes) -> Any:
         """The value with its parts rewritten, inner ones first."""
@@ -60,42 +62,42 @@ class Rewriting:
             return value
         definitions = (value.get("cte_map") or {}).get("map", [])
         for place, entry in enumerate(definitions):
-            entry["value"] = self._walk(entry["value"], _inside(scopes, definitions[:place]))
+            entry["value"] = self._walk(entry["value"], _extend_scopes(scopes, definitions[:place]))
         # What a recursive query sees of itself is not a WITH that could be written around a part of it.
-        inner = None if value.get("type") in ("RECURSIVE_CTE_NODE", "CTE_NODE") else _inside(scopes, definitions)
+        inner = None if value.get("type") in ("RECURSIVE_CTE_NODE", "CTE_NODE") else _extend_scopes(scopes, definitions)
         for key in value:
             if key != "cte_map":
                 value[key] = self._walk(value[key], inner)
         if value.get("type") == "SHOW_REF":
-            return self._shown(value, inner)
+            return self._rewrite_show(value, inner)
         if value.get("type") == "PIVOT" and any(map(self._is_marked, value.get("pivots", ()))):
-            self._pivot(value, inner)
+            self._rewrite_pivot(value, inner)
         return value
 
-    def _shown(self, reference: dict[str, Any], scopes: _Scopes) -> dict[str, Any]:
+    def _rewrite_show(self, reference: dict[str, Any], scopes: _Scopes) -> dict[str, Any]:
         """The table reference that gives what DESCRIBE, SHOW or SUMMARIZE would give."""
         if reference["show_type"] not in ("DESCRIBE", "SHOW", "SUMMARY"):
-            return self._tables(reference)
+            return self._rewrite_show_tables(reference)
         query = reference["query"]
         if query is None:
-            query, scopes = self._whole_table(reference["table_name"]), ()
+            query, scopes = self._select_table(reference["table_name"]), ()
         columns = [
-            (*row[:4], *(cell and self._names.without_denied(cell) for cell in row[4:]))
-            for row in self._parser.described(self._shown_query(reference["show_type"], query, scopes))
+            (*row[:4], *(cell and self._names.mask_denied(cell) for cell in row[4:]))
+            for row in self._parser.describe_query(self._judge_shown(reference["show_type"], query, scopes))
         ]
         if reference["show_type"] == "SUMMARY":
-            shown: dict[str, Any] = self._parsed(summarize_sql(columns))["from_table"]
-            _innermost(shown)["subquery"]["node"] = query
+            shown: dict[str, Any] = self._parse(write_summarize(columns))["from_table"]
+            _find_innermost(shown)["subquery"]["node"] = query
         else:
-            shown = self._parsed(describe_sql(columns))["from_table"]
+            shown = self._parse(write_describe(columns))["from_table"]
         if reference.get("alias"):
             shown["alias"] = reference["alias"]
         return shown
 
-    def _shown_query(self, kind: str, query: dict[str, Any], scopes: _Scopes) -> str:
+    def _judge_shown(self, kind: str, query: dict[str, Any], scopes: _Scopes) -> str:
         """The judged text of what is described or summarized. What may not be read whole can be named by columns."""
         try:
-            return self._judged(query, scopes, SHOW)
+            return self._judge_query(query, scopes, SHOW)
         except GuardError as refusal:
             source = query.get("from_table") or {}
             path = [part for part in (source.get("schema_name"), source.get("table_name")) if part]
@@ -103,88 +105,90 @@ class Rewriting:
             place = ".".join(map(quote, path)).removeprefix(f"{MAIN_SCHEMA}.") or "…"
             raise GuardError(tuple(_advise_query(one, word, place) for one in refusal.findings)) from refusal
 
-    def _tables(self, reference: dict[str, Any]) -> dict[str, Any]:
+    def _rewrite_show_tables(self, reference: dict[str, Any]) -> dict[str, Any]:
         """The table reference that gives what SHOW TABLES would give, if nothing else were there than may be seen."""
         kind, name = reference["show_type"], reference["table_name"]
         path = [part for part in reference["qualified_name"]["path"] if part] if kind == _SHOW_FROM else []
         # In a query or of everything, it would be asked for what is hidden more than for what is there.
         is_plain = reference is self._whole and (kind == _SHOW_FROM or name == _SHOW_TABLES)
         if self._names.hides_anything and not is_plain:
-            raise GuardError((refused(SHOW),))
-        tables = self._names.listed(path)
+            raise GuardError((make_refusal(SHOW),))
+        tables = self._names.list_tables(path)
         if tables is None:
-            raise GuardError((refused(SHOW, f"there is no schema {'.'.join(path)[:80]} with tables that may be read"),))
+            raise GuardError(
+                (make_refusal(SHOW, f"there is no schema {'.'.join(path)[:80]} with tables that may be read"),)
+            )
         if kind == _SHOW_FROM or name == _SHOW_TABLES:
-            sql = tables_sql(sorted(table.path[1] for table in tables))
+            sql = write_show_tables(sorted(table.path[1] for table in tables))
         elif name == _SHOW_ALL_TABLES:
-            sql = all_tables_sql(self._names.view.tables, self._parser.catalog, self._names.is_beside)
+            sql = write_show_all_tables(self._names.view.tables, self._parser.catalog, self._names.is_attached)
         else:
-            raise GuardError((refused(SHOW),))
+            raise GuardError((make_refusal(SHOW),))
         self._rewritten += 1
-        shown: dict[str, Any] = self._parsed(sql)["from_table"]
+        shown: dict[str, Any] = self._parse(sql)["from_table"]
         if reference.get("alias"):
             shown["alias"] = reference["alias"]
         return shown
 
-    def _whole_table(self, name: str) -> dict[str, Any]:
+    def _select_table(self, name: str) -> dict[str, Any]:
         """`SELECT *` of the table that SHOW t or DESCRIBE 't' names: no WITH, and no setting."""
-        if "." in name or self._names.table([name]) is None:
-            raise GuardError((refused(SHOW),))
-        return self._parsed(f"SELECT * FROM {MAIN_SCHEMA}.{quote(name)}")
+        if "." in name or self._names.find_table([name]) is None:
+            raise GuardError((make_refusal(SHOW),))
+        return self._parse(f"SELECT * FROM {MAIN_SCHEMA}.{quote(name)}")
 
-    def _pivot(self, reference: dict[str, Any], scopes: _Scopes) -> None:
+    def _rewrite_pivot(self, reference: dict[str, Any], scopes: _Scopes) -> None:
         """Put the values in that the columns have, in the engine's order."""
         for pivot in reference["pivots"]:
             if not self._is_marked(pivot):
                 continue
             (column,) = pivot["pivot_expressions"]
-            probe = self._parsed(_PROBE)
+            probe = self._parse(_PROBE)
             probe["select_list"][0]["child"] = column
             probe["where_clause"]["children"] = [column]
             probe["from_table"] = reference["source"]
-            values = self._parser.values(self._judged(probe, scopes, DYNAMIC_PIVOT))
+            values = self._parser.read_values(self._judge_query(probe, scopes, DYNAMIC_PIVOT))
             marked = pivot["entries"].pop()
             for value in values:
                 entry = copy.deepcopy(marked)
                 entry["star_expr"]["literal"]["text"] = value
                 pivot["entries"].append(entry)
         made = math.prod(len(pivot["entries"]) for pivot in reference["pivots"]) * len(reference["aggregates"])
-        if not 0 < made <= MAX_PIVOTED:
+        if not 0 < made <= MAX_PIVOT_COLUMNS:
             told = (
-                f"PIVOT would make more than {MAX_PIVOTED:,} columns"
+                f"PIVOT would make more than {MAX_PIVOT_COLUMNS:,} columns"
                 if made
                 else "PIVOT finds no value to make a column of"
             )
-            raise GuardError((refused(DYNAMIC_PIVOT, told),))
+            raise GuardError((make_refusal(DYNAMIC_PIVOT, told),))
 
     def _is_marked(self, pivot: Mapping[str, Any]) -> bool:
         entries: Sequence[Mapping[str, Any]] = pivot["entries"]
         literal = (entries[0].get("star_expr") or {}).get("literal") if len(entries) == 1 else None
         return bool(self._marker and literal and literal["text"] == self._marker)
 
-    def _judged(self, query: dict[str, Any], scopes: _Scopes, kind: str) -> str:
+    def _judge_query(self, query: dict[str, Any], scopes: _Scopes, kind: str) -> str:
         """The judged text of a query that stands in those scopes."""
         self._rewritten += 1
-        if scopes is None or self._rewritten > MAX_REWRITTEN:
-            raise GuardError((refused(kind),))
+        if scopes is None or self._rewritten > MAX_REWRITTEN_QUERIES:
+            raise GuardError((make_refusal(kind),))
         for definitions in reversed(scopes):
             if definitions:
-                around = self._parsed("SELECT * FROM (SELECT 1)")
+                around = self._parse("SELECT * FROM (SELECT 1)")
                 around["from_table"]["subquery"]["node"] = query
                 around["cte_map"]["map"] = definitions
                 query = around
         statement = {"node": query, "named_param_map": []}
-        verdict = self._judge(self._parser.written(json.dumps({"error": False, "statements": [statement]})))
+        verdict = self._judge(self._parser.write_sql(json.dumps({"error": False, "statements": [statement]})))
         if verdict.findings:
             raise GuardError(verdict.findings)
         return verdict.sql
 
-    def _parsed(self, sql: str) -> dict[str, Any]:
-        node: dict[str, Any] = json.loads(self._parser.syntax_tree(sql))["statements"][0]["node"]
+    def _parse(self, sql: str) -> dict[str, Any]:
+        node: dict[str, Any] = json.loads(self._parser.read_syntax_tree(sql))["statements"][0]["node"]
         return node
 
 
-def unplaced(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def strip_positions(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings without their places, which are those of a text that nobody wrote."""
     return tuple(Finding(f.rule, f.message, f.hint, judge=f.judge) for f in findings)
 
@@ -197,11 +201,11 @@ def _advise_query(finding: Finding, word: str, place: str) -> Finding:
     return replace(finding, hint=f"Write {word} SELECT {columns} FROM {place}.")
 
 
-def _inside(scopes: _Scopes, definitions: list[Any]) -> _Scopes:
+def _extend_scopes(scopes: _Scopes, definitions: list[Any]) -> _Scopes:
     return None if scopes is None else (*scopes, definitions)
 
 
-def _innermost(reference: dict[str, Any]) -> dict[str, Any]:
+def _find_innermost(reference: dict[str, Any]) -> dict[str, Any]:
     """The subquery at the bottom of nested ones."""
     below = reference["subquery"]["node"]["from_table"]
-    return _innermost(below) if below["type"] == "SUBQUERY" else reference
+    return _find_innermost(below) if below["type"] == "SUBQUERY" else reference

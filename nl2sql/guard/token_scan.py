@@ -27,7 +27,7 @@ _UNCONDITIONAL: Final = frozenset({"cross", "natural", "positional"})
 _JOIN_WORDS: Final = frozenset({"left", "right", "full", "inner", "outer", "semi", "anti", "asof"})
 
 
-def under_explain(sql: str) -> str:
+def strip_explain(sql: str) -> str:
     """The query that an EXPLAIN of this module's spelling explains; any other text as it is."""
     for prefix in (*_EXPLAINS.values(), *_ANALYZES.values()):
         if sql.startswith(prefix):
@@ -35,17 +35,17 @@ def under_explain(sql: str) -> str:
     return sql
 
 
-def analyzes(explain: str) -> bool:
+def is_explain_analyze(explain: str) -> bool:
     """Whether that spelling of EXPLAIN runs the query."""
     return explain in _ANALYZES.values()
 
 
-def explained(tokens: Sequence[Token]) -> tuple[str, str] | None:
+def split_explain(tokens: Sequence[Token]) -> tuple[str, str] | None:
     """How to spell EXPLAIN, and the text under it with every character in its place. None where that is unclear."""
-    words = list(_words(tokens))
+    words = list(_read_words(tokens))
     if not words or words[0].text != "explain":
         return None
-    style, is_analyze, first = _explain_options(words)
+    style, is_analyze, first = _read_explain_options(words)
     if style not in _EXPLAINS or not _is_query(words[first:]):
         return None
     before, after = tokens[: words[first].index], tokens[words[first].index :]
@@ -53,19 +53,19 @@ def explained(tokens: Sequence[Token]) -> tuple[str, str] | None:
     return (_ANALYZES if is_analyze else _EXPLAINS)[style], blank + "".join(token.text for token in after)
 
 
-def with_values_marked(tokens: Sequence[Token], marker: str) -> str | None:
+def mark_pivot_values(tokens: Sequence[Token], marker: str) -> str | None:
     """The text with `IN ('marker')` wherever a PIVOT names a column without its values.
 
     None where there is no such place, or where it is not clear which.
     """
-    words = list(_words(tokens))
+    words = list(_read_words(tokens))
     opening: set[int] = set()
     closing: set[int] = set()
     for position, word in enumerate(words):
         if word.text not in _PIVOTS or _is_clause(words, position):
             continue
-        for entry in _entries(words, position):
-            if not entry or _takes_values_from_query(entry):
+        for entry in _split_entries(words, position):
+            if not entry or _has_query_values(entry):
                 return None
             if not _has_values(entry):
                 opening.add(entry[0].index)
@@ -90,7 +90,7 @@ class _Word:
     is_operator: bool
 
 
-def _words(tokens: Sequence[Token]) -> Iterator[_Word]:
+def _read_words(tokens: Sequence[Token]) -> Iterator[_Word]:
     depth = 0
     for index, token in enumerate(tokens):
         text = token.text.strip()
@@ -103,7 +103,7 @@ def _words(tokens: Sequence[Token]) -> Iterator[_Word]:
             depth += 1
 
 
-def _explain_options(words: Sequence[_Word]) -> tuple[str, bool, int]:
+def _read_explain_options(words: Sequence[_Word]) -> tuple[str, bool, int]:
     """The format, whether it is ANALYZE, and the word behind them; no format where an option is unknown."""
     texts = [word.text for word in words]
     if texts[1:2] == [_ANALYZE]:
@@ -142,7 +142,7 @@ def _is_clause(words: Sequence[_Word], position: int) -> bool:
     return False
 
 
-def _entries(words: Sequence[_Word], position: int) -> list[list[_Word]]:
+def _split_entries(words: Sequence[_Word], position: int) -> list[list[_Word]]:
     """What stands between the ON of that PIVOT and its USING or GROUP BY, split at the commas."""
     depth, conditions = words[position].depth, 0
     entries: list[list[_Word]] = []
@@ -175,7 +175,7 @@ def _needs_condition(words: Sequence[_Word], join: int) -> bool:
     return words[before].text not in _UNCONDITIONAL
 
 
-def _in(entry: Sequence[_Word]) -> int | None:
+def _find_in(entry: Sequence[_Word]) -> int | None:
     """Where the IN of the entry's values is: behind one operand, as any other IN is part of an expression."""
     cases = 0
     for place, word in enumerate(entry):
@@ -192,10 +192,10 @@ def _in(entry: Sequence[_Word]) -> int | None:
 
 
 def _has_values(entry: Sequence[_Word]) -> bool:
-    return _in(entry) is not None
+    return _find_in(entry) is not None
 
 
-def _takes_values_from_query(entry: Sequence[_Word]) -> bool:
-    place = _in(entry)
+def _has_query_values(entry: Sequence[_Word]) -> bool:
+    place = _find_in(entry)
     following = [word.text for word in entry[place + 1 : place + 3]] if place is not None else []
     return len(following) == 2 and following[0] == "(" and following[1] in (*_QUERY_WORDS, "(")

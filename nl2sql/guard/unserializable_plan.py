@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from nl2sql.guard.engine_tree import TreeReport
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.parser_protocols import EngineParser
 from nl2sql.types import MAIN_SCHEMA, Table
@@ -21,39 +21,39 @@ _SOURCES: Final = frozenset(
 )
 
 
-def nothing_hides(canonical: str, spelled: TreeReport, names: Names, parser: EngineParser) -> bool:
+def is_limited_to_named_tables(canonical: str, spelled: TreeReport, names: Names, parser: EngineParser) -> bool:
     """Whether what the canonical text reads is what its tree names.
 
     That is where every table named is a table proper without denied columns, no WITH is called like a table, no
     function of the database's own is called like one of the engine's (syntax alone may call it), and the physical
     plan scans those tables only.
     """
-    known = catalogue()
-    if any(name in known.functions or name in known.table_functions for name in parser.user_functions()):
+    known = load_catalogue()
+    if any(name in known.functions or name in known.table_functions for name in parser.list_user_functions()):
         return False
     if any(map(names.has_table, spelled.ctes)):
         return False
-    if not all(map(names.is_open, spelled.tables.values())):
+    if not all(map(names.is_plain_table, spelled.tables.values())):
         return False
-    read = {_printed(parser.catalog, table, names) for table in spelled.tables.values()}
+    read = {_print_table(parser.catalog, table, names) for table in spelled.tables.values()}
     sources = _SOURCES | {name.upper() for name in known.table_functions.allowed}
-    for leaf in _leaves(json.loads(parser.physical_plan(canonical))):
+    for leaf in _walk_leaves(json.loads(parser.read_physical_plan(canonical))):
         table = (leaf.get("extra_info") or {}).get("Table")
         if table.replace('"', "") not in read if table else leaf["name"].strip() not in sources:
             return False
     return True
 
 
-def _printed(catalog: str, table: Table, names: Names) -> str:
+def _print_table(catalog: str, table: Table, names: Names) -> str:
     """How a physical plan prints the table, quotes left out."""
     schema, name = table.path
-    path = (schema, MAIN_SCHEMA, name) if names.is_beside(table) else (catalog, schema, name)
+    path = (schema, MAIN_SCHEMA, name) if names.is_attached(table) else (catalog, schema, name)
     return ".".join(path).replace('"', "")
 
 
-def _leaves(plan: Any) -> Iterator[Mapping[str, Any]]:
+def _walk_leaves(plan: Any) -> Iterator[Mapping[str, Any]]:
     for node in plan:
         if node["children"]:
-            yield from _leaves(node["children"])
+            yield from _walk_leaves(node["children"])
         else:
             yield node

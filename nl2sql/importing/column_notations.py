@@ -13,7 +13,7 @@ from typing import Final
 from nl2sql.importing.column_shapes import BLANKS, ColumnNotation, NotationChoice, Shape, Signs, is_null
 from nl2sql.importing.date_notations import choose_date, choose_time, read_date
 from nl2sql.importing.number_notations import choose_number, read_number
-from nl2sql.schema.identifiers import literal
+from nl2sql.schema.identifiers import quote_literal
 
 _YES_NO: Final = tuple(
     tuple(pair.split("/"))
@@ -24,7 +24,7 @@ _YES_NO: Final = tuple(
 )
 
 
-def choose(shapes: Sequence[Shape], name: str, signs: Signs | None) -> NotationChoice:
+def choose_notation(shapes: Sequence[Shape], name: str, signs: Signs | None) -> NotationChoice:
     """The notations that all these shapes allow. `name` is the column's.
 
     `signs` are those that another column, or the owner, proves for the whole file.
@@ -43,10 +43,10 @@ def choose(shapes: Sequence[Shape], name: str, signs: Signs | None) -> NotationC
 
 def _describe_misfits(shapes: Sequence[Shape]) -> str:
     """Why it is text, where most values are numbers or dates."""
-    count = sum(shape.many for shape in shapes)
+    count = sum(shape.frequency for shape in shapes)
     for what, reads in (("numbers", read_number), ("dates", read_date)):
         misfits = [shape for shape in shapes if reads(shape.text) is None]
-        wrong = sum(shape.many for shape in misfits)
+        wrong = sum(shape.frequency for shape in misfits)
         if misfits and 2 * wrong < count:
             told = ", ".join(repr(shape.example[:40]) for shape in misfits[:3])
             return f"stays text: {wrong:,} of {count:,} values are no {what}, such as {told}"
@@ -58,6 +58,6 @@ def _choose_yes_no(shapes: Sequence[Shape]) -> NotationChoice | None:
     for yes, no in _YES_NO:
         if words == {yes, no} or (words <= {yes, no} and yes == "true"):
             text = f"lower(trim({{}}, '{BLANKS}'))"
-            sql = f"CASE {text} WHEN {literal(yes)} THEN true WHEN {literal(no)} THEN false END"
+            sql = f"CASE {text} WHEN {quote_literal(yes)} THEN true WHEN {quote_literal(no)} THEN false END"
             return NotationChoice((ColumnNotation("BOOLEAN", sql, f"{yes} is true, {no} is false"),))
     return None

@@ -21,19 +21,19 @@ ZERO_DATES: Final = (
     *(f"00{sign}00{sign}0000" for sign in "-/."),
 )
 # No number and no date is longer; to look for one in a long text would take time by the square of its length.
-LONGEST: Final = 200
+MAX_SHAPE_CHARS: Final = 200
 
 
 class Shape(NamedTuple):
-    """Texts of one column that look alike: `text` with each digit as 9, how `many`, and one of them.
+    """Texts of one column that look alike: `text` with each digit as 9, how `frequency`, and one of them.
 
-    `zero` says that the first digit of them is a 0.
+    `has_leading_zero` says that the first digit of them is a 0.
     """
 
     text: str
-    many: int
+    frequency: int
     example: str
-    zero: bool = False
+    has_leading_zero: bool = False
 
 
 class Signs(NamedTuple):
@@ -80,13 +80,13 @@ def collect_shapes(texts: Iterable[str]) -> list[Shape]:
     """The shapes of some texts, the most frequent first."""
     found: dict[tuple[str, bool], Shape] = {}
     for text in texts:
-        key = make_shape(text), starts_with_zero(text)
+        key = make_shape(text), has_leading_zero(text)
         known = found.get(key, Shape(key[0], 0, text, key[1]))
-        found[key] = known._replace(many=known.many + 1)
-    return sorted(found.values(), key=lambda shape: -shape.many)
+        found[key] = known._replace(frequency=known.frequency + 1)
+    return sorted(found.values(), key=lambda shape: -shape.frequency)
 
 
-def starts_with_zero(text: str) -> bool:
+def has_leading_zero(text: str) -> bool:
     """Whether the first digit is a 0."""
     digit = re.search("[0-9]", text)
     return digit is not None and digit.group() == "0"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_notations import choose_notation
 from nl2sql.importing.column_shapes import (
     BLANKS,
     ZERO_DATES,
@@ -22,13 +22,13 @@ from nl2sql.importing.column_shapes import (
 from nl2sql.importing.date_notations import LENGTH
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.number_notations import find_signs
-from nl2sql.importing.plain_types import PLAIN, TEXT, TextColumn, TypedColumn, guess_type, is_of_kind, make_plain
-from nl2sql.schema.identifiers import literal, quote_name
+from nl2sql.importing.plain_types import PLAIN, TEXT, TextColumn, TypedColumn, guess_type, has_kind, make_plain
+from nl2sql.schema.identifiers import quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
-_MOST_SHAPES: Final = 5000
+_MAX_SHAPES: Final = 5000
 _STAGE: Final = "temp.main.texts"
 _DIGITS: Final = f"translate(trim({{}}, '{BLANKS}'), '0123456789', '9999999999')"
 _ZERO_FIRST: Final = "regexp_matches({}, '^[^0-9]*0')"
@@ -39,7 +39,7 @@ class Counts:
     """Of a pass over all rows: how many there are, and how many of them hold nothing."""
 
     rows: int
-    blank: int
+    blank_rows: int
 
 
 def prove_types(
@@ -87,7 +87,8 @@ def _take_null(column: TypedColumn, null: Sequence[str]) -> TypedColumn:
 
 def _is_none_of(name: str, null: Sequence[str]) -> str:
     """The SQL that says whether a value is none of the texts that stand for no value."""
-    return f"lower(trim({name}, '{BLANKS}')) NOT IN ({', '.join(literal(text.strip(BLANKS).lower()) for text in null)})"
+    nulls = ", ".join(quote_literal(text.strip(BLANKS).lower()) for text in null)
+    return f"lower(trim({name}, '{BLANKS}')) NOT IN ({nulls})"
 
 
 def _prove_by_shapes(
@@ -106,10 +107,12 @@ def _prove_by_shapes(
         shapes = {column.key: _collect_all_shapes(connection, column, rules.null) for column in columns}
         signs = _find_file_signs(columns, shapes, rules, proved_point=proved_point)
         choices = {
-            column.key: _choose(column, shapes[column.key], Signs(".", "") if column.numeric else signs, rules)
+            column.key: _choose_column_notation(
+                column, shapes[column.key], Signs(".", "") if column.is_numeric else signs, rules
+            )
             for column in columns
         }
-        typed = {column.key: _prove(connection, column, choices[column.key], rules) for column in columns}
+        typed = {column.key: _prove_notation(connection, column, choices[column.key], rules) for column in columns}
         open_ones = [column.key for column in columns if len(choices[column.key].rivals) > 1]
         orders = {typed[key].why.partition(";")[0] for key in open_ones} & {"day first", "month first"}
         if len(orders) == 1 and not rules.dates:
@@ -117,7 +120,7 @@ def _prove_by_shapes(
             for column in columns:
                 if len(choices[column.key].rivals) > 1 and typed[column.key].doubt:
                     told = replace(rules, dates=order)
-                    typed[column.key] = _prove(connection, column, choices[column.key], told, by_others=True)
+                    typed[column.key] = _prove_notation(connection, column, choices[column.key], told, by_others=True)
         return typed
     finally:
         connection.execute(f"DROP TABLE {_STAGE}")
@@ -126,12 +129,12 @@ def _prove_by_shapes(
 def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn, null: Sequence[str]) -> list[Shape]:
     """The shapes of all values; those of a text that is neither number nor date are too many to be of use."""
     name = quote_name(column.key)
-    zero_dates = ", ".join(map(literal, ZERO_DATES))
+    zero_dates = ", ".join(map(quote_literal, ZERO_DATES))
     found = connection.execute(
         f"SELECT {_DIGITS.replace('{}', name)}, {_ZERO_FIRST.replace('{}', name)}, count(*), any_value({name}) "
         f"FROM {_STAGE} WHERE {name} IS NOT NULL AND {name} NOT IN ({zero_dates}) "
         f"{f'AND {_is_none_of(name, null)} ' if null else ''}"
-        f"GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT {_MOST_SHAPES}"
+        f"GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT {_MAX_SHAPES}"
     ).fetchall()
     return [Shape(text, count, example, zero) for text, zero, count, example in found]
 
@@ -151,18 +154,20 @@ def _find_file_signs(
     return Signs(decimal, group)
 
 
-def _choose(column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, rules: FileRules) -> NotationChoice:
+def _choose_column_notation(
+    column: TextColumn, shapes: Sequence[Shape], signs: Signs | None, rules: FileRules
+) -> NotationChoice:
     wanted = rules.types.get(column.name, "").lower()
     if wanted == "text":
         return NotationChoice()
-    if len(shapes) >= _MOST_SHAPES:
+    if len(shapes) >= _MAX_SHAPES:
         return NotationChoice()
-    choice = choose(shapes, column.name, signs)
+    choice = choose_notation(shapes, column.name, signs)
     if column.kinds == ("length",):
         return NotationChoice((LENGTH,), nulls=choice.nulls)
-    if not is_of_kind(choice, column.kinds):
+    if not has_kind(choice, column.kinds):
         return NotationChoice()
-    if wanted and not is_of_kind(choice, (wanted,)):
+    if wanted and not has_kind(choice, (wanted,)):
         return NotationChoice(doubt=_describe_unfit(wanted))
     if wanted and not choice.rivals:
         return NotationChoice(doubt=choice.doubt or _describe_unfit(wanted))
@@ -174,7 +179,7 @@ def _describe_unfit(wanted: str) -> str:
     return f"stays text: not every value is a {wanted}, as `types` says"
 
 
-def _prove(
+def _prove_notation(
     connection: duckdb.DuckDBPyConnection,
     column: TextColumn,
     choice: NotationChoice,
@@ -198,7 +203,7 @@ def _prove(
     holding = [one for one in rivals if not failures[one][0]]
     if not holding:
         holding = [one for one in choice.fallbacks if not failures[one][0]][:1]
-    if len(holding) > 1 and not _differ(connection, holding, name, is_value):
+    if len(holding) > 1 and not _has_difference(connection, holding, name, is_value):
         holding = holding[:1]
     if len(holding) > 1:
         orders = " or ".join(one.why.partition(";")[0] for one in holding)
@@ -221,7 +226,7 @@ def _prove(
 def _list_no_values(choice: NotationChoice, others: Sequence[str]) -> str:
     texts = {shape.example.strip(BLANKS).lower() for shape in choice.nulls} | {""}
     texts |= {text.strip(BLANKS).lower() for text in others}
-    return ", ".join(literal(text) for text in sorted(texts)) if choice.nulls or others else ""
+    return ", ".join(quote_literal(text) for text in sorted(texts)) if choice.nulls or others else ""
 
 
 def _count_failures(
@@ -236,7 +241,7 @@ def _count_failures(
     return wrong, text or "", count
 
 
-def _differ(
+def _has_difference(
     connection: duckdb.DuckDBPyConnection, notations: Sequence[ColumnNotation], name: str, is_value: str
 ) -> bool:
     first, *others = (one.sql.replace("{}", name) for one in notations)

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Final
 
-from nl2sql.importing.column_shapes import BLANKS, LONGEST, ColumnNotation, NotationChoice, Shape
-from nl2sql.schema.identifiers import literal
+from nl2sql.importing.column_shapes import BLANKS, MAX_SHAPE_CHARS, ColumnNotation, NotationChoice, Shape
+from nl2sql.schema.identifiers import quote_literal
 
 _CLOCK: Final = r"(?P<clock>9{1,2}:99(?P<seconds>:99(?P<fraction>[.,]9{1,9})?)?)(?P<half> ?[AaPp]\.?[Mm]\.?)?"
 _ZONE: Final = r"(?P<zone> ?(?:Z|UTC|GMT)|[+-]99(?::?99)?)?"
@@ -89,7 +89,7 @@ def _find_months(words: Collection[str]) -> Mapping[str, int]:
 
 def read_date(shape: str) -> re.Match[str] | None:
     """The match of a date's shape, with a time or without."""
-    if len(shape) > LONGEST:
+    if len(shape) > MAX_SHAPE_CHARS:
         return None
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
         if found := pattern.fullmatch(shape):
@@ -200,7 +200,7 @@ def _list_formats(matches: Sequence[re.Match[str]], day: str) -> list[str]:
 
 def _make_named_date(matches: Sequence[re.Match[str]], months: Mapping[str, int], *, day_first: bool) -> ColumnNotation:
     words = sorted(months)
-    cases = " ".join(f"WHEN {literal(word)} THEN '{number}'" for word, number in sorted(months.items()))
+    cases = " ".join(f"WHEN {quote_literal(word)} THEN '{number}'" for word, number in sorted(months.items()))
     text = f"lower(trim({{}}, '{BLANKS}'))"
     if weekdays := sorted({match["weekday"].lower() for match in matches if match["weekday"]}):
         text = f"regexp_replace({text}, '^({'|'.join(weekdays)})\\.?,? +', '')"

@@ -25,21 +25,21 @@ from nl2sql.importing.plain_types import (
     TextColumn,
     TypedColumn,
     create_table,
-    guess_plainly,
-    load_plainly,
+    guess_plain_types,
+    load_plain_table,
 )
-from nl2sql.schema.identifiers import escape_glob, literal, quote_name
+from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
-_HEAD_RECORDS: Final = 2000
-_TAIL_RECORDS: Final = 20
-_MOST_LINE: Final = 4_000_000
+_MAX_HEAD_RECORDS: Final = 2000
+_MAX_TAIL_RECORDS: Final = 20
+_MAX_LINE_CHARS: Final = 4_000_000
 _SIGN_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
-_MOST_TOLD: Final = 3
-_MOST_NAME: Final = 1000
-_MOST_REJECTS: Final = 100_000
+_MAX_LISTED_LINES: Final = 3
+_MAX_NAME_CHARS: Final = 1000
+_MAX_REJECTS: Final = 100_000
 _ALL: Final = "true"
 _BAD_LINE: Final = re.compile(r"Line: (\d+)")
 _EXPECTED: Final = re.compile(r"Expected Number of Columns: (\d+)")
@@ -58,27 +58,27 @@ class Dialect:
 class TextSource:
     """A file of text to make a table of: what people call it, its dialect, where its table is, what its owner says.
 
-    `numeric` are the positions of columns that the file knows as numbers, `lengths` as lengths of time. `skip` records,
-    which are `above` lines, lie above the first row; `last` is the last row. `unit` is what rows are counted by in the
-    file.
+    `numeric` are the positions of columns that the file knows as numbers, `duration_columns` as lengths of time.
+    `skip_records` records, which are `skip_lines` lines, lie above the first row; `last_record` is the last row. `unit`
+    is what rows are counted by in the file.
     """
 
-    called: str
+    label: str
     text: PlainText
     dialect: Dialect
     layout: Layout
     sample: tuple[Record, ...]
     rules: FileRules = FileRules()
-    numeric: frozenset[int] = frozenset()
-    lengths: frozenset[int] = frozenset()
+    numeric_columns: frozenset[int] = frozenset()
+    duration_columns: frozenset[int] = frozenset()
     unit: str = "line"
-    skip: int = 0
-    above: int = 0
+    skip_records: int = 0
+    skip_lines: int = 0
     doubts: tuple[str, ...] = ()
-    last: Record | None = None
+    last_record: Record | None = None
 
 
-def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = False) -> TextSource:
+def inspect_text(called: str, text: PlainText, rules: FileRules, *, tabs: bool = False) -> TextSource:
     """Find how the file is written and where its table is. UnreadableError."""
     lines = _split_head(text)
     quote, escape = find_quote(lines)
@@ -87,17 +87,17 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
     records = split_lines(lines, delimiter, quote, escape)
     is_whole = text.size <= len(text.head)
     if not is_whole:
-        records = records[:_HEAD_RECORDS]
+        records = records[:_MAX_HEAD_RECORDS]
     tail = () if is_whole else _split_tail(text, delimiter, quote, escape)
     layout = find_layout(records, tail, called=called, header=rules.header)
     if not layout.width:
         raise UnreadableError(f"{called} holds no values", "Remove it, or put data in it.")
     noted = {one.record.line for one in layout.left_out}
-    body = [record for record in records[layout.body :] if record.filled]
+    body = [record for record in records[layout.body_start :] if record.value_count]
     sample = tuple(record for record in body if record.line not in noted)
     # DuckDB counts a record that runs over several lines as one.
     skip = records.index(body[0]) if body else len(records)
-    data = [record for record in (*sample, *tail) if record.filled and record.line not in noted]
+    data = [record for record in (*sample, *tail) if record.value_count and record.line not in noted]
     dialect = Dialect(delimiter, quote, escape)
     return TextSource(
         called,
@@ -106,9 +106,9 @@ def look_at(called: str, text: PlainText, rules: FileRules, *, tabs: bool = Fals
         layout,
         sample,
         rules,
-        skip=skip,
-        above=body[0].line - 1 if body else text.lines,
-        last=data[-1] if data else None,
+        skip_records=skip,
+        skip_lines=body[0].line - 1 if body else text.lines,
+        last_record=data[-1] if data else None,
     )
 
 
@@ -119,14 +119,14 @@ def _split_head(text: PlainText) -> list[str]:
     lines = [f"{line}\n" for line in whole] + ([last] if last else [])
     if text.size > len(text.head) and len(lines) > 1:
         lines.pop()
-    return [line[:_MOST_LINE] for line in lines]
+    return [line[:_MAX_LINE_CHARS] for line in lines]
 
 
 def _split_tail(text: PlainText, delimiter: str, quote: str, escape: str) -> tuple[Record, ...]:
     lines = text.tail.decode("utf-8", errors="replace").split("\n")[1:]
     first = text.lines - len(lines) + 1
     records = split_lines([f"{line}\n" for line in lines if line], delimiter, quote, escape)
-    return tuple(record._replace(line=record.line + first) for record in records[-_TAIL_RECORDS:])
+    return tuple(record._replace(line=record.line + first) for record in records[-_MAX_TAIL_RECORDS:])
 
 
 def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table: str, end: str = "") -> TableAccount:
@@ -136,13 +136,13 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table:
     """
     layout = source.layout
     names = name_columns(layout.header, layout.width, clean_column_name)
-    if long := next((name for name in names if len(name) > _MOST_NAME), ""):
+    if long := next((name for name in names if len(name) > _MAX_NAME_CHARS), ""):
         raise UnreadableError(
-            f"{source.called}, {source.unit} {layout.header_line}: {long[:40]}… is too long for a name of a column",
+            f"{source.label}, {source.unit} {layout.header_line}: {long[:40]}… is too long for a name of a column",
             "Shorten it in the file.",
         )
     keys = [f"c{number}" for number in range(layout.width)]
-    keep = keep_all = _keep_data(source, keys)
+    keep = keep_all = _write_keep_condition(source, keys)
     columns = _list_columns(source, keys, names)
     blank = " AND ".join(f"{quote_name(key)} IS NULL" for key in keys)
     filled = f"({keep}) AND NOT ({blank})" if layout.width > 1 else keep
@@ -151,20 +151,20 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table:
     if loaded := _load_at_once(connection, source, reader, target, columns):
         typed, counts = loaded
     else:
-        reader, typed, counts, extra = _prove(connection, source, keys, columns, keep)
+        reader, typed, counts, extra = _prove_columns(connection, source, keys, columns, keep)
         # Cells that are empty in every row and have no name are none that a person wrote.
         typed = [column for i, column in enumerate(typed) if not column.is_empty or _is_named(layout, i)] or typed
         create_table(connection, reader, target, typed)
-    total, doubt = _take_total_out(connection, source, table, typed)
+    total, doubt = _remove_total_row(connection, source, table, typed)
     if total and any(column.doubt for column in typed):
         # The word before the total may be all that kept a column of dates or numbers text.
         connection.execute(f"DROP TABLE {quote_name(table)}")
-        return make_table(connection, _leave_out(source, total), table, end)
+        return make_table(connection, _exclude_rows(source, total), table, end)
     left_out = [*layout.left_out, *total]
     records = counts.rows
     if keep_all != _ALL:
         [(records,)] = connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
-    by_content = sum(_is_by_content(source, one) for one in layout.left_out)
+    by_content = sum(_is_excluded_by_content(source, one) for one in layout.left_out)
     if (alike := records - counts.rows - by_content) > 0:
         doubt = [*doubt, f"{alike:,} more {'row is' if alike == 1 else 'rows are'} left out, of the same cells"]
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchall()
@@ -174,12 +174,12 @@ def make_table(connection: duckdb.DuckDBPyConnection, source: TextSource, table:
     doubts += _check_lines(connection, source, reader, keys, records)
     return TableAccount(
         table,
-        source.called,
+        source.label,
         rows,
         _describe_format(source),
-        tuple(_tell_column(column, layout, keys.index(column.key)) for column in typed),
+        tuple(_make_column_account(column, layout, keys.index(column.key)) for column in typed),
         source.text.lines if source.unit == "line" else None,
-        tuple(_describe_left_out(left_out, source.unit, counts.blank if layout.width > 1 else 0)),
+        tuple(_describe_left_out(left_out, source.unit, counts.blank_rows if layout.width > 1 else 0)),
         tuple(doubts),
     )
 
@@ -191,8 +191,8 @@ def _list_columns(source: TextSource, keys: Sequence[str], names: Sequence[str])
             key,
             name,
             [record.cells[i] for record in source.sample if i < len(record.cells)],
-            numeric=i in source.numeric,
-            kinds=("number",) if i in source.numeric else ("length",) if i in source.lengths else None,
+            is_numeric=i in source.numeric_columns,
+            kinds=("number",) if i in source.numeric_columns else ("length",) if i in source.duration_columns else None,
         )
         for i, (key, name) in enumerate(zip(keys, names, strict=True))
     ]
@@ -206,13 +206,13 @@ def _load_at_once(
     columns: Sequence[TextColumn],
 ) -> tuple[list[TypedColumn], Counts] | None:
     """Make the table in one pass, where all types are plain and lines and rows add up; else leave none behind."""
-    typed = guess_plainly(columns, source.rules)
-    if typed is None or target.end or not load_plainly(connection, reader, target, typed):
+    typed = guess_plain_types(columns, source.rules)
+    if typed is None or target.select_end or not load_plain_table(connection, reader, target, typed):
         return None
     name = quote_name(target.table)
     counted = ", ".join(f"count({quote_name(column.name)})" for column in typed)
     [(rows, *filled)] = connection.execute(f"SELECT count(*), {counted} FROM {name}").fetchall()
-    adds_up = source.unit != "line" or source.text.lines == source.above + rows
+    adds_up = source.unit != "line" or source.text.lines == source.skip_lines + rows
     if adds_up and all(filled):
         return typed, Counts(rows, 0)
     connection.execute(f"DROP TABLE {name}")
@@ -225,19 +225,19 @@ def _load_at_once(
 def _write_reader(source: TextSource, keys: Sequence[str], *, more: str = "") -> str:
     """The call of DuckDB that gives every record below the header as texts."""
     dialect = source.dialect
-    columns = ", ".join(f"{literal(key)}: 'VARCHAR'" for key in keys)
-    path = literal(escape_glob(str(source.text.path)))
+    columns = ", ".join(f"{quote_literal(key)}: 'VARCHAR'" for key in keys)
+    path = quote_literal(escape_glob(str(source.text.path)))
     # What was written here ends its lines so, whatever the first cell holds.
     more += ", new_line='\\n'" if source.unit == "row" else ""
     return (
-        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip + source.text.lead}, "
-        f"delim={literal(dialect.delimiter or chr(31))}, "
-        f"quote={literal(dialect.quote)}, escape={literal(dialect.escape)}, columns={{{columns}}}, "
-        f"max_line_size={_MOST_LINE}{more})"
+        f"read_csv({path}, auto_detect=false, header=false, skip={source.skip_records + source.text.leading_lines}, "
+        f"delim={quote_literal(dialect.delimiter or chr(31))}, "
+        f"quote={quote_literal(dialect.quote)}, escape={quote_literal(dialect.escape)}, columns={{{columns}}}, "
+        f"max_line_size={_MAX_LINE_CHARS}{more})"
     )
 
 
-def _prove(
+def _prove_columns(
     connection: duckdb.DuckDBPyConnection,
     source: TextSource,
     keys: Sequence[str],
@@ -268,16 +268,16 @@ def _prove(
     lines = [line for line in short if line not in noted]
     if not lines:
         return reader, typed, counts, []
-    told = ", ".join(f"{line:,}" for line in lines[:_MOST_TOLD]) + (", …" if len(lines) > _MOST_TOLD else "")
+    told = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + (
+        ", …" if len(lines) > _MAX_LISTED_LINES else ""
+    )
     rows = "row has" if len(lines) == 1 else "rows have"
     return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
 
 
 def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: TextSource, keys: Sequence[str]) -> list[int]:
     """The lines of the rows that have fewer cells than there are columns, up to many."""
-    reader = _write_reader(
-        source, keys, more=f", ignore_errors=true, store_rejects=true, rejects_limit={_MOST_REJECTS}"
-    )
+    reader = _write_reader(source, keys, more=f", ignore_errors=true, store_rejects=true, rejects_limit={_MAX_REJECTS}")
     connection.execute(f"SELECT count(*) FROM {reader}").fetchall()
     found = connection.execute(
         "SELECT DISTINCT line FROM reject_errors WHERE error_type = 'MISSING COLUMNS' ORDER BY line"
@@ -293,29 +293,29 @@ def _describe_long_row(source: TextSource, text: str) -> UnreadableError:
     others = f", which have {width[1]}" if width else ""
     sign = _SIGN_NAMES.get(source.dialect.delimiter, "delimiter")
     return UnreadableError(
-        f"{source.called}{place} cannot be read: it has more cells than the others{others}",
+        f"{source.label}{place} cannot be read: it has more cells than the others{others}",
         f"Put quotes around the cell that holds a {sign}, or mend the line.",
     )
 
 
-def _keep_data(source: TextSource, keys: Sequence[str]) -> str:
+def _write_keep_condition(source: TextSource, keys: Sequence[str]) -> str:
     """The condition that leaves rows out that are no data, by all of their cells."""
     tests = []
     for one in source.layout.left_out:
-        if not _is_by_content(source, one):
+        if not _is_excluded_by_content(source, one):
             continue
         cells = [*one.record.cells, *[""] * (len(keys) - len(one.record.cells))]
         same = [
-            f"{quote_name(key)} IS NOT DISTINCT FROM {literal(cell) if cell else 'NULL'}"
+            f"{quote_name(key)} IS NOT DISTINCT FROM {quote_literal(cell) if cell else 'NULL'}"
             for key, cell in zip(keys, cells, strict=False)
         ]
         tests.append(f"NOT ({' AND '.join(same)})")
     return " AND ".join(tests) or _ALL
 
 
-def _is_by_content(source: TextSource, one: LeftOut) -> bool:
+def _is_excluded_by_content(source: TextSource, one: LeftOut) -> bool:
     """Whether the row lies among the rows that are read, so that its content tells it from them."""
-    return one.record.line > max(source.layout.header_line, source.above)
+    return one.record.line > max(source.layout.header_line, source.skip_lines)
 
 
 def _check_lines(
@@ -324,8 +324,8 @@ def _check_lines(
     """Whether the rows that were read and the lines of the file add up. What is doubtful; UnreadableError."""
     if source.unit != "line":
         return []
-    missing = source.text.lines - source.above - records
-    if missing and source.text.quotes:
+    missing = source.text.lines - source.skip_lines - records
+    if missing and source.text.has_quotes:
         breaks = " + ".join(
             f"coalesce(length({key}) - length(replace({key}, chr(10), '')), 0)" for key in map(quote_name, keys)
         )
@@ -341,11 +341,11 @@ def _check_lines(
 # What is no data, and what is told
 
 
-def _take_total_out(
+def _remove_total_row(
     connection: duckdb.DuckDBPyConnection, source: TextSource, table: str, typed: Sequence[TypedColumn]
 ) -> tuple[list[LeftOut], list[str]]:
     """Remove a last row that says it sums up the others, where it does so in every number; else a doubt."""
-    last, places = source.last, {f"c{number}": number for number in range(source.layout.width)}
+    last, places = source.last_record, {f"c{number}": number for number in range(source.layout.width)}
     texts = [i for i, column in enumerate(typed) if column.type == TEXT]
     numbers = [
         i for i, column in enumerate(typed) if column.type.startswith(("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"))
@@ -358,7 +358,7 @@ def _take_total_out(
     if not names:
         return [], []
     [name] = names
-    is_last = f"{name} = {literal(label)}"
+    is_last = f"{name} = {quote_literal(label)}"
     filled = [i for i in numbers if (at := places[typed[i].key]) < len(last.cells) and last.cells[at].strip(BLANKS)]
     if not filled:
         return [], []
@@ -378,12 +378,12 @@ def _take_total_out(
     return [LeftOut(last, "a total of the rows above it")], []
 
 
-def _leave_out(source: TextSource, left_out: Sequence[LeftOut]) -> TextSource:
+def _exclude_rows(source: TextSource, left_out: Sequence[LeftOut]) -> TextSource:
     """The same without these rows at its end."""
     records = [one.record for one in left_out]
     layout = replace(source.layout, left_out=(*source.layout.left_out, *left_out))
     sample = tuple(record for record in source.sample if record not in records)
-    return replace(source, layout=layout, sample=sample, last=None)
+    return replace(source, layout=layout, sample=sample, last_record=None)
 
 
 def _describe_format(source: TextSource) -> str:
@@ -404,7 +404,7 @@ def _is_named(layout: Layout, number: int) -> bool:
     return number < len(layout.header) and bool(clean_column_name(layout.header[number]))
 
 
-def _tell_column(column: TypedColumn, layout: Layout, number: int) -> ColumnAccount:
+def _make_column_account(column: TypedColumn, layout: Layout, number: int) -> ColumnAccount:
     header = layout.header[number] if number < len(layout.header) else ""
     return ColumnAccount(column.name, header, column.type, column.why, dict(column.nulls) or None, column.doubt)
 

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from nl2sql.importing.column_shapes import BLANKS
-from nl2sql.importing.headers import JUDGED_ROWS, find_column_kind, prove_header, tell_kind
+from nl2sql.importing.headers import MAX_JUDGED_ROWS, classify_cell, find_column_kind, prove_header
 
 DELIMITERS: Final = ";\t|,"
-FEW_TITLES: Final = 3
-MOST_NOTES: Final = 10
-_RATED_ROWS: Final = 40
-_MOST_CHARS: Final = 4_000_000
+MAX_TITLE_LINES: Final = 3
+MAX_NOTE_LINES: Final = 10
+_MAX_RATED_ROWS: Final = 40
+_MAX_FIELD_CHARS: Final = 4_000_000
 # Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
-_NARROW: Final = 2
-_RAGGED_SHARE: Final = 0.95
-_TITLE_SHARE: Final = 0.9
+_MAX_NARROW_COLUMNS: Final = 2
+_RAGGED_RATIO: Final = 0.95
+_TITLE_RATIO: Final = 0.9
 
 
 class Record(NamedTuple):
@@ -32,7 +32,7 @@ class Record(NamedTuple):
     cells: tuple[str, ...]
 
     @property
-    def filled(self) -> int:
+    def value_count(self) -> int:
         """How many cells hold anything."""
         return sum(bool(cell.strip(BLANKS)) for cell in self.cells)
 
@@ -42,7 +42,7 @@ def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: 
     options: dict[str, object] = {"delimiter": delimiter or "\x1f", "quotechar": quote}
     if escape and escape != quote:
         options |= {"escapechar": escape, "doublequote": False}
-    csv.field_size_limit(_MOST_CHARS)
+    csv.field_size_limit(_MAX_FIELD_CHARS)
     reader = csv.reader(lines, **options)  # type: ignore[arg-type]
     records, line = [], 1
     try:
@@ -59,7 +59,7 @@ def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> 
     """The sign that stands between the cells of these lines; empty where they are one column."""
     if _are_values_of_one_column(lines):
         return ""
-    scores = {sign: _score(split_lines(lines, sign, quote, escape), lines, sign) for sign in DELIMITERS}
+    scores = {sign: _score_delimiter(split_lines(lines, sign, quote, escape), lines, sign) for sign in DELIMITERS}
     best = max(DELIMITERS, key=lambda sign: scores[sign])
     return best if scores[best][0] else ""
 
@@ -67,9 +67,9 @@ def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> 
 def _are_values_of_one_column(lines: Sequence[str]) -> bool:
     """Whether a name without any delimiter stands above lines that are numbers or dates as they are: `1,5` is one."""
     filled = [line.strip() for line in lines if line.strip()]
-    if len(filled) < 2 or any(sign in filled[0] for sign in DELIMITERS) or tell_kind(filled[0]) != "text":
+    if len(filled) < 2 or any(sign in filled[0] for sign in DELIMITERS) or classify_cell(filled[0]) != "text":
         return False
-    return find_column_kind(filled[1:JUDGED_ROWS]) in ("number", "date", "time")
+    return find_column_kind(filled[1:MAX_JUDGED_ROWS]) in ("number", "date", "time")
 
 
 def find_quote(lines: Sequence[str]) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def find_quote(lines: Sequence[str]) -> tuple[str, str]:
     return '"', '"'
 
 
-def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, float, int]:
+def _score_delimiter(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, float, int]:
     """How well the sign splits the lines: the share of records as wide as most, nought where it is no delimiter.
 
     Of signs that do so alike, the one between whole numbers and dates is better than the one within them.
@@ -98,15 +98,15 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
     is_prose = all(re.match(r"\s", part) for line in lines for part in line.split(sign)[1:2] if sign in line)
     start = filled.index(wide[0])
     rest = filled[start:]
-    while len(rest) > 2 and len(rest[-1].cells) == 1 and len(filled) - len(rest) < MOST_NOTES:
+    while len(rest) > 2 and len(rest[-1].cells) == 1 and len(filled) - len(rest) < MAX_NOTE_LINES:
         rest = rest[:-1]
     share = sum(len(record.cells) == width for record in rest) / len(rest)
     if start and not _is_title_above(filled[:start], rest, width, records, is_prose=is_prose):
         return 0, False, 0, 0
     if start and not has_gap(records, filled[start - 1], rest[0]):
-        share *= _TITLE_SHARE
-    elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _NARROW:
-        share = max(share, _RAGGED_SHARE * sum(len(record.cells) > 1 for record in rest) / len(rest))
+        share *= _TITLE_RATIO
+    elif not start and len(rest[0].cells) == max(len(record.cells) for record in rest) > _MAX_NARROW_COLUMNS:
+        share = max(share, _RAGGED_RATIO * sum(len(record.cells) > 1 for record in rest) / len(rest))
     if sum(len(record.cells) > 1 for record in rest) * 2 < len(rest):
         return 0, False, 0, 0
     return share, not is_prose, _rate_values(rest), width
@@ -114,7 +114,7 @@ def _score(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[
 
 def _rate_values(records: Sequence[Record]) -> float:
     """The share of the filled cells of some records that are numbers, dates or times."""
-    kinds = [tell_kind(cell) for record in records[:_RATED_ROWS] for cell in record.cells if cell.strip(BLANKS)]
+    kinds = [classify_cell(cell) for record in records[:_MAX_RATED_ROWS] for cell in record.cells if cell.strip(BLANKS)]
     return sum(kind in ("number", "date", "time") for kind in kinds) / max(1, len(kinds))
 
 
@@ -125,16 +125,16 @@ def _is_title_above(
 
     A few lines with an empty one below them may be as many as the rows.
     """
-    is_apart = len(above) <= FEW_TITLES and len(rest) > 1 and has_gap(records, above[-1], rest[0])
+    is_apart = len(above) <= MAX_TITLE_LINES and len(rest) > 1 and has_gap(records, above[-1], rest[0])
     if (len(above) >= len(rest) and not is_apart) or any(len(record.cells) != width for record in rest):
         return False
     body = [record.cells for record in rest[1:]]
     if prove_header(rest[0].cells, body) or has_gap(records, above[-1], rest[0]):
         return True
-    return not is_prose and len(rest) > 2 and len(above) <= FEW_TITLES
+    return not is_prose and len(rest) > 2 and len(above) <= MAX_TITLE_LINES
 
 
 def has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
     """Whether an empty row lies between two records."""
     between = [record for record in records if before.line < record.line < after.line]
-    return any(not record.filled for record in between)
+    return any(not record.value_count for record in between)

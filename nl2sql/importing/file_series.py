@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import ORDERS, FileRules
 from nl2sql.importing.import_account import ColumnAccount, Origin, TableAccount
-from nl2sql.importing.import_names import TableNames, table_name
-from nl2sql.schema.identifiers import literal, quote_name
+from nl2sql.importing.import_names import TableNames, clean_table_name
+from nl2sql.schema.identifiers import quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +33,7 @@ _PERIOD: Final = re.compile(
     r"(?:[-_ .]?(?:19|20)?\d\d)?)(?![0-9a-z])",
     re.I,
 )
-_TOLD_DOUBTS: Final = 3
+_MAX_LISTED_DOUBTS: Final = 3
 
 
 def name_series(stem: str) -> str | None:
@@ -66,7 +66,7 @@ def unite_series(
     """
     united = list(made)
     for members in _find_series(made, called):
-        settled = _settle(connection, members, read_again)
+        settled = _settle_readings(connection, members, read_again)
         columns = Counter(_list_names(account) for _, account in settled)
         usual = columns.most_common(1)[0][0]
         fitting = [(n, account) for n, account in settled if _list_names(account) == usual and account.rows]
@@ -78,8 +78,8 @@ def unite_series(
             united = [entry for entry in united if entry not in members] + told
             continue
         stem = name_series(name_stem(called[members[0][0]])) or called[members[0][0]].parent.name or "files"
-        table = names.take(table_name(stem), table_name(f"{stem} all"))
-        whole = _unite(connection, [account for _, account in fitting], table)
+        table = names.take_free_name(clean_table_name(stem), clean_table_name(f"{stem} all"))
+        whole = _unite_tables(connection, [account for _, account in fitting], table)
         empty = [account for _, account in settled if _list_names(account) == usual and not account.rows]
         for account in empty:
             connection.execute(f"DROP TABLE {quote_name(account.table)}")
@@ -107,7 +107,7 @@ def _find_series(made: Sequence[tuple[int, TableAccount]], called: Sequence[Path
     return found
 
 
-def _settle(
+def _settle_readings(
     connection: duckdb.DuckDBPyConnection, members: Series, read_again: Callable[[int, FileRules], TableAccount]
 ) -> Series:
     """The same members, those that leave two readings open read again by what the others prove, which is told."""
@@ -175,13 +175,13 @@ def _doubt_series(account: TableAccount, reason: str) -> TableAccount:
     return replace(account, doubts=(*account.doubts, doubt))
 
 
-def _unite(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccount], table: str) -> TableAccount:
+def _unite_tables(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccount], table: str) -> TableAccount:
     """One table of these, whose columns have the same names, with the name of each row's file."""
     first = accounts[0]
     taken = {column.name.lower() for column in first.columns}
     file = next(name for name in ("file", "source_file", "name_of_file") if name not in taken)
     parts = " UNION ALL BY NAME ".join(
-        f"SELECT {literal(account.file)} AS {quote_name(file)}, {_select_columns(account)} "
+        f"SELECT {quote_literal(account.file)} AS {quote_name(file)}, {_select_columns(account)} "
         f"FROM {quote_name(account.table)}"
         for account in accounts
     )
@@ -226,6 +226,6 @@ def _sum_up(name: str, accounts: Sequence[TableAccount]) -> ColumnAccount:
         nulls.update(column.nulls or {})
         if column.doubt:
             doubts.setdefault(column.doubt, f"{column.doubt} ({account.file})")
-    told = [*list(doubts.values())[:_TOLD_DOUBTS], *(["…"] if len(doubts) > _TOLD_DOUBTS else [])]
+    told = [*list(doubts.values())[:_MAX_LISTED_DOUBTS], *(["…"] if len(doubts) > _MAX_LISTED_DOUBTS else [])]
     filled = next((column for column in columns if column.why != _NO_VALUE), columns[0])
     return replace(filled, name=name, nulls=dict(nulls) or None, doubt="; ".join(told))

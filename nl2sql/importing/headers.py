@@ -12,23 +12,23 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_notations import choose_notation
 from nl2sql.importing.column_shapes import (
     BLANKS,
-    LONGEST,
+    MAX_SHAPE_CHARS,
     collect_shapes,
+    has_leading_zero,
     is_placeholder,
     make_shape,
-    starts_with_zero,
 )
 
-JUDGED_ROWS: Final = 400
+MAX_JUDGED_ROWS: Final = 400
 
 
-def tell_kind(cell: str) -> str:
+def classify_cell(cell: str) -> str:
     """What a cell holds by its shape: blank, number, date, time or text."""
     shape = make_shape(cell)
-    return _find_kind(shape, starts_with_zero(cell)) if len(shape) <= LONGEST else "text"
+    return _find_kind(shape, has_leading_zero(cell)) if len(shape) <= MAX_SHAPE_CHARS else "text"
 
 
 @functools.lru_cache(4096)
@@ -37,7 +37,7 @@ def _find_kind(shape: str, zero: bool) -> str:
     text = shape.replace("9", "0", 1) if zero else shape
     if not text or is_placeholder(text):
         return "blank"
-    choice = choose(collect_shapes([text]), "", None)
+    choice = choose_notation(collect_shapes([text]), "", None)
     if choice.rivals:
         kind = choice.rivals[0].type.partition("(")[0]
         return {"DATE": "date", "TIMESTAMP": "date", "TIMESTAMPTZ": "date", "TIME": "time", "BOOLEAN": "text"}.get(
@@ -48,7 +48,7 @@ def _find_kind(shape: str, zero: bool) -> str:
 
 def find_column_kind(cells: Sequence[str]) -> str:
     """The kind of nearly all cells of a column: of some that are not, a title or a note may be the reason."""
-    kinds = [kind for kind in map(tell_kind, cells) if kind != "blank"]
+    kinds = [kind for kind in map(classify_cell, cells) if kind != "blank"]
     if not kinds:
         return "blank"
     common = statistics.mode(kinds)
@@ -61,23 +61,23 @@ def prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool | 
     >>> prove_header(("city", "2024"), [("Kiel", "5"), ("Bonn", "7")])
     True
     """
-    rows = rows[:JUDGED_ROWS]
+    rows = rows[:MAX_JUDGED_ROWS]
     if not rows or not any(cell.strip(BLANKS) for cell in cells):
         return None
     columns = [[row[i] for row in rows if i < len(row)] for i in range(len(cells))]
     others = [row for row in rows if tuple(row) != tuple(cells)]
     kinds = [find_column_kind([row[i] for row in others if i < len(row)]) for i in range(len(cells))]
-    own = [tell_kind(cell) for cell in cells]
+    own = [classify_cell(cell) for cell in cells]
     typed = [i for i, kind in enumerate(kinds) if kind in ("number", "date", "time")]
     alike = sum(own[i] == kinds[i] for i in typed)
-    if _names_by_number(cells, own, kinds, columns) or sum(own[i] == "text" for i in typed) > alike:
+    if _is_numbered_header(cells, own, kinds, columns) or sum(own[i] == "text" for i in typed) > alike:
         return True
     if alike:
         return False
-    return False if _recurs(cells, columns) else None
+    return False if _has_recurring_cell(cells, columns) else None
 
 
-def _names_by_number(
+def _is_numbered_header(
     cells: Sequence[str], own: Sequence[str], kinds: Sequence[str], columns: Sequence[Sequence[str]]
 ) -> bool:
     """Whether the numbers among the cells are names: years, or counted up one by one, and not so in the rows below."""
@@ -115,7 +115,7 @@ def _is_like(row: Sequence[int], values: Sequence[int]) -> bool:
     return [value - row[0] for value in row] == [value - values[0] for value in values]
 
 
-def _recurs(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+def _has_recurring_cell(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     """Whether a cell is a value like those below it: it comes again there, or has the very shape of all of them."""
     for cell, column in zip(cells, columns, strict=True):
         text = cell.strip(BLANKS)
@@ -132,10 +132,10 @@ def _recurs(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     return False
 
 
-def may_be_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+def can_be_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether texts above texts are names: each once, each there, none of them a number."""
     filled = [cell.strip(BLANKS) for cell in cells if cell.strip(BLANKS)]
-    if not rows or not all(tell_kind(cell) in ("text", "blank") for cell in cells):
+    if not rows or not all(classify_cell(cell) in ("text", "blank") for cell in cells):
         return not rows
     return len(filled) == len(set(filled)) or len(filled) > 1
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-_TOLD_DOUBTS: Final = 8
+_MAX_LISTED_DOUBTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ class TableAccount:
 def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
     """What a person has to know whenever the tables are asked: what is doubtful of them, a sentence each."""
     doubts = [doubt for account in accounts for doubt in account.list_doubts()]
-    if len(doubts) > _TOLD_DOUBTS:
-        rest = len(doubts) - _TOLD_DOUBTS
-        doubts = [*doubts[:_TOLD_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
+    if len(doubts) > _MAX_LISTED_DOUBTS:
+        rest = len(doubts) - _MAX_LISTED_DOUBTS
+        doubts = [*doubts[:_MAX_LISTED_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
     # Which of the owner's rules settles a doubt stands in it, in backticks.
     if any("`" in doubt for doubt in doubts):
         doubts.append('to say how a file is read, write a section for it in the project file, like [files."sales.csv"]')

@@ -12,18 +12,18 @@ from typing import Final
 
 from nl2sql.importing.import_names import UnreadableError
 
-SEARCHED_BYTES: Final = 16_000_000
+MAX_SEARCHED_BYTES: Final = 16_000_000
 _LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
 _CSV_REASON: Final = re.compile(r"Expected Number|Value with|Error when|Maximum line|Invalid|State machine")
 _MALFORMED: Final = "Malformed JSON"
 _MEND: Final = "Mend the file, or leave it out."
 
 
-def unreadable(file: Path, text: str) -> UnreadableError:
+def make_unreadable_error(file: Path, text: str) -> UnreadableError:
     """The error that tells what DuckDB says of the file."""
     if _MALFORMED in text:
         # Its own number counts lines or records, by a count that is one too high.
-        number = malformed_line(file)
+        number = find_malformed_line(file)
         reason = text.splitlines()[0].rpartition(": ")[2].strip()
         place = f", line {number}" if number else ""
         return UnreadableError(f"{file.name}{place} cannot be read: it is not JSON: {reason}", _MEND)
@@ -39,12 +39,12 @@ def unreadable(file: Path, text: str) -> UnreadableError:
     if "unterminated quote" in text:
         message = f"{file.name}{place} cannot be read: a quote is opened there and not closed as it should be"
         return UnreadableError(message, "Close it, or write two quotes for one that belongs to the text.")
-    reason = _reason(text).replace(str(file), file.name)
+    reason = _find_reason(text).replace(str(file), file.name)
     reason = reason.partition(" Error: ")[2] or reason
     return UnreadableError(f"{file.name}{place} cannot be read: {reason.strip()}", _MEND)
 
 
-def _reason(text: str) -> str:
+def _find_reason(text: str) -> str:
     """The sentence that says what is wrong; of a CSV file, the one after its lines are quoted."""
     sentences = [part for part in text.splitlines() if part and not part.startswith(("LINE ", "Original Line"))]
     if "CSV Error on Line" not in sentences[0]:
@@ -53,22 +53,22 @@ def _reason(text: str) -> str:
     return (told or sentences[1:] or sentences)[0]
 
 
-def malformed_line(file: Path) -> int | None:
+def find_malformed_line(file: Path) -> int | None:
     """The first line of a JSON file that is not JSON, whether each line is a value or all of them are one.
 
     None where that cannot be told.
     """
-    if file.stat().st_size > SEARCHED_BYTES:
+    if file.stat().st_size > MAX_SEARCHED_BYTES:
         return None
     text = file.read_text(encoding="utf-8", errors="replace")
     lines = text.split("\n")
     first = next((line for line in lines if line.strip()), "")
-    if _problem(first) is None:
-        return next((n for n, line in enumerate(lines, start=1) if line.strip() and _problem(line)), None)
-    return _problem(text)
+    if _find_problem_line(first) is None:
+        return next((n for n, line in enumerate(lines, start=1) if line.strip() and _find_problem_line(line)), None)
+    return _find_problem_line(text)
 
 
-def _problem(text: str) -> int | None:
+def _find_problem_line(text: str) -> int | None:
     """The line of the text where it stops being JSON; None where it is."""
     try:
         json.loads(text)

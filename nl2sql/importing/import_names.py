@@ -27,7 +27,7 @@ class TableNames:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, *wanted: str) -> str:
+    def take_free_name(self, *wanted: str) -> str:
         """The first wanted name that is free, else the last one with a number."""
         name = next((n for n in wanted if n.lower() not in self._taken), "")
         number = 2
@@ -39,7 +39,7 @@ class TableNames:
         return name
 
 
-def table_name(text: str) -> str:
+def clean_table_name(text: str) -> str:
     """The text without dots, which in a table's name would read like a schema's name before it.
 
     No query may hold control and invisible characters, so no name may.

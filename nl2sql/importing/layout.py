@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from nl2sql.importing.column_shapes import BLANKS, is_placeholder
-from nl2sql.importing.delimiters import FEW_TITLES, MOST_NOTES, Record, has_gap
-from nl2sql.importing.headers import JUDGED_ROWS, find_column_kind, may_be_header, prove_header, tell_kind
+from nl2sql.importing.delimiters import MAX_NOTE_LINES, MAX_TITLE_LINES, Record, has_gap
+from nl2sql.importing.headers import MAX_JUDGED_ROWS, can_be_header, classify_cell, find_column_kind, prove_header
 from nl2sql.importing.import_names import UnreadableError
 
-_MOST_TITLES: Final = 30
-_HEADER_WORDS: Final = 8
+_MAX_TITLE_ROWS: Final = 30
+_MAX_HEADER_WORDS: Final = 8
 _TOTALS: Final = re.compile(
     r"(grand |sub ?|overall )?totals?|sum|all|insgesamt|gesamt(summe)?|summe|total (general|général|generale)|totale|"
     r"somme|suma|soma|totaal|razem|celkem|összesen|итого|всего|合计|合計|总计|總計|総計|합계|총계",
@@ -43,14 +43,14 @@ class LeftOut:
 class Layout:
     """What of a grid is the table.
 
-    `header` are the names as the file has them, empty where there is none; `body` is the position of the first record
-    below the header (and the units); `left_out` the records that are not data, by content. `width` columns.
+    `header` are the names as the file has them, empty where there is none; `body_start` is the position of the first
+    record below the header (and the units); `left_out` the records that are not data, by content. `width` columns.
     """
 
     width: int
     header: tuple[str, ...] = ()
     header_line: int = 0
-    body: int = 0
+    body_start: int = 0
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -63,24 +63,24 @@ def find_layout(
     `called` is the file's name; `header` is the line of the header where the owner says it, 0 for none. UnreadableError
     where there is no such line.
     """
-    filled = [number for number, record in enumerate(records) if record.filled]
+    filled = [number for number, record in enumerate(records) if record.value_count]
     if not filled:
         return Layout(0)
     if header is not None:
-        return _find_told_layout(records, tail, called, header)
+        return _find_given_layout(records, tail, called, header)
     start = _find_start(records, filled)
     group = _find_group_header(records, start)
     body = start if group is None else group[0]
     top = body if group is None else body - 1
     titles = [LeftOut(records[i], "a title above the table") for i in filled if i < top]
     header_record = records[body]
-    rows = [record.cells for record in records[body + 1 :] if record.filled]
+    rows = [record.cells for record in records[body + 1 :] if record.value_count]
     width, unnamed = _measure_width(records[body:], tail)
     proof = prove_header(header_record.cells, rows)
-    is_header = proof is True or (proof is None and may_be_header(header_record.cells, rows)) or group is not None
+    is_header = proof is True or (proof is None and can_be_header(header_record.cells, rows)) or group is not None
     if not is_header:
-        return Layout(width, body=body, left_out=tuple(titles) + _find_notes((), records[body:], tail, width))
-    names = header_record.cells if group is None else _combine(group[1], header_record.cells)
+        return Layout(width, body_start=body, left_out=tuple(titles) + _find_notes((), records[body:], tail, width))
+    names = header_record.cells if group is None else _combine_headings(group[1], header_record.cells)
     doubts = [unnamed] if unnamed else []
     if proof is None and rows and group is None and _is_weak(header_record.cells):
         doubts.append(
@@ -95,19 +95,21 @@ def find_layout(
 def _is_weak(cells: Sequence[str]) -> bool:
     """Whether the names look like values: long, or with digits or blanks in all of them."""
     filled = [cell.strip(BLANKS) for cell in cells if cell.strip(BLANKS)]
-    return all(re.search(r"\d|@", cell) or len(cell.split()) > _HEADER_WORDS for cell in filled)
+    return all(re.search(r"\d|@", cell) or len(cell.split()) > _MAX_HEADER_WORDS for cell in filled)
 
 
-def _find_told_layout(records: Sequence[Record], tail: Sequence[Record], called: str, header: int) -> Layout:
+def _find_given_layout(records: Sequence[Record], tail: Sequence[Record], called: str, header: int) -> Layout:
     """The layout by the line that the owner names. UnreadableError where there is no such line."""
     if not header:
         return Layout(_measure_width(records, tail)[0])
-    found = next((number for number, record in enumerate(records) if record.line >= header and record.filled), None)
+    found = next(
+        (number for number, record in enumerate(records) if record.line >= header and record.value_count), None
+    )
     if found is None:
         raise UnreadableError(
             f"{called}: `header` says line {header:,}, which is not there", "Mend `header`, or leave it out."
         )
-    titles = tuple(LeftOut(record, "it is above the header") for record in records[:found] if record.filled)
+    titles = tuple(LeftOut(record, "it is above the header") for record in records[:found] if record.value_count)
     width = _measure_width(records[found:], tail)[0]
     notes = _find_notes(records[found].cells, records[found + 1 :], tail, width)
     return Layout(width, records[found].cells, records[found].line, found + 1, titles + notes)
@@ -118,9 +120,9 @@ def _measure_width(records: Sequence[Record], tail: Sequence[Record]) -> tuple[i
 
     Rows that are all wider than the header have columns without names; a few that are, are faults of the file.
     """
-    first, *rest = [record for record in (*records, *tail) if record.filled]
+    first, *rest = [record for record in (*records, *tail) if record.value_count]
     named = len(first.cells)
-    reaches = [_reach(record.cells) for record in rest if len(record.cells) > 1 or named == 1]
+    reaches = [_measure_reach(record.cells) for record in rest if len(record.cells) > 1 or named == 1]
     widest = max([len(first.cells), *(len(record.cells) for record in rest)])
     if not reaches or max(reaches) <= named:
         return widest, ""
@@ -133,45 +135,45 @@ def _measure_width(records: Sequence[Record], tail: Sequence[Record]) -> tuple[i
     return named, ""
 
 
-def _reach(cells: Sequence[str]) -> int:
+def _measure_reach(cells: Sequence[str]) -> int:
     return max((number + 1 for number, cell in enumerate(cells) if cell.strip(BLANKS)), default=0)
 
 
 def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
     """The position of the header, or of the first row: the first record that is filled as wide as those below it."""
-    judged = [records[number] for number in filled[:JUDGED_ROWS]]
-    typical = statistics.median_high(record.filled for record in judged)
+    judged = [records[number] for number in filled[:MAX_JUDGED_ROWS]]
+    typical = statistics.median_high(record.value_count for record in judged)
     if typical < 2:
         # A title above one column is told from its header by nothing.
         return filled[0]
-    for number in filled[:_MOST_TITLES]:
+    for number in filled[:_MAX_TITLE_ROWS]:
         below = [records[i] for i in filled if i > number]
         above = [records[i] for i in filled if i < number]
-        is_apart = 0 < len(above) <= FEW_TITLES and bool(below) and has_gap(records, above[-1], records[number])
+        is_apart = 0 < len(above) <= MAX_TITLE_LINES and bool(below) and has_gap(records, above[-1], records[number])
         if len(above) > len(below) and not is_apart:
             break
-        if records[number].filled * 2 <= typical and (records[number].filled < 2 or typical > 2):
+        if records[number].value_count * 2 <= typical and (records[number].value_count < 2 or typical > 2):
             continue
-        if records[number].filled < typical and _follows_a_gap(records, filled, number, typical):
+        if records[number].value_count < typical and _is_after_gap(records, filled, number, typical):
             continue
         if not above:
             return number
         if prove_header(records[number].cells, [record.cells for record in below]) is True:
             return number
         is_bare = all(len(record.cells) == 1 for record in above) and len(records[number].cells) > 1
-        if has_gap(records, above[-1], records[number]) or (len(above) <= FEW_TITLES and (typical > 2 or is_bare)):
+        if has_gap(records, above[-1], records[number]) or (len(above) <= MAX_TITLE_LINES and (typical > 2 or is_bare)):
             return number
     return filled[0]
 
 
-def _follows_a_gap(records: Sequence[Record], filled: Sequence[int], number: int, typical: int) -> bool:
+def _is_after_gap(records: Sequence[Record], filled: Sequence[int], number: int, typical: int) -> bool:
     """Whether a block of narrow rows ends in an empty row, with a wider table below it."""
-    for position in filled[:_MOST_TITLES]:
+    for position in filled[:_MAX_TITLE_ROWS]:
         if position <= number:
             continue
-        if not records[position - 1].filled and records[position].filled >= typical:
+        if not records[position - 1].value_count and records[position].value_count >= typical:
             block = [i for i in filled if i < position]
-            return len(block) < len(filled) - len(block) and all(records[i].filled < typical for i in block)
+            return len(block) < len(filled) - len(block) and all(records[i].value_count < typical for i in block)
     return False
 
 
@@ -181,11 +183,11 @@ def _find_group_header(records: Sequence[Record], start: int) -> tuple[int, tupl
     The headings may be what would pass for the header, or the row right above it.
     """
     for top in (start - 1, start):
-        if top < 0 or top + 1 >= len(records) or not (records[top].filled and records[top + 1].filled):
+        if top < 0 or top + 1 >= len(records) or not (records[top].value_count and records[top + 1].value_count):
             continue
         headings = tuple(cell.strip(BLANKS) for cell in records[top].cells)
         names = records[top + 1].cells
-        rows = [record.cells for record in records[top + 2 :] if record.filled]
+        rows = [record.cells for record in records[top + 2 :] if record.value_count]
         if rows and _are_headings(headings, names) and prove_header(names, rows) is True:
             return top + 1, headings
     return None
@@ -196,11 +198,11 @@ def _are_headings(headings: Sequence[str], names: Sequence[str]) -> bool:
 
     One heading alone may be a title, unless it is a number or a part of a year.
     """
-    width = _reach(names)
+    width = _measure_reach(names)
     padded = [*headings, *[""] * width][:width]
     filled = [cell for cell in padded if cell]
     own = [cell.strip(BLANKS) for cell in names[:width]]
-    combined = [f"{heading} {name}" for heading, name in zip(_spread(padded), own, strict=True)]
+    combined = [f"{heading} {name}" for heading, name in zip(_spread_headings(padded), own, strict=True)]
     if len(set(combined)) < len(combined) or (len(filled) == len(padded) and len(set(filled)) == len(filled)):
         return False
     if not padded[0] and len(filled) == 1:
@@ -208,7 +210,7 @@ def _are_headings(headings: Sequence[str], names: Sequence[str]) -> bool:
     return len(filled) > 1 and (not padded[0] or own[0] in ("", padded[0]) or len(set(filled)) < len(filled))
 
 
-def _spread(headings: Sequence[str]) -> list[str]:
+def _spread_headings(headings: Sequence[str]) -> list[str]:
     """Each heading over the columns up to the next one."""
     spread, last = [], ""
     for heading in headings:
@@ -217,20 +219,22 @@ def _spread(headings: Sequence[str]) -> list[str]:
     return spread
 
 
-def _combine(headings: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+def _combine_headings(headings: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Each name with the heading over it."""
     padded = [*headings, *[""] * len(names)][: len(names)]
     return tuple(
         f"{heading} {name.strip(BLANKS)}".strip() if heading != name.strip(BLANKS) else heading
-        for heading, name in zip(_spread(padded), names, strict=True)
+        for heading, name in zip(_spread_headings(padded), names, strict=True)
     )
 
 
 def is_table(records: Sequence[Record]) -> bool:
     """Whether the records are a table by themselves: names above values of another kind, in two columns or more."""
-    if len(records) < 2 or statistics.median_high(record.filled for record in records) < 2:
+    if len(records) < 2 or statistics.median_high(record.value_count for record in records) < 2:
         return False
-    return records[0].filled > 1 and prove_header(records[0].cells, [record.cells for record in records[1:]]) is True
+    return (
+        records[0].value_count > 1 and prove_header(records[0].cells, [record.cells for record in records[1:]]) is True
+    )
 
 
 # Rows that are no data
@@ -238,16 +242,16 @@ def is_table(records: Sequence[Record]) -> bool:
 
 def _find_units(records: Sequence[Record], width: int) -> list[tuple[Record, str]]:
     """The row of units right below a header: texts above columns that hold numbers or dates in every other row."""
-    if len(records) < 3 or not records[0].filled:
+    if len(records) < 3 or not records[0].value_count:
         return []
-    first, rows = records[0], [record.cells for record in records[1:JUDGED_ROWS] if record.filled]
+    first, rows = records[0], [record.cells for record in records[1:MAX_JUDGED_ROWS] if record.value_count]
     columns = [[row[i] for row in rows if i < len(row)] for i in range(width)]
     typed = [i for i, column in enumerate(columns) if _find_strict_kind(column) in ("number", "date", "time")]
     above = [first.cells[i].strip(BLANKS) if i < len(first.cells) else "" for i in range(width)]
     if (
         not typed
         or not any(above[i] for i in typed)
-        or any(tell_kind(above[i]) not in ("text", "blank") for i in typed)
+        or any(classify_cell(above[i]) not in ("text", "blank") for i in typed)
     ):
         return []
     if any(is_placeholder(above[i]) for i in typed if above[i]) or len(rows) < 2:
@@ -259,7 +263,7 @@ def _find_units(records: Sequence[Record], width: int) -> list[tuple[Record, str
 
 
 def _find_strict_kind(cells: Sequence[str]) -> str:
-    kinds = {tell_kind(cell) for cell in cells} - {"blank"}
+    kinds = {classify_cell(cell) for cell in cells} - {"blank"}
     return kinds.pop() if len(kinds) == 1 else "text"
 
 
@@ -269,14 +273,14 @@ def _find_notes(
     """Notes below the header and at the end, and the header where it comes again."""
     found = []
     names = [cell.strip(BLANKS) for cell in header]
-    everything = [record for record in (*records, *tail) if record.filled]
+    everything = [record for record in (*records, *tail) if record.value_count]
     for record in everything:
         if names and [cell.strip(BLANKS) for cell in record.cells] == names and sum(map(bool, names)) > 1:
             found.append(LeftOut(record, "the header again"))
     if width < 2:
         return tuple(found)
     last = tail or records
-    typical = statistics.median_high(record.filled for record in everything) if everything else 0
+    typical = statistics.median_high(record.value_count for record in everything) if everything else 0
     for part, gap in ((_take_notes(list(records), typical), False), (_take_notes(list(reversed(last)), typical), True)):
         found += [LeftOut(record, "a note below the table" if gap else "a note below the header") for record in part]
     unique = {one.record.cells: one for one in found}
@@ -286,14 +290,14 @@ def _find_notes(
 def _take_notes(records: Sequence[Record], typical: int) -> list[Record]:
     """The records up to the first row of data that hold one sentence only, in the first column."""
     found: list[Record] = []
-    for record in records[: 2 * MOST_NOTES]:
-        if not record.filled:
+    for record in records[: 2 * MAX_NOTE_LINES]:
+        if not record.value_count:
             continue
         text = record.cells[0].strip(BLANKS) if record.cells else ""
-        is_alone = record.filled == 1 and bool(text) and typical > 1
-        if not is_alone or tell_kind(text) != "text":
+        is_alone = record.value_count == 1 and bool(text) and typical > 1
+        if not is_alone or classify_cell(text) != "text":
             return found
-        if not _is_note(record, typical) and not _lies_apart(records, record):
+        if not _is_note(record, typical) and not _is_apart(records, record):
             return found
         found.append(record)
     return []
@@ -304,11 +308,11 @@ def _is_note(record: Record, typical: int) -> bool:
     return _NOTE.fullmatch(text) is not None or len(text.split()) > 4 or (": " in text and typical > 2)
 
 
-def _lies_apart(records: Sequence[Record], record: Record) -> bool:
+def _is_apart(records: Sequence[Record], record: Record) -> bool:
     """Whether an empty row lies beside it."""
     number = records.index(record)
     near = [records[i] for i in (number - 1, number + 1) if 0 <= i < len(records)]
-    return any(not one.filled for one in near)
+    return any(not one.value_count for one in near)
 
 
 def is_total(text: str) -> bool:

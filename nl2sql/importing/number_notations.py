@@ -11,8 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from nl2sql.importing.column_shapes import BLANKS, LONGEST, ColumnNotation, NotationChoice, Shape, Signs, is_null
-from nl2sql.schema.identifiers import literal
+from nl2sql.importing.column_shapes import (
+    BLANKS,
+    MAX_SHAPE_CHARS,
+    ColumnNotation,
+    NotationChoice,
+    Shape,
+    Signs,
+    is_null,
+)
+from nl2sql.schema.identifiers import quote_literal
 
 _MINUS: Final = "-−–‒"
 _CURRENCIES: Final = frozenset(
@@ -20,9 +28,9 @@ _CURRENCIES: Final = frozenset(
     " brl cad aud nzd sek nok dkk pln czk huf ron bgn try ils zar mxn sgd hkd krw thb twd uah aed sar".split()
 )
 _GROUPS: Final[Mapping[str, str]] = {" ": " \u00a0\u2009\u202f\u2007", "'": "'’", ".": ".", ",": ",", "i": ","}
-_MOST_DIGITS: Final = 38
-_EXACT_DIGITS: Final = 15
-_MONEY_SCALE: Final = 2
+_MAX_DIGITS: Final = 38
+_MAX_EXACT_DIGITS: Final = 15
+_MONEY_DECIMALS: Final = 2
 
 
 class _NumberShape(NamedTuple):
@@ -30,7 +38,7 @@ class _NumberShape(NamedTuple):
 
     core: str
     affix: str
-    negative: str
+    negative_form: str
 
 
 _AFFIXES: Final = re.compile(rf"((?:[^9.,+\-{BLANKS}'’]+\.?)?)[{BLANKS}]*(.*?)[{BLANKS}]*([^9,+\-{BLANKS}'’]*)\Z", re.S)
@@ -43,7 +51,7 @@ def read_number(shape: str) -> _NumberShape | None:
     _NumberShape(core='9.999,99', affix='€', negative='-')
     """
     text, negative = shape, ""
-    if len(shape) > LONGEST:
+    if len(shape) > MAX_SHAPE_CHARS:
         return None
     # What stands outside the parentheses is a currency: `€ (5.00)`.
     if inner := re.fullmatch(r"([^()9]*)\(([^()]+)\)([^()9]*)", text):
@@ -97,10 +105,10 @@ def _list_signs(core: str, zero: bool) -> frozenset[Signs]:
     """
     if re.fullmatch("9+", core):
         return _ALL_SIGNS
-    return frozenset(signs for signs in _ALL_SIGNS if _fits(core, signs, zero))
+    return frozenset(signs for signs in _ALL_SIGNS if _is_number(core, signs, zero))
 
 
-def _fits(core: str, signs: Signs, zero: bool) -> bool:
+def _is_number(core: str, signs: Signs, zero: bool) -> bool:
     """Whether the digits are a number by these signs; a number that begins with a 0 has no groups."""
     whole, sign, fraction = core.partition(signs.decimal)
     if sign and set(fraction) != {"9"}:
@@ -126,7 +134,7 @@ def choose_number(
     if any(_is_scientific(shape.text) for shape in shapes):
         return _choose_scientific(shapes)
     read = [(shape, number) for shape, number in zip(shapes, numbers, strict=True) if number is not None]
-    if any(shape.zero and len(number.core) > 1 and set(number.core) == {"9"} for shape, number in read):
+    if any(shape.has_leading_zero and len(number.core) > 1 and set(number.core) == {"9"} for shape, number in read):
         return NotationChoice(doubt="") if all(set(number.core) == {"9"} for _, number in read) else None
     words = {number.affix.lower() for _, number in read} - {""}
     if len(words) > 1:
@@ -134,7 +142,7 @@ def choose_number(
     if words & set("%％") and any(not number.affix for _, number in read):
         return NotationChoice(doubt="stays text: some of its numbers are in percent and some have no sign")
     allowed = functools.reduce(
-        frozenset.__and__, (_list_signs(number.core, shape.zero) for shape, number in read), _ALL_SIGNS
+        frozenset.__and__, (_list_signs(number.core, shape.has_leading_zero) for shape, number in read), _ALL_SIGNS
     )
     if not allowed:
         return NotationChoice(doubt=_describe_mixture(read))
@@ -145,7 +153,7 @@ def choose_number(
         return NotationChoice(doubt="")
     chosen, proof = _settle_signs(read, allowed, signs)
     if chosen is None:
-        shape = next(shape for shape, number in read if _is_open(number.core, shape.zero, allowed))
+        shape = next(shape for shape, number in read if _is_open(number.core, shape.has_leading_zero, allowed))
         return NotationChoice(
             doubt=f"stays text: nothing says whether {shape.example.strip(BLANKS)!r} is a decimal or has thousands;"
             " say it with `decimal`"
@@ -174,7 +182,7 @@ def _choose_scientific(shapes: Sequence[Shape]) -> NotationChoice | None:
     number = f"TRY_CAST(replace(trim({{}}, '{BLANKS}'), ',', '.') AS DOUBLE)"
     # What is too large to be held is no number here, and more digits than are exact must be those of the number itself.
     digits = "length(regexp_replace({}, '[eE].*|[^0-9]', '', 'g'))"
-    exact = f"({digits} <= {_EXACT_DIGITS} OR CAST({number} AS VARCHAR) = lower({{}}))"
+    exact = f"({digits} <= {_MAX_EXACT_DIGITS} OR CAST({number} AS VARCHAR) = lower({{}}))"
     sql = f"CASE WHEN isfinite({number}) AND {exact} THEN {number} END"
     return NotationChoice((ColumnNotation("DOUBLE", sql, "numbers with exponents"),))
 
@@ -198,7 +206,7 @@ def _settle_signs(
     read: Sequence[tuple[Shape, _NumberShape]], allowed: frozenset[Signs], known: Signs | None
 ) -> tuple[Signs | None, str]:
     """The signs that the column is written in, and what proves them; None where two readings are left."""
-    open_ones = [shape for shape, number in read if _is_open(number.core, shape.zero, allowed)]
+    open_ones = [shape for shape, number in read if _is_open(number.core, shape.has_leading_zero, allowed)]
     if not open_ones:
         best = min(allowed, key=lambda signs: (signs.group == "i", signs.decimal != ".", signs.group))
         return best, ""
@@ -222,7 +230,7 @@ def find_signs(shapes: Sequence[Shape], name: str) -> Signs | None:
     if not read or len(read) < len(left):
         return None
     allowed = functools.reduce(
-        frozenset.__and__, (_list_signs(number.core, shape.zero) for shape, number in read), _ALL_SIGNS
+        frozenset.__and__, (_list_signs(number.core, shape.has_leading_zero) for shape, number in read), _ALL_SIGNS
     )
     if len({signs.decimal for signs in allowed}) != 1:
         return None
@@ -232,7 +240,7 @@ def find_signs(shapes: Sequence[Shape], name: str) -> Signs | None:
 def _describe_mixture(read: Sequence[tuple[Shape, _NumberShape]]) -> str:
     by_decimal: dict[str, str] = {}
     for shape, number in read:
-        decimals = {signs.decimal for signs in _list_signs(number.core, shape.zero)}
+        decimals = {signs.decimal for signs in _list_signs(number.core, shape.has_leading_zero)}
         if len(decimals) == 1:
             by_decimal.setdefault(decimals.pop(), shape.example.strip(BLANKS))
     told = " and ".join(repr(example) for example in by_decimal.values())
@@ -250,15 +258,15 @@ def _make_number(read: Sequence[tuple[Shape, _NumberShape]], signs: Signs, word:
     sql = f"trim({{}}, '{BLANKS}')"
     affixes = sorted({number.affix for _, number in read} - {""}, key=len, reverse=True)
     for affix in affixes:
-        sql = f"replace({sql}, {literal(affix)}, '')"
+        sql = f"replace({sql}, {quote_literal(affix)}, '')"
     groups = _GROUPS.get(signs.group, "")
     used = "".join(sign for sign in groups if any(sign in core for core in cores))
-    negatives = {number.negative for _, number in read}
+    negatives = {number.negative_form for _, number in read}
     minus = "".join(sign for sign in _MINUS if any(sign in shape.text for shape, _ in read))
     strange = "".join({*used, *minus, "(" if "()" in negatives else "", ")" if "()" in negatives else ""} - {""})
     blank = "".join(sign for sign in BLANKS if affixes or "()" in negatives or "trailing" in negatives)
     if remove := "".join(dict.fromkeys(strange + blank + ("+" if any("+" in shape.text for shape, _ in read) else ""))):
-        sql = f"translate({sql}, {literal(remove)}, '')"
+        sql = f"translate({sql}, {quote_literal(remove)}, '')"
     if signs.decimal == "," and any("," in core for core in cores):
         sql = f"replace({sql}, ',', '.')"
     kind = _name_type(whole, fraction, is_money=word in _CURRENCIES)
@@ -279,12 +287,12 @@ def _count_digits(cores: Sequence[str], signs: Signs) -> tuple[int, int]:
 
 def _name_type(whole: int, fraction: int, *, is_money: bool) -> str:
     if not fraction and not is_money:
-        return "BIGINT" if whole <= 18 else "HUGEINT" if whole <= _MOST_DIGITS else "VARCHAR"
+        return "BIGINT" if whole <= 18 else "HUGEINT" if whole <= _MAX_DIGITS else "VARCHAR"
     if is_money:
-        fraction = max(fraction, _MONEY_SCALE)
-    if whole + fraction > _MOST_DIGITS:
+        fraction = max(fraction, _MONEY_DECIMALS)
+    if whole + fraction > _MAX_DIGITS:
         return "VARCHAR"
-    if is_money or whole + fraction > _EXACT_DIGITS:
+    if is_money or whole + fraction > _MAX_EXACT_DIGITS:
         return f"DECIMAL({max(18, whole + fraction)},{fraction})"
     return "DOUBLE"
 
@@ -301,7 +309,7 @@ def _describe_number(
     if word:
         money = f"in {word.upper() if word.isalpha() else word}"
         parts.append("in percent: 5 stands for 5 %" if word in "%％" else money)
-    if any(number.negative in ("()", "trailing") for _, number in read):
+    if any(number.negative_form in ("()", "trailing") for _, number in read):
         parts.append("negative in parentheses or with a minus behind")
     if proof:
         parts.append(proof)

@@ -45,11 +45,11 @@ _LATIN: Final = {
 }
 _MARKS: Final = "€£§°²³µ½–—”’…»·©®±×"
 _OPENING_MARKS: Final = "„“‘’«€°–—"
-_LEAST_LATIN: Final = 0.8
+_MIN_LATIN_RATIO: Final = 0.8
 _MIXED: Final = "utf-8 and cp1252"
-_PIECE: Final = 1 << 20
-_HEAD: Final = 1 << 20
-_TAIL: Final = 1 << 16
+_PIECE_BYTES: Final = 1 << 20
+_HEAD_BYTES: Final = 1 << 20
+_TAIL_BYTES: Final = 1 << 16
 _ROWS: Final = {"csv", "tsv"}
 _EMPTY_LINE: Final = re.compile(rb"(?<=\n)\r?\n")
 _MARK: Final = codecs.BOM_UTF8
@@ -60,7 +60,7 @@ _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "ut
 class PlainText:
     """A file of UTF-8, the encoding that it had, its last piece, and what its bytes say.
 
-    `lines` counts all of them; `doubts` are sentences. `lead` lines
+    `lines` counts all of them; `doubts` are sentences. `leading_lines` lines
     stand before the text and hold nothing of it.
     """
 
@@ -70,9 +70,9 @@ class PlainText:
     tail: bytes
     size: int
     lines: int
-    quotes: bool
+    has_quotes: bool
     doubts: tuple[str, ...] = ()
-    lead: int = 0
+    leading_lines: int = 0
 
 
 def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, encoding: str = "") -> PlainText:
@@ -87,7 +87,7 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
         _unpack(file, opened, path, most)
     with path.open("rb") if path != file else _keep_open(opened) as content:
         content.seek(0)
-        start = content.read(_HEAD)
+        start = content.read(_HEAD_BYTES)
     found = encoding or _find_marked_encoding(start)
     if not found:
         with path.open("rb") as content:
@@ -104,12 +104,12 @@ def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, enco
             f"{file.name}: there is no encoding {found!r}", "Write `utf-8` or `cp1252`, say."
         ) from error
     lead = 0
-    if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start) or _hides_line_ends(start):
+    if codec != "utf-8" or start.startswith(_MARK) or _has_bare_returns(start) or _has_hidden_line_ends(start):
         path, old = folder / "text", path
         lead = _decode(file, old, path, codec)
         if old != file:
             old.unlink()
-    return measure(path, found, doubts, lead)
+    return measure_text(path, found, doubts, lead)
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def _refuse_other_kind(file: Path, name: str) -> None:
 def _copy(packed: IO[bytes] | gzip.GzipFile, path: Path, most: int, file: Path) -> None:
     done = 0
     with path.open("wb") as written:
-        while piece := packed.read(_PIECE):
+        while piece := packed.read(_PIECE_BYTES):
             done += len(piece)
             if done > most:
                 raise UnreadableError(f"{file.name} unpacks to more than {most:,} bytes", "Unpack it yourself.")
@@ -176,7 +176,7 @@ def _find_marked_encoding(start: bytes) -> str:
 def _find_invalid(content: IO[bytes]) -> int | None:
     """The line of the first byte that is not UTF-8, or None."""
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    while piece := content.read(_PIECE):
+    while piece := content.read(_PIECE_BYTES):
         if piece.isascii() and not decoder.getstate()[0]:
             line += piece.count(b"\n")
             continue
@@ -224,7 +224,7 @@ def _guess_latin(sample: bytes) -> str:
             # Of texts in several languages each letter is one of some of them.
             scores[encoding] = max(shares) + _rate_letters(text, "".join(languages)) / 2
     best = max(scores, key=lambda encoding: scores[encoding], default="")
-    return best if best and scores[best] > _LEAST_LATIN else ""
+    return best if best and scores[best] > _MIN_LATIN_RATIO else ""
 
 
 def _rate_letters(text: str, letters: str) -> float:
@@ -257,7 +257,7 @@ def _take_odd_lines(path: Path) -> list[bytes]:
     lines: list[bytes] = []
     size = 0
     with path.open("rb") as content:
-        while size < _HEAD and (piece := content.read(_PIECE) + content.readline(_PIECE)):
+        while size < _HEAD_BYTES and (piece := content.read(_PIECE_BYTES) + content.readline(_PIECE_BYTES)):
             odd = [line for line in piece.splitlines() if not line.isascii()]
             lines += odd
             size += sum(map(len, odd))
@@ -277,7 +277,7 @@ def _has_bare_returns(start: bytes) -> bool:
     return b"\n" not in start and start.count(b"\r") > 1
 
 
-def _hides_line_ends(start: bytes) -> bool:
+def _has_hidden_line_ends(start: bytes) -> bool:
     """Whether lines end in two signs and the first line break is none of these but one within a cell."""
     return b"\r\n" in start and start.find(b"\n") <= start.find(b"\r")
 
@@ -291,7 +291,7 @@ def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
         with old.open("rb") as content, path.open("wb") as written:
             pieces = _read_pieces(content, codec)
             start = next(pieces, "").encode()
-            bare, lead = _has_bare_returns(start), int(_hides_line_ends(start))
+            bare, lead = _has_bare_returns(start), int(_has_hidden_line_ends(start))
             written.write(b"\r\n" * lead)
             for piece in itertools.chain([start], (text.encode() for text in pieces)):
                 written.write(piece.replace(b"\r", b"\n") if bare else piece)
@@ -305,13 +305,13 @@ def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
 def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
     """The text in pieces, the first without marks."""
     if codec == _MIXED:
-        while piece := content.read(_PIECE) + content.readline():
+        while piece := content.read(_PIECE_BYTES) + content.readline():
             lines = piece.splitlines(keepends=True)
             yield "".join(line.decode("utf-8" if _is_utf8(line) else "cp1252", "replace") for line in lines)
         return
     decoder, first = codecs.getincrementaldecoder(codec)(), True
     while True:
-        piece = content.read(_PIECE)
+        piece = content.read(_PIECE_BYTES)
         text = decoder.decode(piece, final=not piece)
         text = text.lstrip("\ufeff") if first else text
         first = first and not text
@@ -321,21 +321,21 @@ def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
             return
 
 
-def measure(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), lead: int = 0) -> PlainText:
+def measure_text(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), lead: int = 0) -> PlainText:
     """Count the lines, and keep both ends of the file."""
     lines = size = 0
     quotes = False
     last = b"\n"
     with path.open("rb") as content:
         content.seek(2 * lead)
-        head = content.read(_HEAD)
+        head = content.read(_HEAD_BYTES)
         content.seek(2 * lead)
-        while piece := content.read(_PIECE):
+        while piece := content.read(_PIECE_BYTES):
             size += len(piece)
             lines += piece.count(b"\n")
             quotes = quotes or b'"' in piece or b"'" in piece
             last = piece[-1:]
-        content.seek(max(2 * lead, 2 * lead + size - _TAIL))
+        content.seek(max(2 * lead, 2 * lead + size - _TAIL_BYTES))
         tail = content.read()
     if not last.endswith(b"\n"):
         lines += 1
@@ -346,8 +346,8 @@ def count_empty_lines(text: PlainText) -> int:
     """How many lines hold nothing."""
     empty, last = 0, b"\n"
     with text.path.open("rb") as content:
-        content.seek(2 * text.lead)
-        while piece := content.read(_PIECE):
+        content.seek(2 * text.leading_lines)
+        while piece := content.read(_PIECE_BYTES):
             joined = last[-2:] + piece
             empty += len(_EMPTY_LINE.findall(joined)) - len(_EMPTY_LINE.findall(last[-2:]))
             last = (last + piece)[-3:]

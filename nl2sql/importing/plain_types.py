@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_notations import choose_notation
 from nl2sql.importing.column_shapes import BLANKS, NotationChoice, Shape, Signs, collect_shapes
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.schema.identifiers import literal, quote_name
+from nl2sql.schema.identifiers import quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
-_EXACT_CHARS: Final = 16
+_MAX_EXACT_CHARS: Final = 16
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _FLOAT: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+][0-9]{2,3})?")
 _MAYBE_THOUSANDS: Final = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
@@ -30,14 +30,14 @@ TEXT: Final = "VARCHAR"
 class TextColumn:
     """A column as the file has it: `key` in the reader, `name` in the table, some of its texts.
 
-    `numeric` says that the file itself knows its values as numbers, written with a point; `kinds`, if not None, what
+    `is_numeric` says that the file itself knows its values as numbers, written with a point; `kinds`, if not None, what
     they may be: "number", "date", "time", "boolean".
     """
 
     key: str
     name: str
     sample: Sequence[str]
-    numeric: bool = False
+    is_numeric: bool = False
     kinds: tuple[str, ...] | None = None
 
 
@@ -75,11 +75,11 @@ _PLAIN_REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A table to make, of the rows for which `keep` holds; `end` is the end of the SELECT."""
+    """A table to make, of the rows for which `keep_condition` holds; `select_end` is the end of the SELECT."""
 
     table: str
-    keep: str
-    end: str = ""
+    keep_condition: str
+    select_end: str = ""
 
 
 def create_table(
@@ -88,10 +88,12 @@ def create_table(
     """Make the table. duckdb.Error."""
     shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
     name = quote_name(target.table)
-    connection.execute(f"CREATE TABLE {name} AS SELECT {shown} FROM {reader} WHERE {target.keep}{target.end}")
+    connection.execute(
+        f"CREATE TABLE {name} AS SELECT {shown} FROM {reader} WHERE {target.keep_condition}{target.select_end}"
+    )
 
 
-def guess_plainly(columns: Sequence[TextColumn], rules: FileRules) -> list[TypedColumn] | None:
+def guess_plain_types(columns: Sequence[TextColumn], rules: FileRules) -> list[TypedColumn] | None:
     """The columns as their samples suggest, where that is a plain type or text for each of them; else None."""
     typed = []
     for column in columns:
@@ -111,7 +113,7 @@ def make_plain(column: TextColumn, guess: str) -> TypedColumn:
     return TypedColumn(column.key, column.name, guess, cast, _PLAIN_REASONS[guess], doubt=doubt)
 
 
-def load_plainly(
+def load_plain_table(
     connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
 ) -> bool:
     """Make the table, testing each value on the way; False, and no table, where one does not fit.
@@ -125,9 +127,8 @@ def load_plainly(
         name = quote_name(column.key)
         if column.type != TEXT:
             test = PLAIN[column.type].replace("{}", name)
-            value = (
-                f"CASE WHEN {name} IS NULL THEN NULL WHEN {test} THEN error({literal(_MISFIT)}) ELSE {column.sql} END"
-            )
+            misfit = f"error({quote_literal(_MISFIT)})"
+            value = f"CASE WHEN {name} IS NULL THEN NULL WHEN {test} THEN {misfit} ELSE {column.sql} END"
             checked.append(replace(column, sql=value))
         else:
             checked.append(column)
@@ -160,12 +161,12 @@ def guess_type(column: TextColumn, rules: FileRules) -> str:
     if column.kinds in (None, ("number",)) and _are_program_decimals(texts, column):
         return "DOUBLE"
     shapes = collect_shapes(texts)
-    signs = Signs(".", "") if column.numeric else None
-    choice = choose(shapes, column.name, signs)
+    signs = Signs(".", "") if column.is_numeric else None
+    choice = choose_notation(shapes, column.name, signs)
     if len(choice.rivals) == 1 and not choice.nulls and choice.rivals[0].type in PLAIN:
         kind = choice.rivals[0].type
-        return kind if all(_reads_plainly(text, kind) for text in texts) else ""
-    if not is_of_kind(choice, column.kinds):
+        return kind if all(_is_plain_value(text, kind) for text in texts) else ""
+    if not has_kind(choice, column.kinds):
         return TEXT
     return TEXT if texts and not choice.rivals and not choice.nulls and not choice.doubt and _is_prose(shapes) else ""
 
@@ -174,29 +175,29 @@ def _are_program_decimals(texts: Sequence[str], column: TextColumn) -> bool:
     """Whether the texts are decimals as programs write them, and none that might have thousands instead."""
     if not any("." in text for text in texts) or "version" in column.name.lower():
         return False
-    if not column.numeric and all(_MAYBE_THOUSANDS.fullmatch(text) for text in texts if "." in text):
+    if not column.is_numeric and all(_MAYBE_THOUSANDS.fullmatch(text) for text in texts if "." in text):
         return False
-    return all(_reads_plainly(text, "DOUBLE") for text in texts)
+    return all(_is_plain_value(text, "DOUBLE") for text in texts)
 
 
-def _reads_plainly(text: str, kind: str) -> bool:
+def _is_plain_value(text: str, kind: str) -> bool:
     """Whether the text is as a program writes such a value."""
     if kind == "BIGINT":
         return _PLAIN_NUMBER.fullmatch(text) is not None and "." not in text
     if kind == "DOUBLE":
-        is_short = len(text) <= _EXACT_CHARS and _PLAIN_NUMBER.fullmatch(text) is not None
+        is_short = len(text) <= _MAX_EXACT_CHARS and _PLAIN_NUMBER.fullmatch(text) is not None
         return is_short or (_FLOAT.fullmatch(text) is not None and repr(float(text)) == text)
     return "-" in text[4:5] and len(text) in (10, 19) and "T" not in text
 
 
 def _is_prose(shapes: Sequence[Shape]) -> bool:
     """Whether hardly any of the texts is a number or a date."""
-    count = sum(shape.many for shape in shapes)
-    readable = sum(shape.many for shape in shapes if choose([shape], "", None).rivals)
+    count = sum(shape.frequency for shape in shapes)
+    readable = sum(shape.frequency for shape in shapes if choose_notation([shape], "", None).rivals)
     return 20 * readable <= count
 
 
-def is_of_kind(choice: NotationChoice, kinds: Sequence[str] | None) -> bool:
+def has_kind(choice: NotationChoice, kinds: Sequence[str] | None) -> bool:
     """Whether the reading is of one of these kinds, if there is a reading."""
     if kinds is None or not choice.rivals:
         return True

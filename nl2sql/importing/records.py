@@ -18,19 +18,19 @@ from nl2sql.importing.file_kinds import name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_account import ColumnAccount, Origin, TableAccount
-from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
+from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, clean_table_name
 from nl2sql.importing.plain_text import PlainText
 from nl2sql.importing.plain_types import TEXT, TextColumn, TypedColumn
-from nl2sql.schema.identifiers import escape_glob, literal, quote_name
+from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
-_LARGEST_OBJECT: Final = 16_000_000
-_DEEPEST: Final = 3
-_SAMPLE: Final = 2000
+_MIN_OBJECT_LIMIT_BYTES: Final = 16_000_000
+_MAX_DEPTH: Final = 3
+_SAMPLE_ROWS: Final = 2000
 _NUMBERS: Final = ("UBIGINT", "BIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
-_LEAST_KEYED: Final = 2
+_MIN_KEYED_RECORDS: Final = 2
 # No file's table has a dot in its name, so that none is hidden by these.
 _RECORDS: Final = 'temp.main."import.records"'
 _FLAT: Final = 'temp.main."import.flat"'
@@ -58,10 +58,10 @@ def make_tables(
     end: str = "",
 ) -> list[TableAccount]:
     """Make the file's tables. UnreadableError where it has no records; duckdb.Error where it is no JSON."""
-    largest = max(_LARGEST_OBJECT, text.size + 1)
+    largest = max(_MIN_OBJECT_LIMIT_BYTES, text.size + 1)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_RECORDS} AS SELECT json AS e FROM read_json_objects("
-        f"{literal(escape_glob(str(text.path)))}, format='auto', maximum_object_size={largest})"
+        f"{quote_literal(escape_glob(str(text.path)))}, format='auto', maximum_object_size={largest})"
     )
     try:
         [(count, objects)] = connection.execute(
@@ -69,17 +69,23 @@ def make_tables(
         ).fetchall()
         if not count:
             raise UnreadableError(f"{called.name} holds no records", "Remove it, or put data in it.")
-        own, doubts = table_name(name_stem(called)), tuple(_find_rounded(connection))
+        own, doubts = clean_table_name(name_stem(called)), tuple(_find_rounded(connection))
         places, left_out = _find_places(connection) if count == objects == 1 else ([], [])
         made: list[TableAccount] = []
         if not places:
             sql = f"SELECT e FROM {_RECORDS}"
-            made = _make_table(connection, called, sql, names.take(own, table_name(called.name)), names, rules, end)
+            made = _make_record_tables(
+                connection, called, sql, names.take_free_name(own, clean_table_name(called.name)), names, rules, end
+            )
             made[0] = replace(made[0], doubts=(*doubts, *made[0].doubts))
             return made
         for place in places:
-            wanted = (own, table_name(called.name)) if len(places) == 1 else (f"{own}_{table_name(place.keys[-1])}",)
-            made += _make_table(connection, called, place.sql, names.take(*wanted), names, rules, end)
+            wanted = (
+                (own, clean_table_name(called.name))
+                if len(places) == 1
+                else (f"{own}_{clean_table_name(place.keys[-1])}",)
+            )
+            made += _make_record_tables(connection, called, place.sql, names.take_free_name(*wanted), names, rules, end)
         kept = " and ".join(".".join(place.keys) or "its keys" for place in places)
         beside = f"only the records in {kept} are read; left out beside them: {', '.join(left_out)}"
         told = [(beside, "")] if left_out else []
@@ -109,7 +115,7 @@ def _find_places(connection: duckdb.DuckDBPyConnection) -> tuple[list[_ListPlace
     """Where the records of the one object lie, and what there is beside them."""
     [(text,)] = connection.execute(f"SELECT json_structure(e) FROM {_RECORDS}").fetchall()
     structure = json.loads(text)
-    places = list(_walk(structure, ()))
+    places = list(_walk_structure(structure, ()))
     if places:
         told = [name for name in structure if not any(place.keys[0] == name for place in places)]
         beside = [name for place in places if len(place.keys) > 1 for name in _list_beside(structure, place.keys)]
@@ -130,16 +136,16 @@ def _list_beside(structure: Mapping[str, Any], keys: Sequence[str]) -> Iterator[
         inner = inner[key]
 
 
-def _walk(structure: Any, keys: tuple[str, ...]) -> Iterator[_ListPlace]:
+def _walk_structure(structure: Any, keys: tuple[str, ...]) -> Iterator[_ListPlace]:
     """The lists of objects within a structure, the outermost ones."""
-    if not isinstance(structure, dict) or len(keys) >= _DEEPEST:
+    if not isinstance(structure, dict) or len(keys) >= _MAX_DEPTH:
         return
     for name, inner in structure.items():
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
             path = _write_path((*keys, name))
             yield _ListPlace((*keys, name), f"SELECT unnest(json_extract(e, '{path}[*]')) AS e FROM {_RECORDS}")
         else:
-            yield from _walk(inner, (*keys, name))
+            yield from _walk_structure(inner, (*keys, name))
 
 
 def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Mapping[str, Any]) -> _ListPlace | None:
@@ -166,14 +172,14 @@ def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Map
             "Name each column in `columns`.",
         )
     doubt = f"{short:,} {'row has' if short == 1 else 'rows have'} fewer cells than there are columns: the rest is NULL"
-    cells = ", ".join(f"{literal(name)}, json_extract(r, '$[{i}]')" for i, name in enumerate(names))
+    cells = ", ".join(f"{quote_literal(name)}, json_extract(r, '$[{i}]')" for i, name in enumerate(names))
     return _ListPlace((rows,), f"SELECT json_object({cells}) AS e FROM ({listed})", (doubt,) if short else ())
 
 
 def _find_keyed(structure: Mapping[str, Any]) -> _ListPlace | None:
     """Objects by their keys, all of them much alike: each is a record, whose key is a value too."""
     inner = [value for value in structure.values() if isinstance(value, dict)]
-    if len(inner) < len(structure) or len(inner) < _LEAST_KEYED:
+    if len(inner) < len(structure) or len(inner) < _MIN_KEYED_RECORDS:
         return None
     shared = set(inner[0]).intersection(*inner[1:])
     if 2 * len(shared) < max(map(len, inner)) or not shared:
@@ -196,7 +202,7 @@ def _find_free_name(wanted: str, taken: Collection[str]) -> str:
 
 def _put_first(name: str, value: str, record: str) -> str:
     """The SQL of a JSON object with one more field before its others, which it does not have; NULL in it stays."""
-    start = literal("{" + json.dumps(name, ensure_ascii=False) + ":")
+    start = quote_literal("{" + json.dumps(name, ensure_ascii=False) + ":")
     rest = f"CASE WHEN json_keys({record}) = [] THEN '}}' ELSE ',' || ltrim(CAST({record} AS VARCHAR), ' \n\t\r{{') END"
     return f"CAST({start} || coalesce(CAST({value} AS VARCHAR), 'null') || {rest} AS JSON)"
 
@@ -215,7 +221,7 @@ def _write_path(keys: Sequence[str]) -> str:
 # One table
 
 
-def _make_table(
+def _make_record_tables(
     connection: duckdb.DuckDBPyConnection,
     called: Path,
     sql: str,
@@ -234,7 +240,7 @@ def _make_table(
     shown = [_write_column(field, structure[field], f"c{i}") for i, field in enumerate(fields)]
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FLAT} AS SELECT {', '.join(shown) or 'e AS c0'} FROM ({sql})")
     try:
-        typed, rows = _type_flat(connection, structure, fields, columns, rules)
+        typed, rows = _type_flat_columns(connection, structure, fields, columns, rules)
         parts = ", ".join(f"{one.sql} AS {quote_name(one.name)}" for one in typed)
         connection.execute(f"CREATE TABLE {quote_name(table)} AS SELECT {parts} FROM {_FLAT}{end}")
         types = [str(row[1]) for row in connection.execute(f"DESCRIBE {quote_name(table)}").fetchall()]
@@ -252,7 +258,7 @@ def _make_table(
             key = _find_key(connection, table, typed)
             link = None if key is None else (key, fields[columns.index(key)])
             taken = structure[field][0]
-            made += _make_child(connection, called, (field, column, table), link, taken, sql, names, rules, end)
+            made += _make_child_tables(connection, called, (field, column, table), link, taken, sql, names, rules, end)
         return made
     finally:
         connection.execute(f"DROP TABLE IF EXISTS {_FLAT}")
@@ -280,7 +286,7 @@ def _fill_types(structure: Any) -> Any:
     return TEXT if structure == "NULL" else structure
 
 
-def _type_flat(
+def _type_flat_columns(
     connection: duckdb.DuckDBPyConnection,
     structure: Mapping[str, Any],
     fields: Sequence[str],
@@ -294,13 +300,13 @@ def _type_flat(
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {_FLAT}").fetchall()
     if single:
         shown = ", ".join(keys[i] for i in single)
-        sample = connection.execute(f"SELECT {shown} FROM {_FLAT} LIMIT {_SAMPLE}").fetchall()
+        sample = connection.execute(f"SELECT {shown} FROM {_FLAT} LIMIT {_SAMPLE_ROWS}").fetchall()
         texts = [
             TextColumn(
                 keys[i],
                 columns[i],
                 [row[at] for row in sample if row[at] is not None],
-                numeric=structure[fields[i]] in _NUMBERS,
+                is_numeric=structure[fields[i]] in _NUMBERS,
                 kinds=_list_kinds(structure[fields[i]]),
             )
             for at, i in enumerate(single)
@@ -317,7 +323,7 @@ def _list_kinds(kind: str) -> tuple[str, ...]:
     return ("boolean",) if kind == "BOOLEAN" else ("date", "time") if kind == "VARCHAR" else ()
 
 
-def _make_child(
+def _make_child_tables(
     connection: duckdb.DuckDBPyConnection,
     called: Path,
     place: tuple[str, str, str],
@@ -341,8 +347,8 @@ def _make_child(
         f"SELECT {_put_first(name, 'k', 'i')} AS e FROM (SELECT k, unnest(json_extract(e, '{path}[*]')) AS i FROM "
         f"(SELECT e, {key} AS k FROM ({sql}))) WHERE json_type(i) = 'OBJECT'"
     )
-    table = names.take(table_name(f"{parent}_{column}"))
-    made = _make_table(connection, called, inner, table, names, rules, end)
+    table = names.take_free_name(clean_table_name(f"{parent}_{column}"))
+    made = _make_record_tables(connection, called, inner, table, names, rules, end)
     shown = made[0].columns[0].name
     origins = (Origin("", parent, column), *([Origin(shown, parent, link[0])] if link else ()))
     told = f"JSON, the lists in {field!r} of {parent}; {shown} says of which record"

@@ -22,27 +22,27 @@ from nl2sql.importing.delimited import Dialect, TextSource, make_table
 from nl2sql.importing.delimiters import Record
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.import_account import TableAccount
-from nl2sql.importing.import_names import TableNames, UnreadableError, table_name
+from nl2sql.importing.import_names import TableNames, UnreadableError, clean_table_name
 from nl2sql.importing.layout import find_layout, is_table
-from nl2sql.importing.plain_text import measure
+from nl2sql.importing.plain_text import measure_text
 
 if TYPE_CHECKING:
     import duckdb
     from python_calamine import CalamineSheet
 
-_HEAD_RECORDS: Final = 2000
-_TAIL_RECORDS: Final = 20
-_BLOCK_RECORDS: Final = 60
-_MOST_BLOCKS: Final = 40
+_MAX_HEAD_RECORDS: Final = 2000
+_MAX_TAIL_RECORDS: Final = 20
+_MAX_BLOCK_RECORDS: Final = 60
+_MAX_BLOCKS: Final = 40
 # A sheet is held as a rectangle of cells, the empty ones too.
-_MOST_CELLS: Final = 50_000_000
-_BYTES_A_CELL: Final = 64
-_ANY_SHAPE: Final = 4_000_000
-_SPARSE: Final = 100
-_PACKED: Final = 200
-_UNPACKED_BYTES: Final = 64_000_000
-_LARGE_PART: Final = 1_000_000
-_PIECE: Final = 1 << 20
+_MAX_CELLS: Final = 50_000_000
+_CELL_BYTES: Final = 64
+_MAX_UNCHECKED_CELLS: Final = 4_000_000
+_MAX_SPARSITY_RATIO: Final = 100
+_MAX_UNPACKED_RATIO: Final = 200
+_MIN_SUSPECT_BYTES: Final = 64_000_000
+_MIN_LARGE_PART_BYTES: Final = 1_000_000
+_PIECE_BYTES: Final = 1 << 20
 _FILLED_CELL: Final = re.compile(
     rb"""<(?:\w++:)?+c\s(?=[^<>]*+(?<!/)>)[^<>]*?\br=["']([A-Za-z]{1,3})(\d{1,7})["']""",
 )
@@ -81,14 +81,14 @@ def import_sheets(
             one.name for one in workbook.sheets_metadata if one.visible != python_calamine.SheetVisibleEnum.Visible
         }
     except (python_calamine.CalamineError, OSError) as exc:
-        raise _no_spreadsheet(file) from exc
+        raise _make_no_spreadsheet_error(file) from exc
     areas = [(sheet, area) for sheet in sheets for area in _find_areas(sheet)]
     if not areas:
         raise UnreadableError(f"{file.name} has no rows in any sheet", "Remove it, or put data in it.")
     made = []
     for sheet, area in areas:
         wanted = (file.stem, file.name) if len(areas) == 1 else (sheet.name, f"{file.stem} {sheet.name}")
-        table = names.take(*map(table_name, wanted))
+        table = names.take_free_name(*map(clean_table_name, wanted))
         called = f"{file.name}, sheet {sheet.name}"
         notes = ["the sheet is hidden, and read all the same"] if sheet.name in hidden else []
         notes += extents[sheet.name].describe() if sheet.name in extents else []
@@ -99,36 +99,38 @@ def import_sheets(
     return made
 
 
-def _no_spreadsheet(file: Path) -> UnreadableError:
+def _make_no_spreadsheet_error(file: Path) -> UnreadableError:
     return UnreadableError(f"{file.name} is not a spreadsheet that can be read", "Save it as .xlsx or CSV.")
 
 
 @dataclass(slots=True)
 class _Extent:
-    """How far the cells of a sheet that hold anything lie apart; `widest` and `lowest` are those at its edges.
+    """How far apart the cells of a sheet lie that hold anything; `widest_cell` and `lowest_cell` are at its edges.
 
-    `hidden` counts the rows that are not shown, `errors` the cells that hold one, `unsaved` formulas without a value.
+    `hidden_rows` counts the rows that are not shown, `error_cells` the cells that hold one, `unsaved_formulas` formulas
+    without a value.
     """
 
     cells: int = 0
     columns: tuple[int, int] = (1 << 30, 0)
     rows: tuple[int, int] = (1 << 30, 0)
-    widest: str = ""
-    lowest: str = ""
-    hidden: int = 0
-    errors: int = 0
-    unsaved: int = 0
+    widest_cell: str = ""
+    lowest_cell: str = ""
+    hidden_rows: int = 0
+    error_cells: int = 0
+    unsaved_formulas: int = 0
 
     def describe(self) -> list[str]:
         """What a person may not expect of the sheet's table."""
         told = []
-        if self.hidden:
-            told.append(f"{self.hidden:,} hidden rows are read too")
-        if self.errors:
-            told.append(f"{self.errors:,} cells hold errors, such as #DIV/0!, and have no value")
-        if self.unsaved:
+        if self.hidden_rows:
+            told.append(f"{self.hidden_rows:,} hidden rows are read too")
+        if self.error_cells:
+            told.append(f"{self.error_cells:,} cells hold errors, such as #DIV/0!, and have no value")
+        if self.unsaved_formulas:
             told.append(
-                f"{self.unsaved:,} formulas have no stored value and are empty: open the file in a spreadsheet program"
+                f"{self.unsaved_formulas:,} formulas have no stored value and are empty: "
+                "open the file in a spreadsheet program"
                 " and save it"
             )
         return told
@@ -139,9 +141,9 @@ class _Extent:
         by_row = {int(digits): (letters, digits) for letters, digits in found}
         self.cells += len(found)
         if max(by_column) > self.columns[1]:
-            self.widest = b"".join(by_column[max(by_column)]).decode().upper()
+            self.widest_cell = b"".join(by_column[max(by_column)]).decode().upper()
         if max(by_row) > self.rows[1]:
-            self.lowest = b"".join(by_row[max(by_row)]).decode().upper()
+            self.lowest_cell = b"".join(by_row[max(by_row)]).decode().upper()
         self.columns = min(self.columns[0], *by_column), max(self.columns[1], *by_column)
         self.rows = min(self.rows[0], *by_row), max(self.rows[1], *by_row)
 
@@ -160,11 +162,11 @@ def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> dict[
     Returns what a look at each sheet finds, by its name.
     """
     extents: dict[str, _Extent] = {}
-    most = _MOST_CELLS if memory is None else min(_MOST_CELLS, memory // _BYTES_A_CELL)
+    most = _MAX_CELLS if memory is None else min(_MAX_CELLS, memory // _CELL_BYTES)
     try:
         with zipfile.ZipFile(opened) as archive:
             size, unpacked = opened.seek(0, 2), sum(part.file_size for part in archive.infolist())
-            if unpacked > _UNPACKED_BYTES and unpacked > _PACKED * size:
+            if unpacked > _MIN_SUSPECT_BYTES and unpacked > _MAX_UNPACKED_RATIO * size:
                 raise UnreadableError(
                     f"{file.name} unpacks to {unpacked:,} bytes, which is out of all proportion",
                     "Save it as CSV, or leave it out.",
@@ -172,21 +174,21 @@ def _refuse_oversize(opened: IO[bytes], file: Path, memory: int | None) -> dict[
             names = _read_sheet_names(archive)
             for part in archive.infolist():
                 if part.filename.lower().endswith(".xml") and not part.filename.lower().endswith(_NO_CELLS):
-                    extent = _measure(archive, part)
+                    extent = _measure_sheet(archive, part)
                     extents[names.get(Path(part.filename).name, "")] = extent
                     sheet = names.get(Path(part.filename).name, Path(part.filename).stem)
                     _refuse_far_cells(f"{file.name}, sheet {sheet}", extent, most)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as exc:
-        raise _no_spreadsheet(file) from exc
+        raise _make_no_spreadsheet_error(file) from exc
     return extents
 
 
 def _refuse_far_cells(place: str, extent: _Extent, most: int) -> None:
-    if not extent.cells or extent.width * extent.height <= min(_ANY_SHAPE, most):
+    if not extent.cells or extent.width * extent.height <= min(_MAX_UNCHECKED_CELLS, most):
         return
     shape = f"{extent.height:,} rows and {extent.width:,} columns"
-    if extent.width * extent.height > _SPARSE * extent.cells:
-        far = extent.widest if extent.width / 16_384 > extent.height / 1_048_576 else extent.lowest
+    if extent.width * extent.height > _MAX_SPARSITY_RATIO * extent.cells:
+        far = extent.widest_cell if extent.width / 16_384 > extent.height / 1_048_576 else extent.lowest_cell
         raise UnreadableError(
             f"{place}: the cell {far} is so far from the others that there would be {shape}, nearly all empty",
             "Delete that cell if it is a stray one, or save what belongs together as a file of its own.",
@@ -195,17 +197,17 @@ def _refuse_far_cells(place: str, extent: _Extent, most: int) -> None:
         raise UnreadableError(f"{place} has {shape}, which are more than {most:,} cells", "Save it as CSV.")
 
 
-def _measure(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
+def _measure_sheet(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Extent:
     extent, rest = _Extent(), b""
     with archive.open(part) as content:
-        while piece := content.read(_PIECE):
+        while piece := content.read(_PIECE_BYTES):
             data = rest + piece
             end = max(data.rfind(b"<"), 0)
             # A tag may be cut in two by the end of a piece, but none is as long as one.
-            rest = data[end:] if len(data) - end < _PIECE else b""
-            extent.hidden += len(_HIDDEN_ROW.findall(data, 0, end))
-            extent.errors += len(_ERROR_CELL.findall(data, 0, end))
-            extent.unsaved += len(_UNSAVED.findall(data, 0, end))
+            rest = data[end:] if len(data) - end < _PIECE_BYTES else b""
+            extent.hidden_rows += len(_HIDDEN_ROW.findall(data, 0, end))
+            extent.error_cells += len(_ERROR_CELL.findall(data, 0, end))
+            extent.unsaved_formulas += len(_UNSAVED.findall(data, 0, end))
             if found := _FILLED_CELL.findall(data, 0, end):
                 extent.add(found)
     return extent
@@ -222,7 +224,7 @@ def _read_sheet_names(archive: zipfile.ZipFile) -> dict[str, str]:
     """The sheets' names by the names of their parts, as far as they can be told."""
     try:
         parts = [archive.getinfo(name) for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")]
-        if any(part.file_size > _LARGE_PART for part in parts):
+        if any(part.file_size > _MIN_LARGE_PART_BYTES for part in parts):
             return {}
         workbook, relations = (ElementTree.fromstring(archive.read(part)) for part in parts)
     except (KeyError, ElementTree.ParseError):
@@ -248,7 +250,7 @@ class _Block:
     first: int
     last: int
     records: list[Record] = field(default_factory=list)
-    used: set[int] = field(default_factory=set)
+    used_columns: set[int] = field(default_factory=set)
 
 
 def _find_areas(sheet: CalamineSheet) -> list[_Area]:
@@ -258,7 +260,7 @@ def _find_areas(sheet: CalamineSheet) -> list[_Area]:
         return []
     groups: list[list[_Block]] = [[blocks[0]]]
     for block in blocks[1:]:
-        is_next = len(blocks) <= _MOST_BLOCKS and _holds_table(block) and any(map(_holds_table, groups[-1]))
+        is_next = len(blocks) <= _MAX_BLOCKS and _is_table_block(block) and any(map(_is_table_block, groups[-1]))
         if is_next and [cell.strip() for cell in block.records[0].cells] != _find_names(groups[-1]):
             groups.append([block])
         else:
@@ -267,11 +269,11 @@ def _find_areas(sheet: CalamineSheet) -> list[_Area]:
 
 
 def _find_names(group: Sequence[_Block]) -> list[str]:
-    block = next(block for block in group if _holds_table(block))
+    block = next(block for block in group if _is_table_block(block))
     return [cell.strip() for cell in block.records[0].cells]
 
 
-def _holds_table(block: _Block) -> bool:
+def _is_table_block(block: _Block) -> bool:
     return is_table(block.records)
 
 
@@ -282,8 +284,8 @@ def _find_blocks(sheet: CalamineSheet) -> list[_Block]:
             blocks.append(_Block(number, number))
         block = blocks[-1]
         block.last = number
-        block.used.update(i for i, cell in enumerate(row) if _is_filled(cell))
-        if len(block.records) < _BLOCK_RECORDS and len(blocks) <= _MOST_BLOCKS:
+        block.used_columns.update(i for i, cell in enumerate(row) if _is_filled(cell))
+        if len(block.records) < _MAX_BLOCK_RECORDS and len(blocks) <= _MAX_BLOCKS:
             block.records.append(_make_record(number, row))
     return blocks
 
@@ -291,7 +293,7 @@ def _find_blocks(sheet: CalamineSheet) -> list[_Block]:
 def _split_sideways(group: Sequence[_Block]) -> list[_Area]:
     """The tables that stand side by side, parted by empty columns; one where any part is none by itself."""
     rows = group[0].first, group[-1].last + 1
-    used = sorted(set().union(*(block.used for block in group)))
+    used = sorted(set().union(*(block.used_columns for block in group)))
     runs: list[tuple[int, int]] = []
     for column in used:
         if runs and column == runs[-1][1]:
@@ -301,10 +303,10 @@ def _split_sideways(group: Sequence[_Block]) -> list[_Area]:
     whole = [_Area(rows, (used[0], used[-1] + 1))]
     if len(runs) < 2:
         return whole
-    block = next((block for block in group if _holds_table(block)), group[0])
+    block = next((block for block in group if _is_table_block(block)), group[0])
     for first, last in runs:
         part = [record._replace(cells=record.cells[first:last]) for record in block.records]
-        if last - first < 2 or not is_table([record for record in part if record.filled]):
+        if last - first < 2 or not is_table([record for record in part if record.value_count]):
             return whole
     return [_Area(rows, run) for run in runs]
 
@@ -347,14 +349,14 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         if not area.rows[0] <= number < area.rows[1]:
             continue
         record = _make_record(number + shift, row[first:last])
-        if len(head) < _HEAD_RECORDS:
+        if len(head) < _MAX_HEAD_RECORDS:
             head += [Record(line + shift + 1, ()) for line in range(before, min(number, before + 2))]
             head.append(record)
-        tail = [*tail[-_TAIL_RECORDS + 1 :], record]
+        tail = [*tail[-_MAX_TAIL_RECORDS + 1 :], record]
         before = number + 1
     tail = [record for record in tail if record.line > head[-1].line]
     layout = find_layout(head, tail, called=called, header=rules.header)
-    start = head[layout.body].line if layout.body < len(head) else head[-1].line + 1
+    start = head[layout.body_start].line if layout.body_start < len(head) else head[-1].line + 1
     kinds = [_ColumnCells() for _ in range(layout.width)]
     path = folder / "sheet.csv"
     noted = {one.record.line for one in layout.left_out}
@@ -371,13 +373,13 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
                 if number + shift + 1 not in noted:
                     for cell, kind in zip(cells, kinds, strict=True):
                         kind.add(cell)
-    sample = tuple(record for record in head[layout.body :] if record.filled and record.line not in noted)
+    sample = tuple(record for record in head[layout.body_start :] if record.value_count and record.line not in noted)
     numeric = frozenset(i for i, kind in enumerate(kinds) if kind.numbers and not kind.texts)
     lengths = frozenset(i for i, kind in enumerate(kinds) if kind.lengths and not kind.texts)
     doubts = _describe_merged(sheet)
     return TextSource(
         called,
-        measure(path),
+        measure_text(path),
         Dialect(","),
         layout,
         sample,
@@ -385,9 +387,11 @@ def _write_area(called: str, sheet: CalamineSheet, area: _Area, rules: FileRules
         numeric,
         lengths,
         unit="row",
-        above=start - 1,
+        skip_lines=start - 1,
         doubts=doubts,
-        last=next((record for record in reversed((*head, *tail)) if record.filled and record.line not in noted), None),
+        last_record=next(
+            (record for record in reversed((*head, *tail)) if record.value_count and record.line not in noted), None
+        ),
     )
 
 

@@ -48,7 +48,7 @@ class ChatModel(Protocol):
         """
         ...
 
-    def samples(
+    def sample(
         self,
         messages: Messages,
         tools: Sequence[Tool] = (),
@@ -64,7 +64,7 @@ class ChatModel(Protocol):
         """
         ...
 
-    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+    def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """The message that carries a tool's result back, in the form that this model's protocol wants."""
         ...
 

@@ -17,27 +17,27 @@ from nl2sql.cancellation import CancelToken
 class Timeouts:
     """Seconds: to connect, until the model says something, and between two things it says."""
 
-    connect: float
-    first: float
-    between: float
+    connect_seconds: float
+    first_seconds: float
+    between_seconds: float
 
 
-class Patience:
+class ReplyTimer:
     """How long is waited for an answer: for its first word from when it is asked for, then for each next one."""
 
-    def __init__(self, timeouts: Timeouts, begun: Callable[[], bool]) -> None:
-        self._timeouts, self._begun = timeouts, begun
+    def __init__(self, timeouts: Timeouts, has_begun: Callable[[], bool]) -> None:
+        self._timeouts, self._begun = timeouts, has_begun
         self._since = time.monotonic()
 
     @property
-    def limit(self) -> float:
+    def limit_seconds(self) -> float:
         """Seconds that may be waited in all for what comes next."""
-        return self._timeouts.between if self._begun() else self._timeouts.first
+        return self._timeouts.between_seconds if self._begun() else self._timeouts.first_seconds
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds of them that are left; below 0 once they are over."""
-        return self._since + self.limit - time.monotonic()
+        return self._since + self.limit_seconds - time.monotonic()
 
     def renew(self) -> None:
         """Something has come: it counts once the model has said something."""
@@ -48,17 +48,17 @@ class Patience:
 class Wire(Protocol):
     """One endpoint; every method raises EndpointError where it fails."""
 
-    def events(
-        self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = ...
+    def stream_events(
+        self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = ...
     ) -> Generator[Mapping[str, Any], None, None]:
         """Send it; yield each event, the last one with `done` where the endpoint came to its end.
 
-        Until `begun` is true, all may take the time to the first word. CancelledError at once when `cancel` is set,
+        Until `has_begun` is true, all may take the time to the first word. CancelledError at once when `cancel` is set,
         TimeUpError when its time is over. Closing the iterator closes the connection.
         """
         ...
 
-    def models(self) -> list[str]:
+    def list_models(self) -> list[str]:
         """The names of the endpoint's models; empty where it lists none."""
         ...
 

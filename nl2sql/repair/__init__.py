@@ -7,7 +7,7 @@ spelling of a text that nothing stored equals. What needs a guess goes back to t
 
 from nl2sql.repair.binding import Binder, BindError, Fault, read_bind_error
 from nl2sql.repair.pipeline import RULES, TEXT_RULES, repair
-from nl2sql.repair.stored_values import Stored, StoredMatch, match_stored
+from nl2sql.repair.stored_values import StoredMatch, StoredValues, match_stored_values
 
 __all__ = [
     "RULES",
@@ -15,9 +15,9 @@ __all__ = [
     "BindError",
     "Binder",
     "Fault",
-    "Stored",
     "StoredMatch",
-    "match_stored",
+    "StoredValues",
+    "match_stored_values",
     "read_bind_error",
     "repair",
 ]

@@ -11,7 +11,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.binding import BindError, Fault
-from nl2sql.repair.scopes import Scope, Source, list_scopes
+from nl2sql.repair.scopes import Scope, ScopeSource, list_scopes
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Proof, Schema
 
@@ -31,14 +31,15 @@ class Edit:
 class RepairContext:
     """One attempt. The tree is this attempt's own: a rule may change it in place.
 
-    `question` holds the words of the question, folded; `disproved` what the data was found not to bear out.
+    `question_words` holds the words of the question, folded; `disproved_proofs` what the data was found not to bear
+    out.
     """
 
     tree: exp.Expr
     schema: Schema
     error: BindError
-    question: frozenset[str] = frozenset()
-    disproved: frozenset[Proof] = field(default_factory=frozenset)
+    question_words: frozenset[str] = frozenset()
+    disproved_proofs: frozenset[Proof] = field(default_factory=frozenset)
 
     def find_scopes(self) -> list[Scope]:
         """The SELECTs, the outer before the inner."""
@@ -46,20 +47,20 @@ class RepairContext:
 
     def find_fault(self) -> tuple[Scope, exp.Column] | None:
         """The column that refers to nothing and that the error is about, and its SELECT."""
-        found = [(scope, column) for scope in self.find_scopes() for column in scope.unresolved()]
+        found = [(scope, column) for scope in self.find_scopes() for column in scope.list_unresolved()]
         if self.error.fault not in (Fault.COLUMN, Fault.GROUPING, Fault.DENIED) or not found:
             return None
         name = self.error.name.lower()
-        at = [one for one in found if self.error.position in _starts(one[1])]
+        at = [one for one in found if self.error.position in _list_starts(one[1])]
         named = [one for one in found if name and name in (one[1].name.lower(), one[1].table.lower())]
         return (at or named or found)[0]
 
     def is_disproved(self, proofs: tuple[Proof, ...]) -> bool:
         """Whether the data contradicts one of these."""
-        return not self.disproved.isdisjoint(proofs)
+        return not self.disproved_proofs.isdisjoint(proofs)
 
 
-def _starts(column: exp.Column) -> list[int]:
+def _list_starts(column: exp.Column) -> list[int]:
     """Where the parts of the column stand in the text."""
     parts = (column.this, column.args.get("table"))
     return [int(part.meta["start"]) for part in parts if part is not None and "start" in part.meta]
@@ -80,10 +81,10 @@ def show_node(node: exp.Expr) -> str:
     return node.sql("duckdb", comments=False)
 
 
-def rebind(scope: Scope, column: exp.Column, source: Source, name: str | None = None) -> str:
+def rebind_column(scope: Scope, column: exp.Column, source: ScopeSource, name: str | None = None) -> str:
     """Make the column, wherever this SELECT has it, one of that source; returns what was changed in words."""
     before, is_inner = show_node(column), scope.select.parent is not None
-    for one in list_same(scope, column):
+    for one in list_same_columns(scope, column):
         if name is not None and name.lower() != one.name.lower():
             if is_inner:
                 _keep_label(one)
@@ -92,7 +93,7 @@ def rebind(scope: Scope, column: exp.Column, source: Source, name: str | None = 
     return f"{before} is {show_node(column)}"
 
 
-def list_same(scope: Scope, column: exp.Column) -> list[exp.Column]:
+def list_same_columns(scope: Scope, column: exp.Column) -> list[exp.Column]:
     """The column wherever the SELECT has it, written alike."""
     spelled = (column.table.lower(), column.name.lower())
     return [one for one in scope.columns if (one.table.lower(), one.name.lower()) == spelled]
@@ -107,17 +108,17 @@ def _keep_label(column: exp.Column) -> None:
         label.set("this", column)
 
 
-def find_column(source: Source, name: str) -> Column | None:
+def find_column(source: ScopeSource, name: str) -> Column | None:
     """The schema's column behind a source's name."""
-    return source.table.column(name) if source.table is not None else None
+    return source.table.find_column(name) if source.table is not None else None
 
 
-def resolve_column(scope: Scope, column: exp.Column) -> tuple[Source, Column] | None:
+def resolve_column(scope: Scope, column: exp.Column) -> tuple[ScopeSource, Column] | None:
     """The source and the schema's column that a column refers to, where that is certain."""
     if column.table:
-        source = scope.source(column.table)
+        source = scope.find_source(column.table)
     else:
-        having = scope.with_column(column.name)
+        having = scope.find_sources(column.name)
         source = having[0] if len(having) == 1 else None
     found = find_column(source, column.name) if source is not None else None
     return (source, found) if source is not None and found is not None else None
@@ -135,7 +136,7 @@ def list_equal_texts(column: exp.Column) -> list[exp.Literal]:
     return texts if len(texts) == len(others) else []
 
 
-def list_names(source: Source) -> list[str]:
+def list_names(source: ScopeSource) -> list[str]:
     """The names of the source's columns, in the schema's spelling where it is a table."""
     return [column.name for column in source.table.columns] if source.table else sorted(source.columns or ())
 

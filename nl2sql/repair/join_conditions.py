@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 
 
 def find_join(column: exp.Column) -> exp.Join | None:
@@ -27,13 +27,13 @@ def find_other_side(column: exp.Column) -> exp.Column | None:
     return other if isinstance(other, exp.Column) else None
 
 
-def find_compared_source(scope: Scope, column: exp.Column) -> Source | None:
+def find_compared_source(scope: Scope, column: exp.Column) -> ScopeSource | None:
     """The source of the column that this one must be equal to: the two are not one."""
     other = find_other_side(column)
-    return scope.source(other.table) if other is not None and other.table else None
+    return scope.find_source(other.table) if other is not None and other.table else None
 
 
-def find_joined_source(scope: Scope, column: exp.Column) -> Source | None:
+def find_joined_source(scope: Scope, column: exp.Column) -> ScopeSource | None:
     """What the join brings in whose condition is an equality of this column with another."""
     join = find_join(column)
     if join is None or find_other_side(column) is None:
@@ -41,7 +41,7 @@ def find_joined_source(scope: Scope, column: exp.Column) -> Source | None:
     return next((source for source in scope.sources if source.node is join.this), None)
 
 
-def list_possible_sources(scope: Scope, column: exp.Column) -> list[Source]:
+def list_possible_sources(scope: Scope, column: exp.Column) -> list[ScopeSource]:
     """The sources of the SELECT that the column can be of.
 
     A join's condition must be about what it joins and something else.
@@ -54,14 +54,14 @@ def list_possible_sources(scope: Scope, column: exp.Column) -> list[Source]:
     return [source for source in found if source is joined] if joined is not compared else found
 
 
-def are_equal(scope: Scope, name: str, sources: list[Source]) -> bool:
+def are_equal(scope: Scope, name: str, sources: list[ScopeSource]) -> bool:
     """Whether inner joins make the columns of that name of all these sources equal."""
     joins = scope.select.args.get("joins") or ()
     if any(join.side for join in joins):
         return False
     wanted = {source.alias.lower() for source in sources}
     reached = {sources[0].alias.lower()}
-    pairs = [pair for join in joins for pair in _list_equal(join, name)]
+    pairs = [pair for join in joins for pair in _list_equal_pairs(join, name)]
     for _ in pairs:
         for one, other in pairs:
             if one in reached or other in reached:
@@ -69,7 +69,7 @@ def are_equal(scope: Scope, name: str, sources: list[Source]) -> bool:
     return wanted <= reached
 
 
-def _list_equal(join: exp.Join, name: str) -> Iterator[tuple[str, str]]:
+def _list_equal_pairs(join: exp.Join, name: str) -> Iterator[tuple[str, str]]:
     """The aliases whose columns of that name the join's condition makes equal."""
     on = join.args.get("on")
     for equal in on.flatten() if isinstance(on, exp.And) else (on,):

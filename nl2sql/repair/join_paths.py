@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.repair.proving import prove_held, prove_unique
+from nl2sql.repair.proving import prove_reference, prove_unique
 from nl2sql.types import ForeignKey, Proof, Schema, Table
 
-LONGEST: Final = 3
-_MOST_PATHS: Final = 200
+MAX_PATH_JOINS: Final = 3
+_MAX_PATHS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """From `table` to `target`, pairwise on the columns. `many`: several rows of the target may belong to one.
+    """From `table` to `target`, pairwise on the columns. `is_to_many`: several rows of the target may fit one.
 
     `proofs` are what must hold of the data where nobody declared the key.
     """
@@ -27,7 +27,7 @@ class Join:
     columns: tuple[str, ...]
     target: str
     target_columns: tuple[str, ...]
-    many: bool = False
+    is_to_many: bool = False
     proofs: tuple[Proof, ...] = ()
 
 
@@ -39,7 +39,7 @@ def list_joins(schema: Schema) -> list[Join]:
     joins: list[Join] = []
     for table in schema.tables:
         for key in table.foreign_keys:
-            target = schema.table(key.target_table)
+            target = schema.find_table(key.target_table)
             if target is None:
                 continue
             proofs = _prove_key(table, key, target) if key.inferred else ()
@@ -52,7 +52,7 @@ def list_joins(schema: Schema) -> list[Join]:
 
 def _prove_key(table: Table, key: ForeignKey, target: Table) -> tuple[Proof, ...]:
     pairs = zip(key.columns, key.target_columns, strict=True)
-    held = (prove_held(table, name, target, other) for name, other in pairs)
+    held = (prove_reference(table, name, target, other) for name, other in pairs)
     return prove_unique(target, key.target_columns), *held
 
 
@@ -70,40 +70,42 @@ def list_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
     joins = list_joins(schema)
     starts = {name.lower() for name in start}
     found: list[Path] = [
-        (join,) for join in joins if join.many and join.table.lower() in starts and _leads(join, target)
+        (join,) for join in joins if join.is_to_many and join.table.lower() in starts and _is_leading_to(join, target)
     ]
-    frontier: list[Path] = [(join,) for join in joins if not join.many and join.table.lower() in starts]
-    for _ in range(LONGEST):
-        found += [path for path in frontier if _leads(path[-1], target)]
+    frontier: list[Path] = [(join,) for join in joins if not join.is_to_many and join.table.lower() in starts]
+    for _ in range(MAX_PATH_JOINS):
+        found += [path for path in frontier if _is_leading_to(path[-1], target)]
         frontier = [
             (*path, join)
             for path in frontier
             for join in joins
-            if not join.many and join.table == path[-1].target and join.target.lower() not in _visited(path, starts)
-        ][:_MOST_PATHS]
+            if not join.is_to_many
+            and join.table == path[-1].target
+            and join.target.lower() not in _collect_visited(path, starts)
+        ][:_MAX_PATHS]
     return found
 
 
-def list_shortest(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
+def list_shortest_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
     """The shortest ways to the target along any keys, to be told."""
     joins = list_joins(schema)
     starts = {name.lower() for name in start}
     frontier: list[Path] = [(join,) for join in joins if join.table.lower() in starts]
-    for _ in range(LONGEST):
-        if found := [path for path in frontier if _leads(path[-1], target)]:
+    for _ in range(MAX_PATH_JOINS):
+        if found := [path for path in frontier if _is_leading_to(path[-1], target)]:
             return found
         frontier = [
             (*path, join)
             for path in frontier
             for join in joins
-            if join.table == path[-1].target and join.target.lower() not in _visited(path, starts)
-        ][:_MOST_PATHS]
+            if join.table == path[-1].target and join.target.lower() not in _collect_visited(path, starts)
+        ][:_MAX_PATHS]
     return []
 
 
-def _leads(join: Join, target: str) -> bool:
+def _is_leading_to(join: Join, target: str) -> bool:
     return join.target.lower() == target.lower()
 
 
-def _visited(path: Path, starts: set[str]) -> set[str]:
+def _collect_visited(path: Path, starts: set[str]) -> set[str]:
     return {join.target.lower() for join in path} | starts

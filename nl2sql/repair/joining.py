@@ -7,20 +7,20 @@ from sqlglot import exp
 from nl2sql.repair.context import RepairContext, make_column, make_identifier
 from nl2sql.repair.join_conditions import is_using
 from nl2sql.repair.join_paths import Join, Path
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import MAIN_SCHEMA, Table
 
 
 def add_joins(
-    context: RepairContext, scope: Scope, start: Source, path: Path, *, keeps_rows: bool = True
-) -> Source | None:
+    context: RepairContext, scope: Scope, start: ScopeSource, path: Path, *, keeps_rows: bool = True
+) -> ScopeSource | None:
     """Join the path's tables to the source; returns the last one, None where a name would get another meaning.
 
     They are joined LEFT where a key may be empty, so that its row stays; all are inner joins without `keeps_rows`.
     """
     at, is_left = start, _may_be_absent(scope, start)
     for step in path:
-        target = context.schema.table(step.target)
+        target = context.schema.find_table(step.target)
         if target is None or is_left is None:
             return None
         if not _qualify_columns(context, scope, target) or not _spell_out_stars(scope):
@@ -39,14 +39,14 @@ def add_joins(
 
 def _is_optional(context: RepairContext, step: Join) -> bool:
     """Whether a row may have no counterpart: its key may be empty, or it is the key's target."""
-    table = context.schema.table(step.table)
+    table = context.schema.find_table(step.table)
     assert table is not None
     keys = [key for key in table.foreign_keys if key.columns == step.columns and key.target_table == step.target]
-    columns = [table.column(name) for name in step.columns]
+    columns = [table.find_column(name) for name in step.columns]
     return not keys or any(column is None or column.nullable for column in columns)
 
 
-def _may_be_absent(scope: Scope, source: Source) -> bool | None:
+def _may_be_absent(scope: Scope, source: ScopeSource) -> bool | None:
     """Whether an outer join may leave the source out of a row; None where that depends on other joins too."""
     sides = [(join.side or "").upper() for join in scope.select.args.get("joins") or ()]
     if any(side not in ("", "LEFT") for side in sides):
@@ -55,7 +55,7 @@ def _may_be_absent(scope: Scope, source: Source) -> bool | None:
     return isinstance(join, exp.Join) and bool(join.side)
 
 
-def _make_source(scope: Scope, table: Table) -> Source:
+def _make_source(scope: Scope, table: Table) -> ScopeSource:
     used = {source.alias.lower() for source in scope.sources}
     database, name = table.path
     alias, number = name, 2
@@ -66,20 +66,20 @@ def _make_source(scope: Scope, table: Table) -> Source:
         node.set("catalog", make_identifier(table.catalog))
     if alias != name:
         node.set("alias", exp.TableAlias(this=make_identifier(alias)))
-    return Source(alias, frozenset(column.name.lower() for column in table.columns), table, node)
+    return ScopeSource(alias, frozenset(column.name.lower() for column in table.columns), table, node)
 
 
 def _qualify_columns(context: RepairContext, scope: Scope, table: Table) -> bool:
     """Say whose the bare columns are that the new table has too. False where one would change its meaning."""
     for inner in context.find_scopes():
-        if all(one.select is not scope.select for one in inner.lineage()):
+        if all(one.select is not scope.select for one in inner.walk_outwards()):
             continue
         for column in inner.columns:
-            if column.table or not isinstance(column.this, exp.Identifier) or not table.column(column.name):
+            if column.table or not isinstance(column.this, exp.Identifier) or not table.find_column(column.name):
                 continue
             if inner.select is not scope.select and _has_itself(inner, column):
                 continue
-            having = scope.with_column(column.name)
+            having = scope.find_sources(column.name)
             if len(having) == 1 or (having and is_using(scope.select, column.name)):
                 column.set("table", make_identifier(having[0].alias))
             elif not having and column.name.lower() in scope.aliases and not _is_in_order(column):
@@ -89,7 +89,7 @@ def _qualify_columns(context: RepairContext, scope: Scope, table: Table) -> bool
 
 def _has_itself(scope: Scope, column: exp.Column) -> bool:
     """Whether an inner SELECT has the column itself."""
-    return scope.is_open or bool(scope.with_column(column.name)) or column.name.lower() in scope.aliases
+    return scope.has_unknown_columns or bool(scope.find_sources(column.name)) or column.name.lower() in scope.aliases
 
 
 def _is_in_order(column: exp.Column) -> bool:

@@ -12,16 +12,16 @@ from sqlglot import exp
 from nl2sql.repair.binding import Fault
 from nl2sql.repair.context import RepairContext, drop_schema, list_names, show_node
 from nl2sql.repair.join_conditions import find_joined_source
-from nl2sql.repair.join_paths import Join, list_shortest
-from nl2sql.repair.name_matching import find_near, is_alike
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.join_paths import Join, list_shortest_paths
+from nl2sql.repair.name_matching import find_near_names, is_alike
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import MAIN_SCHEMA, MissingName, Schema, Table
 
 # One more than are named is kept, so that it can be said that there are others.
-_LISTED: Final = 13
-_HOLDERS: Final = 3
-_WAYS: Final = 3
+_MAX_LISTED_NAMES: Final = 13
+_MAX_HOLDERS: Final = 3
+_MAX_PATHS: Final = 3
 
 
 def find_missing_name(context: RepairContext) -> MissingName | None:
@@ -48,8 +48,8 @@ def list_joins_to(context: RepairContext) -> tuple[str, ...]:
     else:
         start = [source.table.name for source in scope.sources if source.table is not None]
         targets = _list_holders(context.schema, scope, column)
-    paths = [path for target in targets for path in list_shortest(context.schema, start, target)]
-    return tuple(" ".join(_write_join(context.schema, step) for step in path) for path in paths[:_WAYS])
+    paths = [path for target in targets for path in list_shortest_paths(context.schema, start, target)]
+    return tuple(" ".join(_write_join(context.schema, step) for step in path) for path in paths[:_MAX_PATHS])
 
 
 def _write_join(schema: Schema, step: Join) -> str:
@@ -61,7 +61,7 @@ def _write_join(schema: Schema, step: Join) -> str:
 
 
 def _quote(schema: Schema, name: str) -> str:
-    return quote_table(schema.table(name) or Table(name, ()))
+    return quote_table(schema.find_table(name) or Table(name, ()))
 
 
 def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
@@ -71,7 +71,7 @@ def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
         table
         for table in tree.find_all(exp.Table)
         if isinstance(table.this, exp.Identifier)
-        and schema.table(write_name(table)) is None
+        and schema.find_table(write_name(table)) is None
         and (table.db or table.name.lower() not in ctes)
     ]
 
@@ -86,13 +86,15 @@ def _describe_table(context: RepairContext) -> MissingName | None:
     if not unknown:
         return None
     written, known = write_name(unknown[0]), [table.name for table in context.schema.tables]
-    return MissingName("table", written, nearest=find_near(drop_schema(written), known), present=tuple(known[:_LISTED]))
+    return MissingName(
+        "table", written, nearest=find_near_names(drop_schema(written), known), present=tuple(known[:_MAX_LISTED_NAMES])
+    )
 
 
 def _describe_column(schema: Schema, scope: Scope, column: exp.Column) -> MissingName:
-    named = scope.source(column.table) if column.table else None
+    named = scope.find_source(column.table) if column.table else None
     looked_in = [named] if named is not None else [source for source in scope.sources if source.columns is not None]
-    owner = schema.table(column.table) if column.table and named is None else None
+    owner = schema.find_table(column.table) if column.table and named is None else None
     if owner is not None:
         own = [c.name for c in owner.columns]
         sources: tuple[str, ...] = (owner.name,)
@@ -107,21 +109,21 @@ def _describe_column(schema: Schema, scope: Scope, column: exp.Column) -> Missin
         column.name or show_node(column),
         sources=sources,
         holders=_list_holders(schema, scope, column),
-        aliases=tuple(source.alias for source in scope.with_column(column.name)),
-        nearest=find_near(column.name, candidates),
-        present=tuple(candidates[:_LISTED]),
+        aliases=tuple(source.alias for source in scope.find_sources(column.name)),
+        nearest=find_near_names(column.name, candidates),
+        present=tuple(candidates[:_MAX_LISTED_NAMES]),
     )
 
 
 def _list_holders(schema: Schema, scope: Scope, column: exp.Column) -> tuple[str, ...]:
     """The tables that have a column of that name."""
     having = [t.name for t in schema.tables if any(is_alike(column.name, c.name) for c in t.columns)]
-    return tuple(having[:_HOLDERS])
+    return tuple(having[:_MAX_HOLDERS])
 
 
-def _name_source(source: Source) -> str:
+def _name_source(source: ScopeSource) -> str:
     return source.table.name if source.table is not None else source.alias
 
 
-def _name_column(source: Source, name: str, is_qualified: bool) -> str:
+def _name_column(source: ScopeSource, name: str, is_qualified: bool) -> str:
     return f"{_name_source(source)}.{name}" if is_qualified else name

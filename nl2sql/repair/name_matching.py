@@ -12,17 +12,17 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _NUMBER: Final = re.compile(r"\d+")
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SHORTEST_SLIP: Final = 4
-_LONG: Final = 6
-_VERY_LONG: Final = 8
-_NEAR: Final = 75.0
-_LISTED: Final = 3
+_MIN_SLIP_CHARS: Final = 4
+_MIN_SWAP_CHARS: Final = 6
+_MIN_DOUBLE_CHARS: Final = 8
+_MIN_NEAR_SCORE: Final = 75.0
+_MAX_NEAR_NAMES: Final = 3
 # Endings of a word and of its plural: English, German, French, Spanish. The shortest word that each is trusted with.
 _PLURALS: Final = (
     ("", "s", 2),
@@ -52,7 +52,7 @@ def split_words(text: str) -> tuple[str, ...]:
     >>> split_words("BillingCity"), split_words("hall no"), split_words("Straßen_Größe")
     (('billing', 'city'), ('hall', 'no'), ('strassen', 'grosse'))
     """
-    return tuple(folded(word) for word in _WORD.findall(_CAMEL.sub(" ", text)))
+    return tuple(fold_text(word) for word in _WORD.findall(_CAMEL.sub(" ", text)))
 
 
 def is_alike(one: str, other: str) -> bool:
@@ -61,10 +61,12 @@ def is_alike(one: str, other: str) -> bool:
     >>> is_alike("OrderDate", "order_date"), is_alike("groesse", "Größe"), is_alike("paid", "unpaid")
     (True, True, False)
     """
-    return _NUMBER.findall(one) == _NUMBER.findall(other) and not _spellings(one).isdisjoint(_spellings(other))
+    return _NUMBER.findall(one) == _NUMBER.findall(other) and not _list_spellings(one).isdisjoint(
+        _list_spellings(other)
+    )
 
 
-def _spellings(name: str) -> set[str]:
+def _list_spellings(name: str) -> set[str]:
     """The name's letters, with umlauts as they are and as two letters."""
     return {"".join(split_words(name)), "".join(split_words(name.casefold().translate(_UMLAUTS)))} - {""}
 
@@ -76,10 +78,10 @@ def is_plural(one: str, other: str) -> bool:
     (True, True, False)
     """
     words, others = split_words(one), split_words(other)
-    return len(words) == len(others) > 0 and all(map(are_forms, words, others))
+    return len(words) == len(others) > 0 and all(map(is_same_word, words, others))
 
 
-def are_forms(one: str, other: str) -> bool:
+def is_same_word(one: str, other: str) -> bool:
     """Whether two folded words are the same, or singular and plural of one."""
     short, long = sorted((one, other), key=len)
     if short == long or (short, long) in _IRREGULAR:
@@ -94,10 +96,10 @@ def are_forms(one: str, other: str) -> bool:
 def has_words(name: str, words: Iterable[str]) -> bool:
     """Whether the name is just these words, but for plurals."""
     own, wanted = split_words(name), tuple(words)
-    return len(own) == len(wanted) and all(map(are_forms, own, wanted))
+    return len(own) == len(wanted) and all(map(is_same_word, own, wanted))
 
 
-def find_one(name: str, candidates: Iterable[str], matches: Callable[[str, str], bool]) -> str | None:
+def find_only_match(name: str, candidates: Iterable[str], matches: Callable[[str, str], bool]) -> str | None:
     """The one candidate that matches the name; None where none does, or several."""
     found = [candidate for candidate in dict.fromkeys(candidates) if matches(name, candidate)]
     return found[0] if len(found) == 1 else None
@@ -124,14 +126,16 @@ def is_slip(written: str, name: str, question: Collection[str]) -> bool:
         return False
     word, other = pairs[0]
     slip = find_slip(word, other)
-    if slip is None or word[0] != other[0] or len(word) < _SHORTEST_SLIP or not (word + other).isalpha():
+    if slip is None or word[0] != other[0] or len(word) < _MIN_SLIP_CHARS or not (word + other).isalpha():
         return False
-    if _speaks_of(question, word):
+    if _has_word(question, word):
         return False
-    if _speaks_of(question, other):
+    if _has_word(question, other):
         return True
     shorter = min(len(word), len(other))
-    return (slip is Slip.SWAPPED and shorter >= _LONG) or (slip is Slip.DOUBLED and shorter >= _VERY_LONG)
+    return (slip is Slip.SWAPPED and shorter >= _MIN_SWAP_CHARS) or (
+        slip is Slip.DOUBLED and shorter >= _MIN_DOUBLE_CHARS
+    )
 
 
 def find_slip(word: str, other: str) -> Slip | None:
@@ -150,7 +154,7 @@ def find_slip(word: str, other: str) -> Slip | None:
     return Slip.DOUBLED if at and long[at] == long[at - 1] else Slip.MISSING
 
 
-def find_near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+def find_near_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """At most three names that share a word with this one or are spelled much alike, the nearest first.
 
     >>> find_near("cost_price", ["id", "price", "stock"])
@@ -161,13 +165,13 @@ def find_near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     for candidate in dict.fromkeys(candidates):
         bare = candidate.rpartition(".")[2]
         own = split_words(bare)
-        shared = sum(any(are_forms(word, other) for other in own) for word in words)
+        shared = sum(any(is_same_word(word, other) for other in own) for word in words)
         ratio = fuzz.ratio(plain, "".join(own))
-        if shared or ratio >= _NEAR:
+        if shared or ratio >= _MIN_NEAR_SCORE:
             scored.append((-shared, -ratio, candidate))
-    return tuple(candidate for _, _, candidate in sorted(scored)[:_LISTED])
+    return tuple(candidate for _, _, candidate in sorted(scored)[:_MAX_NEAR_NAMES])
 
 
-def _speaks_of(question: Collection[str], word: str) -> bool:
+def _has_word(question: Collection[str], word: str) -> bool:
     """Whether the question has the word, or one that begins with it."""
-    return any(are_forms(asked, word) or asked.startswith(word) for asked in question)
+    return any(is_same_word(asked, word) or asked.startswith(word) for asked in question)

@@ -38,17 +38,17 @@ from nl2sql.repair.rules.periods import spell_out_periods
 from nl2sql.repair.rules.quoted_text import quote_text
 from nl2sql.repair.rules.table_names import spell_table
 from nl2sql.repair.rules.text_columns import read_days, read_numbers, take_year
-from nl2sql.repair.transpile import parse_dialect, spell_foreign, write
+from nl2sql.repair.transpile import parse_dialect, spell_foreign, write_tree
 from nl2sql.types import Proof, Repair, RepairKind, RepairReport, Schema
 
-ROUNDS: Final = 12
+MAX_ROUNDS: Final = 12
 _FORBIDDEN: Final = frozenset({Fault.REFUSED, Fault.DENIED})
 _UNREAD: Final = frozenset(Fault) - {Fault.VALUE, Fault.OTHER} - _FORBIDDEN
 _NAMES: Final = frozenset({Fault.COLUMN, Fault.GROUPING})
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RepairRule:
     """One kind of change, how certain it is, and the faults that it may repair. `apply` makes it, or says None."""
 
     name: str
@@ -58,7 +58,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class TextRule:
+class TextRepairRule:
     """A change to a text that the engine cannot read: `apply` gives the texts that it may have meant. All are EXACT."""
 
     name: str
@@ -67,40 +67,40 @@ class TextRule:
 
 
 TEXT_RULES: Final = (
-    TextRule("prose", "words around the query are left out", leave_out_prose),
-    TextRule("reserved-word", "names that are reserved words are quoted", quote_reserved),
-    TextRule("dialect", "another dialect's syntax, in this one's words", read_foreign),
+    TextRepairRule("prose", "words around the query are left out", leave_out_prose),
+    TextRepairRule("reserved-word", "names that are reserved words are quoted", quote_reserved),
+    TextRepairRule("dialect", "another dialect's syntax, in this one's words", read_foreign),
 )
 
 RULES: Final = (
-    Rule("dialect", RepairKind.EXACT, _UNREAD, write_in_dialect),
-    Rule("function", RepairKind.EXACT, frozenset({Fault.FUNCTION, Fault.COLUMN}), translate_function),
-    Rule("table-spelling", RepairKind.EXACT, frozenset({Fault.TABLE}), spell_table),
-    Rule("quoted-text", RepairKind.EXACT, _NAMES, quote_text),
-    Rule("alias", RepairKind.EXACT, _NAMES, use_alias),
-    Rule("spelling", RepairKind.EXACT, _NAMES, spell_column),
-    Rule("label", RepairKind.EXACT, _NAMES, spell_label),
-    Rule("own-name", RepairKind.EXACT, _NAMES, use_own_name),
-    Rule("join-condition", RepairKind.KEYED, _NAMES, correct_join),
-    Rule("source", RepairKind.EXACT, _NAMES, move_column),
-    Rule("slip", RepairKind.EXACT, _NAMES, correct_slip),
-    Rule("unused-source", RepairKind.KEYED, _NAMES, move_to_unused),
-    Rule("dimension-source", RepairKind.KEYED, _NAMES, move_dimension),
-    Rule("join", RepairKind.KEYED, _NAMES, join_along_key),
-    Rule("ambiguous", RepairKind.EXACT, frozenset({Fault.AMBIGUOUS}), choose_equal),
-    Rule("period", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), spell_out_periods),
-    Rule("truth-value", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), compare_truth),
-    Rule("key-name", RepairKind.KEYED, frozenset({Fault.VALUE, Fault.TYPES}), compare_by_name),
-    Rule("as-text", RepairKind.EXACT, frozenset({Fault.TYPES}), read_as_text),
-    Rule("year", RepairKind.KEYED, frozenset({Fault.TYPES}), take_year),
-    Rule("text-number", RepairKind.KEYED, frozenset({Fault.TYPES}), read_numbers),
-    Rule("text-day", RepairKind.KEYED, frozenset({Fault.TYPES}), read_days),
-    Rule("group", RepairKind.EXACT, frozenset({Fault.GROUPING}), group_by_dependent),
-    Rule("having", RepairKind.EXACT, frozenset({Fault.AGGREGATE}), filter_groups),
-    Rule("whole-table", RepairKind.EXACT, frozenset({Fault.AGGREGATE}), compare_with_all),
-    Rule("group-listed", RepairKind.GUESS, frozenset({Fault.GROUPING}), group_by_listed),
-    Rule("extreme-row", RepairKind.GUESS, frozenset({Fault.GROUPING}), take_extreme_row),
-    Rule("join-holder", RepairKind.GUESS, frozenset({Fault.COLUMN}), join_holder),
+    RepairRule("dialect", RepairKind.EXACT, _UNREAD, write_in_dialect),
+    RepairRule("function", RepairKind.EXACT, frozenset({Fault.FUNCTION, Fault.COLUMN}), translate_function),
+    RepairRule("table-spelling", RepairKind.EXACT, frozenset({Fault.TABLE}), spell_table),
+    RepairRule("quoted-text", RepairKind.EXACT, _NAMES, quote_text),
+    RepairRule("alias", RepairKind.EXACT, _NAMES, use_alias),
+    RepairRule("spelling", RepairKind.EXACT, _NAMES, spell_column),
+    RepairRule("label", RepairKind.EXACT, _NAMES, spell_label),
+    RepairRule("own-name", RepairKind.EXACT, _NAMES, use_own_name),
+    RepairRule("join-condition", RepairKind.KEYED, _NAMES, correct_join),
+    RepairRule("source", RepairKind.EXACT, _NAMES, move_column),
+    RepairRule("slip", RepairKind.EXACT, _NAMES, correct_slip),
+    RepairRule("unused-source", RepairKind.KEYED, _NAMES, move_to_unused),
+    RepairRule("dimension-source", RepairKind.KEYED, _NAMES, move_dimension),
+    RepairRule("join", RepairKind.KEYED, _NAMES, join_along_key),
+    RepairRule("ambiguous", RepairKind.EXACT, frozenset({Fault.AMBIGUOUS}), choose_equal),
+    RepairRule("period", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), spell_out_periods),
+    RepairRule("truth-value", RepairKind.EXACT, frozenset({Fault.VALUE, Fault.TYPES}), compare_truth),
+    RepairRule("key-name", RepairKind.KEYED, frozenset({Fault.VALUE, Fault.TYPES}), compare_by_name),
+    RepairRule("as-text", RepairKind.EXACT, frozenset({Fault.TYPES}), read_as_text),
+    RepairRule("year", RepairKind.KEYED, frozenset({Fault.TYPES}), take_year),
+    RepairRule("text-number", RepairKind.KEYED, frozenset({Fault.TYPES}), read_numbers),
+    RepairRule("text-day", RepairKind.KEYED, frozenset({Fault.TYPES}), read_days),
+    RepairRule("group", RepairKind.EXACT, frozenset({Fault.GROUPING}), group_by_dependent),
+    RepairRule("having", RepairKind.EXACT, frozenset({Fault.AGGREGATE}), filter_groups),
+    RepairRule("whole-table", RepairKind.EXACT, frozenset({Fault.AGGREGATE}), compare_with_all),
+    RepairRule("group-listed", RepairKind.GUESS, frozenset({Fault.GROUPING}), group_by_listed),
+    RepairRule("extreme-row", RepairKind.GUESS, frozenset({Fault.GROUPING}), take_extreme_row),
+    RepairRule("join-holder", RepairKind.GUESS, frozenset({Fault.COLUMN}), join_holder),
 )
 """What is tried, in this order: what changes least comes first. A GUESS is only told."""
 
@@ -119,9 +119,9 @@ def repair(
     """What can be done for a query that does not bind; an empty report where it binds and no `error` came up in it.
 
     `error` is the message of an error that came up while it ran. `question` tells which words are the user's own.
-    A query that names one of the `hidden` tables or columns (lower case) is left alone: it is to be refused, not read
-    otherwise. Where anything is hidden no table is taken for another, which would tell what is. A change that rests
-    on one of the `disproved` proofs is not made.
+    A query that names one of the `hidden` tables or columns (lower case) is left alone: it is to be refused, not
+    read otherwise. Where anything is hidden no table is taken for another, which would tell what is. A change that
+    rests on one of the `disproved` proofs is not made.
     """
     fault = binder.find_error(sql) or (read_run_error(error) if error else None)
     if fault is None:
@@ -142,7 +142,7 @@ class _Change:
     sql: str
     repair: Repair
     proofs: tuple[Proof, ...]
-    after: BindError | None
+    next_error: BindError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +152,37 @@ class _Attempt:
     schema: Schema
     dialect: str
     binder: Binder
-    question: frozenset[str]
-    hidden: frozenset[str]
-    disproved: frozenset[Proof]
+    question_words: frozenset[str]
+    hidden_names: frozenset[str]
+    disproved_proofs: frozenset[Proof]
 
     def run(self, sql: str, fault: BindError) -> RepairReport:
         repairs: list[Repair] = []
         proofs: list[Proof] = []
-        for _ in range(ROUNDS):
-            found = self._change(sql, fault)
+        for _ in range(MAX_ROUNDS):
+            found = self._change_query(sql, fault)
             if found is None:
                 return self._explain(sql, fault)
             sql = found.sql
             repairs.append(found.repair)
             proofs += found.proofs
-            if found.after is None:
+            if found.next_error is None:
                 return RepairReport(sql, tuple(dict.fromkeys(repairs)), tuple(dict.fromkeys(proofs)))
-            fault = found.after
+            fault = found.next_error
         return RepairReport()
 
-    def _change(self, sql: str, fault: BindError) -> _Change | None:
+    def _change_query(self, sql: str, fault: BindError) -> _Change | None:
         """The first justified change that leaves another error or none, and that error."""
         tree = parse_dialect(spell_foreign(sql), self.dialect)
         if tree is None:
             return self._change_text(sql, fault)
         if self._is_hidden(tree):
             return None
-        for rule in self._rules(fault, justified=True):
-            edit = rule.apply(self._context(tree, fault))
-            if edit is None or not self.disproved.isdisjoint(edit.proofs):
+        for rule in self._list_rules(fault, justified=True):
+            edit = rule.apply(self._make_context(tree, fault))
+            if edit is None or not self.disproved_proofs.isdisjoint(edit.proofs):
                 continue
-            text = write(edit.tree, self.dialect)
+            text = write_tree(edit.tree, self.dialect)
             if text is None or text == sql:
                 continue
             after = self.binder.find_error(text)
@@ -204,9 +204,9 @@ class _Attempt:
     def _explain(self, sql: str, fault: BindError) -> RepairReport:
         """What stands in the way."""
         tree = parse_dialect(spell_foreign(sql), self.dialect)
-        if tree is None or (self.hidden and fault.fault is Fault.TABLE):
+        if tree is None or (self.hidden_names and fault.fault is Fault.TABLE):
             return RepairReport()
-        context = self._context(tree, fault)
+        context = self._make_context(tree, fault)
         missing = find_missing_name(context)
         if missing is not None:
             return RepairReport(missing=missing, joins=list_joins_to(context), guesses=tuple(self._guess(tree, fault)))
@@ -214,25 +214,25 @@ class _Attempt:
 
     def _guess(self, tree: exp.Expr, fault: BindError) -> Iterator[str]:
         """The readings that bind, each by one change."""
-        for rule in self._rules(fault, justified=False):
-            edit = rule.apply(self._context(tree, fault))
-            text = write(edit.tree, self.dialect) if edit is not None else None
+        for rule in self._list_rules(fault, justified=False):
+            edit = rule.apply(self._make_context(tree, fault))
+            text = write_tree(edit.tree, self.dialect) if edit is not None else None
             if text is not None and self.binder.find_error(text) is None:
                 yield text
 
-    def _rules(self, fault: BindError, *, justified: bool) -> Iterator[Rule]:
+    def _list_rules(self, fault: BindError, *, justified: bool) -> Iterator[RepairRule]:
         for rule in RULES:
-            is_kept = not (self.hidden and rule.apply is spell_table)
+            is_kept = not (self.hidden_names and rule.apply is spell_table)
             if is_kept and fault.fault in rule.faults and (rule.kind is not RepairKind.GUESS) is justified:
                 yield rule
 
-    def _context(self, tree: exp.Expr, fault: BindError) -> RepairContext:
-        return RepairContext(tree.copy(), self.schema, fault, self.question, self.disproved)
+    def _make_context(self, tree: exp.Expr, fault: BindError) -> RepairContext:
+        return RepairContext(tree.copy(), self.schema, fault, self.question_words, self.disproved_proofs)
 
     def _is_hidden(self, tree: exp.Expr) -> bool:
-        return any(node.name.lower() in self.hidden for node in tree.find_all(exp.Table, exp.Column))
+        return any(node.name.lower() in self.hidden_names for node in tree.find_all(exp.Table, exp.Column))
 
 
-def _is_progress(rule: Rule, fault: BindError, after: BindError) -> bool:
+def _is_progress(rule: RepairRule, fault: BindError, after: BindError) -> bool:
     """Whether the error is another one. Another spelling of the text alone moves the place of the same one."""
     return after.message != fault.message if rule.apply is write_in_dialect else after != fault

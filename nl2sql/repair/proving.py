@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nl2sql.schema.identifiers import literal, quote, quote_table
+from nl2sql.schema.identifiers import quote, quote_literal, quote_table
 from nl2sql.types import Column, Proof, Table
 
 INTEGERS: Final = r"[+-]?\d{1,18}"
@@ -25,7 +25,7 @@ def prove_unique(table: Table, columns: Iterable[str]) -> Proof:
     return Proof(f"SELECT 1 FROM {quote_table(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1")
 
 
-def prove_held(table: Table, column: str, target: Table, target_column: str) -> Proof:
+def prove_reference(table: Table, column: str, target: Table, target_column: str) -> Proof:
     """That every value of a key is there in the table that it leads to."""
     held = f"SELECT {quote(target_column)} FROM {quote_table(target)} WHERE {quote(target_column)} IS NOT NULL"
     condition = f"{quote(column)} IS NOT NULL AND {quote(column)} NOT IN ({held})"
@@ -34,17 +34,19 @@ def prove_held(table: Table, column: str, target: Table, target_column: str) -> 
 
 def prove_stored(table: Table, column: str, text: str) -> Proof:
     """That the column holds the text."""
-    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {quote(column)} = {literal(text)} LIMIT 1", wants_row=True)
+    return Proof(
+        f"SELECT 1 FROM {quote_table(table)} WHERE {quote(column)} = {quote_literal(text)} LIMIT 1", wants_row=True
+    )
 
 
-def prove_parses(table: Table, column: Column, pattern: str, kind: str) -> Proof:
+def prove_parsable(table: Table, column: Column, pattern: str, kind: str) -> Proof:
     """That every text of the column is written so, and can be read as that type."""
     name = quote(column.name)
-    unlike = f"NOT regexp_full_match(trim({name}), {literal(pattern)}) OR TRY_CAST({name} AS {kind}) IS NULL"
+    unlike = f"NOT regexp_full_match(trim({name}), {quote_literal(pattern)}) OR TRY_CAST({name} AS {kind}) IS NULL"
     return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} IS NOT NULL AND ({unlike}) LIMIT 1")
 
 
-def prove_between(table: Table, column: Column, low: int, high: int) -> Proof:
+def prove_range(table: Table, column: Column, low: int, high: int) -> Proof:
     """That every number of the column lies in that range."""
     name = quote(column.name)
     return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} NOT BETWEEN {low} AND {high} LIMIT 1")

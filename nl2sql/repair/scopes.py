@@ -21,7 +21,7 @@ Outputs = frozenset[str] | None
 
 
 @dataclass(slots=True)
-class Source:
+class ScopeSource:
     """One entry of FROM. `alias` is as written, `columns` None where anything may be a column of it."""
 
     alias: str
@@ -29,7 +29,7 @@ class Source:
     table: Table | None
     node: exp.Expr
 
-    def has(self, name: str) -> bool:
+    def has_column(self, name: str) -> bool:
         return self.columns is not None and name.lower() in self.columns
 
 
@@ -38,71 +38,76 @@ class Scope:
     """One SELECT: its sources, the aliases that it gives, and the SELECT around it, where that can be seen."""
 
     select: exp.Select
-    sources: list[Source]
+    sources: list[ScopeSource]
     aliases: frozenset[str]
     parent: Scope | None = None
     columns: list[exp.Column] = field(default_factory=list)
 
-    def source(self, alias: str) -> Source | None:
+    def find_source(self, alias: str) -> ScopeSource | None:
         """The source of that alias, here or around here."""
         found = next((s for s in self.sources if s.alias.lower() == alias.lower()), None)
-        return found or (self.parent.source(alias) if self.parent else None)
+        return found or (self.parent.find_source(alias) if self.parent else None)
 
-    def lineage(self) -> Iterator[Scope]:
+    def walk_outwards(self) -> Iterator[Scope]:
         """This SELECT and those around it, the nearest first."""
         at: Scope | None = self
         while at is not None:
             yield at
             at = at.parent
 
-    def with_column(self, name: str) -> list[Source]:
+    def find_sources(self, name: str) -> list[ScopeSource]:
         """The sources here that are known to have the column."""
-        return [source for source in self.sources if source.has(name)]
+        return [source for source in self.sources if source.has_column(name)]
 
     @property
-    def is_open(self) -> bool:
+    def has_unknown_columns(self) -> bool:
         """Whether some source may have any column."""
         return any(source.columns is None for source in self.sources)
 
-    def resolves(self, column: exp.Column) -> bool:
+    def can_resolve(self, column: exp.Column) -> bool:
         """Whether the name may refer to something, here or around here."""
         if isinstance(column.this, exp.Star):
-            return not column.table or self.source(column.table) is not None
+            return not column.table or self.find_source(column.table) is not None
         if column.args.get("db") is not None:
             return True
         if not column.table:
-            return self._resolves_bare(column.name)
-        source = self.source(column.table)
+            return self._can_resolve_bare(column.name)
+        source = self.find_source(column.table)
         if source is None:
-            return self._may_be_struct(column.table)
-        return source.columns is None or source.has(column.name)
+            return self._can_be_struct(column.table)
+        return source.columns is None or source.has_column(column.name)
 
-    def _may_be_struct(self, name: str) -> bool:
+    def _can_be_struct(self, name: str) -> bool:
         """Whether what looks like an alias may be a column that has fields."""
-        known = [source.table.column(name) for source in self.with_column(name) if source.table is not None]
+        known = [source.table.find_column(name) for source in self.find_sources(name) if source.table is not None]
         if any(column is not None and _NESTED.search(column.type) for column in known):
             return True
-        is_made = any(source.table is None for source in self.with_column(name))
-        return self.is_open or is_made or (self.parent is not None and self.parent._may_be_struct(name))
+        is_made = any(source.table is None for source in self.find_sources(name))
+        return self.has_unknown_columns or is_made or (self.parent is not None and self.parent._can_be_struct(name))
 
-    def _resolves_bare(self, name: str) -> bool:
-        if self.is_open or self.with_column(name) or name.lower() in self.aliases or name.lower() == "rowid":
+    def _can_resolve_bare(self, name: str) -> bool:
+        if (
+            self.has_unknown_columns
+            or self.find_sources(name)
+            or name.lower() in self.aliases
+            or name.lower() == "rowid"
+        ):
             return True
-        return self.parent is not None and self.parent._resolves_bare(name)
+        return self.parent is not None and self.parent._can_resolve_bare(name)
 
-    def unresolved(self) -> list[exp.Column]:
+    def list_unresolved(self) -> list[exp.Column]:
         """The columns of this SELECT that refer to nothing."""
-        return [column for column in self.columns if not self.resolves(column)]
+        return [column for column in self.columns if not self.can_resolve(column)]
 
 
 def list_scopes(tree: exp.Expr, schema: Schema) -> list[Scope]:
     """Every SELECT of a statement, the outer before the inner."""
     found: list[Scope] = []
-    _query(tree, {}, None, schema, found)
+    _visit_query(tree, {}, None, schema, found)
     return found
 
 
-def _query(
+def _visit_query(
     node: exp.Expr | None,
     ctes: Mapping[str, Outputs],
     parent: Scope | None,
@@ -118,20 +123,20 @@ def _query(
             named = cte.args["alias"].args.get("columns")
             if with_.recursive:
                 ctes.setdefault(cte.alias.lower(), None)
-            outputs = _query(cte.this, ctes, None, schema, found)
+            outputs = _visit_query(cte.this, ctes, None, schema, found)
             ctes[cte.alias.lower()] = frozenset(c.name.lower() for c in named) if named else outputs
     if isinstance(node, exp.SetOperation):
-        outputs = _query(node.this, ctes, parent, schema, found)
-        _query(node.expression, ctes, parent, schema, found)
+        outputs = _visit_query(node.this, ctes, parent, schema, found)
+        _visit_query(node.expression, ctes, parent, schema, found)
         return outputs
     if isinstance(node, exp.Subquery):
-        return _query(node.this, ctes, parent, schema, found)
+        return _visit_query(node.this, ctes, parent, schema, found)
     if isinstance(node, exp.Select):
-        return _select(node, ctes, parent, schema, found)
+        return _visit_select(node, ctes, parent, schema, found)
     return None
 
 
-def _select(
+def _visit_select(
     select: exp.Select, ctes: Mapping[str, Outputs], parent: Scope | None, schema: Schema, found: list[Scope]
 ) -> Outputs:
     aliases = frozenset(e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias))
@@ -140,24 +145,24 @@ def _select(
     written = [join.this for join in select.args.get("joins") or ()] + list(select.args.get("laterals") or ())
     if (from_ := select.args.get("from_")) is not None:
         written.insert(0, from_.this)
-    entries = [entry for outer in written for entry in _entries(outer)]
-    scope.sources += [_source(entry, ctes, scope, schema, found) for entry in entries]
+    entries = [entry for outer in written for entry in _list_entries(outer)]
+    scope.sources += [_make_source(entry, ctes, scope, schema, found) for entry in entries]
     inside = {id(entry) for entry in entries}
-    for node in _own_nodes(select, inside):
+    for node in _walk_own_nodes(select, inside):
         if isinstance(node, exp.Column):
             scope.columns.append(node)
         elif node is not select:
-            _query(node, ctes, scope, schema, found)
-    return _outputs(select, scope)
+            _visit_query(node, ctes, scope, schema, found)
+    return _list_outputs(select, scope)
 
 
-def _entries(entry: exp.Expr) -> Iterator[exp.Expr]:
+def _list_entries(entry: exp.Expr) -> Iterator[exp.Expr]:
     """The tables of an entry of FROM: one, or those that are joined in brackets."""
     if _is_bracket(entry):
-        yield from _entries(entry.this)
+        yield from _list_entries(entry.this)
     else:
         yield entry
-    yield from (inner for join in entry.args.get("joins") or () for inner in _entries(join.this))
+    yield from (inner for join in entry.args.get("joins") or () for inner in _list_entries(join.this))
 
 
 def _is_bracket(node: exp.Expr) -> bool:
@@ -165,7 +170,7 @@ def _is_bracket(node: exp.Expr) -> bool:
     return isinstance(node, exp.Subquery) and not node.alias and isinstance(node.this, exp.Table | exp.Subquery)
 
 
-def _own_nodes(select: exp.Select, entries: set[int]) -> Iterator[exp.Expr]:
+def _walk_own_nodes(select: exp.Select, entries: set[int]) -> Iterator[exp.Expr]:
     """The columns of this SELECT and the queries right inside it, without the insides of FROM and of those."""
     stack: list[exp.Expr] = [select]
     while stack:
@@ -182,29 +187,33 @@ def _own_nodes(select: exp.Select, entries: set[int]) -> Iterator[exp.Expr]:
         stack.extend(reversed(list(node.iter_expressions())))
 
 
-def _source(entry: exp.Expr, ctes: Mapping[str, Outputs], scope: Scope, schema: Schema, found: list[Scope]) -> Source:
+def _make_source(
+    entry: exp.Expr, ctes: Mapping[str, Outputs], scope: Scope, schema: Schema, found: list[Scope]
+) -> ScopeSource:
     alias = entry.alias_or_name
     if entry.args.get("pivots"):
-        return Source(alias, None, None, entry)
+        return ScopeSource(alias, None, None, entry)
     if isinstance(entry, exp.Table) and isinstance(entry.this, exp.Identifier):
         if not entry.db and entry.name.lower() in ctes:
-            return Source(alias, _renamed(entry, ctes[entry.name.lower()]), None, entry)
+            return ScopeSource(alias, _rename_outputs(entry, ctes[entry.name.lower()]), None, entry)
         in_schema = entry.db and entry.db.lower() != MAIN_SCHEMA
-        table = schema.table(f"{entry.db}.{entry.name}" if in_schema else entry.name)
+        table = schema.find_table(f"{entry.db}.{entry.name}" if in_schema else entry.name)
         columns = frozenset(column.name.lower() for column in table.columns) if table else None
-        return Source(alias, _renamed(entry, columns), table, entry)
+        return ScopeSource(alias, _rename_outputs(entry, columns), table, entry)
     if isinstance(entry, exp.Subquery):
-        return Source(alias, _renamed(entry, _query(entry.this, ctes, scope.parent, schema, found)), None, entry)
-    return Source(alias, None, None, entry)
+        return ScopeSource(
+            alias, _rename_outputs(entry, _visit_query(entry.this, ctes, scope.parent, schema, found)), None, entry
+        )
+    return ScopeSource(alias, None, None, entry)
 
 
-def _renamed(entry: exp.Expr, columns: Outputs) -> Outputs:
+def _rename_outputs(entry: exp.Expr, columns: Outputs) -> Outputs:
     """The columns under the names that the alias gives them: `t(a, b)`."""
     alias = entry.args.get("alias")
     return None if alias is not None and alias.args.get("columns") else columns
 
 
-def _outputs(select: exp.Select, scope: Scope) -> Outputs:
+def _list_outputs(select: exp.Select, scope: Scope) -> Outputs:
     names: set[str] = set()
     for expression in select.expressions:
         if isinstance(expression, exp.Star) or (

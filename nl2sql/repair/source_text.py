@@ -26,7 +26,7 @@ _AFTER_THESE_A_TABLE: Final = ("from", "join")
 _WITH_BY: Final = ("order", "group", "partition")
 
 
-def list_shortened(sql: str) -> Iterator[str]:
+def list_shortened_texts(sql: str) -> Iterator[str]:
     """The text without what may be said after the query: the longest first."""
     if fenced := _FENCE.match(sql):
         sql = fenced.group(1)
@@ -50,8 +50,8 @@ def _is_prose(text: str) -> bool:
 
 def quote_names(sql: str, schema: Schema) -> str:
     """The text with names of the schema in quotes where they are reserved words and stand where names do."""
-    tables = {_last(table.name).lower() for table in schema.tables}
-    reserved = {name for name in tables | _columns(schema) if quote(name) != name and name.isidentifier()}
+    tables = {_get_last_part(table.name).lower() for table in schema.tables}
+    reserved = {name for name in tables | _list_columns(schema) if quote(name) != name and name.isidentifier()}
     pieces = _PIECE.findall(sql)
     words = [i for i, piece in enumerate(pieces) if not piece.isspace()]
     for position, i in enumerate(words):
@@ -66,9 +66,9 @@ def quote_names(sql: str, schema: Schema) -> str:
     return "".join(pieces)
 
 
-def _columns(schema: Schema) -> set[str]:
+def _list_columns(schema: Schema) -> set[str]:
     return {column.name.lower() for table in schema.tables for column in table.columns}
 
 
-def _last(name: str) -> str:
+def _get_last_part(name: str) -> str:
     return name.rpartition(".")[2]

@@ -1,6 +1,6 @@
 """Texts that a query compares with and that are not stored so: in which spelling they are, and what is near.
 
-It looks at no data: `Stored` does. Only for queries that have run and found nothing, so that their text is the
+It looks at no data: `StoredValues` does. Only for queries that have run and found nothing, so that their text is the
 engine's own. Another text, or another column, is a hint and never taken for the one written.
 """
 
@@ -14,14 +14,14 @@ from sqlglot import exp
 
 from nl2sql.repair.context import drop_schema, list_equal_texts, resolve_column
 from nl2sql.repair.scopes import Scope, list_scopes
-from nl2sql.repair.transpile import parse_dialect, write
+from nl2sql.repair.transpile import parse_dialect, write_tree
 from nl2sql.types import Column, Repair, RepairKind, Schema, Table
 
 RULE: Final = "stored-spelling"
-_LOOKUPS: Final = 6
+_MAX_LOOKUPS: Final = 6
 
 
-class Stored(Protocol):
+class StoredValues(Protocol):
     """What the data holds."""
 
     def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str] | None:
@@ -48,32 +48,38 @@ class Stored(Protocol):
 class StoredMatch:
     """What came of it: the query with its texts as they are stored where that differs, and hints on the rest.
 
-    `unmatched` are the texts that no spelling of is stored.
+    `unmatched_texts` are the texts that no spelling of is stored.
     """
 
     sql: str = ""
     repairs: list[Repair] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
-    unmatched: list[str] = field(default_factory=list)
+    unmatched_texts: list[str] = field(default_factory=list)
 
 
-def match_stored(sql: str, schema: Schema, dialect: str, stored: Stored) -> StoredMatch:
+def match_stored_values(sql: str, schema: Schema, dialect: str, stored: StoredValues) -> StoredMatch:
     """Look up each text that a stored column must be equal to, or like."""
     match = StoredMatch()
     tree = parse_dialect(sql, dialect)
     if tree is None:
         return match
-    for _, (scope, column, table, known, texts) in zip(range(_LOOKUPS), _list_compared(tree, schema), strict=False):
+    for _, (scope, column, table, known, texts) in zip(range(_MAX_LOOKUPS), _list_compared(tree, schema), strict=False):
         for text in texts:
             _match_text(match, scope, column, table, known, text, stored)
-    for _, (column, table, known, like) in zip(range(_LOOKUPS), _list_likes(tree, schema), strict=False):
+    for _, (column, table, known, like) in zip(range(_MAX_LOOKUPS), _list_likes(tree, schema), strict=False):
         _match_pattern(match, column, table, known, like, stored)
-    match.sql = (write(tree, dialect) or "") if match.repairs else ""
+    match.sql = (write_tree(tree, dialect) or "") if match.repairs else ""
     return match
 
 
 def _match_text(
-    match: StoredMatch, scope: Scope, column: exp.Column, table: Table, known: Column, text: exp.Literal, stored: Stored
+    match: StoredMatch,
+    scope: Scope,
+    column: exp.Column,
+    table: Table,
+    known: Column,
+    text: exp.Literal,
+    stored: StoredValues,
 ) -> None:
     written = str(text.this)
     spellings = stored.find_spellings(table, known, written)
@@ -83,7 +89,7 @@ def _match_text(
         text.set("this", spellings[0])
         match.repairs.append(Repair(RULE, RepairKind.EXACT, f"'{written}' is stored as '{spellings[0]}'"))
         return
-    match.unmatched.append(written)
+    match.unmatched_texts.append(written)
     place = f"{drop_schema(table.name)}.{known.name}"
     near = spellings or stored.find_near(table, known, written)
     if near:
@@ -96,7 +102,7 @@ def _match_text(
 
 
 def _match_pattern(
-    match: StoredMatch, column: exp.Column, table: Table, known: Column, like: exp.Like, stored: Stored
+    match: StoredMatch, column: exp.Column, table: Table, known: Column, like: exp.Like, stored: StoredValues
 ) -> None:
     pattern = str(like.expression.this)
     if stored.has_like(table, known, pattern, any_case=False) is not False:
@@ -105,7 +111,7 @@ def _match_pattern(
         like.replace(exp.ILike(this=like.this, expression=like.expression))
         match.repairs.append(Repair(RULE, RepairKind.EXACT, f"'{pattern}' is stored in another case"))
     else:
-        match.unmatched.append(pattern)
+        match.unmatched_texts.append(pattern)
 
 
 def _list_compared(
@@ -140,6 +146,6 @@ def _is_negated(node: exp.Expr) -> bool:
 
 def _resolve_text(scope: Scope, column: exp.Column) -> tuple[Table, Column] | None:
     found = resolve_column(scope, column)
-    if found is None or found[0].table is None or not found[1].holds_text:
+    if found is None or found[0].table is None or not found[1].is_text:
         return None
     return found[0].table, found[1]

@@ -65,15 +65,15 @@ def parse_foreign(sql: str, dialect: str) -> tuple[exp.Expr, str] | None:
         if other in _NAMES_IN_BRACKETS and _ELEMENT.search(sql):
             continue
         tree = parse_dialect(sql, other)
-        if tree is None or _calls_unknown(tree):
+        if tree is None or _has_unknown_call(tree):
             continue
-        text = write(strip_dialect(tree), dialect)
+        text = write_tree(strip_dialect(tree), dialect)
         if text is not None:
             found.setdefault(text, (tree, other))
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def write(tree: exp.Expr, dialect: str) -> str | None:
+def write_tree(tree: exp.Expr, dialect: str) -> str | None:
     """The text of the tree; None where the dialect cannot say it."""
     try:
         return tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
@@ -151,5 +151,5 @@ def _is_misread(tree: exp.Expr) -> bool:
     return False
 
 
-def _calls_unknown(tree: exp.Expr) -> bool:
+def _has_unknown_call(tree: exp.Expr) -> bool:
     return any(call.name.lower() in {*FOREIGN, "datediff"} for call in tree.find_all(exp.Anonymous))

@@ -3,18 +3,18 @@
 It opens no database: the engine reads the catalogue, and passes in a `run` for the profile.
 """
 
-from nl2sql.schema.access import allowed, resolve
+from nl2sql.schema.access import apply_policy, resolve
 from nl2sql.schema.ddl_prompt import estimate_tokens, render, render_table
-from nl2sql.schema.linking import Budget, LinkedSchema, link
-from nl2sql.schema.table_mentions import pinned
+from nl2sql.schema.linking import LinkedSchema, SchemaBudget, link
+from nl2sql.schema.table_mentions import narrow_to_mentions
 
 __all__ = [
-    "Budget",
     "LinkedSchema",
-    "allowed",
+    "SchemaBudget",
+    "apply_policy",
     "estimate_tokens",
     "link",
-    "pinned",
+    "narrow_to_mentions",
     "render",
     "render_table",
     "resolve",

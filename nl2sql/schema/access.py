@@ -19,7 +19,7 @@ from nl2sql.types import MAIN_SCHEMA, Column, Policy, Schema, Table
 Key = tuple[str, str]
 
 _NESTED: Final = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT|TUPLE|\[", re.IGNORECASE)
-_REMEMBERED: Final = 4
+_MAX_CACHED_POLICIES: Final = 4
 
 
 class Copy(NamedTuple):
@@ -30,8 +30,8 @@ class Copy(NamedTuple):
 
     table: str
     column: str
-    of_table: str
-    of_column: str
+    source_table: str
+    source_column: str
 
 
 class Access:
@@ -55,7 +55,7 @@ class Access:
         self._denied_columns: dict[Key, set[str]] = {}
         for one, column in (found for pairs in columns.values() for found in pairs):
             self._denied_columns.setdefault(one, set()).add(column)
-        self.idle = tuple(
+        self.unmatched_names = tuple(
             sorted(name for found in (allowed_names, tables, columns) for name, meant in found.items() if not meant)
         )
 
@@ -72,7 +72,7 @@ class Access:
         )
 
     @cached_property
-    def readable(self) -> Schema:
+    def readable_schema(self) -> Schema:
         """Every table and column that the policy does not deny; also what no query may read."""
         tables = (replace(table, columns=self._list_allowed_columns(table)) for table in self.tables)
         return replace(self._schema, tables=tuple(tables))
@@ -91,26 +91,24 @@ class Access:
     @cached_property
     def types(self) -> frozenset[str]:
         """The types of the columns that a query may read by their names, of those that hold what they show."""
-        return frozenset(
-            column.type for table, column in self._stored_columns if self.allows_column(table, column.name)
-        )
+        return frozenset(column.type for table, column in self._base_columns if self.allows_column(table, column.name))
 
     @cached_property
-    def denied_types(self) -> frozenset[str]:
+    def forbidden_types(self) -> frozenset[str]:
         """The types of the columns that the policy denies, alone or with their tables, of those likewise."""
         return frozenset(
-            column.type for table, column in self._stored_columns if not self.allows_column(table, column.name)
+            column.type for table, column in self._base_columns if not self.allows_column(table, column.name)
         )
 
     @property
-    def _stored_columns(self) -> Iterator[tuple[Table, Column]]:
+    def _base_columns(self) -> Iterator[tuple[Table, Column]]:
         """Neither views nor generated columns, of which names alone do not tell whether they may be read."""
         for table in self._schema.tables:
             if table.kind == "table":
                 yield from ((table, column) for column in table.columns if not column.generated)
 
     @cached_property
-    def denied_names(self) -> frozenset[str]:
+    def forbidden_names(self) -> frozenset[str]:
         """The folded names of all denied columns."""
         return frozenset(column for columns in self._denied_columns.values() for column in columns)
 
@@ -119,17 +117,17 @@ class Access:
         return fold(name) in self._names
 
     @cached_property
-    def hides_anything(self) -> bool:
+    def has_denials(self) -> bool:
         """Whether any table or column that is there is denied."""
         return bool(self._denied_columns) or len(self.tables) < len(self._schema.tables)
 
     @cached_property
-    def _by_key(self) -> dict[Key, Table]:
+    def _tables_by_key(self) -> dict[Key, Table]:
         return {make_key(table): table for table in self.tables}
 
-    def table(self, wanted: Key) -> Table | None:
+    def find_table(self, wanted: Key) -> Table | None:
         """The readable table that DuckDB means by that folded schema and name."""
-        return self._by_key.get(wanted)
+        return self._tables_by_key.get(wanted)
 
     def allows(self, table: Table) -> bool:
         """Whether a query may read that table or view of the schema."""
@@ -139,11 +137,11 @@ class Access:
         """Whether a query may read that column of that table; none that the schema does not know."""
         return fold(column) in self._columns.get(make_key(table), ())
 
-    def denies_columns_of(self, table: Table) -> bool:
+    def has_denied_columns(self, table: Table) -> bool:
         """Whether the policy denies any column of it."""
         return bool(self._find_denied(table))
 
-    def columns(self, table: Table) -> tuple[Column, ...]:
+    def list_columns(self, table: Table) -> tuple[Column, ...]:
         """The columns of a readable table that a query may read by their names."""
         return tuple(column for column in self._list_allowed_columns(table) if not column.refused)
 
@@ -154,26 +152,28 @@ class Access:
         return self._denied_columns.get(make_key(table), set())
 
     def _cut_to_visible(self, table: Table) -> Table:
-        columns = self.columns(table)
+        columns = self.list_columns(table)
         names = {column.name for column in columns}
         keys = tuple(
             foreign
             for foreign in table.foreign_keys
-            if names.issuperset(foreign.columns) and self._sees(foreign.target_table, foreign.target_columns)
+            if names.issuperset(foreign.columns) and self._can_read_target(foreign.target_table, foreign.target_columns)
         )
         primary = table.primary_key if names.issuperset(table.primary_key) else ()
         return replace(table, columns=columns, foreign_keys=keys, primary_key=primary)
 
-    def _sees(self, name: str, columns: Sequence[str]) -> bool:
+    def _can_read_target(self, name: str, columns: Sequence[str]) -> bool:
         """Whether every table of that name may be read, and these columns of it."""
         meant = [table for table in self._schema.tables if table.name == name]
         return bool(meant) and all(
-            self.allows(table) and not table.refused and {one.name for one in self.columns(table)}.issuperset(columns)
+            self.allows(table)
+            and not table.refused
+            and {one.name for one in self.list_columns(table)}.issuperset(columns)
             for table in meant
         )
 
 
-_remembered: deque[tuple[Schema, Policy, Access]] = deque(maxlen=_REMEMBERED)
+_remembered: deque[tuple[Schema, Policy, Access]] = deque(maxlen=_MAX_CACHED_POLICIES)
 
 
 def resolve(schema: Schema, policy: Policy) -> Access:
@@ -186,7 +186,7 @@ def resolve(schema: Schema, policy: Policy) -> Access:
     return access
 
 
-def allowed(schema: Schema, policy: Policy) -> Schema:
+def apply_policy(schema: Schema, policy: Policy) -> Schema:
     """The schema without what the policy denies: what the model may know of."""
     return resolve(schema, policy).view
 
@@ -201,8 +201,8 @@ def deny_copies(policy: Policy, schema: Schema, copies: Sequence[Copy]) -> Polic
     known = {table.name for table in schema.tables}
     gone: dict[str, list[str]] = {}
     for copy in copies:
-        if copy.of_table not in known:
-            gone.setdefault(copy.of_table, []).extend([copy.of_column] if copy.of_column else [])
+        if copy.source_table not in known:
+            gone.setdefault(copy.source_table, []).extend([copy.source_column] if copy.source_column else [])
     former = tuple(Table(name, tuple(Column(one, "VARCHAR") for one in columns)) for name, columns in gone.items())
     whole = replace(schema, tables=(*schema.tables, *former))
     found = [_deny_alike(policy, whole, copies, find) for find in (_find_denied_copy, _find_denied_original)]
@@ -221,7 +221,7 @@ def _deny_alike(
     while True:
         access = Access(schema, replace(policy, allow_tables=None))
         found = [
-            find(copy, access, tables[copy.table], tables[copy.of_table]) for copy in copies if copy.table in tables
+            find(copy, access, tables[copy.table], tables[copy.source_table]) for copy in copies if copy.table in tables
         ]
         paths = [(tables[one.table].path, one.column) for one in found if one]
         columns = policy.deny_columns.union(quote_path(*path, column) for path, column in paths if column)
@@ -234,15 +234,15 @@ def _deny_alike(
 def _find_denied_copy(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
     """The copy, where what it is from is denied."""
     del own
-    is_allowed = access.allows_column(other, copy.of_column) if copy.of_column else access.allows(other)
+    is_allowed = access.allows_column(other, copy.source_column) if copy.source_column else access.allows(other)
     return None if is_allowed else copy
 
 
 def _find_denied_original(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
     """The column that a table is made of, where any of the table is denied."""
-    if copy.column or not copy.of_column or (access.allows(own) and not access.denies_columns_of(own)):
+    if copy.column or not copy.source_column or (access.allows(own) and not access.has_denied_columns(own)):
         return None
-    return Copy(other.name, copy.of_column, own.name, "")
+    return Copy(other.name, copy.source_column, own.name, "")
 
 
 def make_key(table: Table) -> Key:

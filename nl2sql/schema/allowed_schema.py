@@ -39,10 +39,10 @@ class AllowedSchema:
             return
         text, has_star = sql.replace('""', '"').lower(), _STAR.search(sql) is not None
         for doubt in self.doubts:
-            if _names(text, doubt.table.rpartition(".")[2]) and (has_star or _names(text, doubt.column)):
+            if _has_name(text, doubt.table.rpartition(".")[2]) and (has_star or _has_name(text, doubt.column)):
                 yield f"{doubt.column} of {doubt.table} {doubt.text}"
 
 
-def _names(text: str, name: str) -> bool:
+def _has_name(text: str, name: str) -> bool:
     """Whether the name, in small letters, stands anywhere in the text and is no part of another word."""
     return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None

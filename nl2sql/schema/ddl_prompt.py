@@ -19,7 +19,7 @@ NAME_CHARS: Final = 150
 TYPE_CHARS: Final = 200
 VALUE_CHARS: Final = 30
 VALUES_CHARS: Final = 120
-_RECURRING: Final = 0.5
+_MAX_DISTINCT_RATIO: Final = 0.5
 _LOOKUP_COLUMNS: Final = 3
 _CHARS_PER_TOKEN: Final = 3.2
 # What chat templates of common models read as structure, also inside a message; and code fences.
@@ -52,15 +52,15 @@ def render_table(
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
     if comments and table.comment:
-        remarks.append(as_data(table.comment, COMMENT_CHARS))
+        remarks.append(escape_for_model(table.comment, COMMENT_CHARS))
     if synonyms and table.synonyms:
-        remarks.append(_other_names(table.synonyms))
-    head = f"CREATE {kind} {_name(quote_table(table))} (" + _remark(remarks)
+        remarks.append(_render_synonyms(table.synonyms))
+    head = f"CREATE {kind} {_render_name(quote_table(table))} (" + _render_remarks(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
-    lines = [_column(column, table, single, schema, values, comments, synonyms) for column in table.columns]
+    lines = [_render_column(column, table, single, schema, values, comments, synonyms) for column in table.columns]
     if len(table.primary_key) > 1:
-        lines.append(f"  PRIMARY KEY ({_names(table.primary_key)})")
-    lines += [_composite(key, schema) for key in table.foreign_keys if len(key.columns) > 1]
+        lines.append(f"  PRIMARY KEY ({_render_names(table.primary_key)})")
+    lines += [_render_composite_key(key, schema) for key in table.foreign_keys if len(key.columns) > 1]
     return "\n".join([head, *lines, ");"])
 
 
@@ -69,27 +69,27 @@ def estimate_tokens(text: str) -> int:
     return int(len(text) / _CHARS_PER_TOKEN) + 1
 
 
-def one_line(text: str, limit: int) -> str:
+def make_one_line(text: str, limit: int) -> str:
     """Text from the data as one short line without control, format or line-breaking characters."""
-    kept = text if text.isprintable() else "".join(map(_visible, text))
+    kept = text if text.isprintable() else "".join(map(_blank_if_invisible, text))
     kept = " ".join(kept.split())
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
-def _visible(sign: str) -> str:
+def _blank_if_invisible(sign: str) -> str:
     return " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign
 
 
-def as_data(text: str, limit: int) -> str:
-    """As `one_line`, for a model to read: nothing in it is taken for the end of a message, a tool call or a fence."""
-    return one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], one_line(text, limit)), limit)
+def escape_for_model(text: str, limit: int) -> str:
+    """As `make_one_line`, for a model: nothing in it is taken for the end of a message, a tool call or a fence."""
+    return make_one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], make_one_line(text, limit)), limit)
 
 
-def _other_names(synonyms: tuple[str, ...]) -> str:
-    return as_data(f"also called {', '.join(synonyms)}", COMMENT_CHARS)
+def _render_synonyms(synonyms: tuple[str, ...]) -> str:
+    return escape_for_model(f"also called {', '.join(synonyms)}", COMMENT_CHARS)
 
 
-def _column(
+def _render_column(
     column: Column,
     table: Table,
     keys: dict[str, ForeignKey],
@@ -98,56 +98,58 @@ def _column(
     comments: bool,
     synonyms: bool,
 ) -> str:
-    text = f"  {_name(quote(column.name))} {as_data(column.type, TYPE_CHARS)}"
+    text = f"  {_render_name(quote(column.name))} {escape_for_model(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
     if column.name in keys:
         key = keys[column.name]
-        text += f" REFERENCES {_target(key, schema)}({_names(key.target_columns)})"
-    remarks = [as_data(column.comment, COMMENT_CHARS)] if comments and column.comment else []
+        text += f" REFERENCES {_render_target(key, schema)}({_render_names(key.target_columns)})"
+    remarks = [escape_for_model(column.comment, COMMENT_CHARS)] if comments and column.comment else []
     if synonyms and column.synonyms:
-        remarks.append(_other_names(column.synonyms))
-    if values and (shown := _shown_values(column, table)):
+        remarks.append(_render_synonyms(column.synonyms))
+    if values and (shown := _render_values(column, table)):
         remarks.append(shown)
     if values and column.null_fraction:
         remarks.append("has NULLs")
-    return text + "," + _remark(remarks)
+    return text + "," + _render_remarks(remarks)
 
 
-def _name(quoted: str) -> str:
+def _render_name(quoted: str) -> str:
     """A name on one line: a line break in it would end the line that it stands on."""
-    return as_data(quoted, NAME_CHARS)
+    return escape_for_model(quoted, NAME_CHARS)
 
 
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(_name(quote(name)) for name in names)
+def _render_names(names: tuple[str, ...]) -> str:
+    return ", ".join(_render_name(quote(name)) for name in names)
 
 
-def _composite(key: ForeignKey, schema: Schema | None) -> str:
-    return f"  FOREIGN KEY ({_names(key.columns)}) REFERENCES {_target(key, schema)}({_names(key.target_columns)})"
+def _render_composite_key(key: ForeignKey, schema: Schema | None) -> str:
+    target = f"{_render_target(key, schema)}({_render_names(key.target_columns)})"
+    return f"  FOREIGN KEY ({_render_names(key.columns)}) REFERENCES {target}"
 
 
-def _target(key: ForeignKey, schema: Schema | None) -> str:
+def _render_target(key: ForeignKey, schema: Schema | None) -> str:
     """The table that the key leads to, as SQL writes it."""
-    found = schema.table(key.target_table) if schema else None
-    return _name(quote_table(found or Table(key.target_table, ())))
+    found = schema.find_table(key.target_table) if schema else None
+    return _render_name(quote_table(found or Table(key.target_table, ())))
 
 
-def _remark(remarks: list[str]) -> str:
+def _render_remarks(remarks: list[str]) -> str:
     return " -- " + "; ".join(remarks) if remarks else ""
 
 
-def _shown_values(column: Column, table: Table) -> str:
+def _render_values(column: Column, table: Table) -> str:
     """The range, or all values where they recur or make up a lookup table; else two, to show what they look like."""
     if _HAS_RANGE.match(column.type) and column.minimum and column.maximum:
-        return f"{as_data(column.minimum[:10], VALUE_CHARS)} to {as_data(column.maximum[:10], VALUE_CHARS)}"
+        first, last = (escape_for_model(end[:10], VALUE_CHARS) for end in (column.minimum, column.maximum))
+        return f"{first} to {last}"
     rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))
-    telling = len(column.values) <= rows * _RECURRING or len(table.columns) <= _LOOKUP_COLUMNS
+    telling = len(column.values) <= rows * _MAX_DISTINCT_RATIO or len(table.columns) <= _LOOKUP_COLUMNS
     few = (column.samples or column.values)[:2]
     chosen, prefix = (column.values, "") if column.values and telling else (few, "e.g. ")
     texts: list[str] = []
     for value in chosen:
-        text = "'" + as_data(value, VALUE_CHARS).replace("'", "''") + "'"
+        text = "'" + escape_for_model(value, VALUE_CHARS).replace("'", "''") + "'"
         if sum(map(len, texts)) + len(text) > VALUES_CHARS:
             texts.append("…")
             break

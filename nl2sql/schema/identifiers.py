@@ -17,7 +17,7 @@ _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 # Likeness takes time with the square of the length.
-_LONGEST: Final = 300
+_MAX_NAME_CHARS: Final = 300
 
 # duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
 RESERVED: Final = frozenset(
@@ -52,7 +52,7 @@ def fold(name: str) -> str:
     return name.translate(_LOWER)
 
 
-def literal(text: str) -> str:
+def quote_literal(text: str) -> str:
     """The text as a string of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -67,10 +67,10 @@ def escape_glob(path: str) -> str:
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
 
 
-def closest(name: str, names: Iterable[str]) -> str | None:
+def find_closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like the one given, in any case, or None where nothing is near."""
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_NAME_CHARS:
         return None
-    by_lower = {candidate.lower(): candidate for candidate in names if len(candidate) <= _LONGEST}
+    by_lower = {candidate.lower(): candidate for candidate in names if len(candidate) <= _MAX_NAME_CHARS}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None

@@ -16,36 +16,36 @@ from nl2sql.types import Column, ForeignKey, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
-CHECKED_VALUES: Final = 2000
-_SHORTEST_ENDING: Final = 4
+MAX_CHECKED_VALUES: Final = 2000
+_MIN_ENDING_CHARS: Final = 4
 _ID_ENDINGS: Final = ("_id", "_code", "_key", "_no", "id", "code")
 
 
-def infer_keys(schema: Schema, run: Run, deadline: float, of: frozenset[str] | None = None) -> Schema:
+def infer_keys(schema: Schema, run: Run, deadline: float, only_tables: frozenset[str] | None = None) -> Schema:
     """The schema with primary and foreign keys added where names suggest them and values bear it out.
 
-    With `of`, foreign keys of those tables only. `run` executes SQL and raises QueryError or LimitError; `deadline` is
-    a `time.monotonic()` moment.
+    With `only_tables`, foreign keys of those tables only. `run` executes SQL and raises QueryError or LimitError;
+    `deadline` is a `time.monotonic()` moment.
     """
-    schema = replace(schema, tables=tuple(_with_primary_key(table) for table in schema.tables))
+    schema = replace(schema, tables=tuple(_infer_primary_key(table) for table in schema.tables))
     tables = []
     for table in schema.tables:
         found = []
-        candidates = _candidates(table, schema) if of is None or table.name in of else ()
+        candidates = _find_candidates(table, schema) if only_tables is None or table.name in only_tables else ()
         for column, target, target_column in candidates:
             if time.monotonic() > deadline:
                 break
-            if _contained(table, column, target, target_column, run):
+            if _is_contained(table, column, target, target_column, run):
                 found.append(ForeignKey((column.name,), target.name, (target_column.name,), inferred=True))
         tables.append(replace(table, foreign_keys=(*table.foreign_keys, *found)))
     return replace(schema, tables=tuple(tables))
 
 
-def _with_primary_key(table: Table) -> Table:
+def _infer_primary_key(table: Table) -> Table:
     """A table of which nobody declared the key: its own id column, where every row has another value."""
     if table.primary_key or table.kind == "view" or not table.row_count:
         return table
-    stems = _stems(table.name)
+    stems = _list_stems(table.name)
     own = {"id", "code", *(f"{stem}{ending}" for stem in stems for ending in _ID_ENDINGS)}
     # `pid` of product: some schemas abbreviate their keys so, but only of tables with a name of one word.
     own |= {f"{stem[0]}id" for stem in stems if stem.isalpha()}
@@ -56,7 +56,7 @@ def _with_primary_key(table: Table) -> Table:
     return table
 
 
-def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, Column]]:
+def _find_candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, Column]]:
     """For each column the one table that its name points to, the closest kind of match first."""
     if table.kind == "view":
         return
@@ -64,18 +64,18 @@ def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, C
     targets = [
         (target, column)
         for target in schema.tables
-        if len(target.primary_key) == 1 and (column := target.column(target.primary_key[0])) and target != table
+        if len(target.primary_key) == 1 and (column := target.find_column(target.primary_key[0])) and target != table
     ]
     for column in table.columns:
         if column.name.lower() in taken or (column.name,) == table.primary_key or not column.distinct:
             continue
-        kinds = (_names_match, _names_end_alike, *((_names_are_one,) if _family(column) != "number" else ()))
+        kinds = (_is_exact_match, _is_ending_match, *((_is_table_match,) if _find_family(column) != "number" else ()))
         for matches in kinds:
             found = [
                 (target, target_column)
                 for target, target_column in targets
                 if matches(column.name.lower(), target.name, target_column.name.lower())
-                and _family(column) == _family(target_column)
+                and _find_family(column) == _find_family(target_column)
             ]
             if found:
                 if len(found) == 1:
@@ -83,32 +83,32 @@ def _candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, C
                 break
 
 
-def _names_match(column: str, target: str, target_column: str) -> bool:
+def _is_exact_match(column: str, target: str, target_column: str) -> bool:
     """`customer_id` or `customerid` for customers.id; `isbn` for books.isbn."""
     if column == target_column:
         return column not in ("id", "code", "name", "key")
-    return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}") for stem in _stems(target))
+    return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}") for stem in _list_stems(target))
 
 
-def _names_are_one(column: str, target: str, target_column: str) -> bool:
+def _is_table_match(column: str, target: str, target_column: str) -> bool:
     """`country` for countries.code: only for texts, since a small number may be a rank or a count."""
-    return column in _stems(target) and target_column != column
+    return column in _list_stems(target) and target_column != column
 
 
-def _names_end_alike(column: str, target: str, target_column: str) -> bool:
+def _is_ending_match(column: str, target: str, target_column: str) -> bool:
     """`old_status_id` for status.id, `bank_id` for foodbank.id, `bill_to_customer_id` for customers.customer_id."""
     if column.endswith(f"_{target_column}") and len(target_column) > len("code"):
         return True
-    for stem in _stems(target):
+    for stem in _list_stems(target):
         if column.endswith((f"_{stem}_{target_column}", f"_{stem}{target_column}")):
             return True
         own = column.removesuffix(target_column).rstrip("_")
-        if own != column and len(own) >= _SHORTEST_ENDING and stem.endswith(own):
+        if own != column and len(own) >= _MIN_ENDING_CHARS and stem.endswith(own):
             return True
     return False
 
 
-def _stems(table: str) -> set[str]:
+def _list_stems(table: str) -> set[str]:
     """The table's name and its likely singular forms: `categories` gives `category`."""
     name = table.lower().rpartition(".")[2].replace(" ", "_")
     stems = {name}
@@ -121,18 +121,18 @@ def _stems(table: str) -> set[str]:
     return stems
 
 
-def _family(column: Column) -> str:
+def _find_family(column: Column) -> str:
     kind = column.type.upper()
     return "number" if "INT" in kind or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else kind.partition("(")[0]
 
 
-def _contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:
+def _is_contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:
     own, other = map(quote_table, (table, target))
     name, target_name = quote(column.name), quote(target_column.name)
     try:
         [(missing,)] = run(
             f"SELECT system.main.count(*) FROM (SELECT DISTINCT {name} AS v FROM (SELECT {name} FROM {own} "
-            f"WHERE {name} IS NOT NULL LIMIT {CHECKED_VALUES * 25}) LIMIT {CHECKED_VALUES}) "
+            f"WHERE {name} IS NOT NULL LIMIT {MAX_CHECKED_VALUES * 25}) LIMIT {MAX_CHECKED_VALUES}) "
             f"WHERE v NOT IN (SELECT {target_name} FROM {other} WHERE {target_name} IS NOT NULL)"
         )
     except (QueryError, LimitError):

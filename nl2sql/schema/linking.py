@@ -16,8 +16,8 @@ from typing import Final
 from nl2sql.schema.ddl_prompt import estimate_tokens, render, render_table
 from nl2sql.types import Schema, Table
 
-_MINIMUM_STEM: Final = 4
-_SIGNS: Final = 2
+_MIN_STEM_CHARS: Final = 4
+_NGRAM_CHARS: Final = 2
 # Thai to Khmer, Hangul, Chinese, Japanese: scripts that put no space between words, or particles at their ends.
 _UNSPACED_SIGNS: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31a0-\u31bf"
@@ -32,54 +32,54 @@ class LinkedSchema:
 
     schema: Schema
     text: str
-    left_out: tuple[str, ...] = ()
+    omitted_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """About how many tokens a schema may take: `detail` with values and comments, `whole` with all its tables."""
+class SchemaBudget:
+    """About how many tokens a schema may take: `detail_tokens` with values, `whole_tokens` with all tables."""
 
-    detail: int
-    whole: int
+    detail_tokens: int
+    whole_tokens: int
 
 
-def link(question: str, schema: Schema, budget: Budget) -> LinkedSchema:
+def link(question: str, schema: Schema, budget: SchemaBudget) -> LinkedSchema:
     """The schema as text within the budget, the same text for every question where all tables fit.
 
     With comments and values where that fits, else with values, else bare; where even that is too much, the tables
     that the question speaks of and the ones that their keys lead to.
     """
     for values, comments, limit in (
-        (True, True, budget.detail),
-        (True, False, budget.detail),
-        (False, False, budget.whole),
+        (True, True, budget.detail_tokens),
+        (True, False, budget.detail_tokens),
+        (False, False, budget.whole_tokens),
     ):
         text = render(schema, values=values, comments=comments)
         if estimate_tokens(text) <= limit:
             return LinkedSchema(schema, text)
-    chosen = _chosen(question, schema, budget.whole)
+    chosen = _choose_tables(question, schema, budget.whole_tokens)
     kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
     if not chosen:
-        kept = replace(schema, tables=(_narrowed(question, schema, budget.whole),))
+        kept = replace(schema, tables=(_narrow_table(question, schema, budget.whole_tokens),))
         chosen = {kept.tables[0].name}
-    words, weights = stem_question(question), _rarity(schema)
+    words, weights = stem_question(question), _weigh_stems(schema)
     others = [table for table in schema.tables if table.name not in chosen]
     left_out = tuple(table.name for table in sorted(others, key=lambda table: -_score(table, words, weights)))
     return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
 
 
-def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
+def _choose_tables(question: str, schema: Schema, budget: int) -> set[str]:
     words = stem_question(question)
-    weights = _rarity(schema)
+    weights = _weigh_stems(schema)
     scores = {table.name: _score(table, words, weights) for table in schema.tables}
     by_score = sorted(schema.tables, key=lambda table: -scores[table.name])
-    neighbours = _neighbours(schema)
+    neighbours = _find_neighbours(schema)
     chosen: set[str] = set()
     left = budget
     queue = [table.name for table in by_score]
     while queue:
         name = queue.pop(0)
-        table = schema.table(name)
+        table = schema.find_table(name)
         if name in chosen or table is None:
             continue
         cost = estimate_tokens(render_table(table, values=False, comments=False))
@@ -93,9 +93,9 @@ def _chosen(question: str, schema: Schema, budget: int) -> set[str]:
     return chosen
 
 
-def _narrowed(question: str, schema: Schema, budget: int) -> Table:
+def _narrow_table(question: str, schema: Schema, budget: int) -> Table:
     """The best table, with the columns that the question speaks of first, where no table fits whole."""
-    words, weights = stem_question(question), _rarity(schema)
+    words, weights = stem_question(question), _weigh_stems(schema)
     table = max(schema.tables, key=lambda table: _score(table, words, weights))
     by_score = sorted(table.columns, key=lambda column: -len(words.intersection(stem_words(column.name))))
     kept: set[str] = set()
@@ -112,7 +112,7 @@ def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
     """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
     own = words.intersection(stem_words(table.name))
     columns = {stem for column in table.columns for stem in stem_words(column.name)}
-    texts = {stem for text in _texts(table) for stem in stem_words(text)}
+    texts = {stem for text in _list_texts(table) for stem in stem_words(text)}
     return (
         3 * sum(weights.get(stem, 1.0) for stem in own)
         + sum(weights.get(stem, 1.0) for stem in words & columns)
@@ -120,7 +120,7 @@ def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
     )
 
 
-def _texts(table: Table) -> Iterable[str]:
+def _list_texts(table: Table) -> Iterable[str]:
     if table.comment:
         yield table.comment
     yield from table.synonyms
@@ -131,14 +131,14 @@ def _texts(table: Table) -> Iterable[str]:
         yield from column.values or column.samples
 
 
-def _rarity(schema: Schema) -> dict[str, float]:
+def _weigh_stems(schema: Schema) -> dict[str, float]:
     seen: Counter[str] = Counter()
     for table in schema.tables:
         seen.update({stem for text in (table.name, *(c.name for c in table.columns)) for stem in stem_words(text)})
     return {stem: 1.0 / count for stem, count in seen.items()}
 
 
-def _neighbours(schema: Schema) -> dict[str, set[str]]:
+def _find_neighbours(schema: Schema) -> dict[str, set[str]]:
     near: dict[str, set[str]] = {}
     for table in schema.tables:
         for key in table.foreign_keys:
@@ -161,11 +161,11 @@ def stem_words(text: str) -> Iterable[str]:
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", text))
     for found in _WORD.finditer(spaced):
         lowered = found[0].lower()
-        if found["unspaced"] and len(lowered) > _SIGNS:
-            yield from (lowered[at : at + _SIGNS] for at in range(len(lowered) - _SIGNS + 1))
+        if found["unspaced"] and len(lowered) > _NGRAM_CHARS:
+            yield from (lowered[at : at + _NGRAM_CHARS] for at in range(len(lowered) - _NGRAM_CHARS + 1))
             continue
         for ending in ("ies", "es", "s"):
-            if lowered.endswith(ending) and len(lowered) - len(ending) >= _MINIMUM_STEM - 1:
+            if lowered.endswith(ending) and len(lowered) - len(ending) >= _MIN_STEM_CHARS - 1:
                 lowered = lowered[: -len(ending)] + ("y" if ending == "ies" else "")
                 break
         yield lowered

@@ -22,13 +22,13 @@ Run = Callable[[str], list[tuple[Any, ...]]]
 
 FULL_SCAN_ROWS: Final = 300_000
 SAMPLE_ROWS: Final = 60_000
-FEW_VALUES: Final = 20
+MAX_FEW_VALUES: Final = 20
 VALUE_CHARS: Final = 60
-SAMPLES: Final = 3
+MAX_SAMPLES: Final = 3
 # What is kept to be looked up: of one column, and of all.
-COLUMN_TEXTS: Final = 1_000
-TEXTS: Final = 20_000
-WIDE_TABLE: Final = 200
+MAX_COLUMN_TEXTS: Final = 1_000
+MAX_TEXTS: Final = 20_000
+MAX_PROFILED_COLUMNS: Final = 200
 
 _RANGED: Final = re.compile(
     r"(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w*INT\w*|FLOAT|DOUBLE|DECIMAL|DATE|TIME|TIMESTAMP)", re.I
@@ -39,39 +39,38 @@ _NESTED: Final = re.compile(r"\[|^(STRUCT|MAP|UNION|BLOB|BIT|JSON)", re.I)
 
 
 def profile(
-    schema: Schema, run: Run, seconds: float = 5.0, *, over_files: bool = False, beside: Schema | None = None
+    schema: Schema, run: Run, seconds: float = 5.0, *, has_file_views: bool = False, known_schema: Schema | None = None
 ) -> Schema:
     """The schema with row counts, statistics and inferred keys.
 
-    `over_files` says that its views are data files of which each is a table. `beside` are tables that its keys may
-    lead to, profiled already.
-    `run(sql)` returns rows, and raises QueryError or LimitError where one query fails or overruns: that table
-    stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
+    `has_file_views` says that its views are data files of which each is a table. `known_schema` are tables that its
+    keys may lead to, profiled already. `run(sql)` returns rows, and raises QueryError or LimitError where one query
+    fails or overruns: that table stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
     """
     deadline = time.monotonic() + seconds
     tables = []
     for table in schema.tables:
         if time.monotonic() < deadline and not table.refused:
-            table = _profiled(table, run, deadline)
+            table = _profile_table(table, run, deadline)
         tables.append(table)
-    if over_files:
+    if has_file_views:
         tables = [replace(table, kind="table") for table in tables]
     own = frozenset(table.name for table in tables)
-    whole = replace(schema, tables=(*(beside.tables if beside else ()), *tables))
-    inferred = infer_keys(whole, run, deadline, of=own)
-    return _bounded(replace(schema, tables=tuple(table for table in inferred.tables if table.name in own)))
+    whole = replace(schema, tables=(*(known_schema.tables if known_schema else ()), *tables))
+    inferred = infer_keys(whole, run, deadline, only_tables=own)
+    return _limit_texts(replace(schema, tables=tuple(table for table in inferred.tables if table.name in own)))
 
 
-def _bounded(schema: Schema) -> Schema:
+def _limit_texts(schema: Schema) -> Schema:
     """The schema with as many texts as may be kept in all: each column's commonest, as many of each."""
     counts = sorted(len(column.texts) for table in schema.tables for column in table.columns if column.texts)
-    room, most = TEXTS, COLUMN_TEXTS
+    room, most = MAX_TEXTS, MAX_COLUMN_TEXTS
     for at, count in enumerate(counts):
         most = room // (len(counts) - at)
         if count > most:
             break
-        room, most = room - count, COLUMN_TEXTS
-    if most >= COLUMN_TEXTS:
+        room, most = room - count, MAX_COLUMN_TEXTS
+    if most >= MAX_COLUMN_TEXTS:
         return schema
     return replace(
         schema,
@@ -82,25 +81,25 @@ def _bounded(schema: Schema) -> Schema:
     )
 
 
-def _profiled(table: Table, run: Run, deadline: float) -> Table:
+def _profile_table(table: Table, run: Run, deadline: float) -> Table:
     name = quote_table(table)
     try:
         rows = table.row_count
         if rows is None or rows <= FULL_SCAN_ROWS:
             rows = int(run(f"SELECT system.main.count(*) FROM {name}")[0][0])
-        looked_at = [column for column in table.columns if not column.refused][:WIDE_TABLE]
-        source, sampled = _source(table, looked_at, name, rows)
-        found = {column.name: column for column in _with_statistics(looked_at, source, run)}
+        looked_at = [column for column in table.columns if not column.refused][:MAX_PROFILED_COLUMNS]
+        source, sampled = _choose_source(table, looked_at, name, rows)
+        found = {column.name: column for column in _add_statistics(looked_at, source, run)}
         columns = tuple(found.get(column.name, column) for column in table.columns)
         table = replace(table, row_count=rows, columns=columns, sampled=sampled)
         if sampled:
-            table = _with_full_date_ranges(table, name, run, deadline)
-        return _with_values(table, source, run, deadline)
+            table = _add_full_date_ranges(table, name, run, deadline)
+        return _add_values(table, source, run, deadline)
     except (QueryError, LimitError):
         return table
 
 
-def _source(table: Table, columns: Sequence[Column], name: str, rows: int) -> tuple[str, bool]:
+def _choose_source(table: Table, columns: Sequence[Column], name: str, rows: int) -> tuple[str, bool]:
     """What to scan: all of it, some of its blocks, or (a view has no blocks) its first rows."""
     if rows <= FULL_SCAN_ROWS or not columns:
         return name, False
@@ -111,14 +110,14 @@ def _source(table: Table, columns: Sequence[Column], name: str, rows: int) -> tu
     return f"(SELECT {wanted} FROM {name} TABLESAMPLE system({percent:.4f}%))", True
 
 
-def _with_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[Column, ...]:
+def _add_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[Column, ...]:
     wanted: list[str] = ["system.main.count(*)"]
     for column in columns:
         name = quote(column.name)
         ranged = bool(_RANGED.match(column.type)) and not _NESTED.search(column.type)
         distinct = f"system.main.approx_count_distinct({name})" if not _NESTED.search(column.type) else "NULL"
         wanted += [f"system.main.count({name})", distinct]
-        wanted += [_range(name)] if ranged else ["NULL, NULL"]
+        wanted += [_write_range(name)] if ranged else ["NULL, NULL"]
     [(total, *cells)] = run(f"SELECT {', '.join(wanted)} FROM {source}")
     profiled = []
     for column, at in zip(columns, range(0, len(cells), 4), strict=True):
@@ -135,16 +134,16 @@ def _with_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[
     return tuple(profiled)
 
 
-def _range(name: str) -> str:
+def _write_range(name: str) -> str:
     return f"system.main.min({name})::VARCHAR, system.main.max({name})::VARCHAR"
 
 
-def _with_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
+def _add_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
     """The true range of the date columns, which questions such as "last month" depend on."""
     dates = [column for column in table.columns if _TEMPORAL.match(column.type) and not column.refused]
     if not dates or time.monotonic() > deadline:
         return table
-    wanted = ", ".join(_range(quote(column.name)) for column in dates)
+    wanted = ", ".join(_write_range(quote(column.name)) for column in dates)
     try:
         [cells] = run(f"SELECT {wanted} FROM {name}")
     except (QueryError, LimitError):
@@ -157,25 +156,28 @@ def _with_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -
     return replace(table, columns=columns)
 
 
-def _with_values(table: Table, source: str, run: Run, deadline: float) -> Table:
+def _add_values(table: Table, source: str, run: Run, deadline: float) -> Table:
     columns = []
     for column in table.columns:
         if _TEXT.match(column.type) and not _NESTED.search(column.type) and column.distinct:
             if time.monotonic() > deadline:
                 break
-            column = _column_values(column, source, run)
+            column = _add_column_values(column, source, run)
         columns.append(column)
     return replace(table, columns=(*columns, *table.columns[len(columns) :]))
 
 
-def _column_values(column: Column, source: str, run: Run) -> Column:
+def _add_column_values(column: Column, source: str, run: Run) -> Column:
     name = quote(column.name)
-    few = (column.distinct or 0) <= FEW_VALUES
+    few = (column.distinct or 0) <= MAX_FEW_VALUES
     rows = run(
         f"SELECT system.main.left({name}::VARCHAR, {VALUE_CHARS}), system.main.count(*) AS n FROM {source} "
-        f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {FEW_VALUES + 1 if few else COLUMN_TEXTS}"
+        f"WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 "
+        f"LIMIT {MAX_FEW_VALUES + 1 if few else MAX_COLUMN_TEXTS}"
     )
     values = tuple(str(value) for value, _ in rows)
-    if few and len(values) <= FEW_VALUES:
-        return replace(column, distinct=len(values), values=tuple(sorted(values)), samples=values[:SAMPLES])
-    return replace(column, samples=values[:SAMPLES], texts=tuple(text for text in values if len(text) < VALUE_CHARS))
+    if few and len(values) <= MAX_FEW_VALUES:
+        return replace(column, distinct=len(values), values=tuple(sorted(values)), samples=values[:MAX_SAMPLES])
+    return replace(
+        column, samples=values[:MAX_SAMPLES], texts=tuple(text for text in values if len(text) < VALUE_CHARS)
+    )

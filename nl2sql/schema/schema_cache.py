@@ -15,37 +15,40 @@ from typing import Final
 from nl2sql.schema import serialization
 from nl2sql.types import Schema
 
-FORMAT: Final = 6
+FORMAT_VERSION: Final = 6
 INCOMPLETE_SECONDS: Final = 3600.0
-KEPT: Final = 64
+MAX_CACHED_SCHEMAS: Final = 64
 
 
-def load(cache_dir: Path, fingerprint: str) -> Schema | None:
+def load_schema(cache_dir: Path, fingerprint: str) -> Schema | None:
     """The schema saved under that fingerprint, or None where there is none or it is not readable.
 
     One whose profile ran out of time counts for an hour: then a quieter machine may get further.
     """
-    path = _path(cache_dir, fingerprint)
+    path = _make_path(cache_dir, fingerprint)
     try:
         data = json.loads(path.read_text("utf-8"))
-        if data["format"] != FORMAT:
+        if data["format"] != FORMAT_VERSION:
             return None
         if not data["complete"] and time.time() - path.stat().st_mtime > INCOMPLETE_SECONDS:
             return None
-        return serialization.from_json(data["schema"])
+        return serialization.decode_schema(data["schema"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def save(cache_dir: Path, schema: Schema, *, complete: bool = True) -> None:
+def save_schema(cache_dir: Path, schema: Schema, *, complete: bool = True) -> None:
     """Save the schema under its fingerprint. A cache folder that cannot be written is not an error."""
-    path = _path(cache_dir, schema.fingerprint)
+    path = _make_path(cache_dir, schema.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"format": FORMAT, "complete": complete, "schema": serialization.to_json(schema)}, file)
+                json.dump(
+                    {"format": FORMAT_VERSION, "complete": complete, "schema": serialization.encode_schema(schema)},
+                    file,
+                )
             Path(temporary).replace(path)
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -54,11 +57,11 @@ def save(cache_dir: Path, schema: Schema, *, complete: bool = True) -> None:
         return
 
 
-def _path(cache_dir: Path, fingerprint: str) -> Path:
+def _make_path(cache_dir: Path, fingerprint: str) -> Path:
     return cache_dir / "schemas" / f"{fingerprint}.json"
 
 
 def _forget_oldest(folder: Path) -> None:
     files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[KEPT:]:
+    for path in files[MAX_CACHED_SCHEMAS:]:
         path.unlink(missing_ok=True)

@@ -25,21 +25,21 @@ _KINDS: Final[dict[str, Any]] = {
 }
 
 
-def to_json(schema: Schema) -> dict[str, Any]:
+def encode_schema(schema: Schema) -> dict[str, Any]:
     """The schema as plain dicts, lists and scalars."""
     return asdict(schema)
 
 
-def from_json(data: Mapping[str, Any]) -> Schema:
-    """The schema that `to_json` wrote. KeyError or TypeError where it is something else."""
+def decode_schema(data: Mapping[str, Any]) -> Schema:
+    """The schema that `encode_schema` wrote. KeyError or TypeError where it is something else."""
     return Schema(
-        tables=tuple(_table(table) for table in data["tables"]),
+        tables=tuple(_decode_table(table) for table in data["tables"]),
         dialect=data["dialect"],
         fingerprint=data["fingerprint"],
     )
 
 
-def _table(data: Mapping[str, Any]) -> Table:
+def _decode_table(data: Mapping[str, Any]) -> Table:
     columns = tuple(Column(**_check_fields(Column, column)) for column in data["columns"])
     foreign_keys = tuple(ForeignKey(**_check_fields(ForeignKey, key)) for key in data["foreign_keys"])
     return Table(**{**_check_fields(Table, data), "columns": columns, "foreign_keys": foreign_keys})

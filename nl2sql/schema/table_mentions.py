@@ -11,28 +11,28 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.identifiers import find_closest
 from nl2sql.types import Schema
 
 _NAMED: Final = re.compile(r'(?<!\w)@(?:"([^"]+)"|([^\W\d][\w.]*\w|[^\W\d]))')
 
 
-def pinned(question: str, schema: Schema, tables: Sequence[str] = ()) -> Schema:
+def narrow_to_mentions(question: str, schema: Schema, tables: Sequence[str] = ()) -> Schema:
     """The schema with the pinned tables and those that their keys lead to; all of it where nothing is pinned.
 
     An `@name` that is no table is left alone: it may be anything. ConfigError where `tables` names one that is not
     there.
     """
-    wanted = [name for found in _NAMED.finditer(question) if schema.table(name := found[1] or found[2])]
+    wanted = [name for found in _NAMED.finditer(question) if schema.find_table(name := found[1] or found[2])]
     for name in tables:
-        if schema.table(name) is None:
-            near = closest(name, [table.name for table in schema.tables])
+        if schema.find_table(name) is None:
+            near = find_closest(name, [table.name for table in schema.tables])
             raise ConfigError(f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "Look at `schema`.")
         wanted.append(name)
     kept = {name.lower() for name in wanted}
     if not kept:
         return schema
     near_by = {
-        key.target_table.lower() for name in wanted if (table := schema.table(name)) for key in table.foreign_keys
+        key.target_table.lower() for name in wanted if (table := schema.find_table(name)) for key in table.foreign_keys
     }
     return replace(schema, tables=tuple(table for table in schema.tables if table.name.lower() in kept | near_by))

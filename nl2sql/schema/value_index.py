@@ -17,11 +17,11 @@ from rapidfuzz import fuzz, process
 
 from nl2sql.types import Schema
 
-LONGEST_WORDS: Final = 6
-HITS: Final = 6
-NEAR: Final = 88.0
-NEAR_CHARS: Final = 6
-_COLUMNS_OF_A_TEXT: Final = 3
+MAX_SPAN_WORDS: Final = 6
+MAX_HITS: Final = 6
+MIN_SIMILARITY_PERCENT: Final = 88.0
+MIN_NEAR_CHARS: Final = 6
+_MAX_COLUMNS_PER_TEXT: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.&/-][^\W_]+)*")
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _QUOTED: Final = re.compile(r"[\"“”'‘]([^\"“”'‘’]{2,60})[\"“”'’]")
@@ -49,7 +49,7 @@ class Hit:
     text: str
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """The text without case, accents and surplus space."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_WHOLE))
     return " ".join("".join(sign for sign in decomposed if not unicodedata.combining(sign)).split())
@@ -67,7 +67,7 @@ class ValueIndex:
         for table in self._schema.tables:
             for column in table.columns:
                 for text in column.values or column.texts:
-                    places.setdefault(folded(text), []).append((table.name, column.name, text))
+                    places.setdefault(fold_text(text), []).append((table.name, column.name, text))
         return places
 
     @cached_property
@@ -75,72 +75,74 @@ class ValueIndex:
         """The words that tables and columns are called by: they speak of those."""
         names = [table.name for table in self._schema.tables]
         names += [column.name for table in self._schema.tables for column in table.columns]
-        words = {word for name in names for word in re.findall(r"[^\W_]+", folded(name))}
+        words = {word for name in names for word in re.findall(r"[^\W_]+", fold_text(name))}
         return frozenset(words | {f"{word}s" for word in words} | {word.removesuffix("s") for word in words})
 
-    def hits(self, question: str) -> tuple[Hit, ...]:
+    def find_hits(self, question: str) -> tuple[Hit, ...]:
         """What the question's words speak of, longest first come, in the order of the question."""
         found: dict[tuple[str, str, str], Hit] = {}
-        for words, places in self._spoken_of(question):
-            if len(places) <= _COLUMNS_OF_A_TEXT:
+        for words, places in self._find_mentions(question):
+            if len(places) <= _MAX_COLUMNS_PER_TEXT:
                 for place in places:
                     found.setdefault(place, Hit(words, *place))
-        return tuple(found.values())[:HITS]
+        return tuple(found.values())[:MAX_HITS]
 
-    def exact(self, text: str) -> tuple[Hit, ...]:
+    def find_exact(self, text: str) -> tuple[Hit, ...]:
         """Where the text is held, but for case and accents."""
-        return tuple(Hit(text, *place) for place in self._places.get(folded(text), ()))
+        return tuple(Hit(text, *place) for place in self._places.get(fold_text(text), ()))
 
     def find_containing(self, text: str, limit: int) -> tuple[Hit, ...]:
         """Where a stored text contains this one, but for case and accents: the same text first, then the shortest."""
-        wanted = folded(text)
+        wanted = fold_text(text)
         found = (
             sorted((key for key in self._places if wanted in key), key=lambda key: (len(key), key)) if wanted else []
         )
         return tuple(Hit(text, *place) for key in found for place in self._places[key])[:limit]
 
-    def near(self, text: str, table: str, column: str) -> tuple[Hit, ...]:
+    def find_near(self, text: str, table: str, column: str) -> tuple[Hit, ...]:
         """The texts of the column that are nearly this one."""
-        places = [place for near in self._near(folded(text)) for place in self._places[near]]
+        places = [place for near in self._find_near_keys(fold_text(text)) for place in self._places[near]]
         return tuple(Hit(text, *place) for place in places if (table, column) == place[:2])
 
-    def _near(self, key: str) -> Iterator[str]:
-        if len(key) >= NEAR_CHARS:
-            for near, _, _ in process.extract(key, self._places.keys(), scorer=fuzz.ratio, score_cutoff=NEAR, limit=8):
-                if _figures(near) == _figures(key):
+    def _find_near_keys(self, key: str) -> Iterator[str]:
+        if len(key) >= MIN_NEAR_CHARS:
+            for near, _, _ in process.extract(
+                key, self._places.keys(), scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY_PERCENT, limit=8
+            ):
+                if _list_figures(near) == _list_figures(key):
                     yield near
 
-    def _spoken_of(self, question: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    def _find_mentions(self, question: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
         for match in _QUOTED.finditer(question):
-            key = folded(match.group(1))
-            if places := self._places.get(key) or self._nearly(key):
+            key = fold_text(match.group(1))
+            if places := self._places.get(key) or self._find_only_near(key):
                 yield match.group(1), places
         spans = [match.span() for match in _WORD.finditer(question)]
         at = 0
         while at < len(spans):
-            for length in range(min(LONGEST_WORDS, len(spans) - at), 0, -1):
+            for length in range(min(MAX_SPAN_WORDS, len(spans) - at), 0, -1):
                 words = question[spans[at][0] : spans[at + length - 1][1]]
-                if places := self._meant(words, length, first=at == 0):
+                if places := self._find_places(words, length, first=at == 0):
                     yield words, places
                     at += length
                     break
             else:
                 at += 1
 
-    def _meant(self, words: str, length: int, *, first: bool) -> list[tuple[str, str, str]]:
-        key = folded(_POSSESSIVE.sub("", words))
+    def _find_places(self, words: str, length: int, *, first: bool) -> list[tuple[str, str, str]]:
+        key = fold_text(_POSSESSIVE.sub("", words))
         if length == 1 and (key in _COMMON or key in self._names or len(key) < 2):
             return []
         if places := self._places.get(key):
             return places
         # Only what is written like a name is worth a guess.
         is_name = all(word[:1].isupper() for word in words.split()) and not first
-        return self._nearly(key) if is_name else []
+        return self._find_only_near(key) if is_name else []
 
-    def _nearly(self, key: str) -> list[tuple[str, str, str]]:
-        near = list(self._near(key))
+    def _find_only_near(self, key: str) -> list[tuple[str, str, str]]:
+        near = list(self._find_near_keys(key))
         return self._places[near[0]] if len(near) == 1 else []
 
 
-def _figures(text: str) -> list[str]:
+def _list_figures(text: str) -> list[str]:
     return re.findall(r"\d+", text)

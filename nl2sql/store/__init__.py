@@ -4,26 +4,26 @@ It asks no model and opens no database but its own.
 """
 
 from nl2sql.store.conversation_list import ConversationEntry
-from nl2sql.store.history_entry import HistoryEntry, Turn, entry_object
+from nl2sql.store.history_entry import HistoryEntry, Turn, make_entry_object
 from nl2sql.store.pins import Pin
 from nl2sql.store.query_parameters import Parameter
-from nl2sql.store.replay_diff import Changes
-from nl2sql.store.sessions import Conversations
+from nl2sql.store.replay_diff import ReplayDiff
+from nl2sql.store.sessions import SessionTurns
 from nl2sql.store.store import Store, open_store
-from nl2sql.store.verified_queries import VerifiedQueries, VerifiedQuery, query_object
+from nl2sql.store.verified_queries import VerifiedQueries, VerifiedQuery, make_query_object
 
 __all__ = [
-    "Changes",
     "ConversationEntry",
-    "Conversations",
     "HistoryEntry",
     "Parameter",
     "Pin",
+    "ReplayDiff",
+    "SessionTurns",
     "Store",
     "Turn",
     "VerifiedQueries",
     "VerifiedQuery",
-    "entry_object",
+    "make_entry_object",
+    "make_query_object",
     "open_store",
-    "query_object",
 ]

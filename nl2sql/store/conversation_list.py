@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.store.history_entry import storable
-from nl2sql.store.sqlite_file import Connection, Database
+from nl2sql.store.history_entry import replace_surrogates
+from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Status
 
 NAME_CHARS: Final = 200
@@ -62,7 +62,7 @@ class ConversationEntry:
 class ConversationList:
     """The conversations of each user. Methods may be called from several threads, and raise StoreError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreFile) -> None:
         self._database = database
 
     def list(self, *, search: str = "", user: str | None = None, limit: int | None = 50) -> list[ConversationEntry]:
@@ -72,7 +72,7 @@ class ConversationList:
         """
         values: dict[str, Any] = {"user": user, "limit": -1 if limit is None else limit}
         texts, names = [], []
-        for position, word in enumerate(storable(search).split()):
+        for position, word in enumerate(replace_surrogates(search).split()):
             values[f"word{position}"] = word.casefold()
             texts.append(f"instr(folded({_TEXTS}), :word{position}) > 0")
             names.append(f"instr(folded(marked.name), :word{position}) > 0")
@@ -84,12 +84,12 @@ class ConversationList:
                 f"WHERE talk.session IN (SELECT session {found}) "
                 f"OR first IN (SELECT number {found} AND session IS NULL) OR ({' AND '.join(names)})"
             )
-        return [_entry(row) for row in self._select(f"{_SELECT} {conditions} {_ORDER}", values)]
+        return [_read_entry(row) for row in self._select(f"{_SELECT} {conditions} {_ORDER}", values)]
 
     def get(self, session: str, *, user: str | None = None) -> ConversationEntry | None:
         """The user's conversation of that session; None where there is none."""
         rows = self._select(f"{_SELECT} WHERE talk.session = :session", {"user": user, "session": session})
-        return _entry(rows[0]) if rows else None
+        return _read_entry(rows[0]) if rows else None
 
     def find_name(self, session: str, *, user: str | None = None) -> str:
         """The name that the user gave to it; empty where there is none."""
@@ -99,12 +99,14 @@ class ConversationList:
 
     def rename(self, session: str, name: str, *, user: str | None = None) -> None:
         """Give it another name; an empty one gives it its first question again. ConfigError where it is not there."""
-        line = " ".join(storable(name).split())[:NAME_CHARS]
-        self._mark(session, user, "name", line or None)
+        line = " ".join(replace_surrogates(name).split())[:NAME_CHARS]
+        self._set_mark(session, user, "name", line or None)
 
     def pin(self, session: str, pinned: bool, *, user: str | None = None) -> None:
         """Put it before all others, or back among them. ConfigError where it is not there."""
-        self._mark(session, user, "pinned", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000) if pinned else None)
+        self._set_mark(
+            session, user, "pinned", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000) if pinned else None
+        )
 
     def delete(self, session: str, *, user: str | None = None) -> int:
         """Delete every question of it, with what was said of them, its name, and its answers on the board.
@@ -124,7 +126,7 @@ class ConversationList:
         sql = "DELETE FROM entry WHERE id = ? AND user IS ?"
         return self._database.write(lambda connection: connection.execute(sql, [answer_id, user]).rowcount)
 
-    def _mark(self, session: str, user: str | None, column: str, value: Any) -> None:
+    def _set_mark(self, session: str, user: str | None, column: str, value: Any) -> None:
         def update(connection: Connection) -> bool:
             own: Sequence[Any] = [session, user]
             asked = connection.execute("SELECT 1 FROM entry WHERE session = ? AND user IS ? LIMIT 1", own)
@@ -147,7 +149,7 @@ class ConversationList:
         return self._database.read(fetch)
 
 
-def _entry(row: dict[str, Any]) -> ConversationEntry:
+def _read_entry(row: dict[str, Any]) -> ConversationEntry:
     return ConversationEntry(
         session=row["session"],
         id=row["id"],

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from nl2sql.answer.result_hash import result_hash
+from nl2sql.answer.result_hash import hash_result
 from nl2sql.types import Answer, ErrorInfo, Receipt, ResultColumn, Seconds, Status, Usage
 
-TURNS: Final = 3
+MAX_TURNS: Final = 3
 _PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*+):(?:(?!://)[^@])*+@")
 _SECRET_PARAMETER: Final = re.compile(
     r"([?&;](?=[^=&;?]*+=)[^=&;?]*?(?:password|pwd|token|secret|key)[^=&;?]*+=)[^&;]*+", re.I
@@ -50,7 +50,7 @@ class HistoryEntry:
     error: ErrorInfo | None
     url: str
     user: str | None
-    face: str
+    client: str
     rating: bool | None = None
     comment: str = ""
     receipt: Receipt | None = None
@@ -60,7 +60,7 @@ class HistoryEntry:
 class Rating:
     """What a user thought of an answer, and what they said of it, which may be nothing."""
 
-    good: bool
+    is_good: bool
     comment: str
 
 
@@ -70,15 +70,15 @@ class Turn:
 
     question: str
     sql: str
-    shape: str
+    result_summary: str
 
 
-def turn_of(question: str, sql: str, row_count: int, names: list[str]) -> Turn:
+def make_turn(question: str, sql: str, row_count: int, names: list[str]) -> Turn:
     """The turn of a query that ran."""
     return Turn(question, sql, f"({row_count} rows: {', '.join(names)})")
 
 
-def row_of(answer: Answer, *, at: dt.datetime, url: str, user: str | None, face: str) -> dict[str, Any]:
+def make_entry_row(answer: Answer, *, at: dt.datetime, url: str, user: str | None, client: str) -> dict[str, Any]:
     """The answer as a row of the table `entry`, by column."""
     result = answer.result
     row = {
@@ -89,10 +89,10 @@ def row_of(answer: Answer, *, at: dt.datetime, url: str, user: str | None, face:
         "sql": answer.sql,
         "status": answer.status.value,
         "text": answer.text,
-        "columns": _json([[c.name, c.type] for c in result.columns]) if result else None,
+        "columns": _dump_json([[c.name, c.type] for c in result.columns]) if result else None,
         "row_count": result.row_count if result else None,
         "truncated": result.truncated if result else None,
-        "result_hash": result_hash(result) if result else None,
+        "result_hash": hash_result(result) if result else None,
         "verified_query": answer.verified_query,
         "model": answer.model,
         "prompt_tokens": answer.usage.prompt_tokens,
@@ -100,18 +100,18 @@ def row_of(answer: Answer, *, at: dt.datetime, url: str, user: str | None, face:
         "completion_tokens": answer.usage.completion_tokens,
         "model_calls": answer.usage.model_calls,
         "cost_usd": answer.usage.cost_usd,
-        "seconds": _json(asdict(answer.seconds)),
-        "error": _json(asdict(answer.error)) if answer.error else None,
-        "url": without_secrets(url),
+        "seconds": _dump_json(asdict(answer.seconds)),
+        "error": _dump_json(asdict(answer.error)) if answer.error else None,
+        "url": redact_secrets(url),
         "user": user,
-        "face": face,
-        "receipt": _json(asdict(answer.receipt)) if answer.receipt else None,
+        "face": client,
+        "receipt": _dump_json(asdict(answer.receipt)) if answer.receipt else None,
     }
-    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: replace_surrogates(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
-    """The entry of a row of `entry`, with the columns `good` and `comment` of its feedback."""
+def read_entry_row(row: Mapping[str, Any]) -> HistoryEntry:
+    """The entry of a row of `entry`, with the columns `is_good` and `comment` of its feedback."""
     return HistoryEntry(
         id=row["id"],
         at=dt.datetime.fromtimestamp(row["at"] / 1_000_000, dt.UTC),
@@ -137,14 +137,14 @@ def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
         error=ErrorInfo(**json.loads(row["error"])) if row["error"] else None,
         url=row["url"],
         user=row["user"],
-        face=row["face"],
+        client=row["face"],
         rating=None if row["good"] is None else bool(row["good"]),
         comment=row["comment"] or "",
         receipt=Receipt(**json.loads(row["receipt"])) if row["receipt"] else None,
     )
 
 
-def entry_object(entry: HistoryEntry) -> dict[str, Any]:
+def make_entry_object(entry: HistoryEntry) -> dict[str, Any]:
     """Every field of an entry as JSON has it: names as in `ask -o json`, and a few of its own."""
     return {
         "id": entry.id,
@@ -165,22 +165,22 @@ def entry_object(entry: HistoryEntry) -> dict[str, Any]:
         "error": asdict(entry.error) if entry.error else None,
         "db": entry.url,
         "user": entry.user,
-        "face": entry.face,
+        "face": entry.client,
         "rating": None if entry.rating is None else "good" if entry.rating else "bad",
         "comment": entry.comment or None,
         "receipt": asdict(entry.receipt) if entry.receipt else None,
     }
 
 
-def without_secrets(url: str) -> str:
+def redact_secrets(url: str) -> str:
     """The URL without its password, and without what parameters named like secrets hold."""
     return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
-def storable(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """The text as UTF-8 can carry it."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _json(value: Any) -> str:
+def _dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 
-def _entries(connection: Connection) -> None:
+def _create_entries(connection: Connection) -> None:
     connection.execute(
         """
         CREATE TABLE entry (
@@ -47,7 +47,7 @@ def _entries(connection: Connection) -> None:
     connection.execute("CREATE INDEX entry_of_session ON entry (session, user, number)")
 
 
-def _feedback(connection: Connection) -> None:
+def _create_feedback(connection: Connection) -> None:
     connection.execute(
         """
         CREATE TABLE feedback (
@@ -60,12 +60,12 @@ def _feedback(connection: Connection) -> None:
     )
 
 
-def _receipts(connection: Connection) -> None:
+def _add_receipts(connection: Connection) -> None:
     # JSON: {"schema": …, "data": …, "policy": …, "prompt": …, "settings": {…}, "versions": {…}}
     connection.execute("ALTER TABLE entry ADD COLUMN receipt TEXT")
 
 
-def _conversations(connection: Connection) -> None:
+def _create_conversations(connection: Connection) -> None:
     """Make the table of what users say of their conversations; the conversations themselves are sessions of entries."""
     connection.execute(
         """
@@ -82,12 +82,12 @@ def _conversations(connection: Connection) -> None:
     )
 
 
-def _preferences(connection: Connection) -> None:
+def _create_preferences(connection: Connection) -> None:
     connection.execute("CREATE TABLE preference (user TEXT, name TEXT NOT NULL, value TEXT NOT NULL)")  # value: JSON
     connection.execute("CREATE UNIQUE INDEX preference_of_user ON preference (name, user IS NULL, coalesce(user, ''))")
 
 
-def _pins(connection: Connection) -> None:
+def _create_pins(connection: Connection) -> None:
     connection.execute(
         """
         CREATE TABLE pin (
@@ -101,10 +101,10 @@ def _pins(connection: Connection) -> None:
 
 
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
-    _entries,
-    _feedback,
-    _receipts,
-    _conversations,
-    _preferences,
-    _pins,
+    _create_entries,
+    _create_feedback,
+    _add_receipts,
+    _create_conversations,
+    _create_preferences,
+    _create_pins,
 )

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.answer.result_hash import result_hash
+from nl2sql.answer.result_hash import hash_result
 from nl2sql.answer.row_digest import RowChanges, RowDigest, compare_digests, make_digest, read_digest
 from nl2sql.errors import ConfigError
-from nl2sql.store.history_entry import HistoryEntry, entry_of
-from nl2sql.store.sqlite_file import Connection, Database
+from nl2sql.store.history_entry import HistoryEntry, read_entry_row
+from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Result
 
-MOST_PINS: Final = 40
+MAX_PINS: Final = 40
 _SELECT: Final = (
     "SELECT entry.*, good, comment, pin.ran_at AS ran_at, pin.digest AS digest FROM pin "
     "CROSS JOIN entry ON entry.number = pin.entry LEFT JOIN feedback ON feedback.entry = entry.number "
@@ -45,7 +45,7 @@ class Pin:
 class Pins:
     """The pinned answers of each user. Methods may be called from several threads, and raise StoreError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreFile) -> None:
         self._database = database
 
     def list(self, *, user: str | None = None) -> list[Pin]:
@@ -54,9 +54,9 @@ class Pins:
         def fetch(connection: Connection) -> list[dict[str, Any]]:
             return connection.execute(_SELECT, [user]).fetchall()
 
-        return [_pin(row) for row in self._database.read(fetch)]
+        return [_read_pin(row) for row in self._database.read(fetch)]
 
-    def ids(self, *, user: str | None = None) -> frozenset[str]:
+    def list_ids(self, *, user: str | None = None) -> frozenset[str]:
         """The ids of the user's pinned answers."""
         # CROSS has SQLite begin with the few pins, and not with all that the user has asked.
         sql = "SELECT id FROM pin CROSS JOIN entry ON number = pin.entry WHERE user IS ?"
@@ -71,15 +71,15 @@ class Pins:
 
         One that is pinned already stays as it is. ConfigError where it is not there, or the board is full.
         """
-        digest = make_digest(result).as_json() if result is not None else None
-        hash_now = result_hash(result) if result is not None else None
+        digest = make_digest(result).write_json() if result is not None else None
+        hash_now = hash_result(result) if result is not None else None
 
         def insert(connection: Connection) -> str:
             if not (found := connection.execute(_OWN, [answer_id, user]).fetchone()):
                 return "gone"
-            ran_at = found["at"] if hash_now == found["result_hash"] else _stamp(None)
+            ran_at = found["at"] if hash_now == found["result_hash"] else _make_timestamp(None)
             count = "SELECT count(*) AS n FROM pin JOIN entry ON number = entry WHERE user IS ?"
-            if connection.execute(count, [user]).fetchone()["n"] >= MOST_PINS:
+            if connection.execute(count, [user]).fetchone()["n"] >= MAX_PINS:
                 return "full"
             connection.execute(
                 "INSERT INTO pin (entry, place, ran_at, digest) "
@@ -92,7 +92,7 @@ class Pins:
         if problem == "gone":
             raise ConfigError("that answer is no longer here", "Ask the question again, and pin its new answer.")
         if problem == "full":
-            raise ConfigError(f"the board has {MOST_PINS} answers, which is all it takes", "Take one off it first.")
+            raise ConfigError(f"the board has {MAX_PINS} answers, which is all it takes", "Take one off it first.")
 
     def remove(self, answer_id: str, *, user: str | None = None) -> None:
         """Take the answer off the board, if it is on it."""
@@ -118,20 +118,20 @@ class Pins:
 
         self._database.write(reorder)
 
-    def keep_run(
+    def record_run(
         self, answer_id: str, result: Result, *, at: dt.datetime | None = None, user: str | None = None
     ) -> None:
         """From now on say what changed since these rows. Nothing where it is not on the board."""
         sql = f"UPDATE pin SET ran_at = ?, digest = ? WHERE entry = ({_OWN_NUMBER})"
-        values = [_stamp(at), make_digest(result).as_json(), answer_id, user]
+        values = [_make_timestamp(at), make_digest(result).write_json(), answer_id, user]
         self._database.write(lambda connection: connection.execute(sql, values))
 
 
-def _stamp(at: dt.datetime | None) -> int:
+def _make_timestamp(at: dt.datetime | None) -> int:
     """Microseconds since 1970, UTC; of now where nothing is said."""
     return int((at or dt.datetime.now(dt.UTC)).timestamp() * 1_000_000)
 
 
-def _pin(row: dict[str, Any]) -> Pin:
+def _read_pin(row: dict[str, Any]) -> Pin:
     ran_at = None if row["ran_at"] is None else dt.datetime.fromtimestamp(row["ran_at"] / 1_000_000, dt.UTC)
-    return Pin(entry_of(row), ran_at, read_digest(row["digest"]) if row["digest"] else None)
+    return Pin(read_entry_row(row), ran_at, read_digest(row["digest"]) if row["digest"] else None)

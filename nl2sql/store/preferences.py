@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.store.sqlite_file import Connection, Database
+from nl2sql.store.sqlite_file import Connection, StoreFile
 
 _VALUE_CHARS: Final = 100_000
 
@@ -17,7 +17,7 @@ _VALUE_CHARS: Final = 100_000
 class Preferences:
     """Values by user and name. Methods may be called from several threads, and raise StoreError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreFile) -> None:
         self._database = database
 
     def read(self, *, user: str | None = None) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Preferences:
 
         return {row["name"]: json.loads(row["value"]) for row in self._database.read(fetch)}
 
-    def keep(self, name: str, value: Any, *, user: str | None = None) -> None:
+    def set(self, name: str, value: Any, *, user: str | None = None) -> None:
         """Keep the value, which JSON can hold, in place of the one before. ConfigError where it is very long."""
         text = json.dumps(value)
         if len(text) > _VALUE_CHARS:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.query_parameters import parse_parameter
 
 FIELDS: Final = (
@@ -29,14 +29,14 @@ _TRUE: Final = ("true", "yes")
 _FALSE: Final = ("false", "no", "")
 
 
-def split(text: str) -> tuple[tuple[str, ...], str]:
+def split_header(text: str) -> tuple[tuple[str, ...], str]:
     """The lines of the header, and the SQL below it."""
     lines = text.replace("\r\n", "\n").strip("\n").split("\n")
     count = next((place for place, line in enumerate(lines) if not line.startswith("--")), len(lines))
     return tuple(line.rstrip() for line in lines[:count]), "\n".join(lines[count:])
 
 
-def header_of(lines: Sequence[str]) -> dict[str, Any]:
+def parse_header(lines: Sequence[str]) -> dict[str, Any]:
     """The header's values by field. ConfigError names the line that cannot be read."""
     texts: dict[str, list[str]] = {}
     field = ""
@@ -47,23 +47,23 @@ def header_of(lines: Sequence[str]) -> dict[str, Any]:
         elif found:
             field = found[1].lower()
             if field not in FIELDS or field in texts:
-                raise _unfit(field, field in texts)
+                raise _make_field_error(field, field in texts)
             texts[field] = [found[2].strip()]
         elif line.strip("- \t"):
             raise ConfigError(f"the header has a line that is no field: {line}", "Write it like `-- question: …`.")
-    return {name: _value(name, [text for text in given if text]) for name, given in texts.items()}
+    return {name: _parse_value(name, [text for text in given if text]) for name, given in texts.items()}
 
 
-def _unfit(field: str, is_there: bool) -> ConfigError:
+def _make_field_error(field: str, is_there: bool) -> ConfigError:
     if is_there:
         return ConfigError(f"the header has {field} twice", "Keep one of them.")
-    near = closest(field, FIELDS)
+    near = find_closest(field, FIELDS)
     return ConfigError(
         f"the header has no field {field!r}", f"Did you mean {near}?" if near else f"Fields are {', '.join(FIELDS)}."
     )
 
 
-def _value(field: str, texts: Sequence[str]) -> Any:
+def _parse_value(field: str, texts: Sequence[str]) -> Any:
     if field == "parameters":
         return tuple(parse_parameter(text) for text in texts if text.lower() != "none")
     text = " ".join(texts)
@@ -71,10 +71,10 @@ def _value(field: str, texts: Sequence[str]) -> Any:
         if text.lower() not in (*_TRUE, *_FALSE):
             raise ConfigError(f"{field} is neither true nor false: {text}", "Write true or false.")
         return text.lower() in _TRUE
-    return _date(field, text) if field == "verified_at" else text
+    return _parse_date(field, text) if field == "verified_at" else text
 
 
-def _date(field: str, text: str) -> dt.date | None:
+def _parse_date(field: str, text: str) -> dt.date | None:
     try:
         return dt.datetime.fromisoformat(text).date() if text else None
     except ValueError as exc:

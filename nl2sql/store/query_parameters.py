@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.errors import CallError, ConfigError
-from nl2sql.schema.identifiers import closest
+from nl2sql.schema.identifiers import find_closest
 
 Value = str | int | float | bool | dt.date | None
 
@@ -26,7 +26,7 @@ _HOW: Final = 'Write it like `min_revenue: number = 1000  # the least revenue`, 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.A)
 _FIGURE: Final = re.compile(r"[+-]?\d{1,40}(?P<fraction>\.\d{1,40})?\Z", re.A)
 _TRUTHS: Final = {"true": True, "false": False}
-_BIGGEST: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**63 - 1
 # What may hold a `$name` that is none: strings, names, comments.
 _PLACEHOLDER: Final = re.compile(
     r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?(?:\*/|\Z)
@@ -54,17 +54,17 @@ class Parameter:
                 f"{self.name!r} cannot be a parameter's name", "Use letters, digits and _, not first a digit."
             )
         if self.type not in _LITERALS:
-            near = closest(self.type, _LITERALS)
+            near = find_closest(self.type, _LITERALS)
             hint = f"Did you mean {near}?" if near else f"Types are {', '.join(_LITERALS)}."
             raise ConfigError(f"the parameter {self.name} has no type {self.type!r}", hint)
         object.__setattr__(self, "description", " ".join(self.description.split()))
         if not self.required:
             try:
-                self.literal(self.default)
+                self.format_literal(self.default)
             except CallError as exc:
                 raise ConfigError(f"the default of {exc.message}", exc.hint) from exc
 
-    def literal(self, value: Value) -> str:
+    def format_literal(self, value: Value) -> str:
         """The value as SQL. CallError where it is not of this type."""
         if value is None and not self.required:
             return "NULL"
@@ -73,7 +73,7 @@ class Parameter:
             raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
         return text
 
-    def parse(self, text: str) -> Value:
+    def parse_value(self, text: str) -> Value:
         """The value that a person writes so; nothing written is NULL where that is the default. CallError."""
         if not text.strip() and not self.required and (self.default is None or self.type != "text"):
             return self.default
@@ -86,7 +86,7 @@ class Parameter:
             value = text.strip()
         if value is None:
             raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
-        self.literal(value)
+        self.format_literal(value)
         return value
 
     @property
@@ -95,16 +95,16 @@ class Parameter:
         kind = _JSON_TYPES[self.type]
         about = [self.description] if self.description else []
         about += ["A date like 2025-01-31."] if self.type == "date" else []
-        about += [] if self.required else [f"Where left out: {_shown(self.default)}."]
+        about += [] if self.required else [f"Where left out: {_format_default(self.default)}."]
         described = {"description": " ".join(text.removesuffix(".") + "." for text in about)} if about else {}
         return {"type": kind if self.required else [kind, "null"], **described}
 
-    def as_text(self) -> str:
+    def format_line(self) -> str:
         """The parameter as a line of a file's header."""
         text = f"{self.name}: {self.type}"
         if not self.required:
             bare = self.type == "date" and self.default is not None
-            shown = _shown(self.default)
+            shown = _format_default(self.default)
             text += " = " + (shown.strip('"') if bare else shown)
         return f"{text}  # {self.description}" if self.description else text
 
@@ -125,20 +125,20 @@ def parse_parameter(line: str) -> Parameter:
     return Parameter(found["name"], found["type"], value, required, found["about"] or "")
 
 
-def placeholders(sql: str) -> tuple[str, ...]:
+def list_placeholders(sql: str) -> tuple[str, ...]:
     """The names of the `$name` in the SQL, each once."""
     return tuple(dict.fromkeys(found["name"] for found in _PLACEHOLDER.finditer(sql) if found["name"]))
 
 
-def check_places(sql: str, parameters: Sequence[Parameter]) -> None:
+def check_placeholders(sql: str, parameters: Sequence[Parameter]) -> None:
     """ConfigError where the SQL and its parameters don't fit each other."""
     names = [parameter.name for parameter in parameters]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"the parameter {twice[0]} is there twice", "Name each one once.")
-    used = placeholders(sql)
+    used = list_placeholders(sql)
     for name in used:
         if name not in names:
-            near = closest(name, names)
+            near = find_closest(name, names)
             hint = f"Did you mean ${near}?" if near else f"Describe it: parameters, then `{name}: text`."
             raise ConfigError(f"${name} in the SQL is no parameter", hint)
     if unused := [name for name in names if name not in used]:
@@ -148,49 +148,49 @@ def check_places(sql: str, parameters: Sequence[Parameter]) -> None:
         raise ConfigError("SQL with parameters may have no /* */ and no $$", "Write comments with --, texts with '.")
 
 
-def bind(sql: str, parameters: Sequence[Parameter], values: Mapping[str, Value]) -> str:
+def bind_parameters(sql: str, parameters: Sequence[Parameter], values: Mapping[str, Value]) -> str:
     """The SQL with a typed literal in each parameter's place. CallError where a value is missing or does not fit."""
     known = {parameter.name: parameter for parameter in parameters}
     for name in values:
         if name not in known:
-            near = closest(name, known)
+            near = find_closest(name, known)
             raise CallError(f"there is no parameter {name!r}", f"Did you mean {near}?" if near else "Leave it out.")
     literals = {}
     for name, parameter in known.items():
         if name not in values and parameter.required:
             raise CallError(f"the parameter {name} has no value", _EXAMPLES[parameter.type])
-        literals[name] = parameter.literal(values.get(name, parameter.default))
+        literals[name] = parameter.format_literal(values.get(name, parameter.default))
     return _PLACEHOLDER.sub(lambda found: literals[found["name"]] if found["name"] else found.group(), sql)
 
 
-def sample_value(parameter: Parameter) -> Value:
+def make_sample_value(parameter: Parameter) -> Value:
     """A value to try the SQL with: the default where there is one."""
     return _SAMPLES[parameter.type] if parameter.required else parameter.default
 
 
-def _shown(value: Value) -> str:
+def _format_default(value: Value) -> str:
     return json.dumps(value.isoformat() if isinstance(value, dt.date) else value, ensure_ascii=False)
 
 
-def _text(value: Value) -> str | None:
+def _format_text(value: Value) -> str | None:
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else None
 
 
-def _integer(value: Value) -> str | None:
+def _format_integer(value: Value) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _BIGGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _MAX_INTEGER:
         return None
-    return _signed(str(value))
+    return _bracket_negative(str(value))
 
 
-def _number(value: Value) -> str | None:
+def _format_number(value: Value) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return _integer(value) if isinstance(value, int) else _signed(repr(value))
+    return _format_integer(value) if isinstance(value, int) else _bracket_negative(repr(value))
 
 
-def _date(value: Value) -> str | None:
+def _format_date(value: Value) -> str | None:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return f"DATE '{value.isoformat()}'"
     if not isinstance(value, str) or not _DATE.match(value):
@@ -201,21 +201,21 @@ def _date(value: Value) -> str | None:
         return None
 
 
-def _boolean(value: Value) -> str | None:
+def _format_boolean(value: Value) -> str | None:
     return str(value).upper() if isinstance(value, bool) else None
 
 
-def _signed(text: str) -> str:
+def _bracket_negative(text: str) -> str:
     """A negative number stands in brackets: `--1` would be a comment."""
     return f"({text})" if text.startswith("-") else text
 
 
 _LITERALS: Final[dict[str, Callable[[Value], str | None]]] = {
-    "text": _text,
-    "integer": _integer,
-    "number": _number,
-    "date": _date,
-    "boolean": _boolean,
+    "text": _format_text,
+    "integer": _format_integer,
+    "number": _format_number,
+    "date": _format_date,
+    "boolean": _format_boolean,
 }
 _JSON_TYPES: Final = {
     "text": "string",

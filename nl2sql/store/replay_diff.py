@@ -10,41 +10,41 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nl2sql.answer.receipt import compare_receipts
-from nl2sql.answer.result_hash import result_hash
+from nl2sql.answer.result_hash import hash_result
 from nl2sql.errors import ConfigError
 from nl2sql.store.history_entry import HistoryEntry
 from nl2sql.types import Limits, Receipt, Result
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """A remembered answer beside its SQL's result of now. `found` has a sentence for each thing that changed in it.
+class ReplayDiff:
+    """A remembered answer beside its SQL's result of now. `differences` has a sentence for each thing that changed.
 
-    `since` has one for each other thing that is not as it was, by what it is: schema, data, policy, model, settings,
+    `causes` has one for each other thing that is not as it was, by what it is: schema, data, policy, model, settings,
     versions.
     """
 
     entry: HistoryEntry
     result: Result
-    hash_now: str
-    found: tuple[str, ...]
-    since: Mapping[str, str] = field(default_factory=dict)
+    new_hash: str
+    differences: tuple[str, ...]
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def same(self) -> bool:
-        return not self.found
+    def is_same(self) -> bool:
+        return not self.differences
 
     @property
     def verdict(self) -> str:
         """In two words: same, or what changed that explains it best."""
-        causes = ("schema", "model") if self.same else ("schema", "data", "model")
-        changed = next((cause for cause in causes if cause in self.since), None)
-        if self.same:
+        causes = ("schema", "model") if self.is_same else ("schema", "data", "model")
+        changed = next((cause for cause in causes if cause in self.causes), None)
+        if self.is_same:
             return f"same, {changed} changed" if changed else "same"
         return f"{changed or 'data'} changed"
 
 
-def runnable(entry: HistoryEntry) -> str:
+def get_replay_sql(entry: HistoryEntry) -> str:
     """The entry's SQL. ConfigError where it has none, or gave no rows as an answer."""
     if entry.sql is None or entry.row_count is None:
         what = "no SQL" if entry.sql is None else "SQL but no rows: it was not run, or they were held back"
@@ -52,7 +52,7 @@ def runnable(entry: HistoryEntry) -> str:
     return entry.sql
 
 
-def comparable(entry: HistoryEntry, limits: Limits) -> Limits:
+def make_replay_limits(entry: HistoryEntry, limits: Limits) -> Limits:
     """The limits under which a result of now can be compared: a cut one is cut at the same row again."""
     if entry.row_count is None:
         return limits
@@ -61,20 +61,20 @@ def comparable(entry: HistoryEntry, limits: Limits) -> Limits:
     return limits if limits.rows is None else replace(limits, rows=max(limits.rows, entry.row_count + 1))
 
 
-def compare(entry: HistoryEntry, result: Result, receipt: Receipt | None = None) -> Changes:
+def compare_replay(entry: HistoryEntry, result: Result, receipt: Receipt | None = None) -> ReplayDiff:
     """What changed since the entry was recorded; `receipt` is of now."""
-    hash_now = result_hash(result)
-    found = [*_columns(entry, result), *_count(entry, result)]
+    hash_now = hash_result(result)
+    found = [*_compare_columns(entry, result), *_compare_counts(entry, result)]
     if not found and hash_now != entry.result_hash:
         text = "the values changed, the number of rows did not"
         if entry.truncated:
             text += "; both results were cut, and which rows come first may change by itself"
         found.append(text)
     since = compare_receipts(entry.receipt, receipt) if entry.receipt and receipt else {}
-    return Changes(entry, result, hash_now, tuple(found), since)
+    return ReplayDiff(entry, result, hash_now, tuple(found), since)
 
 
-def _columns(entry: HistoryEntry, result: Result) -> list[str]:
+def _compare_columns(entry: HistoryEntry, result: Result) -> list[str]:
     before, now = entry.columns, result.columns
     if [c.name for c in before] != [c.name for c in now]:
         names = ", ".join(c.name for c in before)
@@ -86,17 +86,17 @@ def _columns(entry: HistoryEntry, result: Result) -> list[str]:
     ]
 
 
-def _count(entry: HistoryEntry, result: Result) -> list[str]:
-    was, now = rows_text(entry.row_count, entry.truncated), rows_text(result.row_count, result.truncated)
+def _compare_counts(entry: HistoryEntry, result: Result) -> list[str]:
+    was, now = format_row_count(entry.row_count, entry.truncated), format_row_count(result.row_count, result.truncated)
     return [f"there were {was} and are {now}"] if was != now else []
 
 
-def rows_text(count: int | None, truncated: bool | None) -> str:
+def format_row_count(count: int | None, truncated: bool | None) -> str:
     """How many rows there were, in words."""
     return f"{'more than ' if truncated else ''}{count or 0:,} row{'' if count == 1 else 's'}"
 
 
-def changes_object(changes: Changes) -> dict[str, Any]:
+def make_replay_object(changes: ReplayDiff) -> dict[str, Any]:
     """Every field of `replay -o json`."""
     entry, result = changes.entry, changes.result
     return {
@@ -105,22 +105,24 @@ def changes_object(changes: Changes) -> dict[str, Any]:
         "sql": entry.sql,
         "db": entry.url,
         "at": entry.at.isoformat(timespec="seconds"),
-        "same": changes.same,
+        "same": changes.is_same,
         "verdict": changes.verdict,
-        "since": dict(changes.since),
-        "changes": list(changes.found),
-        "columns": _both([_column(c) for c in entry.columns], [_column(c) for c in result.columns]),
-        "row_count": _both(entry.row_count, result.row_count),
-        "truncated": _both(entry.truncated, result.truncated),
-        "result_hash": _both(entry.result_hash, changes.hash_now),
-        "seconds": _both(round(entry.seconds.database, 4), round(result.seconds, 4)),
+        "since": dict(changes.causes),
+        "changes": list(changes.differences),
+        "columns": _pair_values(
+            [_describe_column(c) for c in entry.columns], [_describe_column(c) for c in result.columns]
+        ),
+        "row_count": _pair_values(entry.row_count, result.row_count),
+        "truncated": _pair_values(entry.truncated, result.truncated),
+        "result_hash": _pair_values(entry.result_hash, changes.new_hash),
+        "seconds": _pair_values(round(entry.seconds.database, 4), round(result.seconds, 4)),
         "error": None,
     }
 
 
-def _both(before: Any, now: Any) -> dict[str, Any]:
+def _pair_values(before: Any, now: Any) -> dict[str, Any]:
     return {"before": before, "now": now}
 
 
-def _column(column: Any) -> dict[str, str]:
+def _describe_column(column: Any) -> dict[str, str]:
     return {"name": column.name, "type": column.type}

@@ -34,7 +34,7 @@ _HINTS: Final = {
 }
 
 
-class Database:
+class StoreFile:
     """The open file. Methods may be called from several threads, and raise StoreError."""
 
     def __init__(self, path: Path) -> None:
@@ -53,12 +53,12 @@ class Database:
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds."""
         with self._lock:
-            return self._until_sound(work)
+            return self._run_with_recovery(work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in one transaction, whole or not at all; it is on the disk when this returns."""
         with self._lock:
-            return self._until_sound(lambda connection: _in_transaction(connection, work))
+            return self._run_with_recovery(lambda connection: _run_in_transaction(connection, work))
 
     def take_warnings(self) -> tuple[str, ...]:
         """What the user should hear of, once."""
@@ -72,16 +72,16 @@ class Database:
             self._closed = True
             self._disconnect()
 
-    def _until_sound(self, work: Callable[[Connection], T]) -> T:
+    def _run_with_recovery(self, work: Callable[[Connection], T]) -> T:
         """Do `work` on the store; where that turns out to be damaged, on a new one."""
         for _ in range(_OPEN_TRIES):
             try:
-                return work(self._opened())
+                return work(self._open())
             except sqlite3.IntegrityError:
                 raise
             except sqlite3.DatabaseError as exc:
-                if _code(exc) not in _DAMAGED:
-                    raise self._error(exc) from exc
+                if _read_error_code(exc) not in _DAMAGED:
+                    raise self._make_error(exc) from exc
                 self._set_aside(exc)
             except OSError as exc:
                 reason = exc.strerror or "another program holds it"
@@ -90,21 +90,21 @@ class Database:
                 ) from exc
         raise StoreError(f"the store {self.path} is damaged again and again", _HINTS[sqlite3.SQLITE_IOERR])
 
-    def _opened(self) -> Connection:
+    def _open(self) -> Connection:
         """The connection to the file that is there now: another process may have set the one before aside."""
         if self._closed:
             raise StoreError("the store is closed", "Open it again.")
-        if self._connection is not None and self._identity == _identity(self.path):
+        if self._connection is not None and self._identity == _read_identity(self.path):
             return self._connection
         self._disconnect()
         for _ in range(_OPEN_TRIES):
             self._create()
-            before = _identity(self.path)
-            self._connection = _connected(self.path)
+            before = _read_identity(self.path)
+            self._connection = _connect(self.path)
             if not _is_ready(self._connection, self.path):
-                with self._alone():
+                with self._lock_file():
                     _prepare(self._connection)
-            if before == _identity(self.path):
+            if before == _read_identity(self.path):
                 self._identity = before
                 return self._connection
             self._disconnect()
@@ -123,7 +123,7 @@ class Database:
         self._connection, self._identity = None, None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_file(self) -> Iterator[None]:
         """While inside, no other process makes, migrates or moves the store. A killed holder lets go."""
         # Rarely needed, and as slow to load as the rest of this room.
         from filelock import FileLock
@@ -134,7 +134,7 @@ class Database:
     def _set_aside(self, damage: sqlite3.DatabaseError) -> None:
         """Give the damaged file another name, unless another process has done so meanwhile."""
         self._disconnect()
-        with self._alone():
+        with self._lock_file():
             if not _is_damaged(self.path):
                 return
             name = f"{self.path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{self.path.suffix}"
@@ -148,16 +148,16 @@ class Database:
             f"{self.path.with_name(name)}, and a new one begun"
         )
 
-    def _error(self, exc: sqlite3.DatabaseError) -> StoreError:
-        hint = _HINTS.get(_code(exc), "Move that file away to begin a new store.")
+    def _make_error(self, exc: sqlite3.DatabaseError) -> StoreError:
+        hint = _HINTS.get(_read_error_code(exc), "Move that file away to begin a new store.")
         return StoreError(f"the store {self.path} cannot be used: {exc}", hint)
 
 
-def _connected(path: Path) -> Connection:
+def _connect(path: Path) -> Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.row_factory = _as_dict
-        connection.create_function("folded", 1, _folded, deterministic=True)
+        connection.row_factory = _make_row_dict
+        connection.create_function("folded", 1, _fold_case, deterministic=True)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
@@ -168,32 +168,32 @@ def _connected(path: Path) -> Connection:
 
 def _is_damaged(path: Path) -> bool:
     try:
-        connection = _connected(path)
+        connection = _connect(path)
     except sqlite3.DatabaseError as exc:
-        return _code(exc) in _DAMAGED
+        return _read_error_code(exc) in _DAMAGED
     try:
         return [row["integrity_check"] for row in connection.execute("PRAGMA integrity_check(1)")] != ["ok"]
     except sqlite3.DatabaseError as exc:
-        return _code(exc) in _DAMAGED
+        return _read_error_code(exc) in _DAMAGED
     finally:
         connection.close()
 
 
-def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+def _make_row_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
 
 
-def _folded(text: str | None) -> str:
+def _fold_case(text: str | None) -> str:
     """For a search that knows more than ASCII's cases."""
     return (text or "").casefold()
 
 
-def _code(exc: sqlite3.Error) -> int:
+def _read_error_code(exc: sqlite3.Error) -> int:
     """SQLite's primary error code; 0 where the error is not SQLite's own."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _read_identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -201,7 +201,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+def _run_in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
         done = work(connection)
@@ -232,7 +232,7 @@ def _prepare(connection: Connection) -> None:
             break
         except sqlite3.OperationalError as exc:
             # SQLite does not wait by itself here.
-            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if _read_error_code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
@@ -242,4 +242,4 @@ def _prepare(connection: Connection) -> None:
             migration(connection)
         connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
 
-    _in_transaction(connection, migrate)
+    _run_in_transaction(connection, migrate)

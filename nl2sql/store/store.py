@@ -15,10 +15,19 @@ from typing import Any, Final, Self
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.store.conversation_list import ConversationList
-from nl2sql.store.history_entry import TURNS, HistoryEntry, Rating, Turn, entry_of, row_of, storable, turn_of
+from nl2sql.store.history_entry import (
+    MAX_TURNS,
+    HistoryEntry,
+    Rating,
+    Turn,
+    make_entry_row,
+    make_turn,
+    read_entry_row,
+    replace_surrogates,
+)
 from nl2sql.store.pins import Pins
 from nl2sql.store.preferences import Preferences
-from nl2sql.store.sqlite_file import Connection, Database
+from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"
@@ -43,20 +52,20 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._database = Database(path)
+        self._database = StoreFile(path)
         self.conversations = ConversationList(self._database)
         self.pins = Pins(self._database)
         self.preferences = Preferences(self._database)
 
-    def record(self, answer: Answer, *, url: str, user: str | None = None, face: str = "python") -> None:
+    def record(self, answer: Answer, *, url: str, user: str | None = None, client: str = "python") -> None:
         """Remember the answer; it is on the disk when this returns. What is recorded already stays as it is."""
-        row = row_of(answer, at=dt.datetime.now(dt.UTC), url=url, user=user, face=face)
+        row = make_entry_row(answer, at=dt.datetime.now(dt.UTC), url=url, user=user, client=client)
         names = ", ".join(row)
         places = ", ".join(f":{name}" for name in row)
         insert = f"INSERT INTO entry ({names}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
         self._database.write(lambda connection: connection.execute(insert, row))
 
-    def entries(
+    def list_entries(
         self, *, search: str = "", session: str | None = None, user: str | None = None, limit: int | None = 50
     ) -> list[HistoryEntry]:
         """The user's entries, newest first. `search` wants each of its words in question, SQL or answer, in any case.
@@ -67,16 +76,16 @@ class Store:
         if session is not None:
             conditions.append("session IS ?")
             values.append(session)
-        for word in storable(search).split():
+        for word in replace_surrogates(search).split():
             conditions.append("instr(folded(question || ' ' || coalesce(sql, '') || ' ' || text), ?) > 0")
             values.append(word.casefold())
         sql = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
         rows = self._select(sql, [*values, -1 if limit is None else limit])
-        return [entry_of(row) for row in rows]
+        return [read_entry_row(row) for row in rows]
 
-    def entry(self, identifier: str, *, user: str | None = None) -> HistoryEntry:
+    def get_entry(self, identifier: str, *, user: str | None = None) -> HistoryEntry:
         """The user's entry whose id is, or alone begins with, that. ConfigError where there is none, or several."""
-        wanted = storable(identifier.strip().lower())
+        wanted = replace_surrogates(identifier.strip().lower())
         rows = self._select(
             f"{_SELECT} WHERE user IS ? AND substr(id, 1, length(?)) = ? ORDER BY id = ? DESC, number DESC LIMIT 2",
             [user, wanted, wanted, wanted],
@@ -85,30 +94,30 @@ class Store:
             raise ConfigError(f"there is no answer {identifier!r} in the history", "`nl2sql history` lists them.")
         if len(rows) > 1 and rows[0]["id"] != wanted:
             raise ConfigError(f"several answers begin with {identifier!r}", "Write more of the id.")
-        return entry_of(rows[0])
+        return read_entry_row(rows[0])
 
     def has_session(self, session: str, *, user: str | None = None) -> bool:
         """Whether the user has asked anything in that session."""
         return bool(self._select("SELECT 1 FROM entry WHERE session IS ? AND user IS ? LIMIT 1", [session, user]))
 
-    def turns(self, session: str, *, user: str | None = None, url: str | None = None) -> tuple[Turn, ...]:
+    def list_turns(self, session: str, *, user: str | None = None, url: str | None = None) -> tuple[Turn, ...]:
         """The session's last turns, oldest first, as a follow-up needs them; only those about `url` if it is given."""
         rows = self._select(
             "SELECT question, sql, row_count, columns FROM entry WHERE session IS ? AND user IS ? "
             "AND sql IS NOT NULL AND row_count IS NOT NULL AND (? IS NULL OR url = ?) ORDER BY number DESC LIMIT ?",
-            [session, user, url, url, TURNS],
+            [session, user, url, url, MAX_TURNS],
         )
         return tuple(
-            turn_of(row["question"], row["sql"], row["row_count"], [name for name, _ in json.loads(row["columns"])])
+            make_turn(row["question"], row["sql"], row["row_count"], [name for name, _ in json.loads(row["columns"])])
             for row in reversed(rows)
         )
 
     def rate(self, answer_id: str, good: bool | None, *, comment: str = "", user: str | None = None) -> None:
         """Keep what the user thinks of an answer, in place of what was said before; None takes it back.
 
-        ConfigError as `entry`.
+        ConfigError as `get_entry`.
         """
-        identifier = self.entry(answer_id, user=user).id
+        identifier = self.get_entry(answer_id, user=user).id
         if good is None:
             sql = "DELETE FROM feedback WHERE entry = (SELECT number FROM entry WHERE id = ?)"
             self._database.write(lambda connection: connection.execute(sql, [identifier]))
@@ -118,7 +127,7 @@ class Store:
             "INSERT INTO feedback (entry, at, good, comment) SELECT number, ?, ?, ? FROM entry WHERE id = ? "
             "ON CONFLICT (entry) DO UPDATE SET at = excluded.at, good = excluded.good, comment = excluded.comment"
         )
-        values = [at, good, storable(comment)[:COMMENT_CHARS], identifier]
+        values = [at, good, replace_surrogates(comment)[:COMMENT_CHARS], identifier]
         self._database.write(lambda connection: connection.execute(upsert, values))
 
     def find_rating(self, answer_id: str, *, user: str | None = None) -> Rating | None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
-from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, leads_out, read_file, write_file
+from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file, write_file
 from nl2sql.errors import ConfigError
-from nl2sql.schema.identifiers import closest
-from nl2sql.store.query_header import FIELDS, header_of, split
-from nl2sql.store.query_parameters import Parameter, Value, bind, check_places, sample_value
+from nl2sql.schema.identifiers import find_closest
+from nl2sql.store.query_header import FIELDS, parse_header, split_header
+from nl2sql.store.query_parameters import Parameter, Value, bind_parameters, check_placeholders, make_sample_value
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names that a function for the model cannot have, since its other tools have them.
@@ -55,20 +55,20 @@ class VerifiedQuery:
             raise ConfigError(f"the verified query {self.name} has no question", "Say what it answers.")
         if not self.sql:
             raise ConfigError(f"the verified query {self.name} has no SQL", "Write the SQL below its header.")
-        check_places(self.sql, self.parameters)
+        check_placeholders(self.sql, self.parameters)
 
     @property
-    def answers_alone(self) -> bool:
+    def has_all_defaults(self) -> bool:
         """Whether it can run with no value given: it has no parameter without a default."""
         return not any(parameter.required for parameter in self.parameters)
 
-    def bound(self, values: Mapping[str, Value] | None = None) -> str:
+    def bind(self, values: Mapping[str, Value] | None = None) -> str:
         """The SQL with values, as typed literals, in the places of its parameters. CallError where they don't fit."""
-        return bind(self.sql, self.parameters, values or {})
+        return bind_parameters(self.sql, self.parameters, values or {})
 
-    def sample(self) -> str:
+    def bind_samples(self) -> str:
         """The SQL with values to try it with: the defaults, and simple values where there is none."""
-        return self.bound({parameter.name: sample_value(parameter) for parameter in self.parameters})
+        return self.bind({parameter.name: make_sample_value(parameter) for parameter in self.parameters})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +97,21 @@ class VerifiedQueries:
         self._is_found = found
 
     @classmethod
-    def beside(cls, config: Config) -> VerifiedQueries:
+    def open_for_project(cls, config: Config) -> VerifiedQueries:
         """Those beside the project file. ConfigError where there is none."""
         if config.file is None:
             raise ConfigError("verified queries lie beside a project file, and there is none here", _MAKE_ONE)
         folder = config.file.absolute().parent / QUERY_FOLDER
-        return cls(folder, TrustedFiles(config.home), found=config.found)
+        return cls(folder, TrustedFiles(config.home), found=config.is_found)
 
     def list(self) -> tuple[VerifiedQuery, ...]:
-        """Those that can be read and are trusted, by name; `problems` has the others."""
-        found = [file.query for file in self.files() if file.query and not file.problem]
+        """Those that can be read and are trusted, by name; `list_problems` has the others."""
+        found = [file.query for file in self.list_files() if file.query and not file.problem]
         return tuple(sorted(found, key=lambda query: query.name))
 
-    def problems(self) -> tuple[ConfigError, ...]:
+    def list_problems(self) -> tuple[ConfigError, ...]:
         """What is wrong with the files that are not used, each with its file's name."""
-        return tuple(file.problem for file in self.files() if file.problem)
+        return tuple(file.problem for file in self.list_files() if file.problem)
 
     def get(self, name: str) -> VerifiedQuery:
         """The one of that name. ConfigError where there is none, or it is not trusted."""
@@ -122,21 +122,21 @@ class VerifiedQueries:
 
     def find(self, name: str) -> tuple[VerifiedQuery, ConfigError | None]:
         """The one of that name, and why it is not used where it is not. ConfigError where there is none to be read."""
-        file = self._found(name)
+        file = self._find_file(name)
         assert file.query is not None
         return file.query, file.problem
 
     def add(self, query: VerifiedQuery) -> Path:
         """Write it, trust it, and return its file. ConfigError where name or question is taken, or the disk fails."""
-        for other in (file.query for file in self.files() if file.query):
+        for other in (file.query for file in self.list_files() if file.query):
             if other.name.lower() == query.name.lower():
                 raise ConfigError(f"there is a verified query {other.name} already", "Remove it first, or rename.")
-            if folded(other.question) == folded(query.question):
+            if normalize_question(other.question) == normalize_question(query.question):
                 raise ConfigError(f"{other.name} has that question already", "Remove it first, or ask another.")
-        path, text = self.folder / f"{query.name}.sql", as_text(query)
+        path, text = self.folder / f"{query.name}.sql", format_query_file(query)
         if path.exists():
             raise ConfigError(f"{QUERY_FOLDER}/{path.name} is there already", "Remove it first, or rename.")
-        if parse(text, query.name) != query:
+        if parse_query_file(text, query.name) != query:
             raise ConfigError(f"{query.name} cannot be written as a file", "Leave unusual characters out of it.")
         self._refuse_detour()
         content = text.encode()
@@ -152,7 +152,7 @@ class VerifiedQueries:
 
     def remove(self, name: str) -> Path:
         """Delete its file, and return where that was. ConfigError where there is none of that name."""
-        file = self._found(name)
+        file = self._find_file(name)
         path = file.path
         self._refuse_detour()
         try:
@@ -164,11 +164,11 @@ class VerifiedQueries:
             self._trusted.discard(path, file.content)
         return path
 
-    def answering(self, question: str) -> VerifiedQuery | None:
+    def find_answer(self, question: str) -> VerifiedQuery | None:
         """The one that answers it, if any: see the function of that name."""
-        return answering(question, self.list())
+        return find_answering_query(question, self.list())
 
-    def files(self) -> tuple[QueryFile, ...]:
+    def list_files(self) -> tuple[QueryFile, ...]:
         """Every file of the folder, by its name."""
         taken: dict[str, str] = {}
         files = []
@@ -176,7 +176,7 @@ class VerifiedQueries:
             if file.query and not file.problem:
                 name = file.query.name
                 if other := taken.get(name.lower()):
-                    problem = _problem(file.path, f"{other} has the name {name} too", "Rename one of them.")
+                    problem = _make_problem(file.path, f"{other} has the name {name} too", "Rename one of them.")
                     file = replace(file, problem=problem)
                 else:
                     taken[name.lower()] = name
@@ -187,55 +187,57 @@ class VerifiedQueries:
         content, problem = None, None
         try:
             content = read_file(path, QUERY_BYTES, "it")
-            if doubt := self._doubt(path, content):
-                problem = _problem(path, doubt, f"Read it, then: {compose_trust(self.folder.parent)}")
-            return QueryFile(path, content, parse(_decoded(content), path.stem), problem)
+            if doubt := self._find_doubt(path, content):
+                problem = _make_problem(path, doubt, f"Read it, then: {compose_trust(self.folder.parent)}")
+            return QueryFile(path, content, parse_query_file(_decode(content), path.stem), problem)
         except ConfigError as exc:
             # What is wrong with it may quote it, which is not for all to read where a link leads there.
-            quotes_another = problem is not None and leads_out(path)
-            return QueryFile(path, content, None, problem if quotes_another else _problem(path, exc.message, exc.hint))
+            quotes_another = problem is not None and has_link_outside(path)
+            return QueryFile(
+                path, content, None, problem if quotes_another else _make_problem(path, exc.message, exc.hint)
+            )
 
-    def _doubt(self, path: Path, content: bytes) -> str:
+    def _find_doubt(self, path: Path, content: bytes) -> str:
         """Why the file is not used, as a clause about `it`; empty where it is."""
         if self._trusted:
-            return self._trusted.doubt(path, content, found=self._is_found)
-        return LEADS_OUT if leads_out(path) else ""
+            return self._trusted.find_doubt(path, content, is_found=self._is_found)
+        return LEADS_OUT if has_link_outside(path) else ""
 
-    def _found(self, name: str) -> QueryFile:
+    def _find_file(self, name: str) -> QueryFile:
         """The file of the query of that name: the one that is used, if there is one."""
-        files = [file for file in self.files() if file.query]
+        files = [file for file in self.list_files() if file.query]
         for file in sorted(files, key=lambda file: file.problem is not None):
             if file.query and file.query.name == name:
                 return file
-        for file in self.files():
+        for file in self.list_files():
             if file.problem and file.path.stem == name:
                 raise file.problem
-        near = closest(name, [file.query.name for file in files if file.query])
+        near = find_closest(name, [file.query.name for file in files if file.query])
         hint = f"Did you mean {near}?" if near else "`nl2sql queries list` lists them."
         raise ConfigError(f"there is no verified query {name!r}", hint)
 
     def _refuse_detour(self) -> None:
         """ConfigError where the folder is a link: what is written or removed there would be somebody else's choice."""
-        if leads_out(self.folder / "any.sql"):
+        if has_link_outside(self.folder / "any.sql"):
             raise ConfigError(
                 f"{QUERY_FOLDER} is a link that leads out of its folder", "Put a folder of that name in its place."
             )
 
 
-def answering(question: str, queries: Iterable[VerifiedQuery]) -> VerifiedQuery | None:
+def find_answering_query(question: str, queries: Iterable[VerifiedQuery]) -> VerifiedQuery | None:
     """The query whose question this is, but for case, spaces and sentence marks; None where no or several fit."""
-    wanted = folded(question)
-    found = [query for query in queries if folded(query.question) == wanted and query.answers_alone]
+    wanted = normalize_question(question)
+    found = [query for query in queries if normalize_question(query.question) == wanted and query.has_all_defaults]
     return found[0] if len(found) == 1 else None
 
 
-def parse(text: str, stem: str) -> VerifiedQuery:
+def parse_query_file(text: str, stem: str) -> VerifiedQuery:
     """The query of a file's text; `stem` is its name where the header has none. ConfigError."""
-    lines, sql = split(text)
-    return VerifiedQuery(**{"name": stem, "question": "", **header_of(lines)}, sql=sql)
+    lines, sql = split_header(text)
+    return VerifiedQuery(**{"name": stem, "question": "", **parse_header(lines)}, sql=sql)
 
 
-def as_text(query: VerifiedQuery) -> str:
+def format_query_file(query: VerifiedQuery) -> str:
     """The query as a file's text: valid SQL, its header in comments."""
     lines = []
     for field in FIELDS:
@@ -249,7 +251,7 @@ def as_text(query: VerifiedQuery) -> str:
     return "\n".join([*lines, "", query.sql + ";", ""])
 
 
-def query_object(query: VerifiedQuery) -> dict[str, Any]:
+def make_query_object(query: VerifiedQuery) -> dict[str, Any]:
     """Every field of a query as JSON has it."""
 
     def plain(value: Value) -> Any:
@@ -276,18 +278,18 @@ def query_object(query: VerifiedQuery) -> dict[str, Any]:
     }
 
 
-def folded(question: str) -> str:
+def normalize_question(question: str) -> str:
     """The question without what does not change its meaning: case, spaces, marks at the end of a word."""
     text = unicodedata.normalize("NFC", question).casefold().replace("’", "'")
     return " ".join(_SENTENCE_MARK.sub(" ", text).split())
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise ConfigError("it is not UTF-8", "Save it as UTF-8.") from exc
 
 
-def _problem(path: Path, message: str, hint: str) -> ConfigError:
+def _make_problem(path: Path, message: str, hint: str) -> ConfigError:
     return ConfigError(f"{QUERY_FOLDER}/{path.name}: {message}", hint)

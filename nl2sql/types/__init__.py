@@ -18,7 +18,7 @@ from nl2sql.types.answer_types import (
     Status,
     Trap,
     TrapReport,
-    Untraced,
+    UntracedWord,
 )
 from nl2sql.types.chat_types import Message, Messages, Reply, Step, ToolCall, Usage
 from nl2sql.types.query_types import (
@@ -31,12 +31,10 @@ from nl2sql.types.query_types import (
     RepairKind,
     RepairReport,
     Verdict,
-    _Seal,
 )
 from nl2sql.types.result_types import (
-    CELL_VALUES,
+    MAX_CELL_VALUES,
     Comparison,
-    Contains,
     Count,
     Criteria,
     Criterion,
@@ -44,17 +42,17 @@ from nl2sql.types.result_types import (
     Limits,
     Result,
     ResultColumn,
+    TextByColumn,
     Upload,
     Window,
-    _nested_value,
-    column_values,
+    list_column_values,
     make_unique_names,
 )
 from nl2sql.types.schema_types import MAIN_SCHEMA, Column, ForeignKey, Progress, Schema, Table
 
 __all__ = [
-    "CELL_VALUES",
     "MAIN_SCHEMA",
+    "MAX_CELL_VALUES",
     "Answer",
     "Basis",
     "CheckedSQL",
@@ -62,7 +60,6 @@ __all__ = [
     "Column",
     "Comparison",
     "Confidence",
-    "Contains",
     "Count",
     "Criteria",
     "Criterion",
@@ -91,16 +88,15 @@ __all__ = [
     "Status",
     "Step",
     "Table",
+    "TextByColumn",
     "ToolCall",
     "Trap",
     "TrapReport",
-    "Untraced",
+    "UntracedWord",
     "Upload",
     "Usage",
     "Verdict",
     "Window",
-    "_Seal",
-    "_nested_value",
-    "column_values",
+    "list_column_values",
     "make_unique_names",
 ]

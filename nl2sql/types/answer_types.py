@@ -64,12 +64,12 @@ class Grounding:
 @dataclass(frozen=True, slots=True)
 class Trap:
     """A way in which the SQL says something else than it seems to. `rule` is a stable name, `message` has the figure
-    that makes it bite. `changes_figure`: what is shown is then another figure than the one asked for.
+    that makes it bite. `is_figure_changed`: what is shown is then another figure than the one asked for.
     """
 
     rule: str
     message: str
-    changes_figure: bool = False
+    is_figure_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +77,31 @@ class TrapReport:
     """The traps found in a query, and what could not be checked, each as a clause that begins with `whether`."""
 
     traps: tuple[Trap, ...] = ()
-    unchecked: tuple[str, ...] = ()
+    unchecked_claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Untraced:
+class UntracedWord:
     """A word of the question that nothing in the SQL stands for, and what makes that weigh.
 
-    `elsewhere`: a name of the schema that the query does not use has it; `qualifies`: it stands beside a name that the
-    query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the like;
-    `is_name`: it is written as a name; `is_number`: it is a number. `is_label`: the SQL gives it to something as a name
-    of its own, as in `sum(amount) AS commission`, which shows nothing.
+    `is_in_schema`: a name of the schema that the query does not use has it; `is_qualifier`: it stands beside a name
+    that the query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the
+    like; `is_name`: it is written as a name; `is_number`: it is a number. `is_label`: the SQL gives it to something as
+    a name of its own, as in `sum(amount) AS commission`, which shows nothing.
     """
 
     word: str
-    elsewhere: bool = False
-    qualifies: bool = False
+    is_in_schema: bool = False
+    is_qualifier: bool = False
     is_measured: bool = False
     is_name: bool = False
     is_number: bool = False
     is_label: bool = False
 
     @property
-    def weighs(self) -> bool:
+    def has_weight(self) -> bool:
         """Whether one of these is so. That of a label is for the confidence to weigh."""
-        marks = (self.elsewhere, self.qualifies, self.is_measured, self.is_name, self.is_number)
+        marks = (self.is_in_schema, self.is_qualifier, self.is_measured, self.is_name, self.is_number)
         return any(marks) and not self.is_label
 
 
@@ -196,7 +196,7 @@ class Answer:
         return f"verified{who}{when}" if who or when else ""
 
     @property
-    def truncated(self) -> bool | None:
+    def is_truncated(self) -> bool | None:
         return self.result.truncated if self.result else None
 
     def to_arrow(self) -> pa.Table:

@@ -47,7 +47,7 @@ class Verdict:
     judges: tuple[str, ...] = ()
 
     @property
-    def allowed(self) -> bool:
+    def is_allowed(self) -> bool:
         return not self.findings
 
 
@@ -128,7 +128,7 @@ class CheckedSQL:
     """SQL that passed the guard: the only thing an engine runs. Made by `guard.check`, by nothing else."""
 
     sql: str
-    asked: str
+    source_sql: str
     tables: tuple[str, ...]
     columns: tuple[str, ...]
     seal: _Seal = field(repr=False, compare=False)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-CELL_VALUES: Final = 500
+MAX_CELL_VALUES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Upload:
 
 
 # Texts by the column that holds them: its name, or its position.
-Contains: TypeAlias = Mapping[str, str] | Mapping[int, str] | Mapping[str | int, str]
+TextByColumn: TypeAlias = Mapping[str, str] | Mapping[int, str] | Mapping[str | int, str]
 
 
 class Comparison(StrEnum):
@@ -98,15 +98,15 @@ class Window:
     limit: int = 100
     order_by: str | int | None = None
     descending: bool = False
-    contains: Contains = field(default_factory=dict)
+    contains: TextByColumn = field(default_factory=dict)
     criteria: Criteria = ()
 
 
 class Count(NamedTuple):
-    """A number of rows; not `complete` where the query has more than were looked at."""
+    """A number of rows; not `is_complete` where the query has more than were looked at."""
 
     rows: int
-    complete: bool
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Result:
 
         Dates beyond the year 9999, which Python cannot hold, are text.
         """
-        arrays = [column_values(column) for column in self.table.columns]
+        arrays = [list_column_values(column) for column in self.table.columns]
         return list(zip(*arrays, strict=True)) if arrays else []
 
 
@@ -164,7 +164,7 @@ def make_unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
+def list_column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     """An Arrow column as Python values; as text where Python's dates cannot hold one of them."""
     try:
         return list(column.to_pylist())
@@ -172,19 +172,19 @@ def column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
         import pyarrow as pa
 
         if pa.types.is_nested(column.type):
-            return [_nested_value(cell) for cell in column]
+            return [_convert_nested_value(cell) for cell in column]
         return list(column.cast(pa.string()).to_pylist())
 
 
-def _nested_value(cell: pa.Scalar) -> Any:
+def _convert_nested_value(cell: pa.Scalar) -> Any:
     """A list, struct or map as a Python value, with the dates in it as text where Python cannot hold one of them."""
     import pyarrow as pa
 
     if not cell.is_valid:
         return None
     if pa.types.is_struct(cell.type):
-        return {name: column_values(pa.array([value], value.type))[0] for name, value in cell.items()}
-    values = column_values(cell.values)
+        return {name: list_column_values(pa.array([value], value.type))[0] for name, value in cell.items()}
+    values = list_column_values(cell.values)
     return [tuple(entry.values()) for entry in values] if pa.types.is_map(cell.type) else values
 
 

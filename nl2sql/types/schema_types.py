@@ -40,12 +40,12 @@ class Column:
     synonyms: tuple[str, ...] = ()
 
     @property
-    def holds_text(self) -> bool:
+    def is_text(self) -> bool:
         """Whether its values are texts, and no lists of them."""
         return self.type.upper().startswith(("VARCHAR", "ENUM", "TEXT")) and not self.type.endswith("]")
 
     @property
-    def holds_days(self) -> bool:
+    def is_temporal(self) -> bool:
         """Whether its values are days or moments, and no lists of them."""
         return self.type.upper().startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
 
@@ -95,7 +95,7 @@ class Table:
         within = self.name[len(self.catalog) + 1 :] if self.catalog else self.name
         return self.schema, within if self.schema == MAIN_SCHEMA else within[len(self.schema) + 1 :]
 
-    def column(self, name: str) -> Column | None:
+    def find_column(self, name: str) -> Column | None:
         """The column of that name in any case, or None."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
@@ -108,6 +108,6 @@ class Schema:
     dialect: str = "duckdb"
     fingerprint: str = ""
 
-    def table(self, name: str) -> Table | None:
+    def find_table(self, name: str) -> Table | None:
         """The table of that name in any case, or None."""
         return next((t for t in self.tables if t.name.lower() == name.lower()), None)

@@ -13,7 +13,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, Status
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import CheckedSQL, Reply, ToolCall
 
 SETUP = """
@@ -44,7 +44,7 @@ def ask(opened: Assistant, model: ScriptedModel, count: int, **how: Any) -> Answ
 
 def blocks(*queries: str) -> list[Reply]:
     return [
-        replace(says(f"```sql {i}"), calls=(ToolCall(str(i), "sql_query", {"query": query}),))
+        replace(make_text_reply(f"```sql {i}"), calls=(ToolCall(str(i), "sql_query", {"query": query}),))
         for i, query in enumerate(queries)
     ]
 
@@ -64,7 +64,7 @@ def candidates(answer: Answer) -> list[tuple[bool, object]]:
 @pytest.mark.parametrize("calls_tools", [True, False])
 def test_the_rows_that_most_give_are_the_answer(opened: Assistant, calls_tools: bool) -> None:
     queries = (ONE, TWO, BROKEN, ALSO_TWO)
-    replies = [calls("sql_query", query=query) for query in queries] if calls_tools else blocks(*queries)
+    replies = [make_call_reply("sql_query", query=query) for query in queries] if calls_tools else blocks(*queries)
     model = ScriptedModel(*replies, "It is 2.", calls_tools=calls_tools)
     answer = ask(opened, model, 4)
     assert answer.rows == [(2,)] and answer.text == "It is 2."
@@ -77,7 +77,7 @@ def test_the_rows_that_most_give_are_the_answer(opened: Assistant, calls_tools: 
 
 
 def test_a_query_that_comes_after_the_vote_has_no_share_in_its_agreement(opened: Assistant) -> None:
-    queries = [calls("sql_query", query=query) for query in (TWO, ALSO_TWO, ONE)]
+    queries = [make_call_reply("sql_query", query=query) for query in (TWO, ALSO_TWO, ONE)]
     answer = ask(opened, ScriptedModel(*queries, "It is 1."), 2)
     assert answer.rows == [(1,)] and answer.confidence is not None
     assert "1 of 3 queries written for the question give these rows" in answer.confidence.reasons

@@ -19,7 +19,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer
 from nl2sql.config import Config, ContextSettings
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import ToolCall
 
 SETUP = """
@@ -90,7 +90,7 @@ def test_a_model_of_blocks_is_told_where_it_may_matter(
     database: Path, tmp_path: Path, question: str, told: bool
 ) -> None:
     query = ToolCall("1", "sql_query", {"query": "SELECT count(*) AS n FROM dives"})
-    model = ScriptedModel(says("", query), "20 dives.", calls_tools=False)
+    model = ScriptedModel(make_text_reply("", query), "20 dives.", calls_tools=False)
     ask(database, tmp_path, model, question)
     assert ("Today is" in asked(model)) is told
 
@@ -131,17 +131,17 @@ def test_a_locked_database_does_not_follow_the_machines_zone(database: Path) -> 
 
 def test_a_time_that_nobody_named_is_warned_of(database: Path, tmp_path: Path) -> None:
     told = "the query looks at 2024-03-01 to 2024-04-01, which the question does not name; today is 2029-02-03"
-    model = ScriptedModel(calls("sql_query", query=BEFORE), "3 dives.")
+    model = ScriptedModel(make_call_reply("sql_query", query=BEFORE), "3 dives.")
     answer = ask(database, tmp_path, model, today=dt.date(2029, 2, 3))
     assert answer.warnings == (f"{told}; on_day ends 2024-07-13",)
-    named = ScriptedModel(calls("sql_query", query=BEFORE), "3 dives.")
+    named = ScriptedModel(make_call_reply("sql_query", query=BEFORE), "3 dives.")
     answer = ask(database, tmp_path, named, "How many dives in March 2024?", today=dt.date(2029, 2, 3))
     assert answer.warnings == ()
 
 
 def test_a_year_that_was_named_before_in_the_conversation_is_known(database: Path, tmp_path: Path) -> None:
     config = Config(home=tmp_path, url=str(database), context=ContextSettings(today=dt.date(2029, 2, 3)))
-    script = [calls("sql_query", query=BEFORE), says("3 dives.")]
+    script = [make_call_reply("sql_query", query=BEFORE), make_text_reply("3 dives.")]
     model = ScriptedModel(*script, *script)
     with nl2sql.connect(config=config, model=model) as assistant:
         first = assistant.ask("How many dives in March 2024?")
@@ -151,15 +151,17 @@ def test_a_year_that_was_named_before_in_the_conversation_is_known(database: Pat
 
 def test_the_engines_clock_is_not_the_day_that_is_set(database: Path, tmp_path: Path) -> None:
     query = "SELECT count(*) AS n FROM dives WHERE on_day < current_date"
-    answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=query), "20."), today=dt.date(2024, 4, 9))
+    answer = ask(
+        database, tmp_path, ScriptedModel(make_call_reply("sql_query", query=query), "20."), today=dt.date(2024, 4, 9)
+    )
     assert any("takes the engine's date, not 2024-04-09" in warning for warning in answer.warnings)
-    answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=query), "20."))
+    answer = ask(database, tmp_path, ScriptedModel(make_call_reply("sql_query", query=query), "20."))
     assert answer.warnings == ()
 
 
 def test_where_the_data_ends_before_what_was_asked_that_is_said(database: Path, tmp_path: Path) -> None:
     query = "SELECT count(*) AS n FROM dives WHERE on_day >= date_trunc('month', current_date)"
-    answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=query), "0 dives."))
+    answer = ask(database, tmp_path, ScriptedModel(make_call_reply("sql_query", query=query), "0 dives."))
     assert "on_day ends 2024-07-13; nothing in the data is later" in answer.warnings
 
 
@@ -177,7 +179,7 @@ def test_the_reading_says_which_days_are_counted_from_today(
 ) -> None:
     sql = "SELECT count(*) AS n FROM dives WHERE on_day >= current_date - INTERVAL 7 DAY"
     before = dt.datetime.now(dt.UTC).date()
-    answer = ask(database, tmp_path, ScriptedModel(calls("sql_query", query=sql), "None."), today=today)
+    answer = ask(database, tmp_path, ScriptedModel(make_call_reply("sql_query", query=sql), "None."), today=today)
     after = dt.datetime.now(dt.UTC).date()
     days = [f"Today is {day.day} {day:%B} {day.year}." for day in (before, after)]
     assert set(days) & set(answer.reading), "the engine's own day, whatever is set"

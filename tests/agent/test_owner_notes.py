@@ -11,7 +11,7 @@ import nl2sql
 from nl2sql import Assistant
 from nl2sql.agent.owner_notes import select_notes
 from nl2sql.config import Config, ContextSettings
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
@@ -36,7 +36,7 @@ CONTEXT = ContextSettings(
 
 
 def touched(question: str, hits: tuple[Hit, ...] = ()) -> list[str]:
-    return list(select_notes(question, CONTEXT, SCHEMA, hits).touched)
+    return list(select_notes(question, CONTEXT, SCHEMA, hits).relevant)
 
 
 def test_a_rule_that_names_no_table_and_no_metric_is_for_every_question() -> None:
@@ -80,7 +80,7 @@ def test_where_no_word_is_known_everything_is_sent() -> None:
 
 
 def test_without_notes_nothing_is_sent() -> None:
-    assert select_notes("How many guests?", ContextSettings(), SCHEMA).touched == ()
+    assert select_notes("How many guests?", ContextSettings(), SCHEMA).relevant == ()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_they_go_with_the_question_so_that_what_comes_before_stays(opened: Assis
 
 def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant) -> None:
     query = "SELECT count(*) AS n FROM stays"
-    model = ScriptedModel(calls("sql_query", query=query), "0 stays.", "I cannot say.")
+    model = ScriptedModel(make_call_reply("sql_query", query=query), "0 stays.", "I cannot say.")
     assistant = Assistant(opened._engine, opened.config, model)
     first = assistant.ask("How many stays?")
     assistant.ask("And the pressure?", session=first.session)
@@ -116,6 +116,6 @@ def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant
 
 
 def test_a_model_that_looks_at_a_table_sees_its_synonyms(opened: Assistant) -> None:
-    model = ScriptedModel(calls("describe_table", table="stays"), "I cannot say.")
+    model = ScriptedModel(make_call_reply("describe_table", table="stays"), "I cannot say.")
     Assistant(opened._engine, opened.config, model).ask("How many stays?")
     assert "also called overnights, Übernachtungen" in str(model.sent[-1][-1]["content"])

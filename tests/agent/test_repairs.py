@@ -11,7 +11,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, Status
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import CheckedSQL, EventKind, Policy, Repair, RepairKind, Reply, Step, ToolCall
 
 SETUP = """
@@ -48,7 +48,7 @@ def ask(opened: Assistant, model: ScriptedModel, question: str = "Which shops ar
 
 def block(*queries: str, then: str = "Bruun.") -> ScriptedModel:
     """A model of blocks that writes these queries, and then a sentence."""
-    replies = [says("", ToolCall("1", "sql_query", {"query": sql})) for sql in queries]
+    replies = [make_text_reply("", ToolCall("1", "sql_query", {"query": sql})) for sql in queries]
     return ScriptedModel(*replies, then, calls_tools=False)
 
 
@@ -63,7 +63,7 @@ def told(model: ScriptedModel, call: int = 1) -> str:
 
 @pytest.mark.parametrize("calls_tools", [True, False])
 def test_a_repaired_query_runs_and_the_model_is_not_asked_again(opened: Assistant, calls_tools: bool) -> None:
-    tools = ScriptedModel(calls("sql_query", query=BROKEN), "Bruun.")
+    tools = ScriptedModel(make_call_reply("sql_query", query=BROKEN), "Bruun.")
     answer = ask(opened, tools if calls_tools else block(BROKEN))
     assert answer.rows == [("Bruun",)] and answer.status is Status.ANSWERED and answer.usage.model_calls == 2
     (step,) = repair_steps(answer)
@@ -80,7 +80,7 @@ def test_a_repaired_query_runs_and_the_model_is_not_asked_again(opened: Assistan
 
 
 def test_a_model_that_calls_tools_is_told_what_was_changed_and_what_ran(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query=BROKEN), "Bruun.")
+    model = ScriptedModel(make_call_reply("sql_query", query=BROKEN), "Bruun.")
     answer = ask(opened, model)
     assert told(model).startswith("Your query was changed: cities is joined for city_name, along ")
     assert answer.sql is not None and f"This ran:\n{' '.join(answer.sql.split())}\n" in told(model)
@@ -109,8 +109,8 @@ def test_a_repair_is_told_as_an_event_before_the_sql(opened: Assistant) -> None:
 
 
 def test_what_is_missing_goes_back_with_what_is_near_and_a_way_out(opened: Assistant) -> None:
-    fine = calls("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
-    model = ScriptedModel(calls("sql_query", query="SELECT shop_mood FROM shops"), fine, "Bruun.")
+    fine = make_call_reply("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
+    model = ScriptedModel(make_call_reply("sql_query", query="SELECT shop_mood FROM shops"), fine, "Bruun.")
     answer = ask(opened, model)
     assert answer.rows == [("Bruun",)] and answer.repairs == ()
     assert told(model) == (
@@ -122,9 +122,11 @@ def test_what_is_missing_goes_back_with_what_is_near_and_a_way_out(opened: Assis
 
 
 def test_a_column_of_another_table_goes_back_with_the_keys_that_lead_there(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query="SELECT max(city_name) FROM pays, shops"), "I cannot tell.")
+    model = ScriptedModel(
+        make_call_reply("sql_query", query="SELECT max(city_name) FROM pays, shops"), "I cannot tell."
+    )
     ask(opened, model)
-    model = ScriptedModel(calls("sql_query", query="SELECT shop_name FROM cities"), "I cannot tell.")
+    model = ScriptedModel(make_call_reply("sql_query", query="SELECT shop_name FROM cities"), "I cannot tell.")
     answer = ask(opened, model)
     joined = "SELECT shops.shop_name FROM cities JOIN shops ON cities.id = shops.city_id"
     assert f"shop_name is a column of shops. If this is meant, send that one: {joined}\n" in told(model)
@@ -134,7 +136,10 @@ def test_a_column_of_another_table_goes_back_with_the_keys_that_lead_there(opene
 @pytest.mark.parametrize("calls_tools", [True, False])
 def test_a_model_may_send_the_query_that_was_offered(opened: Assistant, calls_tools: bool) -> None:
     offered = "SELECT shops.shop_name FROM cities JOIN shops ON cities.id = shops.city_id"
-    first, second = calls("sql_query", query="SELECT shop_name FROM cities"), calls("sql_query", query=offered)
+    first, second = (
+        make_call_reply("sql_query", query="SELECT shop_name FROM cities"),
+        make_call_reply("sql_query", query=offered),
+    )
     model = ScriptedModel(first, second, "These.", calls_tools=calls_tools)
     answer = ask(opened, model)
     assert answer.status is Status.ANSWERED and answer.result is not None and answer.repairs == ()
@@ -146,7 +151,11 @@ def test_a_model_may_send_the_query_that_was_offered(opened: Assistant, calls_to
 @pytest.mark.parametrize("calls_tools", [True, False])
 @pytest.mark.parametrize("again", [LACKING, "SELECT min(shops.Closed) FROM shops WHERE id > 0"])
 def test_a_name_that_is_missing_twice_ends_the_question(opened: Assistant, again: str, calls_tools: bool) -> None:
-    replies = (calls("sql_query", query=LACKING), calls("sql_query", query=again), says("It was in May 2024."))
+    replies = (
+        make_call_reply("sql_query", query=LACKING),
+        make_call_reply("sql_query", query=again),
+        make_text_reply("It was in May 2024."),
+    )
     model = ScriptedModel(*replies, calls_tools=calls_tools)
     answer = ask(opened, model, "When was the last shop closed?")
     assert answer.status is Status.ABSTAINED and answer.error is None and answer.sql is None
@@ -157,8 +166,8 @@ def test_a_name_that_is_missing_twice_ends_the_question(opened: Assistant, again
 
 
 def test_calls_beside_each_other_are_no_retry(opened: Assistant) -> None:
-    both = says("", *(ToolCall(str(n), "sql_query", {"query": LACKING + " " * n}) for n in (1, 2)))
-    fine = calls("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
+    both = make_text_reply("", *(ToolCall(str(n), "sql_query", {"query": LACKING + " " * n}) for n in (1, 2)))
+    fine = make_call_reply("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
     answer = ask(opened, ScriptedModel(both, fine, "Bruun."))
     assert answer.rows == [("Bruun",)] and answer.usage.model_calls == 3
 
@@ -173,13 +182,15 @@ def test_a_missing_table_is_told_where_nothing_is_hidden(opened: Assistant, tmp_
     path = tmp_path / "open.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(SETUP)
-    reply = calls("sql_query", query="SELECT count(*) FROM closed_shops")
+    reply = make_call_reply("sql_query", query="SELECT count(*) FROM closed_shops")
     with nl2sql.connect(config=Config(home=tmp_path, url=str(path)), model=ScriptedModel(reply, reply)) as assistant:
         answer = assistant.ask("How many closed shops are there?")
     assert answer.status is Status.ABSTAINED
     assert answer.text == "This cannot be answered from the data: the data has shops, no closed shops."
     hidden = ask(opened, ScriptedModel(reply, "There is none."))
-    denied = ask(opened, ScriptedModel(calls("sql_query", query="SELECT count(*) FROM pay"), "There is none."))
+    denied = ask(
+        opened, ScriptedModel(make_call_reply("sql_query", query="SELECT count(*) FROM pay"), "There is none.")
+    )
     assert hidden.status is denied.status is Status.REFUSED
 
 
@@ -198,7 +209,7 @@ def test_a_missing_table_is_told_where_nothing_is_hidden(opened: Assistant, tmp_
 def test_a_denied_column_is_told_in_the_words_of_one_that_is_not_there(opened: Assistant, sql: str) -> None:
     words = []
     for name in ("rent", "xyzq"):
-        model = ScriptedModel(calls("sql_query", query=sql.format(name)), "I do not know.")
+        model = ScriptedModel(make_call_reply("sql_query", query=sql.format(name)), "I do not know.")
         ask(opened, model)
         words.append(told(model).replace(name, "<name>"))
     assert words[0] == words[1]
@@ -206,8 +217,8 @@ def test_a_denied_column_is_told_in_the_words_of_one_that_is_not_there(opened: A
 
 def test_readings_that_would_run_go_back_and_the_model_chooses(opened: Assistant) -> None:
     query = "SELECT city_id, count(*) FROM shops"
-    fine = calls("sql_query", query=query + " GROUP BY city_id")
-    model = ScriptedModel(calls("sql_query", query=query), fine, "Two and one.")
+    fine = make_call_reply("sql_query", query=query + " GROUP BY city_id")
+    model = ScriptedModel(make_call_reply("sql_query", query=query), fine, "Two and one.")
     answer = ask(opened, model, "How many shops has each city?")
     assert "send that one: SELECT city_id, COUNT(*) FROM shops GROUP BY city_id" in told(model)
     assert sorted(answer.rows) == [(1, 2), (2, 1)] and answer.repairs == ()
@@ -234,7 +245,7 @@ def test_figures_of_the_question_may_come_again(opened: Assistant) -> None:
 
 def test_words_after_a_query_that_failed_are_no_failure_of_the_database(opened: Assistant) -> None:
     model = ScriptedModel(
-        calls("sql_query", query="SELECT sqrt(shop_name) FROM shops"), "I cannot tell from this data."
+        make_call_reply("sql_query", query="SELECT sqrt(shop_name) FROM shops"), "I cannot tell from this data."
     )
     answer = ask(opened, model)
     assert answer.status is Status.ABSTAINED and answer.text == "I cannot tell from this data."
@@ -242,7 +253,7 @@ def test_words_after_a_query_that_failed_are_no_failure_of_the_database(opened: 
 
 @pytest.mark.parametrize("reply", ["NONE: who owns the shops", "```sql\nNONE: who owns the shops\n```"])
 def test_a_model_of_blocks_says_that_the_data_lacks_something(opened: Assistant, reply: str) -> None:
-    call = says("", ToolCall("1", "sql_query", {"query": "NONE: who owns the shops"}))
+    call = make_text_reply("", ToolCall("1", "sql_query", {"query": "NONE: who owns the shops"}))
     model = ScriptedModel(call if reply.startswith("```") else reply, "They own it.", calls_tools=False)
     answer = ask(opened, model, "Who owns the shops?")
     assert answer.status is Status.ABSTAINED and answer.usage.model_calls == 1
@@ -264,13 +275,13 @@ def test_a_function_of_another_dialect_is_written_in_this_one(opened: Assistant)
 
 @pytest.mark.parametrize("sql", ["SELECT getenv('HOME')", "SELECT * FROM read_csv('x.csv')"])
 def test_a_function_that_is_denied_is_not_repaired(opened: Assistant, sql: str) -> None:
-    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "I could not."))
+    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query=sql), "I could not."))
     assert answer.status is Status.REFUSED and repair_steps(answer) == []
 
 
 @pytest.mark.parametrize("sql", ["SELECT rents FROM shops", "SELECT rent FROM shop", "SELECT amounts FROM pay"])
 def test_a_repair_never_leads_to_what_the_policy_denies_nor_tells_of_it(opened: Assistant, sql: str) -> None:
-    model = ScriptedModel(calls("sql_query", query=sql), "I could not.")
+    model = ScriptedModel(make_call_reply("sql_query", query=sql), "I could not.")
     answer = ask(opened, model)
     assert answer.rows == [] and answer.status in (Status.REFUSED, Status.ABSTAINED) and answer.repairs == ()
     assert "amount" not in answer.text and "rent," not in told(model)
@@ -278,7 +289,7 @@ def test_a_repair_never_leads_to_what_the_policy_denies_nor_tells_of_it(opened: 
 
 def test_a_text_is_found_as_it_is_stored(opened: Assistant) -> None:
     sql = "SELECT shop_name FROM shops JOIN cities ON city_id = cities.id WHERE city_name = ' arhus' ORDER BY 1"
-    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "Alma and Cosmo."))
+    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query=sql), "Alma and Cosmo."))
     assert answer.rows == [("Alma",), ("Cosmo",)] and answer.warnings == ()
     assert answer.repairs == (Repair("stored-spelling", RepairKind.EXACT, "' arhus' is stored as 'Århus'"),)
     (step,) = repair_steps(answer)
@@ -294,13 +305,13 @@ def test_a_text_is_found_as_it_is_stored(opened: Assistant) -> None:
     ],
 )
 def test_a_true_zero_stays_one(opened: Assistant, sql: str, rows: list[tuple[int, ...]]) -> None:
-    answer = ask(opened, ScriptedModel(calls("sql_query", query=sql), "None."), "How many?")
+    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query=sql), "None."), "How many?")
     assert answer.rows == rows and answer.repairs == () and answer.sql is not None
 
 
 def test_a_text_that_another_column_holds_is_told_to_both_and_not_moved(opened: Assistant) -> None:
     sql = "SELECT shop_name FROM shops JOIN cities ON city_id = cities.id WHERE shop_name = 'bergen'"
-    model = ScriptedModel(calls("sql_query", query=sql), "None.")
+    model = ScriptedModel(make_call_reply("sql_query", query=sql), "None.")
     answer = ask(opened, model)
     hint = "'bergen' is not in shops.shop_name; cities.city_name has it"
     assert answer.rows == [] and answer.repairs == () and hint in answer.warnings and hint in told(model)
@@ -308,8 +319,8 @@ def test_a_text_that_another_column_holds_is_told_to_both_and_not_moved(opened: 
 
 def test_a_text_that_is_nearly_stored_is_told_to_both_and_not_taken(opened: Assistant) -> None:
     sql = "SELECT shop_name FROM shops JOIN cities ON city_id = cities.id WHERE city_name = 'Aarhus' ORDER BY 1"
-    fine = calls("sql_query", query=sql.replace("Aarhus", "Århus"))
-    model = ScriptedModel(calls("sql_query", query=sql), fine, "Alma and Cosmo.")
+    fine = make_call_reply("sql_query", query=sql.replace("Aarhus", "Århus"))
+    model = ScriptedModel(make_call_reply("sql_query", query=sql), fine, "Alma and Cosmo.")
     answer = ask(opened, model)
     hint = "'Aarhus' is not in cities.city_name; did you mean 'Århus'?"
     assert answer.rows == [("Alma",), ("Cosmo",)] and hint in told(model)
@@ -324,7 +335,7 @@ def test_where_each_query_is_approved_nothing_is_looked_up(opened: Assistant) ->
         return True
 
     query = "SELECT id FROM cities WHERE city_name = 'arhus'"
-    model = ScriptedModel(calls("sql_query", query=query), "There is none.", "There is none.")
+    model = ScriptedModel(make_call_reply("sql_query", query=query), "There is none.", "There is none.")
     answer = with_model(opened, model).ask("Which city is Aarhus?", approve=approve)
     assert answer.rows == [] and repair_steps(answer) == [] and len(approved) == 1
 
@@ -336,21 +347,21 @@ def test_a_repaired_query_is_approved_as_it_will_run(opened: Assistant) -> None:
         approved.append(checked.sql)
         return False
 
-    model = ScriptedModel(calls("sql_query", query=BROKEN), "Bruun.")
+    model = ScriptedModel(make_call_reply("sql_query", query=BROKEN), "Bruun.")
     answer = with_model(opened, model).ask("Which shops are in Bergen?", approve=approve)
     assert answer.rows == [] and len(approved) == 1 and "cities" in approved[0]
 
 
 def test_what_the_data_would_have_to_prove_is_not_done_where_nothing_may_be_looked_up(opened: Assistant) -> None:
     query = "SELECT shop_name FROM shops WHERE city_id = 'Bergen'"
-    assert ask(opened, ScriptedModel(calls("sql_query", query=query), "Bruun.")).rows == [("Bruun",)]
-    model = ScriptedModel(calls("sql_query", query=query), "I cannot tell.")
+    assert ask(opened, ScriptedModel(make_call_reply("sql_query", query=query), "Bruun.")).rows == [("Bruun",)]
+    model = ScriptedModel(make_call_reply("sql_query", query=query), "I cannot tell.")
     answer = with_model(opened, model).ask("Which shops are in Bergen?", approve=lambda checked: True)
     assert answer.result is None and answer.repairs == ()
 
 
 def test_stored_texts_that_the_question_speaks_of_are_told(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query="SELECT 2 AS n"), "It is 2.")
+    model = ScriptedModel(make_call_reply("sql_query", query="SELECT 2 AS n"), "It is 2.")
     ask(opened, model, "Which shops are in bergen, and is rent 10 there?")
     asked = str(model.sent[0][-1]["content"])
     assert asked.splitlines()[-1:] == ["Stored: cities.city_name = 'Bergen'"]
@@ -361,7 +372,7 @@ def test_stored_texts_that_the_question_speaks_of_are_told(opened: Assistant) ->
 
 @pytest.mark.parametrize("argument", ["query", "sql", "code"])
 def test_a_call_of_an_unknown_tool_with_sql_alone_is_sql_query(opened: Assistant, argument: str) -> None:
-    reply = calls("run_python", **{argument: "SELECT shop_name FROM shops WHERE id = 2"})
+    reply = make_call_reply("run_python", **{argument: "SELECT shop_name FROM shops WHERE id = 2"})
     answer = ask(opened, ScriptedModel(reply, "Bruun."))
     assert answer.rows == [("Bruun",)] and [step.tool for step in answer.steps] == ["sql_query"]
 
@@ -369,21 +380,23 @@ def test_a_call_of_an_unknown_tool_with_sql_alone_is_sql_query(opened: Assistant
 @pytest.mark.parametrize(
     "reply",
     [
-        calls("run_python", code="print(1)"),
-        calls("run_python", query="SELECT 1", limit="5"),
-        calls("run_python"),
-        calls("drop", query="DROP TABLE shops"),
+        make_call_reply("run_python", code="print(1)"),
+        make_call_reply("run_python", query="SELECT 1", limit="5"),
+        make_call_reply("run_python"),
+        make_call_reply("drop", query="DROP TABLE shops"),
     ],
 )
 def test_any_other_call_of_an_unknown_tool_goes_back(opened: Assistant, reply: Reply) -> None:
-    fine = calls("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
+    fine = make_call_reply("sql_query", query="SELECT shop_name FROM shops WHERE id = 2")
     answer = ask(opened, ScriptedModel(reply, fine, "Bruun."))
     assert answer.rows == [("Bruun",)] and [step.ok for step in answer.steps] == [False, True]
 
 
 def test_a_query_that_another_tool_was_called_with_has_not_failed(opened: Assistant) -> None:
     query = "SELECT shop_name FROM shops WHERE id = 2"
-    model = ScriptedModel(calls("run_python", query=query, kind="x"), calls("sql_query", query=query), "Bruun.")
+    model = ScriptedModel(
+        make_call_reply("run_python", query=query, kind="x"), make_call_reply("sql_query", query=query), "Bruun."
+    )
     answer = ask(opened, model)
     assert answer.rows == [("Bruun",)] and answer.error is None
 

@@ -14,7 +14,7 @@ import nl2sql
 from nl2sql import Answer, Assistant, ModelError, Status
 from nl2sql.config import Config
 from nl2sql.model.openai.openai_client import OpenAIChatModel
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 from tests.model.conftest import DONE, Endpoint
 from tests.model.conftest import Answer as Sent
 
@@ -94,7 +94,7 @@ def test_marks_beside_rows_are_never_the_sentence(ask: Ask) -> None:
 
 @pytest.mark.parametrize("said", [f"{SQL};", f"```sql\n{SQL}\n```"])
 def test_sql_is_never_the_sentence(opened: Assistant, said: str) -> None:
-    model = ScriptedModel(calls("sql_query", query=SQL), said, calls_tools=False)
+    model = ScriptedModel(make_call_reply("sql_query", query=SQL), said, calls_tools=False)
     answer = Assistant(opened._engine, opened.config, model).ask(QUESTION)
     assert answer.rows == [(2,)] and "2" in answer.text
     assert "SELECT" not in answer.text

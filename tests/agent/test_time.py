@@ -13,13 +13,13 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, CancelledError, CancelToken, LimitError
 from nl2sql.agent import loop
-from nl2sql.agent.answer_building import SENTENCE_CHARS, conclude
-from nl2sql.agent.loop import REPLY_TOKENS, Asked, Budget, Outcome
+from nl2sql.agent.answer_building import MAX_SENTENCE_CHARS, conclude
+from nl2sql.agent.loop import MAX_REPLY_TOKENS, AgentTask, Outcome, QuestionBudget
 from nl2sql.agent.tools import Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.config import Config
 from nl2sql.model.chat import Tool
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.types import CheckedSQL, Event, Messages, Reply, ToolCall, Usage
 
 QUERY = "SELECT count(*) AS n FROM kites"
@@ -55,7 +55,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def toolbox(opened: Assistant, cancel: CancelToken | None = None) -> Toolbox:
-    return Toolbox(opened._engine, opened._allowed(), opened.config.limits, cancel)
+    return Toolbox(opened._engine, opened._get_allowed_schema(), opened.config.limits, cancel)
 
 
 def ended(running: Generator[Event, None, Outcome]) -> Outcome:
@@ -68,12 +68,14 @@ def ended(running: Generator[Event, None, Outcome]) -> Outcome:
 
 
 def run(opened: Assistant, model: ScriptedModel, deadline: Deadline, **how: Any) -> Outcome:
-    return ended(loop.run(Asked([{"role": "user", "content": "?"}], **how), model, toolbox(opened), deadline))
+    return ended(loop.run(AgentTask([{"role": "user", "content": "?"}], **how), model, toolbox(opened), deadline))
 
 
 def test_a_model_that_is_too_slow_ends_the_question(opened: Assistant) -> None:
     clock = Clock()
-    model = ScriptedModel(clock.slow(calls("list_tables"), 30), clock.slow(calls("list_tables"), 30), "Never.")
+    model = ScriptedModel(
+        clock.slow(make_call_reply("list_tables"), 30), clock.slow(make_call_reply("list_tables"), 30), "Never."
+    )
     outcome = run(opened, model, Deadline(50, clock=clock))
     assert isinstance(outcome.error, LimitError) and outcome.error.message == "no answer within 50 s"
     assert len(model.sent) == 2
@@ -81,9 +83,11 @@ def test_a_model_that_is_too_slow_ends_the_question(opened: Assistant) -> None:
 
 def test_rows_that_are_there_are_the_answer(opened: Assistant) -> None:
     clock = Clock()
-    model = ScriptedModel(calls("sql_query", query=QUERY), clock.slow(calls("list_tables"), 60), "Never.")
+    model = ScriptedModel(
+        make_call_reply("sql_query", query=QUERY), clock.slow(make_call_reply("list_tables"), 60), "Never."
+    )
     outcome = run(opened, model, Deadline(50, clock=clock))
-    assert outcome.ran is not None and outcome.error is None and "within 50 s" in outcome.unfinished
+    assert outcome.executed_query is not None and outcome.error is None and "within 50 s" in outcome.interruption
 
 
 def test_who_approves_takes_their_time(opened: Assistant) -> None:
@@ -93,7 +97,7 @@ def test_who_approves_takes_their_time(opened: Assistant) -> None:
         clock.now += 10_000
         return True
 
-    model = ScriptedModel(calls("sql_query", query=QUERY), "Twelve.")
+    model = ScriptedModel(make_call_reply("sql_query", query=QUERY), "Twelve.")
     outcome = run(opened, model, Deadline(50, clock=clock), approve=approve)
     assert outcome.text.strip() == "Twelve."
 
@@ -139,20 +143,20 @@ class CountingModel(ScriptedModel):
 
 def test_each_reply_has_a_bound_and_it_shrinks_with_what_is_left(opened: Assistant) -> None:
     used = Usage(9_000, 0, 1_000, 1)
-    heavy = says("", ToolCall("a", "list_tables", {}))
+    heavy = make_text_reply("", ToolCall("a", "list_tables", {}))
     heavy = Reply(heavy.text, heavy.calls, heavy.message, used)
     model = CountingModel(heavy, heavy, "Done.")
-    run(opened, model, Deadline(50), budget=Budget(tokens=25_000))
-    assert model.allowed == [REPLY_TOKENS, 15_000, 5_000]
-    blocks = CountingModel(calls("sql_query", query=QUERY), "Twelve.", calls_tools=False)
+    run(opened, model, Deadline(50), budget=QuestionBudget(tokens=25_000))
+    assert model.allowed == [MAX_REPLY_TOKENS, 15_000, 5_000]
+    blocks = CountingModel(make_call_reply("sql_query", query=QUERY), "Twelve.", calls_tools=False)
     run(opened, blocks, Deadline(50))
-    assert blocks.allowed == [loop.BLOCK_TOKENS, loop.SENTENCE_TOKENS]
+    assert blocks.allowed == [loop.MAX_BLOCK_TOKENS, loop.MAX_SENTENCE_TOKENS]
 
 
 def test_tokens_that_an_endpoint_does_not_count_are_spent_too(opened: Assistant) -> None:
     call = ToolCall("a", "list_tables", {})
     silent = Reply("", (call,), {"role": "assistant", "content": "word " * 4_000}, Usage(model_calls=1))
-    outcome = run(opened, ScriptedModel(*[silent] * 9), Deadline(50), budget=Budget(tokens=20_000))
+    outcome = run(opened, ScriptedModel(*[silent] * 9), Deadline(50), budget=QuestionBudget(tokens=20_000))
     assert isinstance(outcome.error, LimitError) and outcome.error.limit == "tokens"
     assert len(outcome.steps) == 2 and outcome.usage.prompt_tokens == 0
 
@@ -160,7 +164,7 @@ def test_tokens_that_an_endpoint_does_not_count_are_spent_too(opened: Assistant)
 def concluded(
     opened: Assistant, query: str, text: str, ending: Deadline, tools: Toolbox | None = None
 ) -> nl2sql.Answer:
-    outcome = run(opened, ScriptedModel(calls("sql_query", query=query), says(text)), Deadline(50))
+    outcome = run(opened, ScriptedModel(make_call_reply("sql_query", query=query), make_text_reply(text)), Deadline(50))
     return conclude("How many kites?", outcome, tools or toolbox(opened), "duckdb", 0, ending, explain=True)
 
 
@@ -184,7 +188,7 @@ def test_probes_end_with_the_time(opened: Assistant) -> None:
         clock.now += 30
         return True
 
-    tools = Toolbox(opened._engine, opened._allowed(), opened.config.limits, unasked=slow)
+    tools = Toolbox(opened._engine, opened._get_allowed_schema(), opened.config.limits, lookup_permit=slow)
     answer = concluded(opened, NOTHING, "None.", Deadline(50, clock=clock), tools)
     assert len(asked) == 2 and "no reason why nothing matched" in answer.warnings[-1]
     asked.clear()
@@ -202,7 +206,9 @@ def test_a_cancelled_question_has_no_end(opened: Assistant) -> None:
 
 def test_a_stop_while_it_is_concluded_stops_it(opened: Assistant) -> None:
     token = CancelToken()
-    assistant = Assistant(opened._engine, opened.config, ScriptedModel(calls("sql_query", query=NOTHING), "None."))
+    assistant = Assistant(
+        opened._engine, opened.config, ScriptedModel(make_call_reply("sql_query", query=NOTHING), "None.")
+    )
     with pytest.raises(CancelledError):
         for event in assistant.stream("How many kites?", cancel=token):
             if event.kind is nl2sql.EventKind.TEXT:
@@ -211,28 +217,28 @@ def test_a_stop_while_it_is_concluded_stops_it(opened: Assistant) -> None:
 
 def test_a_long_sentence_is_cut(opened: Assistant) -> None:
     answer = concluded(opened, QUERY, "There are 12. " + "So it is. " * 5_000, Deadline(50))
-    assert len(answer.text) == SENTENCE_CHARS and answer.text.endswith("…")
+    assert len(answer.text) == MAX_SENTENCE_CHARS and answer.text.endswith("…")
     abstained = Assistant(opened._engine, opened.config, ScriptedModel("No. " * 20_000)).ask("How many?")
-    assert len(abstained.text) == SENTENCE_CHARS
+    assert len(abstained.text) == MAX_SENTENCE_CHARS
 
 
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (calls("list_tables", pattern="*a" * 5_000), "at most 500"),
-        (calls("find_values", text="x" * 90_000), "at most 500"),
-        (calls("describe_table", table="x" * 90_000), "Call list_tables"),
-        (calls("ask_user", question="x" * 90_000, options=[]), "at most 20 options"),
-        (calls("ask_user", question="Which?", options=["a"] * 1_000), "at most 20 options"),
-        (calls("ask_user", question="Which?", options=["a" * 1_000]), "at most 20 options"),
-        (calls("x" * 90_000), "Tools: sql_query"),
-        (calls("sql_query", **{"x" * 90_000: "1"}), "It takes query"),
-        (says("", ToolCall("a", "", {}, "This call names no tool.")), "names no tool"),
+        (make_call_reply("list_tables", pattern="*a" * 5_000), "at most 500"),
+        (make_call_reply("find_values", text="x" * 90_000), "at most 500"),
+        (make_call_reply("describe_table", table="x" * 90_000), "Call list_tables"),
+        (make_call_reply("ask_user", question="x" * 90_000, options=[]), "at most 20 options"),
+        (make_call_reply("ask_user", question="Which?", options=["a"] * 1_000), "at most 20 options"),
+        (make_call_reply("ask_user", question="Which?", options=["a" * 1_000]), "at most 20 options"),
+        (make_call_reply("x" * 90_000), "Tools: sql_query"),
+        (make_call_reply("sql_query", **{"x" * 90_000: "1"}), "It takes query"),
+        (make_text_reply("", ToolCall("a", "", {}, "This call names no tool.")), "names no tool"),
     ],
 )
 def test_calls_of_any_size_go_back_in_no_time(opened: Assistant, call: Reply, told: str) -> None:
     start = time.process_time()
-    model = ScriptedModel(call, calls("sql_query", query=QUERY), "There are 12.")
+    model = ScriptedModel(call, make_call_reply("sql_query", query=QUERY), "There are 12.")
     answer = Assistant(opened._engine, opened.config, model).ask("How many kites?")
     said = str(model.sent[1][-1]["content"])
     assert answer.text == "There are 12." and told in said and len(said) < 3_000

@@ -12,11 +12,11 @@ import pytest
 
 import nl2sql
 from nl2sql import Answer, Assistant, EventKind, Status
-from nl2sql.agent.tools import Ran, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.agent.trap_search import search_traps
 from nl2sql.config import Config
-from nl2sql.export.answer_json import answer_object
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.export.answer_json import make_answer_object
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.types import CheckedSQL, Limits, Policy, Reply, ToolCall
 
@@ -51,18 +51,20 @@ def ask(opened: Assistant, model: ScriptedModel, *, summary: bool = True) -> Ans
 
 
 def block(sql: str) -> Reply:
-    return says("", ToolCall("1", "sql_query", {"query": sql}))
+    return make_text_reply("", ToolCall("1", "sql_query", {"query": sql}))
 
 
 def blocks(*sqls: str, then: tuple[str, ...] = ("They are worth that.",)) -> ScriptedModel:
     """A model of blocks that writes these queries, and then a sentence."""
     return ScriptedModel(
-        *[says("", ToolCall("1", "sql_query", {"query": sql})) for sql in sqls], *then, calls_tools=False
+        *[make_text_reply("", ToolCall("1", "sql_query", {"query": sql})) for sql in sqls], *then, calls_tools=False
     )
 
 
 def test_a_model_that_calls_tools_sees_the_trap_beside_the_rows_and_may_correct_it(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query=TWICE), calls("sql_query", query=ONCE), "They are worth 160.")
+    model = ScriptedModel(
+        make_call_reply("sql_query", query=TWICE), make_call_reply("sql_query", query=ONCE), "They are worth 160."
+    )
     answer = ask(opened, model)
     told = str(model.sent[1][-1]["content"])
     assert "260" in told and MESSAGE in told and "corrected query" in told
@@ -71,7 +73,9 @@ def test_a_model_that_calls_tools_sees_the_trap_beside_the_rows_and_may_correct_
 
 
 def test_a_trap_that_stays_is_a_warning_and_no_high(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query=TWICE), calls("sql_query", query=TWICE), "They are worth 260.")
+    model = ScriptedModel(
+        make_call_reply("sql_query", query=TWICE), make_call_reply("sql_query", query=TWICE), "They are worth 260."
+    )
     answer = ask(opened, model)
     assert MESSAGE not in str(model.sent[2][-1]["content"]), "it is told once"
     assert answer.rows == [(260,)] and answer.text == "They are worth 260."
@@ -79,7 +83,7 @@ def test_a_trap_that_stays_is_a_warning_and_no_high(opened: Assistant) -> None:
     assert answer.warnings == (MESSAGE,)
     assert answer.confidence is not None and answer.confidence.level == "check"
     assert answer.confidence.reasons[-1] == f"the figures may be others than those asked for: {MESSAGE}"
-    assert json.loads(json.dumps(answer_object(answer)))["traps"] == [{"rule": "fan-out", "message": MESSAGE}]
+    assert json.loads(json.dumps(make_answer_object(answer)))["traps"] == [{"rule": "fan-out", "message": MESSAGE}]
 
 
 def test_a_model_of_blocks_is_asked_once_for_the_corrected_query(opened: Assistant) -> None:
@@ -117,7 +121,7 @@ def test_what_is_no_better_leaves_the_first_answer_with_its_trap(opened: Assista
 @pytest.mark.parametrize("calls_tools", [True, False])
 def test_without_a_sentence_the_model_is_asked_too(opened: Assistant, calls_tools: bool) -> None:
     lines = (
-        [calls("sql_query", query=TWICE), calls("sql_query", query=ONCE)]
+        [make_call_reply("sql_query", query=TWICE), make_call_reply("sql_query", query=ONCE)]
         if calls_tools
         else [block(TWICE), block(ONCE)]
     )
@@ -132,8 +136,8 @@ def test_a_model_that_says_no_more_keeps_its_answer(opened: Assistant) -> None:
 
 
 def test_a_correction_that_cannot_run_does_not_cost_the_answer(opened: Assistant) -> None:
-    broken = calls("sql_query", query="SELECT sum(worth) FROM boats")
-    answer = ask(opened, ScriptedModel(calls("sql_query", query=TWICE), broken, "They are worth 260."))
+    broken = make_call_reply("sql_query", query="SELECT sum(worth) FROM boats")
+    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query=TWICE), broken, "They are worth 260."))
     assert answer.status is Status.ANSWERED and answer.rows == [(260,)] and answer.warnings == (MESSAGE,)
 
 
@@ -151,7 +155,7 @@ def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:
         seen.append(checked.sql)
         return True
 
-    model = ScriptedModel(calls("sql_query", query=TWICE), "They are worth 260.")
+    model = ScriptedModel(make_call_reply("sql_query", query=TWICE), "They are worth 260.")
     answer = Assistant(opened._engine, opened.config, model).ask("What are they worth?", approve=approve)
     assert answer.traps == () and len(seen) == 1
     assert answer.warnings == (
@@ -160,8 +164,8 @@ def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:
 
 
 def test_a_probe_passes_the_guard_like_any_query(opened: Assistant) -> None:
-    allowed = opened._allowed()
-    ran = Ran(opened.checked(TWICE), opened.run(TWICE))
+    allowed = opened._get_allowed_schema()
+    ran = ExecutedQuery(opened.check_or_raise(TWICE), opened.run(TWICE))
     found = search_traps(ran, Toolbox(opened._engine, allowed, Limits()))
     assert [trap.rule for trap in found.traps] == ["fan-out"] and found.warning == ""
     strict = AllowedSchema(allowed.schema, Policy(deny_tables=frozenset({"trips"})), allowed.index)
@@ -172,13 +176,15 @@ def test_a_probe_passes_the_guard_like_any_query(opened: Assistant) -> None:
 
 
 def test_a_query_that_took_long_is_not_probed_and_that_is_said(opened: Assistant) -> None:
-    tools = Toolbox(opened._engine, opened._allowed(), Limits())
+    tools = Toolbox(opened._engine, opened._get_allowed_schema(), Limits())
     slow = replace(opened.run(TWICE), seconds=0.9)
-    found = search_traps(Ran(opened.checked(TWICE), slow), tools)
+    found = search_traps(ExecutedQuery(opened.check_or_raise(TWICE), slow), tools)
     assert found.traps == ()
     assert found.warning == "not checked whether a join repeats rows: there was no time or memory for it"
     plain = replace(opened.run(ONCE), seconds=0.9)
-    assert search_traps(Ran(opened.checked(ONCE), plain), tools).warning == "", "nothing had to be asked"
+    assert search_traps(ExecutedQuery(opened.check_or_raise(ONCE), plain), tools).warning == "", (
+        "nothing had to be asked"
+    )
 
 
 def test_the_second_look_is_an_event(opened: Assistant) -> None:

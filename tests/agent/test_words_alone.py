@@ -10,7 +10,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, Status
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 
 SETUP = """
 CREATE TABLE kayaks (id INTEGER PRIMARY KEY, state VARCHAR, rent DECIMAL(8,2), bought DATE);
@@ -53,7 +53,7 @@ def test_figures_without_a_query_are_not_shown(opened: Assistant, text: str) -> 
 
 
 def test_a_model_that_is_told_so_may_write_the_query(opened: Assistant) -> None:
-    model = ScriptedModel("17 kayaks are out.", calls("sql_query", query=QUERY), "2 kayaks are out.")
+    model = ScriptedModel("17 kayaks are out.", make_call_reply("sql_query", query=QUERY), "2 kayaks are out.")
     answer = ask(opened, model)
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "2 kayaks are out.", [(2,)])
 
@@ -88,14 +88,16 @@ def test_what_is_said_beside_a_made_up_figure_stays(opened: Assistant) -> None:
 
 def test_a_result_that_was_made_up_beside_the_sql_is_not_shown(opened: Assistant) -> None:
     written = f"```sql\n{QUERY}\n```\nResult: 17\n\n| n |\n|---|\n| 17 |"
-    model = ScriptedModel(calls("sql_query", query=QUERY), written)
+    model = ScriptedModel(make_call_reply("sql_query", query=QUERY), written)
     answer = ask(opened, model)
     assert answer.rows == [(2,)]
     assert "17" not in answer.text and "```" not in answer.text
 
 
 def test_the_answer_says_what_its_figures_rest_on(opened: Assistant) -> None:
-    model = ScriptedModel(calls("sql_query", query="SELECT state, sum(rent) AS rent FROM kayaks GROUP BY 1 ORDER BY 1"))
+    model = ScriptedModel(
+        make_call_reply("sql_query", query="SELECT state, sum(rent) AS rent FROM kayaks GROUP BY 1 ORDER BY 1")
+    )
     model._lines.append("Kayaks that are out earn 38.50, 55.2% of all 69.75.")
     answer = ask(opened, model)
     assert answer.grounding is not None

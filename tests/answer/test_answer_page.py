@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from nl2sql.answer.display import ColumnFormat
-from nl2sql.export.answer_page import MOST_ROWS, clean_svg, render_answer
+from nl2sql.export.answer_page import MAX_ROWS, clean_svg, render_answer
 from nl2sql.types import Answer, Confidence, Result, ResultColumn, Status
 
 MADE = dt.datetime(2026, 5, 4, 9, 5)
@@ -115,5 +115,5 @@ def test_what_is_no_drawing_is_refused(text: str) -> None:
 
 
 def test_very_many_rows_are_cut_and_it_says_so() -> None:
-    page = page_of(rows=MOST_ROWS + 5)
-    assert page.count("<tr>") == MOST_ROWS + 1 and "The first 10,000 rows: the query has more" in page
+    page = page_of(rows=MAX_ROWS + 5)
+    assert page.count("<tr>") == MAX_ROWS + 1 and "The first 10,000 rows: the query has more" in page

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from nl2sql.answer.confidence import HIGH, SIGNS, AnswerRecord, assess_answer, is_too_doubtful, score_signs
-from nl2sql.types import Grounding, Repair, RepairKind, Result, ResultColumn, Step, Trap, Untraced
+from nl2sql.answer.confidence import MIN_HIGH_SCORE, SIGNS, AnswerRecord, assess_answer, is_too_doubtful, score_signs
+from nl2sql.types import Grounding, Repair, RepairKind, Result, ResultColumn, Step, Trap, UntracedWord
 
 
 def result(*values: int | None) -> Result:
@@ -23,21 +23,21 @@ DOUBTS = {
     "exact_repairs": replace(SURE, repairs=(Repair("case", RepairKind.EXACT, "Name is written name"),)),
     "keyed_repairs": replace(SURE, repairs=(Repair("join", RepairKind.KEYED, "b is joined by its key"),)),
     "disagreement": replace(SURE, agreement=(1, 3)),
-    "untraced_words": replace(SURE, untraced=(Untraced("late"),)),
-    "untraced_elsewhere": replace(SURE, untraced=(Untraced("late", elsewhere=True),)),
-    "untraced_measures": replace(SURE, untraced=(Untraced("late", is_measured=True),)),
-    "untraced_names": replace(SURE, untraced=(Untraced("Late", is_name=True),)),
-    "untraced_numbers": replace(SURE, untraced=(Untraced("7", is_number=True),)),
-    "labels": replace(SURE, untraced=(Untraced("bonus", is_label=True),)),
-    "grave_traps": replace(SURE, traps=(Trap("fan_out", "each row counts twice", changes_figure=True),)),
+    "untraced_words": replace(SURE, untraced_words=(UntracedWord("late"),)),
+    "untraced_elsewhere": replace(SURE, untraced_words=(UntracedWord("late", is_in_schema=True),)),
+    "untraced_measures": replace(SURE, untraced_words=(UntracedWord("late", is_measured=True),)),
+    "untraced_names": replace(SURE, untraced_words=(UntracedWord("Late", is_name=True),)),
+    "untraced_numbers": replace(SURE, untraced_words=(UntracedWord("7", is_number=True),)),
+    "labels": replace(SURE, untraced_words=(UntracedWord("bonus", is_label=True),)),
+    "grave_traps": replace(SURE, traps=(Trap("fan_out", "each row counts twice", is_figure_changed=True),)),
     "told_traps": replace(SURE, traps=(Trap("ties", "more rows tie"),)),
     "no_rows": replace(SURE, result=result()),
     "all_null": replace(SURE, result=result(None)),
-    "unsupported_figures": replace(SURE, stated=Grounding(1, 0, ("12",))),
-    "tables_left_out": replace(SURE, left_out=2),
-    "unfinished": replace(SURE, unfinished=True),
-    "doubtful_columns": replace(SURE, doubtful=1),
-    "cut_prompt": replace(SURE, was_cut=True),
+    "unsupported_figures": replace(SURE, grounding=Grounding(1, 0, ("12",))),
+    "tables_left_out": replace(SURE, hidden_table_count=2),
+    "unfinished": replace(SURE, is_unfinished=True),
+    "doubtful_columns": replace(SURE, doubtful_column_count=1),
+    "cut_prompt": replace(SURE, is_prompt_cut=True),
 }
 
 
@@ -53,7 +53,7 @@ def test_every_sign_is_tried() -> None:
 
 def test_an_answer_without_doubts_is_high_and_no_doubt_makes_it_surer() -> None:
     sure = assess_answer(SURE)
-    assert sure.level == "high" and sure.score >= HIGH and sure.reasons == ()
+    assert sure.level == "high" and sure.score >= MIN_HIGH_SCORE and sure.reasons == ()
     assert all(sign.weight <= 0 for sign in SIGNS)
     assert all(assess_answer(record).score <= sure.score for record in DOUBTS.values())
 
@@ -89,14 +89,14 @@ def test_reasons_are_said_in_words() -> None:
 
 
 def test_a_verified_query_is_known_by_its_name() -> None:
-    found = assess_answer(replace(SURE, logprobs=(), verified="revenue"))
+    found = assess_answer(replace(SURE, logprobs=(), verified_query="revenue"))
     assert found.level == "high" and found.reasons == ("the SQL is the verified query revenue",)
 
 
 def test_what_is_hardly_right_is_held_back() -> None:
     doubtful = replace(DOUBTS["unfinished"], logprobs=(-6.0, -6.0))
     assert is_too_doubtful(assess_answer(doubtful)) and not is_too_doubtful(assess_answer(SURE))
-    assert not is_too_doubtful(assess_answer(replace(doubtful, verified="revenue")))
+    assert not is_too_doubtful(assess_answer(replace(doubtful, verified_query="revenue")))
 
 
 def test_the_score_is_a_probability() -> None:

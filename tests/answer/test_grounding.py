@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nl2sql.answer.fallback_sentences import say_rows
+from nl2sql.answer.fallback_sentences import describe_rows
 from nl2sql.answer.grounding import (
-    CHECKED_CELLS,
-    CHECKED_VALUES,
+    MAX_CHECKED_CELLS,
+    MAX_CHECKED_VALUES,
     Evidence,
     check_numbers,
     drop_unnamed_currencies,
-    find_unfounded,
+    find_unfounded_figures,
 )
 from nl2sql.answer.grounding.figure_reader import find_figures
 from nl2sql.types import Result, ResultColumn
@@ -316,7 +316,7 @@ def test_the_sign_of_a_currency_that_nothing_names_is_left_out(text: str, questi
 def test_words_without_a_query_have_no_figures_but_those_of_question_and_schema(
     text: str, unfounded: tuple[str, ...]
 ) -> None:
-    assert find_unfounded(text, "What are the top 10 orders?", "orders_2024 2022-01-01 2024-03-31") == unfounded
+    assert find_unfounded_figures(text, "What are the top 10 orders?", "orders_2024 2022-01-01 2024-03-31") == unfounded
 
 
 CELLS = st.one_of(
@@ -341,7 +341,7 @@ def test_the_sentence_that_code_makes_is_always_borne_out(data: st.DataObject) -
         cell = data.draw(CELLS)
         columns[f"c{at}"] = [cell, *[None] * (rows - 1)]
     table = result(columns, truncated=data.draw(st.booleans()))
-    text = say_rows(table)
+    text = describe_rows(table)
     assert check_numbers(text, table).unsupported == (), text
 
 
@@ -371,15 +371,15 @@ def test_a_long_text_takes_no_long_time(piece: str) -> None:
     text = piece * (20_000 // len(piece))
     start = time.perf_counter()
     check_numbers(text, SALES)
-    find_unfounded(text, "?")
+    find_unfounded_figures(text, "?")
     drop_unnamed_currencies(text, SALES)
     assert time.perf_counter() - start < 3
 
 
 def test_figures_are_looked_for_in_a_bounded_part_of_the_rows() -> None:
-    many = result({"n": list(range(CHECKED_VALUES + 1000)), "t": ["7 x"] * (CHECKED_VALUES + 1000)})
-    found = check_numbers(f"It is 9,345, {CHECKED_VALUES + 500} or {CHECKED_CELLS // 2 - 1}.", many)
-    assert found.unsupported == (f"{CHECKED_VALUES + 500}",)
+    many = result({"n": list(range(MAX_CHECKED_VALUES + 1000)), "t": ["7 x"] * (MAX_CHECKED_VALUES + 1000)})
+    found = check_numbers(f"It is 9,345, {MAX_CHECKED_VALUES + 500} or {MAX_CHECKED_CELLS // 2 - 1}.", many)
+    assert found.unsupported == (f"{MAX_CHECKED_VALUES + 500}",)
     nested = result({"n": [[None] * 499] * 2000, "m": [5] * 2000})
     assert check_numbers("It is 5, of 2000 rows.", nested).unsupported == ()
 

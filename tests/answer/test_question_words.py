@@ -7,7 +7,7 @@ import doctest
 import pytest
 
 from nl2sql.answer import question_words
-from nl2sql.answer.question_words import speaks_of_now
+from nl2sql.answer.question_words import is_about_now
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from nl2sql.answer.question_words import speaks_of_now
     ],
 )
 def test_questions_of_now(question: str) -> None:
-    assert speaks_of_now(question)
+    assert is_about_now(question)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_questions_of_now(question: str) -> None:
     ],
 )
 def test_questions_without_time(question: str) -> None:
-    assert not speaks_of_now(question)
+    assert not is_about_now(question)
 
 
 def test_the_examples() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nl2sql.answer.receipt import compare_receipts, hash_policy, hash_schema, issue
+from nl2sql.answer.receipt import compare_receipts, hash_policy, hash_schema, make_receipt
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
 BOATS = Table("boats", (Column("id", "INTEGER"), Column("name", "VARCHAR")), primary_key=("id",))
@@ -43,10 +43,12 @@ def test_a_policy_is_the_same_in_any_order() -> None:
 
 
 def test_each_change_is_told_by_what_it_is() -> None:
-    then = issue(SCHEMA, Policy(), SETTINGS, PROMPT)
-    assert compare_receipts(then, issue(SCHEMA, Policy(), SETTINGS)) == {}
+    then = make_receipt(SCHEMA, Policy(), SETTINGS, PROMPT)
+    assert compare_receipts(then, make_receipt(SCHEMA, Policy(), SETTINGS)) == {}
     schema = replace(SCHEMA, tables=(BOATS,), fingerprint="f2")
-    now = issue(schema, Policy(deny_tables=frozenset({"x"})), {"model": "b", "temperature": 0.5, "today": "2031-01-01"})
+    now = make_receipt(
+        schema, Policy(deny_tables=frozenset({"x"})), {"model": "b", "temperature": 0.5, "today": "2031-01-01"}
+    )
     now = replace(now, versions={**now.versions, "duckdb": "9.9"})
     assert compare_receipts(then, now) == {
         "schema": "the schema changed: tables, columns, types or keys",
@@ -59,5 +61,5 @@ def test_each_change_is_told_by_what_it_is() -> None:
 
 
 def test_a_prompt_has_a_hash_of_its_own() -> None:
-    one, other = (issue(SCHEMA, Policy(), {}, [{"role": "user", "content": text}]).prompt for text in ("a", "b"))
-    assert one != other and issue(SCHEMA, Policy(), {}).prompt is None
+    one, other = (make_receipt(SCHEMA, Policy(), {}, [{"role": "user", "content": text}]).prompt for text in ("a", "b"))
+    assert one != other and make_receipt(SCHEMA, Policy(), {}).prompt is None

@@ -19,9 +19,9 @@ import pytest
 import nl2sql
 from nl2sql.answer.result_notes import describe_renamed
 from nl2sql.errors import ConfigError, LimitError
-from nl2sql.export.csv_text import harmless
+from nl2sql.export.csv_text import neutralize_formulas
 from nl2sql.export.excel import name_sheet, write_xlsx
-from nl2sql.export.held_batches import hold
+from nl2sql.export.held_batches import hold_batches
 from nl2sql.export.json_columns import encode_rows
 from nl2sql.types import Answer, Result, ResultColumn, Status
 
@@ -59,7 +59,7 @@ def written(form: str, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_what_would_be_a_formula_is_text(text: str) -> None:
-    safe = harmless(text)
+    safe = neutralize_formulas(text)
     assert safe != text and safe.replace("'", "") == text.replace("'", "")
     for cell in safe.replace(";", "\n").replace("\t", "\n").replace("\r", "\n").split("\n"):
         assert not cell.strip('\u200b "').startswith(("=", "+", "-", "@", "\uff1d", "\u2212"))
@@ -69,11 +69,11 @@ def test_what_would_be_a_formula_is_text(text: str) -> None:
     "text", ["plain", "3-D Man", "a=b", "12", "-5", "-1,250.50", "", "mail@example.org", "O'Neil", "x - y"]
 )
 def test_what_is_none_stays_as_it_is(text: str) -> None:
-    assert harmless(text) == text
+    assert neutralize_formulas(text) == text
 
 
 def test_no_delimiter_lets_a_formula_through() -> None:
-    assert harmless("a,=1+1") == "a,=1+1" and harmless("a,=1+1", at_commas=True) == "a,'=1+1"
+    assert neutralize_formulas("a,=1+1") == "a,=1+1" and neutralize_formulas("a,=1+1", at_commas=True) == "a,'=1+1"
     texts = {"t": ("VARCHAR", pa.array(["a,=1+1", "a;=1+1", "a\t=1+1", "=1+1", "-5", "1;-5", "a,b"]))}
     for delimiter in (",", ";", "tab", "|"):
         lines = export_columns("csv", texts, delimiter=delimiter).decode("utf-8-sig").splitlines()
@@ -220,7 +220,7 @@ def test_a_column_of_json_has_one_type(kind: pa.DataType, values: list[Any], sho
 def test_batches_beyond_the_memory_come_back_from_disk() -> None:
     batches = pa.table({"n": range(1000)}).to_batches(100)
     seen: list[int] = []
-    with hold(iter(batches), lambda batch: seen.append(batch.num_rows), memory=100) as held:
+    with hold_batches(iter(batches), lambda batch: seen.append(batch.num_rows), memory=100) as held:
         assert seen == [100] * 10 and [batch.to_pydict() for batch in held] == [batch.to_pydict() for batch in batches]
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from nl2sql.answer.plain_tree import parse_plain
-from nl2sql.answer.sql_format import WIDTH, format_sql, lay_out, sql_text
+from nl2sql.answer.sql_format import MAX_LINE_CHARS, format_sql, lay_out_sql, write_plain_sql
 from nl2sql.errors import GuardError
 from nl2sql.types import CheckedSQL, Finding
 
@@ -38,7 +38,7 @@ def test_laid_out(case: str) -> None:
 def test_lines_are_short_where_they_can_be() -> None:
     long = " AND ".join(f"column_{n} = 'value {n}'" for n in range(20))
     lines = format_sql(canonical(f"SELECT a FROM t WHERE {long}"), "duckdb").split("\n")
-    assert len(lines) == 22 and max(map(len, lines)) <= WIDTH
+    assert len(lines) == 22 and max(map(len, lines)) <= MAX_LINE_CHARS
 
 
 @pytest.mark.parametrize("sql", ["SELECT 'two\nlines' AS a", "DESCRIBE (SELECT * FROM t)", "no SQL at all"])
@@ -49,8 +49,8 @@ def test_what_may_not_be_moved_or_read_stays(sql: str) -> None:
 def test_a_part_of_a_query_as_one_line() -> None:
     tree = parse_plain(canonical("SELECT a FROM t WHERE (a + 1) * 2 > (SELECT max(b) FROM u)"))
     assert tree is not None
-    assert sql_text(tree.args["where"].this) == "(a + 1) * 2 > (SELECT max(b) FROM u)"
-    assert sql_text(tree).startswith("SELECT a FROM t WHERE")
+    assert write_plain_sql(tree.args["where"].this) == "(a + 1) * 2 > (SELECT max(b) FROM u)"
+    assert write_plain_sql(tree).startswith("SELECT a FROM t WHERE")
 
 
 def answering(sql: str) -> Callable[[str], CheckedSQL]:
@@ -62,10 +62,10 @@ def answering(sql: str) -> Callable[[str], CheckedSQL]:
 
 def test_only_what_the_engine_reads_as_the_same_is_shown() -> None:
     before = canonical("SELECT a FROM t WHERE b = 1")
-    assert lay_out(before, "duckdb", answering(before)) == "SELECT a\nFROM t\nWHERE b = 1"
-    assert lay_out(before, "duckdb", answering("SELECT another")) == before
+    assert lay_out_sql(before, "duckdb", answering(before)) == "SELECT a\nFROM t\nWHERE b = 1"
+    assert lay_out_sql(before, "duckdb", answering("SELECT another")) == before
 
     def refuse(text: str) -> CheckedSQL:
         raise GuardError((Finding("table", "no"),))
 
-    assert lay_out(before, "duckdb", refuse) == before
+    assert lay_out_sql(before, "duckdb", refuse) == before

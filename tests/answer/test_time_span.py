@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clocked
+from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clock_columns
 from nl2sql.types import Column, Schema, Table
 
 TODAY = dt.date(2031, 5, 20)
@@ -43,7 +43,7 @@ def test_bounds_are_the_days_that_conditions_name(condition: str, texts: list[st
     ],
 )
 def test_what_is_compared_with_the_engines_clock(condition: str, columns: list[str]) -> None:
-    assert find_clocked(f"SELECT 1 FROM dives WHERE {condition}", "duckdb") == columns
+    assert find_clock_columns(f"SELECT 1 FROM dives WHERE {condition}", "duckdb") == columns
 
 
 def describe(sql: str, asked: str) -> str | None:

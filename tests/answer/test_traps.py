@@ -14,7 +14,7 @@ import nl2sql
 from nl2sql import Assistant
 from nl2sql.answer.traps import TRAPS, find_traps
 from nl2sql.model.scripted import ScriptedModel
-from nl2sql.sample_database import sample_folder
+from nl2sql.sample_database import find_sample_folder
 from nl2sql.types import Trap
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def traps_of(assistant: Assistant, sql: str, question: str = "") -> tuple[Trap, 
     def ask(probe: str) -> list[tuple[Any, ...]]:
         return assistant.run(probe).rows
 
-    return find_traps(assistant.checked(sql).sql, assistant.schema, assistant.run(sql), ask, question).traps
+    return find_traps(assistant.check_or_raise(sql).sql, assistant.schema, assistant.run(sql), ask, question).traps
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.split("\n", 1)[0])
@@ -79,7 +79,7 @@ def test_every_rule_has_a_pair_on_the_sample_data_and_says_when_it_bites() -> No
 
 
 def test_the_samples_gold_queries_fall_into_no_trap(databases: dict[str, Assistant]) -> None:
-    for line in (sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         assert traps_of(databases["sample"], case["gold_sql"], case["question"]) == (), case["question"]
 
@@ -99,8 +99,8 @@ def test_what_may_not_be_asked_is_not_claimed(databases: dict[str, Assistant]) -
             if question:
                 # The rows shown say it.
                 continue
-            found = find_traps(sample.checked(sql).sql, sample.schema, sample.run(sql), lambda probe: None)
-            assert found.unchecked or head.split(" ")[0] in FROM_PROFILE
+            found = find_traps(sample.check_or_raise(sql).sql, sample.schema, sample.run(sql), lambda probe: None)
+            assert found.unchecked_claims or head.split(" ")[0] in FROM_PROFILE
             assert {trap.rule for trap in found.traps} <= FROM_PROFILE, "these need no more than profile and text"
 
 
@@ -108,5 +108,5 @@ def test_a_query_that_cannot_be_read_is_not_taken_for_one_without_traps(database
     sample = databases["sample"]
     result = sample.run("SELECT 1")
     found = find_traps("SELECT sum(x) FROM ((", sample.schema, result, lambda probe: [])
-    assert found.traps == () and found.unchecked == ("whether the query says what it seems to",)
-    assert find_traps("SELECT * FROM (SHOW TABLES)", sample.schema, result, lambda probe: []).unchecked == ()
+    assert found.traps == () and found.unchecked_claims == ("whether the query says what it seems to",)
+    assert find_traps("SELECT * FROM (SHOW TABLES)", sample.schema, result, lambda probe: []).unchecked_claims == ()

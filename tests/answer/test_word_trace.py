@@ -7,13 +7,13 @@ import json
 import pytest
 
 import nl2sql
-from nl2sql.answer.confidence import say_untraced
+from nl2sql.answer.confidence import describe_untraced_words
 from nl2sql.answer.follow_up import find_carried
 from nl2sql.answer.question_words import guess_language
 from nl2sql.answer.word_trace import match_words, trace_words
 from nl2sql.model.scripted import ScriptedModel
-from nl2sql.sample_database import sample_folder
-from nl2sql.types import Column, ForeignKey, Schema, Table, Untraced
+from nl2sql.sample_database import find_sample_folder
+from nl2sql.types import Column, ForeignKey, Schema, Table, UntracedWord
 
 SCHEMA = Schema(
     (
@@ -98,16 +98,16 @@ def test_what_nothing_stands_for(question: str, sql: str, words: list[str]) -> N
 
 def test_what_makes_a_word_weigh() -> None:
     (draft,) = trace_words("How many draft invoices?", "SELECT count(*) FROM invoices", SCHEMA)
-    assert draft.qualifies and draft.is_measured and not draft.elsewhere
+    assert draft.is_qualifier and draft.is_measured and not draft.is_in_schema
     (refunds,) = trace_words("Sum of the refunds", "SELECT sum(net_amount) FROM invoices", SCHEMA)
-    assert refunds.elsewhere
+    assert refunds.is_in_schema
     (number,) = trace_words("Invoices over 300", "SELECT * FROM invoices WHERE net_amount > 30", SCHEMA)
     assert number.is_number
     (name,) = trace_words("The customers of Acme", "SELECT * FROM customers", SCHEMA)
     assert name.is_name
     (verb,) = trace_words("Customers we like to quarrel with", "SELECT * FROM customers", SCHEMA)
-    assert not verb.weighs and say_untraced((verb,)) == ()
-    assert say_untraced((draft, verb)) == ("Nothing in the SQL stands for: draft.",)
+    assert not verb.has_weight and describe_untraced_words((verb,)) == ()
+    assert describe_untraced_words((draft, verb)) == ("Nothing in the SQL stands for: draft.",)
 
 
 def test_a_word_that_the_owner_has_explained_is_known() -> None:
@@ -159,10 +159,10 @@ def test_languages(question: str, language: str) -> None:
 def test_few_words_of_the_samples_questions_weigh_against_its_gold_queries() -> None:
     doubted = []
     with nl2sql.connect(model=ScriptedModel(), config=nl2sql.load_config()) as assistant:
-        for line in (sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
-            found = trace_words(case["question"], assistant.checked(case["gold_sql"]).sql, assistant.schema)
-            doubted += [(case["id"], one.word) for one in found if one.weighs]
+            found = trace_words(case["question"], assistant.check_or_raise(case["gold_sql"]).sql, assistant.schema)
+            doubted += [(case["id"], one.word) for one in found if one.has_weight]
     assert len({case for case, _ in doubted}) <= 4, doubted
 
 
@@ -195,4 +195,4 @@ def test_what_a_follow_up_keeps(question: str, sql: str, carried: tuple[str, ...
 
 
 def test_untraced_words_are_values() -> None:
-    assert Untraced("x") == Untraced("x") and not Untraced("x").weighs
+    assert UntracedWord("x") == UntracedWord("x") and not UntracedWord("x").has_weight

@@ -300,9 +300,9 @@ def test_the_figure_before_is_known_by_its_name() -> None:
 
 
 def test_names_of_months_and_days_are_those_of_the_locale() -> None:
-    assert find_names("").period(dt.date(2025, 3, 1), "month") == "Mar 2025"
-    assert find_names("de_DE").period(dt.date(2025, 3, 1), "month") == "März 2025"
-    assert find_names("").period(dt.datetime(2025, 3, 1, 4, 5), "hour") == "1 Mar 2025 04:05"
+    assert find_names("").write_period(dt.date(2025, 3, 1), "month") == "Mar 2025"
+    assert find_names("de_DE").write_period(dt.date(2025, 3, 1), "month") == "März 2025"
+    assert find_names("").write_period(dt.datetime(2025, 3, 1, 4, 5), "hour") == "1 Mar 2025 04:05"
     rows = make_result(weekday=("BIGINT", list(range(1, 8))), n=("BIGINT", list(range(7))))
     spec = draw_chart(rows, sql="SELECT isodow(d) AS weekday, count(*) AS n FROM t GROUP BY 1 ORDER BY 1").spec or {}
     assert spec["encoding"]["x"]["scale"]["domain"][0] == "Mon"

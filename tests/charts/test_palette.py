@@ -9,7 +9,7 @@ import math
 import pytest
 
 from nl2sql import dress_spec
-from nl2sql.charts.chart_rules import MOST_SERIES
+from nl2sql.charts.chart_rules import MAX_SERIES
 from nl2sql.charts.palette import DARK, GROUNDS, LIGHT, make_config
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
@@ -67,7 +67,7 @@ def test_colours_stand_out_from_their_ground(colours: tuple[str, ...], ground: s
 
 
 def test_a_series_keeps_its_hue_in_the_dark() -> None:
-    assert LIGHT[0] == "#1f5fbf" and len(LIGHT) == len(DARK) == MOST_SERIES
+    assert LIGHT[0] == "#1f5fbf" and len(LIGHT) == len(DARK) == MAX_SERIES
     for light, dark in zip(LIGHT, DARK, strict=True):
         hues = [colorsys.rgb_to_hls(*[int(one[at : at + 2], 16) / 255 for at in (1, 3, 5)])[0] for one in (light, dark)]
         apart = abs(hues[0] - hues[1])

@@ -9,7 +9,7 @@ import pytest
 
 import nl2sql
 from nl2sql import FileRules
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 
 from .conftest import Cli
 
@@ -129,7 +129,7 @@ def test_an_answer_by_a_doubtful_column_says_so(
     tmp_path: Path, home: Path, sql: str, level: str | None, warned: bool
 ) -> None:
     (tmp_path / "open.csv").write_text(OPEN, "utf-8")
-    model = ScriptedModel(calls("sql_query", query=sql), "Here it is.", "Here it is.", "Here it is.")
+    model = ScriptedModel(make_call_reply("sql_query", query=sql), "Here it is.", "Here it is.", "Here it is.")
     with nl2sql.connect(str(tmp_path / "open.csv"), model=model) as assistant:
         answer = assistant.ask("the last v of each k")
     assert any("v of open stays text" in text for text in answer.warnings) == warned

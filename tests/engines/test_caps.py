@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from nl2sql.answer.cell_text import count_values, measure_cells
-from nl2sql.answer.result_hash import result_hash
+from nl2sql.answer.result_hash import hash_result
 from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
 from nl2sql.errors import LimitError, QueryError
-from nl2sql.types import CELL_VALUES, Limits, Result
+from nl2sql.types import MAX_CELL_VALUES, Limits, Result
 
 from .conftest import run, sealed
 from .test_types import CASES
@@ -62,7 +62,7 @@ def test_a_cell_of_very_many_values_is_text(shared: DuckDBEngine, expression: st
     ("expression", "value"),
     [
         ("range(300)", list(range(300))),
-        (f"range({CELL_VALUES - 1})", list(range(CELL_VALUES - 1))),
+        (f"range({MAX_CELL_VALUES - 1})", list(range(MAX_CELL_VALUES - 1))),
         ("{'a': i, 'b': [i, NULL]}", {"a": 0, "b": [0, None]}),
         ("map(range(100), range(100))", [(n, n) for n in range(100)]),
         ("list_resize([{'a': 1}], 200, {'a': 1})", [{"a": 1}] * 200),
@@ -139,14 +139,16 @@ def test_a_whole_result_has_its_nested_cells_or_says_that_it_has_not(shared: Duc
 
 def test_a_whole_result_is_read_in_pieces(shared: DuckDBEngine) -> None:
     with shared.stream(sealed("SELECT range(10000) AS v FROM range(300)"), Limits(rows=None)) as stream:
-        sizes = [batch.num_rows for batch in stream.batches()]
+        sizes = [batch.num_rows for batch in stream.read_batches()]
     assert sum(sizes) == 300 and max(sizes) * 80_000 <= 10_000_000
 
 
 def test_late_times_in_nested_cells_are_text(shared: DuckDBEngine) -> None:
     day = "CASE WHEN i = 290000 THEN 'infinity'::DATE ELSE DATE '2024-01-02' END"
     with shared.stream(sealed(f"SELECT [{day}] AS v, i FROM range(300000) t(i)"), Limits(rows=None)) as stream:
-        last = [Result(stream.columns, batch) for batch in stream.batches() if batch.column(1)[0].as_py() > 280_000]
+        last = [
+            Result(stream.columns, batch) for batch in stream.read_batches() if batch.column(1)[0].as_py() > 280_000
+        ]
     cells = [cell for result in last for (cell, _) in result.rows]
     assert [datetime.date(2024, 1, 2)] in cells and any(isinstance(cell[0], str) for cell in cells)
 
@@ -160,10 +162,10 @@ def test_the_hash_is_that_of_the_rows_that_came(shared: DuckDBEngine) -> None:
         "SELECT 1 WHERE false",
     ):
         result = shared.execute(sealed(sql), Limits(rows=2000), hashed=True)
-        assert result.hash == result_hash(Result(result.columns, result.table))
+        assert result.hash == hash_result(Result(result.columns, result.table))
         assert shared.execute(sealed(sql), Limits(rows=2000)).hash is None
     few = shared.execute(sealed("SELECT i FROM range(10) t(i) ORDER BY i"), Limits(rows=3), hashed=True)
-    assert few.truncated and few.hash == result_hash(run(shared, "SELECT i FROM range(3) t(i)"))
+    assert few.truncated and few.hash == hash_result(run(shared, "SELECT i FROM range(3) t(i)"))
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_many_threads(shared: DuckDBEngine) -> None:
 
 def test_a_stream_left_early_frees_the_engine(shared: DuckDBEngine) -> None:
     with shared.stream(sealed("SELECT * FROM range(100000000000)"), Limits(rows=None)) as stream:
-        first = next(stream.batches())
+        first = next(stream.read_batches())
         assert first.num_rows > 0
         with pytest.raises(BugError):
             works(shared)
@@ -158,7 +158,7 @@ def test_a_stream_left_early_frees_the_engine(shared: DuckDBEngine) -> None:
 def test_a_reader_may_take_its_time(shared: DuckDBEngine) -> None:
     rows = 0
     with shared.stream(sealed("SELECT * FROM range(20000)"), Limits(rows=None, seconds=0.6)) as stream:
-        for batch in stream.batches():
+        for batch in stream.read_batches():
             rows += batch.num_rows
             time.sleep(0.1)
     assert rows == 20_000

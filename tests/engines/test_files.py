@@ -17,7 +17,7 @@ import openpyxl
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.files.data_sources import KEPT_IMPORTS, DataFiles, bound_import, run_importer
+from nl2sql.engines.files.data_sources import MAX_KEPT_IMPORTS, DataFiles, compute_import_bounds, run_importer
 from nl2sql.engines.files.file_importer import build
 from nl2sql.engines.worker.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
@@ -257,12 +257,12 @@ def test_only_the_imports_used_last_are_kept(tmp_path: Path, opened: Open) -> No
     for path in imports.glob("*.duckdb"):
         os.utime(path, (1, 1))
     opened(tmp_path / "second.csv")
-    for i in range(KEPT_IMPORTS):
+    for i in range(MAX_KEPT_IMPORTS):
         (imports / f"{i}.duckdb").write_bytes(b"")
         os.utime(imports / f"{i}.duckdb", (i + 2, i + 2))
     opened(write(tmp_path, "third.csv", "a\n1\n"))
     kept = {path.name for path in imports.glob("*.duckdb")}
-    assert len(kept) == KEPT_IMPORTS and len(kept & old) == 1
+    assert len(kept) == MAX_KEPT_IMPORTS and len(kept & old) == 1
     assert run(first, "SELECT * FROM first").rows == [(1,)], "it is open still"
     assert run(first, "SELECT * FROM first", memory=500_000_000).rows == [(1,)], "and imported anew for a new worker"
 
@@ -465,7 +465,7 @@ def test_imports_have_bounds_by_the_files_and_the_machine(tmp_path: Path) -> Non
 
     def bounds(size: int) -> tuple[dict[str, Any], float]:
         os.truncate(path, size)
-        return bound_import(DataFiles(folder, tmp_path).listing())
+        return compute_import_bounds(DataFiles(folder, tmp_path).list_files())
 
     small, seconds = bounds(1000)
     assert small["rows"] is None and seconds > 100

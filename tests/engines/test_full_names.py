@@ -17,11 +17,11 @@ from nl2sql import guard
 from nl2sql.engines.duckdb import duckdb_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.engines.duckdb.hardening import lock
-from nl2sql.engines.duckdb.one_select import not_a_select
-from nl2sql.engines.duckdb.result_cache import KeptRows
+from nl2sql.engines.duckdb.one_select import check_single_select
+from nl2sql.engines.duckdb.result_cache import ResultCache
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.schema.profile import profile
-from nl2sql.schema.serialization import to_json
+from nl2sql.schema.serialization import encode_schema
 from nl2sql.types import Comparison, Criterion, Limits, Policy, Schema, Window
 
 from .conftest import Open, run
@@ -101,18 +101,20 @@ class Answers:
                 raise QueryError(str(exc)) from exc
 
         self.schema = duckdb_catalog.read_catalog(run_)
-        self.profiled = to_json(profile(self.schema, run_))
+        self.profiled = encode_schema(profile(self.schema, run_))
         self._parser = DuckDBParser(connection.cursor(), connection.cursor())
-        kept = KeptRows(connection, 100_000_000)
-        kept.make_room()
-        rows = kept.keep("SELECT name, id FROM people ORDER BY id", connection.cursor())
-        sql, parameters = rows.page(Window(contains={"name": "AN"}, limit=2))
+        kept = ResultCache(connection, 100_000_000)
+        kept.evict_excess()
+        rows = kept.cache_query("SELECT name, id FROM people ORDER BY id", connection.cursor())
+        sql, parameters = rows.write_page(Window(contains={"name": "AN"}, limit=2))
         self.pages = (rows.cursor.execute(sql, parameters).fetchall(), rows.count(Window(contains={0: "b"})), rows.rows)
-        numbers = kept.keep(
+        numbers = kept.cache_query(
             "SELECT id, id / 7.0 AS part, [name] AS names, name::BLOB AS b FROM people", connection.cursor()
         )
         self.tested = [numbers.count(Window(criteria=((one,),))) for one in CRITERIA], numbers.add_up(Window(), [0, 1])
-        self.selects = [bool(not_a_select(connection.cursor(), text)) for text in ("SELECT 1", "DROP TABLE people")]
+        self.selects = [
+            bool(check_single_select(connection.cursor(), text)) for text in ("SELECT 1", "DROP TABLE people")
+        ]
         self.verdicts = [
             guard.judge(text, self.schema, POLICY, "duckdb", self._parser)
             for text in (
@@ -162,8 +164,8 @@ def test_a_macro_of_that_name_changes_no_answer(name: str, honest: Answers) -> N
         assert (answers.pages, answers.tested, answers.selects) == (honest.pages, honest.tested, honest.selects)
         for one, other in zip(answers.verdicts, honest.verdicts, strict=True):
             # A text that itself calls a function of that name is refused.
-            assert one == other or (other.allowed and one.findings)
-        assert [verdict.allowed for verdict in answers.verdicts][1:3] == [False, False]
+            assert one == other or (other.is_allowed and one.findings)
+        assert [verdict.is_allowed for verdict in answers.verdicts][1:3] == [False, False]
 
 
 @pytest.mark.parametrize("word", sorted(WORDS))
@@ -196,6 +198,6 @@ def test_a_database_that_takes_all_of_them_is_opened_and_held(tmp_path: Path, op
     with pytest.raises(GuardError):
         guard.check("SELECT salary FROM people", POLICY, engine)
     checked = guard.check("SELECT name FROM people ORDER BY id", POLICY, engine)
-    page = engine.page(checked, Window(contains={"name": "bo"}, limit=1), Limits())
+    page = engine.fetch_page(checked, Window(contains={"name": "bo"}, limit=1), Limits())
     assert page.rows == [("Bo",)]
     assert run(engine, "SELECT id FROM people ORDER BY id LIMIT 1").rows == [(0,)]

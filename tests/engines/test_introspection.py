@@ -23,16 +23,16 @@ from .conftest import Open, run, worker_pid
 def test_catalogue(shared: DuckDBEngine) -> None:
     schema = shared.introspect()
     assert [table.name for table in schema.tables] == ["archive.sale", "by_city", "customer", "sale"]
-    sale = schema.table("sale")
-    customer = schema.table("customer")
+    sale = schema.find_table("sale")
+    customer = schema.find_table("customer")
     assert sale and customer
     assert sale.comment == "What was sold"
     assert sale.row_count == 100
     assert sale.primary_key == ("id",)
     assert sale.foreign_keys == (ForeignKey(("customer_id",), "customer", ("id",)),)
-    amount = sale.column("amount")
+    amount = sale.find_column("amount")
     assert amount and (amount.type, amount.comment, amount.nullable) == ("DECIMAL(10,2)", "In euros", True)
-    name = customer.column("name")
+    name = customer.find_column("name")
     assert name and not name.nullable
     assert [table.kind for table in schema.tables] == ["table", "view", "table", "table"]
 
@@ -53,7 +53,7 @@ def test_a_table_outside_the_main_schema_is_called_and_profiled_as_sql_does(tmp_
 
 
 def test_profile_is_there(shared: DuckDBEngine) -> None:
-    city = shared.introspect().tables[2].column("city")
+    city = shared.introspect().tables[2].find_column("city")
     assert city and city.distinct == 2 and set(city.values) == {"Lima", "Oslo"}
 
 
@@ -79,10 +79,10 @@ def test_a_profile_that_did_not_end_is_kept_for_an_hour(
     [kept] = cache_dir.rglob("*.json")
     assert opened(shop).introspect() == schema
     os.utime(kept, (time.time(), time.time() - 2 * INCOMPLETE_SECONDS))
-    city = opened(shop).introspect().tables[2].column("city")
+    city = opened(shop).introspect().tables[2].find_column("city")
     assert city and city.values
     os.utime(kept, (time.time(), time.time() - 2 * INCOMPLETE_SECONDS))
-    assert opened(shop).introspect().tables[2].column("city") == city
+    assert opened(shop).introspect().tables[2].find_column("city") == city
 
 
 def test_changed_data_is_noticed(shop: Path, opened: Open) -> None:
@@ -94,7 +94,7 @@ def test_changed_data_is_noticed(shop: Path, opened: Open) -> None:
         connection.execute("CREATE TABLE news (id INTEGER)")
     changed.replace(shop)
     after = engine.introspect()
-    assert after.table("news") is not None
+    assert after.find_table("news") is not None
     assert after.fingerprint != before.fingerprint
     assert run(engine, "SELECT * FROM news").rows == []
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
-from nl2sql.engines.worker.os_limits import ADDRESS_SLACK, OPEN_FILES, STDERR_BYTES
+from nl2sql.engines.worker.os_limits import ADDRESS_SLACK_BYTES, MAX_OPEN_FILES, STDERR_BYTES
 from nl2sql.errors import DatabaseError, LimitError
 
 from .conftest import Open, run, worker_pid
@@ -42,9 +42,9 @@ def test_the_kernel_holds_the_worker(shop: Path, opened: Open) -> None:
     run(engine, "SELECT 1", memory=300_000_000, seconds=2)
     limits = {line[:25].strip(): line[25:].split()[0] for line in proc(engine, "limits").splitlines()[1:]}
     size = int(proc(engine, "statm").split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    assert 300_000_000 < int(limits["Max address space"]) <= size + 300_000_000 + ADDRESS_SLACK
+    assert 300_000_000 < int(limits["Max address space"]) <= size + 300_000_000 + ADDRESS_SLACK_BYTES
     assert int(limits["Max file size"]) == STDERR_BYTES
-    assert int(limits["Max open files"]) == OPEN_FILES
+    assert int(limits["Max open files"]) == MAX_OPEN_FILES
     assert limits["Max core file size"] == limits["Max processes"] == "0"
     assert int(limits["Max cpu time"]) < 30
 
@@ -59,7 +59,7 @@ def test_the_worker_knows_nothing_of_its_parent(shared: DuckDBEngine) -> None:
 
 @linux
 def test_every_thread_of_the_worker_is_fenced(shared: DuckDBEngine) -> None:
-    if not shared.worker_limits()["no_writing"]:
+    if not shared.list_worker_limits()["no_writing"]:
         pytest.skip("this kernel has no Landlock")
     run(shared, "SELECT count(*) FROM range(100000) a(x) JOIN range(100000) b(x) USING (x)")
     tasks = list(Path(f"/proc/{worker_pid(shared)}/task").iterdir())
@@ -72,7 +72,7 @@ def test_every_thread_of_the_worker_is_fenced(shared: DuckDBEngine) -> None:
 
 @linux
 def test_what_the_system_does_not_hold_is_not_claimed(shared: DuckDBEngine) -> None:
-    assert shared.worker_limits()["processes"] is (os.geteuid() != 0)
+    assert shared.list_worker_limits()["processes"] is (os.geteuid() != 0)
 
 
 def test_each_query_has_a_connection_of_its_own(shared: DuckDBEngine) -> None:

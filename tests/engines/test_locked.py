@@ -181,7 +181,7 @@ def test_a_data_frame_of_the_program_is_out_of_reach(shared: DuckDBEngine) -> No
 
 
 def test_which_limits_hold_is_told(shared: DuckDBEngine) -> None:
-    held = shared.worker_limits()
+    held = shared.list_worker_limits()
     assert set(held) >= {"no_writing", "address_space", "file_size", "open_files", "core", "processes", "cpu"}
     if sys.platform == "linux":
         assert all(held[name] for name in ("address_space", "file_size", "open_files", "core", "cpu"))

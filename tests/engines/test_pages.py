@@ -20,7 +20,7 @@ CHANCE = "SELECT random() AS chance FROM range(1000)"
 
 
 def page(engine: DuckDBEngine, sql: str, offset: int = 0, limit: int = 3, **window: object) -> Result:
-    return engine.page(sealed(sql), Window(offset, limit, **window), Limits())  # type: ignore[arg-type]
+    return engine.fetch_page(sealed(sql), Window(offset, limit, **window), Limits())  # type: ignore[arg-type]
 
 
 def count(engine: DuckDBEngine, sql: str, **contains: str) -> int:
@@ -133,14 +133,14 @@ def test_limits_and_cancelling_hold_for_pages(shop: Path, opened: Open) -> None:
     engine = opened(shop)
     heavy = sealed("SELECT count(*) FROM range(1000000) a, range(100000) b WHERE a.range % 7 = b.range % 11")
     with pytest.raises(LimitError) as caught:
-        engine.page(heavy, Window(), Limits(seconds=0.5))
+        engine.fetch_page(heavy, Window(), Limits(seconds=0.5))
     assert caught.value.limit == "seconds"
     token = CancelToken()
     token.cancel()
     with pytest.raises(CancelledError):
-        engine.page(heavy, Window(), Limits(), token)
+        engine.fetch_page(heavy, Window(), Limits(), token)
     assert page(engine, "SELECT 1").rows == [(1,)]
-    cut = engine.page(sealed("SELECT repeat('x', 5000) AS x"), Window(), Limits(cell_bytes=100))
+    cut = engine.fetch_page(sealed("SELECT repeat('x', 5000) AS x"), Window(), Limits(cell_bytes=100))
     assert cut.cut_cells == 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nl2sql.engines.files.data_sources import DataFiles
-from nl2sql.engines.worker.child_process import WORKER, ChildProcess, ProcessEnded
+from nl2sql.engines.worker.child_process import WORKER, ChildProcess, ProcessExitError
 from nl2sql.errors import DatabaseError
 
 from .conftest import Open, run
@@ -52,7 +52,7 @@ def test_the_pipes_are_out_of_reach_before_anything_is_loaded(
     monkeypatch.syspath_prepend(package.parent)
     child = ChildProcess(module)
     try:
-        with pytest.raises(ProcessEnded) as ended:
+        with pytest.raises(ProcessExitError) as ended:
             child.receive()
     finally:
         child.close()
@@ -148,17 +148,17 @@ def child_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 def test_a_child_that_writes_no_frames_is_ended(written: str, child_of: Callable[[str], ChildProcess]) -> None:
     child = child_of(f"replies.write({written}); replies.flush(); time.sleep(60)")
     started = time.monotonic()
-    with pytest.raises(ProcessEnded) as ended:
+    with pytest.raises(ProcessExitError) as ended:
         child.receive()
-    assert ended.value.garbled
-    assert child.ended and time.monotonic() - started < 20
+    assert ended.value.is_garbled
+    assert child.has_ended and time.monotonic() - started < 20
 
 
 def test_the_first_and_the_last_words_are_kept(child_of: Callable[[str], ChildProcess]) -> None:
     child = child_of("os.write(2, b'memory allocation of 9 bytes' + b'.' * 9000 + b'end'); os.abort()")
-    with pytest.raises(ProcessEnded) as ended:
+    with pytest.raises(ProcessExitError) as ended:
         child.receive()
-    assert ended.value.lacked_memory and ended.value.stderr.endswith("end") and len(ended.value.stderr) < 5000
+    assert ended.value.is_out_of_memory and ended.value.stderr.endswith("end") and len(ended.value.stderr) < 5000
 
 
 # A child that has been taken over: it works until it sends messages of that kind.

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from nl2sql.cancellation import CancelToken
-from nl2sql.engines.worker.worker_handle import WarmWorker
+from nl2sql.engines.worker.worker_handle import WorkerHandle
 from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.errors import CancelledError, DatabaseError
 from nl2sql.types import Limits, Policy, Result
@@ -46,7 +46,7 @@ def test_a_heavy_query_stops_nobody_else(shop: Path, opened: Open, threads: Thre
     heavy = threads.submit(engine.execute, sealed(HEAVY), Limits(seconds=30), token)
     until(lambda: len(engine._pool._busy) == 1)
     for _ in range(3):
-        assert engine.judge("SELECT count(*) FROM sale", Policy()).allowed
+        assert engine.judge("SELECT count(*) FROM sale", Policy()).is_allowed
         assert engine.execute(sealed("SELECT count(*) FROM sale"), Limits()).rows == [(100,)]
     assert not heavy.done()
     token.cancel()
@@ -66,7 +66,7 @@ def test_one_worker_is_enough_for_callers_that_take_turns(shop: Path, opened: Op
 def test_the_schema_is_read_once_for_all(shop: Path, opened: Open, threads: ThreadPoolExecutor) -> None:
     engine = opened(shop, workers=3)
     verdicts = list(threads.map(lambda _: engine.judge("SELECT name FROM customer", Policy()), range(6)))
-    assert all(verdict.allowed for verdict in verdicts)
+    assert all(verdict.is_allowed for verdict in verdicts)
     schemas = list(threads.map(lambda _: engine.introspect(), range(3)))
     assert schemas[0] is schemas[1] is schemas[2]
 
@@ -85,18 +85,18 @@ def test_callers_wait_in_order_and_know_their_place(shop: Path, opened: Open, th
         waiting: list[Future[Result]] = []
         for n, (name, token) in enumerate((("second", second), ("third", third)), start=1):
             waiting.append(threads.submit(ask, name, token))
-            until(lambda token=token, n=n: engine.place_in_queue(token) == n)
-        assert engine.place_in_queue(first) == 0
+            until(lambda token=token, n=n: engine.find_queue_position(token) == n)
+        assert engine.find_queue_position(first) == 0
         second.cancel()
         with pytest.raises(CancelledError):
             waiting[0].result()
-        assert engine.place_in_queue(third) == 1
+        assert engine.find_queue_position(third) == 1
         fourth = threads.submit(ask, "fourth", CancelToken())
         until(lambda: len(engine._pool._waiting) == 2)
     assert fourth.result().rows == [("fourth",)]
     assert waiting[1].result().rows == [("third",)]
     assert ended == ["third", "fourth"]
-    assert engine.place_in_queue(third) == 0
+    assert engine.find_queue_position(third) == 0
 
 
 def test_judging_waits_until_cancelled(shop: Path, opened: Open, threads: ThreadPoolExecutor) -> None:
@@ -104,7 +104,7 @@ def test_judging_waits_until_cancelled(shop: Path, opened: Open, threads: Thread
     token = CancelToken()
     with engine.stream(sealed("FROM range(100)"), Limits(rows=None)):
         judging = threads.submit(engine.judge, "SELECT 1", Policy(), cancel=token)
-        until(lambda: engine.place_in_queue(token) == 1)
+        until(lambda: engine.find_queue_position(token) == 1)
         token.cancel()
         with pytest.raises(CancelledError):
             judging.result()
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_leaves_the_others_alone(shop: Path, opened: Open, th
         os.kill(other, signal.SIGKILL)
         with pytest.raises(DatabaseError, match="ended unexpectedly"):
             heavy.result()
-        assert sum(batch.num_rows for batch in stream.batches()) == 100_000
+        assert sum(batch.num_rows for batch in stream.read_batches()) == 100_000
     assert run(engine, "SELECT 1").rows == [(1,)]
     assert kept in engine.worker_pids
 
@@ -150,7 +150,7 @@ def test_who_waits_when_the_database_closes_is_told(shop: Path, opened: Open, th
     token = CancelToken()
     with engine.stream(sealed("FROM range(10)"), Limits()):
         waiting = threads.submit(engine.execute, sealed("SELECT 1"), Limits(), token)
-        until(lambda: engine.place_in_queue(token) == 1)
+        until(lambda: engine.find_queue_position(token) == 1)
         closing = threads.submit(engine.close)
         with pytest.raises(DatabaseError, match="closed"):
             waiting.result()
@@ -161,10 +161,10 @@ def test_who_waits_when_the_database_closes_is_told(shop: Path, opened: Open, th
 
 @pytest.mark.parametrize("kept_warm", [0, 1])
 def test_idle_workers_are_ended(kept_warm: int) -> None:
-    pool = WorkerPool(3, lambda: WarmWorker(Limits()), kept_warm=kept_warm, idle_seconds=0.2)
+    pool = WorkerPool(3, lambda: WorkerHandle(Limits()), warm_count=kept_warm, idle_seconds=0.2)
 
     def held(_: int) -> None:
-        with pool.turn(None):
+        with pool.take_worker(None):
             gate.wait()
 
     gate = threading.Barrier(3)
@@ -172,5 +172,5 @@ def test_idle_workers_are_ended(kept_warm: int) -> None:
         list(executor.map(held, range(3)))
     assert len(pool.workers) == 3
     until(lambda: len(pool.workers) == kept_warm)
-    with contextlib.closing(pool), pool.turn(None) as worker:
+    with contextlib.closing(pool), pool.take_worker(None) as worker:
         assert worker.pid is None

@@ -13,7 +13,7 @@ import pytest
 from nl2sql.engines.worker import pipe_messages
 from nl2sql.engines.worker.child_process import ChildProcess
 from nl2sql.engines.worker.deadline_timer import Alarm
-from nl2sql.engines.worker.result_stream import WorkerStream, collected
+from nl2sql.engines.worker.result_stream import WorkerStream, collect_result
 from nl2sql.engines.worker.worker_request import Call
 from nl2sql.errors import DatabaseError
 from nl2sql.types import Limits, Result
@@ -62,10 +62,10 @@ def sent(table: pa.Table) -> list[tuple[Mapping[str, Any], bytes]]:
 
 
 def received(alarm: Alarm, frames: list[tuple[Mapping[str, Any], bytes]], **limits: Any) -> Result:
-    request = {"op": "execute", "limits": pipe_messages.limits_to_json(Limits(**limits))}
+    request = {"op": "execute", "limits": pipe_messages.encode_limits(Limits(**limits))}
     call = Call(cast(ChildProcess, Frames(list(frames))), alarm, request, 5)
     try:
-        return collected(WorkerStream(call, Limits(**limits)))
+        return collect_result(WorkerStream(call, Limits(**limits)))
     except DatabaseError:
         assert call.broken, "the worker must not be used again"
         raise

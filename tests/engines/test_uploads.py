@@ -17,7 +17,7 @@ import pytest
 from nl2sql import guard
 from nl2sql.engines import open_engine
 from nl2sql.engines.files.upload_folder import UploadFolder, forget_abandoned
-from nl2sql.engines.files.upload_tables import UploadedFiles, free_catalog, joined
+from nl2sql.engines.files.upload_tables import UploadedFiles, choose_catalog_name, join_schemas
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
 from nl2sql.types import ForeignKey, Limits, Policy, Schema, Table, Upload, Window
 
@@ -50,7 +50,7 @@ def test_every_kind_is_joined_with_the_base_which_stays_as_it_is(
         write(files, "odd'\" [name].tsv", "a\tb\n1\t2\n"),
     ]
     base = opened(shop)
-    engine = base.with_files(paths, Limits())
+    engine = base.attach_files(paths, Limits())
     try:
         assert engine.uploads == (
             Upload("leads.csv", "uploads.leads"),
@@ -63,7 +63,7 @@ def test_every_kind_is_joined_with_the_base_which_stays_as_it_is(
         schema = engine.introspect()
         own = base.introspect().tables
         assert schema.tables[: len(own)] == own and len(schema.tables) == len(own) + 6
-        leads = schema.table("uploads.leads")
+        leads = schema.find_table("uploads.leads")
         assert leads and leads.row_count == 2 and leads.primary_key == ("id",)
         assert leads.foreign_keys == (ForeignKey(("customer_id",), "customer", ("id",), inferred=True),)
 
@@ -78,7 +78,7 @@ def test_every_kind_is_joined_with_the_base_which_stays_as_it_is(
         assert rows('SELECT b FROM uploads."odd\'"" [name]"') == [(2,)]
         assert rows("SELECT m FROM uploads.big WHERE i = 7") == [([("a", 7)],)]
         paged = guard.check("SELECT i FROM uploads.big", Policy(), engine)
-        assert engine.page(paged, Window(limit=1, order_by="i", descending=True), Limits()).rows == [(999,)]
+        assert engine.fetch_page(paged, Window(limit=1, order_by="i", descending=True), Limits()).rows == [(999,)]
         for path in paths:
             path.unlink()
         assert rows("SELECT count(*) FROM uploads.big") == [(1000,)]
@@ -92,7 +92,10 @@ def test_every_kind_is_joined_with_the_base_which_stays_as_it_is(
 def test_another_session_and_the_base_see_nothing_of_it(shop: Path, files: Path, opened: Open) -> None:
     base = opened(shop)
     path = write(files, "leads.csv", "a\n1\n2\n")
-    first, second = base.with_files([path], Limits()), base.with_files([write(files, "other.csv", "b\n1\n")], Limits())
+    first, second = (
+        base.attach_files([path], Limits()),
+        base.attach_files([write(files, "other.csv", "b\n1\n")], Limits()),
+    )
     try:
         for engine in (base, second):
             with pytest.raises(GuardError, match=r"no table uploads\.leads"):
@@ -106,7 +109,7 @@ def test_another_session_and_the_base_see_nothing_of_it(shop: Path, files: Path,
 
 
 def test_the_walls_hold_beside_uploads(shop: Path, files: Path, tmp_path: Path, opened: Open) -> None:
-    engine = opened(shop).with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    engine = opened(shop).attach_files([write(files, "leads.csv", "a\n1\n")], Limits())
     database = next((tmp_path / "cache" / "uploads").rglob("*.duckdb"))
     before = database.read_bytes()
     try:
@@ -132,7 +135,7 @@ def test_over_data_files_plans_are_bound_on_a_twin_with_uploads(tmp_path: Path, 
     folder = tmp_path / "data"
     folder.mkdir()
     parquet(folder / "products.parquet", "SELECT 1 AS id, 'x' AS name, 'y' AS secret")
-    engine = opened(folder).with_files([write(files, "stock.csv", "product_id,n\n1,7\n")], Limits())
+    engine = opened(folder).attach_files([write(files, "stock.csv", "product_id,n\n1,7\n")], Limits())
     policy = Policy(deny_columns=frozenset({"products.secret"}))
     try:
         sql = "SELECT name, n FROM products JOIN uploads.stock ON product_id = id"
@@ -159,7 +162,7 @@ def test_a_bad_file_is_told_and_leaves_nothing(
 ) -> None:
     (files / name).write_bytes(content)
     with pytest.raises(DatabaseError, match=message) as caught:
-        opened(shop).with_files([write(files, "good.csv", "a\n1\n"), files / name], Limits())
+        opened(shop).attach_files([write(files, "good.csv", "a\n1\n"), files / name], Limits())
     assert caught.value.hint and str(files) not in caught.value.message
     assert kept(tmp_path) == []
 
@@ -174,15 +177,15 @@ def test_uploads_have_bounds(shop: Path, files: Path, tmp_path: Path, opened: Op
     sheet = workbook(files / "sheet.xlsx", {"s": cells})
     for path in (rows, bomb, sheet):
         with pytest.raises(LimitError, match=f"{path.name} takes more than 10 rows") as caught:
-            base.with_files([path], Limits(upload_rows=10))
+            base.attach_files([path], Limits(upload_rows=10))
         assert caught.value.limit == "upload_rows" and caught.value.hint
     with pytest.raises(LimitError, match=r"rows\.csv: 24 bytes are more than an upload may have \(10\)") as caught:
-        base.with_files([rows], Limits(upload_bytes=10))
+        base.attach_files([rows], Limits(upload_bytes=10))
     assert caught.value.limit == "upload_bytes"
     with pytest.raises((LimitError, DatabaseError)):
-        base.with_files([wide], Limits(memory=200_000_000, upload_bytes=1_000_000))
+        base.attach_files([wide], Limits(memory=200_000_000, upload_bytes=1_000_000))
     assert kept(tmp_path) == []
-    engine = base.with_files([rows], Limits(upload_rows=11))
+    engine = base.attach_files([rows], Limits(upload_rows=11))
     engine.close()
 
 
@@ -192,12 +195,12 @@ def test_links_that_leave_their_folder_are_not_uploaded(shop: Path, files: Path,
     (files / "out.csv").symlink_to(write(tmp_path, "secret.csv", "a\nhidden\n"))
     (files / "in.csv").symlink_to("leads.csv")
     with pytest.raises(DatabaseError, match=r"out\.csv is a link that leads out of its folder") as caught:
-        base.with_files([files / "leads.csv", files / "out.csv"], Limits())
+        base.attach_files([files / "leads.csv", files / "out.csv"], Limits())
     assert caught.value.hint and kept(tmp_path) == []
     os.mkfifo(files / "pipe.csv")
     with pytest.raises(DatabaseError, match=r"pipe\.csv"):
-        base.with_files([files / "pipe.csv"], Limits())
-    engine = base.with_files([files / "in.csv"], Limits())
+        base.attach_files([files / "pipe.csv"], Limits())
+    engine = base.attach_files([files / "in.csv"], Limits())
     assert [upload.file for upload in engine.uploads] == ["leads.csv"]
     engine.close()
 
@@ -205,15 +208,15 @@ def test_links_that_leave_their_folder_are_not_uploaded(shop: Path, files: Path,
 def test_no_files_missing_files_and_a_second_upload(shop: Path, files: Path, opened: Open) -> None:
     base = opened(shop)
     with pytest.raises(ConfigError, match="no files"):
-        base.with_files([], Limits())
+        base.attach_files([], Limits())
     for missing in (files / "none.csv", files):
         with pytest.raises(DatabaseError) as caught:
-            base.with_files([missing], Limits())
+            base.attach_files([missing], Limits())
         assert caught.value.hint
-    engine = base.with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    engine = base.attach_files([write(files, "leads.csv", "a\n1\n")], Limits())
     try:
         with pytest.raises(ConfigError, match="already"):
-            engine.with_files([files / "leads.csv"], Limits())
+            engine.attach_files([files / "leads.csv"], Limits())
     finally:
         engine.close()
 
@@ -224,7 +227,7 @@ def test_equal_names_are_told_apart_and_the_catalog_makes_way(files: Path, tmp_p
         connection.execute("CREATE SCHEMA uploads_2; CREATE TABLE uploads_2.leads (secret INTEGER)")
     (files / "more").mkdir()
     paths = [write(files, "leads.csv", "a\n1\n"), write(files / "more", "LEADS.csv", "a\n2\n")]
-    engine = opened(path).with_files(paths, Limits())
+    engine = opened(path).attach_files(paths, Limits())
     try:
         assert [upload.table for upload in engine.uploads] == ["uploads_3.leads", "uploads_3.LEADS_csv"]
         assert run(engine, "SELECT a FROM uploads_3.leads_csv").rows == [(2,)]
@@ -238,14 +241,14 @@ def test_equal_names_are_told_apart_and_the_catalog_makes_way(files: Path, tmp_p
 
 def test_names_that_the_base_takes_are_left_to_it() -> None:
     tables = (Table("UPLOADS", ()), Table("uploads_2.orders", ()))
-    assert free_catalog(Schema(tables), Path("uploads_3.old.duckdb")) == "uploads_4"
-    assert free_catalog(Schema(()), Path("shop.duckdb")) == "uploads"
+    assert choose_catalog_name(Schema(tables), Path("uploads_3.old.duckdb")) == "uploads_4"
+    assert choose_catalog_name(Schema(()), Path("shop.duckdb")) == "uploads"
     with pytest.raises(DatabaseError, match="has changed"):
-        joined(Schema((Table("Uploads.leads", ()),)), Schema(()), "uploads")
+        join_schemas(Schema((Table("Uploads.leads", ()),)), Schema(()), "uploads")
 
 
 def test_a_base_that_changes_is_read_again_with_its_uploads(shop: Path, files: Path, opened: Open) -> None:
-    engine = opened(shop).with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    engine = opened(shop).attach_files([write(files, "leads.csv", "a\n1\n")], Limits())
     try:
         copy = shop.with_name("copy.duckdb")
         shutil.copy(shop, copy)
@@ -259,7 +262,7 @@ def test_a_base_that_changes_is_read_again_with_its_uploads(shop: Path, files: P
 
 
 def test_a_worker_that_was_killed_finds_the_uploads_again(shop: Path, files: Path, opened: Open) -> None:
-    engine = opened(shop).with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    engine = opened(shop).attach_files([write(files, "leads.csv", "a\n1\n")], Limits())
     try:
         for pid in engine.worker_pids:
             os.kill(pid, signal.SIGKILL)
@@ -276,7 +279,7 @@ def test_a_worker_that_was_killed_finds_the_uploads_again(shop: Path, files: Pat
 def test_uploads_that_nobody_closed_go_with_what_opened_them(
     shop: Path, files: Path, tmp_path: Path, opened: Open
 ) -> None:
-    engine = opened(shop).with_files([write(files, "leads.csv", "a\n1\n")], Limits())
+    engine = opened(shop).attach_files([write(files, "leads.csv", "a\n1\n")], Limits())
     assert kept(tmp_path)
     del engine
     gc.collect()

@@ -18,18 +18,18 @@ names = st.frozensets(st.text(max_size=8), max_size=4)
 @given(st.none() | names, names, names)
 def test_policy(allow: frozenset[str] | None, tables: frozenset[str], columns: frozenset[str]) -> None:
     policy = Policy(allow, tables, columns)
-    assert pipe_messages.policy_from_json(pipe_messages.policy_to_json(policy)) == policy
+    assert pipe_messages.decode_policy(pipe_messages.encode_policy(policy)) == policy
 
 
 @given(st.text(), st.lists(st.text(), max_size=3), st.none() | st.integers())
 def test_verdict(text: str, texts: list[str], line: int | None) -> None:
     verdict = Verdict(text, tuple(texts), functions=tuple(texts), findings=(Finding(text, text, line=line),))
-    assert pipe_messages.verdict_from_json(roundtrip(pipe_messages.verdict_to_json(verdict))) == verdict
+    assert pipe_messages.decode_verdict(roundtrip(pipe_messages.encode_verdict(verdict))) == verdict
 
 
 def test_limits() -> None:
     limits = Limits(rows=None, seconds=1.5, spill=7)
-    assert pipe_messages.limits_from_json(pipe_messages.limits_to_json(limits)) == limits
+    assert pipe_messages.decode_limits(pipe_messages.encode_limits(limits)) == limits
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))

@@ -91,7 +91,7 @@ def test_what_is_not_found_is_held_by_the_limits(tmp_path: Path, opened: Open, s
     path = rewritten(path, SHEET, (b'<c r="B1048576"', b"<c"))
     with pytest.raises((LimitError, DatabaseError), match=r"s\.xlsx"):
         if uploaded:
-            opened(shop).with_files([path], Limits(memory=500_000_000))
+            opened(shop).attach_files([path], Limits(memory=500_000_000))
         else:
             opened(path)
 

@@ -13,10 +13,10 @@ from nl2sql.evals.calibration import (
     cross_validate,
     describe_fit,
     drop_logprobs,
-    fit_doubts,
+    fit_doubt_weights,
     fit_weights,
 )
-from nl2sql.evals.statistics import brier_score, reliability
+from nl2sql.evals.statistics import compute_brier_score, compute_reliability
 
 
 def samples(count: int, seed: int = 1) -> list[Sample]:
@@ -34,7 +34,7 @@ def test_the_fit_finds_the_weights_that_made_the_samples() -> None:
     fit = fit_weights(samples(4000), ["doubt", "noise"])
     assert fit.bias == pytest.approx(1.0, abs=0.2)
     assert fit.weights["doubt"] == pytest.approx(-2.0, abs=0.25) and abs(fit.weights["noise"]) < 0.2
-    assert fit.score({"doubt": 0.0, "noise": 0.0}) == pytest.approx(1 / (1 + math.exp(-fit.bias)))
+    assert fit.compute_score({"doubt": 0.0, "noise": 0.0}) == pytest.approx(1 / (1 + math.exp(-fit.bias)))
 
 
 def test_a_sign_that_no_sample_shows_weighs_nothing() -> None:
@@ -45,21 +45,21 @@ def test_a_sign_that_no_sample_shows_weighs_nothing() -> None:
 
 def test_a_sign_of_doubt_never_raises_the_score() -> None:
     cheering = [
-        Sample(s.database, {"cheer": 3 - s.signs["doubt"], "doubt": s.signs["noise"]}, s.right) for s in samples(600)
+        Sample(s.database, {"cheer": 3 - s.signs["doubt"], "doubt": s.signs["noise"]}, s.is_right) for s in samples(600)
     ]
-    fit = fit_doubts(cheering, ["cheer", "doubt"])
+    fit = fit_doubt_weights(cheering, ["cheer", "doubt"])
     assert fit.weights["cheer"] == 0.0 and fit.weights["doubt"] <= 0.0
-    honest = fit_doubts(samples(600), ["doubt", "noise"])
+    honest = fit_doubt_weights(samples(600), ["doubt", "noise"])
     assert honest.weights["doubt"] < -1.0
 
 
 def test_signs_with_a_weight_of_their_own_keep_it() -> None:
-    fit = fit_doubts(samples(600), ["doubt", "noise"], {"noise": -2.0})
+    fit = fit_doubt_weights(samples(600), ["doubt", "noise"], {"noise": -2.0})
     assert fit.weights["noise"] == -2.0 and fit.weights["doubt"] < -1.0
 
 
 def test_a_sample_without_log_probabilities_says_so() -> None:
-    dropped = drop_logprobs(Sample("db", {"surprise": 2.0, "failed_tries": 1.0}, right=True))
+    dropped = drop_logprobs(Sample("db", {"surprise": 2.0, "failed_tries": 1.0}, is_right=True))
     assert dropped.signs == {"failed_tries": 1.0, "no_logprobs": 1.0}
 
 
@@ -86,9 +86,9 @@ def test_levels_hold_what_they_promise() -> None:
 
 
 def test_the_figures_of_forecasts() -> None:
-    assert brier_score([]) is None and brier_score([(1.0, True), (0.0, False)]) == 0.0
-    assert brier_score([(0.5, True), (0.5, False)]) == 0.25
-    assert reliability([(0.05, False), (1.0, True), (0.95, False)]) == [(0.05, 0.0, 1), (0.975, 0.5, 2)]
+    assert compute_brier_score([]) is None and compute_brier_score([(1.0, True), (0.0, False)]) == 0.0
+    assert compute_brier_score([(0.5, True), (0.5, False)]) == 0.25
+    assert compute_reliability([(0.05, False), (1.0, True), (0.95, False)]) == [(0.05, 0.0, 1), (0.975, 0.5, 2)]
 
 
 def test_what_the_fit_says_names_every_sign_and_both_levels() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nl2sql import ConfigError
-from nl2sql.evals.example_file import choose, read_examples
+from nl2sql.evals.example_file import read_examples, select_examples
 
 GOOD: dict[str, Any] = {"id": 1, "db": "shop", "question": "how many?", "gold_sql": "SELECT 1"}
 
@@ -49,14 +49,18 @@ def test_a_file_without_any_question_is_refused(tmp_path: Path) -> None:
 
 def test_evidence_goes_with_the_question(tmp_path: Path) -> None:
     examples, _ = read_examples(written(tmp_path, {**GOOD, "evidence": "count rows"}, {**GOOD, "id": 2}))
-    assert [example.question.asked for example in examples] == ["how many?\nHint: count rows", "how many?"]
+    assert [example.question.text_with_hint for example in examples] == ["how many?\nHint: count rows", "how many?"]
 
 
 def test_a_seed_chooses_the_same_questions_again_and_databases_stand_together(tmp_path: Path) -> None:
     lines = [{**GOOD, "id": i, "db": "abc"[i % 3]} for i in range(30)]
     examples, _ = read_examples(written(tmp_path, *lines))
-    first, again, other = choose(examples, 9, 1), choose(examples, 9, 1), choose(examples, 9, 2)
+    first, again, other = (
+        select_examples(examples, 9, 1),
+        select_examples(examples, 9, 1),
+        select_examples(examples, 9, 2),
+    )
     assert first == again != other and len(first) == 9
-    assert {one.question.id for one in choose(examples, 4)} == {"0", "1", "2", "3"}
-    found = [one.question.db for one in choose(examples)]
+    assert {one.question.id for one in select_examples(examples, 4)} == {"0", "1", "2", "3"}
+    found = [one.question.db for one in select_examples(examples)]
     assert found == ["a"] * 10 + ["b"] * 10 + ["c"] * 10

@@ -12,14 +12,14 @@ import pytest
 
 from nl2sql import ConfigError
 from nl2sql.evals.eval_case import Case
-from nl2sql.evals.example_file import BadLine, Example, Gold, Question
-from nl2sql.evals.html_report import render
+from nl2sql.evals.example_file import BadLine, EvalExample, GoldQuery, Question
+from nl2sql.evals.html_report import render_report
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.report import Run, build_report, cases_of, read_report
-from nl2sql.evals.report_comparison import compare
-from nl2sql.evals.text_report import Estimate, comparison, duration, figures
+from nl2sql.evals.report import EvalRun, build_report, read_cases, read_report
+from nl2sql.evals.report_comparison import compare_reports
+from nl2sql.evals.text_report import ProgressEstimate, format_duration, make_comparison_tables, make_report_tables
 
-RUN = Run("questions.jsonl", "scripted", "2025-01-01T00:00:00+00:00")
+RUN = EvalRun("questions.jsonl", "scripted", "2025-01-01T00:00:00+00:00")
 EVIL = "<script>alert('&')</script>\"'"
 
 
@@ -62,14 +62,14 @@ def test_the_figures() -> None:
 def test_a_report_of_nothing_has_no_accuracy() -> None:
     report = build_report(RUN, [UNJUDGED])
     assert report["n"] == 0 and report["strict"] is None and report["strict_interval"] == [0.0, 1.0]
-    assert list(figures(report)) and render(report)
+    assert list(make_report_tables(report)) and render_report(report)
 
 
 def test_a_report_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     report = build_report(RUN, [case(1), UNJUDGED])
     path.write_text(json.dumps(report), "utf-8")
-    assert cases_of(read_report(path)) == cases_of(report)
+    assert read_cases(read_report(path)) == read_cases(report)
     for text in ("[]", "{}", '{"cases": [{}]}', "no"):
         path.write_text(text, "utf-8")
         with pytest.raises(ConfigError, match="is no report"):
@@ -79,46 +79,46 @@ def test_a_report_comes_back_from_its_file(tmp_path: Path) -> None:
 def test_two_reports_differ_on_named_questions() -> None:
     first = build_report(RUN, [case(i, strict=i < 9) for i in range(12)])
     second = build_report(RUN, [case(i, strict=i in (0, 10)) for i in range(1, 13)] + [replace(UNJUDGED, id="q0")])
-    found = compare(first, second)
+    found = compare_reports(first, second)
     strict = found["strict"]
     assert found["n"] == 11 and (strict["first"], strict["second"]) == (0.7273, 0.0909)
     assert [one["id"] for one in strict["only_first"]] == [f"q{i}" for i in range(1, 9)]
     assert [one["id"] for one in strict["only_second"]] == ["q10"]
     assert strict["p"] == pytest.approx(2 * 10 / 2**9, abs=1e-6) and strict["fell"]
     assert strict["only_first"][0]["second"] == {"reason": "wrong_values", "sql": "SELECT 2"}
-    assert not compare(first, first)["strict"]["fell"] and compare(first, first)["strict"]["p"] == 1.0
-    (names, rows), *listed = comparison(found, "old", "new")
+    assert not compare_reports(first, first)["strict"]["fell"] and compare_reports(first, first)["strict"]["p"] == 1.0
+    (names, rows), *listed = make_comparison_tables(found, "old", "new")
     assert names[2:4] == ["old", "new"] and rows[0][:4] == ["strict", "11", "72.7%", "9.1%"] and len(listed) == 2
 
 
 def test_reports_of_other_questions_are_not_compared() -> None:
     other = build_report(RUN, [case(1, gold_sql="SELECT 3")])
     with pytest.raises(ConfigError, match="no judged question in common"):
-        compare(build_report(RUN, [case(1)]), other)
+        compare_reports(build_report(RUN, [case(1)]), other)
 
 
-def example(number: int, gold: str = "SELECT 1") -> Example:
-    return Example(Question(f"q{number}", f"db{number % 2}", f"question {number}?"), Gold(gold))
+def example(number: int, gold: str = "SELECT 1") -> EvalExample:
+    return EvalExample(Question(f"q{number}", f"db{number % 2}", f"question {number}?"), GoldQuery(gold))
 
 
 def test_a_journal_gives_back_what_is_final_and_was_asked_the_same(tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
     away = {"code": "model", "rule": None, "message": "away", "hint": None}
     journal = Journal(path, "m")
-    assert journal.done(example(1)) is None
+    assert journal.find_done_case(example(1)) is None
     for one in (case(1), case(2, strict=False), UNJUDGED, case(4, strict=False, error=away)):
         journal.add(one)
     journal.close()
     with path.open("a", encoding="utf-8") as file:
         file.write('{"case": {"id": "q5", "stri')
     journal = Journal(path, "m")
-    assert journal.done(example(1)) == case(1) and journal.done(example(2)) == case(2, strict=False)
-    assert [journal.done(example(i)) for i in (4, 5, 9)] == [None] * 3
-    assert journal.done(example(1, gold="SELECT 2")) is None
+    assert journal.find_done_case(example(1)) == case(1) and journal.find_done_case(example(2)) == case(2, strict=False)
+    assert [journal.find_done_case(example(i)) for i in (4, 5, 9)] == [None] * 3
+    assert journal.find_done_case(example(1, gold="SELECT 2")) is None
     journal.add(case(5))
     journal.close()
     journal = Journal(path, "m")
-    assert journal.done(example(5)) == case(5)
+    assert journal.find_done_case(example(5)) == case(5)
     journal.close()
 
 
@@ -180,7 +180,7 @@ def evil_case() -> Case:
 
 def test_the_page_escapes_everything_and_needs_nothing_from_elsewhere() -> None:
     judged = [evil_case(), case(2), case(3, strict=False, lenient=True), UNJUDGED]
-    page = render(build_report(replace(RUN, file=EVIL, model=EVIL), judged, [BadLine(1, EVIL)]))
+    page = render_report(build_report(replace(RUN, file=EVIL, model=EVIL), judged, [BadLine(1, EVIL)]))
     tags = Tags()
     tags.feed(page)
     assert not tags.open
@@ -197,11 +197,11 @@ def test_the_page_escapes_everything_and_needs_nothing_from_elsewhere() -> None:
 
 def test_the_estimate_counts_only_what_this_run_asked() -> None:
     times = iter([100.0, 110.0, 120.0, 130.0])
-    estimate = Estimate(5, [case(1), case(2)], clock=lambda: next(times))
-    assert estimate.after(case(3, strict=False)) == "3/5, strict 66.7%, about 20 s left"
-    assert estimate.after(UNJUDGED) == "4/5, strict 66.7%, about 10 s left"
-    assert estimate.after(case(4)) == "5/5, strict 75.0%"
-    assert [duration(one) for one in (119, 600, 7200)] == ["119 s", "10 min", "2.0 h"]
+    estimate = ProgressEstimate(5, [case(1), case(2)], clock=lambda: next(times))
+    assert estimate.advance(case(3, strict=False)) == "3/5, strict 66.7%, about 20 s left"
+    assert estimate.advance(UNJUDGED) == "4/5, strict 66.7%, about 10 s left"
+    assert estimate.advance(case(4)) == "5/5, strict 75.0%"
+    assert [format_duration(one) for one in (119, 600, 7200)] == ["119 s", "10 min", "2.0 h"]
 
 
 def test_how_often_each_level_is_right() -> None:
@@ -222,11 +222,11 @@ def test_how_often_each_level_is_right() -> None:
     }
     assert report["brier"] == round((0.1**2 + 0.9**2 + 0.2**2) / 3, 4)
     assert report["reliability"] == [[0.2, 0.0, 1], [0.9, 0.5, 2]]
-    page = render(report)
+    page = render_report(report)
     assert page.count("<circle") == 2 and "Confidence: high, 0.90" in page and "<b>a reason" not in page
-    assert any("confidence" in names for names, _ in figures(report))
+    assert any("confidence" in names for names, _ in make_report_tables(report))
 
 
 def test_without_an_answer_nothing_is_said_of_confidence() -> None:
     report = build_report(RUN, [case(1, strict=False, reason="no_sql")])
-    assert report["brier"] is None and report["reliability"] == [] and "Reliability" not in render(report)
+    assert report["brier"] is None and report["reliability"] == [] and "Reliability" not in render_report(report)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nl2sql.evals.scorer import REASONS, order_matters, score
+from nl2sql.evals.scorer import REASONS, has_top_level_order, score_result
 
 PAIRS = [json.loads(line) for line in Path(__file__).with_name("pairs.jsonl").read_text("utf-8").splitlines()]
 
@@ -27,7 +27,7 @@ tables = st.integers(1, 3).flatmap(
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[pair["why"] for pair in PAIRS])
 def test_pairs(pair: dict[str, Any]) -> None:
-    found = score(pair["predicted"], pair["gold"], ordered=pair.get("ordered", False))
+    found = score_result(pair["predicted"], pair["gold"], ordered=pair.get("ordered", False))
     assert (found.strict, found.lenient, found.reason) == (pair["strict"], pair["lenient"], pair["reason"])
     assert found.reason is None or found.reason in REASONS
 
@@ -52,24 +52,24 @@ def test_pairs(pair: dict[str, Any]) -> None:
     ],
 )
 def test_types_with_the_same_meaning_are_the_same(value: Any, like: Any) -> None:
-    assert score([(value,)], [(like,)]).strict
+    assert score_result([(value,)], [(like,)]).strict
 
 
 def test_numbers_too_large_for_floats_are_told_apart() -> None:
-    assert not score([(10**400,), (1,)], [(10**400 + 1,), (1,)]).strict
+    assert not score_result([(10**400,), (1,)], [(10**400 + 1,), (1,)]).strict
 
 
 @given(tables, st.randoms(use_true_random=False))
 def test_a_shuffled_result_is_right_unless_order_counts(rows: list[list[Any]], random: Any) -> None:
     shuffled = random.sample(rows, len(rows))
     columns = random.sample(range(len(rows[0])), len(rows[0]))
-    assert score([[row[i] for i in columns] for row in shuffled], rows).strict
-    assert score([[row[i] for i in columns] for row in rows], rows, ordered=True).strict
+    assert score_result([[row[i] for i in columns] for row in shuffled], rows).strict
+    assert score_result([[row[i] for i in columns] for row in rows], rows, ordered=True).strict
 
 
 @given(tables, tables, st.booleans())
 def test_strict_implies_lenient_and_has_no_reason(one: list[Any], other: list[Any], ordered: bool) -> None:
-    found = score(one, other, ordered=ordered)
+    found = score_result(one, other, ordered=ordered)
     assert found.lenient or not found.strict
     assert (found.reason is None) == found.strict
 
@@ -77,7 +77,7 @@ def test_strict_implies_lenient_and_has_no_reason(one: list[Any], other: list[An
 def test_many_columns_that_look_alike_end_in_time() -> None:
     gold = [[(row * column) % 7 for column in range(1, 13)] for row in range(30)]
     wrong = [[*row[1:], row[0] + (i == 3)] for i, row in enumerate(gold)]
-    assert not score(wrong, gold).strict
+    assert not score_result(wrong, gold).strict
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_many_columns_that_look_alike_end_in_time() -> None:
     ],
 )
 def test_order_matters_only_at_the_top(sql: str, ordered: bool) -> None:
-    assert order_matters(sql) is ordered
+    assert has_top_level_order(sql) is ordered

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.evals.scorer import Score, order_matters, score
+from nl2sql.evals.scorer import Score, has_top_level_order, score_result
 from nl2sql.evals.ties import list_groups, write_tie_query, write_variants
 
 SETUP = """
@@ -27,7 +27,7 @@ def lake() -> duckdb.DuckDBPyConnection:
 def judge_inside(lake: duckdb.DuckDBPyConnection, gold: str, predicted: list[tuple[Any, ...]]) -> list[bool]:
     """Whether the rows are right by each of the gold's variants."""
     return [
-        score(predicted, lake.execute(sql).fetchall(), ordered=order_matters(gold)).strict
+        score_result(predicted, lake.execute(sql).fetchall(), ordered=has_top_level_order(gold)).strict
         for sql in write_variants(gold)
     ]
 
@@ -36,7 +36,7 @@ def judge(lake: duckdb.DuckDBPyConnection, gold: str, predicted: list[tuple[Any,
     query = write_tie_query(gold)
     groups = list_groups(lake.execute(query.sql).fetchall(), query) if query else ()
     rows = lake.execute(predicted).fetchall() if isinstance(predicted, str) else predicted
-    return score(rows, lake.execute(gold).fetchall(), ordered=order_matters(gold), groups=groups)
+    return score_result(rows, lake.execute(gold).fetchall(), ordered=has_top_level_order(gold), groups=groups)
 
 
 BY_TIME = "SELECT swimmer FROM swims ORDER BY seconds"
@@ -96,14 +96,14 @@ def test_another_order_of_tied_rows_is_right(lake: Any, gold: str, predicted: An
 )
 def test_what_no_order_of_ties_gives_is_wrong(lake: Any, gold: str, predicted: Any) -> None:
     found = judge(lake, gold, predicted)
-    assert not found.strict and not found.tied and found.reason is not None
+    assert not found.strict and not found.is_tied and found.reason is not None
 
 
 def test_ties_are_told_and_only_where_they_decide(lake: Any) -> None:
-    assert judge(lake, FIRST_TWO, [("Cem",), ("Dov",)]).tied
-    assert not judge(lake, FIRST_TWO, FIRST_TWO).tied
+    assert judge(lake, FIRST_TWO, [("Cem",), ("Dov",)]).is_tied
+    assert not judge(lake, FIRST_TWO, FIRST_TWO).is_tied
     wider = judge(lake, "SELECT swimmer FROM swims ORDER BY seconds LIMIT 2", [("Cem", 1), ("Dov", 2)])
-    assert (wider.strict, wider.lenient, wider.tied, wider.reason) == (False, True, True, "extra_columns")
+    assert (wider.strict, wider.lenient, wider.is_tied, wider.reason) == (False, True, True, "extra_columns")
 
 
 @pytest.mark.parametrize(

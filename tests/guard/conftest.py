@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb.duckdb_catalog import user_types
+from nl2sql.engines.duckdb.duckdb_catalog import list_user_types
 from nl2sql.engines.duckdb.duckdb_parser import open_twin
 from nl2sql.errors import QueryError
 from nl2sql.types import Column, Policy, Schema, Table, Verdict
@@ -58,50 +58,50 @@ class DuckParser:
         twin: duckdb.DuckDBPyConnection | None = None,
         attached: frozenset[str] = frozenset(),
     ) -> None:
-        self.attached = attached
+        self.attached_catalogs = attached
         self._connection = connection
         self._twin = twin or connection
         self.catalog = str(_one(connection, "SELECT current_database()"))
         rows = connection.execute("SELECT function_name FROM duckdb_functions() WHERE NOT internal").fetchall()
         self._user_functions = frozenset(name.lower() for (name,) in rows)
 
-    def syntax_tree(self, sql: str) -> str:
+    def read_syntax_tree(self, sql: str) -> str:
         return str(_one(self._connection, "SELECT json_serialize_sql(?::VARCHAR)", sql))
 
-    def bound_plan(self, sql: str) -> str:
+    def bind_plan(self, sql: str) -> str:
         return str(_one(self._twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
 
-    def bound_plan_over(self, schema: Schema, sql: str) -> str:
-        with contextlib.closing(open_twin(self.catalog, schema, 5.0, self.attached)) as twin:
+    def bind_plan_over(self, schema: Schema, sql: str) -> str:
+        with contextlib.closing(open_twin(self.catalog, schema, 5.0, self.attached_catalogs)) as twin:
             return str(_one(twin, "SELECT json_serialize_plan(?::VARCHAR, optimize := false)", sql))
 
-    def tree_and_plan(self, sql: str) -> tuple[str, str]:
-        return self.syntax_tree(sql), self.bound_plan(sql)
+    def read_tree_and_plan(self, sql: str) -> tuple[str, str]:
+        return self.read_syntax_tree(sql), self.bind_plan(sql)
 
-    def tokens(self, sql: str) -> list[guard.Token]:
+    def tokenize(self, sql: str) -> list[guard.Token]:
         encoded = sql.encode()
         starts = duckdb.tokenize(sql)
         ends = [*(start for start, _ in starts[1:]), len(encoded)]
         return [guard.Token(k.name, encoded[a:b].decode()) for (a, k), b in zip(starts, ends, strict=True)]
 
-    def written(self, tree: str) -> str:
+    def write_sql(self, tree: str) -> str:
         return str(_one(self._connection, "SELECT json_deserialize_sql(?::JSON)", tree))
 
-    def physical_plan(self, sql: str) -> str:
+    def read_physical_plan(self, sql: str) -> str:
         rows = self._twin.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
         return str(rows[0][1])
 
-    def described(self, sql: str) -> list[tuple[str | None, ...]]:
+    def describe_query(self, sql: str) -> list[tuple[str | None, ...]]:
         return self._twin.execute(f"DESCRIBE ({sql})").fetchall()
 
-    def values(self, sql: str) -> list[str]:
+    def read_values(self, sql: str) -> list[str]:
         return [str(value) for (value,) in self._connection.execute(sql).fetchall()]
 
-    def user_functions(self) -> frozenset[str]:
+    def list_user_functions(self) -> frozenset[str]:
         return self._user_functions
 
-    def user_types(self) -> Mapping[tuple[str, str], str]:
-        return user_types(lambda sql: self._connection.execute(sql).fetchall())
+    def list_user_types(self) -> Mapping[tuple[str, str], str]:
+        return list_user_types(lambda sql: self._connection.execute(sql).fetchall())
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str, *values: str) -> object:
@@ -140,8 +140,8 @@ class InProcessJudge:
         self._parser = parser
         self._dialect = dialect
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
-        return guard.judge(sql, self.schema, policy, self._dialect, self._parser, thorough=thorough)
+    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
+        return guard.judge(sql, self.schema, policy, self._dialect, self._parser, collect_all=collect_all)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

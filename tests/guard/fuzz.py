@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import nl2sql.guard
 import nl2sql.guard.sqlglot_rules
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from tests.guard.fuzz_mutations import TOKEN, mutated
 from tests.guard.fuzz_oracle import Disagreement, Oracle
 from tests.guard.fuzz_worlds import make_worlds
@@ -58,7 +58,7 @@ def made(seed: int, number: int) -> tuple[str, str]:
     """The text of that number and how it was made, always the same for the same seed."""
     chance = Random(f"{seed}:{number}")
     kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
-    grammar = Grammar(chance, sorted(catalogue().functions.allowed))
+    grammar = Grammar(chance, sorted(load_catalogue().functions.allowed))
     depth = chance.choice([1, 2, 2, 3])
     make = {"honest": grammar.honest, "hostile": grammar.hostile, "wild": grammar.wild, "shown": grammar.shown}[
         kind.rpartition("-")[2]

@@ -157,10 +157,10 @@ class Oracle:
         except (duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError) as error:
             self.counts[f"limit while judging: {type(error).__name__}"] += 1
             return []
-        outcome = "allowed" if verdict.allowed else f"refused: {verdict.findings[0].rule}"
+        outcome = "allowed" if verdict.is_allowed else f"refused: {verdict.findings[0].rule}"
         self.counts[f"{kind} {outcome}"] += 1
         found = [*self._told(sql, verdict), *self._parsers(sql)]
-        if verdict.allowed:
+        if verdict.is_allowed:
             self.counts["allowed"] += 1
             found += [*self.objections(sql, verdict), *self._tables(sql, verdict)]
             if kind == "hostile":

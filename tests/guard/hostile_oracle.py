@@ -17,8 +17,8 @@ from nl2sql import guard
 from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.engines.duckdb.hardening import lock
-from nl2sql.engines.worker.pipe_messages import policy_from_json, policy_to_json
-from nl2sql.schema import allowed
+from nl2sql.engines.worker.pipe_messages import decode_policy, encode_policy
+from nl2sql.schema import apply_policy
 from nl2sql.schema.access import Access, make_key
 from nl2sql.schema.identifiers import fold, quote, quote_table
 from nl2sql.types import Policy, Verdict
@@ -52,10 +52,10 @@ class HostileWorld:
         self._parser = DuckDBParser(self.connection.cursor(), self.connection.cursor())
         whole = read_catalog(lambda sql: self.connection.execute(sql).fetchall())
         self.schema = guard.mark_refused(
-            whole, lambda sql: guard.judge(sql, whole, Policy(), "duckdb", self._parser).allowed
+            whole, lambda sql: guard.judge(sql, whole, Policy(), "duckdb", self._parser).is_allowed
         )
-        self.told = guard.deny_refused(self.schema, self.policy, lambda sql: self.judge(sql, self.policy).allowed)
-        self.view = allowed(self.schema, self.told)
+        self.told = guard.deny_refused(self.schema, self.policy, lambda sql: self.judge(sql, self.policy).is_allowed)
+        self.view = apply_policy(self.schema, self.told)
 
     def judge(self, sql: str, policy: Policy) -> Verdict:
         return guard.judge(sql, self.schema, policy, "duckdb", self._parser)
@@ -98,7 +98,7 @@ def told_of(world: HostileWorld, sql: str, policy: Policy) -> Iterator[str]:
     """What is denied and comes back, in rows or in words."""
     verdict = world.judge(sql, policy)
     told = " ".join(f"{finding.message} {finding.hint}" for finding in verdict.findings)
-    if verdict.allowed:
+    if verdict.is_allowed:
         told, _ = world.run(verdict.sql)
     if found := world.denied & set(MARKER.findall(told)):
         yield f"{sql} tells {sorted(found)} under {policy}: {told[:300]}"
@@ -106,10 +106,10 @@ def told_of(world: HostileWorld, sql: str, policy: Policy) -> Iterator[str]:
 
 def _names(world: HostileWorld) -> Iterator[str]:
     """A policy means the same wherever it has been."""
-    again = policy_from_json(policy_to_json(world.policy))
+    again = decode_policy(encode_policy(world.policy))
     if again != world.policy:
         yield f"{world.policy} becomes {again}"
-    first, second = Access(world.schema, world.policy), Access(world.schema, policy_from_json(policy_to_json(again)))
+    first, second = Access(world.schema, world.policy), Access(world.schema, decode_policy(encode_policy(again)))
     if first.view != second.view:
         yield f"{world.policy} shows something else after the pipe"
     for table in first.view.tables:
@@ -132,11 +132,11 @@ def _shown(world: HostileWorld) -> Iterator[str]:
                 continue
             verdict = world.judge(sql, world.told)
             is_shown = (make_key(table), column.name) in shown
-            if is_shown != verdict.allowed:
+            if is_shown != verdict.is_allowed:
                 yield f"{sql} is {'' if is_shown else 'not '}shown: {verdict.findings} under {world.told}"
             elif is_shown and not world.run(verdict.sql)[1]:
                 yield f"{sql} is shown and does not run: {world.run(verdict.sql)[0]}"
-            if verdict.allowed != world.judge(sql, world.policy).allowed:
+            if verdict.is_allowed != world.judge(sql, world.policy).is_allowed:
                 yield f"{sql} is judged otherwise under {world.told} than under {world.policy}"
 
 
@@ -147,7 +147,7 @@ def _victims(world: HostileWorld) -> Iterator[str]:
         if ((fold(one.schema), fold(one.table)), fold(one.column)) in shown:
             yield f"{one} is shown under {world.policy}"
         for sql in plain_shapes(quoted(CATALOG, one.schema, one.table), quoted(one.column)):
-            if world.judge(sql, world.policy).allowed:
+            if world.judge(sql, world.policy).is_allowed:
                 yield f"{sql} is allowed under {world.policy}"
 
 

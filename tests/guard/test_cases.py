@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.answer.sql_format import format_sql, lay_out
+from nl2sql.answer.sql_format import format_sql, lay_out_sql
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.types import Policy
 
@@ -27,12 +27,12 @@ def test_allowed(allowed_sql: str, connection: duckdb.DuckDBPyConnection, judge:
     assert [column[0] for column in ran.description or ()] == names
     assert sorted(map(repr, ran.fetchall())) == sorted(map(repr, rows))
     assert rows
-    assert checked.asked == allowed_sql
+    assert checked.source_sql == allowed_sql
 
 
 def test_allowed_is_laid_out_as_the_very_query(allowed_sql: str, judge: guard.Judge, policy: Policy) -> None:
     checked = guard.check(allowed_sql, policy, judge)
-    shown = lay_out(checked.sql, "duckdb", lambda text: guard.check(text, policy, judge))
+    shown = lay_out_sql(checked.sql, "duckdb", lambda text: guard.check(text, policy, judge))
     assert guard.check(shown, policy, judge).sql == checked.sql or shown == checked.sql
     if not LEFT_AS_IT_WAS.search(checked.sql):
         assert shown == format_sql(checked.sql, "duckdb") and "count_star" not in shown

@@ -136,7 +136,7 @@ def test_an_upload_that_the_policy_denies_stays_denied(beside: guard.Judge) -> N
             assert guard.examine(sql, policy, beside).findings[0].rule == "table"
     policy = Policy(deny_columns=frozenset({"uploads.leads.isbn"}))
     assert guard.examine("SELECT * FROM uploads.leads", policy, beside).findings[0].rule == "column"
-    assert guard.examine("SELECT id FROM uploads.leads", policy, beside).allowed
+    assert guard.examine("SELECT id FROM uploads.leads", policy, beside).is_allowed
 
 
 def test_allowed_as_without(allowed_sql: str, beside: guard.Judge, session_judge: guard.Judge, policy: Policy) -> None:
@@ -156,10 +156,10 @@ def test_nothing_of_the_database_passes_for_an_upload() -> None:
         Schema((Table("uploads.leads", ()), Table("orders", ()))), Policy(), "shop", frozenset({"uploads", "shop"})
     )
     for path in (("shop", "uploads", "leads"), ("shop", "main", "uploads.leads"), ("uploads", "uploads", "leads")):
-        assert names.scanned(path) is None
-        assert names.table(path) is None
-    assert names.table(("uploads.leads",)) is None
-    assert names.scanned(("uploads", "main", "orders")) is None
-    assert names.scanned(("other", "main", "leads")) is None
+        assert names.find_scanned(path) is None
+        assert names.find_table(path) is None
+    assert names.find_table(("uploads.leads",)) is None
+    assert names.find_scanned(("uploads", "main", "orders")) is None
+    assert names.find_scanned(("other", "main", "leads")) is None
     for path in (("shop", "main", "orders"), ("uploads", "main", "leads")):
-        assert names.scanned(path) is not None and names.table(path) is not None
+        assert names.find_scanned(path) is not None and names.find_table(path) is not None

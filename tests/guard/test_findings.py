@@ -65,7 +65,7 @@ def test_asking_every_judge_tells_no_more_of_what_is_hidden(
     session_judge: guard.Judge, policy: Policy, sql: str
 ) -> None:
     denied, unknown = (
-        guard.examine(sql.format(name), policy, session_judge, thorough=True) for name in ("codes", "codez")
+        guard.examine(sql.format(name), policy, session_judge, collect_all=True) for name in ("codes", "codez")
     )
     assert str(denied).replace("codes", "codez") == str(unknown) and "sqlglot" in denied.judges
 
@@ -162,9 +162,10 @@ def test_a_guess_is_not_told_from_a_hit(
     # Unlike every name, so that no hint takes it for another.
     unknown = "zqxjkvwfbyzqxjk"[: len(denied)]
     hit, guess = (
-        guard.examine(sql.replace("{}", name), policy, session_judge, thorough=thorough) for name in (denied, unknown)
+        guard.examine(sql.replace("{}", name), policy, session_judge, collect_all=thorough)
+        for name in (denied, unknown)
     )
-    assert not hit.allowed
+    assert not hit.is_allowed
     # Whether a policy objects or nothing of that name is there is told by the rule, and by nothing else.
     texts = (_FUNCTION_HINT.sub("", str(verdict)).replace("rule='column'", "rule='bind'") for verdict in (hit, guess))
     hit_text, guess_text = texts
@@ -174,7 +175,7 @@ def test_a_guess_is_not_told_from_a_hit(
 def test_every_judge_is_asked_of_a_refused_tree(session_judge: guard.Judge, policy: Policy) -> None:
     sql = "SELECT nextval('tickets'), pin FROM members"
     first = guard.examine(sql, policy, session_judge)
-    every = guard.examine(sql, policy, session_judge, thorough=True)
+    every = guard.examine(sql, policy, session_judge, collect_all=True)
     assert {finding.judge for finding in first.findings} == {"engine-tree"}
     assert {finding.judge for finding in every.findings} == {"engine-tree", "engine-plan"}
     assert every.judges == ("lexical", "engine-tree", "engine-plan", "sqlglot")
@@ -212,7 +213,7 @@ def test_what_describes_a_table_is_told_the_query_that_may(
     assert finding.rule == "column" and finding.hint.startswith(columns) and "wage" not in finding.hint.lower()
     assert finding.hint.endswith(hint.partition("{}")[2])
     written = finding.hint.removeprefix("Write ").removesuffix(".")
-    assert "…" in hint or hint.startswith("Name") or guard.examine(written, policy, session_judge).allowed
+    assert "…" in hint or hint.startswith("Name") or guard.examine(written, policy, session_judge).is_allowed
 
 
 def test_sqlglot_writes_no_log_of_what_it_does_not_know(
@@ -221,14 +222,14 @@ def test_sqlglot_writes_no_log_of_what_it_does_not_know(
     from nl2sql.answer.reading import read
 
     sql = "EXPLAIN ANALYZE SELECT title FROM books"
-    assert guard.examine(sql, policy, session_judge).allowed
+    assert guard.examine(sql, policy, session_judge).is_allowed
     read(sql, "duckdb")
     assert caplog.records == []
 
 
 def test_allow_list_hides_all_other_tables(session_judge: guard.Judge) -> None:
     only_books = Policy(allow_tables=frozenset({"BOOKS"}))
-    assert guard.examine("SELECT title FROM books", only_books, session_judge).allowed
+    assert guard.examine("SELECT title FROM books", only_books, session_judge).is_allowed
     finding = guard.examine("SELECT name FROM members", only_books, session_judge).findings[0]
     assert (finding.rule, finding.hint) == ("table", "Readable tables: books.")
 
@@ -259,7 +260,7 @@ def test_what_escapes_spell_is_bounded_as_what_is_written(
     verdict = guard.examine(sql, policy, session_judge)
     assert [finding.rule for finding in verdict.findings] == ([rule] if rule else [])
     # What may run may be judged again: pages and replays of an answer do so.
-    assert rule or guard.examine(verdict.sql, policy, session_judge).allowed
+    assert rule or guard.examine(verdict.sql, policy, session_judge).is_allowed
 
 
 def test_what_is_too_long_spelled_out_is_refused(session_judge: guard.Judge, policy: Policy) -> None:
@@ -283,4 +284,4 @@ def test_many_objections_are_cut(session_judge: guard.Judge, policy: Policy) -> 
     ],
 )
 def test_paths_are_left_out(text: str, kept: str) -> None:
-    assert guard.without_paths(text) == kept
+    assert guard.mask_paths(text) == kept

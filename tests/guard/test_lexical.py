@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nl2sql.guard.lexical import MAX_CHARACTERS, MAX_NESTING, lexical_findings
+from nl2sql.guard.lexical import MAX_CHARS, MAX_NESTING_LEVELS, check_text_bounds
 from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Column, Policy, Schema, Table
 
@@ -14,9 +14,9 @@ from nl2sql.types import Column, Policy, Schema, Table
     [
         ("", "empty"),
         (" ;\n", "empty"),
-        ("SELECT 1" + " " * MAX_CHARACTERS, "too-long"),
-        ("SELECT " + "(" * (MAX_NESTING + 1), "too-deep"),
-        ("SELECT " + "[{(" * MAX_NESTING, "too-deep"),
+        ("SELECT 1" + " " * MAX_CHARS, "too-long"),
+        ("SELECT " + "(" * (MAX_NESTING_LEVELS + 1), "too-deep"),
+        ("SELECT " + "[{(" * MAX_NESTING_LEVELS, "too-deep"),
         ("SELECT 1\0; DROP TABLE books", "control-character"),
         ("SELECT \x1b[31m1", "control-character"),
         ("SELECT '\ud800'", "control-character"),
@@ -30,7 +30,7 @@ from nl2sql.types import Column, Policy, Schema, Table
     ],
 )
 def test_broken(sql: str, rule: str) -> None:
-    assert [finding.rule for finding in lexical_findings(sql)] == [rule]
+    assert [finding.rule for finding in check_text_bounds(sql)] == [rule]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_broken(sql: str, rule: str) -> None:
     [
         "SELECT 1",
         "SELECT\t1\r\n",
-        "x" * MAX_CHARACTERS,
-        "SELECT " + "(" * MAX_NESTING + ")" * MAX_NESTING,
+        "x" * MAX_CHARS,
+        "SELECT " + "(" * MAX_NESTING_LEVELS + ")" * MAX_NESTING_LEVELS,
         "SELECT " + "()" * 1000,
         "SELECT 'می\u200cخواهم'",
         "SELECT 1\u00a0AS x",
@@ -47,17 +47,17 @@ def test_broken(sql: str, rule: str) -> None:
     ],
 )
 def test_kept(sql: str) -> None:
-    assert lexical_findings(sql) == ()
+    assert check_text_bounds(sql) == ()
 
 
 def test_place() -> None:
-    (finding,) = lexical_findings("SELECT 1,\n 'ü\u200b'")
+    (finding,) = check_text_bounds("SELECT 1,\n 'ü\u200b'")
     assert (finding.line, finding.column) == (2, 4)
 
 
 def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
     names = {"pa\u00adge", 'a"\u200bb'}
-    assert lexical_findings('SELECT "pa\u00adge", "a""\u200bb" FROM books', names) == ()
+    assert check_text_bounds('SELECT "pa\u00adge", "a""\u200bb" FROM books', names) == ()
     for sql in (
         'SELECT "pag\u00ade" FROM books',
         "SELECT pa\u00adge FROM books",
@@ -65,9 +65,9 @@ def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
         'SELECT "pa\u00adge" -- \u202e',
         'SELECT "pa\u00adge\u200b"',
     ):
-        assert [finding.rule for finding in lexical_findings(sql, names)] == ["invisible-character"]
-    assert lexical_findings('SELECT "pag\u00ade" FROM books', None) == ()
-    assert [finding.rule for finding in lexical_findings("SELECT '\u00ad'", None)] == ["invisible-character"]
+        assert [finding.rule for finding in check_text_bounds(sql, names)] == ["invisible-character"]
+    assert check_text_bounds('SELECT "pag\u00ade" FROM books', None) == ()
+    assert [finding.rule for finding in check_text_bounds("SELECT '\u00ad'", None)] == ["invisible-character"]
 
 
 def test_only_a_name_that_leaves_the_text_around_it_in_its_order_may_hold_what_prints_nothing() -> None:
@@ -75,4 +75,4 @@ def test_only_a_name_that_leaves_the_text_around_it_in_its_order_may_hold_what_p
         Column(name, "INTEGER") for name in ("pa\u00adge", "ab\u202ecd", "x\u2067y", "twice", "twi\u200bce")
     )
     schema = Schema((Table("books", columns),), "duckdb", "1")
-    assert Names(schema, Policy()).unseen == {"pa\u00adge"}
+    assert Names(schema, Policy()).invisible_names == {"pa\u00adge"}

@@ -16,7 +16,7 @@ from nl2sql import guard
 from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.engines.duckdb.hardening import lock
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.named_types import STRUCTURED
 from nl2sql.types import Policy
 
@@ -111,23 +111,23 @@ def test_unknown_and_hidden_types_look_the_same(judge: guard.Judge) -> None:
     "sql", ["SELECT enum_range(NULL::mood)", "SELECT 'happy'::main.mood, NULL::memory.main.mood[]"]
 )
 def test_a_type_that_a_readable_column_has_may_be_named(sql: str, judge: guard.Judge) -> None:
-    assert guard.examine(sql, POLICY, judge).allowed
+    assert guard.examine(sql, POLICY, judge).is_allowed
     without = Policy(deny_columns=POLICY.deny_columns | {"people.m", "people.many"})
     assert guard.examine(sql, without, judge).findings[0].rule == "type"
     nested = Policy(deny_columns=POLICY.deny_columns | {"people.m"})
-    assert guard.examine(sql, nested, judge).allowed
+    assert guard.examine(sql, nested, judge).is_allowed
 
 
 def test_views_show_no_type_of_a_denied_column(judge: guard.Judge) -> None:
     for name in ("named", "folded"):
         assert guard.examine(f"SELECT x FROM {name}", POLICY, judge).findings[0].rule == "type"
-        assert guard.examine(f"SELECT x FROM {name}", Policy(), judge).allowed
-    assert guard.examine("SELECT id FROM cast_away", POLICY, judge).allowed
+        assert guard.examine(f"SELECT x FROM {name}", Policy(), judge).is_allowed
+    assert guard.examine("SELECT id FROM cast_away", POLICY, judge).is_allowed
 
 
 def test_guessing_all_labels_is_not_told_from_a_hit(judge: guard.Judge) -> None:
     for labels in (f"'{SECRET}', 'x'", f"'{SECRET}', 'y'"):
-        assert guard.examine(f"SELECT 'x'::ENUM({labels})", POLICY, judge).allowed
+        assert guard.examine(f"SELECT 'x'::ENUM({labels})", POLICY, judge).is_allowed
 
 
 @pytest.mark.parametrize("call", ["json_transform", "json_transform_strict", "from_json", "from_json_strict"])
@@ -169,7 +169,7 @@ def test_plain_structures_are_taken(judge: guard.Judge, memory: duckdb.DuckDBPyC
     verdict = guard.examine(sql, POLICY, judge)
     assert memory.execute(verdict.sql).fetchall() == memory.execute(sql).fetchall()
     for structure in ('"mood"', '["TIMESTAMP WITH TIME ZONE"]', '{"a": "INTEGER[][3]"}'):
-        assert guard.examine(f"SELECT from_json('null', '{structure}')", POLICY, judge).allowed, structure
+        assert guard.examine(f"SELECT from_json('null', '{structure}')", POLICY, judge).is_allowed, structure
 
 
 def test_no_other_function_takes_a_text_for_a_type(memory: duckdb.DuckDBPyConnection, judge: guard.Judge) -> None:
@@ -177,7 +177,7 @@ def test_no_other_function_takes_a_text_for_a_type(memory: duckdb.DuckDBPyConnec
     forms = ("{0}", "{0}, {0}", "'null', {0}", "NULL, {0}", "1, {0}", "{0}, {0}, {0}")
     telling = {
         (name, sql)
-        for name in catalogue().functions.allowed
+        for name in load_catalogue().functions.allowed
         for sql in (f'SELECT "{name}"({form.format(text)}) AS x' for form in forms for text in texts)
         if SECRET in _told(memory, f"SELECT x, typeof(x) FROM ({sql})")
     }
@@ -208,16 +208,16 @@ def test_every_type_and_collation_of_the_engine_is_classified() -> None:
     with duckdb.connect() as connection:
         types = connection.execute("SELECT DISTINCT lower(type_name) FROM duckdb_types() WHERE internal").fetchall()
         collations = connection.execute("SELECT collname FROM pragma_collations()").fetchall()
-    assert {name for (name,) in types if name not in catalogue().types} == set()
-    assert {name for (name,) in collations if name not in catalogue().collations} == set()
-    assert catalogue().types.allowed.isdisjoint(catalogue().types.denied)
+    assert {name for (name,) in types if name not in load_catalogue().types} == set()
+    assert {name for (name,) in collations if name not in load_catalogue().collations} == set()
+    assert load_catalogue().types.allowed.isdisjoint(load_catalogue().types.denied)
 
 
 def test_every_type_of_the_list_may_be_named(judge: guard.Judge) -> None:
     nested = {"array", "enum", "list", "map", "row", "struct", "tuple", "union", "null", "json"}
-    for name in sorted(catalogue().types.allowed - nested):
-        assert guard.examine(f"SELECT NULL::{name}", POLICY, judge).allowed, name
-    for name in sorted(catalogue().types.denied):
+    for name in sorted(load_catalogue().types.allowed - nested):
+        assert guard.examine(f"SELECT NULL::{name}", POLICY, judge).is_allowed, name
+    for name in sorted(load_catalogue().types.denied):
         assert guard.examine(f"SELECT NULL::{name}", POLICY, judge).findings[0].rule == "type", name
 
 

@@ -13,7 +13,7 @@ import pytest
 import nl2sql.guard
 import nl2sql.schema
 from nl2sql import guard
-from nl2sql.guard.engine_errors import clean_message, tree_error
+from nl2sql.guard.engine_errors import clean_message, read_tree_error
 from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Policy, Schema
 
@@ -84,7 +84,7 @@ def test_a_statement_behind_much_of_nothing_is_refused_at_once(piece: str, sessi
     names = Names(Schema(()), Policy())
     document = {"error": True, "error_message": "Only SELECT statements can be serialized to json!"}
     start = time.process_time()
-    assert tree_error(document, piece * (19_000 // len(piece)) + "; drop table low", names).rule == "read-only"
+    assert read_tree_error(document, piece * (19_000 // len(piece)) + "; drop table low", names).rule == "read-only"
     assert guard.examine(" " * 5000 + "; drop table low", Policy(), session_judge).findings[0].rule == "read-only"
     assert time.process_time() - start < SECONDS
 

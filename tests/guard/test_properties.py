@@ -55,7 +55,7 @@ def test_honest_statements_run_and_give_their_own_rows(chance: Random, world: Wo
     written = world.run(text)
     assume(not written.failed)
     verdict = world.judge(text)
-    assert verdict.allowed, (text, verdict.findings)
+    assert verdict.is_allowed, (text, verdict.findings)
     assert world.run(verdict.sql) == written
 
 
@@ -63,7 +63,7 @@ def test_honest_statements_run_and_give_their_own_rows(chance: Random, world: Wo
 @given(chance=st.randoms(use_true_random=False))
 def test_hostile_statements_are_refused(chance: Random, world: World) -> None:
     text = Grammar(chance).hostile()
-    assert not world.judge(text).allowed, text
+    assert not world.judge(text).is_allowed, text
 
 
 @SETTINGS
@@ -71,7 +71,7 @@ def test_hostile_statements_are_refused(chance: Random, world: World) -> None:
 def test_strings_are_only_strings(text: str, session_judge: guard.Judge, policy: Policy) -> None:
     literal = "'" + text.replace("'", "''") + "'"
     verdict = guard.examine(f"SELECT title, {literal} AS said FROM books", policy, session_judge)
-    assert verdict.allowed
+    assert verdict.is_allowed
     assert verdict.tables == ("books",)
 
 
@@ -80,7 +80,7 @@ def test_strings_are_only_strings(text: str, session_judge: guard.Judge, policy:
 def test_quoted_names_are_only_names(name: str, session_judge: guard.Judge, policy: Policy) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     verdict = guard.examine(f"SELECT {quoted}.title AS {quoted} FROM books AS {quoted}", policy, session_judge)
-    assert verdict.allowed
+    assert verdict.is_allowed
     assert verdict.columns == ("books.title",)
 
 
@@ -93,7 +93,7 @@ def test_no_wrapping_hides_what_is_read(
     for wrapper in wrappers:
         sql = wrapper.format(sql)
     verdict = guard.examine(sql, policy, session_judge)
-    assert not verdict.allowed
+    assert not verdict.is_allowed
     assert verdict.sql == ""
 
 
@@ -101,6 +101,6 @@ def test_no_wrapping_hides_what_is_read(
 @given(tokens=st.lists(st.sampled_from(TOKENS), max_size=20))
 def test_any_text_gets_a_verdict(tokens: list[str], session_judge: guard.Judge, policy: Policy) -> None:
     verdict = guard.examine(" ".join(tokens), policy, session_judge)
-    assert verdict.allowed == bool(verdict.sql)
+    assert verdict.is_allowed == bool(verdict.sql)
     assert "vault" not in verdict.tables
     assert "staff.wage" not in verdict.columns

@@ -15,7 +15,7 @@ from nl2sql.types import CheckedSQL, Policy, Verdict
 class EmptyHanded:
     """A judge that objects to nothing and says nothing."""
 
-    def judge(self, sql: str, policy: Policy, *, thorough: bool = False) -> Verdict:
+    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
         return Verdict()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.guard.lexical import MAX_CHARACTERS
+from nl2sql.guard.lexical import MAX_CHARS
 from nl2sql.types import Policy
 
 JudgeOver = Callable[..., guard.Judge]
@@ -50,7 +50,7 @@ def test_types_names_and_order_are_the_engines_own(
 ) -> None:
     checked = guard.check(sql, Policy(), judge_over(memory))
     assert _table(memory, checked.sql) == _table(memory, sql)
-    assert checked.asked == sql
+    assert checked.source_sql == sql
 
 
 def test_what_is_written_is_judged_like_any_text(session_judge: guard.Judge, policy: Policy) -> None:
@@ -125,7 +125,7 @@ def test_explain_analyze_has_one_spelling(
 ) -> None:
     checked = guard.check(sql, policy, judge)
     assert checked.sql == spelled
-    assert guard.under_explain(checked.sql) == spelled.partition(") ")[2]
+    assert guard.strip_explain(checked.sql) == spelled.partition(") ")[2]
     ((kind, text),) = _table(connection, checked.sql)[1]
     assert kind == "analyzed_plan" and "vault" not in str(text)
     assert guard.check(checked.sql, policy, judge).sql == spelled
@@ -138,17 +138,17 @@ def test_explain_analyze_of_endless_rows_is_refused(session_judge: guard.Judge, 
     ):
         (finding,) = guard.examine(f"EXPLAIN ANALYZE {query}", policy, session_judge).findings
         assert finding.rule == "too-costly"
-        assert guard.examine(f"EXPLAIN {query}", policy, session_judge).allowed
-        assert guard.examine(query, policy, session_judge).allowed
+        assert guard.examine(f"EXPLAIN {query}", policy, session_judge).is_allowed
+        assert guard.examine(query, policy, session_judge).is_allowed
 
 
 def test_explain_has_one_spelling_and_no_place_for_more(session_judge: guard.Judge, policy: Policy) -> None:
     checked = guard.check("explain (format JSON) select title from books", policy, session_judge)
     assert checked.sql == "EXPLAIN (FORMAT json) SELECT title FROM books"
     assert checked.tables == ("books",)
-    assert guard.under_explain(checked.sql) == "SELECT title FROM books"
+    assert guard.strip_explain(checked.sql) == "SELECT title FROM books"
     for other in ("EXPLAIN ANALYZE SELECT 1", "EXPLAIN SELECT 1", "EXPLAIN (FORMAT json, ANALYZE) SELECT 1"):
-        assert guard.under_explain(other) == other
+        assert guard.strip_explain(other) == other
 
 
 def test_places_under_explain_are_those_of_the_text(session_judge: guard.Judge, policy: Policy) -> None:
@@ -188,8 +188,8 @@ def test_a_summary_of_very_many_columns_is_asked_for_in_parts(
         guard.check("SUMMARIZE wide", Policy(), judge)
     assert (caught.value.rule, "Take fewer columns" in caught.value.hint) == ("too-long", True)
     half = guard.check(f"SUMMARIZE SELECT {', '.join(f'c{number}' for number in range(40))} FROM wide", Policy(), judge)
-    assert len(half.sql) < MAX_CHARACTERS
-    assert len(guard.check("DESCRIBE wide", Policy(), judge).sql) < MAX_CHARACTERS
+    assert len(half.sql) < MAX_CHARS
+    assert len(guard.check("DESCRIBE wide", Policy(), judge).sql) < MAX_CHARS
     memory.execute("DROP TABLE wide")
 
 
@@ -223,7 +223,7 @@ def test_a_plain_select_asks_the_engine_for_nothing_more(session_judge: guard.Ju
 
     for sql in ("SELECT 'SHOW_REF', 'PIVOT', title FROM books", "SELECT titel FROM books"):
         verdict = guard.judge(sql, session_judge.schema, policy, "duckdb", Plain())  # type: ignore[attr-defined,arg-type]
-        assert verdict.allowed == ("titel" not in sql)
+        assert verdict.is_allowed == ("titel" not in sql)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from nl2sql import guard
 from nl2sql.engines.duckdb.hardening import lock
 from nl2sql.guard.bound_plan import OPERATORS
 from nl2sql.guard.engine_tree import PARTS, QUERIES
-from nl2sql.guard.function_catalog import catalogue
+from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.types import Policy
 
 CLASSIFIED: dict[str, Any] = json.loads((Path(__file__).parent / "engine.json").read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def test_no_setting_is_set_or_shown(session_judge: guard.Judge, policy: Policy) 
 
 
 def test_no_denied_table_function_is_read_or_called(session_judge: guard.Judge, policy: Policy) -> None:
-    for name in sorted(catalogue().table_functions.denied):
+    for name in sorted(load_catalogue().table_functions.denied):
         for text in (f"SELECT * FROM {name}()", f"SELECT 1 FROM books, LATERAL {name}('vault')"):
             findings = guard.examine(text, policy, session_judge).findings
             assert [finding.rule for finding in findings] == ["table-function"], text
@@ -116,7 +116,7 @@ def test_no_denied_table_function_is_read_or_called(session_judge: guard.Judge, 
 
 
 def test_no_pragma_passes(session_judge: guard.Judge, policy: Policy) -> None:
-    for name in sorted(catalogue().pragmas.denied):
+    for name in sorted(load_catalogue().pragmas.denied):
         for text in (f"PRAGMA {name}", f"PRAGMA {name}('vault')", f"FROM (PRAGMA {name})"):
             assert guard.examine(text, policy, session_judge).findings, text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nl2sql.importing.column_notations import choose
+from nl2sql.importing.column_notations import choose_notation
 from nl2sql.importing.column_shapes import collect_shapes, is_placeholder, make_shape
 from nl2sql.importing.column_types import prove_types
 from nl2sql.importing.file_rules import FileRules
@@ -52,7 +52,7 @@ def test_a_column_is_read_as_what_its_texts_prove(
 @pytest.mark.parametrize("word", PLACEHOLDERS)
 def test_a_placeholder_is_no_value_where_the_rest_is_numbers(word: str) -> None:
     assert is_placeholder(f" {word} ")
-    choice = choose(collect_shapes(["1", "2", word]), "measure", None)
+    choice = choose_notation(collect_shapes(["1", "2", word]), "measure", None)
     assert [shape.example for shape in choice.nulls] == [word]
     assert choice.rivals
 

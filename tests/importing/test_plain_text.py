@@ -72,7 +72,7 @@ def test_a_break_within_the_first_cell_does_not_hide_how_lines_end(tmp_path: Pat
     text = '"net\nprice",b\r\n1,2\r\n'
     found = read(tmp_path, text.encode())
     assert found.path.read_bytes() == b"\r\n" + text.encode()
-    assert (found.lead, found.lines, count_empty_lines(found), found.head) == (1, 3, 0, text.encode())
+    assert (found.leading_lines, found.lines, count_empty_lines(found), found.head) == (1, 3, 0, text.encode())
 
 
 def test_packed_files_are_unpacked_up_to_a_bound(tmp_path: Path) -> None:

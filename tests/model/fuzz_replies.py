@@ -22,25 +22,25 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from nl2sql.agent.verified_query_tools import fitting
+from nl2sql.agent.verified_query_tools import check_text_arguments
 from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CallError, ModelError
 from nl2sql.model.openai import endpoint_errors, tool_protocols
 from nl2sql.model.openai.openai_client import OpenAIChatModel
-from nl2sql.model.openai.reply_builder import LONGEST
-from nl2sql.model.openai.sse_events import LARGEST_ERROR, EndpointError, read_events, read_refusal
+from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
+from nl2sql.model.openai.sse_events import MAX_ERROR_BYTES, EndpointError, read_events, read_refusal
 from nl2sql.model.tool_calls import reply_parser, text_tool_calls, tolerant_json, tool_call_shapes
-from nl2sql.schema.ddl_prompt import as_data
+from nl2sql.schema.ddl_prompt import escape_for_model
 from nl2sql.types import Result, ResultColumn, ToolCall
 
 SLOW_SECONDS: Final = 0.5
-SCREENED_CHARS: Final = LONGEST // 8
+SCREENED_CHARS: Final = MAX_REPLY_CHARS // 8
 # What takes this long would take half a second at eight times the length if it grew with the square.
 SCREENED_SECONDS: Final = SLOW_SECONDS / 64
 HANG_SECONDS: Final = 10.0
 SENTENCE_CHARS: Final = 4_000
-_BY_CHARACTER: Final = LONGEST // 4
+_BY_CHARACTER: Final = MAX_REPLY_CHARS // 4
 
 _NAMES: Final = ("sql_query", "list_tables", "find_values", "top_plants")
 _TYPES: Final = {"query": "string", "pattern": "string", "limit": "integer", "ripe": "boolean"}
@@ -101,7 +101,7 @@ class Shape:
         """The text at about that size, never longer than a reply may be."""
         room = max(1, size - len(self.first) - len(self.last))
         count = max(1, room // (len(self.repeated) + len(self.nested) or 1))
-        return f"{self.first}{self.repeated * count}{self.nested * count}{self.last}"[:LONGEST]
+        return f"{self.first}{self.repeated * count}{self.nested * count}{self.last}"[:MAX_REPLY_CHARS]
 
 
 def make_shape(chance: Random) -> Shape:
@@ -126,12 +126,12 @@ class ScriptedWire:
     def __init__(self, made: Sequence[Mapping[str, Any]]) -> None:
         self._made = made
 
-    def events(
+    def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         yield from self._made
 
-    def models(self) -> list[str]:
+    def list_models(self) -> list[str]:
         return []
 
     def close(self) -> None:
@@ -193,23 +193,23 @@ def _read_bytes(text: str, chance: Random) -> None:
 
 def _read_refusal(text: str, chance: Random) -> None:
     body = {"error": {"message": text, "failed_generation": text}} if chance.random() < 0.7 else text
-    content = (body if isinstance(body, str) else json.dumps(body)).encode("utf-8", "replace")[:LARGEST_ERROR]
+    content = (body if isinstance(body, str) else json.dumps(body)).encode("utf-8", "replace")[:MAX_ERROR_BYTES]
     failure = read_refusal(chance.choice([400, 404, 422, 429, 500]), content, {"retry-after": text[:200]})
-    endpoint_errors.worth_retrying(failure)
-    endpoint_errors.refuses_tools(failure, "tools")
-    endpoint_errors.refuses_system(failure)
-    endpoint_errors.refused_parameter(failure, ["max_tokens", "temperature", "stop", "seed", "stream", "tools"])
+    endpoint_errors.is_retryable(failure)
+    endpoint_errors.is_tools_refusal(failure, "tools")
+    endpoint_errors.is_system_refusal(failure)
+    endpoint_errors.find_refused_parameter(failure, ["max_tokens", "temperature", "stop", "seed", "stream", "tools"])
     endpoint_errors.is_unknown_model(failure)
-    endpoint_errors.written_call(failure)
-    endpoint_errors.explained(failure, model="m", place="p")
+    endpoint_errors.find_failed_generation(failure)
+    endpoint_errors.make_model_error(failure, model="m", host="p")
 
 
 def _read_reply(text: str, chance: Random) -> None:
     cut = chance.random() < 0.5
-    prose, calls = reply_parser.read(text, tools=TOOLS, cut=cut)
+    prose, calls = reply_parser.read_reply(text, tools=TOOLS, cut=cut)
     assert not any(call.problem and call.arguments for call in calls)
-    assert len(calls) <= tool_call_shapes.MOST_CALLS
-    tool_protocols.reply_message(chance.choice(tool_protocols.PROTOCOLS), prose, calls, {})
+    assert len(calls) <= tool_call_shapes.MAX_CALLS
+    tool_protocols.make_reply_message(chance.choice(tool_protocols.PROTOCOLS), prose, calls, {})
     json.dumps([dict(call.arguments) for call in calls], allow_nan=False, indent=1).encode()
     for call in calls:
         _fit(call)
@@ -217,18 +217,18 @@ def _read_reply(text: str, chance: Random) -> None:
 
 def _fit(call: ToolCall) -> None:
     try:
-        fitting(call, {"query": {"type": "string"}, "pattern": {"type": ["string", "null"]}})
+        check_text_arguments(call, {"query": {"type": "string"}, "pattern": {"type": ["string", "null"]}})
     except CallError as exc:
-        as_data(exc.message + exc.hint, 600)
+        escape_for_model(exc.message + exc.hint, 600)
 
 
 def _read_thoughts(text: str, chance: Random) -> None:
-    reply_parser.read("", reasoning=text, tools=TOOLS, cut=chance.random() < 0.5)
+    reply_parser.read_reply("", reasoning=text, tools=TOOLS, cut=chance.random() < 0.5)
 
 
 def _read_arguments(text: str, chance: Random) -> None:
     written: Any = chance.choice([text, json.dumps(text), f'{{"query": "{text}"}}', f"{{'query': '{text}',}}"])
-    reply_parser.read("", [tool_call_shapes.RawCall("sql_query", written)], tools=TOOLS)
+    reply_parser.read_reply("", [tool_call_shapes.RawCall("sql_query", written)], tools=TOOLS)
     reply_parser.clean_name(text, _NAMES)
 
 
@@ -307,7 +307,7 @@ def check(shape: Shape, reader: str, seed: str, tally: Tally) -> None:
     seconds = _timed(text, reader, seed, tally)
     if seconds is not None and seconds > SCREENED_SECONDS:
         tally.grown[reader] += 1
-        text = shape.text(LONGEST)
+        text = shape.text(MAX_REPLY_CHARS)
         seconds = _timed(text, reader, seed, tally)
         # Once more, and again: another process may have had the cache, or the processor's clock.
         for _ in range(3):
@@ -377,7 +377,7 @@ def main() -> int:
             say(f"{tally.cases} cases, {sum(tally.grown.values())} grown, {len(tally.findings)} findings")
 
     tally = run(given.seed, iter(range(sys.maxsize)), lambda: time.monotonic() < end, tell)
-    say(f"{tally.cases} cases, {sum(tally.grown.values())} read at {LONGEST:,} characters, seed {given.seed}")
+    say(f"{tally.cases} cases, {sum(tally.grown.values())} read at {MAX_REPLY_CHARS:,} characters, seed {given.seed}")
     for reader, (seconds, shown) in sorted(tally.slowest.items(), key=lambda item: -item[1][0]):
         say(f"slowest {reader}: {seconds:.3f} s  {shown}")
     say(f"{len(tally.findings)} findings")

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from nl2sql.model.openai.reply_builder import LONGEST
+from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from tests.model import fuzz_replies
 from tests.model.fuzz_replies import READERS, Shape, make_shape, run
 
@@ -28,7 +28,9 @@ def test_time_grows_with_the_length_of_a_reply(reader: str) -> None:
     for number in range(3):
         shape = make_shape(Random(f"longest {number}"))
         for _ in range(3):
-            short, long = (_time_reading(reader, shape.text(chars)) for chars in (LONGEST // 8, LONGEST))
+            short, long = (
+                _time_reading(reader, shape.text(chars)) for chars in (MAX_REPLY_CHARS // 8, MAX_REPLY_CHARS)
+            )
             if long < max(24 * short, 0.1):
                 break
         else:

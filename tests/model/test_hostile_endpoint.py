@@ -17,8 +17,8 @@ import pytest
 from nl2sql.cancellation import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
 from nl2sql.model.openai.openai_client import OpenAIChatModel
-from nl2sql.model.openai.reply_builder import LONGEST, Draft
-from nl2sql.model.tool_calls.tool_call_shapes import MOST_CALLS
+from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS, ReplyBuilder
+from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS
 from nl2sql.types import Reply
 
 from .conftest import DONE, KEY, SQL_ONLY, TOOLS, Answer, Endpoint, RawServer, calls, drain, error, says
@@ -79,9 +79,9 @@ def test_a_reply_without_end_is_cut_at_its_length(serve: Serve, open_model: Open
     except ModelError as exc:
         assert "its tokens ran out" in exc.message or "empty reply" in exc.message
     else:
-        assert reply.finish == "length" and len(reply.text) <= LONGEST and len(reply.calls) <= MOST_CALLS
+        assert reply.finish == "length" and len(reply.text) <= MAX_REPLY_CHARS and len(reply.calls) <= MAX_CALLS
         assert reply.usage.completion_tokens > 0
-        assert len(json.dumps(reply.message)) < 8 * LONGEST
+        assert len(json.dumps(reply.message)) < 8 * MAX_REPLY_CHARS
     assert server.closed.wait(5)
 
 
@@ -100,22 +100,26 @@ def test_a_call_without_end_is_cut_at_its_length(
 def test_a_whole_reply_is_cut_too() -> None:
     message = {"content": "w" * 300_000, "reasoning_content": "t" * 300_000}
     reply = replied([{"choices": [{"message": message, "finish_reason": "stop"}], "done": True}])
-    assert (len(reply.text), reply.finish) == (LONGEST, "length")
+    assert (len(reply.text), reply.finish) == (MAX_REPLY_CHARS, "length")
 
 
 def test_calls_that_came_whole_before_the_end_are_made() -> None:
     whole = {"index": 0, "id": "a", "function": {"name": "sql_query", "arguments": '{"query": "SELECT 1"}'}}
-    half = {"index": 1, "id": "b", "function": {"name": "sql_query", "arguments": '{"query": "' + "x" * 2 * LONGEST}}
+    half = {
+        "index": 1,
+        "id": "b",
+        "function": {"name": "sql_query", "arguments": '{"query": "' + "x" * 2 * MAX_REPLY_CHARS},
+    }
     first, second = replied([said(tool_calls=[whole]), said(tool_calls=[half])]).calls
     assert (first.arguments, first.problem) == ({"query": "SELECT 1"}, "") and "broke off" in second.problem
 
 
 def test_more_calls_than_a_question_may_make_are_left_out() -> None:
     tagged = "<tool_call>" + '{"name": "sql_query", "arguments": {"query": "SELECT 1"}}' * 300 + "</tool_call>"
-    assert len(replied([said(content=tagged)]).calls) == MOST_CALLS
+    assert len(replied([said(content=tagged)]).calls) == MAX_CALLS
     native = [{"index": i, "id": f"c{i}", "function": {"name": "sql_query", "arguments": "{}"}} for i in range(300)]
     reply = replied([said(tool_calls=[one]) for one in native])
-    assert (len(reply.calls), reply.finish) == (MOST_CALLS, "length")
+    assert (len(reply.calls), reply.finish) == (MAX_CALLS, "length")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_several_replies_of_one_request_are_no_more_than_asked_for(endpoint: End
         for index in range(100)
     ]
     endpoint.script = [Answer([*pieces, DONE])]
-    assert len(list(open_model(protocol="text").samples(ASK, SQL_ONLY, count=3))) == 3
+    assert len(list(open_model(protocol="text").sample(ASK, SQL_ONLY, count=3))) == 3
 
 
 BOMB = zlib.compress(b"data: " + b" " * 200_000_000, 9)
@@ -205,8 +209,8 @@ def test_a_server_that_packs_unasked_is_read(serve: Serve, open_model: Open) -> 
 
 def test_a_long_list_of_models_is_cut(serve: Serve, open_model: Open) -> None:
     listed = json.dumps({"data": [{"id": f"m{i}"} for i in range(5000)] + [{"id": "x" * 5000}, {"id": 3}, 4]}).encode()
-    assert len(open_model(base_url=serve(packed(b"identity", listed)).url).served_models()) == 2000
-    assert open_model(base_url=serve(endless(b"x" * 1000)).url).served_models() == []
+    assert len(open_model(base_url=serve(packed(b"identity", listed)).url).list_models()) == 2000
+    assert open_model(base_url=serve(endless(b"x" * 1000)).url).list_models() == []
 
 
 def drip(connection: socket.socket, request: bytes) -> None:
@@ -249,7 +253,7 @@ def test_a_list_of_models_that_drips_is_not_waited_for(
     monkeypatch.setattr("nl2sql.model.openai.openai_transport._LIST_SECONDS", 0.3)
     model = open_model(base_url=serve(endless(b" ", pause=0.02)).url)
     with pytest.raises(ModelError, match=r"within 0\.3 s"):
-        model.served_models()
+        model.list_models()
 
 
 def test_the_wait_between_tries_ends_with_the_time(endpoint: Endpoint, open_model: Open) -> None:
@@ -263,7 +267,7 @@ def test_the_wait_between_tries_ends_with_the_time(endpoint: Endpoint, open_mode
 def test_a_token_that_is_cancelled_ends_a_deadline_too() -> None:
     token = CancelToken()
     deadline = Deadline(60, token)
-    assert not deadline.cancelled and 59 < deadline.left <= 60
+    assert not deadline.is_cancelled and 59 < deadline.seconds_left <= 60
     token.cancel()
     with pytest.raises(CancelledError):
         deadline.raise_if_cancelled()
@@ -272,14 +276,14 @@ def test_a_token_that_is_cancelled_ends_a_deadline_too() -> None:
 def test_what_a_person_reads_takes_no_time() -> None:
     now = [0.0]
     deadline = Deadline(10, clock=lambda: now[0])
-    with deadline.paused():
+    with deadline.pause():
         now[0] = 500.0
-    assert deadline.left == 10
+    assert deadline.seconds_left == 10
     now[0] = 511.0
     with pytest.raises(TimeUpError) as caught:
         deadline.raise_if_cancelled()
     assert caught.value.limit == "seconds" and caught.value.hint
-    assert deadline.extended(3).left == 3
+    assert deadline.extend(3).seconds_left == 3
 
 
 @pytest.mark.parametrize("told", ["864000", "1e300", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 99 Foo 1 1:1:1"])
@@ -307,7 +311,7 @@ def test_it_is_not_followed_to_another_address(serve: Serve, endpoint: Endpoint,
     with pytest.raises(ModelError, match=r"sends requests on to another address: 127\.0\.0\.1") as caught:
         drain(model.stream(ASK))
     with pytest.raises(ModelError, match="another address"):
-        model.served_models()
+        model.list_models()
     assert "OPENAI_BASE_URL" in caught.value.hint and endpoint.requests == []
 
 
@@ -450,9 +454,9 @@ def test_events_of_any_shape_are_absorbed() -> None:
     whole = {"choices": [{"delta": part, "message": part, "finish_reason": "stop", "index": 0}], "usage": {"cost": 1}}
     count = 0
     for event in mangled(whole):
-        draft = Draft()
-        draft.absorb(event)
-        draft.absorb(whole)
+        draft = ReplyBuilder()
+        draft.feed(event)
+        draft.feed(whole)
         assert isinstance(draft.text, str) and isinstance(draft.calls, list)
         count += 1
     assert count > 300
@@ -475,9 +479,9 @@ def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
     sent: list[Mapping[str, Any]] = []
 
     class Listening(ScriptedWire):
-        def events(self, body: Mapping[str, Any], *more: Any) -> Any:
+        def stream_events(self, body: Mapping[str, Any], *more: Any) -> Any:
             sent.append(body)
-            return super().events(body, *more)
+            return super().stream_events(body, *more)
 
     wire = Listening([said(content="Twelve.")])
     drain(OpenAIChatModel("gpt", api_key=KEY, wire=wire).stream(ASK, max_tokens=9))

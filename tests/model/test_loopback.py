@@ -17,7 +17,7 @@ from nl2sql.errors import CancelledError, ModelError
 from nl2sql.model.embedded.loopback_transport import LoopbackWire
 from nl2sql.model.openai.endpoint_errors import Cause
 from nl2sql.model.openai.openai_client import OpenAIChatModel
-from nl2sql.model.openai.reply_builder import LONGEST
+from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from nl2sql.model.openai.sse_events import EndpointError
 from nl2sql.model.transport import Timeouts
 
@@ -48,7 +48,7 @@ def test_text_streams_with_the_key(endpoint: Endpoint, open_local: Open) -> None
 
 def test_the_models_are_listed(endpoint: Endpoint, open_local: Open) -> None:
     endpoint.models = ["this-one"]
-    assert open_local().served_models() == ["this-one"]
+    assert open_local().list_models() == ["this-one"]
 
 
 def test_a_busy_server_is_asked_again(endpoint: Endpoint, open_local: Open) -> None:
@@ -72,7 +72,7 @@ def test_nobody_listens(endpoint: Endpoint) -> None:
     port = endpoint.port
     endpoint.close()
     with pytest.raises(EndpointError) as caught:
-        list(LoopbackWire(port, KEY, Timeouts(1.0, 1.0, 1.0)).events({}, CancelToken()))
+        list(LoopbackWire(port, KEY, Timeouts(1.0, 1.0, 1.0)).stream_events({}, CancelToken()))
     assert caught.value.failure.cause is Cause.UNREACHABLE
 
 
@@ -115,7 +115,7 @@ def piece(text: str) -> dict[str, Any]:
 def test_a_reply_without_end_is_cut_at_its_length(endpoint: Endpoint, open_local: Open) -> None:
     endpoint.script = [Answer([piece("word " * 1000)] * 100)]
     _, reply = drain(open_local().stream(ASKED))
-    assert (len(reply.text), reply.finish) == (LONGEST - 1, "length")
+    assert (len(reply.text), reply.finish) == (MAX_REPLY_CHARS - 1, "length")
 
 
 def test_the_time_of_the_question_ends_what_drips(endpoint: Endpoint, open_local: Open) -> None:

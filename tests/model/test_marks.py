@@ -133,7 +133,7 @@ UNREADABLE = (
 @pytest.mark.parametrize("mark", call_marks.MARKS, ids=lambda mark: mark.family)
 def test_the_example_of_each_mark_is_one_call(mark: call_marks.Mark) -> None:
     for text in (mark.example, f"I look it up.\n\n{mark.example}"):
-        prose, calls = reply_parser.read(text, tools=TOOLS)
+        prose, calls = reply_parser.read_reply(text, tools=TOOLS)
         assert [(c.name, c.arguments, c.problem) for c in calls] == [("sql_query", {"query": "SELECT 1"}, "")]
         assert prose in ("", "I look it up.")
         assert all(RAW.search(cut_to_prose(text[:end], NAMES)) is None for end in range(len(text)))
@@ -142,7 +142,7 @@ def test_the_example_of_each_mark_is_one_call(mark: call_marks.Mark) -> None:
 @pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
 @pytest.mark.parametrize("tools", [TOOLS, SQL_ONLY], ids=["all tools", "SQL only"])
 def test_other_spellings_are_calls(text: str, tools: list[dict[str, Any]]) -> None:
-    prose, calls = reply_parser.read(text, tools=tools)
+    prose, calls = reply_parser.read_reply(text, tools=tools)
     assert [(c.name, c.arguments, c.problem) for c in calls] == [("sql_query", {"query": SQL}, "")]
     assert RAW.search(prose) is None
     shown = [cut_to_prose(text[:end], NAMES) for end in range(len(text) + 1)]
@@ -151,7 +151,7 @@ def test_other_spellings_are_calls(text: str, tools: list[dict[str, Any]]) -> No
 
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_marks_that_cannot_be_read_are_no_answer(text: str) -> None:
-    prose, calls = reply_parser.read(text, tools=TOOLS)
+    prose, calls = reply_parser.read_reply(text, tools=TOOLS)
     assert RAW.search(prose) is None and [(c.name in ("", "sql_query"), bool(c.problem)) for c in calls] == [
         (True, True)
     ]
@@ -168,25 +168,25 @@ def test_marks_that_cannot_be_read_are_no_answer(text: str) -> None:
     ],
 )
 def test_marks_around_words_are_left_out(text: str, left: str) -> None:
-    assert reply_parser.read(text, tools=TOOLS) == (left, ())
-    assert reply_parser.read(text) == (left, ())
+    assert reply_parser.read_reply(text, tools=TOOLS) == (left, ())
+    assert reply_parser.read_reply(text) == (left, ())
 
 
 def test_without_tools_marks_are_not_shown_either() -> None:
     for text in SPELLINGS.values():
-        prose, calls = reply_parser.read(f"Three are ripe.\n{text}", tools=())
+        prose, calls = reply_parser.read_reply(f"Three are ripe.\n{text}", tools=())
         assert not calls and not re.search(r"<[|｜]|DSML|</?tool_call|<invoke|✿|\[TOOL", prose)
 
 
 def test_several_calls_between_marks() -> None:
     two = "<|tool_call_start|>[sql_query(query='SELECT 1'), list_tables(pattern='*')]<|tool_call_end|>"
-    assert [c.name for c in reply_parser.read(two, tools=TOOLS)[1]] == ["sql_query", "list_tables"]
+    assert [c.name for c in reply_parser.read_reply(two, tools=TOOLS)[1]] == ["sql_query", "list_tables"]
     section = "".join(
         f"<|tool_call_begin|>functions.{name}:{i}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>"
         for i, (name, arguments) in enumerate([("sql_query", ARGUMENTS), ("list_tables", '{"pattern": "*"}')])
     )
     text = f"<|tool_calls_section_begin|>{section}<|tool_calls_section_end|>"
-    assert [c.name for c in reply_parser.read(text, tools=TOOLS)[1]] == ["sql_query", "list_tables"]
+    assert [c.name for c in reply_parser.read_reply(text, tools=TOOLS)[1]] == ["sql_query", "list_tables"]
 
 
 def test_arguments_without_names_go_by_the_tools_parameters() -> None:
@@ -195,7 +195,7 @@ def test_arguments_without_names_go_by_the_tools_parameters() -> None:
         ("find_values('rose', table='plants')", {"text": "rose", "table": "plants"}),
         ("Thought: x\nAction: list_tables\nAction Input: *bed*\nObservation: beds", {"pattern": "*bed*"}),
     ):
-        (call,) = reply_parser.read(text, tools=TOOLS)[1]
+        (call,) = reply_parser.read_reply(text, tools=TOOLS)[1]
         assert (call.arguments, call.problem) == (arguments, "")
 
 
@@ -225,7 +225,7 @@ def test_an_empty_native_call_stands_for_the_one_in_the_text(
 
 def test_a_native_call_that_needs_no_arguments_stays() -> None:
     raw = [RawCall("list_tables", "{}", "a")]
-    text, calls = reply_parser.read("I look at the tables first.", raw, tools=TOOLS)
+    text, calls = reply_parser.read_reply("I look at the tables first.", raw, tools=TOOLS)
     assert (text, [(c.name, c.id) for c in calls]) == ("I look at the tables first.", [("list_tables", "a")])
 
 
@@ -268,7 +268,7 @@ def test_nothing_raw_is_an_answer(seed: int) -> None:
         text = damage(chance.choice(whole), chance)
         if chance.random() < 0.3:
             text += chance.choice(["\n\n", " "]) + damage(chance.choice(whole), chance)
-        prose, calls = reply_parser.read(text, tools=chance.choice([TOOLS, SQL_ONLY]), cut=chance.random() < 0.2)
+        prose, calls = reply_parser.read_reply(text, tools=chance.choice([TOOLS, SQL_ONLY]), cut=chance.random() < 0.2)
         if not calls:
             assert RAW.search(prose) is None, text
         shown = cut_to_prose(text[: chance.randrange(len(text) + 1)], NAMES)

@@ -375,7 +375,7 @@ def test_tool_results_that_a_template_refuses_go_as_text(endpoint: Endpoint, ope
     ]
     model = open_model()
     _, first = drain(model.stream(ASK, SQL_ONLY))
-    messages = [*ASK, first.message, model.tool_message(first.calls[0].id, "sql_query", "1")]
+    messages = [*ASK, first.message, model.make_tool_message(first.calls[0].id, "sql_query", "1")]
     assert drain(model.stream(messages, SQL_ONLY))[1].text == "One."
     assert [m["role"] for m in endpoint.requests[-1]["messages"]] == ["system", "user", "assistant", "user"]
 

@@ -100,7 +100,7 @@ def test_names_lose_their_namespace_and_nothing_else(written: str, name: str) ->
     ],
 )
 def test_sql_in_text_is_a_call(text: str, prose: str, query: str) -> None:
-    found, calls = reply_parser.read(text, tools=SQL_ONLY)
+    found, calls = reply_parser.read_reply(text, tools=SQL_ONLY)
     assert [(c.name, c.arguments, c.problem) for c in calls] == [("sql_query", {"query": query}, "")]
     assert found == prose
 
@@ -121,23 +121,25 @@ def test_sql_in_text_is_a_call(text: str, prose: str, query: str) -> None:
     ],
 )
 def test_prose_stays_prose(text: str) -> None:
-    assert reply_parser.read(text, tools=TOOLS) == (text, ())
+    assert reply_parser.read_reply(text, tools=TOOLS) == (text, ())
 
 
 def test_without_tools_nothing_is_a_call() -> None:
     text = f"It ran this:\n```sql\n{QUERY}\n```"
-    assert reply_parser.read(text) == (text, ())
+    assert reply_parser.read_reply(text) == (text, ())
 
 
 def test_a_real_call_beats_a_block_in_the_text() -> None:
-    text, calls = reply_parser.read("```sql\nSELECT 2\n```", [RawCall("sql_query", {"query": QUERY}, "a")], tools=TOOLS)
+    text, calls = reply_parser.read_reply(
+        "```sql\nSELECT 2\n```", [RawCall("sql_query", {"query": QUERY}, "a")], tools=TOOLS
+    )
     assert [c.arguments for c in calls] == [{"query": QUERY}]
     assert text == "```sql\nSELECT 2\n```"
 
 
 def test_the_same_block_twice_is_one_call_and_another_is_another() -> None:
     text = "```sql\nSELECT 1\n```\n```sql\nSELECT 2\n```\n```sql\nSELECT 1\n```"
-    _, calls = reply_parser.read(text, tools=SQL_ONLY)
+    _, calls = reply_parser.read_reply(text, tools=SQL_ONLY)
     assert [c.arguments["query"] for c in calls] == ["SELECT 1", "SELECT 2"]
 
 
@@ -154,24 +156,24 @@ def test_the_same_block_twice_is_one_call_and_another_is_another() -> None:
     ],
 )
 def test_a_call_that_broke_off_is_sent_back(text: str) -> None:
-    _, (call,) = reply_parser.read(text, tools=TOOLS, cut=True)
+    _, (call,) = reply_parser.read_reply(text, tools=TOOLS, cut=True)
     assert call.name == "sql_query" and not call.arguments and "broke off" in call.problem
 
 
 def test_a_tagged_call_without_a_name_says_so() -> None:
-    _, (call,) = reply_parser.read("<tool_call>the plants</tool_call>", tools=TOOLS)
+    _, (call,) = reply_parser.read_reply("<tool_call>the plants</tool_call>", tools=TOOLS)
     assert (call.name, call.arguments) == ("", {}) and "names no tool" in call.problem
 
 
 def test_ids_are_made_unique_against_the_conversation() -> None:
     raw = [RawCall("sql_query", {}, i) for i in ("a", "a", "", "b")]
     numbers = iter(["n1", "b", "n2", "n3", "n4"])
-    _, calls = reply_parser.read("", raw, tools=TOOLS, used_ids=("b",), make_id=lambda: next(numbers))
+    _, calls = reply_parser.read_reply("", raw, tools=TOOLS, used_ids=("b",), make_id=lambda: next(numbers))
     assert [c.id for c in calls] == ["a", "n1", "n2", "n3"]
 
 
 def test_raw_sql_as_arguments_is_the_query() -> None:
-    _, (call,) = reply_parser.read("", [RawCall("sql_query", QUERY)], tools=TOOLS)
+    _, (call,) = reply_parser.read_reply("", [RawCall("sql_query", QUERY)], tools=TOOLS)
     assert (call.arguments, call.problem) == ({"query": QUERY}, "")
 
 
@@ -191,7 +193,7 @@ def test_raw_sql_as_arguments_is_the_query() -> None:
     ],
 )
 def test_thoughts_are_no_text(text: str, left: str) -> None:
-    assert reply_parser.read(text, tools=TOOLS)[0] == left
+    assert reply_parser.read_reply(text, tools=TOOLS)[0] == left
 
 
 PIECES = st.sampled_from(
@@ -206,24 +208,24 @@ PIECES = st.sampled_from(
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=20)), max_size=12), st.booleans())
 def test_no_text_raises(pieces: list[str], cut: bool) -> None:
-    text, calls = reply_parser.read("".join(pieces), tools=TOOLS, cut=cut)
+    text, calls = reply_parser.read_reply("".join(pieces), tools=TOOLS, cut=cut)
     assert isinstance(text, str) and all(c.id for c in calls)
     assert cut_to_prose("".join(pieces), ["sql_query"]) is not None
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "Zs"), exclude_characters="<>`{}[]◁")))
 def test_plain_prose_is_never_lost(text: str) -> None:
-    prose, calls = reply_parser.read(f"So {text}", tools=TOOLS)
+    prose, calls = reply_parser.read_reply(f"So {text}", tools=TOOLS)
     assert (prose, calls) == (f"So {text}".strip(), ())
 
 
 @given(st.one_of(st.none(), st.integers(), st.text(), st.recursive(st.text(), lambda c: st.dictionaries(st.text(), c))))
 def test_no_arguments_raise_anything_but_what_to_mend(written: Any) -> None:
-    _, (call,) = reply_parser.read("", [RawCall("sql_query", written)], tools=TOOLS)
+    _, (call,) = reply_parser.read_reply("", [RawCall("sql_query", written)], tools=TOOLS)
     assert not (call.problem and call.arguments)
 
 
 @given(st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.integers(), st.booleans(), st.none()), min_size=1))
 def test_good_arguments_come_through_unchanged(arguments: dict[str, Any]) -> None:
-    _, (call,) = reply_parser.read("", [RawCall("top_plants", json.dumps(arguments))], tools=TOOLS)
+    _, (call,) = reply_parser.read_reply("", [RawCall("top_plants", json.dumps(arguments))], tools=TOOLS)
     assert (call.arguments, call.problem) == (arguments, "")

@@ -36,7 +36,7 @@ def queries(replies: list[Reply]) -> list[Any]:
 
 def test_replies_come_as_they_end_and_their_usage_adds_up(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [Answer(TWO_AT_ONCE)]
-    replies = list(open_model(protocol="text").samples(ASK, SQL_ONLY, count=2, max_tokens=50))
+    replies = list(open_model(protocol="text").sample(ASK, SQL_ONLY, count=2, max_tokens=50))
     assert queries(replies) == ["SELECT 2", "SELECT 1"]
     assert sum((reply.usage for reply in replies), Usage()) == Usage(40, 30, 9, 1)
     (sent,) = endpoint.requests
@@ -45,32 +45,32 @@ def test_replies_come_as_they_end_and_their_usage_adds_up(endpoint: Endpoint, op
 
 def test_one_is_asked_for_without_n(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [calls("SELECT 1")]
-    assert queries(list(open_model().samples(ASK, SQL_ONLY, count=1))) == ["SELECT 1"]
+    assert queries(list(open_model().sample(ASK, SQL_ONLY, count=1))) == ["SELECT 1"]
     assert "n" not in endpoint.requests[0]
 
 
 def test_an_endpoint_that_ignores_n_is_asked_again_and_that_is_remembered(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [calls("SELECT 1"), calls("SELECT 2"), calls("SELECT 3")]
-    assert queries(list(open_model().samples(ASK, SQL_ONLY, count=3))) == ["SELECT 1", "SELECT 2", "SELECT 3"]
+    assert queries(list(open_model().sample(ASK, SQL_ONLY, count=3))) == ["SELECT 1", "SELECT 2", "SELECT 3"]
     assert ["n" in body for body in endpoint.requests] == [True, False, False]
     endpoint.script = [calls("SELECT 4")]
-    list(open_model().samples(ASK, SQL_ONLY, count=2))
+    list(open_model().sample(ASK, SQL_ONLY, count=2))
     assert ["n" in body for body in endpoint.requests[3:]] == [False, False]
 
 
 def test_an_endpoint_that_refuses_n_is_asked_one_by_one(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [error(400, "Unsupported parameter: 'n'", param="n"), calls("SELECT 1"), calls("SELECT 2")]
-    assert queries(list(open_model().samples(ASK, SQL_ONLY, count=2))) == ["SELECT 1", "SELECT 2"]
+    assert queries(list(open_model().sample(ASK, SQL_ONLY, count=2))) == ["SELECT 1", "SELECT 2"]
     endpoint.script = [calls("SELECT 3")]
-    list(open_model().samples(ASK, SQL_ONLY, count=2))
+    list(open_model().sample(ASK, SQL_ONLY, count=2))
     assert ["n" in body for body in endpoint.requests] == [True, False, False, False, False]
 
 
 def test_a_passing_failure_is_not_held_against_n(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [error(503, "busy"), calls("SELECT 1"), calls("SELECT 2"), Answer(TWO_AT_ONCE)]
     model = open_model(protocol="text")
-    assert len(list(model.samples(ASK, SQL_ONLY, count=2))) == 2
-    list(model.samples(ASK, SQL_ONLY, count=2))
+    assert len(list(model.sample(ASK, SQL_ONLY, count=2))) == 2
+    list(model.sample(ASK, SQL_ONLY, count=2))
     assert "n" in endpoint.requests[-1]
 
 
@@ -84,7 +84,7 @@ def test_whole_answers_hold_every_reply(endpoint: Endpoint, open_model: Open) ->
     for _ in model.stream(ASK):
         pass
     endpoint.script = [Answer(body={"choices": choices, "usage": USED})]
-    replies = list(model.samples(ASK, SQL_ONLY, count=3))
+    replies = list(model.sample(ASK, SQL_ONLY, count=3))
     assert queries(replies) == ["SELECT 0", "SELECT 1", "SELECT 2"]
     assert sum((reply.usage for reply in replies), Usage()).completion_tokens == 9
 
@@ -93,7 +93,7 @@ def test_closing_it_ends_the_rest(endpoint: Endpoint, open_model: Open) -> None:
     never = threading.Event()
     events = [piece(0, "```sql\nSELECT 1\n```", "stop"), piece(1, "```sql\nSEL")]
     endpoint.script = [Answer(events, stalls=never)]
-    replies = open_model(protocol="text").samples(ASK, SQL_ONLY, count=2)
+    replies = open_model(protocol="text").sample(ASK, SQL_ONLY, count=2)
     assert queries([next(replies)]) == ["SELECT 1"]
     replies.close()
     assert endpoint.closed_early.wait(5.0)

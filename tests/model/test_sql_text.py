@@ -63,7 +63,7 @@ CTE = "WITH dry AS (\n  SELECT id\n  FROM beds\n)\n\nSELECT count(*)\nFROM dry"
     ],
 )
 def test_sql_in_prose_is_a_call(text: str, query: str) -> None:
-    prose, calls = reply_parser.read(text, tools=SQL_ONLY)
+    prose, calls = reply_parser.read_reply(text, tools=SQL_ONLY)
     assert [(c.name, c.arguments, c.problem) for c in calls] == [("sql_query", {"query": query}, "")]
     assert "17" not in prose or "Explanation" in text or "Result" in text or ";" in query
 
@@ -80,7 +80,7 @@ def test_sql_in_prose_is_a_call(text: str, query: str) -> None:
     ],
 )
 def test_prose_about_queries_is_prose(text: str) -> None:
-    assert reply_parser.read(text, tools=SQL_ONLY) == (text, ())
+    assert reply_parser.read_reply(text, tools=SQL_ONLY) == (text, ())
 
 
 @pytest.mark.parametrize(
@@ -88,5 +88,5 @@ def test_prose_about_queries_is_prose(text: str) -> None:
 )
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
     start = time.perf_counter()
-    reply_parser.read(f"It is\n{piece * (40_000 // len(piece))}", tools=SQL_ONLY)
+    reply_parser.read_reply(f"It is\n{piece * (40_000 // len(piece))}", tools=SQL_ONLY)
     assert time.perf_counter() - start < 2

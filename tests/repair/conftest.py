@@ -16,7 +16,7 @@ from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.errors import QueryError
 from nl2sql.repair import repair
-from nl2sql.sample_database import sample_database
+from nl2sql.sample_database import build_sample_database
 from nl2sql.schema.profile import profile
 from nl2sql.types import Policy, Proof, RepairReport, Schema
 
@@ -102,4 +102,4 @@ def library() -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    yield from open_database(str(sample_database(tmp_path_factory.mktemp("sample"))))
+    yield from open_database(str(build_sample_database(tmp_path_factory.mktemp("sample"))))

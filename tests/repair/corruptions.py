@@ -44,7 +44,7 @@ def corrupted(sql: str, schema: Schema) -> Iterator[tuple[str, str]]:
     yield from _without_a_join(tree)
     yield from _without_a_group(tree)
     for number, source in enumerate(tree.find_all(exp.Table)):
-        if schema.table(source.name) is not None and " " not in source.name:
+        if schema.find_table(source.name) is not None and " " not in source.name:
             copy = tree.copy()
             list(copy.find_all(exp.Table))[number].set("this", exp.to_identifier(_misspelled(source.name)))
             yield "table misspelled", copy.sql("duckdb")

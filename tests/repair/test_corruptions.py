@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from nl2sql.sample_database import sample_folder
+from nl2sql.sample_database import find_sample_folder
 
 OUTCOMES = ("same rows", "other rows", "still fails")
 
@@ -42,7 +42,7 @@ def outcomes(sample: Any, every: int = 1) -> tuple[Counter[tuple[str, str]], lis
     counts: Counter[tuple[str, str]] = Counter()
     others: list[str] = []
     given: dict[str, Counter[str] | None] = {}
-    for line in (sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         gold = sample.rows(case["gold_sql"])
         for kind, sql in list(dict.fromkeys(corrupted(case["gold_sql"], sample.schema)))[::every]:

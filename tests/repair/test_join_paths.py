@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nl2sql.repair.join_paths import list_paths, list_shortest
+from nl2sql.repair.join_paths import list_paths, list_shortest_paths
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
 
@@ -30,14 +30,14 @@ SCHEMA = Schema(
 
 def test_a_way_leads_to_one_row_at_each_step() -> None:
     (path,) = list_paths(SCHEMA, ["customers"], "cities")
-    assert [join.target for join in path] == ["cities"] and not any(join.many for join in path)
+    assert [join.target for join in path] == ["cities"] and not any(join.is_to_many for join in path)
     (path,) = list_paths(SCHEMA, ["lines"], "cities")
     assert [join.target for join in path] == ["orders", "customers", "cities"]
 
 
 def test_a_key_the_other_way_is_another_way() -> None:
-    assert [join.many for (join,) in list_paths(SCHEMA, ["orders"], "customers")] == [True, False]
-    assert [path[0].many for path in list_paths(SCHEMA, ["cities"], "customers")] == [True]
+    assert [join.is_to_many for (join,) in list_paths(SCHEMA, ["orders"], "customers")] == [True, False]
+    assert [path[0].is_to_many for path in list_paths(SCHEMA, ["cities"], "customers")] == [True]
 
 
 def test_a_key_that_nobody_declared_is_to_be_proved() -> None:
@@ -48,8 +48,8 @@ def test_a_key_that_nobody_declared_is_to_be_proved() -> None:
 
 
 def test_the_shortest_ways_are_told_whatever_they_repeat() -> None:
-    assert [[join.target for join in path] for path in list_shortest(SCHEMA, ["cities"], "orders")] == [
+    assert [[join.target for join in path] for path in list_shortest_paths(SCHEMA, ["cities"], "orders")] == [
         ["customers", "orders"],
         ["customers", "orders"],
     ]
-    assert list_shortest(SCHEMA, ["shops"], "nowhere") == []
+    assert list_shortest_paths(SCHEMA, ["shops"], "nowhere") == []

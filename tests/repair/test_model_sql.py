@@ -14,7 +14,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, Status
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 from nl2sql.types import RepairKind
 
 CASES = Path(__file__).parent / "cases"
@@ -62,7 +62,7 @@ class Databases:
 
     def ask(self, case: Case, *, calls_tools: bool) -> Answer:
         """What comes of a model that writes the query, and writes it again until it gives up."""
-        opened, reply = self.open(case.database), calls("sql_query", query=case.sql)
+        opened, reply = self.open(case.database), make_call_reply("sql_query", query=case.sql)
         model = ScriptedModel(reply, reply, reply, *["I cannot tell from this data."] * 3, calls_tools=calls_tools)
         return Assistant(opened._engine, opened.config, model).ask(case.question, summary=False)
 
@@ -134,8 +134,8 @@ def test_a_slip_gives_the_rows_of_its_one_reading(slipping: Databases, case: Cas
 def test_a_query_that_runs_runs_as_written(running: Databases, case: Case, calls_tools: bool) -> None:
     answer = running.ask(case, calls_tools=calls_tools)
     assert answer.repairs == () and bag(answer.rows) == running.rows(case.database, case.sql)
-    checked = running.open(case.database).checked
-    assert answer.sql is not None and checked(answer.sql).sql == checked(case.sql).sql
+    check = running.open(case.database).check_or_raise
+    assert answer.sql is not None and check(answer.sql).sql == check(case.sql).sql
 
 
 @pytest.mark.parametrize("case", read_cases("guesses.sql")[1], ids=named)

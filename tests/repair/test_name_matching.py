@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nl2sql.repair.name_matching import find_near, is_alike, is_plural, is_slip, split_words
+from nl2sql.repair.name_matching import find_near_names, is_alike, is_plural, is_slip, split_words
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_names_without_letters_are_no_spelling_of_each_other() -> None:
 
 def test_the_nearest_names_are_at_most_three_and_share_a_word_or_most_letters() -> None:
     names = ["unit_price", "list_price", "price", "prices_old", "stock", "pricing"]
-    assert find_near("cost_price", names) == ("list_price", "price", "unit_price")
-    assert find_near("colour", ["color", "size"]) == ("color",)
-    assert find_near("mood", ["id", "title"]) == ()
+    assert find_near_names("cost_price", names) == ("list_price", "price", "unit_price")
+    assert find_near_names("colour", ["color", "size"]) == ("color",)
+    assert find_near_names("mood", ["id", "title"]) == ()

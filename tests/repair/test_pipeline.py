@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from nl2sql.repair import BindError, Fault, repair
-from nl2sql.repair.pipeline import ROUNDS
-from nl2sql.sample_database import sample_folder
+from nl2sql.repair.pipeline import MAX_ROUNDS
+from nl2sql.sample_database import find_sample_folder
 from nl2sql.types import Column, ForeignKey, RepairReport, Schema, Table
 
 HERE = Path(__file__).parent
@@ -98,7 +98,7 @@ def test_a_query_that_binds_is_never_changed(library: Any, sql: str) -> None:
 
 
 def test_the_sample_questions_are_never_changed(sample: Any) -> None:
-    for line in (sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         assert sample.repair(case["gold_sql"], case["question"]) == RepairReport()
 
@@ -136,7 +136,7 @@ def test_it_ends_after_some_rounds_whatever_the_binder_says() -> None:
     binder = Refusing(Fault.COLUMN, "person")
     sql = "SELECT " + ", ".join(f"staff.Person{'_' * n}" for n in range(1, 40)) + " FROM staff"
     assert repair(sql, "", STAFF, "duckdb", binder).sql == ""
-    assert binder.asked <= 2 * ROUNDS + 1
+    assert binder.asked <= 2 * MAX_ROUNDS + 1
 
 
 def test_a_mistake_in_a_rule_is_not_swallowed() -> None:

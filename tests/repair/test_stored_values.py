@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.repair import match_stored
-from nl2sql.schema.identifiers import literal, quote
+from nl2sql.repair import match_stored_values
+from nl2sql.schema.identifiers import quote, quote_literal
 from nl2sql.types import Column, Table
 
 
@@ -27,7 +27,7 @@ class StoredTexts:
         return [str(value) for (value,) in found]
 
     def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str]:
-        return self._rows(column, table, f"lower({quote(column.name)}) = lower(trim({literal(text)}))")
+        return self._rows(column, table, f"lower({quote(column.name)}) = lower(trim({quote_literal(text)}))")
 
     def find_near(self, table: Table, column: Column, text: str) -> Sequence[str]:
         return ["Ada Lien"] if text == "Ada Lein" else []
@@ -36,7 +36,7 @@ class StoredTexts:
         return [("people", "full_name")] if text.lower() == "ada lien" else []
 
     def has_like(self, table: Table, column: Column, pattern: str, *, any_case: bool) -> bool:
-        return bool(self._rows(column, table, f"{quote(column.name)} {'I' * any_case}LIKE {literal(pattern)}"))
+        return bool(self._rows(column, table, f"{quote(column.name)} {'I' * any_case}LIKE {quote_literal(pattern)}"))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ class StoredTexts:
     ],
 )
 def test_texts_are_spelled_as_they_are_stored(festival: Any, sql: str, becomes: str) -> None:
-    match = match_stored(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
-    assert match.sql == becomes and match.unmatched == [] and match.repairs
+    match = match_stored_values(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
+    assert match.sql == becomes and match.unmatched_texts == [] and match.repairs
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_texts_are_spelled_as_they_are_stored(festival: Any, sql: str, becomes: 
     ],
 )
 def test_another_text_or_column_is_told_and_not_taken(festival: Any, sql: str, unmatched: str, hint: str) -> None:
-    match = match_stored(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
-    assert match.sql == "" and match.repairs == [] and match.unmatched == [unmatched]
+    match = match_stored_values(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
+    assert match.sql == "" and match.repairs == [] and match.unmatched_texts == [unmatched]
     assert match.hints == ([hint] if hint else [])
 
 
@@ -95,8 +95,8 @@ def test_another_text_or_column_is_told_and_not_taken(festival: Any, sql: str, u
     ],
 )
 def test_what_is_stored_or_not_compared_so_is_left(festival: Any, sql: str) -> None:
-    match = match_stored(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
-    assert (match.sql, match.repairs, match.hints, match.unmatched) == ("", [], [], [])
+    match = match_stored_values(sql, festival.schema, "duckdb", StoredTexts(festival.connection))
+    assert (match.sql, match.repairs, match.hints, match.unmatched_texts) == ("", [], [], [])
 
 
 def test_a_text_with_two_spellings_is_told(festival: Any) -> None:
@@ -105,5 +105,5 @@ def test_a_text_with_two_spellings_is_told(festival: Any) -> None:
             return ["PAID", "Paid"]
 
     sql = "SELECT id FROM people WHERE full_name = 'paid'"
-    match = match_stored(sql, festival.schema, "duckdb", TwoSpellings(festival.connection))
+    match = match_stored_values(sql, festival.schema, "duckdb", TwoSpellings(festival.connection))
     assert match.sql == "" and match.hints == ["'paid' is not in people.full_name; did you mean 'PAID' or 'Paid'?"]

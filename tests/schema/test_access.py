@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from nl2sql.engines.worker.pipe_messages import policy_from_json, policy_to_json
-from nl2sql.schema import allowed
+from nl2sql.engines.worker.pipe_messages import decode_policy, encode_policy
+from nl2sql.schema import apply_policy
 from nl2sql.schema.access import Access, quote_path, resolve
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
@@ -82,7 +82,7 @@ def hidden(policy: Policy) -> set[tuple[tuple[str, str], str]]:
 def test_a_denied_column_is_each_that_the_name_may_mean(name: str, meant: set[tuple[str, str]]) -> None:
     policy = Policy(deny_columns=frozenset({name}))
     assert {path for path, _ in hidden(policy)} == meant
-    assert Access(SCHEMA, policy).idle == (() if hidden(policy) else (name,))
+    assert Access(SCHEMA, policy).unmatched_names == (() if hidden(policy) else (name,))
 
 
 def test_a_field_cannot_be_denied_alone() -> None:
@@ -116,7 +116,7 @@ def test_a_name_denies_all_that_it_may_mean_and_allows_only_one(
 
 def test_a_policy_is_what_was_written_and_means_the_same_again() -> None:
     policy = Policy(frozenset({"Main.X", "hr.T"}), frozenset({"main.main.x"}), frozenset({"MAIN.main.Salary"}))
-    for again in (replace(policy), policy_from_json(policy_to_json(policy)), Policy(**asdict(policy))):
+    for again in (replace(policy), decode_policy(encode_policy(policy)), Policy(**asdict(policy))):
         assert again == policy
         assert again.deny_columns == {"MAIN.main.Salary"}
         assert Access(SCHEMA, again).view == Access(SCHEMA, policy).view
@@ -141,7 +141,7 @@ def test_keys_that_lead_to_what_is_denied_are_left_out() -> None:
         (Policy(deny_tables=frozenset({'"hr.t"'})), ()),
         (Policy(deny_columns=frozenset({'"hr"."t"."w"'})), (key,)),
     ):
-        assert allowed(schema, policy).tables[0].foreign_keys == keys
+        assert apply_policy(schema, policy).tables[0].foreign_keys == keys
 
 
 def test_what_no_query_may_read_is_not_shown_and_not_denied() -> None:
@@ -150,7 +150,7 @@ def test_what_no_query_may_read_is_not_shown_and_not_denied() -> None:
     partly = replace(SCHEMA.tables[0], columns=(SCHEMA.tables[0].columns[0], column))
     access = Access(Schema((partly, refused)), Policy())
     assert [(table.name, [c.name for c in table.columns]) for table in access.view.tables] == [("main", ["id"])]
-    assert access.allows(refused) and access.allows_column(partly, "salary") and not access.hides_anything
+    assert access.allows(refused) and access.allows_column(partly, "salary") and not access.has_denials
 
 
 def test_an_answer_is_remembered_for_a_schema_not_for_one_like_it() -> None:
@@ -158,7 +158,7 @@ def test_an_answer_is_remembered_for_a_schema_not_for_one_like_it() -> None:
     assert resolve(SCHEMA, policy) is resolve(SCHEMA, replace(policy))
     other = replace(SCHEMA, tables=SCHEMA.tables[:2])
     assert resolve(other, policy) is not resolve(SCHEMA, policy)
-    assert not resolve(other, policy).hides_anything
+    assert not resolve(other, policy).has_denials
 
 
 def test_long_lists_are_looked_up_not_searched() -> None:
@@ -176,4 +176,4 @@ def test_a_name_without_end_takes_time_in_proportion(name: str) -> None:
     started = time.process_time()
     access = Access(Schema((*SCHEMA.tables, docs)), Policy(deny_columns=frozenset({name})))
     assert time.process_time() - started < 1.5
-    assert access.denied_names == ({"d"} if name.startswith("docs.") else set())
+    assert access.forbidden_names == ({"d"} if name.startswith("docs.") else set())

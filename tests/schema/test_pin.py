@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema import pinned
+from nl2sql.schema import narrow_to_mentions
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
 TABLES = (
@@ -29,10 +29,10 @@ SCHEMA = Schema(TABLES, "duckdb")
     ],
 )
 def test_what_is_kept(question: str, tables: tuple[str, ...], kept: list[str]) -> None:
-    assert [table.name for table in pinned(question, SCHEMA, tables).tables] == kept
+    assert [table.name for table in narrow_to_mentions(question, SCHEMA, tables).tables] == kept
 
 
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="customrs") as caught:
-        pinned("how many?", SCHEMA, ("customrs",))
+        narrow_to_mentions("how many?", SCHEMA, ("customrs",))
     assert "customers" in caught.value.hint

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from nl2sql.errors import QueryError
-from nl2sql.schema import Budget, allowed, estimate_tokens, link, render, render_table, schema_cache
-from nl2sql.schema.identifiers import RESERVED, closest, quote, quote_table
+from nl2sql.schema import SchemaBudget, apply_policy, estimate_tokens, link, render, render_table, schema_cache
+from nl2sql.schema.identifiers import RESERVED, find_closest, quote, quote_table
 from nl2sql.schema.profile import FULL_SCAN_ROWS, profile
-from nl2sql.schema.serialization import from_json, to_json
+from nl2sql.schema.serialization import decode_schema, encode_schema
 from nl2sql.types import Column, ForeignKey, Policy, Schema, Table
 
 SETUP = """
@@ -67,9 +67,9 @@ def profiled(database: Database) -> Schema:
 
 
 def column(schema: Schema, table: str, name: str) -> Column:
-    found = schema.table(table)
+    found = schema.find_table(table)
     assert found is not None
-    one = found.column(name)
+    one = found.find_column(name)
     assert one is not None
     return one
 
@@ -82,12 +82,12 @@ def test_profile_counts_values_and_ranges(profiled: Schema) -> None:
     assert column(profiled, "customers", "name").values == ()
     assert len(column(profiled, "customers", "name").samples) == 3
     assert column(profiled, "orders", "note").null_fraction == 1.0
-    customers = profiled.table("customers")
+    customers = profiled.find_table("customers")
     assert customers is not None and customers.row_count == 100
 
 
 def test_keys_are_inferred_from_names_and_values(profiled: Schema) -> None:
-    customers, orders = profiled.table("customers"), profiled.table("orders")
+    customers, orders = profiled.find_table("customers"), profiled.find_table("orders")
     assert customers is not None and orders is not None
     assert customers.primary_key == ("id",)
     assert orders.foreign_keys == (
@@ -98,7 +98,7 @@ def test_keys_are_inferred_from_names_and_values(profiled: Schema) -> None:
 
 def test_no_key_is_inferred_where_a_value_is_missing() -> None:
     database = Database(SETUP + "INSERT INTO orders VALUES (900, 12345, 1, 1, NULL);")
-    orders = profile(database.schema(), database.run).table("orders")
+    orders = profile(database.schema(), database.run).find_table("orders")
     assert orders is not None
     assert [key.columns for key in orders.foreign_keys] == [("ship_to_customer_id",)]
 
@@ -149,14 +149,14 @@ def test_rendered_text_cannot_leave_its_comment() -> None:
 def test_rendered_schema_is_sql_that_the_engine_takes(profiled: Schema) -> None:
     connection = duckdb.connect()
     for name in ("customers", "orders", "shipping rates"):
-        table = profiled.table(name)
+        table = profiled.find_table(name)
         assert table is not None
         connection.execute(render_table(table))
 
 
 def test_denied_names_are_absent(profiled: Schema) -> None:
     policy = Policy(deny_tables=frozenset({"Shipping Rates"}), deny_columns=frozenset({"customers.ID"}))
-    text = render(allowed(profiled, policy))
+    text = render(apply_policy(profiled, policy))
     assert "shipping" not in text and "REFERENCES" not in text
     assert "PRIMARY KEY" not in text.split("orders")[0]
 
@@ -167,18 +167,18 @@ def test_link_keeps_a_schema_that_fits_and_names_what_it_leaves_out() -> None:
         for word in ("invoice", "weather", "employee", "parcel")
     )
     schema = Schema(tables)
-    assert link("how many invoices?", schema, Budget(10_000, 10_000)).left_out == ()
+    assert link("how many invoices?", schema, SchemaBudget(10_000, 10_000)).omitted_tables == ()
     one = estimate_tokens(render_table(tables[0], values=False, comments=False))
-    linked = link("how many parcels were sent?", schema, Budget(10, one + 20))
+    linked = link("how many parcels were sent?", schema, SchemaBudget(10, one + 20))
     assert [table.name for table in linked.schema.tables] == ["parcel_facts"]
-    assert set(linked.left_out) == {"invoice_facts", "weather_facts", "employee_facts"}
+    assert set(linked.omitted_tables) == {"invoice_facts", "weather_facts", "employee_facts"}
     assert estimate_tokens(linked.text) <= one + 20
 
 
 def test_a_table_too_wide_keeps_the_columns_that_the_question_speaks_of() -> None:
     wide = Table("facts", tuple(Column(f"{w}_{i}", "INTEGER") for i in range(300) for w in ("alpha", "beta")))
-    linked = link("what is beta 7?", Schema((wide,)), Budget(100, 500))
-    assert "beta_7 " in linked.text and linked.left_out == ()
+    linked = link("what is beta 7?", Schema((wide,)), SchemaBudget(100, 500))
+    assert "beta_7 " in linked.text and linked.omitted_tables == ()
     assert estimate_tokens(linked.text) < 600
 
 
@@ -189,18 +189,18 @@ def test_names_with_line_breaks_stay_on_their_line() -> None:
 
 def test_details_are_left_out_before_tables(profiled: Schema) -> None:
     full, bare = render(profiled), render(profiled, values=False, comments=False)
-    assert link("?", profiled, Budget(10_000, 10_000)).text == full
-    assert link("?", profiled, Budget(1, 10_000)).text == bare
+    assert link("?", profiled, SchemaBudget(10_000, 10_000)).text == full
+    assert link("?", profiled, SchemaBudget(1, 10_000)).text == bare
     assert "'DE'" in full and "'DE'" not in bare
 
 
 def test_cache_gives_back_what_was_saved(tmp_path: Path, profiled: Schema) -> None:
-    assert from_json(to_json(profiled)) == profiled
-    schema_cache.save(tmp_path, profiled)
-    assert schema_cache.load(tmp_path, "f1") == profiled
-    assert schema_cache.load(tmp_path, "other") is None
+    assert decode_schema(encode_schema(profiled)) == profiled
+    schema_cache.save_schema(tmp_path, profiled)
+    assert schema_cache.load_schema(tmp_path, "f1") == profiled
+    assert schema_cache.load_schema(tmp_path, "other") is None
     next((tmp_path / "schemas").glob("*.json")).write_text("{half")
-    assert schema_cache.load(tmp_path, "f1") is None
+    assert schema_cache.load_schema(tmp_path, "f1") is None
 
 
 def test_every_word_that_needs_quotes_is_known() -> None:
@@ -221,8 +221,8 @@ def test_names() -> None:
     assert quote_table(Table("a.b", (), schema="main")) == '"a.b"'
     assert quote_table(Table("a.b.c", (), schema="a.b")) == '"a.b".c'
     assert quote_table(Table("shop.shop.x y", (), schema="shop", catalog="shop")) == 'shop.shop."x y"'
-    assert closest("custmers", ["orders", "Customers"]) == "Customers"
-    assert closest("zzz", ["orders"]) is None
+    assert find_closest("custmers", ["orders", "Customers"]) == "Customers"
+    assert find_closest("zzz", ["orders"]) is None
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,6 @@ def test_tables_of_scripts_without_spaces_are_linked(question: str, wanted: tupl
     wide = tuple(Column(f"备用{i}", "INTEGER") for i in range(12))
     ours = [Table(name, wide) for name in ("花店", "玫瑰销量表", "水やり記録", "수확량명세", "ยอดขาย", "県")]
     schema = Schema((*logs, *ours))
-    assert {table.name for table in link(question, schema, Budget(100, 400)).schema.tables} >= set(wanted)
-    small = link(question, schema, Budget(10, 100))
-    assert {*(table.name for table in small.schema.tables), *small.left_out[: len(wanted)]} >= set(wanted)
+    assert {table.name for table in link(question, schema, SchemaBudget(100, 400)).schema.tables} >= set(wanted)
+    small = link(question, schema, SchemaBudget(10, 100))
+    assert {*(table.name for table in small.schema.tables), *small.omitted_tables[: len(wanted)]} >= set(wanted)

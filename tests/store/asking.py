@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from nl2sql import connect
-from nl2sql.model.scripted import ScriptedModel, calls, says
+from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
 from nl2sql.store import Store
 from nl2sql.types import Messages, Reply
 
@@ -18,8 +18,8 @@ THREADS = 3
 def reply(messages: Messages) -> Reply:
     """A query, and a sentence once its rows are there."""
     if messages[-1]["role"] == "tool":
-        return says("There are 100.")
-    return calls("sql_query", query="SELECT count(*) AS n FROM orders")
+        return make_text_reply("There are 100.")
+    return make_call_reply("sql_query", query="SELECT count(*) AS n FROM orders")
 
 
 def ask_for_ever(store: Path, shop: Path) -> None:

@@ -131,12 +131,12 @@ def test_two_processes_ask_and_delete_at_once(path: Path) -> None:
 
 
 def test_preferences_are_each_users_own_and_the_last_one_counts(store: Store, path: Path) -> None:
-    store.preferences.keep("review", False)
-    store.preferences.keep("review", True)
-    store.preferences.keep("tables", ["å", "b"], user="ann")
+    store.preferences.set("review", False)
+    store.preferences.set("review", True)
+    store.preferences.set("tables", ["å", "b"], user="ann")
     with Store(path) as other:
         assert other.preferences.read() == {"review": True}
         assert other.preferences.read(user="ann") == {"tables": ["å", "b"]}
         assert other.preferences.read(user="") == {}
     with pytest.raises(ConfigError, match="too much"):
-        store.preferences.keep("tables", "x" * 200_000)
+        store.preferences.set("tables", "x" * 200_000)

@@ -10,11 +10,11 @@ import pytest
 
 from nl2sql import Assistant, connect
 from nl2sql.errors import ConfigError, StoreError
-from nl2sql.model.scripted import ScriptedModel, calls
+from nl2sql.model.scripted import ScriptedModel, make_call_reply
 from nl2sql.store import Store
 from nl2sql.types import Event, EventKind, Status
 
-COUNT = calls("sql_query", query="SELECT count(*) AS n FROM orders")
+COUNT = make_call_reply("sql_query", query="SELECT count(*) AS n FROM orders")
 
 
 def asker(shop: Path, store: Store | None, *lines: object, user: str | None = None) -> tuple[Assistant, ScriptedModel]:
@@ -37,10 +37,10 @@ def test_an_answer_is_recorded_before_its_last_event(shop: Path, store: Store) -
     with assistant:
         events: Iterator[Event] = assistant.stream("How many?")
         for event in events:
-            assert len(store.entries()) == (event.kind is EventKind.ANSWER)
-    (entry,) = store.entries()
+            assert len(store.list_entries()) == (event.kind is EventKind.ANSWER)
+    (entry,) = store.list_entries()
     assert (entry.question, entry.row_count, entry.url) == ("How many?", 1, str(shop))
-    assert (entry.face, entry.model, entry.usage.model_calls) == ("python", "scripted", 2)
+    assert (entry.client, entry.model, entry.usage.model_calls) == ("python", "scripted", 2)
 
 
 @pytest.mark.parametrize("with_store", [True, False])
@@ -86,7 +86,7 @@ def test_a_session_begun_on_purpose_has_its_name(shop: Path, store: Store) -> No
         for name in ("", " ", "-x", "a\nb", "x" * 101, "a\x1b[0m", "../x"):
             with pytest.raises(ConfigError, match="cannot be a session's name"):
                 assistant.open_session(name)
-    assert [entry.session for entry in store.entries()] == ["my work"]
+    assert [entry.session for entry in store.list_entries()] == ["my work"]
 
 
 def test_a_session_is_its_users_own(shop: Path, store: Store) -> None:
@@ -99,8 +99,8 @@ def test_a_session_is_its_users_own(shop: Path, store: Store) -> None:
         assistant.open_session(session, user="bob")
         assistant.ask("Whose?", session=session, user="bob")
     assert asked(model, 2) == ["Whose?"]
-    assert [e.question for e in store.entries(user="ada")] == ["How many?"]
-    assert [e.question for e in store.entries(user="bob")] == ["Whose?"] and store.entries() == []
+    assert [e.question for e in store.list_entries(user="ada")] == ["How many?"]
+    assert [e.question for e in store.list_entries(user="bob")] == ["Whose?"] and store.list_entries() == []
 
 
 def test_a_session_brings_nothing_from_another_database(shop: Path, store: Store, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_session_brings_nothing_from_another_database(shop: Path, store: Store
 
 def test_a_clarification_can_be_answered_in_its_session(shop: Path, store: Store) -> None:
     for kept in (store, None):
-        ask = calls("ask_user", question="Which ones?", options=["open", "all"])
+        ask = make_call_reply("ask_user", question="Which ones?", options=["open", "all"])
         assistant, _ = asker(shop, kept, ask, COUNT, "There are 100.")
         with assistant:
             first = assistant.ask("How many?")
@@ -141,7 +141,7 @@ def test_an_answer_that_cannot_be_recorded_is_given_with_a_warning(shop: Path, s
         assistant.ask("And now?", session=first.session)
         assert assistant.ask("And then?", session=first.session).warnings == ()
     assert asked(model, 4) == ["How many?", "And now?", "And then?"]
-    assert [entry.question for entry in store.entries()] == ["And then?", "And now?"]
+    assert [entry.question for entry in store.list_entries()] == ["And then?", "And now?"]
 
 
 def test_a_damaged_store_is_told_with_the_answer(shop: Path, store: Store, path: Path) -> None:

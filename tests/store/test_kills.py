@@ -44,7 +44,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(shop: Path, path: Path,
             victim.wait()
             expected = acknowledged(said)
             with Store(path) as store:
-                kept = {entry.id for entry in store.entries(limit=None)}
+                kept = {entry.id for entry in store.list_entries(limit=None)}
                 assert expected <= kept, f"kill {kill}: {len(expected - kept)} of {len(expected)} lost"
                 assert not store.take_warnings()
             running.append(start(path, shop, said, errors))
@@ -58,7 +58,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(shop: Path, path: Path,
     expected = acknowledged(said)
     assert expected and errors.read_text() == ""
     with Store(path) as store:
-        assert expected <= {entry.id for entry in store.entries(limit=None)}
+        assert expected <= {entry.id for entry in store.list_entries(limit=None)}
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()

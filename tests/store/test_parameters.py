@@ -27,7 +27,7 @@ from nl2sql.store.query_parameters import parse_parameter
     ],
 )
 def test_what_a_person_writes_is_read_by_its_type(line: str, text: str, value: object) -> None:
-    read = parse_parameter(line).parse(text)
+    read = parse_parameter(line).parse_value(text)
     assert read == value and type(read) is type(value)
 
 
@@ -51,4 +51,4 @@ def test_what_a_person_writes_is_read_by_its_type(line: str, text: str, value: o
 )
 def test_what_is_not_of_its_type_is_refused(line: str, text: str) -> None:
     with pytest.raises(CallError, match="the parameter a must be"):
-        parse_parameter(line).parse(text)
+        parse_parameter(line).parse_value(text)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from nl2sql.answer.row_digest import (
-    MOST_ROWS,
+    MAX_HASHED_ROWS,
     compare_digests,
     find_key,
     list_changes,
@@ -19,7 +19,7 @@ from nl2sql.answer.row_digest import (
 )
 from nl2sql.errors import ConfigError
 from nl2sql.store import Store
-from nl2sql.store.pins import MOST_PINS
+from nl2sql.store.pins import MAX_PINS
 from nl2sql.types import Result, ResultColumn
 from tests.store.conftest import answer_of
 
@@ -39,14 +39,14 @@ def test_pins_have_an_order_that_can_be_changed(store: Store) -> None:
         store.pins.add(identifier)
     store.pins.add("a")
     ids = [pin.entry.id for pin in store.pins.list()]
-    assert ids == ["a", "b", "c"] and store.pins.ids() == frozenset(ids)
+    assert ids == ["a", "b", "c"] and store.pins.list_ids() == frozenset(ids)
     moves = [("c", -1, "acb"), ("a", 5, "cba"), ("a", -9, "acb"), ("z", 1, "acb")]
     for identifier, by, order in moves:
         store.pins.move(identifier, by)
         assert "".join(pin.entry.id for pin in store.pins.list()) == order
     store.pins.remove("c")
     store.pins.remove("c")
-    assert store.pins.ids() == {"a", "b"}
+    assert store.pins.list_ids() == {"a", "b"}
 
 
 def test_a_board_is_its_owners_alone(store: Store) -> None:
@@ -57,19 +57,19 @@ def test_a_board_is_its_owners_alone(store: Store) -> None:
     for other in ("bob", None):
         store.pins.remove("a", user=other)
         store.pins.move("a", 1, user=other)
-        store.pins.keep_run("a", rows_of(("x", 1, 1.0)), user=other)
-        assert store.pins.list(user=other) == [] and store.pins.ids(user=other) == frozenset()
+        store.pins.record_run("a", rows_of(("x", 1, 1.0)), user=other)
+        assert store.pins.list(user=other) == [] and store.pins.list_ids(user=other) == frozenset()
     (pin,) = store.pins.list(user="ann")
     assert pin.digest is None and pin.ran_at is None
 
 
 def test_a_board_takes_no_more_than_can_be_run(store: Store) -> None:
-    for number in range(MOST_PINS + 1):
+    for number in range(MAX_PINS + 1):
         store.record(answer_of(f"{number}"), url="x")
-    for number in range(MOST_PINS):
+    for number in range(MAX_PINS):
         store.pins.add(f"{number}")
     with pytest.raises(ConfigError, match="all it takes"):
-        store.pins.add(f"{MOST_PINS}")
+        store.pins.add(f"{MAX_PINS}")
 
 
 def test_what_changed_is_told_from_the_last_run_and_no_value_is_in_the_file(store: Store, path: Path) -> None:
@@ -79,15 +79,15 @@ def test_what_changed_is_told_from_the_last_run_and_no_value_is_in_the_file(stor
     (pin,) = store.pins.list()
     assert pin.ran_at == pin.entry.at, "the rows are those of the answer"
     unchanged = pin.compare(rows_of(*reversed(before.rows)))
-    assert unchanged is not None and unchanged.same and unchanged.sentence == "nothing changed"
+    assert unchanged is not None and unchanged.is_same and unchanged.sentence == "nothing changed"
     now = rows_of(("Tromsø-9731", 3, 4.6), ("Bergen-8217", 5, 1.25), ("Oslo-1102", 7, 1.0), ("Bodø-3306", 7, 1.0))
     found = pin.compare(now)
-    assert found is not None and (found.new, found.gone, found.changed) == (2, 1, 1)
+    assert found is not None and (found.new_rows, found.gone_rows, found.changed_rows) == (2, 1, 1)
     assert found.sentence == "2 rows new, 1 gone, 1 changed"
-    store.pins.keep_run("a", now, at=NOW + dt.timedelta(days=1))
+    store.pins.record_run("a", now, at=NOW + dt.timedelta(days=1))
     (pin,) = store.pins.list()
     again = pin.compare(now)
-    assert again is not None and again.same and pin.ran_at == NOW + dt.timedelta(days=1)
+    assert again is not None and again.is_same and pin.ran_at == NOW + dt.timedelta(days=1)
     store.close()
     held = path.read_bytes()
     assert not any(name.encode() in held for name in ("Tromsø-9731", "Bergen-8217", "Oslo-1102"))
@@ -113,8 +113,8 @@ def test_rows_are_told_apart_by_the_fewest_columns_that_are_no_measures(
 
 
 def changes(before: Result, now: Result) -> Any:
-    digest = read_digest(make_digest(before).as_json())
-    assert digest == read_digest(digest.as_json())
+    digest = read_digest(make_digest(before).write_json())
+    assert digest == read_digest(digest.write_json())
     return compare_digests(digest, make_digest(now, digest))
 
 
@@ -144,7 +144,7 @@ def test_other_columns_cut_results_and_very_many_rows_are_said() -> None:
     assert changes(one, wide).sentence == "the columns were c0, c1 and are c0, c1, c2"
     cut = [rows_of((1, 2.0), (n, 3.0), kinds="BIGINT DOUBLE", truncated=True) for n in (7, 8)]
     assert changes(*cut).sentence == "1 row new, 1 gone; only the first rows were compared"
-    many = [rows_of(*((n, 0.5) for n in range(MOST_ROWS + more)), kinds="BIGINT DOUBLE") for more in (1, 2)]
+    many = [rows_of(*((n, 0.5) for n in range(MAX_HASHED_ROWS + more)), kinds="BIGINT DOUBLE") for more in (1, 2)]
     assert changes(many[0], many[0]).same
     assert changes(*many).sentence == "there were 10,001 rows and are 10,002"
     empty = rows_of(kinds="VARCHAR BIGINT")

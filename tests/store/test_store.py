@@ -13,21 +13,21 @@ import pytest
 
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError, StoreError
-from nl2sql.store import Store, Turn, entry_object, open_store
-from nl2sql.store.history_entry import without_secrets
+from nl2sql.store import Store, Turn, make_entry_object, open_store
+from nl2sql.store.history_entry import redact_secrets
 from nl2sql.store.migrations import MIGRATIONS
 from nl2sql.types import ErrorInfo, ResultColumn, Seconds, Status, Usage
 from tests.store.conftest import answer_of, failed_answer, result_of
 
 
 def ids(store: Store, **filters: object) -> list[str]:
-    return [entry.id for entry in store.entries(**filters)]  # type: ignore[arg-type]
+    return [entry.id for entry in store.list_entries(**filters)]  # type: ignore[arg-type]
 
 
 def test_an_entry_has_what_the_answer_had_but_its_rows(store: Store, path: Path) -> None:
     before = dt.datetime.now(dt.UTC)
-    store.record(answer_of(verified_query="totals"), url="shop.duckdb", user="ada", face="page")
-    entry = store.entry("aaaa00000001", user="ada")
+    store.record(answer_of(verified_query="totals"), url="shop.duckdb", user="ada", client="page")
+    entry = store.get_entry("aaaa00000001", user="ada")
     assert before - dt.timedelta(seconds=1) <= entry.at <= dt.datetime.now(dt.UTC)
     assert (entry.question, entry.sql, entry.text) == (
         "Total by city?",
@@ -37,16 +37,19 @@ def test_an_entry_has_what_the_answer_had_but_its_rows(store: Store, path: Path)
     assert (entry.status, entry.row_count, entry.truncated) == (Status.ANSWERED, 2, False)
     assert entry.columns == (ResultColumn("city", "VARCHAR"), ResultColumn("total", "DOUBLE"))
     assert (entry.usage, entry.seconds) == (Usage(10, 2, 5, 1, 0.25), Seconds(0.1, 0.2, 0.3, 0.4, 1.0))
-    assert (entry.url, entry.user, entry.face, entry.verified_query) == ("shop.duckdb", "ada", "page", "totals")
+    assert (entry.url, entry.user, entry.client, entry.verified_query) == ("shop.duckdb", "ada", "page", "totals")
     assert (entry.session, entry.model, entry.error, entry.rating) == ("work", "scripted", None, None)
-    assert entry_object(entry)["columns"] == [{"name": "city", "type": "VARCHAR"}, {"name": "total", "type": "DOUBLE"}]
+    assert make_entry_object(entry)["columns"] == [
+        {"name": "city", "type": "VARCHAR"},
+        {"name": "total", "type": "DOUBLE"},
+    ]
     store.close()
     assert "Łódź".encode() not in path.read_bytes(), "a value of the rows lies in the store"
 
 
 def test_an_answer_without_rows(store: Store) -> None:
     store.record(failed_answer(), url="shop.duckdb")
-    entry = store.entry("ffff")
+    entry = store.get_entry("ffff")
     assert (entry.sql, entry.columns, entry.row_count, entry.truncated, entry.result_hash) == (
         None,
         (),
@@ -68,7 +71,7 @@ def test_the_hash_counts_values_and_not_their_order(store: Store) -> None:
     ]
     for number, chosen in enumerate([rows, same, *others]):
         store.record(answer_of(f"{number}", result=result_of(*chosen)), url="x")
-    hashes = [store.entry(f"{number}").result_hash for number in range(6)]
+    hashes = [store.get_entry(f"{number}").result_hash for number in range(6)]
     assert hashes[0] == hashes[1] and len(set(hashes)) == 5
 
 
@@ -89,40 +92,40 @@ def test_what_is_one_users_is_nobody_elses(store: Store) -> None:
         store.record(answer_of(f"aaa{number}"), url="x", user=user)
     assert ids(store, user="ada") == ["aaa0"] and ids(store, user="bob") == ["aaa1"] and ids(store) == ["aaa2"]
     assert ids(store, user="eve") == [] and ids(store, user="ada", search="city") == ["aaa0"]
-    assert store.entry("a", user="bob").id == "aaa1"
-    assert not store.has_session("work", user="eve") and store.turns("work", user="eve") == ()
-    assert len(store.turns("work", user="ada")) == 1
+    assert store.get_entry("a", user="bob").id == "aaa1"
+    assert not store.has_session("work", user="eve") and store.list_turns("work", user="eve") == ()
+    assert len(store.list_turns("work", user="ada")) == 1
     for user in ("bob", None):
         with pytest.raises(ConfigError, match="no answer 'aaa0'"):
-            store.entry("aaa0", user=user)
+            store.get_entry("aaa0", user=user)
         with pytest.raises(ConfigError, match="no answer 'aaa0'"):
             store.rate("aaa0", True, user=user)
-    assert store.entry("aaa0", user="ada").rating is None
+    assert store.get_entry("aaa0", user="ada").rating is None
 
 
 def test_the_beginning_of_an_id_is_enough_where_it_is_the_only_one(store: Store) -> None:
     for identifier in ("abc1", "abd2", "ab"):
         store.record(answer_of(identifier), url="x")
-    assert store.entry("ABD").id == "abd2" and store.entry(" ab ").id == "ab"
+    assert store.get_entry("ABD").id == "abd2" and store.get_entry(" ab ").id == "ab"
     with pytest.raises(ConfigError, match="several"):
-        store.entry("a")
+        store.get_entry("a")
     for missing in ("", "zz", "%", "\udcff"):
         with pytest.raises(ConfigError, match="no answer"):
-            store.entry(missing)
+            store.get_entry(missing)
 
 
 def test_feedback_is_kept_and_can_change(store: Store) -> None:
     store.record(answer_of("1"), url="x")
     store.rate("1", True, comment="right")
-    assert (store.entry("1").rating, store.entry("1").comment) == (True, "right")
+    assert (store.get_entry("1").rating, store.get_entry("1").comment) == (True, "right")
     store.rate("1", False)
-    assert (store.entry("1").rating, store.entry("1").comment) == (False, "")
+    assert (store.get_entry("1").rating, store.get_entry("1").comment) == (False, "")
 
 
 def test_recording_twice_keeps_the_first(store: Store) -> None:
     store.record(answer_of("1"), url="x", user="ada")
     store.record(answer_of("1", "Another?"), url="y", user="bob")
-    assert store.entry("1", user="ada").question == "Total by city?" and ids(store, user="bob") == []
+    assert store.get_entry("1", user="ada").question == "Total by city?" and ids(store, user="bob") == []
 
 
 def test_turns_are_the_last_that_ran_on_that_database(store: Store) -> None:
@@ -130,15 +133,15 @@ def test_turns_are_the_last_that_ran_on_that_database(store: Store) -> None:
         store.record(answer_of(f"{number}", f"Question {number}?"), url="here")
     store.record(failed_answer("5"), url="here")
     store.record(answer_of("6", "Elsewhere?"), url="there")
-    turns = store.turns("work", url="here")
+    turns = store.list_turns("work", url="here")
     assert [turn.question for turn in turns] == ["Question 2?", "Question 3?", "Question 4?"]
     assert turns[0] == Turn("Question 2?", "SELECT city, total FROM orders", "(2 rows: city, total)")
-    assert [turn.question for turn in store.turns("work")] == ["Question 3?", "Question 4?", "Elsewhere?"]
+    assert [turn.question for turn in store.list_turns("work")] == ["Question 3?", "Question 4?", "Elsewhere?"]
 
 
 def test_text_that_is_not_unicode_is_kept_as_far_as_it_goes(store: Store) -> None:
     store.record(answer_of("1", "odd \udcff\x00 end"), url="x")
-    assert store.entry("1").question == "odd ?\x00 end"
+    assert store.get_entry("1").question == "odd ?\x00 end"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_text_that_is_not_unicode_is_kept_as_far_as_it_goes(store: Store) -> Non
     ],
 )
 def test_a_url_is_kept_without_its_password(url: str, kept: str) -> None:
-    assert without_secrets(url) == kept
+    assert redact_secrets(url) == kept
 
 
 def test_only_the_user_can_read_its_files(store: Store, path: Path) -> None:
@@ -171,7 +174,7 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(path: Path) 
     connection.close()
     with Store(path) as store:
         store.rate("1", True)
-        assert store.entry("1").rating is True and store.entry("1").receipt is None
+        assert store.get_entry("1").rating is True and store.get_entry("1").receipt is None
 
 
 def test_a_newer_store_is_refused_and_left_alone(path: Path) -> None:
@@ -240,7 +243,7 @@ def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
     store.close()
     with pytest.raises(StoreError, match="closed"):
-        store.entries()
+        store.list_entries()
 
 
 def fill(path: Path, prefix: str, count: int) -> None:

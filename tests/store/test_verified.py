@@ -14,8 +14,8 @@ from nl2sql.agent.tools import DEFINITIONS
 from nl2sql.config import load_config
 from nl2sql.errors import CallError, ConfigError
 from nl2sql.store import Parameter, VerifiedQueries, VerifiedQuery
-from nl2sql.store.query_parameters import Value, parse_parameter, placeholders
-from nl2sql.store.verified_queries import RESERVED, as_text, parse
+from nl2sql.store.query_parameters import Value, list_placeholders, parse_parameter
+from nl2sql.store.verified_queries import RESERVED, format_query_file, parse_query_file
 
 SQL = """-- the big ones
 SELECT city, $note AS note FROM orders
@@ -42,7 +42,7 @@ PLAIN = VerifiedQuery("one", "How much is 1?", "SELECT 1;")
 @pytest.fixture
 def queries(tmp_path: Path) -> VerifiedQueries:
     (tmp_path / "nl2sql.toml").write_text("")
-    return VerifiedQueries.beside(load_config(start=tmp_path))
+    return VerifiedQueries.open_for_project(load_config(start=tmp_path))
 
 
 def rows(sql: str) -> list[tuple[object, ...]]:
@@ -53,7 +53,7 @@ def rows(sql: str) -> list[tuple[object, ...]]:
 def test_a_query_is_a_file_that_holds_all_of_it(queries: VerifiedQueries, tmp_path: Path) -> None:
     assert queries.add(BIG) == tmp_path / "queries" / "big_orders.sql"
     queries.add(PLAIN)
-    assert queries.list() == (BIG, PLAIN) and queries.problems() == ()
+    assert queries.list() == (BIG, PLAIN) and queries.list_problems() == ()
     assert queries.get("big_orders") == BIG
     queries.remove("big_orders")
     assert queries.list() == (PLAIN,) and [file.name for file in queries.folder.iterdir()] == ["one.sql"]
@@ -99,7 +99,7 @@ def test_nothing_is_overwritten(queries: VerifiedQueries) -> None:
 def test_a_file_that_cannot_be_read_says_why(queries: VerifiedQueries, text: str, message: str, hint: str) -> None:
     queries.add(PLAIN)
     (queries.folder / "bad.sql").write_text(text)
-    (problem,) = queries.problems()
+    (problem,) = queries.list_problems()
     assert message in problem.message and problem.message.startswith("queries/bad.sql: ") and hint in problem.hint
     assert queries.list() == (PLAIN,)
     with pytest.raises(ConfigError, match=r"bad\.sql|no verified query"):
@@ -117,17 +117,17 @@ def test_files_written_by_hand_are_read_kindly(queries: VerifiedQueries) -> None
     (queries.folder / "latin.sql").write_bytes(b"-- question: \xff\nSELECT 1")
     (queries.folder / "long.sql").write_text("-- question: a\nSELECT 1" + " " * 300_000)
     (queries.folder / "folder.sql").mkdir()
-    said = " ".join(problem.message for problem in queries.problems())
+    said = " ".join(problem.message for problem in queries.list_problems())
     assert "has the name of-hand too" in said and "not UTF-8" in said and "larger than" in said and len(said) > 100
-    assert len(queries.problems()) == 4
+    assert len(queries.list_problems()) == 4
 
 
 def test_only_what_is_trusted_is_used(queries: VerifiedQueries) -> None:
     queries.add(PLAIN)
     (queries.folder / "another.sql").write_text("-- name: one\n-- question: How much is 1?\nSELECT 42")
     (queries.folder / "big.sql").write_text("-- question: Big?\nSELECT 42")
-    assert queries.list() == (PLAIN,) and queries.answering("How much is 1?") == PLAIN
-    assert [problem.message for problem in queries.problems()] == [
+    assert queries.list() == (PLAIN,) and queries.find_answer("How much is 1?") == PLAIN
+    assert [problem.message for problem in queries.list_problems()] == [
         "queries/another.sql: you have not trusted it",
         "queries/big.sql: you have not trusted it",
     ]
@@ -143,9 +143,9 @@ def test_what_is_removed_is_not_trusted_when_it_comes_back(queries: VerifiedQuer
     content = queries.add(PLAIN).read_bytes()
     queries.remove("one")
     (queries.folder / "one.sql").write_bytes(content)
-    assert queries.list() == () and len(queries.problems()) == 1
+    assert queries.list() == () and len(queries.list_problems()) == 1
     queries.remove("one")
-    assert queries.problems() == ()
+    assert queries.list_problems() == ()
 
 
 def test_nothing_is_written_or_removed_elsewhere(queries: VerifiedQueries, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_is_no_file_is_a_problem_and_holds_nobody_up(queries: VerifiedQueri
     os.mkfifo(queries.folder / "pipe.sql")
     (queries.folder / "zero.sql").symlink_to("/dev/zero")
     (queries.folder / "loop.sql").symlink_to("loop.sql")
-    assert queries.list() == (PLAIN,) and len(queries.problems()) == 3
+    assert queries.list() == (PLAIN,) and len(queries.list_problems()) == 3
 
 
 def test_what_a_link_leads_to_is_not_quoted(queries: VerifiedQueries, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_a_link_leads_to_is_not_quoted(queries: VerifiedQueries, tmp_path: 
     (tmp_path / "secret").write_text("-- my-secret\nanother")
     (queries.folder / "link.sql").symlink_to(tmp_path / "secret")
     for one in (queries, VerifiedQueries(queries.folder)):
-        (problem,) = one.problems()
+        (problem,) = one.list_problems()
         assert problem.message == "queries/link.sql: it is a link that leads out of its folder"
 
 
@@ -182,17 +182,17 @@ def test_what_is_not_there_names_the_nearest(queries: VerifiedQueries, tmp_path:
         queries.get("big_order")
     assert "big_orders" in unknown.value.hint
     with pytest.raises(ConfigError) as nowhere:
-        VerifiedQueries.beside(replace(load_config(start=tmp_path), file=None))
+        VerifiedQueries.open_for_project(replace(load_config(start=tmp_path), file=None))
     assert "nl2sql init" in nowhere.value.hint
 
 
 def test_values_become_literals() -> None:
-    sql = BIG.bound({"top": 3, "note": "it's $least -- x", "least": -5, "since": dt.date(2024, 2, 29)})
+    sql = BIG.bind({"top": 3, "note": "it's $least -- x", "least": -5, "since": dt.date(2024, 2, 29)})
     assert sql == SQL.replace("$note", "'it''s $least -- x'").replace("> $least", "> (-5)").replace(
         "$since", "DATE '2024-02-29'"
     ).replace("$top", "3")
-    assert BIG.answers_alone is False and "LIMIT 1" in BIG.sample() and "> 99.5" in BIG.sample()
-    assert placeholders("SELECT $a, a$b, e'it\\'s $c', $$ $d $$, $x$ $e $x$, $a") == ("a",)
+    assert BIG.has_all_defaults is False and "LIMIT 1" in BIG.bind_samples() and "> 99.5" in BIG.bind_samples()
+    assert list_placeholders("SELECT $a, a$b, e'it\\'s $c', $$ $d $$, $x$ $e $x$, $a") == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_values_become_literals() -> None:
 )
 def test_a_text_arrives_as_it_is(text: str) -> None:
     query = VerifiedQuery("q", "q", "SELECT $t, 'x' || $t", parameters=(Parameter("t", "text"),))
-    assert rows(query.bound({"t": text})) == [(text, "x" + text)]
+    assert rows(query.bind({"t": text})) == [(text, "x" + text)]
 
 
 @pytest.mark.parametrize(
@@ -230,26 +230,26 @@ def test_a_text_arrives_as_it_is(text: str) -> None:
 def test_a_value_fits_its_type_or_is_refused(kind: str, value: Value, literal: str | None) -> None:
     parameter = Parameter("p", kind)
     if literal is not None:
-        assert parameter.literal(value) == literal
+        assert parameter.format_literal(value) == literal
         return
     with pytest.raises(CallError, match="the parameter p must be") as refused:
-        parameter.literal(value)
+        parameter.format_literal(value)
     assert refused.value.hint
 
 
 def test_missing_and_further_values_are_said() -> None:
     with pytest.raises(CallError, match="the parameter top has no value"):
-        BIG.bound()
+        BIG.bind()
     with pytest.raises(CallError, match="no parameter 'to'") as near:
-        BIG.bound({"to": 1})
+        BIG.bind({"to": 1})
     assert near.value.hint == "Did you mean top?"
 
 
 def test_a_parameter_that_may_be_left_out_is_null() -> None:
     city = parse_parameter("city: text = null  # all of them where left out")
     assert city == Parameter("city", "text", None, required=False, description="all of them where left out")
-    assert VerifiedQuery("q", "q", "SELECT $city", parameters=(city,)).bound() == "SELECT NULL"
-    assert parse_parameter(city.as_text()) == city
+    assert VerifiedQuery("q", "q", "SELECT $city", parameters=(city,)).bind() == "SELECT NULL"
+    assert parse_parameter(city.format_line()) == city
 
 
 @pytest.mark.parametrize(
@@ -268,12 +268,12 @@ def test_a_parameter_that_may_be_left_out_is_null() -> None:
 def test_a_question_is_found_whatever_its_marks(queries: VerifiedQueries, question: str, found: str | None) -> None:
     queries.add(PLAIN)
     queries.add(BIG)
-    answering = queries.answering(question)
+    answering = queries.find_answer(question)
     assert (answering.name if answering else None) == found
 
 
 def test_what_is_written_is_what_is_read() -> None:
-    assert parse(as_text(BIG), "other") == BIG
+    assert parse_query_file(format_query_file(BIG), "other") == BIG
 
 
 def test_no_query_takes_a_tools_name() -> None:

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, Assistant, ConfigError, Status, Store, connect, load_config, open_store
 from ui.history_panel import delete_conversation
-from ui.jobs import Jobs, State
-from ui.page_conversations import Conversations
+from ui.jobs import Jobs, JobState
+from ui.page_conversations import ConversationCache
 from ui.page_server import Server
 
 FLEET = "CREATE TABLE ships AS SELECT 'Ship ' || range AS name, range * 10 AS tons FROM range(1, 5)"
@@ -46,7 +46,7 @@ def begin(store: Store, database: Path, tmp_path: Path) -> Iterator[Callable[[],
             one.close()
         assistant = connect(config=load_config(tmp_path / "nl2sql.toml", url=str(database)), store=store)
         opened.append(assistant)
-        return Server(assistant, store, Jobs(), Conversations())
+        return Server(assistant, store, Jobs(), ConversationCache())
 
     yield start
     for one in opened:
@@ -56,7 +56,7 @@ def begin(store: Store, database: Path, tmp_path: Path) -> Iterator[Callable[[],
 def pin(shared: Server, owner: str | None = None) -> None:
     """Ask both questions, and pin their answers."""
     for identifier, sql in QUERIES.items():
-        result = shared.assistant.run(sql, hashed=True)
+        result = shared.assistant.run(sql, wants_hash=True)
         said = f"Sentence of {identifier}."
         answer = Answer(
             identifier, f"What of {identifier}?", Status.ANSWERED, said, sql=sql, result=result, session="s"
@@ -82,12 +82,12 @@ def board(shared: Server, owner: str | None = None, review: bool = False) -> App
     return settle(test.run())
 
 
-def settle(page: AppTest, *states: State) -> AppTest:
+def settle(page: AppTest, *states: JobState) -> AppTest:
     """Wait until every tile that runs is in one of the states, and draw the page."""
     assert not page.exception, page.exception
     deadline = time.monotonic() + 20
     tiles = page.session_state["board"].values() if "board" in page.session_state else []
-    while any(tile.run and tile.run.job.view.state not in (State.DONE, *states) for tile in tiles):
+    while any(tile.run and tile.run.job.view.state not in (JobState.DONE, *states) for tile in tiles):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     page.run()
@@ -95,7 +95,7 @@ def settle(page: AppTest, *states: State) -> AppTest:
     return page
 
 
-def press(page: AppTest, label: str, *states: State) -> AppTest:
+def press(page: AppTest, label: str, *states: JobState) -> AppTest:
     next(button for button in page.button if button.label == label).click().run()
     return settle(page, *states)
 
@@ -183,10 +183,10 @@ def test_while_sql_is_reviewed_each_waits(begin: Callable[[], Server]) -> None:
     pin(shared)
     page = board(shared, review=True)
     assert "SQL is reviewed before it runs" in said(page) and not page.metric
-    press(page, "Run all again", State.REVIEW)
+    press(page, "Run all again", JobState.REVIEW)
     assert [button.label for button in page.button].count("Run it") == 2 and not page.metric
     next(button for button in page.button if button.label == "Run it").click().run()
-    settle(page, State.REVIEW)
+    settle(page, JobState.REVIEW)
     assert [one.value for one in page.metric] == ["100"]
 
 

@@ -16,7 +16,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from nl2sql import ConfigError
-from ui.request_guard import MOST_FILES, SESSIONS_BYTES, HeldFiles, Refusals, UploadScale, parse_origin
+from ui.request_guard import ALL_SESSIONS_RATIO, MAX_FILES, FileUsage, Refusals, UploadLimitMiddleware, parse_origin
 
 from .conftest import page_process
 from .wire import Wire
@@ -301,16 +301,16 @@ def test_files_of_a_session_are_weighed_before_they_are_held(page: str) -> None:
         assert status == 413 and "1 MB together" in said
         assert ann.put(300_000, chunked=True)[0] == 204
     with uploader(page) as bob:
-        assert [bob.put(1)[0] for _ in range(MOST_FILES)] == [204] * MOST_FILES
+        assert [bob.put(1)[0] for _ in range(MAX_FILES)] == [204] * MAX_FILES
         status, said = bob.put(1)
-        assert status == 413 and f"{MOST_FILES} files" in said
+        assert status == 413 and f"{MAX_FILES} files" in said
 
 
 def test_files_of_all_sessions_are_weighed_together(fresh_page: str) -> None:
     with ExitStack() as stack:
-        sessions = [stack.enter_context(uploader(fresh_page)) for _ in range(SESSIONS_BYTES)]
+        sessions = [stack.enter_context(uploader(fresh_page)) for _ in range(ALL_SESSIONS_RATIO)]
         late = stack.enter_context(uploader(fresh_page))
-        assert [one.put(MB)[0] for one in sessions] == [204] * SESSIONS_BYTES
+        assert [one.put(MB)[0] for one in sessions] == [204] * ALL_SESSIONS_RATIO
         status, said = late.put(MB // 2)
         assert status == 413 and "by others" in said
 
@@ -346,7 +346,7 @@ def test_files_that_come_at_the_same_time_are_told_apart() -> None:
     async def send(message: Message) -> None:
         said.append(message)
 
-    async def put_two(scale: UploadScale) -> None:
+    async def put_two(scale: UploadLimitMiddleware) -> None:
         pipes = [asyncio.Queue[Message]() for _ in range(3)]
         puts = []
         for name, pipe in enumerate(pipes):
@@ -358,7 +358,7 @@ def test_files_that_come_at_the_same_time_are_told_apart() -> None:
             await pipes[at].put({"type": "http.request", "body": bytes(size), "more_body": False})
             await puts[at]
 
-    scale = UploadScale(receive_all, MB, lambda session: HeldFiles(), Refusals())
+    scale = UploadLimitMiddleware(receive_all, MB, lambda session: FileUsage(), Refusals())
     # In a thread of its own: a browser's loop may run in this one.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, put_two(scale)).result()

@@ -17,8 +17,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, connect
-from ui.downloads import Wanted, name_file, write_file
-from ui.result_table import Look
+from ui.downloads import ExportRequest, name_file, write_file
+from ui.result_table import TableView
 
 from .conftest import Analyst
 
@@ -49,15 +49,15 @@ def test_all_files_of_an_answer_have_the_same_rows(make_database: Callable[..., 
     path = make_database("CREATE TABLE t AS SELECT range AS i FROM range(3000)")
     with connect(str(path)) as assistant:
         for sql in ("SELECT uuid() AS u, i FROM t LIMIT 40", "SELECT uuid() AS u, i FROM t"):
-            sql = assistant.checked(sql).sql
+            sql = assistant.check_or_raise(sql).sql
             result = assistant.run(sql)
-            rows = [_read(assistant, Wanted(sql, result), form) for form in ("csv", "parquet", "json")]
+            rows = [_read(assistant, ExportRequest(sql, result), form) for form in ("csv", "parquet", "json")]
             assert rows[0] == rows[1] == rows[2]
             if not result.truncated:
                 assert rows[0] == [str(row[0]) for row in result.rows], "they are those of the answer"
-            look = Look(order=1, descending=True)
-            shown = _read(assistant, Wanted(sql, result, look), "csv")
-            assert shown == _read(assistant, Wanted(sql, result, look), "parquet") and len(shown) == len(rows[0])
+            look = TableView(order_column=1, is_descending=True)
+            shown = _read(assistant, ExportRequest(sql, result, look), "csv")
+            assert shown == _read(assistant, ExportRequest(sql, result, look), "parquet") and len(shown) == len(rows[0])
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -68,13 +68,13 @@ def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
         import streamlit as st
 
         from nl2sql import Answer, Status
-        from ui.answer_state import kept
-        from ui.downloads import _say_about
-        from ui.result_table import Extent, Look
+        from ui.answer_state import get_answer_state
+        from ui.downloads import _describe_export
+        from ui.result_table import Extent, TableView
 
-        kept("one")["extent"] = {Look(): Extent(10, bool(arguments[1]))}
+        get_answer_state("one")["extent"] = {TableView(): Extent(10, bool(arguments[1]))}
         answer = Answer("a" * 12, "which?", Status.ANSWERED, "", sql="SELECT 1 AS n")
-        st.json(_say_about(arguments[0], answer, Look(order=0, page=3), "one"))  # type: ignore[arg-type]
+        st.json(_describe_export(arguments[0], answer, TableView(order_column=0, page=3), "one"))  # type: ignore[arg-type]
 
     with connect(str(make_database("CREATE TABLE t AS SELECT 1 AS i"))) as assistant:
         shown = AppTest.from_function(page, args=(assistant, complete), default_timeout=20).run()
@@ -82,7 +82,7 @@ def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
         assert ("it has more" in shown.json[0].value) is not complete
 
 
-def _read(assistant: Assistant, wanted: Wanted, form: str) -> list[str]:
+def _read(assistant: Assistant, wanted: ExportRequest, form: str) -> list[str]:
     data = write_file(assistant, wanted, form)
     if form == "parquet":
         return [str(value) for value in pq.read_table(io.BytesIO(data)).column("u").to_pylist()]

@@ -11,17 +11,17 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, LimitError, Status, connect, load_config, open_store
-from ui.answer_actions import _adopt
-from ui.answer_state import keep_only, kept
+from ui.answer_actions import _adopt_branch
+from ui.answer_state import drop_other_answer_states, get_answer_state
 from ui.answers import show_turn
 from ui.data_panel import show_data
-from ui.downloads import Wanted, write_file
-from ui.history_panel import remembered_answer, show_history
+from ui.downloads import ExportRequest, write_file
+from ui.history_panel import restore_answer, show_history
 from ui.jobs import Job, Jobs
 from ui.page import show_turns
-from ui.page_conversations import Conversation, Conversations
+from ui.page_conversations import Conversation, ConversationCache
 from ui.page_server import Server
-from ui.result_table import Look, show_rows
+from ui.result_table import TableView, show_rows
 from ui.upload_panel import show_uploads
 from ui.verify_form import find_misfit
 
@@ -34,7 +34,7 @@ def shared(make_database: Callable[..., Path], tmp_path: Path) -> Iterator[Serve
     (tmp_path / "nl2sql.toml").write_text("[limits]\nseconds = 10\n")
     config = load_config(tmp_path / "nl2sql.toml", url=str(make_database(DATABASE, "opened")))
     with open_store(config) as store, connect(config=config, store=store) as assistant:
-        yield Server(assistant, store, Jobs(), Conversations())
+        yield Server(assistant, store, Jobs(), ConversationCache())
 
 
 def drawn(part: Callable[..., object], *arguments: object) -> AppTest:
@@ -59,8 +59,8 @@ def labels(page: AppTest) -> set[str]:
 def test_an_answer_of_another_database_says_so_and_is_not_run_on_this_one(shared: Server, elsewhere: bool) -> None:
     answer = Answer("a" * 12, "how many?", Status.ANSWERED, "Two.", sql="SELECT count(*) AS n FROM sales", session="s")
     url = "/elsewhere/other.duckdb" if elsewhere else shared.assistant.url
-    shared.store.record(answer, url=url, face="page")
-    found = remembered_answer(shared.store, answer.id, None, shared.assistant.url)
+    shared.store.record(answer, url=url, client="page")
+    found = restore_answer(shared.store, answer.id, None, shared.assistant.url)
     assert found is not None
     page = drawn(show_turn, shared, *found)
     offered = {"Run the SQL", "Edit SQL", "Download", "Save as verified"}
@@ -72,7 +72,7 @@ def test_an_error_of_a_part_stands_in_its_place(shared: Server) -> None:
     job, conversation = Job("rows?", None), Conversation(None)
     sql = "SELECT id FROM sales"
     cut = shared.assistant.run(sql, limits=replace(shared.assistant.config.limits, rows=150))
-    job.change(answer=Answer("b" * 12, "rows?", Status.ANSWERED, "", sql=sql, result=cut))
+    job.update(answer=Answer("b" * 12, "rows?", Status.ANSWERED, "", sql=sql, result=cut))
     job.end()
     shared.assistant.close()
     shared.store.close()
@@ -89,13 +89,13 @@ def test_an_error_of_a_part_stands_in_its_place(shared: Server) -> None:
 
 def test_uploads_of_one_name_stand_side_by_side_in_a_page_that_was_open_for_long(shared: Server) -> None:
     conversation = Conversation(None)
-    conversation.touched -= 1_000_000
+    conversation.last_use -= 1_000_000
     page = drawn(show_uploads, shared, conversation)
     content = b"a\n1\n"
     page.file_uploader[0].set_value([("a?.csv", content, "text/csv"), ("a!.csv", content, "text/csv")]).run()
     assert not page.exception and not page.error
     assert [file.name for file in conversation.files] == ["a_.csv", "a__2.csv"]
-    own = shared.assistant_of(conversation)
+    own = shared.get_assistant(conversation)
     assert [own.run(f"SELECT a FROM {upload.table}").rows for upload in own.uploads] == [[(1,)], [(1,)]]
     page.file_uploader[0].set_value(("b.parquet", b"nothing", "text/plain")).run()
     assert len(page.error) == 1
@@ -110,26 +110,26 @@ def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callabl
     assert find_misfit(shared.assistant, "SELECT 'uploads.x' AS a FROM sales") is None
     with shared.assistant.with_files([leads]) as own:
         for sql in ('SELECT a FROM "uploads"."leads"', 'SELECT a FROM "uploads" . leads'):
-            assert own.run(own.checked(sql).sql).rows == [(1,)]
+            assert own.run(own.check_or_raise(sql).sql).rows == [(1,)]
             assert find_misfit(shared.assistant, sql) is not None
 
 
 def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     sql = "SELECT i, repeat('x', 1000) AS text FROM range(3000) t(i)"
-    assert write_file(shared.assistant, Wanted(sql), "csv").count(b"\n") == 3001
+    assert write_file(shared.assistant, ExportRequest(sql), "csv").count(b"\n") == 3001
     with pytest.raises(LimitError, match="would lack rows"):
-        write_file(shared.assistant, Wanted(sql), "csv", most=1_000_000)
+        write_file(shared.assistant, ExportRequest(sql), "csv", max_bytes=1_000_000)
 
 
 @pytest.mark.parametrize(
     ("sql", "others"), [("SELECT range AS i, sqrt(range) AS f FROM range(5)", 0), ("SELECT uuid() AS u", 1)]
 )
 def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sql: str, others: int) -> None:
-    sql = shared.assistant.checked(sql).sql
+    sql = shared.assistant.check_or_raise(sql).sql
     result = shared.assistant.run(sql)
 
     def sort_and_show() -> None:
-        kept("sorted")["look"] = Look(order=0, descending=True)
+        get_answer_state("sorted")["look"] = TableView(order_column=0, is_descending=True)
         show_rows(shared.assistant, sql, result, "sorted")
 
     said = [caption.value for caption in drawn(sort_and_show).caption]
@@ -138,8 +138,8 @@ def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sq
 
 def test_what_is_kept_of_an_answer_goes_with_it() -> None:
     def page() -> None:
-        kept("put-away")["look"] = kept("shown")["look"] = 1
-        keep_only(["shown", "new"])
+        get_answer_state("put-away")["look"] = get_answer_state("shown")["look"] = 1
+        drop_other_answer_states(["shown", "new"])
 
     held = drawn(page).session_state["kept"]
     assert held == {"shown": {"look": 1}}
@@ -148,7 +148,7 @@ def test_what_is_kept_of_an_answer_goes_with_it() -> None:
 def test_two_questions_under_way_in_one_conversation_are_both_shown(shared: Server) -> None:
     conversation = Conversation(None)
     for question in ("first", "second"):
-        conversation.add(Job(question, None))
+        conversation.add_job(Job(question, None))
     page = drawn(show_turns, shared, conversation)
     assert [header.value for header in page.header] == ["first", "second"]
     assert [button.label for button in page.button] == ["Stop", "Stop"]
@@ -156,9 +156,9 @@ def test_two_questions_under_way_in_one_conversation_are_both_shown(shared: Serv
 
 def answer_with(shared: Server, status: Status, warnings: tuple[str, ...]) -> tuple[Conversation, Job]:
     conversation, job = Conversation(None), Job("how many?", None)
-    job.change(answer=Answer("e" * 12, "how many?", status, "I don't know.", sql="SELECT 1 AS n", warnings=warnings))
+    job.update(answer=Answer("e" * 12, "how many?", status, "I don't know.", sql="SELECT 1 AS n", warnings=warnings))
     job.end()
-    conversation.add(job)
+    conversation.add_job(job)
     return conversation, job
 
 
@@ -173,13 +173,13 @@ def test_each_warning_of_an_answer_is_said_once(shared: Server, status: Status) 
 def test_sql_that_goes_on_stays_there_where_it_cannot_run(shared: Server) -> None:
     conversation, job = answer_with(shared, Status.ANSWERED, ())
     own = Job("SELECT nope FROM sales", None)
-    own.change(sql="SELECT nope FROM sales")
+    own.update(sql="SELECT nope FROM sales")
     own.end()
-    conversation.branch(job, own)
-    shared = Server(shared.assistant, shared.store, Jobs(waiting=0), shared.conversations)
+    conversation.set_branch(job, own)
+    shared = Server(shared.assistant, shared.store, Jobs(max_waiting=0), shared.conversations)
 
     def page() -> None:
-        st.button("Go on from this", on_click=_adopt, args=(shared, conversation, job, own))
+        st.button("Go on from this", on_click=_adopt_branch, args=(shared, conversation, job, own))
 
     drawn(page).button[0].click().run()
     turn = conversation.jobs[-1]
@@ -190,5 +190,5 @@ def test_nothing_goes_on_in_a_conversation_that_was_deleted(shared: Server) -> N
     conversation, job = answer_with(shared, Status.ANSWERED, ())
     shared.conversations.keep(conversation)
     shared.conversations.forget(conversation.id, None)
-    drawn(_adopt, shared, conversation, job, Job("SELECT 1 AS n", None))
+    drawn(_adopt_branch, shared, conversation, job, Job("SELECT 1 AS n", None))
     assert conversation.jobs == [job] and shared.conversations.find(conversation.id, None) is None

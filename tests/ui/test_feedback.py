@@ -37,9 +37,9 @@ def test_a_thumb_down_asks_for_a_line_which_stays(store: Store) -> None:
     page = drawn(store)
     assert not page.text_input
     page.feedback[0].set_value(0).run()
-    assert store.entry(ID, user="ann").rating is False
+    assert store.get_entry(ID, user="ann").rating is False
     page.text_input[0].input("  the year is wrong *really* ").run()
-    assert store.entry(ID, user="ann").comment == "the year is wrong *really*"
+    assert store.get_entry(ID, user="ann").comment == "the year is wrong *really*"
     assert "Thank you" in page.toast[0].value
     later = drawn(store)
     assert later.feedback[0].value == 0 and later.text_input[0].value == "the year is wrong *really*"
@@ -50,10 +50,10 @@ def test_a_thumb_up_takes_the_line_back_and_none_takes_all_back(store: Store) ->
     page.feedback[0].set_value(0).run()
     page.text_input[0].input("wrong").run()
     page.feedback[0].set_value(1).run()
-    entry = store.entry(ID, user="ann")
+    entry = store.get_entry(ID, user="ann")
     assert entry.rating is True and entry.comment == "" and not page.text_input
     page.feedback[0].set_value(None).run()
-    assert store.entry(ID, user="ann").rating is None and drawn(store).feedback[0].value is None
+    assert store.get_entry(ID, user="ann").rating is None and drawn(store).feedback[0].value is None
 
 
 def test_another_users_thumb_is_not_seen_and_does_not_count(store: Store) -> None:
@@ -61,4 +61,4 @@ def test_another_users_thumb_is_not_seen_and_does_not_count(store: Store) -> Non
     page = drawn(store, "bob")
     assert page.feedback[0].value is None and not page.text_input
     page.feedback[0].set_value(1).run()
-    assert "Not kept" in page.toast[0].value and store.entry(ID, user="ann").rating is False
+    assert "Not kept" in page.toast[0].value and store.get_entry(ID, user="ann").rating is False

@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, ConfigError, ErrorInfo, Status, connect, load_config, open_store
-from ui.history_panel import delete_conversation, describe_day, remembered_answer, remembered_conversation
+from ui.history_panel import delete_conversation, describe_day, restore_answer, restore_conversation
 from ui.jobs import Job, Jobs
-from ui.page_conversations import Conversation, Conversations
+from ui.page_conversations import Conversation, ConversationCache
 from ui.page_server import Server
 
 
@@ -20,7 +20,7 @@ from ui.page_server import Server
 def shared(make_database: Callable[..., Path]) -> Iterator[Server]:
     config = load_config(url=str(make_database("CREATE TABLE herds AS SELECT range AS id FROM range(5)", "herds")))
     with open_store(config) as store, connect(config=config, store=store) as assistant:
-        yield Server(assistant, store, Jobs(), Conversations())
+        yield Server(assistant, store, Jobs(), ConversationCache())
 
 
 def ask(shared: Server, question: str, session: str | None, *, user: str | None = None, url: str = "") -> str:
@@ -102,9 +102,9 @@ def test_a_conversation_is_seen_and_deleted_by_its_owner_alone(shared: Server) -
     held = {user: shared.conversations.keep(Conversation(user, id="s")) for user in ("ann", "bob")}
     assert delete_conversation(shared, "eve", entry) == 0
     assert delete_conversation(shared, "ann", entry) == 1
-    assert held["ann"].deleted and not held["bob"].deleted
+    assert held["ann"].is_deleted and not held["bob"].is_deleted
     assert shared.conversations.find("s", "ann") is None and shared.conversations.find("s", "bob") is held["bob"]
-    assert remembered_conversation(shared.store, "s", "ann", shared.assistant.url) is None
+    assert restore_conversation(shared.store, "s", "ann", shared.assistant.url) is None
     assert rows(drawn(shared, "bob")) == ["Bob's?"]
 
 
@@ -118,22 +118,22 @@ def test_a_question_that_stands_alone_is_deleted_alone(shared: Server) -> None:
 
 def test_a_deleted_question_is_gone_from_the_page_that_shows_it_too(shared: Server) -> None:
     identifier = ask(shared, "One?", None)
-    found = remembered_answer(shared.store, identifier, None, shared.assistant.url)
+    found = restore_answer(shared.store, identifier, None, shared.assistant.url)
     assert found is not None
     shown = shared.conversations.keep(found[0])
     (entry,) = shared.store.conversations.list()
-    shown.add(running := Job("And now?", None))
+    shown.add_job(running := Job("And now?", None))
     with pytest.raises(ConfigError, match="under way"):
         delete_conversation(shared, None, entry)
     running.end()
     assert delete_conversation(shared, None, entry) == 1
-    assert shown.deleted and shared.conversations.find_answer(identifier, None) is None
+    assert shown.is_deleted and shared.conversations.find_answer(identifier, None) is None
 
 
 def test_nothing_is_deleted_under_a_question_that_is_under_way(shared: Server) -> None:
     ask(shared, "Sheep?", "a")
     conversation = shared.conversations.keep(Conversation(None, id="a"))
-    conversation.add(running := Job("And goats?", None))
+    conversation.add_job(running := Job("And goats?", None))
     (entry,) = shared.store.conversations.list()
     with pytest.raises(ConfigError, match="under way"):
         delete_conversation(shared, None, entry)

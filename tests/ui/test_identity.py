@@ -128,7 +128,7 @@ def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path:
             expect(bob.page.get_by_text("Nothing has been asked yet.")).to_be_visible()
             assert bob.page.get_by_text("asks Ann").count() == 0
     with open_store(Config(home=home)) as store:
-        assert [entry.question for entry in store.entries(user="ann@example.com")] == ["how many orders, asks Ann"]
-        assert store.entries(user="bob@example.com") == store.entries(user=None) == []
+        assert [entry.question for entry in store.list_entries(user="ann@example.com")] == ["how many orders, asks Ann"]
+        assert store.list_entries(user="bob@example.com") == store.list_entries(user=None) == []
     log = next(home.glob("page-*.log")).read_text("utf-8")
     assert re.search(r"answered .*'ann@example\.com'", log) and "how many orders" not in log

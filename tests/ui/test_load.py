@@ -187,7 +187,7 @@ def _until_others_end(asks: Callable[[int], None]) -> Callable[[int], None]:
 def _report(home: Path, taken: dict[str, float], memory: list[int], used: float) -> None:
     """Print the figures; the memory must not grow."""
     with open_store(Config(home=home)) as store:
-        entries: dict[str, HistoryEntry] = {entry.question: entry for entry in store.entries(limit=None)}
+        entries: dict[str, HistoryEntry] = {entry.question: entry for entry in store.list_entries(limit=None)}
     assert set(taken) <= set(entries), "every answer is in the history"
     assert all(entry.status == "answered" for entry in entries.values())
     told = {question: entries[question].seconds for question in taken}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nl2sql import Assistant, Policy, Schema, Table, connect, load_config
-from nl2sql.schema.table_mentions import pinned
+from nl2sql.schema.table_mentions import narrow_to_mentions
 from ui.data_panel import list_newest_first
 from ui.mentions import write_mention
 from ui.table_preview import list_frequent, write_first_rows
@@ -46,7 +46,7 @@ def hotel(path: Path) -> Iterator[Assistant]:
 
 
 def table_of(assistant: Assistant, name: str) -> Table:
-    table = assistant.schema.table(name)
+    table = assistant.schema.find_table(name)
     assert table is not None
     return table
 
@@ -100,7 +100,7 @@ def test_files_that_were_added_last_come_first(hotel: Assistant, tmp_path: Path)
 def test_a_mention_is_what_the_question_is_read_for(name: str, mention: str) -> None:
     schema = Schema((Table(name, ()), Table("another", ())))
     assert write_mention(name) == mention
-    assert [table.name for table in pinned(f"how many in {mention} ?", schema).tables] == [name]
+    assert [table.name for table in narrow_to_mentions(f"how many in {mention} ?", schema).tables] == [name]
 
 
 @pytest.fixture

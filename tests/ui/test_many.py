@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ui.jobs import AT_ONCE
+from ui.jobs import MAX_RUNNING_JOBS
 
 from .conftest import PATIENCE_MS, Analyst, expect, sit_down
 from .model_server import Line, ModelServer
@@ -35,7 +35,7 @@ def test_a_heavy_query_stops_nobody_else(analyst: Analyst, browser: Browser, lar
 def test_who_waits_in_line_sees_where(analyst: Analyst, model: ModelServer, larkmoor: str) -> None:
     model.lines.append(Line("keep them waiting", "SELECT 1 AS one", "One.", think=3))
     with ExitStack() as open_wires:
-        others = [open_wires.enter_context(Wire(larkmoor)) for _ in range(AT_ONCE)]
+        others = [open_wires.enter_context(Wire(larkmoor)) for _ in range(MAX_RUNNING_JOBS)]
         for one in others:
             one.begin("keep them waiting")
         analyst.send("how many orders")

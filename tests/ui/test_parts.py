@@ -35,21 +35,21 @@ from nl2sql import (
     connect,
     open_store,
 )
-from nl2sql.answer.column_facts import Facts
-from nl2sql.answer.display import choose_from_facts
+from nl2sql.answer.column_facts import ColumnFacts
+from nl2sql.answer.display import choose_formats_by_facts
 from nl2sql.config import Config
 from nl2sql.engines import open_engine
 from nl2sql.engines.engine import Engine
 from nl2sql.importing.file_rules import FileRules
 from ui.answer_actions import find_sql
-from ui.chart_view import metric_text
-from ui.history_panel import remembered_answer, remembered_conversation
-from ui.identity import identity_of
-from ui.jobs import Job, Jobs, Review, State
-from ui.markdown_escape import plain
-from ui.page_conversations import MOST_WITH_FILES, TURNS_WITH_ROWS, Conversation, Conversations
+from ui.chart_view import write_metric
+from ui.history_panel import restore_answer, restore_conversation
+from ui.identity import read_identity
+from ui.jobs import Job, Jobs, JobState, Review
+from ui.markdown_escape import escape_markdown
+from ui.page_conversations import MAX_TURNS_WITH_ROWS, MAX_UPLOAD_CONVERSATIONS, Conversation, ConversationCache
 from ui.page_server import Server
-from ui.upload_panel import clean_name, name_files, put
+from ui.upload_panel import clean_name, name_files, write_and_open_files
 from ui.verify_form import make_name
 
 
@@ -65,7 +65,7 @@ def with_a_file(cache: Path) -> UploadFolder:
 
 def done(job: Job, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
-    while not job.view.done:
+    while not job.view.is_done:
         assert time.monotonic() < deadline, job.view
         time.sleep(0.01)
 
@@ -93,7 +93,7 @@ def test_how_long_it_usually_takes_is_of_models_alone() -> None:
 
 
 def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:
-    jobs, free, order = Jobs(at_once=1), threading.Event(), []
+    jobs, free, order = Jobs(max_running=1), threading.Event(), []
 
     def work(job: Job) -> Answer:
         free.wait(10)
@@ -102,15 +102,15 @@ def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:
 
     started = [Job(str(n), None) for n in range(4)]
     jobs.start(started[0], work)
-    while started[0].view.state is not State.RUNNING:
+    while started[0].view.state is not JobState.RUNNING:
         time.sleep(0.01)
     for job in started[1:]:
         jobs.start(job, work)
-    assert [jobs.place(job) for job in started] == [0, 1, 2, 3]
+    assert [jobs.get_position(job) for job in started] == [0, 1, 2, 3]
     started[2].stop()
     done(started[2])
     assert isinstance(started[2].view.error, CancelledError)
-    assert [jobs.place(job) for job in started] == [0, 1, 0, 2]
+    assert [jobs.get_position(job) for job in started] == [0, 1, 0, 2]
     free.set()
     for job in started:
         done(job)
@@ -118,7 +118,7 @@ def test_further_jobs_wait_in_the_order_in_which_they_came() -> None:
 
 
 def test_too_long_a_line_is_refused() -> None:
-    jobs, free = Jobs(at_once=1, waiting=1), threading.Event()
+    jobs, free = Jobs(max_running=1, max_waiting=1), threading.Event()
 
     def work(job: Job) -> Answer:
         free.wait(10)
@@ -126,29 +126,29 @@ def test_too_long_a_line_is_refused() -> None:
 
     first, second, third = (Job(str(n), None) for n in range(3))
     jobs.start(first, work)
-    while first.view.state is not State.RUNNING:
+    while first.view.state is not JobState.RUNNING:
         time.sleep(0.01)
     jobs.start(second, work)
     jobs.start(third, work)
-    assert third.view.done and isinstance(third.view.error, LimitError)
+    assert third.view.is_done and isinstance(third.view.error, LimitError)
     free.set()
     done(second)
 
 
 def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
-    jobs, said = Jobs(at_once=1), []
+    jobs, said = Jobs(max_running=1), []
 
     def work(job: Job) -> Answer:
-        said.append(jobs.review(job, Review("SELECT 7")))
+        said.append(jobs.await_review(job, Review("SELECT 7")))
         return answer()
 
     waiting, other = Job("reviewed", None), Job("other", None)
     jobs.start(waiting, work)
-    while waiting.view.state is not State.REVIEW:
+    while waiting.view.state is not JobState.REVIEW:
         time.sleep(0.01)
     jobs.start(other, lambda job: answer())
     done(other)
-    assert waiting.view.sql == "SELECT 7" and not waiting.view.done
+    assert waiting.view.sql == "SELECT 7" and not waiting.view.is_done
     waiting.decide(True, "SELECT 8")
     waiting.decide(False, "SELECT 7")
     done(waiting)
@@ -156,10 +156,10 @@ def test_a_review_lets_others_run_and_waits_for_the_user() -> None:
 
 
 def test_stop_ends_a_review_at_once_and_takes_nobodys_place() -> None:
-    jobs, free = Jobs(at_once=1), threading.Event()
+    jobs, free = Jobs(max_running=1), threading.Event()
 
     def reviewed(job: Job) -> Answer:
-        jobs.review(job, Review("SELECT 7"))
+        jobs.await_review(job, Review("SELECT 7"))
         return answer()
 
     def long(job: Job) -> Answer:
@@ -168,16 +168,16 @@ def test_stop_ends_a_review_at_once_and_takes_nobodys_place() -> None:
 
     first, second, third = Job("reviewed", None), Job("long", None), Job("next", None)
     jobs.start(first, reviewed)
-    while first.view.state is not State.REVIEW:
+    while first.view.state is not JobState.REVIEW:
         time.sleep(0.01)
     jobs.start(second, long)
-    while second.view.state is not State.RUNNING:
+    while second.view.state is not JobState.RUNNING:
         time.sleep(0.01)
     first.stop()
     done(first, seconds=2)
     jobs.start(third, lambda job: answer())
     time.sleep(0.1)
-    assert isinstance(first.view.error, CancelledError) and third.view.state is State.WAITING
+    assert isinstance(first.view.error, CancelledError) and third.view.state is JobState.WAITING
     free.set()
     done(third)
 
@@ -186,7 +186,7 @@ def test_an_error_ends_the_job_and_makes_room() -> None:
     def fails(job: Job) -> Answer:
         raise ConfigError("no", "yes")
 
-    jobs = Jobs(at_once=1)
+    jobs = Jobs(max_running=1)
     first, second = Job("a", None), Job("b", None)
     jobs.start(first, fails)
     jobs.start(second, lambda job: answer())
@@ -216,23 +216,23 @@ def answered(job: Job) -> weakref.ref[pa.Table]:
     """Have the job be done, with rows: these, for as long as anybody has them."""
     rows = pa.table({"n": [1]})
     result = Result((), rows)
-    job.change(answer=Answer("a" * 12, job.question, Status.ANSWERED, "One.", sql="SELECT 1 AS n", result=result))
+    job.update(answer=Answer("a" * 12, job.question, Status.ANSWERED, "One.", sql="SELECT 1 AS n", result=result))
     job.end()
     return weakref.ref(rows)
 
 
 def test_rows_of_long_ago_are_let_go_of_and_the_users_own_sql_is_not() -> None:
     conversation = Conversation(None)
-    jobs = [Job(f"question {number}", None) for number in range(TURNS_WITH_ROWS + 1)]
+    jobs = [Job(f"question {number}", None) for number in range(MAX_TURNS_WITH_ROWS + 1)]
     held, own = [], []
     for job in jobs:
-        conversation.add(job)
+        conversation.add_job(job)
         held.append(answered(job))
         branch = Job("SELECT 2 AS n", None)
-        conversation.branch(job, branch)
+        conversation.set_branch(job, branch)
         own.append(answered(branch))
-    conversation.add(Job("the last", None))
-    kept = [False, False, *[True] * (TURNS_WITH_ROWS - 1)]
+    conversation.add_job(Job("the last", None))
+    kept = [False, False, *[True] * (MAX_TURNS_WITH_ROWS - 1)]
     assert [one() is not None for one in held] == [one() is not None for one in own] == kept
     assert {one.question for one in conversation.branches.values()} == {"SELECT 2 AS n"}
     assert len(conversation.branches) == len(jobs)
@@ -242,12 +242,12 @@ def test_rows_of_long_ago_are_let_go_of_and_the_users_own_sql_is_not() -> None:
 
 def test_rows_of_a_branch_that_is_replaced_are_let_go_of_even_where_they_come_later() -> None:
     conversation, job = Conversation(None), Job("question", None)
-    conversation.add(job)
+    conversation.add_job(job)
     done, running = Job("SELECT 1 AS n", None), Job("SELECT 2 AS n", None)
-    conversation.branch(job, done)
+    conversation.set_branch(job, done)
     first = answered(done)
-    conversation.branch(job, running)
-    conversation.branch(job, Job("SELECT 3 AS n", None))
+    conversation.set_branch(job, running)
+    conversation.set_branch(job, Job("SELECT 3 AS n", None))
     second = answered(running)
     assert first() is None and second() is None
 
@@ -259,7 +259,7 @@ def test_rows_stand_with_the_sql_that_gave_them_and_not_with_a_later_one() -> No
         Event(EventKind.ROWS, result=rows),
         Event(EventKind.SQL, "SELECT 2 AS n"),
     ):
-        job.saw(event)
+        job.handle_event(event)
     job.end(CancelledError("Stopped."))
     assert (job.view.result, job.view.rows_sql, job.view.sql) == (rows, "SELECT 1 AS n", "SELECT 2 AS n")
     assert find_sql(cast("Assistant", None), job) == "SELECT 1 AS n"
@@ -268,19 +268,19 @@ def test_rows_stand_with_the_sql_that_gave_them_and_not_with_a_later_one() -> No
 def test_a_question_waits_for_one_that_runs_though_another_in_between_was_stopped() -> None:
     conversation = Conversation(None)
     first, second = Job("first?", None), Job("second?", None)
-    conversation.add(first)
-    conversation.add(second)
+    conversation.add_job(first)
+    conversation.add_job(second)
     second.end()
-    assert conversation.running is first
+    assert conversation.pending_job is first
     first.end()
-    assert conversation.running is None
+    assert conversation.pending_job is None
 
 
 def test_a_conversation_is_its_owners_alone() -> None:
-    conversations = Conversations()
+    conversations = ConversationCache()
     own = Conversation("ann@example.com")
     job = Job("how many?", own.owner)
-    own.add(job)
+    own.add_job(job)
     conversations.keep(own)
     assert conversations.find(own.id, "ann@example.com") is own
     assert conversations.find(own.id, "bob@example.com") is None
@@ -290,7 +290,7 @@ def test_a_conversation_is_its_owners_alone() -> None:
 
 
 def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_path: Path) -> None:
-    conversations = Conversations(idle_seconds=0)
+    conversations = ConversationCache(idle_seconds=0)
     old = Conversation(None, folder=with_a_file(tmp_path))
     assert old.folder is not None
     path = old.folder.path
@@ -298,16 +298,16 @@ def test_conversations_that_nobody_looks_at_are_let_go_of_with_their_files(tmp_p
     time.sleep(0.01)
     conversations.keep(Conversation(None))
     assert not path.exists() and conversations.find(old.id, None) is None
-    assert old.files == [] and old.lost_files
+    assert old.files == [] and old.has_lost_files
 
 
 def test_a_conversation_that_is_looked_at_keeps_its_files_however_old_it_is(tmp_path: Path) -> None:
-    conversations = Conversations(idle_seconds=60)
+    conversations = ConversationCache(idle_seconds=60)
     open_one, found = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
     for one in (open_one, found):
         conversations.keep(one)
     for one in (open_one, found):
-        one.touched -= 100
+        one.last_use -= 100
     assert conversations.find(found.id, None) is found
     assert conversations.keep(open_one) is open_one
     conversations.keep(Conversation(None))
@@ -317,7 +317,7 @@ def test_a_conversation_that_is_looked_at_keeps_its_files_however_old_it_is(tmp_
 
 
 def test_one_of_an_id_stays_and_is_its_owners_alone() -> None:
-    conversations = Conversations()
+    conversations = ConversationCache()
     first = conversations.keep(Conversation("ann", id="s"))
     assert conversations.keep(Conversation("ann", id="s")) is first
     other = Conversation("bob", id="s")
@@ -326,12 +326,12 @@ def test_one_of_an_id_stays_and_is_its_owners_alone() -> None:
 
 
 def test_the_oldest_files_go_where_too_many_conversations_have_some(tmp_path: Path) -> None:
-    conversations = Conversations()
-    busy, *others = [Conversation(None, folder=with_a_file(tmp_path)) for _ in range(MOST_WITH_FILES + 1)]
-    busy.add(Job("still asked", None))
+    conversations = ConversationCache()
+    busy, *others = [Conversation(None, folder=with_a_file(tmp_path)) for _ in range(MAX_UPLOAD_CONVERSATIONS + 1)]
+    busy.add_job(Job("still asked", None))
     for one in (busy, *others):
         conversations.keep(one)
-    assert [one.lost_files for one in (busy, *others)] == [False, True, *[False] * (MOST_WITH_FILES - 1)]
+    assert [one.has_lost_files for one in (busy, *others)] == [False, True, *[False] * (MAX_UPLOAD_CONVERSATIONS - 1)]
     assert conversations.find(others[0].id, None) is others[0], "the conversation itself stays"
     for one in (busy, *others):
         one.close()
@@ -340,30 +340,30 @@ def test_the_oldest_files_go_where_too_many_conversations_have_some(tmp_path: Pa
 def test_a_database_with_uploads_rests_and_is_opened_again(
     make_database: Callable[..., Path], tmp_path: Path, home: Path
 ) -> None:
-    conversations, conversation = Conversations(rest_seconds=60), Conversation(None)
+    conversations, conversation = ConversationCache(rest_seconds=60), Conversation(None)
     sql = "SELECT count(*) AS n FROM uploads.leads"
     with (
         connect(str(make_database("CREATE TABLE t AS SELECT 1 AS a"))) as assistant,
         open_store(Config(home=home)) as store,
     ):
         shared = Server(assistant, store, Jobs(), conversations)
-        assert shared.assistant_of(conversation) is assistant
-        conversation.folder = assistant.upload_folder()
+        assert shared.get_assistant(conversation) is assistant
+        conversation.folder = assistant.make_upload_folder()
         assert conversation.folder.path.is_relative_to(home)
         (conversation.folder.path / "leads.csv").write_text("a\n1\n2\n", "utf-8")
         conversations.keep(conversation)
-        own = shared.assistant_of(conversation)
+        own = shared.get_assistant(conversation)
         assert own.run(sql).rows == [(2,)]
-        conversation.touched -= 100
+        conversation.last_use -= 100
         conversations.keep(Conversation(None))
-        assert conversation.own is None
+        assert conversation.upload_assistant is None
         with pytest.raises(DatabaseError, match="closed"):
             own.run(sql)
-        assert shared.assistant_of(conversation).run(sql).rows == [(2,)]
-        conversation.use(None)
+        assert shared.get_assistant(conversation).run(sql).rows == [(2,)]
+        conversation.set_upload_assistant(None)
         conversation.files[0].write_bytes(b"\0")
         conversation.files[0].rename(conversation.folder.path / "leads.parquet")
-        assert shared.assistant_of(conversation) is assistant and conversation.lost_files
+        assert shared.get_assistant(conversation) is assistant and conversation.has_lost_files
         conversation.close()
 
 
@@ -389,21 +389,21 @@ def test_files_that_cannot_be_read_are_let_go_of_whatever_is_wrong(
     engine = open_engine(str(make_database("CREATE TABLE t AS SELECT 1 AS a")), config.limits, tmp_path)
     assistant = Assistant(cast(Engine, BrokenImports(engine)), config)
     with assistant, open_store(config) as store:
-        shared = Server(assistant, store, Jobs(), Conversations())
+        shared = Server(assistant, store, Jobs(), ConversationCache())
         reopened, added = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)
         with pytest.raises(MemoryError):
-            shared.assistant_of(reopened)
-        assert reopened.lost_files and reopened.folder is None and reopened.unread is not None
-        assert shared.assistant_of(reopened) is assistant
+            shared.get_assistant(reopened)
+        assert reopened.has_lost_files and reopened.folder is None and reopened.upload_error is not None
+        assert shared.get_assistant(reopened) is assistant
 
         added.folder = with_a_file(tmp_path)
-        added.originals["leads.csv"] = "leads.csv"
+        added.original_names["leads.csv"] = "leads.csv"
         record = UploadedFileRec("1", "leads.csv", "text/csv", b"a\n1\n2\n")
         new = {name: UploadedFile(record, FileURLs()) for name in ("leads.csv", "more.csv")}
         with pytest.raises(MemoryError):
-            put(shared, added, added.folder.path, new)
+            write_and_open_files(shared, added, added.folder.path, new)
         assert [file.name for file in added.folder.path.iterdir()] == ["leads.csv"]
-        assert added.files[0].read_text("utf-8") == "a\n1\n" and added.originals == {"leads.csv": "leads.csv"}
+        assert added.files[0].read_text("utf-8") == "a\n1\n" and added.original_names == {"leads.csv": "leads.csv"}
         added.close()
 
 
@@ -449,16 +449,16 @@ def test_a_question_gives_a_name(question: str, name: str) -> None:
 
 def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: Path) -> None:
     with open_store(Config(home=home)) as store:
-        store.record(answer("first?", "1" * 12, "s1"), url="x", user="ann", face="page")
-        store.record(answer("second?", "2" * 12, "s1"), url="x", user="ann", face="page")
-        found = remembered_conversation(store, "s1", "ann", "x")
+        store.record(answer("first?", "1" * 12, "s1"), url="x", user="ann", client="page")
+        store.record(answer("second?", "2" * 12, "s1"), url="x", user="ann", client="page")
+        found = restore_conversation(store, "s1", "ann", "x")
         assert found is not None and [job.question for job in found.jobs] == ["first?", "second?"]
-        assert all(job.view.done and job.remembered for job in found.jobs)
-        assert remembered_conversation(store, "s1", "bob", "x") is None
-        one = remembered_answer(store, "2" * 12, "ann", "x")
+        assert all(job.view.is_done and job.history_entry for job in found.jobs)
+        assert restore_conversation(store, "s1", "bob", "x") is None
+        one = restore_answer(store, "2" * 12, "ann", "x")
         assert one is not None and one[1].question == "second?"
-        assert remembered_answer(store, "2" * 12, "bob", "x") is None
-        assert remembered_answer(store, "22", "ann", "x") is None, "the beginning of an id is no link"
+        assert restore_answer(store, "2" * 12, "bob", "x") is None
+        assert restore_answer(store, "22", "ann", "x") is None, "the beginning of an id is no link"
 
 
 @pytest.mark.parametrize(
@@ -476,14 +476,14 @@ def test_the_store_gives_back_a_conversation_and_an_answer_to_their_owner(home: 
     ],
 )
 def test_nobody_passes_for_another(claims: dict[str, object], identity: str | None) -> None:
-    assert identity_of(claims) == identity
+    assert read_identity(claims) == identity
 
 
 @pytest.mark.parametrize(
     "text", ["![x](http://a.b/c)", "<img src=x>", "http://a.b", "www.a.b", "a@b.c", "$x$", ":red[x]", "# x\n\n- y"]
 )
 def test_plain_leaves_nothing_for_markdown(text: str) -> None:
-    made = plain(text)
+    made = escape_markdown(text)
     assert "\n" not in made and "http:" not in made and "://" not in made and "www." not in made
     assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "[]()<>!$#:`*_")
 
@@ -503,13 +503,15 @@ def test_plain_leaves_nothing_for_markdown(text: str) -> None:
     ],
 )
 def test_a_large_number_keeps_its_digits_and_a_text_stays_text(value: object, shown: str) -> None:
-    facts = Facts()
-    facts.look([value])
-    (how,) = choose_from_facts([ResultColumn("v", "DECIMAL(38,2)" if isinstance(value, Decimal) else "X")], [facts])
-    made = metric_text(value, how)
+    facts = ColumnFacts()
+    facts.observe([value])
+    (how,) = choose_formats_by_facts(
+        [ResultColumn("v", "DECIMAL(38,2)" if isinstance(value, Decimal) else "X")], [facts]
+    )
+    made = write_metric(value, how)
     assert re.sub(r"\\(?=[^\w\s])", "", made).replace("\u2060", "") == shown
     assert all(made[at - 1] == "\\" for at, sign in enumerate(made) if sign in "*$:[]-")
 
 
 def test_plain_is_short() -> None:
-    assert len(plain("x" * 500)) == 120
+    assert len(escape_markdown("x" * 500)) == 120

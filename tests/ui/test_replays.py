@@ -12,9 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nl2sql import Answer, Assistant, Status, connect, load_config, open_store
-from ui.history_panel import remembered_answer
-from ui.jobs import Job, Jobs, State
-from ui.page_conversations import Conversation, Conversations
+from ui.history_panel import restore_answer
+from ui.jobs import Job, Jobs, JobState
+from ui.page_conversations import Conversation, ConversationCache
 from ui.page_server import Server
 
 TIDES = "CREATE TABLE tides AS SELECT range AS hour, 'Port ' || (range % 3) AS port, range * 0.5 AS level FROM range(9)"
@@ -32,19 +32,19 @@ def shared(database: Path, tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "nl2sql.toml").write_text("[limits]\nseconds = 10\n")
     config = load_config(tmp_path / "nl2sql.toml", url=str(database))
     with open_store(config) as store, connect(config=config, store=store) as assistant:
-        yield Server(assistant, store, Jobs(), Conversations())
+        yield Server(assistant, store, Jobs(), ConversationCache())
 
 
 def record(shared: Server, identifier: str, sql: str, *, user: str | None = None, ran: bool = True) -> None:
     """Put an answer into the store, with the shape of the rows that it has now."""
-    result = shared.assistant.run(sql, hashed=True) if ran else None
+    result = shared.assistant.run(sql, wants_hash=True) if ran else None
     answer = Answer(identifier, "How high?", Status.ANSWERED, "High.", sql=sql, result=result, session=identifier)
     answer = replace(answer, receipt=shared.assistant.issue_receipt())
-    shared.store.record(answer, url=shared.assistant.url, face="page", user=user)
+    shared.store.record(answer, url=shared.assistant.url, client="page", user=user)
 
 
 def opened(shared: Server, identifier: str) -> tuple[Conversation, Job]:
-    found = remembered_answer(shared.store, identifier, None, shared.assistant.url)
+    found = restore_answer(shared.store, identifier, None, shared.assistant.url)
     assert found is not None
     return found
 
@@ -62,7 +62,7 @@ def drawn(shared: Server, conversation: Conversation, job: Job, review: bool = F
     return test
 
 
-def settle(page: AppTest, conversation: Conversation, job: Job, state: State = State.DONE) -> AppTest:
+def settle(page: AppTest, conversation: Conversation, job: Job, state: JobState = JobState.DONE) -> AppTest:
     deadline = time.monotonic() + 20
     while conversation.replays[job.id].job.view.state is not state:
         assert time.monotonic() < deadline
@@ -104,7 +104,7 @@ def test_rows_that_changed_are_said_and_the_sentence_is_said_to_be_of_then(share
 
 
 def replace_assistant(shared: Server, assistant: Assistant) -> Server:
-    return Server(assistant, shared.store, Jobs(), Conversations())
+    return Server(assistant, shared.store, Jobs(), ConversationCache())
 
 
 @pytest.mark.parametrize("case", ["reviewed", "never ran"])
@@ -127,7 +127,7 @@ def test_heavy_sql_asks_first(shared: Server) -> None:
     count = shared.assistant.run("SELECT count(*) AS n FROM tides")
     shared.store.record(replace(answer, result=count), url=shared.assistant.url)
     conversation, job = opened(shared, "h" * 12)
-    page = settle(drawn(shared, conversation, job), conversation, job, State.REVIEW)
+    page = settle(drawn(shared, conversation, job), conversation, job, JobState.REVIEW)
     assert {"Run it", "Don't run it"} <= set(buttons(page))
     next(button for button in page.button if button.label == "Don't run it").click().run()
     settle(page, conversation, job)
@@ -150,10 +150,10 @@ def test_rows_that_were_let_go_of_come_back_in_their_place(shared: Server) -> No
     record(shared, "a" * 12, LEVELS)
     conversation = Conversation(None)
     job = Job("How high?", None)
-    entry = shared.store.entry("a" * 12)
-    job.change(answer=Answer(entry.id, entry.question, entry.status, entry.text, sql=entry.sql))
+    entry = shared.store.get_entry("a" * 12)
+    job.update(answer=Answer(entry.id, entry.question, entry.status, entry.text, sql=entry.sql))
     job.end()
-    conversation.add(job)
+    conversation.add_job(job)
     job.forget_rows()
     page = drawn(shared, conversation, job)
     assert conversation.replays == {}
@@ -167,6 +167,6 @@ def test_rows_that_were_let_go_of_come_back_in_their_place(shared: Server) -> No
 
 def test_another_owner_finds_nothing(shared: Server) -> None:
     record(shared, "a" * 12, LEVELS, user="ann@example.com")
-    assert remembered_answer(shared.store, "a" * 12, None, shared.assistant.url) is None
-    assert remembered_answer(shared.store, "a" * 12, "bob@example.com", shared.assistant.url) is None
-    assert remembered_answer(shared.store, "a" * 12, "ann@example.com", shared.assistant.url) is not None
+    assert restore_answer(shared.store, "a" * 12, None, shared.assistant.url) is None
+    assert restore_answer(shared.store, "a" * 12, "bob@example.com", shared.assistant.url) is None
+    assert restore_answer(shared.store, "a" * 12, "ann@example.com", shared.assistant.url) is not None

@@ -153,7 +153,7 @@ def test_relative_paths_are_meant_from_the_folder_of_the_command(
     with page_process(home, model, *flags, cwd=tmp_path) as address, Wire(address) as wire:
         wire.ask("how many sales")
     with open_store(Config(home=home)) as store:
-        (entry,) = store.entries()
+        (entry,) = store.list_entries()
     assert entry.status is Status.ANSWERED and entry.url == str(sales)
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from nl2sql import StoreError, connect, load_config, open_store
 from ui import switches
 from ui.jobs import Jobs
-from ui.page_conversations import Conversation, Conversations
+from ui.page_conversations import Conversation, ConversationCache
 from ui.page_server import Choice, Server
 
 TABLES = "CREATE TABLE hives (id INT); CREATE TABLE bees (id INT)"
@@ -25,12 +25,12 @@ def shared(make_database: Callable[..., Path]) -> Iterator[Server]:
     model = replace(config.model, name="small", choices=("small", "large"))
     config = replace(config, model=model, limits=replace(config.limits, seconds=10.0))
     with open_store(config) as store, connect(config=config, store=store) as assistant:
-        yield Server(assistant, store, Jobs(), Conversations())
+        yield Server(assistant, store, Jobs(), ConversationCache())
 
 
 @pytest.fixture(autouse=True)
 def one_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.switches.user", lambda: None)
+    monkeypatch.setattr("ui.switches.get_user", lambda: None)
 
 
 def draw_switches(shared: Server, conversation: Conversation) -> None:
@@ -39,8 +39,8 @@ def draw_switches(shared: Server, conversation: Conversation) -> None:
     switches.show_review_note()
     switches.show_switches(shared)
     names = [table.name for table in shared.assistant.schema.tables]
-    st.multiselect("Tables", names, key="pinned", on_change=switches.keep_tables, args=(shared,))
-    found = (switches.reviews(), switches.read_choice(shared), switches.list_pinned_tables())
+    st.multiselect("Tables", names, key="pinned", on_change=switches.save_pinned_tables, args=(shared,))
+    found = (switches.is_review_on(), switches.read_choice(shared), switches.list_pinned_tables())
     st.session_state["found"] = found
 
 
@@ -90,14 +90,14 @@ def test_a_review_that_a_window_shows_stays_on_whatever_another_one_says(shared:
     "name, value", [("seconds", 99.0), ("seconds", "soon"), ("seconds", -1), ("model", "huge"), ("model", 7)]
 )
 def test_what_no_longer_fits_the_settings_is_not_used(shared: Server, name: str, value: object) -> None:
-    shared.store.preferences.keep(name, value)
+    shared.store.preferences.set(name, value)
     choice = window(shared).session_state["found"][1]
     assert choice.model is None and 0 < choice.seconds <= 10
 
 
 def test_tables_that_are_gone_are_not_pinned_and_other_databases_keep_theirs(shared: Server) -> None:
-    shared.store.preferences.keep(f"tables of {shared.assistant.url}", ["bees", "wasps"])
-    shared.store.preferences.keep("tables of /another.duckdb", ["hives"])
+    shared.store.preferences.set(f"tables of {shared.assistant.url}", ["bees", "wasps"])
+    shared.store.preferences.set("tables of /another.duckdb", ["hives"])
     assert window(shared).session_state["found"][2] == ["bees"]
 
 
@@ -117,7 +117,7 @@ def test_what_the_store_does_not_take_holds_in_the_window_and_it_says_so(
 
 
 def test_another_users_switches_are_their_own(shared: Server) -> None:
-    shared.store.preferences.keep("review", True, user="ann")
+    shared.store.preferences.set("review", True, user="ann")
     assert window(shared).session_state["found"][0] is False
 
 

@@ -14,7 +14,7 @@ import pytest
 from nl2sql import Answer, Status, connect, load_config
 from nl2sql.config import Config, PageSettings
 from ui.page_settings import Launch, set_launch
-from ui.verify_form import find_refusal, save
+from ui.verify_form import find_refusal, save_query
 
 from .conftest import PATIENCE_MS, expect, page_process, sit_down
 from .model_server import Line, ModelServer
@@ -110,10 +110,10 @@ def test_the_save_itself_asks_who_saves(project: Path, home: Path) -> None:
         with connect(config=config) as assistant:
             # Nobody has signed in here: what was drawn would have been for somebody else.
             set_launch(Launch(config, auth={"client_id": "x"}))
-            save(assistant, answer, "how many?", "how_many", "", False)
+            save_query(assistant, answer, "how many?", "how_many", "", False)
             assert not (project / "queries" / "how_many.sql").exists()
             set_launch(Launch(config))
-            save(assistant, answer, "how many?", "how_many", "", False)
+            save_query(assistant, answer, "how many?", "how_many", "", False)
             assert (project / "queries" / "how_many.sql").exists()
     finally:
         set_launch(None)

@@ -11,21 +11,28 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import localcontext
 from typing import Final
 
-from nl2sql.answer.grounding.checked_cells import CHECKED_CELLS, CHECKED_VALUES
-from nl2sql.answer.grounding.date_reader import Date, find_dates, spread
-from nl2sql.answer.grounding.derivations import Focus, explain, focus_on, is_of_unnamed_row
+from nl2sql.answer.grounding.checked_cells import MAX_CHECKED_CELLS, MAX_CHECKED_VALUES
+from nl2sql.answer.grounding.date_reader import Date, find_dates, list_enclosing_periods
+from nl2sql.answer.grounding.derivations import Focus, derive_figure, find_focus, is_from_unnamed_row
 from nl2sql.answer.grounding.evidence import Evidence, Place
-from nl2sql.answer.grounding.figure_reader import Figure, find_figures, straighten
+from nl2sql.answer.grounding.figure_reader import Figure, find_figures, normalize_signs
 from nl2sql.types import Basis, Grounding, Result
 
-__all__ = ["CHECKED_CELLS", "CHECKED_VALUES", "Evidence", "check_numbers", "drop_unnamed_currencies", "find_unfounded"]
+__all__ = [
+    "MAX_CHECKED_CELLS",
+    "MAX_CHECKED_VALUES",
+    "Evidence",
+    "check_numbers",
+    "drop_unnamed_currencies",
+    "find_unfounded_figures",
+]
 
-SENTENCE_CHARS: Final = 20_000
-_FIGURES: Final = 5_000
+MAX_SENTENCE_CHARS: Final = 20_000
+_MAX_FIGURES: Final = 5_000
 _LAST_DIGIT: Final = re.compile(r".*\d", re.DOTALL)
 _RUN: Final = re.compile(r"\d++")
-_DIGITS: Final = 100
-_NAME_CHARS: Final = 80
+_PRECISION_DIGITS: Final = 100
+_MAX_NAME_CHARS: Final = 80
 _QUOTED: Final = re.compile(
     r"“(?P<a>[^“”\n]{2,80}+)”|„(?P<b>[^„“”\n]{2,80}+)[“”]|«\s?(?P<c>[^«»\n]{2,80}+)»|「(?P<d>[^「」\n]{1,80}+)」"
     r"|`(?P<e>[^`\n]{2,80}+)`|(?<!\w)\"(?P<f>[^\"\n]{2,80}+)\"|(?<![\w'])'(?P<g>[^'\n]{2,80}+)'(?!\w)"
@@ -62,22 +69,22 @@ def check_numbers(
     """
     if _is_too_long(text):
         return Grounding(1, 0, ("its length",))
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=_PRECISION_DIGITS):
         return _check(text, evidence or Evidence(result, question, sql), knows, find_stored)
 
 
-def find_unfounded(text: str, question: str, known: str = "") -> tuple[str, ...]:
+def find_unfounded_figures(text: str, question: str, known: str = "") -> tuple[str, ...]:
     """The figures of words that came with no query, as written: those that neither the question nor `known` has.
 
     `known` are names and dates of the schema. Of a long text the beginning is looked at.
     """
-    text = text[:SENTENCE_CHARS]
+    text = text[:MAX_SENTENCE_CHARS]
     if _is_too_long(text):
         return ("its figures",)
-    dates, rest = find_dates(straighten(text))
-    asked, asked_rest = find_dates(straighten(question))
-    stated = [day for date in [*asked, *find_dates(straighten(known))[0]] for day in date.meanings]
-    days = {span for day in stated for span in spread(day)}
+    dates, rest = find_dates(normalize_signs(text))
+    asked, asked_rest = find_dates(normalize_signs(question))
+    stated = [day for date in [*asked, *find_dates(normalize_signs(known))[0]] for day in date.meanings]
+    days = {span for day in stated for span in list_enclosing_periods(day)}
     stated_years = [day.year for day in stated if day.year]
     years = {str(year) for year in range(min(stated_years), max(stated_years) + 1)} if stated_years else set()
     numbers = {value for figure in find_figures(asked_rest) for value, _ in figure.readings}
@@ -99,7 +106,7 @@ def drop_unnamed_currencies(
     if _is_too_long(text) or not any(sign[-1] in text for sign in _CURRENCIES):
         return text
     evidence = evidence or Evidence(result, question, sql)
-    straight = straighten(text)
+    straight = normalize_signs(text)
     for figure in reversed(find_figures(find_dates(straight)[1])):
         if figure.currency and not _is_named(_get_sign(straight, figure), evidence):
             start, end = figure.currency
@@ -109,7 +116,7 @@ def drop_unnamed_currencies(
 
 def _is_too_long(text: str) -> bool:
     """Whether it is no sentence: longer than one, or full of numbers."""
-    return len(text) > SENTENCE_CHARS or len(_RUN.findall(text)) > _FIGURES
+    return len(text) > MAX_SENTENCE_CHARS or len(_RUN.findall(text)) > _MAX_FIGURES
 
 
 def _check(
@@ -118,20 +125,20 @@ def _check(
     knows: Callable[[str], bool] | None,
     find_stored: Callable[[str], Sequence[str]] | None,
 ) -> Grounding:
-    straight = straighten(text)
+    straight = normalize_signs(text)
     dates, rest = find_dates(straight)
     figures = find_figures(rest)
-    focus = focus_on(evidence, straight, figures)
+    focus = find_focus(evidence, straight, figures)
     found = [(date.start, date.text, _explain_date(date, evidence)) for date in dates]
     for figure in figures:
         explained = _explain_figure(figure, evidence, focus, straight)
         found += [(one.start, text[one.start : one.end], why) for one, why in explained]
     is_dated = any(why and ", row " in why for _, _, why in found[: len(dates)])
-    if len(figures) == 1 and not is_dated and is_of_unnamed_row(figures[0], evidence, focus):
+    if len(figures) == 1 and not is_dated and is_from_unnamed_row(figures[0], evidence, focus):
         found = [(at, written, None if at == figures[0].start else why) for at, written, why in found]
     found += [(at, name, _explain_name(name, evidence, knows)) for at, name in _find_quoted(text)]
     names = find_stored(text) if find_stored is not None else ()
-    found += [(at, name, None) for name in names for at in _find_strange(name, text, evidence)]
+    found += [(at, name, None) for name in names for at in _find_unknown_names(name, text, evidence)]
     if not all(why for _, _, why in found):
         given = evidence.find_verbatim(straight)
         found = [(at, written, why or _explain_given(at, written, given, evidence)) for at, written, why in found]
@@ -144,16 +151,16 @@ def _explain_given(at: int, written: str, given: Sequence[tuple[int, int, Place]
     """The text that the sentence gives as it is stored, of which the figure is a part."""
     digits = _LAST_DIGIT.match(written)
     end = at + (digits.end() if digits else len(written))
-    return next((evidence.label(place) for start, stop, place in given if start <= at and end <= stop), None)
+    return next((evidence.label_place(place) for start, stop, place in given if start <= at and end <= stop), None)
 
 
 def _explain_figure(figure: Figure, evidence: Evidence, focus: Focus, text: str) -> Sequence[tuple[Figure, str | None]]:
     """What the figure rests on, or its parts where blanks only separate them."""
     if figure.currency and figure.currency[0] <= figure.start and not _is_named(_get_sign(text, figure), evidence):
         return [(figure, None)]
-    basis = explain(figure, evidence, focus)
+    basis = derive_figure(figure, evidence, focus)
     if basis is None and figure.parts:
-        parts = [(part, explain(part, evidence, focus)) for part in figure.parts]
+        parts = [(part, derive_figure(part, evidence, focus)) for part in figure.parts]
         if all(why for _, why in parts):
             return parts
     return [(figure, basis)]
@@ -189,7 +196,7 @@ def _explain_name(name: str, evidence: Evidence, knows: Callable[[str], bool] | 
     return "schema" if knows is not None and knows(wanted) else None
 
 
-def _find_strange(name: str, text: str, evidence: Evidence) -> Iterator[int]:
+def _find_unknown_names(name: str, text: str, evidence: Evidence) -> Iterator[int]:
     """Where the text writes the words as a name inside a sentence, though neither rows, question nor SQL have them."""
     if _explain_name(name, evidence, None) is not None:
         return
@@ -201,7 +208,7 @@ def _find_strange(name: str, text: str, evidence: Evidence) -> Iterator[int]:
 
 def _is_figure(name: str) -> bool:
     """Whether the quoted text is figures or a date, which are looked at as such."""
-    straight = straighten(name)
+    straight = normalize_signs(name)
     return bool(find_dates(straight)[0] or find_figures(straight))
 
 
@@ -219,4 +226,4 @@ def _get_sign(text: str, figure: Figure) -> str:
 def _is_named(sign: str, evidence: Evidence) -> bool:
     """Whether the rows, the question or the SQL name the currency."""
     words = _CURRENCIES.get(sign) or _CURRENCIES.get(sign[-1:]) or re.escape(sign)
-    return evidence.says(rf"(?<![a-z])(?:{words})(?![a-z])")
+    return evidence.has_match(rf"(?<![a-z])(?:{words})(?![a-z])")

@@ -17,21 +17,21 @@ from nl2sql.answer.grounding.figure_reader import read_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHECKED_CELLS: Final = 20_000
-CHECKED_VALUES: Final = 500_000
-CHECKED_BYTES: Final = 4_000_000
-CELL_CHARS: Final = 2_000
-_COUNTED_ROWS: Final = 1000
-_NESTED: Final = 200
-_NUMBER_CHARS: Final = 40
+MAX_CHECKED_CELLS: Final = 20_000
+MAX_CHECKED_VALUES: Final = 500_000
+MAX_CHECKED_BYTES: Final = 4_000_000
+MAX_CELL_CHARS: Final = 2_000
+_COUNT_BATCH_ROWS: Final = 1000
+_MAX_NESTED_VALUES: Final = 200
+_MAX_NUMBER_CHARS: Final = 40
 _HAS_DIGIT: Final = re.compile(r"\d")
 
 
 def take_first_rows(table: pa.Table) -> pa.Table:
     """As many rows from the first on as are looked at."""
-    rows, values, size = 0, CHECKED_VALUES, CHECKED_BYTES
-    most = max(1, CHECKED_CELLS // max(1, table.num_columns))
-    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNTED_ROWS):
+    rows, values, size = 0, MAX_CHECKED_VALUES, MAX_CHECKED_BYTES
+    most = max(1, MAX_CHECKED_CELLS // max(1, table.num_columns))
+    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNT_BATCH_ROWS):
         counted, weight = sum(count_values(column) for column in batch.columns), batch.nbytes
         if counted > values or weight > size:
             share = min(values / max(1, counted), size / max(1, weight))
@@ -60,7 +60,7 @@ def read_cell(cell: Any) -> Decimal | None:
         return Decimal(cell) if not isinstance(cell, Decimal) or cell.is_finite() else None
     if isinstance(cell, float):
         return Decimal(repr(cell)) if math.isfinite(cell) else None
-    if isinstance(cell, str) and len(cell) <= _NUMBER_CHARS and _HAS_DIGIT.search(cell):
+    if isinstance(cell, str) and len(cell) <= _MAX_NUMBER_CHARS and _HAS_DIGIT.search(cell):
         read = read_number(cell)
         return read[-1] if read else None
     return None
@@ -70,14 +70,14 @@ def collect_numbers(cell: Any) -> list[Decimal]:
     """The numbers inside a nested cell, as far as it is looked at."""
     found: list[Decimal] = []
     waiting: list[Any] = [cell]
-    for _ in range(_NESTED):
+    for _ in range(_MAX_NESTED_VALUES):
         if not waiting:
             break
         item = waiting.pop()
         if isinstance(item, dict):
-            waiting += list(item.values())[:_NESTED]
+            waiting += list(item.values())[:_MAX_NESTED_VALUES]
         elif isinstance(item, list | tuple):
-            waiting += list(item[:_NESTED])
+            waiting += list(item[:_MAX_NESTED_VALUES])
         elif (number := read_cell(item)) is not None:
             found.append(number)
     return found
@@ -85,9 +85,11 @@ def collect_numbers(cell: Any) -> list[Decimal]:
 
 def write_text(cell: Any) -> str:
     if isinstance(cell, str):
-        return cell[:CELL_CHARS]
+        return cell[:MAX_CELL_CHARS]
     if isinstance(cell, list | tuple):
-        return " ".join(write_text(item) for item in cell[:_NESTED])[:CELL_CHARS]
+        return " ".join(write_text(item) for item in cell[:_MAX_NESTED_VALUES])[:MAX_CELL_CHARS]
     if isinstance(cell, dict):
-        return " ".join(f"{key} {write_text(item)}" for key, item in list(cell.items())[:_NESTED])[:CELL_CHARS]
-    return str(cell)[:CELL_CHARS]
+        return " ".join(f"{key} {write_text(item)}" for key, item in list(cell.items())[:_MAX_NESTED_VALUES])[
+            :MAX_CELL_CHARS
+        ]
+    return str(cell)[:MAX_CELL_CHARS]

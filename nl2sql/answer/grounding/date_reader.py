@@ -49,17 +49,17 @@ _NAMED: Final = re.compile(
     r"(?:,?[ ]{1,2}(?:de[ ]|del[ ]|of[ ])?(?P<year>\d{4})(?!\d)|[ ]?['’](?P<short>\d{2})(?!\d))?"
 )
 _PREPOSITION: Final = re.compile(r"(?<!\w)(?:in|of|since|during|until|im|en|em|for)[ ]\Z", re.I)
-_MONTHS_OF_QUARTER: Final = 3
-_MONTHS_OF_HALF: Final = 6
-_PIVOT: Final = 70
+_QUARTER_MONTHS: Final = 3
+_HALF_YEAR_MONTHS: Final = 6
+_PIVOT_YEAR: Final = 70
 
 
 class Day(NamedTuple):
-    """A day, a month of a year (no `day`), a month (no `year`), or a quarter or half year (`first` to `last` month)."""
+    """A day, a month of a year (no `day`), a month (no `year`), or a quarter or half year (its first to last month)."""
 
     year: int | None
-    first: int
-    last: int
+    first_month: int
+    last_month: int
     day: int | None = None
 
 
@@ -90,13 +90,13 @@ def find_dates(text: str) -> tuple[list[Date], str]:
     return sorted(found, key=lambda date: date.start), "".join(masked)
 
 
-def spread(day: Day) -> Iterator[Day]:
+def list_enclosing_periods(day: Day) -> Iterator[Day]:
     """The day or month itself, and the month, quarter, half and year that it lies in; each without its year too."""
     for year in dict.fromkeys((day.year, None)):
         yield day._replace(year=year)
         for length in (1, 3, 6, 12):
-            first = (day.first - 1) // length * length + 1
-            if day.last < first + length and (length < 12 or year):
+            first = (day.first_month - 1) // length * length + 1
+            if day.last_month < first + length and (length < 12 or year):
                 yield Day(year, first, first + length - 1)
 
 
@@ -134,7 +134,7 @@ def _read_signs(text: str) -> Iterator[Date]:
         if match["only"]:
             yield Date(match.group(), *match.span(), (Day(int(match["only"]), 1, 12),))
         elif meaning := _make_day(
-            int(match["year"]) if match["year"] else None, int(match["month"]), _to_int(match["day"])
+            int(match["year"]) if match["year"] else None, int(match["month"]), _parse_int(match["day"])
         ):
             yield Date(match.group(), *match.span(), (meaning,))
 
@@ -143,13 +143,13 @@ def _read_quarters(text: str) -> Iterator[Date]:
     for match in _QUARTER.finditer(text):
         number, kind = int(match["number"]), match["kind"]
         year = match["year"] or match["after"]
-        length = _MONTHS_OF_HALF if kind in "HS" else _MONTHS_OF_QUARTER
+        length = _HALF_YEAR_MONTHS if kind in "HS" else _QUARTER_MONTHS
         if (kind in "TS" and not year) or number * length > 12:
             continue
         yield Date(match.group(), *match.span(), (_make_span(_widen_year(year) if year else None, number, length),))
     for match in _QUARTER_WORD.finditer(text):
-        year = _to_int(match["after"])
-        yield Date(match.group(), *match.span(), (_make_span(year, int(match["number"]), _MONTHS_OF_QUARTER),))
+        year = _parse_int(match["after"])
+        yield Date(match.group(), *match.span(), (_make_span(year, int(match["number"]), _QUARTER_MONTHS),))
 
 
 def _read_named(text: str) -> Iterator[Date]:
@@ -166,7 +166,7 @@ def _read_match(match: re.Match[str]) -> Iterator[Date]:
     month, until = _find_month(match, "word"), _find_month(match, "until")
     if month is None:
         return
-    year = _to_int(match["year"]) or (_widen_year(match["short"]) if match["short"] else None)
+    year = _parse_int(match["year"]) or (_widen_year(match["short"]) if match["short"] else None)
     numbers = [match[name] for name in ("from", "before", "after", "to")]
     if match["until"] and until is None:
         # The other word ends the date: March and 12 others.
@@ -245,8 +245,8 @@ def _widen_year(digits: str) -> int:
     year = int(digits)
     if len(digits) > 2:
         return year
-    return 2000 + year if year < _PIVOT else 1900 + year
+    return 2000 + year if year < _PIVOT_YEAR else 1900 + year
 
 
-def _to_int(digits: str | None) -> int | None:
+def _parse_int(digits: str | None) -> int | None:
     return int(digits) if digits else None

@@ -15,11 +15,11 @@ from typing import Final
 from nl2sql.answer.grounding.evidence import Evidence, NamedText, Place
 from nl2sql.answer.grounding.figure_reader import Figure, Form, Interval
 
-_FOCUS: Final = 5
-_MEASURES: Final = 4
-_NAMED: Final = 8
-_FEW_ROWS: Final = 3
-_ONE: Final = (Decimal(1),)
+_MAX_FOCUS_ROWS: Final = 5
+_MAX_MEASURES: Final = 4
+_MAX_NAMED_TEXTS: Final = 8
+_MAX_FEW_ROWS: Final = 3
+_UNIT_FACTORS: Final = (Decimal(1),)
 # What may say that a column's numbers are in thousands, millions and so on, and a division by it in the SQL.
 _SCALES: Final = {
     Decimal(1000): frozenset(("thousand", "thousands", "1000", "k", "tsd")),
@@ -34,7 +34,7 @@ _SCALES: Final = {
 class Focus:
     """What the sentence speaks of: stored texts that it names, and the rows and columns of its other figures."""
 
-    named: tuple[NamedText, ...] = ()
+    named_texts: tuple[NamedText, ...] = ()
     rows: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
 
@@ -42,9 +42,9 @@ class Focus:
 Rule = Callable[[Figure, Evidence, Focus], str | None]
 
 
-def focus_on(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> Focus:
+def find_focus(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> Focus:
     """The rows and columns that the sentence speaks of; all rows where they are few."""
-    named = tuple(evidence.find_named(sentence)[:_NAMED])
+    named = tuple(evidence.find_named(sentence)[:_MAX_NAMED_TEXTS])
     rows: dict[int, None] = {}
     columns: dict[int, None] = {}
     for figure in figures:
@@ -53,30 +53,30 @@ def focus_on(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> Fo
             rows.update((place.row, None) for place in places)
             columns.update((place.column, None) for place in places if place.column in evidence.measures)
     for one in named:
-        if len(one.rows) <= _FOCUS:
+        if len(one.rows) <= _MAX_FOCUS_ROWS:
             rows.update((row, None) for row in one.rows)
-    if evidence.row_count <= _FEW_ROWS:
+    if evidence.row_count <= _MAX_FEW_ROWS:
         rows.update((row, None) for row in range(evidence.row_count))
     elif not rows:
         rows.update({0: None, evidence.row_count - 1: None})
     checked = len(evidence.columns[0]) if evidence.columns else 0
-    return Focus(named, tuple(row for row in rows if row < checked)[:_FOCUS], tuple(columns))
+    return Focus(named, tuple(row for row in rows if row < checked)[:_MAX_FOCUS_ROWS], tuple(columns))
 
 
-def explain(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def derive_figure(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """What bears the figure out, in a few words, by the first rule that does; None where none does."""
     return next((basis for rule in RULES if (basis := rule(figure, evidence, focus))), None)
 
 
-def is_of_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> bool:
+def is_from_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> bool:
     """Whether the figure is that of one row among several which nothing in the sentence tells apart.
 
     The first and the last row, and the largest and the smallest number, can be meant without being named.
     """
     places = _find_cells(figure, evidence)
-    if evidence.row_count <= _FEW_ROWS or not places:
+    if evidence.row_count <= _MAX_FEW_ROWS or not places:
         return False
-    named = {row for one in focus.named if len(one.rows) < evidence.row_count for row in one.rows}
+    named = {row for one in focus.named_texts if len(one.rows) < evidence.row_count for row in one.rows}
     for place in places:
         numbers = [number for number in evidence.numbers[place.column] if number is not None]
         at_end = place.row in (0, evidence.row_count - 1)
@@ -88,15 +88,15 @@ def is_of_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> bool:
 
 def _match_cell(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     places = _find_cells(figure, evidence)
-    return evidence.label(places[0]) if places else None
+    return evidence.label_place(places[0]) if places else None
 
 
 def _match_row_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     if figure.form not in (Form.PLAIN, Form.WORD) or figure.is_negative:
         return None
-    if not evidence.truncated and _equals(figure, evidence.row_count):
+    if not evidence.truncated and _is_count(figure, evidence.row_count):
         return "number of rows"
-    is_shown = evidence.truncated and figure.bound == "over" and _equals(figure, evidence.row_count)
+    is_shown = evidence.truncated and figure.bound_word == "over" and _is_count(figure, evidence.row_count)
     return "number of rows shown" if is_shown else None
 
 
@@ -105,30 +105,30 @@ def _match_text(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     digits = figure.digits.lower()
     if figure.form is Form.CODE:
         if place := evidence.tokens.get(digits):
-            return evidence.label(place)
+            return evidence.label_place(place)
         asked = [evidence.question.lower(), evidence.sql.lower(), " ".join(evidence.names).lower()]
         if any(digits in text for text in asked):
             return "question or SQL"
         return "texts" if digits in evidence.text else None
-    wanted = (digits, *figure.beside)
+    wanted = (digits, *figure.neighbour_texts)
     place = next((found for token in wanted if (found := evidence.tokens.get(token))), None)
-    is_plain = figure.form is not Form.PERCENT and not figure.is_negative and figure.factors == _ONE
-    return evidence.label(place) if place and (is_plain or figure.text.lower() in evidence.text) else None
+    is_plain = figure.form is not Form.PERCENT and not figure.is_negative and figure.factors == _UNIT_FACTORS
+    return evidence.label_place(place) if place and (is_plain or figure.text.lower() in evidence.text) else None
 
 
-def _match_asked(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
+def _match_given_number(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     if figure.is_negative and f"-{figure.digits}" not in evidence.question + evidence.sql:
         return None
     for value, _ in figure.readings:
         for factor in figure.factors:
-            if where := evidence.asked.get(value * factor):
+            if where := evidence.number_sources.get(value * factor):
                 return where
     return None
 
 
-def _sums_to(figure: Figure, value: Decimal) -> bool:
+def _is_total(figure: Figure, value: Decimal) -> bool:
     """Whether the figure is that total or average; a small number only where it is that very number."""
-    return value in {value for value, _ in figure.readings} if figure.is_small else _states(figure, value)
+    return value in {value for value, _ in figure.readings} if figure.is_small else _is_value_of(figure, value)
 
 
 def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
@@ -136,16 +136,16 @@ def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None
     if figure.form not in (Form.PLAIN, Form.WORD):
         return None
     for at, (total, count) in evidence.totals.items():
-        if count > 1 and _sums_to(figure, total):
+        if count > 1 and _is_total(figure, total):
             return f"total of {evidence.names[at]}"
     for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
-        if len(numbers) > 1 and _sums_to(figure, _sum(numbers)):
+        if len(numbers) > 1 and _is_total(figure, _sum_numbers(numbers)):
             return f"total of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
     if figure.is_small or not evidence.is_whole:
         return None
     for at in _choose_measures(evidence, focus):
-        numbers = _collect(evidence, at, focus.rows)
-        if len(numbers) > 1 and _sums_to(figure, _sum(numbers)):
+        numbers = _collect_numbers(evidence, at, focus.rows)
+        if len(numbers) > 1 and _is_total(figure, _sum_numbers(numbers)):
             return f"total of {evidence.names[at]} of the rows spoken of"
     return None
 
@@ -154,27 +154,27 @@ def _match_average(figure: Figure, evidence: Evidence, focus: Focus) -> str | No
     if figure.form is not Form.PLAIN:
         return None
     for at, (total, count) in evidence.totals.items():
-        if count > 1 and _sums_to(figure, total / count):
+        if count > 1 and _is_total(figure, total / count):
             return f"average of {evidence.names[at]}"
     for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
-        if len(numbers) > 1 and _sums_to(figure, _sum(numbers) / len(numbers)):
+        if len(numbers) > 1 and _is_total(figure, _sum_numbers(numbers) / len(numbers)):
             return f"average of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
     return None
 
 
 def _match_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """How many rows have a text that is named, how many different values a column has, how many names are named."""
-    if figure.form not in (Form.PLAIN, Form.WORD) or figure.factors != _ONE or figure.is_negative:
+    if figure.form not in (Form.PLAIN, Form.WORD) or figure.factors != _UNIT_FACTORS or figure.is_negative:
         return None
-    for one in focus.named if evidence.is_whole else ():
-        if _equals(figure, len(one.rows)):
+    for one in focus.named_texts if evidence.is_whole else ():
+        if _is_count(figure, len(one.rows)):
             return f"rows where {evidence.names[one.column]} is {one.text}"
-    for at, values in evidence.varieties.items() if evidence.is_whole else ():
-        if _equals(figure, values):
+    for at, values in evidence.distinct_counts.items() if evidence.is_whole else ():
+        if _is_count(figure, values):
             return f"different values of {evidence.names[at]}"
-    for column in dict.fromkeys(one.column for one in focus.named):
-        named = sum(one.column == column for one in focus.named)
-        if named > 1 and _equals(figure, named):
+    for column in dict.fromkeys(one.column for one in focus.named_texts):
+        named = sum(one.column == column for one in focus.named_texts)
+        if named > 1 and _is_count(figure, named):
             return f"values of {evidence.names[column]} that the sentence names"
     return None
 
@@ -184,23 +184,23 @@ def _match_share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None
     if figure.form is not Form.PERCENT or not evidence.is_whole:
         return None
     for at in _choose_measures(evidence, focus):
-        numbers = _collect(evidence, at)
-        total = _sum(numbers)
+        numbers = _collect_numbers(evidence, at)
+        total = _sum_numbers(numbers)
         if not total or any(number < 0 for number in numbers):
             continue
         name = evidence.names[at]
         for row in focus.rows:
             number = evidence.numbers[at][row]
-            if number is not None and len(numbers) > 1 and _states_ratio(figure, number / total):
+            if number is not None and len(numbers) > 1 and _is_ratio_of(figure, number / total):
                 return f"share of {name}, row {row + 1}"
-        spoken = _collect(evidence, at, focus.rows)
-        if len(spoken) > 1 and len(spoken) < len(numbers) and _states_ratio(figure, _sum(spoken) / total):
+        spoken = _collect_numbers(evidence, at, focus.rows)
+        if len(spoken) > 1 and len(spoken) < len(numbers) and _is_ratio_of(figure, _sum_numbers(spoken) / total):
             return f"share of {name} of the rows spoken of"
         for one, column, parts in _split_parts(evidence, focus):
-            if column == at and _states_ratio(figure, _sum(parts) / total):
+            if column == at and _is_ratio_of(figure, _sum_numbers(parts) / total):
                 return f"share of {name} where {evidence.names[one.column]} is {one.text}"
-    for one in focus.named:
-        if len(one.rows) > 1 and _states_ratio(figure, Decimal(len(one.rows)) / evidence.row_count):
+    for one in focus.named_texts:
+        if len(one.rows) > 1 and _is_ratio_of(figure, Decimal(len(one.rows)) / evidence.row_count):
             return f"share of rows where {evidence.names[one.column]} is {one.text}"
     return None
 
@@ -208,40 +208,42 @@ def _match_share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None
 def _match_pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The difference, the ratio or the change in percent of two values spoken of, of one column or one row."""
     pairs = list(_pair_values(evidence, focus))
-    if figure.form not in (Form.PLAIN, Form.PERCENT, Form.TIMES) or (figure.significant < 3 and len(pairs) > _FEW_ROWS):
+    if figure.form not in (Form.PLAIN, Form.PERCENT, Form.TIMES) or (
+        figure.significant_digits < 3 and len(pairs) > _MAX_FEW_ROWS
+    ):
         return None
     if figure.form is Form.PLAIN and figure.is_small and (len(pairs) > 2 or figure.readings[0][0] < 10):
         return None
     for (first, one), (second, other) in pairs:
-        where = f"{evidence.label(first)} and {evidence.label(second)}"
-        if figure.form is Form.PLAIN and _states(figure, abs(one - other)):
+        where = f"{evidence.label_place(first)} and {evidence.label_place(second)}"
+        if figure.form is Form.PLAIN and _is_value_of(figure, abs(one - other)):
             return f"difference of {where}"
-        if figure.form is Form.TIMES and any(_states(figure, abs(ratio)) for ratio in _divide(one, other)):
+        if figure.form is Form.TIMES and any(_is_value_of(figure, abs(ratio)) for ratio in _divide(one, other)):
             return f"ratio of {where}"
         if figure.form is Form.PERCENT:
-            if any(_states_ratio(figure, abs(ratio - 1)) for ratio in _divide(one, other)):
+            if any(_is_ratio_of(figure, abs(ratio - 1)) for ratio in _divide(one, other)):
                 return f"change between {where}"
-            if any(_states_ratio(figure, abs(ratio)) for ratio in _divide(one, other)):
+            if any(_is_ratio_of(figure, abs(ratio)) for ratio in _divide(one, other)):
                 return f"ratio of {where}"
-            if first.column == second.column and _lies_within(abs(one - other), figure.intervals()):
+            if first.column == second.column and _is_within(abs(one - other), figure.list_intervals()):
                 return f"difference of {where}"
     return None
 
 
 def _match_place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
     """The place of a row that is named, as the rows are ordered or by an amount."""
-    if not figure.places or figure.factors != _ONE:
+    if not figure.is_place or figure.factors != _UNIT_FACTORS:
         return None
-    rows = [row for one in focus.named for row in one.rows[:1]] or list(focus.rows)
-    for row in rows[:_NAMED]:
-        if _equals(figure, row + 1):
+    rows = [row for one in focus.named_texts for row in one.rows[:1]] or list(focus.rows)
+    for row in rows[:_MAX_NAMED_TEXTS]:
+        if _is_count(figure, row + 1):
             return f"place of row {row + 1}"
-        for at in evidence.measures[:_MEASURES] if evidence.is_whole else ():
-            number, numbers = evidence.numbers[at][row], _collect(evidence, at)
+        for at in evidence.measures[:_MAX_MEASURES] if evidence.is_whole else ():
+            number, numbers = evidence.numbers[at][row], _collect_numbers(evidence, at)
             if number is None:
                 continue
             above, below = sum(other > number for other in numbers), sum(other < number for other in numbers)
-            if _equals(figure, above + 1) or _equals(figure, below + 1):
+            if _is_count(figure, above + 1) or _is_count(figure, below + 1):
                 return f"place of row {row + 1} by {evidence.names[at]}"
     return None
 
@@ -250,7 +252,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _match_cell,
     _match_row_count,
     _match_text,
-    _match_asked,
+    _match_given_number,
     _match_total,
     _match_count,
     _match_share,
@@ -267,11 +269,11 @@ def _find_cells(figure: Figure, evidence: Evidence) -> list[Place]:
     if figure.form is Form.PERCENT:
         return _find_percents(figure, evidence)
     factors = list(figure.factors)
-    if figure.factors != _ONE:
+    if figure.factors != _UNIT_FACTORS:
         words = evidence.scale_words
         factors += [Decimal(1) for scale in figure.factors if words & _SCALES.get(scale, frozenset())]
-    for interval in figure.intervals(factors):
-        if found := evidence.find(interval, negative=figure.is_negative):
+    for interval in figure.list_intervals(factors):
+        if found := evidence.find_cells(interval, negative=figure.is_negative):
             return found
     return []
 
@@ -280,53 +282,59 @@ def _find_percents(figure: Figure, evidence: Evidence) -> list[Place]:
     """The cells that hold the figure as a part of one, or of a hundred; counts are neither."""
     columns = frozenset(range(len(evidence.columns)))
     for factor in figure.factors:
-        within = columns - evidence.wholes if factor != 1 else (columns - evidence.wholes) | evidence.hundreds
-        for interval in figure.intervals((factor,)):
-            if found := evidence.find(interval, negative=figure.is_negative, within=within):
+        within = (
+            columns - evidence.whole_columns
+            if factor != 1
+            else (columns - evidence.whole_columns) | evidence.percent_range_columns
+        )
+        for interval in figure.list_intervals((factor,)):
+            if found := evidence.find_cells(interval, negative=figure.is_negative, within=within):
                 return found
     return []
 
 
-def _sum(numbers: Iterable[Decimal]) -> Decimal:
+def _sum_numbers(numbers: Iterable[Decimal]) -> Decimal:
     return sum(numbers, Decimal(0))
 
 
-def _states(figure: Figure, value: Decimal | int) -> bool:
+def _is_value_of(figure: Figure, value: Decimal | int) -> bool:
     """Whether the figure is that value, rounded as it is, its sign left aside."""
-    return _lies_within(abs(Decimal(value)), figure.intervals(_ONE if figure.form is Form.PERCENT else None))
+    return _is_within(
+        abs(Decimal(value)), figure.list_intervals(_UNIT_FACTORS if figure.form is Form.PERCENT else None)
+    )
 
 
-def _states_ratio(figure: Figure, value: Decimal) -> bool:
+def _is_ratio_of(figure: Figure, value: Decimal) -> bool:
     """Whether the figure is that ratio in percent."""
-    return _lies_within(value, figure.intervals(figure.factors[:1]))
+    return _is_within(value, figure.list_intervals(figure.factors[:1]))
 
 
-def _lies_within(value: Decimal, intervals: Iterable[Interval]) -> bool:
+def _is_within(value: Decimal, intervals: Iterable[Interval]) -> bool:
     return any(interval.low <= value <= interval.high for interval in intervals)
 
 
-def _equals(figure: Figure, count: int) -> bool:
+def _is_count(figure: Figure, count: int) -> bool:
     """Whether the figure is that whole number; about it where it says about."""
-    if figure.bound or figure.factors != _ONE:
-        return _states(figure, count)
+    if figure.bound_word or figure.factors != _UNIT_FACTORS:
+        return _is_value_of(figure, count)
     return any(value == count for value, _ in figure.readings)
 
 
-def _collect(evidence: Evidence, column: int, rows: Sequence[int] | None = None) -> list[Decimal]:
+def _collect_numbers(evidence: Evidence, column: int, rows: Sequence[int] | None = None) -> list[Decimal]:
     numbers = evidence.numbers[column]
     return [number for row in (range(len(numbers)) if rows is None else rows) if (number := numbers[row]) is not None]
 
 
 def _choose_measures(evidence: Evidence, focus: Focus) -> Sequence[int]:
     """The columns of the sentence's figures where it has some, else the first few."""
-    return (focus.columns or evidence.measures)[:_MEASURES]
+    return (focus.columns or evidence.measures)[:_MAX_MEASURES]
 
 
 def _split_parts(evidence: Evidence, focus: Focus) -> Iterator[tuple[NamedText, int, list[Decimal]]]:
     """The numbers of each measure in the rows that have a text which is named."""
-    for one in focus.named:
+    for one in focus.named_texts:
         for at in _choose_measures(evidence, focus):
-            yield one, at, _collect(evidence, at, one.rows)
+            yield one, at, _collect_numbers(evidence, at, one.rows)
 
 
 def _pair_values(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place, Decimal], tuple[Place, Decimal]]]:
@@ -334,7 +342,7 @@ def _pair_values(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place
     columns = _choose_measures(evidence, focus)
     spots = [[Place(at, row) for row in focus.rows] for at in columns]
     if len(focus.rows) == 1:
-        spots = [[Place(at, focus.rows[0]) for at in evidence.measures[:_MEASURES]]]
+        spots = [[Place(at, focus.rows[0]) for at in evidence.measures[:_MAX_MEASURES]]]
     for places in spots:
         known = [
             (place, number) for place in places if (number := evidence.numbers[place.column][place.row]) is not None

@@ -16,22 +16,22 @@ from typing import Any, Final, NamedTuple
 
 from nl2sql.answer.grounding import languages
 from nl2sql.answer.grounding.checked_cells import (
-    CELL_CHARS,
-    CHECKED_CELLS,
+    MAX_CELL_CHARS,
+    MAX_CHECKED_CELLS,
     collect_numbers,
     read_cell,
     sum_columns,
     take_first_rows,
     write_text,
 )
-from nl2sql.answer.grounding.date_reader import Day, find_dates, spread
-from nl2sql.answer.grounding.figure_reader import Interval, find_figures, straighten
-from nl2sql.schema.ddl_prompt import one_line
-from nl2sql.types import Result, column_values
+from nl2sql.answer.grounding.date_reader import Day, find_dates, list_enclosing_periods
+from nl2sql.answer.grounding.figure_reader import Interval, find_figures, normalize_signs
+from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.types import Result, list_column_values
 
-_TEXT_CHARS: Final = 500_000
-_SHORT: Final = 40
-_HITS: Final = 4
+_MAX_TEXT_CHARS: Final = 500_000
+_MAX_DATE_CHARS: Final = 40
+_MAX_HITS: Final = 4
 _TOKEN: Final = re.compile(r"(?<![^\W_])\d++(?:[.,'’\u00a0\u202f ]\d++)*+(?![^\W_])|[^\W_]++(?:[-_@./:]++[^\W_]++)*+")
 _DIGITS: Final = re.compile(r"\d++")
 _DECIMALS: Final = re.compile(r"(?<!\d)(?=(\d{1,30}\.\d{1,30}))")
@@ -41,14 +41,14 @@ _SQL_OFFSET: Final = re.compile(r"\bOFFSET\s*\(?(\d++)", re.I)
 _CLOCK: Final = re.compile(
     r"\b(?:current_date|current_timestamp|localtimestamp|now|today|get_current_timestamp)\b", re.I
 )
-_SMALL: Final = 13
+_MIN_LARGE_NUMBER: Final = 13
 _WORD: Final = re.compile(r"\w++")
 _HAS_DIGIT: Final = re.compile(r"\d")
-_DATED_TEXTS: Final = 1_000
-_GIVEN_TEXTS: Final = 2_000
-_GIVEN_CHARS: Final = 50
-_GRAM: Final = 6
-_GRAM_WORDS: Final = 400
+_MAX_DATED_TEXTS: Final = 1_000
+_MAX_VERBATIM_TEXTS: Final = 2_000
+_MAX_VERBATIM_CHARS: Final = 50
+_MAX_GRAM_WORDS: Final = 6
+_MAX_SENTENCE_WORDS: Final = 400
 
 
 class Place(NamedTuple):
@@ -76,8 +76,8 @@ class Evidence:
         self._table = result.table
         first = take_first_rows(result.table)
         self.is_whole = not result.truncated and result.row_count == first.num_rows
-        self.columns = [column_values(column) for column in first.columns[:CHECKED_CELLS]]
-        self.question, self.sql = straighten(question), straighten(sql)
+        self.columns = [list_column_values(column) for column in first.columns[:MAX_CHECKED_CELLS]]
+        self.question, self.sql = normalize_signs(question), normalize_signs(sql)
         self._today = today
         self._said: dict[str, bool] = {}
 
@@ -112,7 +112,7 @@ class Evidence:
         return found
 
     @cached_property
-    def varieties(self) -> dict[int, int]:
+    def distinct_counts(self) -> dict[int, int]:
         """How many different values each column has that holds no amounts, no NULLs and nothing nested counted."""
         return {
             at: len({cell for cell in cells if cell is not None})
@@ -122,17 +122,19 @@ class Evidence:
 
     def is_year(self, column: int) -> bool:
         """Whether all numbers of the column may be years."""
-        return self._holds_only(column, 1900, 2100)
+        return self._is_within(column, 1900, 2100)
 
-    def find(self, interval: Interval, *, negative: bool = False, within: Collection[int] | None = None) -> list[Place]:
+    def find_cells(
+        self, interval: Interval, *, negative: bool = False, within: Collection[int] | None = None
+    ) -> list[Place]:
         """The first few cells that are in the interval, their signs left aside unless a negative one is wanted.
 
         `within` are the columns to look in; None for all.
         """
-        keys, places = self._sorted
+        keys, places = self._number_index
         found: list[Place] = []
         at = bisect_left(keys, interval.low)
-        while at < len(keys) and keys[at] <= interval.high and len(found) < _HITS:
+        while at < len(keys) and keys[at] <= interval.high and len(found) < _MAX_HITS:
             place, is_negative = places[at]
             if (is_negative or not negative) and (within is None or place.column in within):
                 found.append(place)
@@ -140,7 +142,7 @@ class Evidence:
         return found
 
     @cached_property
-    def wholes(self) -> frozenset[int]:
+    def whole_columns(self) -> frozenset[int]:
         """The columns all of whose numbers are whole."""
         return frozenset(
             at
@@ -149,7 +151,7 @@ class Evidence:
         )
 
     @cached_property
-    def hundreds(self) -> frozenset[int]:
+    def percent_range_columns(self) -> frozenset[int]:
         """The columns none of whose numbers is over a hundred."""
         return frozenset(
             at
@@ -180,7 +182,7 @@ class Evidence:
         """All texts in lower case, one a line."""
         return "\n".join(text for _, text in self._texts).casefold()
 
-    def says(self, pattern: str) -> bool:
+    def has_match(self, pattern: str) -> bool:
         """Whether the question, the SQL, a column's name or a text has that, all in lower case."""
         if pattern not in self._said:
             texts = (self.question.lower(), self.sql.lower(), "\n".join(self.names).lower(), self.text)
@@ -188,7 +190,7 @@ class Evidence:
         return self._said[pattern]
 
     @cached_property
-    def asked(self) -> dict[Decimal, str]:
+    def number_sources(self) -> dict[Decimal, str]:
         """The numbers of the question, the SQL and the columns' names, each with where it stands."""
         found: dict[Decimal, str] = {}
         for number in _SQL_NUMBER.finditer(" ".join(self.names).replace("_", " ")):
@@ -198,7 +200,7 @@ class Evidence:
         for number in _SQL_NUMBER.finditer(sql):
             value = Decimal(number.group())
             # Small numbers are also places of columns and digits to round to.
-            if value >= _SMALL or _SQL_MEANT.search(sql[max(0, number.start() - 16) : number.start()]):
+            if value >= _MIN_LARGE_NUMBER or _SQL_MEANT.search(sql[max(0, number.start() - 16) : number.start()]):
                 found[value] = "SQL"
         for match in _SQL_OFFSET.finditer(sql):
             found.setdefault(Decimal(match[1]) + 1, "SQL")
@@ -220,12 +222,14 @@ class Evidence:
         found: dict[Day, str] = {}
         stated = [(day, "SQL") for day in self._read_sql_days()]
         stated += [(day, "question") for date in find_dates(self.question)[0] for day in date.meanings]
-        stated += [(day, self.label(place)) for day, place in self._read_cell_days()]
+        stated += [(day, self.label_place(place)) for day, place in self._read_cell_days()]
         stated += [(day, "year and month of a row") for day in self._combine_numbers()]
         for day, where in stated:
-            for year in () if day.year else self._asked_years:
-                found.update((span, where) for span in spread(day._replace(year=year)) if span not in found)
-            found.update((span, where) for span in spread(day) if span not in found)
+            for year in () if day.year else self._question_years:
+                found.update(
+                    (span, where) for span in list_enclosing_periods(day._replace(year=year)) if span not in found
+                )
+            found.update((span, where) for span in list_enclosing_periods(day) if span not in found)
         return found
 
     @cached_property
@@ -238,13 +242,15 @@ class Evidence:
         """Where the sentence gives a text with digits as it is stored, or the beginning of a long one."""
         found = []
         texts = [(place, text) for place, text in self._texts if _HAS_DIGIT.search(text)]
-        for place, text in texts[:_GIVEN_TEXTS]:
-            wanted = one_line(text, CELL_CHARS)[:_GIVEN_CHARS]
+        for place, text in texts[:_MAX_VERBATIM_TEXTS]:
+            wanted = make_one_line(text, MAX_CELL_CHARS)[:_MAX_VERBATIM_CHARS]
             start = sentence.find(wanted) if wanted else -1
-            for _ in range(_HITS):
+            for _ in range(_MAX_HITS):
                 if start < 0:
                     break
-                found.append((start, start + max(len(wanted), len(text) if len(wanted) == _GIVEN_CHARS else 0), place))
+                found.append(
+                    (start, start + max(len(wanted), len(text) if len(wanted) == _MAX_VERBATIM_CHARS else 0), place)
+                )
                 start = sentence.find(wanted, start + 1)
         return found
 
@@ -257,24 +263,24 @@ class Evidence:
                 rows.setdefault((at, text), []).append(row)
         found = []
         for (at, text), places in rows.items():
-            words = _WORD.findall(text.casefold())[:_GRAM]
+            words = _WORD.findall(text.casefold())[:_MAX_GRAM_WORDS]
             if " ".join(words) in grams or (not text.isascii() and text.casefold() in folded):
                 found.append(NamedText(text, at, tuple(places)))
         return found
 
-    def label(self, place: Place) -> str:
+    def label_place(self, place: Place) -> str:
         """Where a cell is, in words."""
         return f"{self.names[place.column]}, row {place.row + 1}"
 
     @cached_property
-    def _sorted(self) -> tuple[list[Decimal], list[tuple[Place, bool]]]:
+    def _number_index(self) -> tuple[list[Decimal], list[tuple[Place, bool]]]:
         found = [
             (abs(number), (Place(at, row), number < 0))
             for at, numbers in enumerate(self.numbers)
             for row, number in enumerate(numbers)
             if number is not None
         ]
-        room = CHECKED_CELLS
+        room = MAX_CHECKED_CELLS
         for at, cells in enumerate(self.columns):
             for row, cell in enumerate(cells):
                 if room > 0 and isinstance(cell, list | dict | tuple):
@@ -294,25 +300,25 @@ class Evidence:
     def _texts(self) -> list[tuple[Place, str]]:
         """The texts of the cells, straightened, as many as fit; of nested cells what is inside."""
         found: list[tuple[Place, str]] = []
-        room = _TEXT_CHARS
+        room = _MAX_TEXT_CHARS
         for at, cells in enumerate(self.columns):
             for row, cell in enumerate(cells):
                 if cell is None or isinstance(cell, bool | int | float | Decimal | dt.date):
                     continue
-                text = straighten(write_text(cell))
+                text = normalize_signs(write_text(cell))
                 room -= len(text) + 1
                 if room < 0:
                     return found
                 found.append((Place(at, row), text))
         return found
 
-    def _holds_only(self, column: int, low: int, high: int) -> bool:
+    def _is_within(self, column: int, low: int, high: int) -> bool:
         numbers = [number for number in self.numbers[column] if number is not None]
         return bool(numbers) and all(low <= number <= high and number == int(number) for number in numbers)
 
     @cached_property
-    def _asked_years(self) -> tuple[int, ...]:
-        return tuple(int(year) for year in self.asked if 1900 <= year <= 2100 and year == int(year))[:4]
+    def _question_years(self) -> tuple[int, ...]:
+        return tuple(int(year) for year in self.number_sources if 1900 <= year <= 2100 and year == int(year))[:4]
 
     def _read_cell_days(self) -> Iterator[tuple[Day, Place]]:
         """The dates of the cells, each once. Of texts, only short ones that hold a digit or may be a month's name."""
@@ -325,9 +331,13 @@ class Evidence:
                 seen.add(cell)
                 if isinstance(cell, dt.date):
                     yield Day(cell.year, cell.month, cell.month, cell.day), Place(at, row)
-                elif len(cell) <= _SHORT and read < _DATED_TEXTS and (_HAS_DIGIT.search(cell) or _is_month(cell)):
+                elif (
+                    len(cell) <= _MAX_DATE_CHARS
+                    and read < _MAX_DATED_TEXTS
+                    and (_HAS_DIGIT.search(cell) or _is_month(cell))
+                ):
                     read += 1
-                    for date in find_dates(straighten(cell))[0]:
+                    for date in find_dates(normalize_signs(cell))[0]:
                         yield from ((day, Place(at, row)) for day in date.meanings)
                     if month := _is_month(cell):
                         yield Day(None, month, month), Place(at, row)
@@ -336,8 +346,8 @@ class Evidence:
         """Months and quarters that stand in columns of numbers, with the year of another column."""
         columns = range(len(self.columns))
         years = [at for at in columns if self.is_year(at)][:2]
-        parts = [(at, 1) for at in columns if self._holds_only(at, 1, 12)][:3]
-        parts += [(at, 3) for at in columns if self._holds_only(at, 1, 4)][:2]
+        parts = [(at, 1) for at in columns if self._is_within(at, 1, 12)][:3]
+        parts += [(at, 3) for at in columns if self._is_within(at, 1, 4)][:2]
         for at, length in parts:
             for row, number in enumerate(self.numbers[at]):
                 if number is None:
@@ -352,19 +362,19 @@ class Evidence:
         for date in find_dates(self.sql)[0]:
             for day in date.meanings:
                 yield day
-                if day.day and day.year and (exact := _to_date(day)):
-                    yield _to_day(exact - dt.timedelta(days=1))
+                if day.day and day.year and (exact := _make_date(day)):
+                    yield _make_day(exact - dt.timedelta(days=1))
         if self._today and _CLOCK.search(self.sql):
             month = self._today.replace(day=1)
             for exact in (self._today, self._today - dt.timedelta(days=1), month, month - dt.timedelta(days=1)):
-                yield _to_day(exact)
+                yield _make_day(exact)
 
 
 def _is_short(token: str) -> bool:
     return token.isdigit() and len(token) < 3
 
 
-def _to_day(date: dt.date) -> Day:
+def _make_day(date: dt.date) -> Day:
     return Day(date.year, date.month, date.month, date.day)
 
 
@@ -376,10 +386,10 @@ def _is_month(text: str) -> int | None:
     return languages.MONTHS.get(folded) or languages.SHORT_MONTHS.get(folded)
 
 
-def _to_date(day: Day) -> dt.date | None:
+def _make_date(day: Day) -> dt.date | None:
     """The day as a date, where there is such a one and one before it."""
     try:
-        date = dt.date(day.year or 0, day.first, day.day or 0)
+        date = dt.date(day.year or 0, day.first_month, day.day or 0)
     except ValueError:
         return None
     return date if date > dt.date.min else None
@@ -387,5 +397,5 @@ def _to_date(day: Day) -> dt.date | None:
 
 def _split_grams(sentence: str) -> set[str]:
     """The sentence's words, and each few of them that stand together."""
-    words = _WORD.findall(sentence.casefold())[:_GRAM_WORDS]
-    return {" ".join(words[i : i + n]) for i in range(len(words)) for n in range(1, _GRAM + 1)}
+    words = _WORD.findall(sentence.casefold())[:_MAX_SENTENCE_WORDS]
+    return {" ".join(words[i : i + n]) for i in range(len(words)) for n in range(1, _MAX_GRAM_WORDS + 1)}

@@ -36,14 +36,14 @@ _LIST_MARK: Final = re.compile(r"^[ \t]{0,8}(?P<number>\d{1,3})[.)](?=\s)", re.M
 _WORD: Final = re.compile(r"[^\W\d_]++")
 _LAST_WORD: Final = re.compile(r"([^\W_]++(?:[-_@./:]++[^\W_]++)*+)[\W_]{0,3}\Z")
 _NEXT_WORD: Final = re.compile(r"[\W_]{0,3}([^\W_]++(?:[-_@./:]++[^\W_]++)*+)")
-_BEFORE: Final = 28
-_LONGEST: Final = 60
+_CONTEXT_CHARS: Final = 28
+_MAX_NUMBER_CHARS: Final = 60
 _SHIFTED: Final = str.maketrans(
     {"٫": ".", "٬": ",", "．": ".", "，": ",", "％": "%", "٪": "%", "＄": "$", "￥": "¥", "﹣": "-", "－": "-"}
 )
-_UNIT: Final = Decimal(1)
-_HUNDREDTH: Final = Decimal("0.01")
-_FEW: Final = Decimal("0.05")
+_UNIT_FACTOR: Final = Decimal(1)
+_PERCENT_FACTOR: Final = Decimal("0.01")
+_MAX_ABOUT_RATIO: Final = Decimal("0.05")
 
 
 class Form(StrEnum):
@@ -70,9 +70,9 @@ class Figure:
     """One figure of a text, from `start` to `end` in it. `digits` are the characters between its signs.
 
     `readings` are its values with as many decimals as it shows; `factors` what one of it may stand for in the data
-    (1000 for k, 0.01 for %). `parts` are the figures that it is where its blanks only separate, `beside` the digits
-    with the word before and after them. `places` says that it may name a place in an order, `bound` whether it is
-    said to be exact: about, over, under.
+    (1000 for k, 0.01 for %). `parts` are the figures that it is where its blanks only separate, `neighbour_texts` the
+    digits with the word before and after them. `is_place` says that it may name a place in an order, `bound_word`
+    whether it is said to be exact: about, over, under.
     """
 
     text: str
@@ -80,31 +80,33 @@ class Figure:
     end: int
     digits: str
     readings: tuple[tuple[Decimal, int], ...] = ()
-    factors: tuple[Decimal, ...] = (_UNIT,)
+    factors: tuple[Decimal, ...] = (_UNIT_FACTOR,)
     form: Form = Form.PLAIN
-    minus: str = ""
-    bound: str = ""
-    places: bool = False
+    minus_sign: str = ""
+    bound_word: str = ""
+    is_place: bool = False
     currency: tuple[int, int] | None = None
     parts: tuple[Figure, ...] = ()
-    beside: tuple[str, ...] = ()
+    neighbour_texts: tuple[str, ...] = ()
 
     @property
     def is_negative(self) -> bool:
         """Whether it surely has a minus: a dash of another length may be punctuation."""
-        return self.minus in ("-", "\u2212") if self.minus else False
+        return self.minus_sign in ("-", "\u2212") if self.minus_sign else False
 
     @property
-    def significant(self) -> int:
+    def significant_digits(self) -> int:
         """How many digits of it are more than zeros at its ends."""
         return max((len(str(value).replace(".", "").strip("0")) for value, _ in self.readings), default=0)
 
     @property
     def is_small(self) -> bool:
         """Whether it is a whole number of one or two digits, which chance bears out easily."""
-        return all(not decimals and value < 100 for value, decimals in self.readings) and self.factors == (_UNIT,)
+        return all(not decimals and value < 100 for value, decimals in self.readings) and self.factors == (
+            _UNIT_FACTOR,
+        )
 
-    def intervals(self, factors: Sequence[Decimal] | None = None) -> Iterator[Interval]:
+    def list_intervals(self, factors: Sequence[Decimal] | None = None) -> Iterator[Interval]:
         """What a value of the data may be for the figure to be it, rounded as the figure is."""
         for value, decimals in self.readings:
             low, high = self._round(value, decimals)
@@ -114,17 +116,17 @@ class Figure:
     def _round(self, value: Decimal, decimals: int) -> tuple[Decimal, Decimal]:
         half = Decimal(5).scaleb(-decimals - 1)
         low, high = max(value - half, Decimal(0)), value + half
-        if not self.bound:
+        if not self.bound_word:
             return low, high
         zeros = _count_zeros(value)
-        if self.bound == "about":
-            slack = min(Decimal(5).scaleb(zeros - 1), value * _FEW)
+        if self.bound_word == "about":
+            slack = min(Decimal(5).scaleb(zeros - 1), value * _MAX_ABOUT_RATIO)
             return min(low, value - slack), max(high, value + slack)
         slack = min(Decimal(1).scaleb(zeros), value / 4)
-        return (low, max(high, value + slack)) if self.bound == "over" else (min(low, value - slack), high)
+        return (low, max(high, value + slack)) if self.bound_word == "over" else (min(low, value - slack), high)
 
 
-def straighten(text: str) -> str:
+def normalize_signs(text: str) -> str:
     """The text with ASCII digits and marks in place of others, character for character."""
     if text.isascii():
         return text
@@ -146,12 +148,12 @@ def find_figures(text: str) -> list[Figure]:
 
 def read_number(text: str) -> tuple[Decimal, ...]:
     """What a whole text that is one number may mean; nothing where it is none. Signs of currencies may stand by it."""
-    bare = straighten(text).strip().strip("$€£¥₹%").strip()
+    bare = normalize_signs(text).strip().strip("$€£¥₹%").strip()
     minus = -1 if bare[:1] in ("-", "\u2212") or (bare[:1] == "(" and bare[-1:] == ")") else 1
     bare = bare.strip("()+-\u2212")
     if not (match := _DIGITS.fullmatch(bare)):
         return ()
-    return tuple(minus * value for value, _ in _read(match.group()))
+    return tuple(minus * value for value, _ in _read_values(match.group()))
 
 
 def _mask_list_marks(text: str, masked: list[str]) -> None:
@@ -185,7 +187,7 @@ def _split_figures(text: str, start: int, token: str) -> Iterator[Figure]:
     """The figures of digits with marks between them: one where they make a number, else one for each part."""
     for at, part in _split_numbers(token):
         if any(c.isdecimal() for c in part):
-            yield _read_around(text, start + at, part)
+            yield _read_figure(text, start + at, part)
 
 
 def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
@@ -203,7 +205,7 @@ def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
 def _take_longest(token: str) -> str:
     ends = [match.start() for match in re.finditer(rf"[.,'’{_SPACES}]", token) if match.start()]
     for end in [len(token), *reversed(ends[:12])]:
-        if end and (read := _read(token[:end])):
+        if end and (read := _read_values(token[:end])):
             # A list without blanks is no decimal: 1,2,3.
             if end < len(token) and token[end] in token[:end] and all(decimals for _, decimals in read):
                 continue
@@ -211,18 +213,18 @@ def _take_longest(token: str) -> str:
     return token[: ends[0]] if ends else token
 
 
-def _read(token: str) -> tuple[tuple[Decimal, int], ...]:
+def _read_values(token: str) -> tuple[tuple[Decimal, int], ...]:
     """The values that the digits and marks may mean, each with its decimals; none where they are no number."""
     mantissa, mark, exponent = token.lower().partition("e")
     if mark:
         if len(exponent) > 4:
             return ()
         power = int(exponent)
-        return tuple((v.scaleb(power), max(0, d - power)) for v, d in _read(mantissa) if abs(power) < 400)
+        return tuple((v.scaleb(power), max(0, d - power)) for v, d in _read_values(mantissa) if abs(power) < 400)
     separators = [c for c in mantissa if not c.isdecimal()]
     groups = re.split(rf"[.,'’{_SPACES}]", mantissa)
     kinds = list(dict.fromkeys(separators))
-    if len(mantissa) > _LONGEST or not any(c.isdecimal() for c in mantissa):
+    if len(mantissa) > _MAX_NUMBER_CHARS or not any(c.isdecimal() for c in mantissa):
         return ()
     if not kinds:
         return ((Decimal(mantissa), 0),)
@@ -247,36 +249,36 @@ def _is_grouped(groups: Sequence[str]) -> bool:
     return inner <= {3} or (inner == {2} and len(first) <= 2)
 
 
-def _read_around(text: str, start: int, token: str) -> Figure:
+def _read_figure(text: str, start: int, token: str) -> Figure:
     """The figure of a number with the signs, the unit and the words around it."""
     end = start + len(token)
-    before = text[max(0, start - _BEFORE) : start]
-    figure = Figure(token, start, end, token, _read(token))
+    before = text[max(0, start - _CONTEXT_CHARS) : start]
+    figure = Figure(token, start, end, token, _read_values(token))
     if not figure.readings:
         return replace(figure, form=Form.CODE)
     if found := _CURRENCY_BEFORE.search(before):
         minus = found["minus"] if _SIGN_BEFORE.search(before[: found.end("minus")]) else ""
         start -= len(before) - found.start("sign") + len(minus)
-        figure = replace(figure, minus=minus, currency=(start + len(minus), figure.start))
+        figure = replace(figure, minus_sign=minus, currency=(start + len(minus), figure.start))
         before = before[: found.start("sign") - len(minus)]
     elif found := _SIGN_BEFORE.search(before):
         start -= 1
-        figure = replace(figure, minus=found["minus"])
+        figure = replace(figure, minus_sign=found["minus"])
         before = before[:-1]
     if " " in token and not token.isspace():
         figure = replace(figure, parts=tuple(_read_parts(text, figure.start, token)))
-    figure = replace(figure, bound=_find_bound(before), places=_names_place(before))
+    figure = replace(figure, bound_word=_find_bound(before), is_place=_is_place_word(before))
     figure, end = _read_unit(text, figure, end)
     if figure.currency is None and (found := _CURRENCY_AFTER.match(text, end)):
         figure = replace(figure, currency=found.span())
         end = found.end()
-    return replace(figure, text=text[start:end], start=start, end=end, beside=_find_beside(text, figure))
+    return replace(figure, text=text[start:end], start=start, end=end, neighbour_texts=_find_neighbours(text, figure))
 
 
-def _find_beside(text: str, figure: Figure) -> tuple[str, ...]:
+def _find_neighbours(text: str, figure: Figure) -> tuple[str, ...]:
     """The digits with the word before, and with the one after."""
-    before = _LAST_WORD.search(text[max(0, figure.start - _BEFORE) : figure.start])
-    after = _NEXT_WORD.match(text[figure.start + len(figure.digits) :][:_BEFORE])
+    before = _LAST_WORD.search(text[max(0, figure.start - _CONTEXT_CHARS) : figure.start])
+    after = _NEXT_WORD.match(text[figure.start + len(figure.digits) :][:_CONTEXT_CHARS])
     found = [f"{before[1]} {figure.digits}"] if before else []
     found += [f"{figure.digits} {after[1]}"] if after else []
     return tuple(text.lower() for text in found)
@@ -284,9 +286,9 @@ def _find_beside(text: str, figure: Figure) -> tuple[str, ...]:
 
 def _read_parts(text: str, start: int, token: str) -> Iterator[Figure]:
     for match in re.finditer(r"[^ ]++", token):
-        if _read(match.group()):
+        if _read_values(match.group()):
             at = start + match.start()
-            part = Figure(match.group(), at, at + len(match.group()), match.group(), _read(match.group()))
+            part = Figure(match.group(), at, at + len(match.group()), match.group(), _read_values(match.group()))
             yield _read_unit(text, part, part.end)[0] if part.end == start + len(token) else part
 
 
@@ -294,16 +296,16 @@ def _read_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
     """The figure with the unit after it, and where that ends."""
     rest = text[end : end + 40]
     if found := _compile_percent().match(rest):
-        factor = (Decimal("0.001"), _UNIT) if "‰" in found.group() else (_HUNDREDTH, _UNIT)
+        factor = (Decimal("0.001"), _UNIT_FACTOR) if "‰" in found.group() else (_PERCENT_FACTOR, _UNIT_FACTOR)
         return replace(figure, form=Form.PERCENT, factors=factor), end + found.end()
     if rest[:1] == "×":
         return replace(figure, form=Form.TIMES), end + 1
     if not (found := _WORD_AFTER.match(rest)):
-        return replace(figure, places=figure.places or rest[:2] == ". "), end
+        return replace(figure, is_place=figure.is_place or rest[:2] == ". "), end
     word = languages.fold(found["word"])
     attached = found.start("word") == 0
     if attached and (word in languages.ORDINALS or rest[:1] in "ºª°") and len(figure.digits) <= 4:
-        return replace(figure, form=Form.ORDINAL, places=True), end + found.end("word")
+        return replace(figure, form=Form.ORDINAL, is_place=True), end + found.end("word")
     if attached and word == "s" and len(figure.digits) == 4:
         return figure, end + 1
     if word in languages.TIMES:
@@ -313,7 +315,7 @@ def _read_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
 
 def _read_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tuple[Figure, int]:
     """The figure with up to two words such as million; a single letter only where it cannot begin a word."""
-    scale, at = _UNIT, 0
+    scale, at = _UNIT_FACTOR, 0
     measure = False
     for _ in range(2):
         spelled = found["word"]
@@ -330,9 +332,9 @@ def _read_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tu
         if following is None:
             break
         found = following
-    if scale == _UNIT:
+    if scale == _UNIT_FACTOR:
         return figure, end
-    return replace(figure, factors=(scale, _UNIT) if measure else (scale,)), end + at
+    return replace(figure, factors=(scale, _UNIT_FACTOR) if measure else (scale,)), end + at
 
 
 def _find_words(text: str) -> Iterator[Figure]:
@@ -350,12 +352,12 @@ def _find_words(text: str) -> Iterator[Figure]:
             continue
         if number == 1 and not (i and folded[i - 1] in ("only", "just", "exactly") and following not in ("of", "")):
             continue
-        before = text[max(0, match.start() - _BEFORE) : match.start()]
+        before = text[max(0, match.start() - _CONTEXT_CHARS) : match.start()]
         figure = Figure(match.group(), match.start(), match.end(), match.group(), ((Decimal(number), 0),))
         dressed, end = _read_unit(text, figure, match.end())
-        form = Form.WORD if dressed.form is Form.PLAIN and dressed.factors == (_UNIT,) else dressed.form
+        form = Form.WORD if dressed.form is Form.PLAIN and dressed.factors == (_UNIT_FACTOR,) else dressed.form
         yield replace(
-            dressed, text=text[match.start() : end], end=end, form=form, bound=_find_bound(before), places=False
+            dressed, text=text[match.start() : end], end=end, form=form, bound_word=_find_bound(before), is_place=False
         )
 
 
@@ -363,7 +365,7 @@ def _share_scales(figures: list[Figure], text: str) -> list[Figure]:
     """The figures, where the first of a range may have the unit of the second: 10-20 %, 1-2 million."""
     shared = list(figures)
     for at, (figure, following) in enumerate(pairwise(figures)):
-        if figure.factors == (_UNIT,) and following.factors != (_UNIT,):
+        if figure.factors == (_UNIT_FACTOR,) and following.factors != (_UNIT_FACTOR,):
             between = _RANGE_AFTER.match(text, figure.end)
             if between and between.end() == (following.currency or (following.start,))[0]:
                 shared[at] = replace(figure, factors=following.factors, form=following.form)
@@ -376,7 +378,7 @@ def _find_bound(before: str) -> str:
     return next((bound for words in _take_last_words(before) if (bound := bounds.get(words))), "")
 
 
-def _names_place(before: str) -> bool:
+def _is_place_word(before: str) -> bool:
     return any(words in languages.PLACES for words in _take_last_words(before))
 
 

@@ -16,11 +16,11 @@ def fold(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
-def _number(first: int, *languages: str) -> dict[str, int]:
+def _index_words(first: int, *languages: str) -> dict[str, int]:
     return {word: number for words in languages for number, word in enumerate(words.split(), start=first)}
 
 
-MONTHS: Final = _number(
+MONTHS: Final = _index_words(
     1,
     "january february march april may june july august september october november december",
     "januar februar marz april mai juni juli august september oktober november dezember",
@@ -30,7 +30,7 @@ MONTHS: Final = _number(
     "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
     "januari februari maart april mei juni juli augustus september oktober november december",
 ) | {"janner": 1, "feber": 2, "setiembre": 9}
-SHORT_MONTHS: Final = _number(
+SHORT_MONTHS: Final = _index_words(
     1,
     "jan feb mar apr may jun jul aug sep oct nov dec",
     "janv fev mrz avr mai juin juil aou sept okt nov dez",
@@ -38,7 +38,7 @@ SHORT_MONTHS: Final = _number(
     "gen febr mars apr mei jun jul aug sep out nov des",
 )
 
-COUNTS: Final = _number(
+COUNTS: Final = _index_words(
     2,
     "two three four five six seven eight nine ten eleven twelve",
     "zwei drei vier funf sechs sieben acht neun zehn elf zwolf",

@@ -14,13 +14,13 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, Relation, is_star, list_blocks
 from nl2sql.answer.plain_tree import is_after_comma, name_function, parse_plain, split_conjunction
 from nl2sql.answer.reading.moments import say_moment
-from nl2sql.answer.reading.terms import depends_on_today, find_period, label_relation, shorten_comment
+from nl2sql.answer.reading.terms import find_period, has_relative_condition, label_relation, shorten_comment
 from nl2sql.answer.reading.wording import Wording
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import is_aggregated, list_group_keys
 from nl2sql.types import Schema
 
-_LINE: Final = 110
+_MAX_LINE_CHARS: Final = 110
 _KEPT: Final = {"LEFT": ", keeping rows without a match", "FULL": ", keeping rows without a match on either side"}
 _EVERY: Final = ("year", "quarter", "month", "week", "day", "hour")
 _OPERATIONS: Final = {
@@ -37,7 +37,7 @@ def read(sql: str, dialect: str, schema: Schema | None = None, today: dt.date | 
     with it, days that are counted from today are worked out.
     """
     tree = parse_plain(sql, dialect)
-    return tuple(_Reading(tree, schema or Schema(()), today).lines()) if tree is not None else ()
+    return tuple(_Reading(tree, schema or Schema(()), today).write_lines()) if tree is not None else ()
 
 
 class _Reading:
@@ -51,88 +51,92 @@ class _Reading:
         self._told: set[str] = set()
         self._names: dict[int, str] = {}
 
-    def lines(self) -> Iterator[str]:
-        yield from self._of_query(self._tree, "")
-        if self._today is not None and any(depends_on_today(block) for block in self._blocks):
+    def write_lines(self) -> Iterator[str]:
+        yield from self._describe_query(self._tree, "")
+        if self._today is not None and any(has_relative_condition(block) for block in self._blocks):
             yield f"Today is {say_moment(self._today)}."
 
-    def _of_query(self, query: exp.Expr, name: str) -> Iterator[str]:
+    def _describe_query(self, query: exp.Expr, name: str) -> Iterator[str]:
         """The lines of a query, its steps before it. `name` is what it is called, empty for the query itself."""
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
-            yield from self._of_query(cte.this, cte.alias)
+            yield from self._describe_query(cte.this, cte.alias)
         if isinstance(query, exp.Subquery):
-            yield from self._of_query(query.this, name)
+            yield from self._describe_query(query.this, name)
         elif isinstance(query, exp.SetOperation):
-            yield from self._of_set_operation(query, name)
+            yield from self._describe_set_operation(query, name)
         elif isinstance(query, exp.Select):
             block = self._by_select[id(query)]
-            yield from self._of_derived(block)
-            yield from (f"{name}: {line}" if name else line for line in self._of_block(block))
+            yield from self._describe_derived_tables(block)
+            yield from (f"{name}: {line}" if name else line for line in self._describe_block(block))
         if not isinstance(query, exp.Select):
-            yield from (f"{name}: {line}" if name else line for line in self._of_tail(query))
+            yield from (f"{name}: {line}" if name else line for line in self._describe_tail(query))
 
-    def _of_derived(self, block: Block) -> Iterator[str]:
+    def _describe_derived_tables(self, block: Block) -> Iterator[str]:
         """The lines of the derived tables that a SELECT reads, each under its name."""
         for relation in block.relations:
             node = relation.node
             if isinstance(node, exp.Subquery) and relation.blocks:
-                yield from self._of_query(node.this, self._call(relation))
+                yield from self._describe_query(node.this, self._name_relation(relation))
 
-    def _of_set_operation(self, query: exp.SetOperation, name: str) -> Iterator[str]:
+    def _describe_set_operation(self, query: exp.SetOperation, name: str) -> Iterator[str]:
         parts = list(_list_operands(query))
         named = [f"{name} part {at}" if name else f"part {at}" for at in range(1, len(parts) + 1)]
         for part, called in zip(parts, named, strict=True):
-            yield from self._of_query(part, called)
+            yield from self._describe_query(part, called)
         prefix = f"{name}: " if name else ""
-        yield f"{prefix}Takes {self._combine(query, iter(named))}."
+        yield f"{prefix}Takes {self._say_combination(query, iter(named))}."
 
-    def _combine(self, query: exp.Expr, names: Iterator[str]) -> str:
+    def _say_combination(self, query: exp.Expr, names: Iterator[str]) -> str:
         if not isinstance(query, exp.SetOperation):
             return next(names)
-        left = self._combine(query.left, names)
-        right = self._combine(query.right, names)
+        left = self._say_combination(query.left, names)
+        right = self._say_combination(query.right, names)
         words = next(words for kind, words in _OPERATIONS.items() if isinstance(query, kind))
         again = ", again and again while there are new ones" if _is_recursive(query) else ""
         once = ", each different one once" if query.args.get("distinct") is not False else ""
         sides = [f"({side})" if side.startswith("the rows") else side for side in (left, right)]
         return words.format(*sides) + once + again
 
-    def _of_block(self, block: Block) -> Iterator[str]:
+    def _describe_block(self, block: Block) -> Iterator[str]:
         select = block.select
-        words = self._words(block)
-        joined = _equalities_of_commas(block)
+        words = self._make_wording(block)
+        joined = _list_comma_join_conditions(block)
         if block.relations:
-            joins = list(self._joins(block, words, joined))
+            joins = list(self._describe_joins(block, words, joined))
             source = f"Reads {self._introduce(block.relations[0])}"
             if len(joins) < 2:
                 yield f"{source}{''.join(joins)}."
             else:
                 yield f"{source}."
-                yield from (f"{_capital(join.removeprefix(', '))}." for join in joins)
+                yield from (f"{_capitalize(join.removeprefix(', '))}." for join in joins)
         where = select.args.get("where")
         conditions = [part for part in split_conjunction(where.this if where else None) if not _is_one_of(part, joined)]
         if conditions:
-            yield from _spread("Only rows where ", words.list_conditions(conditions))
+            yield from _spread_sentences("Only rows where ", words.list_conditions(conditions))
         if grouped := self._say_groups(block, words):
             yield grouped
         if (having := select.args.get("having")) is not None:
-            yield from _spread("Only groups where ", words.list_conditions(list(split_conjunction(having.this))))
+            yield from _spread_sentences(
+                "Only groups where ", words.list_conditions(list(split_conjunction(having.this)))
+            )
         if (qualify := select.args.get("qualify")) is not None:
-            yield from _spread("Then only rows where ", words.list_conditions(list(split_conjunction(qualify.this))))
-        yield from self._of_columns(block, words)
+            yield from _spread_sentences(
+                "Then only rows where ", words.list_conditions(list(split_conjunction(qualify.this)))
+            )
+        yield from self._describe_columns(block, words)
         if (distinct := select.args.get("distinct")) is not None:
             on = distinct.args.get("on")
             keys = ", ".join(words.say(one) for one in on.expressions) if on is not None else ""
             yield f"Only the first row for each {keys}." if keys else "Each different row once."
-        yield from self._of_order(select, words)
+        yield from self._describe_order(select, words)
 
-    def _words(self, block: Block) -> Wording:
+    def _make_wording(self, block: Block) -> Wording:
         return Wording(block, self._say_inner, self._today, self._told)
 
     def _introduce(self, relation: Relation) -> str:
         """An entry of FROM, and what its comment says it is, the first time."""
-        name = self._call(relation)
+        name = self._name_relation(relation)
         table = relation.table
         if table is None or not table.comment or table.name.lower() in self._told:
             return name
@@ -140,7 +144,7 @@ class _Reading:
         comment = shorten_comment(table.comment)
         return f"{name} ({comment})" if comment else name
 
-    def _call(self, relation: Relation) -> str:
+    def _name_relation(self, relation: Relation) -> str:
         """What to call an entry of FROM."""
         node = relation.node
         if relation.table is not None or (isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)):
@@ -148,16 +152,16 @@ class _Reading:
             return name if label.lower() == name.lower() else f"{name} as {label}"
         if isinstance(node, exp.Subquery) and relation.blocks:
             return relation.alias or self._names.setdefault(id(node), f"list {len(self._names) + 1}")
-        return sql_text(node)
+        return write_plain_sql(node)
 
-    def _joins(self, block: Block, words: Wording, joined: Sequence[exp.Expr]) -> Iterator[str]:
+    def _describe_joins(self, block: Block, words: Wording, joined: Sequence[exp.Expr]) -> Iterator[str]:
         for relation in block.relations[1:]:
             join = relation.join
-            name = self._call(relation)
+            name = self._name_relation(relation)
             if join is None:
                 yield f", with {name}"
                 continue
-            by = self._join_keys(block, relation, join, words, joined)
+            by = self._say_join_keys(block, relation, join, words, joined)
             kind, side = (join.kind or "").upper(), (join.side or "").upper()
             if kind == "SEMI":
                 yield f", only rows with a match in {name}{by}"
@@ -170,7 +174,7 @@ class _Reading:
                 method = f" ({join.method.lower()} join)" if join.method else ""
                 yield f", joined to {name}{by}{method}{note}"
 
-    def _join_keys(
+    def _say_join_keys(
         self, block: Block, relation: Relation, join: exp.Join, words: Wording, joined: Sequence[exp.Expr]
     ) -> str:
         """What the join holds equal, and what else it asks."""
@@ -185,7 +189,7 @@ class _Reading:
                 if pair[0].name.lower() == pair[1].name.lower():
                     using.append(pair[0].name)
                 else:
-                    using.append(f"{words.as_sql(pair[0])} = {words.as_sql(pair[1])}")
+                    using.append(f"{words.write_node(pair[0])} = {words.write_node(pair[1])}")
             else:
                 others.append(words.say_condition(condition))
         by = f" by {' and '.join(using)}" if using else ""
@@ -196,7 +200,7 @@ class _Reading:
             return ""
         group = block.select.args.get("group")
         if group is not None and any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup")):
-            return f"One row for each group of {words.as_sql(group).strip()}."
+            return f"One row for each group of {words.write_node(group).strip()}."
         keys = list_group_keys(block)
         if not keys:
             return "One row over all of them."
@@ -206,14 +210,14 @@ class _Reading:
         named = [f"{p[0]} of {words.say(p[1])}" if p and p[0] in _EVERY else words.say_short(key) for p, key in periods]
         return f"One row for each {' and '.join([', '.join(named[:-1]), named[-1]] if len(named) > 1 else named)}."
 
-    def _of_columns(self, block: Block, words: Wording) -> Iterator[str]:
+    def _describe_columns(self, block: Block, words: Wording) -> Iterator[str]:
         """The columns: on one line where that is short, else each that is worked out on its own."""
         items = block.select.expressions
         said = [self._say_column(item, words) for item in items]
         separator = "; " if any("," in one for one in said) else ", "
         whole = f"Shows {separator.join(said)}."
         plain = [one for item, one in zip(items, said, strict=True) if isinstance(item.unalias(), exp.Column)]
-        if len(whole) <= _LINE or len(plain) == len(items):
+        if len(whole) <= _MAX_LINE_CHARS or len(plain) == len(items):
             yield whole
             return
         if plain:
@@ -226,7 +230,7 @@ class _Reading:
             which = f" of {item.table}" if isinstance(item, exp.Column) else ""
             star = item.this if isinstance(item, exp.Column) else item
             left_out = ", ".join(one.name for one in star.args.get("except_") or ())
-            replaced = ", ".join(words.as_sql(one) for one in star.args.get("replace") or ())
+            replaced = ", ".join(words.write_node(one) for one in star.args.get("replace") or ())
             return (
                 f"all columns{which}"
                 + (f" but {left_out}" if left_out else "")
@@ -239,12 +243,12 @@ class _Reading:
             return said
         return f"{said} as {item.alias}" if isinstance(value, exp.Column | exp.Literal) else f"{item.alias} = {said}"
 
-    def _of_order(self, select: exp.Select, words: Wording) -> Iterator[str]:
+    def _describe_order(self, select: exp.Select, words: Wording) -> Iterator[str]:
         """Sorted by what, and cut where."""
         order, limit = select.args.get("order"), select.args.get("limit")
-        count = sql_text(limit.expression) if isinstance(limit, exp.Limit) else ""
+        count = write_plain_sql(limit.expression) if isinstance(limit, exp.Limit) else ""
         offset = select.args.get("offset")
-        skipped = f" after the first {sql_text(offset.expression)}" if offset is not None else ""
+        skipped = f" after the first {write_plain_sql(offset.expression)}" if offset is not None else ""
         keys = order.expressions if order is not None else []
         if count and len(keys) == 1 and not skipped and (top := _say_top(words, keys[0], count)):
             yield top
@@ -257,19 +261,20 @@ class _Reading:
         elif skipped:
             yield f"Only the rows{skipped}."
         if (sample := select.args.get("sample")) is not None:
-            yield f"Only a sample: {sql_text(sample).strip()}."
+            yield f"Only a sample: {write_plain_sql(sample).strip()}."
 
-    def _of_tail(self, query: exp.Expr) -> Iterator[str]:
+    def _describe_tail(self, query: exp.Expr) -> Iterator[str]:
         """The order and the cut of a set operation."""
         if (order := query.args.get("order")) is not None:
             keys = [
-                sql_text(key.this) + (", largest first" if key.args.get("desc") else "") for key in order.expressions
+                write_plain_sql(key.this) + (", largest first" if key.args.get("desc") else "")
+                for key in order.expressions
             ]
             yield f"Sorted by {', then '.join(keys)}."
         limit, offset = query.args.get("limit"), query.args.get("offset")
-        skipped = f" after the first {sql_text(offset.expression)}" if offset is not None else ""
+        skipped = f" after the first {write_plain_sql(offset.expression)}" if offset is not None else ""
         if isinstance(limit, exp.Limit):
-            yield f"Only the first {sql_text(limit.expression)} rows{skipped}."
+            yield f"Only the first {write_plain_sql(limit.expression)} rows{skipped}."
 
     def _say_inner(self, node: exp.Expr) -> str:
         """A query in brackets, in one breath: what it gives, of which rows."""
@@ -278,12 +283,12 @@ class _Reading:
             query = query.this
         block = self._by_select.get(id(query))
         if block is None or block.select.args.get("with_") or any(r.blocks for r in block.relations if not r.table):
-            return self._say_apart(query)
-        words = self._words(block)
-        parts = [self._inner_head(node, block, words)]
+            return self._say_bracketed(query)
+        words = self._make_wording(block)
+        parts = [self._say_inner_head(node, block, words)]
         where = block.select.args.get("where")
-        joined = _equalities_of_commas(block)
-        parts += [part.removeprefix(", ") for part in self._joins(block, words, joined)]
+        joined = _list_comma_join_conditions(block)
+        parts += [part.removeprefix(", ") for part in self._describe_joins(block, words, joined)]
         conditions = [part for part in split_conjunction(where.this if where else None) if not _is_one_of(part, joined)]
         if conditions:
             parts.append(f"where {' and '.join(words.list_conditions(conditions))}")
@@ -294,10 +299,12 @@ class _Reading:
             parts.append(f"only groups where {words.say_condition(having.this)}")
         if (qualify := block.select.args.get("qualify")) is not None:
             parts.append(f"then only rows where {words.say_condition(qualify.this)}")
-        parts += [line.rstrip(".")[0].lower() + line.rstrip(".")[1:] for line in self._of_order(block.select, words)]
+        parts += [
+            line.rstrip(".")[0].lower() + line.rstrip(".")[1:] for line in self._describe_order(block.select, words)
+        ]
         return f"({', '.join(parts)})" if len(parts) > 2 else " ".join(parts)
 
-    def _inner_head(self, node: exp.Expr, block: Block, words: Wording) -> str:
+    def _say_inner_head(self, node: exp.Expr, block: Block, words: Wording) -> str:
         """What an inner query gives, and from where."""
         source = self._introduce(block.relations[0]) if block.relations else ""
         if isinstance(node, exp.Exists) and not is_aggregated(block):
@@ -310,9 +317,9 @@ class _Reading:
         is_said = over == "over" and head == f"the number of {source.partition(' (')[0]}"
         return f"{head}{source.removeprefix(source.partition(' (')[0])}" if is_said else f"{head} {over} {source}"
 
-    def _say_apart(self, query: exp.Expr) -> str:
+    def _say_bracketed(self, query: exp.Expr) -> str:
         """A query with steps of its own, its lines in brackets."""
-        lines = [line.rstrip(".") for line in self._of_query(query, "")]
+        lines = [line.rstrip(".") for line in self._describe_query(query, "")]
         return f"[{'; '.join(lines)}]"
 
 
@@ -330,12 +337,12 @@ def _say_top(words: Wording, ordered: exp.Ordered, count: str) -> str:
     return f"The {who} with the {ends[0] if descending else ends[1]} {said}{words.say_nulls(ordered)}."
 
 
-def _spread(start: str, parts: Sequence[str]) -> Iterator[str]:
+def _spread_sentences(start: str, parts: Sequence[str]) -> Iterator[str]:
     """The parts in one sentence where that is short, else in one each. One alone needs no brackets."""
     parts = [_unbracket(part) for part in parts] if len(parts) == 1 else parts
     whole = f"{start}{' and '.join(parts)}."
-    lines = [whole] if len(whole) <= _LINE else [f"{start}{_unbracket(parts[0])}."]
-    if len(whole) > _LINE:
+    lines = [whole] if len(whole) <= _MAX_LINE_CHARS else [f"{start}{_unbracket(parts[0])}."]
+    if len(whole) > _MAX_LINE_CHARS:
         lines += [f"And only where {_unbracket(part)}." for part in parts[1:]]
     yield from (line.replace(" where they have ", " with ") for line in lines)
 
@@ -359,7 +366,7 @@ def _list_operands(query: exp.Expr) -> Iterator[exp.Expr]:
         yield query
 
 
-def _equalities_of_commas(block: Block) -> Sequence[exp.Expr]:
+def _list_comma_join_conditions(block: Block) -> Sequence[exp.Expr]:
     """The conditions of WHERE that join tables which stand after a comma, or CROSS JOIN."""
     free = [
         relation
@@ -371,7 +378,7 @@ def _equalities_of_commas(block: Block) -> Sequence[exp.Expr]:
     found = []
     for part in split_conjunction(where.this if where is not None and free else None):
         if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column):
-            sides = [block.relation_of(part.left), block.relation_of(part.right)]
+            sides = [block.find_relation(part.left), block.find_relation(part.right)]
             if sides[0] is not sides[1] and any(side is one for side in sides for one in free):
                 found.append(part)
     return found
@@ -379,7 +386,7 @@ def _equalities_of_commas(block: Block) -> Sequence[exp.Expr]:
 
 def _is_last(block: Block, relation: Relation, condition: exp.Expr) -> bool:
     """Whether the entry is the later one of the two that a condition joins."""
-    named = [block.relation_of(column) for column in condition.find_all(exp.Column)]
+    named = [block.find_relation(column) for column in condition.find_all(exp.Column)]
     at = [block.relations.index(one) for one in named if one in block.relations]
     return bool(at) and max(at) == block.relations.index(relation)
 
@@ -396,5 +403,5 @@ def _is_recursive(query: exp.Expr) -> bool:
     return any(table.name.lower() == cte.alias.lower() and not table.db for table in query.find_all(exp.Table))
 
 
-def _capital(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[0].upper() + text[1:]

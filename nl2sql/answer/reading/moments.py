@@ -26,7 +26,7 @@ def find_moment(node: exp.Expr | None, today: dt.date | None, *, is_temporal: bo
     `is_temporal` says that it is compared with days, so that a text is one.
     """
     if isinstance(node, exp.Literal) and node.is_string:
-        return _read(node.name) if is_temporal else None
+        return _read_moment(node.name) if is_temporal else None
     if isinstance(node, exp.Cast) and node.is_type(*_TEMPORAL):
         found = find_moment(node.this, today, is_temporal=True)
         return found.date() if isinstance(found, dt.datetime) and node.is_type(exp.DType.DATE) else found
@@ -34,11 +34,11 @@ def find_moment(node: exp.Expr | None, today: dt.date | None, *, is_temporal: bo
         return today
     if isinstance(node, exp.Add | exp.Sub):
         moment = find_moment(node.left, today, is_temporal=is_temporal)
-        return _moved(moment, node.right, -1 if isinstance(node, exp.Sub) else 1) if moment is not None else None
-    return _of_call(node, today) if isinstance(node, exp.Anonymous) else None
+        return _shift_moment(moment, node.right, -1 if isinstance(node, exp.Sub) else 1) if moment is not None else None
+    return _find_call_moment(node, today) if isinstance(node, exp.Anonymous) else None
 
 
-def counts_from_today(node: exp.Expr) -> bool:
+def is_relative_to_today(node: exp.Expr) -> bool:
     """Whether the expression depends on the day it runs."""
     return any(
         isinstance(one, exp.CurrentDate | exp.CurrentTimestamp) or name_function(one) in _TODAY for one in node.walk()
@@ -54,21 +54,23 @@ def say_moment(moment: Moment, *, with_time: bool = False) -> str:
     return f"{day} 00:00" if with_time else day
 
 
-def _read(text: str) -> Moment | None:
+def _read_moment(text: str) -> Moment | None:
     try:
         return dt.date.fromisoformat(text) if len(text) == len("2025-01-01") else dt.datetime.fromisoformat(text)
     except ValueError:
         return None
 
 
-def _of_call(call: exp.Anonymous, today: dt.date | None) -> Moment | None:
+def _find_call_moment(call: exp.Anonymous, today: dt.date | None) -> Moment | None:
     name, arguments = name_function(call), call.expressions
     if name in ("date_trunc", "datetrunc") and len(arguments) == 2 and isinstance(arguments[0], exp.Literal):
         moment = find_moment(arguments[1], today, is_temporal=True)
-        return _first_day(moment, arguments[0].name.lower()) if moment is not None else None
+        return _truncate_moment(moment, arguments[0].name.lower()) if moment is not None else None
     if name == "last_day" and len(arguments) == 1:
         moment = find_moment(arguments[0], today, is_temporal=True)
-        return _as_day(moment).replace(day=calendar.monthrange(moment.year, moment.month)[1]) if moment else None
+        return (
+            _convert_to_day(moment).replace(day=calendar.monthrange(moment.year, moment.month)[1]) if moment else None
+        )
     if name == "make_date" and len(arguments) == 3 and all(isinstance(one, exp.Literal) for one in arguments):
         try:
             return dt.date(*(int(one.name) for one in arguments))
@@ -77,8 +79,8 @@ def _of_call(call: exp.Anonymous, today: dt.date | None) -> Moment | None:
     return None
 
 
-def _first_day(moment: Moment, unit: str) -> Moment | None:
-    day = _as_day(moment)
+def _truncate_moment(moment: Moment, unit: str) -> Moment | None:
+    day = _convert_to_day(moment)
     if unit == "week":
         return day - dt.timedelta(days=day.weekday())
     if unit == "day":
@@ -89,23 +91,23 @@ def _first_day(moment: Moment, unit: str) -> Moment | None:
     return None
 
 
-def _moved(moment: Moment, by: exp.Expr, sign: int) -> Moment | None:
+def _shift_moment(moment: Moment, by: exp.Expr, sign: int) -> Moment | None:
     """The moment so much later, or earlier."""
     if isinstance(by, exp.Literal) and by.is_int and not isinstance(moment, dt.datetime):
         return moment + dt.timedelta(days=sign * int(by.name))
-    found = _span(by)
+    found = _read_interval(by)
     if found is None:
         return None
     amount, unit = found
     try:
         if unit in _DAYS:
             return moment + dt.timedelta(days=sign * amount * _DAYS[unit])
-        return _months_later(moment, sign * amount * _MONTHS[unit]) if unit in _MONTHS else None
+        return _add_months(moment, sign * amount * _MONTHS[unit]) if unit in _MONTHS else None
     except (OverflowError, ValueError):
         return None
 
 
-def _span(node: exp.Expr) -> tuple[int, str] | None:
+def _read_interval(node: exp.Expr) -> tuple[int, str] | None:
     """The amount and the unit of an interval of one unit."""
     if isinstance(node, exp.Interval):
         amount, unit = (node.this.name if node.this is not None else ""), node.text("unit")
@@ -117,10 +119,10 @@ def _span(node: exp.Expr) -> tuple[int, str] | None:
     return (int(amount), unit) if amount.lstrip("-").isdecimal() else None
 
 
-def _months_later(moment: Moment, months: int) -> Moment:
+def _add_months(moment: Moment, months: int) -> Moment:
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _as_day(moment: Moment) -> dt.date:
+def _convert_to_day(moment: Moment) -> dt.date:
     return moment.date() if isinstance(moment, dt.datetime) else moment

@@ -8,18 +8,18 @@ from sqlglot import exp
 
 from nl2sql.answer.lineage import Block, Relation, find_source, find_stored
 from nl2sql.answer.plain_tree import name_function
-from nl2sql.answer.reading.moments import counts_from_today
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.answer.reading.moments import is_relative_to_today
+from nl2sql.schema.ddl_prompt import make_one_line
 
 _PERIODS: Final = ("year", "quarter", "month", "week", "day", "hour", "minute", "decade")
 _PARTS: Final = frozenset({*_PERIODS, "dayofweek", "dayname", "monthname", "weekday", "dayofmonth", "dayofyear"})
 _FORMATS: Final = {"%Y": "year", "%Y-%m": "month", "%Y-%m-%d": "day", "%m": "month", "%B": "month", "%Y-%m-01": "month"}
-_COMMENT_CHARS: Final = 60
+_MAX_COMMENT_CHARS: Final = 60
 
 
 def label_relation(relation: Relation) -> str:
     """What a reader knows an entry of FROM by: its own name, or its alias where that name stands there twice."""
-    own = _own_name(relation)
+    own = _get_own_name(relation)
     select = relation.node.find_ancestor(exp.Select)
     around = [relation.node, *(select.find_all(exp.Table) if select is not None else ())]
     beside = [one for one in around if isinstance(one, exp.Table) and one.find_ancestor(exp.Select) is select]
@@ -27,7 +27,7 @@ def label_relation(relation: Relation) -> str:
     return relation.alias if twice or not own else own
 
 
-def _own_name(relation: Relation) -> str:
+def _get_own_name(relation: Relation) -> str:
     if relation.table is not None:
         return relation.table.name
     return relation.node.name if isinstance(relation.node, exp.Table) else relation.alias
@@ -51,23 +51,23 @@ def find_period(node: exp.Expr) -> tuple[str, exp.Expr] | None:
 
 def shorten_comment(comment: str) -> str:
     """The first part of a comment, to stand in brackets; empty where it is long."""
-    text = one_line(comment, 400).split(";")[0].split(". ")[0].rstrip(".")
-    if not text or len(text) > _COMMENT_CHARS:
+    text = make_one_line(comment, 400).split(";")[0].split(". ")[0].rstrip(".")
+    if not text or len(text) > _MAX_COMMENT_CHARS:
         return ""
     is_name = len(text) > 1 and text[1].isupper()
     return text if is_name else text[0].lower() + text[1:]
 
 
-def depends_on_today(block: Block) -> bool:
+def has_relative_condition(block: Block) -> bool:
     """Whether a condition or value of the SELECT is counted from the day it runs."""
-    return any(counts_from_today(item) for item in (*block.select.expressions, *block.conditions()))
+    return any(is_relative_to_today(item) for item in (*block.select.expressions, *block.iterate_conditions()))
 
 
 def is_temporal_value(node: exp.Expr, block: Block) -> bool:
     """Whether a value is a day or a moment, as far as the schema and the query say."""
     stored = find_stored(node, block)
     if stored is not None:
-        return stored.column.holds_days
+        return stored.column.is_temporal
     source, at = find_source(node, block) if isinstance(node, exp.Column) else (node, block)
     if isinstance(source, exp.Cast):
         return source.is_type(exp.DType.DATE, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ)
@@ -80,5 +80,5 @@ def _is_temporal_argument(call: exp.Expr, block: Block) -> bool:
     argument = call.expressions[0]
     stored = find_stored(argument, block)
     if stored is not None:
-        return stored.column.holds_days
+        return stored.column.is_temporal
     return not isinstance(argument, exp.Column) and is_temporal_value(argument, block)

@@ -16,13 +16,13 @@ from nl2sql.answer.lineage import Block, Relation, find_stored, is_star
 from nl2sql.answer.plain_tree import name_function, split_conjunction
 from nl2sql.answer.reading.moments import find_moment, say_moment
 from nl2sql.answer.reading.terms import find_period, is_temporal_value, label_relation, shorten_comment
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import list_equalities
 
 if TYPE_CHECKING:
     from nl2sql.types import Column
 
-_FEW: Final = 4
+_MIN_LONG_LIST_VALUES: Final = 4
 _SHORT: Final = re.compile(r"the [a-z ]+ of \w+|the number of \w+")
 _PLURAL: Final = re.compile(r"[a-z]+s")
 _FIGURES: Final = {
@@ -55,45 +55,45 @@ _NUMBERED: Final = ("rank", "dense_rank", "row_number")
 class Wording:
     """Words for what stands in one SELECT. `say_query` words a query inside it.
 
-    `today` is the day that it runs, if known. `told` are the columns whose comments have been given: once each.
+    `today` is the day that it runs, if known. `introduced` are the columns whose comments have been given: once each.
     """
 
     def __init__(
-        self, block: Block, say_query: Callable[[exp.Expr], str], today: dt.date | None, told: set[str]
+        self, block: Block, say_query: Callable[[exp.Expr], str], today: dt.date | None, introduced: set[str]
     ) -> None:
         self._block = block
         self._say_query = say_query
         self._today = today
-        self._told = told
+        self._told = introduced
 
     def say(self, node: exp.Expr) -> str:
         """A value: a column by its name, a figure in words, else as SQL."""
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-            return self.name(node)
+            return self.name_column(node)
         if isinstance(node, exp.Subquery | exp.Select):
             return self._say_query(node)
         moment = None if node.find(exp.Column) else find_moment(node, self._today)
         if moment is not None:
             return say_moment(moment)
         if isinstance(node, exp.Anonymous):
-            return self._say_call(node) or self.as_sql(node)
+            return self._say_call(node) or self.write_node(node)
         if isinstance(node, exp.Filter):
             return f"{self.say(node.this)}, only where {self.say_condition(node.expression.this)}"
         if isinstance(node, exp.Window):
-            return self._say_window(node) or self.as_sql(node)
+            return self._say_window(node) or self.write_node(node)
         if isinstance(node, exp.Case):
             return self._say_case(node)
         if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
             inner = self.say(node.this)
-            return inner if node.is_type(exp.DType.DATE) else f"{inner} as {self.as_sql(node.to).lower()}"
+            return inner if node.is_type(exp.DType.DATE) else f"{inner} as {self.write_node(node.to).lower()}"
         if isinstance(node, exp.Predicate | exp.Connector | exp.Not):
             return f"whether {self.say_condition(node)}"
-        return self.as_sql(node)
+        return self.write_node(node)
 
-    def name(self, column: exp.Column) -> str:
+    def name_column(self, column: exp.Column) -> str:
         """What a reader knows the column by: with its table only where another has one of that name."""
-        relation = self._block.relation_of(column)
-        others = [one for one in self._block.relations if one is not relation and one.has(column.name)]
+        relation = self._block.find_relation(column)
+        others = [one for one in self._block.relations if one is not relation and one.has_column(column.name)]
         others = [one for one in others if not self._is_equal(relation, one, column.name)]
         is_outer = relation is not None and not any(relation is one for one in self._block.relations)
         if relation is None or not (others or is_outer):
@@ -122,15 +122,15 @@ class Wording:
         self._told.add(key)
         return f"{words} ({comment})"
 
-    def as_sql(self, node: exp.Expr) -> str:
+    def write_node(self, node: exp.Expr) -> str:
         """The node as SQL, its columns by the names that a reader knows."""
         holder = exp.Tuple(expressions=[node.copy()])
         originals = [one for one in node.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
         copies = [one for one in holder.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
         for original, copy in zip(originals, copies, strict=True):
             if original.find_ancestor(exp.Select) in (None, self._block.select):
-                copy.replace(exp.var(self.name(original)))
-        return sql_text(holder.expressions[0])
+                copy.replace(exp.var(self.name_column(original)))
+        return write_plain_sql(holder.expressions[0])
 
     def is_temporal(self, node: exp.Expr) -> bool:
         """Whether the value is a day or a moment."""
@@ -138,10 +138,10 @@ class Wording:
 
     def is_textual(self, node: exp.Expr) -> bool:
         """Whether the value is text."""
-        column = self._column(node)
-        return column is not None and column.holds_text
+        column = self._find_column(node)
+        return column is not None and column.is_text
 
-    def _column(self, node: exp.Expr) -> Column | None:
+    def _find_column(self, node: exp.Expr) -> Column | None:
         stored = find_stored(node, self._block)
         return stored.column if stored is not None else None
 
@@ -168,7 +168,7 @@ class Wording:
             unit = "whole numbers" if places == "0" else f"{places} decimal{'' if places == '1' else 's'}"
             return f"{self.say(first)}, rounded to {unit}"
         if name == "coalesce" and len(arguments) == 2 and isinstance(arguments[1], exp.Literal):
-            return f"{self.introduce(first)} ({self.as_sql(arguments[1])} where there is none)"
+            return f"{self.introduce(first)} ({self.write_node(arguments[1])} where there is none)"
         return ""
 
     def _say_count(self, first: exp.Expr | None) -> str:
@@ -178,7 +178,7 @@ class Wording:
             default = first.args.get("default")
             if default is None or isinstance(default, exp.Null):
                 return f"the number of rows where {self.say_condition(first.args['ifs'][0].this)}"
-        column = self._column(first)
+        column = self._find_column(first)
         if column is not None and not column.nullable and not any(r.is_optional for r in self._block.relations):
             return f"the number of {self._say_rows()}"
         return f"the number of rows where {self.introduce(first)} is not empty"
@@ -230,7 +230,7 @@ class Wording:
         order = window.args.get("order")
         within = f", within each {' and '.join(partitions)}" if partitions else ""
         by = f" by {self.say_order(order)}" if order is not None else ""
-        spec = f" ({self.as_sql(window.args['spec'])})" if window.args.get("spec") is not None else ""
+        spec = f" ({self.write_node(window.args['spec'])})" if window.args.get("spec") is not None else ""
         if name in _NUMBERED:
             return f"the {'position' if name == 'row_number' else 'rank'}{by}{within}"
         if name in ("lag", "lead") and arguments:
@@ -280,7 +280,7 @@ class Wording:
             selected: exp.Expr = items[int(key.name) - 1].unalias()
             return selected
         if isinstance(key, exp.Column) and not key.table:
-            return self._block.aliased(key.name) or key
+            return self._block.find_aliased(key.name) or key
         return key
 
     def say_condition(self, condition: exp.Expr) -> str:
@@ -306,7 +306,7 @@ class Wording:
         if isinstance(node, exp.Paren):
             return self._say_test(node.this)
         if isinstance(node, exp.Or):
-            return "(" + " or ".join(self.say_condition(part) for part in _alternatives(node)) + ")"
+            return "(" + " or ".join(self.say_condition(part) for part in _list_alternatives(node)) + ")"
         if isinstance(node, exp.And):
             return f"({self.say_condition(node)})"
         if isinstance(node, exp.Not):
@@ -320,10 +320,10 @@ class Wording:
             return f"{self.introduce(node.left)} {verb} {self._say_value(node.right, node.left)}"
         if name_function(node) in _TESTS and len(node.expressions) == 2:
             verb = _TESTS[name_function(node)]
-            return f"{self.introduce(node.expressions[0])} {verb} {self.as_sql(node.expressions[1])}"
+            return f"{self.introduce(node.expressions[0])} {verb} {self.write_node(node.expressions[1])}"
         if isinstance(node, exp.Column):
             return f"{self.introduce(node)} is true"
-        return self.as_sql(node)
+        return self.write_node(node)
 
     def _say_negation(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Column):
@@ -370,7 +370,7 @@ class Wording:
         moment = None if value.find(exp.Column) else find_moment(value, self._today, is_temporal=temporal)
         if moment is None:
             return self.say(value)
-        column = self._column(beside)
+        column = self._find_column(beside)
         is_moment = column is not None and column.type.upper().startswith("TIMESTAMP")
         return say_moment(moment, with_time=ends and is_moment)
 
@@ -380,7 +380,7 @@ class Wording:
             return f"there is {'no' if negated else 'a'} {self._say_query(node)}"
         subject = self.introduce(node.this)
         if isinstance(node, exp.Is):
-            state = "empty" if isinstance(node.expression, exp.Null) else self.as_sql(node.expression).lower()
+            state = "empty" if isinstance(node.expression, exp.Null) else self.write_node(node.expression).lower()
             return f"{subject} is{no} {state}"
         if isinstance(node, exp.Between):
             low, high = (self._say_value(node.args[key], node.this, ends=key == "high") for key in ("low", "high"))
@@ -388,10 +388,12 @@ class Wording:
         if isinstance(node, exp.In):
             if node.args.get("query") is not None:
                 return f"{subject} is{no} among {self._say_query(node.args['query'])}"
-            values = [self._say_value(one, node.this) for one in node.expressions] or [self.as_sql(node.args["field"])]
+            values = [self._say_value(one, node.this) for one in node.expressions] or [
+                self.write_node(node.args["field"])
+            ]
             if negated:
                 return f"{subject} is none of {', '.join(values)}"
-            few = len(values) < _FEW
+            few = len(values) < _MIN_LONG_LIST_VALUES
             return f"{subject} is {' or '.join(values)}" if few else f"{subject} is one of {', '.join(values)}"
         return self._say_pattern(node, subject, negated=negated or bool(node.args.get("negate")))
 
@@ -401,7 +403,7 @@ class Wording:
         text = pattern.name if isinstance(pattern, exp.Literal) and pattern.is_string else ""
         inner = text.strip("%")
         if not inner or "%" in inner or "_" in inner:
-            return f"{subject} is{' not' if negated else ''} like {self.as_sql(pattern)}{any_case}"
+            return f"{subject} is{' not' if negated else ''} like {self.write_node(pattern)}{any_case}"
         quoted = "'" + inner.replace("'", "''") + "'"
         if text.startswith("%") and text.endswith("%"):
             verb = "does not contain" if negated else "contains"
@@ -421,9 +423,9 @@ def _is_range(one: exp.Expr, other: exp.Expr) -> bool:
     return kinds and one.this == other.this and not isinstance(one.this, exp.Literal)
 
 
-def _alternatives(node: exp.Expr) -> Iterator[exp.Expr]:
+def _list_alternatives(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.Or):
-        yield from _alternatives(node.left)
-        yield from _alternatives(node.right)
+        yield from _list_alternatives(node.left)
+        yield from _list_alternatives(node.right)
     else:
         yield node

@@ -20,60 +20,69 @@ __all__ = ["TRAPS", "Ask", "TrapRule", "find_traps"]
 
 @dataclass(frozen=True, slots=True)
 class TrapRule:
-    """A kind of trap. `find` gives a message for each; `checks` says what it looks for, as a clause.
+    """A kind of trap. `find` gives a message for each; `purpose` says what it looks for, as a clause.
 
-    `changes_figure` says that the figures shown are then others than those asked for, so that a further call of the
+    `is_figure_affected` says that the figures shown are then others than those asked for, so that a further call of the
     model is worth it; else it is only told.
     """
 
     name: str
-    checks: str
+    purpose: str
     find: Callable[[RanQuery], Iterator[str]]
-    changes_figure: bool = False
+    is_figure_affected: bool = False
 
 
 TRAPS: Final[tuple[TrapRule, ...]] = (
-    TrapRule("fan-out", "whether a join repeats rows", fan_out.find_fan_out, changes_figure=True),
+    TrapRule("fan-out", "whether a join repeats rows", fan_out.find_fan_out, is_figure_affected=True),
     TrapRule("dropped-rows", "whether a join leaves rows out", fan_out.find_dropped_rows),
     TrapRule(
-        "not-in-null", "whether the list of NOT IN holds NULL", null_values.find_nulls_in_not_in, changes_figure=True
+        "not-in-null",
+        "whether the list of NOT IN holds NULL",
+        null_values.find_nulls_in_not_in,
+        is_figure_affected=True,
     ),
     TrapRule("count-of-nulls", "whether a counted column is empty in some rows", null_values.find_uncounted_nulls),
     TrapRule(
         "average-of-averages",
         "whether averages of groups of different sizes are averaged",
         misleading_figures.find_average_of_averages,
-        changes_figure=True,
+        is_figure_affected=True,
     ),
     TrapRule("unfinished-period", "whether the last period is over", result_ends.find_unfinished_period),
     TrapRule(
         "text-compared",
         "whether numbers or dates are compared as text",
-        text_values.find_text_compared,
-        changes_figure=True,
+        text_values.find_text_comparison,
+        is_figure_affected=True,
     ),
     TrapRule(
-        "text-ranked", "whether numbers or dates are ranked as text", text_values.find_text_ranked, changes_figure=True
+        "text-ranked",
+        "whether numbers or dates are ranked as text",
+        text_values.find_text_ranking,
+        is_figure_affected=True,
     ),
     TrapRule("unknown-value", "whether each text is stored", text_values.find_unknown_value),
-    TrapRule("idle-value", "whether each text is stored", text_values.find_idle_value, changes_figure=True),
+    TrapRule("idle-value", "whether each text is stored", text_values.find_idle_value, is_figure_affected=True),
     TrapRule("limit-without-order", "whether LIMIT cuts rows", result_ends.find_limit_without_order),
     TrapRule("cut-ties", "whether rows tie where LIMIT cuts", result_ends.find_cut_ties),
     TrapRule(
         "integer-division",
         "whether a division drops decimals",
         misleading_figures.find_integer_division,
-        changes_figure=True,
+        is_figure_affected=True,
     ),
     TrapRule(
-        "unrounded", "whether figures are rounded as asked", misleading_figures.find_unrounded, changes_figure=True
+        "unrounded",
+        "whether figures are rounded as asked",
+        misleading_figures.find_unrounded_figures,
+        is_figure_affected=True,
     ),
     TrapRule("division-by-zero", "whether a divisor is 0", misleading_figures.find_division_by_zero),
     TrapRule(
         "constant-for-column",
         "whether a constant is named like a column",
         misleading_figures.find_constant_for_column,
-        changes_figure=True,
+        is_figure_affected=True,
     ),
 )
 """What is looked for, in this order."""
@@ -87,13 +96,13 @@ def find_traps(sql: str, schema: Schema, result: Result, ask: Ask, question: str
     """
     tree = parse_plain(sql, schema.dialect)
     if tree is None:
-        return TrapReport(unchecked=() if is_about_tables(sql) else (_UNREAD,))
+        return TrapReport(unchecked_claims=() if is_about_tables(sql) else (_UNREAD,))
     ran = RanQuery(tree, schema, result, ask, question)
     traps: list[Trap] = []
     unchecked: dict[str, None] = {}
     for rule in TRAPS:
-        ran.lacks_answer = False
-        traps += [Trap(rule.name, message, rule.changes_figure) for message in rule.find(ran)]
-        if ran.lacks_answer:
-            unchecked[rule.checks] = None
+        ran.has_unanswered_probe = False
+        traps += [Trap(rule.name, message, rule.is_figure_affected) for message in rule.find(ran)]
+        if ran.has_unanswered_probe:
+            unchecked[rule.purpose] = None
     return TrapReport(tuple(traps), tuple(unchecked))

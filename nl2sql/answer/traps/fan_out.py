@@ -12,17 +12,17 @@ from sqlglot import exp
 
 from nl2sql.answer.lineage import Block, Relation, list_columns
 from nl2sql.answer.plain_tree import name_function, split_conjunction
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import (
     RanQuery,
     find_argument,
-    find_determined,
+    find_determined_relations,
     find_key,
     is_aggregated,
     list_aggregates,
     list_equalities,
     list_group_keys,
-    list_joining,
+    list_joining_relations,
     make_call,
     make_count,
     make_relation_column,
@@ -45,16 +45,16 @@ def find_fan_out(ran: RanQuery) -> Iterator[str]:
     `max` are not hurt; nor is a count per row of the very table, or of what is grouped by: it means the matches.
     """
     for block in ran.blocks:
-        if len(list_joining(block)) < 2:
+        if len(list_joining_relations(block)) < 2:
             continue
         told: set[str] = set()
         for call in list_aggregates(block):
             name = name_function(call)
-            relations = _list_added(call, block) if name in _ADDING else []
-            if not relations or _counts_matches(call, relations, block):
+            relations = _list_added_relations(call, block) if name in _ADDING else []
+            if not relations or _is_counting_matches(call, relations, block):
                 continue
-            covered = find_determined(block, relations)
-            repeating = [one for one in list_joining(block) if not any(one is other for other in covered)]
+            covered = find_determined_relations(block, relations)
+            repeating = [one for one in list_joining_relations(block) if not any(one is other for other in covered)]
             if not repeating:
                 continue
             text = _describe_repetition(ran, block, name, call, relations, repeating)
@@ -63,7 +63,7 @@ def find_fan_out(ran: RanQuery) -> Iterator[str]:
                 yield text
 
 
-def _list_added(call: exp.Anonymous, block: Block) -> list[Relation]:
+def _list_added_relations(call: exp.Anonymous, block: Block) -> list[Relation]:
     """The entries of FROM whose values the aggregate adds up; empty where that cannot be told.
 
     Conditions within the value, as in `sum(CASE WHEN … THEN 1 END)`, only choose.
@@ -73,7 +73,7 @@ def _list_added(call: exp.Anonymous, block: Block) -> list[Relation]:
         return []
     found: list[Relation] = []
     for column in _list_values(argument):
-        relation = block.relation_of(column)
+        relation = block.find_relation(column)
         if relation is None or not any(relation is one for one in block.relations):
             return []
         if not any(relation is one for one in found):
@@ -101,7 +101,7 @@ def _list_values(node: exp.Expr) -> Iterator[exp.Column]:
                 yield from _list_values(child)
 
 
-def _counts_matches(call: exp.Anonymous, relations: Sequence[Relation], block: Block) -> bool:
+def _is_counting_matches(call: exp.Anonymous, relations: Sequence[Relation], block: Block) -> bool:
     """Whether each group holds one row of what is counted or averaged: then its matches are meant, or it is moot."""
     if name_function(call) in _SUMS:
         return False
@@ -109,10 +109,10 @@ def _counts_matches(call: exp.Anonymous, relations: Sequence[Relation], block: B
         return True
     grouped: dict[int, set[str]] = {}
     for node in list_group_keys(block):
-        if isinstance(node, exp.Column) and (relation := block.relation_of(node)) is not None:
+        if isinstance(node, exp.Column) and (relation := block.find_relation(node)) is not None:
             grouped.setdefault(id(relation), set()).add(node.name.lower())
     start = [one for one in block.relations if (key := find_key(one)) and set(key) <= grouped.get(id(one), set())]
-    determined = find_determined(block, start) if start else []
+    determined = find_determined_relations(block, start) if start else []
     return all(any(relation is one for one in determined) for relation in relations)
 
 
@@ -136,20 +136,20 @@ def _describe_repetition(
         return ""
     present = exp.and_(*(exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())) for key in keys))
     inner = inner.where(present, copy=False).group_by(*list_group_keys(block), *keys)
-    found = ran.row(ran.outer(inner, "sum(n)", "count(*)", "min(n)", "max(n)"))
+    found = ran.fetch_row(ran.wrap_query(inner, "sum(n)", "count(*)", "min(n)", "max(n)"))
     if not found or not found[1] or found[0] == found[1]:
         return ""
     rows, distinct, fewest, most = (int(value) for value in found)
     if name in _AVERAGES and fewest == most:
         return ""
     own = " and ".join(dict.fromkeys(name_relation(one) for one in relations))
-    likely = find_determined(block, relations, declared=False)
+    likely = find_determined_relations(block, relations, declared=False)
     guilty = [one for one in repeating if not any(one is other for other in likely)] or repeating
     others = " and ".join(dict.fromkeys(name_relation(one) for one in guilty))
     times = f"{rows / distinct:.1f}" if rows / distinct >= 1.05 else f"{rows / distinct:.2f}"
     return (
         f"the join to {others} repeats each row of {own} {times} times on average, "
-        f"so {sql_text(call)} counts {'it' if name == 'count' else 'its value'} more than once"
+        f"so {write_plain_sql(call)} counts {'it' if name == 'count' else 'its value'} more than once"
     )
 
 
@@ -167,7 +167,7 @@ def _find_row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str,
         distinct = make_call("count", exp.Distinct(expressions=[column]))
         probe = exp.Select(expressions=[make_count(), distinct])
         probe = probe.from_(exp.to_table(quote_table(table), dialect="duckdb"))
-        found = ran.row(probe)
+        found = ran.fetch_row(probe)
         if found and found[0] == found[1]:
             return (name,)
     return ("rowid",) if table.kind == "table" else ()
@@ -185,7 +185,7 @@ def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
         for child, columns, parent, key in _list_lookups(block):
             if _is_asked_for(child, columns, parent, block):
                 continue
-            found = ran.row(_probe_orphans(ran, block, child, columns, parent, key))
+            found = ran.fetch_row(_probe_orphans(ran, block, child, columns, parent, key))
             if not found or not found[1]:
                 continue
             total, lost = int(found[0]), int(found[1])
@@ -203,9 +203,9 @@ def _list_lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation,
     if any(relation.join is not None and relation.join.side for relation in block.relations):
         return
     pairs = list(list_equalities(block))
-    for parent in list_joining(block):
+    for parent in list_joining_relations(block):
         key = list(find_key(parent)) if parent.table is not None else []
-        for child in list_joining(block) if key else ():
+        for child in list_joining_relations(block) if key else ():
             if child is parent or child.table is None:
                 continue
             by_key: dict[str, str] = {}
@@ -235,32 +235,32 @@ def _has_always_match(child: Table, columns: Sequence[str], parent: Table | None
         for key in child.foreign_keys
     )
     return known and all(
-        (column := child.column(name)) is not None and (not column.nullable or column.null_fraction == 0)
+        (column := child.find_column(name)) is not None and (not column.nullable or column.null_fraction == 0)
         for name in columns
     )
 
 
 def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, block: Block) -> bool:
     """Whether the query wants only rows with a match: by a condition, or because it shows nothing without one."""
-    beyond = _list_beyond(child, parent, block)
+    beyond = _list_dependent_relations(child, parent, block)
     lowered = {name.lower() for name in columns}
-    for condition in block.conditions():
+    for condition in block.iterate_conditions():
         for column in condition.find_all(exp.Column):
-            relation = block.relation_of(column)
+            relation = block.find_relation(column)
             is_key = relation is child and column.name.lower() in lowered
-            if not _is_of_equality(column) and (is_key or any(relation is one for one in beyond)):
+            if not _is_in_equality(column) and (is_key or any(relation is one for one in beyond)):
                 return True
     select = block.select
     if select.args.get("distinct") is not None or select.args.get("limit") is not None:
         return True
     shown = [*select.expressions, *list_group_keys(block)]
-    named = [block.relation_of(column) for item in shown for column in item.find_all(exp.Column)]
+    named = [block.find_relation(column) for item in shown for column in item.find_all(exp.Column)]
     if is_aggregated(block):
         return any(relation is one for relation in named for one in beyond)
     return not any(relation is child for relation in named)
 
 
-def _list_beyond(child: Relation, parent: Relation, block: Block) -> list[Relation]:
+def _list_dependent_relations(child: Relation, parent: Relation, block: Block) -> list[Relation]:
     """The entry of FROM, and those that are joined to it and not to the child."""
     found = [parent]
     pairs = [(left, right) for left, _, right, _ in list_equalities(block)]
@@ -272,7 +272,7 @@ def _list_beyond(child: Relation, parent: Relation, block: Block) -> list[Relati
     return found
 
 
-def _is_of_equality(column: exp.Column) -> bool:
+def _is_in_equality(column: exp.Column) -> bool:
     parent = column.parent
     return isinstance(parent, exp.EQ) and isinstance(parent.left, exp.Column) and isinstance(parent.right, exp.Column)
 
@@ -290,18 +290,18 @@ def _probe_orphans(
         for one, column in zip(key, columns, strict=True)
     ]
     match = exp.select("1").where(*equal)
-    match.set("from_", exp.From(this=_take_alone(parent.node, other.alias)))
+    match.set("from_", exp.From(this=_isolate_table(parent.node, other.alias)))
     lost = exp.Filter(this=make_count(), expression=exp.Where(this=exp.Not(this=exp.Exists(this=match))))
     where = block.select.args.get("where")
     own = [part.copy() for part in split_conjunction(where.this if where else None) if _is_about(part, child, block)]
     probe.set("expressions", [make_count(), lost])
-    probe.set("from_", exp.From(this=_take_alone(child.node, child.alias)))
+    probe.set("from_", exp.From(this=_isolate_table(child.node, child.alias)))
     probe.set("joins", None)
     probe.set("where", exp.Where(this=exp.and_(*own)) if own else None)
     return probe
 
 
-def _take_alone(node: exp.Expr, alias: str) -> exp.Expr:
+def _isolate_table(node: exp.Expr, alias: str) -> exp.Expr:
     """A table of FROM without what is joined to it, under that alias."""
     table = node.copy()
     table.set("joins", None)
@@ -312,5 +312,5 @@ def _take_alone(node: exp.Expr, alias: str) -> exp.Expr:
 def _is_about(condition: exp.Expr, child: Relation, block: Block) -> bool:
     """Whether the condition asks of that table alone."""
     columns = list(list_columns(condition))
-    alone = all(block.relation_of(column) is child for column in columns)
+    alone = all(block.find_relation(column) is child for column in columns)
     return bool(columns) and alone and condition.find(exp.Select) is None

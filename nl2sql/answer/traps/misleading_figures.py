@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.answer.lineage import Block, find_source, find_stored, list_columns, walk_own
+from nl2sql.answer.lineage import Block, find_source, find_stored, list_columns, walk_own_nodes
 from nl2sql.answer.plain_tree import name_function
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import (
     AGGREGATES,
     RanQuery,
@@ -48,11 +48,12 @@ def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
             if sizes is None:
                 continue
             sizes = sizes.group_by(*[key.copy() for key in list_group_keys(at)], copy=False)
-            found = ran.row(ran.outer(sizes, "min(n)", "max(n)"))
+            found = ran.fetch_row(ran.wrap_query(sizes, "min(n)", "max(n)"))
             if found and found[0] != found[1]:
                 yield (
-                    f"{sql_text(call)} averages averages of groups of {int(found[0]):,} to {int(found[1]):,} rows, "
-                    f"each with the same weight; {sql_text(inner)} over all rows is another figure"
+                    f"{write_plain_sql(call)} averages averages of groups of "
+                    f"{int(found[0]):,} to {int(found[1]):,} rows, "
+                    f"each with the same weight; {write_plain_sql(inner)} over all rows is another figure"
                 )
 
 
@@ -82,14 +83,14 @@ def find_integer_division(ran: RanQuery) -> Iterator[str]:
             node = item.unalias()
             if any(node == key for key in keys):
                 continue
-            for division in walk_own(node):
+            for division in walk_own_nodes(node):
                 exact = _divide_exactly(division, block)
                 if exact is None or _is_bucket(division):
                     continue
-                found = ran.row(_probe_worst(ran, block, division, exact))
+                found = ran.fetch_row(_probe_worst(ran, block, division, exact))
                 if found and found[0] is not None:
                     whole, value = found
-                    yield f"{sql_text(division)} drops the decimals: {whole} instead of {float(value):.4g}"
+                    yield f"{write_plain_sql(division)} drops the decimals: {whole} instead of {float(value):.4g}"
                     return
 
 
@@ -131,7 +132,7 @@ def _probe_worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Exp
         return None
     if block.select.args.get("group") is not None:
         inner = inner.group_by(*[key.copy() for key in list_group_keys(block)], copy=False)
-    probe = ran.outer(
+    probe = ran.wrap_query(
         inner, "arg_max(whole, abs(exact - whole) / abs(exact))", "max_by(exact, abs(exact - whole) / abs(exact))"
     )
     return (
@@ -152,15 +153,15 @@ def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
             continue
         told: set[str] = set()
         for item in block.select.expressions:
-            for node in walk_own(item):
+            for node in walk_own_nodes(item):
                 if not isinstance(node, exp.Div) or not list(list_columns(node.right)):
                     continue
                 if node.find_ancestor(exp.Case, exp.Filter) is not None or node.right.find(exp.Case) is not None:
                     continue
-                text = sql_text(node.right)
+                text = write_plain_sql(node.right)
                 if text in told or "nullif" in text:
                     continue
-                found = ran.row(_probe_zeros(ran, block, node))
+                found = ran.fetch_row(_probe_zeros(ran, block, node))
                 if found and found[0]:
                     told.add(text)
                     yield f"{text} is 0 in {count_rows(int(found[0]))}, where dividing by it gives no number"
@@ -169,7 +170,7 @@ def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
 def _probe_zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select | None:
     """A probe that counts the rows, or groups, whose divisor is zero."""
     zero = exp.EQ(this=exp.column("d"), expression=exp.Literal.number(0))
-    of_groups = any(name_function(node) in AGGREGATES for node in walk_own(division.right))
+    of_groups = any(name_function(node) in AGGREGATES for node in walk_own_nodes(division.right))
     keeps = ("having",) if of_groups else ()
     inner = ran.probe_rows(block, [exp.alias_(division.right.copy(), "d")], keeps=keeps)
     if inner is None:
@@ -180,7 +181,7 @@ def _probe_zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select |
         is_key = any(division.right == key for key in list_group_keys(block))
         if not is_key and division.find_ancestor(exp.Anonymous) is None:
             return None
-    probe = ran.outer(inner, "count(*)")
+    probe = ran.wrap_query(inner, "count(*)")
     return probe.where(zero, copy=False) if probe else None
 
 
@@ -200,7 +201,7 @@ _NUMBER_WORDS: Final = {
 }
 
 
-def find_unrounded(ran: RanQuery) -> Iterator[str]:
+def find_unrounded_figures(ran: RanQuery) -> Iterator[str]:
     """The question asks for rounded figures, and they are not rounded.
 
     Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing.
@@ -236,14 +237,16 @@ def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
     each row, not the column "2024".
     """
     for block in ran.blocks:
-        names = {name.lower(): (name, name_relation(r)) for r in block.relations for name in r.columns() or ()}
+        names = {
+            name.lower(): (name, name_relation(r)) for r in block.relations for name in r.list_column_names() or ()
+        }
         told: set[str] = set()
         for node, literal in _list_constants(block):
             found = names.get(literal.name.lower())
             if found is not None and literal.name not in told:
                 told.add(literal.name)
                 name, table = found
-                yield f'{sql_text(node)} is the same in each row: the column of {table} is written "{name}"'
+                yield f'{write_plain_sql(node)} is the same in each row: the column of {table} is written "{name}"'
 
 
 def _list_constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
@@ -255,8 +258,8 @@ def _list_constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
         argument = find_argument(call)
         if isinstance(argument, exp.Literal) and name_function(call) != "count":
             yield call, argument
-    for condition in block.conditions():
-        for node in walk_own(condition):
+    for condition in block.iterate_conditions():
+        for node in walk_own_nodes(condition):
             if isinstance(node, exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
                 sides = [node.left, node.right]
                 if all(isinstance(side, exp.Literal) for side in sides):

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from nl2sql.answer.lineage import Block, find_stored, walk_own
+from nl2sql.answer.lineage import Block, find_stored, walk_own_nodes
 from nl2sql.answer.plain_tree import name_function
 from nl2sql.answer.traps.ran_query import (
     RanQuery,
@@ -20,7 +20,7 @@ from nl2sql.answer.traps.ran_query import (
     may_be_null,
     name_column,
 )
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 
 _OF_NO_ROW: Final = "so it is true of no row"
 # The clauses that say which rows a SELECT gives.
@@ -34,8 +34,8 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
     FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)` gives nothing where an order has no customer.
     """
     for block in ran.blocks:
-        for condition in block.conditions():
-            for node in walk_own(condition):
+        for condition in block.iterate_conditions():
+            for node in walk_own_nodes(condition):
                 if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
                     yield from _find_in_members(ran, node.this)
 
@@ -47,7 +47,7 @@ def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
             yield f"the list of NOT IN holds NULL, {_OF_NO_ROW}: leave it out"
         return
     inner = [
-        block for block in ran.blocks if block.select.find_ancestor(exp.In) is members and _gives_rows(block, query)
+        block for block in ran.blocks if block.select.find_ancestor(exp.In) is members and _is_row_source(block, query)
     ]
     for block in inner:
         item = block.select.expressions[0].unalias() if block.select.expressions else None
@@ -56,7 +56,7 @@ def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
         stored = find_stored(item, block)
         if stored is not None and not stored.relation.is_optional and not may_be_null(stored.table, stored.column):
             continue
-        found = ran.row(_count_nulls(ran, block))
+        found = ran.fetch_row(_count_nulls(ran, block))
         if found and found[0]:
             name, rows = name_column(block, item), count_rows(int(found[0]))
             yield f"{name} is empty in {rows} of the list that NOT IN compares with, {_OF_NO_ROW}"
@@ -67,12 +67,12 @@ def _count_nulls(ran: RanQuery, block: Block) -> exp.Select | None:
     item = block.select.expressions[0]
     name = item.alias_or_name or "value"
     inner = ran.probe_rows(block, [item if item.alias_or_name else exp.alias_(item.copy(), name)], keeps=_ROWS_OF)
-    probe = ran.outer(inner, "count(*)")
+    probe = ran.wrap_query(inner, "count(*)")
     is_null = exp.Is(this=exp.column(exp.to_identifier(name, quoted=True)), expression=exp.Null())
     return probe.where(is_null, copy=False) if probe is not None else None
 
 
-def _gives_rows(block: Block, query: exp.Expr) -> bool:
+def _is_row_source(block: Block, query: exp.Expr) -> bool:
     """Whether the SELECT is the query in brackets itself, or one of those that UNION puts together."""
     node: exp.Expr | None = block.select.parent
     while isinstance(node, exp.Union):
@@ -95,7 +95,7 @@ def find_uncounted_nulls(ran: RanQuery) -> Iterator[str]:
                 continue
             if not may_be_null(stored.table, stored.column) or _is_named(stored.column.name, ran.question):
                 continue
-            found = ran.row(ran.probe_rows(block, [make_count(), make_call("count", argument)]))
+            found = ran.fetch_row(ran.probe_rows(block, [make_count(), make_call("count", argument)]))
             name = name_column(block, argument)
             if found and found[0] != found[1] and name not in told:
                 told.add(name)
@@ -115,6 +115,6 @@ def _may_be_missing(relation: object, block: Block) -> bool:
 
 def _is_named(column: str, question: str) -> bool:
     """Whether the question has a word of the column's name, endings aside."""
-    words = list(re.findall(r"[^\W\d_]{4,}", folded(question)))
-    stems = [part[:5] for part in re.findall(r"[^\W\d_]{4,}", folded(column))]
+    words = list(re.findall(r"[^\W\d_]{4,}", fold_text(question)))
+    stems = [part[:5] for part in re.findall(r"[^\W\d_]{4,}", fold_text(column))]
     return any(word.startswith(stem) for word in words for stem in stems)

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from nl2sql.answer.lineage import Block, Relation, find_stored, list_blocks, list_columns, walk_own
+from nl2sql.answer.lineage import Block, Relation, find_stored, list_blocks, list_columns, walk_own_nodes
 from nl2sql.answer.plain_tree import name_function, split_conjunction
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Result, Schema, Table
 
@@ -33,7 +33,7 @@ _JOINING: Final = ("SEMI", "ANTI")
 class RanQuery:
     """`tree` is in plain form. `question` is what was asked, in any language.
 
-    `lacks_answer` is set where a question to the data is not answered.
+    `has_unanswered_probe` is set where a question to the data is not answered.
     """
 
     tree: exp.Query
@@ -41,7 +41,7 @@ class RanQuery:
     result: Result
     ask: Ask
     question: str = ""
-    lacks_answer: bool = False
+    has_unanswered_probe: bool = False
     _answers: dict[str, list[tuple[Any, ...]] | None] = field(default_factory=dict)
 
     @cached_property
@@ -50,24 +50,24 @@ class RanQuery:
         return list_blocks(self.tree, self.schema)
 
     @property
-    def says_nothing(self) -> bool:
+    def is_empty_or_zero(self) -> bool:
         """Whether there is no row, or only one of zeros and NULLs."""
         return not self.result.row_count or (self.result.row_count == 1 and not any(self.result.rows[0]))
 
-    def row(self, probe: exp.Query | None) -> tuple[Any, ...] | None:
+    def fetch_row(self, probe: exp.Query | None) -> tuple[Any, ...] | None:
         """The first row that a probing query gives; None where it cannot be had."""
-        rows = self.rows(probe)
+        rows = self.fetch_rows(probe)
         return rows[0] if rows else None
 
-    def rows(self, probe: exp.Query | None) -> list[tuple[Any, ...]] | None:
+    def fetch_rows(self, probe: exp.Query | None) -> list[tuple[Any, ...]] | None:
         """The rows that a probing query gives; None where they cannot be had."""
         if probe is None:
             return None
-        text = sql_text(probe)
+        text = write_plain_sql(probe)
         if text not in self._answers:
             self._answers[text] = self.ask(text)
         rows = self._answers[text]
-        self.lacks_answer = self.lacks_answer or rows is None
+        self.has_unanswered_probe = self.has_unanswered_probe or rows is None
         return rows
 
     def probe_rows(self, block: Block, items: Sequence[exp.Expr], *, keeps: Sequence[str] = ()) -> exp.Select | None:
@@ -88,7 +88,7 @@ class RanQuery:
             probe.set("with_", exp.With(expressions=[step.copy() for step in steps], recursive=recursive))
         return probe
 
-    def outer(self, inner: exp.Select | None, *items: str) -> exp.Select | None:
+    def wrap_query(self, inner: exp.Select | None, *items: str) -> exp.Select | None:
         """`SELECT items FROM (inner) AS q`, with the steps of the inner one moved out."""
         if inner is None:
             return None
@@ -105,7 +105,7 @@ def is_correlated(block: Block) -> bool:
     own = {id(relation) for relation in block.relations}
     for column in block.select.find_all(exp.Column):
         if column.find_ancestor(exp.Select) is block.select and not isinstance(column.this, exp.Star):
-            relation = block.relation_of(column)
+            relation = block.find_relation(column)
             if relation is not None and id(relation) not in own:
                 return True
     return block.role == "table" and block.parent is not None and is_lateral(block)
@@ -147,7 +147,7 @@ def list_aggregates(block: Block) -> Iterator[exp.Anonymous]:
     parts = [*select.expressions]
     parts += [select.args[key] for key in ("having", "qualify", "order") if select.args.get(key) is not None]
     for part in parts:
-        for node in walk_own(part):
+        for node in walk_own_nodes(part):
             if isinstance(node, exp.Anonymous) and name_function(node) in AGGREGATES and not is_over_window(node):
                 yield node
 
@@ -186,18 +186,18 @@ def list_group_keys(block: Block) -> list[exp.Expr]:
         position = int(key.name) if isinstance(key, exp.Literal) and key.is_int else 0
         if 0 < position <= len(items):
             keys.append(items[position - 1].unalias())
-        elif isinstance(key, exp.Column) and not key.table and not any(r.has(key.name) for r in block.relations):
-            keys.append(block.aliased(key.name) or key)
+        elif isinstance(key, exp.Column) and not key.table and not any(r.has_column(key.name) for r in block.relations):
+            keys.append(block.find_aliased(key.name) or key)
         else:
             keys.append(key)
     return keys
 
 
 def _has_aggregate(item: exp.Expr) -> bool:
-    return any(name_function(node) in AGGREGATES and not is_over_window(node) for node in walk_own(item))
+    return any(name_function(node) in AGGREGATES and not is_over_window(node) for node in walk_own_nodes(item))
 
 
-def list_joining(block: Block) -> list[Relation]:
+def list_joining_relations(block: Block) -> list[Relation]:
     """The entries of FROM that bring rows and columns: not those that only ask whether there is a match."""
     return [one for one in block.relations if one.join is None or (one.join.kind or "").upper() not in _JOINING]
 
@@ -208,7 +208,7 @@ def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str
         join = relation.join
         for name in join.args.get("using") or () if join is not None else ():
             before = block.relations[: block.relations.index(relation)]
-            other = next((one for one in reversed(before) if one.has(name.name)), None)
+            other = next((one for one in reversed(before) if one.has_column(name.name)), None)
             if other is not None:
                 yield other, name.name, relation, name.name
     conditions = [join.args["on"] for join in _list_joins(block) if join.args.get("on") is not None]
@@ -217,7 +217,7 @@ def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str
     for condition in conditions:
         for part in split_conjunction(condition):
             if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column):
-                left, right = block.relation_of(part.left), block.relation_of(part.right)
+                left, right = block.find_relation(part.left), block.find_relation(part.right)
                 if left is not None and right is not None and left is not right:
                     yield left, part.left.name, right, part.right.name
 
@@ -234,7 +234,7 @@ def find_key(relation: Relation, *, declared: bool = False) -> tuple[str, ...]:
     table = relation.table
     if table is not None:
         key = tuple(name.lower() for name in table.primary_key)
-        holds = all((column := table.column(name)) is not None and not column.nullable for name in key)
+        holds = all((column := table.find_column(name)) is not None and not column.nullable for name in key)
         return key if key and (holds or not declared) else ()
     if len(relation.blocks) != 1:
         return ()
@@ -256,11 +256,11 @@ def _find_passed_key(block: Block) -> tuple[str, ...]:
     if len(block.relations) != 1 or is_aggregated(block):
         return ()
     key = find_key(block.relations[0])
-    outputs = {name.lower() for name in block.outputs() or ()}
+    outputs = {name.lower() for name in block.list_output_names() or ()}
     return key if key and set(key) <= outputs else ()
 
 
-def find_determined(block: Block, start: Sequence[Relation], *, declared: bool = True) -> list[Relation]:
+def find_determined_relations(block: Block, start: Sequence[Relation], *, declared: bool = True) -> list[Relation]:
     """The entries of FROM of which each row of the `start` ones has one at most, by `declared` keys, or any."""
     found = list(start)
     pairs = list(list_equalities(block))
@@ -290,7 +290,7 @@ def _find_fixed_columns(block: Block) -> dict[int, set[str]]:
     where = block.select.args.get("where")
     for part in split_conjunction(where.this) if where is not None else ():
         if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and not list(list_columns(part.right)):
-            relation = block.relation_of(part.left)
+            relation = block.find_relation(part.left)
             if relation is not None and not isinstance(part.right, exp.Subquery):
                 fixed.setdefault(id(relation), set()).add(part.left.name.lower())
     return fixed
@@ -306,7 +306,7 @@ def may_be_null(table: Table, column: Column) -> bool:
 def name_column(block: Block, node: exp.Expr) -> str:
     """A column as a person knows it: `orders.total`; SQL for what is none."""
     stored = find_stored(node, block)
-    return f"{stored.table.name}.{stored.column.name}" if stored is not None else sql_text(node)
+    return f"{stored.table.name}.{stored.column.name}" if stored is not None else write_plain_sql(node)
 
 
 def name_relation(relation: Relation) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from nl2sql.answer.lineage import Block, Stored, find_stored
+from nl2sql.answer.lineage import Block, StoredColumn, find_stored
 from nl2sql.answer.plain_tree import name_function
 from nl2sql.answer.traps.ran_query import (
     RanQuery,
@@ -20,12 +20,12 @@ from nl2sql.answer.traps.ran_query import (
 )
 from nl2sql.schema.identifiers import quote, quote_table
 
-_MOST_ROWS: Final = 100_000
+_MAX_ROWS: Final = 100_000
 # From the coarsest to the finest.
 _UNITS: Final = ("year", "quarter", "month", "week")
 _MARKS: Final = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%U": "week", "%W": "week"}
-_PERIODS_BEFORE: Final = 4
-_FEWEST_BEFORE: Final = 2
+_MAX_EARLIER_PERIODS: Final = 4
+_MIN_EARLIER_PERIODS: Final = 2
 
 
 def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
@@ -42,7 +42,7 @@ def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
         if beyond is None:
             continue
         beyond = beyond.limit(limit + 1, copy=False)
-        found = ran.row(ran.outer(beyond, "count(*)"))
+        found = ran.fetch_row(ran.wrap_query(beyond, "count(*)"))
         if found and int(found[0]) > limit:
             rows = f"any {limit:,} of them are" if limit > 1 else "any one of them is"
             yield f"there are more than {limit:,} rows and no order: {rows} shown"
@@ -67,10 +67,10 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
         named = [exp.alias_(key.copy(), _name_key(at)) for at, key in enumerate(keys) if key is not None]
         whole.set("expressions", [*whole.expressions, *named])
         whole.set("order", exp.Order(expressions=[_order_by_key(o, at) for at, o in enumerate(order.expressions)]))
-        pair = ran.outer(
+        pair = ran.wrap_query(
             whole.copy().limit(2, copy=False).offset(limit - 1, copy=False), *map(_name_key, range(len(keys)))
         )
-        rows = ran.rows(pair) if pair is not None else None
+        rows = ran.fetch_rows(pair) if pair is not None else None
         if rows and len(rows) == 2 and rows[0] == rows[1]:
             yield _describe_ties(ran, whole, rows[0], limit)
 
@@ -78,11 +78,11 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
 def _describe_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) -> str:
     """What to say of rows with these keys, of which only some are shown."""
     whole.set("order", None)
-    probe = ran.outer(whole.limit(_MOST_ROWS, copy=False), "count(*)")
+    probe = ran.wrap_query(whole.limit(_MAX_ROWS, copy=False), "count(*)")
     equal = [_compare_key(at, key) for at, key in enumerate(keys)]
     counted = None
     if probe is not None and all(one is not None for one in equal):
-        counted = ran.row(probe.where(*equal, copy=False))
+        counted = ran.fetch_row(probe.where(*equal, copy=False))
     rows = f"{int(counted[0]):,} rows" if counted and int(counted[0]) > 1 else "several rows"
     if limit == 1:
         return f"{rows} share the first place by the order, and LIMIT 1 shows one of them"
@@ -128,7 +128,7 @@ def _resolve_key(block: Block, node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Var):
         return None
     if isinstance(node, exp.Column) and not node.table:
-        return block.aliased(node.name) or node
+        return block.find_aliased(node.name) or node
     aliases = {item.alias.lower() for item in items if isinstance(item, exp.Alias)}
     named = [column for column in node.find_all(exp.Column) if not column.table and column.name.lower() in aliases]
     return None if named else node
@@ -153,7 +153,7 @@ def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
     in a month with 7 of 31 days.
     """
     for block in ran.blocks:
-        periods: dict[str, tuple[exp.Expr, Stored, list[str]]] = {}
+        periods: dict[str, tuple[exp.Expr, StoredColumn, list[str]]] = {}
         for key in list_group_keys(block):
             if (found := _find_period(key, block)) is not None:
                 column, stored, units = found
@@ -165,7 +165,7 @@ def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
                 yield text
 
 
-def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[str]] | None:
+def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, StoredColumn, list[str]] | None:
     """The date and the units of time that a grouping key makes of it."""
     while isinstance(key, exp.Cast):
         key = key.this
@@ -186,12 +186,12 @@ def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, Stored, list[st
     while isinstance(date, exp.Cast):
         date = date.this
     stored = find_stored(date, block)
-    if date is None or not units or stored is None or not stored.column.holds_days:
+    if date is None or not units or stored is None or not stored.column.is_temporal:
         return None
     return date, stored, units
 
 
-def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stored, unit: str) -> str:
+def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: StoredColumn, unit: str) -> str:
     latest = _read_date(stored.column.maximum)
     if latest is None:
         return ""
@@ -200,14 +200,14 @@ def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stor
     margin = max(2, days // 10)
     if days - covered < margin:
         return ""
-    shown = ran.row(ran.probe_rows(block, [_cast_to_date(make_call("max", column))]))
+    shown = ran.fetch_row(ran.probe_rows(block, [_cast_to_date(make_call("max", column))]))
     if not shown or shown[0] is None or _measure_period(_convert_to_day(shown[0]), unit)[0] != first:
         return ""
-    before = ran.rows(_probe_earlier_ends(stored, unit, first))
+    before = ran.fetch_rows(_probe_earlier_ends(stored, unit, first))
     ends = [
         (_convert_to_day(row[1]) - _measure_period(_convert_to_day(row[1]), unit)[0]).days + 1 for row in before or ()
     ]
-    if len(ends) < _FEWEST_BEFORE or min(ends) < covered + margin:
+    if len(ends) < _MIN_EARLIER_PERIODS or min(ends) < covered + margin:
         return ""
     return (
         f"the last {unit}, {_name_period(first, unit)}, is not over in the data: "
@@ -216,7 +216,7 @@ def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stor
     )
 
 
-def _probe_earlier_ends(stored: Stored, unit: str, first: dt.date) -> exp.Select:
+def _probe_earlier_ends(stored: StoredColumn, unit: str, first: dt.date) -> exp.Select:
     """A probe: the last days of the periods before."""
     name = exp.column(exp.to_identifier(stored.column.name, quoted=quote(stored.column.name) != stored.column.name))
     table = exp.to_table(quote_table(stored.table), dialect="duckdb")
@@ -224,7 +224,7 @@ def _probe_earlier_ends(stored: Stored, unit: str, first: dt.date) -> exp.Select
     period = make_call("date_trunc", exp.Literal.string(unit), name)
     probe = exp.Select(expressions=[period, _cast_to_date(make_call("max", name))])
     probe = probe.from_(table).where(exp.LT(this=name.copy(), expression=start)).group_by(exp.Literal.number(1))
-    return probe.order_by(exp.Ordered(this=exp.Literal.number(1), desc=True)).limit(_PERIODS_BEFORE)
+    return probe.order_by(exp.Ordered(this=exp.Literal.number(1), desc=True)).limit(_MAX_EARLIER_PERIODS)
 
 
 def _cast_to_date(node: exp.Expr) -> exp.Expr:

@@ -11,9 +11,9 @@ from typing import Final
 from rapidfuzz import fuzz, process
 from sqlglot import exp
 
-from nl2sql.answer.lineage import Block, Stored, find_source, find_stored, walk_own
+from nl2sql.answer.lineage import Block, StoredColumn, find_source, find_stored, walk_own_nodes
 from nl2sql.answer.plain_tree import name_function, split_conjunction
-from nl2sql.answer.sql_format import sql_text
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import (
     RanQuery,
     count_rows,
@@ -22,28 +22,28 @@ from nl2sql.answer.traps.ran_query import (
     make_call,
     make_count,
 )
-from nl2sql.schema.ddl_prompt import one_line
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote_table
-from nl2sql.schema.value_index import folded
+from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema
 
 _DAY_FORMATS: Final = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y", "%d %B %Y", "%B %d, %Y", "%d %b %Y")
 _TEXTS: Final = (exp.DType.TEXT, exp.DType.VARCHAR)
 _ORDERED: Final = (exp.GT, exp.GTE, exp.LT, exp.LTE)
-_SHOWN: Final = 40
-_NEAR: Final = 80.0
-_LISTED: Final = 3
+_MAX_SHOWN_CHARS: Final = 40
+_MIN_NEAR_SCORE: Final = 80.0
+_MAX_LISTED_VALUES: Final = 3
 
 
-def find_text_compared(ran: RanQuery) -> Iterator[str]:
+def find_text_comparison(ran: RanQuery) -> Iterator[str]:
     """A text column is compared with a number or a date, letter by letter.
 
     Precondition: every stored text of the column is a number, or a date in one format, and for some row the
     comparison comes out otherwise than that of the numbers or dates. `WHERE amount > '100'` finds '99' too.
     """
     for block in ran.blocks:
-        for condition in block.conditions():
-            for node in walk_own(condition):
+        for condition in block.iterate_conditions():
+            for node in walk_own_nodes(condition):
                 if not isinstance(node, (*_ORDERED, exp.Between, exp.EQ, exp.In)):
                     continue
                 name, literals = _name_text(node.this, block), _list_literals(node)
@@ -61,15 +61,15 @@ def find_text_compared(ran: RanQuery) -> Iterator[str]:
                 if probe is None:
                     continue
                 probe.set("where", exp.Where(this=exp.NullSafeNEQ(this=node.copy(), expression=meant)))
-                found = ran.row(probe)
+                found = ran.fetch_row(probe)
                 if found and found[0]:
                     yield (
-                        f"{name} holds {kind}s as text, so {sql_text(node)} compares letter by letter: "
+                        f"{name} holds {kind}s as text, so {write_plain_sql(node)} compares letter by letter: "
                         f"{count_rows(int(found[0]))} come out otherwise than as {kind}s"
                     )
 
 
-def find_text_ranked(ran: RanQuery) -> Iterator[str]:
+def find_text_ranking(ran: RanQuery) -> Iterator[str]:
     """MIN, MAX or ORDER BY goes over numbers or dates kept as text.
 
     Precondition: every stored text is a number, or a date in one format, and the first or last by letters is not the
@@ -86,7 +86,7 @@ def find_text_ranked(ran: RanQuery) -> Iterator[str]:
                 continue
             ends = [make_call("min", argument), make_call("arg_min", argument, typed)]
             ends += [make_call("max", argument), make_call("arg_max", argument, typed)]
-            found = ran.row(ran.probe_rows(block, ends))
+            found = ran.fetch_row(ran.probe_rows(block, ends))
             if not found or (found[0] == found[1] and found[2] == found[3]):
                 continue
             at = 2 if found[2] != found[3] else 0
@@ -108,10 +108,10 @@ def _list_ranked(block: Block) -> Iterator[tuple[str, exp.Expr]]:
             yield "ORDER BY", key.this
 
 
-def _find_text(node: exp.Expr, block: Block) -> Stored | None:
+def _find_text(node: exp.Expr, block: Block) -> StoredColumn | None:
     """The stored text column that a node is."""
     stored = find_stored(node, block)
-    return stored if stored is not None and stored.column.holds_text else None
+    return stored if stored is not None and stored.column.is_text else None
 
 
 def _list_literals(node: exp.Expr) -> list[exp.Literal]:
@@ -129,7 +129,7 @@ def _name_text(node: exp.Expr, block: Block) -> str:
         return f"{stored.table.name}.{stored.column.name}"
     source, _ = find_source(node, block) if isinstance(node, exp.Column) else (node, block)
     is_made = name_function(source) == "strftime" or (isinstance(source, exp.Cast) and source.is_type(*_TEXTS))
-    return sql_text(node) if is_made else ""
+    return write_plain_sql(node) if is_made else ""
 
 
 def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | None, str]:
@@ -142,7 +142,7 @@ def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | No
     present = make_call("count", node)
     items = [present, make_call("count", number)]
     items += [make_call("count", _parse_day(node, form)) for form in _DAY_FORMATS]
-    found = ran.row(ran.probe_rows(block, items))
+    found = ran.fetch_row(ran.probe_rows(block, items))
     if not found or not found[0]:
         return None, ""
     if found[1] == found[0]:
@@ -183,7 +183,7 @@ def find_unknown_value(ran: RanQuery) -> Iterator[str]:
     Precondition: no rows, or one of zeros and NULLs; a stored text column, and no row of its table has that text, or
     one like that pattern. `WHERE status = 'Canceled'` finds nothing where 'cancelled' is stored.
     """
-    if ran.says_nothing:
+    if ran.is_empty_or_zero:
         yield from _find_unknown(ran)
 
 
@@ -193,7 +193,7 @@ def find_idle_value(ran: RanQuery) -> Iterator[str]:
     Precondition: as for a value that finds nothing. `status <> 'Canceled'` leaves nothing out where 'cancelled' is
     stored, and `status IN ('open', 'Canceled')` is of the open ones alone.
     """
-    if not ran.says_nothing:
+    if not ran.is_empty_or_zero:
         yield from _find_unknown(ran)
 
 
@@ -205,7 +205,7 @@ def _find_unknown(ran: RanQuery) -> Iterator[str]:
         conditions += [join.args["on"] for join in block.select.args.get("joins") or () if join.args.get("on")]
         conditions += [part.expression.this for item in block.select.expressions for part in item.find_all(exp.Filter)]
         for condition in conditions:
-            for node in walk_own(condition):
+            for node in walk_own_nodes(condition):
                 if _is_one_of_several(node):
                     continue
                 for text, stored in _list_compared(node, block):
@@ -214,7 +214,7 @@ def _find_unknown(ran: RanQuery) -> Iterator[str]:
                         yield _describe_unknown(ran, stored, node, text)
 
 
-def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, Stored]]:
+def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, StoredColumn]]:
     if isinstance(node, exp.EQ | exp.NEQ | exp.Like | exp.ILike):
         parts: list[exp.Expr] = [node.expression]
     elif isinstance(node, exp.In):
@@ -226,7 +226,7 @@ def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, Stored]]
         yield from ((one.name, stored) for one in parts if isinstance(one, exp.Literal) and one.is_string and one.name)
 
 
-def _is_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> bool:
+def _is_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) -> bool:
     """Whether no row of the table holds the text, or one like the pattern."""
     column = stored.column
     if not isinstance(node, exp.Like | exp.ILike):
@@ -243,36 +243,39 @@ def _is_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> boo
         compared = exp.EQ(this=own, expression=exp.Literal.string(text))
     table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     probe = exp.select("1").from_(table).where(compared).limit(1)
-    rows = ran.rows(probe)
+    rows = ran.fetch_rows(probe)
     return rows is not None and not rows
 
 
-def _describe_unknown(ran: RanQuery, stored: Stored, node: exp.Expr, text: str) -> str:
+def _describe_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) -> str:
     name = f"{stored.table.name}.{stored.column.name}"
-    held = [one_line(one, _SHOWN) for one in stored.column.values or stored.column.texts or stored.column.samples]
+    held = [
+        make_one_line(one, _MAX_SHOWN_CHARS)
+        for one in stored.column.values or stored.column.texts or stored.column.samples
+    ]
     known = list(dict.fromkeys(held))
-    scored = process.extract(text, known, scorer=fuzz.WRatio, score_cutoff=_NEAR, limit=_LISTED)
+    scored = process.extract(text, known, scorer=fuzz.WRatio, score_cutoff=_MIN_NEAR_SCORE, limit=_MAX_LISTED_VALUES)
     near = [found for found, _, _ in scored]
     if not near and stored.column.values:
-        near = known[: _LISTED + 2]
+        near = known[: _MAX_LISTED_VALUES + 2]
     hint = f"; it has {', '.join(map(_quote_text, near))}" if near else ""
     if elsewhere := _find_elsewhere(ran.schema, text):
         hint += f"; {elsewhere} has {_quote_text(text)}"
     what = "is like" if isinstance(node, exp.Like | exp.ILike) else "is"
-    out = ", so nothing is left out" if _leaves_out(node) else ""
+    out = ", so nothing is left out" if _is_exclusion(node) else ""
     return f"nothing in {name} {what} {_quote_text(text)}{out}{hint}"
 
 
 def _find_elsewhere(schema: Schema, text: str) -> str:
     """The columns that hold the text, whatever its case."""
-    wanted = folded(text)
+    wanted = fold_text(text)
     found = [
         f"{table.name}.{column.name}"
         for table in schema.tables
         for column in table.columns
-        if any(folded(one) == wanted for one in column.values or column.texts)
+        if any(fold_text(one) == wanted for one in column.values or column.texts)
     ]
-    return " and ".join(found[:_LISTED])
+    return " and ".join(found[:_MAX_LISTED_VALUES])
 
 
 def _is_one_of_several(node: exp.Expr) -> bool:
@@ -283,9 +286,9 @@ def _is_one_of_several(node: exp.Expr) -> bool:
     return is_pattern and isinstance(node.find_ancestor(exp.Or, exp.Select), exp.Or)
 
 
-def _leaves_out(node: exp.Expr) -> bool:
+def _is_exclusion(node: exp.Expr) -> bool:
     return isinstance(node, exp.NEQ) or isinstance(node.parent, exp.Not) or bool(node.args.get("negate"))
 
 
 def _quote_text(value: object) -> str:
-    return "'" + one_line(str(value), _SHOWN) + "'"
+    return "'" + make_one_line(str(value), _MAX_SHOWN_CHARS) + "'"

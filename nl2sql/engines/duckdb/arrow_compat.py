@@ -15,7 +15,12 @@ import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import DuckDBPyType
 
-from nl2sql.engines.duckdb.result_limits import BatchWeights, bound_cell_values, find_long_texts, row_too_large
+from nl2sql.engines.duckdb.result_limits import (
+    BatchWeights,
+    compute_max_cell_values,
+    find_long_texts,
+    make_row_size_error,
+)
 from nl2sql.schema.identifiers import quote_name
 from nl2sql.types import Limits
 
@@ -42,17 +47,17 @@ _TIMES: Final = (
     "timestamp with time zone",
 )
 _AS_TEXT: Final = dict.fromkeys(_TIMES, "VARCHAR")
-PEEKED_BYTES: Final = 4_000_000
+PEEK_BYTES: Final = 4_000_000
 # Arrow reads no type of more than 64 levels, and Python's recursion ends before DuckDB's does.
-MOST_LEVELS: Final = 16
-MOST_FIELDS: Final = 10_000
-TYPE_CHARS: Final = 2_000
+MAX_LEVELS: Final = 16
+MAX_FIELDS: Final = 10_000
+MAX_TYPE_CHARS: Final = 2_000
 # So much text is made at a time of cells that are too large to cross as they are: small blocks of memory are used
 # again, large ones leave gaps in an address space that is limited.
 _TEXT_BYTES: Final = 1_000_000
 _NESTED_ROWS: Final = 256
 _NESTED: Final = ("list", "array", "struct", "map")
-_DAY: Final = 86_400
+_DAY_SECONDS: Final = 86_400
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970-01-01
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -63,9 +68,9 @@ def cast_odd_columns(sql: str, types: Sequence[DuckDBPyType], limits: Limits) ->
     Nanoseconds are rounded to microseconds.
     """
     fields = [_count_fields(column_type) for column_type in types]
-    most = bound_cell_values(limits) if sum(fields) <= MOST_FIELDS + len(fields) else 1
+    most = compute_max_cell_values(limits) if sum(fields) <= MAX_FIELDS + len(fields) else 1
     crowded = frozenset(
-        i for i, count in enumerate(fields) if count > 1 and (count > most or _is_deep(types[i], MOST_LEVELS))
+        i for i, count in enumerate(fields) if count > 1 and (count > most or _is_deep(types[i], MAX_LEVELS))
     )
     casts = ["VARCHAR" if i in crowded else _choose_cast(kind, _CARRIED_AS) for i, kind in enumerate(types)]
     if not any(casts):
@@ -74,13 +79,13 @@ def cast_odd_columns(sql: str, types: Sequence[DuckDBPyType], limits: Limits) ->
     return f"SELECT {', '.join(columns)} FROM (\n{sql.rstrip().rstrip(';')}\n)", crowded
 
 
-def type_name(column_type: DuckDBPyType) -> str:
+def format_type(column_type: DuckDBPyType) -> str:
     """DuckDB's name of the type, e.g. `DECIMAL(10,2)`; of a very long one the beginning."""
     name = str(column_type).replace('"NULL"', "NULL")
-    return name if len(name) <= TYPE_CHARS else f"{name[:TYPE_CHARS]}…"
+    return name if len(name) <= MAX_TYPE_CHARS else f"{name[:MAX_TYPE_CHARS]}…"
 
 
-class CarriedRows:
+class TransferRows:
     """A result's batches once what cannot cross is text, and their `schema`. `connection` makes the texts.
 
     Of a result with a limit on its rows all those rows are looked at, as far as they fit into its bytes; of a whole
@@ -107,15 +112,15 @@ class CarriedRows:
         looks = bool(timed) or (bool(nested) and limits.rows is not None)
         first, large = _peek(batches, nested, limits) if looks else ([], frozenset[int]())
         odd = [i for i in timed if i not in large and any(_is_beyond(batch.column(i)) for batch in first)]
-        self._texts = _Texts(connection, limits, odd, large)
+        self._texts = _TextWriter(connection, limits, odd, large)
         self.schema: pa.Schema = reader.schema
         self._batches = itertools.chain(first, batches)
         if odd or large:
-            self._batches = itertools.chain.from_iterable(map(self._texts.put_in, self._batches))
+            self._batches = itertools.chain.from_iterable(map(self._texts.insert_texts, self._batches))
             head = next(self._batches)
             self.schema, self._batches = head.schema, itertools.chain([head], self._batches)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def read_batches(self) -> Iterator[pa.RecordBatch]:
         """The batches, once. Those of a result with a limit on its rows hold one row more, where there is one."""
         for batch in self._batches:
             for column in self._crowded:
@@ -123,13 +128,13 @@ class CarriedRows:
             self._texts.rows += batch.num_rows
             yield batch
 
-    def cells_as_text(self, rows: int) -> int:
+    def count_text_cells(self, rows: int) -> int:
         """How many cells of the first rows are text for their many values, without those that are cut besides."""
         return sum(row < rows for row in self._texts.noted)
 
 
-class _Texts:
-    """Puts texts in the place of what cannot cross: times in the `odd` columns, whole cells in the `large` ones.
+class _TextWriter:
+    """Puts texts in the place of what cannot cross: times in the `odd` columns, whole cells in `large` ones.
 
     `rows` is how many rows have been handed on, `noted` the rows of the cells that are text for their many values.
     """
@@ -142,16 +147,16 @@ class _Texts:
         self.rows = 0
         self.noted: list[int] = []
 
-    def put_in(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    def insert_texts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch, in pieces, with the texts as DuckDB prints them."""
         step = max(1, _TEXT_BYTES // self._limits.cell_bytes) if self._large else max(1, batch.num_rows)
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
-            columns = dict(zip(self._changed, self._texts_of(piece), strict=True))
+            columns = dict(zip(self._changed, self._write_texts(piece), strict=True))
             if self._large:
                 weights = BatchWeights(piece)
                 for i in self._large:
-                    self.note(columns[i], weights.large(i, self._limits))
+                    self.note(columns[i], weights.find_large_cells(i, self._limits))
             arrays = [columns.get(i, column) for i, column in enumerate(piece.columns)]
             yield pa.RecordBatch.from_arrays(arrays, names=piece.schema.names)
 
@@ -160,17 +165,17 @@ class _Texts:
         cut = set(find_long_texts(column, self._limits.cell_bytes))
         self.noted += [self.rows + row for row in rows if row not in cut and column[row].is_valid]
 
-    def _texts_of(self, batch: pa.RecordBatch) -> list[pa.Array]:
+    def _write_texts(self, batch: pa.RecordBatch) -> list[pa.Array]:
         with self._connection.cursor() as cursor:
             arrays = [batch.column(i) for i in self._changed]
             given = cursor.from_arrow(pa.Table.from_arrays(arrays, names=[str(i) for i in self._changed]))
             texts = (
-                self._large_text(n, kind) if i in self._large else f"CAST(#{n} AS {_choose_cast(kind, _AS_TEXT)})"
+                self._write_large_text(n, kind) if i in self._large else f"CAST(#{n} AS {_choose_cast(kind, _AS_TEXT)})"
                 for n, (i, kind) in enumerate(zip(self._changed, given.types, strict=True), start=1)
             )
             return [column.combine_chunks() for column in given.project(", ".join(texts)).to_arrow_table().columns]
 
-    def _large_text(self, number: int, kind: DuckDBPyType) -> str:
+    def _write_large_text(self, number: int, kind: DuckDBPyType) -> str:
         """As much of a cell's text as crosses, and a little more, so that it shows where it was cut."""
         most = self._limits.cell_bytes
         # Each value of a list takes three signs at least.
@@ -182,19 +187,19 @@ def _peek(
     batches: Iterable[pa.RecordBatch], nested: Sequence[int], limits: Limits
 ) -> tuple[list[pa.RecordBatch], frozenset[int]]:
     """The batches that decide, and the nested columns with a cell too large to cross, if the rows have a limit."""
-    most = PEEKED_BYTES if limits.rows is None else max(PEEKED_BYTES, limits.result_bytes)
+    most = PEEK_BYTES if limits.rows is None else max(PEEK_BYTES, limits.result_bytes)
     peeked: list[pa.RecordBatch] = []
     large: set[int] = set()
     rows = size = 0
     for batch in batches:
         weights = BatchWeights(batch)
         if limits.rows is not None:
-            if nested and not rows and batch.num_rows and not weights.fitting(limits.result_bytes):
-                raise row_too_large(limits)
+            if nested and not rows and batch.num_rows and not weights.count_fitting(limits.result_bytes):
+                raise make_row_size_error(limits)
             left = limits.rows - rows
-            large |= {i for i in nested if any(row < left for row in weights.large(i, limits))}
+            large |= {i for i in nested if any(row < left for row in weights.find_large_cells(i, limits))}
         peeked.append(batch)
-        rows, size = rows + batch.num_rows, size + weights.all
+        rows, size = rows + batch.num_rows, size + weights.total_bytes
         if size >= most:
             break
     return peeked, frozenset(large)
@@ -224,7 +229,7 @@ def _list_children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
 def _count_fields(kind: DuckDBPyType) -> int:
     """How many values a cell of the type has at least: the type itself, its fields, and theirs; counted so far only."""
     waiting, count = [(kind, 1)], 0
-    while waiting and count <= MOST_FIELDS:
+    while waiting and count <= MAX_FIELDS:
         part, times = waiting.pop()
         count += times
         if part.id == "array":
@@ -259,7 +264,7 @@ def _is_beyond(column: pa.Array) -> bool:
         return _is_beyond(column.values)
     if not len(column) or not _has_times(kind):
         return False
-    low, high = _range(kind)
+    low, high = _find_range(kind)
     numbers = pa.int64() if kind.bit_width == 64 else pa.int32()
     values = memoryview(column.buffers()[1]).cast("q" if kind.bit_width == 64 else "i")
     values = values[column.offset : column.offset + len(column)]
@@ -269,14 +274,14 @@ def _is_beyond(column: pa.Array) -> bool:
     return any(value is not None and not low <= value <= high for value in column.view(numbers).to_pylist())
 
 
-def _range(kind: pa.DataType) -> tuple[int, int]:
+def _find_range(kind: pa.DataType) -> tuple[int, int]:
     """The least and the greatest number in a column of that type that Python can hold."""
     if pa.types.is_date(kind):
         return _FIRST_DAY, _LAST_DAY
     unit = _PER_SECOND[kind.unit]
     if pa.types.is_time(kind):
-        return 0, _DAY * unit - 1
-    return _FIRST_DAY * _DAY * unit, (_LAST_DAY + 1) * _DAY * unit - 1
+        return 0, _DAY_SECONDS * unit - 1
+    return _FIRST_DAY * _DAY_SECONDS * unit, (_LAST_DAY + 1) * _DAY_SECONDS * unit - 1
 
 
 def _choose_cast(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str | None:

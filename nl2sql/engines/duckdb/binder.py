@@ -43,23 +43,23 @@ class GuardedBinder:
         if any(finding.rule == _DENIED for finding in findings):
             return replace(self._read_plan(sql, first.message), fault=Fault.DENIED)
         if first.rule != "bind":
-            return BindError(_BY_RULE[first.rule], first.message, position=_offset(sql, first.line, first.column))
+            return BindError(_BY_RULE[first.rule], first.message, position=_find_offset(sql, first.line, first.column))
         return self._read_plan(sql, first.message)
 
     def _read_plan(self, sql: str, message: str) -> BindError:
         """What a binder says that knows only what may be read: to it what is denied is not there."""
         try:
-            if self._access.hides_anything:
-                plan = self._parser.bound_plan_over(self._access.readable, sql)
+            if self._access.has_denials:
+                plan = self._parser.bind_plan_over(self._access.readable_schema, sql)
             else:
-                plan = self._parser.bound_plan(sql)
+                plan = self._parser.bind_plan(sql)
             document = json.loads(plan)
         except (QueryError, ValueError):
             return BindError(Fault.OTHER, message)
         return read_bind_error(document, sql) if document.get("error") else BindError(Fault.OTHER, message)
 
 
-def _offset(sql: str, line: int | None, column: int | None) -> int:
+def _find_offset(sql: str, line: int | None, column: int | None) -> int:
     """The character at that line and column, which count from 1; -1 where there is no such place."""
     if line is None or column is None:
         return -1

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nl2sql.schema.identifiers import fold, literal, quote_name
+from nl2sql.schema.identifiers import fold, quote_literal, quote_name
 from nl2sql.types import MAIN_SCHEMA, Column, ForeignKey, Schema, Table
 
 Run = Callable[[str], list[tuple[Any, ...]]]
@@ -42,13 +42,13 @@ _ALWAYS_OPEN: Final = ("system", "temp")
 _Key = tuple[str, str]
 
 
-def read_catalog(run: Run, attached: str = "") -> Schema:
+def read_catalog(run: Run, attached_catalog: str = "") -> Schema:
     """The Schema of the opened database, or of one attached beside it, without a profile. `run(sql)` returns rows."""
-    catalog = attached or str(run(CATALOG)[0][0])
-    database = literal(catalog)
+    catalog = attached_catalog or str(run(CATALOG)[0][0])
+    database = quote_literal(catalog)
 
-    def named(schema: str, table: str) -> str:
-        return f"{attached}.{table}" if attached else _sql_name(catalog, schema, table)
+    def name_table(schema: str, table: str) -> str:
+        return f"{attached_catalog}.{table}" if attached_catalog else _write_sql_name(catalog, schema, table)
 
     columns: dict[_Key, list[Column]] = defaultdict(list)
     for schema, table, name, kind, nullable, comment, generated in run(_COLUMNS.format(database=database)):
@@ -59,30 +59,30 @@ def read_catalog(run: Run, attached: str = "") -> Schema:
         if constraint == "PRIMARY KEY":
             primary[schema, table] = tuple(names)
         else:
-            foreign[schema, table].append(ForeignKey(tuple(names), named(schema, target), tuple(target_names)))
+            foreign[schema, table].append(ForeignKey(tuple(names), name_table(schema, target), tuple(target_names)))
     tables = (
         Table(
-            name=named(schema, name),
+            name=name_table(schema, name),
             columns=tuple(columns[schema, name]),
             kind=kind,
             comment=comment,
             row_count=rows,
             primary_key=primary.get((schema, name), ()),
             foreign_keys=tuple(foreign[schema, name]),
-            schema=None if attached else _unclear_schema(catalog, schema, name),
-            catalog=catalog if not attached and _is_namesake(catalog, schema) else "",
+            schema=None if attached_catalog else _find_unclear_schema(catalog, schema, name),
+            catalog=catalog if not attached_catalog and _is_namesake(catalog, schema) else "",
         )
         for schema, name, kind, comment, rows in run(_TABLES.format(database=database))
     )
     return Schema(tuple(table for table in tables if table.columns))
 
 
-def user_functions(run: Run) -> frozenset[str]:
+def list_user_functions(run: Run) -> frozenset[str]:
     """The names, in lower case, of the functions and macros that the database's owner made."""
     return frozenset(row[0].lower() for row in run(_FUNCTIONS))
 
 
-def user_types(run: Run) -> Mapping[_Key, str]:
+def list_user_types(run: Run) -> Mapping[_Key, str]:
     """What each type that the database's owner made stands for, by the folded names of its schema and its own."""
     found = {}
     for path in run(_TYPES):
@@ -91,13 +91,13 @@ def user_types(run: Run) -> Mapping[_Key, str]:
     return found
 
 
-def _sql_name(catalog: str, schema: str, table: str) -> str:
+def _write_sql_name(catalog: str, schema: str, table: str) -> str:
     if schema == MAIN_SCHEMA:
         return table
     return f"{catalog}.{schema}.{table}" if _is_namesake(catalog, schema) else f"{schema}.{table}"
 
 
-def _unclear_schema(catalog: str, schema: str, table: str) -> str | None:
+def _find_unclear_schema(catalog: str, schema: str, table: str) -> str | None:
     """The schema's name where the first dot of the table's full name does not tell it."""
     if _is_namesake(catalog, schema) or (schema == MAIN_SCHEMA and "." in table) or "." in schema:
         return schema

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.cancellation import CancelToken
-from nl2sql.engines.files.data_sources import Source
+from nl2sql.engines.files.data_sources import DataSource
 from nl2sql.engines.worker import pipe_messages
 from nl2sql.engines.worker.child_process import WORKER, start_spare
-from nl2sql.engines.worker.result_stream import WorkerStream, collected
-from nl2sql.engines.worker.worker_handle import Opened, WarmWorker
+from nl2sql.engines.worker.result_stream import WorkerStream, collect_result
+from nl2sql.engines.worker.worker_handle import DatabaseState, WorkerHandle
 from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.engines.worker.worker_request import Call
 from nl2sql.errors import ConfigError, LimitError
@@ -51,17 +51,17 @@ INTROSPECT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class AttachedUploads:
     """What an engine with uploads has beside them: the engine of the base, whose schema is read there once."""
 
     base: DuckDBEngine
     uploads: UploadedFiles
 
-    def joined(self, base: Schema, uploaded: Schema) -> Schema:
+    def join_schemas(self, base: Schema, uploaded: Schema) -> Schema:
         """The schema of both. DatabaseError."""
-        from nl2sql.engines.files.upload_tables import joined
+        from nl2sql.engines.files.upload_tables import join_schemas
 
-        return joined(base, uploaded, self.uploads.catalog)
+        return join_schemas(base, uploaded, self.uploads.catalog)
 
 
 class DuckDBEngine:
@@ -75,24 +75,24 @@ class DuckDBEngine:
     def __init__(
         self,
         url: str,
-        source: Source,
+        source: DataSource,
         limits: Limits,
         cache_dir: Path,
         judge_seconds: float = JUDGE_SECONDS,
         profile_seconds: float = PROFILE_SECONDS,
         workers: int = 1,
-        beside: Beside | None = None,
+        attached_uploads: AttachedUploads | None = None,
         time_zone: str = "UTC",
     ) -> None:
         self._url, self._source, self._cache_dir = url, source, cache_dir
-        self._beside = beside
+        self._beside = attached_uploads
         self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._state = threading.RLock()
         self._time_zone = time_zone
-        self._opened = Opened(self._fingerprint(), source, source.prepare(), time_zone=time_zone)
-        self._pool = WorkerPool(workers, lambda: WarmWorker(limits))
-        with self._pool.turn(None) as worker:
-            worker.serve(self._opened)
+        self._opened = DatabaseState(self._compute_fingerprint(), source, source.prepare(), time_zone=time_zone)
+        self._pool = WorkerPool(workers, lambda: WorkerHandle(limits))
+        with self._pool.take_worker(None) as worker:
+            worker.use_state(self._opened)
 
     @property
     def url(self) -> str:
@@ -124,23 +124,23 @@ class DuckDBEngine:
         """As `Engine.uploads`."""
         return self._beside.uploads.tables if self._beside else ()
 
-    def with_files(
+    def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> DuckDBEngine:
         """As `Engine.with_files`."""
-        from nl2sql.engines.files.upload_tables import WithUploads, free_catalog, import_files
+        from nl2sql.engines.files.upload_tables import SourceWithUploads, choose_catalog_name, import_files
 
         if self._beside is not None:
             raise ConfigError(
                 "files were uploaded here already", "Name them all in one call, on what was opened before the upload."
             )
-        catalog = free_catalog(self.introspect(), self._opened.prepared.database)
+        catalog = choose_catalog_name(self.introspect(), self._opened.prepared.database)
         # The worker loads its libraries while the files are imported.
         start_spare(WORKER)
         with contextlib.ExitStack() as stack:
             uploads = import_files(files, catalog, limits, self._cache_dir, rules)
             stack.callback(uploads.close)
-            source, beside = WithUploads(self._source, uploads), Beside(self, uploads)
+            source, beside = SourceWithUploads(self._source, uploads), AttachedUploads(self, uploads)
             engine = DuckDBEngine(
                 self._url,
                 source,
@@ -160,27 +160,33 @@ class DuckDBEngine:
     def introspect(self) -> Schema:
         """Tables, columns, keys and profile; from the cache where the files have not changed. DatabaseError."""
         self._pool.raise_if_closed()
-        if schema := self._current().schema:
+        if schema := self._refresh_state().schema:
             return schema
-        with self._pool.turn(None) as worker:
-            return self._introspected(worker)
+        with self._pool.take_worker(None) as worker:
+            return self._ensure_schema(worker)
 
     def judge(
         self,
         sql: str,
         policy: Policy,
         *,
-        thorough: bool = False,
+        collect_all: bool = False,
         reads_values: bool = True,
         cancel: CancelToken | None = None,
     ) -> Verdict:
         """As `Engine.judge`."""
-        with self._pool.turn(cancel) as worker:
-            self._introspected(worker)
+        with self._pool.take_worker(cancel) as worker:
+            self._ensure_schema(worker)
             seconds = self._judge_seconds
-            asked = {"op": "judge", "sql": sql, "thorough": thorough, "reads_values": reads_values, "seconds": seconds}
-            request = {**asked, "policy": pipe_messages.policy_to_json(policy)}
-            return worker.ask(request, seconds, lambda reply: pipe_messages.verdict_from_json(reply["verdict"]), cancel)
+            asked = {
+                "op": "judge",
+                "sql": sql,
+                "thorough": collect_all,
+                "reads_values": reads_values,
+                "seconds": seconds,
+            }
+            request = {**asked, "policy": pipe_messages.encode_policy(policy)}
+            return worker.ask(request, seconds, lambda reply: pipe_messages.decode_verdict(reply["verdict"]), cancel)
 
     def repair(
         self,
@@ -194,12 +200,12 @@ class DuckDBEngine:
     ) -> RepairReport:
         """As `Engine.repair`."""
         asked = {"op": "repair", "sql": sql, "question": question, "error": error}
-        told = {"policy": pipe_messages.policy_to_json(policy), "disproved": [asdict(proof) for proof in disproved]}
-        with self._pool.turn(cancel) as worker:
-            self._introspected(worker)
+        told = {"policy": pipe_messages.encode_policy(policy), "disproved": [asdict(proof) for proof in disproved]}
+        with self._pool.take_worker(cancel) as worker:
+            self._ensure_schema(worker)
             seconds = self._judge_seconds
             request = {**asked, **told, "seconds": seconds}
-            return worker.ask(request, seconds, lambda reply: pipe_messages.report_from_json(reply["report"]), cancel)
+            return worker.ask(request, seconds, lambda reply: pipe_messages.decode_report(reply["report"]), cancel)
 
     def execute(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
@@ -209,41 +215,43 @@ class DuckDBEngine:
         More rows than `limits.rows`, or more bytes than `limits.result_bytes`, cut the result: `truncated` says
         so. Cells longer than `limits.cell_bytes` are shortened and counted. Errors as `Engine.execute`.
         """
-        with self._streaming(checked, limits, cancel, hashed=hashed) as stream:
-            return collected(stream)
+        with self._open_stream(checked, limits, cancel, hashed=hashed) as stream:
+            return collect_result(stream)
 
     def stream(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> contextlib.AbstractContextManager[WorkerStream]:
         """As `execute`, batch by batch; the reader's own time does not count towards `limits.seconds`."""
-        return self._streaming(checked, limits, cancel, hashed=False)
+        return self._open_stream(checked, limits, cancel, hashed=False)
 
     @contextlib.contextmanager
-    def _streaming(
+    def _open_stream(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None, *, hashed: bool
     ) -> Iterator[WorkerStream]:
         request = {
             "op": "execute",
             "sql": checked.sql,
-            "limits": pipe_messages.limits_to_json(limits),
+            "limits": pipe_messages.encode_limits(limits),
             "seconds": limits.seconds,
             "hashed": hashed,
         }
-        with self._pool.turn(cancel) as worker:
-            worker.serve(self._opened)
-            with worker.calling(request, limits.seconds, limits, cancel) as call:
+        with self._pool.take_worker(cancel) as worker:
+            worker.use_state(self._opened)
+            with worker.open_call(request, limits.seconds, limits, cancel) as call:
                 yield WorkerStream(call, limits)
 
-    def page(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Result:
+    def fetch_page(
+        self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None
+    ) -> Result:
         """As `Engine.page`."""
-        with self._paging(checked, window, limits, cancel, "rows") as call:
-            return collected(WorkerStream(call, replace(limits, rows=window.limit)))
+        with self._request_page(checked, window, limits, cancel, "rows") as call:
+            return collect_result(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
         """As `Engine.count`."""
-        with self._paging(checked, window, limits, cancel, "count") as call:
+        with self._request_page(checked, window, limits, cancel, "count") as call:
             reply, _ = call.receive()
-            with call.reading():
+            with call.check_reply():
                 return Count(pipe_messages.expect_number(reply["count"]), bool(reply["complete"]))
 
     def add_up(
@@ -255,21 +263,21 @@ class DuckDBEngine:
         cancel: CancelToken | None = None,
     ) -> tuple[Decimal | None, ...]:
         """As `Engine.add_up`."""
-        with self._paging(checked, window, limits, cancel, "sums", columns) as call:
+        with self._request_page(checked, window, limits, cancel, "sums", columns) as call:
             reply, _ = call.receive()
-            with call.reading(InvalidOperation):
+            with call.check_reply(InvalidOperation):
                 sums = [None if text is None else Decimal(pipe_messages.expect_text(text)) for text in reply["sums"]]
                 return tuple(sums)
 
-    def place_in_queue(self, cancel: CancelToken) -> int:
+    def find_queue_position(self, cancel: CancelToken) -> int:
         """As `Engine.place_in_queue`."""
-        return self._pool.place(cancel)
+        return self._pool.find_position(cancel)
 
-    def worker_limits(self) -> Mapping[str, bool]:
+    def list_worker_limits(self) -> Mapping[str, bool]:
         """Which of the operating system's limits hold for the workers on this platform, by name."""
-        with self._pool.turn(None) as worker:
-            worker.serve(self._opened)
-            return worker.held_limits()
+        with self._pool.take_worker(None) as worker:
+            worker.use_state(self._opened)
+            return worker.list_enforced_limits()
 
     def close(self) -> None:
         """Wait for who runs, end the workers, remove uploaded files. May be called twice."""
@@ -278,7 +286,7 @@ class DuckDBEngine:
             self._beside.uploads.close()
 
     @contextlib.contextmanager
-    def _paging(
+    def _request_page(
         self,
         checked: CheckedSQL,
         window: Window,
@@ -291,31 +299,31 @@ class DuckDBEngine:
         request = {
             "op": "page",
             "sql": checked.sql,
-            "window": pipe_messages.window_to_json(window),
+            "window": pipe_messages.encode_window(window),
             "asks": asks,
             "columns": list(columns),
-            "limits": pipe_messages.limits_to_json(replace(limits, rows=window.limit)),
+            "limits": pipe_messages.encode_limits(replace(limits, rows=window.limit)),
             "seconds": limits.seconds,
         }
-        with self._pool.turn(cancel, prefers=lambda worker: worker.keeps(checked.sql)) as worker:
-            worker.serve(self._opened)
-            with worker.calling(request, limits.seconds, limits, cancel) as call:
+        with self._pool.take_worker(cancel, is_preferred=lambda worker: worker.has_cached(checked.sql)) as worker:
+            worker.use_state(self._opened)
+            with worker.open_call(request, limits.seconds, limits, cancel) as call:
                 yield call
-            worker.note_kept(checked.sql)
+            worker.mark_cached(checked.sql)
 
-    def _introspected(self, worker: WarmWorker) -> Schema:
+    def _ensure_schema(self, worker: WorkerHandle) -> Schema:
         """The schema, read by this worker where nobody has yet, and told to it."""
         with self._state:
-            opened = self._current()
+            opened = self._refresh_state()
             schema = opened.schema
             if schema is None:
-                worker.serve(opened)
+                worker.use_state(opened)
                 schema = self._read_schema(worker)
                 opened = self._opened = replace(opened, schema=schema)
-        worker.serve(opened)
+        worker.use_state(opened)
         return schema
 
-    def _read_schema(self, worker: WarmWorker) -> Schema:
+    def _read_schema(self, worker: WorkerHandle) -> Schema:
         from nl2sql.schema import schema_cache, serialization
 
         base = self._beside.base.introspect() if self._beside else None
@@ -324,11 +332,11 @@ class DuckDBEngine:
             "profile_seconds": self._profile_seconds,
             "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
-            "beside": serialization.to_json(base) if base else None,
+            "beside": serialization.encode_schema(base) if base else None,
         }
 
         def read(reply: Mapping[str, Any]) -> tuple[Schema, bool]:
-            return serialization.from_json(reply["schema"]), bool(reply["complete"])
+            return serialization.decode_schema(reply["schema"]), bool(reply["complete"])
 
         try:
             schema, complete = worker.ask(request, INTROSPECT_SECONDS, read)
@@ -339,24 +347,26 @@ class DuckDBEngine:
             )
         if self._beside and base:
             # The samples of uploaded files are the session's alone, and no cache keeps them.
-            return replace(self._beside.joined(base, schema), fingerprint=self._opened.fingerprint)
+            return replace(self._beside.join_schemas(base, schema), fingerprint=self._opened.fingerprint)
         schema = replace(schema, fingerprint=self._opened.fingerprint)
-        schema_cache.save(self._cache_dir, schema, complete=complete)
+        schema_cache.save_schema(self._cache_dir, schema, complete=complete)
         return schema
 
-    def _current(self) -> Opened:
+    def _refresh_state(self) -> DatabaseState:
         """What the workers are to open: anew where the files have changed. DatabaseError."""
         from nl2sql.schema import schema_cache
 
-        fingerprint = self._fingerprint()
+        fingerprint = self._compute_fingerprint()
         with self._state:
             if fingerprint != self._opened.fingerprint:
-                self._opened = Opened(fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone)
+                self._opened = DatabaseState(
+                    fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone
+                )
             if self._opened.schema is None:
-                self._opened = replace(self._opened, schema=schema_cache.load(self._cache_dir, fingerprint))
+                self._opened = replace(self._opened, schema=schema_cache.load_schema(self._cache_dir, fingerprint))
             return self._opened
 
-    def _fingerprint(self) -> str:
+    def _compute_fingerprint(self) -> str:
         """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
-        own = self._source.fingerprint()
+        own = self._source.compute_fingerprint()
         return own if self._time_zone == "UTC" else hashlib.sha256(f"{own} {self._time_zone}".encode()).hexdigest()

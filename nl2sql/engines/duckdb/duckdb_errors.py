@@ -39,39 +39,39 @@ _NAMES_ONLY: Final = (
 _ENGINE_FAILED: Final = ("IO Error", "FATAL Error", "INTERNAL Error")
 
 
-def failure(error: BaseException, stopped: bool, sql: str = "") -> Mapping[str, str]:
+def make_failure_reply(error: BaseException, is_stopped: bool, sql: str = "") -> Mapping[str, str]:
     """The error reply: `error` is stopped, seconds, memory, spill, database or query; `message` the engine's text."""
-    return {"kind": "error", "error": _kind_of(error, str(error), stopped), "message": shown(error, sql)}
+    return {"kind": "error", "error": _classify(error, str(error), is_stopped), "message": clean_error_text(error, sql)}
 
 
-def shown(error: BaseException, sql: str = "") -> str:
+def clean_error_text(error: BaseException, sql: str = "") -> str:
     """The engine's text without its category, source excerpt, suggestions, folders, and values not from the SQL."""
     text = _KIND.sub("", str(error).strip())
     if not isinstance(error, _NAMES_ONLY):
-        text = _without_values(_told_once(text), sql)
+        text = _mask_values(_drop_repeated_time(text), sql)
     text = _SIDE.sub("", _TAIL.split(text, maxsplit=1)[0])
     text = _PATH.sub(lambda found: f'"{Path(found.group()[1:-1]).name}"', text).strip()
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + _MASK
 
 
-def _told_once(text: str) -> str:
+def _drop_repeated_time(text: str) -> str:
     start = text.find(_FIRST_TIME) + len(_FIRST_TIME)
     ends = [found.end() for found in _SECOND_TIME.finditer(text, start)] if _FIRST_TIME in text else []
     return f'{text[:start]}{_MASK}": {text[ends[-1] :]}' if ends else text
 
 
-def _without_values(text: str, sql: str) -> str:
+def _mask_values(text: str, sql: str) -> str:
     """Mask what stands between the first quotation mark and the last; a last quotation that the SQL holds stays.
 
     A value may hold quotation marks itself, so that where it ends cannot be told by the next one.
     """
 
-    def masked(mark: str, inner: str) -> str:
-        if _quotes(sql, inner):
+    def mask_quoted(mark: str, inner: str) -> str:
+        if _has_quoted(sql, inner):
             return f"{mark}{inner}{mark}"
         before, _, last = inner.rpartition(mark)
         between = before.rpartition(mark)[2]
-        kept = f"{between}{mark}{last}{mark}" if mark in before and _quotes(sql, last) else ""
+        kept = f"{between}{mark}{last}{mark}" if mark in before and _has_quoted(sql, last) else ""
         return f"{mark}{_MASK}{mark}{kept}"
 
     head, excerpt, tail = text.partition("\n\nLINE ")
@@ -80,17 +80,17 @@ def _without_values(text: str, sql: str) -> str:
     for found in _OPENING.finditer(head):
         mark, start = found.group(), found.end()
         if found.start() >= at and last.get(mark, 0) > start:
-            shown += head[at : found.start()] + masked(mark, head[start : last[mark]])
+            shown += head[at : found.start()] + mask_quoted(mark, head[start : last[mark]])
             at = last[mark] + 1
     return shown + head[at:] + excerpt + tail
 
 
-def _quotes(sql: str, text: str) -> bool:
+def _has_quoted(sql: str, text: str) -> bool:
     """Whether the SQL holds the text in quotation marks."""
     return f'"{text}"' in sql or "'" + text.replace("'", "''") + "'" in sql
 
 
-def _kind_of(error: BaseException, text: str, stopped: bool) -> str:
+def _classify(error: BaseException, text: str, stopped: bool) -> str:
     if "maximum execution time" in text:
         return "seconds"
     if stopped or isinstance(error, duckdb.InterruptException):

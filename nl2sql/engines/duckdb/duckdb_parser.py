@@ -1,8 +1,8 @@
 """DuckDB's own parser and binder for the guard, over one locked connection.
 
-It judges nothing. Texts that nobody judged yet are only handed to DuckDB's functions, as parameters; `described` and
-`values` alone take one as SQL, and only one that was judged. Functions are called by their full names, as a database
-may define its own of the same name.
+It judges nothing. Texts that nobody judged yet are only handed to DuckDB's functions, as parameters; `describe_query`
+and `read_values` alone take one as SQL, and only one that was judged. Functions are called by their full names, as a
+database may define its own of the same name.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from nl2sql.engines.duckdb import duckdb_catalog
 from nl2sql.engines.duckdb.hardening import lock
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.guard import Token
-from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, refused
+from nl2sql.guard.engine_errors import DYNAMIC_PIVOT, make_refusal
 from nl2sql.schema.identifiers import fold, quote_name
 from nl2sql.types import MAIN_SCHEMA, Schema
 
-_TWIN_MEMORY: Final = 256_000_000
-_TWINS: Final = 2
+_TWIN_MEMORY_BYTES: Final = 256_000_000
+_MAX_TWINS: Final = 2
 _TREE: Final = "system.main.json_serialize_sql($1::VARCHAR)"
 _PLAN: Final = "system.main.json_serialize_plan($1::VARCHAR, optimize := false)"
 _SYNTAX_TREE: Final = f"SELECT {_TREE}"
@@ -41,17 +41,17 @@ class DuckDBParser:
         self,
         connection: duckdb.DuckDBPyConnection,
         binder: duckdb.DuckDBPyConnection,
-        attached: frozenset[str] = frozenset(),
+        attached_catalogs: frozenset[str] = frozenset(),
         seconds: float = 5.0,
     ) -> None:
         self.reads_values = True
-        self._attached, self._seconds = attached, seconds
+        self._attached, self._seconds = attached_catalogs, seconds
         self._connection = connection
         self._binder = binder
         self._catalog = str(connection.execute(duckdb_catalog.CATALOG).fetchall()[0][0])
         # The database is read-only, and listing its functions takes longer than all judging of a query.
-        self._user_functions = duckdb_catalog.user_functions(lambda sql: connection.execute(sql).fetchall())
-        self._user_types = duckdb_catalog.user_types(lambda sql: connection.execute(sql).fetchall())
+        self._user_functions = duckdb_catalog.list_user_functions(lambda sql: connection.execute(sql).fetchall())
+        self._user_types = duckdb_catalog.list_user_types(lambda sql: connection.execute(sql).fetchall())
         self._twins: deque[tuple[Schema, duckdb.DuckDBPyConnection]] = deque()
 
     @property
@@ -60,27 +60,27 @@ class DuckDBParser:
         return self._catalog
 
     @property
-    def attached(self) -> frozenset[str]:
+    def attached_catalogs(self) -> frozenset[str]:
         """The names SQL has for what was opened beside it."""
         return self._attached
 
-    def syntax_tree(self, sql: str) -> str:
+    def read_syntax_tree(self, sql: str) -> str:
         """DuckDB's syntax tree, or its error object, as JSON text."""
         return _ask(self._connection, _SYNTAX_TREE, sql)
 
-    def bound_plan(self, sql: str) -> str:
+    def bind_plan(self, sql: str) -> str:
         """DuckDB's bound plan, unoptimised, or its error object, as JSON text."""
         return _ask(self._binder, _BOUND_PLAN, sql)
 
-    def bound_plan_over(self, schema: Schema, sql: str) -> str:
+    def bind_plan_over(self, schema: Schema, sql: str) -> str:
         """The same over a database that has nothing but the tables of that schema."""
-        return _ask(self._twin_of(schema), _BOUND_PLAN, sql)
+        return _ask(self._get_twin(schema), _BOUND_PLAN, sql)
 
-    def _twin_of(self, schema: Schema) -> duckdb.DuckDBPyConnection:
+    def _get_twin(self, schema: Schema) -> duckdb.DuckDBPyConnection:
         for known, twin in self._twins:
             if known is schema:
                 return twin
-        while len(self._twins) >= _TWINS:
+        while len(self._twins) >= _MAX_TWINS:
             self._twins.popleft()[1].close()
         try:
             twin = open_twin(self._catalog, schema, self._seconds, self._attached)
@@ -89,14 +89,14 @@ class DuckDBParser:
         self._twins.append((schema, twin))
         return twin
 
-    def tree_and_plan(self, sql: str) -> tuple[str, str]:
+    def read_tree_and_plan(self, sql: str) -> tuple[str, str]:
         """Both for one text, in one statement where one connection gives both."""
         if self._binder is not self._connection:
-            return self.syntax_tree(sql), self.bound_plan(sql)
-        tree, plan = _rows(self._connection, _TREE_AND_PLAN, sql)[0]
+            return self.read_syntax_tree(sql), self.bind_plan(sql)
+        tree, plan = _fetch_rows(self._connection, _TREE_AND_PLAN, sql)[0]
         return str(tree), str(plan)
 
-    def tokens(self, sql: str) -> Sequence[Token]:
+    def tokenize(self, sql: str) -> Sequence[Token]:
         """The pieces of the text, as DuckDB's lexer cuts it."""
         encoded = sql.encode()
         try:
@@ -107,43 +107,45 @@ class DuckDBParser:
         pieces = [Token(kind.name, encoded[at:end].decode()) for (at, kind), end in zip(starts, ends, strict=True)]
         return [Token("", encoded[: starts[0][0]].decode()), *pieces] if pieces else []
 
-    def written(self, tree: str) -> str:
+    def write_sql(self, tree: str) -> str:
         """DuckDB's spelling of a syntax tree."""
         return _ask(self._connection, _WRITTEN, tree)
 
-    def physical_plan(self, sql: str) -> str:
+    def read_physical_plan(self, sql: str) -> str:
         """How DuckDB would run a SELECT, as JSON text."""
-        return str(_rows(self._binder, f"EXPLAIN (FORMAT json) {sql}")[0][1])
+        return str(_fetch_rows(self._binder, f"EXPLAIN (FORMAT json) {sql}")[0][1])
 
-    def described(self, sql: str) -> Sequence[Sequence[str | None]]:
+    def describe_query(self, sql: str) -> Sequence[Sequence[str | None]]:
         """The columns of a judged query, as DESCRIBE tells them."""
-        return _rows(self._binder, f"DESCRIBE ({sql})")
+        return _fetch_rows(self._binder, f"DESCRIBE ({sql})")
 
-    def values(self, sql: str) -> Sequence[str]:
+    def read_values(self, sql: str) -> Sequence[str]:
         """The first column of what a judged query gives. GuardError where nothing may be read to judge a text."""
         if not self.reads_values:
-            raise GuardError((refused(DYNAMIC_PIVOT, "the values of this PIVOT cannot be read before it is approved"),))
-        return [str(row[0]) for row in _rows(self._connection, sql)]
+            raise GuardError(
+                (make_refusal(DYNAMIC_PIVOT, "the values of this PIVOT cannot be read before it is approved"),)
+            )
+        return [str(row[0]) for row in _fetch_rows(self._connection, sql)]
 
-    def user_functions(self) -> frozenset[str]:
+    def list_user_functions(self) -> frozenset[str]:
         """Lower-case names of the functions and macros that the database defines itself."""
         return self._user_functions
 
-    def user_types(self) -> Mapping[tuple[str, str], str]:
+    def list_user_types(self) -> Mapping[tuple[str, str], str]:
         """What each type that the database defines itself stands for, by its folded schema and name."""
         return self._user_types
 
 
 def open_twin(
-    catalog: str, schema: Schema, seconds: float, attached: frozenset[str] = frozenset()
+    catalog: str, schema: Schema, seconds: float, attached_catalogs: frozenset[str] = frozenset()
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory database of the same name and empty tables, to bind plans where the tables themselves do not serve.
 
     What is attached beside the one is beside the other too.
     """
     twin = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
-    beside = {fold(name) for name in attached}
-    for name in (catalog, *sorted(attached)):
+    beside = {fold(name) for name in attached_catalogs}
+    for name in (catalog, *sorted(attached_catalogs)):
         if fold(name) != "memory":
             twin.execute(f"ATTACH ':memory:' AS {quote_name(name)}")
     twin.execute(f"USE {quote_name(catalog)}.{MAIN_SCHEMA}")
@@ -156,15 +158,15 @@ def open_twin(
             twin.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_name, path[:2]))}")
         columns = ", ".join(f"{quote_name(column.name)} {column.type}" for column in table.columns)
         twin.execute(f"CREATE TABLE {'.'.join(map(quote_name, path))} ({columns})")
-    lock(twin, memory=_TWIN_MEMORY, seconds=seconds)
+    lock(twin, memory=_TWIN_MEMORY_BYTES, seconds=seconds)
     return twin
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, question: str, sql: str) -> str:
-    return str(_rows(connection, question, sql)[0][0])
+    return str(_fetch_rows(connection, question, sql)[0][0])
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, question: str, *values: str) -> list[tuple[str | None, ...]]:
+def _fetch_rows(connection: duckdb.DuckDBPyConnection, question: str, *values: str) -> list[tuple[str | None, ...]]:
     try:
         return list(connection.execute(question, values).fetchall())
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):

@@ -15,10 +15,10 @@ from typing import Final
 import duckdb
 
 from nl2sql.engines.worker.pipe_messages import MOVED
-from nl2sql.schema.identifiers import escape_glob, literal, quote_name
+from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 MAX_EXPRESSION_DEPTH: Final = 60
-BUFFER_SHARE: Final = 0.8
+BUFFER_RATIO: Final = 0.8
 # The parent counts a query's seconds and leaves out those that a slow reader takes; DuckDB cannot tell them apart.
 LAST_RESORT_SECONDS: Final = 3600
 
@@ -42,13 +42,13 @@ def open_locked(
     spill: int = 0,
     spill_folder: str = "",
     data_files: Sequence[str] = (),
-    attached: Mapping[str, str] | None = None,
+    attachments: Mapping[str, str] | None = None,
     time_zone: str = "UTC",
 ) -> duckdb.DuckDBPyConnection:
     """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
 
     `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
-    `spill`, the local file system is off altogether. `attached` are database files to open beside it, by the
+    `spill`, the local file system is off altogether. `attachments` are database files to open beside it, by the
     catalog's name. `time_zone` is where days begin and end, whatever the machine's own zone is.
     """
     options: dict[str, str | bool | int | float | list[str]] = {
@@ -57,9 +57,9 @@ def open_locked(
         "allow_unsigned_extensions": "false",
     }
     connection = duckdb.connect(path, read_only=True, config=options)
-    for catalog, file in (attached or {}).items():
-        connection.execute(f"ATTACH {literal(file)} AS {quote_name(catalog)} (READ_ONLY)")
-    connection.execute(f"SET GLOBAL TimeZone={literal(time_zone)}")
+    for catalog, file in (attachments or {}).items():
+        connection.execute(f"ATTACH {quote_literal(file)} AS {quote_name(catalog)} (READ_ONLY)")
+    connection.execute(f"SET GLOBAL TimeZone={quote_literal(time_zone)}")
     folder = spill_folder if spill else ""
     lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
     return connection
@@ -77,11 +77,13 @@ def lock(
     """Lock the instance behind the connection for good; arguments as in `open_locked`."""
     settings = [
         *_SETTINGS,
-        f"temp_directory={literal(spill_folder)}",
+        f"temp_directory={quote_literal(spill_folder)}",
         f"max_temp_directory_size='{spill}B'",
-        f"memory_limit='{int(memory * BUFFER_SHARE)}B'",
+        f"memory_limit='{int(memory * BUFFER_RATIO)}B'",
         f"max_execution_time={int(max(seconds, LAST_RESORT_SECONDS) * 1000)}",
-        f"allowed_paths=[{', '.join(literal(path) for file in data_files for path in (file, escape_glob(file)))}]",
+        "allowed_paths=["
+        + ", ".join(quote_literal(path) for file in data_files for path in (file, escape_glob(file)))
+        + "]",
         "enable_external_access=false",
     ]
     if not data_files and not spill:

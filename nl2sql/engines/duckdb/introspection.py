@@ -41,25 +41,25 @@ class Introspection:
         self._open_parser = cache(open_parser)
         self._deadline = 0.0
 
-    def reply(self, request: Message, *, over_files: bool) -> Mapping[str, Any]:
+    def reply(self, request: Message, *, has_file_views: bool) -> Mapping[str, Any]:
         """The answer to a request: the opened database's schema, or that of the `catalog` attached beside it.
 
-        `over_files` says that views are data files, of which each is a table. `beside` in the request is the schema
+        `has_file_views` says that views are data files, of which each is a table. `beside` in the request is the schema
         of the opened database, which keys of an attached one may lead to.
         """
         self._deadline = time.monotonic() + request["guard_seconds"]
         schema = read_catalog(lambda sql: list(self._cursor.execute(sql).fetchall()), request["catalog"])
-        beside = serialization.from_json(request["beside"]) if request["beside"] else None
-        schema = guard.mark_refused(schema, lambda sql: over_files or self._may_read(sql, schema))
-        complete = over_files or time.monotonic() < self._deadline
+        beside = serialization.decode_schema(request["beside"]) if request["beside"] else None
+        schema = guard.mark_refused(schema, lambda sql: has_file_views or self._may_read(sql, schema))
+        complete = has_file_views or time.monotonic() < self._deadline
         seconds = request["profile_seconds"]
         self._deadline = time.monotonic() + seconds
         if seconds:
-            schema = profile(schema, self._rows, seconds, over_files=over_files, beside=beside)
+            schema = profile(schema, self._read_rows, seconds, has_file_views=has_file_views, known_schema=beside)
         complete = complete and time.monotonic() < self._deadline
-        if over_files:
+        if has_file_views:
             schema = replace(schema, tables=tuple(replace(table, kind="table") for table in schema.tables))
-        return {"kind": "schema", "schema": serialization.to_json(schema), "complete": complete}
+        return {"kind": "schema", "schema": serialization.encode_schema(schema), "complete": complete}
 
     def _may_read(self, sql: str, schema: Schema) -> bool:
         """Whether the guard lets the query run; no where it cannot tell in time."""
@@ -69,7 +69,7 @@ class Introspection:
         parser, interrupt = self._open_parser()
         self._alarm.set(seconds, interrupt)
         try:
-            return guard.judge(sql, schema, Policy(), "duckdb", parser).allowed
+            return guard.judge(sql, schema, Policy(), "duckdb", parser).is_allowed
         except duckdb_errors.FAILURES:
             if self._is_stopped():
                 raise
@@ -77,17 +77,17 @@ class Introspection:
         finally:
             self._alarm.clear()
 
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def _read_rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of one query of the profile, which ends with the profile's time."""
         self._alarm.set(max(0.01, self._deadline - time.monotonic()), self._cursor.interrupt)
         try:
             return list(self._cursor.execute(sql).fetchall())
         except duckdb_errors.FAILURES as error:
-            kind = duckdb_errors.failure(error, self._is_stopped())["error"]
+            kind = duckdb_errors.make_failure_reply(error, self._is_stopped())["error"]
             if self._is_stopped():
                 raise
             if kind == "query":
-                raise QueryError(duckdb_errors.shown(error)) from error
+                raise QueryError(duckdb_errors.clean_error_text(error)) from error
             raise LimitError("the profile overran", limit="seconds") from error
         finally:
             self._alarm.clear()

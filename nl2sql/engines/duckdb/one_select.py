@@ -13,15 +13,15 @@ _TREE: Final = "SELECT system.main.json_serialize_sql(?::VARCHAR)"
 _WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
 
 
-def not_a_select(cursor: Any, sql: str) -> str:
+def check_single_select(cursor: Any, sql: str) -> str:
     """Why the text is no SELECT; empty where it is one.
 
     A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
     SELECT passes in the guard's own spelling.
     """
-    from nl2sql.guard import under_explain
+    from nl2sql.guard import strip_explain
 
-    tree = str(cursor.execute(_TREE, [under_explain(sql)]).fetchall()[0][0])
+    tree = str(cursor.execute(_TREE, [strip_explain(sql)]).fetchall()[0][0])
     try:
         document = json.loads(tree)
     except (ValueError, RecursionError):

@@ -13,21 +13,23 @@ _ESTIMATE: Final = "Estimated Cardinality"
 _PAIRS: Final = ("CROSS_PRODUCT", "BLOCKWISE_NL_JOIN", "NESTED_LOOP_JOIN")
 
 
-def estimated_rows(plan: str) -> int | None:
+def estimate_rows(plan: str) -> int | None:
     """The greatest estimate of any step; None where none has one, or the text is not a plan."""
     try:
         steps = json.loads(plan)
     except ValueError:
         return None
-    return max((greatest for step in _listed(steps) for _, greatest in [_estimate(step)] if greatest), default=None)
+    return max(
+        (greatest for step in _list_steps(steps) for _, greatest in [_estimate_step(step)] if greatest), default=None
+    )
 
 
-def _estimate(step: dict[str, Any]) -> tuple[int, int]:
+def _estimate_step(step: dict[str, Any]) -> tuple[int, int]:
     """The rows that the step gives, and the most that it or a step below handles; 0 where nothing is said.
 
     A step that pairs every row with every row and says nothing gives the product.
     """
-    below = [_estimate(child) for child in _listed(step.get("children"))]
+    below = [_estimate_step(child) for child in _list_steps(step.get("children"))]
     text = str((step.get("extra_info") or {}).get(_ESTIMATE, ""))
     rows = [rows for rows, _ in below]
     if text.isdecimal():
@@ -39,5 +41,5 @@ def _estimate(step: dict[str, Any]) -> tuple[int, int]:
     return own, max([own, *(greatest for _, greatest in below)])
 
 
-def _listed(steps: Any) -> list[dict[str, Any]]:
+def _list_steps(steps: Any) -> list[dict[str, Any]]:
     return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.engines.duckdb.one_select import not_a_select
+from nl2sql.engines.duckdb.one_select import check_single_select
 from nl2sql.engines.duckdb.row_criteria import is_number, write_criteria, write_sum
 from nl2sql.errors import QueryError
-from nl2sql.guard import under_explain
+from nl2sql.guard import strip_explain
 from nl2sql.types import Window
 
-KEPT_QUERIES: Final = 4
-KEPT_ROWS: Final = 1_000_000
+MAX_CACHED_QUERIES: Final = 4
+MAX_CACHED_ROWS: Final = 1_000_000
 # What other queries may lack of the worker's memory for the sake of kept rows.
-KEPT_SHARE: Final = 0.125
+CACHE_MEMORY_RATIO: Final = 0.125
 _TABLE: Final = "temp.main.kept"
 _COUNT: Final = f"SELECT system.main.count(*) FROM {_TABLE}"
 _CONTAINS: Final = "system.main.contains(system.main.lower(CAST(c{} AS VARCHAR)), system.main.lower(?))"
@@ -30,29 +30,29 @@ _USED: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The rows of one query in a temporary table that only this cursor sees. `complete` where it had no more."""
+class CachedResult:
+    """The rows of one query in a temporary table that only this cursor sees. `is_complete` where it had no more."""
 
     cursor: Any
     names: tuple[str, ...]
     types: tuple[Any, ...]
     rows: int
-    complete: bool
+    is_complete: bool
 
-    def page(self, window: Window) -> tuple[str, Sequence[str]]:
+    def write_page(self, window: Window) -> tuple[str, Sequence[str]]:
         """The SELECT that gives these rows, and its parameters. QueryError where a column is unknown."""
-        where, texts = self._where(window)
+        where, texts = self._write_where(window)
         order = "rowid"
         if window.order_by is not None:
             direction = "DESC" if window.descending else "ASC"
-            order = f"c{self._number(window.order_by)} {direction} NULLS LAST, rowid"
+            order = f"c{self._find_column(window.order_by)} {direction} NULLS LAST, rowid"
         columns = ", ".join(f"c{number}" for number in range(len(self.names)))
         rows = f"LIMIT {int(window.limit)} OFFSET {int(window.offset)}"
         return f"SELECT {columns} FROM {_TABLE}{where} ORDER BY {order} {rows}", texts
 
     def count(self, window: Window) -> int:
         """How many rows the window's filters leave."""
-        where, texts = self._where(window)
+        where, texts = self._write_where(window)
         return int(self.cursor.execute(f"{_COUNT}{where}", texts).fetchall()[0][0])
 
     def add_up(self, window: Window, columns: Sequence[int]) -> list[str | None]:
@@ -60,22 +60,22 @@ class Kept:
 
         QueryError where a column is unknown, or holds no numbers.
         """
-        where, texts = self._where(window)
+        where, texts = self._write_where(window)
         sums = []
-        for number in map(self._number, columns):
+        for number in map(self._find_column, columns):
             if not is_number(str(self.types[number])):
                 raise QueryError(f"{self.names[number][:80]} holds no numbers", "Add up a column of numbers.")
             sums.append(write_sum(f"c{number}", str(self.types[number])))
         rows = self.cursor.execute(f"SELECT {', '.join(sums)} FROM {_TABLE}{where}", texts).fetchall() if sums else [()]
         return list(rows[0])
 
-    def _where(self, window: Window) -> tuple[str, Sequence[str]]:
-        wanted = [(self._number(column), text) for column, text in window.contains.items() if text]
+    def _write_where(self, window: Window) -> tuple[str, Sequence[str]]:
+        wanted = [(self._find_column(column), text) for column, text in window.contains.items() if text]
         conditions, texts = write_criteria(window.criteria, tuple(map(str, self.types)))
         tests = [*(_CONTAINS.format(number) for number, _ in wanted), *conditions]
         return (f" WHERE {' AND '.join(tests)}" if tests else ""), [*(text for _, text in wanted), *texts]
 
-    def _number(self, column: str | int) -> int:
+    def _find_column(self, column: str | int) -> int:
         """The column at that position, or the first of that name: as written, else in any case."""
         if isinstance(column, int):
             if 0 <= column < len(self.names):
@@ -89,42 +89,44 @@ class Kept:
         raise QueryError(f"the result has no column {str(column)[:80]}", "Name a column of the result.")
 
 
-class KeptRows:
+class ResultCache:
     """The rows of the last few queries, over one locked connection whose cursors are sessions of their own."""
 
     def __init__(self, connection: Any, memory: int) -> None:
-        self._connection, self._room = connection, int(memory * KEPT_SHARE)
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._connection, self._room = connection, int(memory * CACHE_MEMORY_RATIO)
+        self._kept: OrderedDict[str, CachedResult] = OrderedDict()
 
-    def get(self, sql: str) -> Kept | None:
+    def get(self, sql: str) -> CachedResult | None:
         """What is kept of that text."""
         if sql in self._kept:
             self._kept.move_to_end(sql)
         return self._kept.get(sql)
 
-    def keep(self, sql: str, cursor: Any) -> Kept:
+    def cache_query(self, sql: str, cursor: Any) -> CachedResult:
         """Run that text and keep its rows in this cursor. QueryError where it is not one plain SELECT."""
-        problem = not_a_select(cursor, sql)
-        if problem or under_explain(sql) != sql:
+        problem = check_single_select(cursor, sql)
+        if problem or strip_explain(sql) != sql:
             raise QueryError(problem or "EXPLAIN has no pages", "Write one SELECT.")
         relation = cursor.sql(sql)
         names, types = tuple(relation.columns), tuple(relation.types)
         columns = ", ".join(f"c{number}" for number in range(len(names)))
-        cursor.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM (\n{sql}\n) AS q({columns}) LIMIT {KEPT_ROWS + 1}")
+        cursor.execute(
+            f"CREATE TEMP TABLE kept AS SELECT * FROM (\n{sql}\n) AS q({columns}) LIMIT {MAX_CACHED_ROWS + 1}"
+        )
         rows = int(cursor.execute(_COUNT).fetchall()[0][0])
-        if more := rows > KEPT_ROWS:
-            cursor.execute(f"DELETE FROM {_TABLE} WHERE rowid >= {KEPT_ROWS}")
-        kept = self._kept[sql] = Kept(cursor, names, types, min(rows, KEPT_ROWS), not more)
-        while len(self._kept) > KEPT_QUERIES:
+        if more := rows > MAX_CACHED_ROWS:
+            cursor.execute(f"DELETE FROM {_TABLE} WHERE rowid >= {MAX_CACHED_ROWS}")
+        kept = self._kept[sql] = CachedResult(cursor, names, types, min(rows, MAX_CACHED_ROWS), not more)
+        while len(self._kept) > MAX_CACHED_QUERIES:
             self._forget_oldest()
         return kept
 
-    def make_room(self) -> None:
+    def evict_excess(self) -> None:
         """Forget what another query could lack the memory of, the oldest first."""
-        while self._kept and self._used() > self._room:
+        while self._kept and self._measure_memory() > self._room:
             self._forget_oldest()
 
-    def _used(self) -> int:
+    def _measure_memory(self) -> int:
         with self._connection.cursor() as cursor:
             return int(cursor.execute(_USED).fetchall()[0][0] or 0)
 

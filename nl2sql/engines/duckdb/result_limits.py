@@ -15,18 +15,18 @@ import pyarrow as pa
 
 from nl2sql.answer.cell_text import measure_cells
 from nl2sql.errors import LimitError
-from nl2sql.types import CELL_VALUES, Limits
+from nl2sql.types import MAX_CELL_VALUES, Limits
 
 VALUE_BYTES: Final = 8
 # A whole result is read a piece at a time, so that its reader needs no more memory than for one.
 PIECE_BYTES: Final = 8_000_000
-_MOST_VALUES: Final = 1_000_000
+_MAX_VALUES: Final = 1_000_000
 _ELLIPSIS: Final = "…"
 
 
-def bound_cell_values(limits: Limits) -> int:
+def compute_max_cell_values(limits: Limits) -> int:
     """The most values of a nested cell that comes as it is: more of them where the whole result is wanted."""
-    return CELL_VALUES if limits.rows is not None else min(_MOST_VALUES, limits.cell_bytes // VALUE_BYTES)
+    return MAX_CELL_VALUES if limits.rows is not None else min(_MAX_VALUES, limits.cell_bytes // VALUE_BYTES)
 
 
 class BatchWeights:
@@ -41,44 +41,44 @@ class BatchWeights:
         self._unevenly = [0, *itertools.accumulate(map(sum, zip(*uneven, strict=True)))] if uneven else None
 
     @property
-    def all(self) -> int:
+    def total_bytes(self) -> int:
         """The weight of all its rows, in bytes."""
-        return self.between(0, int(self._batch.num_rows))
+        return self.measure_rows(0, int(self._batch.num_rows))
 
-    def between(self, start: int, end: int) -> int:
+    def measure_rows(self, start: int, end: int) -> int:
         """The weight of the rows from `start` on, before `end`."""
         values = self._evenly * (end - start)
         if self._unevenly:
             values += self._unevenly[end] - self._unevenly[start]
         return max(int(self._batch.slice(start, end - start).nbytes), VALUE_BYTES * values)
 
-    def fitting(self, weight: int, start: int = 0, end: int | None = None) -> int:
+    def count_fitting(self, weight: int, start: int = 0, end: int | None = None) -> int:
         """How many rows from `start` on, before `end`, weigh no more than that."""
         end = int(self._batch.num_rows) if end is None else end
-        if self.between(start, end) <= weight:
+        if self.measure_rows(start, end) <= weight:
             return end - start
         low, high = start, end
         while low < high:
             middle = (low + high + 1) // 2
-            if self.between(start, middle) <= weight:
+            if self.measure_rows(start, middle) <= weight:
                 low = middle
             else:
                 high = middle - 1
         return low - start
 
-    def large(self, column: int, limits: Limits) -> Sequence[int]:
+    def find_large_cells(self, column: int, limits: Limits) -> Sequence[int]:
         """The rows in which that column has a nested cell of too many values, or too many bytes."""
-        array, size, most = self._batch.column(column), self._sizes[column], bound_cell_values(limits)
+        array, size, most = self._batch.column(column), self._sizes[column], compute_max_cell_values(limits)
         if not pa.types.is_nested(array.type):
             return ()
         if isinstance(size, int):
             crowded = set(range(len(array))) if size > most else set()
         else:
             crowded = {row for row, values in enumerate(size) if values > most}
-        return sorted(crowded | set(_heavy(array, 0, limits.cell_bytes)))
+        return sorted(crowded | set(_find_heavy_cells(array, 0, limits.cell_bytes)))
 
 
-def row_too_large(limits: Limits) -> LimitError:
+def make_row_size_error(limits: Limits) -> LimitError:
     """The error where not even the first row is within the limits."""
     return LimitError(
         f"one row alone is larger than {limits.result_bytes:,} bytes",
@@ -87,7 +87,7 @@ def row_too_large(limits: Limits) -> LimitError:
     )
 
 
-class Capped:
+class ResultLimiter:
     """Batches within the limits. `truncated`, `cut_cells` and `rows` are right once they are exhausted.
 
     More rows than `limits.rows`, or more weight than `limits.result_bytes`, end the result early, marked as
@@ -105,52 +105,52 @@ class Capped:
         """How many cells of the rows that were let through are shortened."""
         return sum(row < self.rows for row in self._cut_rows)
 
-    def batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def limit_batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The source's batches, shortened and in pieces, until a cap is reached."""
         bytes_left = self.limits.result_bytes
         for batch in source:
             left = batch.num_rows if self.limits.rows is None else self.limits.rows - self.rows
-            kept = self._shortened(batch.slice(0, left))
+            kept = self._shorten(batch.slice(0, left))
             weights = BatchWeights(kept)
-            end = self._first_large_row(kept, weights)
+            end = self._find_first_large_row(kept, weights)
             start = 0
             while start < end:
-                rows = weights.fitting(bytes_left, start, end)
+                rows = weights.count_fitting(bytes_left, start, end)
                 if not rows and not self.rows:
-                    raise row_too_large(self.limits)
+                    raise make_row_size_error(self.limits)
                 if not rows:
                     break
-                rows = min(rows, max(1, weights.fitting(PIECE_BYTES, start, end)))
+                rows = min(rows, max(1, weights.count_fitting(PIECE_BYTES, start, end)))
                 yield kept.slice(start, rows)
-                bytes_left -= weights.between(start, start + rows)
+                bytes_left -= weights.measure_rows(start, start + rows)
                 start, self.rows = start + rows, self.rows + rows
             if start < batch.num_rows:
                 self.truncated = True
                 return
 
-    def _first_large_row(self, batch: pa.RecordBatch, weights: BatchWeights) -> int:
+    def _find_first_large_row(self, batch: pa.RecordBatch, weights: BatchWeights) -> int:
         """The row before which the result ends for the sake of a cell that is too large; LimitError in a whole one."""
-        large = [(rows[0], i) for i in range(batch.num_columns) if (rows := weights.large(i, self.limits))]
+        large = [(rows[0], i) for i in range(batch.num_columns) if (rows := weights.find_large_cells(i, self.limits))]
         if not large:
             return int(batch.num_rows)
         row, column = min(large)
         if self.limits.rows is None:
             name = batch.schema.names[column]
             raise LimitError(
-                f"a cell of {name} holds more than {bound_cell_values(self.limits):,} values"
+                f"a cell of {name} holds more than {compute_max_cell_values(self.limits):,} values"
                 f" or {self.limits.cell_bytes:,} bytes",
                 "Select a part of it, or its text: CAST(… AS VARCHAR). Or raise cell_bytes under [limits].",
                 limit="cell_bytes",
             )
         return row
 
-    def _shortened(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        columns = [self._shortened_column(column) for column in batch.columns]
+    def _shorten(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [self._shorten_column(column) for column in batch.columns]
         if all(new is old for new, old in zip(columns, batch.columns, strict=True)):
             return batch
         return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
-    def _shortened_column(self, column: pa.Array) -> pa.Array:
+    def _shorten_column(self, column: pa.Array) -> pa.Array:
         kind = column.type
         if not (pa.types.is_string(kind) or pa.types.is_binary(kind)) or column.nbytes <= self.limits.cell_bytes:
             return column
@@ -158,7 +158,7 @@ class Capped:
         if not long:
             return column
         self._cut_rows += [self.rows + row for row in long]
-        offsets, data = _offsets(column), memoryview(column.buffers()[2])
+        offsets, data = _read_offsets(column), memoryview(column.buffers()[2])
         values: list[bytes | None] = [
             bytes(data[offsets[i] : min(offsets[i + 1], offsets[i] + self.limits.cell_bytes + 1)])
             for i in range(len(column))
@@ -170,17 +170,17 @@ class Capped:
         return pa.array(values, pa.binary()).view(kind)
 
 
-def find_long_texts(column: pa.Array, most: int) -> list[int]:
+def find_long_texts(column: pa.Array, max_bytes: int) -> list[int]:
     """The rows in which a column of texts or bytes has more than so many bytes."""
-    offsets = _offsets(column)
-    return [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > most]
+    offsets = _read_offsets(column)
+    return [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > max_bytes]
 
 
-def _offsets(column: pa.Array) -> memoryview:
+def _read_offsets(column: pa.Array) -> memoryview:
     return memoryview(column.buffers()[1]).cast("i")[column.offset : column.offset + len(column) + 1]
 
 
-def _heavy(column: pa.Array, first: int, most: int) -> Iterator[int]:
+def _find_heavy_cells(column: pa.Array, first: int, most: int) -> Iterator[int]:
     """The rows, counted from `first` on, whose cell takes more than so many bytes."""
     if column.nbytes <= most or not len(column):
         return
@@ -188,8 +188,8 @@ def _heavy(column: pa.Array, first: int, most: int) -> Iterator[int]:
         yield first
         return
     middle = len(column) // 2
-    yield from _heavy(column.slice(0, middle), first, most)
-    yield from _heavy(column.slice(middle), first + middle, most)
+    yield from _find_heavy_cells(column.slice(0, middle), first, most)
+    yield from _find_heavy_cells(column.slice(middle), first + middle, most)
 
 
 def _cut(value: bytes, most: int, *, is_text: bool) -> bytes:

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from nl2sql.answer.result_hash import RowsHash
 from nl2sql.engines.duckdb import arrow_compat
-from nl2sql.engines.duckdb.result_limits import Capped
+from nl2sql.engines.duckdb.result_limits import ResultLimiter
 from nl2sql.engines.worker.pipe_frames import FrameError, write_frame
-from nl2sql.engines.worker.pipe_messages import MAX_COLUMNS, bound_payload, limits_to_json
+from nl2sql.engines.worker.pipe_messages import MAX_COLUMNS, compute_max_payload, encode_limits
 from nl2sql.errors import LimitError
 from nl2sql.types import Limits
 
@@ -39,7 +39,7 @@ def send_rows(
     cursor: duckdb.DuckDBPyConnection,
     limits: Limits,
     pipe: IO[bytes],
-    stopped: Callable[[], bool],
+    is_stopped: Callable[[], bool],
     *,
     hashed: bool = False,
 ) -> Mapping[str, Any]:
@@ -50,22 +50,22 @@ def send_rows(
     started = time.perf_counter()
     if len(query.names) > MAX_COLUMNS:
         return _refuse(f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}")
-    columns = [[name, arrow_compat.type_name(kind)] for name, kind in zip(query.names, query.types, strict=True)]
+    columns = [[name, arrow_compat.format_type(kind)] for name, kind in zip(query.names, query.types, strict=True)]
     carrying, crowded = arrow_compat.cast_odd_columns(query.sql, query.types, limits)
     reader = cursor.sql(carrying, params=list(query.texts) or None).to_arrow_reader(BATCH_ROWS)
-    capped, rows_hash = Capped(limits), RowsHash() if hashed else None
+    capped, rows_hash = ResultLimiter(limits), RowsHash() if hashed else None
     try:
-        carried = arrow_compat.CarriedRows(reader, limits, cursor, crowded)
+        carried = arrow_compat.TransferRows(reader, limits, cursor, crowded)
         fields = zip(query.names, carried.schema, strict=True)
         head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
-        if head.size > bound_payload(limits_to_json(limits)):
+        if head.size > compute_max_payload(encode_limits(limits)):
             return _refuse("the result's columns have too many fields")
         try:
             write_frame(pipe, {"kind": "columns", "columns": columns}, head)
         except FrameError:
             return _refuse("the names of the result's columns are too long")
-        for batch in capped.batches(carried.batches()):
-            if stopped():
+        for batch in capped.limit_batches(carried.read_batches()):
+            if is_stopped():
                 return {"kind": "error", "error": "stopped", "message": ""}
             write_frame(pipe, {"kind": "batch"}, batch.serialize())
             if rows_hash is not None:
@@ -75,7 +75,7 @@ def send_rows(
     return {
         "kind": "end",
         "truncated": capped.truncated,
-        "cut_cells": capped.cut_cells + carried.cells_as_text(capped.rows),
+        "cut_cells": capped.cut_cells + carried.count_text_cells(capped.rows),
         "seconds": time.perf_counter() - started,
         "hash": rows_hash.text if rows_hash is not None else None,
     }

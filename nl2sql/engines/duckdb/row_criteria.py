@@ -18,11 +18,11 @@ _INTEGERS: Final = frozenset(
 )
 _FLOATS: Final = frozenset(("FLOAT", "DOUBLE"))
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
-_WIDEST: Final = 38
+_MAX_DIGITS: Final = 38
 # A sum of doubles is one of decimals where none of them has more decimals than these.
-_SUMMED_DECIMALS: Final = 10
-_MOST_DECIMALS: Final = 18
-_NARROW: Final = 18
+_MAX_SUMMED_DECIMALS: Final = 10
+_MAX_DECIMALS: Final = 18
+_NARROW_DIGITS: Final = 18
 # Floats of more digits before the point are not shown with separators.
 _FLOAT_DIGITS: Final = 15
 _JUST_MORE: Final = "1.000000000000001"
@@ -62,7 +62,7 @@ def write_sum(column: str, kind: str) -> str:
     """The exact sum of a column of numbers as text; of doubles with many decimals the nearest that adding gives."""
     if kind not in _FLOATS:
         return _TEXT.format(f"system.main.sum({column})")
-    entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_WIDEST}, {_SUMMED_DECIMALS}))"
+    entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_MAX_DIGITS}, {_MAX_SUMMED_DECIMALS}))"
     holds = f"coalesce(CAST({entered} AS {kind}) = {column}, {column} IS NULL)"
     added = f"system.main.fsum(CAST({column} AS DOUBLE))"
     exact = _TEXT.format(f"system.main.sum({entered})")
@@ -112,7 +112,7 @@ def _is_nested(kind: str) -> bool:
 def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[str]]:
     """The number's digits as they are shown, without separators."""
     if not is_number(kind):
-        raise _does_not_fit(kind, one.text)
+        raise _make_comparison_error(kind, one.text)
     relation = "{} = ?" if one.comparison is Comparison.SHOWN_AS else "system.main.contains({}, ?)"
     tests = [relation.format(shown) for shown in _write_shown(column, kind, one)]
     return f"coalesce({' OR '.join(tests)}, false)", [one.text] * len(tests)
@@ -120,14 +120,14 @@ def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[st
 
 def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
     """The texts that the number may be shown as, rounded to its decimals; for a float two, for lack of exact halves."""
-    decimals = min(max(one.decimals, 0), _MOST_DECIMALS)
+    decimals = min(max(one.decimals, 0), _MAX_DECIMALS)
     number = f"system.main.multiply({column}, 100)" if one.is_percent else column
     if kind in _INTEGERS and not one.is_percent and not decimals:
         return [_TEXT.format(column)]
     found = _DECIMAL.fullmatch(kind)
     whole_digits = int(found[1]) - int(found[2]) + (2 if one.is_percent else 0) if found else _FLOAT_DIGITS
     # Casts to a narrow decimal take half the time.
-    width = _NARROW if (found or kind in _FLOATS) and whole_digits + decimals <= _NARROW else _WIDEST
+    width = _NARROW_DIGITS if (found or kind in _FLOATS) and whole_digits + decimals <= _NARROW_DIGITS else _MAX_DIGITS
     numbers = [number]
     if kind in _FLOATS:
         # What a person enters as a half, 2.675, is a little less as a binary number.
@@ -146,7 +146,7 @@ def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, lis
         return f"{column} {relation} CAST(? AS TIME)", [text]
     if kind == "VARCHAR" or kind.startswith("ENUM("):
         return f"{_TEXT.format(column)} {relation} ?", [text]
-    raise _does_not_fit(kind, text)
+    raise _make_comparison_error(kind, text)
 
 
 def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
@@ -154,16 +154,16 @@ def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[s
     try:
         wanted = Decimal(text)
     except InvalidOperation as exc:
-        raise _does_not_fit(kind, text) from exc
+        raise _make_comparison_error(kind, text) from exc
     if not wanted.is_finite():
-        raise _does_not_fit(kind, text)
+        raise _make_comparison_error(kind, text)
     if kind in _FLOATS:
         test = f"(CAST({column} AS DOUBLE) {relation} CAST(? AS DOUBLE) AND NOT system.main.isnan({column}))"
         return test, [text]
     found = _DECIMAL.fullmatch(kind)
     scale = int(found[2]) if found else 0
-    step, most = Decimal(1).scaleb(-scale), Decimal(10) ** (_WIDEST - scale)
-    cast, least, end = f"DECIMAL({_WIDEST}, {scale})", _PRECISE.subtract(step, most), most
+    step, most = Decimal(1).scaleb(-scale), Decimal(10) ** (_MAX_DIGITS - scale)
+    cast, least, end = f"DECIMAL({_MAX_DIGITS}, {scale})", _PRECISE.subtract(step, most), most
     if not found:
         cast, least, end = _WIDEST_INTEGERS[kind == "UHUGEINT"]
     if not least <= wanted < end:
@@ -177,5 +177,5 @@ def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[s
     return f"{column} {relation} CAST(? AS {cast})", [format(bound, "f")]
 
 
-def _does_not_fit(kind: str, text: str) -> QueryError:
+def _make_comparison_error(kind: str, text: str) -> QueryError:
     return QueryError(f"values of the type {kind[:60]} cannot be compared with {text[:60]!r}", "Search for a text.")

@@ -26,46 +26,46 @@ from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.importing.import_account import TableAccount, read_account, write_account
 from nl2sql.types import Progress
 
-FORMAT: Final = 4
-KEPT_IMPORTS: Final = 8
+FORMAT_VERSION: Final = 4
+MAX_KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
 _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
-_MEMORY: Final = 1_000_000_000
-_LEAST_MEMORY: Final = 300_000_000
-_MEMORY_SHARE: Final = 0.5
-_DISK: Final = 256_000_000
-_GROWTH: Final = 4
-_SHEET_GROWTH: Final = 40
-_SECONDS: Final = 120.0
-_BYTES_A_SECOND: Final = 500_000
+_MEMORY_BYTES: Final = 1_000_000_000
+_MIN_MEMORY_BYTES: Final = 300_000_000
+_MEMORY_RATIO: Final = 0.5
+_DISK_BYTES: Final = 256_000_000
+_GROWTH_RATIO: Final = 4
+_SHEET_GROWTH_RATIO: Final = 40
+_BASE_SECONDS: Final = 120.0
+_BYTES_PER_SECOND: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDatabase:
     """A DuckDB file ready to be opened, the data files that its views read, and what is attached beside it.
 
-    `attached` are DuckDB files by the names that SQL has for them. `notes` say which files were left out; `accounts`
+    `attachments` are DuckDB files by the names that SQL has for them. `notes` say which files were left out; `accounts`
     tell how each table was made of its file, and `is_new` that it was made just now.
     """
 
     database: Path
     data_files: tuple[Path, ...] = ()
-    attached: Mapping[str, Path] = field(default_factory=dict)
+    attachments: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     accounts: tuple[TableAccount, ...] = ()
     is_new: bool = False
 
 
-class Source(Protocol):
+class DataSource(Protocol):
     """Where an engine's data comes from."""
 
-    def fingerprint(self) -> str:
+    def compute_fingerprint(self) -> str:
         """Changes when the data may have changed: from names, sizes and times, without reading. DatabaseError."""
         ...
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> PreparedDatabase:
         """The database to open, built first where it has to be. DatabaseError."""
         ...
 
@@ -76,13 +76,13 @@ class DatabaseFile:
 
     path: Path
 
-    def fingerprint(self) -> str:
+    def compute_fingerprint(self) -> str:
         """Of the file and the write-ahead log beside it."""
         log = self.path.with_name(self.path.name + ".wal")
-        return _fingerprint([self.path, *([log] if log.exists() else [])])
+        return _compute_fingerprint([self.path, *([log] if log.exists() else [])])
 
-    def prepare(self) -> Prepared:
-        return Prepared(self.path)
+    def prepare(self) -> PreparedDatabase:
+        return PreparedDatabase(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class Listing:
     targets: tuple[Path, ...]
     notes: tuple[str, ...] = ()
 
-    def fingerprint(self) -> str:
+    def compute_fingerprint(self) -> str:
         """As `Source.fingerprint`."""
-        return _fingerprint(self.files)
+        return _compute_fingerprint(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class DataFiles:
     on_progress: Progress | None = field(default=None, compare=False)
     rules: Mapping[str, FileRules] = field(default_factory=dict)
 
-    def listing(self) -> Listing:
+    def list_files(self) -> Listing:
         """The files, by name. DatabaseError where there are none, or a folder may not be read.
 
         What is no plain file is left out, as is a link that leads out of its folder, to a file or a folder.
@@ -123,7 +123,7 @@ class DataFiles:
                     )
                 return Listing((self.path,), (self.path.resolve(),))
             folder = self.path.resolve()
-            shown = sorted(path for path in self.path.iterdir() if _shown(path))
+            shown = sorted(path for path in self.path.iterdir() if _is_shown(path))
             entries = [path for path in shown if is_data_file(path) or _is_linked_folder(path)]
         except OSError as exc:
             raise DatabaseError(f"{self.path.name} cannot be read: {exc.strerror}", "Check its permissions.") from exc
@@ -137,25 +137,27 @@ class DataFiles:
             raise DatabaseError(f"no data files in {self.path.name or self.path}", ". ".join([*notes, hint]))
         return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 
-    def fingerprint(self) -> str:
-        return self._digest(self.listing())
+    def compute_fingerprint(self) -> str:
+        return self._compute_digest(self.list_files())
 
-    def _digest(self, listing: Listing) -> str:
+    def _compute_digest(self, listing: Listing) -> str:
         """Of the files and of the rules by which they are read."""
         rules = {file.name: write_rules(self.rules[file.name]) for file in listing.files if file.name in self.rules}
         if not rules:
-            return listing.fingerprint()
-        return hashlib.sha256(f"{listing.fingerprint()} {json.dumps(rules, sort_keys=True)}".encode()).hexdigest()
+            return listing.compute_fingerprint()
+        return hashlib.sha256(
+            f"{listing.compute_fingerprint()} {json.dumps(rules, sort_keys=True)}".encode()
+        ).hexdigest()
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> PreparedDatabase:
         """The imported database, from the cache or built now; two commands don't build it twice.
 
         ConfigError where the cache cannot be written, LimitError where the files are too large for this machine.
         """
-        listing = self.listing()
+        listing = self.list_files()
         source = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:_CONTENT_DIGITS]
         folder = _find_imports(self.cache_dir)
-        database = folder / f"{source}-{self._digest(listing)[:_CONTENT_DIGITS]}.duckdb"
+        database = folder / f"{source}-{self._compute_digest(listing)[:_CONTENT_DIGITS]}.duckdb"
         data_files = tuple(
             target for file, target in zip(listing.files, listing.targets, strict=True) if find_kind(file) == "parquet"
         )
@@ -172,7 +174,7 @@ class DataFiles:
             ) from exc
         _note_use(database)
         accounts = _read_accounts(database)
-        return Prepared(database, data_files, notes=listing.notes, accounts=accounts, is_new=is_new)
+        return PreparedDatabase(database, data_files, notes=listing.notes, accounts=accounts, is_new=is_new)
 
 
 def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
@@ -195,13 +197,13 @@ def _is_linked_folder(path: Path) -> bool:
     return path.is_symlink() and os.path.isdir(path)  # noqa: PTH112 - unlike Path's, it raises nothing
 
 
-def _shown(path: Path) -> bool:
+def _is_shown(path: Path) -> bool:
     """Whether it is a file for people: no hidden one, no lock file of a spreadsheet that is open."""
     return not path.name.startswith((".", "~$"))
 
 
-def _fingerprint(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(f"format {FORMAT}".encode())
+def _compute_fingerprint(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(f"format {FORMAT_VERSION}".encode())
     for file in files:
         status = _stat(file)
         digest.update(os.fsencode(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"))
@@ -243,7 +245,7 @@ def run_importer(
 
     Killed where it takes longer than `seconds`. DatabaseError, LimitError.
     """
-    from nl2sql.engines.worker.child_process import ChildProcess, ProcessEnded
+    from nl2sql.engines.worker.child_process import ChildProcess, ProcessExitError
     from nl2sql.engines.worker.deadline_timer import Alarm
 
     child, alarm = ChildProcess("nl2sql.engines.files.file_importer"), Alarm()
@@ -265,13 +267,13 @@ def run_importer(
             if on_progress is not None:
                 total = reply.total if reply.file else 0
                 on_progress(f"importing {what}" if reply.file else "writing the imported data", reply.done, total)
-    except ProcessEnded as exc:
+    except ProcessExitError as exc:
         error: NL2SQLError = DatabaseError(f"the import of {what} ended unexpectedly", _LEAVE_OUT)
         if overran.is_set():
             error = LimitError(f"the import took longer than {seconds:,.0f} s", "Import less at once.", limit="seconds")
-        elif exc.garbled:
-            error = _garbled()
-        elif exc.lacked_memory:
+        elif exc.is_garbled:
+            error = _make_garbled_error()
+        elif exc.is_out_of_memory:
             error = LimitError(f"{what} takes more memory than it may use", "Take a part of it.", limit="memory")
         error.add_note(exc.stderr)
         raise error from exc
@@ -301,11 +303,11 @@ def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tupl
             return [(range(files).index(number), read_account(account)) for number, account in message["tables"]]
         text, hint, limit = (pipe_messages.expect_text(message[name]) for name in ("message", "hint", "limit"))
     except (LookupError, TypeError, ValueError) as exc:
-        raise _garbled() from exc
+        raise _make_garbled_error() from exc
     raise LimitError(text, hint, limit=limit) if limit else DatabaseError(text, hint)
 
 
-def _garbled() -> DatabaseError:
+def _make_garbled_error() -> DatabaseError:
     return DatabaseError("the import gave a reply that cannot be read", _LEAVE_OUT)
 
 
@@ -322,7 +324,7 @@ def _build(listing: Listing, database: Path, on_progress: Progress | None, rules
             folder.mkdir(mode=0o700)
             half = folder / database.name
             request = {"database": str(half), "called": list(map(str, listing.files)), "rules": _write_rules(rules)}
-            bounds, seconds = bound_import(listing)
+            bounds, seconds = compute_import_bounds(listing)
             made = run_importer({**request, "bounds": bounds}, listing.targets, seconds, on_progress)
             accounts = _name_accounts(half)
             accounts.write_text(json.dumps([write_account(account) for _, account in made]), encoding="utf-8")
@@ -352,16 +354,16 @@ def _read_accounts(database: Path) -> tuple[TableAccount, ...]:
         ) from exc
 
 
-def bound_import(listing: Listing) -> tuple[dict[str, Any], float]:
+def compute_import_bounds(listing: Listing) -> tuple[dict[str, Any], float]:
     """What the import may take of this machine, and how long it may take: no honest file comes near it."""
     kinds = [find_kind(file) for file in listing.files]
     sizes = [_stat(file).st_size for file in listing.targets]
     read = sum(size for size, kind in zip(sizes, kinds, strict=True) if kind not in ("parquet", "excel"))
-    unpacked = _SHEET_GROWTH * sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == "excel")
-    grown = max(_GROWTH * read, unpacked)
-    memory = max(_LEAST_MEMORY, min(max(_MEMORY, grown), int(find_machine_memory() * _MEMORY_SHARE)))
-    bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK, _GROWTH * read + unpacked)}
-    return bounds, _SECONDS + len(sizes) + (read + unpacked) / _BYTES_A_SECOND
+    unpacked = _SHEET_GROWTH_RATIO * sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == "excel")
+    grown = max(_GROWTH_RATIO * read, unpacked)
+    memory = max(_MIN_MEMORY_BYTES, min(max(_MEMORY_BYTES, grown), int(find_machine_memory() * _MEMORY_RATIO)))
+    bounds = {"rows": None, "memory": memory, "file_bytes": max(_DISK_BYTES, _GROWTH_RATIO * read + unpacked)}
+    return bounds, _BASE_SECONDS + len(sizes) + (read + unpacked) / _BYTES_PER_SECOND
 
 
 def _name_lock(database: Path) -> Path:
@@ -375,8 +377,8 @@ def _forget_older(folder: Path, source: str, database: Path) -> None:
         is_being_built = (folder / path.name.partition(".")[0]).with_suffix(".tmp").exists()
         if not path.name.startswith(database.name) and not is_being_built:
             _remove(path)
-    others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_last_used, reverse=True)
-    for path in others[KEPT_IMPORTS - 1 :]:
+    others = sorted((path for path in folder.glob("*.duckdb") if path != database), key=_find_last_use, reverse=True)
+    for path in others[MAX_KEPT_IMPORTS - 1 :]:
         _remove(path)
         _remove(_name_accounts(path))
         _remove(_name_lock(path))
@@ -388,7 +390,7 @@ def _note_use(database: Path) -> None:
         os.utime(database, ns=(time.time_ns(), database.stat().st_mtime_ns))
 
 
-def _last_used(path: Path) -> float:
+def _find_last_use(path: Path) -> float:
     try:
         status = path.stat()
     except OSError:

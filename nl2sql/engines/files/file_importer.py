@@ -18,29 +18,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from nl2sql.engines.duckdb.hardening import BUFFER_SHARE, find_moved_file
+from nl2sql.engines.duckdb.hardening import BUFFER_RATIO, find_moved_file
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.pipe_frames import ANY_BYTES, read_frame, write_frame
-from nl2sql.importing.delimited import look_at, make_table
+from nl2sql.importing.delimited import inspect_text, make_table
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.file_series import unite_series
 from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_account import ColumnAccount, TableAccount, write_account
-from nl2sql.importing.import_errors import unreadable
-from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, table_name
+from nl2sql.importing.import_errors import make_unreadable_error
+from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, clean_table_name
 from nl2sql.importing.plain_text import read_plain_text
-from nl2sql.schema.identifiers import escape_glob, literal, quote_name
+from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
 THREADS: Final = 8
 TELL_SECONDS: Final = 0.25
-_ANY_SIZE: Final = 1 << 50
+_ANY_SIZE_BYTES: Final = 1 << 50
 _MAKE_ROOM: Final = "Free some space, or set NL2SQL_HOME to a folder on another disk."
 # A file that is to be written is over its bound where it is this near to it.
-_FULL: Final = 0.9
+_FULL_RATIO: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Bounds:
     settings: bool = False
 
     @property
-    def first_rows(self) -> str:
+    def limit_clause(self) -> str:
         """The end of a SELECT that takes one row more than there may be."""
         return f" LIMIT {self.rows + 1}" if self.rows is not None else ""
 
@@ -66,7 +66,7 @@ class DataFile(NamedTuple):
     """A file to read, and the path that its table's name and its kind are known by."""
 
     path: Path
-    called: Path
+    listed_path: Path
 
 
 class Reporter:
@@ -120,7 +120,7 @@ def build(
     files: Sequence[Path],
     bounds: Bounds | None = None,
     reporter: Reporter | None = None,
-    called: Sequence[Path] = (),
+    listed_paths: Sequence[Path] = (),
     rules: Mapping[str, FileRules] | None = None,
 ) -> list[tuple[int, TableAccount]]:
     """Write the database. Returns the account of each table, with the number of its file, in the order of the files.
@@ -131,41 +131,43 @@ def build(
     """
     import duckdb
 
-    names, reporter, called = TableNames(), reporter or Reporter(), called or files
+    names, reporter, listed_paths = TableNames(), reporter or Reporter(), listed_paths or files
     made: list[tuple[int, TableAccount]] = []
     try:
-        with duckdb.connect(database, config=_options(bounds)) as connection:
+        with duckdb.connect(database, config=_make_options(bounds)) as connection:
             _prepare(connection)
             sizes = [_check_size(file) for file in files]
             if bounds is not None:
                 _confine(connection, files, Path(database).parent, bounds)
             reporter.start(connection, sum(sizes))
             # Sheets come last: a file named like one of them keeps its name.
-            for number in sorted(range(len(files)), key=lambda number: find_kind(called[number]) == "excel"):
+            for number in sorted(range(len(files)), key=lambda number: find_kind(listed_paths[number]) == "excel"):
                 reporter.begin(files[number].name, sizes[number])
-                source = DataFile(files[number], called[number])
+                source = DataFile(files[number], listed_paths[number])
                 accounts = _import_within(connection, source, names, bounds, rules or {}, database)
                 made += [(number, account) for account in accounts]
             reporter.begin("", 0)
             if bounds is None or not bounds.copies:
 
                 def read_again(number: int, found: FileRules) -> TableAccount:
-                    name = called[number].name
+                    name = listed_paths[number].name
                     own = (rules or {}).get(name, FileRules())
                     settled = replace(own, dates=own.dates or found.dates, decimal=own.decimal or found.decimal)
-                    source, again = DataFile(files[number], called[number]), TableNames()
+                    source, again = DataFile(files[number], listed_paths[number]), TableNames()
                     for other, account in made:
                         if other != number:
-                            again.take(account.table)
+                            again.take_free_name(account.table)
                     return _import_within(connection, source, again, bounds, {name: settled}, database)[0]
 
-                made = unite_series(connection, sorted(made, key=lambda entry: entry[0]), called, names, read_again)
+                made = unite_series(
+                    connection, sorted(made, key=lambda entry: entry[0]), listed_paths, names, read_again
+                )
             connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
         reason = str(error).rpartition(": ")[2]
         if bounds is not None and _is_full(Path(database).parent, bounds):
-            raise _too_large("the data", "more room on the disk than it may use", "file_bytes", bounds) from error
+            raise _make_size_error("the data", "more room on the disk than it may use", "file_bytes", bounds) from error
         raise UnreadableError(f"the imported data cannot be written: {reason}", _MAKE_ROOM) from error
 
 
@@ -175,7 +177,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SET {setting}")
 
 
-def _options(bounds: Bounds | None) -> dict[str, str | bool | int | float | list[str]]:
+def _make_options(bounds: Bounds | None) -> dict[str, str | bool | int | float | list[str]]:
     threads = 2 if bounds is not None and bounds.copies else min(THREADS, os.cpu_count() or 1)
     return {
         "threads": threads,
@@ -190,16 +192,16 @@ def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folde
     paths = [path for file in files for path in (str(file), escape_glob(str(file)))]
     for setting in (
         "preserve_insertion_order=true",
-        f"memory_limit='{int(bounds.memory * BUFFER_SHARE)}B'",
+        f"memory_limit='{int(bounds.memory * BUFFER_RATIO)}B'",
         f"max_temp_directory_size='{bounds.file_bytes}B'",
-        f"allowed_paths=[{', '.join(map(literal, paths))}]",
-        f"allowed_directories=[{literal(str(folder))}]",
+        f"allowed_paths=[{', '.join(map(quote_literal, paths))}]",
+        f"allowed_directories=[{quote_literal(str(folder))}]",
         "enable_external_access=false",
         "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
     if moved := find_moved_file(connection, [str(file) for file in files]):
-        raise _exchanged(Path(moved))
+        raise _make_link_error(Path(moved))
     os_limits.set_limits(bounds.memory, bounds.file_bytes, len(files))
 
 
@@ -219,11 +221,11 @@ def _import_within(
         made = _import(connection, source, names, bounds, rules, Path(database).parent)
         _refuse_many_rows(file, made, bounds)
     except (duckdb.OutOfMemoryException, MemoryError) as error:
-        raise _too_large(file.name, "more memory than it may use", "memory", bounds) from error
+        raise _make_size_error(file.name, "more memory than it may use", "memory", bounds) from error
     except duckdb.Error as error:
         if database in str(error):
             raise
-        raise unreadable(file, str(error)) from error
+        raise make_unreadable_error(file, str(error)) from error
     return made
 
 
@@ -231,10 +233,10 @@ def _refuse_many_rows(file: Path, made: Sequence[TableAccount], bounds: Bounds |
     if bounds is None or bounds.rows is None:
         return
     if any(account.rows > bounds.rows for account in made):
-        raise _too_large(file.name, f"more than {bounds.rows:,} rows", "upload_rows", bounds)
+        raise _make_size_error(file.name, f"more than {bounds.rows:,} rows", "upload_rows", bounds)
 
 
-def _too_large(what: str, takes: str, limit: str, bounds: Bounds | None) -> UnreadableError:
+def _make_size_error(what: str, takes: str, limit: str, bounds: Bounds | None) -> UnreadableError:
     hint = "Take a part of it, or make a .duckdb or Parquet file of it, which need no import."
     if bounds is not None and bounds.settings and limit != "file_bytes":
         hint = f"Take a part of it, or raise {limit} under [limits] in the project file."
@@ -244,7 +246,7 @@ def _too_large(what: str, takes: str, limit: str, bounds: Bounds | None) -> Unre
 def _is_full(folder: Path, bounds: Bounds) -> bool:
     """Whether a file that is written there has come up to its bound."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return max(sizes, default=0) >= _FULL * bounds.file_bytes
+    return max(sizes, default=0) >= _FULL_RATIO * bounds.file_bytes
 
 
 def _open(file: Path) -> IO[bytes]:
@@ -254,7 +256,7 @@ def _open(file: Path) -> IO[bytes]:
         opened = os.fdopen(os.open(file, flags), "rb")
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise _exchanged(file) from error
+            raise _make_link_error(file) from error
         raise UnreadableError(f"{file.name} cannot be read: {error.strerror}", "Check its permissions.") from error
     if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
         opened.close()
@@ -262,7 +264,7 @@ def _open(file: Path) -> IO[bytes]:
     return opened
 
 
-def _exchanged(file: Path) -> UnreadableError:
+def _make_link_error(file: Path) -> UnreadableError:
     return UnreadableError(f"there is a link now where {file.name} was", "Put the file itself there.")
 
 
@@ -292,9 +294,9 @@ def _import(
     file, called = data_file
     own = rules.get(called.name, FileRules())
     kind, stem = find_kind(called), Path(name_stem(called))
-    end = bounds.first_rows if bounds is not None else ""
+    end = bounds.limit_clause if bounds is not None else ""
     if kind == "parquet":
-        table = names.take(table_name(stem.name), table_name(called.name))
+        table = names.take_free_name(clean_table_name(stem.name), clean_table_name(called.name))
         return [_view_parquet(connection, file, called, table, end, copies=bounds is not None and bounds.copies)]
     with _open(file) as opened:
         if kind == "excel":
@@ -302,15 +304,15 @@ def _import(
 
             memory = bounds.memory if bounds is not None else None
             return import_sheets(connection, opened, called, names, rules, folder, memory, end)
-        most = bounds.file_bytes if bounds is not None else _ANY_SIZE
+        most = bounds.file_bytes if bounds is not None else _ANY_SIZE_BYTES
         text = read_plain_text(file, opened, folder, most, own.encoding)
     if kind == "json":
         from nl2sql.importing.records import make_tables
 
         made = make_tables(connection, called, text, names, own, end)
     else:
-        table = names.take(table_name(stem.name), table_name(called.name))
-        made = [make_table(connection, look_at(called.name, text, own, tabs=kind == "tsv"), table, end)]
+        table = names.take_free_name(clean_table_name(stem.name), clean_table_name(called.name))
+        made = [make_table(connection, inspect_text(called.name, text, own, tabs=kind == "tsv"), table, end)]
     if text.path != file:
         text.path.unlink()
     return made
@@ -320,7 +322,7 @@ def _view_parquet(
     connection: duckdb.DuckDBPyConnection, file: Path, called: Path, table: str, end: str, *, copies: bool
 ) -> TableAccount:
     """A view of the file where it lies, or a copy; names that no query could hold are made plain."""
-    reader = f"read_parquet({literal(escape_glob(str(file)))})"
+    reader = f"read_parquet({quote_literal(escape_glob(str(file)))})"
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
     columns = name_columns(found, len(found), clean_column_name)
     shown = "*"

@@ -52,7 +52,7 @@ class UploadFolder:
 
 def forget_abandoned(cache_dir: Path) -> None:
     """Remove the uploads of programs that were killed."""
-    for folder in _folders(cache_dir):
+    for folder in _list_folders(cache_dir):
         lock = FileLock(f"{folder}.lock")
         try:
             lock.acquire(timeout=0)
@@ -61,7 +61,7 @@ def forget_abandoned(cache_dir: Path) -> None:
         _forget(folder, lock, os.getpid())
 
 
-def _folders(cache_dir: Path) -> Iterable[Path]:
+def _list_folders(cache_dir: Path) -> Iterable[Path]:
     try:
         return [entry for entry in (cache_dir / FOLDER).iterdir() if entry.is_dir()]
     except OSError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from nl2sql.engines.files.data_sources import Prepared, Source, run_importer
+from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase, run_importer
 from nl2sql.engines.files.upload_folder import UploadFolder
 from nl2sql.errors import ConfigError, DatabaseError, LimitError
 from nl2sql.importing.file_kinds import KINDS_TEXT, is_data_file
@@ -24,8 +24,8 @@ from nl2sql.types import Limits, Schema, Upload
 CATALOG: Final = "uploads"
 IMPORT_SECONDS: Final = 60.0
 # A Parquet file holds a value that repeats in next to no room; what it becomes may not take any amount of disk.
-_GROWTH: Final = 4
-_SMALLEST: Final = 64_000_000
+_GROWTH_RATIO: Final = 4
+_MIN_FILE_BYTES: Final = 64_000_000
 
 
 class UploadedFiles:
@@ -59,24 +59,24 @@ class UploadedFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class WithUploads:
+class SourceWithUploads:
     """A source with uploaded files attached beside it."""
 
-    base: Source
+    base: DataSource
     uploads: UploadedFiles
 
-    def fingerprint(self) -> str:
-        return hashlib.sha256(f"{self.base.fingerprint()} {self.uploads.folder.name}".encode()).hexdigest()
+    def compute_fingerprint(self) -> str:
+        return hashlib.sha256(f"{self.base.compute_fingerprint()} {self.uploads.folder.name}".encode()).hexdigest()
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> PreparedDatabase:
         if not self.uploads.is_open:
             raise DatabaseError("the uploaded files are gone", "Upload them again.")
         base = self.base.prepare()
         attached = {self.uploads.catalog: self.uploads.database}
-        return replace(base, attached=attached, accounts=(*base.accounts, *self.uploads.accounts))
+        return replace(base, attachments=attached, accounts=(*base.accounts, *self.uploads.accounts))
 
 
-def free_catalog(schema: Schema, database: Path) -> str:
+def choose_catalog_name(schema: Schema, database: Path) -> str:
     """What SQL is to call the uploads: like no schema or table of the base, and not like the base itself."""
     taken = {table.name.partition(".")[0].lower() for table in schema.tables}
     taken |= {database.name.partition(".")[0].lower(), database.stem.lower()}
@@ -87,7 +87,7 @@ def free_catalog(schema: Schema, database: Path) -> str:
     return name
 
 
-def joined(base: Schema, uploaded: Schema, catalog: str) -> Schema:
+def join_schemas(base: Schema, uploaded: Schema, catalog: str) -> Schema:
     """The schema of both. DatabaseError where the base has come to have names like the uploads'."""
     if any(table.name.lower().startswith(f"{catalog}.") for table in base.tables):
         raise DatabaseError(f"the database has changed, and has a schema {catalog} now", "Upload the files again.")
@@ -102,12 +102,12 @@ def import_files(
     DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large; ConfigError
     where the cache cannot be written.
     """
-    paths = [_checked(Path(file)) for file in files]
+    paths = [_check_file(Path(file)) for file in files]
     if not paths:
         raise ConfigError("there are no files to upload", f"Name files that are one of: {KINDS_TEXT}.")
     _check_rules(paths, rules or {})
     _refuse_too_large(paths, limits)
-    largest = max(_GROWTH * limits.upload_bytes, _SMALLEST)
+    largest = max(_GROWTH_RATIO * limits.upload_bytes, _MIN_FILE_BYTES)
     bounds = {"rows": limits.upload_rows, "memory": limits.memory, "file_bytes": largest}
     bounds |= {"copies": True, "settings": True}
     with ExitStack() as stack:
@@ -125,7 +125,7 @@ def import_files(
     return uploads
 
 
-def _checked(path: Path) -> Path:
+def _check_file(path: Path) -> Path:
     """The whole path of a data file that is there. DatabaseError."""
     if not is_data_file(path):
         raise DatabaseError(f"{path.name} is not a kind of file that can be uploaded", f"Upload one of: {KINDS_TEXT}.")

@@ -40,20 +40,20 @@ _NOTE_BYTES: Final = 2000
 WORKER: Final = "nl2sql.engines.worker.worker_main"
 
 
-class ProcessEnded(Exception):
+class ProcessExitError(Exception):
     """The child ended in the middle: its exit code (negative: the signal), and the first and last of its stderr.
 
-    `garbled` says that it was ended because it wrote what is no frame.
+    `is_garbled` says that it was ended because it wrote what is no frame.
     """
 
-    def __init__(self, code: int, stderr: str, *, garbled: bool = False) -> None:
+    def __init__(self, code: int, stderr: str, *, is_garbled: bool = False) -> None:
         super().__init__(f"the process ended with {code}")
         self.code = code
         self.stderr = stderr
-        self.garbled = garbled
+        self.is_garbled = is_garbled
 
     @property
-    def lacked_memory(self) -> bool:
+    def is_out_of_memory(self) -> bool:
         """Whether its last words are those of a program that got no more memory."""
         return any(word in self.stderr for word in ("bad_alloc", "MemoryError", "memory allocation of"))
 
@@ -84,7 +84,7 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             cwd=folder,
-            env=_environment(),
+            env=_make_environment(),
             start_new_session=True,
         )
         self._writing = threading.Lock()
@@ -95,7 +95,7 @@ class ChildProcess:
         return self._popen.pid
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether it has ended by itself, or was killed."""
         return self._popen.poll() is not None
 
@@ -115,9 +115,9 @@ class ChildProcess:
             frame = read_frame(self._popen.stdout, payload_bytes)
         except FrameError as exc:
             self._popen.kill()
-            raise ProcessEnded(self._popen.wait(), self._read_last_words(), garbled=True) from exc
+            raise ProcessExitError(self._popen.wait(), self._read_last_words(), is_garbled=True) from exc
         if frame is None:
-            raise ProcessEnded(self._popen.wait(), self._read_last_words())
+            raise ProcessExitError(self._popen.wait(), self._read_last_words())
         return frame
 
     def kill(self) -> None:
@@ -144,18 +144,18 @@ _spares: Final[dict[str, ChildProcess]] = {}
 
 
 def start_spare(module: str) -> None:
-    """Start a child now for the first `spare_or_new` of that module: it loads its libraries while this process does."""
+    """Start a child now for the first `take_process` of that module: it loads its libraries while this process does."""
     if module not in _spares:
         _spares[module] = ChildProcess(module)
 
 
-def spare_or_new(module: str) -> ChildProcess:
+def take_process(module: str) -> ChildProcess:
     """The child that was started ahead, or a new one."""
     spare = _spares.pop(module, None)
-    return spare if spare is not None and not spare.ended else ChildProcess(module)
+    return spare if spare is not None and not spare.has_ended else ChildProcess(module)
 
 
-def _environment() -> dict[str, str]:
+def _make_environment() -> dict[str, str]:
     """Nothing, but for what Windows needs to start any process."""
     return {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}
 

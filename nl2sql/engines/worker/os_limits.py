@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-ADDRESS_SLACK: Final = 192 * 1024 * 1024
-OPEN_FILES: Final = 64
+ADDRESS_SLACK_BYTES: Final = 192 * 1024 * 1024
+MAX_OPEN_FILES: Final = 64
 STDERR_BYTES: Final = 16_384
-CPU_SLACK: Final = 3
+CPU_SLACK_SECONDS: Final = 3
 _ARENA_MAX: Final = -8
-_GUESSED_MEMORY: Final = 4_000_000_000
+_DEFAULT_MEMORY_BYTES: Final = 4_000_000_000
 _CONTAINER_MEMORY: Final = Path("/sys/fs/cgroup/memory.max")
 
 if sys.platform != "win32":
@@ -37,7 +37,7 @@ def set_limits(memory: int, spill: int, data_files: int) -> dict[str, bool]:
         return dict.fromkeys(names, False)
     wanted = (
         (resource.RLIMIT_FSIZE, max(spill, STDERR_BYTES)),
-        (resource.RLIMIT_NOFILE, OPEN_FILES + data_files),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES + data_files),
         (resource.RLIMIT_CORE, 0),
     )
     held = [_set(which, value) for which, value in wanted]
@@ -46,7 +46,7 @@ def set_limits(memory: int, spill: int, data_files: int) -> dict[str, bool]:
     return dict(zip(names, [_limit_address_space(memory), *held, hasattr(resource, "RLIMIT_CPU")], strict=True))
 
 
-def keep_arenas_few() -> None:
+def limit_arenas() -> None:
     """Have glibc's allocator reserve less address space; call it before any thread starts."""
     if sys.platform == "linux":
         import ctypes
@@ -61,7 +61,7 @@ def allow_cpu(seconds: float, threads: int) -> None:
     if sys.platform == "win32":
         return
     used = time.process_time()
-    _set(resource.RLIMIT_CPU, math.ceil(used + seconds * threads) + CPU_SLACK, soft_only=True)
+    _set(resource.RLIMIT_CPU, math.ceil(used + seconds * threads) + CPU_SLACK_SECONDS, soft_only=True)
 
 
 def find_machine_memory() -> int:
@@ -69,7 +69,7 @@ def find_machine_memory() -> int:
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return _GUESSED_MEMORY
+        return _DEFAULT_MEMORY_BYTES
     try:
         return min(memory, int(_CONTAINER_MEMORY.read_text("ascii")))
     except (OSError, ValueError):
@@ -80,7 +80,7 @@ def _limit_address_space(memory: int) -> bool:
     if sys.platform != "linux":
         return False
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    return _set(resource.RLIMIT_AS, pages * resource.getpagesize() + memory + ADDRESS_SLACK)
+    return _set(resource.RLIMIT_AS, pages * resource.getpagesize() + memory + ADDRESS_SLACK_BYTES)
 
 
 def _set(which: int, value: int, *, soft_only: bool = False) -> bool:

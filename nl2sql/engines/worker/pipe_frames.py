@@ -16,7 +16,7 @@ TEXT_BYTES: Final = 16_000_000
 ANY_BYTES: Final = 1 << 32
 _MAGIC: Final = b"nl2s"
 _HEAD: Final = struct.Struct("!4sIQ")
-_PIECE: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 20
 
 Message = dict[str, Any]
 
@@ -71,10 +71,10 @@ def read_frame(
 
 def _read(pipe: IO[bytes], count: int) -> bytes:
     """So many bytes, or those that came before the pipe ended."""
-    if count <= _PIECE:
+    if count <= _PIECE_BYTES:
         return pipe.read(count)
     pieces = []
-    while count and (piece := pipe.read(min(count, _PIECE))):
+    while count and (piece := pipe.read(min(count, _PIECE_BYTES))):
         pieces.append(piece)
         count -= len(piece)
     return b"".join(pieces)

@@ -28,13 +28,13 @@ MAX_COLUMNS: Final = 1000
 # The end of the error of a data file that has been exchanged for another.
 MOVED: Final = "is no longer the file that was opened"
 # Lengths and paddings of buffers come on top of the values.
-_ARROW_SLACK: Final = 16_000_000
+_ARROW_SLACK_BYTES: Final = 16_000_000
 _LISTS: Final = ("sources", "holders", "aliases", "nearest", "present")
 
 
-def bound_payload(limits: Mapping[str, Any]) -> int:
-    """The most bytes that one frame of a result may have under these limits, given as `limits_to_json` wrote them."""
-    return int(min(limits["result_bytes"], MAX_COLUMNS * limits["cell_bytes"])) + _ARROW_SLACK
+def compute_max_payload(limits: Mapping[str, Any]) -> int:
+    """The most bytes that one frame of a result may have under these limits, given as `encode_limits` wrote them."""
+    return int(min(limits["result_bytes"], MAX_COLUMNS * limits["cell_bytes"])) + _ARROW_SLACK_BYTES
 
 
 def expect_text(value: Any) -> str:
@@ -51,7 +51,7 @@ def expect_number(value: Any) -> int:
     return value
 
 
-def policy_to_json(policy: Policy) -> dict[str, Any]:
+def encode_policy(policy: Policy) -> dict[str, Any]:
     """The policy as plain lists of names, sorted."""
     return {
         "allow_tables": None if policy.allow_tables is None else sorted(policy.allow_tables),
@@ -60,8 +60,8 @@ def policy_to_json(policy: Policy) -> dict[str, Any]:
     }
 
 
-def policy_from_json(data: Mapping[str, Any]) -> Policy:
-    """The policy that `policy_to_json` wrote."""
+def decode_policy(data: Mapping[str, Any]) -> Policy:
+    """The policy that `encode_policy` wrote."""
     allowed = data["allow_tables"]
     return Policy(
         allow_tables=None if allowed is None else frozenset(allowed),
@@ -70,41 +70,41 @@ def policy_from_json(data: Mapping[str, Any]) -> Policy:
     )
 
 
-def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+def encode_verdict(verdict: Verdict) -> dict[str, Any]:
     """The verdict as plain dicts and lists."""
     return asdict(verdict)
 
 
-def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
-    """The verdict that `verdict_to_json` wrote. LookupError or TypeError where it is something else."""
+def decode_verdict(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that `encode_verdict` wrote. LookupError or TypeError where it is something else."""
     return Verdict(
         sql=expect_text(data["sql"]),
         tables=tuple(map(expect_text, data["tables"])),
         columns=tuple(map(expect_text, data["columns"])),
         functions=tuple(map(expect_text, data["functions"])),
-        findings=tuple(_finding(finding) for finding in data["findings"]),
+        findings=tuple(_decode_finding(finding) for finding in data["findings"]),
         judges=tuple(map(expect_text, data["judges"])),
     )
 
 
-def _finding(data: Mapping[str, Any]) -> Finding:
+def _decode_finding(data: Mapping[str, Any]) -> Finding:
     for name in ("rule", "message", "hint", "judge"):
         expect_text(data[name])
     return Finding(**data)
 
 
-def limits_to_json(limits: Limits) -> dict[str, Any]:
+def encode_limits(limits: Limits) -> dict[str, Any]:
     """The limits as plain numbers."""
     return asdict(limits)
 
 
-def window_to_json(window: Window) -> dict[str, Any]:
+def encode_window(window: Window) -> dict[str, Any]:
     """The window as plain numbers and texts."""
     return {**asdict(window), "contains": list(window.contains.items())}
 
 
-def window_from_json(data: Mapping[str, Any]) -> Window:
-    """The window that `window_to_json` wrote."""
+def decode_window(data: Mapping[str, Any]) -> Window:
+    """The window that `encode_window` wrote."""
     criteria = tuple(
         tuple(Criterion(**{**one, "comparison": Comparison(one["comparison"])}) for one in group)
         for group in data["criteria"]
@@ -112,33 +112,33 @@ def window_from_json(data: Mapping[str, Any]) -> Window:
     return Window(**{**data, "contains": dict(data["contains"]), "criteria": criteria})
 
 
-def report_to_json(report: RepairReport) -> dict[str, Any]:
+def encode_report(report: RepairReport) -> dict[str, Any]:
     """The report as plain dicts and lists."""
     return asdict(report)
 
 
-def report_from_json(data: Mapping[str, Any]) -> RepairReport:
-    """The report that `report_to_json` wrote. LookupError, TypeError or ValueError where it is something else."""
+def decode_report(data: Mapping[str, Any]) -> RepairReport:
+    """The report that `encode_report` wrote. LookupError, TypeError or ValueError where it is something else."""
     missing = data["missing"]
     return RepairReport(
         sql=expect_text(data["sql"]),
-        repairs=tuple(_repair(repair) for repair in data["repairs"]),
+        repairs=tuple(_decode_repair(repair) for repair in data["repairs"]),
         proofs=tuple(Proof(expect_text(proof["sql"]), proof["wants_row"] is True) for proof in data["proofs"]),
-        missing=_missing_name(missing) if missing is not None else None,
+        missing=_decode_missing_name(missing) if missing is not None else None,
         joins=tuple(map(expect_text, data["joins"])),
         guesses=tuple(map(expect_text, data["guesses"])),
     )
 
 
-def _repair(data: Mapping[str, Any]) -> Repair:
+def _decode_repair(data: Mapping[str, Any]) -> Repair:
     return Repair(expect_text(data["rule"]), RepairKind(data["kind"]), expect_text(data["text"]))
 
 
-def _missing_name(data: Mapping[str, Any]) -> MissingName:
+def _decode_missing_name(data: Mapping[str, Any]) -> MissingName:
     lists = {name: tuple(map(expect_text, data[name])) for name in _LISTS}
     return MissingName(expect_text(data["kind"]), expect_text(data["name"]), **lists)
 
 
-def limits_from_json(data: Mapping[str, Any]) -> Limits:
-    """The limits that `limits_to_json` wrote."""
+def decode_limits(data: Mapping[str, Any]) -> Limits:
+    """The limits that `encode_limits` wrote."""
     return Limits(**data)

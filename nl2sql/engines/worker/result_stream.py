@@ -29,7 +29,7 @@ class WorkerStream:
         message, payload = call.receive()
         self._call, self._limits = call, limits
         self._rows, self._weight = 0, 0
-        with call.reading(*_list_arrow_errors()):
+        with call.check_reply(*_list_arrow_errors()):
             self.columns = tuple(
                 ResultColumn(pipe_messages.expect_text(name), pipe_messages.expect_text(kind))
                 for name, kind in message["columns"]
@@ -43,15 +43,15 @@ class WorkerStream:
         self.seconds = 0.0
         self.hash: str | None = None
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def read_batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, batch by batch, once; one empty batch where there are none. Raises as `Engine.execute`."""
         import pyarrow as pa
 
         empty = True
         while not self._call.done:
             message, payload = self._call.receive()
-            with self._call.reading(*_list_arrow_errors()):
-                batch = self._batch(payload) if message["kind"] == "batch" else None
+            with self._call.check_reply(*_list_arrow_errors()):
+                batch = self._read_batch(payload) if message["kind"] == "batch" else None
                 if batch is None:
                     self._end(message)
             if batch is not None:
@@ -60,7 +60,7 @@ class WorkerStream:
         if empty:
             yield pa.RecordBatch.from_pylist([], self.arrow_schema)
 
-    def _batch(self, payload: bytes) -> pa.RecordBatch:
+    def _read_batch(self, payload: bytes) -> pa.RecordBatch:
         """The batch, once it is known to hold together, and no more than it may."""
         import pyarrow as pa
 
@@ -137,10 +137,10 @@ def _replace_decimals(kind: pa.DataType) -> pa.DataType:
     return pa.list_(_replace_decimals(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
-def collected(stream: WorkerStream) -> Result:
+def collect_result(stream: WorkerStream) -> Result:
     """Every row of the stream as one Result."""
     import pyarrow as pa
 
-    batches = list(stream.batches())
+    batches = list(stream.read_batches())
     table = pa.Table.from_batches(batches, stream.arrow_schema)
     return Result(stream.columns, table, stream.truncated, stream.cut_cells, stream.seconds, stream.hash)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from nl2sql.cancellation import CancelToken
-from nl2sql.engines.duckdb.result_cache import KEPT_QUERIES
-from nl2sql.engines.files.data_sources import Prepared, Source
-from nl2sql.engines.worker.child_process import WORKER, ChildProcess, spare_or_new
+from nl2sql.engines.duckdb.result_cache import MAX_CACHED_QUERIES
+from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase
+from nl2sql.engines.worker.child_process import WORKER, ChildProcess, take_process
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import Message
-from nl2sql.engines.worker.worker_request import Call, listening
+from nl2sql.engines.worker.worker_request import Call, cancel_on_token
 from nl2sql.types import Limits, Schema
 
 Read = TypeVar("Read")
@@ -26,38 +26,38 @@ START_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DatabaseState:
     """What all workers of an engine open: one state of its data. `schema` is None until somebody has read it.
 
     `time_zone` is where the days of queries begin.
     """
 
     fingerprint: str
-    source: Source
-    prepared: Prepared
+    source: DataSource
+    prepared: PreparedDatabase
     schema: Schema | None = None
     time_zone: str = "UTC"
 
 
-class WarmWorker:
+class WorkerHandle:
     """Limits on memory and disk are a process's own, so that a call with others gets another process."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._alarm = Alarm()
-        self._opened: Opened | None = None
+        self._opened: DatabaseState | None = None
         self._process: ChildProcess | None = None
         self._opening: Call | None = None
         self._told: Schema | None = None
         self._held: Mapping[str, bool] = {}
-        self._kept: deque[str] = deque(maxlen=KEPT_QUERIES)
+        self._kept: deque[str] = deque(maxlen=MAX_CACHED_QUERIES)
 
     @property
     def pid(self) -> int | None:
         """The process that is running now."""
         return self._process.pid if self._process else None
 
-    def serve(self, opened: Opened) -> None:
+    def use_state(self, opened: DatabaseState) -> None:
         """Have a process stand on that state of the data, without waiting until it does."""
         if self._opened is not None and self._opened.fingerprint != opened.fingerprint:
             self._discard()
@@ -74,20 +74,20 @@ class WarmWorker:
         cancel: CancelToken | None = None,
     ) -> Read:
         """What `read` makes of the one reply to a request. Errors as `Call.receive`."""
-        with self.calling(request, seconds, None, cancel) as call:
+        with self.open_call(request, seconds, None, cancel) as call:
             message, _ = call.receive()
-            with call.reading():
+            with call.check_reply():
                 return read(message)
 
     @contextlib.contextmanager
-    def calling(
+    def open_call(
         self, request: Mapping[str, Any], seconds: float, limits: Limits | None, cancel: CancelToken | None
     ) -> Iterator[Call]:
         """One request to a process that fits the limits; a process that it broke is replaced afterwards."""
-        process = self._ready(limits or self._limits, cancel)
+        process = self._ensure_ready(limits or self._limits, cancel)
         call = Call(process, self._alarm, request, seconds)
         try:
-            with listening(call, cancel):
+            with cancel_on_token(call, cancel):
                 yield call
         finally:
             try:
@@ -98,19 +98,19 @@ class WarmWorker:
                     self._discard()
                     self._start()
 
-    def keeps(self, sql: str) -> bool:
+    def has_cached(self, sql: str) -> bool:
         """Whether the process may still have the rows of that query."""
         return sql in self._kept
 
-    def note_kept(self, sql: str) -> None:
+    def mark_cached(self, sql: str) -> None:
         """Remember that the process was asked for pages of that query."""
         if sql in self._kept:
             self._kept.remove(sql)
         self._kept.append(sql)
 
-    def held_limits(self) -> Mapping[str, bool]:
+    def list_enforced_limits(self) -> Mapping[str, bool]:
         """Which of the operating system's limits hold for the process, by name."""
-        self._ready(self._limits, None)
+        self._ensure_ready(self._limits, None)
         return dict(self._held)
 
     def close(self) -> None:
@@ -118,21 +118,21 @@ class WarmWorker:
         self._discard()
         self._alarm.close()
 
-    def _ready(self, limits: Limits, cancel: CancelToken | None) -> ChildProcess:
+    def _ensure_ready(self, limits: Limits, cancel: CancelToken | None) -> ChildProcess:
         """The process, once it has opened the database. DatabaseError where it cannot."""
         running = self._limits
         if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
             self._discard()
             self._limits = replace(limits, seconds=max(limits.seconds, running.seconds))
-        if self._process is not None and self._opening is None and self._process.ended:
+        if self._process is not None and self._opening is None and self._process.has_ended:
             self._discard()
         process = self._process or self._start()
         if opening := self._opening:
             self._opening = None
             try:
-                with listening(opening, cancel):
+                with cancel_on_token(opening, cancel):
                     message, _ = opening.receive()
-                with opening.reading():
+                with opening.check_reply():
                     self._held = {str(name): bool(held) for name, held in message["limits"].items()}
             finally:
                 if opening.broken or not self._held:
@@ -145,12 +145,12 @@ class WarmWorker:
         if not self._opened.prepared.database.exists():
             self._opened = replace(self._opened, prepared=self._opened.source.prepare())
         prepared, limits = self._opened.prepared, self._limits
-        process = spare_or_new(WORKER)
+        process = take_process(WORKER)
         request = {
             "op": "open",
             "database": str(prepared.database),
             "data_files": [str(file) for file in prepared.data_files],
-            "attached": {name: str(file) for name, file in prepared.attached.items()},
+            "attached": {name: str(file) for name, file in prepared.attachments.items()},
             "memory": limits.memory,
             "spill": limits.spill,
             "seconds": limits.seconds,
@@ -167,7 +167,7 @@ class WarmWorker:
 
         schema = self._opened.schema if self._opened else None
         if self._process is not None and schema is not None and schema is not self._told:
-            self._process.send({"op": "schema", "id": 0, "schema": serialization.to_json(schema)})
+            self._process.send({"op": "schema", "id": 0, "schema": serialization.encode_schema(schema)})
             self._told = schema
 
     def _discard(self) -> None:

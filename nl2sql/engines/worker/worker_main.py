@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.duckdb.one_select import not_a_select
-from nl2sql.engines.duckdb.result_cache import Kept, KeptRows
+from nl2sql.engines.duckdb.one_select import check_single_select
+from nl2sql.engines.duckdb.result_cache import CachedResult, ResultCache
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import ANY_BYTES, FrameError, Message, read_frame, write_frame
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nl2sql.engines.duckdb.result_sender import PreparedQuery
 
 THREADS: Final = max(1, min(4, os.cpu_count() or 1))
-INTROSPECTION_CPU: Final = 60.0
+INTROSPECTION_CPU_SECONDS: Final = 60.0
 
 
 class Worker:
@@ -60,10 +60,10 @@ class Worker:
             spill=opening["spill"],
             spill_folder=spill_folder,
             data_files=opening["data_files"],
-            attached=opening["attached"],
+            attachments=opening["attached"],
             time_zone=opening["time_zone"],
         )
-        self._kept = KeptRows(self._connection, opening["memory"])
+        self._kept = ResultCache(self._connection, opening["memory"])
 
     def stop(self, request: int) -> None:
         """Interrupt that request if it is the one under way; any thread may call it."""
@@ -75,21 +75,21 @@ class Worker:
     def answer(self, request: Message) -> None:
         """Do what the request asks and write its replies."""
         self._current, self._stopped = request["id"], False
-        os_limits.allow_cpu(request.get("seconds", INTROSPECTION_CPU), THREADS)
+        os_limits.allow_cpu(request.get("seconds", INTROSPECTION_CPU_SECONDS), THREADS)
         handlers: Mapping[str, Callable[[Message], Mapping[str, Any]]] = {
             "schema": self._keep_schema,
             "introspect": self._introspect,
             "judge": self._judge,
             "repair": self._repair,
             "execute": self._execute,
-            "page": self._page,
+            "page": self._answer_page,
         }
         try:
             reply = handlers[request["op"]](request)
         except self._failures.FAILURES as error:
-            reply = self._failures.failure(error, self._stopped, request.get("sql", ""))
+            reply = self._failures.make_failure_reply(error, self._stopped, request.get("sql", ""))
             if reply["error"] in ("query", "database"):
-                reply = self._without_data_file() or reply
+                reply = self._explain_missing_file() or reply
         if reply:
             self._reply(reply)
 
@@ -99,7 +99,7 @@ class Worker:
         except FrameError as error:
             write_frame(self._pipe, {"kind": "error", "error": "reply", "message": str(error)})
 
-    def _without_data_file(self) -> Mapping[str, Any] | None:
+    def _explain_missing_file(self) -> Mapping[str, Any] | None:
         """The error to tell where a failure is explained by a data file that has gone, else None."""
         gone = [path for path in self._data_files if not Path(path).exists()]
         if not gone:
@@ -109,37 +109,37 @@ class Worker:
     def _keep_schema(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.schema import serialization
 
-        self._schema, self._parser = serialization.from_json(request["schema"]), None
+        self._schema, self._parser = serialization.decode_schema(request["schema"]), None
         return {}
 
     def _introspect(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.introspection import Introspection
 
-        with self._fresh_cursor() as cursor:
+        with self._open_cursor() as cursor:
             reading = Introspection(cursor, self._alarm, lambda: self._stopped, self._open_parser)
-            return reading.reply(request, over_files=bool(self._data_files) and not request["catalog"])
+            return reading.reply(request, has_file_views=bool(self._data_files) and not request["catalog"])
 
     def _judge(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.worker import pipe_messages
         from nl2sql.guard import judge
 
-        policy = pipe_messages.policy_from_json(request["policy"])
-        thorough = bool(request["thorough"])
-        parser = self._guard_parser()
+        policy = pipe_messages.decode_policy(request["policy"])
+        collect_all = bool(request["thorough"])
+        parser = self._ensure_parser()
         parser.reads_values = bool(request["reads_values"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, thorough=thorough)
-        return {"kind": "verdict", "verdict": pipe_messages.verdict_to_json(verdict)}
+        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, collect_all=collect_all)
+        return {"kind": "verdict", "verdict": pipe_messages.encode_verdict(verdict)}
 
     def _repair(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.binder import GuardedBinder
         from nl2sql.engines.worker import pipe_messages
         from nl2sql.repair import repair
-        from nl2sql.schema import allowed
+        from nl2sql.schema import apply_policy
 
-        policy = pipe_messages.policy_from_json(request["policy"])
-        visible = allowed(self._schema, policy)
-        hidden = _names(self._schema) - _names(visible)
-        parser = self._guard_parser()
+        policy = pipe_messages.decode_policy(request["policy"])
+        visible = apply_policy(self._schema, policy)
+        hidden = _list_names(self._schema) - _list_names(visible)
+        parser = self._ensure_parser()
         parser.reads_values = False
         report = repair(
             request["sql"],
@@ -151,7 +151,7 @@ class Worker:
             hidden=frozenset(name.rpartition(".")[2] for name in hidden),
             disproved=[Proof(**proof) for proof in request["disproved"]],
         )
-        return {"kind": "repaired", "report": pipe_messages.report_to_json(report)}
+        return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
         """A parser over a connection of its own, and what interrupts it."""
@@ -160,7 +160,7 @@ class Worker:
         connection = self._connection.cursor()
         return DuckDBParser(connection, connection, self._attached, self._seconds), connection.interrupt
 
-    def _guard_parser(self) -> Any:
+    def _ensure_parser(self) -> Any:
         from nl2sql.engines.duckdb.duckdb_catalog import CATALOG
         from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser, open_twin
 
@@ -175,59 +175,59 @@ class Worker:
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
-        from nl2sql.guard import under_explain
+        from nl2sql.guard import strip_explain
 
-        self._kept.make_room()
+        self._kept.evict_excess()
         sql = request["sql"]
-        with self._fresh_cursor() as cursor:
-            if problem := not_a_select(cursor, sql):
+        with self._open_cursor() as cursor:
+            if problem := check_single_select(cursor, sql):
                 return {"kind": "error", "error": "query", "message": problem}
-            if under_explain(sql) != sql:
-                return self._send(request, self._explained(sql, cursor), cursor)
+            if strip_explain(sql) != sql:
+                return self._send(request, self._run_explain(sql, cursor), cursor)
             relation = cursor.sql(sql)
             return self._send(request, PreparedQuery(sql, relation.columns, relation.types), cursor)
 
-    def _explained(self, sql: str, cursor: Any) -> PreparedQuery:
+    def _run_explain(self, sql: str, cursor: Any) -> PreparedQuery:
         """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
-        from nl2sql.guard import without_paths
+        from nl2sql.guard import mask_paths
 
         [(key, text)] = cursor.execute(sql).fetchall()
         for path in map(Path, self._data_files):
             text = text.replace(str(path), path.name.ljust(len(str(path))))
         given = "SELECT $1 AS explain_key, $2 AS explain_value"
-        texts = [key, without_paths(text, sql)]
+        texts = [key, mask_paths(text, sql)]
         relation = cursor.sql(given, params=texts)
         return PreparedQuery(given, relation.columns, relation.types, texts)
 
-    def _page(self, request: Message) -> Mapping[str, Any]:
+    def _answer_page(self, request: Message) -> Mapping[str, Any]:
         """A window of a query's rows, how many it has, or sums; the query runs only where its rows are not kept."""
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
         from nl2sql.engines.worker import pipe_messages
         from nl2sql.errors import QueryError
 
-        window = pipe_messages.window_from_json(request["window"])
+        window = pipe_messages.decode_window(request["window"])
         try:
-            with self._keeping(request["sql"]) as kept:
+            with self._open_cached(request["sql"]) as kept:
                 if request["asks"] == "count":
-                    return {"kind": "count", "count": kept.count(window), "complete": kept.complete}
+                    return {"kind": "count", "count": kept.count(window), "complete": kept.is_complete}
                 if request["asks"] == "sums":
                     return {"kind": "sums", "sums": kept.add_up(window, request["columns"])}
-                sql, texts = kept.page(window)
+                sql, texts = kept.write_page(window)
                 end = self._send(request, PreparedQuery(sql, kept.names, kept.types, texts), kept.cursor)
-                return {**end, "truncated": not kept.complete or end["truncated"]} if end["kind"] == "end" else end
+                return {**end, "truncated": not kept.is_complete or end["truncated"]} if end["kind"] == "end" else end
         except QueryError as error:
             return {"kind": "error", "error": "query", "message": error.message, "hint": error.hint}
 
     @contextlib.contextmanager
-    def _keeping(self, sql: str) -> Iterator[Kept]:
+    def _open_cached(self, sql: str) -> Iterator[CachedResult]:
         """The kept rows of the text, whose cursor a request to stop interrupts."""
-        self._kept.make_room()
+        self._kept.evict_excess()
         try:
             kept = self._kept.get(sql)
             if kept is None:
                 self._cursor = self._connection.cursor()
-                kept = self._kept.keep(sql, self._cursor)
+                kept = self._kept.cache_query(sql, self._cursor)
             self._cursor = kept.cursor
             yield kept
         finally:
@@ -237,12 +237,12 @@ class Worker:
         from nl2sql.engines.duckdb import result_sender
         from nl2sql.engines.worker import pipe_messages
 
-        limits = pipe_messages.limits_from_json(request["limits"])
+        limits = pipe_messages.decode_limits(request["limits"])
         hashed = bool(request.get("hashed"))
         return result_sender.send_rows(query, cursor, limits, self._pipe, lambda: self._stopped, hashed=hashed)
 
     @contextlib.contextmanager
-    def _fresh_cursor(self) -> Iterator[Any]:
+    def _open_cursor(self) -> Iterator[Any]:
         """A connection of its own for one request, since what a session sets outlives the lock."""
         with self._connection.cursor() as cursor:
             self._cursor = cursor
@@ -254,7 +254,7 @@ class Worker:
 
 def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     """Answer requests until there will be no more."""
-    os_limits.keep_arenas_few()
+    os_limits.limit_arenas()
     # Arrow's own allocator would reserve a gigabyte of address space, which is limited here.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     # pyarrow and duckdb work without numpy, and the worker starts a third faster.
@@ -270,7 +270,7 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
     opening = frame[0]
     fenced = landlock.forbid_writing(folder if opening["spill"] else None)
     waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    worker = _opened(opening, replies)
+    worker = _open_worker(opening, replies)
     if worker is None:
         return
     threading.Thread(target=_listen, args=(requests, waiting, worker, folder), daemon=True).start()
@@ -280,7 +280,7 @@ def main(requests: IO[bytes], replies: IO[bytes]) -> None:
         worker.answer(waiting.get())
 
 
-def _opened(opening: Message, replies: IO[bytes]) -> Worker | None:
+def _open_worker(opening: Message, replies: IO[bytes]) -> Worker | None:
     import duckdb
 
     try:
@@ -315,7 +315,7 @@ def _warm_up() -> None:
     import nl2sql.schema.serialization  # noqa: F401
 
 
-def _names(schema: Schema) -> set[str]:
+def _list_names(schema: Schema) -> set[str]:
     """The tables and the columns of each, lower case."""
     columns = {f"{table.name}.{column.name}".lower() for table in schema.tables for column in table.columns}
     return columns | {table.name.lower() for table in schema.tables}

@@ -14,7 +14,7 @@ from typing import Final
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.engines.worker.deadline_timer import Alarm
-from nl2sql.engines.worker.worker_handle import WarmWorker
+from nl2sql.engines.worker.worker_handle import WorkerHandle
 from nl2sql.errors import BugError, DatabaseError
 
 IDLE_SECONDS: Final = 120.0
@@ -23,44 +23,44 @@ IDLE_SECONDS: Final = 120.0
 class WorkerPool:
     """Up to `size` workers, each used by one call at a time. Callers beyond that go in the order in which they came.
 
-    A worker that nobody used for `idle_seconds` is ended, but for the `kept_warm` last used ones.
+    A worker that nobody used for `idle_seconds` is ended, but for the `warm_count` last used ones.
     """
 
     def __init__(
-        self, size: int, make: Callable[[], WarmWorker], *, kept_warm: int = 1, idle_seconds: float = IDLE_SECONDS
+        self, size: int, make: Callable[[], WorkerHandle], *, warm_count: int = 1, idle_seconds: float = IDLE_SECONDS
     ) -> None:
         self._size, self._make = size, make
-        self._kept_warm, self._idle_seconds = kept_warm, idle_seconds
+        self._kept_warm, self._idle_seconds = warm_count, idle_seconds
         self._changed = threading.Condition()
-        self._waiting: deque[_Place] = deque()
-        self._busy: dict[WarmWorker, int] = {}
+        self._waiting: deque[_Waiter] = deque()
+        self._busy: dict[WorkerHandle, int] = {}
         # Each with the time since when it is free; the one used last is at the end.
-        self._free: list[tuple[float, WarmWorker]] = []
+        self._free: list[tuple[float, WorkerHandle]] = []
         self._closed = False
-        self._watch = Alarm() if size > kept_warm else None
+        self._watch = Alarm() if size > warm_count else None
         self._watching = False
 
     @property
-    def workers(self) -> tuple[WarmWorker, ...]:
+    def workers(self) -> tuple[WorkerHandle, ...]:
         """Those that are there now, busy or not."""
         with self._changed:
             return (*self._busy, *(worker for _, worker in self._free))
 
     @contextlib.contextmanager
-    def turn(
-        self, cancel: CancelToken | None, prefers: Callable[[WarmWorker], bool] | None = None
-    ) -> Iterator[WarmWorker]:
+    def take_worker(
+        self, cancel: CancelToken | None, is_preferred: Callable[[WorkerHandle], bool] | None = None
+    ) -> Iterator[WorkerHandle]:
         """A worker for this caller alone: of the free ones that it prefers, or the one used last, or a new one.
 
         DatabaseError once closed, CancelledError once cancelled.
         """
-        worker = self._taken(cancel, prefers)
+        worker = self._wait_for_worker(cancel, is_preferred)
         try:
             yield worker
         finally:
             self._give_back(worker)
 
-    def place(self, cancel: CancelToken) -> int:
+    def find_position(self, cancel: CancelToken) -> int:
         """Where in the queue the call that listens to this token stands: 1 is next, 0 does not wait."""
         with self._changed:
             return next((n for n, place in enumerate(self._waiting, start=1) if place.cancel is cancel), 0)
@@ -84,9 +84,11 @@ class WorkerPool:
         if self._watch is not None:
             self._watch.close()
 
-    def _taken(self, cancel: CancelToken | None, prefers: Callable[[WarmWorker], bool] | None) -> WarmWorker:
-        place = _Place(cancel)
-        woken = cancel.on_cancel(self._wake) if cancel else contextlib.nullcontext()
+    def _wait_for_worker(
+        self, cancel: CancelToken | None, prefers: Callable[[WorkerHandle], bool] | None
+    ) -> WorkerHandle:
+        place = _Waiter(cancel)
+        woken = cancel.call_on_cancel(self._wake) if cancel else contextlib.nullcontext()
         with woken, self._changed:
             self._refuse_second_turn()
             self._waiting.append(place)
@@ -100,13 +102,13 @@ class WorkerPool:
                 self._waiting.remove(place)
                 self._changed.notify_all()
 
-    def _may_go(self, place: _Place) -> bool:
+    def _may_go(self, place: _Waiter) -> bool:
         self.raise_if_closed()
         if place.cancel:
             place.cancel.raise_if_cancelled()
         return self._waiting[0] is place and (bool(self._free) or len(self._busy) < self._size)
 
-    def _pick(self, prefers: Callable[[WarmWorker], bool] | None) -> WarmWorker:
+    def _pick(self, prefers: Callable[[WorkerHandle], bool] | None) -> WorkerHandle:
         preferred = [i for i, (_, worker) in enumerate(self._free) if prefers and prefers(worker)]
         return self._free.pop(preferred[-1] if preferred else -1)[1]
 
@@ -114,7 +116,7 @@ class WorkerPool:
         if threading.get_ident() in self._busy.values():
             raise BugError("the engine was called while this thread still reads a stream from it")
 
-    def _give_back(self, worker: WarmWorker) -> None:
+    def _give_back(self, worker: WorkerHandle) -> None:
         with self._changed:
             del self._busy[worker]
             self._free.append((time.monotonic(), worker))
@@ -142,7 +144,7 @@ class WorkerPool:
             self._changed.notify_all()
 
 
-class _Place:
+class _Waiter:
     """A caller's place in the queue."""
 
     def __init__(self, cancel: CancelToken | None) -> None:

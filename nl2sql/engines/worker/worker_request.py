@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.engines.worker import pipe_messages
-from nl2sql.engines.worker.child_process import ChildProcess, ProcessEnded
+from nl2sql.engines.worker.child_process import ChildProcess, ProcessExitError
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import TEXT_BYTES, Message
 from nl2sql.errors import CancelledError, DatabaseError, LimitError, NL2SQLError, QueryError
 
-GRACE: Final = 0.5
+GRACE_SECONDS: Final = 0.5
 _WHAT: Final = {
     "open": "opening the database",
     "introspect": "reading the database's schema",
@@ -39,7 +39,7 @@ class Call:
         self._id = next(_numbers)
         self._seconds, self._left = seconds, seconds
         self._what = _WHAT.get(request["op"], "the query")
-        self._payload_bytes = pipe_messages.bound_payload(request["limits"]) if "limits" in request else 0
+        self._payload_bytes = pipe_messages.compute_max_payload(request["limits"]) if "limits" in request else 0
         self._lock = threading.Lock()
         self._reason = ""
         self._reading = False
@@ -52,29 +52,29 @@ class Call:
         started = time.monotonic()
         with self._lock:
             if not self._reason:
-                self._alarm.set(self._left, self._overrun)
+                self._alarm.set(self._left, self._time_out)
             self._reading = True
         try:
             message, payload = self._worker.receive(self._payload_bytes)
-        except ProcessEnded as exc:
+        except ProcessExitError as exc:
             self._finish(broken=True)
-            raise self._ended(exc) from exc
+            raise self._make_exit_error(exc) from exc
         with self._lock:
             if not self._reason:
                 self._alarm.clear()
             self._reading = False
         self._left = max(0.0, self._left - (time.monotonic() - started))
-        with self.reading():
+        with self.check_reply():
             kind = message["kind"]
             if kind not in ("columns", "batch"):
                 self._finish(broken=False)
-            error = self._failed(message) if kind == "error" else None
+            error = self._read_error(message) if kind == "error" else None
         if error is not None:
             raise error
         return message, payload
 
     @contextlib.contextmanager
-    def reading(self, *kinds: type[Exception]) -> Iterator[None]:
+    def check_reply(self, *kinds: type[Exception]) -> Iterator[None]:
         """While a reply is read: DatabaseError where it has not the form that it should have, and a new worker then.
 
         `kinds` are further errors by which that shows.
@@ -84,7 +84,7 @@ class Call:
             yield
         except unfit as exc:
             self._finish(broken=True)
-            raise _garbled() from exc
+            raise _make_garbled_error() from exc
 
     def cancel(self) -> None:
         """End it as cancelled, from any thread: an interrupt, then after a short grace the end of the worker."""
@@ -103,7 +103,7 @@ class Call:
             except NL2SQLError:
                 continue
 
-    def _overrun(self) -> None:
+    def _time_out(self) -> None:
         self._stop("seconds")
 
     def _stop(self, reason: str) -> None:
@@ -111,7 +111,7 @@ class Call:
             if self.done or self._reason:
                 return
             self._reason = reason
-            self._alarm.set(GRACE, self._kill)
+            self._alarm.set(GRACE_SECONDS, self._kill)
         self._worker.send({"op": "stop", "id": self._id})
 
     def _kill(self) -> None:
@@ -124,13 +124,13 @@ class Call:
             self.done, self.broken = True, broken or self.broken
             self._alarm.clear()
 
-    def _failed(self, message: Message) -> NL2SQLError:
+    def _read_error(self, message: Message) -> NL2SQLError:
         kind, text, hint = (pipe_messages.expect_text(message.get(name, "")) for name in ("error", "message", "hint"))
         if kind in ("stopped", "seconds"):
-            return self._stopped() or self._overran()
+            return self._make_stop_error() or self._make_timeout_error()
         if kind in ("memory", "spill"):
             self.broken = True
-            error = _out_of_memory(self._what) if kind == "memory" else _out_of_spill(self._what)
+            error = _make_memory_error(self._what) if kind == "memory" else _make_spill_error(self._what)
             error.add_note(text)
             return error
         if kind in ("result_bytes", "cell_bytes"):
@@ -142,34 +142,34 @@ class Call:
             return QueryError(text, hint)
         self.broken = True
         if kind == "open":
-            return _cannot_open(text)
+            return _make_open_error(text)
         return DatabaseError(f"the database failed: {text}", "Check that its file is still there and whole.")
 
-    def _ended(self, exc: ProcessEnded) -> NL2SQLError:
-        if stopped := self._stopped():
+    def _make_exit_error(self, exc: ProcessExitError) -> NL2SQLError:
+        if stopped := self._make_stop_error():
             return stopped
         if exc.code == -getattr(signal, "SIGXCPU", 0):
-            return self._overran()
-        if exc.garbled:
-            return _garbled()
-        if exc.lacked_memory:
-            return _out_of_memory(self._what)
+            return self._make_timeout_error()
+        if exc.is_garbled:
+            return _make_garbled_error()
+        if exc.is_out_of_memory:
+            return _make_memory_error(self._what)
         error = DatabaseError(
-            f"the database's worker process ended unexpectedly ({_exit_text(exc.code)})",
+            f"the database's worker process ended unexpectedly ({_describe_exit(exc.code)})",
             "Run it again: a new worker is used. If it happens again, ask for less at once.",
         )
         if exc.stderr:
             error.add_note(exc.stderr)
         return error
 
-    def _stopped(self) -> NL2SQLError | None:
+    def _make_stop_error(self) -> NL2SQLError | None:
         if self._reason == "seconds":
-            return self._overran()
+            return self._make_timeout_error()
         if self._reason:
             return CancelledError("stopped", "Ask again when you are ready.")
         return None
 
-    def _overran(self) -> LimitError:
+    def _make_timeout_error(self) -> LimitError:
         return LimitError(
             f"{self._what} ran longer than {self._seconds:g} s and was stopped",
             "Narrow it (a filter, fewer joins), or raise the limit with --timeout.",
@@ -177,19 +177,19 @@ class Call:
         )
 
 
-def listening(call: Call, cancel: CancelToken | None) -> AbstractContextManager[None]:
+def cancel_on_token(call: Call, cancel: CancelToken | None) -> AbstractContextManager[None]:
     """A context in which cancelling the token cancels the call."""
-    return cancel.on_cancel(call.cancel) if cancel else contextlib.nullcontext()
+    return cancel.call_on_cancel(call.cancel) if cancel else contextlib.nullcontext()
 
 
-def _garbled() -> DatabaseError:
+def _make_garbled_error() -> DatabaseError:
     return DatabaseError(
         "the database's worker process gave a reply that cannot be read",
         "Run it again: a new worker is used. If it happens again, the data may be damaged, or made to do harm.",
     )
 
 
-def _cannot_open(text: str) -> DatabaseError:
+def _make_open_error(text: str) -> DatabaseError:
     """Why DuckDB does not open the file, by what it says of it."""
     if text.endswith(pipe_messages.MOVED):
         return DatabaseError(text, "Open it again.")
@@ -207,7 +207,7 @@ def _cannot_open(text: str) -> DatabaseError:
     )
 
 
-def _out_of_memory(what: str) -> LimitError:
+def _make_memory_error(what: str) -> LimitError:
     return LimitError(
         f"{what} ran out of memory",
         "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise the limit with --memory.",
@@ -215,7 +215,7 @@ def _out_of_memory(what: str) -> LimitError:
     )
 
 
-def _out_of_spill(what: str) -> LimitError:
+def _make_spill_error(what: str) -> LimitError:
     return LimitError(
         f"{what} ran out of memory, and of the disk that it may spill to",
         "Narrow it (a filter, fewer columns, a smaller GROUP BY), or raise spill under [limits] in the project file.",
@@ -223,7 +223,7 @@ def _out_of_spill(what: str) -> LimitError:
     )
 
 
-def _exit_text(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
     try:

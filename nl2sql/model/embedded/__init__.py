@@ -14,11 +14,11 @@ from nl2sql.model import Progress
 from nl2sql.model.embedded.embedded_server import (
     LocalModelStatus,
     ensure_server,
-    missing_runtime,
-    pull,
-    runtime_installed,
-    status,
-    stop,
+    is_runtime_installed,
+    make_missing_runtime_error,
+    pull_weights,
+    read_status,
+    stop_server,
 )
 from nl2sql.model.embedded.server_state import ServerFolder, ServerInfo, ServerSettings
 from nl2sql.model.embedded.shared_files import lock
@@ -31,11 +31,11 @@ __all__ = [
     "ServerInfo",
     "ServerSettings",
     "ensure_server",
+    "is_runtime_installed",
     "open_local_model",
-    "pull",
-    "runtime_installed",
-    "status",
-    "stop",
+    "pull_weights",
+    "read_status",
+    "stop_server",
 ]
 
 
@@ -53,8 +53,8 @@ def open_local_model(
     downloaded, and of the start (total 0). ModelError where there are no weights, no runtime, or it does not start;
     ConfigError where `model_path` is no GGUF file; CancelledError once `cancel` is set.
     """
-    if not runtime_installed():
-        raise missing_runtime()
+    if not is_runtime_installed():
+        raise make_missing_runtime_error()
     from nl2sql.model.embedded.local_client import LocalChatModel
 
     def connect(token: CancelToken | None) -> ServerInfo:

@@ -26,9 +26,9 @@ from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model import Progress
 from nl2sql.model.embedded.server_state import HostOrder, ServerFolder, ServerInfo, ServerSettings
-from nl2sql.model.embedded.shared_files import lock, private_folder
-from nl2sql.model.embedded.weight_sources import installed_pieces
-from nl2sql.model.embedded.weights import Weights, WeightsStore, own_weights
+from nl2sql.model.embedded.shared_files import lock, make_private_folder
+from nl2sql.model.embedded.weight_sources import find_installed_pieces
+from nl2sql.model.embedded.weights import Weights, WeightsStore, read_own_weights
 
 # The host finds this package as its parent did: in a checkout, an installed wheel or an editable install.
 _BOOT: Final = (
@@ -40,7 +40,7 @@ _LOAD_SECONDS: Final = 180.0
 _QUICK_SECONDS: Final = 1.0
 _PATIENT_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 5.0
-_POLL: Final = 0.03
+_POLL_SECONDS: Final = 0.03
 _LOG_LINES: Final = 8
 # The host lives on when the command is gone: of the environment it gets what a process needs, and no keys. A library
 # for another processor may lie where PATH (Windows) or LD_LIBRARY_PATH says.
@@ -55,26 +55,26 @@ _OPENMP: Final = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 @dataclass(frozen=True, slots=True)
 class LocalModelStatus:
     """The embedded model as it stands. `weights` None means that they are not there or not checked yet, in which
-    case `packages` says how many of the weight packages are installed. `server` None means that none runs.
+    case `package_count` says how many of the weight packages are installed. `server` None means that none runs.
 
-    `memory` is the server's resident bytes, of which about one gigabyte are the weights as a file that the system
-    may drop; None where the system does not say. `idle` is seconds since it was last used.
+    `memory_bytes` is the server's resident bytes, of which about one gigabyte are the weights as a file that the system
+    may drop; None where the system does not say. `idle_seconds` is seconds since it was last used.
     """
 
     weights: Weights | None
-    packages: int
-    runtime_installed: bool
+    package_count: int
+    is_runtime_installed: bool
     server: ServerInfo | None
-    memory: int | None
-    idle: float | None
+    memory_bytes: int | None
+    idle_seconds: float | None
 
 
-def runtime_installed() -> bool:
+def is_runtime_installed() -> bool:
     """Whether the package that runs the model is there; it is not imported."""
     return importlib.util.find_spec("xllamacpp") is not None
 
 
-def pull(
+def pull_weights(
     home: Path,
     model_path: Path | None = None,
     *,
@@ -82,7 +82,7 @@ def pull(
     cancel: CancelToken | None = None,
 ) -> Weights:
     """The weights, joined or downloaded and checked if need be. ModelError where no source has them."""
-    return own_weights(model_path) if model_path else WeightsStore(home).obtain(on_progress, cancel)
+    return read_own_weights(model_path) if model_path else WeightsStore(home).obtain(on_progress, cancel)
 
 
 def ensure_server(
@@ -100,19 +100,19 @@ def ensure_server(
     once `cancel` is set: a server that was loading goes on, for the next command.
     """
     home, settings = home.absolute(), settings or ServerSettings()
-    weights = pull(home, model_path, on_progress=on_progress, cancel=cancel)
+    weights = pull_weights(home, model_path, on_progress=on_progress, cancel=cancel)
     folder = ServerFolder(home / "model")
     info = folder.read()
-    if info and _serves(info, weights, settings) and info.port and info.healthy(_QUICK_SECONDS):
+    if info and _is_serving(info, weights, settings) and info.port and info.is_healthy(_QUICK_SECONDS):
         folder.touch()
         return info
     if on_progress:
         on_progress(_LOADING, 0, 0)
     try:
-        private_folder(folder.path)
+        make_private_folder(folder.path)
         with lock(folder.start_lock, cancel):
-            living = _living(folder, weights, settings, cancel)
-            return living or _started(folder, weights, settings, host_command or _host_command(), cancel)
+            living = _find_running_server(folder, weights, settings, cancel)
+            return living or _start_server(folder, weights, settings, host_command or _make_host_command(), cancel)
     except OSError as exc:
         raise ModelError(
             f"the embedded model's server cannot be started: {exc.strerror or type(exc).__name__}",
@@ -120,57 +120,57 @@ def ensure_server(
         ) from exc
 
 
-def stop(home: Path) -> bool:
+def stop_server(home: Path) -> bool:
     """End the user's server; False where none ran."""
     folder = ServerFolder(home / "model")
-    if not folder.host_lives():
+    if not folder.is_host_running():
         return False
     with lock(folder.start_lock):
         return _end_host(folder)
 
 
-def status(home: Path, model_path: Path | None = None) -> LocalModelStatus:
+def read_status(home: Path, model_path: Path | None = None) -> LocalModelStatus:
     """The embedded model as it stands; starts, joins and downloads nothing."""
     folder = ServerFolder(home / "model")
     info = folder.read()
-    server = info if info and info.port and info.healthy(_QUICK_SECONDS) else None
+    server = info if info and info.port and info.is_healthy(_QUICK_SECONDS) else None
     idle = None
     if server:
         with contextlib.suppress(OSError):
             idle = max(0.0, time.time() - folder.last_used_file.stat().st_mtime)
     return LocalModelStatus(
-        weights=own_weights(model_path) if model_path else WeightsStore(home).ready(),
-        packages=len(installed_pieces()),
-        runtime_installed=runtime_installed(),
+        weights=read_own_weights(model_path) if model_path else WeightsStore(home).find_ready(),
+        package_count=len(find_installed_pieces()),
+        is_runtime_installed=is_runtime_installed(),
         server=server,
-        memory=_resident(server.pid) if server else None,
-        idle=idle,
+        memory_bytes=_read_resident_bytes(server.pid) if server else None,
+        idle_seconds=idle,
     )
 
 
-def _serves(info: ServerInfo, weights: Weights, settings: ServerSettings) -> bool:
+def _is_serving(info: ServerInfo, weights: Weights, settings: ServerSettings) -> bool:
     return (info.weights, info.version, info.settings) == (weights.identity, nl2sql.__version__, settings)
 
 
-def _living(
+def _find_running_server(
     folder: ServerFolder, weights: Weights, settings: ServerSettings, cancel: CancelToken | None
 ) -> ServerInfo | None:
     """The server that another command started, once it has loaded; None after ending one that is not usable."""
-    if not folder.host_lives():
+    if not folder.is_host_running():
         folder.forget()
         return None
     info = folder.read()
-    if info and not info.port and _serves(info, weights, settings):
-        _wait(folder, info.instance, cancel, lambda: not folder.host_lives())
+    if info and not info.port and _is_serving(info, weights, settings):
+        _wait_for_server(folder, info.instance, cancel, lambda: not folder.is_host_running())
         info = folder.read()
-    if info and info.port and _serves(info, weights, settings) and info.healthy(_PATIENT_SECONDS):
+    if info and info.port and _is_serving(info, weights, settings) and info.is_healthy(_PATIENT_SECONDS):
         folder.touch()
         return info
     _end_host(folder)
     return None
 
 
-def _started(
+def _start_server(
     folder: ServerFolder,
     weights: Weights,
     settings: ServerSettings,
@@ -188,30 +188,30 @@ def _started(
         api_key=secrets.token_urlsafe(32),
         settings=settings,
     )
-    process = _spawn(host_command, folder, order)
-    _wait(folder, order.instance, cancel, lambda: process.poll() is not None)
+    process = _spawn_host(host_command, folder, order)
+    _wait_for_server(folder, order.instance, cancel, lambda: process.poll() is not None)
     info = folder.read()
-    if info and info.instance == order.instance and info.port and info.healthy(_PATIENT_SECONDS):
+    if info and info.instance == order.instance and info.port and info.is_healthy(_PATIENT_SECONDS):
         return info
     if process.poll() is None:
         process.kill()
         folder.forget()
-    raise _start_failure(folder)
+    raise _make_start_error(folder)
 
 
-def _host_command() -> list[str]:
+def _make_host_command() -> list[str]:
     """The host, isolated: code comes from where this process has its own, never from a folder that it works in."""
-    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_code_path())]
+    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_list_code_paths())]
 
 
-def _code_path() -> list[str]:
+def _list_code_paths() -> list[str]:
     """Where this process looks for code, but for the working folder; the folder of this very package comes last."""
     package = str(Path(nl2sql.__file__).absolute().parent.parent)
     path = [entry for entry in sys.path if Path(entry).is_absolute()]
     return path if package in path else [*path, package]
 
 
-def _environment() -> dict[str, str]:
+def _make_environment() -> dict[str, str]:
     """What the host gets of the environment; an empty or relative part of a path would be the folder it works in."""
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     for name in _PATHS:
@@ -222,10 +222,10 @@ def _environment() -> dict[str, str]:
 
 
 # As it is when this is loaded: what the program that asks puts into its environment later does not reach the host.
-_HOST_ENVIRONMENT: Final = _environment()
+_HOST_ENVIRONMENT: Final = _make_environment()
 
 
-def _spawn(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) -> subprocess.Popen[bytes]:
+def _spawn_host(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) -> subprocess.Popen[bytes]:
     """The host as a process that outlives this one, and that its terminal's Ctrl-C does not reach."""
     flags = 0
     if sys.platform == "win32":
@@ -244,13 +244,15 @@ def _spawn(host_command: Sequence[str], folder: ServerFolder, order: HostOrder) 
         )
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-        stdin.write(order.to_json().encode())
+        stdin.write(order.encode().encode())
     # Somebody has to take the exit code of a child, whenever it ends.
     threading.Thread(target=process.wait, name="nl2sql-host", daemon=True).start()
     return process
 
 
-def _wait(folder: ServerFolder, instance: str, cancel: CancelToken | None, gave_up: Callable[[], bool]) -> None:
+def _wait_for_server(
+    folder: ServerFolder, instance: str, cancel: CancelToken | None, gave_up: Callable[[], bool]
+) -> None:
     """Come back once that instance listens, or has ended, or takes too long."""
     deadline = time.monotonic() + _LOAD_SECONDS
     while time.monotonic() < deadline:
@@ -259,13 +261,13 @@ def _wait(folder: ServerFolder, instance: str, cancel: CancelToken | None, gave_
         info = folder.read()
         if (info and info.instance == instance and info.port) or gave_up():
             return
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
 
 
 def _end_host(folder: ServerFolder) -> bool:
     """End the host that lives, with a signal or, if it does not listen, at once; False where none did."""
     info = folder.read()
-    if not folder.host_lives():
+    if not folder.is_host_running():
         folder.forget()
         return False
     signals = [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGKILL]
@@ -277,24 +279,24 @@ def _end_host(folder: ServerFolder) -> bool:
         folder.forget()
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
-            if not folder.host_lives():
+            if not folder.is_host_running():
                 return True
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
     raise ModelError(
         "the embedded model's server does not end",
         "End the process that runs nl2sql.model.embedded.server_process, then try again.",
     )
 
 
-def _start_failure(folder: ServerFolder) -> ModelError:
+def _make_start_error(folder: ServerFolder) -> ModelError:
     """Why the host did not come up: the runtime is missing, or the last lines of its log."""
-    if not runtime_installed():
-        return missing_runtime()
+    if not is_runtime_installed():
+        return make_missing_runtime_error()
     try:
         lines = folder.log_file.read_text("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
     except OSError:
         lines = []
-    said = "\n".join(_without_paths(line) for line in lines) or "it said nothing"
+    said = "\n".join(_shorten_paths(line) for line in lines) or "it said nothing"
     return ModelError(
         f"the embedded model's server did not start; the end of its log:\n{said}",
         "Check that two gigabytes of memory are free, and NL2SQL_MODEL_PATH if you set it; "
@@ -302,7 +304,7 @@ def _start_failure(folder: ServerFolder) -> ModelError:
     )
 
 
-def missing_runtime() -> ModelError:
+def make_missing_runtime_error() -> ModelError:
     """What to say where xllamacpp is not installed."""
     return ModelError(
         "the package that runs the embedded model is not installed",
@@ -310,12 +312,12 @@ def missing_runtime() -> ModelError:
     )
 
 
-def _without_paths(line: str) -> str:
+def _shorten_paths(line: str) -> str:
     """The line with every absolute path cut to its last part."""
     return re.sub(r"(?:[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+([^\s'\"/\\]*)", r"\1", line)[:400]
 
 
-def _resident(pid: int) -> int | None:
+def _read_resident_bytes(pid: int) -> int | None:
     """The process's resident bytes, where the system says."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])

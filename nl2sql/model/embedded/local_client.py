@@ -27,10 +27,10 @@ from nl2sql.types import Messages, Reply
 # With a seed the same question gets the same further queries, and so the same answer.
 _EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0, "seed": 1}
 # A long schema read for the first time on a busy machine takes minutes until the first word.
-_TIMEOUTS: Final = Timeouts(connect=10.0, first=900.0, between=180.0)
+_TIMEOUTS: Final = Timeouts(connect_seconds=10.0, first_seconds=900.0, between_seconds=180.0)
 _TOKENIZE_SECONDS: Final = 30.0
 _GIVEN_UP_SECONDS: Final = 20.0
-_TICK: Final = 0.05
+_TICK_SECONDS: Final = 0.05
 
 
 class LocalChatModel:
@@ -78,10 +78,10 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[str, None, Reply]:
         """As `ChatModel.stream`. A server that has ended since the last call is started again first."""
-        with self._alone(cancel):
+        with self._wait_for_turn(cancel):
             return (yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel))
 
-    def samples(
+    def sample(
         self,
         messages: Messages,
         tools: Sequence[Tool] = (),
@@ -91,8 +91,8 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[Reply, None, None]:
         """As `ChatModel.samples`: one request, whose replies share the prompt that is read already."""
-        with self._alone(cancel):
-            yield from self._client.samples(messages, tools, count=count, max_tokens=max_tokens, cancel=cancel)
+        with self._wait_for_turn(cancel):
+            yield from self._client.sample(messages, tools, count=count, max_tokens=max_tokens, cancel=cancel)
 
     def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
         """Have the server read what every question begins with, so that the next one need not wait for it.
@@ -116,25 +116,25 @@ class LocalChatModel:
                 "the embedded model did not count the tokens", "Try `nl2sql model stop`, then again."
             ) from exc
 
-    def tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
+    def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """The message that carries a tool's result back, as text."""
-        return self._client.tool_message(call_id, name, content)
+        return self._client.make_tool_message(call_id, name, content)
 
     def close(self) -> None:
         """Free the connections; the server stays warm for the next command."""
         self._client.close()
 
     @contextlib.contextmanager
-    def _alone(self, cancel: CancelToken | None) -> Iterator[None]:
+    def _wait_for_turn(self, cancel: CancelToken | None) -> Iterator[None]:
         """The server, for one call at a time of all processes: with several at once replies were seen to mix."""
         with self._turn(cancel):
             self._revive(cancel)
             # What somebody has given up ends after the batch that it is in.
             deadline = time.monotonic() + _GIVEN_UP_SECONDS
-            while time.monotonic() < deadline and self._info.busy(timeout=_GIVEN_UP_SECONDS):
+            while time.monotonic() < deadline and self._info.is_busy(timeout=_GIVEN_UP_SECONDS):
                 if cancel is not None:
                     cancel.raise_if_cancelled()
-                time.sleep(_TICK)
+                time.sleep(_TICK_SECONDS)
             try:
                 yield
             finally:

@@ -17,12 +17,12 @@ from typing import Any, Final
 from nl2sql.cancellation import CancelToken
 from nl2sql.model.embedded.server_state import LOOPBACK
 from nl2sql.model.openai.endpoint_errors import Cause, Failure
-from nl2sql.model.openai.sse_events import LARGEST_ERROR, EndpointError, read_events, read_models, read_refusal
-from nl2sql.model.transport import Patience, Timeouts
+from nl2sql.model.openai.sse_events import MAX_ERROR_BYTES, EndpointError, read_events, read_models, read_refusal
+from nl2sql.model.transport import ReplyTimer, Timeouts
 
 _CHUNK_BYTES: Final = 65536
-_LARGEST_LIST: Final = 4_000_000
-_SHORTEST_WAIT: Final = 0.001
+_MAX_LIST_BYTES: Final = 4_000_000
+_MIN_WAIT_SECONDS: Final = 0.001
 
 
 class LoopbackWire:
@@ -33,76 +33,76 @@ class LoopbackWire:
         self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         self._timeouts = timeouts
 
-    def events(
-        self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
+    def stream_events(
+        self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         """As `Wire.events`."""
-        patience = Patience(self._timeouts, begun)
+        patience = ReplyTimer(self._timeouts, has_begun)
         with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
-            for event in read_events(self._chunks(connection, response, cancel, patience)):
+            for event in read_events(self._read_chunks(connection, response, cancel, patience)):
                 yield event
                 patience.renew()
                 if event.get("done"):
                     return
 
-    def models(self) -> list[str]:
+    def list_models(self) -> list[str]:
         """As `Wire.models`."""
-        patience = Patience(self._timeouts, lambda: False)
+        patience = ReplyTimer(self._timeouts, lambda: False)
         with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
-            return read_models(response.read(_LARGEST_LIST))
+            return read_models(response.read(_MAX_LIST_BYTES))
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
     @contextlib.contextmanager
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, patience: Patience
+        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, patience: ReplyTimer
     ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
         """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect)
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect_seconds)
         opened: socket.socket | None = None
         try:
             connection.connect()
             opened = connection.sock
-            opened.settimeout(_wait(cancel, patience))
-            with cancel.on_cancel(functools.partial(_break_off, opened)):
+            opened.settimeout(_compute_wait(cancel, patience))
+            with cancel.call_on_cancel(functools.partial(_abort, opened)):
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers)
                 response = connection.getresponse()
                 if response.status != 200:
-                    raise EndpointError(read_refusal(response.status, response.read(LARGEST_ERROR)))
+                    raise EndpointError(read_refusal(response.status, response.read(MAX_ERROR_BYTES)))
                 yield opened, response
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
             cancel.raise_if_cancelled()
-            raise EndpointError(_failure(exc, connected=opened is not None)) from exc
+            raise EndpointError(_map_failure(exc, connected=opened is not None)) from exc
         finally:
             connection.close()
 
-    def _chunks(
+    def _read_chunks(
         self,
         connection: socket.socket,
         response: http.client.HTTPResponse,
         cancel: CancelToken,
-        patience: Patience,
+        patience: ReplyTimer,
     ) -> Iterator[bytes]:
         while chunk := response.read1(_CHUNK_BYTES):
             cancel.raise_if_cancelled()
             yield chunk
-            connection.settimeout(_wait(cancel, patience))
+            connection.settimeout(_compute_wait(cancel, patience))
         cancel.raise_if_cancelled()
 
 
-def _break_off(connection: socket.socket) -> None:
+def _abort(connection: socket.socket) -> None:
     """End whatever waits on the connection, from another thread."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _wait(cancel: CancelToken, patience: Patience) -> float:
+def _compute_wait(cancel: CancelToken, patience: ReplyTimer) -> float:
     """Seconds that the connection may be silent. A socket takes 0 for a question that is not to wait."""
-    return max(_SHORTEST_WAIT, min(patience.left, cancel.left))
+    return max(_MIN_WAIT_SECONDS, min(patience.seconds_left, cancel.seconds_left))
 
 
-def _failure(exc: Exception, *, connected: bool) -> Failure:
+def _map_failure(exc: Exception, *, connected: bool) -> Failure:
     if isinstance(exc, TimeoutError):
         return Failure(Cause.TIMEOUT, detail="the time limit")
     if isinstance(exc, OSError) and not connected:

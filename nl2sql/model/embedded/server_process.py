@@ -21,13 +21,13 @@ from filelock import FileLock, Timeout
 
 from nl2sql.model.embedded.server_state import LOOPBACK, HostOrder, ServerFolder, ServerInfo
 
-OTHER_HOST: Final = 3
+OTHER_HOST_EXIT_CODE: Final = 3
 """Exit code: another host lives."""
 
-_TICK: Final = 2.0
+_TICK_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
-_BATCH: Final = 256
-_MOST_THREADS: Final = 16
+_BATCH_TOKENS: Final = 256
+_MAX_THREADS: Final = 16
 
 
 class _EndedError(Exception):
@@ -45,11 +45,11 @@ def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) ->
         # A command that looks whether a host lives holds this lock for a moment.
         host_lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
-        sys.exit(OTHER_HOST)
-    signal.signal(signal.SIGTERM, _end)
+        sys.exit(OTHER_HOST_EXIT_CODE)
+    signal.signal(signal.SIGTERM, _handle_sigterm)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        info = _info(order)
+        info = _make_info(order)
         folder.touch()
         folder.write(info)
         port, _served = serve(order)
@@ -67,7 +67,7 @@ def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) ->
     os._exit(0)
 
 
-def _info(order: HostOrder) -> ServerInfo:
+def _make_info(order: HostOrder) -> ServerInfo:
     return ServerInfo(
         port=0,
         api_key=order.api_key,
@@ -81,14 +81,14 @@ def _info(order: HostOrder) -> ServerInfo:
     )
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
+def _handle_sigterm(_signal: int, _frame: FrameType | None) -> None:
     raise _EndedError
 
 
 def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
     idle = info.settings.idle_seconds
     while True:
-        time.sleep(min(_TICK, idle / 4))
+        time.sleep(min(_TICK_SECONDS, idle / 4))
         current = folder.read()
         if current is None or current.instance != info.instance:
             return
@@ -97,7 +97,7 @@ def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
         except OSError:
             return
         if unused >= idle:
-            if not info.busy(timeout=10.0):
+            if not info.is_busy(timeout=10.0):
                 return
             folder.touch()
 
@@ -106,7 +106,7 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     """Start llama.cpp's server on a free port of the loopback; the port, and the server object."""
     settings = order.settings
     # Counted first: the runtime binds this thread to one core when it is loaded.
-    threads = settings.threads or thread_count()
+    threads = settings.threads or count_threads()
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -117,7 +117,7 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     params.cache_prompt, params.cache_ram_mib = True, settings.cache_mib
     params.use_jinja = True
     # A call that is given up ends after the batch it is in: small ones cost a few percent and end within seconds.
-    params.n_batch = params.n_ubatch = _BATCH
+    params.n_batch = params.n_ubatch = _BATCH_TOKENS
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.ui, params.endpoint_props, params.endpoint_metrics, params.endpoint_slots = False, False, False, True
     # A page in a browser must not be able to read a reply, whatever it sends.
@@ -129,18 +129,18 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     return port, server
 
 
-def thread_count() -> int:
+def count_threads() -> int:
     """How many threads compute: the physical cores that affinity and the container's quota grant, one left free
     where there are more than two. -1 leaves it to llama.cpp, on systems that say neither.
     """
     if sys.platform != "linux":
         return -1
-    cores = len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
+    cores = len({_read_siblings(cpu) for cpu in os.sched_getaffinity(0)})
     # The threads wait for each other at every step: one that shares its core with somebody slows all of them.
-    return max(1, min(cores - 1 if cores > 2 else cores, _quota(), _MOST_THREADS))
+    return max(1, min(cores - 1 if cores > 2 else cores, _read_cpu_quota(), _MAX_THREADS))
 
 
-def _siblings(cpu: int) -> str:
+def _read_siblings(cpu: int) -> str:
     """The hardware threads of that processor's core, as the kernel names them."""
     try:
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text("ascii").strip()
@@ -148,7 +148,7 @@ def _siblings(cpu: int) -> str:
         return str(cpu)
 
 
-def _quota() -> int:
+def _read_cpu_quota() -> int:
     """The processors that the control group grants, rounded down; a large number where it sets no limit."""
     cgroup = Path("/sys/fs/cgroup")
     try:
@@ -157,11 +157,11 @@ def _quota() -> int:
         else:
             limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text("ascii").strip()
             period = (cgroup / "cpu/cpu.cfs_period_us").read_text("ascii").strip()
-        return int(limit) // int(period) if int(limit) > 0 else _MOST_THREADS
+        return int(limit) // int(period) if int(limit) > 0 else _MAX_THREADS
     except (OSError, ValueError):
-        return _MOST_THREADS
+        return _MAX_THREADS
 
 
 def main() -> NoReturn:
     """Be the host that the order on stdin asks for."""
-    run_host(HostOrder.from_json(sys.stdin.read()), serve_model)
+    run_host(HostOrder.decode(sys.stdin.read()), serve_model)

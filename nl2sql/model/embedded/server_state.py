@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nl2sql.model.embedded.shared_files import is_held, write_private
+from nl2sql.model.embedded.shared_files import is_locked, write_private
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -43,13 +43,13 @@ class HostOrder:
     api_key: str = field(repr=False)
     settings: ServerSettings = ServerSettings()
 
-    def to_json(self) -> str:
+    def encode(self) -> str:
         """As the host reads it."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """What `to_json` wrote."""
+    def decode(cls, text: str) -> Self:
+        """What `encode` wrote."""
         raw = json.loads(text)
         return cls(**{**raw, "settings": ServerSettings(**raw["settings"])})
 
@@ -90,7 +90,7 @@ class ServerInfo:
             raise ValueError(f"the server answered {response.status}")
         return json.loads(content)
 
-    def healthy(self, timeout: float) -> bool:
+    def is_healthy(self, timeout: float) -> bool:
         """Whether this very server answers: no other knows its instance's name. A few milliseconds when it does."""
         try:
             models = self.request("GET", "/v1/models", timeout=timeout)
@@ -98,7 +98,7 @@ class ServerInfo:
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return False
 
-    def busy(self, timeout: float) -> bool:
+    def is_busy(self, timeout: float) -> bool:
         """Whether it is answering somebody now."""
         try:
             return any(slot["is_processing"] for slot in self.request("GET", "/slots", timeout=timeout))
@@ -135,9 +135,9 @@ class ServerFolder:
         """Remove the state file."""
         self.state_file.unlink(missing_ok=True)
 
-    def host_lives(self) -> bool:
+    def is_host_running(self) -> bool:
         """Whether a host process lives. Its lock ends with it, so a reused process id deceives nobody."""
-        return is_held(self.host_lock)
+        return is_locked(self.host_lock)
 
     def touch(self) -> None:
         """Note that the server is in use, so that it does not end."""

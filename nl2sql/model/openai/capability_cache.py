@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 _FILE: Final = "endpoints.json"
-_KEPT_SECONDS: Final = 30 * 24 * 3600
+_MAX_AGE_SECONDS: Final = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class EndpointCapabilities:
     """What an endpoint takes of one model. `protocol` None means that nobody has tried.
 
     `dropped` are parameters that it refuses, `renamed` those that it knows by another name; `streams` is false
@@ -34,7 +34,7 @@ class Habits:
     takes_system: bool = True
 
 
-class Memory:
+class CapabilityCache:
     """The habits kept in `state_dir`, or only in this object where that is None.
 
     What is older than 30 days is forgotten, so that an endpoint that learned to call tools is tried again.
@@ -44,24 +44,24 @@ class Memory:
         self._path = state_dir / _FILE if state_dir else None
         self._clock = clock
 
-    def recall(self, endpoint: str, model: str) -> Habits:
+    def get(self, endpoint: str, model: str) -> EndpointCapabilities:
         """What is known of that model there; the default where nothing is."""
-        entry = self._entries().get(f"{endpoint} {model}")
-        return _habits(entry) if entry else Habits()
+        entry = self._read_entries().get(f"{endpoint} {model}")
+        return _decode_capabilities(entry) if entry else EndpointCapabilities()
 
-    def remember(self, endpoint: str, model: str, habits: Habits) -> None:
+    def put(self, endpoint: str, model: str, capabilities: EndpointCapabilities) -> None:
         """Keep it, beside what others have written since."""
         if self._path is None:
             return
-        entries = self._entries()
-        entries[f"{endpoint} {model}"] = {**asdict(habits), "at": int(self._clock())}
+        entries = self._read_entries()
+        entries[f"{endpoint} {model}"] = {**asdict(capabilities), "at": int(self._clock())}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             _write(self._path, json.dumps(entries, indent=1, sort_keys=True))
         except OSError:
             return
 
-    def _entries(self) -> dict[str, dict[str, Any]]:
+    def _read_entries(self) -> dict[str, dict[str, Any]]:
         if self._path is None:
             return {}
         try:
@@ -70,8 +70,8 @@ class Memory:
             return {}
         if not isinstance(loaded, dict):
             return {}
-        oldest = self._clock() - _KEPT_SECONDS
-        return {k: v for k, v in loaded.items() if isinstance(v, dict) and _number(v.get("at")) > oldest}
+        oldest = self._clock() - _MAX_AGE_SECONDS
+        return {k: v for k, v in loaded.items() if isinstance(v, dict) and _read_number(v.get("at")) > oldest}
 
 
 def _write(path: Path, text: str) -> None:
@@ -86,8 +86,10 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _habits(entry: dict[str, Any]) -> Habits:
-    habits = Habits(streams=entry.get("streams") is not False, takes_system=entry.get("takes_system") is not False)
+def _decode_capabilities(entry: dict[str, Any]) -> EndpointCapabilities:
+    habits = EndpointCapabilities(
+        streams=entry.get("streams") is not False, takes_system=entry.get("takes_system") is not False
+    )
     if isinstance(protocol := entry.get("protocol"), str):
         habits = replace(habits, protocol=protocol)
     if isinstance(dropped := entry.get("dropped"), list):
@@ -98,5 +100,5 @@ def _habits(entry: dict[str, Any]) -> Habits:
     return habits
 
 
-def _number(value: Any) -> float:
+def _read_number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0

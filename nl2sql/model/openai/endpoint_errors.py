@@ -35,25 +35,25 @@ class Cause(StrEnum):
 class Failure:
     """A call that gave no reply. `status` is 0 where no HTTP answer came; `retry_after` is in seconds.
 
-    `body` is the endpoint's error object, `said` its words; `detail` is ours.
+    `body` is the endpoint's error object, `message` its words; `detail` is ours.
     """
 
     cause: Cause
     status: int = 0
-    said: str = ""
+    message: str = ""
     body: Any = None
     retry_after: float | None = None
     may_retry: bool | None = None
     detail: str = ""
 
     @property
-    def all_words(self) -> str:
-        written = json.dumps(self.body, default=str)[:_LONGEST_WORDS] if self.body else ""
-        return f"{self.said[:_LONGEST_WORDS]} {written}"
+    def full_text(self) -> str:
+        written = json.dumps(self.body, default=str)[:_MAX_TEXT_CHARS] if self.body else ""
+        return f"{self.message[:_MAX_TEXT_CHARS]} {written}"
 
 
-_LONGEST_WORDS: Final = 4_000
-LONGEST_WAIT: Final = 60.0
+_MAX_TEXT_CHARS: Final = 4_000
+MAX_RETRY_WAIT_SECONDS: Final = 60.0
 """Seconds: an endpoint that asks for a longer wait than this is not waited for."""
 
 _TOOL_WORDS = re.compile(
@@ -72,56 +72,56 @@ _NO_SYSTEM = re.compile(r"system (?:role|message|prompt|instruction)s?.{0,20}not
 _NO_MODEL = re.compile(
     r"model.{0,80}(?:not.{0,3}found|not exist|unknown|invalid|no access|pull)|no such model", re.I | re.S
 )
-_HOUR: Final = 3600.0
+_HOUR_SECONDS: Final = 3600.0
 _ESSENTIAL = frozenset({"model", "messages", "tools", "functions"})
 
 
-def worth_retrying(failure: Failure) -> bool:
+def is_retryable(failure: Failure) -> bool:
     """Whether the same request may succeed later: 408, 409, 429 and 5xx, lost connections, empty replies."""
-    if failure.may_retry is False or (failure.retry_after or 0.0) > LONGEST_WAIT:
+    if failure.may_retry is False or (failure.retry_after or 0.0) > MAX_RETRY_WAIT_SECONDS:
         return False
     if failure.cause is Cause.STATUS:
-        lasting = failure.status == 501 or _NO_QUOTA.search(failure.all_words) or is_too_long(failure)
+        lasting = failure.status == 501 or _NO_QUOTA.search(failure.full_text) or is_too_long(failure)
         return not lasting and (failure.status in (408, 409, 429) or failure.status >= 500)
     return failure.cause in (Cause.UNREACHABLE, Cause.BROKEN, Cause.EMPTY)
 
 
 def is_too_long(failure: Failure) -> bool:
     """Whether the conversation does not fit the model's context."""
-    return failure.status in (400, 413, 422, 500) and _TOO_LONG.search(failure.all_words) is not None
+    return failure.status in (400, 413, 422, 500) and _TOO_LONG.search(failure.full_text) is not None
 
 
-def refuses_tools(failure: Failure, protocol: str) -> bool:
+def is_tools_refusal(failure: Failure, protocol: str) -> bool:
     """Whether the endpoint cannot take calls in this protocol. Some say so with 500."""
     if protocol == TEXT or failure.status not in (400, 404, 422, 500, 501) or is_too_long(failure):
         return False
-    if failure.status == 500 and not _UNABLE.search(failure.all_words):
+    if failure.status == 500 and not _UNABLE.search(failure.full_text):
         return False
-    return _TOOL_WORDS.search(failure.all_words) is not None
+    return _TOOL_WORDS.search(failure.full_text) is not None
 
 
-def refuses_system(failure: Failure) -> bool:
+def is_system_refusal(failure: Failure) -> bool:
     """Whether the model's chat template knows no system message."""
-    return failure.status in (400, 422, 500) and _NO_SYSTEM.search(failure.all_words) is not None
+    return failure.status in (400, 422, 500) and _NO_SYSTEM.search(failure.full_text) is not None
 
 
-def speaks_of_tokens(failure: Failure) -> bool:
+def is_token_limit_refusal(failure: Failure) -> bool:
     """Whether the endpoint refuses the number of tokens asked for, or that of the prompt."""
     return failure.status in (400, 413, 422, 500) and (
-        is_too_long(failure) or _TOKENS.search(failure.all_words) is not None
+        is_too_long(failure) or _TOKENS.search(failure.full_text) is not None
     )
 
 
-def speaks_of_logprobs(failure: Failure) -> bool:
+def is_logprobs_refusal(failure: Failure) -> bool:
     """Whether the endpoint refuses to tell log-probabilities. Some forbid them (403) for a model."""
-    return failure.status in (400, 403, 404, 422, 500) and "logprob" in failure.all_words.lower()
+    return failure.status in (400, 403, 404, 422, 500) and "logprob" in failure.full_text.lower()
 
 
-def refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
+def find_refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
     """The optional parameter, of those sent, that the endpoint names as not to its liking."""
     if failure.status not in (400, 404, 422, 500) or is_too_long(failure):
         return None
-    words = failure.all_words
+    words = failure.full_text
     named = failure.body.get("param") if isinstance(failure.body, Mapping) else None
     for name in sorted(set(sent) - _ESSENTIAL, key=lambda n: (-len(n), n)):
         about = (
@@ -132,7 +132,7 @@ def refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
     return None
 
 
-def written_call(failure: Failure) -> str | None:
+def find_failed_generation(failure: Failure) -> str | None:
     """The model's own text, where an endpoint could not read a call in it and gave the text with the error."""
     written = failure.body.get("failed_generation") if isinstance(failure.body, Mapping) else None
     return written if isinstance(written, str) and written.strip() else None
@@ -140,110 +140,122 @@ def written_call(failure: Failure) -> str | None:
 
 def is_unknown_model(failure: Failure) -> bool:
     """Whether the endpoint does not have the model that was asked for."""
-    return failure.status == 404 or (failure.status in (400, 422) and _NO_MODEL.search(failure.all_words) is not None)
+    return failure.status == 404 or (failure.status in (400, 422) and _NO_MODEL.search(failure.full_text) is not None)
 
 
-def explained(
-    failure: Failure, *, model: str, place: str, offered: Sequence[str] = (), setting: str = "OPENAI_BASE_URL"
+def make_model_error(
+    failure: Failure, *, model: str, host: str, available_models: Sequence[str] = (), setting: str = "OPENAI_BASE_URL"
 ) -> ModelError:
     """The error that the user sees: what happened, and what to do.
 
-    `place` is the endpoint's host and port, `setting` what its address was set by.
+    `host` is the endpoint's host and port, `setting` what its address was set by.
     """
     if failure.cause is Cause.STATUS:
-        return _explained_status(failure, model, place, offered, setting)
+        return _make_status_error(failure, model, host, available_models, setting)
     messages = {
         Cause.UNREACHABLE: (
-            f"cannot reach the model endpoint at {place}{_clause(failure.detail)}",
+            f"cannot reach the model endpoint at {host}{_format_clause(failure.detail)}",
             f"Start the server, or check {setting}; -m local needs neither.",
         ),
         Cause.BROKEN: (
-            f"the connection to {place} broke off before the model answered",
+            f"the connection to {host} broke off before the model answered",
             "Ask again; if it happens often, look at the server's log.",
         ),
         Cause.TIMEOUT: (
-            f"{model} at {place} gave no answer within {failure.detail}",
+            f"{model} at {host} gave no answer within {failure.detail}",
             "Ask again, or use a smaller model: a long prompt on a slow machine takes minutes.",
         ),
         Cause.UNSENDABLE: (
-            f"the request cannot be sent to {place}{_clause(failure.detail)}",
+            f"the request cannot be sent to {host}{_format_clause(failure.detail)}",
             f"Check OPENAI_API_KEY (no spaces or line breaks inside) and {setting} (begins with http:// or https://).",
         ),
         Cause.MALFORMED: (
-            f"{place} answered, but not as a chat endpoint does{_clause(failure.detail)}",
+            f"{host} answered, but not as a chat endpoint does{_format_clause(failure.detail)}",
             f"Check {setting}: it usually ends in /v1.",
         ),
         Cause.REDIRECTED: (
-            f"{place} sends requests on to another address{_clause(failure.detail)}",
+            f"{host} sends requests on to another address{_format_clause(failure.detail)}",
             f"Your key and data were not sent there. Set {setting} to that address if you trust it.",
         ),
         Cause.EMPTY: (
-            f"{model} sent an empty reply{_clause(failure.detail)}",
+            f"{model} sent an empty reply{_format_clause(failure.detail)}",
             "Ask again, put the question otherwise, or name another model with -m.",
         ),
     }
     return ModelError(*messages[failure.cause])
 
 
-def describe_cut(read: int, least: int, *, model: str, place: str) -> ErrorInfo:
-    """What to tell where an endpoint read `read` tokens of a prompt of at least `least`, and said nothing."""
+def describe_cut(read_tokens: int, min_tokens: int, *, model: str, host: str) -> ErrorInfo:
+    """What to tell where an endpoint read `read_tokens` of a prompt of at least `min_tokens`, and said nothing."""
     return ErrorInfo(
         ModelError.code,
-        f"{place} cut the prompt: {model} read {read:,} of at least {least:,} tokens, so it has not seen all tables",
-        f"Of {least:,} tokens {read:,} were read: raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
+        f"{host} cut the prompt: {model} read {read_tokens:,} of at least {min_tokens:,} tokens, "
+        "so it has not seen all tables",
+        f"Of {min_tokens:,} tokens {read_tokens:,} were read: "
+        "raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
         "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
     )
 
 
-def _explained_status(failure: Failure, model: str, place: str, offered: Sequence[str], setting: str) -> ModelError:
-    status, said = failure.status, _clause(failure.said)
+def _make_status_error(
+    failure: Failure, model: str, host: str, available_models: Sequence[str], setting: str
+) -> ModelError:
+    status, said = failure.status, _format_clause(failure.message)
     if status in (401, 403):
         return ModelError(
-            f"{place} refused the API key ({status})", "Check OPENAI_API_KEY: is it for this endpoint and this model?"
+            f"{host} refused the API key ({status})", "Check OPENAI_API_KEY: is it for this endpoint and this model?"
         )
     if is_too_long(failure):
         return ModelError(
             f"the question and its schema are longer than {model} can read{said}",
             "Limit the tables ([database] include in nl2sql.toml), or name a model with a longer context.",
         )
-    if status == 402 or _NO_QUOTA.search(failure.all_words):
+    if status == 402 or _NO_QUOTA.search(failure.full_text):
         return ModelError(
-            f"the account at {place} has no quota left{said}", "Check its plan and billing, or use -m local."
+            f"the account at {host} has no quota left{said}", "Check its plan and billing, or use -m local."
         )
     if status == 429:
-        seconds = failure.retry_after or LONGEST_WAIT
-        wait = "in a minute" if not failure.retry_after else f"in {seconds:.0f} s" if seconds <= _HOUR else "much later"
-        return ModelError(f"{place} takes no more requests now (429){said}", f"Ask again {wait}.")
+        seconds = failure.retry_after or MAX_RETRY_WAIT_SECONDS
+        wait = (
+            "in a minute"
+            if not failure.retry_after
+            else f"in {seconds:.0f} s"
+            if seconds <= _HOUR_SECONDS
+            else "much later"
+        )
+        return ModelError(f"{host} takes no more requests now (429){said}", f"Ask again {wait}.")
     if is_unknown_model(failure):
-        return _unknown_model(failure, model, place, offered, setting)
+        return _make_unknown_model_error(failure, model, host, available_models, setting)
     if status >= 500:
         return ModelError(
-            f"{place} failed ({status}){said}", "Ask again in a while; if it is your own server, look at its log."
+            f"{host} failed ({status}){said}", "Ask again in a while; if it is your own server, look at its log."
         )
     return ModelError(
-        f"{place} refused the request ({status}){said}", "Check the model's name and the endpoint's settings."
+        f"{host} refused the request ({status}){said}", "Check the model's name and the endpoint's settings."
     )
 
 
-def _unknown_model(failure: Failure, model: str, place: str, offered: Sequence[str], setting: str) -> ModelError:
-    if model in offered or not (offered or _NO_MODEL.search(failure.all_words)):
+def _make_unknown_model_error(
+    failure: Failure, model: str, host: str, available_models: Sequence[str], setting: str
+) -> ModelError:
+    if model in available_models or not (available_models or _NO_MODEL.search(failure.full_text)):
         return ModelError(
-            f"{place} has no chat completions at this address (404){_clause(failure.said)}",
+            f"{host} has no chat completions at this address (404){_format_clause(failure.message)}",
             f"Check {setting}: it usually ends in /v1.",
         )
-    if not offered:
+    if not available_models:
         return ModelError(
-            f"{place} has no model {model!r}", "Check OPENAI_MODEL or -m; some servers must pull a model first."
+            f"{host} has no model {model!r}", "Check OPENAI_MODEL or -m; some servers must pull a model first."
         )
-    lowered = {name.lower(): name for name in offered}
+    lowered = {name.lower(): name for name in available_models}
     nearest = [lowered[n] for n in difflib.get_close_matches(model.lower(), lowered, n=1, cutoff=0.4)]
-    shown = nearest + [name for name in offered if name not in nearest][:7]
-    more = f" and {len(offered) - len(shown)} more" if len(offered) > len(shown) else ""
+    shown = nearest + [name for name in available_models if name not in nearest][:7]
+    more = f" and {len(available_models) - len(shown)} more" if len(available_models) > len(shown) else ""
     guess = f"Did you mean {nearest[0]}? " if nearest else ""
-    return ModelError(f"{place} has no model {model!r}", f"{guess}It has {', '.join(shown)}{more}.")
+    return ModelError(f"{host} has no model {model!r}", f"{guess}It has {', '.join(shown)}{more}.")
 
 
-def _clause(text: str) -> str:
+def _format_clause(text: str) -> str:
     """An endpoint's words, short enough to stand behind a colon; a page of HTML says nothing."""
     plain = " ".join(text.split())
     if not plain or plain.startswith("<"):

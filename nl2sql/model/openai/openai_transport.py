@@ -1,8 +1,8 @@
 """Speaks to an OpenAI-compatible endpoint over the `openai` SDK: one request, its events, and how it failed.
 
-The one module that imports the SDK: its exceptions end here, as the errors of `events`. It does not retry, and it does
-not know what the events mean. The endpoint is not trusted: it is not followed to another address, its cookies are not
-kept, and what it sends is read no faster than it is used.
+The one module that imports the SDK: its exceptions end here, as the errors of `stream_events`. It does not retry, and
+it does not know what the events mean. The endpoint is not trusted: it is not followed to another address, its cookies
+are not kept, and what it sends is read no faster than it is used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from openai import Stream
 from nl2sql.cancellation import CancelToken
 from nl2sql.model.openai.endpoint_errors import Cause, Failure
 from nl2sql.model.openai.sse_events import (
-    LARGEST_ERROR,
+    MAX_ERROR_BYTES,
     EndpointError,
     read_events,
     read_first_bytes,
@@ -34,23 +34,23 @@ from nl2sql.model.openai.sse_events import (
     read_refusal,
     unpack,
 )
-from nl2sql.model.transport import Patience, Timeouts
+from nl2sql.model.transport import ReplyTimer, Timeouts
 
 Send = Callable[[openai.OpenAI], "Stream[object]"]
 
 _DUMMY_KEY: Final = "none"
-_IDLE_LANES: Final = 4
-_GOODBYE_SECONDS: Final = 0.25
-_KEPT_ALIVE_SECONDS: Final = 60.0
+_MAX_IDLE_CONNECTIONS: Final = 4
+_JOIN_SECONDS: Final = 0.25
+_KEEP_ALIVE_SECONDS: Final = 60.0
 _LIST_SECONDS: Final = 10.0
-_LARGEST_LIST: Final = 4_000_000
-_CHUNKS_AHEAD: Final = 16
-_LOOK_SECONDS: Final = 0.2
-_LONGEST_HOST: Final = 100
+_MAX_LIST_BYTES: Final = 4_000_000
+_MAX_QUEUED_CHUNKS: Final = 16
+_POLL_SECONDS: Final = 0.2
+_MAX_HOST_CHARS: Final = 100
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class Lane:
+class EndpointConnection:
     """One connection to the endpoint, used by one call at a time, that another thread can break."""
 
     def __init__(self, client: openai.OpenAI, own: httpx2.Client) -> None:
@@ -58,18 +58,18 @@ class Lane:
         self._own = own
         self._stream: Any = None
         self._broken = False
-        own.event_hooks = {"request": [self._watch], "response": [_refuse_errors]}
+        own.event_hooks = {"request": [self._set_trace], "response": [_refuse_errors]}
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether the call on it was given up."""
         return self._broken
 
-    def hold(self, response: httpx2.Response) -> None:
+    def track(self, response: httpx2.Response) -> None:
         """Know the connection of a response, for a client that was handed in ready-made."""
-        self._note("response.complete", {"return_value": response.extensions.get("network_stream")})
+        self._handle_trace("response.complete", {"return_value": response.extensions.get("network_stream")})
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """End whatever waits on this connection; the endpoint sees it closed."""
         self._broken = True
         connection = self._stream.get_extra_info("socket") if self._stream is not None else None
@@ -86,14 +86,14 @@ class Lane:
         if self._broken:
             self.close()
 
-    def _watch(self, request: httpx2.Request) -> None:
-        request.extensions["trace"] = self._note
+    def _set_trace(self, request: httpx2.Request) -> None:
+        request.extensions["trace"] = self._handle_trace
 
-    def _note(self, event: str, info: Mapping[str, Any]) -> None:
+    def _handle_trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete", "response.complete")) and info["return_value"]:
             self._stream = info["return_value"]
             if self._broken:
-                self.break_off()
+                self.abort()
 
 
 class SDKWire:
@@ -106,11 +106,11 @@ class SDKWire:
         self._key = (api_key or "").strip()
         self._timeouts = timeouts
         self._http_client = http_client
-        self._idle: list[Lane] = []
+        self._idle: list[EndpointConnection] = []
         self._lock = threading.Lock()
 
-    def events(
-        self, body: Mapping[str, Any], cancel: CancelToken, begun: Callable[[], bool] = lambda: True
+    def stream_events(
+        self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         """As `Wire.events`."""
 
@@ -119,7 +119,7 @@ class SDKWire:
                 "/chat/completions", body=dict(body), cast_to=object, stream=True, stream_cls=Stream[object]
             )
 
-        patience = Patience(self._timeouts, begun)
+        patience = ReplyTimer(self._timeouts, has_begun)
         with self._exchange(send, cancel, patience) as chunks:
             for event in read_events(chunks):
                 yield event
@@ -127,15 +127,15 @@ class SDKWire:
                 if event.get("done"):
                     return
 
-    def models(self) -> list[str]:
+    def list_models(self) -> list[str]:
         """As `Wire.models`."""
 
         def send(client: openai.OpenAI) -> Stream[object]:
             return client.get("/models", cast_to=object, stream=True, stream_cls=Stream[object])
 
-        patience = Patience(replace(self._timeouts, first=_LIST_SECONDS), lambda: False)
+        patience = ReplyTimer(replace(self._timeouts, first_seconds=_LIST_SECONDS), lambda: False)
         with self._exchange(send, CancelToken(), patience) as chunks:
-            return read_models(read_first_bytes(chunks, _LARGEST_LIST))
+            return read_models(read_first_bytes(chunks, _MAX_LIST_BYTES))
 
     def close(self) -> None:
         """Free the idle connections."""
@@ -145,11 +145,11 @@ class SDKWire:
             lane.close()
 
     @contextlib.contextmanager
-    def _exchange(self, send: Send, cancel: CancelToken, patience: Patience) -> Iterator[Iterator[bytes]]:
+    def _exchange(self, send: Send, cancel: CancelToken, patience: ReplyTimer) -> Iterator[Iterator[bytes]]:
         """The body of an answer as it comes; leaving it by an error or a closed generator breaks the connection."""
-        lane = self._take_lane()
-        inbox: queue.Queue[object] = queue.Queue(_CHUNKS_AHEAD)
-        worker = threading.Thread(target=self._fill, args=(lane, send, inbox), daemon=True, name="nl2sql-model")
+        lane = self._take_connection()
+        inbox: queue.Queue[object] = queue.Queue(_MAX_QUEUED_CHUNKS)
+        worker = threading.Thread(target=self._fill_inbox, args=(lane, send, inbox), daemon=True, name="nl2sql-model")
 
         def wake() -> None:
             with contextlib.suppress(queue.Full):
@@ -157,23 +157,23 @@ class SDKWire:
 
         whole = False
         try:
-            with cancel.on_cancel(wake):
+            with cancel.call_on_cancel(wake):
                 worker.start()
-                yield self._received(inbox, cancel, patience)
+                yield self._read_chunks(inbox, cancel, patience)
             whole = True
         except EndpointError as exc:
-            exc.failure = self._redacted(exc.failure)
+            exc.failure = self._redact(exc.failure)
             raise
         finally:
-            self._give_back(lane, worker, whole=whole)
+            self._release_connection(lane, worker, whole=whole)
 
-    def _received(self, inbox: queue.Queue[object], cancel: CancelToken, patience: Patience) -> Iterator[bytes]:
+    def _read_chunks(self, inbox: queue.Queue[object], cancel: CancelToken, patience: ReplyTimer) -> Iterator[bytes]:
         while True:
             try:
-                item = inbox.get(timeout=max(0.0, min(patience.left, cancel.left)))
+                item = inbox.get(timeout=max(0.0, min(patience.seconds_left, cancel.seconds_left)))
             except queue.Empty:
                 cancel.raise_if_cancelled()
-                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{patience.limit:g} s")) from None
+                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{patience.limit_seconds:g} s")) from None
             cancel.raise_if_cancelled()
             if isinstance(item, EndpointError):
                 raise item
@@ -181,34 +181,34 @@ class SDKWire:
                 return
             yield item
 
-    def _fill(self, lane: Lane, send: Send, inbox: queue.Queue[object]) -> None:
+    def _fill_inbox(self, lane: EndpointConnection, send: Send, inbox: queue.Queue[object]) -> None:
         """Runs in a thread of its own, so that whoever waits can stop waiting whatever the network does."""
         try:
             with contextlib.closing(send(lane.client).response) as response:
-                lane.hold(response)
+                lane.track(response)
                 for chunk in unpack(response.iter_raw(), response.headers.get("content-encoding", "")):
                     _put(inbox, chunk, lane)
         except EndpointError as exc:
             _put(inbox, exc, lane)
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as exc:
-            _put(inbox, EndpointError(_failure(exc)), lane)
+            _put(inbox, EndpointError(_map_failure(exc)), lane)
         finally:
             _put(inbox, _END, lane)
             lane.close_if_broken()
 
-    def _take_lane(self) -> Lane:
+    def _take_connection(self) -> EndpointConnection:
         with self._lock:
             idle = self._idle.pop() if self._idle else None
-        return idle or self._new_lane()
+        return idle or self._open_connection()
 
-    def _new_lane(self) -> Lane:
+    def _open_connection(self) -> EndpointConnection:
         limits = self._timeouts
-        timeout = httpx2.Timeout(limits.first + limits.between, connect=limits.connect)
+        timeout = httpx2.Timeout(limits.first_seconds + limits.between_seconds, connect=limits.connect_seconds)
         if self._http_client is None:
-            kept = httpx2.Limits(max_connections=1, keepalive_expiry=_KEPT_ALIVE_SECONDS)
-            own = httpx2.Client(verify=_trusted(), timeout=timeout, limits=kept, follow_redirects=True)
+            kept = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS)
+            own = httpx2.Client(verify=_load_certificates(), timeout=timeout, limits=kept, follow_redirects=True)
         else:
-            own = httpx2.Client(transport=_Relay(self._http_client), timeout=timeout, follow_redirects=True)
+            own = httpx2.Client(transport=_RelayTransport(self._http_client), timeout=timeout, follow_redirects=True)
         own.headers["Accept-Encoding"] = "identity"
         own.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         try:
@@ -219,34 +219,34 @@ class SDKWire:
                 max_retries=0,
                 http_client=own,
             )
-            return Lane(client, own)
+            return EndpointConnection(client, own)
         except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as exc:
-            raise EndpointError(self._redacted(_failure(exc))) from None
+            raise EndpointError(self._redact(_map_failure(exc))) from None
 
-    def _give_back(self, lane: Lane, worker: threading.Thread, *, whole: bool) -> None:
+    def _release_connection(self, lane: EndpointConnection, worker: threading.Thread, *, whole: bool) -> None:
         if not whole:
-            lane.break_off()
+            lane.abort()
         if worker.ident is not None:
-            worker.join(timeout=_GOODBYE_SECONDS)
+            worker.join(timeout=_JOIN_SECONDS)
             if worker.is_alive():
-                lane.break_off()
+                lane.abort()
                 return
         with self._lock:
-            keep = whole and len(self._idle) < _IDLE_LANES
+            keep = whole and len(self._idle) < _MAX_IDLE_CONNECTIONS
             if keep:
                 self._idle.append(lane)
         if not keep:
             lane.close()
 
-    def _redacted(self, failure: Failure) -> Failure:
+    def _redact(self, failure: Failure) -> Failure:
         """The failure without the key, should the endpoint have sent it back."""
-        told = f"{failure.said} {failure.detail} {json.dumps(failure.body, default=str)}"
+        told = f"{failure.message} {failure.detail} {json.dumps(failure.body, default=str)}"
         if not self._key or self._key not in told:
             return failure
-        return replace(failure, said=failure.said.replace(self._key, "…"), body=None, detail="")
+        return replace(failure, message=failure.message.replace(self._key, "…"), body=None, detail="")
 
 
-class _Relay(httpx2.BaseTransport):
+class _RelayTransport(httpx2.BaseTransport):
     """Sends by a client that was handed in, so that its proxies and certificates hold, and our rules too."""
 
     def __init__(self, client: httpx2.Client) -> None:
@@ -264,57 +264,57 @@ _END: Final = object()
 _CANCELLED: Final = object()
 
 
-def _put(inbox: queue.Queue[object], item: object, lane: Lane) -> None:
+def _put(inbox: queue.Queue[object], item: object, lane: EndpointConnection) -> None:
     """Hand it over once there is room; nobody takes it where the call was given up."""
-    while not lane.broken:
+    while not lane.is_broken:
         with contextlib.suppress(queue.Full):
-            inbox.put(item, timeout=_LOOK_SECONDS)
+            inbox.put(item, timeout=_POLL_SECONDS)
             return
 
 
-def _address(url: httpx2.URL) -> tuple[str, str, int | None]:
+def _split_address(url: httpx2.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port of a URL."""
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
-def _stay(response: httpx2.Response) -> None:
+def _check_redirect(response: httpx2.Response) -> None:
     """Refuse to be sent on to another address than the endpoint's own, but for the same one encrypted."""
-    here = _address(response.request.url)
+    here = _split_address(response.request.url)
     try:
-        there = _address(response.request.url.join(response.headers["location"]))
+        there = _split_address(response.request.url.join(response.headers["location"]))
     except (httpx2.InvalidURL, ValueError) as exc:
         raise EndpointError(Failure(Cause.REDIRECTED)) from exc
     if there != here and (here[0], here[2], *there) != ("http", 80, "https", here[1], 443):
-        raise EndpointError(Failure(Cause.REDIRECTED, detail=there[1][:_LONGEST_HOST]))
+        raise EndpointError(Failure(Cause.REDIRECTED, detail=there[1][:_MAX_HOST_CHARS]))
 
 
 def _refuse_errors(response: httpx2.Response) -> None:
     """Read of an error, or of a redirect, only what is needed: the SDK and httpx would read all of it."""
     if response.has_redirect_location:
-        _stay(response)
+        _check_redirect(response)
         assert isinstance(response.stream, httpx2.SyncByteStream)
         response.stream.close()
         response.stream = httpx2.ByteStream(b"")
     elif response.status_code >= 400:
         packing = response.headers.get("content-encoding", "")
-        content = read_first_bytes(unpack(response.iter_raw(), packing), LARGEST_ERROR)
+        content = read_first_bytes(unpack(response.iter_raw(), packing), MAX_ERROR_BYTES)
         raise EndpointError(read_refusal(response.status_code, content, response.headers))
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def _load_certificates() -> ssl.SSLContext:
     """The certificates that are trusted: reading them takes longer than all else here, so once a process."""
     return httpx2.create_ssl_context()
 
 
-def _failure(exc: Exception) -> Failure:
+def _map_failure(exc: Exception) -> Failure:
     inner = exc.__cause__ if isinstance(exc, openai.APIConnectionError) and exc.__cause__ else exc
     if isinstance(inner, EndpointError):
         return inner.failure
     if isinstance(inner, httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
         return Failure(Cause.TIMEOUT, detail="the time limit")
     if isinstance(inner, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return Failure(Cause.UNREACHABLE, detail=_why(inner))
+        return Failure(Cause.UNREACHABLE, detail=_describe_cause(inner))
     if isinstance(inner, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError | httpx2.CloseError):
         return Failure(Cause.BROKEN)
     if isinstance(inner, httpx2.DecodingError | httpx2.TooManyRedirects | httpx2.StreamError):
@@ -322,7 +322,7 @@ def _failure(exc: Exception) -> Failure:
     return Failure(Cause.UNSENDABLE)
 
 
-def _why(exc: Exception) -> str:
+def _describe_cause(exc: Exception) -> str:
     words = str(exc).lower()
     known = {
         "refused": "connection refused",

@@ -13,12 +13,12 @@ from typing import Any, Final
 from nl2sql.types import Usage
 
 # No tokenizer in wide use gets more characters of prose into a token than this.
-_MOST_CHARS: Final = 5.5
-_MOST_WIDE_CHARS: Final = 2.5
-_FEWEST_CHARS: Final = 2.5
+_MAX_CHARS_PER_TOKEN: Final = 5.5
+_MAX_WIDE_CHARS_PER_TOKEN: Final = 2.5
+_MIN_CHARS_PER_TOKEN: Final = 2.5
 _FIRST_WIDE: Final = "\u2e80"
 # What chat templates add to the messages, and more.
-_SLACK: Final = 256
+_SLACK_TOKENS: Final = 256
 
 
 def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
@@ -28,11 +28,11 @@ def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
     could explain, with the tools, says nothing. Nor does none.
     """
     read = usage.prompt_tokens + usage.cached_tokens
-    least = int(sum(map(_estimate_fewest, _collect_texts(body))))
+    least = int(sum(map(_estimate_min_tokens, _collect_texts(body))))
     if not usage.prompt_tokens or read >= least:
         return None
     rest = [*body.get("messages", ())[1:], *body.get("tools", ()), *body.get("functions", ())]
-    if read <= _SLACK + _estimate_most(json.dumps(rest, ensure_ascii=False)):
+    if read <= _SLACK_TOKENS + _estimate_max_tokens(json.dumps(rest, ensure_ascii=False)):
         return None
     return usage.prompt_tokens, least
 
@@ -49,15 +49,15 @@ def _collect_texts(body: Mapping[str, Any]) -> Iterator[str]:
         yield " ".join(function.get("parameters", {}).get("properties", {}))
 
 
-def _estimate_fewest(text: str) -> float:
-    wide = _count_wide(text)
-    return (len(text) - wide) / _MOST_CHARS + wide / _MOST_WIDE_CHARS
+def _estimate_min_tokens(text: str) -> float:
+    wide = _count_wide_chars(text)
+    return (len(text) - wide) / _MAX_CHARS_PER_TOKEN + wide / _MAX_WIDE_CHARS_PER_TOKEN
 
 
-def _estimate_most(text: str) -> float:
-    wide = _count_wide(text)
-    return (len(text) - wide) / _FEWEST_CHARS + wide * _FEWEST_CHARS
+def _estimate_max_tokens(text: str) -> float:
+    wide = _count_wide_chars(text)
+    return (len(text) - wide) / _MIN_CHARS_PER_TOKEN + wide * _MIN_CHARS_PER_TOKEN
 
 
-def _count_wide(text: str) -> int:
+def _count_wide_chars(text: str) -> int:
     return 0 if text.isascii() else sum(c >= _FIRST_WIDE for c in text)

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
-from nl2sql.model.tool_calls.tolerant_json import Brackets
-from nl2sql.model.tool_calls.tool_call_shapes import LONGEST_NAME, MOST_CALLS, RawCall
+from nl2sql.model.tool_calls.tolerant_json import BracketTracker
+from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS, MAX_NAME_CHARS, RawCall
 from nl2sql.types import Usage
 
-LONGEST: Final = 100_000
+MAX_REPLY_CHARS: Final = 100_000
 """Characters of a reply's text, of its thoughts, and of the arguments of its calls together."""
 
 _CALL_FIELDS: Final = frozenset({"id", "index", "type", "function", "name", "arguments"})
-_MOST_KEPT: Final = 400_000
-_LONGEST_REASON: Final = 60
+_MAX_EXTRA_CHARS: Final = 400_000
+_MAX_REASON_CHARS: Final = 60
 _EMPTY_OBJECT_CHARS: Final = 16
 # Each endpoint's own words for why a reply ended, as OpenAI's; `cut` where it came to no end.
 _REASONS: Final = {
@@ -53,11 +53,11 @@ _REASONS: Final = {
         "content_filter",
     ),
 }
-_MOST_TOKENS: Final = 10**12
-_MOST_LOGPROBS: Final = 20_000
+_MAX_TOKENS: Final = 10**12
+_MAX_LOGPROBS: Final = 20_000
 
 
-class _Pieces:
+class _TextBuffer:
     """A text that grows by pieces, joined where it is read."""
 
     def __init__(self) -> None:
@@ -80,38 +80,42 @@ class _Pieces:
 
 
 @dataclass
-class _Call:
-    """A call in the making. `whole` are its arguments where they came as an object, not as text."""
+class _PartialCall:
+    """A call in the making. `object_arguments` are its arguments where they came as an object, not as text."""
 
     id: str = ""
     name: str = ""
-    text: _Pieces = field(default_factory=_Pieces)
-    brackets: Brackets = field(default_factory=Brackets)
-    whole: Any = None
+    text: _TextBuffer = field(default_factory=_TextBuffer)
+    brackets: BracketTracker = field(default_factory=BracketTracker)
+    object_arguments: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def arguments(self) -> Any:
-        return self.text.read() if self.whole is None else self.whole
+        return self.text.read() if self.object_arguments is None else self.object_arguments
 
     @property
     def is_complete(self) -> bool:
-        return self.whole is not None or self.brackets.closed
+        return self.object_arguments is not None or self.brackets.closed
 
     def add(self, piece: str) -> None:
         """Take the next piece of the arguments: some servers repeat what they have sent, or begin with `{}`."""
         size = self.text.size
         repeats = len(piece) >= size > 1 and piece.startswith(self.text.read())
-        if self.whole is not None or repeats or (size <= _EMPTY_OBJECT_CHARS and self.text.read().strip() == "{}"):
-            self.whole, self.text, self.brackets = None, _Pieces(), Brackets()
+        if (
+            self.object_arguments is not None
+            or repeats
+            or (size <= _EMPTY_OBJECT_CHARS and self.text.read().strip() == "{}")
+        ):
+            self.object_arguments, self.text, self.brackets = None, _TextBuffer(), BracketTracker()
         self.text.add(piece)
         end: int | None = 0
         while end is not None:
             end = self.brackets.feed(piece, end)
 
 
-class Draft:
-    """A reply in the making: `absorb` each event, then read the fields.
+class ReplyBuilder:
+    """A reply in the making: `feed` each event, then read the fields.
 
     `text` and `reasoning` are what the endpoint calls content and thought; `finish` is its reason to stop, None
     while it gave none. `full` says that there is more than a reply may have: `finish` is then `length`, and what comes
@@ -123,10 +127,10 @@ class Draft:
         self.reasoning_details: list[Any] = []
         self.finish: str | None = None
         self.usage = Usage(model_calls=1)
-        self._text, self._reasoning, self._reasoning_content = _Pieces(), _Pieces(), _Pieces()
-        self._calls: list[_Call] = []
+        self._text, self._reasoning, self._reasoning_content = _TextBuffer(), _TextBuffer(), _TextBuffer()
+        self._calls: list[_PartialCall] = []
         # The last one under each index, and under None the last of all.
-        self._last: dict[int | None, _Call] = {}
+        self._last: dict[int | None, _PartialCall] = {}
         self._argument_chars = self._kept_chars = self._pieces = 0
         self._streamed = False
         self._logprobs: list[tuple[str, float]] = []
@@ -147,7 +151,7 @@ class Draft:
         return self._reasoning.read()
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether anything of the model's own has come."""
         return bool(self._text.size or self._reasoning.size or self._calls)
 
@@ -178,10 +182,10 @@ class Draft:
             at += len(token)
         return tuple(found)
 
-    def absorb(self, event: Mapping[str, Any]) -> str:
+    def feed(self, event: Mapping[str, Any]) -> str:
         """Take one event in; what it added to the text."""
-        self._count(event)
-        if event.get("done") and self.begun:
+        self._count_usage(event)
+        if event.get("done") and self.has_begun:
             self.finish = self.finish or "stop"
         choices = event.get("choices")
         self.has_choices = self.has_choices or isinstance(choices, list)
@@ -189,7 +193,7 @@ class Draft:
         if self.full:
             return ""
         self._take_logprobs(choice.get("logprobs"))
-        reason = _text(choice.get("finish_reason"))[:_LONGEST_REASON]
+        reason = _read_text(choice.get("finish_reason"))[:_MAX_REASON_CHARS]
         self.finish = _REASONS.get(reason.lower(), reason) or self.finish
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(delta, Mapping) and delta:
@@ -203,41 +207,41 @@ class Draft:
 
     def _take(self, part: Mapping[str, Any]) -> str:
         self._pieces += 1
-        thought = _text(part.get("reasoning_content") or part.get("reasoning") or part.get("thinking"))
-        self._bounded(self._reasoning, thought)
-        self._bounded(self._reasoning_content, _text(part.get("reasoning_content")))
-        if isinstance(details := part.get("reasoning_details"), list) and self._keeps(details):
+        thought = _read_text(part.get("reasoning_content") or part.get("reasoning") or part.get("thinking"))
+        self._append_within_limit(self._reasoning, thought)
+        self._append_within_limit(self._reasoning_content, _read_text(part.get("reasoning_content")))
+        if isinstance(details := part.get("reasoning_details"), list) and self._has_room_for(details):
             self.reasoning_details += details
         self._take_calls(part)
-        return self._bounded(self._text, _text(part.get("content")) or _text(part.get("refusal")))
+        return self._append_within_limit(self._text, _read_text(part.get("content")) or _read_text(part.get("refusal")))
 
-    def _take_logprobs(self, told: Any) -> None:
+    def _take_logprobs(self, logprobs: Any) -> None:
         """Keep the tokens with their log-probabilities, where the endpoint tells them."""
-        tokens = told.get("content") if isinstance(told, Mapping) else None
+        tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
         for token in tokens if isinstance(tokens, list) else ():
-            if len(self._logprobs) == _MOST_LOGPROBS:
+            if len(self._logprobs) == _MAX_LOGPROBS:
                 return
             value = token.get("logprob") if isinstance(token, Mapping) else None
             if isinstance(value, int | float) and math.isfinite(value):
-                self._logprobs.append((_text(token.get("token")), min(0.0, float(value))))
+                self._logprobs.append((_read_text(token.get("token")), min(0.0, float(value))))
 
-    def _bounded(self, pieces: _Pieces, added: str) -> str:
+    def _append_within_limit(self, pieces: _TextBuffer, added: str) -> str:
         """Add to it what the length of a reply still allows."""
-        if pieces.size + len(added) > LONGEST:
-            added = added[: LONGEST - pieces.size]
-            self._fill()
+        if pieces.size + len(added) > MAX_REPLY_CHARS:
+            added = added[: MAX_REPLY_CHARS - pieces.size]
+            self._mark_full()
         if added:
             pieces.add(added)
         return added
 
-    def _keeps(self, value: Any) -> bool:
+    def _has_room_for(self, value: Any) -> bool:
         """Whether a reply may still have these fields of the endpoint's own."""
         self._kept_chars += len(json.dumps(value))
-        if self._kept_chars > _MOST_KEPT:
-            self._fill()
+        if self._kept_chars > _MAX_EXTRA_CHARS:
+            self._mark_full()
         return not self.full
 
-    def _fill(self) -> None:
+    def _mark_full(self) -> None:
         self.full, self.finish = True, "length"
         if not self.usage.completion_tokens:
             self.usage = replace(self.usage, completion_tokens=self._pieces)
@@ -256,34 +260,34 @@ class Draft:
     def _take_call(self, piece: Mapping[str, Any]) -> None:
         inner = piece.get("function")
         function = inner if isinstance(inner, Mapping) else piece
-        name, call_id = _text(function.get("name"))[: LONGEST_NAME + 1], _text(piece.get("id"))
-        call = self._called(piece.get("index"), call_id, name)
+        name, call_id = _read_text(function.get("name"))[: MAX_NAME_CHARS + 1], _read_text(piece.get("id"))
+        call = self._find_call(piece.get("index"), call_id, name)
         if call is None:
             return
         call.id = call.id or call_id
         if name and name != call.name:
-            call.name = (call.name + name)[: LONGEST_NAME + 1]
+            call.name = (call.name + name)[: MAX_NAME_CHARS + 1]
         self._take_arguments(call, function.get("arguments", function.get("parameters")))
         extra = {k: v for k, v in piece.items() if k not in _CALL_FIELDS}
-        if extra and self._keeps(extra):
+        if extra and self._has_room_for(extra):
             call.extra.update(extra)
 
-    def _take_arguments(self, call: _Call, written: Any) -> None:
+    def _take_arguments(self, call: _PartialCall, written: Any) -> None:
         if written is None or written == "":
             return
         if not isinstance(written, str):
             self._argument_chars += len(json.dumps(written))
-            call.whole = written
+            call.object_arguments = written
         else:
             before = call.text.size
-            call.add(written[: LONGEST + 1])
+            call.add(written[: MAX_REPLY_CHARS + 1])
             self._argument_chars += call.text.size - before
-        if self._argument_chars > LONGEST:
-            call.whole = None
-            call.text.cut(self._argument_chars - LONGEST)
-            self._fill()
+        if self._argument_chars > MAX_REPLY_CHARS:
+            call.object_arguments = None
+            call.text.cut(self._argument_chars - MAX_REPLY_CHARS)
+            self._mark_full()
 
-    def _called(self, index: Any, call_id: str, name: str) -> _Call | None:
+    def _find_call(self, index: Any, call_id: str, name: str) -> _PartialCall | None:
         """The call that a piece belongs to. Indexes may be missing or all alike, ids empty or repeated.
 
         None where a reply has had all the calls that it may have.
@@ -298,23 +302,23 @@ class Draft:
             )
         )
         if last is None or another:
-            if len(self._calls) == MOST_CALLS:
-                self._fill()
+            if len(self._calls) == MAX_CALLS:
+                self._mark_full()
                 return None
-            last = self._last[None] = _Call()
+            last = self._last[None] = _PartialCall()
             if isinstance(index, int):
                 self._last[index] = last
             self._calls.append(last)
         return last
 
-    def _count(self, event: Mapping[str, Any]) -> None:
+    def _count_usage(self, event: Mapping[str, Any]) -> None:
         """The tokens, from whichever fields this endpoint counts them in; a later count replaces an earlier one."""
-        usage, timings = _fields(event, "usage"), _fields(event, "timings")
+        usage, timings = _read_object(event, "usage"), _read_object(event, "timings")
         if not usage and not timings:
             return
-        details = _fields(usage, "prompt_tokens_details") or _fields(usage, "input_tokens_details")
+        details = _read_object(usage, "prompt_tokens_details") or _read_object(usage, "input_tokens_details")
         cached = next(
-            _numbers(
+            _list_counts(
                 (details, "cached_tokens"),
                 (usage, "prompt_cache_hit_tokens"),
                 (usage, "cached_tokens"),
@@ -323,34 +327,36 @@ class Draft:
             ),
             0,
         )
-        evaluated = next(_numbers((timings, "prompt_n")), 0) + cached
+        evaluated = next(_list_counts((timings, "prompt_n")), 0) + cached
         cost = usage.get("cost")
         self.usage = Usage(
-            prompt_tokens=int(next(_numbers((usage, "prompt_tokens"), (usage, "input_tokens")), evaluated)),
+            prompt_tokens=int(next(_list_counts((usage, "prompt_tokens"), (usage, "input_tokens")), evaluated)),
             cached_tokens=int(cached),
             completion_tokens=int(
-                next(_numbers((usage, "completion_tokens"), (usage, "output_tokens"), (timings, "predicted_n")), 0)
+                next(_list_counts((usage, "completion_tokens"), (usage, "output_tokens"), (timings, "predicted_n")), 0)
             ),
             model_calls=1,
             cost_usd=float(cost) if _is_count(cost) else None,
         )
 
 
-def _text(value: Any) -> str:
+def _read_text(value: Any) -> str:
     """Text, or the texts of a list of parts; what else a server puts there is nothing to read."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_text(p.get("text")) for p in value if isinstance(p, Mapping) and p.get("type") != "thinking")
+        return "".join(
+            _read_text(p.get("text")) for p in value if isinstance(p, Mapping) and p.get("type") != "thinking"
+        )
     return ""
 
 
-def _fields(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _read_object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     inner = value.get(key)
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _numbers(*places: tuple[Mapping[str, Any], str]) -> Iterator[float]:
+def _list_counts(*places: tuple[Mapping[str, Any], str]) -> Iterator[float]:
     """The counts that are there, in order; an endpoint that counts nothing says 0 or null."""
     for fields, key in places:
         value = fields.get(key)
@@ -364,5 +370,5 @@ def _is_count(value: Any) -> TypeGuard[float]:
         isinstance(value, int | float)
         and not isinstance(value, bool)
         and math.isfinite(value)
-        and 0 <= value < _MOST_TOKENS
+        and 0 <= value < _MAX_TOKENS
     )

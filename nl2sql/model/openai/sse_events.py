@@ -16,19 +16,19 @@ from typing import Any, Final
 from nl2sql.model.openai.endpoint_errors import Cause, Failure
 from nl2sql.model.tool_calls.tolerant_json import decode_leniently
 
-LARGEST_ERROR: Final = 64_000
+MAX_ERROR_BYTES: Final = 64_000
 """Bytes of an error's body that are read."""
 # A reply of the longest text, each character escaped, with as much thought and arguments beside it.
-_LARGEST_EVENT: Final = 4_000_000
+_MAX_EVENT_BYTES: Final = 4_000_000
 # The same in events that each carry one character.
-_LARGEST_ANSWER: Final = 64_000_000
-_MOST_LINES: Final = 1_000_000
+_MAX_ANSWER_BYTES: Final = 64_000_000
+_MAX_LINES: Final = 1_000_000
 _ENVELOPES: Final = ("data", "result", "response", "output", "body", "completion", "payload")
-_DEEPEST_ENVELOPE: Final = 4
-_LONGEST_WORDS: Final = 2_000
-_CHUNK: Final = 65_536
-_MOST_MODELS: Final = 2_000
-_LONGEST_MODEL: Final = 200
+_MAX_ENVELOPE_DEPTH: Final = 4
+_MAX_ERROR_CHARS: Final = 2_000
+_CHUNK_BYTES: Final = 65_536
+_MAX_MODELS: Final = 2_000
+_MAX_MODEL_NAME_CHARS: Final = 200
 _PACKINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _MINIMAX_STATUSES: Final = {1002: 429, 1004: 401, 1008: 402, 2013: 400, 2049: 401}
 
@@ -47,34 +47,34 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
     What is not JSON is left out; EndpointError where nothing is, or where it has no end.
     """
     some, plain, size = False, [], 0
-    for line in _lines(chunks):
+    for line in _split_lines(chunks):
         name, colon, data = line.partition(b":")
         if name.strip() == b"data" and colon:
-            event = _object(data)
+            event = _parse_object(data)
             if event is None:
                 some = some or data.strip() == b"[DONE]"
                 if data.strip() == b"[DONE]":
                     yield {"done": True}
                 continue
             some = True
-            yield _checked(_unwrap(event))
+            yield _raise_for_error(_unwrap(event))
         elif not some and line.strip():
             size += len(line)
-            if size > _LARGEST_EVENT:
-                raise _endless("its answer has no end")
+            if size > _MAX_EVENT_BYTES:
+                raise _make_endless_error("its answer has no end")
             plain.append(line)
     if not some:
-        whole = _object(b"\n".join(plain))
+        whole = _parse_object(b"\n".join(plain))
         if whole is None:
             shown = b" ".join(plain)[:200].decode("utf-8", errors="replace").strip()
             raise EndpointError(Failure(Cause.MALFORMED, detail="" if shown.startswith(("<", "{")) else shown))
-        yield _checked({**_unwrap(whole), "done": True})
+        yield _raise_for_error({**_unwrap(whole), "done": True})
 
 
 def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
     """The reply inside a gateway's envelope, where it has one; else the event itself."""
     inner: Any = event
-    for _ in range(_DEEPEST_ENVELOPE):
+    for _ in range(_MAX_ENVELOPE_DEPTH):
         if "choices" in inner or "error" in inner:
             break
         inner = next((found for key in _ENVELOPES if (found := _open_envelope(inner.get(key)))), None)
@@ -86,24 +86,24 @@ def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
 def _open_envelope(value: Any) -> dict[str, Any] | None:
     """The object that is there: itself, alone in a list, or as JSON text."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
-        return _object(value.encode("utf-8", "replace"))
+        return _parse_object(value.encode("utf-8", "replace"))
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, dict) else None
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     begun: list[bytes] = []
     size = total = count = 0
     for chunk in chunks:
         first, *more = chunk.split(b"\n")
         total, count = total + len(chunk), count + len(more)
-        if total > _LARGEST_ANSWER or count > _MOST_LINES:
-            raise _endless("its answer has no end")
+        if total > _MAX_ANSWER_BYTES or count > _MAX_LINES:
+            raise _make_endless_error("its answer has no end")
         begun.append(first)
         size += len(first)
-        if size > _LARGEST_EVENT:
-            raise _endless("a line of it has no end")
+        if size > _MAX_EVENT_BYTES:
+            raise _make_endless_error("a line of it has no end")
         if more:
             yield b"".join(begun)
             yield from more[:-1]
@@ -121,25 +121,25 @@ def unpack(chunks: Iterable[bytes], packing: str) -> Iterator[bytes]:
         yield from chunks
         return
     if packing not in _PACKINGS:
-        raise _endless("it is packed in a way that was not asked for")
+        raise _make_endless_error("it is packed in a way that was not asked for")
     unpacker = zlib.decompressobj(_PACKINGS[packing])
     try:
         for chunk in chunks:
             while chunk:
-                yield unpacker.decompress(chunk, _CHUNK)
+                yield unpacker.decompress(chunk, _CHUNK_BYTES)
                 chunk = unpacker.unconsumed_tail
         yield unpacker.flush()
     except zlib.error as exc:
-        raise _endless("what it has packed cannot be unpacked") from exc
+        raise _make_endless_error("what it has packed cannot be unpacked") from exc
 
 
-def read_first_bytes(chunks: Iterable[bytes], most: int) -> bytes:
+def read_first_bytes(chunks: Iterable[bytes], max_bytes: int) -> bytes:
     """A body from its first byte to its last, or to the most that is read of one."""
     read: list[bytes] = []
     for chunk in chunks:
-        read.append(chunk[:most])
-        most -= len(read[-1])
-        if most <= 0:
+        read.append(chunk[:max_bytes])
+        max_bytes -= len(read[-1])
+        if max_bytes <= 0:
             break
     return b"".join(read)
 
@@ -147,33 +147,33 @@ def read_first_bytes(chunks: Iterable[bytes], most: int) -> bytes:
 def read_refusal(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Failure:
     """What an answer that is an error says."""
     headers = headers or {}
-    body: Any = _object(content)
+    body: Any = _parse_object(content)
     if body is None:
-        body = content.decode("utf-8", errors="replace")[:_LONGEST_WORDS]
+        body = content.decode("utf-8", errors="replace")[:_MAX_ERROR_CHARS]
     error = (body.get("error") or body) if isinstance(body, dict) else body
     return Failure(
         Cause.STATUS,
         status,
-        words(error),
+        extract_error_text(error),
         error,
-        retry_after(headers.get("retry-after-ms"), headers.get("retry-after")),
+        parse_retry_after(headers.get("retry-after-ms"), headers.get("retry-after")),
         {"true": True, "false": False}.get(headers.get("x-should-retry", "")),
     )
 
 
 def read_models(content: bytes) -> list[str]:
     """The names of a list of models; none where that is no such list."""
-    body = _object(content)
+    body = _parse_object(content)
     listed = body.get("data") if body else None
-    names = [m.get("id") for m in listed[:_MOST_MODELS] if isinstance(m, dict)] if isinstance(listed, list) else []
-    return [name for name in names if isinstance(name, str) and len(name) <= _LONGEST_MODEL]
+    names = [m.get("id") for m in listed[:_MAX_MODELS] if isinstance(m, dict)] if isinstance(listed, list) else []
+    return [name for name in names if isinstance(name, str) and len(name) <= _MAX_MODEL_NAME_CHARS]
 
 
-def _endless(detail: str) -> EndpointError:
+def _make_endless_error(detail: str) -> EndpointError:
     return EndpointError(Failure(Cause.MALFORMED, detail=detail))
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+def _parse_object(data: bytes) -> dict[str, Any] | None:
     try:
         value = decode_leniently(data.decode("utf-8", errors="replace"))
     except ValueError:
@@ -181,39 +181,41 @@ def _object(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _checked(event: dict[str, Any]) -> dict[str, Any]:
+def _raise_for_error(event: dict[str, Any]) -> dict[str, Any]:
     """The event, unless it is an error that came with status 200."""
     told = event.get("base_resp")
     if isinstance(told, dict) and (code := told.get("status_code")):
         status = _MINIMAX_STATUSES.get(code, 500) if isinstance(code, int) else 500
-        raise EndpointError(Failure(Cause.STATUS, status, words(told.get("status_msg")), told))
+        raise EndpointError(Failure(Cause.STATUS, status, extract_error_text(told.get("status_msg")), told))
     if error := event.get("error") or (event.get("object") == "error" and event):
         code = error.get("code") if isinstance(error, dict) else None
         status = code if isinstance(code, int) and 400 <= code < 600 else 500
-        raise EndpointError(Failure(Cause.STATUS, status, words(error), error if isinstance(error, dict) else event))
+        raise EndpointError(
+            Failure(Cause.STATUS, status, extract_error_text(error), error if isinstance(error, dict) else event)
+        )
     return event
 
 
-def words(body: Any) -> str:
+def extract_error_text(body: Any) -> str:
     """An error body's own sentence, wherever the server put it."""
     if isinstance(body, str):
-        return body[:_LONGEST_WORDS]
+        return body[:_MAX_ERROR_CHARS]
     if isinstance(body, dict):
         for key in ("message", "msg", "detail", "error", "error_description"):
             if body.get(key):
-                return words(body[key])
+                return extract_error_text(body[key])
     if isinstance(body, list) and body:
-        return "; ".join(words(item) for item in body[:3])[:_LONGEST_WORDS]
+        return "; ".join(extract_error_text(item) for item in body[:3])[:_MAX_ERROR_CHARS]
     return ""
 
 
-def retry_after(milliseconds: str | None, told: str | None) -> float | None:
+def parse_retry_after(milliseconds: str | None, header: str | None) -> float | None:
     """Seconds to wait, from `retry-after-ms`, or `Retry-After` as seconds or as a date; None where not told."""
-    for value, unit in ((milliseconds, 1000.0), (told, 1.0)):
+    for value, unit in ((milliseconds, 1000.0), (header, 1.0)):
         with contextlib.suppress(ValueError):
             if value is not None and 0 <= (seconds := float(value)) < float("inf"):
                 return seconds / unit
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time()) if told else None
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time()) if header else None
     except (ValueError, OverflowError, TypeError, OSError):
         return None

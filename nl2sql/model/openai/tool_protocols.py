@@ -27,13 +27,13 @@ To run SQL, a ```sql block is enough. The result comes in the next message. The 
 """
 
 
-def after(protocol: str) -> str | None:
+def find_next_protocol(protocol: str) -> str | None:
     """The protocol to try where an endpoint refuses this one; None after the last."""
     rest = PROTOCOLS[PROTOCOLS.index(protocol) + 1 :]
     return rest[0] if rest else None
 
 
-def request_fields(
+def make_request_fields(
     protocol: str, messages: Messages, tools: Sequence[Tool], *, takes_system: bool = True, strict: bool = True
 ) -> dict[str, Any]:
     """The fields of a request body that carry the conversation and the tools on offer.
@@ -41,32 +41,32 @@ def request_fields(
     Without `takes_system` the system text stands in the first user message; without `strict` that mark is left
     out of the tools.
     """
-    written = list(_Conversation(protocol).write(messages))
+    written = list(_MessageConverter(protocol).convert(messages))
     fields: dict[str, Any] = {}
     if tools and protocol == TOOLS:
-        fields["tools"] = [dict(tool) if strict else {**tool, "function": _lax(tool)} for tool in tools]
+        fields["tools"] = [dict(tool) if strict else {**tool, "function": _drop_strict(tool)} for tool in tools]
     elif tools and protocol == FUNCTIONS:
-        fields["functions"] = [_lax(tool) for tool in tools]
+        fields["functions"] = [_drop_strict(tool) for tool in tools]
     elif any(tool["function"]["name"] != SQL_TOOL for tool in tools):
-        written = _with_system_text(written, described(tools))
+        written = _append_system_text(written, describe_tools(tools))
     if not takes_system:
-        written = _without_system(written)
-    return {"messages": _merged(written) if protocol == TEXT or not takes_system else written, **fields}
+        written = _replace_system_role(written)
+    return {"messages": _merge_neighbours(written) if protocol == TEXT or not takes_system else written, **fields}
 
 
-def speaks_of_calls(body: Mapping[str, Any]) -> bool:
+def has_tools_or_calls(body: Mapping[str, Any]) -> bool:
     """Whether a request offers tools, or tells of calls in another way than as text."""
     return (
         "tools" in body or "functions" in body or any(message["role"] in _RESULT_ROLES for message in body["messages"])
     )
 
 
-def described(tools: Sequence[Tool]) -> str:
+def describe_tools(tools: Sequence[Tool]) -> str:
     """The tools, a line each, and how to call them in plain text."""
-    return _HOW_TO_CALL + "\n".join(_line(tool["function"]) for tool in tools)
+    return _HOW_TO_CALL + "\n".join(_format_tool(tool["function"]) for tool in tools)
 
 
-def tool_message(protocol: str, call_id: str, name: str, content: str) -> Message:
+def make_tool_message(protocol: str, call_id: str, name: str, content: str) -> Message:
     """The message that brings a tool's result back."""
     if protocol == TOOLS:
         return {"role": "tool", "tool_call_id": call_id, "content": content}
@@ -75,7 +75,7 @@ def tool_message(protocol: str, call_id: str, name: str, content: str) -> Messag
     return {"role": "user", "content": f"Result of {name}:\n{content}"}
 
 
-def reply_message(
+def make_reply_message(
     protocol: str, text: str, calls: Sequence[ToolCall], extras: Mapping[str, Any], call_extras: Sequence[Any] = ()
 ) -> Message:
     """The assistant's message to append. `extras` are further fields that the endpoint wants to see again.
@@ -86,7 +86,7 @@ def reply_message(
         return {"role": "assistant", "content": text}
     told = [(c.id, c.name, json.dumps(dict(c.arguments), ensure_ascii=False, default=str)) for c in calls]
     if protocol == TEXT:
-        return {"role": "assistant", "content": _as_text(text, told)}
+        return {"role": "assistant", "content": _format_calls(text, told)}
     if protocol == FUNCTIONS and len(told) == 1:
         _, name, arguments = told[0]
         return {"role": "assistant", "content": text or None, "function_call": {"name": name, "arguments": arguments}}
@@ -94,55 +94,55 @@ def reply_message(
     return {
         "role": "assistant",
         "content": text or None,
-        "tool_calls": [{**extra, **_native(*call)} for call, extra in zip(told, padded, strict=False)],
+        "tool_calls": [{**extra, **_make_native_call(*call)} for call, extra in zip(told, padded, strict=False)],
         **extras,
     }
 
 
 @dataclass
-class _Conversation:
+class _MessageConverter:
     """Rewrites messages into one protocol's form. `open_calls` are the calls that have no result yet."""
 
     protocol: str
     open_calls: list[tuple[str, str, str]] = field(default_factory=list)
-    said: str = ""
+    pending_text: str = ""
 
-    def write(self, messages: Messages) -> Iterator[dict[str, Any]]:
+    def convert(self, messages: Messages) -> Iterator[dict[str, Any]]:
         for message in messages:
-            calls = _calls_of(message)
+            calls = _list_calls(message)
             if calls:
-                yield from self._calling(message, calls)
+                yield from self._convert_calls(message, calls)
             elif message["role"] in _RESULT_ROLES:
-                yield from self._result(message)
+                yield from self._convert_result(message)
             else:
                 yield dict(message)
 
-    def _calling(self, message: Message, calls: list[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
+    def _convert_calls(self, message: Message, calls: list[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
         named = [
             (call_id or f"call{len(self.open_calls)}{i:05d}", name, a) for i, (call_id, name, a) in enumerate(calls)
         ]
-        self.open_calls, self.said = named, str(message.get("content") or "")
+        self.open_calls, self.pending_text = named, str(message.get("content") or "")
         if self.protocol == TEXT:
-            yield {"role": "assistant", "content": _as_text(self.said, named)}
+            yield {"role": "assistant", "content": _format_calls(self.pending_text, named)}
         elif self.protocol == TOOLS and "tool_calls" in message:
             yield dict(message)
         elif self.protocol == TOOLS:
             kept = {k: v for k, v in message.items() if k != "function_call"}
-            yield {**kept, "tool_calls": [_native(*call) for call in named]}
+            yield {**kept, "tool_calls": [_make_native_call(*call) for call in named]}
 
-    def _result(self, message: Message) -> Iterator[dict[str, Any]]:
-        call_id, name, arguments = self._answered(message)
+    def _convert_result(self, message: Message) -> Iterator[dict[str, Any]]:
+        call_id, name, arguments = self._take_open_call(message)
         content = str(message.get("content") or "")
         if self.protocol == FUNCTIONS and name:
             yield {
                 "role": "assistant",
-                "content": self.said or None,
+                "content": self.pending_text or None,
                 "function_call": {"name": name, "arguments": arguments},
             }
-            self.said = ""
-        yield dict(tool_message(self.protocol, call_id, name or "the tool", content))
+            self.pending_text = ""
+        yield dict(make_tool_message(self.protocol, call_id, name or "the tool", content))
 
-    def _answered(self, message: Message) -> tuple[str, str, str]:
+    def _take_open_call(self, message: Message) -> tuple[str, str, str]:
         """The open call that this result answers: by id, else by name, else the first."""
         keys = (message.get("tool_call_id"), message.get("name"))
         for call in self.open_calls:
@@ -154,25 +154,25 @@ class _Conversation:
         return str(keys[0] or ""), str(keys[1] or ""), "{}"
 
 
-def _calls_of(message: Message) -> list[tuple[str, str, str]]:
+def _list_calls(message: Message) -> list[tuple[str, str, str]]:
     if called := message.get("function_call"):
         return [("", called["name"], called["arguments"])]
     return [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in message.get("tool_calls") or ()]
 
 
-def _lax(tool: Tool) -> dict[str, Any]:
+def _drop_strict(tool: Tool) -> dict[str, Any]:
     return {k: v for k, v in tool["function"].items() if k != "strict"}
 
 
-def _native(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+def _make_native_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _as_text(text: str, calls: Sequence[tuple[str, str, str]]) -> str:
-    return "\n\n".join([*([text] if text else []), *[_block(name, arguments) for _, name, arguments in calls]])
+def _format_calls(text: str, calls: Sequence[tuple[str, str, str]]) -> str:
+    return "\n\n".join([*([text] if text else []), *[_format_block(name, arguments) for _, name, arguments in calls]])
 
 
-def _block(name: str, arguments: str) -> str:
+def _format_block(name: str, arguments: str) -> str:
     try:
         told = json.loads(arguments)
     except ValueError:
@@ -182,32 +182,32 @@ def _block(name: str, arguments: str) -> str:
     return f"```json\n{json.dumps({'name': name, 'arguments': told}, ensure_ascii=False)}\n```"
 
 
-def _line(function: Mapping[str, Any]) -> str:
+def _format_tool(function: Mapping[str, Any]) -> str:
     parameters = function.get("parameters", {})
     required = parameters.get("required", ())
     shown = [
-        f"{name}{'' if name in required else '?'}: {_type(schema)}"
+        f"{name}{'' if name in required else '?'}: {_format_type(schema)}"
         for name, schema in parameters.get("properties", {}).items()
     ]
     return f"- {function['name']}({', '.join(shown)}): {function.get('description', '')}".rstrip(": ")
 
 
-def _type(schema: Mapping[str, Any]) -> str:
+def _format_type(schema: Mapping[str, Any]) -> str:
     types = schema.get("type", "any")
     return "|".join(t for t in types if t != "null") if isinstance(types, list) else str(types)
 
 
-def _with_system_text(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+def _append_system_text(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
     if messages and messages[0]["role"] == "system" and isinstance(messages[0]["content"], str):
         return [{**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
     return [{"role": "system", "content": text}, *messages]
 
 
-def _without_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _replace_system_role(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**m, "role": "user"} if m["role"] in ("system", "developer") else m for m in messages]
 
 
-def _merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge_neighbours(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbours of one role as one message: many chat templates want user and assistant to take turns."""
     merged: list[dict[str, Any]] = []
     for message in messages:

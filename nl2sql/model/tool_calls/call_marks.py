@@ -170,7 +170,7 @@ _PARTIAL: Final = re.compile(
     r"(?:<{1,2}+[^<>\n]{0,48}+>?|\[/?[A-Z_]{0,18}+|&(?:l(?:t;?[^\s]{0,20}+)?)?|✿[A-Z]{0,12}+|`{1,2}+|~{1,2}+"
     r"|(?:^|\n)[ \t>*]*+(?:A(?:c(?:t(?:i(?:on?)?)?)?)?|s(?:ql?)?|S(?:QL?)?|f(?:unc(?:tools?)?)?))\Z"
 )
-_LONGEST_PARTIAL: Final = 64
+_MAX_PARTIAL_CHARS: Final = 64
 _OPENINGS: Final = "|".join(mark.opening for mark in MARKS if not mark.needs_name)
 _OPENED: Final = re.compile(rf"(?=[<\[✿f])(?:{_OPENINGS})")
 
@@ -232,5 +232,5 @@ def find_opening(text: str) -> int:
 
 def cut_partial(text: str) -> str:
     """The text without an end that may yet become a mark."""
-    tail = text[-_LONGEST_PARTIAL:]
+    tail = text[-_MAX_PARTIAL_CHARS:]
     return text[: len(text) - len(tail)] + _PARTIAL.sub("", tail)

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from nl2sql.model.chat import Tool
 from nl2sql.model.tool_calls import call_marks, text_tool_calls, tolerant_json
-from nl2sql.model.tool_calls.tool_call_shapes import LONGEST_NAME, MOST_CALLS, SQL_TOOL, RawCall
+from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS, MAX_NAME_CHARS, SQL_TOOL, RawCall
 from nl2sql.types import ToolCall
 
 # Gateways are known to keep a model's signed thoughts in ids.
-LONGEST_ID: Final = 20_000
+MAX_ID_CHARS: Final = 20_000
 _PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*+[.:/]++\s*+)++", re.IGNORECASE)
 _SUFFIX = re.compile(r"\(\)\Z|:\d++\Z")
 _FENCE: Final = "```"
@@ -31,12 +31,12 @@ _NOT_AN_OBJECT = 'The arguments must be one JSON object with a name for each val
 _NO_NAME = 'This call names no tool. Send {"name": "<tool>", "arguments": {...}}.'
 
 
-def new_id() -> str:
+def make_call_id() -> str:
     """A call id that every endpoint takes: nine letters and digits."""
     return uuid.uuid4().hex[:9]
 
 
-def read(
+def read_reply(
     text: str,
     raw_calls: Sequence[RawCall] = (),
     *,
@@ -44,7 +44,7 @@ def read(
     reasoning: str = "",
     cut: bool = False,
     used_ids: Collection[str] = (),
-    make_id: Callable[[], str] = new_id,
+    make_id: Callable[[], str] = make_call_id,
 ) -> tuple[str, tuple[ToolCall, ...]]:
     """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
 
@@ -55,10 +55,10 @@ def read(
     """
     prose = text_tool_calls.strip_reasoning(text)
     raw = list(raw_calls)
-    names = tuple(_parameters(tools))
+    names = tuple(_list_properties(tools))
     if tools and (not raw or any(map(_is_bare, raw))):
         thought = "\n".join(filter(None, (reasoning, text if len(prose) < len(text.strip()) else "")))
-        left, found = _from_text(prose, thought, names)
+        left, found = _find_calls(prose, thought, names)
         if not raw:
             prose, raw = left, found
         elif named := {clean_name(call.name, names) for call in found}:
@@ -69,11 +69,11 @@ def read(
     if not tools or raw:
         prose = call_marks.strip_marks(prose)
     elif call_marks.has_marks(prose, names):
-        prose, raw = "", [RawCall("", prose, whole=not cut)]
+        prose, raw = "", [RawCall("", prose, is_whole=not cut)]
     else:
         prose = call_marks.strip_marks(prose)
-    calls = (_call(r, tools, cut=cut) for r in raw[:MOST_CALLS])
-    return prose, tuple(_with_ids(calls, set(used_ids), make_id))
+    calls = (_make_call(r, tools, cut=cut) for r in raw[:MAX_CALLS])
+    return prose, tuple(_assign_ids(calls, set(used_ids), make_id))
 
 
 def _is_bare(call: RawCall) -> bool:
@@ -89,14 +89,14 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
         if value is None or (isinstance(value, str) and not value.strip()):
             return {}
         if isinstance(value, Mapping):
-            return _unwrapped(value)
+            return _unwrap_call(value)
         if not isinstance(value, str):
             break
-        value = _parse(value)
+        value = _parse_object(value)
     raise ValueError(_NOT_AN_OBJECT)
 
 
-def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
+def _find_calls(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = text_tool_calls.find_calls(prose, names)
     if not calls and SQL_TOOL in names:
         left, calls = text_tool_calls.find_sql(call_marks.cut_invented(prose))
@@ -106,43 +106,43 @@ def _from_text(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, l
     return prose, calls
 
 
-def _call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
-    parameters = _parameters(tools)
+def _make_call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
+    parameters = _list_properties(tools)
     name = clean_name(raw.name, parameters)
     if not name:
         return ToolCall(raw.id, "", {}, _CUT.format(shorter="") if cut else _NO_NAME)
     incomplete = ToolCall(raw.id, name, {}, _CUT.format(shorter=", and shorter if you can"))
-    if cut and not raw.whole and not isinstance(raw.arguments, str):
+    if cut and not raw.is_whole and not isinstance(raw.arguments, str):
         return incomplete
     try:
         arguments = parse_arguments(raw.arguments)
     except ValueError as exc:
-        if name == SQL_TOOL and not cut and (sql := _only_sql(raw.arguments)):
+        if name == SQL_TOOL and not cut and (sql := _find_only_sql(raw.arguments)):
             return ToolCall(raw.id, name, {"query": sql})
-        return incomplete if cut or not raw.whole else ToolCall(raw.id, name, {}, str(exc))
+        return incomplete if cut or not raw.is_whole else ToolCall(raw.id, name, {}, str(exc))
     free = [key for key in parameters.get(name, {}) if key not in arguments]
     arguments = {**arguments, **dict(zip(free, raw.positional, strict=False))}
     if cut and raw.arguments in (None, ""):
         return incomplete
-    return ToolCall(raw.id, name, _typed(arguments, parameters.get(name, {}), written=raw.arguments))
+    return ToolCall(raw.id, name, _convert_arguments(arguments, parameters.get(name, {}), written=raw.arguments))
 
 
-def clean_name(name: str, offered: Collection[str] = ()) -> str:
+def clean_name(name: str, tool_names: Collection[str] = ()) -> str:
     """The tool's name without the namespace or the control marks that some servers leave on it."""
-    bare = name[:LONGEST_NAME].split("<|")[0].strip().strip("\"'`")
-    if bare in offered:
+    bare = name[:MAX_NAME_CHARS].split("<|")[0].strip().strip("\"'`")
+    if bare in tool_names:
         return bare
     bare = _SUFFIX.sub("", _PREFIX.sub("", bare))
     last = _SEPARATOR.split(bare)[-1]
-    return last if last in offered else bare
+    return last if last in tool_names else bare
 
 
-def _parse(text: str) -> Any:
+def _parse_object(text: str) -> Any:
     try:
         found = tolerant_json.read_objects(text)
     except ValueError:
         try:
-            return _text_inside(text)
+            return _extract_text(text)
         except ValueError as exc:
             raise ValueError(_NOT_JSON) from exc
     told = [o for o in found if o]
@@ -151,7 +151,7 @@ def _parse(text: str) -> Any:
     return told[0] if told else {}
 
 
-def _text_inside(text: str) -> Any:
+def _extract_text(text: str) -> Any:
     """What a JSON string holds, for arguments that were encoded twice, or the body of a fence around them."""
     bare = text.strip()
     if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
@@ -162,7 +162,7 @@ def _text_inside(text: str) -> Any:
     return value
 
 
-def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _unwrap_call(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments inside a whole call that was sent as the arguments."""
     inner = value.get("arguments", value.get("parameters"))
     if value.keys() <= {"name", "arguments", "parameters"} and "name" in value and isinstance(inner, Mapping):
@@ -170,21 +170,23 @@ def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-def _only_sql(written: Any) -> str | None:
+def _find_only_sql(written: Any) -> str | None:
     if not isinstance(written, str):
         return None
     _, calls = text_tool_calls.find_sql(written)
     return str(calls[0].arguments["query"]) if len(calls) == 1 else None
 
 
-def _typed(arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any) -> Mapping[str, Any]:
+def _convert_arguments(
+    arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any
+) -> Mapping[str, Any]:
     """The arguments with numbers, lists and booleans read, where tags could only carry them as text."""
     if not isinstance(written, Mapping):
         return arguments
-    return {k: _typed_value(v, properties.get(k)) for k, v in arguments.items()}
+    return {k: _convert_value(v, properties.get(k)) for k, v in arguments.items()}
 
 
-def _typed_value(value: Any, declared: Any) -> Any:
+def _convert_value(value: Any, declared: Any) -> Any:
     types = declared.get("type", "string") if isinstance(declared, Mapping) else "string"
     if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
         return value
@@ -194,15 +196,15 @@ def _typed_value(value: Any, declared: Any) -> Any:
         return value
 
 
-def _parameters(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
+def _list_properties(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
     """The properties of each tool's parameters, by the tool's name."""
     functions = [tool["function"] for tool in tools]
     return {f["name"]: f.get("parameters", {}).get("properties", {}) for f in functions}
 
 
-def _with_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
+def _assign_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
     for call in calls:
-        call_id = call.id if len(call.id) <= LONGEST_ID else ""
+        call_id = call.id if len(call.id) <= MAX_ID_CHARS else ""
         while not call_id or call_id in used:
             call_id = make_id()
         used.add(call_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nl2sql.model.tool_calls.tool_call_shapes import looks_like_sql
+from nl2sql.model.tool_calls.tool_call_shapes import is_like_sql
 
 _WRAPPED: Final = re.compile(
     r"(?:```|~~~)[ \t]*+(?P<fenced>[^`~]++)(?:```|~~~|\Z)|<(?:sql|query)>(?P<tagged>[^<]++(?:<(?!/)[^<]*+)*+)"
@@ -48,7 +48,7 @@ _CLAUSE: Final = re.compile(
     r"|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|ON|AND|OR)\b)",
     re.IGNORECASE,
 )
-_LINES: Final = 200
+_MAX_LINES: Final = 200
 
 
 def find_sql_in_prose(text: str) -> tuple[str, str] | None:
@@ -59,7 +59,7 @@ def find_sql_in_prose(text: str) -> tuple[str, str] | None:
             if query := _strip_comments(inner):
                 return text[: match.start()].strip(), query.strip()
     at = 0
-    for line in text.split("\n")[:_LINES]:
+    for line in text.split("\n")[:_MAX_LINES]:
         for start in _find_starts(text, at, line):
             if _is_query(text, start):
                 return text[:start].strip(), _cut_closing(text[at:start], _cut_end(text[start:]))
@@ -70,7 +70,7 @@ def find_sql_in_prose(text: str) -> tuple[str, str] | None:
 def _strip_comments(text: str) -> str:
     """The text without the comments that it begins with, where it is SQL; else nothing."""
     bare = _COMMENTS.sub("", text, count=1)
-    return bare if _START.match(bare) and looks_like_sql(bare) else ""
+    return bare if _START.match(bare) and is_like_sql(bare) else ""
 
 
 def _find_starts(text: str, at: int, line: str) -> list[int]:
@@ -85,10 +85,10 @@ def _find_starts(text: str, at: int, line: str) -> list[int]:
 
 
 def _is_query(text: str, start: int) -> bool:
-    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and looks_like_sql(text[start:])
+    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and is_like_sql(text[start:])
 
 
-def cut_afterwards(text: str) -> str:
+def cut_after_sql(text: str) -> str:
     """SQL from the first word on, up to the first line that speaks of it or shows a result."""
     lines = text.split("\n")
     end = next((at for at, line in enumerate(lines) if at and _AFTERWARDS.match(line)), len(lines))
@@ -107,13 +107,13 @@ def _cut_closing(before: str, query: str) -> str:
 def _cut_end(text: str) -> str:
     """The SQL up to its semicolon, or to the first line that is none."""
     lines = text.split("\n")
-    end = next((at for at, line in enumerate(lines) if at and _ends(lines, at, line)), len(lines))
+    end = next((at for at, line in enumerate(lines) if at and _is_end(lines, at, line)), len(lines))
     query = "\n".join(line.removeprefix(">").strip() if line.startswith(">") else line for line in lines[:end])
     statement = _STATEMENT.match(query)
     return (query[: statement.end()] if statement else query).strip().strip("`*")
 
 
-def _ends(lines: list[str], at: int, line: str) -> bool:
+def _is_end(lines: list[str], at: int, line: str) -> bool:
     """Whether the line is none of the SQL. A blank one is, where a clause follows."""
     if not line.strip():
         following = next((later for later in lines[at:] if later.strip()), "")

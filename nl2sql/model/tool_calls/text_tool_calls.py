@@ -13,13 +13,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from nl2sql.model.tool_calls import call_marks, tolerant_json
-from nl2sql.model.tool_calls.sql_in_prose import cut_afterwards, find_sql_in_prose
+from nl2sql.model.tool_calls.sql_in_prose import cut_after_sql, find_sql_in_prose
 from nl2sql.model.tool_calls.tool_call_shapes import (
     SQL_TOOL,
     RawCall,
-    find_broken,
-    looks_like_sql,
-    read_call_of,
+    find_broken_call,
+    is_like_sql,
+    read_arguments_at,
     read_json_calls,
     read_python_calls,
     read_values,
@@ -63,7 +63,7 @@ _NAMED_END = re.compile(r"(?:\s|```|<\|tool_call_end\|>|;|,)*+")
 _LEADING_MARKS = re.compile(r"\A(?:\s*+<[^<>]{1,60}+>)*+\s*+")
 _LEADING_NAME = re.compile(r"\A[\w.:-]{1,100}+\s*+\n")
 _ATTRIBUTE = re.compile(r"\bname\s*+=\s*+[\"']([\w.:-]{1,100}+)")
-_DEEPEST: Final = 2
+_MAX_DEPTH: Final = 2
 _ANY_TAG = re.compile(r"<(?P<slash>/?)(?P<tag>[A-Za-z_]\w{0,60}+)>")
 _OPENING = re.compile(r"(?:\.call)?\(")
 _GAP = re.compile(
@@ -78,7 +78,7 @@ _INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
 _IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
 _QUOTES = re.compile(r"\A([\"'`])(.*)\1\Z")
-_MOST_TRIES: Final = 8
+_MAX_TRIES: Final = 8
 _NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
 _SQL_LANGUAGES = frozenset({"sql", "duckdb", "postgres", "postgresql", "sqlite", "mysql"})
 _STATEMENT = re.compile(r"""(?:'(?:[^']|'')*+'|"(?:[^"]|"")*+"|--[^\n]*+|[^;])*+;""")
@@ -92,8 +92,8 @@ _BLOCK_START = re.compile(r"```|~~~|^[ \t>*]*+Action(?: Input)?:", re.MULTILINE)
 _SQL_BEGUN = re.compile(r"(?:^|\n)[ \t>]*+(?:[sS][eElLcCtT]{0,5}+|[wW][iItThH]{0,3}+|[fF][rRoOmM]{0,3}+)\Z")
 _WORD_BEGUN = re.compile(r"[A-Za-z_][\w.]{0,80}+\Z")
 # How often the same characters are looked at for JSON that holds the call: each line of a long value may begin one.
-_TIMES_READ: Final = 2
-_LONGEST_WORD: Final = 100
+_MAX_READS: Final = 2
+_MAX_WORD_CHARS: Final = 100
 
 
 def strip_reasoning(text: str) -> str:
@@ -112,12 +112,12 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
         if _JSON_START.match(text):
             return ""
         plain = [name for name in names if "_" not in name]
-        named = _find_names([name for name in names if "_" in name])
-        for pattern in (_SQL_START, _BLOCK_START, named, _find_names(plain, behind=_CALLING)):
+        named = _make_name_pattern([name for name in names if "_" in name])
+        for pattern in (_SQL_START, _BLOCK_START, named, _make_name_pattern(plain, behind=_CALLING)):
             if found := pattern.search(text):
                 text = text[: found.start()]
-        text = _SQL_BEGUN.sub("", text[-_LONGEST_WORD:]).join((text[:-_LONGEST_WORD], ""))
-        word = _WORD_BEGUN.search(text[-_LONGEST_WORD:])
+        text = _SQL_BEGUN.sub("", text[-_MAX_WORD_CHARS:]).join((text[:-_MAX_WORD_CHARS], ""))
+        word = _WORD_BEGUN.search(text[-_MAX_WORD_CHARS:])
         if word and any(name.startswith(word[0].rpartition(".")[2]) for name in names):
             text = text[: -len(word[0])]
     return call_marks.strip_marks(call_marks.cut_partial(text)).rstrip()
@@ -165,21 +165,21 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
 
     def take(match: re.Match[str]) -> str:
         language, body = match["language"].lower(), match["body"].strip()
-        if not body or not (language in _SQL_LANGUAGES or (not language and looks_like_sql(body))):
+        if not body or not (language in _SQL_LANGUAGES or (not language and is_like_sql(body))):
             return match[0]
-        calls.setdefault(body, RawCall(SQL_TOOL, {"query": body}, whole=bool(match["end"])))
+        calls.setdefault(body, RawCall(SQL_TOOL, {"query": body}, is_whole=bool(match["end"])))
         return ""
 
     prose = _FENCE.sub(take, text)
     if calls:
         return prose.strip(), list(calls.values())
-    if not looks_like_sql(text):
+    if not is_like_sql(text):
         found = find_sql_in_prose(text)
         return (found[0], [RawCall(SQL_TOOL, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
-    query = statement[0].strip() if statement else cut_afterwards(text)
+    query = statement[0].strip() if statement else cut_after_sql(text)
     rest = text[statement.end() :] if statement else ""
-    return rest.strip(), [RawCall(SQL_TOOL, {"query": query}, whole=statement is not None)]
+    return rest.strip(), [RawCall(SQL_TOOL, {"query": query}, is_whole=statement is not None)]
 
 
 def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple[str, list[RawCall]]:
@@ -191,7 +191,7 @@ def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple
         opening, body, end = (groups[f"{part}{number}"] for part in ("opening", "body", "end"))
         if call_marks.MARKS[number].needs_name and not any(name in f"{opening}{body}" for name in names):
             return match[0]
-        found = _find_in_regions(body, names, depth + 1)[1] if depth < _DEEPEST and "<tool_call" in body else []
+        found = _find_in_regions(body, names, depth + 1)[1] if depth < _MAX_DEPTH and "<tool_call" in body else []
         found = found or _read_body(body, names, named=_ATTRIBUTE.search(opening), whole=bool(end))
         calls.extend(found)
         return "" if found else match[0]
@@ -225,16 +225,16 @@ def _read_body(body: str, names: Collection[str], *, named: re.Match[str] | None
     if SQL_TOOL in names and (sql := find_sql(_LEADING_NAME.sub("", bare))[1]):
         return sql[:1]
     name = _NAME.search(body)
-    return [RawCall(name[1] if name else "", body.strip(), whole=whole)]
+    return [RawCall(name[1] if name else "", body.strip(), is_whole=whole)]
 
 
 def _read_element(name: str, body: str, *, whole: bool) -> RawCall:
     parameters = list(_PARAMETER.finditer(body))
     if not parameters:
-        return RawCall(name.strip(), body.strip(), whole=whole or body.rstrip().endswith("}"))
+        return RawCall(name.strip(), body.strip(), is_whole=whole or body.rstrip().endswith("}"))
     values = {(p["key"] or p["glm_key"]).strip(): (p["value"] or p["glm_value"] or "").strip() for p in parameters}
     closed = bool(parameters[-1]["end"] or parameters[-1]["glm_end"])
-    return RawCall(name.strip(), values, whole=whole or closed)
+    return RawCall(name.strip(), values, is_whole=whole or closed)
 
 
 def _read_pair(pair: re.Match[str]) -> Any:
@@ -266,7 +266,7 @@ def _read_named(body: str) -> Iterator[RawCall]:
         try:
             arguments, at = tolerant_json.read_leading(body, match.end())
         except ValueError:
-            yield RawCall(match["name"], body[match.end() :].strip(), whole=False)
+            yield RawCall(match["name"], body[match.end() :].strip(), is_whole=False)
             return
         yield RawCall(match["name"], arguments)
         if end := _NAMED_END.match(body, at):
@@ -282,7 +282,7 @@ def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCal
             return match[0]
         found = read_json_calls(body, names) or read_python_calls(body, names)
         if not found and (not match["end"] or language in ("tool_call", "json")):
-            found = find_broken(body, names)
+            found = find_broken_call(body, names)
         calls.extend(found)
         return "" if found else match[0]
 
@@ -300,15 +300,15 @@ def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
         except ValueError:
             break
         read += end - match.end()
-        if read > _TIMES_READ * len(text):
+        if read > _MAX_READS * len(text):
             break
         if calls := read_values(value if isinstance(value, list) else [value], names):
             return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
-    broken = find_broken(text, names)
+    broken = find_broken_call(text, names)
     return "" if broken else text, broken
 
 
-def _find_names(names: Collection[str], behind: str = "") -> re.Pattern[str]:
+def _make_name_pattern(names: Collection[str], behind: str = "") -> re.Pattern[str]:
     """What finds a tool's name, with what stands before it in a call, and `behind` it."""
     either = "|".join(map(re.escape, sorted(names, key=len, reverse=True))) or "(?!)"
     return re.compile(rf"(?<![\w.])(?:[A-Za-z_]\w{{0,30}}+[.:]){{0,3}}?(?P<name>{either})(?!\w){behind}")
@@ -316,7 +316,7 @@ def _find_names(names: Collection[str], behind: str = "") -> re.Pattern[str]:
 
 def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """Calls in tags named like the tool, with a tag for each argument, or of keys and values behind its name."""
-    if found := _find_names(names, behind=r"\s*+(?=<arg_key>)").search(text) if "<arg_key>" in text else None:
+    if found := _make_name_pattern(names, behind=r"\s*+(?=<arg_key>)").search(text) if "<arg_key>" in text else None:
         return text[: found.start()], [_read_element(found["name"], text[found.end() :], whole=False)]
     for name in names:
         start = text.find(f"<{name}>")
@@ -331,20 +331,20 @@ def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall
                 values[tag["tag"]] = body[tag.end() : following.start()].strip()
         arguments: Any = values or (body.strip() if body.strip().startswith("{") else {})
         if arguments or not body.strip():
-            return text[:start], [RawCall(name, arguments, whole=end >= 0)]
-        if name == SQL_TOOL and looks_like_sql(body):
-            return text[:start], [RawCall(name, {"query": body.strip()}, whole=end >= 0)]
+            return text[:start], [RawCall(name, arguments, is_whole=end >= 0)]
+        if name == SQL_TOOL and is_like_sql(body):
+            return text[:start], [RawCall(name, {"query": body.strip()}, is_whole=end >= 0)]
     return text, []
 
 
 def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """Calls with arguments that stand as Python in prose."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
-    for found in _find_names(names).finditer(text):
-        if found.start() < at or not (opening := _OPENING.match(text, found.end())) or tries == _MOST_TRIES:
+    for found in _make_name_pattern(names).finditer(text):
+        if found.start() < at or not (opening := _OPENING.match(text, found.end())) or tries == _MAX_TRIES:
             continue
         tries += 1
-        read = read_call_of(found["name"], text, opening.end())
+        read = read_arguments_at(found["name"], text, opening.end())
         if read and (read[0].arguments or read[0].positional):
             calls.append(read[0])
             at, first = read[1], min(first, found.start())
@@ -354,8 +354,8 @@ def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]
 def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """Calls that are written as a tool's name and, behind any marks, the JSON of its arguments, or a line of text."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
-    for found in _find_names(names).finditer(text):
-        if found.start() < at or tries == _MOST_TRIES:
+    for found in _make_name_pattern(names).finditer(text):
+        if found.start() < at or tries == _MAX_TRIES:
             continue
         tries += text[found.end() : found.end() + 1] == "["
         gap = _GAP.match(text, found.end())
@@ -370,7 +370,7 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
             told = _QUOTES.sub(r"\2", line["told"].strip())
             is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
-            if found["name"] == SQL_TOOL and (is_bare or not looks_like_sql(told)):
+            if found["name"] == SQL_TOOL and (is_bare or not is_like_sql(told)):
                 continue
             at = line.end()
             calls.append(RawCall(found["name"], {}, positional=(told,) if told not in ("", "None") else ()))

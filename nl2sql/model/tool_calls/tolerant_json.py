@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-DEEPEST: Final = 64
-_LONGEST_NUMBER: Final = 100
+MAX_DEPTH: Final = 64
+_MAX_NUMBER_CHARS: Final = 100
 
 _BRACKET: Final = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|(?P<opens>[\[{])|(?P<closes>[\]}])', re.DOTALL)
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -104,7 +104,7 @@ def _read_in_a_row(text: str) -> Iterator[Any]:
         at = _find_end(_BETWEEN, text, at)
 
 
-class Brackets:
+class BracketTracker:
     """Follows the brackets of a text that comes in pieces, quotes looked over."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ def _find_close(text: str, start: int) -> int:
     """Where the bracket that opens there closes; ValueError where it never does."""
     if text[start : start + 1] not in ("{", "["):
         raise ValueError("not JSON")
-    end = Brackets().feed(text, start)
+    end = BracketTracker().feed(text, start)
     if end is None:
         raise ValueError("not JSON")
     return end
@@ -150,26 +150,26 @@ def _find_close(text: str, start: int) -> int:
 
 def _refuse_deep(text: str) -> None:
     """ValueError where brackets are nested deeper than anything that is meant."""
-    if text.count("{") + text.count("[") <= DEEPEST:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
     depth = 0
     for found in _BRACKET.finditer(text):
         depth += bool(found["opens"]) - bool(found["closes"])
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ValueError("nested too deep")
 
 
-def _refuse(constant: str) -> Any:
+def _refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
 def _parse_integer(digits: str) -> int:
-    return int(digits) if len(digits) <= _LONGEST_NUMBER else _refuse("a number that long")
+    return int(digits) if len(digits) <= _MAX_NUMBER_CHARS else _refuse_constant("a number that long")
 
 
 def _parse_float(digits: str) -> float:
     number = float(digits)
-    return number if math.isfinite(number) else _refuse("a number that large")
+    return number if math.isfinite(number) else _refuse_constant("a number that large")
 
 
 def _parse_finite(digits: str) -> float | None:
@@ -178,11 +178,11 @@ def _parse_finite(digits: str) -> float | None:
 
 
 _STRICT: Final = json.JSONDecoder(
-    strict=False, parse_int=_parse_integer, parse_float=_parse_float, parse_constant=_refuse
+    strict=False, parse_int=_parse_integer, parse_float=_parse_float, parse_constant=_refuse_constant
 )
 _LENIENT: Final = json.JSONDecoder(
     strict=False,
-    parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_NUMBER else None,
+    parse_int=lambda digits: int(digits) if len(digits) <= _MAX_NUMBER_CHARS else None,
     parse_float=_parse_finite,
     parse_constant=lambda constant: None,
 )

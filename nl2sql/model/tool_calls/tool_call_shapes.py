@@ -14,9 +14,9 @@ from typing import Any, Final
 from nl2sql.model.tool_calls import tolerant_json
 
 SQL_TOOL: Final = "sql_query"
-MOST_CALLS: Final = 128
+MAX_CALLS: Final = 128
 """Calls of one reply: more than any question may make."""
-LONGEST_NAME: Final = 200
+MAX_NAME_CHARS: Final = 200
 """Characters of a tool's name."""
 
 _CTE = r'WITH\s++(?:RECURSIVE\s++)?(?:"[^"]++"|\w++)\s*+(?:\([^)]*+\)\s*+)?(?:USING\s++KEY\s*+\([^)]*+\)\s*+)?AS\b'
@@ -56,7 +56,7 @@ _ESCAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RawCall:
-    """A call as it was written: `arguments` is text, or an object already. `whole` is false where it broke off.
+    """A call as it was written: `arguments` is text, or an object already. `is_whole` is false where it broke off.
 
     `extra` holds what else came with it, which the endpoint wants to see again. `positional` are arguments that came
     without names, in the order of the tool's parameters.
@@ -65,22 +65,22 @@ class RawCall:
     name: str
     arguments: Any
     id: str = ""
-    whole: bool = True
+    is_whole: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
     positional: tuple[Any, ...] = ()
 
 
-def looks_like_sql(text: str) -> bool:
+def is_like_sql(text: str) -> bool:
     """Whether the text is SQL from its first word on; `Select`, `With` and `From` written so begin a sentence."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     return (first.isupper() or first.islower()) and _BARE_SQL.match(text) is not None
 
 
-def find_broken(text: str, names: Collection[str]) -> list[RawCall]:
+def find_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
     """The call that a text surely means to be, though its JSON cannot be read."""
     match = _BROKEN.match(text)
     if match and match["name"].rpartition(".")[2] in names:
-        return [RawCall(match["name"], text.strip(), whole=text.rstrip().endswith("}"))]
+        return [RawCall(match["name"], text.strip(), is_whole=text.rstrip().endswith("}"))]
     return []
 
 
@@ -115,7 +115,7 @@ def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
         ((key, inner),) = value.items()
         if key in names and isinstance(inner, dict):
             return [RawCall(key, inner)]
-        if key in ("query", "sql") and SQL_TOOL in names and isinstance(inner, str) and looks_like_sql(inner):
+        if key in ("query", "sql") and SQL_TOOL in names and isinstance(inner, str) and is_like_sql(inner):
             return [RawCall(SQL_TOOL, {"query": inner})]
     return []
 
@@ -135,7 +135,7 @@ def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
         elif callee := _CALLEE.match(text, at):
             name, at = callee[1].removesuffix(".call"), callee.end()
             if name.rpartition(".")[2] in names:
-                read = read_call_of(name, text, at)
+                read = read_arguments_at(name, text, at)
                 if read is None:
                     return []
                 call, at = read
@@ -145,7 +145,7 @@ def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
     return calls
 
 
-def read_call_of(name: str, text: str, at: int) -> tuple[RawCall, int] | None:
+def read_arguments_at(name: str, text: str, at: int) -> tuple[RawCall, int] | None:
     """The call whose arguments begin there, behind its bracket, and where it ends; None where they are no literals.
 
     SQL in quotes that it holds itself is read where the text ends with the call.
@@ -156,7 +156,7 @@ def read_call_of(name: str, text: str, at: int) -> tuple[RawCall, int] | None:
         quoted = _QUOTED_SQL.match(text, at)
         if quoted is None or name.rpartition(".")[2] != SQL_TOOL or f"{SQL_TOOL}(" in quoted["sql"]:
             return None
-        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if looks_like_sql(quoted["sql"]) else None
+        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_like_sql(quoted["sql"]) else None
     if len(others) == 1 and isinstance(others[0], dict) and not named:
         return RawCall(name, others[0]), end
     return RawCall(name, named, positional=tuple(others)), end
@@ -193,7 +193,7 @@ def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
     if found := _CONSTANT.match(text, at):
         return _CONSTANTS[found[1].lower()], found.end()
     opened = _OPENING.match(text, at)
-    if opened is None or depth >= tolerant_json.DEEPEST:
+    if opened is None or depth >= tolerant_json.MAX_DEPTH:
         raise ValueError("no Python literal")
     closing, at = _CLOSING[opened[1]], opened.end()
     items: list[Any] = []

@@ -6,17 +6,25 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, drop_schema, list_names, make_identifier, rebind
+from nl2sql.repair.context import Edit, RepairContext, drop_schema, list_names, make_identifier, rebind_column
 from nl2sql.repair.join_conditions import (
     are_joined,
     find_compared_source,
     find_joined_source,
     list_possible_sources,
 )
-from nl2sql.repair.name_matching import are_forms, find_one, has_words, is_alike, is_plural, is_slip, split_words
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.name_matching import (
+    find_only_match,
+    has_words,
+    is_alike,
+    is_plural,
+    is_same_word,
+    is_slip,
+    split_words,
+)
+from nl2sql.repair.scopes import Scope, ScopeSource
 
-Matches = Callable[[Source, str, str], bool]
+Matches = Callable[[ScopeSource, str, str], bool]
 
 
 def spell_column(context: RepairContext) -> Edit | None:
@@ -31,7 +39,7 @@ def spell_column(context: RepairContext) -> Edit | None:
     SELECT SUM(total) FROM orders
     """
     for matches in (is_alike, is_plural):
-        if edit := _rename(context, _ignore_source(matches)):
+        if edit := _rename_column(context, _ignore_source(matches)):
             return edit
     return None
 
@@ -53,7 +61,7 @@ def spell_label(context: RepairContext) -> Edit | None:
     if not isinstance(clause, exp.Order | exp.Group | exp.Having):
         return None
     labels = [one.alias for one in scope.select.expressions if isinstance(one, exp.Alias)]
-    meant = find_one(column.name, labels, is_alike) or find_one(column.name, labels, is_plural)
+    meant = find_only_match(column.name, labels, is_alike) or find_only_match(column.name, labels, is_plural)
     if meant is None:
         return None
     before = column.name
@@ -71,7 +79,7 @@ def correct_slip(context: RepairContext) -> Edit | None:
     SELECT SUM(quantity) FROM orders
     >>> repair("SELECT sum(total_cots) FROM orders", "What are the total cots?")
     """
-    return _rename(context, lambda source, written, name: is_slip(written, name, context.question))
+    return _rename_column(context, lambda source, written, name: is_slip(written, name, context.question_words))
 
 
 def use_own_name(context: RepairContext) -> Edit | None:
@@ -84,14 +92,14 @@ def use_own_name(context: RepairContext) -> Edit | None:
     SELECT name FROM customers
     >>> repair("SELECT cost_price FROM order_lines")
     """
-    return _rename(context, _is_own_name)
+    return _rename_column(context, _is_own_name)
 
 
 def _ignore_source(matches: Callable[[str, str], bool]) -> Matches:
     return lambda source, written, name: matches(written, name)
 
 
-def _rename(context: RepairContext, matches: Matches) -> Edit | None:
+def _rename_column(context: RepairContext, matches: Matches) -> Edit | None:
     """Rename the faulty column to the one name of its sources that matches."""
     found = context.find_fault()
     if found is None:
@@ -103,41 +111,45 @@ def _rename(context: RepairContext, matches: Matches) -> Edit | None:
         for name in list_names(source)
         if matches(source, column.name, name)
     ]
-    if len(meant) != 1 or (not column.table and scope.is_open) or _has_exact_rival(scope, column, *meant[0]):
+    if (
+        len(meant) != 1
+        or (not column.table and scope.has_unknown_columns)
+        or _has_exact_rival(scope, column, *meant[0])
+    ):
         return None
-    return Edit(context.tree, rebind(scope, column, *meant[0]))
+    return Edit(context.tree, rebind_column(scope, column, *meant[0]))
 
 
-def _list_sources(scope: Scope, column: exp.Column) -> list[Source]:
+def _list_sources(scope: Scope, column: exp.Column) -> list[ScopeSource]:
     """The source that the column names, else all of which it can be.
 
     None where a join's condition would then be about one table, or not about what it joins: the qualifier is wrong.
     """
     if not column.table:
         return list_possible_sources(scope, column)
-    named = scope.source(column.table)
+    named = scope.find_source(column.table)
     compared, joined = find_compared_source(scope, column), find_joined_source(scope, column)
     is_wrong = joined is not None and (named is compared or joined not in (named, compared))
     return [named] if named is not None and not is_wrong else []
 
 
-def _has_exact_rival(scope: Scope, column: exp.Column, source: Source, name: str) -> bool:
+def _has_exact_rival(scope: Scope, column: exp.Column, source: ScopeSource, name: str) -> bool:
     """Whether another table of the SELECT has a column of just the name written, which may be another thing."""
     if is_alike(column.name, name):
         return False
-    rivals = [other for other in scope.with_column(column.name) if other is not source]
+    rivals = [other for other in scope.find_sources(column.name) if other is not source]
     return any(not are_joined(scope, (other.alias, column.name), (source.alias, name)) for other in rivals)
 
 
-def _is_own_name(source: Source, written: str, name: str) -> bool:
+def _is_own_name(source: ScopeSource, written: str, name: str) -> bool:
     if source.table is None:
         return False
     table, words, own = split_words(drop_schema(source.table.name)), split_words(written), split_words(name)
     if has_words(written, (*table, *own)):
         return True
-    ending = [other for other in list_names(source) if other != name and _ends_with(split_words(other), words)]
+    ending = [other for other in list_names(source) if other != name and _is_ending(split_words(other), words)]
     return has_words(name, (*table, *words)) and not ending
 
 
-def _ends_with(name: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    return len(name) >= len(words) and all(map(are_forms, name[-len(words) :], words))
+def _is_ending(name: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    return len(name) >= len(words) and all(map(is_same_word, name[-len(words) :], words))

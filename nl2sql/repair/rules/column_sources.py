@@ -13,9 +13,9 @@ from nl2sql.repair.context import (
     drop_schema,
     list_equal_texts,
     list_names,
-    list_same,
+    list_same_columns,
     make_identifier,
-    rebind,
+    rebind_column,
     resolve_column,
     show_node,
 )
@@ -27,9 +27,9 @@ from nl2sql.repair.join_conditions import (
     list_possible_sources,
 )
 from nl2sql.repair.join_paths import list_keys_between
-from nl2sql.repair.name_matching import are_forms, has_words, is_alike, is_plural, split_words
+from nl2sql.repair.name_matching import has_words, is_alike, is_plural, is_same_word, split_words
 from nl2sql.repair.proving import prove_stored
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import Proof, Table
 
 
@@ -42,10 +42,12 @@ def use_alias(context: RepairContext) -> Edit | None:
     SELECT o.total FROM orders AS o WHERE o.total > 2
     """
     found = context.find_fault()
-    if found is None or not found[1].table or found[0].source(found[1].table) is not None:
+    if found is None or not found[1].table or found[0].find_source(found[1].table) is not None:
         return None
     scope, written = found[0], found[1].table
-    around = ([s for s in one.sources if s.table is not None and _is_called(s, written)] for one in scope.lineage())
+    around = (
+        [s for s in one.sources if s.table is not None and _is_called(s, written)] for one in scope.walk_outwards()
+    )
     named = next(filter(None, around), [])
     if len(named) != 1:
         return None
@@ -71,7 +73,7 @@ def move_column(context: RepairContext) -> Edit | None:
     found = _find_owner(context)
     if found is None or _is_used(*found) or not _is_borne_out(context, *found):
         return None
-    return Edit(context.tree, rebind(*found))
+    return Edit(context.tree, rebind_column(*found))
 
 
 def move_to_unused(context: RepairContext) -> Edit | None:
@@ -94,13 +96,13 @@ def move_to_unused(context: RepairContext) -> Edit | None:
     if not _is_unused(context, scope, target):
         return None
     is_only = _is_only_holder(context, column.name)
-    if scope.source(column.table) is None and not is_only:
+    if scope.find_source(column.table) is None and not is_only:
         return None
     counts = any(isinstance(count.this, exp.Star) for count in scope.select.find_all(exp.Count))
     if is_only and not counts:
-        return Edit(context.tree, rebind(*found))
+        return Edit(context.tree, rebind_column(*found))
     proofs = _prove_one_row(context, scope, target)
-    return Edit(context.tree, rebind(*found), proofs) if proofs is not None else None
+    return Edit(context.tree, rebind_column(*found), proofs) if proofs is not None else None
 
 
 def move_dimension(context: RepairContext) -> Edit | None:
@@ -118,18 +120,18 @@ def move_dimension(context: RepairContext) -> Edit | None:
     if found is None:
         return None
     scope, column, target = found
-    named = scope.source(column.table)
+    named = scope.find_source(column.table)
     if named is None or named.table is None or target.table is None or not _is_only_holder(context, column.name):
         return None
-    same = list_same(scope, column)
+    same = list_same_columns(scope, column)
     texts = [list_compared_texts(one) for one in same]
     if not all(is_dimension(one, scope) for one in same) or (_is_used(*found) and not all(texts)):
         return None
-    keys = [key for key in list_keys_between(context.schema, named.table.name, target.table.name) if not key.many]
+    keys = [key for key in list_keys_between(context.schema, named.table.name, target.table.name) if not key.is_to_many]
     if len(keys) != 1:
         return None
     stored = (prove_stored(target.table, column.name, text) for some in texts for text in some)
-    return Edit(context.tree, rebind(scope, column, target), (*keys[0].proofs, *stored))
+    return Edit(context.tree, rebind_column(scope, column, target), (*keys[0].proofs, *stored))
 
 
 def choose_equal(context: RepairContext) -> Edit | None:
@@ -146,7 +148,7 @@ def choose_equal(context: RepairContext) -> Edit | None:
         for column in scope.columns:
             if column.table or not isinstance(column.this, exp.Identifier) or is_using(scope.select, column.name):
                 continue
-            having = scope.with_column(column.name)
+            having = scope.find_sources(column.name)
             if len(having) < 2 or column.name.lower() in scope.aliases or not _is_meant(context, column):
                 continue
             if find_join(column) is not None and find_other_side(column) is not None:
@@ -166,7 +168,7 @@ def list_compared_texts(column: exp.Column) -> list[str]:
     return [str(text.this) for text in list_equal_texts(column)]
 
 
-def has_rival(name: str, source: Source) -> bool:
+def has_rival(name: str, source: ScopeSource) -> bool:
     """Whether the source has a column that the name may mean as well: one that has all its words, and more.
 
     A key is none: it leads to the thing and does not hold it.
@@ -178,28 +180,28 @@ def has_rival(name: str, source: Source) -> bool:
     own, table = split_words(name), source.table
     keys = {key.lower() for one in table.foreign_keys for key in one.columns} if table is not None else set()
     return any(
-        all(any(are_forms(word, other) for other in split_words(column)) for word in own)
+        all(any(is_same_word(word, other) for other in split_words(column)) for word in own)
         for column in list_names(source)
         if column.lower() not in keys
     )
 
 
-def _find_owner(context: RepairContext) -> tuple[Scope, exp.Column, Source] | None:
+def _find_owner(context: RepairContext) -> tuple[Scope, exp.Column, ScopeSource] | None:
     """The faulty column with a qualifier, and the one source that has it."""
     found = context.find_fault()
     if found is None or not found[1].table:
         return None
     scope, column = found
-    named = scope.source(column.table)
-    if named is None and context.schema.table(column.table) is not None:
+    named = scope.find_source(column.table)
+    if named is None and context.schema.find_table(column.table) is not None:
         return None
-    having = [source for source in list_possible_sources(scope, column) if source.has(column.name)]
-    if scope.is_open or (len(having) > 1 and not are_equal(scope, column.name, having)):
+    having = [source for source in list_possible_sources(scope, column) if source.has_column(column.name)]
+    if scope.has_unknown_columns or (len(having) > 1 and not are_equal(scope, column.name, having)):
         return None
-    if not having and scope.parent is not None and not scope.parent.is_open:
-        outer = scope.parent.with_column(column.name)
+    if not having and scope.parent is not None and not scope.parent.has_unknown_columns:
+        outer = scope.parent.find_sources(column.name)
         having = outer if len(outer) == 1 else []
-    if not having or (named is None and _refers_to_itself(having[0])):
+    if not having or (named is None and _has_self_reference(having[0])):
         return None
     if named is not None and has_rival(column.name, named):
         return None
@@ -225,11 +227,11 @@ def is_called_after(name: str, table: Table, keys: Iterable[str] = ()) -> bool:
     return any(0 < len(stem) <= len(words) and has_words(" ".join(words[: len(stem)]), stem) for stem in stems)
 
 
-def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, target: Source) -> bool:
+def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, target: ScopeSource) -> bool:
     """Whether something shows that the column is the target's."""
     if target.table is None or (find_join(column) is not None and find_other_side(column) is not None):
         return target.table is None or _is_keyed(context, scope, column, target)
-    named = scope.source(column.table)
+    named = scope.find_source(column.table)
     own = named.table if named is not None else None
     keys = [name for key in (own.foreign_keys if own is not None else ()) for name in key.columns]
     if is_called_after(column.name, target.table, keys) or _is_one_group(scope, column, target) or _is_link(own):
@@ -246,7 +248,7 @@ def _is_link(table: Table | None) -> bool:
     return all(column.name.lower() in keys for column in table.columns)
 
 
-def _prove_one_row(context: RepairContext, scope: Scope, target: Source) -> tuple[Proof, ...] | None:
+def _prove_one_row(context: RepairContext, scope: Scope, target: ScopeSource) -> tuple[Proof, ...] | None:
     """What shows that the target has one row at most for one of another table, and so is joined for its columns only.
 
     None where no key leads to it so.
@@ -255,11 +257,11 @@ def _prove_one_row(context: RepairContext, scope: Scope, target: Source) -> tupl
         return None
     others = [source.table.name for source in scope.sources if source.table is not None and source is not target]
     keys = [key for other in others for key in list_keys_between(context.schema, other, target.table.name)]
-    found = [key.proofs for key in keys if not key.many and not context.is_disproved(key.proofs)]
+    found = [key.proofs for key in keys if not key.is_to_many and not context.is_disproved(key.proofs)]
     return next(iter(sorted(found, key=len)), None) if others else ()
 
 
-def _is_keyed(context: RepairContext, scope: Scope, column: exp.Column, target: Source) -> bool:
+def _is_keyed(context: RepairContext, scope: Scope, column: exp.Column, target: ScopeSource) -> bool:
     """Whether a key of the schema joins the column with the other side of its equality."""
     other = find_other_side(column)
     found = resolve_column(scope, other) if other is not None else None
@@ -272,39 +274,39 @@ def _is_keyed(context: RepairContext, scope: Scope, column: exp.Column, target: 
 
 def _is_only_holder(context: RepairContext, name: str) -> bool:
     """Whether one table alone has a column of that name: one that many things have may be each one's own."""
-    return sum(table.column(name) is not None for table in context.schema.tables) == 1
+    return sum(table.find_column(name) is not None for table in context.schema.tables) == 1
 
 
-def _is_unused(context: RepairContext, scope: Scope, source: Source) -> bool:
+def _is_unused(context: RepairContext, scope: Scope, source: ScopeSource) -> bool:
     """Whether nothing but joins' conditions uses the source."""
     if any(expression.is_star for expression in scope.select.expressions):
         return False
     for inner in context.find_scopes():
-        if all(one.select is not scope.select for one in inner.lineage()):
+        if all(one.select is not scope.select for one in inner.walk_outwards()):
             continue
         for column in inner.columns:
             is_own = inner.select is scope.select
             if is_own and find_join(column) is not None:
                 continue
             is_meant = column.table.lower() == source.alias.lower() or (is_own and not column.table)
-            if is_meant and source.has(column.name):
+            if is_meant and source.has_column(column.name):
                 return False
     return True
 
 
-def _is_used(scope: Scope, column: exp.Column, source: Source) -> bool:
+def _is_used(scope: Scope, column: exp.Column, source: ScopeSource) -> bool:
     """Whether the query names the right column too, as if there were both."""
-    return bool(_list_right(scope, column, source)) and not _is_one_group(scope, column, source)
+    return bool(_list_right_columns(scope, column, source)) and not _is_one_group(scope, column, source)
 
 
-def _is_one_group(scope: Scope, column: exp.Column, source: Source) -> bool:
+def _is_one_group(scope: Scope, column: exp.Column, source: ScopeSource) -> bool:
     """Whether one of the two names is listed and the other grouped by: what is listed must be what is grouped by."""
-    right = {type(_find_clause(one)) for one in _list_right(scope, column, source)}
-    wrong = {type(_find_clause(one)) for one in list_same(scope, column)}
+    right = {type(_find_clause(one)) for one in _list_right_columns(scope, column, source)}
+    wrong = {type(_find_clause(one)) for one in list_same_columns(scope, column)}
     return (wrong == {exp.Select} and exp.Group in right) or (wrong == {exp.Group} and exp.Select in right)
 
 
-def _list_right(scope: Scope, column: exp.Column, source: Source) -> list[exp.Column]:
+def _list_right_columns(scope: Scope, column: exp.Column, source: ScopeSource) -> list[exp.Column]:
     """The right column wherever the SELECT has it."""
     spelled = (source.alias.lower(), column.name.lower())
     return [one for one in scope.columns if (one.table.lower(), one.name.lower()) == spelled]
@@ -317,7 +319,7 @@ def _find_clause(column: exp.Column) -> exp.Expr | None:
     )
 
 
-def _is_called(source: Source, name: str) -> bool:
+def _is_called(source: ScopeSource, name: str) -> bool:
     assert source.table is not None
     table = drop_schema(source.table.name)
     return is_alike(table, name) or is_plural(table, name)
@@ -331,7 +333,7 @@ def _is_meant(context: RepairContext, column: exp.Column) -> bool:
     )
 
 
-def _refers_to_itself(source: Source) -> bool:
+def _has_self_reference(source: ScopeSource) -> bool:
     """Whether the table has a key to itself: an alias that is not there may be the other end of it."""
     table = source.table
     return table is not None and any(key.target_table.lower() == table.name.lower() for key in table.foreign_keys)

@@ -11,7 +11,7 @@ from nl2sql.repair.context import (
     Edit,
     RepairContext,
     is_number,
-    rebind,
+    rebind_column,
     resolve_column,
     show_node,
 )
@@ -19,7 +19,7 @@ from nl2sql.repair.join_paths import Join, list_joins
 from nl2sql.repair.joining import add_joins
 from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.rules.column_sources import list_compared_texts
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import Column, Proof, Table
 
 _TRUE: Final = frozenset({"1", "y", "yes", "on", "j", "ja", "o", "oui", "s", "si", "sí"})
@@ -58,7 +58,7 @@ def read_as_text(context: RepairContext) -> Edit | None:
     """
     for _, column, known in _list_columns(context):
         parent = column.parent
-        if isinstance(parent, _OF_TEXT) and parent.this is column and (is_number(known) or known.holds_days):
+        if isinstance(parent, _OF_TEXT) and parent.this is column and (is_number(known) or known.is_temporal):
             before = show_node(column)
             column.replace(exp.Cast(this=column.copy(), to=exp.DataType.build("VARCHAR", dialect="duckdb")))
             return Edit(context.tree, f"{before} is read as text")
@@ -80,23 +80,23 @@ def compare_by_name(context: RepairContext) -> Edit | None:
         if not texts or not is_number(known) or any(_is_numeric(text) for text in texts) or found is None:
             continue
         step = _find_reference(context, found[0], known)
-        target = context.schema.table(step.target) if step is not None else None
+        target = context.schema.find_table(step.target) if step is not None else None
         if step is None or target is None:
             continue
-        for named in (one for one in target.columns if one.holds_text):
+        for named in (one for one in target.columns if one.is_text):
             proofs = (*step.proofs, *(prove_stored(target, named.name, text) for text in texts))
-            others = [one for one in target.columns if one.holds_text and one is not named]
+            others = [one for one in target.columns if one.is_text and one is not named]
             if context.is_disproved(proofs) or any(_may_hold(target, one, texts) for one in others):
                 continue
-            return _compare_there(context, scope, column, found[0], step, named, proofs)
+            return _compare_in_target(context, scope, column, found[0], step, named, proofs)
     return None
 
 
-def _compare_there(
+def _compare_in_target(
     context: RepairContext,
     scope: Scope,
     column: exp.Column,
-    source: Source,
+    source: ScopeSource,
     step: Join,
     named: Column,
     proofs: tuple[Proof, ...],
@@ -106,7 +106,7 @@ def _compare_there(
     if joined is None:
         return None
     lone = Scope(scope.select, scope.sources, scope.aliases, scope.parent, [column])
-    rebind(lone, column, joined, named.name)
+    rebind_column(lone, column, joined, named.name)
     return Edit(context.tree, f"{before} holds keys; {show_node(column)} is compared", proofs)
 
 
@@ -119,7 +119,7 @@ def _list_columns(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, C
                 yield scope, column, found[1]
 
 
-def _find_reference(context: RepairContext, source: Source, column: Column) -> Join | None:
+def _find_reference(context: RepairContext, source: ScopeSource, column: Column) -> Join | None:
     """The one key of the column, which leads to one row at most."""
     assert source.table is not None
     name = source.table.name.lower()
@@ -127,13 +127,13 @@ def _find_reference(context: RepairContext, source: Source, column: Column) -> J
         join
         for join in list_joins(context.schema)
         if join.table.lower() == name
-        and not join.many
+        and not join.is_to_many
         and tuple(map(str.lower, join.columns)) == (column.name.lower(),)
     ]
     return found[0] if len(found) == 1 else None
 
 
-def _find_joined(scope: Scope, source: Source, step: Join) -> Source | None:
+def _find_joined(scope: Scope, source: ScopeSource, step: Join) -> ScopeSource | None:
     """The table that the key leads to, where it is joined on it already."""
     left, right = step.columns[0].lower(), step.target_columns[0].lower()
     for candidate in scope.sources:

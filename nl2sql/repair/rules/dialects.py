@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from nl2sql.repair.binding import Fault
 from nl2sql.repair.context import Edit, RepairContext
-from nl2sql.repair.source_text import list_shortened, quote_names
-from nl2sql.repair.transpile import FOREIGN, RENAMED, parse_foreign, translate_call, write
+from nl2sql.repair.source_text import list_shortened_texts, quote_names
+from nl2sql.repair.transpile import FOREIGN, RENAMED, parse_foreign, translate_call, write_tree
 from nl2sql.types import Schema
 
 
@@ -21,7 +21,7 @@ def leave_out_prose(sql: str, schema: Schema, dialect: str) -> Iterator[str]:
     >>> repair("SELECT count(*) FROM orders;\\n\\nThis counts the orders.")
     SELECT count(*) FROM orders
     """
-    yield from list_shortened(sql)
+    yield from list_shortened_texts(sql)
 
 
 def quote_reserved(sql: str, schema: Schema, dialect: str) -> Iterator[str]:
@@ -45,8 +45,8 @@ def read_foreign(sql: str, schema: Schema, dialect: str) -> Iterator[str]:
     >>> repair("SELECT TOP 2 name FROM customers ORDER BY name")
     SELECT name FROM customers ORDER BY name LIMIT 2
     """
-    for text in (sql, quote_names(sql, schema), *list_shortened(sql)):
-        if (found := parse_foreign(text, dialect)) and (spelled := write(found[0], dialect)):
+    for text in (sql, quote_names(sql, schema), *list_shortened_texts(sql)):
+        if (found := parse_foreign(text, dialect)) and (spelled := write_tree(found[0], dialect)):
             yield spelled
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 from nl2sql.repair.context import Edit, RepairContext, resolve_column, show_node
 from nl2sql.repair.join_conditions import are_equal, are_joined
 from nl2sql.repair.proving import prove_unique
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import Proof
 
 
@@ -130,7 +130,9 @@ def compare_with_all(context: RepairContext) -> Edit | None:
     return None
 
 
-def _prove_dependent(scope: Scope, group: exp.Group, column: exp.Column, source: Source) -> tuple[Proof, ...] | None:
+def _prove_dependent(
+    scope: Scope, group: exp.Group, column: exp.Column, source: ScopeSource
+) -> tuple[Proof, ...] | None:
     """What shows that each group has one value of the source's column; None where it may have several."""
     table = source.table
     grouped = [one for one in group.expressions if isinstance(one, exp.Column)]
@@ -144,7 +146,7 @@ def _prove_dependent(scope: Scope, group: exp.Group, column: exp.Column, source:
     return (prove_unique(table, table.primary_key),) if table.inferred_key else ()
 
 
-def _is_same(scope: Scope, column: exp.Column, source: Source, name: str) -> bool:
+def _is_same(scope: Scope, column: exp.Column, source: ScopeSource, name: str) -> bool:
     """Whether the column is that one of the source, or equal to it."""
     found = resolve_column(scope, column)
     if found is None:
@@ -193,7 +195,7 @@ def _has_sets(group: exp.Group) -> bool:
 def _list_labels(scope: Scope) -> set[str]:
     """The aliases of aggregates that are no columns as well."""
     named = [e for e in scope.select.expressions if isinstance(e, exp.Alias) and _has_aggregate(e)]
-    return {e.alias.lower() for e in named if not scope.is_open and not scope.with_column(e.alias)}
+    return {e.alias.lower() for e in named if not scope.has_unknown_columns and not scope.find_sources(e.alias)}
 
 
 def _is_label(column: exp.Column, labels: Collection[str]) -> bool:

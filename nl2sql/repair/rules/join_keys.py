@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from nl2sql.repair.context import Edit, RepairContext, list_same, make_identifier, rebind, show_node
+from nl2sql.repair.context import Edit, RepairContext, list_same_columns, make_identifier, rebind_column, show_node
 from nl2sql.repair.join_conditions import find_join, find_joined_source
-from nl2sql.repair.join_paths import Path, list_keys_between, list_paths, list_shortest
+from nl2sql.repair.join_paths import Path, list_keys_between, list_paths, list_shortest_paths
 from nl2sql.repair.joining import add_joins
 from nl2sql.repair.rules.column_sources import has_rival, is_called_after, is_dimension
-from nl2sql.repair.scopes import Scope, Source
+from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import Proof, Table
 
 
@@ -28,15 +28,15 @@ def join_along_key(context: RepairContext) -> Edit | None:
     >>> repair("SELECT city FROM orders")
     """
     found = context.find_fault()
-    if found is None or find_join(found[1]) is not None or found[0].is_open:
+    if found is None or find_join(found[1]) is not None or found[0].has_unknown_columns:
         return None
     scope, column = found
-    named = scope.source(column.table) if column.table else None
+    named = scope.find_source(column.table) if column.table else None
     target = _find_target(context, column, named)
     if target is None or (named is not None and named.table is None):
         return None
     # What the query reads already is not what it left out.
-    if any(source.table is target for one in scope.lineage() for source in one.sources):
+    if any(source.table is target for one in scope.walk_outwards() for source in one.sources):
         return None
     starts = [named] if named is not None else [source for source in scope.sources if source.table is not None]
     reached = [(source, path) for source in starts for path in _list_paths(context, source, target)]
@@ -44,7 +44,7 @@ def join_along_key(context: RepairContext) -> Edit | None:
         return None
     start, path = reached[0]
     is_told = bool(column.table and named is None) or is_called_after(column.name, target, path[-1].columns)
-    if not all(_may_be_joined(one, scope, is_told) for one in list_same(scope, column)):
+    if not all(_may_be_joined(one, scope, is_told) for one in list_same_columns(scope, column)):
         return None
     proofs: tuple[Proof, ...] = tuple(proof for step in path for proof in step.proofs)
     if context.is_disproved(proofs) or any(has_rival(column.name, source) for source in starts):
@@ -52,7 +52,7 @@ def join_along_key(context: RepairContext) -> Edit | None:
     joined = add_joins(context, scope, start, path)
     if joined is None:
         return None
-    rebind(scope, column, joined)
+    rebind_column(scope, column, joined)
     keys = ", ".join(_describe_step(start, path, at) for at in range(len(path)))
     return Edit(context.tree, f"{target.name} is joined for {column.name}, along {keys}", proofs)
 
@@ -65,10 +65,10 @@ def join_holder(context: RepairContext) -> Edit | None:
     >>> repair("SELECT city FROM orders")
     """
     found = context.find_fault()
-    if found is None or find_join(found[1]) is not None or found[0].is_open:
+    if found is None or find_join(found[1]) is not None or found[0].has_unknown_columns:
         return None
     scope, column = found
-    named = scope.source(column.table) if column.table else None
+    named = scope.find_source(column.table) if column.table else None
     target = _find_target(context, column, named)
     starts = [named] if named is not None else scope.sources
     if target is None or any(source.table is None or source.table is target for source in (*starts, *scope.sources)):
@@ -76,14 +76,14 @@ def join_holder(context: RepairContext) -> Edit | None:
     reached = [
         (source, path)
         for source in starts
-        for path in list_shortest(context.schema, [source.table.name if source.table else ""], target.name)
+        for path in list_shortest_paths(context.schema, [source.table.name if source.table else ""], target.name)
     ]
     shortest = min((len(path) for _, path in reached), default=0)
     nearest = [(source, path) for source, path in reached if len(path) == shortest]
     joined = add_joins(context, scope, *nearest[0], keeps_rows=False) if len(nearest) == 1 else None
     if joined is None:
         return None
-    return Edit(context.tree, rebind(scope, column, joined))
+    return Edit(context.tree, rebind_column(scope, column, joined))
 
 
 def correct_join(context: RepairContext) -> Edit | None:
@@ -102,7 +102,7 @@ def correct_join(context: RepairContext) -> Edit | None:
     equal = column.parent
     assert isinstance(equal, exp.EQ)
     sides = (equal.this, equal.expression)
-    sources = [scope.source(side.table) if side.table else None for side in sides]
+    sources = [scope.find_source(side.table) if side.table else None for side in sides]
     if any(source is None or source.table is None for source in sources):
         return None
     left, right = (source for source in sources if source is not None)
@@ -114,7 +114,7 @@ def correct_join(context: RepairContext) -> Edit | None:
         return None
     key = keys[0]
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
-        if scope.resolves(side) and side.name.lower() != name.lower():
+        if scope.can_resolve(side) and side.name.lower() != name.lower():
             return None
     before = show_node(equal)
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
@@ -122,19 +122,19 @@ def correct_join(context: RepairContext) -> Edit | None:
     return Edit(context.tree, f"joined on {show_node(equal)} instead of {before}", key.proofs)
 
 
-def _find_target(context: RepairContext, column: exp.Column, named: Source | None) -> Table | None:
+def _find_target(context: RepairContext, column: exp.Column, named: ScopeSource | None) -> Table | None:
     """The table that the query names, or the only one that has the column."""
-    if named is None and (table := context.schema.table(column.table)) is not None:
-        return table if table.column(column.name) is not None else None
-    having = [table for table in context.schema.tables if table.column(column.name) is not None]
+    if named is None and (table := context.schema.find_table(column.table)) is not None:
+        return table if table.find_column(column.name) is not None else None
+    having = [table for table in context.schema.tables if table.find_column(column.name) is not None]
     return having[0] if len(having) == 1 else None
 
 
-def _list_paths(context: RepairContext, source: Source, target: Table) -> list[Path]:
+def _list_paths(context: RepairContext, source: ScopeSource, target: Table) -> list[Path]:
     assert source.table is not None
     paths = list_paths(context.schema, [source.table.name], target.name)
     # A way on which rows repeat rules out the others: it is another reading.
-    return paths if not any(step.many for path in paths for step in path) else [*paths, *paths]
+    return paths if not any(step.is_to_many for path in paths for step in path) else [*paths, *paths]
 
 
 def _may_be_joined(column: exp.Column, scope: Scope, is_told: bool) -> bool:
@@ -147,7 +147,7 @@ def _may_be_joined(column: exp.Column, scope: Scope, is_told: bool) -> bool:
     return is_told and not (repeats and aggregate is not None and not isinstance(aggregate.this, exp.Distinct))
 
 
-def _describe_step(start: Source, path: Path, at: int) -> str:
+def _describe_step(start: ScopeSource, path: Path, at: int) -> str:
     step = path[at]
     before = start.alias if at == 0 else step.table
     pairs = zip(step.columns, step.target_columns, strict=True)

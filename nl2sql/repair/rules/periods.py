@@ -45,7 +45,7 @@ def spell_out_periods(context: RepairContext) -> Edit | None:
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
-            if found is not None and found[1].holds_days:
+            if found is not None and found[1].is_temporal:
                 told |= dict.fromkeys(_spell_out(column))
     return Edit(context.tree, "; ".join(told)) if told else None
 
@@ -53,7 +53,7 @@ def spell_out_periods(context: RepairContext) -> Edit | None:
 def _spell_out(column: exp.Column) -> list[str]:
     """Spell out what the column is compared with; returns what was changed in words."""
     value: exp.Expr = column
-    while isinstance(value.parent, _WRAPS) and not _makes_other(value.parent):
+    while isinstance(value.parent, _WRAPS) and not _is_other_function(value.parent):
         value = value.parent
     compared = value.parent
     periods: list[_Period | None] = []
@@ -61,7 +61,7 @@ def _spell_out(column: exp.Column) -> list[str]:
     if isinstance(compared, exp.Between) and value.arg_key == "this":
         low, high = compared.args["low"], compared.args["high"]
         periods = [_read_period(low), _read_period(high)]
-        since, before = _since(value, low, periods[0]), _until(value, high, periods[1])
+        since, before = _compare_since(value, low, periods[0]), _compare_until(value, high, periods[1])
         said = exp.And(this=since, expression=before)
     elif isinstance(compared, exp.In) and value.arg_key == "this" and compared.expressions:
         periods = [_read_period(one) for one in compared.expressions]
@@ -79,7 +79,7 @@ def _spell_out(column: exp.Column) -> list[str]:
     return [f"'{period.text}' is each of its days" for period in periods if period is not None]
 
 
-def _makes_other(node: exp.Expr) -> bool:
+def _is_other_function(node: exp.Expr) -> bool:
     """Whether it makes no day of what it is given."""
     return isinstance(node, exp.Cast | exp.TryCast) and not node.is_type("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
@@ -110,23 +110,25 @@ def _compare(kind: type[exp.Expr], value: exp.Expr, other: exp.Expr, period: _Pe
     if kind is exp.GT:
         return exp.GTE(this=value.copy(), expression=_make_day(period.end))
     if kind is exp.GTE:
-        return _since(value, other, period)
+        return _compare_since(value, other, period)
     if kind is exp.LT:
         return exp.LT(this=value.copy(), expression=_make_day(period.start))
-    return _until(value, other, period)
+    return _compare_until(value, other, period)
 
 
 def _compare_equal(value: exp.Expr, other: exp.Expr, period: _Period | None) -> exp.Expr:
     if period is None:
         return exp.EQ(this=value.copy(), expression=other.copy())
-    return exp.Paren(this=exp.And(this=_since(value, other, period), expression=_until(value, other, period)))
+    return exp.Paren(
+        this=exp.And(this=_compare_since(value, other, period), expression=_compare_until(value, other, period))
+    )
 
 
-def _since(value: exp.Expr, other: exp.Expr, period: _Period | None) -> exp.Expr:
+def _compare_since(value: exp.Expr, other: exp.Expr, period: _Period | None) -> exp.Expr:
     return exp.GTE(this=value.copy(), expression=_make_day(period.start) if period else other.copy())
 
 
-def _until(value: exp.Expr, other: exp.Expr, period: _Period | None) -> exp.Expr:
+def _compare_until(value: exp.Expr, other: exp.Expr, period: _Period | None) -> exp.Expr:
     if period is None:
         return exp.LTE(this=value.copy(), expression=other.copy())
     return exp.LT(this=value.copy(), expression=_make_day(period.end))

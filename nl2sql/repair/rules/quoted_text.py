@@ -7,7 +7,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, resolve_column
-from nl2sql.repair.name_matching import find_near, is_alike, is_plural
+from nl2sql.repair.name_matching import find_near_names, is_alike, is_plural
 from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.scopes import Scope
 from nl2sql.types import Proof
@@ -42,7 +42,7 @@ def quote_text(context: RepairContext) -> Edit | None:
     if any(is_alike(text, name) or is_plural(text, name) for name in names):
         return None
     proofs: tuple[Proof, ...] = ()
-    if find_near(text, names) or (text.isidentifier() and text.islower()):
+    if find_near_names(text, names) or (text.isidentifier() and text.islower()):
         known = resolve_column(scope, compared) if compared is not None else None
         if known is None or known[0].table is None:
             return None
@@ -59,7 +59,7 @@ def _find_compared(scope: Scope, column: exp.Column) -> exp.Column | None:
         others = [parent.this] if parent.this is not column else []
     elif isinstance(parent, _COMPARES):
         others = [parent.expression if parent.this is column else parent.this]
-    return next((one for other in others for one in other.find_all(exp.Column) if scope.resolves(one)), None)
+    return next((one for other in others for one in other.find_all(exp.Column) if scope.can_resolve(one)), None)
 
 
 def _is_argument(scope: Scope, column: exp.Column) -> bool:
@@ -67,4 +67,4 @@ def _is_argument(scope: Scope, column: exp.Column) -> bool:
     parent = column.parent
     if not isinstance(parent, exp.Func | exp.DPipe) or isinstance(parent, exp.AggFunc):
         return False
-    return any(one is not column and scope.resolves(one) for one in parent.find_all(exp.Column))
+    return any(one is not column and scope.can_resolve(one) for one in parent.find_all(exp.Column))

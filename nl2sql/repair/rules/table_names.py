@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, make_identifier
 from nl2sql.repair.missing_names import list_unknown_tables, write_name
-from nl2sql.repair.name_matching import find_one, is_alike, is_plural, is_slip
+from nl2sql.repair.name_matching import find_only_match, is_alike, is_plural, is_slip
 from nl2sql.types import MAIN_SCHEMA
 
 Match = Callable[[str, str], bool]
@@ -32,7 +32,7 @@ def spell_table(context: RepairContext) -> Edit | None:
     meant = _find_table(written, context)
     if meant is None:
         return None
-    table = context.schema.table(meant)
+    table = context.schema.find_table(meant)
     assert table is not None
     database, name = table.path
     if not node.alias and any(
@@ -49,11 +49,11 @@ def _find_table(written: str, context: RepairContext) -> str | None:
     named = {table.name: table.name if "." in written else table.path[1] for table in context.schema.tables}
 
     def slips(one: str, other: str) -> bool:
-        return is_slip(one, other, context.question)
+        return is_slip(one, other, context.question_words)
 
     ways: Final[tuple[Match, ...]] = (_is_same, is_alike, is_plural, slips)
     for way in ways:
-        found = [name for name, called in named.items() if find_one(written, [called], way)]
+        found = [name for name, called in named.items() if find_only_match(written, [called], way)]
         if found:
             return found[0] if len(found) == 1 else None
     return None

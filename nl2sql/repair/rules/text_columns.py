@@ -14,8 +14,8 @@ from nl2sql.repair.proving import (
     FRACTIONS,
     INTEGERS,
     MOMENTS,
-    prove_between,
-    prove_parses,
+    prove_parsable,
+    prove_range,
 )
 from nl2sql.repair.scopes import Scope
 from nl2sql.types import Column, Proof, Table
@@ -54,7 +54,7 @@ def read_numbers(context: RepairContext) -> Edit | None:
         parent = column.parent
         compared = isinstance(parent, _COMPARES) and _is_beside_number(scope, column)
         if isinstance(parent, _NEEDS_NUMBERS) or compared:
-            return _cast(context, column, table, known, _AS_NUMBERS)
+            return _cast_column(context, column, table, known, _AS_NUMBERS)
     return None
 
 
@@ -70,7 +70,7 @@ def read_days(context: RepairContext) -> Edit | None:
         parent = column.parent
         compared = isinstance(parent, _COMPARES) and _is_beside_day(scope, column)
         if isinstance(parent, _NEEDS_DAYS) or compared:
-            return _cast(context, column, table, known, _AS_DAYS)
+            return _cast_column(context, column, table, known, _AS_DAYS)
     return None
 
 
@@ -88,7 +88,7 @@ def take_year(context: RepairContext) -> Edit | None:
             if found is None or parent is None or found[0].table is None or not is_number(found[1]):
                 continue
             if isinstance(parent, exp.Year) or (isinstance(parent, exp.Extract) and parent.name.upper() == "YEAR"):
-                proofs = (prove_between(found[0].table, found[1], _FIRST_YEAR, _LAST_YEAR),)
+                proofs = (prove_range(found[0].table, found[1], _FIRST_YEAR, _LAST_YEAR),)
                 if context.is_disproved(proofs):
                     return None
                 parent.replace(column.copy())
@@ -101,16 +101,16 @@ def _list_texts(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Tab
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
-            if found is not None and found[0].table is not None and found[1].holds_text:
+            if found is not None and found[0].table is not None and found[1].is_text:
                 yield scope, column, found[0].table, found[1]
 
 
-def _cast(
+def _cast_column(
     context: RepairContext, column: exp.Column, table: Table, known: Column, kinds: tuple[tuple[str, str], ...]
 ) -> Edit | None:
     """Read the column as the first of these types that the data bears out."""
     for kind, pattern in kinds:
-        proofs: tuple[Proof, ...] = (prove_parses(table, known, pattern, kind),)
+        proofs: tuple[Proof, ...] = (prove_parsable(table, known, pattern, kind),)
         if not context.is_disproved(proofs):
             before = show_node(column)
             column.replace(exp.Cast(this=column.copy(), to=exp.DataType.build(kind, dialect="duckdb")))
@@ -118,7 +118,7 @@ def _cast(
     return None
 
 
-def _other_side(column: exp.Column) -> exp.Expr:
+def _find_other_side(column: exp.Column) -> exp.Expr:
     parent = column.parent
     assert parent is not None
     other: exp.Expr = parent.expression if parent.this is column else parent.this
@@ -127,7 +127,7 @@ def _other_side(column: exp.Column) -> exp.Expr:
 
 def _is_beside_number(scope: Scope, column: exp.Column) -> bool:
     """Whether it is compared with a number."""
-    other = _other_side(column)
+    other = _find_other_side(column)
     if isinstance(other, exp.Literal):
         return not other.is_string
     if isinstance(other, exp.Column):
@@ -138,9 +138,9 @@ def _is_beside_number(scope: Scope, column: exp.Column) -> bool:
 
 def _is_beside_day(scope: Scope, column: exp.Column) -> bool:
     """Whether it is compared with a day."""
-    other = _other_side(column)
+    other = _find_other_side(column)
     if isinstance(other, exp.Column):
         found = resolve_column(scope, other)
-        return found is not None and found[1].holds_days
+        return found is not None and found[1].is_temporal
     days = (exp.CurrentDate, exp.CurrentTimestamp, exp.DateAdd, exp.DateSub)
     return isinstance(other, days) or (isinstance(other, exp.Cast) and other.is_type("DATE", "TIMESTAMP"))

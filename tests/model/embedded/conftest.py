@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.model.embedded.embedded_server import stop
+from nl2sql.model.embedded.embedded_server import stop_server
 from nl2sql.model.embedded.server_state import ServerFolder
 
 FAKE_HOST = (sys.executable, str(Path(__file__).with_name("fake_host.py")))
@@ -25,8 +25,8 @@ def folder(home: Path) -> Iterator[ServerFolder]:
     """The server's folder of this test's home; whatever the test started there has ended afterwards."""
     folder = ServerFolder(home / "model")
     yield folder
-    stop(home)
-    assert not folder.host_lives()
+    stop_server(home)
+    assert not folder.is_host_running()
 
 
 @pytest.fixture

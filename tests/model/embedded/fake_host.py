@@ -72,4 +72,4 @@ def serve(order: HostOrder) -> tuple[int, Any]:
 
 
 if __name__ == "__main__":
-    run_host(HostOrder.from_json(sys.stdin.read()), serve)
+    run_host(HostOrder.decode(sys.stdin.read()), serve)

@@ -44,7 +44,7 @@ def test_it_is_a_chat_model_that_writes_text(model: LocalChatModel, folder: Serv
     chat: ChatModel = model
     assert "".join(chat.stream(QUESTION, max_tokens=9, stop=("```",))) == "SELECT 1"
     assert chat.name == "tiny" and not chat.calls_tools
-    assert chat.tool_message("1", "sql_query", "rows")["content"]
+    assert chat.make_tool_message("1", "sql_query", "rows")["content"]
     (sent,) = asked(folder)
     assert sent["messages"] == QUESTION and sent["max_tokens"] == 9 and sent["stop"] == ["```"]
     assert sent["temperature"] == 0.0 and sent["cache_prompt"] is True and sent["id_slot"] == 0 and sent["seed"] == 1
@@ -75,7 +75,7 @@ def test_a_server_that_died_between_two_calls_is_started_again(
     info = folder.read()
     assert info
     os.kill(info.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-    eventually(lambda: not folder.host_lives())
+    eventually(lambda: not folder.is_host_running())
     assert "".join(model.stream(QUESTION)) == "SELECT 1"
     assert len((folder.path / "starts").read_text().split()) == 2
 

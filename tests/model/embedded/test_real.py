@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.model.embedded import open_local_model, status
+from nl2sql.model.embedded import open_local_model, read_status
 from nl2sql.model.embedded.local_client import LocalChatModel
-from nl2sql.model.embedded.server_process import thread_count
+from nl2sql.model.embedded.server_process import count_threads
 from nl2sql.types import Reply
 
 pytestmark = pytest.mark.local_model
@@ -58,19 +58,19 @@ def test_further_replies_differ_and_come_again(model: LocalChatModel) -> None:
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
     # As in a question: the first reply has the prompt read, further ones begin behind it.
     ask(model, question)
-    first, again = ([reply.text for reply in model.samples(messages, count=3, max_tokens=80)] for _ in range(2))
+    first, again = ([reply.text for reply in model.sample(messages, count=3, max_tokens=80)] for _ in range(2))
     assert len(set(first)) > 1
     assert first == again
 
 
-@pytest.mark.skipif(sys.platform != "linux" or thread_count() < 2, reason="needs Linux and two cores")
+@pytest.mark.skipif(sys.platform != "linux" or count_threads() < 2, reason="needs Linux and two cores")
 def test_its_threads_are_bound_to_cores_of_their_own(model: LocalChatModel, home: Path) -> None:
     ask(model, "How many museums are there?")
-    server = status(home).server
+    server = read_status(home).server
     assert server is not None
     cores = set()
     for task in Path(f"/proc/{server.pid}/task").iterdir():
         lines = (task / "status").read_text("ascii").splitlines()
         allowed = next(line.split()[1] for line in lines if line.startswith("Cpus_allowed_list:"))
         cores |= {allowed} if allowed.isdecimal() else set()
-    assert len(cores) == thread_count()
+    assert len(cores) == count_threads()

