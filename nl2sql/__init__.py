@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         StoreError,
         ToolError,
     )
-    from nl2sql.export.answer_page import render_answer
-    from nl2sql.export.row_formats import export
+    from nl2sql.exports.answer_page import render_answer
+    from nl2sql.exports.row_formats import export
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.importing.import_account import ColumnAccount, TableAccount
     from nl2sql.model.chat import ChatModel
@@ -194,14 +194,14 @@ _HOMES: Final = {
     "describe_renamed": "answer.result_notes",
     "draw_chart": "charts.drawing",
     "dress_spec": "charts.palette",
-    "export": "export.row_formats",
+    "export": "exports.row_formats",
     "find_notation": "answer.notation",
     "list_changes": "answer.row_digest",
     "list_cuts": "answer.result_notes",
     "load_config": "config",
     "open_store": "store",
     "parse_size": "config.settings_file",
-    "render_answer": "export.answer_page",
+    "render_answer": "exports.answer_page",
     "read_wish": "charts.chart_wish",
     "text_of": "answer.cell_text",
     "FilterColumn": "answer.row_filter",

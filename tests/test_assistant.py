@@ -11,7 +11,7 @@ import pytest
 import nl2sql
 from nl2sql import Config, ConfigError, Policy
 from nl2sql.config import DisplaySettings
-from nl2sql.model.scripted import ScriptedModel, make_call_reply
+from nl2sql.model.scripted import ScriptedModel, calls
 
 
 @pytest.fixture
@@ -92,9 +92,7 @@ def test_ones_own_sql_becomes_the_sessions_answer(folder: Path, home: Path) -> N
 def test_a_sentence_made_by_code_writes_figures_as_the_table_does(
     folder: Path, home: Path, locale: str, said: str
 ) -> None:
-    model = ScriptedModel(
-        make_call_reply("sql_query", query="SELECT sum(1234567.5) AS net_revenue FROM orders"), "It is 9,999."
-    )
+    model = ScriptedModel(calls("sql_query", query="SELECT sum(1234567.5) AS net_revenue FROM orders"), "It is 9,999.")
     config = Config(home, url="shop.duckdb", display=DisplaySettings(locale))
     with nl2sql.connect(config=config, model=model) as assistant:
         answer = assistant.ask("what is the net revenue?")

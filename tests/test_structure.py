@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "repair": FLOOR | {"schema"},
     "answer": FLOOR | {"schema"},
     "charts": FLOOR | {"schema", "answer"},
-    "export": FLOOR | {"schema", "answer"},
+    "exports": FLOOR | {"schema", "answer"},
     "model": FLOOR | {"config"},
     "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},

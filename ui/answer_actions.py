@@ -174,10 +174,10 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
 
 def run_branch_sql(assistant: Assistant, branch: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
-    branch.update(doing="Checking the SQL")
+    branch.update(activity="Checking the SQL")
     checked = assistant.check_or_raise(branch.question, cancel=branch.token)
     shown = assistant.format_sql(checked.sql)
-    branch.update(doing="Running the query", sql=shown)
+    branch.update(activity="Running the query", sql=shown)
     result = assistant.run(checked.sql, cancel=branch.token)
     reading = assistant.explain_sql(checked.sql)
     return Answer(branch.id, branch.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
@@ -228,7 +228,7 @@ def _adopt_branch(shared: Server, conversation: Conversation, job: Job, branch: 
     session = assistant.open_session(conversation.id, user=conversation.owner)
 
     def wrap_branch_answer(turn: Job) -> Answer:
-        turn.update(doing="Running the query")
+        turn.update(activity="Running the query")
         return assistant.adopt(job.question, sql, session=session, user=conversation.owner, cancel=turn.token)
 
     get_answer_state(job.id)["edited"] = False

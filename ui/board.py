@@ -171,7 +171,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         return
     is_done = follow_job(shared, shared.assistant, tile.run.job)
     rows = _get_rows(tile.run)
-    if is_done and rows is not None and tile.told is None:
+    if is_done and rows is not None and tile.change_lines is None:
         _record_changes(shared, owner, pin, tile, rows)
     _show_sentence(sentence, pin, tile)
     if not is_done:

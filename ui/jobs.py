@@ -145,7 +145,7 @@ class Job:
     def await_decision(self, review: Review) -> bool:
         """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
         self._decision, self.was_reviewed = None, True
-        self.update(state=JobState.REVIEW, sql=review.sql, review=review, doing="Waiting for your review")
+        self.update(state=JobState.REVIEW, sql=review.sql, review=review, activity="Waiting for your review")
         with self._changed:
             self._changed.wait_for(lambda: self._decision is not None or self.token.is_cancelled, MAX_REVIEW_SECONDS)
             decision = self._decision
@@ -161,13 +161,17 @@ class Job:
                 # Another thread may let go of the rows at the same time.
                 self._view = replace(self._view, text=self._view.text + event.text, activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.SQL:
-            self.update(sql=event.text, doing=_ACTIVITIES[event.kind])
+            self.update(sql=event.text, activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.ROWS and event.result is not None:
             self.update(
-                result=event.result, rows_sql=now.sql or "", text="", doing=_ACTIVITIES[event.kind], rows_at=time.time()
+                result=event.result,
+                rows_sql=now.sql or "",
+                text="",
+                activity=_ACTIVITIES[event.kind],
+                rows_at=time.time(),
             )
         elif event.kind in _ACTIVITIES:
-            self.update(doing=_ACTIVITIES[event.kind])
+            self.update(activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.ANSWER:
             self.update(answer=event.answer)
         else:
@@ -176,7 +180,7 @@ class Job:
 
     def end(self, error: NL2SQLError | None = None) -> None:
         """Be done, with an answer or with this error."""
-        self.update(state=JobState.DONE, error=error, doing="")
+        self.update(state=JobState.DONE, error=error, activity="")
 
     def update(self, **fields: object) -> None:
         """Show something else from now on."""
@@ -251,13 +255,13 @@ class Jobs:
     def _run(self, job: Job, work: Callable[[Job], Answer], after: Job | None) -> None:
         try:
             if after is not None:
-                job.update(doing="Waiting for the answer above")
+                job.update(activity="Waiting for the answer above")
                 after.await_end(job.token)
                 self._gate.join(job.id)
             self._gate.enter(job.id, job.token)
             started = time.monotonic()
             try:
-                job.update(state=JobState.RUNNING, doing="Starting")
+                job.update(state=JobState.RUNNING, activity="Starting")
                 job.update(answer=work(job))
             finally:
                 self._gate.leave(job.id)

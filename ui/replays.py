@@ -96,13 +96,13 @@ def run_replay(
     Heavy SQL is shown before it runs, with `is_review_required` any.
     """
     job, sql = replay.job, answer.sql or ""
-    job.update(doing="Checking the SQL")
+    job.update(activity="Checking the SQL")
     checked = assistant.check_or_raise(sql, cancel=job.token)
     review = prepare_review(assistant, checked, job)
     ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
     if (is_review_required or review.rows is not None) and not shared.jobs.await_review(job, review):
         return ended
-    job.update(doing="Running the query")
+    job.update(activity="Running the query")
     replay.run_at = dt.datetime.now(dt.UTC)
     if entry is not None and entry.row_count is not None:
         replay.changes = assistant.replay(entry, cancel=job.token)

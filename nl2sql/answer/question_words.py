@@ -212,7 +212,7 @@ def is_about_now(question: str) -> bool:
 
     True for a question in letters other than Latin ones, of which no words are known.
 
-    >>> speaks_of_now("Orders of the last 30 days"), speaks_of_now("The last name of each customer")
+    >>> is_about_now("Orders of the last 30 days"), is_about_now("The last name of each customer")
     (True, False)
     """
     words = [word.strip("?.,!:;") for word in fold_text(question).split()]

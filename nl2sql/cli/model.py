@@ -47,13 +47,13 @@ def _describe_status(found: Any) -> dict[str, Any]:
     server = found.server
     return {
         "weights": found.weights.name if found.weights else None,
-        "weight_packages": found.packages,
-        "runtime_installed": found.runtime_installed,
+        "weight_packages": found.package_count,
+        "runtime_installed": found.is_runtime_installed,
         "running": server is not None,
         "pid": server.pid if server else None,
         "base_url": server.base_url if server else None,
-        "memory_bytes": found.memory,
-        "idle_seconds": None if found.idle is None else round(found.idle),
+        "memory_bytes": found.memory_bytes,
+        "idle_seconds": None if found.idle_seconds is None else round(found.idle_seconds),
     }
 
 

@@ -21,7 +21,7 @@ from nl2sql.errors import ConfigError
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
-    from nl2sql.export.csv_text import CsvStyle
+    from nl2sql.exports.csv_text import CsvStyle
     from nl2sql.model.chat import ChatModel
     from nl2sql.store import Store
 
@@ -51,7 +51,7 @@ class CommonOptions:
     @property
     def csv(self) -> CsvStyle:
         """How CSV is written. ConfigError where the signs fit no CSV, or another format was asked for."""
-        from nl2sql.export.csv_text import choose_style
+        from nl2sql.exports.csv_text import choose_style
 
         if self.output != "csv" and (self.csv_delimiter is not None or self.csv_decimal is not None):
             raise ConfigError(f"--csv-delimiter and --csv-decimal are not for -o {self.output}", "Add -o csv.")

@@ -16,8 +16,8 @@ from nl2sql.answer.result_notes import describe_renamed, list_cuts
 from nl2sql.cli.screen import escape_control_chars, expect_json, find_screen
 from nl2sql.cli.terminal import is_terminal, print_note, print_table
 from nl2sql.errors import ConfigError
-from nl2sql.export.csv_text import PLAIN_CSV, CsvStyle
-from nl2sql.export.row_formats import write
+from nl2sql.exports.csv_text import PLAIN_CSV, CsvStyle
+from nl2sql.exports.row_formats import write
 from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, ResultColumn, make_unique_names

@@ -25,7 +25,7 @@ from nl2sql.cli.options import (
 )
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.export.answer_json import make_run_object
+from nl2sql.exports.answer_json import make_run_object
 from nl2sql.types import ErrorInfo
 
 _EXAMPLE: Final = 'nl2sql run "SELECT count(*) FROM orders"'

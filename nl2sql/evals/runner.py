@@ -17,7 +17,7 @@ from nl2sql.evals import recording_model, scorer, ties
 from nl2sql.evals.eval_case import Case, make_preview
 from nl2sql.evals.example_file import EvalExample, GoldQuery, Question
 from nl2sql.evals.recording_model import ModelRecorder
-from nl2sql.export.answer_json import make_answer_object
+from nl2sql.exports.answer_json import make_answer_object
 from nl2sql.types import Answer, Limits, Result, Status
 
 if TYPE_CHECKING:

@@ -18,14 +18,14 @@ _SURE: Final = (-0.01,)
 Line = str | Reply | Callable[[Messages], Reply]
 
 
-def make_text_reply(text: str, *calls: ToolCall) -> Reply:
+def says(text: str, *calls: ToolCall) -> Reply:
     """A reply of that text, with calls if any are given, of which the model is sure."""
     return Reply(text, calls, {"role": "assistant", "content": text}, Usage(10, 0, 5, 1), logprobs=_SURE)
 
 
-def make_call_reply(name: str, **arguments: Any) -> Reply:
+def calls(name: str, **arguments: Any) -> Reply:
     """A reply that calls one tool."""
-    return make_text_reply("", ToolCall("call_1", name, arguments))
+    return says("", ToolCall("call_1", name, arguments))
 
 
 class ScriptedModel:
@@ -66,7 +66,7 @@ class ScriptedModel:
         if not self._lines:
             raise ModelError("the script has no more lines", "Add the reply that this call should get.")
         line = self._lines.pop(0)
-        reply = make_text_reply(line) if isinstance(line, str) else line(messages) if callable(line) else line
+        reply = says(line) if isinstance(line, str) else line(messages) if callable(line) else line
         for word in reply.text.split(" "):
             if cancel is not None:
                 cancel.raise_if_cancelled()

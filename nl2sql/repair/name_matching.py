@@ -157,7 +157,7 @@ def find_slip(word: str, other: str) -> Slip | None:
 def find_near_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """At most three names that share a word with this one or are spelled much alike, the nearest first.
 
-    >>> find_near("cost_price", ["id", "price", "stock"])
+    >>> find_near_names("cost_price", ["id", "price", "stock"])
     ('price',)
     """
     plain, words = "".join(split_words(name)), split_words(name)

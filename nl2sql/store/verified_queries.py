@@ -243,7 +243,7 @@ def format_query_file(query: VerifiedQuery) -> str:
     for field in FIELDS:
         value = getattr(query, field)
         if field == "parameters":
-            lines += ["-- parameters:", *(f"--   {one.as_text()}" for one in value)] if value else []
+            lines += ["-- parameters:", *(f"--   {one.format_line()}" for one in value)] if value else []
         elif isinstance(value, bool):
             lines.append(f"-- {field}: {str(value).lower()}")
         elif value:

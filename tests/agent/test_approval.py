@@ -14,7 +14,7 @@ import nl2sql
 from nl2sql import Answer, Assistant
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config, load_config
-from nl2sql.model.scripted import Line, ScriptedModel, make_call_reply, make_text_reply
+from nl2sql.model.scripted import Line, ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Limits, Policy, Result, ToolCall, Verdict
 
 SETUP = """
@@ -72,31 +72,31 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def block(sql: str) -> Any:
-    return make_text_reply("```sql", ToolCall("1", "sql_query", {"query": sql}))
+    return says("```sql", ToolCall("1", "sql_query", {"query": sql}))
 
 
 CASES: dict[str, tuple[list[Line], bool]] = {
-    "no rows": ([make_call_reply("sql_query", query=NOTHING), "None."], True),
+    "no rows": ([calls("sql_query", query=NOTHING), "None."], True),
     "no rows for a model of blocks": ([block(NOTHING)], False),
     "another spelling": (
-        [make_call_reply("sql_query", query="SELECT name FROM boats WHERE harbour = 'arhus'"), "None."],
+        [calls("sql_query", query="SELECT name FROM boats WHERE harbour = 'arhus'"), "None."],
         True,
     ),
-    "a repaired name": ([make_call_reply("sql_query", query="SELECT names FROM boats WHERE id = 3"), "One."], True),
-    "a repaired table": ([make_call_reply("sql_query", query="SELECT name FROM boat WHERE id = 3"), "One."], True),
+    "a repaired name": ([calls("sql_query", query="SELECT names FROM boats WHERE id = 3"), "One."], True),
+    "a repaired table": ([calls("sql_query", query="SELECT name FROM boat WHERE id = 3"), "One."], True),
     "a value looked up": (
         [
-            make_call_reply("find_values", text="arhus"),
-            make_call_reply("sql_query", query="SELECT count(*) FROM boats"),
+            calls("find_values", text="arhus"),
+            calls("sql_query", query="SELECT count(*) FROM boats"),
             "60.",
         ],
         True,
     ),
-    "a verified function": ([make_call_reply("in_harbour", harbour="Turku"), "Twenty."], True),
-    "a verified function without rows": ([make_call_reply("in_harbour", harbour="Oslo"), "None."], True),
+    "a verified function": ([calls("in_harbour", harbour="Turku"), "Twenty."], True),
+    "a verified function without rows": ([calls("in_harbour", harbour="Oslo"), "None."], True),
     "two queries of one reply": (
         [
-            make_text_reply(
+            says(
                 "",
                 ToolCall("a", "sql_query", {"query": "SELECT 1 AS a"}),
                 ToolCall("b", "sql_query", {"query": "SELECT 2 AS b"}),
@@ -107,22 +107,22 @@ CASES: dict[str, tuple[list[Line], bool]] = {
     ),
     "a pivot": (
         [
-            make_call_reply("sql_query", query="PIVOT boats ON harbour USING count(*) GROUP BY crew"),
-            make_call_reply("sql_query", query="PIVOT boats ON harbour IN ('Turku') USING count(*) GROUP BY crew"),
+            calls("sql_query", query="PIVOT boats ON harbour USING count(*) GROUP BY crew"),
+            calls("sql_query", query="PIVOT boats ON harbour IN ('Turku') USING count(*) GROUP BY crew"),
             "There.",
         ],
         True,
     ),
     "described": (
         [
-            make_call_reply("sql_query", query="SUMMARIZE boats"),
-            make_call_reply("sql_query", query="DESCRIBE boats"),
+            calls("sql_query", query="SUMMARIZE boats"),
+            calls("sql_query", query="DESCRIBE boats"),
             "So.",
         ],
         True,
     ),
-    "explained": ([make_call_reply("sql_query", query="EXPLAIN SELECT * FROM boats"), "So."], True),
-    "several queries": ([make_call_reply("sql_query", query=NOTHING), "None.", *["None."] * 4], True),
+    "explained": ([calls("sql_query", query="EXPLAIN SELECT * FROM boats"), "So."], True),
+    "several queries": ([calls("sql_query", query=NOTHING), "None.", *["None."] * 4], True),
 }
 
 

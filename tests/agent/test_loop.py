@@ -23,7 +23,7 @@ from nl2sql import (
 )
 from nl2sql.agent.tools import HELPERS
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, make_call_reply, make_text_reply
+from nl2sql.model.scripted import ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Limits, Policy, ToolCall
 
 SETUP = """
@@ -68,9 +68,7 @@ def told(model: ScriptedModel, call: int = -1) -> str:
 
 
 def test_a_tool_call_is_run_and_its_rows_are_put_into_words(opened: Assistant) -> None:
-    model = ScriptedModel(
-        make_call_reply("sql_query", query="select count(*) as n from customers"), "There are 3 customers."
-    )
+    model = ScriptedModel(calls("sql_query", query="select count(*) as n from customers"), "There are 3 customers.")
     answer = ask(opened, model)
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "There are 3 customers.", [(3,)])
     assert answer.sql == "SELECT count(*) AS n\nFROM customers"
@@ -94,7 +92,7 @@ def test_the_schema_comes_first_and_the_question_last(opened: Assistant) -> None
 
 def test_a_model_of_blocks_gets_one_tool_and_no_tool_for_its_sentence(opened: Assistant) -> None:
     query = ToolCall("1", "sql_query", {"query": "SELECT max(total) AS m FROM orders"})
-    model = ScriptedModel(make_text_reply("```sql\n…```", query), "The largest is 75.00.", calls_tools=False)
+    model = ScriptedModel(says("```sql\n…```", query), "The largest is 75.00.", calls_tools=False)
     answer = ask(opened, model)
     assert answer.text == "The largest is 75.00."
     assert model.offered == [["sql_query"], []]
@@ -102,9 +100,7 @@ def test_a_model_of_blocks_gets_one_tool_and_no_tool_for_its_sentence(opened: As
 
 
 def test_a_figure_that_the_rows_do_not_have_is_not_shown(opened: Assistant) -> None:
-    model = ScriptedModel(
-        make_call_reply("sql_query", query="select count(*) as n from customers"), "There are 4 customers."
-    )
+    model = ScriptedModel(calls("sql_query", query="select count(*) as n from customers"), "There are 4 customers.")
     answer = ask(opened, model)
     assert answer.text == "n: 3."
     assert any("4" in warning and "replaced" in warning for warning in answer.warnings)
@@ -114,7 +110,7 @@ def test_a_figure_that_the_rows_do_not_have_is_not_shown(opened: Assistant) -> N
 
 def test_an_empty_result_gets_a_fixed_sentence_that_names_the_filter(opened: Assistant) -> None:
     query = "SELECT name FROM customers WHERE id > 0 AND country = 'XX'"
-    model = ScriptedModel(make_call_reply("sql_query", query=query), "Marie Curie and 17 others.")
+    model = ScriptedModel(calls("sql_query", query=query), "Marie Curie and 17 others.")
     answer = ask(opened, model)
     assert answer.text == "No rows match: nothing in the data has country = 'XX'."
     assert answer.rows == [] and answer.row_count == 0
@@ -122,15 +118,15 @@ def test_an_empty_result_gets_a_fixed_sentence_that_names_the_filter(opened: Ass
 
 def test_a_model_of_blocks_is_not_called_again_for_no_rows(opened: Assistant) -> None:
     query = ToolCall("1", "sql_query", {"query": "SELECT name FROM customers WHERE country = 'XX'"})
-    model = ScriptedModel(make_text_reply("", query), calls_tools=False)
+    model = ScriptedModel(says("", query), calls_tools=False)
     assert ask(opened, model).text.startswith("No rows match")
     assert len(model.sent) == 1
 
 
-def test_a_wrong_column_that_cannot_be_mended_goes_back(opened: Assistant) -> None:
+def test_unrepairable_column_returns_to_the_model(opened: Assistant) -> None:
     model = ScriptedModel(
-        make_call_reply("sql_query", query="SELECT phone FROM customers"),
-        make_call_reply("sql_query", query="SELECT name FROM customers WHERE id = 1"),
+        calls("sql_query", query="SELECT phone FROM customers"),
+        calls("sql_query", query="SELECT name FROM customers WHERE id = 1"),
         "It is Zoë.",
     )
     answer = ask(opened, model)
@@ -156,7 +152,7 @@ def test_a_wrong_column_that_cannot_be_mended_goes_back(opened: Assistant) -> No
 )
 def test_what_may_not_run_does_not_run(opened: Assistant, database: Path, query: str) -> None:
     before = database.read_bytes()
-    model = ScriptedModel(make_call_reply("sql_query", query=query), "I could not.")
+    model = ScriptedModel(calls("sql_query", query=query), "I could not.")
     answer = ask(opened, model)
     assert answer.status is Status.REFUSED and answer.error is not None and answer.error.rule
     assert answer.sql is None and answer.rows == []
@@ -180,8 +176,8 @@ def test_what_may_not_run_does_not_run(opened: Assistant, database: Path, query:
         (ToolCall("1", "ask_user", {"question": "Which?", "options": "a, b"}), "must be a list of texts"),
     ],
 )
-def test_a_bad_call_goes_back_with_how_to_mend_it(opened: Assistant, call: ToolCall, says_so: str) -> None:
-    model = ScriptedModel(make_text_reply("", call), "I give up.")
+def test_bad_call_returns_with_a_hint(opened: Assistant, call: ToolCall, says_so: str) -> None:
+    model = ScriptedModel(says("", call), "I give up.")
     answer = ask(opened, model)
     assert says_so in told(model)
     helper = call.name in HELPERS
@@ -193,13 +189,13 @@ def test_a_bad_call_goes_back_with_how_to_mend_it(opened: Assistant, call: ToolC
 @pytest.mark.parametrize(
     ("call", "says_so"),
     [
-        (make_call_reply("list_tables"), "orders (table, 30 rows)"),
-        (make_call_reply("list_tables", pattern="cust"), "customers (table, 3 rows)"),
-        (make_call_reply("list_tables", pattern="xyz"), "No table matches 'xyz'."),
-        (make_call_reply("describe_table", table="ORDERS"), "customer_id INTEGER REFERENCES customers(id)"),
-        (make_call_reply("find_values", text="zoe"), "customers.name = 'Zoë'"),
-        (make_call_reply("find_values", text="obrien", table="customers", column="name"), "O'Brien"),
-        (make_call_reply("find_values", text="hidden-word"), "No stored value is like 'hidden-word'."),
+        (calls("list_tables"), "orders (table, 30 rows)"),
+        (calls("list_tables", pattern="cust"), "customers (table, 3 rows)"),
+        (calls("list_tables", pattern="xyz"), "No table matches 'xyz'."),
+        (calls("describe_table", table="ORDERS"), "customer_id INTEGER REFERENCES customers(id)"),
+        (calls("find_values", text="zoe"), "customers.name = 'Zoë'"),
+        (calls("find_values", text="obrien", table="customers", column="name"), "O'Brien"),
+        (calls("find_values", text="hidden-word"), "No stored value is like 'hidden-word'."),
     ],
 )
 def test_helper_tools(opened: Assistant, call: nl2sql.types.Reply, says_so: str) -> None:
@@ -211,7 +207,7 @@ def test_helper_tools(opened: Assistant, call: nl2sql.types.Reply, says_so: str)
 
 
 def test_several_calls_of_one_reply_all_run(opened: Assistant) -> None:
-    both = make_text_reply(
+    both = says(
         "",
         ToolCall("a", "sql_query", {"query": "SELECT 1 AS one"}),
         ToolCall("b", "sql_query", {"query": "SELECT 2 AS two"}),
@@ -223,7 +219,7 @@ def test_several_calls_of_one_reply_all_run(opened: Assistant) -> None:
 
 
 def test_asking_the_user_ends_the_question(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("ask_user", question="Which date?", options=["order", "shipment"]))
+    model = ScriptedModel(calls("ask_user", question="Which date?", options=["order", "shipment"]))
     answer = ask(opened, model)
     assert answer.status is Status.CLARIFY and answer.clarification is not None
     assert answer.clarification.options == ("order", "shipment")
@@ -235,7 +231,7 @@ def test_an_answer_without_sql_is_an_abstention(opened: Assistant) -> None:
 
 
 def test_steps_are_limited(opened: Assistant) -> None:
-    model = ScriptedModel(*[make_call_reply("list_tables") for _ in range(9)])
+    model = ScriptedModel(*[calls("list_tables") for _ in range(9)])
     answer = ask(opened, model)
     assert answer.status is Status.FAILED and answer.error is not None and answer.error.code == "limit"
     assert len(model.sent) == 4
@@ -243,8 +239,8 @@ def test_steps_are_limited(opened: Assistant) -> None:
 
 def test_rows_found_before_the_steps_ran_out_are_the_answer(opened: Assistant) -> None:
     lines = [
-        make_call_reply("sql_query", query="SELECT 5 AS five"),
-        *[make_call_reply("list_tables") for _ in range(9)],
+        calls("sql_query", query="SELECT 5 AS five"),
+        *[calls("list_tables") for _ in range(9)],
     ]
     answer = ask(opened, ScriptedModel(*lines))
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "five: 5.", [(5,)])
@@ -252,27 +248,27 @@ def test_rows_found_before_the_steps_ran_out_are_the_answer(opened: Assistant) -
 
 
 def test_one_reply_cannot_take_more_steps_than_there_are(opened: Assistant) -> None:
-    many = make_text_reply("", *[ToolCall(str(i), "list_tables", {}) for i in range(30)])
+    many = says("", *[ToolCall(str(i), "list_tables", {}) for i in range(30)])
     answer = ask(opened, ScriptedModel(many))
     assert len(answer.steps) == 4 and answer.status is Status.FAILED
 
 
 def test_rows_outlive_a_model_that_fails_afterwards(opened: Assistant) -> None:
-    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query="SELECT 5 AS five")))
+    answer = ask(opened, ScriptedModel(calls("sql_query", query="SELECT 5 AS five")))
     assert (answer.status, answer.text, answer.rows) == (Status.ANSWERED, "five: 5.", [(5,)])
     assert any("did not finish" in warning for warning in answer.warnings)
 
 
 def test_a_sentence_that_broke_off_is_not_shown(opened: Assistant) -> None:
-    cut = replace(make_text_reply("It is 5 and"), finish="length")
-    answer = ask(opened, ScriptedModel(make_call_reply("sql_query", query="SELECT 5 AS five"), cut))
+    cut = replace(says("It is 5 and"), finish="length")
+    answer = ask(opened, ScriptedModel(calls("sql_query", query="SELECT 5 AS five"), cut))
     assert answer.text == "five: 5." and any("broke off" in warning for warning in answer.warnings)
 
 
-def test_rows_of_a_look_around_are_not_the_answer_where_the_real_query_was_refused(opened: Assistant) -> None:
+def test_exploratory_rows_do_not_replace_a_refused_query(opened: Assistant) -> None:
     model = ScriptedModel(
-        make_call_reply("sql_query", query="SELECT DISTINCT country FROM customers"),
-        make_call_reply("sql_query", query="SELECT salary FROM customers"),
+        calls("sql_query", query="SELECT DISTINCT country FROM customers"),
+        calls("sql_query", query="SELECT salary FROM customers"),
         "I could not.",
     )
     answer = ask(opened, model)
@@ -280,7 +276,7 @@ def test_rows_of_a_look_around_are_not_the_answer_where_the_real_query_was_refus
 
 
 def test_a_model_of_blocks_that_repeats_itself_is_stopped(opened: Assistant) -> None:
-    again = make_text_reply("", ToolCall("1", "sql_query", {"query": "SELECT nope FROM orders"}))
+    again = says("", ToolCall("1", "sql_query", {"query": "SELECT nope FROM orders"}))
     model = ScriptedModel(again, again, again, again, calls_tools=False)
     answer = ask(opened, model)
     assert len(model.sent) == 2
@@ -288,7 +284,7 @@ def test_a_model_of_blocks_that_repeats_itself_is_stopped(opened: Assistant) -> 
 
 
 def test_no_summary_saves_the_second_call(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("sql_query", query="SELECT 5 AS five"))
+    model = ScriptedModel(calls("sql_query", query="SELECT 5 AS five"))
     answer = with_model(opened, model).ask("Five?", summary=False)
     assert (answer.text, answer.rows, len(model.sent)) == ("five: 5.", [(5,)], 1)
 
@@ -300,7 +296,7 @@ def test_sql_that_is_not_approved_does_not_run(opened: Assistant) -> None:
         asked.append(checked)
         return False
 
-    model = ScriptedModel(make_call_reply("sql_query", query="SELECT count(*) FROM orders"))
+    model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"))
     answer = with_model(opened, model).ask("How many?", approve=approve)
     assert asked[0].sql == "SELECT count_star() FROM orders" and answer.sql == "SELECT count(*)\nFROM orders"
     assert answer.result is None and answer.reading
@@ -333,9 +329,9 @@ def test_a_table_with_a_dot_in_its_name(tmp_path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute('CREATE TABLE "sales.2024" (city VARCHAR); INSERT INTO "sales.2024" VALUES (\'Oslo\')')
     model = ScriptedModel(
-        make_call_reply("find_values", text="oslo"),
-        make_call_reply("describe_table", table="sales.2024"),
-        make_call_reply("sql_query", query='SELECT city FROM "sales.2024"'),
+        calls("find_values", text="oslo"),
+        calls("describe_table", table="sales.2024"),
+        calls("sql_query", query='SELECT city FROM "sales.2024"'),
         "Oslo.",
     )
     with nl2sql.connect(config=Config(home=tmp_path, url=str(path)), model=model) as assistant:
@@ -366,7 +362,7 @@ def test_an_unknown_session_is_said(opened: Assistant) -> None:
 
 
 def test_events_come_in_order_and_the_last_carries_the_answer(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("sql_query", query="SELECT 5 AS five"), "It is 5.")
+    model = ScriptedModel(calls("sql_query", query="SELECT 5 AS five"), "It is 5.")
     events = list(with_model(opened, model).stream("Five?"))
     kinds = [event.kind for event in events]
     assert kinds[:5] == [EventKind.SCHEMA, EventKind.WRITING, EventKind.SQL, EventKind.RUNNING, EventKind.ROWS]
@@ -375,7 +371,7 @@ def test_events_come_in_order_and_the_last_carries_the_answer(opened: Assistant)
 
 
 def test_a_follow_up_sees_the_last_sql(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("sql_query", query="SELECT 5 AS five"), "It is 5.", "No more.")
+    model = ScriptedModel(calls("sql_query", query="SELECT 5 AS five"), "It is 5.", "No more.")
     assistant = with_model(opened, model)
     first = assistant.ask("Five?")
     assistant.ask("And by month?", session=first.session)
@@ -391,7 +387,7 @@ def test_cancel_before_the_model_answers(opened: Assistant) -> None:
 
 
 @pytest.mark.parametrize("question", ["", "   ", "x" * 5000])
-def test_a_question_that_is_none(opened: Assistant, question: str) -> None:
+def test_invalid_question_is_a_config_error(opened: Assistant, question: str) -> None:
     with pytest.raises(ConfigError):
         ask(opened, ScriptedModel(), question)
 
@@ -406,9 +402,7 @@ def test_a_slow_query_is_an_error_that_names_the_limit(database: Path, tmp_path:
     config = Config(home=tmp_path, url=str(database), limits=Limits(seconds=0.5))
     with nl2sql.connect(
         config=config,
-        model=ScriptedModel(
-            make_call_reply("sql_query", query=slow), make_call_reply("sql_query", query="SELECT 1 AS a"), "It is 1."
-        ),
+        model=ScriptedModel(calls("sql_query", query=slow), calls("sql_query", query="SELECT 1 AS a"), "It is 1."),
     ) as assistant:
         answer = assistant.ask("Slow?")
     assert answer.status is Status.FAILED and answer.error is not None
@@ -417,27 +411,27 @@ def test_a_slow_query_is_an_error_that_names_the_limit(database: Path, tmp_path:
 
 @pytest.mark.parametrize("reply", ["```", "```sql\n```", ""])
 def test_a_reply_without_words_is_no_answer(opened: Assistant, reply: str) -> None:
-    answer = ask(opened, ScriptedModel(make_text_reply(reply), calls_tools=False))
+    answer = ask(opened, ScriptedModel(says(reply), calls_tools=False))
     assert answer.status is Status.ABSTAINED and answer.text.startswith("The model wrote neither SQL nor an answer")
 
 
-def test_words_that_nothing_stands_for_are_told(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("sql_query", query="SELECT count(*) FROM orders"), "30 orders.")
+def test_untraced_question_words_are_reported(opened: Assistant) -> None:
+    model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30 orders.")
     answer = ask(opened, model, "How many returned orders are there?")
     assert answer.reading[-1] == "Nothing in the SQL stands for: returned."
     assert answer.confidence is not None and "nothing in the SQL stands for: returned" in answer.confidence.reasons
     fine = ask(
         opened,
-        ScriptedModel(make_call_reply("sql_query", query="SELECT count(*) FROM orders"), "30."),
+        ScriptedModel(calls("sql_query", query="SELECT count(*) FROM orders"), "30."),
         "How many orders?",
     )
     assert "Nothing" not in fine.reading[-1]
 
 
 def test_a_follow_up_says_what_it_keeps_of_the_question_before(opened: Assistant) -> None:
-    first = make_call_reply("sql_query", query="SELECT sum(total) FROM orders WHERE customer_id = 2")
-    then = make_call_reply("sql_query", query="SELECT max(id), sum(total) FROM orders WHERE customer_id = 2")
-    alone = make_call_reply("sql_query", query="SELECT count(*) FROM customers")
+    first = calls("sql_query", query="SELECT sum(total) FROM orders WHERE customer_id = 2")
+    then = calls("sql_query", query="SELECT max(id), sum(total) FROM orders WHERE customer_id = 2")
+    alone = calls("sql_query", query="SELECT count(*) FROM customers")
     assistant = with_model(opened, ScriptedModel(first, "so much", then, "both", alone, "3 customers."))
     one = assistant.ask("What is the total for customer 2?")
     two = assistant.ask("And the latest id?", session=one.session)
@@ -449,9 +443,9 @@ def test_a_follow_up_says_what_it_keeps_of_the_question_before(opened: Assistant
 
 
 @pytest.mark.parametrize("calls_tools", [True, False])
-def test_rows_of_a_query_that_is_hardly_right_are_held_back(opened: Assistant, calls_tools: bool) -> None:
+def test_rows_of_a_very_doubtful_query_are_withheld(opened: Assistant, calls_tools: bool) -> None:
     queries = ("SELECT x FROM nowhere", "SELECT count(*) AS n FROM customers")
-    doubtful = [replace(make_call_reply("sql_query", query=query), logprobs=(-12.0,)) for query in queries]
+    doubtful = [replace(calls("sql_query", query=query), logprobs=(-12.0,)) for query in queries]
     model = ScriptedModel(*doubtful, "There are 3.", calls_tools=calls_tools)
     answer = ask(opened, model, "What is the average moonlight of the moth 77 beside Zanzibar?")
     assert answer.status is Status.ABSTAINED and answer.result is None and answer.sql is not None
@@ -459,7 +453,7 @@ def test_rows_of_a_query_that_is_hardly_right_are_held_back(opened: Assistant, c
 
 
 def test_a_follow_ups_sentence_names_no_value_of_the_question_before(opened: Assistant) -> None:
-    query = make_call_reply("sql_query", query="SELECT count(*) AS n FROM customers WHERE country = 'DE'")
+    query = calls("sql_query", query="SELECT count(*) AS n FROM customers WHERE country = 'DE'")
     stale = "There is 1 customer called Zoë."
     answer = ask(opened, ScriptedModel(query, stale), "How many come from DE?")
     assert answer.text != stale and any("don't bear out Zoë" in warning for warning in answer.warnings)

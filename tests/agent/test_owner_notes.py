@@ -11,7 +11,7 @@ import nl2sql
 from nl2sql import Assistant
 from nl2sql.agent.owner_notes import select_notes
 from nl2sql.config import Config, ContextSettings
-from nl2sql.model.scripted import ScriptedModel, make_call_reply
+from nl2sql.model.scripted import ScriptedModel, calls
 from nl2sql.schema.value_index import Hit
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
@@ -108,7 +108,7 @@ def test_they_go_with_the_question_so_that_what_comes_before_stays(opened: Assis
 
 def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant) -> None:
     query = "SELECT count(*) AS n FROM stays"
-    model = ScriptedModel(make_call_reply("sql_query", query=query), "0 stays.", "I cannot say.")
+    model = ScriptedModel(calls("sql_query", query=query), "0 stays.", "I cannot say.")
     assistant = Assistant(opened._engine, opened.config, model)
     first = assistant.ask("How many stays?")
     assistant.ask("And the pressure?", session=first.session)
@@ -116,6 +116,6 @@ def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant
 
 
 def test_a_model_that_looks_at_a_table_sees_its_synonyms(opened: Assistant) -> None:
-    model = ScriptedModel(make_call_reply("describe_table", table="stays"), "I cannot say.")
+    model = ScriptedModel(calls("describe_table", table="stays"), "I cannot say.")
     Assistant(opened._engine, opened.config, model).ask("How many stays?")
     assert "also called overnights, Übernachtungen" in str(model.sent[-1][-1]["content"])

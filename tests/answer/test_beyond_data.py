@@ -12,7 +12,7 @@ import nl2sql
 from nl2sql.answer import beyond_data
 from nl2sql.answer.beyond_data import ACTION, ADVICE, FORECAST, REASON, Wish, find_other_wish
 from nl2sql.config import Config
-from nl2sql.model.scripted import ScriptedModel, make_call_reply
+from nl2sql.model.scripted import ScriptedModel, calls
 from nl2sql.types import Column, Schema, Status, Table
 
 EMPTY = Schema(())
@@ -71,7 +71,7 @@ def test_a_model_of_blocks_is_not_asked(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "ferries.duckdb")) as connection:
         connection.execute("CREATE TABLE lines AS SELECT 1 AS id, 40 AS guests")
     config = Config(home=tmp_path / "home", url=str(tmp_path / "ferries.duckdb"))
-    query = make_call_reply("sql_query", query="SELECT guests FROM lines")
+    query = calls("sql_query", query="SELECT guests FROM lines")
     for calls_tools in (True, False):
         model = ScriptedModel(query, "There are 40.", calls_tools=calls_tools)
         with nl2sql.connect(config=config, model=model) as assistant:

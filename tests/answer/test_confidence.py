@@ -93,7 +93,7 @@ def test_a_verified_query_is_known_by_its_name() -> None:
     assert found.level == "high" and found.reasons == ("the SQL is the verified query revenue",)
 
 
-def test_what_is_hardly_right_is_held_back() -> None:
+def test_very_doubtful_answer_is_withheld() -> None:
     doubtful = replace(DOUBTS["unfinished"], logprobs=(-6.0, -6.0))
     assert is_too_doubtful(assess_answer(doubtful)) and not is_too_doubtful(assess_answer(SURE))
     assert not is_too_doubtful(assess_answer(replace(doubtful, verified_query="revenue")))

@@ -96,7 +96,7 @@ NOTED = result({"valley": ["Ost", "West"], "change": [-6.27, 2.81], "amount": [4
         ("In May 2024 there were 480, in June 720: half as much again, 50% more.", PARTS),
     ],
 )
-def test_what_the_rows_say_or_what_follows_from_them_is_borne_out(text: str, rows: Result) -> None:
+def test_stated_and_derived_figures_are_grounded(text: str, rows: Result) -> None:
     assert check_numbers(text, rows, "What are the top 5 regions?").unsupported == ()
 
 
@@ -125,7 +125,7 @@ def test_what_the_rows_say_or_what_follows_from_them_is_borne_out(text: str, row
         ("In July 480.", ("July",), PARTS),
     ],
 )
-def test_what_nothing_says_is_not(text: str, unsupported: tuple[str, ...], rows: Result) -> None:
+def test_unsupported_statement_is_not_grounded(text: str, unsupported: tuple[str, ...], rows: Result) -> None:
     grounding = check_numbers(text, rows)
     assert grounding.unsupported == unsupported
     assert grounding.numbers - grounding.supported == len(unsupported)
@@ -226,7 +226,7 @@ def test_infinite_and_huge_values_break_nothing() -> None:
     assert check_numbers("It is 2.5, not 7.", odd).unsupported == ("7",)
 
 
-def test_totals_and_counts_of_a_cut_result_bear_nothing_out() -> None:
+def test_totals_of_a_truncated_result_ground_nothing() -> None:
     cut = result({"name": ["a", "b", "c", "d", "e"], "n": [10, 20, 30, 40, 51]}, truncated=True)
     assert check_numbers("There are 5 customers, with 151.", cut).unsupported == ("5", "151")
     assert check_numbers("There are more than 5 customers.", cut).unsupported == ()
@@ -313,9 +313,7 @@ def test_the_sign_of_a_currency_that_nothing_names_is_left_out(text: str, questi
         ("The data covers 2022, 2023 and the beginning of 2024.", ()),
     ],
 )
-def test_words_without_a_query_have_no_figures_but_those_of_question_and_schema(
-    text: str, unfounded: tuple[str, ...]
-) -> None:
+def test_text_without_a_query_may_only_use_known_figures(text: str, unfounded: tuple[str, ...]) -> None:
     assert find_unfounded_figures(text, "What are the top 10 orders?", "orders_2024 2022-01-01 2024-03-31") == unfounded
 
 
@@ -345,7 +343,7 @@ def test_the_sentence_that_code_makes_is_always_borne_out(data: st.DataObject) -
     assert check_numbers(text, table).unsupported == (), text
 
 
-def test_chance_bears_out_few_wrong_figures() -> None:
+def test_few_wrong_figures_are_grounded_by_chance() -> None:
     dice = random.Random(5)
     tried = wrong = 0
     for _ in range(250):

@@ -15,7 +15,7 @@ from nl2sql.errors import GuardError
 from nl2sql.types import CheckedSQL, Finding
 
 HERE = Path(__file__).parent
-CASES = (HERE / "laid_out.sql").read_text(encoding="utf-8").strip().split("\n\n-- ")[1:]
+CASES = (HERE / "sql_format.sql").read_text(encoding="utf-8").strip().split("\n\n-- ")[1:]
 
 
 def canonical(sql: str) -> str:

@@ -92,11 +92,11 @@ def untraced(question: str, sql: str) -> list[str]:
         ("anything", "no SQL at all (", []),
     ],
 )
-def test_what_nothing_stands_for(question: str, sql: str, words: list[str]) -> None:
+def test_untraced_words(question: str, sql: str, words: list[str]) -> None:
     assert untraced(question, sql) == words
 
 
-def test_what_makes_a_word_weigh() -> None:
+def test_weight_of_untraced_words() -> None:
     (draft,) = trace_words("How many draft invoices?", "SELECT count(*) FROM invoices", SCHEMA)
     assert draft.is_qualifier and draft.is_measured and not draft.is_in_schema
     (refunds,) = trace_words("Sum of the refunds", "SELECT sum(net_amount) FROM invoices", SCHEMA)

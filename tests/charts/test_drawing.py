@@ -112,7 +112,7 @@ def test_a_log_scale_has_no_place_for_zero() -> None:
     assert spec is not None and spec["mark"]["type"] == "point", "a bar has no length without a zero"
 
 
-def test_title_numbers_top_and_lying() -> None:
+def test_title_number_format_top_and_horizontal_bars() -> None:
     rows = make_result(
         city=("VARCHAR", [f"c{n}" for n in range(40)]), n=("BIGINT", [n * 1000 for n in range(40, 0, -1)])
     )
@@ -202,7 +202,7 @@ def test_a_row_of_totals_is_left_out_and_it_is_said() -> None:
     assert len(records(draw_chart(kept).spec)) == 3
 
 
-def test_a_person_is_a_first_and_a_last_name() -> None:
+def test_first_and_last_name_label_a_person() -> None:
     rows = make_result(
         first_name=("VARCHAR", ["Ann", "Ann", "Bo"]),
         last_name=("VARCHAR", ["Ash", "Beech", "Ash"]),
@@ -371,7 +371,7 @@ def test_rows_that_have_no_place_on_the_chart_are_told() -> None:
     assert spec is not None and "not drawn: 1 infinite or undefined figure" in str(spec["title"])
 
 
-def test_a_scatter_tells_the_rows_that_it_lacks_and_names_each_point_by_its_own_row() -> None:
+def test_scatter_reports_missing_rows_and_labels_points_by_row() -> None:
     prices = [1.5, None, *(n + 0.5 for n in range(2, 12))]
     amounts = [10.0, 20.0, None, *(float(n * n) for n in range(9))]
     pairs = make_result(price=("DOUBLE", prices), amount=("DOUBLE", amounts))

@@ -141,9 +141,7 @@ def test_what_cannot_be_run_is_said_before_anything_is_asked(
     assert done.returncode == 2 and told in done.stderr.decode() and not endpoint.requests
 
 
-def test_a_database_that_is_not_there_and_a_name_that_leaves_the_folder_are_reported(
-    cli: Cli, endpoint: Endpoint, shop: Path, tmp_path: Path
-) -> None:
+def test_missing_and_escaping_databases_are_reported(cli: Cli, endpoint: Endpoint, shop: Path, tmp_path: Path) -> None:
     away = [{**QUESTIONS[0], "id": name, "db": name} for name in ("nowhere", "../shop")]
     file = written(tmp_path, *away)
     done = cli("eval", file, "--db-root", str(shop.parent), **endpoint.variables)

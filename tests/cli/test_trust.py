@@ -93,7 +93,7 @@ def test_what_it_would_do_is_shown_and_then_trusted(cli: Cli, clone: Path, endpo
     assert b"questions go to" not in cli("run", "SELECT 1").stderr
 
 
-def test_the_sql_is_shown_whole_unless_it_is_long_and_passes_for_nothing_else(cli: Cli, clone: Path) -> None:
+def test_sql_is_shown_in_full_unless_long_and_never_disguised(cli: Cli, clone: Path) -> None:
     text = (
         "SELECT 1 --\x1b[2J\u202e\n  , 2\nqueries/total.sql: trusted\r  total: What?" + "\n, 3" * 100 + "\n" + "x" * 900
     )
@@ -220,7 +220,7 @@ def test_no_variable_leaves_by_a_file(cli: Cli, clone: Path, endpoint: Endpoint)
         assert b"s3cr3t-of-mine" not in done.stderr and endpoint.requests == []
 
 
-def test_what_one_wrote_oneself_is_trusted(cli: Cli, shop: Path, tmp_path: Path) -> None:
+def test_own_files_are_trusted(cli: Cli, shop: Path, tmp_path: Path) -> None:
     assert cli("init", "--db", str(shop)).returncode == 0
     count = "SELECT count(*) AS n FROM orders"
     assert cli("queries", "add", "orders", "--question", "How many orders?", "--yes", count).returncode == 0
@@ -317,7 +317,7 @@ def test_a_misspelt_policy_is_said_and_a_pattern_refused(cli: Cli, clone: Path) 
     assert done.returncode == 2 and b"names here are exact" in done.stderr
 
 
-def test_dbt_files_are_shown_trusted_and_let_go(cli: Cli, clone: Path) -> None:
+def test_dbt_files_are_shown_trusted_and_untrusted(cli: Cli, clone: Path) -> None:
     (clone / "nl2sql.toml").write_text('[database]\nurl = "sales.csv"\n[context]\ndbt = "models"\n')
     (clone / "queries" / "total.sql").unlink()
     (clone / "models" / "marts").mkdir(parents=True)

@@ -49,7 +49,7 @@ def test_a_sign_in_that_could_not_work_keeps_it_from_starting(run: Run, home: Pa
     assert {check["check"]: check["state"] for check in checks}["page"] == "ok"
 
 
-def test_an_address_that_is_none_keeps_it_from_starting(run: Run) -> None:
+def test_invalid_address_prevents_start(run: Run) -> None:
     done = run("--origin", "https://box/path")
     assert done.returncode == 2 and "nl2sql.example.com" in done.stderr
 

@@ -37,7 +37,7 @@ def test_catalogue(shared: DuckDBEngine) -> None:
     assert [table.kind for table in schema.tables] == ["table", "view", "table", "table"]
 
 
-def test_a_table_outside_the_main_schema_is_called_and_profiled_as_sql_does(tmp_path: Path, opened: Open) -> None:
+def test_table_outside_main_is_qualified_and_profiled(tmp_path: Path, opened: Open) -> None:
     path = tmp_path / "names.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE SCHEMA archive; CREATE TABLE archive.sale AS SELECT 7 AS id")

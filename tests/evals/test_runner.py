@@ -15,7 +15,7 @@ from nl2sql.evals.report import EvalRun, build_report
 from nl2sql.evals.runner import run_examples
 from nl2sql.evals.scorer import REASONS
 from nl2sql.evals.text_report import make_report_tables
-from nl2sql.model.scripted import Line, ScriptedModel, make_text_reply
+from nl2sql.model.scripted import Line, ScriptedModel, says
 from nl2sql.types import Messages, Reply, ToolCall
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def example(identifier: str, gold_sql: str, db: str = "shop", **more: Any) -> Ev
 
 
 def block(sql: str) -> Reply:
-    return make_text_reply(f"```sql\n{sql}\n```", ToolCall("call_1", "sql_query", {"query": sql}))
+    return says(f"```sql\n{sql}\n```", ToolCall("call_1", "sql_query", {"query": sql}))
 
 
 def blocks(*lines: Line) -> ScriptedModel:
@@ -96,7 +96,7 @@ def test_tied_rows_are_right_in_another_order_and_counted(open_database: OpenDat
     assert "right (rows tie)" in render_report(report) and "tie by the gold" in render_report(report)
 
 
-def test_what_is_wrong_with_gold_or_database_does_not_count_and_stops_nothing(open_database: OpenDatabase) -> None:
+def test_faulty_gold_or_database_is_skipped_and_not_counted(open_database: OpenDatabase) -> None:
     examples = [
         example("refused", "DROP TABLE orders"),
         example("fails", "SELECT nosuch FROM orders"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nl2sql.evals.scorer import REASONS, has_top_level_order, score_result
 
-PAIRS = [json.loads(line) for line in Path(__file__).with_name("pairs.jsonl").read_text("utf-8").splitlines()]
+PAIRS = [json.loads(line) for line in Path(__file__).with_name("result_pairs.jsonl").read_text("utf-8").splitlines()]
 
 cells = st.one_of(
     st.none(), st.integers(-3, 3), st.sampled_from(["a", "b", "1", " a", "1.001"]), st.sampled_from([0.5, 1 / 3, 0.33])

@@ -158,5 +158,5 @@ def test_ties_inside_the_query_are_tried(
 @pytest.mark.parametrize(
     "gold", [FIRST_TWO, "SELECT swimmer FROM swims", "SELECT sum(points) OVER (ORDER BY id) FROM swims"]
 )
-def test_nothing_inside_that_picks_rows_has_no_variants(gold: str) -> None:
+def test_query_without_inner_row_choice_has_no_variants(gold: str) -> None:
     assert write_variants(gold) == ()

@@ -156,7 +156,7 @@ OTHER_GUESSES = [
         *OTHER_GUESSES,
     ],
 )
-def test_a_guess_is_not_told_from_a_hit(
+def test_guessed_and_real_denied_names_look_the_same(
     sql: str, denied: str, thorough: bool, session_judge: guard.Judge, policy: Policy
 ) -> None:
     # Unlike every name, so that no hint takes it for another.

@@ -55,7 +55,7 @@ def test_place() -> None:
     assert (finding.line, finding.column) == (2, 4)
 
 
-def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
+def test_schema_name_may_hold_invisible_characters() -> None:
     names = {"pa\u00adge", 'a"\u200bb'}
     assert check_text_bounds('SELECT "pa\u00adge", "a""\u200bb" FROM books', names) == ()
     for sql in (
@@ -70,7 +70,7 @@ def test_a_name_of_the_schema_may_hold_what_prints_nothing() -> None:
     assert [finding.rule for finding in check_text_bounds("SELECT '\u00ad'", None)] == ["invisible-character"]
 
 
-def test_only_a_name_that_leaves_the_text_around_it_in_its_order_may_hold_what_prints_nothing() -> None:
+def test_invisible_characters_are_allowed_only_in_order_preserving_names() -> None:
     columns = tuple(
         Column(name, "INTEGER") for name in ("pa\u00adge", "ab\u202ecd", "x\u2067y", "twice", "twi\u200bce")
     )

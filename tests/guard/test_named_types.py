@@ -22,7 +22,7 @@ from nl2sql.types import Policy
 
 from .conftest import InProcessJudge
 
-CATALOGUE = json.loads((Path(__file__).parent / "engine.json").read_text(encoding="utf-8"))["catalogue"]
+CATALOGUE = json.loads((Path(__file__).parent / "engine_inventory.json").read_text(encoding="utf-8"))["catalogue"]
 SECRET = "lazuli-7"
 SETUP = f"""
 CREATE TYPE mood AS ENUM ('happy', 'it''s fine');
@@ -155,7 +155,7 @@ def test_guessing_all_labels_is_not_told_from_a_hit(judge: guard.Judge) -> None:
         "*COLUMNS(['note', 'note'])",
     ],
 )
-def test_text_that_says_types_says_those_of_the_list(call: str, arguments: str, judge: guard.Judge) -> None:
+def test_type_texts_may_only_name_listed_types(call: str, arguments: str, judge: guard.Judge) -> None:
     verdict = guard.examine(f"SELECT {call}({arguments}) FROM people", POLICY, judge)
     assert verdict.findings[0].rule in ("type", "syntax")
     if arguments.startswith("'"):

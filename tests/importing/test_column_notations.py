@@ -14,11 +14,11 @@ from nl2sql.importing.column_types import prove_types
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.number_notations import find_signs
 from nl2sql.importing.plain_types import TextColumn
-from tests.importing.made_columns import PLACEHOLDERS
+from tests.importing.generated_columns import PLACEHOLDERS
 
 CASES = [
     [*line.split("\t"), "", "", ""][:5]
-    for line in (Path(__file__).parent / "notations.tsv").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parent / "column_notations.tsv").read_text(encoding="utf-8").splitlines()
     if not line.startswith("#")
 ]
 

@@ -232,7 +232,7 @@ def drip(connection: socket.socket, request: bytes) -> None:
         endless(b"x", head=b"HTTP/1.1 400 Bad\r\n\r\n", pause=0.02),
     ],
 )
-def test_the_time_of_the_question_ends_what_drips(serve: Serve, open_model: Open, answer: Callable[..., None]) -> None:
+def test_question_deadline_ends_a_slow_stream(serve: Serve, open_model: Open, answer: Callable[..., None]) -> None:
     server = serve(answer)
     start = time.monotonic()
     with pytest.raises(TimeUpError, match=r"no answer within 0\.4 s"):
@@ -273,7 +273,7 @@ def test_a_token_that_is_cancelled_ends_a_deadline_too() -> None:
         deadline.raise_if_cancelled()
 
 
-def test_what_a_person_reads_takes_no_time() -> None:
+def test_reading_time_is_not_counted() -> None:
     now = [0.0]
     deadline = Deadline(10, clock=lambda: now[0])
     with deadline.pause():
@@ -305,7 +305,9 @@ def moved(location: str, status: int = 307) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_it_is_not_followed_to_another_address(serve: Serve, endpoint: Endpoint, open_model: Open, status: int) -> None:
+def test_redirect_to_another_address_is_not_followed(
+    serve: Serve, endpoint: Endpoint, open_model: Open, status: int
+) -> None:
     endpoint.script, endpoint.models = [says("Gotcha.")], ["gpt-test"]
     model = open_model(base_url=serve(moved(f"{endpoint.url}/chat/completions", status)).url)
     with pytest.raises(ModelError, match=r"sends requests on to another address: 127\.0\.0\.1") as caught:
@@ -318,12 +320,12 @@ def test_it_is_not_followed_to_another_address(serve: Serve, endpoint: Endpoint,
 @pytest.mark.parametrize(
     "location", ["//evil.example/v1", "http://[", "file:///etc/passwd", "https://user@evil.example"]
 )
-def test_nor_to_no_address(serve: Serve, open_model: Open, location: str) -> None:
+def test_redirect_without_address_is_not_followed(serve: Serve, open_model: Open, location: str) -> None:
     with pytest.raises(ModelError, match="another address"):
         drain(open_model(base_url=serve(moved(location)).url).stream(ASK))
 
 
-def test_it_is_followed_to_another_path(serve: Serve, open_model: Open) -> None:
+def test_redirect_to_another_path_is_followed(serve: Serve, open_model: Open) -> None:
     def answer(connection: socket.socket, request: bytes) -> None:
         if b"POST /elsewhere" not in request:
             moved("/elsewhere", 308)(connection, request)

@@ -114,7 +114,7 @@ def test_the_connection_is_used_again(endpoint: Endpoint, open_model: Open) -> N
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
-def test_what_may_pass_is_tried_again(endpoint: Endpoint, open_model: Open, status: int) -> None:
+def test_transient_failure_is_retried(endpoint: Endpoint, open_model: Open, status: int) -> None:
     waits: list[float] = []
     endpoint.script = [error(status, "busy"), error(status, "busy"), says("Ok.")]
     _, reply = drain(open_model(sleep=waits.append).stream(ASK))
@@ -157,14 +157,14 @@ def test_retry_after_is_honoured(
         Answer(body="<html>hello</html>"),
     ],
 )
-def test_what_lasts_is_not_tried_again(endpoint: Endpoint, open_model: Open, refusal: Answer) -> None:
+def test_permanent_failure_is_not_retried(endpoint: Endpoint, open_model: Open, refusal: Answer) -> None:
     endpoint.script = [refusal]
     with pytest.raises(ModelError):
         drain(open_model().stream(ASK))
     assert len(endpoint.requests) == 1
 
 
-def test_tries_come_to_an_end(endpoint: Endpoint, open_model: Open) -> None:
+def test_retries_are_bounded(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [error(500, "oh")]
     with pytest.raises(ModelError, match=r"failed \(500\): oh"):
         drain(open_model(max_retries=2).stream(ASK))
@@ -346,7 +346,10 @@ def test_the_protocol_is_found_and_remembered(endpoint: Endpoint, open_model: Op
     assert ["functions" in r for r in endpoint.requests] == [False, True, False]
     again = open_model()
     assert not model.calls_tools and not again.calls_tools
-    assert again.tool_message("c", "sql_query", "1 row") == {"role": "user", "content": "Result of sql_query:\n1 row"}
+    assert again.make_tool_message("c", "sql_query", "1 row") == {
+        "role": "user",
+        "content": "Result of sql_query:\n1 row",
+    }
     drain(again.stream(ASK, SQL_ONLY))
     assert len(endpoint.requests) == 4
     assert open_model("another").calls_tools

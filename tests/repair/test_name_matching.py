@@ -109,7 +109,7 @@ def test_names_without_letters_are_no_spelling_of_each_other() -> None:
     assert not is_alike("_", "-")
 
 
-def test_the_nearest_names_are_at_most_three_and_share_a_word_or_most_letters() -> None:
+def test_at_most_three_near_names_are_returned() -> None:
     names = ["unit_price", "list_price", "price", "prices_old", "stock", "pricing"]
     assert find_near_names("cost_price", names) == ("list_price", "price", "unit_price")
     assert find_near_names("colour", ["color", "size"]) == ("color",)

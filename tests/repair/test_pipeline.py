@@ -70,7 +70,7 @@ def heading(case: str) -> str:
 
 
 @pytest.mark.parametrize("case", blocks("festival_repaired.sql"), ids=heading)
-def test_it_is_repaired_to_what_it_means(festival: Any, case: str) -> None:
+def test_query_is_repaired_to_its_one_reading(festival: Any, case: str) -> None:
     question, rest = case.split("\n", 1)
     broken, means = rest.split("\n-- means\n")
     assert not runs(festival.connection, broken), "this is no case: it runs as it is"
@@ -80,7 +80,7 @@ def test_it_is_repaired_to_what_it_means(festival: Any, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", blocks("festival_left_alone.sql"), ids=heading)
-def test_it_is_left_for_the_model(festival: Any, case: str) -> None:
+def test_unclear_query_is_left_to_the_model(festival: Any, case: str) -> None:
     question, broken = case.split("\n", 1)
     assert not runs(festival.connection, broken), "this is no case: it runs as it is"
     report = festival.repair(broken, question)
@@ -119,7 +119,7 @@ def test_a_query_that_names_what_is_hidden_is_left_to_be_refused(sql: str) -> No
     assert report.sql == "" and report.repairs == () and report.guesses == ()
 
 
-def test_where_something_is_hidden_no_table_is_taken_for_another_and_none_is_told() -> None:
+def test_hidden_table_is_neither_replaced_nor_named() -> None:
     sql, binder = "SELECT person FROM satff", Refusing(Fault.TABLE)
     assert repair(sql, "staff", STAFF, "duckdb", binder).missing is None, "it is repaired to staff"
     report = repair(sql, "staff", STAFF, "duckdb", Refusing(Fault.TABLE), hidden=frozenset({"vault"}))
@@ -132,7 +132,7 @@ def test_what_the_guard_refuses_is_not_changed(fault: Fault) -> None:
     assert repair("SELECT persn FROM staff", "", STAFF, "duckdb", binder).sql == "" and binder.asked == 1
 
 
-def test_it_ends_after_some_rounds_whatever_the_binder_says() -> None:
+def test_repair_rounds_are_bounded() -> None:
     binder = Refusing(Fault.COLUMN, "person")
     sql = "SELECT " + ", ".join(f"staff.Person{'_' * n}" for n in range(1, 40)) + " FROM staff"
     assert repair(sql, "", STAFF, "duckdb", binder).sql == ""

@@ -24,7 +24,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 @pytest.mark.parametrize("module", [*modules()], ids=lambda module: module.__name__.removeprefix(PREFIX))
-def test_examples_come_out_as_told(shop: Any, module: ModuleType) -> None:
+def test_docstring_examples_hold(shop: Any, module: ModuleType) -> None:
     def repair(sql: str, question: str = "") -> None:
         report = shop.repair(sql, question)
         if report.sql:

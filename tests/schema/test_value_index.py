@@ -13,7 +13,7 @@ from nl2sql.schema.profile import MAX_COLUMN_TEXTS, MAX_TEXTS, profile
 from nl2sql.schema.value_index import MAX_HITS, ValueIndex
 from nl2sql.types import Column, Policy, Schema, Table
 
-from .test_schema import Database
+from .test_profile import Database
 
 SETUP = """
 CREATE TABLE towns (id INTEGER, name VARCHAR, region VARCHAR);

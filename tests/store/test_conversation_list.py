@@ -22,7 +22,7 @@ def titles(store: Store, search: str = "", user: str | None = None) -> list[str]
     return [one.title for one in store.conversations.list(search=search, user=user)]
 
 
-def test_questions_are_grouped_under_their_first_and_the_last_asked_comes_first(store: Store) -> None:
+def test_questions_are_grouped_by_session_newest_first(store: Store) -> None:
     put(store, "a1", "Rainfall by month?", "rain")
     put(store, "b1", "Snow?", "snow")
     put(store, "a2", "And in Bergen?", "rain")
@@ -91,7 +91,7 @@ def test_nothing_of_another_user_is_seen_named_pinned_or_deleted(store: Store) -
     assert titles(store, user="ann") == ["Anew?"], "the name went with the conversation"
 
 
-def test_what_is_deleted_is_gone_from_the_file_with_all_that_was_said_of_it(store: Store, path: Path) -> None:
+def test_deletion_removes_entries_and_feedback_from_the_file(store: Store, path: Path) -> None:
     put(store, "a1", "Wages of Xaverius?", "wages")
     put(store, "a2", "And his bonus, Quirinus?", "wages")
     put(store, "b1", "Rain?", "rain")

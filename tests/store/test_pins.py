@@ -72,7 +72,7 @@ def test_a_board_takes_no_more_than_can_be_run(store: Store) -> None:
         store.pins.add(f"{MAX_PINS}")
 
 
-def test_what_changed_is_told_from_the_last_run_and_no_value_is_in_the_file(store: Store, path: Path) -> None:
+def test_changes_are_found_without_storing_values(store: Store, path: Path) -> None:
     before = rows_of(("Tromsø-9731", 3, 4.5), ("Bergen-8217", 5, 1.25), ("Vardø-5523", 1, 9.0))
     store.record(answer_of("a", text="Three.", result=before), url="x")
     store.pins.add("a", before)
@@ -121,10 +121,10 @@ def changes(before: Result, now: Result) -> Any:
 def test_rows_without_a_key_count_as_often_as_they_are_there() -> None:
     before = rows_of(("a", 1), ("a", 1), ("a", 2), kinds="VARCHAR BIGINT")
     found = changes(before, rows_of(("a", 1), ("a", 3), ("a", 3), kinds="VARCHAR BIGINT"))
-    assert (found.new, found.gone, found.changed) == (2, 2, 0)
+    assert (found.new_rows, found.gone_rows, found.changed_rows) == (2, 2, 0)
 
 
-def test_one_row_changes_and_is_not_new_and_gone() -> None:
+def test_changed_row_is_not_counted_as_added_and_removed() -> None:
     found = changes(rows_of((5,), kinds="BIGINT"), rows_of((6,), kinds="BIGINT"))
     assert found.sentence == "1 row changed"
 
@@ -132,7 +132,7 @@ def test_one_row_changes_and_is_not_new_and_gone() -> None:
 def test_a_key_that_no_longer_tells_rows_apart_is_given_up() -> None:
     before = rows_of(("a", 1), ("b", 2), kinds="VARCHAR BIGINT")
     found = changes(before, rows_of(("a", 1), ("a", 2), ("b", 2), kinds="VARCHAR BIGINT"))
-    assert (found.new, found.gone, found.changed) == (1, 0, 0)
+    assert (found.new_rows, found.gone_rows, found.changed_rows) == (1, 0, 0)
 
 
 def test_other_columns_cut_results_and_very_many_rows_are_said() -> None:
@@ -145,7 +145,7 @@ def test_other_columns_cut_results_and_very_many_rows_are_said() -> None:
     cut = [rows_of((1, 2.0), (n, 3.0), kinds="BIGINT DOUBLE", truncated=True) for n in (7, 8)]
     assert changes(*cut).sentence == "1 row new, 1 gone; only the first rows were compared"
     many = [rows_of(*((n, 0.5) for n in range(MAX_HASHED_ROWS + more)), kinds="BIGINT DOUBLE") for more in (1, 2)]
-    assert changes(many[0], many[0]).same
+    assert changes(many[0], many[0]).is_same
     assert changes(*many).sentence == "there were 10,001 rows and are 10,002"
     empty = rows_of(kinds="VARCHAR BIGINT")
     assert changes(empty, one).sentence == "1 row new" and changes(one, empty).sentence == "1 row gone"

@@ -87,7 +87,7 @@ def test_newest_first_and_search_in_any_case(store: Store) -> None:
     assert ids(store, session="other") == ["2"]
 
 
-def test_what_is_one_users_is_nobody_elses(store: Store) -> None:
+def test_entries_are_private_to_their_user(store: Store) -> None:
     for number, user in enumerate(["ada", "bob", None]):
         store.record(answer_of(f"aaa{number}"), url="x", user=user)
     assert ids(store, user="ada") == ["aaa0"] and ids(store, user="bob") == ["aaa1"] and ids(store) == ["aaa2"]
@@ -203,7 +203,7 @@ def test_a_file_that_is_no_store_is_set_aside(path: Path) -> None:
         assert ids(store) == ["1"]
 
 
-def test_damage_that_shows_later_costs_what_was_there_but_not_the_new_answer(path: Path) -> None:
+def test_late_corruption_keeps_the_new_answer(path: Path) -> None:
     with Store(path) as store:
         for number in range(200):
             store.record(answer_of(f"{number:04}", "?" * 500), url="x")

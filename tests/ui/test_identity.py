@@ -99,7 +99,7 @@ def test_the_button_leads_to_the_provider(browser: Browser, model: ModelServer, 
         server.shutdown()
 
 
-def test_everybody_has_their_own(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
+def test_each_user_has_their_own_history(browser: Browser, model: ModelServer, tmp_path: Path, home: Path) -> None:
     (home / "secrets.toml").write_text(SECRETS)
     with page_process(home, model, cwd=tmp_path) as address:
         with browser.new_context() as context:

@@ -26,7 +26,7 @@ from nl2sql.config import Config
 
 from .conftest import PATIENCE_MS, Analyst, expect, page_process, sit_down
 from .model_server import Line, ModelServer
-from .wire import Wire
+from .websocket_page import Wire
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

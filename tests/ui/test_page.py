@@ -88,9 +88,7 @@ def test_what_is_offered_is_asked_by_a_click(analyst: Analyst, model: ModelServe
     assert analyst.page.locator(".st-key-next button").count() >= 1
 
 
-def test_what_leads_on_from_an_answer_is_asked_by_a_click_and_comes_into_view(
-    analyst: Analyst, model: ModelServer
-) -> None:
+def test_follow_up_suggestion_is_asked_by_a_click_and_scrolled_to(analyst: Analyst, model: ModelServer) -> None:
     analyst.ask("revenue by month in 2025")
     further = analyst.page.locator("[class*='st-key-next'] button").first
     question = further.inner_text().split("\n")[-1]
@@ -104,7 +102,7 @@ def test_what_leads_on_from_an_answer_is_asked_by_a_click_and_comes_into_view(
     expect(analyst.page.get_by_text("Stopped.")).to_be_in_viewport()
 
 
-def test_turns_of_long_ago_are_put_away_and_opened_again(analyst: Analyst) -> None:
+def test_old_turns_are_collapsed_and_reopened(analyst: Analyst) -> None:
     turns = analyst.page.locator("[class*='st-key-turn-']")
     for number in range(8):
         analyst.send(f"how many orders, time {number}")
@@ -119,9 +117,7 @@ def test_turns_of_long_ago_are_put_away_and_opened_again(analyst: Analyst) -> No
     expect(turns.first).to_contain_text("time 0")
 
 
-def test_rows_are_there_before_the_sentence_ends_and_stop_ends_the_model_call(
-    analyst: Analyst, model: ModelServer
-) -> None:
+def test_rows_show_before_the_sentence_and_stop_ends_the_call(analyst: Analyst, model: ModelServer) -> None:
     gone = model.gone
     analyst.send("talk to me")
     stop = analyst.page.get_by_role("button", name="Stop")
@@ -136,7 +132,7 @@ def test_rows_are_there_before_the_sentence_ends_and_stop_ends_the_model_call(
     assert model.gone == gone + 1, "the endpoint was left before the end"
 
 
-def test_the_own_sql_runs_beside_the_conversation_under_the_same_guard(analyst: Analyst, model: ModelServer) -> None:
+def test_edited_sql_runs_in_a_branch_under_the_same_guard(analyst: Analyst, model: ModelServer) -> None:
     turn = analyst.ask("most expensive products")
     turn.get_by_role("button", name="Edit SQL").click()
     editor = turn.get_by_label("SQL", exact=True)
@@ -213,7 +209,7 @@ def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
     expect(analyst.page.get_by_text("SQL is reviewed before it runs")).to_have_count(0)
 
 
-def test_a_review_ends_with_the_click_and_the_open_history_gets_the_question(analyst: Analyst) -> None:
+def test_review_ends_on_click_and_the_history_is_updated(analyst: Analyst) -> None:
     analyst.page.get_by_role("tab", name="Settings").click()
     analyst.page.get_by_text("Review SQL before it runs").click()
     analyst.page.get_by_role("tab", name="History").click()

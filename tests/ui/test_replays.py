@@ -146,7 +146,7 @@ def test_what_the_guard_or_the_database_refuses_now_is_said_in_its_place(shared:
     assert shared.assistant.run("SELECT count(*) AS n FROM tides").rows == [(9,)]
 
 
-def test_rows_that_were_let_go_of_come_back_in_their_place(shared: Server) -> None:
+def test_dropped_rows_are_restored_in_place(shared: Server) -> None:
     record(shared, "a" * 12, LEVELS)
     conversation = Conversation(None)
     job = Job("How high?", None)

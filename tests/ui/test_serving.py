@@ -22,7 +22,7 @@ from ui.serving import collect_options, make_folder, set_options
 
 from .conftest import PATIENCE_MS, ROOT, answers, expect, page_process
 from .model_server import Line, ModelServer
-from .wire import Wire
+from .websocket_page import Wire
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -93,7 +93,7 @@ def test_every_option_of_streamlit_is_classified() -> None:
     assert {name for name, kind in known.items() if kind == "set" and name in options} == set(ours)
 
 
-def test_nothing_that_lies_about_sets_an_option(tmp_path: Path) -> None:
+def test_stray_config_files_set_no_option(tmp_path: Path) -> None:
     for place in ("home", "work"):
         (tmp_path / place / ".streamlit").mkdir(parents=True)
         (tmp_path / place / ".streamlit" / "config.toml").write_text(HOSTILE, "utf-8")
@@ -228,7 +228,7 @@ def test_a_page_that_was_started_otherwise_says_how_to_start_it(browser: Browser
             process.terminate()
 
 
-def test_without_a_sign_in_the_cookies_are_signed_by_a_key_that_nobody_knows() -> None:
+def test_cookie_key_is_random_without_a_sign_in() -> None:
     first, second = (collect_options(Launch(Config(Path("/h"))), 8501)["server.cookieSecret"] for _ in range(2))
     assert first != second and len(first) >= 64
     signed = collect_options(Launch(Config(Path("/h")), auth={"cookie_secret": "of the file"}), 8501)

@@ -95,7 +95,7 @@ def test_what_no_longer_fits_the_settings_is_not_used(shared: Server, name: str,
     assert choice.model is None and 0 < choice.seconds <= 10
 
 
-def test_tables_that_are_gone_are_not_pinned_and_other_databases_keep_theirs(shared: Server) -> None:
+def test_missing_tables_are_unpinned_for_this_database_only(shared: Server) -> None:
     shared.store.preferences.set(f"tables of {shared.assistant.url}", ["bees", "wasps"])
     shared.store.preferences.set("tables of /another.duckdb", ["hives"])
     assert window(shared).session_state["found"][2] == ["bees"]
@@ -109,7 +109,7 @@ def test_what_the_store_does_not_take_holds_in_the_window_and_it_says_so(
     def fail(*arguments: object, **names: object) -> None:
         raise StoreError("the disk is full", "Free some disk space.")
 
-    monkeypatch.setattr(shared.store.preferences, "keep", fail)
+    monkeypatch.setattr(shared.store.preferences, "set", fail)
     page.toggle[0].set_value(True).run()
     assert note(page) and "this window only" in page.toast[0].value
     page.number_input[0].set_value(2.0).run()
@@ -121,7 +121,7 @@ def test_another_users_switches_are_their_own(shared: Server) -> None:
     assert window(shared).session_state["found"][0] is False
 
 
-def test_while_the_switches_cannot_be_read_everything_is_reviewed_and_it_says_why(shared: Server) -> None:
+def test_unreadable_switches_force_review_with_a_reason(shared: Server) -> None:
     page = window(shared)
     page.number_input[0].set_value(2.0).run()
     shared.store.close()

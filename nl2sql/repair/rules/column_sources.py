@@ -173,7 +173,7 @@ def has_rival(name: str, source: ScopeSource) -> bool:
 
     A key is none: it leads to the thing and does not hold it.
 
-    >>> employees = Source("e", frozenset({"id", "first_name", "last_name"}), None, exp.Table())
+    >>> employees = ScopeSource("e", frozenset({"id", "first_name", "last_name"}), None, exp.Table())
     >>> has_rival("name", employees), has_rival("city_name", employees)
     (True, False)
     """
