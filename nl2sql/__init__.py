@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
     from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
-    from nl2sql.assistant import Assistant, connect
+    from nl2sql.assistant import AskOptions, Assistant, connect
     from nl2sql.cancellation import CancelToken
     from nl2sql.charts.chart_wish import ChartWish, read_wish
     from nl2sql.charts.drawing import Chart, draw_chart
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nl2sql.charts.spec_check import check_spec
     from nl2sql.config import Config, load_config
     from nl2sql.config.settings_file import parse_size
+    from nl2sql.database import Database
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
@@ -88,6 +89,7 @@ __version__: Final = "0.1.0"
 
 __all__ = [
     "Answer",
+    "AskOptions",
     "Assistant",
     "Basis",
     "BugError",
@@ -107,6 +109,7 @@ __all__ = [
     "ConfigError",
     "ConversationEntry",
     "Count",
+    "Database",
     "DatabaseError",
     "ErrorInfo",
     "Event",
@@ -170,6 +173,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AskOptions": "assistant",
     "Assistant": "assistant",
     "CancelToken": "cancellation",
     "ColumnFormat": "answer.display",
@@ -180,6 +184,7 @@ _HOMES: Final = {
     "ReplayDiff": "store",
     "Config": "config",
     "ConversationEntry": "store",
+    "Database": "database",
     "FileRules": "importing.file_rules",
     "HistoryEntry": "store",
     "Parameter": "store",

@@ -33,9 +33,8 @@ MAY_IMPORT = {
     "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
-    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "agent", "config", "store", "importing"},
-    "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config"},
-    "asking": FLOOR | {"agent", "answer", "model", "schema", "store"},
+    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing"},
+    "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
 # The only modules of a shell room that the rooms above it may name: its protocols.

@@ -86,7 +86,7 @@ def find_sql(assistant: Assistant, job: Job) -> str:
     """The SQL of a question, laid out: that of its answer, else the last that was tried; empty where there was none."""
     answer = job.view.answer
     if answer is not None and answer.sql:
-        return assistant.format_sql(answer.sql)
+        return assistant.database.format_sql(answer.sql)
     if answer is None and job.view.result is not None and job.view.rows_sql:
         return job.view.rows_sql
     if job.view.sql:
@@ -152,7 +152,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
         before = conversation.branches.get(job.id)
         text = edit_sql(
             before.question if before else find_sql(assistant, job),
-            assistant.list_identifiers(),
+            assistant.database.list_identifiers(),
             key=f"sql-{job.id}-{get_answer_state(job.id).get('editors', 0)}",
         )
         if text:
@@ -175,11 +175,11 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
 def run_branch_sql(assistant: Assistant, branch: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
     branch.update(activity="Checking the SQL")
-    checked = assistant.check_or_raise(branch.question, cancel=branch.token)
-    shown = assistant.format_sql(checked.sql)
+    checked = assistant.database.check_or_raise(branch.question, cancel=branch.token)
+    shown = assistant.database.format_sql(checked.sql)
     branch.update(activity="Running the query", sql=shown)
     result = assistant.run(checked.sql, cancel=branch.token)
-    reading = assistant.explain_sql(checked.sql)
+    reading = assistant.database.explain_sql(checked.sql)
     return Answer(branch.id, branch.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
 
 

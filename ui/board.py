@@ -190,7 +190,7 @@ def _record_changes(shared: Server, owner: str | None, pin: Pin, tile: Tile, row
     found = pin.compare(rows, tile.previous_rows)
     tile.change_lines, tile.is_cut = [], found is not None and found.is_partial
     if found is not None and not found.is_same:
-        formats = shared.assistant.choose_column_formats(rows, pin.entry.sql or "")
+        formats = shared.assistant.database.choose_column_formats(rows, pin.entry.sql or "")
         figures = (
             list_changes(tile.previous_rows, rows, lambda at, value: formats[at].show(value))
             if tile.previous_rows

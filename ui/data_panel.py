@@ -72,7 +72,7 @@ def show_data(shared: Server, conversation: Conversation) -> None:
 
 def list_newest_first(assistant: Assistant) -> list[Table]:
     """The tables that may be seen: those of the files that were added last, then the others as they come."""
-    places = {upload.table: at for at, upload in enumerate(assistant.uploads)}
+    places = {upload.table: at for at, upload in enumerate(assistant.database.uploads)}
     tables = assistant.schema.tables
     return [
         *sorted((table for table in tables if table.name in places), key=lambda table: -places[table.name]),
@@ -82,7 +82,7 @@ def list_newest_first(assistant: Assistant) -> list[Table]:
 
 def _show_values(assistant: Assistant, searched: str) -> bool:
     """Where the data holds the text, in how many rows, each with a way to them. False where it is not found."""
-    hits = assistant.find_values(searched, _MAX_VALUE_HITS)
+    hits = assistant.database.find_values(searched, _MAX_VALUE_HITS)
     if not hits:
         return False
     counts = _count_rows(assistant, [(hit.table, hit.column, hit.text) for hit in hits])
@@ -130,7 +130,12 @@ def _show_notes(shared: Server) -> None:
     """What of the settings was not obeyed, or does nothing."""
     assistant = shared.assistant
     endpoint = assistant.config.endpoint_note
-    notes = [*assistant.config.notes, *([endpoint] if endpoint else []), *assistant.notes, *assistant.policy_warnings]
+    notes = [
+        *assistant.config.notes,
+        *([endpoint] if endpoint else []),
+        *assistant.database.notes,
+        *assistant.database.policy_warnings,
+    ]
     for note in notes[:_MAX_NOTES]:
         st.caption(f":material/info: {escape_markdown(note, _MAX_NOTE_CHARS)}")
     if len(notes) > _MAX_NOTES:

@@ -169,10 +169,10 @@ def write_html(
     sql = answer.sql or ""
     page = render_answer(
         answer,
-        assistant.choose_column_formats(answer.result, sql) if answer.result is not None else (),
+        assistant.database.choose_column_formats(answer.result, sql) if answer.result is not None else (),
         database=describe_database(assistant),
         made_at=dt.datetime.now(),
-        sql=assistant.format_sql(sql) if sql else None,
+        sql=assistant.database.format_sql(sql) if sql else None,
         svg=draw_picture(assistant, spec, "svg", "light", title).decode() if spec is not None else None,
         notes=notes,
     )
@@ -188,20 +188,20 @@ def _open_rows(
     result, sql = request.result, request.sql
     if request.look is None and result is not None and not result.truncated and not result.cut_cells:
         yield result.columns, result.table.to_batches()
-    elif request.look is not None or (result is not None and assistant.count_pageable_rows(sql).is_complete):
+    elif request.look is not None or (result is not None and assistant.database.count_pageable_rows(sql).is_complete):
         found = _read_cached_rows(assistant, sql, request.look or TableView(), limits)
         _reject_cut_rows(found.cut_cells > 0)
         yield found.columns, found.table.to_batches()
     else:
-        with assistant.run_stream(sql, limits=limits) as rows:
+        with assistant.database.run_stream(sql, limits=limits) as rows:
             yield rows.columns, rows.read_batches()
             _reject_cut_rows(rows.truncated or rows.cut_cells > 0)
 
 
 def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: Limits) -> Result:
     """All rows of the look at once, so that they are of one run."""
-    count = assistant.count_pageable_rows(sql, criteria=look.criteria).rows
-    return assistant.fetch_page(
+    count = assistant.database.count_pageable_rows(sql, criteria=look.criteria).rows
+    return assistant.database.fetch_page(
         sql,
         limit=count,
         order_by=look.order_column,
@@ -231,7 +231,7 @@ def _describe_export(assistant: Assistant, answer: Answer, look: TableView | Non
     if look is not None and _is_missing_rows(look, key):
         said["Rows"] = "Of the first rows of the query, as many as the engine keeps: it has more."
     said["Written"] = dt.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    return {**said, "SQL": assistant.format_sql(answer.sql or "")}
+    return {**said, "SQL": assistant.database.format_sql(answer.sql or "")}
 
 
 def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme: str, title: str) -> bytes:

@@ -45,8 +45,8 @@ def show_file_reading(shared: Server, conversation: Conversation, file: Path, *,
 
 
 def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
-    tables = {upload.table for upload in assistant.uploads if upload.file == file.name}
-    return [account for account in assistant.imports if account.table in tables]
+    tables = {upload.table for upload in assistant.database.uploads if upload.file == file.name}
+    return [account for account in assistant.database.imports if account.table in tables]
 
 
 def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:

@@ -126,7 +126,7 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
     question = (asked.text.strip() if asked is not None else "") or take_clicked_question()
     asks = False
     if question:
-        wish, rest = read_wish(question, assistant.list_identifiers())
+        wish, rest = read_wish(question, assistant.database.list_identifiers())
         last = shown_job or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
@@ -226,7 +226,7 @@ def _show_welcome(shared: Server, assistant: Assistant) -> None:
     with st.container(key="welcome"):
         st.header(escape_markdown(shared.database), anchor=False)
         st.caption(f"{tables} table{'' if tables == 1 else 's'}, read only")
-        show_suggestions(assistant.suggest_questions(), "first")
+        show_suggestions(assistant.database.suggest_questions(), "first")
     with st.container(key="warm"):
         # Unseen: it has the browser load what draws tables before the first one is there.
         draw_grid([], [], key="grid-warm", caption="")

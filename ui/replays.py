@@ -97,7 +97,7 @@ def run_replay(
     """
     job, sql = replay.job, answer.sql or ""
     job.update(activity="Checking the SQL")
-    checked = assistant.check_or_raise(sql, cancel=job.token)
+    checked = assistant.database.check_or_raise(sql, cancel=job.token)
     review = prepare_review(assistant, checked, job)
     ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
     if (is_review_required or review.rows is not None) and not shared.jobs.await_review(job, review):
@@ -111,7 +111,7 @@ def run_replay(
         replay.changes = replace(replay.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
-    return replace(ended, result=result, reading=assistant.explain_sql(checked.sql))
+    return replace(ended, result=result, reading=assistant.database.explain_sql(checked.sql))
 
 
 def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> str:

@@ -154,7 +154,7 @@ def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tu
     """How each column is written for reading, decided once by the rows of the answer: the same on every page."""
     known: tuple[Result, tuple[ColumnFormat, ...]] | None = get_answer_state(key).get("formats")
     if known is None or known[0] is not result:
-        known = get_answer_state(key)["formats"] = (result, assistant.choose_column_formats(result, sql))
+        known = get_answer_state(key)["formats"] = (result, assistant.database.choose_column_formats(result, sql))
     return known[1]
 
 
@@ -199,7 +199,7 @@ def read_window(assistant: Assistant, sql: str, result: Result, look: TableView)
     start = look.page * look.page_rows
     if look.is_plain and not result.truncated:
         return result.table.slice(start, look.page_rows)
-    page = assistant.fetch_page(
+    page = assistant.database.fetch_page(
         sql,
         offset=start,
         limit=look.page_rows,
@@ -214,11 +214,11 @@ def measure_extent(assistant: Assistant, sql: str, result: Result, look: TableVi
     """How many rows there are to be turned over under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
-    held = assistant.count_pageable_rows(sql, criteria=look.criteria)
+    held = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
     if held.is_complete:
         return Extent(held.rows)
     try:
-        return Extent(held.rows, False, assistant.count(sql))
+        return Extent(held.rows, False, assistant.database.count(sql))
     except LimitError:
         return Extent(held.rows, False)
 
@@ -263,7 +263,7 @@ def _has_other_rows(assistant: Assistant, sql: str, result: Result, key: str) ->
         known = False
         if not result.truncated and not result.cut_cells:
             try:
-                again = assistant.fetch_page(sql, limit=result.row_count + 1)
+                again = assistant.database.fetch_page(sql, limit=result.row_count + 1)
             except NL2SQLError:
                 return False
             known = Counter(map(_make_row_key, again.rows)) != Counter(map(_make_row_key, result.rows))
@@ -282,7 +282,7 @@ def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -
     if known is None:
         row = [None] * len(result.columns)
         try:
-            known = not result.cut_cells and assistant.write_rows_behind(sql, result, row, 0) is not None
+            known = not result.cut_cells and assistant.database.write_rows_behind(sql, result, row, 0) is not None
         except DatabaseError:
             known = False
         get_answer_state(key)["has_behind"] = known
@@ -415,8 +415,10 @@ def _ask_rows_behind(
     assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str
 ) -> None:
     try:
-        behind = assistant.write_rows_behind(sql, result, values, column)
-        get_answer_state(key)["behind"] = assistant.format_sql(assistant.check_or_raise(behind).sql) if behind else None
+        behind = assistant.database.write_rows_behind(sql, result, values, column)
+        get_answer_state(key)["behind"] = (
+            assistant.database.format_sql(assistant.database.check_or_raise(behind).sql) if behind else None
+        )
     except NL2SQLError as exc:
         behind = None
         st.toast(escape_markdown(exc.message))

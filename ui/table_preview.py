@@ -54,7 +54,7 @@ def _show_table(shared: Server, assistant: Assistant, table: Table, where: Colum
         show_error(exc)
     else:
         st.caption(escape_markdown(f"Rows where {where[0]} is {where[1]}" if where else "First rows"))
-        draw_rows(result, result.table, assistant.choose_column_formats(result, sql), key="looked-rows")
+        draw_rows(result, result.table, assistant.database.choose_column_formats(result, sql), key="looked-rows")
     st.caption("Columns")
     _show_profile(assistant, table)
 

@@ -143,7 +143,9 @@ def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence
 
 def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
     """A line for each table of these files: how many rows and columns it has."""
-    tables = [assistant.schema.find_table(upload.table) for upload in assistant.uploads if upload.file in names]
+    tables = [
+        assistant.schema.find_table(upload.table) for upload in assistant.database.uploads if upload.file in names
+    ]
     said = []
     for table in tables:
         if table is not None:
@@ -188,7 +190,7 @@ def _take_refusal(shared: Server) -> NL2SQLError | None:
 def _open_folder(shared: Server, conversation: Conversation) -> Path:
     """Where the conversation's files lie; made for the first of them. ConfigError."""
     if conversation.folder is None:
-        conversation.folder = shared.assistant.make_upload_folder()
+        conversation.folder = shared.assistant.database.make_upload_folder()
         conversation.has_lost_files, conversation.upload_error = False, None
         shared.conversations.keep(conversation)
         st.query_params["session"] = conversation.id

@@ -46,7 +46,7 @@ def _show_approval_dialog(assistant: Assistant, owner: str | None, answer: Answe
     st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
     for line in answer.reading:
         st.text(line)
-    st.code(assistant.format_sql(answer.sql or ""), language="sql", wrap_lines=True)
+    st.code(assistant.database.format_sql(answer.sql or ""), language="sql", wrap_lines=True)
     with st.form(f"verify-form-{key}", border=False):
         said = st.text_input("Question", value=question, key=f"verify-question-{key}")
         name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
@@ -74,7 +74,7 @@ def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
 def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
     try:
-        assistant.check_or_raise(sql)
+        assistant.database.check_or_raise(sql)
     except NL2SQLError as exc:
         return exc
     return None
@@ -91,13 +91,13 @@ def save_query(
         query = VerifiedQuery(
             name=name,
             question=question,
-            sql=assistant.format_sql(answer.sql or ""),
+            sql=assistant.database.format_sql(answer.sql or ""),
             description=description,
             verified_by=get_user() or getpass.getuser(),
             verified_at=dt.date.today(),
             use_as_onboarding_question=is_first,
         )
-        assistant.check_or_raise(query.bind_samples())
+        assistant.database.check_or_raise(query.bind_samples())
         path = VerifiedQueries.open_for_project(assistant.config).add(query)
     except NL2SQLError as exc:
         show_error(exc)

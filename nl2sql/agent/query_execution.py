@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.tools import ExecutedQuery, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, LookupPermit, Toolbox, allow_every_lookup
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
-from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step
+from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step, StepKind
 
-REPAIR: Final = "repair"
 _NOTHING: Final = "nothing matched"
 _DENIED: Final = "column"
 
@@ -28,6 +27,36 @@ class ApprovalDeniedError(Exception):
     def __init__(self, checked: CheckedSQL) -> None:
         super().__init__(checked.sql)
         self.checked = checked
+
+
+def restrict_approval(
+    approve: Approver, above_rows: int | None, estimate: Callable[[CheckedSQL], int | None]
+) -> Approver:
+    """Ask only where the engine guesses that a step of the query handles more rows than `above_rows`."""
+    if approve is None or above_rows is None:
+        return approve
+
+    def approve_if_heavy(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= above_rows or approve(checked)
+
+    return approve_if_heavy
+
+
+def make_lookup_permit(
+    approve: Approver, above_rows: int | None, estimate: Callable[[CheckedSQL], int | None]
+) -> LookupPermit | None:
+    """Say which queries that only help may run: what nobody would be asked about; None where each is approved."""
+    if approve is None:
+        return allow_every_lookup
+    if above_rows is None:
+        return None
+
+    def is_light(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= above_rows
+
+    return is_light
 
 
 def execute_query(
@@ -135,4 +164,4 @@ def _describe(repairs: Sequence[Repair]) -> str:
 
 def _make_step(query: str, error: str, repairs: Sequence[Repair], start: float) -> Step:
     arguments = {"query": query, "error": error, "repairs": _describe(repairs)}
-    return Step(REPAIR, arguments, True, None, time.perf_counter() - start)
+    return Step(StepKind.REPAIR, arguments, True, None, time.perf_counter() - start)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, Trap, UntracedWord
+from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, StepKind, Trap, UntracedWord
 
 # Log-odds that an answer without any sign is right.
 BIAS_LOG_ODDS: Final = 3.18
@@ -114,7 +114,7 @@ def _describe_surprise(record: AnswerRecord) -> str:
 
 def _is_failure(step: Step) -> bool:
     """Whether it is a call of the model's that failed, other than a further query beside the first."""
-    return not step.ok and step.tool != "candidate"
+    return not step.ok and step.tool != StepKind.CANDIDATE
 
 
 def _has_failed(record: AnswerRecord) -> float:

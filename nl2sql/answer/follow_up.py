@@ -6,6 +6,7 @@ It compares trees and words; whether the question was meant as a follow-up it do
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sqlglot import exp
 
@@ -15,8 +16,11 @@ from nl2sql.answer.question_words import list_words
 from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import AGGREGATES, list_aggregates
 from nl2sql.answer.word_trace import match_words
+from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema
+
+_SHOWN_CHARS: Final = 80
 
 
 def find_carried(question: str, sql: str, before: str, schema: Schema) -> tuple[str, ...]:
@@ -69,3 +73,10 @@ def _is_mentioned(node: exp.Expr, words: list[str]) -> bool:
 def _is_call_option(literal: exp.Literal) -> bool:
     """Whether the literal says how a function works, as the unit of `date_trunc`."""
     return literal.is_string and isinstance(literal.parent, exp.Anonymous)
+
+
+def describe_follow_up(question: str, sql: str, before: tuple[str, str], schema: Schema) -> str | None:
+    """Say what the query keeps of the turn `before` (its question and SQL) though the question does not say so."""
+    carried = find_carried(question, sql, before[1], schema)
+    shown = make_one_line(before[0], _SHOWN_CHARS)
+    return f"builds on your previous question, “{shown}”: {' and '.join(carried)}" if carried else None

@@ -104,7 +104,7 @@ def _answer(
                 return False
             steps.pause()
             if not steps.shows_sql:
-                print_lines(assistant.format_sql(checked.sql))
+                print_lines(assistant.database.format_sql(checked.sql))
             return click.confirm("Run it?", default=True, err=True)
 
         stream = assistant.stream(
@@ -160,7 +160,9 @@ def _write_answer(answer: Answer, output: str, assistant: Assistant, style: CsvS
         if answer.sql:
             results.write_text(answer.sql)
     elif (result := answer.result) is not None:
-        results.write_result(output, result, lambda: assistant.choose_column_formats(result, answer.sql or ""), style)
+        results.write_result(
+            output, result, lambda: assistant.database.choose_column_formats(result, answer.sql or ""), style
+        )
     _write_words(answer, output, steps)
 
 

@@ -108,14 +108,14 @@ def _check_database(config: Config, verbose: bool) -> Iterator[CheckResult]:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield CheckResult("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")
-        yield from _check_data_files(assistant)
-        if idle := assistant.unmatched_policy_names:
+        yield from _check_data_files(assistant.database)
+        if idle := assistant.database.unmatched_policy_names:
             hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
             yield CheckResult("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
-        yield from _check_dbt(assistant)
-        if verbose and (hidden := assistant.hidden_views):
+        yield from _check_dbt(assistant.database)
+        if verbose and (hidden := assistant.database.hidden_views):
             yield CheckResult("views", "ok", f"hidden, since they read what the policy denies: {', '.join(hidden)}")
-        if missing := assistant.unavailable_limits:
+        if missing := assistant.database.unavailable_limits:
             hint = "SECURITY.md says what then holds in their place"
             yield CheckResult("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
         else:

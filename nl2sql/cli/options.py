@@ -111,18 +111,18 @@ _MAX_IMPORT_NOTES: Final = 10
 
 def print_assistant_notes(assistant: Assistant, *, quiet: bool = False) -> None:
     """Say how data files were read the first time, what is doubtful, and which names of the policy match nothing."""
-    if assistant.is_new_import and not quiet:
-        imports = assistant.imports
+    if assistant.database.is_new_import and not quiet:
+        imports = assistant.database.imports
         for account in imports[:_MAX_IMPORT_NOTES]:
             print_note(f"read {account.summarize()}")
         if len(imports) > _MAX_IMPORT_NOTES:
             print_note(f"read {len(imports) - _MAX_IMPORT_NOTES:,} more: `nl2sql schema TABLE` tells how")
     # Later on, an answer and `run` tell the doubts of the columns that they use.
-    doubts = assistant.doubts
-    for note in assistant.notes:
-        if assistant.is_new_import or note not in doubts:
+    doubts = assistant.database.doubts
+    for note in assistant.database.notes:
+        if assistant.database.is_new_import or note not in doubts:
             print_note(f"note: {note}")
-    for warning in assistant.policy_warnings:
+    for warning in assistant.database.policy_warnings:
         print_note(f"warning: {warning}")
 
 

@@ -178,8 +178,8 @@ def add_command(
         parameters=tuple(parse_parameter(text) for text in parameters),
     )
     with open_assistant(config, shared.steps) as assistant:
-        checked = assistant.check_or_raise(query.bind_samples())
-        reading = assistant.explain_sql(checked.sql)
+        checked = assistant.database.check_or_raise(query.bind_samples())
+        reading = assistant.database.explain_sql(checked.sql)
     print_lines(format_query_file(query).rstrip())
     if not shared.quiet:
         print_lines("\n".join(reading))
@@ -230,7 +230,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
     failures: list[NL2SQLError] = [*problems]
     with open_assistant(config, shared.steps) as assistant:
         for query in chosen:
-            outcome, failure = _test_query(query, assistant)
+            outcome, failure = _test_query(query, assistant.database)
             outcomes.append(outcome)
             failures += [failure] if failure else []
             if shared.output == "table":

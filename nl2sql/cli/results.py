@@ -81,7 +81,7 @@ def write_batches(
 def write_all_rows(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
     """Every row that the query gives, streamed, within the limits on time and memory."""
     limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED_BYTES)
-    with assistant.run_stream(sql, limits=limits) as rows:
+    with assistant.database.run_stream(sql, limits=limits) as rows:
         count = write_batches(form, rows.columns, rows.read_batches(), style)
     print_renamed_columns(rows.columns)
     for warning in list_cuts(count, rows.truncated, rows.cut_cells):

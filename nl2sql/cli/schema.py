@@ -41,8 +41,8 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
             results.write_text(text)
             print_note(_describe_token_count(text, assistant.config))
             return 0
-        schema, imports = assistant.schema, assistant.imports
-        if shared.verbose and (idle := assistant.unmatched_descriptions):
+        schema, imports = assistant.schema, assistant.database.imports
+        if shared.verbose and (idle := assistant.database.unmatched_descriptions):
             print_note(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
     chosen = _choose_tables(schema, table)
     if shared.output == "json":

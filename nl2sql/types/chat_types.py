@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from nl2sql.types.result_types import ErrorInfo
@@ -65,6 +66,15 @@ class Reply:
     logprobs: tuple[float, ...] = ()
     is_unreadable: bool = False
     shortfall: ErrorInfo | None = None
+
+
+class StepKind(StrEnum):
+    """What a step did that no tool of the model's did: `Step.tool` is one of these or a tool's name."""
+
+    CANDIDATE = "candidate"
+    RECONSIDER = "reconsider"
+    REPAIR = "repair"
+    VERIFIED_QUERY = "verified_query"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def ask(request: pytest.FixtureRequest, endpoint: Endpoint, opened: Assistant, t
             "m", base_url=endpoint.url, protocol=request.param, state_dir=tmp_path, sleep=lambda seconds: None
         )
         try:
-            return Assistant(opened._engine, opened.config, model).ask(QUESTION)
+            return opened.with_options(model=model).ask(QUESTION)
         finally:
             model.close()
 
@@ -95,7 +95,7 @@ def test_marks_beside_rows_are_never_the_sentence(ask: Ask) -> None:
 @pytest.mark.parametrize("said", [f"{SQL};", f"```sql\n{SQL}\n```"])
 def test_sql_is_never_the_sentence(opened: Assistant, said: str) -> None:
     model = ScriptedModel(calls("sql_query", query=SQL), said, calls_tools=False)
-    answer = Assistant(opened._engine, opened.config, model).ask(QUESTION)
+    answer = opened.with_options(model=model).ask(QUESTION)
     assert answer.rows == [(2,)] and "2" in answer.text
     assert "SELECT" not in answer.text
 

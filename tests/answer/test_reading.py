@@ -48,7 +48,7 @@ def sample() -> Iterator[Assistant]:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.split("\n", 1)[0][:80])
 def test_pairs(sample: Assistant, pair: str) -> None:
     sql, *expected = pair.split("\n-- ")
-    canonical = sample.check_or_raise(sql).sql
+    canonical = sample.database.check_or_raise(sql).sql
     assert list(read(canonical, "duckdb", sample.schema, TODAY)) == expected
 
 
@@ -59,7 +59,7 @@ def test_there_are_enough_shapes() -> None:
 @pytest.mark.parametrize("sql", QUERIES, ids=lambda sql: sql[:80])
 def test_every_table_condition_and_value_is_said(sample: Assistant, sql: str) -> None:
     """However deep it stands: in a step, a derived table, a condition, an ON, a FILTER."""
-    canonical = sample.check_or_raise(sql).sql
+    canonical = sample.database.check_or_raise(sql).sql
     said = " ".join(read(canonical, "duckdb", sample.schema, TODAY))
     tree = parse_plain(canonical)
     assert tree is not None
@@ -93,13 +93,13 @@ def _is_said(literal: exp.Literal, said: str) -> bool:
 
 def test_a_laid_out_text_reads_the_same(sample: Assistant) -> None:
     for sql in GOLD:
-        canonical = sample.check_or_raise(sql).sql
+        canonical = sample.database.check_or_raise(sql).sql
         assert read(format_sql(canonical, "duckdb"), "duckdb") == read(canonical, "duckdb")
 
 
 def test_days_that_are_counted_from_today_need_today(sample: Assistant) -> None:
     sql = "SELECT count(*) FROM orders WHERE shipped_on > current_date - INTERVAL 7 DAY"
-    canonical = sample.check_or_raise(sql).sql
+    canonical = sample.database.check_or_raise(sql).sql
     told = read(canonical, "duckdb", sample.schema, dt.date(2026, 3, 2))
     assert "after 23 February 2026" in told[1] and told[-1] == "Today is 2 March 2026."
     assert "current_date - INTERVAL 7 DAY" in read(canonical, "duckdb", sample.schema)[1]

@@ -161,7 +161,9 @@ def test_few_words_of_the_samples_questions_weigh_against_its_gold_queries() -> 
     with nl2sql.connect(model=ScriptedModel(), config=nl2sql.load_config()) as assistant:
         for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
-            found = trace_words(case["question"], assistant.check_or_raise(case["gold_sql"]).sql, assistant.schema)
+            found = trace_words(
+                case["question"], assistant.database.check_or_raise(case["gold_sql"]).sql, assistant.schema
+            )
             doubted += [(case["id"], one.word) for one in found if one.has_weight]
     assert len({case for case, _ in doubted}) <= 4, doubted
 

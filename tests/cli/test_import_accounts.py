@@ -100,10 +100,10 @@ def test_python_warns_of_doubts_and_has_the_account(tmp_path: Path, home: Path) 
         assistant = nl2sql.connect(str(tmp_path / "open.csv"))
     assert sum("nothing says whether" in str(one.message) for one in caught) == 2
     with assistant:
-        assert [column.type for column in assistant.imports[0].columns] == ["BIGINT", "VARCHAR", "VARCHAR"]
+        assert [column.type for column in assistant.database.imports[0].columns] == ["BIGINT", "VARCHAR", "VARCHAR"]
         rules = {"open.csv": FileRules(dates="day first", decimal=".")}
         with assistant.with_files([tmp_path / "open.csv"], rules=rules) as session:
-            assert [column.type for column in session.imports[-1].columns] == ["BIGINT", "DATE", "DOUBLE"]
+            assert [column.type for column in session.database.imports[-1].columns] == ["BIGINT", "DATE", "DOUBLE"]
 
 
 def test_under_a_policy_the_account_holds_no_text_of_the_file(cli: Cli, tmp_path: Path) -> None:

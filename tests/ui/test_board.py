@@ -56,7 +56,7 @@ def begin(store: Store, database: Path, tmp_path: Path) -> Iterator[Callable[[],
 def pin(shared: Server, owner: str | None = None) -> None:
     """Ask both questions, and pin their answers."""
     for identifier, sql in QUERIES.items():
-        result = shared.assistant.run(sql, wants_hash=True)
+        result = shared.assistant.database.run(sql, wants_hash=True)
         said = f"Sentence of {identifier}."
         answer = Answer(
             identifier, f"What of {identifier}?", Status.ANSWERED, said, sql=sql, result=result, session="s"

@@ -270,7 +270,7 @@ class DuckDBEngine:
                 return tuple(sums)
 
     def find_queue_position(self, cancel: CancelToken) -> int:
-        """As `Engine.place_in_queue`."""
+        """As `Engine.find_queue_position`."""
         return self._pool.find_position(cancel)
 
     def list_worker_limits(self) -> Mapping[str, bool]:
