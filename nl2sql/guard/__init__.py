@@ -44,10 +44,10 @@ inferred is not.
 
 import logging
 
-from nl2sql.guard.checking import check, examine
+from nl2sql.guard.checking import Judge, check, examine
 from nl2sql.guard.judges import judge
 from nl2sql.guard.name_resolution import mask_paths
-from nl2sql.guard.parser_protocols import EngineParser, Judge, Token
+from nl2sql.guard.parser_protocols import EngineParser, Token
 from nl2sql.guard.token_scan import strip_explain
 from nl2sql.guard.visible_schema import deny_refused, mark_refused
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.guard.bound_plan import judge_plan, make_denied_columns_finding
+from nl2sql.guard.bound_plan import is_limited_to_named_tables, judge_plan, make_denied_columns_finding
 from nl2sql.guard.engine_errors import (
     is_no_select,
     is_unserializable,
@@ -26,7 +26,6 @@ from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.parser_protocols import EngineParser
 from nl2sql.guard.statement_rewrites import SHOWN, StatementRewriter, strip_positions
 from nl2sql.guard.token_scan import is_explain_analyze, mark_pivot_values, split_explain
-from nl2sql.guard.unserializable_plan import is_limited_to_named_tables
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import Column, Finding, Policy, Schema, Table, Verdict
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.duckdb.worker_handle import DatabaseState, WorkerHandle
 from nl2sql.engines.files.data_sources import DataSource
 from nl2sql.engines.worker import pipe_messages
-from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.worker.child_process import start_spare
 from nl2sql.engines.worker.result_stream import WorkerStream, collect_result
-from nl2sql.engines.worker.worker_handle import DatabaseState, WorkerHandle
 from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.engines.worker.worker_request import Call
 from nl2sql.errors import ConfigError, LimitError

@@ -2,15 +2,19 @@
 
 Settings forbid writing to the database, other files, the network, extensions, secrets and Python objects. They
 don't keep a table or column from being read (the guard does), don't bound the memory of scalar functions
-(`os_limits` does), and leave the files named in `data_files` open for writing too (`fence` does not).
+(`os_limits` does), and leave the files named in `data_files` open for writing too (`landlock` does not). So the worker
+asks one last question before anything runs, `check_single_select`: is the text one SELECT? It does not judge what the
+SELECT reads; the guard has.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -31,6 +35,9 @@ _SETTINGS: Final = (
     "python_scan_all_frames=false",
     f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
 )
+
+_TREE: Final = "SELECT system.main.json_serialize_sql(?::VARCHAR)"
+_WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
 
 
 def open_locked(
@@ -105,3 +112,21 @@ def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str])
     [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
     known = set(allowed)
     return next((path for path in paths if path not in known), None)
+
+
+def check_single_select(cursor: Any, sql: str) -> str:
+    """Why the text is no SELECT; empty where it is one.
+
+    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
+    SELECT passes in the guard's own spelling.
+    """
+    from nl2sql.guard import strip_explain
+
+    tree = str(cursor.execute(_TREE, [strip_explain(sql)]).fetchall()[0][0])
+    try:
+        document = json.loads(tree)
+    except (ValueError, RecursionError):
+        document = {"error": True}
+    if document["error"] or len(document["statements"]) != 1 or _WRITING_NODE.search(tree):
+        return "only one SELECT at a time runs here"
+    return ""

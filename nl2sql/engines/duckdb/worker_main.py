@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.duckdb.one_select import check_single_select
 from nl2sql.engines.duckdb.result_cache import CachedResult, ResultCache
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.deadline_timer import Alarm
@@ -174,6 +173,7 @@ class Worker:
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb.hardening import check_single_select
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
         from nl2sql.guard import strip_explain
 
