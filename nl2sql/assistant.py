@@ -39,6 +39,7 @@ from nl2sql.cancellation import CancelToken, Deadline
 from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
+from nl2sql.engines.engine import require_capability
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.schema import SchemaBudget
@@ -208,7 +209,7 @@ class Assistant(Database):
         if known is not None:
             try:
                 answer = yield from answer_with_verified_query(
-                    question, known, tools, self._engine.dialect, approve, deadline, explain
+                    question, known, tools, self._engine.dialect.name, approve, deadline, explain
                 )
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
@@ -246,7 +247,13 @@ class Assistant(Database):
         DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
         `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
         """
-        engine = self._engine.attach_files(files, self.config.limits, workers, rules)
+        file_tables = require_capability(
+            self._engine.capabilities.file_tables,
+            self._engine,
+            "joined with files",
+            "Load the files into the database as tables first, or open the files by themselves.",
+        )
+        engine = file_tables.attach_files(files, self.config.limits, workers, rules)
         return Assistant(engine, self.config, conversations=self._conversations, model_opener=self._get_chat_model)
 
     def with_options(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
@@ -409,7 +416,7 @@ class Assistant(Database):
             messages=build_messages(system, prompts.write_question(question, hits, like, today, notes.relevant), turns),
             candidates=choose_candidates(model, self.config.model.candidates),
         )
-        left_out, dialect = len(linked_schema.omitted_tables), self._engine.dialect
+        left_out, dialect = len(linked_schema.omitted_tables), self._engine.dialect.name
         answer = yield from answer_with_model(question, asked, model, tools, dialect, left_out, deadline, explain)
         return replace(answer, receipt=self.issue_receipt(asked.messages))
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from nl2sql.errors import BugError, GuardError, QueryError
-from nl2sql.guard.judges import LEXICAL
-from nl2sql.guard.lexical import check_text_bounds
+from nl2sql.guard.lexical import LEXICAL, check_text_bounds
 from nl2sql.types import CheckedSQL, Finding, Policy, Verdict
 from nl2sql.types.query_types import _Seal
 

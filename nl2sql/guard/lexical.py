@@ -12,6 +12,7 @@ from typing import Final
 
 from nl2sql.types import Finding
 
+LEXICAL: Final = "lexical"
 MAX_CHARS: Final = 20_000
 MAX_NESTING_LEVELS: Final = 50
 

@@ -121,7 +121,7 @@ class Answers:
             bool(check_single_select(connection.cursor(), text)) for text in ("SELECT 1", "DROP TABLE people")
         ]
         self.verdicts = [
-            guard.judge(text, self.schema, POLICY, "duckdb", self._parser)
+            guard.judge(text, self.schema, POLICY, self._parser)
             for text in (
                 "SELECT name FROM people",
                 "SELECT salary FROM people",

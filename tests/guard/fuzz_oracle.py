@@ -107,7 +107,7 @@ class World:
 
     def judge(self, sql: str) -> Verdict:
         """The guard's verdict; out of memory and interrupts come through."""
-        return judge(sql, self.schema, POLICY, "duckdb", self._parser)
+        return judge(sql, self.schema, POLICY, self._parser)
 
     def run(self, sql: str) -> Outcome:
         """Run the text on a connection of its own, whatever it is."""

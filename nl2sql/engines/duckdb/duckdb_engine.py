@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB, ExplainEstimates
 from nl2sql.engines.duckdb.worker_handle import DatabaseState, WorkerHandle
+from nl2sql.engines.engine import Capabilities, RepairTask
 from nl2sql.engines.files.data_sources import DataSource
 from nl2sql.engines.worker import pipe_messages
 from nl2sql.engines.worker.child_process import start_spare
@@ -30,7 +32,6 @@ from nl2sql.types import (
     Count,
     Limits,
     Policy,
-    Proof,
     RepairReport,
     Result,
     Schema,
@@ -66,12 +67,13 @@ class AttachedUploads:
 
 
 class DuckDBEngine:
-    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet.
+    """Implements `Engine` and every capability. Opening it opens no database yet.
 
-    `time_zone` is where days begin and end for every query, by its name in the IANA database.
+    `limits` are those that its workers start with. `time_zone` is where days begin and end for every query, by its name
+    in the IANA database.
     """
 
-    dialect: Final = "duckdb"
+    dialect: Final = DUCKDB
 
     def __init__(
         self,
@@ -111,24 +113,36 @@ class DuckDBEngine:
         return self._opened.prepared.notes
 
     @property
+    def capabilities(self) -> Capabilities:
+        """As `Engine.capabilities`."""
+        return Capabilities(
+            paging=self,
+            file_tables=self,
+            repair_sandbox=self,
+            queueing=self,
+            process_limits=self,
+            cost_estimates=ExplainEstimates(),
+        )
+
+    @property
     def accounts(self) -> tuple[TableAccount, ...]:
-        """As `Engine.accounts`."""
+        """As `FileTables.accounts`."""
         return self._opened.prepared.accounts
 
     @property
     def is_new_import(self) -> bool:
-        """As `Engine.is_new_import`."""
+        """As `FileTables.is_new_import`."""
         return self._opened.prepared.is_new
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
-        """As `Engine.uploads`."""
+        """As `FileTables.uploads`."""
         return self._beside.uploads.tables if self._beside else ()
 
     def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> DuckDBEngine:
-        """As `Engine.with_files`."""
+        """As `FileTables.attach_files`."""
         from nl2sql.engines.files.upload_tables import SourceWithUploads, choose_catalog_name, import_files
 
         if self._beside is not None:
@@ -189,23 +203,18 @@ class DuckDBEngine:
             request = {**asked, "policy": pipe_messages.encode_policy(policy)}
             return worker.ask(request, seconds, lambda reply: pipe_messages.decode_verdict(reply["verdict"]), cancel)
 
-    def repair(
-        self,
-        sql: str,
-        question: str,
-        policy: Policy,
-        *,
-        error: str = "",
-        disproved: Sequence[Proof] = (),
-        cancel: CancelToken | None = None,
-    ) -> RepairReport:
-        """As `Engine.repair`."""
-        asked = {"op": "repair", "sql": sql, "question": question, "error": error}
-        told = {"policy": pipe_messages.encode_policy(policy), "disproved": [asdict(proof) for proof in disproved]}
+    def repair(self, task: RepairTask, policy: Policy, cancel: CancelToken | None = None) -> RepairReport:
+        """As `RepairSandbox.repair`."""
+        request = {
+            "op": "repair",
+            "task": {**asdict(task), "disproved": [asdict(proof) for proof in task.disproved]},
+            "sql": task.sql,
+            "policy": pipe_messages.encode_policy(policy),
+            "seconds": self._judge_seconds,
+        }
         with self._pool.take_worker(cancel) as worker:
             self._ensure_schema(worker)
             seconds = self._judge_seconds
-            request = {**asked, **told, "seconds": seconds}
             return worker.ask(request, seconds, lambda reply: pipe_messages.decode_report(reply["report"]), cancel)
 
     def execute(
@@ -244,12 +253,12 @@ class DuckDBEngine:
     def fetch_page(
         self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None
     ) -> Result:
-        """As `Engine.page`."""
+        """As `Paging.fetch_page`."""
         with self._request_page(checked, window, limits, cancel, "rows") as call:
             return collect_result(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
-        """As `Engine.count`."""
+        """As `Paging.count`."""
         with self._request_page(checked, window, limits, cancel, "count") as call:
             reply, _ = call.receive()
             with call.check_reply():
@@ -263,7 +272,7 @@ class DuckDBEngine:
         limits: Limits,
         cancel: CancelToken | None = None,
     ) -> tuple[Decimal | None, ...]:
-        """As `Engine.add_up`."""
+        """As `Paging.add_up`."""
         with self._request_page(checked, window, limits, cancel, "sums", columns) as call:
             reply, _ = call.receive()
             with call.check_reply(InvalidOperation):
@@ -271,7 +280,7 @@ class DuckDBEngine:
                 return tuple(sums)
 
     def find_queue_position(self, cancel: CancelToken) -> int:
-        """As `Engine.place_in_queue`."""
+        """As `Queueing.find_queue_position`."""
         return self._pool.find_position(cancel)
 
     def list_worker_limits(self) -> Mapping[str, bool]:

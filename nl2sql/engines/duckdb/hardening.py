@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import duckdb
 
+from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB
 from nl2sql.engines.worker.pipe_messages import MOVED
 from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
@@ -25,16 +26,6 @@ MAX_EXPRESSION_DEPTH: Final = 60
 BUFFER_RATIO: Final = 0.8
 # The parent counts a query's seconds and leaves out those that a slow reader takes; DuckDB cannot tell them apart.
 LAST_RESORT_SECONDS: Final = 3600
-
-_SETTINGS: Final = (
-    "autoinstall_known_extensions=false",
-    "autoload_known_extensions=false",
-    "allow_community_extensions=false",
-    "allow_persistent_secrets=false",
-    "python_enable_replacements=false",
-    "python_scan_all_frames=false",
-    f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
-)
 
 _TREE: Final = "SELECT system.main.json_serialize_sql(?::VARCHAR)"
 _WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
@@ -82,8 +73,10 @@ def lock(
     data_files: Sequence[str] = (),
 ) -> None:
     """Lock the instance behind the connection for good; arguments as in `open_locked`."""
+    for statement in DUCKDB.read_only_statements:
+        connection.execute(statement)
     settings = [
-        *_SETTINGS,
+        f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
         f"temp_directory={quote_literal(spill_folder)}",
         f"max_temp_directory_size='{spill}B'",
         f"memory_limit='{int(memory * BUFFER_RATIO)}B'",

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB
 from nl2sql.engines.duckdb.result_cache import CachedResult, ResultCache
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.deadline_timer import Alarm
@@ -126,7 +127,7 @@ class Worker:
         collect_all = bool(request["thorough"])
         parser = self._ensure_parser()
         parser.reads_values = bool(request["reads_values"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, collect_all=collect_all)
+        verdict = judge(request["sql"], self._schema, policy, parser, collect_all=collect_all)
         return {"kind": "verdict", "verdict": pipe_messages.encode_verdict(verdict)}
 
     def _repair(self, request: Message) -> Mapping[str, Any]:
@@ -140,15 +141,16 @@ class Worker:
         hidden = _list_names(self._schema) - _list_names(visible)
         parser = self._ensure_parser()
         parser.reads_values = False
+        task = request["task"]
         report = repair(
-            request["sql"],
-            request["question"],
+            task["sql"],
+            task["wording"],
             visible,
-            "duckdb",
+            DUCKDB.name,
             GuardedBinder(self._schema, policy, parser),
-            error=request["error"],
+            error=task["error"],
             hidden=frozenset(name.rpartition(".")[2] for name in hidden),
-            disproved=[Proof(**proof) for proof in request["disproved"]],
+            disproved=[Proof(**proof) for proof in task["disproved"]],
         )
         return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
