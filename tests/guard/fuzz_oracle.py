@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 
 from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
-from nl2sql.engines.duckdb.hardening import open_locked
+from nl2sql.engines.duckdb.hardening import SessionOptions, open_locked
 from nl2sql.guard import judge
 from nl2sql.types import Verdict
 from tests.guard.fuzz_worlds import HIDDEN_NAMES, MARKERS, POLICY
@@ -101,7 +101,7 @@ class World:
     """One library opened as the engine opens it, with the guard's parser over it."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = open_locked(str(path), memory=MEMORY, seconds=SECONDS, threads=1)
+        self.connection = open_locked(str(path), SessionOptions(memory=MEMORY, seconds=SECONDS))
         self.schema = read_catalog(lambda sql: self.connection.execute(sql).fetchall())
         self._parser = DuckDBParser(self.connection.cursor(), self.connection.cursor())
 

@@ -53,6 +53,19 @@ INTROSPECT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class DuckDBOptions:
+    """How many workers may run side by side, how long judging and profiling may take, and where days begin and end.
+
+    `time_zone` is a name of the IANA database.
+    """
+
+    workers: int = 1
+    judge_seconds: float = JUDGE_SECONDS
+    profile_seconds: float = PROFILE_SECONDS
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachedUploads:
     """What an engine with uploads has beside them: the engine of the base, whose schema is read there once."""
 
@@ -69,8 +82,7 @@ class AttachedUploads:
 class DuckDBEngine:
     """Implements `Engine` and every capability. Opening it opens no database yet.
 
-    `limits` are those that its workers start with. `time_zone` is where days begin and end for every query, by its name
-    in the IANA database.
+    `limits` are those that its workers start with.
     """
 
     dialect: Final = DUCKDB
@@ -81,19 +93,17 @@ class DuckDBEngine:
         source: DataSource,
         limits: Limits,
         cache_dir: Path,
-        judge_seconds: float = JUDGE_SECONDS,
-        profile_seconds: float = PROFILE_SECONDS,
-        workers: int = 1,
+        options: DuckDBOptions | None = None,
         attached_uploads: AttachedUploads | None = None,
-        time_zone: str = "UTC",
     ) -> None:
+        self._options = options or DuckDBOptions()
         self._url, self._source, self._cache_dir = url, source, cache_dir
         self._beside = attached_uploads
-        self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._state = threading.RLock()
-        self._time_zone = time_zone
-        self._opened = DatabaseState(self._compute_fingerprint(), source, source.prepare(), time_zone=time_zone)
-        self._pool = WorkerPool(workers, lambda: WorkerHandle(limits))
+        self._opened = DatabaseState(
+            self._compute_fingerprint(), source, source.prepare(), time_zone=self._options.time_zone
+        )
+        self._pool = WorkerPool(self._options.workers, lambda: WorkerHandle(limits))
         with self._pool.take_worker(None) as worker:
             worker.use_state(self._opened)
 
@@ -156,17 +166,8 @@ class DuckDBEngine:
             uploads = import_files(files, catalog, limits, self._cache_dir, rules)
             stack.callback(uploads.close)
             source, beside = SourceWithUploads(self._source, uploads), AttachedUploads(self, uploads)
-            engine = DuckDBEngine(
-                self._url,
-                source,
-                limits,
-                self._cache_dir,
-                self._judge_seconds,
-                self._profile_seconds,
-                workers,
-                beside,
-                self._time_zone,
-            )
+            options = replace(self._options, workers=workers)
+            engine = DuckDBEngine(self._url, source, limits, self._cache_dir, options, beside)
             stack.callback(engine.close)
             engine.introspect()
             stack.pop_all()
@@ -192,7 +193,7 @@ class DuckDBEngine:
         """As `Engine.judge`."""
         with self._pool.take_worker(cancel) as worker:
             self._ensure_schema(worker)
-            seconds = self._judge_seconds
+            seconds = self._options.judge_seconds
             asked = {
                 "op": "judge",
                 "sql": sql,
@@ -210,11 +211,11 @@ class DuckDBEngine:
             "task": {**asdict(task), "disproved": [asdict(proof) for proof in task.disproved]},
             "sql": task.sql,
             "policy": pipe_messages.encode_policy(policy),
-            "seconds": self._judge_seconds,
+            "seconds": self._options.judge_seconds,
         }
         with self._pool.take_worker(cancel) as worker:
             self._ensure_schema(worker)
-            seconds = self._judge_seconds
+            seconds = self._options.judge_seconds
             return worker.ask(request, seconds, lambda reply: pipe_messages.decode_report(reply["report"]), cancel)
 
     def execute(
@@ -339,7 +340,7 @@ class DuckDBEngine:
         base = self._beside.base.introspect() if self._beside else None
         request = {
             "op": "introspect",
-            "profile_seconds": self._profile_seconds,
+            "profile_seconds": self._options.profile_seconds,
             "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
             "beside": serialization.encode_schema(base) if base else None,
@@ -370,7 +371,7 @@ class DuckDBEngine:
         with self._state:
             if fingerprint != self._opened.fingerprint:
                 self._opened = DatabaseState(
-                    fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone
+                    fingerprint, self._source, self._source.prepare(), time_zone=self._options.time_zone
                 )
             if self._opened.schema is None:
                 self._opened = replace(self._opened, schema=schema_cache.load_schema(self._cache_dir, fingerprint))
@@ -378,5 +379,5 @@ class DuckDBEngine:
 
     def _compute_fingerprint(self) -> str:
         """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
-        own = self._source.compute_fingerprint()
-        return own if self._time_zone == "UTC" else hashlib.sha256(f"{own} {self._time_zone}".encode()).hexdigest()
+        own, zone = self._source.compute_fingerprint(), self._options.time_zone
+        return own if zone == "UTC" else hashlib.sha256(f"{own} {zone}".encode()).hexdigest()

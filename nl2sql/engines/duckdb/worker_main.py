@@ -52,8 +52,7 @@ class Worker:
         self._parser: Any = None
         self._cursor: duckdb.DuckDBPyConnection | None = None
         spill_folder = str(Path.cwd() / "spill")
-        self._connection = hardening.open_locked(
-            opening["database"],
+        options = hardening.SessionOptions(
             memory=opening["memory"],
             seconds=self._seconds,
             threads=THREADS,
@@ -63,6 +62,7 @@ class Worker:
             attachments=opening["attached"],
             time_zone=opening["time_zone"],
         )
+        self._connection = hardening.open_locked(opening["database"], options)
         self._kept = ResultCache(self._connection, opening["memory"])
 
     def stop(self, request: int) -> None:
