@@ -29,7 +29,7 @@ from nl2sql.answer.notation import find_notation
 from nl2sql.cancellation import CancelToken, Deadline
 from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
 from nl2sql.database import Database
-from nl2sql.engines import open_engine
+from nl2sql.engines import DataSettings, open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.model.chat import ChatModel
@@ -497,7 +497,8 @@ def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _build_sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone, config.files)
+        settings = DataSettings(config.context.time_zone, config.files)
+        return open_engine(url, config.limits, cache_dir, workers, on_progress, settings)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise

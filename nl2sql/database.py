@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nl2sql import guard, schema
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
-from nl2sql.engines.duckdb.plan_cost import estimate_rows
-from nl2sql.engines.engine import CancellableJudge
+from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.charts.chart_wish import ChartWish
     from nl2sql.charts.drawing import Chart
-    from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.engines.engine import Engine, Paging, ResultStream
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.store import VerifiedQuery
@@ -81,8 +80,8 @@ class Database:
         """What may be seen of it, by the model too; made once for what was introspected. DatabaseError."""
         whole = self.engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self.engine.accounts))
-            policy = _allow_uploads(policy, self.engine.uploads)
+            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._accounts))
+            policy = _allow_uploads(policy, self.uploads)
             # Under no policy the engine has asked the guard itself.
             if policy != Policy():
                 policy = guard.deny_refused(whole, policy, self._make_reader(policy))
@@ -110,10 +109,10 @@ class Database:
 
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
-        if not self.engine.accounts:
+        if not self._accounts:
             return ()
         visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = [account for account in self.engine.accounts if account.table.lower() in visible]
+        accounts = [account for account in self._accounts if account.table.lower() in visible]
         if self.config.policy == Policy():
             return tuple(accounts)
         return tuple(
@@ -124,18 +123,26 @@ class Database:
     @property
     def is_new_import(self) -> bool:
         """Whether the data files were read when this was opened, and not before."""
-        return self.engine.is_new_import
+        files = self.engine.capabilities.file_tables
+        return files is not None and files.is_new_import
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
-        return self.engine.uploads
+        files = self.engine.capabilities.file_tables
+        return files.uploads if files else ()
 
     def attach_files(
         self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Database:
         """Return the same database with data files as further tables, for one session. As `Assistant.with_files`."""
-        return Database(self.engine.attach_files(files, self.config.limits, workers, rules), self.config)
+        file_tables = require_capability(
+            self.engine.capabilities.file_tables,
+            self.engine,
+            "joined with files",
+            "Load the files into the database as tables first, or open the files by themselves.",
+        )
+        return Database(file_tables.attach_files(files, self.config.limits, workers, rules), self.config)
 
     def share(self, config: Config) -> Database:
         """Return the same opened database under other settings of limits and model."""
@@ -183,11 +190,13 @@ class Database:
     @property
     def unavailable_limits(self) -> list[str]:
         """The limits of the operating system that this platform does not have for queries, by name."""
-        return [name for name, held in self.engine.list_worker_limits().items() if not held]
+        limits = self.engine.capabilities.process_limits
+        return [name for name, held in limits.list_worker_limits().items() if not held] if limits else []
 
     def find_queue_position(self, cancel: CancelToken) -> int:
         """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
-        return self.engine.find_queue_position(cancel)
+        queue = self.engine.capabilities.queueing
+        return queue.find_queue_position(cancel) if queue else 0
 
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
         """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
@@ -237,7 +246,7 @@ class Database:
         `truncated` says that it has more than it keeps, and `count_pageable_rows` how many those are. Errors as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
-        return self.engine.fetch_page(
+        return self._require_paging().fetch_page(
             self.check_or_raise(sql, cancel=cancel), window, limits or self.config.limits, cancel
         )
 
@@ -248,7 +257,7 @@ class Database:
 
         Integers and decimals are added exactly; doubles too where they have ten decimals or fewer. Errors as `run`.
         """
-        return self.engine.add_up(
+        return self._require_paging().add_up(
             self.check_or_raise(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
         )
 
@@ -265,15 +274,17 @@ class Database:
         Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
         """
         window = Window(contains=contains or {}, criteria=criteria)
-        return self.engine.count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
+        return self._require_paging().count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
 
     def count(self, sql: str, *, contains: TextByColumn | None = None, cancel: CancelToken | None = None) -> int:
         """How many rows the SQL gives in all; with `contains`, of those that `fetch_page` can show. Errors as `run`."""
         window, limits = Window(contains=contains or {}), self.config.limits
         checked = self.check_or_raise(sql, cancel=cancel)
-        count = self.engine.count(checked, window, limits, cancel)
-        if count.is_complete or contains:
-            return count.rows
+        # Where rows are not paged, only counting all of them is left.
+        if contains or self.engine.capabilities.paging:
+            count = self._require_paging().count(checked, window, limits, cancel)
+            if count.is_complete or contains:
+                return count.rows
         counted = self.check_or_raise(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
         return int(self.engine.execute(counted, limits, cancel).rows[0][0])
 
@@ -292,9 +303,11 @@ class Database:
 
     def estimate_checked(self, checked: CheckedSQL, cancel: CancelToken | None = None) -> int | None:
         """As `estimate`, of SQL that has passed the guard."""
-        asked = self.check_or_raise(f"EXPLAIN (FORMAT json) {guard.strip_explain(checked.sql)}", cancel=cancel)
-        rows = self.engine.execute(asked, self.config.limits, cancel).rows
-        return estimate_rows(str(rows[0][-1])) if rows else None
+        estimates = self.engine.capabilities.cost_estimates
+        if estimates is None:
+            return None
+        explain = self.check_or_raise(estimates.write_explain(checked), cancel=cancel)
+        return estimates.read_estimate(self.engine.execute(explain, self.config.limits, cancel))
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
@@ -321,13 +334,13 @@ class Database:
         """What checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import read
 
-        return read(sql, self.engine.dialect, self.allowed_schema.schema, self.config.context.find_clock_day())
+        return read(sql, self.engine.dialect.name, self.allowed_schema.schema, self.config.context.find_clock_day())
 
     def format_sql(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
         from nl2sql.answer.sql_format import lay_out_sql
 
-        return lay_out_sql(sql, self.engine.dialect, self.check_or_raise)
+        return lay_out_sql(sql, self.engine.dialect.name, self.check_or_raise)
 
     def choose_column_formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
         """How each column of a result is written for reading, in the notation of `display.locale`.
@@ -397,6 +410,21 @@ class Database:
     ) -> None:
         self.close()
 
+    @property
+    def _accounts(self) -> tuple[TableAccount, ...]:
+        """How each table was made of its data file; none where the engine reads no files."""
+        files = self.engine.capabilities.file_tables
+        return files.accounts if files else ()
+
+    def _require_paging(self) -> Paging:
+        """Return what fetches pages.
+
+        Raises:
+            ConfigError: the engine has nothing that does.
+        """
+        hint = "Sort and limit in the SQL, with ORDER BY and LIMIT, and run that."
+        return require_capability(self.engine.capabilities.paging, self.engine, "read page by page", hint)
+
     def _describe(self, whole: Schema) -> Schema:
         """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
         context = self.config.context
@@ -409,7 +437,7 @@ class Database:
         seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
         return tuple(
             ColumnDoubt(account.table, column.name, "stays text" if self.config.policy != Policy() else column.doubt)
-            for account in self.engine.accounts
+            for account in self._accounts
             for column in account.columns
             if column.doubt and (account.table.lower(), column.name.lower()) in seen
         )

@@ -19,7 +19,7 @@ from nl2sql.agent.verified_query_tools import MAX_FUNCTIONS, QueryFunction, chec
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import ContextSettings
-from nl2sql.engines.engine import CancellableJudge, Engine
+from nl2sql.engines.engine import CancellableJudge, Engine, RepairTask
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
@@ -173,7 +173,7 @@ class Toolbox:
     @property
     def dialect(self) -> str:
         """The name that sqlglot has for the engine's SQL."""
-        return self._engine.dialect
+        return self._engine.dialect.name
 
     @property
     def is_lookup_allowed(self) -> bool:
@@ -193,13 +193,14 @@ class Toolbox:
 
         None and a report of why where it cannot be repaired; `error` is what the engine said.
         """
+        sandbox = self._engine.capabilities.repair_sandbox
+        if sandbox is None:
+            return None, RepairReport()
         start, spent = time.perf_counter(), self.database_seconds
         disproved: list[Proof] = []
         try:
             for _ in range(_MAX_PROOF_ROUNDS):
-                report = self._engine.repair(
-                    sql, self.question, self._policy, error=error, disproved=disproved, cancel=self._cancel
-                )
+                report = sandbox.repair(RepairTask(sql, error, self.question, disproved), self._policy, self._cancel)
                 failed = [proof for proof in report.proofs if not self._is_proven(proof)]
                 if not failed:
                     checked = guard.check(report.sql, self._policy, self._judge) if report.sql else None
@@ -217,7 +218,7 @@ class Toolbox:
 
         if not self.is_lookup_allowed:
             return None, StoredMatch()
-        found = match_stored_values(checked.sql, self.schema, self._engine.dialect, self)
+        found = match_stored_values(checked.sql, self.schema, self._engine.dialect.name, self)
         try:
             return (self.check(found.sql) if found.sql else None), found
         except (ToolError, LimitError):
@@ -242,14 +243,14 @@ class Toolbox:
         from nl2sql.answer.sql_format import lay_out_sql
 
         if checked.sql not in self._laid_out:
-            self._laid_out[checked.sql] = lay_out_sql(checked.sql, self._engine.dialect, self.check)
+            self._laid_out[checked.sql] = lay_out_sql(checked.sql, self._engine.dialect.name, self.check)
         return self._laid_out[checked.sql]
 
     def explain_sql(self, checked: CheckedSQL) -> tuple[str, ...]:
         """What the query does, in words."""
         from nl2sql.answer.reading import read
 
-        return read(checked.sql, self._engine.dialect, self.schema, self.context.find_clock_day())
+        return read(checked.sql, self._engine.dialect.name, self.schema, self.context.find_clock_day())
 
     def trace_words(self, checked: CheckedSQL) -> tuple[UntracedWord, ...]:
         """The words of the question that nothing in the query stands for."""

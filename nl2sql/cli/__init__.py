@@ -20,7 +20,8 @@ import click
 from nl2sql import __version__
 from nl2sql.cli.screen import guard_streams
 from nl2sql.cli.terminal import print_error, print_lines
-from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.worker.child_process import start_spare
 from nl2sql.errors import BugError, NL2SQLError
 from nl2sql.schema.ddl_prompt import make_one_line
 

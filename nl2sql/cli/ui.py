@@ -82,7 +82,7 @@ def _check_database(config: Config) -> None:
     """
     if not (url := config.resolve_database()):
         return
-    from nl2sql.engines import open_engine
+    from nl2sql.engines import DataSettings, open_engine
 
     steps, folder = ProgressReporter(quiet=False, verbose=False), config.home / "cache"
     open_engine(
@@ -90,8 +90,7 @@ def _check_database(config: Config) -> None:
         config.limits,
         folder,
         on_progress=steps.report_progress,
-        time_zone=config.context.time_zone,
-        rules=config.files,
+        settings=DataSettings(config.context.time_zone, config.files),
     ).close()
 
 

@@ -40,7 +40,7 @@ from nl2sql.answer.display import choose_formats_by_facts
 from nl2sql.config import Config
 from nl2sql.database import Database
 from nl2sql.engines import open_engine
-from nl2sql.engines.engine import Engine
+from nl2sql.engines.engine import Capabilities, Engine, FileTables
 from nl2sql.importing.file_rules import FileRules
 from ui.answer_actions import find_sql
 from ui.chart_view import write_metric
@@ -376,6 +376,10 @@ class BrokenImports:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(self._engine.capabilities, file_tables=cast(FileTables, self))
 
     def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None

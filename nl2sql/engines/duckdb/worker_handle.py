@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb import WORKER
 from nl2sql.engines.duckdb.result_cache import MAX_CACHED_QUERIES
 from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase
-from nl2sql.engines.worker.child_process import WORKER, ChildProcess, take_process
+from nl2sql.engines.worker.child_process import ChildProcess, take_process
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import Message
 from nl2sql.engines.worker.worker_request import Call, cancel_on_token
