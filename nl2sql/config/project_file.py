@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.config.settings_file import Sections
+from nl2sql.config.settings_table import SECTIONS, Setting, UntrustedUse
 from nl2sql.config.trusted_files import CHANGED, LEADS_OUT, PATH_CHARS, UNTRUSTED, advise_owner, compose_trust
 from nl2sql.schema.ddl_prompt import make_one_line
 
@@ -49,7 +50,7 @@ def split_settings(sections: Sections, get_current: Callable[[str, str], Any], f
                 elsewhere = find_database_problem(value, folder)
                 counts = not elsewhere
             else:
-                counts = _RULES.get(section, _refuse)(key, value, current)
+                counts = _counts(SECTIONS.get(section, {}).get(key), value, current)
             if counts:
                 counting.setdefault(section, {})[key] = _add(name, value, current)
             elif value != current:
@@ -131,30 +132,19 @@ def _show(path: Path) -> str:
     return make_one_line(str(path), PATH_CHARS)
 
 
-def _refuse(key: str, value: Any, current: Any) -> bool:
-    return False
-
-
-def _accept(key: str, value: Any, current: Any) -> bool:
-    return True
-
-
-def _can_narrow(key: str, value: Any, current: Any) -> bool:
-    """Patterns of tables may leave out more, but not bring back what the user's own settings leave out."""
-    return key == "exclude" or not current
-
-
-def _can_lower(key: str, value: Any, current: Any) -> bool:
-    return current is None or bool(value <= current)
+def _counts(setting: Setting | None, value: Any, current: Any) -> bool:
+    """Return whether a value counts beside the one in force, `current`. A setting that the table lacks never does."""
+    match setting.untrusted if setting else UntrustedUse.NOTHING:
+        case UntrustedUse.ADD:
+            return True
+        case UntrustedUse.NARROW:
+            # Patterns of tables don't bring back what the user's own settings leave out.
+            return not current
+        case UntrustedUse.LOWER:
+            return current is None or bool(value <= current)
+        case _:
+            return False
 
 
 def _add(name: str, value: Any, current: Any) -> Any:
     return (*current, *value) if name == "database.exclude" else value
-
-
-# Of a section that is not here nothing counts: so one that is new, too.
-_RULES: Final[Mapping[str, Callable[[str, Any, Any], bool]]] = {
-    "database": _can_narrow,
-    "limits": _can_lower,
-    "policy": _accept,
-}
