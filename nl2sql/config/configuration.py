@@ -30,7 +30,7 @@ class ModelSettings:
     `candidates` is how many queries are written for a question, of which the rows are compared; None leaves it to the
     product, 1 means one. `choices` are the models that people may choose between on the page. `name_from` and
     `base_url_from` are the project file that named them; None where that was the user, or nobody. `base_url_setting`
-    says in an error where to mend the address: a variable, or a place in a file.
+    says in an error where to change the address: a variable, or a place in a file.
 
     `api_key` never shows in `repr`, and is not read from any file.
     """
@@ -48,7 +48,7 @@ class ModelSettings:
     base_url_setting: str = ADDRESS_VARIABLE
 
     def rename(self, name: str) -> ModelSettings:
-        """With the model that the user names."""
+        """Return the same with the model that the user names."""
         return replace(self, name=name, name_from=None)
 
     @property
@@ -59,11 +59,12 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class ContextSettings:
-    """What the owner tells the model: `descriptions` and `synonyms` by `table` or `table.column`,
-    `metrics` by name, and `rules` as sentences.
+    """What the owner tells the model.
 
-    Days begin and end in `time_zone`, a name of the IANA database, for the engine too. `today` is the day to answer
-    as of; None is the day that it is. `fiscal_year_start` is the month and day that fiscal years begin on, if any.
+    `descriptions` and `synonyms` go by `table` or `table.column`, `metrics` by name, and `rules` are sentences.
+
+    Days begin and end in `time_zone`, a name of the IANA database, for the engine too. `today` is the day to answer as
+    of; None is the day that it is. `fiscal_year_start` is the month and day that fiscal years begin on, if any.
 
     `dbt` is where the properties files of a dbt project lie, a path from the project file on; `dbt_notes` is what
     they say, once `add_dbt` has read them.
@@ -80,11 +81,11 @@ class ContextSettings:
     today: dt.date | None = None
 
     def find_today(self) -> dt.date:
-        """The day that it is: the one set, else that of the time zone."""
+        """Return the day to answer as of: the one set, else the current day in the time zone."""
         return self.today or self.find_clock_day()
 
     def find_clock_day(self) -> dt.date:
-        """The day that the engine takes it to be: that of the time zone, whatever day is set."""
+        """Return the current day in the time zone, whatever day is set: the engine's `current_date`."""
         return dt.datetime.now(find_zone(self.time_zone)).date()
 
 
@@ -147,18 +148,26 @@ class Config:
         return f"{what} go to {place} (named by {make_one_line(str(source), PATH_CHARS)})"
 
     def resolve_database(self) -> str | None:
-        """The database to open; None is the sample data. ConfigError where the file's is not, and none is named."""
+        """Return the database to open; None is the sample data.
+
+        Raises:
+            ConfigError: where the database of a found file is not opened, and no other is named.
+        """
         if self.url is None and self.database_problem:
             message, advice = self.database_problem
             raise ConfigError(message, f"{advice}. Or name a database: --db, or NL2SQL_DB.")
         return self.url
 
     def point_to(self, url: str) -> Config:
-        """The same with the database that the user names."""
+        """Return the same with the database that the user names."""
         return replace(self, url=url, database_problem=None, variables=())
 
     def apply_limits(self, rows: int | None, seconds: float | None, memory: str | None) -> Config:
-        """With these limits on top, as flags give them: None leaves one as it is, 0 rows are all. ConfigError."""
+        """Return the same with these limits, as flags give them: None leaves one as it is, 0 rows are all.
+
+        Raises:
+            ConfigError: where `memory` is no size.
+        """
         limits = self.limits
         if rows is not None:
             limits = replace(limits, rows=rows or None)
@@ -170,7 +179,7 @@ class Config:
 
 
 def show_address(base_url: str) -> str:
-    """An endpoint's address to be shown: without what may be secret in it."""
+    """Return an endpoint's address to be shown: without what may be secret in it."""
     from urllib.parse import urlsplit
 
     try:

@@ -50,12 +50,14 @@ def load_config(
     url: str | None = None,
     model: str | None = None,
 ) -> Config:
-    """The settings in force: both files, the environment, then the arguments `url` and `model`.
+    """Return the settings in force: both files, the environment, then the arguments `url` and `model`.
 
     `file` names a project file, which then counts in full; else the nearest `nl2sql.toml` in `start` (the working
     folder) or above it serves, as far as `nl2sql trust` lets it: `notes` says what it does not. What any `nl2sql.toml`
-    there denies is denied, and without `file` the limits that one lowers are lowered too. ConfigError where a file is
-    missing or not TOML, or a key is unknown or mistyped.
+    there denies is denied, and without `file` the limits that one lowers are lowered too.
+
+    Raises:
+        ConfigError: where a file is missing or not TOML, or a setting is unknown or has a value that it may not have.
     """
     env = dict(os.environ if environ is None else environ)
     is_given = url is not None or bool(env.get(DATABASE_VARIABLE))
@@ -80,9 +82,10 @@ def load_config(
 
 
 def add_dbt(config: Config) -> Config:
-    """The settings with what the dbt files say where the owner's own words say nothing; untrusted ones are left out.
+    """Return the settings with what the trusted dbt files say, where the owner's own words say nothing.
 
-    ConfigError names the file, and the line, that cannot be read.
+    Raises:
+        ConfigError: where a file cannot be read. It names file and line.
     """
     context = config.context
     if not context.dbt:
@@ -99,30 +102,38 @@ def add_dbt(config: Config) -> Config:
 
 
 def find_home(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of state and cache."""
+    """Return the folder of state and cache."""
     env = os.environ if environ is None else environ
     home = Path(env[HOME_VARIABLE]) if env.get(HOME_VARIABLE) else platformdirs.user_data_path("nl2sql")
     return home.expanduser().absolute()
 
 
 def find_project_file(start: Path | None = None) -> Path | None:
-    """The nearest `nl2sql.toml` in that folder (None: the working folder) or above it, whoever wrote it."""
+    """Return the nearest `nl2sql.toml` in that folder (None: the working folder) or above it, whoever wrote it."""
     return next(_find_project_files(start), None)
 
 
 def read_settings_file(file: Path) -> bytes:
-    """The content of a file of settings. ConfigError where it cannot be read, or is too large."""
+    """Return the content of a file of settings.
+
+    Raises:
+        ConfigError: where it cannot be read, or is too large.
+    """
     return read_file(file, _FILE_BYTES, make_one_line(str(file), PATH_CHARS))
 
 
 def find_waiting_settings(file: Path, content: bytes, environ: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """The settings of a project file that count only once it is trusted, by `section.key`. ConfigError."""
+    """Return the settings of a project file that count only once it is trusted, by `section.key`.
+
+    Raises:
+        ConfigError: where the text of this file, or of the user's own, is wrong.
+    """
     config, _ = _load_own(dict(os.environ if environ is None else environ), is_given=True)
     return split_settings(read_settings(file, content), _get_value_of(config), file.parent).pending_settings
 
 
 def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables]:
-    """The settings of the user's own file, and the variables that it lets addresses of databases hold.
+    """Return the settings of the user's own file, and the variables that it lets addresses of databases hold.
 
     `is_given` says that a flag or the environment names the database: then no file's counts.
     """
@@ -139,7 +150,7 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
 
 
 def _apply_found_files(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
-    """With what the nearest project file may settle, and what those above it deny and lower.
+    """Return the settings with what the nearest project file may settle, and what those above it deny and lower.
 
     One that others may write to is left out, unless it is trusted.
     """
@@ -169,9 +180,10 @@ def _apply_found_files(config: Config, start: Path | None, variables: Variables,
 
 
 def _apply_denials(config: Config, path: Path, own: Config | None = None) -> Config:
-    """With what a further project file denies and, of the settings that are the user's `own`, with what it lowers.
+    """Return the settings with what a further project file denies, and with the limits that it lowers.
 
-    Without `own` another file was named in its place: then it may deny only, and that is noted.
+    A limit is lowered against `own`, the user's settings. Where that is None the user named another file in place of
+    this one: then it may deny only, and that is noted.
     """
     stranger = find_stranger(path)
     try:
@@ -196,7 +208,7 @@ def _apply_denials(config: Config, path: Path, own: Config | None = None) -> Con
 
 
 def _lower(limits: Limits, sections: Sections) -> Limits:
-    """The lower one of each limit and that of the sections."""
+    """Return the lower one of each limit and that of the sections."""
     lowered = {
         key: value if (current := getattr(limits, key)) is None else min(value, current)
         for key, value in sections.get("limits", {}).items()
@@ -224,12 +236,12 @@ def _apply_untrusted(config: Config, sections: Sections, path: Path, trusted: Tr
 
 
 def _describe_state(path: Path, trusted: TrustedFiles) -> str:
-    """How an untrusted file stands, as a clause about it."""
+    """Return how an untrusted file stands, as a clause about it."""
     return "has changed since you trusted it" if trusted.has_other(path) else "is not trusted"
 
 
 def _apply_project(config: Config, sections: Sections, path: Path, variables: Variables) -> Config:
-    """With a project file that counts in full."""
+    """Return the settings with a project file that counts in full."""
     config = replace(_apply_file(config, sections, path, variables), file=path)
     model = sections.get("model", {})
     name_from = path if "name" in model else config.model.name_from
@@ -268,7 +280,7 @@ def _add_note(config: Config, note: str) -> Config:
 
 
 def _note_doubtful(config: Config, file: Path) -> Config:
-    """With a note of the files beside a project file that counts in full which are not used, for want of trust."""
+    """Return the settings with a note of the files beside a trusted project file that are not trusted, so not used."""
     return _add_note(config, note_waiting(file, (), _find_doubtful_queries(config), "", _find_doubtful_dbt(config)))
 
 
@@ -279,7 +291,7 @@ def _read_dbt(config: Config) -> tuple[DbtFile, ...]:
 
 
 def _find_doubtful_dbt(config: Config) -> dict[str, str]:
-    """The dbt files that are not used, by name, each with the reason."""
+    """Return the dbt files that are not used, by name, each with the reason."""
     trusted = TrustedFiles(config.home)
     # Whoever reads them to use them says what is wrong with them.
     with contextlib.suppress(ConfigError):
@@ -290,7 +302,7 @@ def _find_doubtful_dbt(config: Config) -> dict[str, str]:
 
 
 def _find_doubtful_queries(config: Config) -> dict[str, str]:
-    """The files of verified queries beside the project file that are not used, by name, each with the reason."""
+    """Return the verified queries beside the project file that are not used, by name, each with the reason."""
     assert config.file is not None
     trusted, doubts = TrustedFiles(config.home), {}
     for path in sorted((config.file.parent / QUERY_FOLDER).glob("*.sql")):
@@ -301,7 +313,7 @@ def _find_doubtful_queries(config: Config) -> dict[str, str]:
 
 
 def _find_project_files(start: Path | None) -> Iterator[Path]:
-    """The project files in that folder (None: the working folder) and above it, the nearest first."""
+    """Yield the project files in that folder (None: the working folder) and above it, the nearest first."""
     try:
         folder = Path(os.path.realpath(start or Path.cwd()))
     except FileNotFoundError:
@@ -323,7 +335,7 @@ def _get_value_of(config: Config) -> Callable[[str, str], Any]:
 
 
 def _locate(url: str, folder: Path) -> str:
-    """The address of a database as a file in that folder names it: a path from there on, where it is a path."""
+    """Return the address of a database that a file in that folder names; a relative path counts from the folder on."""
     if "://" in url:
         return url
     try:
@@ -349,7 +361,7 @@ def _merge(config: Config, sections: Sections) -> Config:
 
 
 def _add_up(policy: Policy, given: Mapping[str, frozenset[str]]) -> Policy:
-    """Both policies: what either denies is denied, and only what both allow is allowed."""
+    """Return both policies in one: what either denies is denied, and only what both allow is allowed."""
     allowed = given.get("allow_tables", policy.allow_tables)
     if policy.allow_tables is not None and allowed is not None:
         known = {_fold_name(name) for name in allowed}
@@ -363,5 +375,5 @@ def _add_up(policy: Policy, given: Mapping[str, frozenset[str]]) -> Policy:
 
 
 def _fold_name(name: str) -> str:
-    """The name as two lists compare it: as DuckDB does, with the main schema's name or without."""
+    """Return the name as two lists compare it: folded as DuckDB does, without the main schema's name."""
     return fold(name).removeprefix(f"{MAIN_SCHEMA}.")
