@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nl2sql.charts.palette import dress_spec
     from nl2sql.charts.spec_check import check_spec
     from nl2sql.config import Config, load_config
-    from nl2sql.config.settings_file import parse_size
+    from nl2sql.config.setting_values import parse_size
     from nl2sql.database import Database
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.errors import (
@@ -205,7 +205,7 @@ _HOMES: Final = {
     "list_cuts": "answer.result_notes",
     "load_config": "config",
     "open_store": "store",
-    "parse_size": "config.settings_file",
+    "parse_size": "config.setting_values",
     "render_answer": "exports.answer_page",
     "read_wish": "charts.chart_wish",
     "text_of": "answer.cell_text",

@@ -13,14 +13,27 @@ import pytest
 import nl2sql
 
 PACKAGE = Path(nl2sql.__file__).parent
-HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
+HEAVY = (
+    "streamlit",
+    "mcp",
+    "sqlalchemy",
+    "xllamacpp",
+    "pandas",
+    "openai",
+    "duckdb",
+    "sqlglot",
+    "pyarrow",
+    "rich",
+    "msgspec",
+)
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancellation"}
+FLOOR = {"types", "errors", "cancellation", "json_codec"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
     "cancellation": {"errors"},
+    "json_codec": {"types"},
     "config": {"errors", "types", "schema", "importing"},
     "sample_database": {"errors"},
     "schema": FLOOR,

@@ -6,10 +6,11 @@ Values only, all of them fit for JSON, so that a journal and a report can hold t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from nl2sql.answer.cell_text import encode_json_value, text_of
+from nl2sql.json_codec import decode_known_fields
 from nl2sql.types import Result
 
 PREVIEW_ROWS: Final = 20
@@ -69,17 +70,20 @@ class Case:
 
 
 def encode_case(case: Case) -> dict[str, Any]:
-    """The case as a JSON object, every field there."""
+    """Return the case as a JSON object, every field there."""
     return asdict(case)
 
 
-def decode_case(data: Mapping[str, Any]) -> Case:
-    """The case that `encode_case` wrote. KeyError, TypeError where it is none."""
-    known = {one.name for one in fields(Case)}
-    values = {name: value for name, value in data.items() if name in known}
-    lists = {name: tuple(values.get(name, ())) for name in ("steps", "calls", "repairs")}
-    _ = values["steps"], values["calls"]
-    return Case(**{**values, **lists})
+def decode_case(data: Any) -> Case:
+    """Return the case that this version or an earlier one wrote.
+
+    Raises:
+        ValueError: where `data` is no case.
+    """
+    case = decode_known_fields(data, Case)
+    if not {"steps", "calls"} <= data.keys():
+        raise ValueError("a case without its steps and calls")
+    return case
 
 
 def make_preview(result: Result) -> dict[str, Any]:

@@ -6,8 +6,10 @@ It is kept beside the imported database. It holds plain values only, and goes th
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from nl2sql.json_codec import decode_value, encode_value
 
 _MAX_LISTED_DOUBTS: Final = 8
 
@@ -110,34 +112,15 @@ def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
 
 
 def write_account(account: TableAccount) -> dict[str, Any]:
-    """As JSON."""
-    return asdict(account)
+    """Return the account as JSON has it."""
+    encoded: dict[str, Any] = encode_value(account)
+    return encoded
 
 
-def read_account(data: Mapping[str, Any]) -> TableAccount:
-    """Of JSON. ValueError or LookupError or TypeError where it is none."""
-    texts = {name: _expect_text(data[name]) for name in ("table", "file", "format")}
-    return TableAccount(
-        **texts,
-        rows=int(data["rows"]),
-        columns=tuple(map(_read_column, data["columns"])),
-        lines=None if data["lines"] is None else int(data["lines"]),
-        left_out=tuple((_expect_text(reason), _expect_text(text)) for reason, text in data["left_out"]),
-        doubts=tuple(map(_expect_text, data["doubts"])),
-        origins=tuple(
-            Origin(*(_expect_text(one[name]) for name in ("column", "of_table", "of_column")))
-            for one in data["origins"]
-        ),
-    )
+def read_account(data: Any) -> TableAccount:
+    """Return the account that `write_account` wrote.
 
-
-def _read_column(data: Mapping[str, Any]) -> ColumnAccount:
-    texts = {name: _expect_text(data[name]) for name in ("name", "header", "type", "why", "doubt")}
-    nulls = data["nulls"]
-    return ColumnAccount(**texts, nulls=None if nulls is None else {str(key): int(n) for key, n in nulls.items()})
-
-
-def _expect_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"no text: {value!r}")
-    return value
+    Raises:
+        ValueError: where `data` is something else.
+    """
+    return decode_value(data, TableAccount)

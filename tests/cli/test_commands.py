@@ -356,10 +356,12 @@ def test_init_writes_a_file_that_works_and_overwrites_nothing(
     assert cli("run", "-o", "csv", COUNT).stdout == b"n\n2000\n"
     again = cli("init", "--db", str(shop))
     assert again.returncode == 2 and b"--force" in again.stderr
-    text = re.sub(r"(?m)^# (?=\w+ = )", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
+    text = re.sub(r"(?m)^# (?=\w+ = |\[)", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
     (tmp_path / "nl2sql.toml").write_text(text.replace('name = "local"', 'name = "m"'), "utf-8")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "schema.yml").write_text("version: 2\n")
     trust(tmp_path)
-    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text, (
+    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text and "\n[files" in text, (
         "every commented setting must be one that is known"
     )
 

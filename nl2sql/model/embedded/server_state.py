@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from nl2sql.json_codec import decode_known_fields, decode_value
 from nl2sql.model.embedded.shared_files import is_locked, write_private
 
 LOOPBACK: Final = "127.0.0.1"
@@ -44,14 +45,17 @@ class HostOrder:
     settings: ServerSettings = ServerSettings()
 
     def encode(self) -> str:
-        """As the host reads it."""
+        """Return the order as the host reads it."""
         return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """What `encode` wrote."""
-        raw = json.loads(text)
-        return cls(**{**raw, "settings": ServerSettings(**raw["settings"])})
+        """Return what `encode` wrote.
+
+        Raises:
+            ValueError: where the text is something else.
+        """
+        return decode_value(json.loads(text), cls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,11 @@ class ServerFolder:
         self.log_file = path / "server.log"
 
     def read(self) -> ServerInfo | None:
-        """What the state file says; None where there is none, or it is garbled."""
+        """Return what the state file says; None where there is none, or it is garbled."""
         try:
-            raw = json.loads(self.state_file.read_text("utf-8"))
-            info = ServerInfo(**{**raw, "settings": ServerSettings(**raw["settings"])})
-        except (OSError, ValueError, TypeError, KeyError):
+            return decode_known_fields(json.loads(self.state_file.read_text("utf-8")), ServerInfo)
+        except (OSError, ValueError):
             return None
-        return info if isinstance(info.port, int) and isinstance(info.pid, int) else None
 
     def write(self, info: ServerInfo) -> None:
         """Replace the state file."""
