@@ -150,7 +150,7 @@ def _get_rows(run: Replay) -> Result | None:
 @show_errors_in_place
 def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count: int) -> None:
     """One pinned answer: its question, its sentence as of then, what changed, and its rows of now."""
-    tile = st.session_state.get(_PLACE, {}).get(pin.entry.id)
+    tile: Tile | None = st.session_state.get(_PLACE, {}).get(pin.entry.id)
     if tile is None:
         return
     entry = pin.entry
@@ -158,26 +158,26 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         st.text(entry.question, width="stretch")
         _show_menu(shared, owner, pin, position, count)
     sentence = st.container(key=f"said-{_make_tile_key(pin)}", gap="xsmall")
-    if tile.job.elsewhere:
+    if tile.job.other_database:
         _show_sentence(sentence, pin, tile)
         st.caption(
-            f"Asked of another database: {escape_markdown(tile.job.elsewhere, 200)}. "
+            f"Asked of another database: {escape_markdown(tile.job.other_database, 200)}. "
             "It is run where that one is opened."
         )
         return
-    if tile.run is None:
+    if tile.replay is None:
         _show_sentence(sentence, pin, tile)
         st.caption("SQL is reviewed before it runs: press Run all again.")
         return
-    is_done = follow_job(shared, shared.assistant, tile.run.job)
-    rows = _get_rows(tile.run)
+    is_done = follow_job(shared, shared.assistant, tile.replay.job)
+    rows = _get_rows(tile.replay)
     if is_done and rows is not None and tile.change_lines is None:
         _record_changes(shared, owner, pin, tile, rows)
     _show_sentence(sentence, pin, tile)
     if not is_done:
         return
     if rows is None:
-        error = tile.run.job.view.error
+        error = tile.replay.job.view.error
         show_error(error) if error is not None else st.caption("Not run.")
         return
     _show_changes(tile)

@@ -87,7 +87,7 @@ def settle(page: AppTest, *states: JobState) -> AppTest:
     assert not page.exception, page.exception
     deadline = time.monotonic() + 20
     tiles = page.session_state["board"].values() if "board" in page.session_state else []
-    while any(tile.run and tile.run.job.view.state not in (JobState.DONE, *states) for tile in tiles):
+    while any(tile.replay and tile.replay.job.view.state not in (JobState.DONE, *states) for tile in tiles):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     page.run()
@@ -199,7 +199,7 @@ def test_of_another_database_nothing_runs(begin: Callable[[], Server]) -> None:
     page = board(shared)
     assert "another database: other.duckdb" in said(page) and not page.metric
     press(page, "Run all again")
-    assert all(tile.run is None for tile in page.session_state["board"].values())
+    assert all(tile.replay is None for tile in page.session_state["board"].values())
 
 
 def test_a_board_is_its_owners_alone_and_goes_with_a_deleted_conversation(begin: Callable[[], Server]) -> None:
