@@ -20,7 +20,7 @@ from nl2sql.errors import ConfigError
 _TEMPLATE: Final = """\
 # Settings of nl2sql for this folder and those below it. A flag beats the environment, which beats this file.
 # Keys and passwords don't belong here: a key is OPENAI_API_KEY in the environment.
-# You trust this file as it was written. Once it has changed, read it and run: nl2sql trust
+# This file is trusted as it was written. After each change, run: nl2sql trust
 
 [database]
 url = {url}
@@ -56,7 +56,7 @@ url = {url}
 # metrics = {{ "active customer" = "a customer with an order in the last 90 days" }}
 # time_zone = "UTC"              # where days begin and end, like "Europe/Oslo"
 # fiscal_year_start = "04-01"
-# today = "2025-01-31"           # answer as of this day, not the day that it is
+# today = "2025-01-31"           # answer as of this day instead of today
 
 [display]
 # locale = "de_DE"               # how numbers are written in tables; English where not set
@@ -64,15 +64,15 @@ url = {url}
 
 
 @click.command("init", epilog="Example: nl2sql init --db shop.duckdb")
-@click.option("--db", metavar="URL", help="The database that questions in this folder are about.")
-@click.option("--force", is_flag=True, help="Replace a project file that is there.")
+@click.option("--db", metavar="URL", help="Database for questions asked in this folder.")
+@click.option("--force", is_flag=True, help="Replace an existing project file.")
 def init_command(db: str | None, force: bool) -> int:
     """Write a project file, nl2sql.toml, in this folder."""
     path = Path(PROJECT_FILE)
     if os.path.lexists(path) and not force:
-        raise ConfigError(f"{path} is there already", "Edit it, or replace it with --force.")
+        raise ConfigError(f"{path} already exists", "Edit it, or replace it with --force.")
     if db is not None and "://" not in db and not Path(db).exists():
-        raise ConfigError(f"there is no {db} here", "Check the path.")
+        raise ConfigError(f"{db} does not exist", "Check the path.")
     text = _TEMPLATE.format(url=json.dumps(db or "data.duckdb", ensure_ascii=False))
     if db is None:
         text = text.replace(

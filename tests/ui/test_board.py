@@ -145,7 +145,7 @@ def test_that_only_the_first_rows_were_compared_is_said(begin: Callable[[], Serv
     answer = Answer("many00000000", "Which?", Status.ANSWERED, "Many.", sql=sql, result=result, session="s")
     shared.store.record(answer, url=shared.assistant.url)
     shared.store.pins.add(answer.id, result)
-    assert ", as far as the first rows tell" in said(board(shared))
+    assert " in the first rows; the others were not compared" in said(board(shared))
 
 
 def test_figures_of_before_and_now_are_told_where_both_were_on_the_board(
@@ -174,7 +174,7 @@ def test_an_error_stands_in_its_tile(begin: Callable[[], Server], database: Path
     change(shared, database, "ALTER TABLE ships RENAME COLUMN name TO title")
     page = board(begin())
     assert len(page.error) == 1 and "name" in page.error[0].value
-    assert said(page).count("Said today") == 2, "a sentence says when it was said"
+    assert said(page).count("Answered today") == 2, "a sentence says when it was said"
     assert [one.value for one in page.metric] == ["100"]
 
 
