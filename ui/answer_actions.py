@@ -42,7 +42,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
         if link.open:
             address = f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}"
-            link.caption("This answer has an address of its own, for you alone:")
+            link.caption("Link to this answer. Only you can open it:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
         show_pin_button(shared, conversation.owner, answer, job.id)
@@ -160,7 +160,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
             st.rerun(scope="fragment")
         if get_answer_state(job.id).get("earlier_sql"):
             st.button(
-                "Back to the SQL before",
+                "Back to the previous SQL",
                 key=f"back-{job.id}",
                 icon=":material/undo:",
                 type="tertiary",
@@ -204,10 +204,10 @@ def _show_branch_result(shared: Server, conversation: Conversation, job: Job, br
             st.caption(escape_markdown(line, 300))
         with st.container(horizontal=True, gap="small"):
             st.button(
-                "Go on from this",
+                "Continue from this",
                 key=f"adopt-{branch.id}",
                 icon=":material/subdirectory_arrow_right:",
-                help="It becomes an answer of the conversation: what you ask next builds on it.",
+                help="Adds this result to the conversation: your next questions build on it.",
                 on_click=_adopt_branch,
                 args=(shared, conversation, job, branch),
             )
@@ -218,7 +218,7 @@ def _show_branch_result(shared: Server, conversation: Conversation, job: Job, br
 def _adopt_branch(shared: Server, conversation: Conversation, job: Job, branch: Job) -> None:
     """Make the user's own version the conversation's next turn."""
     if conversation.is_deleted:
-        st.toast("That conversation was deleted, in another window perhaps.")
+        st.toast("That conversation was deleted, perhaps in another window.")
         return
     assistant = shared.get_assistant(conversation)
     before, sql = conversation.pending_job, branch.question

@@ -40,7 +40,7 @@ _KINDS: Final = {
     "none": "No chart",
 }
 _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "100 %"}
-_NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "In full", "percent": "Percent"}
+_NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "Full", "percent": "Percent"}
 _MAX_POINTS: Final = 5_000
 _MAX_BARS: Final = 100
 # It is sent anew with each look at a question under way.
@@ -236,7 +236,7 @@ def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
         )
     if chart.kind == "bar":
         st.number_input(
-            "How many",
+            "Number of bars",
             1,
             _MAX_BARS,
             wish.top or chart.plan.top,

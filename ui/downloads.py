@@ -108,7 +108,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     on_click="ignore",
                     key=f"{form}-{key}",
                 )
-        st.caption("The answer with its sentence, chart, rows and SQL, as it was given")
+        st.caption("The whole answer: sentence, chart, rows and SQL")
         st.download_button(
             "HTML page",
             partial(write_html, assistant, answer, spec, title, get_answer_state(key).get("notes", ())),
@@ -131,8 +131,8 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     )
         which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
         if shown and _is_missing_rows(look, key):
-            which = "Sorted and filtered as on screen: of the first rows, which the engine keeps. The query has more."
-        st.caption(f"{which} Up to 256 MB. What Excel has no room for is on its sheet Notes.", width=_BOX_WIDTH_PX)
+            which = "Sorted and filtered as on screen, but only the first rows, which are kept. The query has more."
+        st.caption(f"{which} Up to 256 MB. In Excel, the sheet Notes lists what did not fit.", width=_BOX_WIDTH_PX)
 
 
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:
@@ -213,7 +213,11 @@ def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: L
 
 def _reject_cut_rows(is_cut: bool) -> None:
     if is_cut:
-        raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
+        raise LimitError(
+            "the file would be incomplete: some rows or parts of cells do not fit",
+            "Select fewer rows or columns.",
+            limit="file",
+        )
 
 
 def _is_missing_rows(look: TableView, key: str) -> bool:
@@ -229,7 +233,7 @@ def _describe_export(assistant: Assistant, answer: Answer, look: TableView | Non
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
     if look is not None and _is_missing_rows(look, key):
-        said["Rows"] = "Of the first rows of the query, as many as the engine keeps: it has more."
+        said["Rows"] = "Only the first rows of the query, which are kept in memory. The query has more."
     said["Written"] = dt.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     return {**said, "SQL": assistant.database.format_sql(answer.sql or "")}
 

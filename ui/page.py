@@ -105,7 +105,7 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
     restore_switches(shared, conversation)
     if (returned := st.session_state.pop(_RETURNED, None)) is not None:
         st.session_state["question"] = returned
-        st.toast("The files were not added, and nothing was asked. The panel says why.", icon=":material/error:")
+        st.toast("The files were not added, so nothing was asked. The panel shows why.", icon=":material/error:")
     with st.bottom:
         show_review_note()
         show_pins(shared)
@@ -240,7 +240,7 @@ def _show_single_answer(shared: Server, job_id: str) -> None:
         set_title("")
         restore_switches(shared, beside := Conversation(get_user()))
         show_sidebar(shared, beside)
-        st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
+        st.info("That answer is no longer here. Look in the history, or start a new conversation.")
         return
     conversation, job = shared.conversations.keep(found[0]), found[1]
     set_title(job.question)

@@ -188,7 +188,7 @@ def _list_doubts(figures: PageFigures) -> tuple[str, ...]:
     """What else is to be said: that shares are missing where there is no total above nought."""
     totals = figures.totals or {}
     without = [at for at in figures.shares if (total := totals.get(at)) is None or total <= 0]
-    return ("No share where the total is not above nought.",) if without else ()
+    return ("No share is shown where the total is zero or negative.",) if without else ()
 
 
 def _read_row_above(assistant: Assistant, sql: str, result: Result, look: TableView) -> tuple[Any, ...] | None:

@@ -164,8 +164,8 @@ class _ProgressDisplay:
         with self._review.container():
             if review.rows is not None:
                 st.warning(
-                    f"A heavy query: one of its steps handles about {write_count(review.rows)} rows, as the database "
-                    "guesses. It may run into the limits on time and memory.",
+                    f"A heavy query: the database estimates that a step handles about {write_count(review.rows)} rows. "
+                    "It may exceed the limits on time and memory.",
                     icon=":material/hourglass_top:",
                 )
             else:

@@ -41,12 +41,12 @@ _MAX_FILTERS: Final = 12
 _MAX_CELL_CHARS: Final = 100_000
 _MAX_FILTER_CHARS: Final = 1000
 _HELP: Final = (
-    'zzz: rows that contain it, in any case; "zzz" takes all between the quotes as text',
+    'zzz: rows that contain this text, in any case; put it in quotes to search for signs such as ">"',
     "> 100, <= 5, 10..20: numbers; a share as it is shown: > 5%",
     "2025, 2025-03, >= 2025-01-15, 2025-01..2025-06: days of a year, a month or a range",
     "= Berlin | Hamburg, != web: one of several values, or any but one",
     "NULL, not NULL: rows without a value, or with one",
-    "revenue > 100: the name of a column before it, or the choice at the left, says which column",
+    "revenue > 100: begin with the name of a column, or choose one on the left",
 )
 _ALL_COLUMNS: Final = -1
 RunSQL = Callable[[str], None]
@@ -136,7 +136,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     if not extent.is_complete:
         st.caption(describe_missing_rows(extent))
     if not look.is_plain and _has_other_rows(assistant, sql, result, key):
-        st.caption("For this the query ran again, and it gave other rows than the answer has.")
+        st.caption("The query ran again for this, and its rows differ from those of the answer.")
     show_renamed_columns(result)
 
 
@@ -227,8 +227,8 @@ def describe_missing_rows(extent: Extent) -> str:
     """What the user should know where the query has more rows than the engine keeps."""
     total = f"{extent.total:,} rows" if extent.total is not None else "more rows than could be counted in time"
     return (
-        f"The query has {total}. Paging, sorting and filtering reach the first ones only, which the engine keeps: "
-        "narrow the question to see others, or download every row."
+        f"The query has {total}. Paging, sorting and filtering use only the first ones, which are kept in memory. "
+        "To see the others, narrow the question or download every row."
     )
 
 
@@ -362,7 +362,7 @@ def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
     among = f"{'' if extent.is_complete else 'the first '}{rows:,}"
     text = f"Rows {first:,}–{last:,} of {among}" if rows > look.page_rows or look.page else write_row_count(rows)
     if whole:
-        text += f", filtered from {whole}; chart and sentence are of all"
+        text += f", filtered from {whole}; chart and sentence are about all rows"
     pages = max(1, -(-rows // look.page_rows))
     pager = {"page": look.page, "pages": pages, "size": look.page_rows, "sizes": PAGE_SIZES_ROWS, "rows": rows}
     return {**pager, "text": text, "start": first}
@@ -423,7 +423,7 @@ def _ask_rows_behind(
         behind = None
         st.toast(escape_markdown(exc.message))
     if behind is None:
-        st.toast("Which rows are behind this value cannot be told.")
+        st.toast("The rows behind this value cannot be found.")
 
 
 def _is_position(at: Any, length: int) -> TypeGuard[int]:

@@ -63,8 +63,8 @@ def ask(
     shared.conversations.keep(conversation)
     st.query_params.from_dict({"session": conversation.id})
     if waiting >= MAX_WAITING_QUESTIONS:
-        hint = "Ask it again once some are answered, or stop some."
-        job.end(LimitError(f"{waiting} questions of this conversation wait already", hint, limit="queue"))
+        hint = "Ask again when some are answered, or stop some."
+        job.end(LimitError(f"{waiting} questions are already waiting in this conversation", hint, limit="queue"))
     else:
         shared.jobs.start(job, answer_question, after=before)
     return job

@@ -75,9 +75,9 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="nl2sql")
 def cli() -> None:
-    """Ask your data in plain words; get rows, a sentence, and the SQL that ran.
+    """Ask questions about your data in plain words; get rows, a sentence, and the SQL that ran.
 
-    Without --db the sample data answers; without a key or a server, the embedded model does.
+    Without --db, the sample data is used; without an API key or a server, the embedded model.
     """
 
 

@@ -18,15 +18,15 @@ from nl2sql.errors import ConfigError
 
 
 @click.command("init", epilog="Example: nl2sql init --db shop.duckdb")
-@click.option("--db", metavar="URL", help="The database that questions in this folder are about.")
-@click.option("--force", is_flag=True, help="Replace a project file that is there.")
+@click.option("--db", metavar="URL", help="Database for questions asked in this folder.")
+@click.option("--force", is_flag=True, help="Replace an existing project file.")
 def init_command(db: str | None, force: bool) -> int:
     """Write a project file, nl2sql.toml, in this folder."""
     path = Path(PROJECT_FILE)
     if os.path.lexists(path) and not force:
-        raise ConfigError(f"{path} is there already", "Edit it, or replace it with --force.")
+        raise ConfigError(f"{path} already exists", "Edit it, or replace it with --force.")
     if db is not None and "://" not in db and not Path(db).exists():
-        raise ConfigError(f"there is no {db} here", "Check the path.")
+        raise ConfigError(f"{db} does not exist", "Check the path.")
     content = format_template(db).encode()
     # Whoever has it written trusts it.
     TrustedFiles(find_home()).add(path.absolute(), content)

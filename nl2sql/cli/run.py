@@ -18,11 +18,11 @@ from nl2sql.cli.options import (
     csv_options,
     database_options,
     limit_options,
-    open_assistant,
     output_option,
     read_text_argument,
     verbosity_options,
 )
+from nl2sql.cli.resources import open_assistant
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.exports.answer_json import make_run_object

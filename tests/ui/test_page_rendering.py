@@ -133,7 +133,7 @@ def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sq
         show_rows(shared.assistant, sql, result, "sorted")
 
     said = [caption.value for caption in drawn(sort_and_show).caption]
-    assert len([text for text in said if "gave other rows" in text]) == others
+    assert len([text for text in said if "rows differ from those of the answer" in text]) == others
 
 
 def test_answer_state_is_dropped_with_the_answer() -> None:
@@ -179,7 +179,7 @@ def test_adopted_sql_stays_in_its_branch_when_it_cannot_run(shared: Server) -> N
     shared = Server(shared.assistant, shared.store, Jobs(max_waiting=0), shared.conversations)
 
     def page() -> None:
-        st.button("Go on from this", on_click=_adopt_branch, args=(shared, conversation, job, own))
+        st.button("Continue from this", on_click=_adopt_branch, args=(shared, conversation, job, own))
 
     drawn(page).button[0].click().run()
     turn = conversation.jobs[-1]
