@@ -62,7 +62,11 @@ class Call:
             self._finish(broken=True)
             ending = self._make_exit_error(exc)
             _LOG.info(
-                "worker %d ended (%s) during %s: %s", self._worker.pid, _describe_exit(exc.code), self._what, ending.code
+                "worker %d ended (%s) during %s: %s",
+                self._worker.pid,
+                _describe_exit(exc.code),
+                self._what,
+                ending.code,
             )
             raise ending from exc
         with self._lock:
