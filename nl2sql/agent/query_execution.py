@@ -5,6 +5,7 @@ What it changed it tells as steps, and what came of it holds the list. It asks n
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from nl2sql.agent.tools import ExecutedQuery, LookupPermit, Toolbox, allow_every
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
 from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step, StepKind
 
+_LOG: Final = logging.getLogger(__name__)
 _NOTHING: Final = "nothing matched"
 _DENIED: Final = "column"
 
@@ -111,18 +113,26 @@ def _execute_repaired(
     start = time.perf_counter()
     checked, report = tools.repair(query, error.message)
     if checked is None:
+        _log_failed_repair(error, report)
         raise _explain(error, report) from error
     step = _make_step(query, error.message, report.repairs, start)
     yield Event(EventKind.REPAIRED, _describe(report.repairs))
     try:
         ran = yield from _run(checked, tools, approve)
     except QueryError:
+        _LOG.info("repair: the repaired query failed too")
         raise error from None
     except ApprovalDeniedError:
         steps.append(step)
         raise
     steps.append(step)
     return replace(ran, repairs=report.repairs)
+
+
+def _log_failed_repair(error: QueryError | GuardError, report: RepairReport) -> None:
+    """Log that no rule helped; the query and its names stay out of it."""
+    found = "a name that the data does not have" if report.missing is not None else f"{len(report.guesses)} guesses"
+    _LOG.info("repair gave up on a query that failed with %s: %s", error.code, found)
 
 
 def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:

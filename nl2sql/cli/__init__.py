@@ -18,6 +18,7 @@ from typing import Final
 import click
 
 from nl2sql import __version__
+from nl2sql.cli.logs import start_log
 from nl2sql.cli.screen import guard_streams
 from nl2sql.cli.terminal import print_error, print_lines
 from nl2sql.engines.duckdb import WORKER
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run_command(arguments: Sequence[str] | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        start_log()
         with cli.make_context("nl2sql", list(sys.argv[1:] if arguments is None else arguments)) as context:
             result = cli.invoke(context)
         sys.stdout.flush()

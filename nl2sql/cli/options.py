@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from nl2sql.cli.logs import log_to_stderr
 from nl2sql.cli.terminal import ProgressReporter, print_note
 from nl2sql.config import Config, load_config
 from nl2sql.errors import ConfigError
@@ -175,9 +176,22 @@ def session_option(command: Command) -> Command:
     )(command)
 
 
+def _read_verbosity(context: click.Context, parameter: click.Parameter, count: int) -> bool:
+    """Return whether -v was given; given twice, start the log on stderr."""
+    if count > 1 and not context.resilient_parsing:
+        log_to_stderr()
+    return count > 0
+
+
 def verbosity_options(command: Command) -> Command:
-    """-q and -v."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Show each step and more detail.")(command)
+    """-q, -v, and -vv, which turns the log on as well."""
+    command = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        callback=_read_verbosity,
+        help="Show each step and more detail; -vv also shows the log.",
+    )(command)
     return click.option("-q", "--quiet", is_flag=True, help="Hide progress and all but important notes.")(command)
 
 

@@ -32,6 +32,7 @@ class ReplayDiff:
 
     @property
     def is_same(self) -> bool:
+        """Whether nothing differs."""
         return not self.differences
 
     @property

@@ -53,6 +53,7 @@ def on_a_terminal(
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.alone
 def test_steps_appear_as_they_happen_and_the_table_comes_before_the_words(endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT city, count(*) AS n FROM orders GROUP BY city ORDER BY city")
     endpoint.will_say("Each city has 1000 orders.")

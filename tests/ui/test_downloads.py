@@ -22,6 +22,8 @@ from ui.result_table import TableView
 
 from .conftest import Analyst
 
+pytestmark = pytest.mark.alone
+
 
 def downloaded(analyst: Analyst, name: str) -> Path:
     with analyst.page.expect_download() as waiting:

@@ -14,7 +14,7 @@ from .model_server import ModelServer
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 
 def test_the_model_and_the_time_are_changed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import threading
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION: Final = 4
 MAX_KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
+_LOG: Final = logging.getLogger(__name__)
 _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
@@ -166,6 +168,7 @@ class DataFiles:
         )
         try:
             is_new = not database.exists()
+            _LOG.info("import cache: %s, %d files", "miss" if is_new else "hit", len(listing.files))
             if is_new:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _build(listing, database, self.on_progress, self.rules)

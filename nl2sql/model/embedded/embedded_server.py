@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import secrets
@@ -35,6 +36,7 @@ _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "import nl2sql.model.embedded.server_process as host; host.main()"
 )
+_LOG: Final = logging.getLogger(__name__)
 _LOADING: Final = "starting the embedded model"
 _LOAD_SECONDS: Final = 180.0
 _QUICK_SECONDS: Final = 1.0
@@ -189,6 +191,7 @@ def _start_server(
         settings=settings,
     )
     process = _spawn_host(host_command, folder, order)
+    _LOG.info("the embedded model's server starts: process %d, %s", process.pid, weights.name)
     _wait_for_server(folder, order.instance, cancel, lambda: process.poll() is not None)
     info = folder.read()
     if info and info.instance == order.instance and info.port and info.is_healthy(_PATIENT_SECONDS):
@@ -270,6 +273,7 @@ def _end_host(folder: ServerFolder) -> bool:
     if not folder.is_host_running():
         folder.forget()
         return False
+    _LOG.info("the embedded model's server is ended: process %s", info.pid if info else "unknown")
     signals = [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGKILL]
     for sign in signals if info else [None]:
         if info and sign is not None:

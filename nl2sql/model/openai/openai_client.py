@@ -19,6 +19,7 @@ from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
 from nl2sql.model.chat import Tool
 from nl2sql.model.openai import endpoint_errors, prompt_size, several, tool_protocols
+from nl2sql.model.openai.call_log import CallLog
 from nl2sql.model.openai.capability_cache import CapabilityCache, EndpointCapabilities
 from nl2sql.model.openai.chat_request import COUNT_PARAMETER, LENGTH_NAMES, Request, find_fallback_capabilities
 from nl2sql.model.openai.endpoint_errors import Cause, Failure
@@ -198,6 +199,7 @@ class OpenAIChatModel:
                         yield reply
             takes_several = came == request.count
         except EndpointError as exc:
+            CallLog(self._name, self._place).log_failure(exc.failure)
             takes_several = endpoint_errors.find_refused_parameter(exc.failure, list(body)) != COUNT_PARAMETER
         if not takes_several:
             self._save_capabilities(replace(habits, dropped=(*habits.dropped, COUNT_PARAMETER)), ())
@@ -212,19 +214,23 @@ class OpenAIChatModel:
         while True:
             cancel.raise_if_cancelled()
             body = request.make_body(habits, self._choose_protocol(habits))
-            draft = ReplyBuilder()
+            draft, log = ReplyBuilder(), CallLog(self._name, self._place)
             shown, failure = yield from self._receive(draft, body, cancel, request.tools)
             reply = self._make_reply(draft, habits, request)
             failure = failure or _find_reply_failure(reply)
             if failure is None or shown:
+                log.log_reply(draft.usage)
                 self._save_capabilities(habits, request.tools)
                 break
+            log.log_failure(failure)
             protocol, fixed = self._choose_protocol(habits), self._fixed_protocol is not None
             if otherwise := find_fallback_capabilities(habits, failure, body, protocol, fixed=fixed):
+                log.log_fallback(habits, otherwise)
                 habits = otherwise
             elif retries < self._max_retries and endpoint_errors.is_retryable(failure):
                 self._wait(failure, retries, cancel)
                 retries += 1
+                log.log_retry(retries)
                 spent += reply.usage if draft.has_begun else Usage()
             elif reply.calls or reply.text:
                 break
