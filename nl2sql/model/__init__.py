@@ -35,14 +35,16 @@ def open_chat_model(
         raise ConfigError(
             "an endpoint is set, but no model is named", "Name one: -m MODEL, or OPENAI_MODEL; -m local needs none."
         )
-    from nl2sql.model.openai.openai_client import OpenAIChatModel
+    from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 
     return OpenAIChatModel(
         settings.name,
         base_url=settings.base_url,
         api_key=settings.api_key,
-        protocol=settings.protocol,
-        temperature=settings.temperature,
+        options=ClientOptions(
+            protocol=settings.protocol,
+            temperature=settings.temperature,
+            address_setting=settings.base_url_setting,
+        ),
         state_dir=config.home,
-        address_setting=settings.base_url_setting,
     )

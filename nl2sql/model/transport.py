@@ -17,9 +17,9 @@ from nl2sql.cancellation import CancelToken
 class Timeouts:
     """Seconds: to connect, until the model says something, and between two things it says."""
 
-    connect_seconds: float
-    first_seconds: float
-    between_seconds: float
+    connect_seconds: float = 10.0
+    first_seconds: float = 180.0
+    between_seconds: float = 60.0
 
 
 class ReplyTimer:
@@ -45,7 +45,7 @@ class ReplyTimer:
             self._since = time.monotonic()
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """One endpoint; every method raises EndpointError where it fails."""
 
     def stream_events(

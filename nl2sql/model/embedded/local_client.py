@@ -15,9 +15,9 @@ from typing import Any, Final
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
 from nl2sql.model.chat import Tool
-from nl2sql.model.embedded.loopback_transport import LoopbackWire
+from nl2sql.model.embedded.loopback_transport import LoopbackTransport
 from nl2sql.model.embedded.server_state import ServerInfo
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.openai.tool_protocols import TEXT
 from nl2sql.model.transport import Timeouts
 from nl2sql.types import Messages, Reply
@@ -28,6 +28,7 @@ from nl2sql.types import Messages, Reply
 _EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0, "seed": 1}
 # A long schema read for the first time on a busy machine takes minutes until the first word.
 _TIMEOUTS: Final = Timeouts(connect_seconds=10.0, first_seconds=900.0, between_seconds=180.0)
+_OPTIONS: Final = ClientOptions(protocol=TEXT, max_retries=1, extra_body=_EXTRA_BODY)
 _TOKENIZE_SECONDS: Final = 30.0
 _GIVEN_UP_SECONDS: Final = 20.0
 _TICK_SECONDS: Final = 0.05
@@ -151,9 +152,6 @@ class LocalChatModel:
             info.model,
             base_url=info.base_url,
             api_key=info.api_key,
-            protocol=TEXT,
-            temperature=0.0,
-            max_retries=1,
-            extra_body=_EXTRA_BODY,
-            wire=LoopbackWire(info.port, info.api_key, _TIMEOUTS),
+            options=_OPTIONS,
+            transport=LoopbackTransport(info.port, info.api_key, _TIMEOUTS),
         )

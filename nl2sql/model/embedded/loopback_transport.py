@@ -25,7 +25,7 @@ _MAX_LIST_BYTES: Final = 4_000_000
 _MIN_WAIT_SECONDS: Final = 0.001
 
 
-class LoopbackWire:
+class LoopbackTransport:
     """The server at that port of 127.0.0.1; a connection a call."""
 
     def __init__(self, port: int, api_key: str, timeouts: Timeouts) -> None:
@@ -36,7 +36,7 @@ class LoopbackWire:
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
-        """As `Wire.events`."""
+        """As `Transport.stream_events`."""
         patience = ReplyTimer(self._timeouts, has_begun)
         with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
             for event in read_events(self._read_chunks(connection, response, cancel, patience)):
@@ -46,7 +46,7 @@ class LoopbackWire:
                     return
 
     def list_models(self) -> list[str]:
-        """As `Wire.models`."""
+        """As `Transport.list_models`."""
         patience = ReplyTimer(self._timeouts, lambda: False)
         with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
             return read_models(response.read(_MAX_LIST_BYTES))

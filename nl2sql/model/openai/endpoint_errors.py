@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from nl2sql.errors import ModelError
 from nl2sql.model.openai.tool_protocols import TEXT
-from nl2sql.types import ErrorInfo
 
 
 class Cause(StrEnum):
@@ -183,18 +182,6 @@ def make_model_error(
         ),
     }
     return ModelError(*messages[failure.cause])
-
-
-def describe_cut(read_tokens: int, min_tokens: int, *, model: str, host: str) -> ErrorInfo:
-    """What to tell where an endpoint read `read_tokens` of a prompt of at least `min_tokens`, and said nothing."""
-    return ErrorInfo(
-        ModelError.code,
-        f"{host} cut the prompt: {model} read {read_tokens:,} of at least {min_tokens:,} tokens, "
-        "so it has not seen all tables",
-        f"Of {min_tokens:,} tokens {read_tokens:,} were read: "
-        "raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
-        "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
-    )
 
 
 def _make_status_error(

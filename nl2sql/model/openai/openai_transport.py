@@ -96,7 +96,7 @@ class EndpointConnection:
                 self.abort()
 
 
-class SDKWire:
+class OpenAITransport:
     """Any OpenAI-compatible endpoint. `http_client` brings proxies or certificates; it stays the caller's."""
 
     def __init__(
@@ -112,7 +112,7 @@ class SDKWire:
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
-        """As `Wire.events`."""
+        """As `Transport.stream_events`."""
 
         def send(client: openai.OpenAI) -> Stream[object]:
             return client.post(
@@ -128,7 +128,7 @@ class SDKWire:
                     return
 
     def list_models(self) -> list[str]:
-        """As `Wire.models`."""
+        """As `Transport.list_models`."""
 
         def send(client: openai.OpenAI) -> Stream[object]:
             return client.get("/models", cast_to=object, stream=True, stream_cls=Stream[object])

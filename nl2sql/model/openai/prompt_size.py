@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from nl2sql.types import Usage
+from nl2sql.errors import ModelError
+from nl2sql.types import ErrorInfo, Usage
 
 # No tokenizer in wide use gets more characters of prose into a token than this.
 _MAX_CHARS_PER_TOKEN: Final = 5.5
@@ -35,6 +36,18 @@ def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
     if read <= _SLACK_TOKENS + _estimate_max_tokens(json.dumps(rest, ensure_ascii=False)):
         return None
     return usage.prompt_tokens, least
+
+
+def describe_cut(read_tokens: int, min_tokens: int, *, model: str, host: str) -> ErrorInfo:
+    """What to tell where an endpoint read `read_tokens` of a prompt of at least `min_tokens`, and said nothing."""
+    return ErrorInfo(
+        ModelError.code,
+        f"{host} cut the prompt: {model} read {read_tokens:,} of at least {min_tokens:,} tokens, "
+        "so it has not seen all tables",
+        f"Of {min_tokens:,} tokens {read_tokens:,} were read: "
+        "raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
+        "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
+    )
 
 
 def _collect_texts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
@@ -117,13 +117,13 @@ class _PartialCall:
 class ReplyBuilder:
     """A reply in the making: `feed` each event, then read the fields.
 
-    `text` and `reasoning` are what the endpoint calls content and thought; `finish` is its reason to stop, None
-    while it gave none. `full` says that there is more than a reply may have: `finish` is then `length`, and what comes
-    further is not taken.
+    `text` and `reasoning` are what the endpoint calls content and thought; `finish` is its finish reason, None until it
+    gives one. `is_full` says that the reply has reached its greatest length: `finish` is then `length`, and further
+    events add nothing.
     """
 
     def __init__(self) -> None:
-        self.full = self.has_choices = False
+        self.is_full = self.has_choices = False
         self.reasoning_details: list[Any] = []
         self.finish: str | None = None
         self.usage = Usage(model_calls=1)
@@ -190,7 +190,7 @@ class ReplyBuilder:
         choices = event.get("choices")
         self.has_choices = self.has_choices or isinstance(choices, list)
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
-        if self.full:
+        if self.is_full:
             return ""
         self._take_logprobs(choice.get("logprobs"))
         reason = _read_text(choice.get("finish_reason"))[:_MAX_REASON_CHARS]
@@ -239,10 +239,10 @@ class ReplyBuilder:
         self._kept_chars += len(json.dumps(value))
         if self._kept_chars > _MAX_EXTRA_CHARS:
             self._mark_full()
-        return not self.full
+        return not self.is_full
 
     def _mark_full(self) -> None:
-        self.full, self.finish = True, "length"
+        self.is_full, self.finish = True, "length"
         if not self.usage.completion_tokens:
             self.usage = replace(self.usage, completion_tokens=self._pieces)
 
@@ -250,7 +250,7 @@ class ReplyBuilder:
         written = part.get("tool_calls")
         written = [written] if isinstance(written, Mapping) else written
         for piece in written if isinstance(written, list) else ():
-            if self.full:
+            if self.is_full:
                 return
             if isinstance(piece, Mapping):
                 self._take_call(piece)
@@ -338,6 +338,54 @@ class ReplyBuilder:
             model_calls=1,
             cost_usd=float(cost) if _is_count(cost) else None,
         )
+
+
+class ReplySplitter:
+    """Separates the replies that one request yields when it asks for several of them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._drafts: dict[int, ReplyBuilder] = {}
+        self._pieces: dict[int, int] = {}
+        self._ended: set[int] = set()
+        self._whole = ReplyBuilder()
+
+    def split(self, events: Iterable[Mapping[str, Any]]) -> Iterator[ReplyBuilder]:
+        """Yield each of the replies as it ends, then those that ended without a finish reason.
+
+        The usage of a draft is what is known of it alone: its pieces as completion tokens, and the model call if it is
+        the first.
+        """
+        for event in events:
+            self._whole.feed({key: value for key, value in event.items() if key != "choices"})
+            choices = event.get("choices")
+            for position, choice in enumerate(choices if isinstance(choices, list) else ()):
+                if not isinstance(choice, Mapping):
+                    continue
+                index = choice.get("index")
+                number = index if isinstance(index, int) else position
+                if number not in self._drafts and len(self._drafts) == self._count:
+                    continue
+                draft = self._drafts.setdefault(number, ReplyBuilder())
+                self._pieces[number] = self._pieces.get(number, 0) + bool(draft.feed({"choices": [choice]}))
+                if draft.finish is not None and number not in self._ended:
+                    yield self._end_draft(number)
+        for number, draft in self._drafts.items():
+            if number not in self._ended and draft.has_begun:
+                yield self._end_draft(number)
+
+    def compute_remaining_usage(self, given: Usage) -> Usage:
+        """Return the endpoint's count for the whole request, less the usage that was given to other replies."""
+        whole = self._whole.usage
+        completion_tokens = max(0, whole.completion_tokens - given.completion_tokens)
+        model_calls = max(0, whole.model_calls - given.model_calls)
+        return replace(whole, completion_tokens=completion_tokens, model_calls=model_calls)
+
+    def _end_draft(self, number: int) -> ReplyBuilder:
+        draft = self._drafts[number]
+        draft.usage = Usage(completion_tokens=self._pieces[number], model_calls=int(not self._ended))
+        self._ended.add(number)
+        return draft
 
 
 def _read_text(value: Any) -> str:

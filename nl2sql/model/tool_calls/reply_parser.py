@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nl2sql.model.chat import Tool
@@ -44,7 +44,6 @@ def read_reply(
     reasoning: str = "",
     cut: bool = False,
     used_ids: Collection[str] = (),
-    make_id: Callable[[], str] = make_call_id,
 ) -> tuple[str, tuple[ToolCall, ...]]:
     """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
 
@@ -73,7 +72,7 @@ def read_reply(
     else:
         prose = call_marks.strip_marks(prose)
     calls = (_make_call(r, tools, cut=cut) for r in raw[:MAX_CALLS])
-    return prose, tuple(_assign_ids(calls, set(used_ids), make_id))
+    return prose, tuple(assign_ids(calls, used_ids))
 
 
 def _is_bare(call: RawCall) -> bool:
@@ -202,7 +201,14 @@ def _list_properties(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
     return {f["name"]: f.get("parameters", {}).get("properties", {}) for f in functions}
 
 
-def _assign_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
+def assign_ids(
+    calls: Iterable[ToolCall], used_ids: Collection[str] = (), make_id: Callable[[], str] = make_call_id
+) -> Iterator[ToolCall]:
+    """Yield the calls, each with its own id if that is unique, else with a new one from `make_id`.
+
+    An id is unique if neither an earlier call nor `used_ids` has it.
+    """
+    used = set(used_ids)
     for call in calls:
         call_id = call.id if len(call.id) <= MAX_ID_CHARS else ""
         while not call_id or call_id in used:
