@@ -26,12 +26,12 @@ from nl2sql.store.history_entry import (
     replace_surrogates,
 )
 from nl2sql.store.pins import Pins
-from nl2sql.store.preferences import Preferences
 from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"
 COMMENT_CHARS: Final = 4000
+_MAX_PREFERENCE_CHARS: Final = 100_000
 _SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON feedback.entry = number"
 
 
@@ -159,3 +159,30 @@ class Store:
             return connection.execute(sql, values).fetchall()
 
         return self._database.read(fetch)
+
+
+class Preferences:
+    """Values by user and name. Methods may be called from several threads, and raise StoreError."""
+
+    def __init__(self, database: StoreFile) -> None:
+        self._database = database
+
+    def read(self, *, user: str | None = None) -> dict[str, Any]:
+        """Everything that the user has chosen, by name."""
+
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute("SELECT name, value FROM preference WHERE user IS ?", [user]).fetchall()
+
+        return {row["name"]: json.loads(row["value"]) for row in self._database.read(fetch)}
+
+    def set(self, name: str, value: Any, *, user: str | None = None) -> None:
+        """Keep the value, which JSON can hold, in place of the one before. ConfigError where it is very long."""
+        text = json.dumps(value)
+        if len(text) > _MAX_PREFERENCE_CHARS:
+            raise ConfigError("that is too much to be kept", "Choose fewer.")
+
+        def replace(connection: Connection) -> None:
+            connection.execute("DELETE FROM preference WHERE name = ? AND user IS ?", [name, user])
+            connection.execute("INSERT INTO preference (user, name, value) VALUES (?, ?, ?)", [user, name, text])
+
+        self._database.write(replace)

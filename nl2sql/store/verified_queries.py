@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +18,31 @@ from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
 from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file, write_file
 from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import find_closest
-from nl2sql.store.query_header import FIELDS, parse_header, split_header
-from nl2sql.store.query_parameters import Parameter, Value, bind_parameters, check_placeholders, make_sample_value
+from nl2sql.store.query_parameters import (
+    Parameter,
+    Value,
+    bind_parameters,
+    check_placeholders,
+    make_sample_value,
+    parse_parameter,
+)
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names that a function for the model cannot have, since its other tools have them.
 RESERVED: Final = frozenset({"sql_query", "list_tables", "describe_table", "find_values", "ask_user"})
+_FIELDS: Final = (
+    "name",
+    "question",
+    "description",
+    "verified_by",
+    "verified_at",
+    "use_as_onboarding_question",
+    "parameters",
+)
+_FIELD_LINE: Final = re.compile(r"--[ \t]?(\w+)[ \t]*:(.*)\Z")
+_CONTINUATION_LINE: Final = re.compile(r"--(?:[ \t]{2,}|\t)(.*)\Z")
+_TRUE_WORDS: Final = ("true", "yes")
+_FALSE_WORDS: Final = ("false", "no", "")
 _MAKE_ONE: Final = "Make one: nl2sql init --db shop.duckdb"
 _SENTENCE_MARK: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
 
@@ -233,14 +252,14 @@ def find_answering_query(question: str, queries: Iterable[VerifiedQuery]) -> Ver
 
 def parse_query_file(text: str, stem: str) -> VerifiedQuery:
     """The query of a file's text; `stem` is its name where the header has none. ConfigError."""
-    lines, sql = split_header(text)
-    return VerifiedQuery(**{"name": stem, "question": "", **parse_header(lines)}, sql=sql)
+    lines, sql = _split_header(text)
+    return VerifiedQuery(**{"name": stem, "question": "", **_parse_header(lines)}, sql=sql)
 
 
 def format_query_file(query: VerifiedQuery) -> str:
     """The query as a file's text: valid SQL, its header in comments."""
     lines = []
-    for field in FIELDS:
+    for field in _FIELDS:
         value = getattr(query, field)
         if field == "parameters":
             lines += ["-- parameters:", *(f"--   {one.format_line()}" for one in value)] if value else []
@@ -282,6 +301,58 @@ def normalize_question(question: str) -> str:
     """The question without what does not change its meaning: case, spaces, marks at the end of a word."""
     text = unicodedata.normalize("NFC", question).casefold().replace("’", "'")
     return " ".join(_SENTENCE_MARK.sub(" ", text).split())
+
+
+def _split_header(text: str) -> tuple[tuple[str, ...], str]:
+    """The lines of the header, and the SQL below it."""
+    lines = text.replace("\r\n", "\n").strip("\n").split("\n")
+    count = next((place for place, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    return tuple(line.rstrip() for line in lines[:count]), "\n".join(lines[count:])
+
+
+def _parse_header(lines: Sequence[str]) -> dict[str, Any]:
+    """The header's values by field. ConfigError names the line that cannot be read."""
+    texts: dict[str, list[str]] = {}
+    field = ""
+    for line in lines:
+        more, found = _CONTINUATION_LINE.match(line), _FIELD_LINE.match(line)
+        if more and field:
+            texts[field].append(more[1].strip())
+        elif found:
+            field = found[1].lower()
+            if field not in _FIELDS or field in texts:
+                raise _make_field_error(field, field in texts)
+            texts[field] = [found[2].strip()]
+        elif line.strip("- \t"):
+            raise ConfigError(f"the header has a line that is no field: {line}", "Write it like `-- question: …`.")
+    return {name: _parse_value(name, [text for text in given if text]) for name, given in texts.items()}
+
+
+def _make_field_error(field: str, is_there: bool) -> ConfigError:
+    if is_there:
+        return ConfigError(f"the header has {field} twice", "Keep one of them.")
+    near = find_closest(field, _FIELDS)
+    return ConfigError(
+        f"the header has no field {field!r}", f"Did you mean {near}?" if near else f"Fields are {', '.join(_FIELDS)}."
+    )
+
+
+def _parse_value(field: str, texts: Sequence[str]) -> Any:
+    if field == "parameters":
+        return tuple(parse_parameter(text) for text in texts if text.lower() != "none")
+    text = " ".join(texts)
+    if field == "use_as_onboarding_question":
+        if text.lower() not in (*_TRUE_WORDS, *_FALSE_WORDS):
+            raise ConfigError(f"{field} is neither true nor false: {text}", "Write true or false.")
+        return text.lower() in _TRUE_WORDS
+    return _parse_date(field, text) if field == "verified_at" else text
+
+
+def _parse_date(field: str, text: str) -> dt.date | None:
+    try:
+        return dt.datetime.fromisoformat(text).date() if text else None
+    except ValueError as exc:
+        raise ConfigError(f"{field} is no date: {text}", "Write it like 2025-01-31.") from exc
 
 
 def _decode(content: bytes) -> str:
