@@ -15,7 +15,7 @@ from nl2sql.store.history_entry import replace_surrogates
 from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Status
 
-NAME_CHARS: Final = 200
+MAX_NAME_CHARS: Final = 200
 _TEXTS: Final = "question || ' ' || coalesce(sql, '') || ' ' || text"
 # Each conversation by its first and last entry; the questions without a session by their own numbers.
 _TALKS: Final = """
@@ -99,12 +99,12 @@ class ConversationList:
 
     def rename(self, session: str, name: str, *, user: str | None = None) -> None:
         """Give it another name; an empty one gives it its first question again. ConfigError where it is not there."""
-        line = " ".join(replace_surrogates(name).split())[:NAME_CHARS]
-        self._set_mark(session, user, "name", line or None)
+        line = " ".join(replace_surrogates(name).split())[:MAX_NAME_CHARS]
+        self._update_column(session, user, "name", line or None)
 
     def pin(self, session: str, pinned: bool, *, user: str | None = None) -> None:
         """Put it before all others, or back among them. ConfigError where it is not there."""
-        self._set_mark(
+        self._update_column(
             session, user, "pinned", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000) if pinned else None
         )
 
@@ -126,7 +126,7 @@ class ConversationList:
         sql = "DELETE FROM entry WHERE id = ? AND user IS ?"
         return self._database.write(lambda connection: connection.execute(sql, [answer_id, user]).rowcount)
 
-    def _set_mark(self, session: str, user: str | None, column: str, value: Any) -> None:
+    def _update_column(self, session: str, user: str | None, column: str, value: Any) -> None:
         def update(connection: Connection) -> bool:
             own: Sequence[Any] = [session, user]
             asked = connection.execute("SELECT 1 FROM entry WHERE session = ? AND user IS ? LIMIT 1", own)

@@ -102,7 +102,7 @@ class StoreFile:
             before = _read_identity(self.path)
             self._connection = _connect(self.path)
             if not _is_ready(self._connection, self.path):
-                with self._lock_file():
+                with self._lock_across_processes():
                     _prepare(self._connection)
             if before == _read_identity(self.path):
                 self._identity = before
@@ -123,7 +123,7 @@ class StoreFile:
         self._connection, self._identity = None, None
 
     @contextmanager
-    def _lock_file(self) -> Iterator[None]:
+    def _lock_across_processes(self) -> Iterator[None]:
         """While inside, no other process makes, migrates or moves the store. A killed holder lets go."""
         # Rarely needed, and as slow to load as the rest of this room.
         from filelock import FileLock
@@ -134,7 +134,7 @@ class StoreFile:
     def _set_aside(self, damage: sqlite3.DatabaseError) -> None:
         """Give the damaged file another name, unless another process has done so meanwhile."""
         self._disconnect()
-        with self._lock_file():
+        with self._lock_across_processes():
             if not _is_damaged(self.path):
                 return
             name = f"{self.path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{self.path.suffix}"

@@ -30,7 +30,7 @@ from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"
-COMMENT_CHARS: Final = 4000
+MAX_COMMENT_CHARS: Final = 4000
 _MAX_PREFERENCE_CHARS: Final = 100_000
 _SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON feedback.entry = number"
 
@@ -127,7 +127,7 @@ class Store:
             "INSERT INTO feedback (entry, at, good, comment) SELECT number, ?, ?, ? FROM entry WHERE id = ? "
             "ON CONFLICT (entry) DO UPDATE SET at = excluded.at, good = excluded.good, comment = excluded.comment"
         )
-        values = [at, good, replace_surrogates(comment)[:COMMENT_CHARS], identifier]
+        values = [at, good, replace_surrogates(comment)[:MAX_COMMENT_CHARS], identifier]
         self._database.write(lambda connection: connection.execute(upsert, values))
 
     def find_rating(self, answer_id: str, *, user: str | None = None) -> Rating | None:

@@ -157,7 +157,7 @@ class VerifiedQueries:
             raise ConfigError(f"{QUERY_FOLDER}/{path.name} is there already", "Remove it first, or rename.")
         if parse_query_file(text, query.name) != query:
             raise ConfigError(f"{query.name} cannot be written as a file", "Leave unusual characters out of it.")
-        self._refuse_detour()
+        self._refuse_linked_folder()
         content = text.encode()
         if self._trusted:
             self._trusted.add(path, content)
@@ -173,7 +173,7 @@ class VerifiedQueries:
         """Delete its file, and return where that was. ConfigError where there is none of that name."""
         file = self._find_file(name)
         path = file.path
-        self._refuse_detour()
+        self._refuse_linked_folder()
         try:
             path.unlink()
         except OSError as exc:
@@ -235,7 +235,7 @@ class VerifiedQueries:
         hint = f"Did you mean {near}?" if near else "`nl2sql queries list` lists them."
         raise ConfigError(f"there is no verified query {name!r}", hint)
 
-    def _refuse_detour(self) -> None:
+    def _refuse_linked_folder(self) -> None:
         """ConfigError where the folder is a link: what is written or removed there would be somebody else's choice."""
         if has_link_outside(self.folder / "any.sql"):
             raise ConfigError(

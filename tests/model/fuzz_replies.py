@@ -235,7 +235,7 @@ def _read_arguments(text: str, chance: Random) -> None:
 
 def _read_json(text: str, chance: Random) -> None:
     for read in (
-        tolerant_json.load,
+        tolerant_json.parse_tolerantly,
         tolerant_json.read_objects,
         tolerant_json.read_leading,
         tolerant_json.decode,

@@ -63,6 +63,6 @@ def open_local_model(
     folder = ServerFolder(home / "model")
 
     def turn(token: CancelToken | None) -> AbstractContextManager[None]:
-        return lock(folder.turn_lock, token)
+        return lock(folder.call_lock, token)
 
     return LocalChatModel(connect, turn=turn, touch=folder.touch, cancel=cancel)

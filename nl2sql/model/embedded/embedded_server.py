@@ -37,8 +37,8 @@ _BOOT: Final = (
 )
 _LOADING: Final = "starting the embedded model"
 _LOAD_SECONDS: Final = 180.0
-_QUICK_SECONDS: Final = 1.0
-_PATIENT_SECONDS: Final = 15.0
+_QUICK_CHECK_SECONDS: Final = 1.0
+_SLOW_CHECK_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.03
 _LOG_LINES: Final = 8
@@ -103,7 +103,7 @@ def ensure_server(
     weights = pull_weights(home, model_path, on_progress=on_progress, cancel=cancel)
     folder = ServerFolder(home / "model")
     info = folder.read()
-    if info and _is_serving(info, weights, settings) and info.port and info.is_healthy(_QUICK_SECONDS):
+    if info and _is_serving(info, weights, settings) and info.port and info.is_healthy(_QUICK_CHECK_SECONDS):
         folder.touch()
         return info
     if on_progress:
@@ -111,7 +111,7 @@ def ensure_server(
     try:
         make_private_folder(folder.path)
         with lock(folder.start_lock, cancel):
-            living = _find_running_server(folder, weights, settings, cancel)
+            living = _use_running_server(folder, weights, settings, cancel)
             return living or _start_server(folder, weights, settings, host_command or _make_host_command(), cancel)
     except OSError as exc:
         raise ModelError(
@@ -133,7 +133,7 @@ def read_status(home: Path, model_path: Path | None = None) -> LocalModelStatus:
     """The embedded model as it stands; starts, joins and downloads nothing."""
     folder = ServerFolder(home / "model")
     info = folder.read()
-    server = info if info and info.port and info.is_healthy(_QUICK_SECONDS) else None
+    server = info if info and info.port and info.is_healthy(_QUICK_CHECK_SECONDS) else None
     idle = None
     if server:
         with contextlib.suppress(OSError):
@@ -152,7 +152,7 @@ def _is_serving(info: ServerInfo, weights: Weights, settings: ServerSettings) ->
     return (info.weights, info.version, info.settings) == (weights.identity, nl2sql.__version__, settings)
 
 
-def _find_running_server(
+def _use_running_server(
     folder: ServerFolder, weights: Weights, settings: ServerSettings, cancel: CancelToken | None
 ) -> ServerInfo | None:
     """The server that another command started, once it has loaded; None after ending one that is not usable."""
@@ -163,7 +163,7 @@ def _find_running_server(
     if info and not info.port and _is_serving(info, weights, settings):
         _wait_for_server(folder, info.instance, cancel, lambda: not folder.is_host_running())
         info = folder.read()
-    if info and info.port and _is_serving(info, weights, settings) and info.is_healthy(_PATIENT_SECONDS):
+    if info and info.port and _is_serving(info, weights, settings) and info.is_healthy(_SLOW_CHECK_SECONDS):
         folder.touch()
         return info
     _end_host(folder)
@@ -191,7 +191,7 @@ def _start_server(
     process = _spawn_host(host_command, folder, order)
     _wait_for_server(folder, order.instance, cancel, lambda: process.poll() is not None)
     info = folder.read()
-    if info and info.instance == order.instance and info.port and info.is_healthy(_PATIENT_SECONDS):
+    if info and info.instance == order.instance and info.port and info.is_healthy(_SLOW_CHECK_SECONDS):
         return info
     if process.poll() is None:
         process.kill()
@@ -201,10 +201,10 @@ def _start_server(
 
 def _make_host_command() -> list[str]:
     """The host, isolated: code comes from where this process has its own, never from a folder that it works in."""
-    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_list_code_paths())]
+    return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, json.dumps(_list_import_paths())]
 
 
-def _list_code_paths() -> list[str]:
+def _list_import_paths() -> list[str]:
     """Where this process looks for code, but for the working folder; the folder of this very package comes last."""
     package = str(Path(nl2sql.__file__).absolute().parent.parent)
     path = [entry for entry in sys.path if Path(entry).is_absolute()]

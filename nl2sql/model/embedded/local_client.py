@@ -30,8 +30,8 @@ _EXTRA_BODY: Final = {"cache_prompt": True, "id_slot": 0, "seed": 1}
 _TIMEOUTS: Final = Timeouts(connect_seconds=10.0, first_seconds=900.0, between_seconds=180.0)
 _OPTIONS: Final = ClientOptions(protocol=TEXT, max_retries=1, extra_body=_EXTRA_BODY)
 _TOKENIZE_SECONDS: Final = 30.0
-_GIVEN_UP_SECONDS: Final = 20.0
-_TICK_SECONDS: Final = 0.05
+_ABANDONED_CALL_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.05
 
 
 class LocalChatModel:
@@ -79,7 +79,7 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[str, None, Reply]:
         """As `ChatModel.stream`. A server that has ended since the last call is started again first."""
-        with self._wait_for_turn(cancel):
+        with self._reserve_server(cancel):
             return (yield from self._client.stream(messages, tools, max_tokens=max_tokens, stop=stop, cancel=cancel))
 
     def sample(
@@ -92,7 +92,7 @@ class LocalChatModel:
         cancel: CancelToken | None = None,
     ) -> Generator[Reply, None, None]:
         """As `ChatModel.samples`: one request, whose replies share the prompt that is read already."""
-        with self._wait_for_turn(cancel):
+        with self._reserve_server(cancel):
             yield from self._client.sample(messages, tools, count=count, max_tokens=max_tokens, cancel=cancel)
 
     def prefill(self, messages: Messages, *, cancel: CancelToken | None = None) -> None:
@@ -126,16 +126,16 @@ class LocalChatModel:
         self._client.close()
 
     @contextlib.contextmanager
-    def _wait_for_turn(self, cancel: CancelToken | None) -> Iterator[None]:
+    def _reserve_server(self, cancel: CancelToken | None) -> Iterator[None]:
         """The server, for one call at a time of all processes: with several at once replies were seen to mix."""
         with self._turn(cancel):
             self._revive(cancel)
             # What somebody has given up ends after the batch that it is in.
-            deadline = time.monotonic() + _GIVEN_UP_SECONDS
-            while time.monotonic() < deadline and self._info.is_busy(timeout=_GIVEN_UP_SECONDS):
+            deadline = time.monotonic() + _ABANDONED_CALL_SECONDS
+            while time.monotonic() < deadline and self._info.is_busy(timeout=_ABANDONED_CALL_SECONDS):
                 if cancel is not None:
                     cancel.raise_if_cancelled()
-                time.sleep(_TICK_SECONDS)
+                time.sleep(_POLL_SECONDS)
             try:
                 yield
             finally:

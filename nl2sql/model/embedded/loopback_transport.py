@@ -37,18 +37,18 @@ class LoopbackTransport:
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
         """As `Transport.stream_events`."""
-        patience = ReplyTimer(self._timeouts, has_begun)
-        with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
-            for event in read_events(self._read_chunks(connection, response, cancel, patience)):
+        timer = ReplyTimer(self._timeouts, has_begun)
+        with self._exchange("POST", "/v1/chat/completions", body, cancel, timer) as (connection, response):
+            for event in read_events(self._read_chunks(connection, response, cancel, timer)):
                 yield event
-                patience.renew()
+                timer.renew()
                 if event.get("done"):
                     return
 
     def list_models(self) -> list[str]:
         """As `Transport.list_models`."""
-        patience = ReplyTimer(self._timeouts, lambda: False)
-        with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
+        timer = ReplyTimer(self._timeouts, lambda: False)
+        with self._exchange("GET", "/v1/models", None, CancelToken(), timer) as (_, response):
             return read_models(response.read(_MAX_LIST_BYTES))
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class LoopbackTransport:
 
     @contextlib.contextmanager
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, patience: ReplyTimer
+        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, timer: ReplyTimer
     ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
         """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect_seconds)
@@ -64,7 +64,7 @@ class LoopbackTransport:
         try:
             connection.connect()
             opened = connection.sock
-            opened.settimeout(_compute_wait(cancel, patience))
+            opened.settimeout(_compute_wait(cancel, timer))
             with cancel.call_on_cancel(functools.partial(_abort, opened)):
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers)
                 response = connection.getresponse()
@@ -82,12 +82,12 @@ class LoopbackTransport:
         connection: socket.socket,
         response: http.client.HTTPResponse,
         cancel: CancelToken,
-        patience: ReplyTimer,
+        timer: ReplyTimer,
     ) -> Iterator[bytes]:
         while chunk := response.read1(_CHUNK_BYTES):
             cancel.raise_if_cancelled()
             yield chunk
-            connection.settimeout(_compute_wait(cancel, patience))
+            connection.settimeout(_compute_wait(cancel, timer))
         cancel.raise_if_cancelled()
 
 
@@ -97,9 +97,9 @@ def _abort(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _compute_wait(cancel: CancelToken, patience: ReplyTimer) -> float:
+def _compute_wait(cancel: CancelToken, timer: ReplyTimer) -> float:
     """Seconds that the connection may be silent. A socket takes 0 for a question that is not to wait."""
-    return max(_MIN_WAIT_SECONDS, min(patience.seconds_left, cancel.seconds_left))
+    return max(_MIN_WAIT_SECONDS, min(timer.seconds_left, cancel.seconds_left))
 
 
 def _map_failure(exc: Exception, *, connected: bool) -> Failure:

@@ -24,13 +24,13 @@ from nl2sql.model.embedded.server_state import LOOPBACK, HostOrder, ServerFolder
 OTHER_HOST_EXIT_CODE: Final = 3
 """Exit code: another host lives."""
 
-_TICK_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
 _BATCH_TOKENS: Final = 256
 _MAX_THREADS: Final = 16
 
 
-class _EndedError(Exception):
+class _StopRequestedError(Exception):
     """Somebody asked this process to end."""
 
 
@@ -57,7 +57,7 @@ def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) ->
         folder.touch()
         folder.write(info)
         _wait_until_idle(folder, info)
-    except _EndedError:
+    except _StopRequestedError:
         pass
     finally:
         current = folder.read()
@@ -82,13 +82,13 @@ def _make_info(order: HostOrder) -> ServerInfo:
 
 
 def _handle_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    raise _EndedError
+    raise _StopRequestedError
 
 
 def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
     idle = info.settings.idle_seconds
     while True:
-        time.sleep(min(_TICK_SECONDS, idle / 4))
+        time.sleep(min(_POLL_SECONDS, idle / 4))
         current = folder.read()
         if current is None or current.instance != info.instance:
             return

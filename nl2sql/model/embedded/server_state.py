@@ -113,7 +113,7 @@ class ServerFolder:
         self.path = path
         self.start_lock = path / "start.lock"
         self.host_lock = path / "host.lock"
-        self.turn_lock = path / "turn.lock"
+        self.call_lock = path / "turn.lock"
         self.state_file = path / "server.json"
         self.last_used_file = path / "last_used"
         self.log_file = path / "server.log"

@@ -181,7 +181,7 @@ REGION: Final = re.compile(rf"(?=[<\[✿f])(?:{_REGIONS})", re.DOTALL)
 """One region of MARKS: its number is in the names of the groups `opening…`, `body…` and `end…`."""
 
 
-def spell_plainly(text: str) -> str:
+def normalize_marks(text: str) -> str:
     """The text with its marks in one spelling: DSML and namespaces dropped, bars and low lines in ASCII."""
     if _ESCAPED.search(text):
         text = html.unescape(text)
@@ -191,7 +191,7 @@ def spell_plainly(text: str) -> str:
     return _NAMESPACE.sub(r"<\1", text)
 
 
-def cut_invented(text: str) -> str:
+def cut_invented_result(text: str) -> str:
     """The text up to a result that the model made up: what stands behind it rests on that."""
     found = _INVENTED.search(text)
     text = text[: found.start()] if found else text
@@ -222,7 +222,7 @@ def strip_marks(text: str) -> str:
     return (text[: found.start()] if found else text).strip()
 
 
-def find_opening(text: str) -> int:
+def find_first_mark(text: str) -> int:
     """Where the first mark opens; the text's length where none does."""
     found = min(
         (m.start() for pattern in (_OPENED, _STRONG, _INVENTED, _KEYS) if (m := pattern.search(text))), default=None
@@ -230,7 +230,7 @@ def find_opening(text: str) -> int:
     return len(text) if found is None else found
 
 
-def cut_partial(text: str) -> str:
+def cut_partial_mark(text: str) -> str:
     """The text without an end that may yet become a mark."""
     tail = text[-_MAX_PARTIAL_CHARS:]
     return text[: len(text) - len(tail)] + _PARTIAL.sub("", tail)

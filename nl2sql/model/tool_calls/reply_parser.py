@@ -98,7 +98,7 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
 def _find_calls(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = text_tool_calls.find_calls(prose, names)
     if not calls and SQL_TOOL in names:
-        left, calls = text_tool_calls.find_sql(call_marks.cut_invented(prose))
+        left, calls = text_tool_calls.find_sql(call_marks.cut_invented_result(prose))
         prose = left if calls else prose
     if not calls and reasoning:
         calls = text_tool_calls.find_calls_in_thought(reasoning, names, alone=not prose)
@@ -155,7 +155,7 @@ def _extract_text(text: str) -> Any:
     bare = text.strip()
     if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
         return _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE)).strip()
-    value = tolerant_json.load(text)
+    value = tolerant_json.parse_tolerantly(text)
     if isinstance(value, dict | list):
         raise ValueError("not one object")
     return value
@@ -190,7 +190,7 @@ def _convert_value(value: Any, declared: Any) -> Any:
     if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
         return value
     try:
-        return tolerant_json.load(_PYTHON.get(value, value))
+        return tolerant_json.parse_tolerantly(_PYTHON.get(value, value))
     except ValueError:
         return value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nl2sql.model.tool_calls.tool_call_shapes import is_like_sql
+from nl2sql.model.tool_calls.tool_call_shapes import is_bare_sql
 
 _WRAPPED: Final = re.compile(
     r"(?:```|~~~)[ \t]*+(?P<fenced>[^`~]++)(?:```|~~~|\Z)|<(?:sql|query)>(?P<tagged>[^<]++(?:<(?!/)[^<]*+)*+)"
@@ -70,7 +70,7 @@ def find_sql_in_prose(text: str) -> tuple[str, str] | None:
 def _strip_comments(text: str) -> str:
     """The text without the comments that it begins with, where it is SQL; else nothing."""
     bare = _COMMENTS.sub("", text, count=1)
-    return bare if _START.match(bare) and is_like_sql(bare) else ""
+    return bare if _START.match(bare) and is_bare_sql(bare) else ""
 
 
 def _find_starts(text: str, at: int, line: str) -> list[int]:
@@ -85,7 +85,7 @@ def _find_starts(text: str, at: int, line: str) -> list[int]:
 
 
 def _is_query(text: str, start: int) -> bool:
-    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and is_like_sql(text[start:])
+    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and is_bare_sql(text[start:])
 
 
 def cut_after_sql(text: str) -> str:

@@ -17,9 +17,9 @@ from nl2sql.model.tool_calls.sql_in_prose import cut_after_sql, find_sql_in_pros
 from nl2sql.model.tool_calls.tool_call_shapes import (
     SQL_TOOL,
     RawCall,
-    find_broken_call,
-    is_like_sql,
+    is_bare_sql,
     read_arguments_at,
+    read_broken_call,
     read_json_calls,
     read_python_calls,
     read_values,
@@ -98,7 +98,7 @@ _MAX_WORD_CHARS: Final = 100
 
 def strip_reasoning(text: str) -> str:
     """The text, its marks in plain spelling, less what the model thought aloud and the marks that end its turn."""
-    return _CONTROL.sub("", _strip_thoughts(call_marks.spell_plainly(text))).strip()
+    return _CONTROL.sub("", _strip_thoughts(call_marks.normalize_marks(text))).strip()
 
 
 def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
@@ -106,8 +106,8 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
 
     `names` are the tools on offer.
     """
-    text = _strip_thoughts(call_marks.spell_plainly(text)).lstrip()
-    text = text[: call_marks.find_opening(text)]
+    text = _strip_thoughts(call_marks.normalize_marks(text)).lstrip()
+    text = text[: call_marks.find_first_mark(text)]
     if names:
         if _JSON_START.match(text):
             return ""
@@ -120,7 +120,7 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
         word = _WORD_BEGUN.search(text[-_MAX_WORD_CHARS:])
         if word and any(name.startswith(word[0].rpartition(".")[2]) for name in names):
             text = text[: -len(word[0])]
-    return call_marks.strip_marks(call_marks.cut_partial(text)).rstrip()
+    return call_marks.strip_marks(call_marks.cut_partial_mark(text)).rstrip()
 
 
 def _strip_thoughts(text: str) -> str:
@@ -134,7 +134,7 @@ def _strip_thoughts(text: str) -> str:
 
 def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
     """The prose and the calls of a text, where it holds calls by any mark; else the text and none."""
-    plain = call_marks.cut_invented(call_marks.spell_plainly(text))
+    plain = call_marks.cut_invented_result(call_marks.normalize_marks(text))
     for find in (_find_in_regions, _find_in_fences, _find_bare, _find_elements, _find_python, _find_named):
         prose, calls = find(plain, names)
         if calls:
@@ -147,7 +147,7 @@ def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> 
 
     Alone, its last fenced SQL counts too, where that stands at its end.
     """
-    plain = call_marks.cut_invented(call_marks.spell_plainly(text)).rstrip()
+    plain = call_marks.cut_invented_result(call_marks.normalize_marks(text)).rstrip()
     if alone and (calls := find_calls(plain, names)[1]):
         return calls
     regions = list(call_marks.REGION.finditer(plain))[-1:]
@@ -165,7 +165,7 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
 
     def take(match: re.Match[str]) -> str:
         language, body = match["language"].lower(), match["body"].strip()
-        if not body or not (language in _SQL_LANGUAGES or (not language and is_like_sql(body))):
+        if not body or not (language in _SQL_LANGUAGES or (not language and is_bare_sql(body))):
             return match[0]
         calls.setdefault(body, RawCall(SQL_TOOL, {"query": body}, is_whole=bool(match["end"])))
         return ""
@@ -173,7 +173,7 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
     prose = _FENCE.sub(take, text)
     if calls:
         return prose.strip(), list(calls.values())
-    if not is_like_sql(text):
+    if not is_bare_sql(text):
         found = find_sql_in_prose(text)
         return (found[0], [RawCall(SQL_TOOL, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
@@ -241,7 +241,7 @@ def _read_pair(pair: re.Match[str]) -> Any:
     if pair["mark"]:
         return pair["text"]
     try:
-        return tolerant_json.load(pair["value"])
+        return tolerant_json.parse_tolerantly(pair["value"])
     except ValueError:
         return pair["value"].strip()
 
@@ -282,7 +282,7 @@ def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCal
             return match[0]
         found = read_json_calls(body, names) or read_python_calls(body, names)
         if not found and (not match["end"] or language in ("tool_call", "json")):
-            found = find_broken_call(body, names)
+            found = read_broken_call(body, names)
         calls.extend(found)
         return "" if found else match[0]
 
@@ -304,7 +304,7 @@ def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
             break
         if calls := read_values(value if isinstance(value, list) else [value], names):
             return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
-    broken = find_broken_call(text, names)
+    broken = read_broken_call(text, names)
     return "" if broken else text, broken
 
 
@@ -332,7 +332,7 @@ def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall
         arguments: Any = values or (body.strip() if body.strip().startswith("{") else {})
         if arguments or not body.strip():
             return text[:start], [RawCall(name, arguments, is_whole=end >= 0)]
-        if name == SQL_TOOL and is_like_sql(body):
+        if name == SQL_TOOL and is_bare_sql(body):
             return text[:start], [RawCall(name, {"query": body.strip()}, is_whole=end >= 0)]
     return text, []
 
@@ -370,7 +370,7 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
             told = _QUOTES.sub(r"\2", line["told"].strip())
             is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
-            if found["name"] == SQL_TOOL and (is_bare or not is_like_sql(told)):
+            if found["name"] == SQL_TOOL and (is_bare or not is_bare_sql(told)):
                 continue
             at = line.end()
             calls.append(RawCall(found["name"], {}, positional=(told,) if told not in ("", "None") else ()))

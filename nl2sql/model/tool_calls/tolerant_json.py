@@ -41,7 +41,7 @@ _AFTER_VALUE: Final = re.compile(
 
 def decode(text: str) -> Any:
     """The value of the text, which must be JSON but for raw control characters in strings. ValueError."""
-    _refuse_deep(text)
+    _check_depth(text)
     value = _STRICT.decode(text)
     if _ESCAPED_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False).encode()
@@ -50,14 +50,14 @@ def decode(text: str) -> Any:
 
 def decode_leniently(text: str) -> Any:
     """As `decode`, for what a server sends: a number that nobody needs is None, half a character a question mark."""
-    _refuse_deep(text)
+    _check_depth(text)
     value = _LENIENT.decode(text)
     if _ESCAPED_SURROGATE.search(text):
         value = _LENIENT.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
     return value
 
 
-def load(text: str) -> Any:
+def parse_tolerantly(text: str) -> Any:
     """The value that the text means. ValueError where it is not JSON and cannot be read as JSON without guessing."""
     text = text.strip().lstrip("\ufeff")
     try:
@@ -72,7 +72,7 @@ def read_objects(text: str) -> list[dict[str, Any]]:
     ValueError where it holds anything else.
     """
     try:
-        value = load(text)
+        value = parse_tolerantly(text)
     except ValueError:
         value = list(_read_in_a_row(text))
     values = value if isinstance(value, list) else [value]
@@ -84,14 +84,14 @@ def read_objects(text: str) -> list[dict[str, Any]]:
 def read_leading(text: str, start: int = 0) -> tuple[Any, int]:
     """The JSON value that begins there, and where it ends. ValueError where there is none."""
     start = _find_end(_BLANK, text, start)
-    end = _find_close(text, start)
+    end = _find_closing_bracket(text, start)
     try:
         return decode(text[start:end]), end
     except ValueError:
         return _read_loosely(text[start:end]), end
 
 
-def join_halves(text: str) -> str:
+def join_surrogates(text: str) -> str:
     """The text with the halves of characters put together; ValueError where one has no other half."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
@@ -138,7 +138,7 @@ class BracketTracker:
         return None
 
 
-def _find_close(text: str, start: int) -> int:
+def _find_closing_bracket(text: str, start: int) -> int:
     """Where the bracket that opens there closes; ValueError where it never does."""
     if text[start : start + 1] not in ("{", "["):
         raise ValueError("not JSON")
@@ -148,7 +148,7 @@ def _find_close(text: str, start: int) -> int:
     return end
 
 
-def _refuse_deep(text: str) -> None:
+def _check_depth(text: str) -> None:
     """ValueError where brackets are nested deeper than anything that is meant."""
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
@@ -191,7 +191,7 @@ _LENIENT: Final = json.JSONDecoder(
 def _read_loosely(text: str) -> Any:
     if text[:1] not in ("{", "[") or text.rstrip(" \t\r\n,;")[-1:] not in ("}", "]"):
         raise ValueError("not JSON")
-    _refuse_deep(text)
+    _check_depth(text)
     return _LooseReader(text).read()
 
 
@@ -303,7 +303,7 @@ class _LooseReader:
                 self._at = at
                 if inner % 2:
                     break
-                return join_halves("".join(pieces))
+                return join_surrogates("".join(pieces))
             if after is not _AFTER_VALUE or (text[at : at + 1] == quote and not after.match(text, at + 1)):
                 break
             pieces.append(quote)

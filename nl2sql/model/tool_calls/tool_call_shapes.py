@@ -70,13 +70,13 @@ class RawCall:
     positional: tuple[Any, ...] = ()
 
 
-def is_like_sql(text: str) -> bool:
+def is_bare_sql(text: str) -> bool:
     """Whether the text is SQL from its first word on; `Select`, `With` and `From` written so begin a sentence."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     return (first.isupper() or first.islower()) and _BARE_SQL.match(text) is not None
 
 
-def find_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
+def read_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
     """The call that a text surely means to be, though its JSON cannot be read."""
     match = _BROKEN.match(text)
     if match and match["name"].rpartition(".")[2] in names:
@@ -115,7 +115,7 @@ def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
         ((key, inner),) = value.items()
         if key in names and isinstance(inner, dict):
             return [RawCall(key, inner)]
-        if key in ("query", "sql") and SQL_TOOL in names and isinstance(inner, str) and is_like_sql(inner):
+        if key in ("query", "sql") and SQL_TOOL in names and isinstance(inner, str) and is_bare_sql(inner):
             return [RawCall(SQL_TOOL, {"query": inner})]
     return []
 
@@ -156,7 +156,7 @@ def read_arguments_at(name: str, text: str, at: int) -> tuple[RawCall, int] | No
         quoted = _QUOTED_SQL.match(text, at)
         if quoted is None or name.rpartition(".")[2] != SQL_TOOL or f"{SQL_TOOL}(" in quoted["sql"]:
             return None
-        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_like_sql(quoted["sql"]) else None
+        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_bare_sql(quoted["sql"]) else None
     if len(others) == 1 and isinstance(others[0], dict) and not named:
         return RawCall(name, others[0]), end
     return RawCall(name, named, positional=tuple(others)), end
@@ -187,7 +187,7 @@ def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
             pieces.append(_read_text(found))
             at = found.end()
             found = _STRING.match(text, at)
-        return tolerant_json.join_halves("".join(pieces)), at
+        return tolerant_json.join_surrogates("".join(pieces)), at
     if found := _NUMBER.match(text, at):
         return tolerant_json.decode(found[1].removeprefix("+").replace("_", "")), found.end()
     if found := _CONSTANT.match(text, at):
