@@ -1,7 +1,7 @@
-"""Speaks to the embedded model's server over plain HTTP on this machine, by the standard library.
+"""Sends requests to the embedded model's server over plain HTTP on this machine, with the standard library.
 
-The SDK takes longer to import than a warm server takes to its first word. This does no retry, no redirect, no
-proxy and no encryption: `openai_transport` is for every endpoint that may need them.
+It does not use the SDK, which takes longer to import than a warm server takes to its first word. It has no retries,
+redirects, proxies or encryption: `openai_transport` is for endpoints that may need them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MIN_WAIT_SECONDS: Final = 0.001
 
 
 class LoopbackTransport:
-    """The server at that port of 127.0.0.1; a connection a call."""
+    """The server at that port of 127.0.0.1; each call opens a connection."""
 
     def __init__(self, port: int, api_key: str, timeouts: Timeouts) -> None:
         self._port = port
@@ -36,7 +36,7 @@ class LoopbackTransport:
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
-        """As `Transport.stream_events`."""
+        """Send the request body and yield the events of the answer, as `Transport.stream_events`."""
         timer = ReplyTimer(self._timeouts, has_begun)
         with self._exchange("POST", "/v1/chat/completions", body, cancel, timer) as (connection, response):
             for event in read_events(self._read_chunks(connection, response, cancel, timer)):
@@ -46,19 +46,19 @@ class LoopbackTransport:
                     return
 
     def list_models(self) -> list[str]:
-        """As `Transport.list_models`."""
+        """Return the names of the server's models, as `Transport.list_models`."""
         timer = ReplyTimer(self._timeouts, lambda: False)
         with self._exchange("GET", "/v1/models", None, CancelToken(), timer) as (_, response):
             return read_models(response.read(_MAX_LIST_BYTES))
 
     def close(self) -> None:
-        """Nothing is kept open between calls."""
+        """Do nothing: no connection stays open between calls."""
 
     @contextlib.contextmanager
     def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, timer: ReplyTimer
     ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
-        """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
+        """Yield the connection and the head of the answer; map errors raised within the block to EndpointError."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect_seconds)
         opened: socket.socket | None = None
         try:
@@ -92,13 +92,13 @@ class LoopbackTransport:
 
 
 def _abort(connection: socket.socket) -> None:
-    """End whatever waits on the connection, from another thread."""
+    """Shut the connection down from another thread: whatever waits on it ends."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
 def _compute_wait(cancel: CancelToken, timer: ReplyTimer) -> float:
-    """Seconds that the connection may be silent. A socket takes 0 for a question that is not to wait."""
+    """Return the seconds that the connection may be silent; never 0, which would make the socket non-blocking."""
     return max(_MIN_WAIT_SECONDS, min(timer.seconds_left, cancel.seconds_left))
 
 

@@ -1,7 +1,7 @@
-"""Finds the calls that a model wrote into its text: between marks, in fences, as bare JSON, as Python, as bare SQL.
+"""Finds calls that a model wrote into its text: between marks, in fences, as bare JSON, as Python, as bare SQL.
 
-It says what was written and where; whether the arguments can be read is `reply_parser`'s affair, and whether the
-call makes sense is the agent's.
+It says what was written and where. `reply_parser` decides whether the arguments can be read, the agent whether the call
+makes sense.
 """
 
 from __future__ import annotations
@@ -91,20 +91,20 @@ _JSON_START = re.compile(r"\A\s*+[\[{]")
 _BLOCK_START = re.compile(r"```|~~~|^[ \t>*]*+Action(?: Input)?:", re.MULTILINE)
 _SQL_BEGUN = re.compile(r"(?:^|\n)[ \t>]*+(?:[sS][eElLcCtT]{0,5}+|[wW][iItThH]{0,3}+|[fF][rRoOmM]{0,3}+)\Z")
 _WORD_BEGUN = re.compile(r"[A-Za-z_][\w.]{0,80}+\Z")
-# How often the same characters are looked at for JSON that holds the call: each line of a long value may begin one.
+# How often the same characters are parsed in search of a call: each line of a long value may begin JSON.
 _MAX_READS: Final = 2
 _MAX_WORD_CHARS: Final = 100
 
 
 def strip_reasoning(text: str) -> str:
-    """The text, its marks in plain spelling, less what the model thought aloud and the marks that end its turn."""
+    """Return the text with normalized marks, without the model's thoughts and the marks that end its turn."""
     return _CONTROL.sub("", _strip_thoughts(call_marks.normalize_marks(text))).strip()
 
 
 def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
-    """How much of a reply that is still being written can be shown: prose, up to what may become a call.
+    """Return the part of an incomplete reply that can be shown: prose, up to what may become a call.
 
-    `names` are the tools on offer.
+    `names` are the offered tools.
     """
     text = _strip_thoughts(call_marks.normalize_marks(text)).lstrip()
     text = text[: call_marks.find_first_mark(text)]
@@ -124,7 +124,7 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
 
 
 def _strip_thoughts(text: str) -> str:
-    """The text less whole thoughts, from the last end of one on whose beginning stood in the prompt."""
+    """Return the text without whole thoughts, and without a thought whose beginning was in the prompt."""
     text = _CHANNEL.sub("", _THOUGHT.sub("", text))
     end = 0
     for found in _END_OF_THOUGHT.finditer(text):
@@ -133,7 +133,7 @@ def _strip_thoughts(text: str) -> str:
 
 
 def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """The prose and the calls of a text, where it holds calls by any mark; else the text and none."""
+    """Return the prose and the calls of a text if it holds calls with any mark; else the text and no calls."""
     plain = call_marks.cut_invented_result(call_marks.normalize_marks(text))
     for find in (_find_in_regions, _find_in_fences, _find_bare, _find_elements, _find_python, _find_named):
         prose, calls = find(plain, names)
@@ -143,9 +143,9 @@ def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
 
 
 def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> list[RawCall]:
-    """The calls between marks in a text that was put aside as thought, where it ends with one or came `alone`.
+    """Return the calls between marks in a thought, if it ends with one or is the whole reply (`alone`).
 
-    Alone, its last fenced SQL counts too, where that stands at its end.
+    If it is the whole reply, a fenced SQL block at its end counts too.
     """
     plain = call_marks.cut_invented_result(call_marks.normalize_marks(text)).rstrip()
     if alone and (calls := find_calls(plain, names)[1]):
@@ -160,7 +160,7 @@ def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> 
 
 
 def find_sql(text: str) -> tuple[str, list[RawCall]]:
-    """The prose and the SQL of a text: fenced blocks, or a reply that is nothing but SQL from its first word."""
+    """Return the prose and the SQL of a text: fenced blocks, a reply that is nothing but SQL, or SQL within prose."""
     calls: dict[str, RawCall] = {}
 
     def take(match: re.Match[str]) -> str:
@@ -201,9 +201,9 @@ def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple
 
 
 def _read_body(body: str, names: Collection[str], *, named: re.Match[str] | None = None, whole: bool) -> list[RawCall]:
-    """The calls between two marks. What cannot be read at all is one call without a name.
+    """Return the calls between two marks. What cannot be read is one call without a name.
 
-    `named` is the name that the opening mark gives.
+    `named` is the name given by the opening mark.
     """
     if not body.strip():
         return []
@@ -247,7 +247,7 @@ def _read_pair(pair: re.Match[str]) -> Any:
 
 
 def _read_with_colons(body: str) -> Iterator[RawCall]:
-    """Calls written `call:name{key:value}`; the bracket that closes one stands before the next, or at the end."""
+    """Yield calls written `call:name{key:value}`; a call ends with the bracket before the next call, or at the end."""
     ends = [found.start() for found in _CALL_COLON_END.finditer(body)]
     at = 0
     while found := _CALL_COLON.search(body, at):
@@ -260,7 +260,7 @@ def _read_with_colons(body: str) -> Iterator[RawCall]:
 
 
 def _read_named(body: str) -> Iterator[RawCall]:
-    """Calls written as a name and then the JSON of the arguments."""
+    """Yield calls written as a name followed by the JSON of the arguments."""
     at = 0
     while match := _NAMED.match(body, at):
         try:
@@ -290,7 +290,7 @@ def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCal
 
 
 def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """A reply that is a call and nothing else, or prose that ends in a call or begins with one."""
+    """Find the calls of a reply that is nothing but a call, or of prose that ends or begins with one."""
     if calls := read_json_calls(text, names) or read_python_calls(text, names):
         return "", calls
     read = 0
@@ -309,13 +309,13 @@ def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
 
 
 def _make_name_pattern(names: Collection[str], behind: str = "") -> re.Pattern[str]:
-    """What finds a tool's name, with what stands before it in a call, and `behind` it."""
+    """Return a pattern that finds a tool's name with its namespace, if the pattern `behind` follows."""
     either = "|".join(map(re.escape, sorted(names, key=len, reverse=True))) or "(?!)"
     return re.compile(rf"(?<![\w.])(?:[A-Za-z_]\w{{0,30}}+[.:]){{0,3}}?(?P<name>{either})(?!\w){behind}")
 
 
 def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls in tags named like the tool, with a tag for each argument, or of keys and values behind its name."""
+    """Find calls in tags named like the tool, with a tag for each argument, or with keys and values after its name."""
     if found := _make_name_pattern(names, behind=r"\s*+(?=<arg_key>)").search(text) if "<arg_key>" in text else None:
         return text[: found.start()], [_read_element(found["name"], text[found.end() :], whole=False)]
     for name in names:
@@ -338,7 +338,7 @@ def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall
 
 
 def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls with arguments that stand as Python in prose."""
+    """Find calls within prose that are written as Python."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
     for found in _make_name_pattern(names).finditer(text):
         if found.start() < at or not (opening := _OPENING.match(text, found.end())) or tries == _MAX_TRIES:
@@ -352,7 +352,7 @@ def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]
 
 
 def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls that are written as a tool's name and, behind any marks, the JSON of its arguments, or a line of text."""
+    """Find calls written as a tool's name and, after any marks, the JSON of its arguments or a line of text."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
     for found in _make_name_pattern(names).finditer(text):
         if found.start() < at or tries == _MAX_TRIES:
