@@ -133,7 +133,7 @@ class Worker:
     def _repair(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.binder import GuardedBinder
         from nl2sql.engines.worker import pipe_messages
-        from nl2sql.repair import repair
+        from nl2sql.repair import RepairRequest, repair
         from nl2sql.schema import apply_policy
 
         policy = pipe_messages.decode_policy(request["policy"])
@@ -141,16 +141,15 @@ class Worker:
         hidden = _list_names(self._schema) - _list_names(visible)
         parser = self._ensure_parser()
         parser.reads_values = False
-        report = repair(
+        repair_request = RepairRequest(
             request["sql"],
             request["question"],
             visible,
-            "duckdb",
-            GuardedBinder(self._schema, policy, parser),
             error=request["error"],
-            hidden=frozenset(name.rpartition(".")[2] for name in hidden),
-            disproved=[Proof(**proof) for proof in request["disproved"]],
+            hidden_names=frozenset(name.rpartition(".")[2] for name in hidden),
+            disproved_proofs=frozenset(Proof(**proof) for proof in request["disproved"]),
         )
+        report = repair(repair_request, GuardedBinder(self._schema, policy, parser))
         return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
