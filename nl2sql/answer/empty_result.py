@@ -1,4 +1,4 @@
-"""Why a query gave no rows: which of its conditions match nothing by themselves.
+"""Find out why a query gave no rows: which of its conditions match nothing on their own.
 
 It writes the probing queries from the syntax tree; the caller runs them, through the guard like any other.
 """
@@ -17,10 +17,10 @@ MAX_PROBES: Final = 4
 
 
 def find_unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
-    """The conditions of the outermost WHERE that match no row alone, as SQL text.
+    """Return the conditions of the outermost WHERE that match no row on their own, as SQL.
 
-    `sql` is checked SQL; `has_rows(sql)` says whether a probing query gives a row. At most four are probed; none
-    is to blame where the tables and joins alone give no row.
+    `sql` is checked SQL; `has_rows(sql)` returns whether a probing query gives a row. At most four are probed. Empty
+    where the tables and joins alone give no row.
     """
     probes = list(_make_probes(sql, dialect))
     if not probes or not has_rows(write_plain_sql(probes[0][1].copy().where(exp.true(), append=False))):
@@ -29,6 +29,7 @@ def find_unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], boo
 
 
 def _make_probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
+    """Yield the first conditions, each with a query that applies it alone."""
     select = parse_plain(sql, dialect)
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     if not isinstance(select, exp.Select) or where is None:

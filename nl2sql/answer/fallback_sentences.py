@@ -1,4 +1,4 @@
-"""Sentences made by code: for an empty result, for what the data lacks, and where the model's own is not borne out.
+"""Sentences written by code: for an empty result, for what the data lacks, and in place of an unsupported one.
 
 They state what the rows state and nothing else.
 """
@@ -20,7 +20,7 @@ _MAX_NAMES: Final = 12
 
 
 def describe_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
-    """One sentence about a result that has rows; with `formats`, values are written as the table shows them."""
+    """Write one sentence about a result that has rows; with `formats`, values appear as the table shows them."""
     if result.row_count == 1 and not result.truncated:
         return _describe_one_row(result, formats)
     count = f"More than {result.row_count:,}" if result.truncated else f"{result.row_count:,}"
@@ -29,31 +29,31 @@ def describe_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
 
 
 def describe_empty_result(filters: tuple[str, ...] = ()) -> str:
-    """The sentence for an empty result; `filters` are the conditions that match nothing by themselves."""
+    """Write the sentence for an empty result; `filters` are the conditions that match nothing on their own."""
     if not filters:
         return "No rows match."
-    what = " and ".join(make_one_line(condition, _MAX_CELL_CHARS) for condition in filters)
-    return f"No rows match: nothing in the data has {what}."
+    conditions = " and ".join(make_one_line(condition, _MAX_CELL_CHARS) for condition in filters)
+    return f"No rows match: nothing in the data has {conditions}."
 
 
 def describe_missing(missing: MissingName) -> str:
-    """What the data does not have, and what is there instead, in plain words: "products has price, no cost price"."""
+    """Write what the data lacks, and what it has instead: "products has price, no cost price"."""
     wanted = _spell_name(missing.name)
     if missing.kind == "table":
-        there = _join_names(missing.nearest or missing.present)
+        existing = _join_names(missing.nearest or missing.present)
         if missing.nearest:
-            return f"the data has {there}, no {wanted}"
-        return f"the data has no {wanted}" + (f"; its tables are {there}" if there else "")
-    has = f"{_join_names(missing.sources)} {_choose_verb(missing.sources)}" if missing.sources else "the data has"
+            return f"the data has {existing}, no {wanted}"
+        return f"the data has no {wanted}" + (f"; its tables are {existing}" if existing else "")
+    owner = f"{_join_names(missing.sources)} {_choose_verb(missing.sources)}" if missing.sources else "the data has"
     if missing.holders:
-        return f"{has} no {wanted}; {_join_names(missing.holders)} {_choose_verb(missing.holders)} it"
+        return f"{owner} no {wanted}; {_join_names(missing.holders)} {_choose_verb(missing.holders)} it"
     if missing.nearest:
-        return f"{has} {_join_names(missing.nearest)}, no {wanted}"
-    return f"{has} no {wanted}" + (f", only {_join_names(missing.present)}" if missing.present else "")
+        return f"{owner} {_join_names(missing.nearest)}, no {wanted}"
+    return f"{owner} no {wanted}" + (f", only {_join_names(missing.present)}" if missing.present else "")
 
 
 def _spell_name(name: str) -> str:
-    """A name as a person would say it."""
+    """Return the name as a person would say it."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.rpartition(".")[2]).replace("_", " ")
     return make_one_line(apart.lower(), _MAX_CELL_CHARS)
 
