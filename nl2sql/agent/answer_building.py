@@ -210,11 +210,11 @@ def _check_sentence(
     elif text and not time.has_time_for("sentence of the model's"):
         text = ""
     elif text:
-        bare = drop_unnamed_currencies(text, result, evidence=evidence)
+        bare = drop_unnamed_currencies(text, evidence)
         if bare != text:
             changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
         text = bare
-        stated = check_numbers(text, result, evidence=evidence, knows=tools.has_name, find_stored=tools.find_stored)
+        stated = check_numbers(text, evidence, knows=tools.has_name, find_stored=tools.find_stored)
     if stated.unsupported:
         figures = ", ".join(stated.unsupported[:_MAX_SHOWN_FIGURES])
         changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
@@ -258,7 +258,7 @@ def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) ->
 
 def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
     """What the figures of a sentence rest on that code made, which gives cells as they are."""
-    found = check_numbers(text, result, evidence=evidence)
+    found = check_numbers(text, evidence)
     # What the cells hold may read like another notation.
     return replace(found, numbers=found.supported, unsupported=())
 

@@ -32,11 +32,11 @@ _BEFORE_BY: Final = ("order", "group", "partition")
 
 
 def leave_out_prose(sql: str, schema: Schema, dialect: str) -> Iterator[str]:
-    """Drop what surrounds the query: a code fence, words after it.
+    r"""Drop what surrounds the query: a code fence, words after it.
 
     Precondition: no part of what is dropped begins as a statement or a clause does, so nothing of the query is lost.
 
-    >>> repair("SELECT count(*) FROM orders;\\n\\nThis counts the orders.")
+    >>> repair("SELECT count(*) FROM orders;\n\nThis counts the orders.")
     SELECT count(*) FROM orders
     """
     yield from _list_shortened_texts(sql)
