@@ -50,7 +50,7 @@ def find_addable(
     tree = parse_plain(sql)
     if not isinstance(tree, exp.Select) or len(columns) != len(formats):
         return frozenset()
-    block = next((one for one in list_blocks(tree, schema) if one.role == "query"), None)
+    block = next((candidate for candidate in list_blocks(tree, schema) if candidate.role == "query"), None)
     names = block.list_output_names() if block is not None else None
     if block is None or names is None or len(names) != len(columns) or _has_overlapping_rows(tree):
         return frozenset()

@@ -152,10 +152,10 @@ class _Text(DuckDBGenerator):
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
         name, arguments = name_function(expression), expression.expressions
         if name == "list_value":
-            return f"[{', '.join(self.sql(one) for one in arguments)}]"
+            return f"[{', '.join(self.sql(argument) for argument in arguments)}]"
         if name == "date_part" and len(arguments) == 2 and _is_keyword(arguments[0]):
             return f"extract({arguments[0].name.lower()} FROM {self.sql(arguments[1])})"
-        return f"{name}({', '.join(self.sql(one) for one in arguments)})"
+        return f"{name}({', '.join(self.sql(argument) for argument in arguments)})"
 
     def distinct_sql(self, expression: exp.Distinct) -> str:
         return f"DISTINCT {self.expressions(expression, flat=True)}"
@@ -270,7 +270,7 @@ class _Layout:
         if distinct is not None:
             on = distinct.args.get("on")
             head += f" DISTINCT ON ({self._lay_out_list(on.expressions)})" if on is not None else " DISTINCT"
-        found = self._lay_out_items(head, [self.lay_out_item(one) for one in select.expressions])
+        found = self._lay_out_items(head, [self.lay_out_item(item) for item in select.expressions])
         if source := select.args.get("from_"):
             found += self._lay_out_from(source, select.args.get("joins") or [])
         for key, keyword in (("where", "WHERE"), ("having", "HAVING"), ("qualify", "QUALIFY")):
@@ -279,7 +279,7 @@ class _Layout:
             if (clause := select.args.get(key)) is not None:
                 found += self._lay_out_condition(keyword, clause.this)
         if windows := select.args.get("windows"):
-            found += self._lay_out_items("WINDOW", [self.lay_out_item(one) for one in windows])
+            found += self._lay_out_items("WINDOW", [self.lay_out_item(window) for window in windows])
         return found
 
     def _lay_out_group(self, group: exp.Group) -> list[str]:
@@ -287,7 +287,7 @@ class _Layout:
             return ["GROUP BY ALL"]
         if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
             return [self._text.sql(group).strip()]
-        return self._lay_out_items("GROUP BY", [self.lay_out_item(one) for one in group.expressions])
+        return self._lay_out_items("GROUP BY", [self.lay_out_item(key) for key in group.expressions])
 
     def _lay_out_from(self, source: exp.From, joins: Sequence[exp.Join]) -> list[str]:
         found = self._fill_marks(f"FROM {self._text.sql(source, 'this')}")
@@ -329,7 +329,7 @@ class _Layout:
     def _lay_out_tail(self, query: exp.Expr) -> list[str]:
         found: list[str] = []
         if (order := query.args.get("order")) is not None:
-            found += self._lay_out_items("ORDER BY", [self.lay_out_item(one) for one in order.expressions])
+            found += self._lay_out_items("ORDER BY", [self.lay_out_item(key) for key in order.expressions])
         for key in ("limit", "offset", "sample"):
             if (clause := query.args.get(key)) is not None:
                 found += self._fill_marks(self._text.sql(clause).strip())

@@ -75,7 +75,7 @@ def _make_source(scope: Scope, table: Table) -> ScopeSource:
 def _qualify_columns(context: RepairContext, scope: Scope, table: Table) -> bool:
     """Qualify the bare columns that the new table has too. False where one would change its meaning."""
     for inner in context.find_scopes():
-        if all(one.select is not scope.select for one in inner.walk_outwards()):
+        if all(level.select is not scope.select for level in inner.walk_outwards()):
             continue
         for column in inner.columns:
             if column.table or not isinstance(column.this, exp.Identifier) or not table.find_column(column.name):

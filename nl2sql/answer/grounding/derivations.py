@@ -76,7 +76,9 @@ def is_from_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> boo
     places = _find_cells(figure, evidence)
     if evidence.row_count <= _MAX_FEW_ROWS or not places:
         return False
-    named = {row for one in focus.named_texts if len(one.rows) < evidence.row_count for row in one.rows}
+    named = {
+        row for named_text in focus.named_texts if len(named_text.rows) < evidence.row_count for row in named_text.rows
+    }
     for place in places:
         numbers = [number for number in evidence.numbers[place.column] if number is not None]
         at_end = place.row in (0, evidence.row_count - 1)

@@ -127,7 +127,7 @@ class _Reading:
         yield from self._describe_columns(block, words)
         if (distinct := select.args.get("distinct")) is not None:
             on = distinct.args.get("on")
-            keys = ", ".join(words.say(one) for one in on.expressions) if on is not None else ""
+            keys = ", ".join(words.say(key) for key in on.expressions) if on is not None else ""
             yield f"Only the first row for each {keys}." if keys else "Each different row once."
         yield from self._describe_order(select, words)
 
@@ -181,7 +181,7 @@ class _Reading:
         using = [column.name for column in join.args.get("using") or ()]
         conditions = list(split_conjunction(join.args.get("on")))
         if not conditions:
-            conditions = [one for one in joined if _is_last(block, relation, one)]
+            conditions = [condition for condition in joined if _is_last(block, relation, condition)]
         others: list[str] = []
         for condition in conditions:
             pair = (condition.left, condition.right) if isinstance(condition, exp.EQ) else ()
@@ -237,8 +237,8 @@ class _Reading:
         if is_star(item):
             which = f" of {item.table}" if isinstance(item, exp.Column) else ""
             star = item.this if isinstance(item, exp.Column) else item
-            left_out = ", ".join(one.name for one in star.args.get("except_") or ())
-            replaced = ", ".join(words.write_node(one) for one in star.args.get("replace") or ())
+            left_out = ", ".join(column.name for column in star.args.get("except_") or ())
+            replaced = ", ".join(words.write_node(column) for column in star.args.get("replace") or ())
             exclusion = f" but {left_out}" if left_out else ""
             replacement = f" with {replaced}" if replaced else ""
             return f"all columns{which}{exclusion}{replacement}"
@@ -390,7 +390,7 @@ def _list_comma_join_conditions(block: Block) -> Sequence[exp.Expr]:
     for part in split_conjunction(where.this if where is not None and free else None):
         if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column):
             sides = [block.find_relation(part.left), block.find_relation(part.right)]
-            if sides[0] is not sides[1] and any(side is one for side in sides for one in free):
+            if sides[0] is not sides[1] and any(side is relation for side in sides for relation in free):
                 found.append(part)
     return found
 
@@ -398,12 +398,12 @@ def _list_comma_join_conditions(block: Block) -> Sequence[exp.Expr]:
 def _is_last(block: Block, relation: Relation, condition: exp.Expr) -> bool:
     """Return whether the entry is the later one of the two that a condition joins."""
     named = [block.find_relation(column) for column in condition.find_all(exp.Column)]
-    positions = [block.relations.index(one) for one in named if one in block.relations]
+    positions = [block.relations.index(entry) for entry in named if entry in block.relations]
     return bool(positions) and max(positions) == block.relations.index(relation)
 
 
 def _is_one_of(node: exp.Expr, nodes: Sequence[exp.Expr]) -> bool:
-    return any(node is one for one in nodes)
+    return any(node is other for other in nodes)
 
 
 def _is_recursive(query: exp.Expr) -> bool:

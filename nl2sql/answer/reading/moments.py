@@ -41,7 +41,8 @@ def find_moment(node: exp.Expr | None, today: dt.date | None, *, is_temporal: bo
 def is_relative_to_today(node: exp.Expr) -> bool:
     """Return whether the expression depends on the day it runs."""
     return any(
-        isinstance(one, exp.CurrentDate | exp.CurrentTimestamp) or name_function(one) in _TODAY for one in node.walk()
+        isinstance(part, exp.CurrentDate | exp.CurrentTimestamp) or name_function(part) in _TODAY
+        for part in node.walk()
     )
 
 
@@ -71,9 +72,9 @@ def _find_call_moment(call: exp.Anonymous, today: dt.date | None) -> Moment | No
         return (
             _convert_to_day(moment).replace(day=calendar.monthrange(moment.year, moment.month)[1]) if moment else None
         )
-    if name == "make_date" and len(arguments) == 3 and all(isinstance(one, exp.Literal) for one in arguments):
+    if name == "make_date" and len(arguments) == 3 and all(isinstance(argument, exp.Literal) for argument in arguments):
         try:
-            return dt.date(*(int(one.name) for one in arguments))
+            return dt.date(*(int(argument.name) for argument in arguments))
         except ValueError:
             return None
     return None

@@ -126,8 +126,12 @@ class Wording:
     def write_node(self, node: exp.Expr) -> str:
         """Write the node as SQL, with columns under the names that a reader knows."""
         holder = exp.Tuple(expressions=[node.copy()])
-        originals = [one for one in node.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
-        copies = [one for one in holder.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
+        originals = [
+            part for part in node.walk() if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star)
+        ]
+        copies = [
+            part for part in holder.walk() if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star)
+        ]
         for original, copy in zip(originals, copies, strict=True):
             if original.find_ancestor(exp.Select) in (None, self._block.select):
                 copy.replace(exp.var(self.name_column(original)))
@@ -150,7 +154,7 @@ class Wording:
         name, arguments = name_function(call), call.expressions
         first = arguments[0] if arguments else None
         if isinstance(first, exp.Distinct):
-            what = ", ".join(self.introduce(one) for one in first.expressions)
+            what = ", ".join(self.introduce(argument) for argument in first.expressions)
             return f"the number of different {what}" if name == "count" else ""
         if name == "count":
             return self._say_count(first)
@@ -227,7 +231,7 @@ class Wording:
         name, arguments = name_function(window.this), window.this.expressions
         if window.args.get("spec") is not None and name in ("first_value", "last_value", "nth_value"):
             return ""
-        partitions = [self.say(one) for one in window.args.get("partition_by") or ()]
+        partitions = [self.say(key) for key in window.args.get("partition_by") or ()]
         order = window.args.get("order")
         within = f", within each {' and '.join(partitions)}" if partitions else ""
         by = f" by {self.say_order(order)}" if order is not None else ""
@@ -294,9 +298,9 @@ class Wording:
         found: list[str] = []
         while parts:
             part = parts.pop(0)
-            other = next((one for one in parts if _is_range(part, one)), None)
+            other = next((candidate for candidate in parts if _is_range(part, candidate)), None)
             if other is not None:
-                parts = [one for one in parts if one is not other]
+                parts = [candidate for candidate in parts if candidate is not other]
                 low, high = (part, other) if isinstance(part, exp.GT | exp.GTE) else (other, part)
                 found.append(f"{self._say_test(low, paired=True)}, {self._say_test(high, bare=True)}")
             else:
@@ -361,7 +365,7 @@ class Wording:
             return ""
         what = "position" if name_function(left.this) == "row_number" else "rank"
         which = right.name if kind is exp.EQ or right.name == "1" else f"1 to {right.name}"
-        partitions = [self.say(one) for one in left.args.get("partition_by") or ()]
+        partitions = [self.say(key) for key in left.args.get("partition_by") or ()]
         of_each = f", of each {' and '.join(partitions)}" if partitions else ""
         return f"they have {what} {which} by {self.say_order(order)}{of_each}"
 
@@ -392,7 +396,7 @@ class Wording:
         if isinstance(node, exp.In):
             if node.args.get("query") is not None:
                 return f"{subject} is{no} among {self._say_query(node.args['query'])}"
-            values = [self._say_value(one, node.this) for one in node.expressions] or [
+            values = [self._say_value(member, node.this) for member in node.expressions] or [
                 self.write_node(node.args["field"])
             ]
             if negated:

@@ -53,7 +53,11 @@ def find_fan_out(ran: RanQuery) -> Iterator[str]:
             if not relations or _is_counting_matches(call, relations, block):
                 continue
             covered = find_determined_relations(block, relations)
-            repeating = [one for one in list_joining_relations(block) if not any(one is other for other in covered)]
+            repeating = [
+                relation
+                for relation in list_joining_relations(block)
+                if not any(relation is other for other in covered)
+            ]
             if not repeating:
                 continue
             text = _describe_repetition(ran, block, call, relations, repeating)
@@ -73,9 +77,9 @@ def _list_added_relations(call: exp.Anonymous, block: Block) -> list[Relation]:
     found: list[Relation] = []
     for column in _list_values(argument):
         relation = block.find_relation(column)
-        if relation is None or not any(relation is one for one in block.relations):
+        if relation is None or not any(relation is own for own in block.relations):
             return []
-        if not any(relation is one for one in found):
+        if not any(relation is known for known in found):
             found.append(relation)
     return found
 
@@ -110,9 +114,13 @@ def _is_counting_matches(call: exp.Anonymous, relations: Sequence[Relation], blo
     for node in list_group_keys(block):
         if isinstance(node, exp.Column) and (relation := block.find_relation(node)) is not None:
             grouped.setdefault(id(relation), set()).add(node.name.lower())
-    start = [one for one in block.relations if (key := find_key(one)) and set(key) <= grouped.get(id(one), set())]
+    start = [
+        relation
+        for relation in block.relations
+        if (key := find_key(relation)) and set(key) <= grouped.get(id(relation), set())
+    ]
     determined = find_determined_relations(block, start) if start else []
-    return all(any(relation is one for one in determined) for relation in relations)
+    return all(any(relation is known for known in determined) for relation in relations)
 
 
 def _describe_repetition(
@@ -141,10 +149,10 @@ def _describe_repetition(
     rows, distinct, fewest, most = (int(value) for value in found)
     if name in _AVERAGES and fewest == most:
         return ""
-    repeated_names = " and ".join(dict.fromkeys(name_relation(one) for one in relations))
+    repeated_names = " and ".join(dict.fromkeys(name_relation(relation) for relation in relations))
     determined = find_determined_relations(block, relations, declared=False)
-    causes = [one for one in repeating if not any(one is other for other in determined)] or repeating
-    cause_names = " and ".join(dict.fromkeys(name_relation(one) for one in causes))
+    causes = [relation for relation in repeating if not any(relation is other for other in determined)] or repeating
+    cause_names = " and ".join(dict.fromkeys(name_relation(relation) for relation in causes))
     times = f"{rows / distinct:.1f}" if rows / distinct >= 1.05 else f"{rows / distinct:.2f}"
     return (
         f"the join to {cause_names} repeats each row of {repeated_names} {times} times on average, "
@@ -250,7 +258,7 @@ def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, blo
         for column in condition.find_all(exp.Column):
             relation = block.find_relation(column)
             is_key = relation is child and column.name.lower() in lowered
-            if not _is_in_equality(column) and (is_key or any(relation is one for one in beyond)):
+            if not _is_in_equality(column) and (is_key or any(relation is known for known in beyond)):
                 return True
     select = block.select
     if select.args.get("distinct") is not None or select.args.get("limit") is not None:
@@ -258,7 +266,7 @@ def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, blo
     shown = [*select.expressions, *list_group_keys(block)]
     named = [block.find_relation(column) for item in shown for column in item.find_all(exp.Column)]
     if is_aggregated(block):
-        return any(relation is one for relation in named for one in beyond)
+        return any(relation is known for relation in named for known in beyond)
     return not any(relation is child for relation in named)
 
 

@@ -43,7 +43,7 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
 def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
     query = members.args.get("query")
     if query is None:
-        if any(isinstance(one, exp.Null) for one in members.expressions):
+        if any(isinstance(member, exp.Null) for member in members.expressions):
             yield f"the list of NOT IN holds NULL, {_OF_NO_ROW}: leave it out"
         return
     inner = [
@@ -107,9 +107,9 @@ def find_uncounted_nulls(ran: RanQuery) -> Iterator[str]:
 def _may_be_missing(relation: object, block: Block) -> bool:
     """Return whether an outer join gives rows without the table."""
     return any(
-        one.join is not None
-        and ((one.join.side or "").upper() in ("RIGHT", "FULL") or (one is relation and one.join.side))
-        for one in block.relations
+        entry.join is not None
+        and ((entry.join.side or "").upper() in ("RIGHT", "FULL") or (entry is relation and entry.join.side))
+        for entry in block.relations
     )
 
 

@@ -81,7 +81,7 @@ class RanQuery:
         for key in ("from_", "joins", "where", *keeps):
             value = block.select.args.get(key)
             if value:
-                probe.set(key, [one.copy() for one in value] if isinstance(value, list) else value.copy())
+                probe.set(key, [part.copy() for part in value] if isinstance(value, list) else value.copy())
         steps = _list_steps_around(block.select)
         if steps:
             recursive = any(with_.recursive for with_ in _list_withs_around(block.select))
@@ -199,7 +199,11 @@ def _has_aggregate(item: exp.Expr) -> bool:
 
 def list_joining_relations(block: Block) -> list[Relation]:
     """Return the entries of FROM that add rows and columns: no semi or anti joins."""
-    return [one for one in block.relations if one.join is None or (one.join.kind or "").upper() not in _JOINING]
+    return [
+        relation
+        for relation in block.relations
+        if relation.join is None or (relation.join.kind or "").upper() not in _JOINING
+    ]
 
 
 def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str]]:
@@ -208,7 +212,7 @@ def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str
         join = relation.join
         for name in join.args.get("using") or () if join is not None else ():
             before = block.relations[: block.relations.index(relation)]
-            other = next((one for one in reversed(before) if one.has_column(name.name)), None)
+            other = next((earlier for earlier in reversed(before) if earlier.has_column(name.name)), None)
             if other is not None:
                 yield other, name.name, relation, name.name
     conditions = [join.args["on"] for join in _list_joins(block) if join.args.get("on") is not None]
@@ -273,13 +277,13 @@ def find_determined_relations(block: Block, start: Sequence[Relation], *, declar
         has_grown = False
         for relation in block.relations:
             key = find_key(relation, declared=declared)
-            if not key or any(relation is one for one in found):
+            if not key or any(relation is known for known in found):
                 continue
             determined = set(fixed.get(id(relation), ()))
             for left, left_name, right, right_name in pairs:
-                if right is relation and any(left is one for one in found):
+                if right is relation and any(left is known for known in found):
                     determined.add(right_name.lower())
-                if left is relation and any(right is one for one in found):
+                if left is relation and any(right is known for known in found):
                     determined.add(left_name.lower())
             if set(key) <= determined:
                 found.append(relation)

@@ -176,11 +176,11 @@ def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, StoredColumn, l
     if name in ("date_trunc", "datetrunc", "date_part", "datepart") and len(arguments) == 2:
         units, dates = [arguments[0].name.lower()], arguments[1:]
     elif name in ("strftime", "year", "month", "quarter", "week", "yearweek", "last_day"):
-        text = next((one.name for one in arguments if isinstance(one, exp.Literal)), "")
+        text = next((argument.name for argument in arguments if isinstance(argument, exp.Literal)), "")
         units = [unit for mark, unit in _MARKS.items() if mark in text] if name == "strftime" else [name]
         units = ["month"] if name == "last_day" else ["week"] if name == "yearweek" else units
         units = [] if "%d" in text or "%j" in text else units
-        dates = [one for one in arguments if not isinstance(one, exp.Literal)]
+        dates = [argument for argument in arguments if not isinstance(argument, exp.Literal)]
     units = [unit for unit in units if unit in _UNITS]
     date = dates[0] if len(dates) == 1 else None
     while isinstance(date, exp.Cast):

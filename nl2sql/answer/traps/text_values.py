@@ -49,7 +49,7 @@ def find_text_comparison(ran: RanQuery) -> Iterator[str]:
                 name, literals = _name_text(node.this, block), _list_literals(node)
                 if not name or not literals:
                     continue
-                if isinstance(node, exp.EQ | exp.In) and any(one.is_string for one in literals):
+                if isinstance(node, exp.EQ | exp.In) and any(literal.is_string for literal in literals):
                     continue
                 typed, kind = _read_as(ran, block, node.this)
                 if typed is None:
@@ -223,7 +223,11 @@ def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, StoredCo
         return
     stored = _find_text(node.this, block)
     if stored is not None:
-        yield from ((one.name, stored) for one in parts if isinstance(one, exp.Literal) and one.is_string and one.name)
+        yield from (
+            (literal.name, stored)
+            for literal in parts
+            if isinstance(literal, exp.Literal) and literal.is_string and literal.name
+        )
 
 
 def _is_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) -> bool:
@@ -232,7 +236,11 @@ def _is_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) 
     if not isinstance(node, exp.Like | exp.ILike):
         if text in column.values or text in column.texts or text in column.samples:
             return False
-        whole = column.values and not stored.table.sampled and not any(len(one) >= 60 for one in column.values)
+        whole = (
+            column.values
+            and not stored.table.sampled
+            and not any(len(stored_text) >= 60 for stored_text in column.values)
+        )
         if whole and column.type.upper().startswith("VARCHAR"):
             return True
     stored_column = exp.column(column.name, quoted=True)
@@ -270,7 +278,7 @@ def _find_elsewhere(schema: Schema, text: str) -> str:
         f"{table.name}.{column.name}"
         for table in schema.tables
         for column in table.columns
-        if any(fold_text(one) == wanted for one in column.values or column.texts)
+        if any(fold_text(stored_text) == wanted for stored_text in column.values or column.texts)
     ]
     return " and ".join(found[:_MAX_LISTED_VALUES])
 

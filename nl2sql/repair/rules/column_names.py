@@ -60,7 +60,7 @@ def spell_label(context: RepairContext) -> Edit | None:
     clause = column.find_ancestor(exp.Order, exp.Group, exp.Having, exp.Select)
     if not isinstance(clause, exp.Order | exp.Group | exp.Having):
         return None
-    labels = [one.alias for one in scope.select.expressions if isinstance(one, exp.Alias)]
+    labels = [item.alias for item in scope.select.expressions if isinstance(item, exp.Alias)]
     meant = find_only_match(column.name, labels, is_alike) or find_only_match(column.name, labels, is_plural)
     if meant is None:
         return None

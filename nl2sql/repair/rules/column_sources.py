@@ -219,7 +219,7 @@ def is_dimension(column: exp.Column, scope: Scope) -> bool:
     if isinstance(column.find_ancestor(exp.Where, exp.Group, exp.Select), exp.Where | exp.Group):
         return True
     group = scope.select.args.get("group")
-    grouped = [one.name.lower() for one in group.expressions if isinstance(one, exp.Column)] if group else []
+    grouped = [key.name.lower() for key in group.expressions if isinstance(key, exp.Column)] if group else []
     return column.name.lower() in grouped
 
 
@@ -292,7 +292,7 @@ def _is_unused(context: RepairContext, scope: Scope, source: ScopeSource) -> boo
     if any(expression.is_star for expression in scope.select.expressions):
         return False
     for inner in context.find_scopes():
-        if all(one.select is not scope.select for one in inner.walk_outwards()):
+        if all(level.select is not scope.select for level in inner.walk_outwards()):
             continue
         for column in inner.columns:
             is_own = inner.select is scope.select
@@ -311,8 +311,8 @@ def _is_used(scope: Scope, column: exp.Column, source: ScopeSource) -> bool:
 
 def _is_one_group(scope: Scope, column: exp.Column, source: ScopeSource) -> bool:
     """Return whether one of the two names is listed and the other grouped by: they must be the same column."""
-    right = {type(_find_clause(one)) for one in _list_right_columns(scope, column, source)}
-    wrong = {type(_find_clause(one)) for one in list_same_columns(scope, column)}
+    right = {type(_find_clause(place)) for place in _list_right_columns(scope, column, source)}
+    wrong = {type(_find_clause(place)) for place in list_same_columns(scope, column)}
     return (wrong == {exp.Select} and exp.Group in right) or (wrong == {exp.Group} and exp.Select in right)
 
 

@@ -94,7 +94,7 @@ def filter_groups(context: RepairContext) -> Edit | None:
         conditions = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
         labels = _list_labels(scope)
         misplaced = [part for part in conditions if _is_aggregated(part, labels)]
-        grouped = {show_node(one).lower() for one in group.expressions}
+        grouped = {show_node(key).lower() for key in group.expressions}
         bare_columns = [c for part in misplaced for c in _list_columns(part) if not _is_label(c, labels)]
         if not misplaced or any(show_node(column).lower() not in grouped for column in bare_columns):
             continue
@@ -135,13 +135,13 @@ def _prove_dependent(
 ) -> tuple[Proof, ...] | None:
     """Return what proves that each group has one value of the source's column; None where it may have several."""
     table = source.table
-    grouped = [one for one in group.expressions if isinstance(one, exp.Column)]
-    if any(_is_same(scope, one, source, column.name) for one in grouped):
+    grouped = [key for key in group.expressions if isinstance(key, exp.Column)]
+    if any(_is_same(scope, key, source, column.name) for key in grouped):
         return ()
     if table is None or not table.primary_key:
         return None
     for name in table.primary_key:
-        if not any(_is_same(scope, one, source, name) for one in grouped):
+        if not any(_is_same(scope, key, source, name) for key in grouped):
             return None
     return (prove_unique(table, table.primary_key),) if table.inferred_key else ()
 
@@ -162,10 +162,10 @@ def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
     """Yield the columns beside aggregates that are not grouped by."""
     select = scope.select
     positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and e.is_int}
-    grouped = {show_node(one).lower() for one in group.expressions}
+    grouped = {show_node(key).lower() for key in group.expressions}
     order, having = select.args.get("order"), select.args.get("having")
     rest = [*(order.expressions if order is not None else ()), *([having] if having is not None else [])]
-    if not group.expressions and not any(_has_aggregate(one) for one in (*select.expressions, *rest)):
+    if not group.expressions and not any(_has_aggregate(expression) for expression in (*select.expressions, *rest)):
         return
     for number, expression in enumerate(select.expressions, start=1):
         plain = expression.this if isinstance(expression, exp.Alias) else expression
@@ -180,9 +180,9 @@ def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
 def _is_grouped(column: exp.Column, group: exp.Group) -> bool:
     """Return whether the column is grouped by; a qualifier may be left out on either side."""
     alike = [
-        one for one in group.expressions if isinstance(one, exp.Column) and one.name.lower() == column.name.lower()
+        key for key in group.expressions if isinstance(key, exp.Column) and key.name.lower() == column.name.lower()
     ]
-    return any(not (one.table and column.table) or one.table.lower() == column.table.lower() for one in alike)
+    return any(not (other.table and column.table) or other.table.lower() == column.table.lower() for other in alike)
 
 
 def _has_sets(group: exp.Group) -> bool:
