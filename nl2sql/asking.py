@@ -166,9 +166,9 @@ def say_follow_up(answer: Answer, turns: Sequence[Turn], schema: Schema) -> tupl
     """What the answer's query keeps of the question before though this one does not say so."""
     if answer.sql is None or not turns:
         return ()
-    from nl2sql.answer.follow_up import find_carried
+    from nl2sql.answer.follow_up import find_carried_parts
 
-    carried = find_carried(answer.question, answer.sql, turns[-1].sql, schema)
+    carried = find_carried_parts(answer.question, answer.sql, turns[-1].sql, schema)
     before = make_one_line(turns[-1].question, _SHOWN_CHARS)
     return (f"builds on your previous question, “{before}”: {' and '.join(carried)}",) if carried else ()
 

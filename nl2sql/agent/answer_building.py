@@ -18,7 +18,12 @@ from nl2sql.agent.query_execution import is_empty_or_zero
 from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, describe_untraced_words, is_too_doubtful
 from nl2sql.answer.display import choose_formats, find_keys
-from nl2sql.answer.fallback_sentences import describe_empty_result, describe_missing, describe_rows
+from nl2sql.answer.fallback_sentences import (
+    describe_empty_result,
+    describe_missing,
+    describe_rows,
+    find_unmatched_filters,
+)
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cancellation import Deadline
@@ -200,8 +205,6 @@ def _check_sentence(
     """Return the sentence to show, what was found of the model's, what the shown one rests on, and what was changed."""
     result, stated, changes = ran.result, Grounding(0, 0), list[str]()
     if result.row_count == 0:
-        from nl2sql.answer.empty_result import find_unmatched_filters
-
         text = describe_empty_result(
             find_unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
             if tools.is_lookup_allowed

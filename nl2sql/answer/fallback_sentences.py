@@ -1,19 +1,25 @@
 """Sentences written by code: for an empty result, for what the data lacks, and in place of an unsupported one.
 
-They state what the rows state and nothing else.
+They state what the rows state and nothing else. For an empty result, probing queries find the conditions that match
+nothing; they are written from the syntax tree, and the caller runs them, through the guard like any other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+
+from sqlglot import exp
 
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
+from nl2sql.answer.plain_tree import parse_plain, split_conjunction
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.types import MissingName, Result, list_column_values
 
+MAX_PROBES: Final = 4
 _MAX_CELL_CHARS: Final = 120
 _MAX_COLUMNS: Final = 6
 _MAX_NAMES: Final = 12
@@ -26,6 +32,18 @@ def describe_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
     count = f"More than {result.row_count:,}" if result.truncated else f"{result.row_count:,}"
     rows = "row" if result.row_count == 1 else "rows"
     return f"{count} {rows}. The first: {_list_pairs(result, formats)}."
+
+
+def find_unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the conditions of the outermost WHERE that match no row on their own, as SQL.
+
+    `sql` is checked SQL; `has_rows(sql)` returns whether a probing query gives a row. At most four are probed. Empty
+    where the tables and joins alone give no row.
+    """
+    probes = list(_make_probes(sql, dialect))
+    if not probes or not has_rows(write_plain_sql(probes[0][1].copy().where(exp.true(), append=False))):
+        return ()
+    return tuple(write_plain_sql(condition) for condition, probe in probes if not has_rows(write_plain_sql(probe)))
 
 
 def describe_empty_result(filters: tuple[str, ...] = ()) -> str:
@@ -88,3 +106,18 @@ def _list_pairs(result: Result, formats: Sequence[ColumnFormat]) -> str:
 
 def _write(value: Any, formats: Sequence[ColumnFormat], position: int) -> str:
     return make_one_line(formats[position].show(value) if formats else text_of(value), _MAX_CELL_CHARS)
+
+
+def _make_probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
+    """Yield the first conditions, each with a query that applies it alone."""
+    select = parse_plain(sql, dialect)
+    where = select.args.get("where") if isinstance(select, exp.Select) else None
+    if not isinstance(select, exp.Select) or where is None:
+        return
+    for condition in list(split_conjunction(where.this))[:MAX_PROBES]:
+        probe = exp.select("1").where(condition.copy()).limit(1)
+        for part in ("from_", "joins", "laterals", "with_"):
+            if select.args.get(part):
+                value = select.args[part]
+                probe.set(part, [item.copy() for item in value] if isinstance(value, list) else value.copy())
+        yield condition, probe

@@ -19,7 +19,7 @@ from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema
 
 
-def find_carried(question: str, sql: str, before: str, schema: Schema) -> tuple[str, ...]:
+def find_carried_parts(question: str, sql: str, before: str, schema: Schema) -> tuple[str, ...]:
     """Return the filters and figures, as SQL, that both queries have and whose words the question lacks.
 
     Both queries are checked SQL, on one line or several. Joins and groups are ignored: questions of one kind share

@@ -66,7 +66,7 @@ class Block:
         names: list[str] = []
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._list_starred(item):
+                for relation in self._list_star_relations(item):
                     columns = relation.list_column_names()
                     if columns is None:
                         return None
@@ -99,14 +99,14 @@ class Block:
         """Return the expression behind the result column of that name, and the SELECT that it stands in."""
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._list_starred(item):
+                for relation in self._list_star_relations(item):
                     if relation.has_column(name):
                         return exp.column(name, table=relation.alias), self
             elif item.alias_or_name.lower() == name.lower():
                 return item.unalias(), self
         return None
 
-    def iterate_conditions(self) -> Iterator[exp.Expr]:
+    def list_conditions(self) -> Iterator[exp.Expr]:
         """Yield the condition of each ON, then WHERE, HAVING and QUALIFY."""
         for join in self.select.args.get("joins") or ():
             if join.args.get("on") is not None:
@@ -115,7 +115,7 @@ class Block:
             if self.select.args.get(key) is not None:
                 yield self.select.args[key].this
 
-    def _list_starred(self, item: exp.Expr) -> list[Relation]:
+    def _list_star_relations(self, item: exp.Expr) -> list[Relation]:
         alias = item.table.lower() if isinstance(item, exp.Column) else ""
         return [relation for relation in self.relations if not alias or relation.alias.lower() == alias]
 

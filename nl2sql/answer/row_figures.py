@@ -103,14 +103,15 @@ class PeriodsBefore:
         measures = (*_ADDABLE, Kind.PERCENT, Kind.PERCENT_UNITS)
         self._names = [at for at, how in enumerate(formats) if at != self._at and how.kind not in measures]
         rows = list(zip(*[list_column_values(column) for column in result.table.columns], strict=True))
+        keys = [self._make_key(row, row[self._at]) for row in rows]
         try:
-            counts = Counter(self._make_key(row, row[self._at]) for row in rows)
+            counts = Counter(keys)
         except TypeError:
             # A list cannot be hashed, so it names no row.
             return
         if rows and max(counts.values()) == 1:
             self.period = _PERIODS[kind]
-            self._rows = {self._make_key(row, row[self._at]): row for row in rows}
+            self._rows = dict(zip(keys, rows, strict=True))
             # Scattered days, such as each customer's last order, are no series.
             if sum(self.find(row) is not None for row in rows) * 2 < len(rows) - 1:
                 self.period = ""

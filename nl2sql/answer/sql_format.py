@@ -51,7 +51,8 @@ def lay_out_sql(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> s
         return sql
     try:
         return text if check(text).sql == sql else sql
-    except (ToolError, LimitError, DatabaseError):
+    except (ToolError, LimitError, DatabaseError) as exc:
+        _LOGGER.debug("a query stays on one line, as its layout was not checked: %s", type(exc).__name__)
         return sql
 
 

@@ -72,12 +72,12 @@ def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
         table
         for table in tree.find_all(exp.Table)
         if isinstance(table.this, exp.Identifier)
-        and schema.find_table(write_name(table)) is None
+        and schema.find_table(write_table_name(table)) is None
         and (table.db or table.name.lower() not in ctes)
     ]
 
 
-def write_name(table: exp.Table) -> str:
+def write_table_name(table: exp.Table) -> str:
     """Return the table's name as the schema would write it."""
     return f"{table.db}.{table.name}" if table.db and table.db.lower() != MAIN_SCHEMA else table.name
 
@@ -86,7 +86,7 @@ def _describe_table(context: RepairContext) -> MissingName | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    written, known = write_name(unknown[0]), [table.name for table in context.schema.tables]
+    written, known = write_table_name(unknown[0]), [table.name for table in context.schema.tables]
     return MissingName(
         "table", written, nearest=find_near_names(drop_schema(written), known), present=tuple(known[:_MAX_LISTED_NAMES])
     )

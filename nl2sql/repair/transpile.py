@@ -92,7 +92,8 @@ def translate_call(call: exp.Expr, other: str) -> exp.Expr | None:
     """Return the call as the other dialect means it; None where that does not know it either."""
     try:
         found: exp.Expr = parse_one(call.sql(other), read=other)
-    except (SqlglotError, RecursionError):
+    except (SqlglotError, RecursionError) as exc:
+        _LOGGER.debug("a call cannot be read as %s: %s", other, type(exc).__name__)
         return None
     return None if isinstance(found, exp.Anonymous) else strip_dialect(found)
 

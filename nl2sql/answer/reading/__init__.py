@@ -30,7 +30,7 @@ _OPERATIONS: Final = {
 }
 
 
-def read(sql: str, dialect: str, schema: Schema | None = None, today: dt.date | None = None) -> tuple[str, ...]:
+def explain_sql(sql: str, dialect: str, schema: Schema | None = None, today: dt.date | None = None) -> tuple[str, ...]:
     """Return sentences about checked SQL; empty where sqlglot cannot parse it.
 
     `schema` has the types of columns and the owner's comments. `today` is the engine's current date: with it, relative

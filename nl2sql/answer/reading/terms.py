@@ -61,7 +61,7 @@ def shorten_comment(comment: str) -> str:
 
 def has_relative_condition(block: Block) -> bool:
     """Return whether a condition or value of the SELECT depends on the day it runs."""
-    return any(is_relative_to_today(item) for item in (*block.select.expressions, *block.iterate_conditions()))
+    return any(is_relative_to_today(item) for item in (*block.select.expressions, *block.list_conditions()))
 
 
 def is_temporal_value(node: exp.Expr, block: Block) -> bool:

@@ -230,12 +230,12 @@ def _list_lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation,
             if (
                 len(columns) == len(key)
                 and not is_own_key
-                and not _has_always_match(child.table, columns, parent.table)
+                and not _is_match_certain(child.table, columns, parent.table)
             ):
                 yield child, columns, parent, key
 
 
-def _has_always_match(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
+def _is_match_certain(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
     """Return whether the profile shows that each row has its match."""
     known = any(
         parent is not None
@@ -254,7 +254,7 @@ def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, blo
     """Return whether the query wants only rows with a match: by a condition, or as it shows nothing else."""
     beyond = _list_dependent_relations(child, parent, block)
     lowered = {name.lower() for name in columns}
-    for condition in block.iterate_conditions():
+    for condition in block.list_conditions():
         for column in condition.find_all(exp.Column):
             relation = block.find_relation(column)
             is_key = relation is child and column.name.lower() in lowered

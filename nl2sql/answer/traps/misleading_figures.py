@@ -258,7 +258,7 @@ def _list_constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
         argument = find_argument(call)
         if isinstance(argument, exp.Literal) and name_function(call) != "count":
             yield call, argument
-    for condition in block.iterate_conditions():
+    for condition in block.list_conditions():
         for node in walk_own_nodes(condition):
             if isinstance(node, exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
                 sides = [node.left, node.right]

@@ -34,7 +34,7 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
     FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)` gives nothing where an order has no customer.
     """
     for block in ran.blocks:
-        for condition in block.iterate_conditions():
+        for condition in block.list_conditions():
             for node in walk_own_nodes(condition):
                 if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
                     yield from _find_in_members(ran, node.this)

@@ -42,7 +42,7 @@ def find_text_comparison(ran: RanQuery) -> Iterator[str]:
     differs from that of the numbers or dates. `WHERE amount > '100'` finds '99' too.
     """
     for block in ran.blocks:
-        for condition in block.iterate_conditions():
+        for condition in block.list_conditions():
             for node in walk_own_nodes(condition):
                 if not isinstance(node, (*_ORDERED, exp.Between, exp.EQ, exp.In)):
                     continue

@@ -73,7 +73,7 @@ def move_column(context: RepairContext) -> Edit | None:
     >>> repair("SELECT o.name FROM orders o JOIN customers c ON o.customer_id = c.id WHERE c.city = 'Rome'")
     """
     found = _find_owner(context)
-    if found is None or _is_used(*found) or not _is_borne_out(context, *found):
+    if found is None or _is_used(*found) or not _is_supported(context, *found):
         return None
     return Edit(context.tree, rebind_column(*found))
 
@@ -151,7 +151,7 @@ def choose_equal(context: RepairContext) -> Edit | None:
             if column.table or not isinstance(column.this, exp.Identifier) or is_using(scope.select, column.name):
                 continue
             holders = scope.find_sources(column.name)
-            if len(holders) < 2 or column.name.lower() in scope.aliases or not _is_meant(context, column):
+            if len(holders) < 2 or column.name.lower() in scope.aliases or not _is_named_in_error(context, column):
                 continue
             if find_join(column) is not None and find_other_side(column) is not None:
                 holders = [source for source in list_possible_sources(scope, column) if source in holders]
@@ -233,7 +233,7 @@ def is_called_after(name: str, table: Table, keys: Iterable[str] = ()) -> bool:
     return any(0 < len(stem) <= len(words) and has_words(" ".join(words[: len(stem)]), stem) for stem in stems)
 
 
-def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, target: ScopeSource) -> bool:
+def _is_supported(context: RepairContext, scope: Scope, column: exp.Column, target: ScopeSource) -> bool:
     """Return whether something shows that the column is the target's."""
     if target.table is None or (find_join(column) is not None and find_other_side(column) is not None):
         return target.table is None or _is_keyed(context, scope, column, target)
@@ -246,7 +246,7 @@ def _is_borne_out(context: RepairContext, scope: Scope, column: exp.Column, targ
         or _is_link(named_table)
     ):
         return True
-    # A table without an alias of its own is what a new one stands for, where it is the only one.
+    # An unknown alias stands for the only table, where that has no alias of its own.
     return named is None and not target.node.alias and len(scope.sources) == 1
 
 
@@ -336,7 +336,7 @@ def _is_called(source: ScopeSource, name: str) -> bool:
     return is_alike(table, name) or is_plural(table, name)
 
 
-def _is_meant(context: RepairContext, column: exp.Column) -> bool:
+def _is_named_in_error(context: RepairContext, column: exp.Column) -> bool:
     """Return whether the error is about that name."""
     name = context.error.name.lower()
     is_quoted = f'"{column.name.lower()}"' in context.error.message.lower()

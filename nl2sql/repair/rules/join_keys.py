@@ -143,7 +143,7 @@ def _find_target(context: RepairContext, column: exp.Column, named: ScopeSource 
 def _list_paths(context: RepairContext, source: ScopeSource, target: Table) -> list[Path]:
     assert source.table is not None
     paths = list_paths(context.schema, [source.table.name], target.name)
-    # A path that repeats rows is another reading, so it must rule out a single other one: no path is left alone.
+    # A path that repeats rows is another reading. The caller needs a single path, so listing all twice rules out each.
     is_repeating = any(step.is_to_many for path in paths for step in path)
     return [*paths, *paths] if is_repeating else paths
 

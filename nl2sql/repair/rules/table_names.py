@@ -8,7 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, make_identifier
-from nl2sql.repair.missing_names import list_unknown_tables, write_name
+from nl2sql.repair.missing_names import list_unknown_tables, write_table_name
 from nl2sql.repair.name_matching import find_only_match, is_alike, is_plural, is_slip
 from nl2sql.types import MAIN_SCHEMA
 
@@ -18,8 +18,8 @@ Match = Callable[[str, str], bool]
 def spell_table(context: RepairContext) -> Edit | None:
     """Give the table the name that the schema has for it.
 
-    Precondition: exactly one table has the name but for case, separators, a plural or a slip, or has exactly that name
-    in another schema where none is written. A word more or less makes it another table.
+    Precondition: exactly one table has the name apart from case, separators, a plural or a slip, or has exactly that
+    name in another schema where none is written. A word more or less makes it another table.
 
     >>> repair("SELECT count(*) FROM Order")
     SELECT COUNT(*) FROM orders
@@ -28,7 +28,7 @@ def spell_table(context: RepairContext) -> Edit | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    node, written = unknown[0], write_name(unknown[0])
+    node, written = unknown[0], write_table_name(unknown[0])
     meant = _find_table(written, context)
     if meant is None:
         return None

@@ -35,7 +35,7 @@ _NEEDS_DAYS: Final = (
     exp.DateTrunc,
     exp.DateDiff,
 )
-# The types to read texts as, the narrowest first, and how every text must be written.
+# The types to cast texts to, the narrowest first, and the pattern that every text must match.
 _AS_NUMBERS: Final = (("BIGINT", INTEGERS), ("DECIMAL(38, 2)", CENTS), ("DECIMAL(38, 9)", FRACTIONS))
 _AS_DAYS: Final = (("DATE", DAYS), ("TIMESTAMP", MOMENTS))
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
