@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nl2sql.answer.cell_text import text_of
     from nl2sql.answer.display import ColumnFormat
+    from nl2sql.answer.filter_values import FilterColumn
     from nl2sql.answer.notation import find_notation
     from nl2sql.answer.result_notes import describe_renamed, list_cuts
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
-    from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
+    from nl2sql.answer.row_filter import RowFilter, list_filter_columns, match_value, read_filter
     from nl2sql.assistant import AskOptions, Assistant, connect
     from nl2sql.cancellation import CancelToken
     from nl2sql.charts.chart_wish import ChartWish, read_wish
@@ -209,7 +210,7 @@ _HOMES: Final = {
     "render_answer": "exports.answer_page",
     "read_wish": "charts.chart_wish",
     "text_of": "answer.cell_text",
-    "FilterColumn": "answer.row_filter",
+    "FilterColumn": "answer.filter_values",
     "PeriodsBefore": "answer.row_figures",
     "RowFilter": "answer.row_filter",
     "compute_change": "answer.row_figures",

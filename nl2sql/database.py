@@ -332,9 +332,10 @@ class Database:
 
     def explain_sql(self, sql: str) -> tuple[str, ...]:
         """What checked SQL does, in sentences made from its syntax tree."""
-        from nl2sql.answer.reading import read
+        from nl2sql.answer.reading import explain_sql
 
-        return read(sql, self.engine.dialect.name, self.allowed_schema.schema, self.config.context.find_clock_day())
+        day = self.config.context.find_clock_day()
+        return explain_sql(sql, self.engine.dialect.name, self.allowed_schema.schema, day)
 
     def format_sql(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""

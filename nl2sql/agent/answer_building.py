@@ -18,7 +18,12 @@ from nl2sql.agent.query_execution import is_empty_or_zero
 from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, describe_untraced_words, is_too_doubtful
 from nl2sql.answer.display import choose_formats, find_keys
-from nl2sql.answer.fallback_sentences import describe_empty_result, describe_missing, describe_rows
+from nl2sql.answer.fallback_sentences import (
+    describe_empty_result,
+    describe_missing,
+    describe_rows,
+    find_unmatched_filters,
+)
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cancellation import Deadline
@@ -184,11 +189,11 @@ class AnswerBuilder:
         if text and not self._time.has_time_for("sentence of the model's"):
             text = ""
         elif text:
-            bare = drop_unnamed_currencies(text, result, evidence=evidence)
+            bare = drop_unnamed_currencies(text, evidence)
             if bare != text:
                 changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
             text = bare
-            stated = check_numbers(text, result, evidence=evidence, knows=tools.has_name, find_stored=tools.find_stored)
+            stated = check_numbers(text, evidence, knows=tools.has_name, find_stored=tools.find_stored)
         if stated.unsupported:
             figures = ", ".join(stated.unsupported[:_MAX_SHOWN_FIGURES])
             changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
@@ -196,8 +201,6 @@ class AnswerBuilder:
 
     def _describe_empty(self, ran: ExecutedQuery) -> str:
         """Say that no row came, and which condition matches nothing where that may be looked up."""
-        from nl2sql.answer.empty_result import find_unmatched_filters
-
         if not self._tools.is_lookup_allowed:
             return describe_empty_result(())
         return describe_empty_result(find_unmatched_filters(ran.checked.sql, self._tools.dialect, self._has_rows))
@@ -280,7 +283,7 @@ def _check_dates(sql: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
 
 def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
     """What the figures of a sentence rest on that code made, which gives cells as they are."""
-    found = check_numbers(text, result, evidence=evidence)
+    found = check_numbers(text, evidence)
     # What the cells hold may read like another notation.
     return replace(found, numbers=found.supported, unsupported=())
 

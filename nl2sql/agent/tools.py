@@ -248,9 +248,9 @@ class Toolbox:
 
     def explain_sql(self, checked: CheckedSQL) -> tuple[str, ...]:
         """What the query does, in words."""
-        from nl2sql.answer.reading import read
+        from nl2sql.answer.reading import explain_sql
 
-        return read(checked.sql, self._engine.dialect.name, self.schema, self.context.find_clock_day())
+        return explain_sql(checked.sql, self._engine.dialect.name, self.schema, self.context.find_clock_day())
 
     def trace_words(self, checked: CheckedSQL) -> tuple[UntracedWord, ...]:
         """The words of the question that nothing in the query stands for."""

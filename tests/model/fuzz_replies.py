@@ -23,7 +23,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from nl2sql.agent.verified_query_tools import check_text_arguments
-from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
+from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CallError, ModelError
 from nl2sql.model.openai import endpoint_errors, tool_protocols
@@ -251,7 +251,10 @@ def _read_sentence(text: str, chance: Random) -> None:
     table = pa.table({"n": [1, 2, 1234], "t": ["a", "12 b", None]})
     result = Result((ResultColumn("n", "BIGINT"), ResultColumn("t", "VARCHAR")), table)
     sentence = text[:SENTENCE_CHARS]
-    check_numbers(drop_unnamed_currencies(sentence, result, "how many?", "SELECT 1"), result, "how many?", "SELECT 1")
+    check_numbers(
+        drop_unnamed_currencies(sentence, Evidence(result, "how many?", "SELECT 1")),
+        Evidence(result, "how many?", "SELECT 1"),
+    )
 
 
 def _read_visible(text: str, chance: Random) -> None:

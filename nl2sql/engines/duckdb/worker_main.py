@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB
 from nl2sql.engines.duckdb.result_cache import CachedResult, ResultCache
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.deadline_timer import Alarm
@@ -133,7 +132,7 @@ class Worker:
     def _repair(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.binder import GuardedBinder
         from nl2sql.engines.worker import pipe_messages
-        from nl2sql.repair import repair
+        from nl2sql.repair import RepairRequest, repair
         from nl2sql.schema import apply_policy
 
         policy = pipe_messages.decode_policy(request["policy"])
@@ -142,16 +141,15 @@ class Worker:
         parser = self._ensure_parser()
         parser.reads_values = False
         task = request["task"]
-        report = repair(
+        repair_request = RepairRequest(
             task["sql"],
             task["wording"],
             visible,
-            DUCKDB.name,
-            GuardedBinder(self._schema, policy, parser),
             error=task["error"],
-            hidden=frozenset(name.rpartition(".")[2] for name in hidden),
-            disproved=[Proof(**proof) for proof in task["disproved"]],
+            hidden_names=frozenset(name.rpartition(".")[2] for name in hidden),
+            disproved_proofs=frozenset(Proof(**proof) for proof in task["disproved"]),
         )
+        report = repair(repair_request, GuardedBinder(self._schema, policy, parser))
         return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
