@@ -36,8 +36,7 @@ from nl2sql.evals import text_report
 from nl2sql.evals.eval_case import Case
 from nl2sql.evals.example_file import EvalExample, read_examples, select_examples
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.report import SCORES, EvalRun, build_report, read_report
-from nl2sql.evals.report_comparison import compare_reports
+from nl2sql.evals.report import SCORES, EvalRun, build_report, compare_reports, read_report
 from nl2sql.evals.runner import JUDGED_ROWS, run_examples
 from nl2sql.schema.ddl_prompt import make_one_line
 

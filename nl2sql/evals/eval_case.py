@@ -1,6 +1,6 @@
-"""One question's outcome in an evaluation: what was asked, written, run and judged.
+"""The outcome of one question in an evaluation: what was asked, written, run and judged.
 
-Values only, all of them fit for JSON, so that a journal and a report can hold them as they are.
+It holds only values that JSON can hold, so that a journal and a report can store it as it is.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ _CELL_CHARS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How one question went.
+    """The outcome of one question.
 
-    `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and
-    `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
-    `scorer.REASONS`, None where strict; `tied` says that it is right only because rows tie. `error` is
-    `{code, rule, message, hint}` or None. `rows` and `gold_rows` are previews. `steps` are the queries tried, `calls`
-    what the model was sent and replied beyond `prompt`, the
-    text that stands before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
-    `signs` are what the confidence was made of, by their names.
+    `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and `problem`
+    says why: the database or the gold is at fault, so the case does not count. `reason` is one of `scorer.REASONS`,
+    None where strict; `tied` says that it is right only because rows tie. `error` is `{code, rule, message, hint}` or
+    None. `rows` and `gold_rows` are previews. `steps` are the queries tried; `calls` are the messages and replies after
+    `prompt`, the text before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
+    `signs` are the values that the confidence was computed from, by name.
     """
 
     id: str
@@ -65,7 +64,7 @@ class Case:
 
     @property
     def is_final(self) -> bool:
-        """Whether asking again would be no use: neither the surroundings nor the model's endpoint failed."""
+        """Whether asking again would change nothing: neither the surroundings nor the model's endpoint failed."""
         return self.problem is None and (self.error is None or self.error["code"] != "model")
 
 
@@ -87,7 +86,7 @@ def decode_case(data: Any) -> Case:
 
 
 def make_preview(result: Result) -> dict[str, Any]:
-    """The result's first rows and columns: `{columns, column_count, rows, row_count}`, long cells shortened."""
+    """Return the first rows and columns as `{columns, column_count, rows, row_count}`, with long cells shortened."""
     rows = Result(result.columns, result.table.slice(0, PREVIEW_ROWS)).rows
     return {
         "columns": [column.name for column in result.columns[:_PREVIEW_COLUMNS]],

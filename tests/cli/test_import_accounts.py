@@ -42,9 +42,9 @@ def test_quiet_says_only_what_is_doubtful(cli: Cli, tmp_path: Path) -> None:
 
 def test_schema_tells_the_account(cli: Cli, report: str) -> None:
     told = cli("schema", "--db", report, "report").stdout.decode()
-    assert "-- format: utf-8, cells parted by semicolon, header in line 3" in told
+    assert "-- format: utf-8, cells separated by semicolon, header in line 3" in told
     assert "-- total: DOUBLE; decimal sign ','" in told
-    assert "-- day: DATE; day first, with points; no value: 'N/A' (1)" in told
+    assert "-- day: DATE; day first, with points; read as NULL: 'N/A' (1)" in told
     [account] = json.loads(cli("schema", "--db", report, "-o", "json").stdout)["imports"]
     assert (account["rows"], account["lines"]) == (2, 6)
     assert [column["type"] for column in account["columns"]] == ["VARCHAR", "DOUBLE", "BIGINT", "DATE"]

@@ -21,15 +21,15 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from nl2sql.engines.files.allowed_paths import find_moved_file, write_allowed_paths
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.pipe_frames import ANY_BYTES, read_frame, write_frame
-from nl2sql.importing.delimited import inspect_text, make_table
+from nl2sql.importing.delimited import make_table
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.file_series import unite_series
-from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_account import ColumnAccount, TableAccount, write_account
-from nl2sql.importing.import_errors import make_unreadable_error
-from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, clean_table_name
+from nl2sql.importing.import_errors import UnreadableError, make_unreadable_error
+from nl2sql.importing.import_names import TableNames, clean_column_name, clean_table_name, name_columns
 from nl2sql.importing.plain_text import read_plain_text
+from nl2sql.importing.text_source import inspect_text
 from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 if TYPE_CHECKING:
@@ -324,9 +324,10 @@ def _import(
     with _open(file) as opened:
         if kind == "excel":
             from nl2sql.importing.workbook import import_sheets
+            from nl2sql.importing.workbook_size import WorkbookFile
 
             memory = bounds.memory if bounds is not None else None
-            return import_sheets(connection, opened, called, names, rules, folder, memory, end)
+            return import_sheets(connection, WorkbookFile(opened, called, folder, memory), names, rules, end)
         most = bounds.file_bytes if bounds is not None else _ANY_SIZE_BYTES
         text = read_plain_text(file, opened, folder, most, own.encoding)
     if kind == "json":
