@@ -65,7 +65,7 @@ class ClientOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _ChatAttempt:
     """One request and its outcome. `shown` is the text that was yielded, `failure` why there is no usable reply."""
 
     body: Mapping[str, Any]
@@ -236,13 +236,13 @@ class OpenAIChatModel:
 
     def _attempt(
         self, request: Request, capabilities: EndpointCapabilities, cancel: CancelToken
-    ) -> Generator[str, None, _Attempt]:
+    ) -> Generator[str, None, _ChatAttempt]:
         """Send the request once, and yield the text of the reply that can be shown already."""
         body = request.make_body(capabilities, self._choose_protocol(capabilities))
         draft = ReplyBuilder()
         shown, failure = yield from self._receive(draft, body, cancel, request.tools)
         reply = self._make_reply(draft, capabilities, request)
-        return _Attempt(body, reply, shown, failure or _find_reply_failure(reply), draft.has_begun)
+        return _ChatAttempt(body, reply, shown, failure or _find_reply_failure(reply), draft.has_begun)
 
     def _receive(
         self, draft: ReplyBuilder, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
