@@ -291,14 +291,15 @@ class OpenAIChatModel:
                     else:
                         given += reply.usage
                         yield reply
-            given = splitter.compute_remaining_usage(given)
+            if last is not None:
+                last = replace(last, usage=splitter.compute_remaining_usage(given))
             takes_count = received == request.count
         except EndpointError as exc:
             takes_count = endpoint_errors.find_refused_parameter(exc.failure, list(body)) != COUNT_PARAMETER
         if not takes_count:
             self._save_capabilities(replace(capabilities, dropped=(*capabilities.dropped, COUNT_PARAMETER)), ())
         if last is not None:
-            yield replace(last, usage=given)
+            yield last
 
     def _make_reply(self, draft: ReplyBuilder, capabilities: EndpointCapabilities, request: Request) -> Reply:
         finish = draft.finish or "cut"
