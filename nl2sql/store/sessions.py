@@ -75,9 +75,9 @@ class SessionTurns:
             return ()
         user = user or self._user
         with self._lock:
-            held = self._turns.get((user, session), ())
+            cached = self._turns.get((user, session), ())
         stored = self._store.list_turns(session, user=user, url=self._url) if self._store else ()
-        return (*(turn for turn in stored if turn not in held), *held)[-MAX_TURNS:]
+        return (*(turn for turn in stored if turn not in cached), *cached)[-MAX_TURNS:]
 
     def record(self, answer: Answer, user: str | None) -> Answer:
         """Remember the answer, and return it; if the store failed to record it, with a warning."""
@@ -98,9 +98,9 @@ class SessionTurns:
     def _add(self, user: str | None, session: str, turns: tuple[Turn, ...], *, unless_stored: bool = False) -> None:
         with self._lock:
             # Removed and inserted again, so that the first one is the least recently used.
-            held = self._turns.pop((user, session), ())
-            new = turns if held or not unless_stored else ()
-            self._turns[user, session] = (*held, *new)[-MAX_TURNS:]
+            cached = self._turns.pop((user, session), ())
+            new = turns if cached or not unless_stored else ()
+            self._turns[user, session] = (*cached, *new)[-MAX_TURNS:]
             while len(self._turns) > _MAX_SESSIONS:
                 self._turns.pop(next(iter(self._turns)))
 

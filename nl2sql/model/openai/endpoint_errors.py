@@ -49,8 +49,8 @@ class Failure:
     @property
     def full_text(self) -> str:
         """The endpoint's message and error object as one text, for searching."""
-        written = json.dumps(self.body, default=str)[:_MAX_TEXT_CHARS] if self.body else ""
-        return f"{self.message[:_MAX_TEXT_CHARS]} {written}"
+        encoded = json.dumps(self.body, default=str)[:_MAX_TEXT_CHARS] if self.body else ""
+        return f"{self.message[:_MAX_TEXT_CHARS]} {encoded}"
 
 
 _MAX_TEXT_CHARS: Final = 4_000
@@ -135,8 +135,8 @@ def find_refused_parameter(failure: Failure, sent: Collection[str]) -> str | Non
 
 def find_failed_generation(failure: Failure) -> str | None:
     """Return the model's text if the endpoint could not parse a call in it and sent it with the error, else None."""
-    written = failure.body.get("failed_generation") if isinstance(failure.body, Mapping) else None
-    return written if isinstance(written, str) and written.strip() else None
+    generated = failure.body.get("failed_generation") if isinstance(failure.body, Mapping) else None
+    return generated if isinstance(generated, str) and generated.strip() else None
 
 
 def is_unknown_model(failure: Failure) -> bool:

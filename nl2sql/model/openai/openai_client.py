@@ -66,7 +66,7 @@ class ClientOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _ChatAttempt:
     """One request and its outcome. `shown` is the text that was yielded, `failure` why there is no usable reply."""
 
     body: Mapping[str, Any]
@@ -242,13 +242,13 @@ class OpenAIChatModel:
 
     def _attempt(
         self, request: Request, capabilities: EndpointCapabilities, cancel: CancelToken
-    ) -> Generator[str, None, _Attempt]:
+    ) -> Generator[str, None, _ChatAttempt]:
         """Send the request once, and yield the text of the reply that can be shown already."""
         body = request.make_body(capabilities, self._choose_protocol(capabilities))
         draft = ReplyBuilder()
         shown, failure = yield from self._receive(draft, body, cancel, request.tools)
         reply = self._make_reply(draft, capabilities, request)
-        return _Attempt(body, reply, shown, failure or _find_reply_failure(reply), draft.has_begun)
+        return _ChatAttempt(body, reply, shown, failure or _find_reply_failure(reply), draft.has_begun)
 
     def _receive(
         self, draft: ReplyBuilder, body: Mapping[str, Any], cancel: CancelToken, tools: Sequence[Tool]
@@ -297,7 +297,8 @@ class OpenAIChatModel:
                     else:
                         given += reply.usage
                         yield reply
-            given = splitter.compute_remaining_usage(given)
+            if last is not None:
+                last = replace(last, usage=splitter.compute_remaining_usage(given))
             takes_count = received == request.count
         except EndpointError as exc:
             CallLog(self._name, self._host).log_failure(exc.failure)
@@ -305,7 +306,7 @@ class OpenAIChatModel:
         if not takes_count:
             self._save_capabilities(replace(capabilities, dropped=(*capabilities.dropped, COUNT_PARAMETER)), ())
         if last is not None:
-            yield replace(last, usage=given)
+            yield last
 
     def _make_reply(self, draft: ReplyBuilder, capabilities: EndpointCapabilities, request: Request) -> Reply:
         finish = draft.finish or "cut"

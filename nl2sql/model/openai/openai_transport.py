@@ -210,24 +210,28 @@ class OpenAITransport:
         return idle or self._open_connection()
 
     def _open_connection(self) -> EndpointConnection:
-        limits = self._timeouts
-        timeout = httpx2.Timeout(limits.first_seconds + limits.between_seconds, connect=limits.connect_seconds)
+        timeouts = self._timeouts
+        timeout = httpx2.Timeout(timeouts.first_seconds + timeouts.between_seconds, connect=timeouts.connect_seconds)
         if self._http_client is None:
-            kept = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS)
-            own = httpx2.Client(verify=_load_certificates(), timeout=timeout, limits=kept, follow_redirects=True)
+            pool_limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS)
+            http_client = httpx2.Client(
+                verify=_load_certificates(), timeout=timeout, limits=pool_limits, follow_redirects=True
+            )
         else:
-            own = httpx2.Client(transport=_RelayTransport(self._http_client), timeout=timeout, follow_redirects=True)
-        own.headers["Accept-Encoding"] = "identity"
-        own.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+            http_client = httpx2.Client(
+                transport=_RelayTransport(self._http_client), timeout=timeout, follow_redirects=True
+            )
+        http_client.headers["Accept-Encoding"] = "identity"
+        http_client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         try:
             client = openai.OpenAI(
                 api_key=self._key or _DUMMY_KEY,
                 base_url=self._base_url,
                 timeout=timeout,
                 max_retries=0,
-                http_client=own,
+                http_client=http_client,
             )
-            return EndpointConnection(client, own)
+            return EndpointConnection(client, http_client)
         except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as exc:
             raise EndpointError(self._redact(_map_failure(exc))) from None
 

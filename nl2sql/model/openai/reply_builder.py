@@ -70,8 +70,8 @@ class _TextBuffer:
 
     def cut(self, count: int) -> None:
         """Remove that many characters from the end."""
-        kept = self.read()[: max(0, self.size - count)]
-        self._pieces, self.size = [kept], len(kept)
+        remaining = self.read()[: max(0, self.size - count)]
+        self._pieces, self.size = [remaining], len(remaining)
 
     def read(self) -> str:
         if len(self._pieces) > 1:
@@ -247,9 +247,9 @@ class ReplyBuilder:
             self.usage = replace(self.usage, completion_tokens=self._pieces)
 
     def _take_calls(self, part: Mapping[str, Any]) -> None:
-        written = part.get("tool_calls")
-        written = [written] if isinstance(written, Mapping) else written
-        for piece in written if isinstance(written, list) else ():
+        tool_calls = part.get("tool_calls")
+        tool_calls = [tool_calls] if isinstance(tool_calls, Mapping) else tool_calls
+        for piece in tool_calls if isinstance(tool_calls, list) else ():
             if self.is_full:
                 return
             if isinstance(piece, Mapping):
@@ -272,15 +272,15 @@ class ReplyBuilder:
         if extra and self._has_room_for(extra):
             call.extra.update(extra)
 
-    def _take_arguments(self, call: _PartialCall, written: Any) -> None:
-        if written is None or written == "":
+    def _take_arguments(self, call: _PartialCall, arguments: Any) -> None:
+        if arguments is None or arguments == "":
             return
-        if not isinstance(written, str):
-            self._argument_chars += len(json.dumps(written))
-            call.object_arguments = written
+        if not isinstance(arguments, str):
+            self._argument_chars += len(json.dumps(arguments))
+            call.object_arguments = arguments
         else:
             before = call.text.size
-            call.add(written[: MAX_REPLY_CHARS + 1])
+            call.add(arguments[: MAX_REPLY_CHARS + 1])
             self._argument_chars += call.text.size - before
         if self._argument_chars > MAX_REPLY_CHARS:
             call.object_arguments = None

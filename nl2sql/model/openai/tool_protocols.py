@@ -128,8 +128,8 @@ class _MessageConverter:
         elif self.protocol == TOOLS and "tool_calls" in message:
             yield dict(message)
         elif self.protocol == TOOLS:
-            kept = {k: v for k, v in message.items() if k != "function_call"}
-            yield {**kept, "tool_calls": [_make_native_call(*call) for call in named]}
+            others = {k: v for k, v in message.items() if k != "function_call"}
+            yield {**others, "tool_calls": [_make_native_call(*call) for call in named]}
 
     def _convert_result(self, message: Message) -> Iterator[dict[str, Any]]:
         call_id, name, arguments = self._take_open_call(message)

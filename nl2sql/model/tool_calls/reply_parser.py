@@ -62,9 +62,9 @@ def read_reply(
             prose, raw = left, found
         elif named := {clean_name(call.name, names) for call in found}:
             # A native call without arguments stands for the one that the text holds.
-            kept = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
-            if len(kept) < len(raw):
-                prose, raw = left, [*kept, *found]
+            complete = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
+            if len(complete) < len(raw):
+                prose, raw = left, [*complete, *found]
     if not tools or raw:
         prose = call_marks.strip_marks(prose)
     elif call_marks.has_marks(prose, names):
@@ -77,17 +77,17 @@ def read_reply(
 
 def _is_bare(call: RawCall) -> bool:
     """Return whether a native call has no arguments or no name."""
-    written = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
-    return not call.name or written in (None, "", "{}", "null") or written == {}
+    raw_arguments = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
+    return not call.name or raw_arguments in (None, "", "{}", "null") or raw_arguments == {}
 
 
-def parse_arguments(written: Any) -> Mapping[str, Any]:
+def parse_arguments(raw_arguments: Any) -> Mapping[str, Any]:
     """Return the arguments as an object, from JSON text of any quality, an object, or nothing.
 
     Raises:
         ValueError: they cannot be read; the text tells the model how to correct them.
     """
-    value = written
+    value = raw_arguments
     for _ in range(4):
         if value is None or (isinstance(value, str) and not value.strip()):
             return {}
@@ -127,7 +127,7 @@ def _make_call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
     arguments = {**arguments, **dict(zip(free, raw.positional, strict=False))}
     if cut and raw.arguments in (None, ""):
         return incomplete
-    return ToolCall(raw.id, name, _convert_arguments(arguments, parameters.get(name, {}), written=raw.arguments))
+    return ToolCall(raw.id, name, _convert_arguments(arguments, parameters.get(name, {}), raw_arguments=raw.arguments))
 
 
 def clean_name(name: str, tool_names: Collection[str] = ()) -> str:
@@ -148,10 +148,10 @@ def _parse_object(text: str) -> Any:
             return _extract_text(text)
         except ValueError as exc:
             raise ValueError(_NOT_JSON) from exc
-    told = [o for o in found if o]
-    if any(o != told[0] for o in told):
+    objects = [one for one in found if one]
+    if any(one != objects[0] for one in objects):
         raise ValueError(_NOT_AN_OBJECT)
-    return told[0] if told else {}
+    return objects[0] if objects else {}
 
 
 def _extract_text(text: str) -> Any:
@@ -177,18 +177,18 @@ def _unwrap_call(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-def _find_only_sql(written: Any) -> str | None:
-    if not isinstance(written, str):
+def _find_only_sql(raw_arguments: Any) -> str | None:
+    if not isinstance(raw_arguments, str):
         return None
-    _, calls = text_tool_calls.find_sql(written)
+    _, calls = text_tool_calls.find_sql(raw_arguments)
     return str(calls[0].arguments["query"]) if len(calls) == 1 else None
 
 
 def _convert_arguments(
-    arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any
+    arguments: Mapping[str, Any], properties: Mapping[str, Any], *, raw_arguments: Any
 ) -> Mapping[str, Any]:
     """Return the arguments, converted to numbers, lists and booleans if they come from tags, which carry only text."""
-    if not isinstance(written, Mapping):
+    if not isinstance(raw_arguments, Mapping):
         return arguments
     return {k: _convert_value(v, properties.get(k)) for k, v in arguments.items()}
 

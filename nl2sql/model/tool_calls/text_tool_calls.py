@@ -74,9 +74,9 @@ _GAP = re.compile(
 _LEADING = re.compile(
     r"(?:(?:assistant)?(?:commentary|analysis)?[ \t]{0,3}+to=|^[ \t>*]*+(?:Action|Tool):)[ \t*`]*+\Z", re.M
 )
-_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
+_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<argument>[^\n{]{0,300}+)(?=\n|\Z)")
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
-_IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
+_IN_SQUARES = re.compile(r"\[(?P<argument>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
 _QUOTES = re.compile(r"\A([\"'`])(.*)\1\Z")
 _MAX_TRIES: Final = 8
 _NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
@@ -368,12 +368,12 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
                 continue
             calls.append(RawCall(found["name"], value))
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
-            told = _QUOTES.sub(r"\2", line["told"].strip())
-            is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
-            if found["name"] == SQL_TOOL and (is_bare or not is_bare_sql(told)):
+            argument = _QUOTES.sub(r"\2", line["argument"].strip())
+            is_bare = argument == line["argument"].strip() and line.re is _INPUT_LINE
+            if found["name"] == SQL_TOOL and (is_bare or not is_bare_sql(argument)):
                 continue
             at = line.end()
-            calls.append(RawCall(found["name"], {}, positional=(told,) if told not in ("", "None") else ()))
+            calls.append(RawCall(found["name"], {}, positional=(argument,) if argument not in ("", "None") else ()))
         else:
             continue
         first = min(first, found.start())
