@@ -74,7 +74,7 @@ class WorkerHandle:
         read: Callable[[Message], Read],
         cancel: CancelToken | None = None,
     ) -> Read:
-        """What `read` makes of the one reply to a request. Errors as `Call.receive`."""
+        """Return what `read` makes of the one reply to a request. Errors as `Call.receive`."""
         with self.open_call(request, seconds, None, cancel) as call:
             message, _ = call.receive()
             with call.check_reply():
@@ -120,7 +120,7 @@ class WorkerHandle:
         self._alarm.close()
 
     def _ensure_ready(self, limits: Limits, cancel: CancelToken | None) -> ChildProcess:
-        """The process, once it has opened the database. DatabaseError where it cannot."""
+        """Return the process, once it has opened the database."""
         running = self._limits
         if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
             self._discard()

@@ -33,26 +33,34 @@ _LISTS: Final = ("sources", "holders", "aliases", "nearest", "present")
 
 
 def compute_max_payload(limits: Mapping[str, Any]) -> int:
-    """The most bytes that one frame of a result may have under these limits, given as `encode_limits` wrote them."""
+    """Return the most bytes that one frame of a result may have under limits that `encode_limits` wrote."""
     return int(min(limits["result_bytes"], MAX_COLUMNS * limits["cell_bytes"])) + _ARROW_SLACK_BYTES
 
 
 def expect_text(value: Any) -> str:
-    """The value where it is text, else TypeError."""
+    """Return the value.
+
+    Raises:
+        TypeError: it is not text.
+    """
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} where a text belongs")
     return value
 
 
 def expect_number(value: Any) -> int:
-    """The value where it is a whole number, else TypeError."""
+    """Return the value.
+
+    Raises:
+        TypeError: it is not a whole number.
+    """
     if not isinstance(value, int):
         raise TypeError(f"a {type(value).__name__} where a number belongs")
     return value
 
 
 def encode_policy(policy: Policy) -> dict[str, Any]:
-    """The policy as plain lists of names, sorted."""
+    """Return the policy as plain lists of names, sorted."""
     return {
         "allow_tables": None if policy.allow_tables is None else sorted(policy.allow_tables),
         "deny_tables": sorted(policy.deny_tables),
@@ -61,7 +69,7 @@ def encode_policy(policy: Policy) -> dict[str, Any]:
 
 
 def decode_policy(data: Mapping[str, Any]) -> Policy:
-    """The policy that `encode_policy` wrote."""
+    """Return the policy that `encode_policy` wrote."""
     allowed = data["allow_tables"]
     return Policy(
         allow_tables=None if allowed is None else frozenset(allowed),
@@ -71,12 +79,16 @@ def decode_policy(data: Mapping[str, Any]) -> Policy:
 
 
 def encode_verdict(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as plain dicts and lists."""
+    """Return the verdict as plain dicts and lists."""
     return asdict(verdict)
 
 
 def decode_verdict(data: Mapping[str, Any]) -> Verdict:
-    """The verdict that `encode_verdict` wrote. LookupError or TypeError where it is something else."""
+    """Return the verdict that `encode_verdict` wrote.
+
+    Raises:
+        LookupError, TypeError: it is something else.
+    """
     return Verdict(
         sql=expect_text(data["sql"]),
         tables=tuple(map(expect_text, data["tables"])),
@@ -94,17 +106,17 @@ def _decode_finding(data: Mapping[str, Any]) -> Finding:
 
 
 def encode_limits(limits: Limits) -> dict[str, Any]:
-    """The limits as plain numbers."""
+    """Return the limits as plain numbers."""
     return asdict(limits)
 
 
 def encode_window(window: Window) -> dict[str, Any]:
-    """The window as plain numbers and texts."""
+    """Return the window as plain numbers and texts."""
     return {**asdict(window), "contains": list(window.contains.items())}
 
 
 def decode_window(data: Mapping[str, Any]) -> Window:
-    """The window that `encode_window` wrote."""
+    """Return the window that `encode_window` wrote."""
     criteria = tuple(
         tuple(Criterion(**{**one, "comparison": Comparison(one["comparison"])}) for one in group)
         for group in data["criteria"]
@@ -113,12 +125,16 @@ def decode_window(data: Mapping[str, Any]) -> Window:
 
 
 def encode_report(report: RepairReport) -> dict[str, Any]:
-    """The report as plain dicts and lists."""
+    """Return the report as plain dicts and lists."""
     return asdict(report)
 
 
 def decode_report(data: Mapping[str, Any]) -> RepairReport:
-    """The report that `encode_report` wrote. LookupError, TypeError or ValueError where it is something else."""
+    """Return the report that `encode_report` wrote.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is something else.
+    """
     missing = data["missing"]
     return RepairReport(
         sql=expect_text(data["sql"]),
@@ -140,5 +156,5 @@ def _decode_missing_name(data: Mapping[str, Any]) -> MissingName:
 
 
 def decode_limits(data: Mapping[str, Any]) -> Limits:
-    """The limits that `encode_limits` wrote."""
+    """Return the limits that `encode_limits` wrote."""
     return Limits(**data)

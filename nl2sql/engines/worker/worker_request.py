@@ -48,7 +48,14 @@ class Call:
         worker.send({**request, "id": self._id})
 
     def receive(self) -> tuple[Message, bytes]:
-        """The next reply. LimitError, QueryError, DatabaseError, or CancelledError after `cancel`."""
+        """Return the next reply.
+
+        Raises:
+            LimitError: time, memory or bytes ran out.
+            QueryError: the database refuses the query.
+            DatabaseError: the database, or the worker, failed.
+            CancelledError: `cancel` was called.
+        """
         started = time.monotonic()
         with self._lock:
             if not self._reason:
@@ -75,9 +82,12 @@ class Call:
 
     @contextlib.contextmanager
     def check_reply(self, *kinds: type[Exception]) -> Iterator[None]:
-        """While a reply is read: DatabaseError where it has not the form that it should have, and a new worker then.
+        """Open a context in which a reply is read; one that has not the form it should have costs the worker.
 
         `kinds` are further errors by which that shows.
+
+        Raises:
+            DatabaseError: the reply has another form.
         """
         unfit: tuple[type[Exception], ...] = (*_UNFIT, *kinds)
         try:
@@ -178,7 +188,7 @@ class Call:
 
 
 def cancel_on_token(call: Call, cancel: CancelToken | None) -> AbstractContextManager[None]:
-    """A context in which cancelling the token cancels the call."""
+    """Return a context in which cancelling the token cancels the call."""
     return cancel.call_on_cancel(call.cancel) if cancel else contextlib.nullcontext()
 
 
