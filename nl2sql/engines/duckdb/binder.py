@@ -47,7 +47,7 @@ class GuardedBinder:
         return self._read_plan(sql, first.message)
 
     def _read_plan(self, sql: str, message: str) -> BindError:
-        """Return what a binder says that knows only what may be read: to it what is denied is not there."""
+        """Return what a binder says that knows only what may be read."""
         try:
             if self._access.has_denials:
                 plan = self._parser.bind_plan_over(self._access.readable_schema, sql)

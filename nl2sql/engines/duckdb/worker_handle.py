@@ -74,7 +74,11 @@ class WorkerHandle:
         read: Callable[[Message], Read],
         cancel: CancelToken | None = None,
     ) -> Read:
-        """Return what `read` makes of the one reply to a request. Errors as `Call.receive`."""
+        """Return what `read` makes of the one reply to a request.
+
+        Raises:
+            QueryError, LimitError, CancelledError, DatabaseError: as `Call.receive`.
+        """
         with self.open_call(request, seconds, None, cancel) as call:
             message, _ = call.receive()
             with call.check_reply():

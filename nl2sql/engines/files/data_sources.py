@@ -1,7 +1,7 @@
 """Where the data is: a database file, or data files that are imported once into a database in the cache.
 
 Parquet is not copied but read where it lies, through views. The import itself runs in a process of its own
-(`importer`); nothing here opens a database.
+(`file_importer`); nothing here opens a database.
 """
 
 from __future__ import annotations

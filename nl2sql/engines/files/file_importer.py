@@ -348,7 +348,7 @@ def _import(
 def _view_parquet(
     connection: duckdb.DuckDBPyConnection, file: Path, called: Path, table: str, end: str, *, copies: bool
 ) -> TableAccount:
-    """Return a view of the file where it lies, or a copy; names that no query could hold are made plain."""
+    """Make a view of the file where it lies, or a copy; names that no query could hold are made plain."""
     reader = f"read_parquet({quote_literal(escape_glob(str(file)))})"
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
     columns = name_columns(found, len(found), clean_column_name)

@@ -1,6 +1,6 @@
 """Policies, verdicts, repairs and limits as JSON and back, and the bounds of what crosses the pipe to a worker.
 
-Schemas have their own codec, in `schema.codec`. Nothing here reads or writes a pipe.
+Schemas have their own codec, in `schema.serialization`. Nothing here reads or writes a pipe.
 """
 
 from __future__ import annotations

@@ -44,7 +44,11 @@ class WorkerStream:
         self.hash: str | None = None
 
     def read_batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows, batch by batch, once; one empty batch where there are none. Raises as `Engine.execute`."""
+        """Yield the rows, batch by batch, once; one empty batch where there are none.
+
+        Raises:
+            QueryError, LimitError, CancelledError, DatabaseError: as `Engine.execute`.
+        """
         import pyarrow as pa
 
         empty = True
