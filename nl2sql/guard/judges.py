@@ -283,7 +283,7 @@ class _TextJudge:
         return strip_positions((read_plan_error(document, canonical, self._names, tables),))[0]
 
     def _find_views_with_denied_columns(self, spelled: TreeReport, scanned: set[str]) -> list[Finding]:
-        """Object to views with denied columns: a plan shows what a view is made of, not which of its columns are read."""
+        """Object to views with denied columns: a plan shows what a view is made of, not its columns that are read."""
         views = {table.name for table in spelled.tables.values() if self._is_view_with_denied_columns(table)}
         told = "{} is a view, and not all of it may be read"
         hint = "Read the tables that it is made of."

@@ -18,7 +18,9 @@ from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase
 from nl2sql.engines.worker.child_process import ChildProcess, take_process
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import Message
+from nl2sql.engines.worker.pipe_messages import MOVED
 from nl2sql.engines.worker.worker_request import Call, cancel_on_token
+from nl2sql.errors import DatabaseError
 from nl2sql.types import Limits, Schema
 
 Read = TypeVar("Read")
@@ -163,7 +165,7 @@ class WorkerHandle:
         }
         self._process, self._held = process, {}
         self._kept.clear()
-        self._opening = Call(process, self._alarm, request, START_SECONDS)
+        self._opening = Call(process, self._alarm, request, START_SECONDS, _make_open_error)
         self._tell_schema()
         return process
 
@@ -179,3 +181,21 @@ class WorkerHandle:
         process, self._process, self._opening, self._told = self._process, None, None, None
         if process is not None:
             process.close()
+
+
+def _make_open_error(text: str) -> DatabaseError:
+    """Return why DuckDB does not open the file, by what it says of it."""
+    if text.endswith(MOVED):
+        return DatabaseError(text, "Open it again.")
+    if "lock on file" in text:
+        return DatabaseError(
+            "the database is locked: another process has it open for writing", "Close that program, then try again."
+        )
+    if "version" in text:
+        return DatabaseError(
+            "the database was written by another version of DuckDB than this one opens",
+            "Export it there (EXPORT DATABASE) and import it with this version, or upgrade.",
+        )
+    return DatabaseError(
+        "the file is damaged, or is not a DuckDB database", "Restore it from a copy, or make it anew from its source."
+    )
