@@ -44,7 +44,11 @@ _TURNED_AROUND: Final = {"<": True, "<=": True, ">": False, ">=": False, "=": Fa
 
 
 def write_criteria(criteria: Criteria, types: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """A condition for each group of tests, and the parameters of all, in their order. QueryError."""
+    """Return a condition for each group of tests, and the parameters of all, in their order.
+
+    Raises:
+        QueryError: a test's column is unknown, or its value is of another type.
+    """
     conditions, texts = [], []
     for group in criteria:
         tests = []
@@ -59,7 +63,10 @@ def write_criteria(criteria: Criteria, types: tuple[str, ...]) -> tuple[list[str
 
 
 def write_sum(column: str, kind: str) -> str:
-    """The exact sum of a column of numbers as text; of doubles with many decimals the nearest that adding gives."""
+    """Return SQL for the exact sum of a column of numbers as text.
+
+    Of doubles with many decimals it is the nearest that adding gives.
+    """
     if kind not in _FLOATS:
         return _TEXT.format(f"system.main.sum({column})")
     entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_MAX_DIGITS}, {_MAX_SUMMED_DECIMALS}))"
@@ -97,7 +104,7 @@ def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
 
 
 def _write_text(column: str, kind: str) -> str:
-    """The value's text, as near to what a page shows of it as the engine writes it."""
+    """Return the value's text, as near to what a page shows of it as the engine writes it."""
     if kind == "BLOB":
         return f"system.main.hex({column})"
     text = _TEXT.format(column)
@@ -110,7 +117,7 @@ def _is_nested(kind: str) -> bool:
 
 
 def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[str]]:
-    """The number's digits as they are shown, without separators."""
+    """Return the number's digits as they are shown, without separators."""
     if not is_number(kind):
         raise _make_comparison_error(kind, one.text)
     relation = "{} = ?" if one.comparison is Comparison.SHOWN_AS else "system.main.contains({}, ?)"
@@ -119,7 +126,7 @@ def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[st
 
 
 def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
-    """The texts that the number may be shown as, rounded to its decimals; for a float two, for lack of exact halves."""
+    """Return the texts that the number may be shown as, rounded; two for a float, which has no exact half."""
     decimals = min(max(one.decimals, 0), _MAX_DECIMALS)
     number = f"system.main.multiply({column}, 100)" if one.is_percent else column
     if kind in _INTEGERS and not one.is_percent and not decimals:
@@ -136,7 +143,7 @@ def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
 
 
 def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
-    """The value itself, as the column's type orders it."""
+    """Return the value itself, as the column's type orders it."""
     if is_number(kind):
         return _compare_number(column, kind, relation, text)
     if kind == "DATE" or (kind.startswith("TIMESTAMP") and not kind.endswith("]")):
@@ -150,7 +157,7 @@ def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, lis
 
 
 def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
-    """The comparison with a number of any size and any decimals, without rounding it to the column's own."""
+    """Return the comparison with a number of any size and any decimals, without rounding it to the column's own."""
     try:
         wanted = Decimal(text)
     except InvalidOperation as exc:
