@@ -304,6 +304,7 @@ def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Wo
 def _warm_up() -> None:
     """Load what opening, judging and results need, before the order comes and before memory is limited."""
     import duckdb  # noqa: F401
+    import msgspec  # noqa: F401
     import pyarrow  # noqa: F401
     import sqlglot.dialects.duckdb  # noqa: F401
 
