@@ -1,6 +1,8 @@
 """What an endpoint's refusal means: try again, ask in another way, or tell the user what to do.
 
 Pure: a status and a body in, a judgement or an error out. It waits for nothing and sends nothing.
+
+By hand beside the `openai` SDK, whose exceptions carry a status but not what to ask otherwise, in many servers' words.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 The one module that imports the SDK: its exceptions end here, as the errors of `stream_events`. It does not retry, and
 it does not know what the events mean. The endpoint is not trusted: it is not followed to another address, its cookies
 are not kept, and what it sends is read no faster than it is used.
+
+The SDK makes client, request, authorization and connection. Not its retries (they cannot change the request, nor be
+cancelled) and not its streams (without bounds): docs/decisions/0006-openai-package.md.
 """
 
 from __future__ import annotations

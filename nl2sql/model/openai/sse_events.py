@@ -2,6 +2,8 @@
 
 Pure: bytes and headers in, dicts out. It opens no connection. Whatever comes has a bound: an event, an answer, what an
 answer unpacks to, and the words of an error.
+
+By hand beside the `openai` SDK, whose parser of events sets no bounds and raises at the first oddity of a server.
 """
 
 from __future__ import annotations
