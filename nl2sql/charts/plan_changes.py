@@ -285,6 +285,7 @@ def _apply_stack(data: ChartData, plan: ChartPlan, stack: str | None) -> ChartPl
 
 
 def has_series(plan: ChartPlan) -> bool:
+    """Return whether the plan draws several series."""
     return plan.colour is not None or len(plan.y) > 1
 
 
