@@ -1,6 +1,6 @@
-"""The chart of an answer: the one that was chosen, or as the user has it by hand or in words.
+"""The chart of an answer: chosen automatically, or changed by the user by hand or in words.
 
-Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; nothing of a spec is written here.
+Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; none are written here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def show_chart(
 
 
 def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
-    """Whether there is a chart of these rows that can be changed."""
+    """Return whether there is a chart of these rows that can be changed."""
     return result.row_count > 0 and not is_metric(result) and bool(assistant.draw(result, sql).kinds)
 
 
@@ -97,12 +97,12 @@ def _draw_spec(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -
 
 
 def find_theme() -> str:
-    """`light` or `dark`, as the page is seen."""
+    """Return `light` or `dark`, as the page is seen."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def apply_wish(key: str, wish: ChartWish) -> None:
-    """Have the chart of that answer as wished for in words, over what is wished for already."""
+    """Change the answer's chart as asked for in words, on top of earlier changes."""
     held = get_answer_state(key)
     held["wish"] = wish.lay_over(held.get("wish", ChartWish()))
     # New widgets, which begin with the wish: those that are there keep what was chosen in them.
@@ -110,7 +110,10 @@ def apply_wish(key: str, wish: ChartWish) -> None:
 
 
 def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Chart:
-    """The chart as it is wished for, made once for each wish; where that does not fit, why, and the one chosen."""
+    """Return the chart as the user changed it, built once for each change.
+
+    Where a change does not fit, show why and return the automatic chart.
+    """
     wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
     made: tuple[Result, ChartWish, Chart, ConfigError | None] | None = get_answer_state(key).get("chart")
     if made is None or made[0] is not result or made[1] != wish:
@@ -127,7 +130,7 @@ def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Cha
 
 
 def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[Result, int | None]:
-    """The rows to draw, all that the engine keeps where the answer lacks some, and how many there are, if known."""
+    """Return the rows to draw, and how many there are in all where that is known."""
     if not result.truncated:
         return result, None
     known: tuple[Result, Result, int | None] | None = get_answer_state(key).get("chart_rows")
@@ -147,7 +150,7 @@ def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tupl
 
 
 def _show_controls(chart: Chart, result: Result, key: str) -> None:
-    """The kinds that fit, and behind a button everything else that can be changed."""
+    """Show the kinds that fit, and the popover with all other settings."""
     version = get_answer_state(key).get("wishes", 0)
     place = f"kind-{key}-{version}"
 
@@ -278,14 +281,14 @@ def _reset_wish(key: str) -> None:
 
 
 def is_metric(result: Result) -> bool:
-    """Whether the result is a number or a few, best shown large."""
+    """Return whether the result is one or a few numbers, best shown large."""
     return result.row_count == 1 and draw_chart(result).kind == "metric"
 
 
 def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
-    """One number, or a few, large, written for reading, with how far it is from the period before where that is there.
+    """Show one or a few numbers large, with their change from the period before where the rows have it.
 
-    The number itself is in the help beside it where it differs.
+    The exact number is in the help where it differs from the one shown.
     """
     names = make_unique_names([column.name for column in result.columns])
     before = draw_chart(result).before
@@ -305,6 +308,6 @@ def _is_number(value: Any) -> bool:
 
 
 def write_metric(value: Any, column_format: ColumnFormat) -> str:
-    """The value as Markdown that says just this: a number as people read it, the beginning of a text."""
+    """Return the value as escaped Markdown: a number for reading, or the beginning of a text."""
     shown = column_format.show(value)
     return escape_markdown(shown, len(shown) if _is_number(value) else _MAX_METRIC_CHARS)

@@ -1,4 +1,4 @@
-"""Downloads: the rows as a file, made when it is asked for, and the chart as a picture.
+"""Downloads: the rows as a file, made when it is asked for, and the chart as an image.
 
 Formulas in CSV and Excel are made harmless by the export; the chart's spec has been checked.
 """
@@ -62,7 +62,7 @@ _EVERY: Final = "Every row"
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """The rows of a file: those of this look, or every one; with what it says of them."""
+    """The rows to write: those of `look`, else every row; and what the file says about them."""
 
     sql: str
     result: Result | None = None
@@ -73,7 +73,7 @@ class ExportRequest:
 
 
 def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, key: str) -> None:
-    """A button for each format, behind one that opens them; they are made once it is open."""
+    """Show the popover with a button for each format; files are made when they are asked for."""
     box = st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{key}", on_change="rerun")
     if not box.open:
         return
@@ -136,7 +136,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
 
 
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:
-    """The file's name: what was asked, and the day; `answer` where nothing of the question can be in a name."""
+    """Return a file name of the question and the day."""
     words = re.sub(r"[^\w]+", "-", question.casefold().replace("_", "-")).strip("-")
     if len(words) > _MAX_NAME_CHARS:
         words = words[: _MAX_NAME_CHARS + 1].rpartition("-")[0] or words[:_MAX_NAME_CHARS]
@@ -145,7 +145,11 @@ def name_file(question: str, form: str, today: dt.date | None = None) -> str:
 
 
 def write_file(assistant: Assistant, request: ExportRequest, form: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """The rows as a file, within the limits on time and memory. LimitError where it would be cut."""
+    """Return the rows as a file, within the limits on time and memory.
+
+    Raises:
+        LimitError: the file would be incomplete.
+    """
     out = io.BytesIO()
     with _open_rows(assistant, request, max_bytes) as (columns, batches):
         export(
@@ -165,7 +169,7 @@ def write_file(assistant: Assistant, request: ExportRequest, form: str, max_byte
 def write_html(
     assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, title: str, notes: Sequence[str] = ()
 ) -> bytes:
-    """The answer as a page that stands alone, with the rows that it has, the chart, the SQL, and what else to know."""
+    """Return the answer as one self-contained HTML page."""
     sql = answer.sql or ""
     page = render_answer(
         answer,
@@ -183,7 +187,11 @@ def write_html(
 def _open_rows(
     assistant: Assistant, request: ExportRequest, max_bytes: int
 ) -> Iterator[tuple[Sequence[ResultColumn], Iterator[pa.RecordBatch] | Sequence[pa.RecordBatch]]]:
-    """The rows: those of the answer, else of the run that the page turns over, else of a new run. LimitError."""
+    """Yield the columns and the rows: of the answer, else of the cached run, else of a new run.
+
+    Raises:
+        LimitError: rows or parts of cells are missing.
+    """
     limits = replace(assistant.config.limits, rows=None, result_bytes=max_bytes, cell_bytes=max_bytes)
     result, sql = request.result, request.sql
     if request.look is None and result is not None and not result.truncated and not result.cut_cells:
@@ -199,7 +207,7 @@ def _open_rows(
 
 
 def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: Limits) -> Result:
-    """All rows of the look at once, so that they are of one run."""
+    """Return all rows of this view at once, so that they are of one run."""
     count = assistant.count_pageable_rows(sql, criteria=look.criteria).rows
     return assistant.fetch_page(
         sql,
@@ -221,14 +229,14 @@ def _reject_cut_rows(is_cut: bool) -> None:
 
 
 def _is_missing_rows(look: TableView, key: str) -> bool:
-    """Whether the query has rows that this look cannot reach, as the table found when it was drawn."""
+    """Return whether the query has rows that this view cannot reach."""
     extents: dict[TableView, Extent] = get_answer_state(key).get("extent", {})
     extent = extents.get(TableView(filters=look.filters))
     return extent is not None and not extent.is_complete
 
 
 def _describe_export(assistant: Assistant, answer: Answer, look: TableView | None, key: str) -> dict[str, str]:
-    """What a sheet of its own says of the rows."""
+    """Return the facts for the Notes sheet, by name."""
     said = {"Question": answer.question, "Database": describe_database(assistant)}
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
@@ -239,7 +247,7 @@ def _describe_export(assistant: Assistant, answer: Answer, look: TableView | Non
 
 
 def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme: str, title: str) -> bytes:
-    """The chart as a picture with its title, the database and the day, drawn on this machine: nothing is fetched."""
+    """Return the chart as a PNG or SVG with title, database and day; nothing is fetched."""
     import vl_convert
 
     dressed = dress_spec(

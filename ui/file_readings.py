@@ -1,6 +1,6 @@
-"""How the files of a conversation were read: what is doubtful, their first rows, and what the user says of them.
+"""How the files of a conversation were read: doubts, first rows, and a form to read them differently.
 
-The engine reads the files and keeps the account; here it is shown, and a file is read anew by the user's word.
+The engine reads the files and keeps the account; this shows it and passes on the user's rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx", ".xls", ".ods")
 
 
 def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, is_busy: bool) -> None:
-    """A popover for one file: its account, its first rows, and the form that has it read otherwise."""
+    """Show a popover for one file: how it was read, its first rows, and the form to read it differently."""
     assistant = conversation.upload_assistant
     if assistant is None:
         return
@@ -50,7 +50,7 @@ def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
 
 
 def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
-    """The first rows, as they were read."""
+    """Show the first rows as they were read."""
     name = ".".join('"' + part.replace('"', '""') + '"' for part in account.table.split(".", 1))
     try:
         result = assistant.run(f"SELECT * FROM {name} LIMIT {_PREVIEW_ROWS}")
@@ -64,7 +64,7 @@ def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
 def _show_rules(
     shared: Server, conversation: Conversation, file: Path, accounts: list[TableAccount], *, is_busy: bool
 ) -> None:
-    """The form by which the user says how the file is to be read."""
+    """Show the form that sets how the file is read."""
     rules = conversation.file_rules.get(file.name, FileRules())
     failed = f"reading-error-{conversation.id}-{file.name}"
     with st.form(f"reading-{file.name}", border=False):
@@ -119,7 +119,7 @@ def _show_rules(
 
 
 def _read_again(shared: Server, conversation: Conversation, file: Path, rules: FileRules) -> NL2SQLError | None:
-    """Read the files anew by these rules; what went wrong, if anything did, and then all is as before."""
+    """Read the files again by these rules; return the error, after which everything is as before."""
     with conversation.files_lock:
         said = {**conversation.file_rules, file.name: rules}
         try:

@@ -16,7 +16,7 @@ _LINE: Final = "%(asctime)s %(message)s"
 
 
 def start_log() -> None:
-    """Have the lines written."""
+    """Set up the log."""
     if not _LOG.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(_LINE))
@@ -26,7 +26,7 @@ def start_log() -> None:
 
 
 def log_job(job: Job) -> None:
-    """Write the line of a job that has ended."""
+    """Log a job that has ended."""
     view = job.view
     # As a literal: a name that somebody chose elsewhere cannot begin a line of its own.
     who = repr(job.owner) if job.owner else "the user of this machine"

@@ -1,4 +1,4 @@
-"""Asking: what a question becomes, where its answer is worked out, and what is offered to ask.
+"""Start questions as jobs, and suggest what to ask.
 
 The work itself is the assistant's, on a thread of the server.
 """
@@ -71,14 +71,14 @@ def ask(
 
 
 def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:
-    """What a person sees of SQL before it runs; its rows are counted only where they are very many."""
+    """Return what a person is shown of SQL before it runs; rows are given for heavy queries only."""
     rows = assistant.estimate(checked.sql, cancel=job.token)
     heavy = rows if rows is not None and rows > MIN_HEAVY_ROWS else None
     return Review(assistant.format_sql(checked.sql), assistant.explain_sql(checked.sql), heavy)
 
 
 def show_suggestions(questions: Sequence[str], key: str, *, original_question: str = "") -> None:
-    """Buttons that ask these questions; with `original_question`, each says what is meant by that one."""
+    """Show buttons that ask these questions; each clarifies `original_question` where that is given."""
     with st.container(horizontal=True, gap="small", key=key):
         for position, question in enumerate(questions):
             st.button(
@@ -91,26 +91,26 @@ def show_suggestions(questions: Sequence[str], key: str, *, original_question: s
 
 
 def take_clicked_question() -> str | None:
-    """The question that a button has just asked, once."""
+    """Return the question that a button has just asked, once."""
     question: str | None = st.session_state.pop("chosen", None)
     return question
 
 
 def submit_question(question: str) -> None:
-    """What a button does that asks this question."""
+    """Ask this question; for buttons."""
     st.session_state["chosen"] = question
     # The button may be in an answer, which is drawn by itself; the whole page asks.
     st.rerun()
 
 
 def prefill_question(question: str) -> None:
-    """What a button does that puts this question into the box, to be changed."""
+    """Put this question into the box, to be edited; for buttons."""
     st.session_state["question"] = question
     st.rerun()
 
 
 def show_follow_ups(assistant: Assistant, job: Job) -> None:
-    """What the last answer leads to."""
+    """Show suggestions for what to ask after the last answer."""
     answer = job.view.answer if not job.other_database else None
     if answer is not None and (questions := assistant.suggest_follow_ups(answer)):
         show_suggestions(questions, "next")

@@ -1,6 +1,6 @@
-"""Files that the user adds to a conversation: tables of it alone, joined with the rest, and gone with it.
+"""Files that the user adds to a conversation: tables of this conversation only, removed with it.
 
-The engine reads them and says what is wrong with them; here they are only put where it finds them.
+The engine reads them and reports what is wrong with them; this only puts them where it finds them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _STYLE: Final = """
 
 @show_errors_in_place
 def show_uploads(shared: Server, conversation: Conversation) -> None:
-    """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
+    """Show the uploader and the files. Files are not changed while a question is answered."""
     busy = conversation.is_busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
     most = format_megabytes(shared.assistant.config.limits.upload_bytes)
@@ -101,9 +101,9 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
 
 
 def add_files(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> bool:
-    """Add the files to the conversation; the panel says how that went. Whether they are there now.
+    """Add the files to the conversation; return whether they were added.
 
-    During an answer none can be added.
+    While a question is answered, none are. The panel shows errors.
     """
     failed = f"upload-error-{conversation.id}"
     if conversation.is_busy:
@@ -122,7 +122,7 @@ def add_files(shared: Server, conversation: Conversation, uploads: Sequence[Uplo
 
 
 def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> NL2SQLError | None:
-    """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
+    """Add the files to those that are there; return the error, after which none of them is added."""
     try:
         with conversation.files_lock:
             names = name_files([one.name for one in uploads], conversation.original_names)
@@ -142,7 +142,7 @@ def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence
 
 
 def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
-    """A line for each table of these files: how many rows and columns it has."""
+    """Return a line for each table of these files: how many rows and columns it has."""
     tables = [assistant.schema.find_table(upload.table) for upload in assistant.uploads if upload.file in names]
     said = []
     for table in tables:
@@ -156,7 +156,7 @@ def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
 def write_and_open_files(
     shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]
 ) -> None:
-    """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
+    """Write the files and open them; after an error they are removed and the replaced ones restored."""
     originals, replaced = dict(conversation.original_names), [name for name in files if (folder / name).exists()]
     opened = False
     for name in replaced:
@@ -178,7 +178,7 @@ def write_and_open_files(
 
 
 def _take_refusal(shared: Server) -> NL2SQLError | None:
-    """Why a file that this session sent was not let in, said once."""
+    """Return why a file of this session was refused, once."""
     context = get_script_run_ctx()
     problem = shared.refusals.take(context.session_id) if context is not None else ""
     hint = "Add fewer or smaller files, or ask for a higher upload_bytes under [limits]."
@@ -186,7 +186,11 @@ def _take_refusal(shared: Server) -> NL2SQLError | None:
 
 
 def _open_folder(shared: Server, conversation: Conversation) -> Path:
-    """Where the conversation's files lie; made for the first of them. ConfigError."""
+    """Return the folder of the conversation's files, made for the first of them.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     if conversation.folder is None:
         conversation.folder = shared.assistant.make_upload_folder()
         conversation.has_lost_files, conversation.upload_error = False, None
@@ -196,7 +200,11 @@ def _open_folder(shared: Server, conversation: Conversation) -> Path:
 
 
 def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[UploadedFile]) -> None:
-    """LimitError where these cannot be added to those that stay: there would be too many, or too much."""
+    """Check that these files can be added to those that stay.
+
+    Raises:
+        LimitError: there are too many, or they are too large.
+    """
     most = shared.assistant.config.limits.upload_bytes
     if len(existing) + len(uploads) > MAX_FILES:
         raise LimitError(
@@ -211,7 +219,7 @@ def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[Uplo
 
 
 def _release_uploads(uploads: Sequence[UploadedFile]) -> None:
-    """Have Streamlit let go of them, which would else hold them for as long as the browser's tab is open."""
+    """Free the files in Streamlit, which would keep them as long as the browser tab is open."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for one in uploads:
@@ -219,7 +227,7 @@ def _release_uploads(uploads: Sequence[UploadedFile]) -> None:
 
 
 def _remove_file(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
-    """Take one file away."""
+    """Remove one file; return the error, if there is one."""
     with conversation.files_lock:
         file.unlink(missing_ok=True)
         conversation.original_names.pop(file.name, None)
@@ -232,7 +240,7 @@ def _remove_file(shared: Server, conversation: Conversation, file: Path) -> NL2S
 
 
 def _open_with_files(shared: Server, conversation: Conversation) -> None:
-    """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
+    """Open the database with the conversation's files. Errors as `Assistant.with_files`."""
     files = conversation.files
     with st.spinner("Reading the files …"):
         own = (
@@ -244,10 +252,10 @@ def _open_with_files(shared: Server, conversation: Conversation) -> None:
 
 
 def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
-    """What files of these names are called here, each like no other: numbered where that would be one name.
+    """Return what these files are called here, each unique: numbered where names clash.
 
-    `held` has the names of the files that are there, each with the user's own name for it: a further file of the
-    user's same name takes the place of the earlier one.
+    `held` maps the names of existing files to the user's names for them: a file of the same user's name replaces the
+    earlier one.
     """
     taken = {name.casefold(): original for name, original in held.items()}
     names: list[str] = []
@@ -262,7 +270,7 @@ def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
 
 
 def clean_name(name: str) -> str:
-    """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
+    """Return the file's name without folders, with letters, digits and simple signs only."""
     plain_name = Path(name.replace("\\", "/")).name
     stem, dot, kind = plain_name.rpartition(".")
     short = _UNFIT.sub("_", stem).strip(" .")[:_MAX_NAME_CHARS].encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
