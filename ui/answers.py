@@ -20,7 +20,6 @@ from ui.answer_actions import (
     start_branch,
     start_branch_and_redraw,
 )
-from ui.answer_cost import describe_cost
 from ui.answer_state import get_answer_state
 from ui.chart_view import is_metric, show_chart, show_metrics
 from ui.error_text import show_error, show_errors_in_place, show_message
@@ -32,6 +31,7 @@ from ui.page_server import Server
 from ui.parameter_form import show_approval, show_parameters
 from ui.progress import follow_job
 from ui.replays import restore_answer_rows
+from ui.request_log import describe_cost
 from ui.result_table import read_formats, show_rows, write_row_count
 from ui.submission import show_follow_ups, show_suggestions
 from ui.turn_arrival import announce, bring_into_view

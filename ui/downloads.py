@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -37,11 +37,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_FILE_BYTES: Final = 256_000_000
-_FORMS: Final = {
-    "CSV": ("csv", "text/csv"),
-    "Excel": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    "Parquet": ("parquet", "application/vnd.apache.parquet"),
-    "JSON": ("json", "application/json"),
+_FORMS: Final = {"CSV": "csv", "Excel": "xlsx", "Parquet": "parquet", "JSON": "json"}
+_MIME_TYPES: Final = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "html": "text/html",
+    "png": "image/png",
+    "svg": "image/svg+xml",
 }
 # Delimiter and decimal sign, by what a person calls them.
 _CSV_SIGNS: Final = {
@@ -79,60 +83,53 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
         return
     with box:
         look, title = get_table_view(key), get_answer_state(key).get("title", answer.question)
-        shown = False
-        if not look.is_plain:
-            rows = st.segmented_control(
-                "Rows", [_AS_SHOWN, _EVERY], default=_AS_SHOWN, required=True, key=f"download-rows-{key}"
-            )
-            shown = rows == _AS_SHOWN
-        comma = find_notation(assistant.config.display.locale).decimal == ","
-        buttons = st.container(horizontal=True, gap="small")
-        signs = st.selectbox(
-            "CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}", width=_BOX_WIDTH_PX
-        )
-        wanted = ExportRequest(
-            answer.sql or "",
-            answer.result,
-            look if shown else None,
-            answer.question,
-            _describe_export(assistant, answer, look if shown else None, key),
-            _CSV_SIGNS[signs],
-        )
-        with buttons:
-            for label, (form, mime) in _FORMS.items():
-                st.download_button(
-                    label,
-                    partial(write_file, assistant, wanted, form),
-                    file_name=name_file(answer.question, form),
-                    mime=mime,
-                    on_click="ignore",
-                    key=f"{form}-{key}",
-                )
+        shown = not look.is_plain and _choose_rows(key) == _AS_SHOWN
+        _show_row_downloads(assistant, answer, look if shown else None, key)
         st.caption("The whole answer: sentence, chart, rows and SQL")
-        st.download_button(
-            "HTML page",
-            partial(write_html, assistant, answer, spec, title, get_answer_state(key).get("notes", ())),
-            file_name=name_file(answer.question, "html"),
-            mime="text/html",
-            on_click="ignore",
-            key=f"html-{key}",
-        )
+        notes = get_answer_state(key).get("notes", ())
+        html = partial(write_html, assistant, answer, spec, title, notes)
+        _show_button("HTML page", answer.question, "html", html, key)
         if spec is not None:
             st.caption("The chart")
             with st.container(horizontal=True, gap="small"):
-                for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
-                    st.download_button(
-                        label,
-                        partial(draw_picture, assistant, spec, form, find_theme(), title),
-                        file_name=name_file(answer.question, form),
-                        mime=mime,
-                        on_click="ignore",
-                        key=f"{form}-{key}",
-                    )
+                for label, form in (("PNG", "png"), ("SVG", "svg")):
+                    picture = partial(draw_picture, assistant, spec, form, find_theme(), title)
+                    _show_button(label, answer.question, form, picture, key)
         which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
         if shown and _is_missing_rows(look, key):
             which = "Sorted and filtered as on screen, but only the first rows, which are kept. The query has more."
         st.caption(f"{which} Up to 256 MB. In Excel, the sheet Notes lists what did not fit.", width=_BOX_WIDTH_PX)
+
+
+def _choose_rows(key: str) -> str:
+    return st.segmented_control(
+        "Rows", [_AS_SHOWN, _EVERY], default=_AS_SHOWN, required=True, key=f"download-rows-{key}"
+    )
+
+
+def _show_row_downloads(assistant: Assistant, answer: Answer, look: TableView | None, key: str) -> None:
+    """Show a button for each format of rows, and the choice of signs for CSV."""
+    comma = find_notation(assistant.config.display.locale).decimal == ","
+    buttons = st.container(horizontal=True, gap="small")
+    signs = st.selectbox(
+        "CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}", width=_BOX_WIDTH_PX
+    )
+    notes = _describe_export(assistant, answer, look, key)
+    wanted = ExportRequest(answer.sql or "", answer.result, look, answer.question, notes, _CSV_SIGNS[signs])
+    with buttons:
+        for label, form in _FORMS.items():
+            _show_button(label, answer.question, form, partial(write_file, assistant, wanted, form), key)
+
+
+def _show_button(label: str, question: str, form: str, make: Callable[[], bytes], key: str) -> None:
+    st.download_button(
+        label,
+        make,
+        file_name=name_file(question, form),
+        mime=_MIME_TYPES[form],
+        on_click="ignore",
+        key=f"{form}-{key}",
+    )
 
 
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:

@@ -29,7 +29,7 @@ from ui.page_conversations import Conversation
 from ui.page_server import Server, get_server
 from ui.sidebar import show_sidebar
 from ui.style import apply_style
-from ui.submission import ask, show_suggestions, take_clicked_question
+from ui.submission import AskSettings, ask, show_suggestions, take_clicked_question
 from ui.switches import is_review_on, list_pinned_tables, read_choice, restore_switches, show_review_note
 from ui.upload_panel import KINDS, add_files
 
@@ -130,8 +130,8 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
         last = shown_job or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
-            choice, tables = read_choice(shared), list_pinned_tables()
-            job = ask(shared, conversation, rest or question, tables=tables, review=is_review_on(), choice=choice)
+            settings = AskSettings(list_pinned_tables(), is_review_on(), read_choice(shared))
+            job = ask(shared, conversation, rest or question, settings)
             if wish is not None and rest:
                 apply_wish(job.id, wish)
                 job.typed_text = question

@@ -72,34 +72,41 @@ def compute_figures(
     periods: PeriodsBefore = place["periods"]
     # An integer that is no sum or count may be a number of a shop.
     numbers = [at for at, one in enumerate(formats) if at in addable or one.kind in _MEASURES][:_MAX_COLUMNS]
-    offered = []
-    if addable:
-        offered += [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")]
-    if numbers and result.row_count > 1:
-        before = f"Change from the {periods.period} before" if periods.period else "Change from the row above"
-        offered.append((CHANGE, before))
-    wanted = look.figures & {one for one, _ in offered}
-    totals = None
-    if wanted & {TOTAL, SHARE}:
-        known: dict[Any, Any] = place.setdefault("totals", {})
-        if look.filters not in known:
-            sums = assistant.add_up(sql, addable, criteria=look.criteria)
-            rows = assistant.count_pageable_rows(sql, criteria=look.criteria)
-            known[look.filters] = (dict(zip(addable, sums, strict=True)), rows.rows)
-        totals = known[look.filters]
-    above = None
-    if CHANGE in wanted and not periods.period and look.page:
-        above = _read_row_above(assistant, sql, result, look)
+    options = _list_options(bool(addable), bool(numbers) and result.row_count > 1, periods)
+    wanted = look.figures & {one for one, _ in options}
+    totals, rows = _add_up_once(assistant, sql, addable, place, look) if wanted & {TOTAL, SHARE} else (None, 0)
+    reads_above = CHANGE in wanted and not periods.period and look.page > 0
     return PageFigures(
-        tuple(offered),
-        totals[0] if totals else None,
+        options,
+        totals,
         tuple(addable) if SHARE in wanted else (),
         tuple(numbers) if CHANGE in wanted else (),
         TOTAL in wanted,
-        totals[1] if totals else 0,
+        rows,
         periods if periods.period else None,
-        above,
+        _read_row_above(assistant, sql, result, look) if reads_above else None,
     )
+
+
+def _list_options(has_totals: bool, has_changes: bool, periods: PeriodsBefore) -> tuple[tuple[str, str], ...]:
+    """Return the figures that can be switched on, each an id and a label."""
+    options = [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")] if has_totals else []
+    if has_changes:
+        before = f"Change from the {periods.period} before" if periods.period else "Change from the row above"
+        options.append((CHANGE, before))
+    return tuple(options)
+
+
+def _add_up_once(
+    assistant: Assistant, sql: str, columns: Sequence[int], place: dict[str, Any], look: TableView
+) -> tuple[dict[int, Decimal | None], int]:
+    """Return the totals of these columns and the number of rows, read from the engine once for each filter."""
+    known: dict[Any, tuple[dict[int, Decimal | None], int]] = place.setdefault("totals", {})
+    if look.filters not in known:
+        sums = assistant.add_up(sql, columns, criteria=look.criteria)
+        rows = assistant.count_pageable_rows(sql, criteria=look.criteria)
+        known[look.filters] = (dict(zip(columns, sums, strict=True)), rows.rows)
+    return known[look.filters]
 
 
 def make_cells(

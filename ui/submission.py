@@ -5,7 +5,8 @@ The work itself is the assistant's, on a thread of the server.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
@@ -21,42 +22,22 @@ MIN_HEAVY_ROWS: Final = 1_000_000_000
 MAX_WAITING_QUESTIONS: Final = 10
 
 
-def ask(
-    shared: Server,
-    conversation: Conversation,
-    question: str,
-    *,
-    tables: Sequence[str],
-    review: bool,
-    choice: Choice,
-) -> Job:
-    """Start answering, once the question under way is answered, and put the conversation's id into the address.
+@dataclass(frozen=True, slots=True)
+class AskSettings:
+    """What the user has set for a question: the tables that it is about, whether SQL is reviewed, model and time."""
 
-    The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
+    tables: Sequence[str]
+    reviews_sql: bool
+    choice: Choice
+
+
+def ask(shared: Server, conversation: Conversation, question: str, settings: AskSettings) -> Job:
+    """Start answering after the running question has ended, and put the conversation's id into the URL.
+
+    SQL is shown before it runs where it is reviewed, and where the engine estimates that it handles very many rows.
     """
     job = Job(question, conversation.owner)
-    assistant, owner = shared.get_configured_assistant(conversation, choice), conversation.owner
-    session = assistant.open_session(conversation.id, user=owner)
-
-    def await_approval(checked: CheckedSQL) -> bool:
-        return shared.jobs.await_review(job, prepare_review(assistant, checked, job))
-
-    def answer_question(job: Job) -> Answer:
-        events = assistant.stream(
-            question,
-            session=session,
-            user=owner,
-            tables=tables,
-            approve=await_approval,
-            approve_above_rows=None if review else MIN_HEAVY_ROWS,
-            cancel=job.token,
-        )
-        for event in events:
-            job.handle_event(event)
-        if job.view.answer is None:
-            raise BugError("the question ended without an answer")
-        return job.view.answer
-
+    work = _prepare_work(shared, conversation, job, settings)
     before = conversation.pending_job
     waiting = sum(not one.view.is_done for one in conversation.jobs)
     conversation.add_job(job)
@@ -66,8 +47,37 @@ def ask(
         hint = "Ask again when some are answered, or stop some."
         job.end(LimitError(f"{waiting} questions are already waiting in this conversation", hint, limit="queue"))
     else:
-        shared.jobs.start(job, answer_question, after=before)
+        shared.jobs.start(job, work, after=before)
     return job
+
+
+def _prepare_work(
+    shared: Server, conversation: Conversation, job: Job, settings: AskSettings
+) -> Callable[[Job], Answer]:
+    """Return what answers the question on a thread of the server."""
+    assistant = shared.get_configured_assistant(conversation, settings.choice)
+    session = assistant.open_session(conversation.id, user=conversation.owner)
+
+    def await_approval(checked: CheckedSQL) -> bool:
+        return shared.jobs.await_review(job, prepare_review(assistant, checked, job))
+
+    def answer_question(job: Job) -> Answer:
+        events = assistant.stream(
+            job.question,
+            session=session,
+            user=job.owner,
+            tables=settings.tables,
+            approve=await_approval,
+            approve_above_rows=None if settings.reviews_sql else MIN_HEAVY_ROWS,
+            cancel=job.token,
+        )
+        for event in events:
+            job.handle_event(event)
+        if job.view.answer is None:
+            raise BugError("the question ended without an answer")
+        return job.view.answer
+
+    return answer_question
 
 
 def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:

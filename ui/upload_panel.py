@@ -52,18 +52,7 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     """Show the uploader and the files. Files are not changed while a question is answered."""
     busy = conversation.is_busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
-    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
-    with st.container(key="add-files"):
-        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
-        st.html(_STYLE + label)
-        given = st.file_uploader(
-            f"Add files (up to {most} together)",
-            type=list(KINDS),
-            accept_multiple_files=True,
-            key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
-            "They become tables of this conversation only, and are removed with it.",
-        )
+    given = _show_uploader(shared, f"upload-{conversation.id}-{st.session_state.get(turn, 0)}")
     if given and busy:
         st.caption("They will be added when the answer is finished.")
     elif given:
@@ -78,26 +67,52 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     for said in st.session_state.pop(_ADDED, ()):
         st.toast(escape_markdown(said), icon=":material/check:")
     shared.get_assistant(conversation)
+    _show_lost_files(conversation)
+    for file in conversation.files:
+        _show_file(shared, conversation, file, failed, is_busy=busy)
+    if busy and (given or conversation.files):
+        schedule_refresh("files")
+
+
+def _show_uploader(shared: Server, key: str) -> list[UploadedFile]:
+    """Show the uploader, and return the files that were given."""
+    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
+    with st.container(key="add-files"):
+        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
+        st.html(_STYLE + label)
+        return st.file_uploader(
+            f"Add files (up to {most} together)",
+            type=list(KINDS),
+            accept_multiple_files=True,
+            key=key,
+            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
+            "They become tables of this conversation only, and are removed with it.",
+        )
+
+
+def _show_lost_files(conversation: Conversation) -> None:
+    """Show why the conversation's files are gone, if they are."""
     if conversation.upload_error is not None:
         show_error(conversation.upload_error)
         st.info("The files of this conversation could not be read again and were removed. Add them again.")
     elif conversation.has_lost_files:
         st.info("The files of this conversation were removed: the page keeps them for a limited time. Add them again.")
-    for file in conversation.files:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if st.button(
-                escape_markdown(file.name),
-                key=f"drop-{file.name}",
-                icon=":material/close:",
-                help="Files can be removed when the answer is finished." if busy else "Remove this file",
-                disabled=busy,
-                type="tertiary",
-            ):
-                st.session_state[failed] = _remove_file(shared, conversation, file)
-                st.rerun()
-            show_file_reading(shared, conversation, file, is_busy=busy)
-    if busy and (given or conversation.files):
-        schedule_refresh("files")
+
+
+def _show_file(shared: Server, conversation: Conversation, file: Path, failed: str, *, is_busy: bool) -> None:
+    """Show one file: a button that removes it, and how it was read. `failed` is the key of the panel's error."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if st.button(
+            escape_markdown(file.name),
+            key=f"drop-{file.name}",
+            icon=":material/close:",
+            help="Files can be removed when the answer is finished." if is_busy else "Remove this file",
+            disabled=is_busy,
+            type="tertiary",
+        ):
+            st.session_state[failed] = _remove_file(shared, conversation, file)
+            st.rerun()
+        show_file_reading(shared, conversation, file, is_busy=is_busy)
 
 
 def add_files(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> bool:
