@@ -6,6 +6,7 @@ Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; none are written 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -172,93 +173,85 @@ def _show_controls(chart: Chart, result: Result, key: str) -> None:
             box = st.popover("Change", type="tertiary", key=f"change-{key}", on_change="rerun")
             if box.open:
                 with box:
-                    _show_details(chart, result, key, version)
+                    names = make_unique_names([column.name for column in result.columns])
+                    _ChartForm(chart, names, get_answer_state(key).get("wish", ChartWish()), key, version).show()
 
 
-def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
-    """Axes, colours, stack, how many bars, scale, title and figures."""
-    names = make_unique_names([column.name for column in result.columns])
-    wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
-    place = {
-        name: f"{name}-{key}-{version}" for name in ("x", "y", "colour", "stack", "top", "log", "title", "numbers")
-    }
+@dataclass(frozen=True, slots=True)
+class _ChartForm:
+    """The fields behind the button Change. `version` makes new widgets, which begin with the wish."""
 
-    def apply_controls() -> None:
-        held = {name: st.session_state.get(where) for name, where in place.items()}
+    chart: Chart
+    names: Sequence[str]
+    wish: ChartWish
+    key: str
+    version: int
+
+    def show(self) -> None:
+        """Show the fields: axes, colours, stack, number of bars, scale, title and number format."""
+        self._show_axes()
+        if self.chart.stacks:
+            default = self.chart.plan.stack if self.chart.plan.stack in self.chart.stacks else None
+            st.segmented_control(
+                "Series", self.chart.stacks, default=default, format_func=_STACKS.__getitem__, **self._bind("stack")
+            )
+        if self.chart.kind == "bar":
+            top = self.wish.top or self.chart.plan.top
+            st.number_input("Number of bars", 1, _MAX_BARS, top, placeholder="All", **self._bind("top"))
+        st.checkbox("Log scale", bool(self.wish.is_log), **self._bind("log"))
+        st.text_input("Title", self.wish.title or "", max_chars=_MAX_TITLE_CHARS, **self._bind("title"))
+        numbers = [*_NUMBERS]
+        chosen = numbers.index(self.wish.numbers)
+        st.selectbox("Numbers", numbers, chosen, format_func=_NUMBERS.__getitem__, **self._bind("numbers"))
+        st.button("Automatic", key=f"automatic-{self.key}", on_click=_reset_wish, args=(self.key,), type="tertiary")
+
+    def _show_axes(self) -> None:
+        chart, wish = self.chart, self.wish
+        axes, groups = [None, *chart.axes], [None, *chart.groups]
+        st.selectbox("X axis", axes, _find_option(axes, wish.x), format_func=self._name_column, **self._bind("x"))
+        st.multiselect(
+            "Y axis",
+            chart.measures,
+            [at for at in wish.y if at in chart.measures],
+            format_func=self._name_column,
+            placeholder="Automatic",
+            **self._bind("y"),
+        )
+        if chart.groups:
+            chosen = _find_option(groups, wish.colour)
+            st.selectbox("Colour by", groups, chosen, format_func=self._name_column, **self._bind("colour"))
+
+    def _name_column(self, at: int | None) -> str:
+        return "Automatic" if at is None else self.names[at]
+
+    def _bind(self, field: str) -> dict[str, Any]:
+        """Return the key of a field, and the callback that applies all fields."""
+        return {"key": self._make_key(field), "on_change": self._apply}
+
+    def _make_key(self, field: str) -> str:
+        return f"{field}-{self.key}-{self.version}"
+
+    def _apply(self) -> None:
+        """Change the chart to what the fields say."""
+
+        def read(field: str) -> Any:
+            return st.session_state.get(self._make_key(field))
+
         _set_wish(
-            key,
+            self.key,
             ChartWish(
-                kind=wish.kind,
-                x=held["x"],
-                y=tuple(held["y"] or ()),
-                colour=held["colour"],
-                stack=held["stack"],
-                is_lying=wish.is_lying,
-                top=held["top"],
-                is_log=held["log"] or None,
-                title=held["title"] or None,
-                numbers=held["numbers"],
+                kind=self.wish.kind,
+                x=read("x"),
+                y=tuple(read("y") or ()),
+                colour=read("colour"),
+                stack=read("stack"),
+                is_lying=self.wish.is_lying,
+                top=read("top"),
+                is_log=read("log") or None,
+                title=read("title") or None,
+                numbers=read("numbers"),
             ),
         )
-
-    def name_column(at: int | None) -> str:
-        return "Automatic" if at is None else names[at]
-
-    axes, groups = [None, *chart.axes], [None, *chart.groups]
-    st.selectbox(
-        "X axis", axes, _find_option(axes, wish.x), format_func=name_column, key=place["x"], on_change=apply_controls
-    )
-    y = [at for at in wish.y if at in chart.measures]
-    st.multiselect(
-        "Y axis",
-        chart.measures,
-        y,
-        format_func=name_column,
-        key=place["y"],
-        on_change=apply_controls,
-        placeholder="Automatic",
-    )
-    if chart.groups:
-        st.selectbox(
-            "Colour by",
-            groups,
-            _find_option(groups, wish.colour),
-            format_func=name_column,
-            key=place["colour"],
-            on_change=apply_controls,
-        )
-    if chart.stacks:
-        default = chart.plan.stack if chart.plan.stack in chart.stacks else None
-        st.segmented_control(
-            "Series",
-            chart.stacks,
-            default=default,
-            format_func=_STACKS.__getitem__,
-            key=place["stack"],
-            on_change=apply_controls,
-        )
-    if chart.kind == "bar":
-        st.number_input(
-            "Number of bars",
-            1,
-            _MAX_BARS,
-            wish.top or chart.plan.top,
-            key=place["top"],
-            on_change=apply_controls,
-            placeholder="All",
-        )
-    st.checkbox("Log scale", bool(wish.is_log), key=place["log"], on_change=apply_controls)
-    st.text_input("Title", wish.title or "", max_chars=_MAX_TITLE_CHARS, key=place["title"], on_change=apply_controls)
-    numbers = [*_NUMBERS]
-    st.selectbox(
-        "Numbers",
-        numbers,
-        numbers.index(wish.numbers),
-        format_func=_NUMBERS.__getitem__,
-        key=place["numbers"],
-        on_change=apply_controls,
-    )
-    st.button("Automatic", key=f"automatic-{key}", on_click=_reset_wish, args=(key,), type="tertiary")
 
 
 def _find_option(options: Sequence[int | None], value: int | None) -> int:

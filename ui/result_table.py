@@ -91,8 +91,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     if (behind := get_answer_state(key).pop("behind", None)) and run is not None:
         st.toast("The rows behind it are below, with their SQL.")
         run(behind)
-    look = get_table_view(key)
-    formats = read_formats(assistant, sql, result, key)
+    look, formats = get_table_view(key), read_formats(assistant, sql, result, key)
     filters = list_filter_columns(result.columns, name_columns(result), formats)
     always_filters = result.row_count > FEW_ROWS or result.truncated or bool(look.filters)
     if always_filters or get_answer_state(key).get("filtering"):
@@ -103,32 +102,23 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         figures = compute_figures(assistant, sql, result, formats, get_answer_state(key), look)
         drawn = make_cells(figures, shown, name_columns(result), formats)
     except NL2SQLError as exc:
-        # What the answer brought is there whatever became of the rest.
-        draw_rows(result, result.table.slice(0, PAGE_ROWS), formats, key=key)
-        st.caption(f"The first {min(PAGE_ROWS, result.row_count):,} rows of the answer")
-        show_error(exc)
-        if look != TableView():
-            _show_page_button("Back to the rows of the answer", f"reset-{key}", TableView(), key)
+        _show_first_rows(result, formats, exc, key)
         return
-    offers_behind = run is not None and _has_rows_behind(assistant, sql, result, key)
-
-    def handle_click() -> None:
-        _handle_click(assistant, sql, result, filters, extent, key)
-
+    whole = _describe_row_count(assistant, sql, result, key) if look.filters else ""
     draw_grid(
         _make_columns(result, drawn, look, filters),
         drawn.cells,
         key=f"grid-{key}",
         caption=f"Rows of the answer: {write_row_count(shown.num_rows)}",
-        on_act=handle_click,
+        on_act=lambda: _handle_click(assistant, sql, result, filters, extent, key),
         total=drawn.total,
-        pager=_make_pager(extent, look, _describe_row_count(assistant, sql, result, key) if look.filters else ""),
+        pager=_make_pager(extent, look, whole),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.options],
         filters=not always_filters,
         chips=[one.label for one in look.filters],
         nothing=_explain_no_rows(look) if look.filters and not extent.rows else "",
         cut=MAX_CELL_CHARS,
-        behind=offers_behind,
+        behind=run is not None and _has_rows_behind(assistant, sql, result, key),
         whole=get_answer_state(key).get("whole"),
     )
     for note in drawn.notes:
@@ -138,6 +128,15 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     if not look.is_plain and _has_other_rows(assistant, sql, result, key):
         st.caption("The query ran again for this, and its rows differ from those of the answer.")
     show_renamed_columns(result)
+
+
+def _show_first_rows(result: Result, formats: Sequence[ColumnFormat], error: NL2SQLError, key: str) -> None:
+    """Show the first rows of the answer, and why this view has no rows."""
+    draw_rows(result, result.table.slice(0, PAGE_ROWS), formats, key=key)
+    st.caption(f"The first {min(PAGE_ROWS, result.row_count):,} rows of the answer")
+    show_error(error)
+    if get_table_view(key) != TableView():
+        _show_page_button("Back to the rows of the answer", f"reset-{key}", TableView(), key)
 
 
 def write_row_count(rows: int) -> str:
@@ -371,7 +370,7 @@ def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
 def _handle_click(
     assistant: Assistant, sql: str, result: Result, columns: Sequence[FilterColumn], extent: Extent, key: str
 ) -> None:
-    """Do what a click in the table asks for; what is no place of it is passed over."""
+    """Handle a click in the table; positions that it does not have are ignored."""
     asked = st.session_state[f"grid-{key}"].act
     if not isinstance(asked, dict):
         return
@@ -401,14 +400,20 @@ def _handle_click(
         values = Result((), seen[1].slice(row, 1)).rows[0]
         if do == "behind":
             _ask_rows_behind(assistant, sql, result, values, column, key)
-        elif do == "whole":
-            number = (get_answer_state(key).get("whole") or {"number": 0})["number"] + 1
-            text = text_of(values[column])[:_MAX_CELL_CHARS]
-            get_answer_state(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
-        elif matched := match_value(values[column], columns[column]):
-            _add_filter(matched if do == "only" else matched.negate(), key)
         else:
-            st.toast("Rows cannot be filtered by this value.")
+            _use_value(do, values[column], columns[column], key)
+
+
+def _use_value(do: str, value: Any, column: FilterColumn, key: str) -> None:
+    """Show the whole value, or filter by it: `do` is `whole`, `only` or `without`."""
+    if do == "whole":
+        number = (get_answer_state(key).get("whole") or {"number": 0})["number"] + 1
+        text = text_of(value)[:_MAX_CELL_CHARS]
+        get_answer_state(key)["whole"] = {"title": column.name, "text": text, "number": number}
+    elif matched := match_value(value, column):
+        _add_filter(matched if do == "only" else matched.negate(), key)
+    else:
+        st.toast("Rows cannot be filtered by this value.")
 
 
 def _ask_rows_behind(
