@@ -130,7 +130,7 @@ def test_csv_as_its_reader_wants_it(cli: Cli, endpoint: Endpoint, shop: Path) ->
     [
         (("-o", "csv", "--csv-delimiter", ",", "--csv-decimal", ","), b"cannot be both delimiter and decimal sign"),
         (("-o", "csv", "--csv-delimiter", "x"), b"'x' is no delimiter of CSV"),
-        (("-o", "json", "--csv-delimiter", ";"), b"not for -o json"),
+        (("-o", "json", "--csv-delimiter", ";"), b"not -o json"),
     ],
 )
 def test_signs_that_make_no_csv_are_an_error(cli: Cli, shop: Path, flags: tuple[str, ...], says: bytes) -> None:
