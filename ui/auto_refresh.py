@@ -1,6 +1,6 @@
-"""A part of the page that is drawn again in a moment: the browser asks for it, as long as the part says so.
+"""Redraw a part of the page after a moment, as long as the part asks for it.
 
-Streamlit's own `run_every` goes on asking until the whole page is drawn; this ends with the part's last word.
+Unlike Streamlit's `run_every`, polling stops when the fragment stops asking.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _refresh_component = st.components.v2.component("nl2sql_again", html=_HTML, css=
 
 
 def schedule_refresh(key: str, *, announcement: str = "") -> None:
-    """Have the fragment that calls this drawn again after `REFRESH_MS`; screen readers read `announcement`."""
+    """Redraw the calling fragment after `REFRESH_MS`; screen readers read `announcement`."""
     with st.container(key=f"look-{key}"):
         _refresh_component(key=f"asks-{key}", data={"look": time.time(), "after": REFRESH_MS, "says": announcement})
 
@@ -57,7 +57,7 @@ _visibility_component = st.components.v2.component("nl2sql_sight", html="<span><
 
 
 def refresh_while_visible(key: str) -> None:
-    """Have the fragment that calls this drawn again every few seconds while its window is seen, and when it comes up.
+    """Redraw the calling fragment every few seconds while its window is visible, and when it becomes visible.
 
     A window that nobody sees asks for nothing.
     """

@@ -1,6 +1,6 @@
-"""The table: rows as text in a real HTML table whose heads sort, for eyes, keyboards and screen readers alike.
+"""The table: rows as text in an HTML table, for mouse, keyboard and screen readers.
 
-Every name and cell reaches the page as data and is set as text, so nothing in it is ever read as markup.
+Names and cells are sent as data and set as text, so nothing in them is read as markup.
 """
 
 from __future__ import annotations

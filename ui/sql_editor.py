@@ -1,7 +1,6 @@
-"""An editor of SQL: colours, completion of tables and columns, Ctrl+Enter to run. What is written reaches the server
-with the run alone.
+"""An SQL editor: colours, completion of tables and columns, Ctrl+Enter to run.
 
-It knows words and names only: what runs is judged by the guard, whatever the colours say.
+Its text reaches the server only when it is run. It knows keywords and names only; the guard judges what runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`nl2sql init`: write a project file with every setting explained.
+"""`nl2sql init`: write a project file that explains the settings.
 
 It overwrites nothing.
 """
