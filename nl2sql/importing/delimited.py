@@ -215,11 +215,16 @@ def _prove_columns(
     lines = [line for line in short if line not in noted]
     if not lines:
         return reader, typed, counts, []
-    told = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + (
+    listed = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + (
         ", …" if len(lines) > _MAX_LISTED_LINES else ""
     )
     rows = "row has" if len(lines) == 1 else "rows have"
-    return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
+    return (
+        reader,
+        typed,
+        counts,
+        [f"{len(lines):,} {rows} fewer cells than the header (line {listed}): the rest is NULL"],
+    )
 
 
 def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: TextSource, keys: Sequence[str]) -> list[int]:
@@ -354,10 +359,10 @@ def _make_column_account(column: TypedColumn, layout: Layout, number: int) -> Co
 
 
 def _describe_left_out(left_out: Sequence[LeftOut], unit: str, blank: int) -> list[tuple[str, str]]:
-    told = []
-    for one in left_out:
-        text = " ".join(cell.strip(BLANKS) for cell in one.record.cells if cell.strip(BLANKS))
-        told.append((f"{unit} {one.record.line:,} is left out, {one.reason}", text[:60]))
+    reasons = []
+    for row in left_out:
+        text = " ".join(cell.strip(BLANKS) for cell in row.record.cells if cell.strip(BLANKS))
+        reasons.append((f"{unit} {row.record.line:,} is left out, {row.reason}", text[:60]))
     if blank:
-        told.append((f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out", ""))
-    return told
+        reasons.append((f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out", ""))
+    return reasons
