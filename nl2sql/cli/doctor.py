@@ -44,7 +44,7 @@ class CheckResult:
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @verbosity_options
 def doctor_command(**flags: Any) -> int:
-    """Check settings, database, model and extras, and show how to fix problems."""
+    """Check the installation; show how to fix problems."""
     shared = CommonOptions(**flags)
     checks = list(_run_checks(shared))
     if shared.output == "json":

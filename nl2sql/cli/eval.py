@@ -111,9 +111,9 @@ class _Files:
 @click.option("--compare", "compared", nargs=2, type=_FILE, help="Compare two JSON reports without asking questions.")
 @verbosity_options
 def eval_command(**flags: Any) -> int:
-    """Measure accuracy: ask the questions of FILE and compare the rows with those of their gold SQL.
+    """Measure accuracy on questions with known SQL.
 
-    FILE holds one JSON object per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with
+    The questions of FILE are asked, and the rows compared with those of the gold SQL. FILE holds one JSON object per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with
     Ctrl-C; with --report or --resume the same command continues where it stopped.
     """
     own, shared = take_options(EvalFlags, flags), CommonOptions(**flags)

@@ -34,7 +34,7 @@ _LINE_CHARS: Final = 400
 @click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Output format.")
 @verbosity_options
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
-    """Show the tables, columns, keys, comments and sample values of the data."""
+    """Show tables, columns, keys, comments and values."""
     shared = CommonOptions(**flags)
     with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
         if prompt:
