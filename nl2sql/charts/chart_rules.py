@@ -188,7 +188,7 @@ def _choose_steps(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_crossing(data: ChartData) -> ChartPlan | None:
-    """Draw two labels and a measure as stacked bars if sums add up, as grouped bars for a few, else as a heat map."""
+    """Draw two labels and a measure as stacked bars where sums add up, as grouped bars if few, else as a heat map."""
     labels = [*data.select_fields(Role.CATEGORY), *data.select_fields(Role.BUCKET), *data.select_fields(Role.KEY)]
     if len(labels) < 2:
         return None

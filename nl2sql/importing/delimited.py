@@ -211,20 +211,19 @@ def _prove_columns(
         if _EXPECTED.search(str(error)) is None:
             raise
         raise _describe_long_row(source, str(error)) from error
-    noted = {one.record.line for one in source.layout.left_out}
-    lines = [line for line in short if line not in noted]
+    return reader, typed, counts, _doubt_short_rows(source, short)
+
+
+def _doubt_short_rows(source: TextSource, short_lines: Sequence[int]) -> list[str]:
+    """Return a doubt where rows of data, given by their lines, have fewer cells than the header."""
+    left_out = {row.record.line for row in source.layout.left_out}
+    lines = [line for line in short_lines if line not in left_out]
     if not lines:
-        return reader, typed, counts, []
-    listed = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + (
-        ", …" if len(lines) > _MAX_LISTED_LINES else ""
-    )
+        return []
+    more = ", …" if len(lines) > _MAX_LISTED_LINES else ""
+    listed = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + more
     rows = "row has" if len(lines) == 1 else "rows have"
-    return (
-        reader,
-        typed,
-        counts,
-        [f"{len(lines):,} {rows} fewer cells than the header (line {listed}): the rest is NULL"],
-    )
+    return [f"{len(lines):,} {rows} fewer cells than the header (line {listed}): the rest is NULL"]
 
 
 def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: TextSource, keys: Sequence[str]) -> list[int]:
