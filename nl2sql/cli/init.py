@@ -79,7 +79,7 @@ def init_command(db: str | None, force: bool) -> int:
             '\nurl = "data.duckdb"', '\n# url = "data.duckdb"        # without it: NL2SQL_DB, else the sample data'
         )
     content = text.encode()
-    # Whoever has it written trusts it.
+    # The person who runs `init` trusts its file.
     TrustedFiles(find_home()).add(path.absolute(), content)
     try:
         write_file(path, content)
