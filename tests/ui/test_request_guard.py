@@ -312,7 +312,7 @@ def test_files_of_all_sessions_are_weighed_together(fresh_page: str) -> None:
         late = stack.enter_context(uploader(fresh_page))
         assert [one.put(MB)[0] for one in sessions] == [204] * ALL_SESSIONS_RATIO
         status, said = late.put(MB // 2)
-        assert status == 413 and "by others" in said
+        assert status == 413 and "other people" in said
 
 
 def test_a_file_without_end_is_cut_off(fresh_page: str) -> None:

@@ -110,7 +110,11 @@ def test_a_whole_section_is_taken(home: Path, text: str, providers: tuple[str, .
         (WHOLE.replace('"x"', '""'), "client_secret is empty in [auth]", "client_secret = "),
         (WHOLE.replace("server_metadata_url", "x_y"), "no key x_y in [auth]", "server_metadata_url"),
         (WHOLE.replace("/oauth2callback", ""), "is not an address that ends in /oauth2callback", "oauth2callback"),
-        (WHOLE.replace("http://127.0.0.1:8501", ""), "is not an address that ends in /oauth2callback", "http://127.0.0.1"),
+        (
+            WHOLE.replace("http://127.0.0.1:8501", ""),
+            "is not an address that ends in /oauth2callback",
+            "http://127.0.0.1",
+        ),
         (NAMED.replace("server_meta", "meta"), "no key metadata_url in [auth.google]", "Did you mean server_meta"),
         (NAMED + "scope = 1\n", "no key scope in [auth.ours]", "client_kwargs"),
         (NAMED + "[auth.a_b]\n", "[auth.a_b] is not a valid provider name", "hyphens"),
