@@ -41,7 +41,7 @@ _LEVELS: Final = {
     "check": (":material/rule:", "Check this"),
     "low": (":material/warning:", "Low confidence"),
 }
-# What stands beside the sentence is read; more of it would push the chart out of sight.
+# More warnings would push the chart out of sight.
 _MAX_DOUBTS: Final = 3
 _MAX_DOUBT_CHARS: Final = 300
 _MAX_REASON_CHARS: Final = 400

@@ -13,7 +13,7 @@ import streamlit as st
 REFRESH_MS: Final = 700
 _VISIBLE_REFRESH_MS: Final = 3000
 _HTML: Final = '<span role="status"></span>'
-# Seen by nobody, read out by screen readers where the text is another one than before.
+# Hidden text that screen readers read when it changes.
 _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
 # No cleanup is returned: where redraws overtake each other it may come late, and would end the asking of the next one.
 _JS: Final = """
@@ -59,7 +59,7 @@ _visibility_component = st.components.v2.component("nl2sql_sight", html="<span><
 def refresh_while_visible(key: str) -> None:
     """Redraw the calling fragment every few seconds while its window is visible, and when it becomes visible.
 
-    A window that nobody sees asks for nothing.
+    A hidden window does not refresh.
     """
     with st.container(key=f"look-{key}"):
         _visibility_component(key=f"sees-{key}", data={"after": _VISIBLE_REFRESH_MS})

@@ -44,7 +44,7 @@ _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "1
 _NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "Full", "percent": "Percent"}
 _MAX_POINTS: Final = 5_000
 _MAX_BARS: Final = 100
-# It is sent anew with each look at a question under way.
+# The preview is sent again with each look at a running question.
 _MAX_PREVIEW_ROWS: Final = 400
 _CONTROLS_HEIGHT_PX: Final = 34
 _MAX_METRIC_CHARS: Final = 24

@@ -59,7 +59,7 @@ def get_user() -> str | None:
 def read_identity(claims: Mapping[str, object]) -> str | None:
     """Return the person's verified e-mail address, else their id at the provider; None without either.
 
-    An address that nobody verified may be another's; the id (`sub`) is one person's at that provider (`iss`) only.
+    An unverified address may belong to somebody else; the id (`sub`) is unique at its provider (`iss`) only.
     """
     subject, issuer = claims.get("sub"), claims.get("iss")
     if not isinstance(subject, str) or not subject:

@@ -164,7 +164,7 @@ class Job:
         now = self._view
         if event.kind is EventKind.TEXT:
             with self._changed:
-                # Another thread may let go of the rows at the same time.
+                # Another thread may drop the rows at the same time.
                 self._view = replace(self._view, text=self._view.text + event.text, activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.SQL:
             self.update(sql=event.text, activity=_ACTIVITIES[event.kind])

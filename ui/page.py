@@ -82,9 +82,9 @@ def _show_conversation_page(shared: Server) -> None:
 
 def _show_board(shared: Server) -> None:
     """Show the board and the sidebar."""
-    beside = Conversation(get_user())
-    restore_switches(shared, beside)
-    show_sidebar(shared, beside)
+    empty = Conversation(get_user())
+    restore_switches(shared, empty)
+    show_sidebar(shared, empty)
     set_title("Board")
     show_board(shared, get_user())
 
@@ -238,14 +238,14 @@ def _show_single_answer(shared: Server, job_id: str) -> None:
     found = found or restore_answer(shared.store, job_id, get_user(), shared.assistant.url)
     if found is None:
         set_title("")
-        restore_switches(shared, beside := Conversation(get_user()))
-        show_sidebar(shared, beside)
+        restore_switches(shared, empty := Conversation(get_user()))
+        show_sidebar(shared, empty)
         st.info("That answer is no longer here. Look in the history, or start a new conversation.")
         return
     conversation, job = shared.conversations.keep(found[0]), found[1]
     set_title(job.question)
     if _take_question(shared, conversation, job):
-        # The answer to come stands in the conversation.
+        # The new answer belongs to the conversation.
         st.session_state["conversation"] = conversation
         st.rerun()
     show_sidebar(shared, conversation)

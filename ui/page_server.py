@@ -110,7 +110,7 @@ def get_server() -> Server:
     store = open_store(config)
     assistant = connect(config=config, store=store, client="page", workers=MAX_RUNNING_QUERIES)
     at_once = MAX_RUNNING_LOCAL_JOBS if config.model.is_local else MAX_RUNNING_JOBS
-    # A collection of all garbage holds up every page: it need not look at what is loaded by now, nor come that often.
+    # A full garbage collection stops every page, so it skips what is loaded already and runs less often.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], _MAX_YOUNG_COLLECTIONS)

@@ -25,8 +25,8 @@ def show_approval(answer: Answer) -> None:
     """Show which verified query answered, and who verified it."""
     if answer.verified_query:
         approval = f", {answer.approval}" if answer.approval else ""
-        told = escape_markdown(f"{answer.verified_query}{approval}", _MAX_APPROVAL_CHARS)
-        st.caption(f":material/verified_user: **Verified query** {told}")
+        label = escape_markdown(f"{answer.verified_query}{approval}", _MAX_APPROVAL_CHARS)
+        st.caption(f":material/verified_user: **Verified query** {label}")
 
 
 def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: Callable[[str], None]) -> None:

@@ -64,7 +64,7 @@ def restore_answer_rows(shared: Server, conversation: Conversation, job: Job, an
         _show_changes(held.changes, job, answer)
     answer = replace(answer, result=view.answer.result, reading=view.answer.reading)
     job.restore_rows(answer)
-    # The rows are in the answer by now.
+    # The answer has the rows now.
     held.job.forget_rows()
     return answer
 
@@ -107,7 +107,7 @@ def run_replay(
     if entry is not None and entry.row_count is not None:
         replay.changes = assistant.replay(entry, cancel=job.token)
         result = replay.changes.result
-        # The rows live in the answer alone: those of long ago are let go of there.
+        # Only the answer holds the rows, and drops them when it is old.
         replay.changes = replace(replay.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)

@@ -194,7 +194,7 @@ def _run_server(app: ASGIApp, listener: socket.socket) -> None:
             access_log=False,
             use_colors=False,
             server_header=False,
-            # Who asks is told by the sign-in alone, whatever a proxy writes.
+            # Only the sign-in says who asks; headers of a proxy are ignored.
             proxy_headers=False,
             ws_max_size=get_max_message_size_bytes(),
             ws_per_message_deflate=False,
@@ -203,7 +203,7 @@ def _run_server(app: ASGIApp, listener: socket.socket) -> None:
             timeout_graceful_shutdown=_MAX_SHUTDOWN_SECONDS,
         )
     )
-    # To be told to end is how a server ends well.
+    # SIGTERM is a normal end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])

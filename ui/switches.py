@@ -106,7 +106,7 @@ def show_switches(shared: Server) -> bool:
         args=(shared,),
     )
     if st.session_state.get(_DRAWN, is_review_on()) != is_review_on():
-        # The note beside the input is not of this part of the page.
+        # The note beside the input is drawn by another part of the page.
         st.rerun()
     name = config.model.name or ("local" if config.model.is_local else "the endpoint's")
     if others := [choice for choice in config.model.choices if choice != config.model.name]:

@@ -99,7 +99,7 @@ def _show_profile(assistant: Assistant, table: Table) -> None:
     except NL2SQLError as exc:
         note = f"The most frequent values could not be found in time: {exc.message}"
     rows = [_make_profile_row(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
-    # What nobody knows of any column takes no room.
+    # Heads without a value in any column are left out.
     used = [at for at in range(len(_PROFILE_HEADS)) if any(row[at] for row in rows)]
     heads = [{"name": _PROFILE_HEADS[at], "number": _PROFILE_HEADS[at] in ("missing", "distinct")} for at in used]
     cells = [[row[at] or "" for at in used] for row in rows]

@@ -100,10 +100,10 @@ def _run_command(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
-        shown, told = io.StringIO(), exc.format_message()
+        shown, message = io.StringIO(), exc.format_message()
         exc.show(shown)
-        # What was typed is in it, names of files too.
-        print_lines(shown.getvalue().rstrip().replace(told, make_one_line(told, _MESSAGE_CHARS)))
+        # It quotes what was typed, also file names.
+        print_lines(shown.getvalue().rstrip().replace(message, make_one_line(message, _MESSAGE_CHARS)))
         return 2
     except (click.Abort, KeyboardInterrupt):
         print_error("stopped")

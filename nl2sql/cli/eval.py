@@ -113,8 +113,8 @@ class _Files:
 def eval_command(**flags: Any) -> int:
     """Measure accuracy on questions with known SQL.
 
-    The questions of FILE are asked, and the rows compared with those of the gold SQL. FILE holds one JSON object per
-    line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with Ctrl-C; with --report or
+    The questions of FILE are asked, and the rows are compared with those of their gold SQL. FILE holds one JSON object
+    per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with Ctrl-C; with --report or
     --resume the same command continues where it stopped.
     """
     own, shared = take_options(EvalFlags, flags), CommonOptions(**flags)

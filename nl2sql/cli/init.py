@@ -28,7 +28,7 @@ def init_command(db: str | None, force: bool) -> int:
     if db is not None and "://" not in db and not Path(db).exists():
         raise ConfigError(f"{db} does not exist", "Check the path.")
     content = format_template(db).encode()
-    # Whoever has it written trusts it.
+    # The person who runs `init` trusts its file.
     TrustedFiles(find_home()).add(path.absolute(), content)
     try:
         write_file(path, content)

@@ -49,8 +49,8 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     if shared.output == "json":
         names = {one.name for one in chosen}
         accounts = [write_account(account) for account in imports if account.table in names]
-        told = encode_schema(Schema(chosen, schema.dialect, schema.fingerprint))
-        results.write_json({**told, "imports": accounts} if accounts else told)
+        encoded = encode_schema(Schema(chosen, schema.dialect, schema.fingerprint))
+        results.write_json({**encoded, "imports": accounts} if accounts else encoded)
     elif shared.output == "sql" or table:
         results.write_text("\n".join(render_table(one) for one in chosen))
         if table:

@@ -60,7 +60,7 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
         return _remove(place, trusted)
     file = place / PROJECT_FILE
     queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).list_files()
-    # Verified queries may lie beside a project file of another name, which --config gives.
+    # There may be verified queries without it: --config can name a project file of another name.
     has_file = file.is_file()
     if not has_file and not queries:
         raise ConfigError(f"there is no {PROJECT_FILE} in {make_one_line(str(place), PATH_CHARS)}", "Check the folder.")
@@ -73,7 +73,7 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
         print_note("not trusted")
         return _DECLINED_EXIT_CODE
-    # What was shown, whatever the files hold by now.
+    # Trust what was shown, even if the files have changed since.
     if content is not None:
         trusted.add(file, content)
     for query in queries:

@@ -390,7 +390,7 @@ def test_doctor_names_the_views_that_a_policy_hides(cli: Cli, tmp_path: Path) ->
     text = '[database]\nurl = "pay.duckdb"\n[policy]\ndeny_columns = ["pay.wage"]\ndeny_tables = ["gone"]'
     (tmp_path / "nl2sql.toml").write_text(text)
     checks = {check["check"]: check for check in json.loads(cli("doctor", "-v", "-o", "json").stdout)["checks"]}
-    assert checks["views"]["detail"] == "hidden, since they read what the policy denies: top"
+    assert checks["views"]["detail"] == "hidden, because they read what the policy denies: top"
     assert b"top" not in cli("doctor").stdout
 
 
