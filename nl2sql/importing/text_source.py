@@ -23,7 +23,7 @@ MAX_LINE_CHARS: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class DelimitedFormat:
     """How the cells of a file are separated and quoted."""
 
     delimiter: str
@@ -42,7 +42,7 @@ class TextSource:
 
     label: str
     text: PlainText
-    dialect: Dialect
+    dialect: DelimitedFormat
     layout: Layout
     sample: tuple[Record, ...]
     rules: FileRules = FileRules()
@@ -79,7 +79,7 @@ def inspect_text(called: str, text: PlainText, rules: FileRules, *, tabs: bool =
     # DuckDB skips records, and counts one that runs over several lines once.
     skip = records.index(body[0]) if body else len(records)
     data = [record for record in (*sample, *tail) if record.value_count and record.line not in noted]
-    dialect = Dialect(delimiter, quote, escape)
+    dialect = DelimitedFormat(delimiter, quote, escape)
     return TextSource(
         called,
         text,

@@ -23,7 +23,7 @@ from nl2sql.importing.import_errors import UnreadableError
 from nl2sql.importing.import_names import TableNames, clean_table_name
 from nl2sql.importing.layout import Layout, find_layout, is_table
 from nl2sql.importing.plain_text import measure_text
-from nl2sql.importing.text_source import Dialect, TextSource
+from nl2sql.importing.text_source import DelimitedFormat, TextSource
 from nl2sql.importing.workbook_size import SheetExtent, WorkbookFile, make_no_spreadsheet_error, refuse_oversize
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _write_area(label: str, sheet: CalamineSheet, area: _Area, rules: FileRules,
     return TextSource(
         label,
         measure_text(path),
-        Dialect(","),
+        DelimitedFormat(","),
         layout,
         tuple(record for record in body if record.value_count and record.line not in left_out),
         rules,

@@ -20,7 +20,7 @@ from nl2sql.repair.name_matching import split_words
 from nl2sql.repair.rules.column_names import correct_slip, spell_column, spell_label, use_own_name
 from nl2sql.repair.rules.column_sources import choose_equal, move_column, move_dimension, move_to_unused, use_alias
 from nl2sql.repair.rules.comparisons import compare_by_name, compare_truth, read_as_text
-from nl2sql.repair.rules.dialects import (
+from nl2sql.repair.rules.foreign_syntax import (
     leave_out_prose,
     quote_reserved,
     read_foreign,
