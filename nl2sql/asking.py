@@ -19,7 +19,7 @@ from nl2sql.agent.verified_answer import recall
 from nl2sql.agent.verified_query_tools import QueryFunction
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import ConfigError, LimitError, ToolError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, CheckedSQL, Event, Message, Schema, Seconds
 
 if TYPE_CHECKING:

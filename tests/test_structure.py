@@ -16,12 +16,13 @@ PACKAGE = Path(nl2sql.__file__).parent
 HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancellation"}
+FLOOR = {"types", "errors", "cancellation", "text_safety"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
     "cancellation": {"errors"},
-    "config": {"errors", "types", "schema", "importing"},
+    "text_safety": set(),
+    "config": {"errors", "types", "schema", "importing", "text_safety"},
     "sample_database": {"errors"},
     "schema": FLOOR,
     "guard": FLOOR | {"schema"},

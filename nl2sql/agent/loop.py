@@ -28,7 +28,7 @@ from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     CheckedSQL,
     Clarification,

@@ -17,10 +17,11 @@ from nl2sql.answer.question_words import is_about_now
 from nl2sql.config import ContextSettings
 from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
-from nl2sql.schema.ddl_prompt import NAME_CHARS, escape_for_model
+from nl2sql.schema.ddl_prompt import NAME_CHARS
 from nl2sql.schema.identifiers import quote
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.value_index import Hit
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Column, Message, MissingName, Repair, Schema, Trap
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."

@@ -23,9 +23,10 @@ from nl2sql.engines.engine import CancellableJudge, Engine
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import NAME_CHARS, escape_for_model
+from nl2sql.schema.ddl_prompt import NAME_CHARS
 from nl2sql.schema.identifiers import find_closest, quote, quote_literal, quote_table
 from nl2sql.schema.value_index import fold_text
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import (
     CheckedSQL,
     Clarification,

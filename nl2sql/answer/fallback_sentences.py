@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import MissingName, Result, list_column_values
 
 _MAX_CELL_CHARS: Final = 120

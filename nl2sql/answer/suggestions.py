@@ -14,8 +14,8 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql.answer.cell_text import text_of
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.type_families import is_numeric
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, Column, Schema, Table, list_column_values
 
 _MAX_NAME_CHARS: Final = 40

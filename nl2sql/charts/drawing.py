@@ -20,7 +20,7 @@ from nl2sql.charts.query_shape import read_query
 from nl2sql.charts.spec_check import check_spec
 from nl2sql.charts.vega_lite import write_spec
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Result, Schema
 
 _MAX_CELLS: Final = 1_000

@@ -32,7 +32,7 @@ from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_error, prin
 from nl2sql.errors import EXIT_CODES, ConfigError, NL2SQLError
 from nl2sql.exports.answer_json import make_answer_object
 from nl2sql.exports.csv_text import CsvStyle
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, CheckedSQL, ErrorInfo, EventKind, Limits, Status
 
 if TYPE_CHECKING:

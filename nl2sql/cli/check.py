@@ -16,7 +16,7 @@ from nl2sql.cli import results
 from nl2sql.cli.options import CommonOptions, database_options, open_assistant, read_text_argument, verbosity_options
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:

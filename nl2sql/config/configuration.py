@@ -22,8 +22,8 @@ from nl2sql.config.settings_file import FILES, TRUST, UTC, Sections, Variables, 
 from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
 from nl2sql.errors import ConfigError
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import fold
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
 PROJECT_FILE: Final = "nl2sql.toml"

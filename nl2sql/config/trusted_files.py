@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 FOLDER: Final = "trust"
 PATH_CHARS: Final = 300
