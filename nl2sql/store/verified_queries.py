@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from nl2sql.atomic_write import write_atomically
 from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
-from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file, write_file
+from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file
 from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.query_header import FIELDS, parse_header, split_header
@@ -144,7 +145,7 @@ class VerifiedQueries:
             self._trusted.add(path, content)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_file(path, content)
+            write_atomically(path, content, sync=True)
         except OSError as exc:
             hint = "Check the folder."
             raise ConfigError(f"{QUERY_FOLDER}/{path.name} cannot be written: {exc.strerror}", hint) from exc
