@@ -16,13 +16,14 @@ PACKAGE = Path(nl2sql.__file__).parent
 HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancellation", "text_safety", "atomic_write"}
+FLOOR = {"types", "errors", "cancellation", "text_safety", "atomic_write", "generators"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
     "cancellation": {"errors"},
     "text_safety": set(),
     "atomic_write": set(),
+    "generators": set(),
     "config": {"errors", "types", "schema", "importing", "text_safety", "atomic_write"},
     "sample_database": {"errors"},
     "schema": FLOOR,

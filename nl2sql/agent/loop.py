@@ -26,6 +26,7 @@ from nl2sql.agent.tools import HELPERS, SQL_QUERY, ClarificationNeededError, Exe
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
+from nl2sql.generators import ReturnCapture
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
 from nl2sql.text_safety import make_one_line
@@ -231,12 +232,11 @@ def _call_model(
     start = time.perf_counter()
     pieces = model.stream(conversation, offered, max_tokens=max_tokens, cancel=deadline)
     try:
-        while True:
-            piece = next(pieces)
+        captured = ReturnCapture(pieces)
+        for piece in captured:
             if speaking:
                 yield Event(EventKind.TEXT, piece)
-    except StopIteration as stop:
-        reply: Reply = stop.value
+        reply = captured.value
     finally:
         pieces.close()
         outcome.model_seconds += time.perf_counter() - start

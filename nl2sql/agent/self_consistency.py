@@ -17,6 +17,7 @@ from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_
 from nl2sql.agent.tools import SQL_QUERY, ExecutedQuery, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import LimitError, ToolError
+from nl2sql.generators import drain
 from nl2sql.types import Event, EventKind, Reply, Result, Step, Usage
 
 CANDIDATE: Final = "candidate"
@@ -134,7 +135,8 @@ def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: App
     start, own = time.perf_counter(), list[Step]()
     arguments: dict[str, Any] = {"query": query}
     try:
-        ran = _drain_events(execute_query(query, tools, own, approve))
+        # Its events are not passed on: SQL that may not be taken is not shown as it runs.
+        ran = drain(execute_query(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
         steps.append(Step(CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
         return None
@@ -144,16 +146,6 @@ def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: App
     arguments["repairs"] = "; ".join(repair.text for repair in ran.repairs) or None
     steps.append(Step(CANDIDATE, arguments, True, None, time.perf_counter() - start))
     return Candidate(reply, ran)
-
-
-def _drain_events(running: Generator[Event, None, ExecutedQuery]) -> ExecutedQuery:
-    """What the generator returns, without its events: SQL that may not be taken is not shown as it runs."""
-    while True:
-        try:
-            next(running)
-        except StopIteration as stopped:
-            ran: ExecutedQuery = stopped.value
-            return ran
 
 
 def make_rows_key(result: Result) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
+from nl2sql.generators import drain
 from nl2sql.model.chat import Tool
 from nl2sql.types import Messages, Reply, ToolCall, Usage
 
@@ -85,12 +86,7 @@ class ScriptedModel:
         """The next lines of the script, as many as there are."""
         for _ in range(min(count, len(self._lines))):
             stream = self.stream(messages, tools, max_tokens=max_tokens, cancel=cancel)
-            while True:
-                try:
-                    next(stream)
-                except StopIteration as stopped:
-                    yield stopped.value
-                    break
+            yield drain(stream)
 
     def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """A tool message, or the user message of a model that is asked for blocks."""

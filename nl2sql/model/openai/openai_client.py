@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
+from nl2sql.generators import ReturnCapture, drain
 from nl2sql.model.chat import Tool
 from nl2sql.model.openai import endpoint_errors, prompt_size, several, tool_protocols
 from nl2sql.model.openai.capability_cache import CapabilityCache, EndpointCapabilities
@@ -171,7 +172,7 @@ class OpenAIChatModel:
                 yield reply
         for _ in range(count - came):
             with contextlib.closing(self._stream_with_retries(replace(request, count=1), cancel)) as stream:
-                yield _drain(stream)
+                yield drain(stream)
 
     def _sample_in_one_request(self, request: Request, cancel: CancelToken) -> Generator[Reply, None, None]:
         """The replies of one request, fewer than wanted where the endpoint does not know `n` or fails.
@@ -183,19 +184,15 @@ class OpenAIChatModel:
         held: Reply | None = None
         try:
             with contextlib.closing(self._wire.stream_events(body, cancel, lambda: True)) as events:
-                drafts = several.split_replies(events, request.count)
-                while True:
-                    try:
-                        draft = next(drafts)
-                    except StopIteration as stopped:
-                        given = several.compute_remaining_usage(stopped.value, given)
-                        break
+                drafts = ReturnCapture(several.split_replies(events, request.count))
+                for draft in drafts:
                     reply, came = self._make_reply(draft, habits, request), came + 1
                     if came == request.count:
                         held = reply
                     else:
                         given += reply.usage
                         yield reply
+                given = several.compute_remaining_usage(drafts.value, given)
             takes_several = came == request.count
         except EndpointError as exc:
             takes_several = endpoint_errors.find_refused_parameter(exc.failure, list(body)) != COUNT_PARAMETER
@@ -324,16 +321,6 @@ def _make_sdk_wire(base_url: str, api_key: str | None, timeouts: Timeouts, http_
     from nl2sql.model.openai.openai_transport import SDKWire
 
     return SDKWire(base_url, api_key, timeouts, http_client)
-
-
-def _drain(stream: Generator[str, None, Reply]) -> Reply:
-    """The whole reply of a stream whose pieces nobody reads."""
-    while True:
-        try:
-            next(stream)
-        except StopIteration as stopped:
-            reply: Reply = stopped.value
-            return reply
 
 
 def _find_reply_failure(reply: Reply) -> Failure | None:
