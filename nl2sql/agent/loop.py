@@ -22,7 +22,7 @@ from nl2sql.agent.query_execution import (
 )
 from nl2sql.agent.result_prompt import write_result_digest
 from nl2sql.agent.self_consistency import CANDIDATE, Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.tools import HELPERS, SQL_QUERY, ClarificationNeededError, ExecutedQuery, Toolbox
+from nl2sql.agent.tools import HELPERS, ClarificationNeededError, ExecutedQuery, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
@@ -41,6 +41,7 @@ from nl2sql.types import (
     Reply,
     Step,
     ToolCall,
+    ToolName,
     Trap,
     Usage,
 )
@@ -269,7 +270,7 @@ def _run_call(
     arguments: Mapping[str, Any] = call.arguments
     try:
         arguments = tools.check_arguments(call)
-        if call.name == SQL_QUERY:
+        if call.name == ToolName.SQL_QUERY:
             with deadline.pause():
                 content = yield from _run_query(arguments["query"], tools, outcome, asked, calls_tools)
         elif function := tools.functions.get(call.name):
@@ -359,12 +360,12 @@ def _ask_again(
     yield Event(EventKind.TRAP, "; ".join(trap.message for trap in grave))
     shown, messages, taken = list(conversation), conversation[-2:], False
     if not model.calls_tools:
-        shown[-1] = model.make_tool_message("", SQL_QUERY, prompts.ask_to_reconsider(grave))
+        shown[-1] = model.make_tool_message("", ToolName.SQL_QUERY, prompts.ask_to_reconsider(grave))
     try:
         reply = yield from _call_model(shown, model, tools, outcome, asked.budget, deadline, speaking=False)
     except (ModelError, TimeUpError):
         return messages
-    call = next((call for call in reply.calls if call.name == SQL_QUERY), None)
+    call = next((call for call in reply.calls if call.name == ToolName.SQL_QUERY), None)
     query = call.arguments.get("query") if call is not None else None
     if call is not None and isinstance(query, str):
         # Where the correction cannot run, the answer that is there stays.
@@ -383,7 +384,7 @@ def _ask_again(
 def _should_draw_more(reply: Reply, outcome: Outcome, asked: AgentTask) -> bool:
     """Whether further candidates are drawn beside the first query."""
     wanted = asked.candidates
-    if wanted.count < 2 or asked.is_reviewed or [call.name for call in reply.calls] != [SQL_QUERY]:
+    if wanted.count < 2 or asked.is_reviewed or [call.name for call in reply.calls] != [ToolName.SQL_QUERY]:
         return False
     return not wanted.is_only_if_doubtful or is_doubtful(outcome.executed_query if outcome.error is None else None)
 
@@ -421,7 +422,7 @@ def _elect_query(
     winner = vote.winner
     if winner is None or winner.reply is reply:
         return conversation[-2:]
-    call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
+    call = next(call for call in winner.reply.calls if call.name == ToolName.SQL_QUERY)
     yield Event(EventKind.SQL, tools.lay_out(winner.executed_query.checked))
     content = yield from _take_rows(winner.executed_query, tools, outcome, model.calls_tools)
     outcome.logprobs = winner.reply.logprobs

@@ -286,7 +286,7 @@ def define_tool(name: str, description: str, properties: Mapping[str, Any]) -> M
     return {
         "type": "function",
         "function": {
-            "name": name,
+            "name": str(name),
             "description": description,
             "strict": True,
             "parameters": {

@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_query
-from nl2sql.agent.tools import SQL_QUERY, ExecutedQuery, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.generators import drain
-from nl2sql.types import Event, EventKind, Reply, Result, Step, Usage
+from nl2sql.types import Event, EventKind, Reply, Result, Step, ToolName, Usage
 
 CANDIDATE: Final = "candidate"
 MIN_AGREEING_QUERIES: Final = 2
@@ -129,7 +129,7 @@ def elect(
 
 def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approver) -> Candidate | None:
     """The reply's query, run; None where it has none that runs."""
-    query = next((call.arguments.get("query") for call in reply.calls if call.name == SQL_QUERY), None)
+    query = next((call.arguments.get("query") for call in reply.calls if call.name == ToolName.SQL_QUERY), None)
     if not isinstance(query, str):
         return None
     start, own = time.perf_counter(), list[Step]()

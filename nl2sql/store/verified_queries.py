@@ -21,10 +21,11 @@ from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.query_header import FIELDS, parse_header, split_header
 from nl2sql.store.query_parameters import Parameter, Value, bind_parameters, check_placeholders, make_sample_value
+from nl2sql.types import ToolName
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names that a function for the model cannot have, since its other tools have them.
-RESERVED: Final = frozenset({"sql_query", "list_tables", "describe_table", "find_values", "ask_user"})
+RESERVED: Final = frozenset(ToolName)
 _MAKE_ONE: Final = "Make one: nl2sql init --db shop.duckdb"
 _SENTENCE_MARK: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from nl2sql.types.result_types import ErrorInfo
 
 Message = Mapping[str, Any]
 Messages = Sequence[Message]
+
+
+class ToolName(StrEnum):
+    """The tools that a model may call; a verified query is one more, by its own name."""
+
+    SQL_QUERY = "sql_query"
+    LIST_TABLES = "list_tables"
+    DESCRIBE_TABLE = "describe_table"
+    FIND_VALUES = "find_values"
+    ASK_USER = "ask_user"
 
 
 @dataclass(frozen=True, slots=True)
