@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from nl2sql.schema.identifiers import fold
+from nl2sql.schema.identifiers import fold, quote_name
 from nl2sql.types import MAIN_SCHEMA, Column, Policy, Schema, Table
 
 Key = tuple[str, str]
@@ -253,7 +253,7 @@ def make_key(table: Table) -> Key:
 
 def quote_path(*path: str) -> str:
     """The name for a policy that means this path and no other."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in path)
+    return ".".join(map(quote_name, path))
 
 
 class _Index:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.identifiers import quote, quote_literal, quote_table
 from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
@@ -126,7 +126,7 @@ def _render_values(column: Column, table: Table) -> str:
     chosen, prefix = (column.values, "") if column.values and telling else (few, "e.g. ")
     texts: list[str] = []
     for value in chosen:
-        text = "'" + escape_for_model(value, VALUE_CHARS).replace("'", "''") + "'"
+        text = quote_literal(escape_for_model(value, VALUE_CHARS))
         if sum(map(len, texts)) + len(text) > VALUES_CHARS:
             texts.append("…")
             break
