@@ -18,11 +18,11 @@ from nl2sql.answer.column_facts import count_decimals
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion, ResultColumn
+from nl2sql.types.type_families import is_boolean, is_float, is_numeric, is_temporal, is_text
 
 _MAX_LABEL_CHARS: Final = 60
 _MAX_VALUES: Final = 200
 _MAX_VALUE_CHARS: Final = 10_000
-_NUMBERS: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
 _RELATION: Final = r"<=|>=|<>|!=|==|≤|≥|≠|=|<|>"
 _LEADING: Final = re.compile(rf"({_RELATION})\s*(.+)", re.S)
 _RANGE: Final = re.compile(r"\.\.\.?|…")
@@ -74,17 +74,17 @@ class FilterColumn:
     @property
     def is_number(self) -> bool:
         """Whether it holds numbers."""
-        return _NUMBERS.fullmatch(self.type) is not None
+        return is_numeric(self.type)
 
     @property
     def is_day(self) -> bool:
         """Whether it holds days or moments."""
-        return self.type.startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
+        return is_temporal(self.type)
 
     @property
     def is_text(self) -> bool:
         """Whether it holds texts."""
-        return self.type.startswith(("VARCHAR", "ENUM")) and not self.type.endswith("]")
+        return is_text(self.type)
 
     def test(self, comparison: Comparison, text: str = "", **more: Any) -> Criterion:
         """One test of it."""
@@ -216,7 +216,7 @@ def _list_containing_tests(text: str, column: FilterColumn) -> Iterator[Criterio
 
 def _has_all_digits_shown(column: FilterColumn) -> bool:
     """Whether the digits that are shown of its numbers are all that they have."""
-    if column.format.kind is Kind.PERCENT or column.type in ("FLOAT", "DOUBLE"):
+    if column.format.kind is Kind.PERCENT or is_float(column.type):
         return False
     scale = re.search(r", ?(\d+)\)\Z", column.type)
     return int(scale[1]) == column.format.decimals if scale else not column.format.decimals
@@ -309,7 +309,7 @@ def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criteri
         if (time := _read_time(text)) is not None:
             yield (column.test(Comparison.EQUAL, time),)
     else:
-        wanted = _TRUTHS.get(text.casefold(), text) if column.type == "BOOLEAN" else text
+        wanted = _TRUTHS.get(text.casefold(), text) if is_boolean(column.type) else text
         yield (column.test(Comparison.SAME_TEXT_ANY_CASE, wanted),)
 
 

@@ -20,15 +20,12 @@ from typing import Any, Final
 from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.charts.query_shape import ColumnOrigin, QueryShape
-from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, list_column_values
+from nl2sql.types.type_families import is_boolean, is_float, is_numeric, is_temporal, is_text, name_family
 
 MAX_POINTS: Final = 5_000
 _MAX_LABEL_CHARS: Final = 45
 _YEAR_RANGE: Final = (1900, 2100)
-_TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)(?!.*\[)", re.I)
-_WORDS: Final = re.compile(r"(VARCHAR|ENUM|BOOLEAN|UUID)(?!.*\[)", re.I)
-_NESTED: Final = re.compile(r"\[|STRUCT|MAP|UNION|JSON", re.I)
 PERIOD_TEXT: Final = re.compile(r"\d{4}(?:[-/ ]?(?:\d{2}|[QWK]\s?\d{1,2}|M\d{2})(?:[-/]\d{2})?)?\Z", re.I)
 _PERIOD_NAME: Final = re.compile(
     r"(?:^|(?<!per)_)(year|quarter|month|week|day|hour|weekday|jahr|quartal|monat|woche|tag|stunde|wochentag)"
@@ -259,11 +256,16 @@ def _is_daily(values: Sequence[Any]) -> bool:
 
 
 def _is_unusable(one: Field) -> bool:
-    return not one.present_values or bool(_NESTED.search(one.type)) or not (_is_known_type(one))
+    return not one.present_values or not _is_known_type(one)
 
 
 def _is_known_type(one: Field) -> bool:
-    return is_numeric(one.type) or bool(_TEMPORAL.match(one.type) or _WORDS.match(one.type))
+    return is_numeric(one.type) or is_temporal(one.type) or _has_words(one)
+
+
+def _has_words(one: Field) -> bool:
+    """Whether its values are words: texts, true and false, and the names of things."""
+    return is_text(one.type) or is_boolean(one.type) or name_family(one.type) == "UUID"
 
 
 def _is_place(one: Field) -> bool:
@@ -271,12 +273,12 @@ def _is_place(one: Field) -> bool:
 
 
 def _is_time(one: Field) -> bool:
-    return bool(_TEMPORAL.match(one.type)) and not one.origin.aggregate and not one.origin.window
+    return is_temporal(one.type) and not one.origin.aggregate and not one.origin.window
 
 
 def _is_moment(one: Field) -> bool:
     """The newest or the first date of each row says when, and is no axis."""
-    return bool(_TEMPORAL.match(one.type))
+    return is_temporal(one.type)
 
 
 def _is_rank(one: Field) -> bool:
@@ -299,12 +301,7 @@ def _is_period_number(one: Field) -> bool:
     if one.format.kind is Kind.CODE and one.words and one.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
         return True
     named = _PERIOD_NAME.search(one.name)
-    if (
-        named is None
-        or one.type.upper().startswith(("FLOAT", "DOUBLE"))
-        or one.is_previous_period
-        or _NOW_WORDS & {*one.words}
-    ):
+    if named is None or is_float(one.type) or one.is_previous_period or _NOW_WORDS & {*one.words}:
         return False
     return _is_within(one.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
 
@@ -321,7 +318,7 @@ def _is_bucket(one: Field) -> bool:
 
 
 def _is_code(one: Field) -> bool:
-    return one.type.upper() == "UUID" or (is_numeric(one.type) and one.format.kind is Kind.CODE)
+    return name_family(one.type) == "UUID" or (is_numeric(one.type) and one.format.kind is Kind.CODE)
 
 
 def _is_measure(one: Field) -> bool:
@@ -329,7 +326,7 @@ def _is_measure(one: Field) -> bool:
 
 
 def _is_period_text(one: Field) -> bool:
-    if not _WORDS.match(one.type) or not all(isinstance(value, str) for value in one.present_values):
+    if not _has_words(one) or not all(isinstance(value, str) for value in one.present_values):
         return False
     if one.origin.grain or one.origin.part or find_name_order(one.present_values) is not None:
         return not one.origin.aggregate
@@ -342,11 +339,11 @@ def _is_free_text(one: Field) -> bool:
 
 
 def _is_text_key(one: Field) -> bool:
-    return bool(one.words) and one.words[-1] in vocabulary.CODE_WORDS and bool(_WORDS.match(one.type))
+    return bool(one.words) and one.words[-1] in vocabulary.CODE_WORDS and _has_words(one)
 
 
 def _is_category(one: Field) -> bool:
-    return bool(_WORDS.match(one.type))
+    return _has_words(one)
 
 
 # The first that holds decides; each with a column that it holds for: its name, its type and two values.

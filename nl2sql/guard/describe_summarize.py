@@ -10,15 +10,12 @@ from typing import Final
 
 from nl2sql.schema.identifiers import quote_literal
 from nl2sql.types import MAIN_SCHEMA, Table
+from nl2sql.types.type_families import is_numeric
 
 DescribeRows = Sequence[Sequence[str | None]]
 
 _DESCRIBED: Final = ("column_name", "column_type", '"null"', '"key"', '"default"', "extra")
-_NUMBERS: Final = frozenset(
-    """
-    TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT FLOAT DOUBLE DECIMAL
-    """.split()
-)
+# Exactly those of which SUMMARIZE tells an average.
 _TIMES: Final = frozenset(
     {
         "DATE",
@@ -92,7 +89,7 @@ def write_summarize(columns: DescribeRows) -> str:
     """The SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
     names = [f"c{number}" for number in range(1, len(columns) + 1)]
     types = [str(row[1]) for row in columns]
-    numbers = {n for n, kind in zip(names, types, strict=True) if _is_number(kind)}
+    numbers = {n for n, kind in zip(names, types, strict=True) if is_numeric(kind)}
     measured = numbers | {n for n, kind in zip(names, types, strict=True) if kind in _TIMES}
     having = {"all": set(names), "measured": measured, "numbers": numbers}
     lists = [
@@ -118,10 +115,6 @@ def _unnest(name: str, cells: Sequence[str]) -> str:
 def _type_nulls(cells: Sequence[str]) -> Sequence[str]:
     """The cells such that their list is one of text, though all may be NULL."""
     return ["NULL::VARCHAR", *cells[1:]] if cells[0] == "NULL" else cells
-
-
-def _is_number(kind: str) -> bool:
-    return kind.partition("(")[0] in _NUMBERS and not kind.endswith("]")
 
 
 def _quote_cell(text: str | None) -> str:

@@ -6,7 +6,6 @@ What several rules need to find and to change is here; which change is right, th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from sqlglot import exp
 
@@ -14,8 +13,7 @@ from nl2sql.repair.binding import BindError, Fault
 from nl2sql.repair.scopes import Scope, ScopeSource, list_scopes
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Proof, Schema
-
-_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
+from nl2sql.types.type_families import is_numeric
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ def list_names(source: ScopeSource) -> list[str]:
 
 def is_number(column: Column) -> bool:
     """Whether the column holds numbers."""
-    return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
+    return is_numeric(column.type)
 
 
 def drop_schema(name: str) -> str:

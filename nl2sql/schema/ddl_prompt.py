@@ -7,7 +7,6 @@ speak as anybody else. Nothing here decides which tables are shown.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from nl2sql.schema.identifiers import quote, quote_literal, quote_table
@@ -22,7 +21,6 @@ VALUES_CHARS: Final = 120
 _MAX_DISTINCT_RATIO: Final = 0.5
 _LOOKUP_COLUMNS: Final = 3
 _CHARS_PER_TOKEN: Final = 3.2
-_HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 
 
 def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
@@ -117,7 +115,7 @@ def _render_remarks(remarks: list[str]) -> str:
 
 def _render_values(column: Column, table: Table) -> str:
     """The range, or all values where they recur or make up a lookup table; else two, to show what they look like."""
-    if _HAS_RANGE.match(column.type) and column.minimum and column.maximum:
+    if column.is_temporal and column.minimum and column.maximum:
         first, last = (escape_for_model(end[:10], VALUE_CHARS) for end in (column.minimum, column.maximum))
         return f"{first} to {last}"
     rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))

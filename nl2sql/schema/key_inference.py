@@ -13,6 +13,7 @@ from typing import Any, Final
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import Column, ForeignKey, Schema, Table
+from nl2sql.types.type_families import is_numeric, name_family
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
@@ -122,8 +123,7 @@ def _list_stems(table: str) -> set[str]:
 
 
 def _find_family(column: Column) -> str:
-    kind = column.type.upper()
-    return "number" if "INT" in kind or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else kind.partition("(")[0]
+    return "number" if is_numeric(column.type) else name_family(column.type)
 
 
 def _is_contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:

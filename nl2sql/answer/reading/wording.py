@@ -19,6 +19,7 @@ from nl2sql.answer.reading.terms import find_period, is_temporal_value, label_re
 from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import list_equalities
 from nl2sql.schema.identifiers import quote_literal
+from nl2sql.types.type_families import is_timestamp
 
 if TYPE_CHECKING:
     from nl2sql.types import Column
@@ -372,7 +373,7 @@ class Wording:
         if moment is None:
             return self.say(value)
         column = self._find_column(beside)
-        is_moment = column is not None and column.type.upper().startswith("TIMESTAMP")
+        is_moment = column is not None and is_timestamp(column.type)
         return say_moment(moment, with_time=ends and is_moment)
 
     def _say_membership(self, node: exp.Expr, *, negated: bool) -> str:
