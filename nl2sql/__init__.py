@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nl2sql.answer.cell_text import text_of
     from nl2sql.answer.display import ColumnFormat
+    from nl2sql.answer.filter_values import FilterColumn
     from nl2sql.answer.notation import find_notation
     from nl2sql.answer.result_notes import describe_renamed, list_cuts
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
-    from nl2sql.answer.row_filter import FilterColumn, RowFilter, list_filter_columns, match_value, read_filter
-    from nl2sql.assistant import Assistant, connect
+    from nl2sql.answer.row_filter import RowFilter, list_filter_columns, match_value, read_filter
+    from nl2sql.assistant import AskOptions, Assistant, connect
     from nl2sql.cancellation import CancelToken
     from nl2sql.charts.chart_wish import ChartWish, read_wish
     from nl2sql.charts.drawing import Chart, draw_chart
     from nl2sql.charts.palette import dress_spec
     from nl2sql.charts.spec_check import check_spec
     from nl2sql.config import Config, load_config
-    from nl2sql.config.settings_file import parse_size
+    from nl2sql.config.setting_values import parse_size
+    from nl2sql.database import Database
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.errors import (
         BugError,
@@ -88,6 +90,7 @@ __version__: Final = "0.1.0"
 
 __all__ = [
     "Answer",
+    "AskOptions",
     "Assistant",
     "Basis",
     "BugError",
@@ -107,6 +110,7 @@ __all__ = [
     "ConfigError",
     "ConversationEntry",
     "Count",
+    "Database",
     "DatabaseError",
     "ErrorInfo",
     "Event",
@@ -170,6 +174,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AskOptions": "assistant",
     "Assistant": "assistant",
     "CancelToken": "cancellation",
     "ColumnFormat": "answer.display",
@@ -180,6 +185,7 @@ _HOMES: Final = {
     "ReplayDiff": "store",
     "Config": "config",
     "ConversationEntry": "store",
+    "Database": "database",
     "FileRules": "importing.file_rules",
     "HistoryEntry": "store",
     "Parameter": "store",
@@ -200,11 +206,11 @@ _HOMES: Final = {
     "list_cuts": "answer.result_notes",
     "load_config": "config",
     "open_store": "store",
-    "parse_size": "config.settings_file",
+    "parse_size": "config.setting_values",
     "render_answer": "exports.answer_page",
     "read_wish": "charts.chart_wish",
     "text_of": "answer.cell_text",
-    "FilterColumn": "answer.row_filter",
+    "FilterColumn": "answer.filter_values",
     "PeriodsBefore": "answer.row_figures",
     "RowFilter": "answer.row_filter",
     "compute_change": "answer.row_figures",

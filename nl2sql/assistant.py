@@ -13,48 +13,55 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
 
 from nl2sql import schema
-from nl2sql.agent import loop, prompts
+from nl2sql.agent import prompts
+from nl2sql.agent.few_shot import choose_examples
+from nl2sql.agent.loop import QuestionBudget
 from nl2sql.agent.owner_notes import select_notes
-from nl2sql.agent.query_execution import Approver
-from nl2sql.agent.tools import Toolbox
-from nl2sql.answer.beyond_data import find_other_wish
+from nl2sql.agent.query_execution import Approver, make_lookup_permit, restrict_approval
+from nl2sql.agent.question_run import QuestionRun, RunOptions
+from nl2sql.agent.tools import QuestionScope, Toolbox
+from nl2sql.agent.verified_query_tools import make_query_functions
 from nl2sql.answer.notation import find_notation
-from nl2sql.asking import (
-    add_approval,
-    answer_with_model,
-    answer_with_verified_query,
-    build_messages,
-    check_question,
-    choose_candidates,
-    choose_examples,
-    make_lookup_permit,
-    make_query_functions,
-    restrict_approval,
-    say_follow_up,
-)
 from nl2sql.cancellation import CancelToken, Deadline
 from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
 from nl2sql.database import Database
-from nl2sql.engines import open_engine
+from nl2sql.engines import DataSettings, open_engine
 from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
 from nl2sql.model import Progress, open_chat_model
+from nl2sql.model.chat import ChatModel
 from nl2sql.schema import SchemaBudget
 from nl2sql.schema.allowed_schema import AllowedSchema
+from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.sessions import SessionTurns, make_session_id
 from nl2sql.store.verified_queries import VerifiedQuery, find_answering_query
 from nl2sql.text_safety import make_one_line
-from nl2sql.types import Answer, Event, EventKind, Limits, Message, Policy, Receipt, Schema, Seconds, Status
+from nl2sql.types import (
+    Answer,
+    CheckedSQL,
+    Event,
+    EventKind,
+    Limits,
+    Message,
+    Policy,
+    Receipt,
+    Result,
+    Schema,
+    Seconds,
+    Status,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from nl2sql.engines.engine import Engine
     from nl2sql.importing.file_rules import FileRules
-    from nl2sql.model.chat import ChatModel
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import HistoryEntry, ReplayDiff, Store, Turn
 
+MAX_QUESTION_CHARS: Final = 4000
 _NAME_CHARS: Final = 100
 _QUESTION_SECONDS: Final = 600.0
 # On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
@@ -99,137 +106,150 @@ def connect(
         engine = _open(config, workers, on_progress)
         chat_model = None if model is None or isinstance(model, str) else model
         conversations = SessionTurns(store, url=engine.url, user=user, client=client)
-        assistant = Assistant(engine, config, chat_model, on_progress=on_progress, conversations=conversations)
-        told += [*assistant.notes, *_check_policy(assistant)]
+        database = Database(engine, config)
+        assistant = Assistant(database, chat_model, on_progress=on_progress, conversations=conversations)
+        told += [*database.notes, *_check_policy(database)]
     finally:
         for text in told if client == "python" else ():
             warnings.warn(text, UserWarning, stacklevel=2)
     return assistant
 
 
-class Assistant(Database):
-    """Answers questions about one opened database. Methods may be called from several threads."""
+class AskOptions(TypedDict, total=False):
+    """How a question is asked: the keywords of `Assistant.ask` and `stream`.
+
+    `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded are
+    `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence and saves a
+    model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs, and nothing runs
+    unasked; where it says no, the answer has the SQL and no rows. With `approve_above_rows` it is asked only where the
+    engine guesses that a step handles more rows than that, and what only helps runs below it. `tables` are the ones
+    that the question is about, as is a table that it names like `@orders`: the model is shown these, and those that
+    their keys lead to. `cancel` stops the question from another thread.
+    """
+
+    session: str | None
+    user: str | None
+    summary: bool
+    explain: bool
+    approve: Approver
+    approve_above_rows: int | None
+    tables: Sequence[str]
+    cancel: CancelToken | None
+
+
+class Assistant:
+    """Answers questions about one opened database. Methods may be called from several threads.
+
+    `database` is what runs the user's own SQL; the methods needed most are here too.
+    """
 
     def __init__(
         self,
-        engine: Engine,
-        config: Config,
+        database: Database,
         chat_model: ChatModel | None = None,
         *,
         on_progress: Progress | None = None,
         conversations: SessionTurns | None = None,
         model_opener: Callable[[CancelToken | None], ChatModel] | None = None,
     ) -> None:
-        super().__init__(engine, config)
+        self.database = database
         self._model_opener = model_opener
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
-        self._conversations = conversations or SessionTurns(None, url=engine.url)
+        self._conversations = conversations or SessionTurns(None, url=database.url)
         self._linked: LinkedSchema | None = None
 
-    def ask(
-        self,
-        question: str,
-        *,
-        session: str | None = None,
-        user: str | None = None,
-        summary: bool = True,
-        explain: bool = True,
-        approve: Approver = None,
-        approve_above_rows: int | None = None,
-        tables: Sequence[str] = (),
-        cancel: CancelToken | None = None,
-    ) -> Answer:
-        """Answer one question.
+    @property
+    def config(self) -> Config:
+        """The settings that it was opened with."""
+        return self.database.config
 
-        `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded
-        are `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence
-        and saves a model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs,
-        and nothing runs unasked; where it says no, the answer has the SQL and no rows; with `approve_above_rows` it is
-        asked only where the engine guesses that a step handles more rows than that, and what only helps runs below it.
-        `tables` are the ones that the question is about, as is a table that it names like `@orders`: the model is
-        shown these, and the tables that their keys lead to.
-        An answer that could not be had is an Answer too: see `status` and `error`. Raises ConfigError,
-        DatabaseError, ModelError, CancelledError.
+    @property
+    def url(self) -> str:
+        """The opened database, without any password."""
+        return self.database.url
+
+    @property
+    def schema(self) -> Schema:
+        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        return self.database.schema
+
+    @property
+    def verified_queries(self) -> tuple[VerifiedQuery, ...]:
+        """As `Database.verified_queries`."""
+        return self.database.verified_queries
+
+    def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
+        """As `Database.check`."""
+        return self.database.check(sql, collect_all=collect_all)
+
+    def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
+        """As `Database.run`."""
+        return self.database.run(sql, limits=limits, cancel=cancel)
+
+    def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
+        """Answer one question; `AskOptions` says what the keywords mean.
+
+        An answer that could not be had is an Answer too: see `status` and `error`.
+
+        Raises:
+            ConfigError: where there is no question, or no such session.
+            DatabaseError: where the database fails.
+            ModelError: where the model fails.
+            CancelledError: once `cancel` is set.
         """
         answer: Answer | None = None
-        for event in self.stream(
-            question,
-            session=session,
-            user=user,
-            summary=summary,
-            explain=explain,
-            approve=approve,
-            approve_above_rows=approve_above_rows,
-            tables=tables,
-            cancel=cancel,
-        ):
+        for event in self.stream(question, **options):
             answer = event.answer
         assert answer is not None
         return answer
 
-    def stream(
-        self,
-        question: str,
-        *,
-        session: str | None = None,
-        user: str | None = None,
-        summary: bool = True,
-        explain: bool = True,
-        approve: Approver = None,
-        approve_above_rows: int | None = None,
-        tables: Sequence[str] = (),
-        cancel: CancelToken | None = None,
-    ) -> Iterator[Event]:
+    def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
-        question = check_question(question)
+        _refuse_unknown_options(options)
+        question = _check_question(question)
+        session, user, cancel = options.get("session"), options.get("user"), options.get("cancel")
         if session is not None and not self._conversations.has_session(session, user):
             raise ConfigError(
                 f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
         yield Event(EventKind.SCHEMA, self.url)
-        queries = self.verified_queries
+        queries = self.database.verified_queries
         known = find_answering_query(question, queries)
         opening = None if known else self._start_opening_model(cancel)
-        allowed = self._get_allowed_schema()
+        allowed = self.database.allowed_schema
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
         turns = self._conversations.list_turns(session, user)
-        tools = self._gather_tools(question, turns, allowed, queries, approve, approve_above_rows, cancel)
-        approve = restrict_approval(approve, approve_above_rows, lambda checked: self._estimate(checked, cancel))
-        allowance = _QUESTION_SECONDS_LOCAL if self.config.model.is_local else _QUESTION_SECONDS
-        budget = loop.QuestionBudget(steps=self.config.limits.steps, seconds=allowance)
-        deadline = Deadline(budget.seconds, cancel)
+        run = self._start_run(question, turns, queries, options)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
         if known is not None:
             try:
-                answer = yield from answer_with_verified_query(
-                    question, known, tools, self._engine.dialect, approve, deadline, explain
-                )
+                answer = yield from run.answer_with_query(known)
             except ToolError as exc:
                 warnings = (f"the verified query {known.name} was not used: {exc.message}. See `nl2sql queries test`.",)
         if answer is None:
             opening = opening or self._start_opening_model(cancel)
-            shown = schema.narrow_to_mentions(question, allowed.schema, tables)
-            asked = loop.AgentTask((), summary, approve, is_reviewed=not tools.is_lookup_allowed, budget=budget)
-            answer = yield from self._write_answer(question, turns, shown, opening, tools, asked, deadline, explain)
-            warnings = (*warnings, *say_follow_up(answer, turns, allowed.schema))
+            shown = schema.narrow_to_mentions(question, allowed.schema, options.get("tables", ()))
+            answer = yield from self._answer_with_model(run, turns, shown, opening)
+            warnings = (*warnings, *_warn_of_follow_up(answer, turns, allowed.schema))
         seconds = Seconds(
             schema=schema_seconds,
             model=answer.seconds.model,
-            guard=tools.guard_seconds,
-            database=tools.database_seconds,
+            guard=run.tools.guard_seconds,
+            database=run.tools.database_seconds,
             total=time.perf_counter() - start,
         )
-        warnings = (*warnings, *answer.warnings, *_list_doubts_of_failure(answer, allowed))
-        receipt = answer.receipt or self.issue_receipt()
-        session = session or make_session_id()
         answer = replace(
-            add_approval(answer, queries), seconds=seconds, session=session, warnings=warnings, receipt=receipt
+            _add_approval(answer, queries),
+            seconds=seconds,
+            session=session or make_session_id(),
+            warnings=(*warnings, *answer.warnings, *_list_doubts_of_failure(answer, allowed)),
+            receipt=answer.receipt or self.issue_receipt(),
         )
         answer = self._conversations.record(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
@@ -246,23 +266,29 @@ class Assistant(Database):
         DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
         `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
         """
-        engine = self._engine.attach_files(files, self.config.limits, workers, rules)
-        return Assistant(engine, self.config, conversations=self._conversations, model_opener=self._get_chat_model)
+        database = self.database.attach_files(files, workers=workers, rules=rules)
+        return Assistant(database, conversations=self._conversations, model_opener=self._get_chat_model)
 
-    def with_options(self, *, limits: Limits | None = None, model: str | Assistant | None = None) -> Assistant:
-        """The same database and sessions under other limits, or with another model: its name, or another's own.
+    def with_options(
+        self, *, limits: Limits | None = None, model: str | Assistant | ChatModel | None = None
+    ) -> Assistant:
+        """Return the same database and sessions under other limits, or with another model.
+
+        `model` is its name, the model itself, or an Assistant whose model is meant.
 
         It shares what this Assistant has opened: close this one, and not that.
         """
         config = replace(self.config, limits=limits or self.config.limits)
+        own: ChatModel | None = None
         opens: Callable[[CancelToken | None], ChatModel] | None = self._get_chat_model
         if isinstance(model, Assistant):
             config, opens = replace(config, model=model.config.model), model._get_chat_model
-        elif model is not None:
+        elif isinstance(model, str):
             config, opens = replace(config, model=config.model.rename(model)), None
-        other = Assistant(self._engine, config, conversations=self._conversations, model_opener=opens)
-        other._seen = self._seen
-        return other
+        elif model is not None:
+            own, opens = model, None
+        database = self.database.share(config)
+        return Assistant(database, own, conversations=self._conversations, model_opener=opens)
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
@@ -285,10 +311,10 @@ class Assistant(Database):
         from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows
 
         start = time.perf_counter()
-        checked = self.check_or_raise(sql, cancel=cancel)
-        result = self.run(checked.sql, cancel=cancel)
+        checked = self.database.check_or_raise(sql, cancel=cancel)
+        result = self.database.run(checked.sql, cancel=cancel)
         text = (
-            describe_rows(result, self.choose_column_formats(result, checked.sql))
+            describe_rows(result, self.database.choose_column_formats(result, checked.sql))
             if result.row_count
             else describe_empty_result()
         )
@@ -297,11 +323,11 @@ class Assistant(Database):
             question,
             Status.ANSWERED,
             text,
-            sql=self.format_sql(checked.sql),
+            sql=self.database.format_sql(checked.sql),
             result=result,
-            reading=self.explain_sql(checked.sql),
+            reading=self.database.explain_sql(checked.sql),
             warnings=("This is your own SQL: only you say that it answers the question.",),
-            chart=self.draw(result, checked.sql).spec,
+            chart=self.database.draw(result, checked.sql).spec,
             seconds=Seconds(total=time.perf_counter() - start),
             session=session,
             receipt=self.issue_receipt(),
@@ -316,14 +342,14 @@ class Assistant(Database):
         from nl2sql.store.replay_diff import compare_replay, get_replay_sql, make_replay_limits
 
         limits = make_replay_limits(entry, self.config.limits)
-        result = self.run(get_replay_sql(entry), limits=limits, cancel=cancel, wants_hash=True)
+        result = self.database.run(get_replay_sql(entry), limits=limits, cancel=cancel, wants_hash=True)
         return compare_replay(entry, result, self.issue_receipt())
 
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
         """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
         from nl2sql.answer.receipt import make_receipt
 
-        config, allowed = self.config, self._get_allowed_schema()
+        config, allowed = self.config, self.database.allowed_schema
         settings = {
             "model": LOCAL_MODEL if config.model.is_local else config.model.name,
             "temperature": config.model.temperature,
@@ -336,82 +362,74 @@ class Assistant(Database):
 
     def render_prompt(self, question: str = "") -> str:
         """Exactly what the model is sent before the question."""
-        linked_schema = self._link(question, self._get_allowed_schema().schema)
+        linked_schema = self._link(question, self.database.allowed_schema.schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
-        notes = select_notes(question, self.config.context, self._get_allowed_schema().schema)
+        notes = select_notes(question, self.config.context, self.database.allowed_schema.schema)
         return str(prompts.write_system_message(linked_schema, notes.general, calls_tools=calls_tools)["content"])
 
     def close(self) -> None:
         """Close the database and the model's connection. The embedded model's server stays warm."""
-        super().close()
+        self.database.close()
         if self._model is not None:
             self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def _schema_budget(self) -> SchemaBudget:
         return _SCHEMA_TOKENS_LOCAL if self.config.model.is_local else _SCHEMA_TOKENS
 
-    def _gather_tools(
-        self,
-        question: str,
-        turns: Sequence[Turn],
-        allowed: AllowedSchema,
-        queries: Sequence[VerifiedQuery],
-        approve: Approver,
-        approve_above_rows: int | None,
-        cancel: CancelToken | None,
-    ) -> Toolbox:
-        """The tools of one question, over what may be seen."""
-        return Toolbox(
-            self._engine,
-            allowed,
-            self.config.limits,
-            cancel,
-            question=question,
-            lookup_permit=make_lookup_permit(
-                approve, approve_above_rows, lambda checked: self._estimate(checked, cancel)
+    def _start_run(
+        self, question: str, turns: Sequence[Turn], queries: Sequence[VerifiedQuery], options: AskOptions
+    ) -> QuestionRun:
+        """Put together the tools, the time and the approval of one question."""
+        config, cancel = self.config, options.get("cancel")
+        allowed, engine = self.database.allowed_schema, self.database.engine
+        approve, above_rows = options.get("approve"), options.get("approve_above_rows")
+
+        def estimate(checked: CheckedSQL) -> int | None:
+            return self.database.estimate_checked(checked, cancel)
+
+        scope = QuestionScope(
+            question,
+            " ".join(f"{turn.question} {turn.sql}" for turn in turns),
+            make_query_functions(queries),
+            make_lookup_permit(approve, above_rows, estimate),
+            reads_values=approve is None or _is_small(allowed.schema, above_rows),
+            context=config.context,
+            notation=find_notation(config.display.locale),
+        )
+        allowance = _QUESTION_SECONDS_LOCAL if config.model.is_local else _QUESTION_SECONDS
+        return QuestionRun(
+            Toolbox(engine, allowed, config.limits, cancel, scope),
+            Deadline(allowance, cancel),
+            RunOptions(
+                options.get("summary", True),
+                options.get("explain", True),
+                restrict_approval(approve, above_rows, estimate),
+                QuestionBudget(steps=config.limits.steps, seconds=allowance),
+                config.model.candidates,
             ),
-            reads_values=approve is None or _is_small(allowed.schema, approve_above_rows),
-            functions=make_query_functions(queries),
-            context=self.config.context,
-            earlier_turns=" ".join(f"{turn.question} {turn.sql}" for turn in turns),
-            notation=find_notation(self.config.display.locale),
         )
 
-    def _write_answer(
-        self,
-        question: str,
-        turns: Sequence[Turn],
-        view: Schema,
-        opening: Future[ChatModel],
-        tools: Toolbox,
-        asked: loop.AgentTask,
-        deadline: Deadline,
-        explain: bool,
+    def _answer_with_model(
+        self, run: QuestionRun, turns: Sequence[Turn], view: Schema, opening: Future[ChatModel]
     ) -> Generator[Event, None, Answer]:
-        """The answer by SQL that the model writes; `asked` has no messages yet."""
-        like = choose_examples(question, self.verified_queries, tools)
-        with deadline.pause():
+        """Answer by SQL that the model writes, once it is open. `view` is what it may be shown."""
+        question = run.tools.question
+        examples = choose_examples(question, self.database.verified_queries, run.tools.check)
+        with run.deadline.pause():
             model = opening.result()
-        # A model that calls tools says so itself.
-        if not model.calls_tools and (reply := find_other_wish(question, view)) is not None:
-            return Answer(uuid.uuid4().hex[:12], question, Status.ABSTAINED, reply, model=model.name)
-        # A small model makes a condition of each text that it is told.
-        hits = tools.index.find_hits(question) if model.calls_tools else ()
-        linked_schema = self._link(question, view)
-        told = f"{tools.earlier_turns} {question}"
-        notes = select_notes(told, tools.context, tools.schema, tools.index.find_hits(question))
-        system = prompts.write_system_message(linked_schema, notes.general, calls_tools=model.calls_tools)
-        tells_today = model.calls_tools or prompts.needs_today(question, linked_schema.schema)
-        today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
-        asked = replace(
-            asked,
-            messages=build_messages(system, prompts.write_question(question, hits, like, today, notes.relevant), turns),
-            candidates=choose_candidates(model, self.config.model.candidates),
-        )
-        left_out, dialect = len(linked_schema.omitted_tables), self._engine.dialect
-        answer = yield from answer_with_model(question, asked, model, tools, dialect, left_out, deadline, explain)
-        return replace(answer, receipt=self.issue_receipt(asked.messages))
+        if (refused := run.refuse_other_wish(model, view)) is not None:
+            return refused
+        answer = yield from run.answer_with_model(model, self._link(question, view), turns, examples)
+        return replace(answer, receipt=self.issue_receipt(run.messages))
 
     def _start_opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
         """The model, opened while the schema is looked at."""
@@ -437,12 +455,50 @@ class Assistant(Database):
         return kept
 
 
+def _refuse_unknown_options(options: AskOptions) -> None:
+    """Refuse misspelt keywords as Python itself does. TypeError."""
+    for name in options:
+        if name not in AskOptions.__annotations__:
+            near = find_closest(name, AskOptions.__annotations__)
+            hint = f": did you mean {near!r}?" if near else ""
+            raise TypeError(f"ask() got an unexpected keyword argument {name!r}{hint}")
+
+
+def _check_question(question: str) -> str:
+    """Return the question without space around it. ConfigError where there is none, or it is too long."""
+    question = question.strip()
+    if not question:
+        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
+    if len(question) > MAX_QUESTION_CHARS:
+        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {MAX_QUESTION_CHARS:,}.")
+    return question
+
+
+def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
+    """Add who verified the answer's query and when, where it is one of these."""
+    for query in queries:
+        if query.name == answer.verified_query:
+            return replace(answer, verified_by=query.verified_by, verified_at=query.verified_at)
+    return answer
+
+
+def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> tuple[str, ...]:
+    """Say what the answer's query keeps of the turn before though the question does not say so."""
+    if answer.sql is None or not turns:
+        return ()
+    from nl2sql.answer.follow_up import describe_follow_up
+
+    warning = describe_follow_up(answer.question, answer.sql, (turns[-1].question, turns[-1].sql), view)
+    return (warning,) if warning else ()
+
+
 def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
     """The database of the settings. No error holds the value of a variable that is in its address."""
     cache_dir = config.home / "cache"
     url = config.resolve_database() or _build_sample_database(cache_dir)
     try:
-        return open_engine(url, config.limits, cache_dir, workers, on_progress, config.context.time_zone, config.files)
+        settings = DataSettings(config.context.time_zone, config.files)
+        return open_engine(url, config.limits, cache_dir, workers, on_progress, settings)
     except (ConfigError, DatabaseError):
         if not config.variables:
             raise
@@ -451,21 +507,21 @@ def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
         raise DatabaseError(f"there is no database where database.url leads by {names}", "Check both.") from None
 
 
-def _check_policy(assistant: Assistant) -> list[str]:
+def _check_policy(database: Database) -> list[str]:
     """What to say of names that the policy has and the database does not. ConfigError where one is a pattern."""
-    if assistant.config.policy == Policy():
+    if database.config.policy == Policy():
         return []
     try:
-        idle = assistant.unmatched_policy_names
+        idle = database.unmatched_policy_names
     except NL2SQLError:
-        assistant.close()
+        database.close()
         raise
     for name in idle:
         if "*" in name:
-            assistant.close()
+            database.close()
             problem = f"the policy has a pattern, {make_one_line(name, _NAME_CHARS)}, and its names are exact"
             raise ConfigError(problem, "Write each name in full.")
-    return list(assistant.policy_warnings)
+    return list(database.policy_warnings)
 
 
 def _is_small(view: Schema, rows: int | None) -> bool:

@@ -24,6 +24,7 @@ class CancelToken:
 
     @property
     def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
         return self._cancelled
 
     @property

@@ -8,23 +8,22 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from nl2sql import guard, schema
-from nl2sql.agent import prompts
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
-from nl2sql.engines.duckdb.plan_cost import estimate_rows
-from nl2sql.engines.engine import CancellableJudge
+from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
-from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt
+from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit, ValueIndex
 from nl2sql.store.verified_queries import VerifiedQueries
@@ -48,8 +47,9 @@ if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.charts.chart_wish import ChartWish
     from nl2sql.charts.drawing import Chart
-    from nl2sql.engines.engine import Engine, ResultStream
+    from nl2sql.engines.engine import Engine, Paging, ResultStream
     from nl2sql.engines.files.upload_folder import UploadFolder
+    from nl2sql.importing.file_rules import FileRules
     from nl2sql.store import VerifiedQuery
 
 _NAME_CHARS: Final = 100
@@ -62,23 +62,37 @@ class Database:
 
     def __init__(self, engine: Engine, config: Config) -> None:
         self.config = config
-        self._engine = engine
+        self.engine = engine
         self._seen: tuple[Schema, AllowedSchema] | None = None
 
     @property
     def url(self) -> str:
         """The opened database, without any password."""
-        return self._engine.url
+        return self.engine.url
 
     @property
     def schema(self) -> Schema:
         """What was introspected, without what the policy and the settings hide. DatabaseError."""
-        return self._get_allowed_schema().schema
+        return self.allowed_schema.schema
+
+    @property
+    def allowed_schema(self) -> AllowedSchema:
+        """What may be seen of it, by the model too; made once for what was introspected. DatabaseError."""
+        whole = self.engine.introspect()
+        if self._seen is None or self._seen[0] is not whole:
+            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._accounts))
+            policy = _allow_uploads(policy, self.uploads)
+            # Under no policy the engine has asked the guard itself.
+            if policy != Policy():
+                policy = guard.deny_refused(whole, policy, self._make_reader(policy))
+            view = schema.apply_policy(self._describe(whole), policy)
+            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
+        return self._seen[1]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of a folder of data files, and what is doubtful of the others: a sentence each."""
-        return (*self._engine.notes, *self.doubts)
+        return (*self.engine.notes, *self.doubts)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -87,7 +101,7 @@ class Database:
 
     def find_doubts(self, sql: str) -> list[str]:
         """What is doubtful of the columns that the SQL names: a sentence each."""
-        return list(self._get_allowed_schema().find_doubts(sql))
+        return list(self.allowed_schema.find_doubts(sql))
 
     @property
     def imports(self) -> tuple[TableAccount, ...]:
@@ -95,10 +109,10 @@ class Database:
 
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
-        if not self._engine.accounts:
+        if not self._accounts:
             return ()
         visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = [account for account in self._engine.accounts if account.table.lower() in visible]
+        accounts = [account for account in self._accounts if account.table.lower() in visible]
         if self.config.policy == Policy():
             return tuple(accounts)
         return tuple(
@@ -109,12 +123,32 @@ class Database:
     @property
     def is_new_import(self) -> bool:
         """Whether the data files were read when this was opened, and not before."""
-        return self._engine.is_new_import
+        files = self.engine.capabilities.file_tables
+        return files is not None and files.is_new_import
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
         """The tables of uploaded files, each with its file's name, in the order of the files."""
-        return self._engine.uploads
+        files = self.engine.capabilities.file_tables
+        return files.uploads if files else ()
+
+    def attach_files(
+        self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
+    ) -> Database:
+        """Return the same database with data files as further tables, for one session. As `Assistant.with_files`."""
+        file_tables = require_capability(
+            self.engine.capabilities.file_tables,
+            self.engine,
+            "joined with files",
+            "Load the files into the database as tables first, or open the files by themselves.",
+        )
+        return Database(file_tables.attach_files(files, self.config.limits, workers, rules), self.config)
+
+    def share(self, config: Config) -> Database:
+        """Return the same opened database under other settings of limits and model."""
+        other = Database(self.engine, config)
+        other._seen = self._seen
+        return other
 
     def make_upload_folder(self) -> UploadFolder:
         """A folder to put files into before `with_files`, readable to this user only. ConfigError.
@@ -128,12 +162,12 @@ class Database:
     @property
     def unmatched_policy_names(self) -> list[str]:
         """The names of the policy that match nothing in this database: misspelt, perhaps."""
-        return list(schema.resolve(self._engine.introspect(), self.config.policy).unmatched_names)
+        return list(schema.resolve(self.engine.introspect(), self.config.policy).unmatched_names)
 
     @property
     def hidden_views(self) -> tuple[str, ...]:
         """The views that no policy names and that are hidden, since they read what it denies. DatabaseError."""
-        whole = self._engine.introspect()
+        whole = self.engine.introspect()
         chosen = schema.resolve(whole, _apply_patterns(self.config, whole)).view.tables
         seen = {table.path for table in self.schema.tables}
         return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
@@ -151,27 +185,29 @@ class Database:
     @property
     def unmatched_descriptions(self) -> tuple[str, ...]:
         """The tables that the project's dbt files describe and this database does not have."""
-        return self.config.context.dbt_notes.list_unknown(self._engine.introspect())
+        return self.config.context.dbt_notes.list_unknown(self.engine.introspect())
 
     @property
     def unavailable_limits(self) -> list[str]:
         """The limits of the operating system that this platform does not have for queries, by name."""
-        return [name for name, held in self._engine.list_worker_limits().items() if not held]
+        limits = self.engine.capabilities.process_limits
+        return [name for name, held in limits.list_worker_limits().items() if not held] if limits else []
 
     def find_queue_position(self, cancel: CancelToken) -> int:
         """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
-        return self._engine.find_queue_position(cancel)
+        queue = self.engine.capabilities.queueing
+        return queue.find_queue_position(cancel) if queue else 0
 
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
         """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
 
         `collect_all` asks the later judges too of what an earlier one refuses.
         """
-        return guard.examine(sql, self._get_allowed_schema().policy, self._engine, collect_all=collect_all)
+        return guard.examine(sql, self.allowed_schema.policy, self.engine, collect_all=collect_all)
 
     def check_or_raise(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
         """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
-        return guard.check(sql, self._get_allowed_schema().policy, CancellableJudge(self._engine, cancel))
+        return guard.check(sql, self.allowed_schema.policy, CancellableJudge(self.engine, cancel))
 
     def run(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, wants_hash: bool = False
@@ -181,13 +217,13 @@ class Database:
         `wants_hash` asks for the hash of the rows, by which `replay` compares results.
         """
         checked = self.check_or_raise(sql, cancel=cancel)
-        return self._engine.execute(checked, limits or self.config.limits, cancel, hashed=wants_hash)
+        return self.engine.execute(checked, limits or self.config.limits, cancel, hashed=wants_hash)
 
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
         """As `run`, but the rows come batch by batch inside the context."""
-        return self._engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
+        return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
     def fetch_page(
         self,
@@ -210,7 +246,7 @@ class Database:
         `truncated` says that it has more than it keeps, and `count_pageable_rows` how many those are. Errors as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
-        return self._engine.fetch_page(
+        return self._require_paging().fetch_page(
             self.check_or_raise(sql, cancel=cancel), window, limits or self.config.limits, cancel
         )
 
@@ -221,7 +257,7 @@ class Database:
 
         Integers and decimals are added exactly; doubles too where they have ten decimals or fewer. Errors as `run`.
         """
-        return self._engine.add_up(
+        return self._require_paging().add_up(
             self.check_or_raise(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
         )
 
@@ -238,17 +274,19 @@ class Database:
         Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
         """
         window = Window(contains=contains or {}, criteria=criteria)
-        return self._engine.count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
+        return self._require_paging().count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
 
     def count(self, sql: str, *, contains: TextByColumn | None = None, cancel: CancelToken | None = None) -> int:
         """How many rows the SQL gives in all; with `contains`, of those that `fetch_page` can show. Errors as `run`."""
         window, limits = Window(contains=contains or {}), self.config.limits
         checked = self.check_or_raise(sql, cancel=cancel)
-        count = self._engine.count(checked, window, limits, cancel)
-        if count.is_complete or contains:
-            return count.rows
+        # Where rows are not paged, only counting all of them is left.
+        if contains or self.engine.capabilities.paging:
+            count = self._require_paging().count(checked, window, limits, cancel)
+            if count.is_complete or contains:
+                return count.rows
         counted = self.check_or_raise(f"SELECT count(*) FROM (\n{checked.sql}\n) AS counted", cancel=cancel)
-        return int(self._engine.execute(counted, limits, cancel).rows[0][0])
+        return int(self.engine.execute(counted, limits, cancel).rows[0][0])
 
     def list_identifiers(self) -> tuple[str, ...]:
         """The names of all tables and columns that may be seen, as SQL writes them, for completion in an editor."""
@@ -261,13 +299,15 @@ class Database:
 
         A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
         """
-        return self._estimate(self.check_or_raise(sql, cancel=cancel), cancel)
+        return self.estimate_checked(self.check_or_raise(sql, cancel=cancel), cancel)
 
-    def _estimate(self, checked: CheckedSQL, cancel: CancelToken | None) -> int | None:
-        """The same of SQL that has passed the guard."""
-        asked = self.check_or_raise(f"EXPLAIN (FORMAT json) {guard.strip_explain(checked.sql)}", cancel=cancel)
-        rows = self._engine.execute(asked, self.config.limits, cancel).rows
-        return estimate_rows(str(rows[0][-1])) if rows else None
+    def estimate_checked(self, checked: CheckedSQL, cancel: CancelToken | None = None) -> int | None:
+        """As `estimate`, of SQL that has passed the guard."""
+        estimates = self.engine.capabilities.cost_estimates
+        if estimates is None:
+            return None
+        explain = self.check_or_raise(estimates.write_explain(checked), cancel=cancel)
+        return estimates.read_estimate(self.engine.execute(explain, self.config.limits, cancel))
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
@@ -282,25 +322,26 @@ class Database:
         from nl2sql.answer.suggestions import suggest_questions
 
         verified = [query.question for query in self.verified_queries if query.use_as_onboarding_question]
-        return tuple(dict.fromkeys([*verified, *suggest_questions(self._get_allowed_schema().schema, limit)]))[:limit]
+        return tuple(dict.fromkeys([*verified, *suggest_questions(self.allowed_schema.schema, limit)]))[:limit]
 
     def suggest_follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
         """Next questions that build on an answer and that the data can answer, made without a model."""
         from nl2sql.answer.suggestions import suggest_follow_ups
 
-        return suggest_follow_ups(answer, self._get_allowed_schema().schema, limit)
+        return suggest_follow_ups(answer, self.allowed_schema.schema, limit)
 
     def explain_sql(self, sql: str) -> tuple[str, ...]:
         """What checked SQL does, in sentences made from its syntax tree."""
-        from nl2sql.answer.reading import read
+        from nl2sql.answer.reading import explain_sql
 
-        return read(sql, self._engine.dialect, self._get_allowed_schema().schema, self.config.context.find_clock_day())
+        day = self.config.context.find_clock_day()
+        return explain_sql(sql, self.engine.dialect.name, self.allowed_schema.schema, day)
 
     def format_sql(self, sql: str) -> str:
         """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
         from nl2sql.answer.sql_format import lay_out_sql
 
-        return lay_out_sql(sql, self._engine.dialect, self.check_or_raise)
+        return lay_out_sql(sql, self.engine.dialect.name, self.check_or_raise)
 
     def choose_column_formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
         """How each column of a result is written for reading, in the notation of `display.locale`.
@@ -322,7 +363,7 @@ class Database:
         It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
         the commonest. DatabaseError.
         """
-        return self._get_allowed_schema().index.find_containing(text, limit)
+        return self.allowed_schema.index.find_containing(text, limit)
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.
@@ -340,7 +381,7 @@ class Database:
         """
         from nl2sql.answer.rows_behind import write_rows_behind
 
-        allowed = self._get_allowed_schema()
+        allowed = self.allowed_schema
         lists = bool(allowed.policy.deny_columns)
         return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
 
@@ -360,7 +401,7 @@ class Database:
 
     def close(self) -> None:
         """Close the database."""
-        self._engine.close()
+        self.engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -370,25 +411,34 @@ class Database:
     ) -> None:
         self.close()
 
-    def _get_allowed_schema(self) -> AllowedSchema:
-        """What the model may know of; made once for what was introspected."""
-        whole = self._engine.introspect()
-        if self._seen is None or self._seen[0] is not whole:
-            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._engine.accounts))
-            policy = _allow_uploads(policy, self._engine.uploads)
-            # Under no policy the engine has asked the guard itself.
-            if policy != Policy():
-                policy = guard.deny_refused(whole, policy, self._make_reader(policy))
-            view = schema.apply_policy(prompts.add_descriptions(whole, self.config.context), policy)
-            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
-        return self._seen[1]
+    @property
+    def _accounts(self) -> tuple[TableAccount, ...]:
+        """How each table was made of its data file; none where the engine reads no files."""
+        files = self.engine.capabilities.file_tables
+        return files.accounts if files else ()
+
+    def _require_paging(self) -> Paging:
+        """Return what fetches pages.
+
+        Raises:
+            ConfigError: the engine has nothing that does.
+        """
+        hint = "Sort and limit in the SQL, with ORDER BY and LIMIT, and run that."
+        return require_capability(self.engine.capabilities.paging, self.engine, "read page by page", hint)
+
+    def _describe(self, whole: Schema) -> Schema:
+        """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
+        context = self.config.context
+        own = {key.lower(): text for key, text in context.descriptions.items()}
+        synonyms = {key.lower(): words for key, words in context.synonyms.items()}
+        return add_descriptions(whole, context.dbt_notes.describe(whole) | own, synonyms)
 
     def _list_doubts(self, view: Schema) -> tuple[ColumnDoubt, ...]:
         """What is doubtful of columns that may be seen."""
         seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
         return tuple(
             ColumnDoubt(account.table, column.name, "stays text" if self.config.policy != Policy() else column.doubt)
-            for account in self._engine.accounts
+            for account in self._accounts
             for column in account.columns
             if column.doubt and (account.table.lower(), column.name.lower()) in seen
         )
@@ -401,7 +451,7 @@ class Database:
             if time.monotonic() > deadline:
                 return False
             try:
-                return guard.examine(sql, policy, self._engine).is_allowed
+                return guard.examine(sql, policy, self.engine).is_allowed
             except LimitError:
                 return False
 

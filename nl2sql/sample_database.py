@@ -1,6 +1,6 @@
-"""The sample data that answers when no database is named: built once from its generator, then kept in the cache.
+"""The sample database, used when no database is named: built by its generator on first use, then kept in the cache.
 
-The generator itself lives in `sample_data/`, in a checkout and in the installed package alike.
+The generator is in `sample_data/`, both in a checkout and in the installed package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from nl2sql.errors import BugError, ConfigError
 
 
 def find_sample_folder() -> Path:
-    """The folder with the generator, the schema and the questions."""
+    """Return the folder with the generator, the schema and the questions.
+
+    Raises:
+        BugError: where the installation lacks it.
+    """
     package = Path(__file__).parent
     for folder in (package / "_sample_data", package.parent / "sample_data"):
         if (folder / "generate.py").is_file():
@@ -24,7 +28,11 @@ def find_sample_folder() -> Path:
 
 
 def build_sample_database(cache_dir: Path) -> Path:
-    """The sample database as a DuckDB file, built on first use (about two seconds)."""
+    """Return the path of the sample database, a DuckDB file; the first use builds it in about two seconds.
+
+    Raises:
+        ConfigError: where the folder cannot be written to.
+    """
     folder = find_sample_folder()
     version = hashlib.sha256()
     for path in sorted(folder.iterdir()):

@@ -56,7 +56,7 @@ def test_a_policy_that_matches_nothing_is_a_warning(folder: Path, home: Path, po
         nl2sql.connect(config=config).close()
     assert caught[0].filename == __file__
     with nl2sql.connect(config=config, client="page") as assistant:
-        assert assistant.unmatched_policy_names == [name]
+        assert assistant.database.unmatched_policy_names == [name]
 
 
 def test_a_policy_of_patterns_is_refused(folder: Path, home: Path) -> None:
@@ -98,3 +98,14 @@ def test_a_sentence_made_by_code_writes_figures_as_the_table_does(
         answer = assistant.ask("what is the net revenue?")
     assert answer.text == said
     assert answer.grounding is not None and not answer.grounding.unsupported
+
+
+def test_a_misspelt_keyword_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    with (
+        nl2sql.connect(str(path), model=ScriptedModel()) as assistant,
+        pytest.raises(TypeError, match=r"sumary.*did you mean 'summary'"),
+    ):
+        assistant.ask("How many orders?", sumary=False)  # type: ignore[call-arg]

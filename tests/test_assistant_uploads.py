@@ -41,7 +41,7 @@ def test_the_policy_holds_for_the_database_and_allows_uploads(
     files = [tmp_path / "leads.csv", tmp_path / "salaries.csv"]
     config = replace(config, **settings)  # type: ignore[arg-type]
     with nl2sql.connect(config=config) as base, base.with_files(files) as assistant:
-        assert assistant.uploads == (
+        assert assistant.database.uploads == (
             Upload("leads.csv", "uploads.leads"),
             Upload("salaries.csv", "uploads.salaries"),
         )
@@ -57,8 +57,8 @@ def test_the_policy_holds_for_the_database_and_allows_uploads(
             "SELECT email FROM customers",
         ):
             assert not assistant.check(sql).is_allowed
-        assert assistant.count(JOINED) == 1 and assistant.estimate(JOINED) is not None
-        assert not base.check(JOINED).is_allowed and base.uploads == ()
+        assert assistant.database.count(JOINED) == 1 and assistant.database.estimate(JOINED) is not None
+        assert not base.check(JOINED).is_allowed and base.database.uploads == ()
 
 
 def test_a_question_about_an_upload_is_answered_in_the_same_conversation(config: nl2sql.Config, tmp_path: Path) -> None:

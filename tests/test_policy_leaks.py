@@ -74,13 +74,13 @@ def owned(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[nl2sql.Ass
 def test_nothing_derived_from_what_is_denied_is_shown(owned: nl2sql.Assistant) -> None:
     shown = {table.name: [column.name for column in table.columns] for table in owned.schema.tables}
     assert shown == {"g": ["id", "shout", "name"], "graded": ["id"], "plain": ["id", "name"]}
-    index = owned._get_allowed_schema().index
+    index = owned.database.allowed_schema.index
     for secret in SECRETS:
         assert secret not in owned.render_prompt()
         assert secret not in repr(owned.schema)
         assert index.find_exact(secret) == () and index.find_hits(f"who has {secret}?") == ()
     assert "'ANN', 'BO'" in owned.render_prompt()
-    assert owned.unmatched_policy_names == []
+    assert owned.database.unmatched_policy_names == []
 
 
 def test_what_is_shown_may_be_read_and_what_is_not_may_not(owned: nl2sql.Assistant) -> None:
@@ -124,11 +124,11 @@ def test_what_no_query_may_read_is_neither_shown_nor_run(tmp_path: Path) -> None
         rules = {"settings": "scan", "files": "scan", "counted": "function", "slow": "function", "logged": "function"}
         for view, rule in {**rules, "file": "bind"}.items():
             assert assistant.check(f"SELECT * FROM {view}").findings[0].rule == rule
-        unread = {table.name for table in assistant._engine.introspect().tables if table.refused}
+        unread = {table.name for table in assistant.database.engine.introspect().tables if table.refused}
         assert unread == {*rules, "file", "tables"}
         assert all(
             table.row_count is None
-            for table in assistant._engine.introspect().tables
+            for table in assistant.database.engine.introspect().tables
             if table.kind == "view" and table.refused
         )
 

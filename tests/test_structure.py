@@ -13,14 +13,27 @@ import pytest
 import nl2sql
 
 PACKAGE = Path(nl2sql.__file__).parent
-HEAVY = ("streamlit", "mcp", "sqlalchemy", "xllamacpp", "pandas", "openai", "duckdb", "sqlglot", "pyarrow", "rich")
+HEAVY = (
+    "streamlit",
+    "mcp",
+    "sqlalchemy",
+    "xllamacpp",
+    "pandas",
+    "openai",
+    "duckdb",
+    "sqlglot",
+    "pyarrow",
+    "rich",
+    "msgspec",
+)
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancellation", "text_safety", "atomic_write", "generators"}
+FLOOR = {"types", "errors", "cancellation", "json_codec", "text_safety", "atomic_write", "generators"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
     "cancellation": {"errors"},
+    "json_codec": {"types"},
     "text_safety": set(),
     "atomic_write": set(),
     "generators": set(),
@@ -36,9 +49,8 @@ MAY_IMPORT = {
     "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
-    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "agent", "config", "store", "importing"},
-    "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config"},
-    "asking": FLOOR | {"agent", "answer", "model", "schema", "store"},
+    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing"},
+    "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
 # The only modules of a shell room that the rooms above it may name: its protocols.

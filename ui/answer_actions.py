@@ -42,7 +42,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
         link = st.popover("Link", icon=":material/link:", type="tertiary", key=f"link-{job.id}", on_change="rerun")
         if link.open:
             address = f"{(st.context.url or '').partition('?')[0]}?answer={answer.id}"
-            link.caption("This answer has an address of its own, for you alone:")
+            link.caption("Link to this answer. Only you can open it:")
             link.code(address, language=None, wrap_lines=True)
         show_verify(shared.assistant, conversation.owner, answer, answer.question, job.id)
         show_pin_button(shared, conversation.owner, answer, job.id)
@@ -86,7 +86,7 @@ def find_sql(assistant: Assistant, job: Job) -> str:
     """The SQL of a question, laid out: that of its answer, else the last that was tried; empty where there was none."""
     answer = job.view.answer
     if answer is not None and answer.sql:
-        return assistant.format_sql(answer.sql)
+        return assistant.database.format_sql(answer.sql)
     if answer is None and job.view.result is not None and job.view.rows_sql:
         return job.view.rows_sql
     if job.view.sql:
@@ -152,7 +152,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
         before = conversation.branches.get(job.id)
         text = edit_sql(
             before.question if before else find_sql(assistant, job),
-            assistant.list_identifiers(),
+            assistant.database.list_identifiers(),
             key=f"sql-{job.id}-{get_answer_state(job.id).get('editors', 0)}",
         )
         if text:
@@ -160,7 +160,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
             st.rerun(scope="fragment")
         if get_answer_state(job.id).get("earlier_sql"):
             st.button(
-                "Back to the SQL before",
+                "Back to the previous SQL",
                 key=f"back-{job.id}",
                 icon=":material/undo:",
                 type="tertiary",
@@ -175,11 +175,11 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
 def run_branch_sql(assistant: Assistant, branch: Job) -> Answer:
     """Run the user's own SQL: it is checked like any, and the answer has no words."""
     branch.update(activity="Checking the SQL")
-    checked = assistant.check_or_raise(branch.question, cancel=branch.token)
-    shown = assistant.format_sql(checked.sql)
+    checked = assistant.database.check_or_raise(branch.question, cancel=branch.token)
+    shown = assistant.database.format_sql(checked.sql)
     branch.update(activity="Running the query", sql=shown)
     result = assistant.run(checked.sql, cancel=branch.token)
-    reading = assistant.explain_sql(checked.sql)
+    reading = assistant.database.explain_sql(checked.sql)
     return Answer(branch.id, branch.question, Status.ANSWERED, "", sql=shown, result=result, reading=reading)
 
 
@@ -204,10 +204,10 @@ def _show_branch_result(shared: Server, conversation: Conversation, job: Job, br
             st.caption(escape_markdown(line, 300))
         with st.container(horizontal=True, gap="small"):
             st.button(
-                "Go on from this",
+                "Continue from this",
                 key=f"adopt-{branch.id}",
                 icon=":material/subdirectory_arrow_right:",
-                help="It becomes an answer of the conversation: what you ask next builds on it.",
+                help="Adds this result to the conversation: your next questions build on it.",
                 on_click=_adopt_branch,
                 args=(shared, conversation, job, branch),
             )
@@ -218,7 +218,7 @@ def _show_branch_result(shared: Server, conversation: Conversation, job: Job, br
 def _adopt_branch(shared: Server, conversation: Conversation, job: Job, branch: Job) -> None:
     """Make the user's own version the conversation's next turn."""
     if conversation.is_deleted:
-        st.toast("That conversation was deleted, in another window perhaps.")
+        st.toast("That conversation was deleted, perhaps in another window.")
         return
     assistant = shared.get_assistant(conversation)
     before, sql = conversation.pending_job, branch.question

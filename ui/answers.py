@@ -55,7 +55,7 @@ def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: 
     if job.typed_text != job.question:
         st.caption(
             escape_markdown(
-                f"You wrote “{job.typed_text}”: what is about the chart was not asked of the data.", _MAX_REASON_CHARS
+                f"You wrote “{job.typed_text}”. The part about the chart changed only the chart.", _MAX_REASON_CHARS
             )
         )
     bring_into_view(
@@ -105,7 +105,7 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
         if view.error is not None:
             show_error(view.error)
         if view.result is not None and view.rows_sql:
-            st.caption("The query had run by then: these are its rows, without an answer in words and unchecked.")
+            st.caption("The query had already run. These are its rows, unchecked and without a sentence.")
             _show_result(shared.get_assistant(conversation), view.rows_sql, job.question, view.result, job.id, None)
     else:
         _show_sentence(answer, job)
@@ -145,7 +145,7 @@ def _show_sentence(answer: Answer, job: Job) -> None:
             for doubt in doubts[:_MAX_DOUBTS]:
                 st.caption(f":material/info: {escape_markdown(doubt, _MAX_DOUBT_CHARS)}")
             if len(doubts) > _MAX_DOUBTS:
-                st.caption(f"{len(doubts) - _MAX_DOUBTS} more in the line below the rows.")
+                st.caption(f"{len(doubts) - _MAX_DOUBTS} more in the details below the rows.")
 
 
 def _list_doubts(answer: Answer) -> list[str]:

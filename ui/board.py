@@ -61,7 +61,9 @@ def show_pin_button(shared: Server, owner: str | None, answer: Answer, key: str)
     is_pinned = answer.id in find_pinned_answers(shared, owner)
     label, icon = ("Unpin", ":material/keep_off:") if is_pinned else ("Pin", ":material/keep:")
     # No callback: Streamlit would keep what it is given, and that would be the rows.
-    if st.button(label, key=f"pin-{key}", icon=icon, type="tertiary", help="Keeps it open here, and on your board."):
+    if st.button(
+        label, key=f"pin-{key}", icon=icon, type="tertiary", help="Keeps it open here and adds it to your board."
+    ):
         try:
             if is_pinned:
                 shared.store.pins.remove(answer.id, user=owner)
@@ -91,7 +93,9 @@ def show_board(shared: Server, owner: str | None) -> None:
     pins = shared.store.pins.list(user=owner)
     st.header("Board", anchor=False)
     if not pins:
-        st.caption("Nothing is pinned yet. Press Pin at an answer, and it stands here, run again when you look.")
+        st.caption(
+            "Nothing is pinned yet. Press Pin below an answer to add it here. It runs again when you open the board."
+        )
         leave_board()
         return
     tiles = _find_tiles(shared, owner, pins)
@@ -99,7 +103,9 @@ def show_board(shared: Server, owner: str | None) -> None:
         if st.button("Run all again", icon=":material/refresh:", key="board-run"):
             for pin in pins:
                 _run_tile(shared, tiles[pin.entry.id], pin, is_new_baseline=True)
-        st.caption("Changes are told since an answer was pinned, or since you last pressed Run all again.")
+        st.caption(
+            "Changes are counted from when an answer was pinned, or from the last time you pressed Run all again."
+        )
     drop_other_answer_states([_make_tile_key(pin) for pin in pins])
     with st.container(key="board"):
         for position, pin in enumerate(pins):
@@ -150,7 +156,7 @@ def _get_rows(run: Replay) -> Result | None:
 @show_errors_in_place
 def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count: int) -> None:
     """One pinned answer: its question, its sentence as of then, what changed, and its rows of now."""
-    tile = st.session_state.get(_PLACE, {}).get(pin.entry.id)
+    tile: Tile | None = st.session_state.get(_PLACE, {}).get(pin.entry.id)
     if tile is None:
         return
     entry = pin.entry
@@ -158,26 +164,26 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
         st.text(entry.question, width="stretch")
         _show_menu(shared, owner, pin, position, count)
     sentence = st.container(key=f"said-{_make_tile_key(pin)}", gap="xsmall")
-    if tile.job.elsewhere:
+    if tile.job.other_database:
         _show_sentence(sentence, pin, tile)
         st.caption(
-            f"Asked of another database: {escape_markdown(tile.job.elsewhere, 200)}. "
-            "It is run where that one is opened."
+            f"Asked of another database: {escape_markdown(tile.job.other_database, 200)}. "
+            "Open the page with that database to run it."
         )
         return
-    if tile.run is None:
+    if tile.replay is None:
         _show_sentence(sentence, pin, tile)
         st.caption("SQL is reviewed before it runs: press Run all again.")
         return
-    is_done = follow_job(shared, shared.assistant, tile.run.job)
-    rows = _get_rows(tile.run)
+    is_done = follow_job(shared, shared.assistant, tile.replay.job)
+    rows = _get_rows(tile.replay)
     if is_done and rows is not None and tile.change_lines is None:
         _record_changes(shared, owner, pin, tile, rows)
     _show_sentence(sentence, pin, tile)
     if not is_done:
         return
     if rows is None:
-        error = tile.run.job.view.error
+        error = tile.replay.job.view.error
         show_error(error) if error is not None else st.caption("Not run.")
         return
     _show_changes(tile)
@@ -190,7 +196,7 @@ def _record_changes(shared: Server, owner: str | None, pin: Pin, tile: Tile, row
     found = pin.compare(rows, tile.previous_rows)
     tile.change_lines, tile.is_cut = [], found is not None and found.is_partial
     if found is not None and not found.is_same:
-        formats = shared.assistant.choose_column_formats(rows, pin.entry.sql or "")
+        formats = shared.assistant.database.choose_column_formats(rows, pin.entry.sql or "")
         figures = (
             list_changes(tile.previous_rows, rows, lambda at, value: formats[at].show(value))
             if tile.previous_rows
@@ -206,12 +212,11 @@ def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Til
     """The sentence, never as if it were of now."""
     text, then = pin.entry.text, describe_time(pin.entry.at)
     if text and tile.has_outdated_sentence:
-        place.caption(
-            f":material/history: {escape_markdown(f'Said {then}, of other rows: {text}', len(text) + _MAX_NOTE_CHARS)}"
-        )
+        line = escape_markdown(f"Answered {then}, about different rows: {text}", len(text) + _MAX_NOTE_CHARS)
+        place.caption(f":material/history: {line}")
     elif text:
         place.text(text)
-        place.caption(escape_markdown(f"Said {then}"))
+        place.caption(escape_markdown(f"Answered {then}"))
 
 
 def _show_changes(tile: Tile) -> None:
@@ -220,7 +225,7 @@ def _show_changes(tile: Tile) -> None:
     parts = [f"Ran {describe_time(tile.replay.run_at)}"] if tile.replay.run_at else []
     before = tile.previous_run_at
     if before is not None and not tile.change_lines:
-        cut = ", as far as the first rows tell" if tile.is_cut else ""
+        cut = " in the first rows; the others were not compared" if tile.is_cut else ""
         parts.append(f"nothing changed since {describe_time(before)}{cut}")
     st.caption(escape_markdown(" · ".join(parts), _MAX_NOTE_CHARS))
     if before is not None and tile.change_lines:

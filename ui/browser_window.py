@@ -62,7 +62,7 @@ export default function ({ data }) {
 }
 """
 _MAX_RECALLED_QUESTIONS: Final = 20
-_LOST: Final = "nl2sql ui was stopped, or cannot be reached. Start it again: this page comes back by itself."
+_LOST: Final = "nl2sql ui was stopped or cannot be reached. Start it again: this page reconnects by itself."
 _window_component = st.components.v2.component("nl2sql_window", html=_HTML, js=_JS)
 
 

@@ -40,7 +40,7 @@ _KINDS: Final = {
     "none": "No chart",
 }
 _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "100 %"}
-_NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "In full", "percent": "Percent"}
+_NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "Full", "percent": "Percent"}
 _MAX_POINTS: Final = 5_000
 _MAX_BARS: Final = 100
 # It is sent anew with each look at a question under way.
@@ -75,7 +75,7 @@ def show_chart(
 
 def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
     """Whether there is a chart of these rows that can be changed."""
-    return result.row_count > 0 and not is_metric(result) and bool(assistant.draw(result, sql).kinds)
+    return result.row_count > 0 and not is_metric(result) and bool(assistant.database.draw(result, sql).kinds)
 
 
 def preview_chart(assistant: Assistant, sql: str, result: Result, key: str, *, alt: str) -> None:
@@ -117,9 +117,9 @@ def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Cha
         rows, total = _read_rows(assistant, sql, result, key)
         misfit = None
         try:
-            chart = assistant.draw(rows, sql, wish=wish, total=total)
+            chart = assistant.database.draw(rows, sql, wish=wish, total=total)
         except ConfigError as exc:
-            misfit, chart = exc, assistant.draw(rows, sql, total=total)
+            misfit, chart = exc, assistant.database.draw(rows, sql, total=total)
         made = get_answer_state(key)["chart"] = (result, wish, chart, misfit)
     if made[3] is not None:
         st.caption(f":material/info: {escape_markdown(f'{made[3].message}. {made[3].hint}', 300)}")
@@ -133,8 +133,8 @@ def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tupl
     known: tuple[Result, Result, int | None] | None = get_answer_state(key).get("chart_rows")
     if known is None or known[0] is not result:
         try:
-            held = assistant.count_pageable_rows(sql)
-            rows = assistant.fetch_page(sql, offset=0, limit=_MAX_POINTS)
+            held = assistant.database.count_pageable_rows(sql)
+            rows = assistant.database.fetch_page(sql, offset=0, limit=_MAX_POINTS)
             # A page that ends before the rows do has them all where as many are kept.
             whole = held.is_complete and held.rows <= rows.row_count
             rows = Result(rows.columns, rows.table, not whole, rows.cut_cells)
@@ -236,7 +236,7 @@ def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
         )
     if chart.kind == "bar":
         st.number_input(
-            "How many",
+            "Number of bars",
             1,
             _MAX_BARS,
             wish.top or chart.plan.top,

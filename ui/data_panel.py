@@ -48,8 +48,8 @@ def show_data(shared: Server, conversation: Conversation) -> None:
         on_change=save_pinned_tables,
         args=(shared,),
         placeholder="Any table",
-        help="Questions are answered from these tables and those that their keys lead to. "
-        "Or name one in the question: @orders.",
+        help="Questions are answered from these tables and the tables that their keys refer to. "
+        "You can also name a table in the question: @orders.",
     )
     redraw_pins()
     searched = st.text_input("Search the data", key="search", placeholder="Table, column, comment or value").strip()
@@ -62,9 +62,9 @@ def show_data(shared: Server, conversation: Conversation) -> None:
     draw_table_list([_make_list_item(table) for table in found[:_MAX_TABLES]], key="tables", on_look=open_clicked_table)
     values = _show_values(assistant, searched) if len(searched) >= _MIN_SEARCH_CHARS else False
     if not found and not values:
-        st.caption("Nothing matches. Search for a part of a name, or of a value.")
+        st.caption("Nothing matches. Search for part of a name or of a value.")
     elif len(found) > _MAX_TABLES:
-        st.caption(f"and {len(found) - _MAX_TABLES} more: search for a part of a name.")
+        st.caption(f"and {len(found) - _MAX_TABLES} more: search for part of a name.")
     name, where = st.session_state.pop("looked", (None, None))
     if looked := next((table for table in tables if table.name == name), None):
         show_table(shared, assistant, looked, where)
@@ -72,7 +72,7 @@ def show_data(shared: Server, conversation: Conversation) -> None:
 
 def list_newest_first(assistant: Assistant) -> list[Table]:
     """The tables that may be seen: those of the files that were added last, then the others as they come."""
-    places = {upload.table: at for at, upload in enumerate(assistant.uploads)}
+    places = {upload.table: at for at, upload in enumerate(assistant.database.uploads)}
     tables = assistant.schema.tables
     return [
         *sorted((table for table in tables if table.name in places), key=lambda table: -places[table.name]),
@@ -82,7 +82,7 @@ def list_newest_first(assistant: Assistant) -> list[Table]:
 
 def _show_values(assistant: Assistant, searched: str) -> bool:
     """Where the data holds the text, in how many rows, each with a way to them. False where it is not found."""
-    hits = assistant.find_values(searched, _MAX_VALUE_HITS)
+    hits = assistant.database.find_values(searched, _MAX_VALUE_HITS)
     if not hits:
         return False
     counts = _count_rows(assistant, [(hit.table, hit.column, hit.text) for hit in hits])
@@ -130,11 +130,16 @@ def _show_notes(shared: Server) -> None:
     """What of the settings was not obeyed, or does nothing."""
     assistant = shared.assistant
     endpoint = assistant.config.endpoint_note
-    notes = [*assistant.config.notes, *([endpoint] if endpoint else []), *assistant.notes, *assistant.policy_warnings]
+    notes = [
+        *assistant.config.notes,
+        *([endpoint] if endpoint else []),
+        *assistant.database.notes,
+        *assistant.database.policy_warnings,
+    ]
     for note in notes[:_MAX_NOTES]:
         st.caption(f":material/info: {escape_markdown(note, _MAX_NOTE_CHARS)}")
     if len(notes) > _MAX_NOTES:
-        st.caption(f"and {len(notes) - _MAX_NOTES} more notes: nl2sql schema says them all.")
+        st.caption(f"and {len(notes) - _MAX_NOTES} more notes: nl2sql schema shows them all.")
 
 
 def _is_match(table: Table, wanted: str) -> bool:

@@ -108,7 +108,7 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     on_click="ignore",
                     key=f"{form}-{key}",
                 )
-        st.caption("The answer with its sentence, chart, rows and SQL, as it was given")
+        st.caption("The whole answer: sentence, chart, rows and SQL")
         st.download_button(
             "HTML page",
             partial(write_html, assistant, answer, spec, title, get_answer_state(key).get("notes", ())),
@@ -131,8 +131,8 @@ def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any]
                     )
         which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
         if shown and _is_missing_rows(look, key):
-            which = "Sorted and filtered as on screen: of the first rows, which the engine keeps. The query has more."
-        st.caption(f"{which} Up to 256 MB. What Excel has no room for is on its sheet Notes.", width=_BOX_WIDTH_PX)
+            which = "Sorted and filtered as on screen, but only the first rows, which are kept. The query has more."
+        st.caption(f"{which} Up to 256 MB. In Excel, the sheet Notes lists what did not fit.", width=_BOX_WIDTH_PX)
 
 
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:
@@ -169,10 +169,10 @@ def write_html(
     sql = answer.sql or ""
     page = render_answer(
         answer,
-        assistant.choose_column_formats(answer.result, sql) if answer.result is not None else (),
+        assistant.database.choose_column_formats(answer.result, sql) if answer.result is not None else (),
         database=describe_database(assistant),
         made_at=dt.datetime.now(),
-        sql=assistant.format_sql(sql) if sql else None,
+        sql=assistant.database.format_sql(sql) if sql else None,
         svg=draw_picture(assistant, spec, "svg", "light", title).decode() if spec is not None else None,
         notes=notes,
     )
@@ -188,20 +188,20 @@ def _open_rows(
     result, sql = request.result, request.sql
     if request.look is None and result is not None and not result.truncated and not result.cut_cells:
         yield result.columns, result.table.to_batches()
-    elif request.look is not None or (result is not None and assistant.count_pageable_rows(sql).is_complete):
+    elif request.look is not None or (result is not None and assistant.database.count_pageable_rows(sql).is_complete):
         found = _read_cached_rows(assistant, sql, request.look or TableView(), limits)
         _reject_cut_rows(found.cut_cells > 0)
         yield found.columns, found.table.to_batches()
     else:
-        with assistant.run_stream(sql, limits=limits) as rows:
+        with assistant.database.run_stream(sql, limits=limits) as rows:
             yield rows.columns, rows.read_batches()
             _reject_cut_rows(rows.truncated or rows.cut_cells > 0)
 
 
 def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: Limits) -> Result:
     """All rows of the look at once, so that they are of one run."""
-    count = assistant.count_pageable_rows(sql, criteria=look.criteria).rows
-    return assistant.fetch_page(
+    count = assistant.database.count_pageable_rows(sql, criteria=look.criteria).rows
+    return assistant.database.fetch_page(
         sql,
         limit=count,
         order_by=look.order_column,
@@ -213,7 +213,11 @@ def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: L
 
 def _reject_cut_rows(is_cut: bool) -> None:
     if is_cut:
-        raise LimitError("the file would lack rows or parts of cells", "Select fewer rows or columns.", limit="file")
+        raise LimitError(
+            "the file would be incomplete: some rows or parts of cells do not fit",
+            "Select fewer rows or columns.",
+            limit="file",
+        )
 
 
 def _is_missing_rows(look: TableView, key: str) -> bool:
@@ -229,9 +233,9 @@ def _describe_export(assistant: Assistant, answer: Answer, look: TableView | Non
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
     if look is not None and _is_missing_rows(look, key):
-        said["Rows"] = "Of the first rows of the query, as many as the engine keeps: it has more."
+        said["Rows"] = "Only the first rows of the query, which are kept in memory. The query has more."
     said["Written"] = dt.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    return {**said, "SQL": assistant.format_sql(answer.sql or "")}
+    return {**said, "SQL": assistant.database.format_sql(answer.sql or "")}
 
 
 def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme: str, title: str) -> bytes:

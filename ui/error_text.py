@@ -43,7 +43,7 @@ def show_error(error: NL2SQLError) -> None:
 def show_bug(error: Exception) -> bool:
     """Say what nobody caught, whose trace Streamlit has written by then. True: Streamlit need not say it too."""
     if not isinstance(error, NL2SQLError):
-        error = BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started.")
+        error = BugError("this is a bug in nl2sql", "The trace is in the terminal where nl2sql ui was started.")
     show_error(error)
     return True
 

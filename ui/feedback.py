@@ -44,7 +44,7 @@ def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> No
             "What is wrong?",
             key=line,
             on_change=save_comment,
-            placeholder="What is wrong? Enter keeps it.",
+            placeholder="What is wrong? Press Enter to save it.",
             label_visibility="collapsed",
             max_chars=_MAX_COMMENT_CHARS,
             width=_WIDTH_PX,
@@ -55,7 +55,7 @@ def _save_feedback(store: Store, owner: str | None, answer_id: str, good: bool |
     try:
         store.rate(answer_id, good, comment=comment.strip(), user=owner)
     except NL2SQLError as exc:
-        st.toast(escape_markdown(f"Not kept: {exc.message}. {exc.hint}", 300))
+        st.toast(escape_markdown(f"Not saved: {exc.message}. {exc.hint}", 300))
     else:
         if good or comment.strip():
-            st.toast("Thank you: kept with the answer.")
+            st.toast("Thank you. Saved with the answer.")

@@ -20,7 +20,7 @@ from ui.table_preview import quote_name
 _PREVIEW_ROWS: Final = 5
 _MAX_LINES: Final = 60
 _MAX_LINE_CHARS: Final = 300
-_AS_FOUND: Final = "as found"
+_AS_FOUND: Final = "as detected"
 _DECIMALS: Final = {_AS_FOUND: "", "point: 1.5": ".", "comma: 1,5": ","}
 _ORDERS: Final = {_AS_FOUND: "", "day first": "day first", "month first": "month first", "year first": "year first"}
 _DELIMITERS: Final = {_AS_FOUND: "", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -46,8 +46,8 @@ def show_file_reading(shared: Server, conversation: Conversation, file: Path, *,
 
 
 def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
-    tables = {upload.table for upload in assistant.uploads if upload.file == file.name}
-    return [account for account in assistant.imports if account.table in tables]
+    tables = {upload.table for upload in assistant.database.uploads if upload.file == file.name}
+    return [account for account in assistant.database.imports if account.table in tables]
 
 
 def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
@@ -70,11 +70,11 @@ def _show_rules(
     failed = f"reading-error-{conversation.id}-{file.name}"
     with st.form(f"reading-{file.name}", border=False):
         header = st.number_input(
-            "Line of the header",
+            "Header line",
             min_value=0,
             value=rules.header,
-            placeholder="as found",
-            help="0: it has none.",
+            placeholder="as detected",
+            help="0 if there is no header.",
             key=f"header-{file.name}",
         )
         decimal = st.selectbox(
@@ -87,16 +87,16 @@ def _show_rules(
             "Dates", list(_ORDERS), index=list(_ORDERS.values()).index(rules.dates), key=f"dates-{file.name}"
         )
         sign = st.selectbox(
-            "Between cells",
+            "Delimiter",
             list(_DELIMITERS),
             index=list(_DELIMITERS.values()).index(rules.delimiter),
             key=f"sign-{file.name}",
         )
         null = st.text_input(
-            "No value is written as",
+            "Text for missing values",
             ", ".join(rules.null),
             placeholder="-, n/a",
-            help="Parted by commas.",
+            help="Separate them with commas.",
             key=f"null-{file.name}",
         )
         names = [column.name for account in accounts for column in account.columns]

@@ -55,7 +55,7 @@ def show_history(shared: Server, owner: str | None, conversation: Conversation) 
                 _show_conversation(shared, owner, entry, is_open=entry.session == conversation.id)
                 _show_questions(entry, found.get(entry.session, []))
     if not entries:
-        st.caption("Nothing has these words." if words else "Nothing has been asked yet.")
+        st.caption("No question has these words." if words else "Nothing has been asked yet.")
     elif len(entries) > most:
         st.button("Show more", key="history-more", type="tertiary", on_click=_show_more)
     if under_way:
@@ -136,7 +136,7 @@ def _show_questions(entry: ConversationEntry, found: Iterable[HistoryEntry]) -> 
 @st.dialog("Rename the conversation")
 def _rename(shared: Server, owner: str | None, entry: ConversationEntry) -> None:
     with st.form("rename", border=False):
-        name = st.text_input("Name", entry.title, max_chars=200, help="Empty: its first question.")
+        name = st.text_input("Name", entry.title, max_chars=200, help="Leave it empty to use the first question.")
         if st.form_submit_button("Save", type="primary"):
             try:
                 shared.store.conversations.rename(entry.session or "", name, user=owner)
@@ -168,10 +168,11 @@ def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None
 
 def _describe_loss(entry: ConversationEntry) -> str:
     """What goes with it, in words."""
-    gone = "1 question goes" if entry.questions == 1 else f"{entry.questions:,} questions go"
+    gone = "1 question" if entry.questions == 1 else f"{entry.questions:,} questions"
     pinned = entry.pinned_answers
     board = f" {pinned:,} pinned answer{' leaves' if pinned == 1 else 's leave'} your board." if pinned else ""
-    return f"{gone} for good, with SQL and answers, here and in nl2sql history.{board} The database stays as it is."
+    deleted = f"This deletes {gone} for good, with SQL and answers, here and in nl2sql history."
+    return f"{deleted}{board} The data is not changed."
 
 
 def delete_conversation(shared: Server, owner: str | None, entry: ConversationEntry) -> int:
@@ -183,7 +184,9 @@ def delete_conversation(shared: Server, owner: str | None, entry: ConversationEn
         found = shared.conversations.find_answer(entry.id, owner)
         held = found[0] if found is not None else None
     if held is not None and held.is_busy:
-        raise ConfigError("a question of it is under way", "Stop it, or wait for its answer, and delete it then.")
+        raise ConfigError(
+            "a question in it is still running", "Stop it or wait for its answer, then delete the conversation."
+        )
     conversations = shared.store.conversations
     if entry.session is not None:
         deleted = conversations.delete(entry.session, user=owner)

@@ -65,5 +65,5 @@ def read_identity(claims: Mapping[str, object]) -> str | None:
 def _make_unidentified_error() -> ConfigError:
     return ConfigError(
         "your sign-in does not say who you are: it has no `sub` and `iss`",
-        "Whoever runs the page should set up an OpenID Connect provider that gives them, with the scope `openid`.",
+        "Ask the person who runs the page to use an OpenID Connect provider that sends them, with the scope `openid`.",
     )

@@ -38,7 +38,7 @@ _POLL_SECONDS: Final = 0.2
 _MAX_DURATIONS: Final = 15
 _MIN_DURATIONS: Final = 3
 _ACTIVITIES: Final = {
-    EventKind.SCHEMA: "Looking at the schema",
+    EventKind.SCHEMA: "Reading the schema",
     EventKind.WRITING: "Writing SQL",
     EventKind.SQL: "Checking the SQL",
     EventKind.RUNNING: "Running the query",
@@ -237,7 +237,7 @@ class Jobs:
         Its error says so where too many stand in line.
         """
         if self._gate.length >= self._waiting:
-            job.end(LimitError("too many questions wait for an answer", "Ask again in a minute.", limit="queue"))
+            job.end(LimitError("too many questions are waiting", "Ask again in a minute.", limit="queue"))
             return
         if after is None:
             self._gate.join(job.id)
@@ -274,5 +274,7 @@ class Jobs:
             job.end(exc)
         finally:
             if not job.view.is_done:
-                job.end(BugError("this is a bug in nl2sql", "The trace is where nl2sql ui was started."))
+                job.end(
+                    BugError("this is a bug in nl2sql", "The trace is in the terminal where nl2sql ui was started.")
+                )
             self._on_end(job)

@@ -185,7 +185,7 @@ def show_pins(shared: Server) -> None:
                 key=f"pin-{name}",
                 icon=":material/close:",
                 type="tertiary",
-                help="Ask about any table again",
+                help="Unpin this table",
                 on_click=pin_tables,
                 args=(shared, [one for one in pinned if one != name]),
             )

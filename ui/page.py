@@ -105,7 +105,7 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
     restore_switches(shared, conversation)
     if (returned := st.session_state.pop(_RETURNED, None)) is not None:
         st.session_state["question"] = returned
-        st.toast("The files were not added, and nothing was asked. The panel says why.", icon=":material/error:")
+        st.toast("The files were not added, so nothing was asked. The panel shows why.", icon=":material/error:")
     with st.bottom:
         show_review_note()
         show_pins(shared)
@@ -126,7 +126,7 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
     question = (asked.text.strip() if asked is not None else "") or take_clicked_question()
     asks = False
     if question:
-        wish, rest = read_wish(question, assistant.list_identifiers())
+        wish, rest = read_wish(question, assistant.database.list_identifiers())
         last = shown_job or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
@@ -226,7 +226,7 @@ def _show_welcome(shared: Server, assistant: Assistant) -> None:
     with st.container(key="welcome"):
         st.header(escape_markdown(shared.database), anchor=False)
         st.caption(f"{tables} table{'' if tables == 1 else 's'}, read only")
-        show_suggestions(assistant.suggest_questions(), "first")
+        show_suggestions(assistant.database.suggest_questions(), "first")
     with st.container(key="warm"):
         # Unseen: it has the browser load what draws tables before the first one is there.
         draw_grid([], [], key="grid-warm", caption="")
@@ -240,7 +240,7 @@ def _show_single_answer(shared: Server, job_id: str) -> None:
         set_title("")
         restore_switches(shared, beside := Conversation(get_user()))
         show_sidebar(shared, beside)
-        st.info("That answer is no longer here. Look into the history, or begin a new conversation.")
+        st.info("That answer is no longer here. Look in the history, or start a new conversation.")
         return
     conversation, job = shared.conversations.keep(found[0]), found[1]
     set_title(job.question)

@@ -135,7 +135,7 @@ class Conversation:
 
 def make_unreadable_error() -> NL2SQLError:
     """What is said of files where nothing better is known."""
-    return BugError("the files could not be read", "The trace is where nl2sql ui was started.")
+    return BugError("the files could not be read", "The trace is in the terminal where nl2sql ui was started.")
 
 
 class ConversationCache:

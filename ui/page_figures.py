@@ -66,7 +66,7 @@ def compute_figures(
     `place` is what is kept of the answer.
     """
     if "addable" not in place:
-        place["addable"] = sorted(assistant.find_addable(sql, result))[:_MAX_COLUMNS]
+        place["addable"] = sorted(assistant.database.find_addable(sql, result))[:_MAX_COLUMNS]
         place["periods"] = PeriodsBefore(result, formats)
     addable: list[int] = place["addable"]
     periods: PeriodsBefore = place["periods"]
@@ -83,8 +83,8 @@ def compute_figures(
     if wanted & {TOTAL, SHARE}:
         known: dict[Any, Any] = place.setdefault("totals", {})
         if look.filters not in known:
-            sums = assistant.add_up(sql, addable, criteria=look.criteria)
-            rows = assistant.count_pageable_rows(sql, criteria=look.criteria)
+            sums = assistant.database.add_up(sql, addable, criteria=look.criteria)
+            rows = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
             known[look.filters] = (dict(zip(addable, sums, strict=True)), rows.rows)
         totals = known[look.filters]
     above = None
@@ -188,7 +188,7 @@ def _list_doubts(figures: PageFigures) -> tuple[str, ...]:
     """What else is to be said: that shares are missing where there is no total above nought."""
     totals = figures.totals or {}
     without = [at for at in figures.shares if (total := totals.get(at)) is None or total <= 0]
-    return ("No share where the total is not above nought.",) if without else ()
+    return ("No share is shown where the total is zero or negative.",) if without else ()
 
 
 def _read_row_above(assistant: Assistant, sql: str, result: Result, look: TableView) -> tuple[Any, ...] | None:
@@ -197,7 +197,7 @@ def _read_row_above(assistant: Assistant, sql: str, result: Result, look: TableV
     if look.is_plain and not result.truncated:
         table = result.table.slice(start, 1)
     else:
-        table = assistant.fetch_page(
+        table = assistant.database.fetch_page(
             sql,
             offset=start,
             limit=1,

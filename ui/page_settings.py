@@ -39,7 +39,7 @@ def get_launch() -> Launch:
     """What the page was started with. ConfigError where it was not started by `nl2sql ui`."""
     if not _current_launch:
         raise ConfigError(
-            "this page was not started by nl2sql, which gives it its settings and guards its address",
+            "this page was not started by nl2sql ui, which provides its settings and protects its address",
             "Start it with: nl2sql ui",
         )
     return _current_launch[0]

@@ -36,12 +36,12 @@ def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: 
     values = find_values(answer, query)
     with st.expander("Parameters", type="compact"), st.form(f"parameters-{key}", border=False):
         if not answer.steps:
-            st.caption("The values of older answers are not kept: these are the defaults.")
+            st.caption("The values of older answers are not stored: these are the defaults.")
         for one in query.parameters:
             _show_field(one, values[one.name], key)
         # A callback, as the page may stop drawing this for the next look before it comes to the button.
         st.form_submit_button(
-            "Run with these", icon=":material/play_arrow:", on_click=_run_form, args=(query, key, run)
+            "Run with these values", icon=":material/play_arrow:", on_click=_run_form, args=(query, key, run)
         )
         if misfit := get_answer_state(key).get("misfit"):
             show_error(misfit)

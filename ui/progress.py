@@ -132,7 +132,7 @@ class _ProgressDisplay:
         """What it does: where it stands in line, for its turn or for the database, or the step that it is at."""
         if view.state is JobState.WAITING and (place := self._shared.jobs.get_position(self._job)):
             return f"Waiting: number {place} in line"
-        place = self._assistant.find_queue_position(self._job.token)
+        place = self._assistant.database.find_queue_position(self._job.token)
         return f"Waiting for the database: number {place} in line" if place else view.activity
 
     def _describe_wait(self) -> str:
@@ -148,7 +148,7 @@ class _ProgressDisplay:
             with self._rows.container():
                 job, sql = self._job, view.rows_sql
                 preview_chart(self._assistant, sql, view.result, job.id, alt=f"Chart of: {job.question}")
-                formats = self._assistant.choose_column_formats(view.result, sql)
+                formats = self._assistant.database.choose_column_formats(view.result, sql)
                 draw_rows(view.result, view.result.table.slice(0, PAGE_ROWS), formats, key=f"live-{self._job.id}")
 
     def _ask_approval(self, review: Review | None) -> None:
@@ -164,8 +164,8 @@ class _ProgressDisplay:
         with self._review.container():
             if review.rows is not None:
                 st.warning(
-                    f"A heavy query: one of its steps handles about {write_count(review.rows)} rows, as the database "
-                    "guesses. It may run into the limits on time and memory.",
+                    f"A heavy query: the database estimates that a step handles about {write_count(review.rows)} rows. "
+                    "It may exceed the limits on time and memory.",
                     icon=":material/hourglass_top:",
                 )
             else:

@@ -57,7 +57,7 @@ def restore_answer_rows(shared: Server, conversation: Conversation, job: Job, an
     if view.answer is None or view.answer.result is None:
         if view.error is not None:
             show_error(view.error)
-        ran = "" if view.error else "Rows are not kept for long."
+        ran = "" if view.error else "Rows are kept for a short time only."
         _show_run_button(shared, conversation, job, ran if view.error or held.run_at else "Not run.")
         return answer
     if held.changes is not None:
@@ -97,7 +97,7 @@ def run_replay(
     """
     job, sql = replay.job, answer.sql or ""
     job.update(activity="Checking the SQL")
-    checked = assistant.check_or_raise(sql, cancel=job.token)
+    checked = assistant.database.check_or_raise(sql, cancel=job.token)
     review = prepare_review(assistant, checked, job)
     ended = Answer(job.id, answer.question, answer.status, "", sql=sql)
     if (is_review_required or review.rows is not None) and not shared.jobs.await_review(job, review):
@@ -111,7 +111,7 @@ def run_replay(
         replay.changes = replace(replay.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
-    return replace(ended, result=result, reading=assistant.explain_sql(checked.sql))
+    return replace(ended, result=result, reading=assistant.database.explain_sql(checked.sql))
 
 
 def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> str:
@@ -122,7 +122,7 @@ def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> st
     said = f"Changed since {answered_at}: {'; '.join(changes.differences)}." + "".join(
         f" Since then {cause}." for cause in causes
     )
-    return said + (f" The sentence is of {answered_at}: its figures may no longer hold." if sentence else "")
+    return said + (f" The sentence is from {answered_at}: its figures may be out of date." if sentence else "")
 
 
 def _show_changes(changes: ReplayDiff, job: Job, answer: Answer) -> None:
@@ -154,8 +154,8 @@ def _explain_missing_rows(answer: Answer, job: Job) -> str:
     if answer.confidence is None and job.history_entry is None:
         return "Not run."
     if job.history_entry is not None and job.history_entry.row_count is None:
-        return "This did not run then."
-    return "Rows are not kept for long."
+        return "This query has not run."
+    return "Rows are kept for a short time only."
 
 
 def _show_run_button(shared: Server, conversation: Conversation, job: Job, why: str) -> None:

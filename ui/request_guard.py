@@ -44,8 +44,8 @@ def parse_origin(text: str) -> str:
         scheme, host, port = _split_origin(text.strip())
     except ValueError as exc:
         raise ConfigError(
-            f"{text!r} is not an address that browsers see a page under",
-            "Write scheme and host, and nothing after them: --origin https://nl2sql.example.com",
+            f"{text!r} is not a web address",
+            "Give scheme and host only: --origin https://nl2sql.example.com",
         ) from exc
     name = f"[{host}]" if ":" in host else host
     return f"{scheme}://{name}" + (f":{port}" if port and port != _PORTS[scheme] else "")
@@ -141,7 +141,9 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    text = "This page answers to its own address only. Behind a proxy, name that one: nl2sql ui --origin https://…\n"
+    text = (
+        "This page can be opened at its own address only. Behind a proxy, start it with: nl2sql ui --origin https://…\n"
+    )
     await PlainTextResponse(text, 403, _CLOSE_HEADERS)(scope, receive, send)
 
 
@@ -233,12 +235,12 @@ class UploadLimitMiddleware:
         if session.file_count + len(own) > MAX_FILES:
             return f"at most {MAX_FILES} files can be added at a time"
         if session.size_bytes + sum(own) > self._max_bytes + _FRAMING_BYTES:
-            return f"files may have {format_megabytes(self._max_bytes)} together"
+            return f"files may have {format_megabytes(self._max_bytes)} in total"
         if (
             everybody.size_bytes + sum(one.size_bytes for one in incoming)
             > ALL_SESSIONS_RATIO * self._max_bytes + _FRAMING_BYTES
         ):
-            return "too much is being added by others just now"
+            return "other people are adding too many files at the moment"
         return ""
 
 

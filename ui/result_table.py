@@ -41,12 +41,12 @@ _MAX_FILTERS: Final = 12
 _MAX_CELL_CHARS: Final = 100_000
 _MAX_FILTER_CHARS: Final = 1000
 _HELP: Final = (
-    'zzz: rows that contain it, in any case; "zzz" takes all between the quotes as text',
+    'zzz: rows that contain this text, in any case; put it in quotes to search for signs such as ">"',
     "> 100, <= 5, 10..20: numbers; a share as it is shown: > 5%",
     "2025, 2025-03, >= 2025-01-15, 2025-01..2025-06: days of a year, a month or a range",
     "= Berlin | Hamburg, != web: one of several values, or any but one",
     "NULL, not NULL: rows without a value, or with one",
-    "revenue > 100: the name of a column before it, or the choice at the left, says which column",
+    "revenue > 100: begin with the name of a column, or choose one on the left",
 )
 _ALL_COLUMNS: Final = -1
 RunSQL = Callable[[str], None]
@@ -136,7 +136,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     if not extent.is_complete:
         st.caption(describe_missing_rows(extent))
     if not look.is_plain and _has_other_rows(assistant, sql, result, key):
-        st.caption("For this the query ran again, and it gave other rows than the answer has.")
+        st.caption("The query ran again for this, and its rows differ from those of the answer.")
     show_renamed_columns(result)
 
 
@@ -154,7 +154,7 @@ def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tu
     """How each column is written for reading, decided once by the rows of the answer: the same on every page."""
     known: tuple[Result, tuple[ColumnFormat, ...]] | None = get_answer_state(key).get("formats")
     if known is None or known[0] is not result:
-        known = get_answer_state(key)["formats"] = (result, assistant.choose_column_formats(result, sql))
+        known = get_answer_state(key)["formats"] = (result, assistant.database.choose_column_formats(result, sql))
     return known[1]
 
 
@@ -199,7 +199,7 @@ def read_window(assistant: Assistant, sql: str, result: Result, look: TableView)
     start = look.page * look.page_rows
     if look.is_plain and not result.truncated:
         return result.table.slice(start, look.page_rows)
-    page = assistant.fetch_page(
+    page = assistant.database.fetch_page(
         sql,
         offset=start,
         limit=look.page_rows,
@@ -214,11 +214,11 @@ def measure_extent(assistant: Assistant, sql: str, result: Result, look: TableVi
     """How many rows there are to be turned over under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
-    held = assistant.count_pageable_rows(sql, criteria=look.criteria)
+    held = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
     if held.is_complete:
         return Extent(held.rows)
     try:
-        return Extent(held.rows, False, assistant.count(sql))
+        return Extent(held.rows, False, assistant.database.count(sql))
     except LimitError:
         return Extent(held.rows, False)
 
@@ -227,8 +227,8 @@ def describe_missing_rows(extent: Extent) -> str:
     """What the user should know where the query has more rows than the engine keeps."""
     total = f"{extent.total:,} rows" if extent.total is not None else "more rows than could be counted in time"
     return (
-        f"The query has {total}. Paging, sorting and filtering reach the first ones only, which the engine keeps: "
-        "narrow the question to see others, or download every row."
+        f"The query has {total}. Paging, sorting and filtering use only the first ones, which are kept in memory. "
+        "To see the others, narrow the question or download every row."
     )
 
 
@@ -263,7 +263,7 @@ def _has_other_rows(assistant: Assistant, sql: str, result: Result, key: str) ->
         known = False
         if not result.truncated and not result.cut_cells:
             try:
-                again = assistant.fetch_page(sql, limit=result.row_count + 1)
+                again = assistant.database.fetch_page(sql, limit=result.row_count + 1)
             except NL2SQLError:
                 return False
             known = Counter(map(_make_row_key, again.rows)) != Counter(map(_make_row_key, result.rows))
@@ -282,7 +282,7 @@ def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -
     if known is None:
         row = [None] * len(result.columns)
         try:
-            known = not result.cut_cells and assistant.write_rows_behind(sql, result, row, 0) is not None
+            known = not result.cut_cells and assistant.database.write_rows_behind(sql, result, row, 0) is not None
         except DatabaseError:
             known = False
         get_answer_state(key)["has_behind"] = known
@@ -362,7 +362,7 @@ def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
     among = f"{'' if extent.is_complete else 'the first '}{rows:,}"
     text = f"Rows {first:,}–{last:,} of {among}" if rows > look.page_rows or look.page else write_row_count(rows)
     if whole:
-        text += f", filtered from {whole}; chart and sentence are of all"
+        text += f", filtered from {whole}; chart and sentence are about all rows"
     pages = max(1, -(-rows // look.page_rows))
     pager = {"page": look.page, "pages": pages, "size": look.page_rows, "sizes": PAGE_SIZES_ROWS, "rows": rows}
     return {**pager, "text": text, "start": first}
@@ -415,13 +415,15 @@ def _ask_rows_behind(
     assistant: Assistant, sql: str, result: Result, values: Sequence[Any], column: int, key: str
 ) -> None:
     try:
-        behind = assistant.write_rows_behind(sql, result, values, column)
-        get_answer_state(key)["behind"] = assistant.format_sql(assistant.check_or_raise(behind).sql) if behind else None
+        behind = assistant.database.write_rows_behind(sql, result, values, column)
+        get_answer_state(key)["behind"] = (
+            assistant.database.format_sql(assistant.database.check_or_raise(behind).sql) if behind else None
+        )
     except NL2SQLError as exc:
         behind = None
         st.toast(escape_markdown(exc.message))
     if behind is None:
-        st.toast("Which rows are behind this value cannot be told.")
+        st.toast("The rows behind this value cannot be found.")
 
 
 def _is_position(at: Any, length: int) -> TypeGuard[int]:

@@ -56,18 +56,18 @@ def _show_settings(shared: Server) -> None:
     chooses_model = show_switches(shared)
     config = shared.assistant.config
     limits, model = config.limits, config.model
-    name = model.name or ("local" if model.is_local else "the endpoint's")
+    name = model.name or ("local" if model.is_local else "the default of the endpoint")
     rows = "all" if limits.rows is None else f"{limits.rows:,}"
     facts = {
         "Database": shared.database,
         "Model": name,
-        "Rows of one answer": rows,
-        "Memory of one query": f"{limits.memory / _GB_BYTES:g} GB",
-        "Steps of one question": str(limits.steps),
+        "Rows per answer": rows,
+        "Memory per query": f"{limits.memory / _GB_BYTES:g} GB",
+        "Steps per question": str(limits.steps),
         "Settings": config.file.name if config.file else "defaults (nl2sql init writes a file)",
     }
     if chooses_model:
         del facts["Model"]
     st.caption("  \n".join(f"**{name}:** {escape_markdown(value)}" for name, value in facts.items()))
     st.caption("**Keys:** / question box · ↑ last question · @ tables · Esc stops · Ctrl\\+Enter runs the SQL")
-    st.caption("What cannot be changed here is set by a flag of nl2sql ui, or in nl2sql\\.toml.")
+    st.caption("Set everything else by flags of nl2sql ui, or in nl2sql\\.toml.")

@@ -47,13 +47,13 @@ def read_auth(home: Path) -> Mapping[str, Any] | None:
     except FileNotFoundError:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}", "Mend that line.") from exc
+        raise ConfigError(f"{path} is not valid TOML: {exc}", "Fix that line.") from exc
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read: {exc.strerror}", "Check its permissions.") from exc
     for name, value in data.items():
         if not isinstance(value, dict):
             raise ConfigError(
-                f"{path}: {name} stands outside a section",
+                f"{path}: {name} is outside a section",
                 "Only sections are allowed there, such as [auth]; set variables in the environment instead.",
             )
     auth: dict[str, Any] | None = data.get(_SECTION)
@@ -74,7 +74,7 @@ def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
     for name, section in named.items():
         if not _NAME.fullmatch(name):
             raise ConfigError(
-                f"{path}: [{_SECTION}.{name}] is no name of a provider", "Write letters, digits and hyphens."
+                f"{path}: [{_SECTION}.{name}] is not a valid provider name", "Use letters, digits and hyphens."
             )
         _check_keys(path, f"{_SECTION}.{name}", section, (*_PROVIDER_KEYS, *_EXTRAS))
         _check_texts(path, f"{_SECTION}.{name}", section, _PROVIDER_KEYS)
@@ -83,7 +83,7 @@ def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
         raise ConfigError(f"{problem} {_MIN_SECRET_CHARS}", f"Write {_SHARED_KEYS['cookie_secret']}.")
     back = plain["redirect_uri"]
     if not back.startswith(("http://", "https://")) or not back.endswith(_BACK):
-        problem = f"{path}: redirect_uri in [{_SECTION}] is no address that ends in {_BACK}"
+        problem = f"{path}: redirect_uri in [{_SECTION}] is not an address that ends in {_BACK}"
         raise ConfigError(problem, f"Write {_SHARED_KEYS['redirect_uri']}.")
     try:
         importlib.import_module("authlib.integrations.starlette_client")
@@ -111,7 +111,7 @@ def _check_texts(path: Path, section: str, values: Mapping[str, Any], needed: Ma
     for name, meaning in needed.items():
         value = values.get(name)
         if not isinstance(value, str) or not value.strip():
-            problem = "is missing" if name not in values else "is empty" if value == "" else "is no text"
+            problem = "is missing" if name not in values else "is empty" if value == "" else "is not text"
             raise ConfigError(f"{path}: {name} {problem} in [{section}]", f'Write {name} = "…": {meaning}.')
 
 
@@ -119,17 +119,17 @@ def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[st
     """What whoever starts the page should know of its sign-in. `folders` are those in which Streamlit has its files."""
     path, said = launch.config.home / FILE, []
     if path.is_file() and path.stat().st_mode & _OTHERS_MODE_BITS:
-        said.append(f"others can read or change {path}: run chmod 600 on it")
+        said.append(f"other users can read or change {path}: run chmod 600 on it")
     if path.is_file() and launch.auth is None:
-        said.append(f"{path} has no section [{_SECTION}], so nobody signs in")
+        said.append(f"{path} has no section [{_SECTION}], so sign-in is off")
     for other in (folder / ".streamlit" / FILE for folder in folders):
         if launch.auth is None and other.is_file():
-            said.append(f"{other} is not read: how people sign in is said in {path} alone")
+            said.append(f"{other} is ignored: sign-in is set in {path} only")
     back = _read_origin(launch.auth.get("redirect_uri")) if launch.auth else ""
     if back and back not in list_own_origins(port, launch.origins):
-        said.append(f"people come back from the sign-in to {back}, where this page is not: see --port and --origin")
+        said.append(f"sign-in returns to {back}, which is not this page: check --port and --origin")
     if launch.origins and launch.auth is None:
-        said.append(f"nobody signs in: whoever reaches {launch.origins[0]} is one and the same user, with one history")
+        said.append(f"sign-in is off: everyone who opens {launch.origins[0]} is the same user, with one history")
     return said
 
 

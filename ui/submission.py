@@ -63,8 +63,8 @@ def ask(
     shared.conversations.keep(conversation)
     st.query_params.from_dict({"session": conversation.id})
     if waiting >= MAX_WAITING_QUESTIONS:
-        hint = "Ask it again once some are answered, or stop some."
-        job.end(LimitError(f"{waiting} questions of this conversation wait already", hint, limit="queue"))
+        hint = "Ask again when some are answered, or stop some."
+        job.end(LimitError(f"{waiting} questions are already waiting in this conversation", hint, limit="queue"))
     else:
         shared.jobs.start(job, answer_question, after=before)
     return job
@@ -72,9 +72,9 @@ def ask(
 
 def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:
     """What a person sees of SQL before it runs; its rows are counted only where they are very many."""
-    rows = assistant.estimate(checked.sql, cancel=job.token)
+    rows = assistant.database.estimate(checked.sql, cancel=job.token)
     heavy = rows if rows is not None and rows > MIN_HEAVY_ROWS else None
-    return Review(assistant.format_sql(checked.sql), assistant.explain_sql(checked.sql), heavy)
+    return Review(assistant.database.format_sql(checked.sql), assistant.database.explain_sql(checked.sql), heavy)
 
 
 def show_suggestions(questions: Sequence[str], key: str, *, original_question: str = "") -> None:
@@ -112,5 +112,5 @@ def prefill_question(question: str) -> None:
 def show_follow_ups(assistant: Assistant, job: Job) -> None:
     """What the last answer leads to."""
     answer = job.view.answer if not job.other_database else None
-    if answer is not None and (questions := assistant.suggest_follow_ups(answer)):
+    if answer is not None and (questions := assistant.database.suggest_follow_ups(answer)):
         show_suggestions(questions, "next")

@@ -85,7 +85,7 @@ def show_review_note() -> None:
     if is_review_on():
         unread: StoreError | None = st.session_state.get(_UNREAD)
         why = (
-            escape_markdown(f", as your switches cannot be read: {unread.message}. {unread.hint}", _MAX_NOTE_CHARS)
+            escape_markdown(f", because your settings cannot be read: {unread.message}. {unread.hint}", _MAX_NOTE_CHARS)
             if unread
             else ""
         )
@@ -98,7 +98,7 @@ def show_switches(shared: Server) -> bool:
     st.toggle(
         "Review SQL before it runs",
         key=_REVIEW,
-        help="Each query waits until you have looked at it. It stays on until you switch it off.",
+        help="Each query waits for your approval. This stays on until you switch it off.",
         on_change=_switch_review,
         args=(shared,),
     )
@@ -116,7 +116,7 @@ def show_switches(shared: Server) -> bool:
             args=(shared, _MODEL),
         )
     st.number_input(
-        "Seconds of one query",
+        "Time limit of one query, in seconds",
         _MIN_SECONDS,
         config.limits.seconds,
         step=1.0,
@@ -150,7 +150,7 @@ def _save_preference(shared: Server, name: str, value: object) -> None:
         shared.store.preferences.set(name, value, user=get_user())
     except NL2SQLError as exc:
         unkept[name] = value
-        st.toast(escape_markdown(f"This holds in this window only: {exc.message}. {exc.hint}", _MAX_NOTE_CHARS))
+        st.toast(escape_markdown(f"Saved for this window only: {exc.message}. {exc.hint}", _MAX_NOTE_CHARS))
     else:
         unkept.pop(name, None)
 

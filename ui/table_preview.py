@@ -29,7 +29,7 @@ _MAX_PROFILE_CHARS: Final = 60
 _MAX_COMMENT_CHARS: Final = 600
 _MIN_DISTINCT_RATIO: Final = 0.95
 _MIN_FREQUENT_RATIO: Final = 0.002
-_PROFILE_HEADS: Final = ("name", "type", "key", "no value", "different", "least", "most", "most frequent", "comment")
+_PROFILE_HEADS: Final = ("name", "type", "key", "missing", "distinct", "min", "max", "most frequent", "comment")
 ColumnValue = tuple[str, str]
 
 
@@ -54,7 +54,7 @@ def _show_table(shared: Server, assistant: Assistant, table: Table, where: Colum
         show_error(exc)
     else:
         st.caption(escape_markdown(f"Rows where {where[0]} is {where[1]}" if where else "First rows"))
-        draw_rows(result, result.table, assistant.choose_column_formats(result, sql), key="looked-rows")
+        draw_rows(result, result.table, assistant.database.choose_column_formats(result, sql), key="looked-rows")
     st.caption("Columns")
     _show_profile(assistant, table)
 
@@ -101,14 +101,14 @@ def _show_profile(assistant: Assistant, table: Table) -> None:
     rows = [_make_profile_row(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
     # What nobody knows of any column takes no room.
     used = [at for at in range(len(_PROFILE_HEADS)) if any(row[at] for row in rows)]
-    heads = [{"name": _PROFILE_HEADS[at], "number": _PROFILE_HEADS[at] in ("no value", "different")} for at in used]
+    heads = [{"name": _PROFILE_HEADS[at], "number": _PROFILE_HEADS[at] in ("missing", "distinct")} for at in used]
     cells = [[row[at] or "" for at in used] for row in rows]
     draw_grid(heads, cells, key="looked-columns", caption=f"Columns of {table.name}")
     notes = [note] if note else []
     if table.sampled:
-        notes.append("Counts of different and missing values are of a sample.")
+        notes.append("Counts of distinct and missing values are from a sample.")
     if (table.row_count or 0) > _MAX_SAMPLE_ROWS:
-        notes.append(f"The most frequent values are those of {_MAX_SAMPLE_ROWS:,} rows.")
+        notes.append(f"The most frequent values are from the first {_MAX_SAMPLE_ROWS:,} rows.")
     if len(table.columns) > _MAX_COLUMNS:
         notes.append(f"and {len(table.columns) - _MAX_COLUMNS} more columns")
     for one in notes:

@@ -62,10 +62,10 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
             accept_multiple_files=True,
             key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
             help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
-            "They are tables of this conversation alone, and are gone after it.",
+            "They become tables of this conversation only, and are removed with it.",
         )
     if given and busy:
-        st.caption("They are added once the answer is there.")
+        st.caption("They will be added when the answer is finished.")
     elif given:
         # A new key empties the uploader, whose list of files would else outlive those that are dropped.
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
@@ -80,16 +80,16 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     shared.get_assistant(conversation)
     if conversation.upload_error is not None:
         show_error(conversation.upload_error)
-        st.info("The files of this conversation could not be read again and are gone. Add them again.")
+        st.info("The files of this conversation could not be read again and were removed. Add them again.")
     elif conversation.has_lost_files:
-        st.info("The files of this conversation are gone: the page keeps them for a while only. Add them again.")
+        st.info("The files of this conversation were removed: the page keeps them for a limited time. Add them again.")
     for file in conversation.files:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button(
                 escape_markdown(file.name),
                 key=f"drop-{file.name}",
                 icon=":material/close:",
-                help="Files can be removed once the answer is there." if busy else "Remove this file",
+                help="Files can be removed when the answer is finished." if busy else "Remove this file",
                 disabled=busy,
                 type="tertiary",
             ):
@@ -109,7 +109,7 @@ def add_files(shared: Server, conversation: Conversation, uploads: Sequence[Uplo
     if conversation.is_busy:
         _release_uploads(uploads)
         st.session_state[failed] = ConfigError(
-            "files cannot be added while a question is answered", "Add them again once the answer is there."
+            "files cannot be added while a question is answered", "Add them again when the answer is finished."
         )
         return False
     # Should that break, this is what the next look says.
@@ -134,7 +134,7 @@ def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence
         return exc
     except OSError as exc:
         return ConfigError(
-            f"the files cannot be kept: {exc.strerror}", "Free some space in the folder that NL2SQL_HOME names."
+            f"the files could not be saved: {exc.strerror}", "Free some space in the folder that NL2SQL_HOME names."
         )
     finally:
         _release_uploads(uploads)
@@ -143,7 +143,9 @@ def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence
 
 def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
     """A line for each table of these files: how many rows and columns it has."""
-    tables = [assistant.schema.find_table(upload.table) for upload in assistant.uploads if upload.file in names]
+    tables = [
+        assistant.schema.find_table(upload.table) for upload in assistant.database.uploads if upload.file in names
+    ]
     said = []
     for table in tables:
         if table is not None:
@@ -181,14 +183,14 @@ def _take_refusal(shared: Server) -> NL2SQLError | None:
     """Why a file that this session sent was not let in, said once."""
     context = get_script_run_ctx()
     problem = shared.refusals.take(context.session_id) if context is not None else ""
-    hint = "Add fewer or smaller ones; whoever runs the page may raise upload_bytes under [limits]."
+    hint = "Add fewer or smaller files, or ask for a higher upload_bytes under [limits]."
     return LimitError(f"a file was not added: {problem}", hint, limit="upload_bytes") if problem else None
 
 
 def _open_folder(shared: Server, conversation: Conversation) -> Path:
     """Where the conversation's files lie; made for the first of them. ConfigError."""
     if conversation.folder is None:
-        conversation.folder = shared.assistant.make_upload_folder()
+        conversation.folder = shared.assistant.database.make_upload_folder()
         conversation.has_lost_files, conversation.upload_error = False, None
         shared.conversations.keep(conversation)
         st.query_params["session"] = conversation.id
@@ -204,7 +206,7 @@ def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[Uplo
         )
     if sum(file.stat().st_size for file in existing) + sum(one.size for one in uploads) > most:
         raise LimitError(
-            f"the files of a conversation have at most {format_megabytes(most)} together",
+            f"the files of a conversation may have at most {format_megabytes(most)} in total",
             "Add smaller ones, or raise upload_bytes under [limits].",
             limit="upload_bytes",
         )

@@ -40,17 +40,19 @@ def _show_approval_dialog(assistant: Assistant, owner: str | None, answer: Answe
         show_error(refused)
         return
     if problem := find_misfit(assistant, answer.sql or ""):
-        st.caption("A verified query is of the database alone, without the files of a conversation.")
+        st.caption("A verified query can use the database only, not the files of a conversation.")
         show_error(problem)
         return
-    st.caption("Whoever asks this question from now on gets this SQL. Save it only if you have read it.")
+    st.caption("Everyone who asks this question will get this SQL. Read it before you save it.")
     for line in answer.reading:
         st.text(line)
-    st.code(assistant.format_sql(answer.sql or ""), language="sql", wrap_lines=True)
+    st.code(assistant.database.format_sql(answer.sql or ""), language="sql", wrap_lines=True)
     with st.form(f"verify-form-{key}", border=False):
         said = st.text_input("Question", value=question, key=f"verify-question-{key}")
         name = st.text_input("Name", value=make_name(question), key=f"verify-name-{key}")
-        description = st.text_input("Description", key=f"verify-description-{key}", placeholder="What to know")
+        description = st.text_input(
+            "Description", key=f"verify-description-{key}", placeholder="Notes for the people who use it"
+        )
         first = st.checkbox("Suggest it on the start page", key=f"verify-first-{key}")
         wanted = st.form_submit_button("Save as verified", type="primary")
     if wanted and (file := save_query(assistant, answer, said, name, description, first)):
@@ -64,17 +66,17 @@ def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
     editors = assistant.config.page.editors
     if owner is None or owner in editors:
         return None
-    who = "is none of them" if editors else "is none of them, as nobody is"
+    who = "is not one of them" if editors else "is not one of them: no editors are named"
     return ConfigError(
-        f"verified queries answer everybody's questions, so only editors save them, and {owner} {who}",
-        "Ask whoever runs the page to name you in editors under [page].",
+        f"only editors can save verified queries, and {owner} {who}",
+        "Ask the person who runs the page to name you in editors under [page].",
     )
 
 
 def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
     """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
     try:
-        assistant.check_or_raise(sql)
+        assistant.database.check_or_raise(sql)
     except NL2SQLError as exc:
         return exc
     return None
@@ -91,13 +93,13 @@ def save_query(
         query = VerifiedQuery(
             name=name,
             question=question,
-            sql=assistant.format_sql(answer.sql or ""),
+            sql=assistant.database.format_sql(answer.sql or ""),
             description=description,
             verified_by=get_user() or getpass.getuser(),
             verified_at=dt.date.today(),
             use_as_onboarding_question=is_first,
         )
-        assistant.check_or_raise(query.bind_samples())
+        assistant.database.check_or_raise(query.bind_samples())
         path = VerifiedQueries.open_for_project(assistant.config).add(query)
     except NL2SQLError as exc:
         show_error(exc)

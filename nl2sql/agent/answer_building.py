@@ -18,12 +18,17 @@ from nl2sql.agent.query_execution import is_empty_or_zero
 from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, describe_untraced_words, is_too_doubtful
 from nl2sql.answer.display import choose_formats, find_keys
-from nl2sql.answer.fallback_sentences import describe_empty_result, describe_missing, describe_rows
+from nl2sql.answer.fallback_sentences import (
+    describe_empty_result,
+    describe_missing,
+    describe_rows,
+    find_unmatched_filters,
+)
 from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
-from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status
+from nl2sql.types import Answer, CheckedSQL, ErrorInfo, Grounding, RepairKind, Result, Status, UntracedWord
 
 MAX_SENTENCE_CHARS: Final = 4_000
 _MIN_PROBE_SECONDS: Final = 0.1
@@ -37,45 +42,194 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}")
 _NO_QUERY: Final = "No query was run, so there are no figures to answer with: ask again, or more precisely."
 
 
-def conclude(
-    question: str, outcome: Outcome, tools: Toolbox, dialect: str, omitted_count: int, deadline: Deadline, explain: bool
-) -> Answer:
-    """The Answer, without times and session. `omitted_count` counts the tables that the model was not shown.
+class AnswerBuilder:
+    """Makes the Answer of one question out of how the loop ended, without times and session."""
 
-    After `deadline` nothing more is looked at. `explain` wants the reading of the SQL. CancelledError once `deadline`
-    is cancelled.
-    """
-    answer = Answer(
-        id=uuid.uuid4().hex[:12],
-        question=question,
-        status=Status.ANSWERED,
-        text=_shorten(_strip_blocks(outcome.text)),
-        steps=tuple(outcome.steps),
-        usage=outcome.usage,
-        warnings=(outcome.shortfall.message,) if outcome.shortfall else (),
-    )
-    if outcome.clarification is not None:
-        text = outcome.clarification.question
-        return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
-    if outcome.declined_sql is not None:
-        time = _TimeBudget(deadline)
-        reading = _explain(outcome.declined_sql, tools, time) if explain else ()
-        warnings = (*answer.warnings, *time.warnings)
-        return replace(answer, text="", sql=tools.lay_out(outcome.declined_sql), reading=reading, warnings=warnings)
-    if outcome.shortfall is not None and (outcome.executed_query is None or outcome.error is not None):
-        # What the model says of data that it has not seen says nothing.
-        return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
-    if isinstance(outcome.error, MissingNameError):
-        text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
-        return replace(answer, status=Status.ABSTAINED, text=text)
-    gave_words = outcome.executed_query is None and bool(answer.text or outcome.lack)
-    if outcome.error is not None and not (gave_words and isinstance(outcome.error, QueryError)):
-        return _conclude_with_error(answer, outcome.error)
-    if outcome.executed_query is None:
-        return _conclude_without_rows(answer, outcome.lack, tools)
-    return _conclude_with_rows(
-        answer, outcome, outcome.executed_query, tools, dialect, omitted_count, deadline, explain
-    )
+    def __init__(
+        self, outcome: Outcome, tools: Toolbox, deadline: Deadline, *, omitted_count: int = 0, explain: bool = True
+    ) -> None:
+        """Take what is known of the question.
+
+        After `deadline` nothing more is looked at. `omitted_count` counts the tables that the model was not shown.
+        `explain` wants the reading of the SQL.
+        """
+        self._outcome = outcome
+        self._tools = tools
+        self._time = _TimeBudget(deadline)
+        self._omitted_count = omitted_count
+        self._explains = explain
+
+    def build(self) -> Answer:
+        """Return the Answer.
+
+        Raises:
+            CancelledError: once the deadline is cancelled.
+        """
+        outcome, tools = self._outcome, self._tools
+        answer = Answer(
+            id=uuid.uuid4().hex[:12],
+            question=tools.question,
+            status=Status.ANSWERED,
+            text=_shorten(_strip_blocks(outcome.text)),
+            steps=tuple(outcome.steps),
+            usage=outcome.usage,
+            warnings=(outcome.shortfall.message,) if outcome.shortfall else (),
+        )
+        if outcome.clarification is not None:
+            text = outcome.clarification.question
+            return replace(answer, status=Status.CLARIFY, clarification=outcome.clarification, text=text)
+        if outcome.declined_sql is not None:
+            reading = self._explain(outcome.declined_sql)
+            warnings = (*answer.warnings, *self._time.warnings)
+            return replace(answer, text="", sql=tools.lay_out(outcome.declined_sql), reading=reading, warnings=warnings)
+        if outcome.shortfall is not None and not outcome.has_answer:
+            # What the model says of data that it has not seen says nothing.
+            return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
+        if isinstance(outcome.error, MissingNameError):
+            text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
+            return replace(answer, status=Status.ABSTAINED, text=text)
+        gave_words = outcome.executed_query is None and bool(answer.text or outcome.lack)
+        if outcome.error is not None and not (gave_words and isinstance(outcome.error, QueryError)):
+            return _conclude_with_error(answer, outcome.error)
+        if outcome.executed_query is None:
+            return self._conclude_without_rows(answer)
+        return self._conclude_with_rows(answer, outcome.executed_query)
+
+    def _conclude_without_rows(self, answer: Answer) -> Answer:
+        """Return the model's words where no query ran, without the sentences whose figures rest on nothing."""
+        lack, tools = self._outcome.lack, self._tools
+        said = f"This cannot be answered from the data. The model says what is missing: {lack}" if lack else answer.text
+        answer = replace(answer, status=Status.ABSTAINED, text=said)
+        if not answer.text:
+            return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
+        unfounded = tools.find_unfounded(answer.text)
+        if not unfounded:
+            return answer
+        figures = ", ".join(unfounded[:_MAX_SHOWN_FIGURES])
+        kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
+        text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
+        warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
+        return replace(answer, text=text, warnings=(*answer.warnings, warning))
+
+    def _conclude_with_rows(self, answer: Answer, ran: ExecutedQuery) -> Answer:
+        outcome, tools = self._outcome, self._tools
+        sql, result = ran.checked.sql, ran.result
+        warnings = self._list_warnings(ran)
+        untraced = () if ran.verified_query else tools.trace_words(ran.checked)
+        evidence = Evidence(result, answer.question, sql, tools.today)
+        text, stated, changes = self._check_sentence(answer.text, ran, evidence)
+        grounding: Grounding | None = stated
+        if result.row_count and (not text or stated.unsupported):
+            text, grounding = self._write_sentence(ran, evidence)
+        confidence = assess_answer(self._record(answer, ran, stated, untraced))
+        answer = replace(
+            answer,
+            text=text,
+            sql=tools.lay_out(ran.checked),
+            reading=(*self._explain(ran.checked), *describe_untraced_words(untraced)) if self._explains else (),
+            result=result,
+            grounding=grounding,
+            confidence=confidence,
+            chart=_draw(sql, result, tools) if self._time.has_time_for("chart") else None,
+            verified_query=ran.verified_query,
+            traps=outcome.traps,
+            warnings=(*answer.warnings, *warnings, *changes, *self._time.warnings),
+            repairs=ran.repairs,
+        )
+        return _withhold_rows(answer) if is_too_doubtful(confidence) and result.row_count else answer
+
+    def _record(
+        self, answer: Answer, ran: ExecutedQuery, stated: Grounding, untraced: Sequence[UntracedWord]
+    ) -> AnswerRecord:
+        """Gather what confidence is measured by."""
+        outcome = self._outcome
+        return AnswerRecord(
+            ran.result,
+            answer.steps,
+            stated,
+            outcome.logprobs,
+            outcome.vote.count_agreeing(ran) if outcome.vote else None,
+            ran.repairs,
+            outcome.traps,
+            untraced,
+            self._omitted_count,
+            ran.verified_query,
+            bool(outcome.interruption),
+            outcome.shortfall is not None,
+            len(list(self._tools.find_doubts(ran.checked.sql))),
+        )
+
+    def _list_warnings(self, ran: ExecutedQuery) -> list[str]:
+        """Say what to know of the rows: what was cut, changed, missing, or means something else than it seems."""
+        outcome, tools, result = self._outcome, self._tools, ran.result
+        warnings = list_cuts(result.row_count, result.truncated, result.cut_cells)
+        warnings += [
+            f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
+        ]
+        warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
+        warnings += [
+            f"{describe_missing(missing)}: the answer goes by what is there"
+            for missing in dict.fromkeys(outcome.missing)
+            if not missing.holders
+        ]
+        if ran.verified_query is None and self._time.deadline.has_time():
+            warnings += _check_dates(ran.checked.sql, tools, is_empty_or_zero(result))
+        warnings += tools.find_doubts(ran.checked.sql)
+        warnings += [trap.message for trap in outcome.traps]
+        warnings += [outcome.unchecked_warning] if outcome.unchecked_warning else []
+        if outcome.interruption:
+            warnings.append(f"the model did not finish: {outcome.interruption}")
+        return warnings
+
+    def _check_sentence(self, text: str, ran: ExecutedQuery, evidence: Evidence) -> tuple[str, Grounding, list[str]]:
+        """Return the model's sentence as far as it may stay, what it rests on, and what was changed."""
+        result, tools, stated, changes = ran.result, self._tools, Grounding(0, 0), list[str]()
+        if result.row_count == 0:
+            return self._describe_empty(ran), stated, changes
+        if text and not self._time.has_time_for("sentence of the model's"):
+            text = ""
+        elif text:
+            bare = drop_unnamed_currencies(text, evidence)
+            if bare != text:
+                changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
+            text = bare
+            stated = check_numbers(text, evidence, knows=tools.has_name, find_stored=tools.find_stored)
+        if stated.unsupported:
+            figures = ", ".join(stated.unsupported[:_MAX_SHOWN_FIGURES])
+            changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
+        return text, stated, changes
+
+    def _describe_empty(self, ran: ExecutedQuery) -> str:
+        """Say that no row came, and which condition matches nothing where that may be looked up."""
+        if not self._tools.is_lookup_allowed:
+            return describe_empty_result(())
+        return describe_empty_result(find_unmatched_filters(ran.checked.sql, self._tools.dialect, self._has_rows))
+
+    def _write_sentence(self, ran: ExecutedQuery, evidence: Evidence) -> tuple[str, Grounding | None]:
+        """Return a sentence that code makes of the rows, and what its figures rest on where there is time to look."""
+        tools, result = self._tools, ran.result
+        formats = choose_formats(result, sql=ran.checked.sql, keys=find_keys(tools.schema))
+        text = describe_rows(result, [replace(one, notation=tools.notation) for one in formats])
+        if not self._time.has_time_for("check of the figures"):
+            return text, None
+        return text, _ground(describe_rows(result, formats), result, evidence)
+
+    def _explain(self, checked: CheckedSQL) -> tuple[str, ...]:
+        """Say what the query does, in words, where that is wanted and there is time for it."""
+        if not self._explains or not self._time.has_time_for("explanation of the SQL"):
+            return ()
+        return self._tools.explain_sql(checked)
+
+    def _has_rows(self, probe: str) -> bool:
+        """Return whether a probing query gives a row; a probe that cannot run, or not in time, blames nothing."""
+        if not self._time.has_time_for("reason why nothing matched"):
+            return True
+        limits = self._tools.limits
+        seconds = min(limits.seconds, max(self._time.deadline.seconds_left, _MIN_PROBE_SECONDS))
+        try:
+            return self._tools.look_up(probe, replace(limits, rows=1, seconds=seconds)).row_count > 0
+        except (ToolError, LimitError):
+            return True
 
 
 def warn_of_time(parts: Sequence[str]) -> str:
@@ -94,140 +248,11 @@ def _strip_blocks(text: str) -> str:
     return "" if not text.strip("` \n\tsql") or _BARE_SQL.match(text) else text
 
 
-def _conclude_without_rows(answer: Answer, lacks: str, tools: Toolbox) -> Answer:
-    """The Answer where no query ran: the model's words, without the sentences whose figures rest on nothing.
-
-    `lacks` is what the model says that the data lacks, if it does.
-    """
-    said = f"This cannot be answered from the data. The model says what is missing: {lacks}" if lacks else answer.text
-    answer = replace(answer, status=Status.ABSTAINED, text=said)
-    if not answer.text:
-        return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
-    unfounded = tools.find_unfounded(answer.text)
-    if not unfounded:
-        return answer
-    figures = ", ".join(unfounded[:_MAX_SHOWN_FIGURES])
-    kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
-    text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
-    warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
-    return replace(answer, text=text, warnings=(*answer.warnings, warning))
-
-
-def _conclude_with_rows(
-    answer: Answer,
-    outcome: Outcome,
-    ran: ExecutedQuery,
-    tools: Toolbox,
-    dialect: str,
-    left_out: int,
-    ending: Deadline,
-    explain: bool,
-) -> Answer:
-    time = _TimeBudget(ending)
-    sql, result = ran.checked.sql, ran.result
-    warnings = _list_warnings(outcome, ran, tools, dialect, ending)
-    untraced = () if ran.verified_query else tools.trace_words(ran.checked)
-    evidence = Evidence(result, answer.question, sql, tools.today)
-    text, stated, grounding, changes = _check_sentence(answer.text, ran, evidence, tools, dialect, time)
-    warnings += changes
-    confidence = assess_answer(
-        AnswerRecord(
-            result,
-            answer.steps,
-            stated,
-            outcome.logprobs,
-            outcome.vote.count_agreeing(ran) if outcome.vote else None,
-            ran.repairs,
-            outcome.traps,
-            untraced,
-            left_out,
-            ran.verified_query,
-            bool(outcome.interruption),
-            outcome.shortfall is not None,
-            len(list(tools.find_doubts(ran.checked.sql))),
-        )
-    )
-    answer = replace(
-        answer,
-        text=text,
-        sql=tools.lay_out(ran.checked),
-        reading=(*_explain(ran.checked, tools, time), *describe_untraced_words(untraced)) if explain else (),
-        result=result,
-        grounding=grounding,
-        confidence=confidence,
-        chart=_draw(sql, result, tools) if time.has_time_for("chart") else None,
-        verified_query=ran.verified_query,
-        traps=outcome.traps,
-        warnings=(*answer.warnings, *warnings, *time.warnings),
-        repairs=ran.repairs,
-    )
-    return _withhold_rows(answer) if is_too_doubtful(confidence) and result.row_count else answer
-
-
 def _draw(sql: str, result: Result, tools: Toolbox) -> Mapping[str, Any] | None:
     """The chart of the rows that helps most, as a Vega-Lite spec; None where none helps."""
     from nl2sql.charts.drawing import draw_chart
 
     return draw_chart(result, sql=sql, schema=tools.schema).spec
-
-
-def _list_warnings(outcome: Outcome, ran: ExecutedQuery, tools: Toolbox, dialect: str, ending: Deadline) -> list[str]:
-    """What to know of the rows beside them: what was cut, changed, missing, or means something else than it seems."""
-    result = ran.result
-    warnings = list_cuts(result.row_count, result.truncated, result.cut_cells)
-    warnings += [
-        f"the query was changed: {repair.text}" for repair in ran.repairs if repair.kind is not RepairKind.EXACT
-    ]
-    warnings += [hint if hint in ran.hints else f"an earlier query found nothing: {hint}" for hint in outcome.hints]
-    warnings += [
-        f"{describe_missing(missing)}: the answer goes by what is there"
-        for missing in dict.fromkeys(outcome.missing)
-        if not missing.holders
-    ]
-    if ran.verified_query is None and ending.has_time():
-        warnings += _check_dates(ran.checked.sql, dialect, tools, is_empty_or_zero(result))
-    warnings += tools.find_doubts(ran.checked.sql)
-    warnings += [trap.message for trap in outcome.traps]
-    warnings += [outcome.unchecked_warning] if outcome.unchecked_warning else []
-    if outcome.interruption:
-        warnings.append(f"the model did not finish: {outcome.interruption}")
-    return warnings
-
-
-def _check_sentence(
-    text: str, ran: ExecutedQuery, evidence: Evidence, tools: Toolbox, dialect: str, time: _TimeBudget
-) -> tuple[str, Grounding, Grounding | None, list[str]]:
-    """Return the sentence to show, what was found of the model's, what the shown one rests on, and what was changed."""
-    result, stated, changes = ran.result, Grounding(0, 0), list[str]()
-    if result.row_count == 0:
-        from nl2sql.answer.empty_result import find_unmatched_filters
-
-        text = describe_empty_result(
-            find_unmatched_filters(ran.checked.sql, dialect, lambda probe: _has_rows(probe, tools, time))
-            if tools.is_lookup_allowed
-            else ()
-        )
-    elif text and not time.has_time_for("sentence of the model's"):
-        text = ""
-    elif text:
-        bare = drop_unnamed_currencies(text, result, evidence=evidence)
-        if bare != text:
-            changes.append("the model's sentence put a currency to figures; nothing names one, so it was left out")
-        text = bare
-        stated = check_numbers(text, result, evidence=evidence, knows=tools.has_name, find_stored=tools.find_stored)
-    if stated.unsupported:
-        figures = ", ".join(stated.unsupported[:_MAX_SHOWN_FIGURES])
-        changes.append(f"the model's sentence was replaced: the rows don't bear out {figures}")
-    grounding: Grounding | None = stated
-    if result.row_count and (not text or stated.unsupported):
-        formats = choose_formats(result, sql=ran.checked.sql, keys=find_keys(tools.schema))
-        text = describe_rows(result, [replace(one, notation=tools.notation) for one in formats])
-        grounding = (
-            _ground(describe_rows(result, formats), result, evidence)
-            if time.has_time_for("check of the figures")
-            else None
-        )
-    return text, stated, grounding, changes
 
 
 def _withhold_rows(answer: Answer) -> Answer:
@@ -238,13 +263,13 @@ def _withhold_rows(answer: Answer) -> Answer:
     return replace(answer, status=Status.ABSTAINED, text=text, result=None, grounding=None, chart=None)
 
 
-def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
+def _check_dates(sql: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
     """What to say of the days that the query looks at."""
     if not _DATED.search(sql):
         return []
     from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clock_columns
 
-    bounds, clocked = find_bounds(sql, dialect), find_clock_columns(sql, dialect)
+    bounds, clocked = find_bounds(sql, tools.dialect), find_clock_columns(sql, tools.dialect)
     asked = " ".join([tools.question, tools.earlier_turns, *tools.context.rules, *tools.context.metrics.values()])
     found = [describe_unnamed(bounds, asked, tools.today, tools.schema)]
     if finds_nothing:
@@ -258,14 +283,9 @@ def _check_dates(sql: str, dialect: str, tools: Toolbox, finds_nothing: bool) ->
 
 def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
     """What the figures of a sentence rest on that code made, which gives cells as they are."""
-    found = check_numbers(text, result, evidence=evidence)
+    found = check_numbers(text, evidence)
     # What the cells hold may read like another notation.
     return replace(found, numbers=found.supported, unsupported=())
-
-
-def _explain(checked: CheckedSQL, tools: Toolbox, time: _TimeBudget) -> tuple[str, ...]:
-    """What the query does, in words, where there is time for it."""
-    return tools.explain_sql(checked) if time.has_time_for("explanation of the SQL") else ()
 
 
 class _TimeBudget:
@@ -283,17 +303,6 @@ class _TimeBudget:
     @property
     def warnings(self) -> tuple[str, ...]:
         return (warn_of_time(list(self._missing)),) if self._missing else ()
-
-
-def _has_rows(probe: str, tools: Toolbox, time: _TimeBudget) -> bool:
-    """Whether a probing query gives a row; a probe that cannot run, or not in time, blames nothing."""
-    if not time.has_time_for("reason why nothing matched"):
-        return True
-    seconds = min(tools.limits.seconds, max(time.deadline.seconds_left, _MIN_PROBE_SECONDS))
-    try:
-        return tools.look_up(probe, replace(tools.limits, rows=1, seconds=seconds)).row_count > 0
-    except (ToolError, LimitError):
-        return True
 
 
 def _conclude_with_error(answer: Answer, error: ToolError | LimitError) -> Answer:

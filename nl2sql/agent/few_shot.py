@@ -5,11 +5,17 @@ Likeness is of words (rapidfuzz's token_set_ratio): no model is asked. Which of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rapidfuzz import fuzz, process, utils
+
+from nl2sql.errors import LimitError, ToolError
+
+if TYPE_CHECKING:
+    from nl2sql.store import VerifiedQuery
 
 # Below it, shown to the embedded model, they cost more answers than they brought.
 MIN_SIMILARITY_PERCENT: Final = 80.0
@@ -40,3 +46,18 @@ def find_closest_examples(question: str, examples: Sequence[FewShotExample]) -> 
     )
     for _, _, at in likest:
         yield examples[at]
+
+
+def choose_examples(
+    question: str, queries: Sequence[VerifiedQuery], check: Callable[[str], object]
+) -> list[FewShotExample]:
+    """Choose the verified queries closest to the question that still pass `check`, which raises where one does not."""
+    known = [FewShotExample(query.question, query.bind_samples()) for query in queries]
+    found: list[FewShotExample] = []
+    for example in find_closest_examples(question, known):
+        if len(found) == MAX_EXAMPLES:
+            break
+        with contextlib.suppress(ToolError, LimitError):
+            check(example.sql)
+            found.append(example)
+    return found

@@ -9,8 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.agent.few_shot import FewShotExample
 from nl2sql.answer.question_words import is_about_now
@@ -23,6 +22,9 @@ from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.value_index import Hit
 from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Column, Message, MissingName, Repair, Schema, Trap
+
+if TYPE_CHECKING:
+    from nl2sql.store import Turn
 
 _TASK: Final = "You write one {dialect} SQL query that answers the question."
 
@@ -104,24 +106,6 @@ def write_system_message(linked_schema: LinkedSchema, notes: Sequence[str] = (),
     return {"role": "system", "content": "\n\n".join(parts)}
 
 
-def add_descriptions(schema: Schema, context: ContextSettings) -> Schema:
-    """The schema with the owner's descriptions in place of the database's comments, and the owner's synonyms.
-
-    What dbt says stands in place of a comment too, where the owner's own words do not.
-    """
-    lowered = context.dbt_notes.describe(schema) | {key.lower(): text for key, text in context.descriptions.items()}
-    synonyms = {key.lower(): words for key, words in context.synonyms.items()}
-
-    def describe(key: str, present: str | None) -> dict[str, Any]:
-        return {"comment": lowered.get(key.lower(), present) or None, "synonyms": synonyms.get(key.lower(), ())}
-
-    tables = []
-    for table in schema.tables:
-        columns = tuple(replace(c, **describe(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
-        tables.append(replace(table, columns=columns, **describe(table.name, table.comment)))
-    return replace(schema, tables=tuple(tables))
-
-
 def write_question(
     text: str,
     hits: Sequence[Hit] = (),
@@ -144,6 +128,14 @@ def write_question(
     if today:
         text = f"{today}\n{text}"
     return {"role": "user", "content": text}
+
+
+def build_messages(system: Message, question: Message, turns: Sequence[Turn]) -> Sequence[Message]:
+    """Put together what the model is sent: the system message, the turns before, the question."""
+    messages = [system]
+    for turn in turns:
+        messages += write_past_turn(turn.question, turn.sql, turn.result_summary)
+    return [*messages, question]
 
 
 def describe_today(context: ContextSettings, today: dt.date) -> str:

@@ -5,17 +5,18 @@ What it changed it tells as steps, and what came of it holds the list. It asks n
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.tools import ExecutedQuery, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, LookupPermit, Toolbox, allow_every_lookup
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
-from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step
+from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step, StepKind
 
-REPAIR: Final = "repair"
+_LOG: Final = logging.getLogger(__name__)
 _NOTHING: Final = "nothing matched"
 _DENIED: Final = "column"
 
@@ -28,6 +29,36 @@ class ApprovalDeniedError(Exception):
     def __init__(self, checked: CheckedSQL) -> None:
         super().__init__(checked.sql)
         self.checked = checked
+
+
+def restrict_approval(
+    approve: Approver, above_rows: int | None, estimate: Callable[[CheckedSQL], int | None]
+) -> Approver:
+    """Ask only where the engine guesses that a step of the query handles more rows than `above_rows`."""
+    if approve is None or above_rows is None:
+        return approve
+
+    def approve_if_heavy(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= above_rows or approve(checked)
+
+    return approve_if_heavy
+
+
+def make_lookup_permit(
+    approve: Approver, above_rows: int | None, estimate: Callable[[CheckedSQL], int | None]
+) -> LookupPermit | None:
+    """Say which queries that only help may run: what nobody would be asked about; None where each is approved."""
+    if approve is None:
+        return allow_every_lookup
+    if above_rows is None:
+        return None
+
+    def is_light(checked: CheckedSQL) -> bool:
+        rows = estimate(checked)
+        return rows is None or rows <= above_rows
+
+    return is_light
 
 
 def execute_query(
@@ -82,18 +113,26 @@ def _execute_repaired(
     start = time.perf_counter()
     checked, report = tools.repair(query, error.message)
     if checked is None:
+        _log_failed_repair(error, report)
         raise _explain(error, report) from error
     step = _make_step(query, error.message, report.repairs, start)
     yield Event(EventKind.REPAIRED, _describe(report.repairs))
     try:
         ran = yield from _run(checked, tools, approve)
     except QueryError:
+        _LOG.info("repair: the repaired query failed too")
         raise error from None
     except ApprovalDeniedError:
         steps.append(step)
         raise
     steps.append(step)
     return replace(ran, repairs=report.repairs)
+
+
+def _log_failed_repair(error: QueryError | GuardError, report: RepairReport) -> None:
+    """Log that no rule helped; the query and its names stay out of it."""
+    found = "a name that the data does not have" if report.missing is not None else f"{len(report.guesses)} guesses"
+    _LOG.info("repair gave up on a query that failed with %s: %s", error.code, found)
 
 
 def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:
@@ -135,4 +174,4 @@ def _describe(repairs: Sequence[Repair]) -> str:
 
 def _make_step(query: str, error: str, repairs: Sequence[Repair], start: float) -> Step:
     arguments = {"query": query, "error": error, "repairs": _describe(repairs)}
-    return Step(REPAIR, arguments, True, None, time.perf_counter() - start)
+    return Step(StepKind.REPAIR, arguments, True, None, time.perf_counter() - start)

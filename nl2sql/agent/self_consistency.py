@@ -18,9 +18,9 @@ from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import LimitError, ToolError
 from nl2sql.generators import drain
-from nl2sql.types import Event, EventKind, Reply, Result, Step, ToolName, Usage
+from nl2sql.model.chat import ChatModel
+from nl2sql.types import Event, EventKind, Reply, Result, Step, StepKind, ToolName, Usage
 
-CANDIDATE: Final = "candidate"
 MIN_AGREEING_QUERIES: Final = 2
 _DECIMAL_PLACES: Final = 6
 
@@ -31,6 +31,10 @@ class Candidates:
 
     count: int = 1
     is_only_if_doubtful: bool = False
+
+
+# Others are written only where the first failed or says nothing: beside a good one they were never better.
+_ONLY_IF_DOUBTFUL: Final = Candidates(4, is_only_if_doubtful=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,13 @@ class Vote:
         return -size, is_doubted, len(candidate.executed_query.repairs), position
 
 
+def choose_candidates(model: ChatModel, count: int | None) -> Candidates:
+    """Choose how many queries the model writes for a question: `count`, else as many as are worth their cost."""
+    if count is not None:
+        return Candidates(count)
+    return _ONLY_IF_DOUBTFUL if model.samples_cheaply else Candidates()
+
+
 def is_doubtful(ran: ExecutedQuery | None) -> bool:
     """Whether the first query shows a sign that it is wrong.
 
@@ -138,13 +149,13 @@ def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: App
         # Its events are not passed on: SQL that may not be taken is not shown as it runs.
         ran = drain(execute_query(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
-        steps.append(Step(CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
+        steps.append(Step(StepKind.CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
         return None
     except ApprovalDeniedError:
-        steps.append(Step(CANDIDATE, arguments, False, "it was not let run", time.perf_counter() - start))
+        steps.append(Step(StepKind.CANDIDATE, arguments, False, "it was not let run", time.perf_counter() - start))
         return None
     arguments["repairs"] = "; ".join(repair.text for repair in ran.repairs) or None
-    steps.append(Step(CANDIDATE, arguments, True, None, time.perf_counter() - start))
+    steps.append(Step(StepKind.CANDIDATE, arguments, True, None, time.perf_counter() - start))
     return Candidate(reply, ran)
 
 

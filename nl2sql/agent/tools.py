@@ -10,7 +10,7 @@ import fnmatch
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql import guard
@@ -19,7 +19,7 @@ from nl2sql.agent.verified_query_tools import MAX_FUNCTIONS, QueryFunction, chec
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import ContextSettings
-from nl2sql.engines.engine import CancellableJudge, Engine
+from nl2sql.engines.engine import CancellableJudge, Engine, RepairTask
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
@@ -88,6 +88,11 @@ _OPTION_CHARS: Final = 300
 LookupPermit = Callable[[CheckedSQL], bool]
 
 
+def allow_every_lookup(checked: CheckedSQL) -> bool:
+    """Let any query run that only helps: nobody reads the SQL first."""
+    return True
+
+
 class ClarificationNeededError(Exception):
     """The model asks the user: ends the loop, and carries the question."""
 
@@ -111,14 +116,27 @@ class ExecutedQuery:
     unmatched_texts: tuple[str, ...] = ()
 
 
-class Toolbox:
-    """The tools over one opened database, for one question. `allowed` is what the policy lets be seen.
+@dataclass(frozen=True, slots=True)
+class QuestionScope:
+    """What the tools know of the question that they are for.
 
-    `question` says which words are the user's. `functions` are verified queries that the model may call.
-    `lookup_permit` says whether a query that only helps may run, though nobody is asked about it; None where none may,
-    which leaves out `find_values`. `reads_values` is for the guard, as for `Engine.judge`. `context` says what day it
-    is and which words the owner has explained; `earlier_turns` is what was asked before in the conversation.
+    `question` says which words are the user's, `earlier_turns` what was asked before in the conversation. `functions`
+    are verified queries that the model may call. `lookup_permit` says whether a query that only helps may run, though
+    nobody is asked about it; None where none may, which leaves out `find_values`. `reads_values` is for the guard, as
+    for `Engine.judge`. `context` says what day it is and which words the owner has explained.
     """
+
+    question: str = ""
+    earlier_turns: str = ""
+    functions: Sequence[QueryFunction] = ()
+    lookup_permit: LookupPermit | None = allow_every_lookup
+    reads_values: bool = True
+    context: ContextSettings = field(default_factory=ContextSettings)
+    notation: Notation = NEUTRAL
+
+
+class Toolbox:
+    """The tools over one opened database, for one question. `allowed` is what the policy lets be seen."""
 
     def __init__(
         self,
@@ -126,29 +144,23 @@ class Toolbox:
         allowed: AllowedSchema,
         limits: Limits,
         cancel: CancelToken | None = None,
-        *,
-        question: str = "",
-        lookup_permit: LookupPermit | None = lambda checked: True,
-        reads_values: bool = True,
-        functions: Sequence[QueryFunction] = (),
-        context: ContextSettings | None = None,
-        earlier_turns: str = "",
-        notation: Notation = NEUTRAL,
+        scope: QuestionScope | None = None,
     ) -> None:
-        helpers = tuple(d for d in DEFINITIONS if lookup_permit or d["function"]["name"] != ToolName.FIND_VALUES)
-        self.functions = {function.name: function for function in functions[:MAX_FUNCTIONS]}
+        scope = scope or QuestionScope()
+        helpers = tuple(d for d in DEFINITIONS if scope.lookup_permit or d["function"]["name"] != ToolName.FIND_VALUES)
+        self.functions = {function.name: function for function in scope.functions[:MAX_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
         self.schema, self._policy, self.index = allowed.schema, allowed.policy, allowed.index
         self.find_doubts = allowed.find_doubts
         self.limits = limits
-        self.context = context or ContextSettings()
-        self.earlier_turns, self.notation = earlier_turns, notation
+        self.context = scope.context
+        self.earlier_turns, self.notation = scope.earlier_turns, scope.notation
         self.today = self.context.find_today()
         self._cancel = cancel
-        self._judge = CancellableJudge(engine, cancel, reads_values=reads_values)
-        self.question = question
-        self._lookup_permit = lookup_permit
+        self._judge = CancellableJudge(engine, cancel, reads_values=scope.reads_values)
+        self.question = scope.question
+        self._lookup_permit = scope.lookup_permit
         self._laid_out: dict[str, str] = {}
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
@@ -158,6 +170,11 @@ class Toolbox:
             ToolName.FIND_VALUES: self.find_values,
             ToolName.ASK_USER: self.ask_user,
         }
+
+    @property
+    def dialect(self) -> str:
+        """The name that sqlglot has for the engine's SQL."""
+        return self._engine.dialect.name
 
     @property
     def is_lookup_allowed(self) -> bool:
@@ -177,13 +194,14 @@ class Toolbox:
 
         None and a report of why where it cannot be repaired; `error` is what the engine said.
         """
+        sandbox = self._engine.capabilities.repair_sandbox
+        if sandbox is None:
+            return None, RepairReport()
         start, spent = time.perf_counter(), self.database_seconds
         disproved: list[Proof] = []
         try:
             for _ in range(_MAX_PROOF_ROUNDS):
-                report = self._engine.repair(
-                    sql, self.question, self._policy, error=error, disproved=disproved, cancel=self._cancel
-                )
+                report = sandbox.repair(RepairTask(sql, error, self.question, disproved), self._policy, self._cancel)
                 failed = [proof for proof in report.proofs if not self._is_proven(proof)]
                 if not failed:
                     checked = guard.check(report.sql, self._policy, self._judge) if report.sql else None
@@ -201,7 +219,7 @@ class Toolbox:
 
         if not self.is_lookup_allowed:
             return None, StoredMatch()
-        found = match_stored_values(checked.sql, self.schema, self._engine.dialect, self)
+        found = match_stored_values(checked.sql, self.schema, self._engine.dialect.name, self)
         try:
             return (self.check(found.sql) if found.sql else None), found
         except (ToolError, LimitError):
@@ -226,14 +244,14 @@ class Toolbox:
         from nl2sql.answer.sql_format import lay_out_sql
 
         if checked.sql not in self._laid_out:
-            self._laid_out[checked.sql] = lay_out_sql(checked.sql, self._engine.dialect, self.check)
+            self._laid_out[checked.sql] = lay_out_sql(checked.sql, self._engine.dialect.name, self.check)
         return self._laid_out[checked.sql]
 
     def explain_sql(self, checked: CheckedSQL) -> tuple[str, ...]:
         """What the query does, in words."""
-        from nl2sql.answer.reading import read
+        from nl2sql.answer.reading import explain_sql
 
-        return read(checked.sql, self._engine.dialect, self.schema, self.context.find_clock_day())
+        return explain_sql(checked.sql, self._engine.dialect.name, self.schema, self.context.find_clock_day())
 
     def trace_words(self, checked: CheckedSQL) -> tuple[UntracedWord, ...]:
         """The words of the question that nothing in the query stands for."""

@@ -5,15 +5,18 @@ It runs nothing. What a model sends is never trusted: what does not fit becomes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.agent.prompts import define_tool
 from nl2sql.errors import CallError
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.text_safety import escape_for_model
 from nl2sql.types import ToolCall
+
+if TYPE_CHECKING:
+    from nl2sql.store import VerifiedQuery
 
 # Endpoints take 128 tools at most.
 MAX_FUNCTIONS: Final = 100
@@ -22,8 +25,11 @@ _DESCRIPTION_CHARS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class QueryFunction:
-    """A verified query as a function. `properties` are its arguments' JSON Schemas; `fill` puts their values into the
-    SQL, as literals, and raises CallError where one does not fit."""
+    """A verified query as a function.
+
+    `properties` are its arguments' JSON Schemas; `fill` puts their values into the SQL, as literals, and raises
+    CallError where one does not fit.
+    """
 
     name: str
     description: str
@@ -43,6 +49,20 @@ class QueryFunction:
         given = {name: value for name, value in call.arguments.items() if value is not None}
         self.fill(given)
         return given
+
+
+def make_query_functions(queries: Sequence[VerifiedQuery]) -> tuple[QueryFunction, ...]:
+    """Make a function of each verified query with parameters, for models that call functions."""
+    return tuple(
+        QueryFunction(
+            query.name,
+            f"{query.question} {query.description}".strip(),
+            {parameter.name: parameter.json_schema for parameter in query.parameters},
+            query.bind,
+        )
+        for query in queries
+        if query.parameters
+    )
 
 
 def _escape_schema(schema: Any) -> Any:

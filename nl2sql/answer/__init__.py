@@ -1,4 +1,4 @@
-"""What is read: digest for the model, grounding, reading of the SQL, confidence, sentences, export formats.
+"""What is believed of an answer: grounding, confidence, traps, the explanation of the SQL, display of values.
 
-It is pure: values in, values out.
+Pure: values in, values out. It calls no model and runs no query; where a query is needed, the caller runs it.
 """

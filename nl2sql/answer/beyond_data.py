@@ -1,7 +1,7 @@
-"""Questions that ask for something other than data: a reason, advice, a forecast, or that something be done.
+"""Detect questions that ask for something other than data: a reason, advice, a forecast, an action.
 
-A small model answers them with the nearest figures. It reads words alone and asks no model; a word that the data has
-as a name is taken for data.
+A small model would answer them with the nearest figures. Only words are read, no model is called; a word that is a name
+in the data counts as data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nl2sql.types import Schema
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Something other than data: `pattern` finds it in the folded question, `reply` is what is said to it."""
+    """Something other than data: `pattern` finds it in the folded question, `reply` is the answer to it."""
 
     pattern: re.Pattern[str]
     reply: str
@@ -82,11 +82,11 @@ ACTION: Final = Wish(
     "The question asks for something to be done. Data is only read here: ask what it holds.",
 )
 WISHES: Final = (REASON, ADVICE, FORECAST, ACTION)
-"""What is looked for, in this order."""
+"""The wishes, in the order in which they are looked for."""
 
 
 def find_other_wish(question: str, schema: Schema) -> str | None:
-    """Return what to say to a question that asks for something other than data; None to one that asks for data.
+    """Return the reply to a question that asks for something other than data; None for one that asks for data.
 
     >>> find_other_wish("Why did sales fall in May?", Schema((), "duckdb"))
     'The question asks why. The data holds figures, not reasons: ask for the figures that would show it.'
@@ -104,7 +104,7 @@ def find_other_wish(question: str, schema: Schema) -> str | None:
 
 
 def _is_part_of_data_name(words: str, schema: Schema) -> bool:
-    """Whether the last of the words is part of a name in the data: `forecast` beside a column `sales_forecast`."""
+    """Return whether the last word is part of a name in the data: `forecast` beside `sales_forecast`."""
     last = words.split()[-1]
     names = (name for table in schema.tables for name in (table.name, *(column.name for column in table.columns)))
     return any(match_words(last, fold_text(part)) for name in names for part in list_words(name))

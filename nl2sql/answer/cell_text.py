@@ -1,6 +1,6 @@
-"""A cell's value as text and as JSON, and how many values it holds.
+"""A cell's value as text and as JSON, and the number of values in it.
 
-The one place that says how a date, a decimal or a list is written. It knows nothing of formats that hold many cells.
+The one place that defines how a date, a decimal or a list is written. Formats of many cells are defined elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_EXACT_FLOAT: Final = 2**53
-# By far the commonest values, known by their type at once.
+# The most common values, found by their type in one lookup.
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
     type(None): lambda _: "",
     bool: lambda value: "true" if value else "false",
@@ -27,7 +27,7 @@ _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
 
 
 def text_of(value: Any) -> str:
-    """The value as a person reads it: no quotes around text, ISO dates, empty for NULL."""
+    """Return the value as a person reads it: text without quotes, ISO dates, an empty text for NULL."""
     if plain := _PLAIN.get(type(value)):
         return plain(value)
     if isinstance(value, float):
@@ -48,9 +48,9 @@ def text_of(value: Any) -> str:
 
 
 def measure_cells(column: pa.Array) -> int | Sequence[int]:
-    """How many values each cell of the column holds: one number where that is the same for all.
+    """Return how many values each cell of the column holds; one number where it is the same for all cells.
 
-    A list, struct or map counts as one, and so does each value in it, NULL too.
+    A list, struct or map counts as one, and so does each value in it, NULL included.
     """
     import pyarrow.types as pt
 
@@ -65,35 +65,35 @@ def measure_cells(column: pa.Array) -> int | Sequence[int]:
         return [1 + sum(sizes[row * width : (row + 1) * width]) for row in range(len(column))]
     if not pt.is_map(kind) and not pt.is_list(kind) and not pt.is_large_list(kind):
         return 1
-    digits = memoryview(column.buffers()[1]).cast("q" if pt.is_large_list(kind) else "i")
-    ends = digits[column.offset : column.offset + len(column) + 1].tolist()
+    offsets = memoryview(column.buffers()[1]).cast("q" if pt.is_large_list(kind) else "i")
+    ends = offsets[column.offset : column.offset + len(column) + 1].tolist()
     first, length = ends[0], ends[-1] - ends[0]
     children = (column.keys, column.items) if pt.is_map(kind) else (column.values,)
     sizes = _sum_sizes(0, [measure_cells(child.slice(first, length)) for child in children])
     if isinstance(sizes, int):
         return [1 + sizes * (end - start) for start, end in itertools.pairwise(ends)]
-    before = [0, *itertools.accumulate(sizes)]
-    return [1 + before[end - first] - before[start - first] for start, end in itertools.pairwise(ends)]
+    totals = [0, *itertools.accumulate(sizes)]
+    return [1 + totals[end - first] - totals[start - first] for start, end in itertools.pairwise(ends)]
 
 
 def count_values(column: pa.Array) -> int:
-    """How many values the cells of the column hold together."""
+    """Return how many values all cells of the column hold together."""
     sizes = measure_cells(column)
     return sizes * len(column) if isinstance(sizes, int) else sum(sizes)
 
 
 def _sum_sizes(own: int, parts: Sequence[int | Sequence[int]]) -> int | Sequence[int]:
-    """The sizes of the parts together, and `own` on top of each cell's."""
+    """Add the sizes of the parts, and `own` for each cell."""
     own += sum(part for part in parts if isinstance(part, int))
     uneven = [part for part in parts if not isinstance(part, int)]
     return [own + sum(sizes) for sizes in zip(*uneven, strict=True)] if uneven else own
 
 
 def encode_json_value(value: Any) -> Any:
-    """The value as JSON carries it without loss.
+    """Return the value as JSON carries it without loss.
 
-    Dates are ISO text; a decimal is a number where a JSON reader's double holds it, else text; so are integers
-    beyond 2**53 and floats that JSON has no word for.
+    Dates become ISO text. A decimal is a number where a double holds it exactly, else text; integers beyond 2**53, and
+    floats that JSON has no notation for, are text too.
     """
     if value is None or isinstance(value, bool | str):
         return value
@@ -115,13 +115,10 @@ def encode_json_value(value: Any) -> Any:
 
 
 def spell_json(value: Any) -> str:
-    """The value as JSON's text, every number in its own digits: for a cell that holds a list, struct or map."""
+    """Return the value as JSON text, every number in its own digits, for a cell with a list, struct or map."""
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {spell_json(value[key])}" for key in value)
-            + "}"
-        )
+        items = (f"{json.dumps(str(key), ensure_ascii=False)}: {spell_json(value[key])}" for key in value)
+        return "{" + ", ".join(items) + "}"
     if isinstance(value, list | tuple | set):
         return "[" + ", ".join(map(spell_json, value)) + "]"
     if isinstance(value, Decimal) and value.is_finite():

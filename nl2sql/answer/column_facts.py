@@ -1,6 +1,6 @@
-"""What the values of a column have in common: how large, how many decimals, whether they are days or months.
+"""What the values of a column have in common: their size, their decimals, whether they are days or months.
 
-It looks and counts; what that makes of a column is `display`'s to say.
+It counts only; `display` decides what that makes of a column.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 class ColumnFacts:
     """What the values of a column have in common, as far as `observe` has seen them.
 
-    `decimals` is how many the longest number has, `smallest_amount` the one nearest to 0 that is not 0, as an amount.
+    `decimals` is the largest number of decimals, `smallest_amount` the smallest absolute value other than 0.
     """
 
     numbers: int = 0
@@ -34,7 +34,7 @@ class ColumnFacts:
     has_several_days: bool = False
 
     def observe(self, values: Iterable[Any]) -> None:
-        """Take note of these values."""
+        """Add these values to the facts."""
         numbers: list[int | float | Decimal] = []
         for value in values:
             if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -50,18 +50,18 @@ class ColumnFacts:
         finite = [value for value in values if isinstance(value, int) or math.isfinite(value)]
         if not finite:
             return
-        least, most = convert_to_decimal(min(finite)), convert_to_decimal(max(finite))
-        self.minimum = min(self.minimum, least) if self.numbers else least
-        self.maximum = max(self.maximum, most) if self.numbers else most
+        lowest, highest = convert_to_decimal(min(finite)), convert_to_decimal(max(finite))
+        self.minimum = min(self.minimum, lowest) if self.numbers else lowest
+        self.maximum = max(self.maximum, highest) if self.numbers else highest
         self.numbers += len(finite)
-        near = [value if value > 0 else -value for value in finite if value]
-        if near:
-            smallest = convert_to_decimal(min(near))
+        amounts = [value if value > 0 else -value for value in finite if value]
+        if amounts:
+            smallest = convert_to_decimal(min(amounts))
             self.smallest_amount = smallest if self.smallest_amount is None else min(self.smallest_amount, smallest)
         for value in finite:
             if not isinstance(value, int):
                 self.has_only_integers = False
-                # A DECIMAL has the same exponent in all rows, so that most need no second look.
+                # A DECIMAL has the same exponent in all rows, so most values need no count of their own.
                 if isinstance(value, float) or -_get_exponent(value) > self.decimals:
                     self.decimals = max(self.decimals, count_decimals(value))
 
@@ -77,12 +77,12 @@ class ColumnFacts:
 
 
 def convert_to_decimal(value: int | float | Decimal) -> Decimal:
-    """The finite number in its own digits."""
+    """Return the finite number as a decimal of its own digits."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
 def count_decimals(value: float | Decimal) -> int:
-    """How many decimals the number has, without zeros at its end."""
+    """Return how many decimals the number has, without trailing zeros."""
     if isinstance(value, float):
         _, _, fraction = repr(value).partition(".")
         if fraction.isdecimal():

@@ -1,6 +1,6 @@
-"""The words of columns' names that say what a column is, in the languages that tables are commonly named in.
+"""Words in the names of columns that tell what a column is, in the languages that tables are commonly named in.
 
-It decides nothing: `display` does, with what the values and the SQL say besides.
+It decides nothing: `display` does, together with the values and the SQL.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SHARE_WORDS: Final = UNIT_WORDS | frozenset("share shares anteil rate fraction q
 NO_SHARE_WORDS: Final = frozenset("exchange fx kurs currency hourly daily heart frame bit sampling".split())
 PLAIN_WORDS: Final = frozenset("lat latitude lon lng long longitude coord coordinate breitengrad längengrad".split())
 
-# Words that end compounds, as German and many names of columns write them in one.
+# Last parts of compounds, which German and many column names write as one word.
 CODE_ENDS: Final = ("nummer", "nr", "code", "plz", "userid", "orderid", "customerid", "productid", "itemid", "jahr")
 MONTH_ENDS: Final = ("monat",)
 MONEY_ENDS: Final = ("umsatz", "preis", "betrag", "kosten", "gehalt", "erlös", "gewinn")
@@ -53,5 +53,5 @@ SHARE_ENDS: Final = (*UNIT_ENDS, "anteil", "quote")
 
 
 def split_name(name: str) -> tuple[str, ...]:
-    """The words of a column's name: `orderTotal_EUR` is order, total, eur."""
+    """Split a column's name into its words: `orderTotal_EUR` gives order, total, eur."""
     return tuple(word.casefold() for word in _WORD.findall(_CAMEL.sub(" ", name)))

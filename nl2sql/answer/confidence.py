@@ -1,7 +1,7 @@
-"""How much to trust an answer: signs that code can see, weighed as questions with known answers say.
+"""How far to trust an answer: signs that code can see, with weights fitted on questions with known answers.
 
-`SIGNS` is the table: what each sign looks at, its weight, and how it is said to a person. It asks no model and runs
-nothing. `python -m nl2sql.evals.calibration` fits the weights again.
+`SIGNS` is the table: how each sign is measured, its weight, and its description for a person. It calls no model and
+runs nothing. `python -m nl2sql.evals.calibration` fits the weights again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, Trap, UntracedWord
+from nl2sql.types import Confidence, Grounding, Repair, RepairKind, Result, Step, StepKind, Trap, UntracedWord
 
 # Log-odds that an answer without any sign is right.
 BIAS_LOG_ODDS: Final = 3.18
-# On databases that the fit had not seen, 95% of the answers from here on were right.
+# On databases outside the fit, 95% of the answers at or above this score were right.
 MIN_HIGH_SCORE: Final = 0.88
 MIN_CHECK_SCORE: Final = 0.2
-# Below it an answer is held back: of 21 such answers, on databases that the fit had not seen, one was right.
+# An answer below this score is withheld: of 21 such answers, on databases outside the fit, one was right.
 MIN_ANSWER_SCORE: Final = 0.1
 # The signs that rest on log-probabilities, and the one that stands for their absence.
 LOGPROB_SIGNS: Final = ("surprise",)
@@ -31,14 +31,13 @@ _MAX_LOG_ODDS: Final = 50.0
 
 @dataclass(frozen=True, slots=True)
 class AnswerRecord:
-    """How an answer whose query ran came about.
+    """How an answer whose query ran was made.
 
-    `logprobs` are the natural log-probabilities of the tokens of the SQL, empty where the endpoint tells none.
+    `logprobs` are the natural log-probabilities of the tokens of the SQL, empty where the endpoint reports none.
     `agreement` is how many of the queries written for the question give these rows, and how many were written; None
-    where it was one. `hidden_table_count` counts the tables that the model was not shown. `verified_query`
-    names the verified query whose rows these are. `is_unfinished` says that the model did not come to its end,
-    `is_prompt_cut` that its endpoint did not read the whole prompt; `doubtful_column_count` counts columns of the query
-    of whose file two readings are left.
+    where it was one. `hidden_table_count` counts the tables that the model was not shown. `verified_query` names the
+    verified query whose rows these are. `is_unfinished`: the model did not finish. `is_prompt_cut`: its endpoint read
+    only a part of the prompt. `doubtful_column_count` counts columns of the query whose file can be read in two ways.
     """
 
     result: Result
@@ -58,10 +57,11 @@ class AnswerRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One sign: `measure` gives its value, 0 where it does not show; `weight` is log-odds for each unit of the value.
+    """One sign: `measure` returns its value, 0 where it is absent; `weight` is the log-odds for one unit of the value.
 
-    `describe` says it to a person and is asked only where it shows; an empty text is not said. `is_fitted` is False
-    where the weight is set by hand, and any fit keeps it: questions with known answers hardly show the sign alone.
+    `describe` explains it to a person and is called only where the sign is present; an empty text is not shown.
+    `is_fitted` is False where the weight is set by hand and kept by every fit, because questions with known answers
+    hardly ever show this sign alone.
     """
 
     name: str
@@ -86,7 +86,7 @@ def assess_answer(record: AnswerRecord) -> Confidence:
 
 
 def is_too_doubtful(confidence: Confidence) -> bool:
-    """Whether the rows are better not given as an answer."""
+    """Return whether the rows should not be given as an answer."""
     return confidence.score < MIN_ANSWER_SCORE
 
 
@@ -97,13 +97,13 @@ def score_signs(signs: dict[str, float]) -> float:
 
 
 def describe_untraced_words(untraced: Sequence[UntracedWord]) -> tuple[str, ...]:
-    """A line that names the words that weigh; none where there are none."""
-    words = [one.word for one in untraced if one.has_weight]
+    """Return a line that names the words that have weight; an empty tuple where there are none."""
+    words = [word.word for word in untraced if word.has_weight]
     return (f"Nothing in the SQL stands for: {', '.join(words)}.",) if words else ()
 
 
 def _sum_surprise(record: AnswerRecord) -> float:
-    """Sum how unlikely the tokens of the SQL were to the model, in nats."""
+    """Return how unlikely the tokens of the SQL were to the model, in nats."""
     return min(_MAX_SURPRISE_NATS, -sum(record.logprobs))
 
 
@@ -113,8 +113,8 @@ def _describe_surprise(record: AnswerRecord) -> str:
 
 
 def _is_failure(step: Step) -> bool:
-    """Whether it is a call of the model's that failed, other than a further query beside the first."""
-    return not step.ok and step.tool != "candidate"
+    """Return whether the step is a failed call of the model, other than a further candidate query."""
+    return not step.ok and step.tool != StepKind.CANDIDATE
 
 
 def _has_failed(record: AnswerRecord) -> float:
@@ -131,16 +131,16 @@ def _describe_repairs(record: AnswerRecord, kind: RepairKind, what: str) -> str:
 
 
 def _measure_disagreement(record: AnswerRecord) -> float:
-    """Return the share of the queries written for the question that gave other rows, or none."""
+    """Return the share of the queries written for the question that gave other rows or none."""
     if record.agreement is None:
         return 0.0
-    same, asked = record.agreement
-    return 1.0 - same / max(asked, 1)
+    same, written = record.agreement
+    return 1.0 - same / max(written, 1)
 
 
 def _describe_disagreement(record: AnswerRecord) -> str:
-    same, asked = record.agreement or (1, 1)
-    return f"{same} of {asked} queries written for the question give these rows"
+    same, written = record.agreement or (1, 1)
+    return f"{same} of {written} queries written for the question give these rows"
 
 
 def _is_all_null(record: AnswerRecord) -> float:
@@ -158,16 +158,16 @@ def _describe_grave_traps(record: AnswerRecord) -> str:
 
 
 def _list_untraced_words(record: AnswerRecord) -> list[UntracedWord]:
-    return [one for one in record.untraced_words if not one.is_label]
+    return [word for word in record.untraced_words if not word.is_label]
 
 
 def _list_labels(record: AnswerRecord) -> list[UntracedWord]:
-    """The words that only a label of the query's own stands for."""
-    return [one for one in record.untraced_words if one.is_label]
+    """Return the words that only a column alias of the query stands for."""
+    return [word for word in record.untraced_words if word.is_label]
 
 
 def _describe_labels(record: AnswerRecord) -> str:
-    words = ", ".join(one.word for one in _list_labels(record))
+    words = ", ".join(label.word for label in _list_labels(record))
     return f"nothing in the data is called {words}: it is only what the SQL calls its result"
 
 
@@ -200,11 +200,15 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign("disagreement", -0.9, _measure_disagreement, _describe_disagreement, is_fitted=False),
     Sign("untraced_words", -0.06, lambda record: float(len(_list_untraced_words(record))), _describe_untraced),
     Sign(
-        "untraced_elsewhere", -0.53, lambda record: float(sum(one.is_in_schema for one in _list_untraced_words(record)))
+        "untraced_elsewhere",
+        -0.53,
+        lambda record: float(sum(word.is_in_schema for word in _list_untraced_words(record))),
     ),
-    Sign("untraced_measures", -0.1, lambda record: float(sum(one.is_measured for one in _list_untraced_words(record)))),
-    Sign("untraced_names", -0.62, lambda record: float(sum(one.is_name for one in _list_untraced_words(record)))),
-    Sign("untraced_numbers", -1.45, lambda record: float(sum(one.is_number for one in _list_untraced_words(record)))),
+    Sign(
+        "untraced_measures", -0.1, lambda record: float(sum(word.is_measured for word in _list_untraced_words(record)))
+    ),
+    Sign("untraced_names", -0.62, lambda record: float(sum(word.is_name for word in _list_untraced_words(record)))),
+    Sign("untraced_numbers", -1.45, lambda record: float(sum(word.is_number for word in _list_untraced_words(record)))),
     Sign("labels", -1.33, lambda record: float(len(_list_labels(record))), _describe_labels),
     Sign(
         "grave_traps",

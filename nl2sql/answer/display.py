@@ -1,7 +1,7 @@
-"""Values as people read them: separators, two decimals of money, months, percent. What to write is decided by column.
+"""Show values as people read them: separators, two decimals of money, months, percent. Each column has one format.
 
-The decision rests on a column's name and type, on what its values have in common, and on how the SQL computes it.
-Where it is in doubt, and in every export, a value stays as it is. Nothing here changes a value.
+The format depends on the column's name and type, on what its values have in common, and on how the SQL computes it. In
+doubt, and in every export, a value stays as it is. No value is changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nl2sql.types import Result, ResultColumn, Schema, list_column_values
 if TYPE_CHECKING:
     from sqlglot import exp
 
-# A double's noise begins behind these: what has no more decimals was entered so, and stays so.
+# A double's rounding noise begins after these decimals: a number with no more of them was entered that way.
 _MAX_ENTERED_DECIMALS: Final = 6
 _MONEY_DECIMALS: Final = 2
 _SIGNIFICANT_DIGITS: Final = 4
@@ -43,7 +43,7 @@ _YEAR_OF: Final = re.compile(r"year", re.I)
 
 
 class Kind(StrEnum):
-    """What a column is to its reader."""
+    """What a column means to its reader."""
 
     PLAIN = "plain"
     CODE = "code"
@@ -58,9 +58,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A column to be decided on: its name and the words in it, the engine's type, its facts, and what computes it.
+    """A column whose format is to be chosen: its name and the words in it, the engine's type, its facts.
 
-    `is_key` says that it is a key of a table. `expressions` are those that the SQL gives this name to.
+    `is_key`: it is a key of a table. `expressions` are those that the SQL gives this name to.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Subject:
     expressions: tuple[exp.Expr, ...] = ()
 
     def has_word(self, words: frozenset[str], ends: tuple[str, ...] = ()) -> bool:
-        """Whether one of these words is in the name, or a word that ends so."""
+        """Return whether the name has one of these words, or a word with one of these endings."""
         return bool(words & {*self.words}) or any(word.endswith(ends) for word in self.words if ends)
 
     @property
@@ -81,34 +81,34 @@ class Subject:
 
     @property
     def scale(self) -> int | None:
-        """The decimals of a DECIMAL, as its type says."""
+        """The number of decimals of a DECIMAL type; None for another type."""
         found = _SCALE.search(self.type)
         return int(found[1]) if found else None
 
     def is_within(self, low: int, high: int) -> bool:
-        """Whether all its numbers are in that range."""
+        """Return whether all its numbers are in that range, ends included."""
         return bool(self.facts.numbers) and low <= self.facts.minimum and self.facts.maximum <= high
 
 
-def _is_month(one: Subject) -> bool:
-    facts = one.facts
+def _is_month(subject: Subject) -> bool:
+    facts = subject.facts
     if not facts.days or facts.others or not (facts.is_at_midnight and facts.is_first_of_month):
         return False
-    return one.has_word(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
-        facts.has_several_days and not one.has_word(vocabulary.DAY_WORDS)
+    return subject.has_word(vocabulary.MONTH_WORDS, vocabulary.MONTH_ENDS) or (
+        facts.has_several_days and not subject.has_word(vocabulary.DAY_WORDS)
     )
 
 
-def _is_day(one: Subject) -> bool:
-    return bool(one.facts.days) and not one.facts.others and one.facts.is_at_midnight
+def _is_day(subject: Subject) -> bool:
+    return bool(subject.facts.days) and not subject.facts.others and subject.facts.is_at_midnight
 
 
-def _is_code(one: Subject) -> bool:
-    words = one.words
+def _is_code(subject: Subject) -> bool:
+    words = subject.words
     if (
-        not one.facts.numbers
-        or not one.is_whole
-        or one.has_word(vocabulary.COUNT_WORDS)
+        not subject.facts.numbers
+        or not subject.is_whole
+        or subject.has_word(vocabulary.COUNT_WORDS)
         or (words and words[0] in vocabulary.SUM_WORDS)
     ):
         return False
@@ -117,37 +117,37 @@ def _is_code(one: Subject) -> bool:
         or words[-1].endswith(vocabulary.CODE_ENDS)
         or words[0] in vocabulary.LEADING_CODE_WORDS
     )
-    return one.is_key or (is_named and "of" not in words) or _is_calendar(one)
+    return subject.is_key or (is_named and "of" not in words) or _is_calendar(subject)
 
 
-def _is_calendar(one: Subject) -> bool:
-    """Whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
-    if one.is_within(*_YEAR_RANGE):
-        computed = any(_YEAR_OF.search(expression.sql()) for expression in one.expressions)
-        return computed or len(one.name) <= 2 or one.has_word(vocabulary.YEAR_WORDS)
-    if one.is_within(*_WIDE_YEAR_RANGE):
-        return bool(one.words) and one.words[-1] in vocabulary.YEAR_WORDS
-    if one.is_within(_YEAR_RANGE[0] * 100 + 1, _YEAR_RANGE[1] * 100 + 12):
-        return one.has_word(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
-    return one.is_within(_YEAR_RANGE[0] * 10_000 + 101, _YEAR_RANGE[1] * 10_000 + 1231) and one.has_word(
+def _is_calendar(subject: Subject) -> bool:
+    """Return whether its numbers are years, or months and days written as one number: 2025, 202501, 20250131."""
+    if subject.is_within(*_YEAR_RANGE):
+        computed = any(_YEAR_OF.search(expression.sql()) for expression in subject.expressions)
+        return computed or len(subject.name) <= 2 or subject.has_word(vocabulary.YEAR_WORDS)
+    if subject.is_within(*_WIDE_YEAR_RANGE):
+        return bool(subject.words) and subject.words[-1] in vocabulary.YEAR_WORDS
+    if subject.is_within(_YEAR_RANGE[0] * 100 + 1, _YEAR_RANGE[1] * 100 + 12):
+        return subject.has_word(vocabulary.MONTH_WORDS | vocabulary.CALENDAR_WORDS, vocabulary.MONTH_ENDS)
+    return subject.is_within(_YEAR_RANGE[0] * 10_000 + 101, _YEAR_RANGE[1] * 10_000 + 1231) and subject.has_word(
         vocabulary.CALENDAR_WORDS
     )
 
 
-def _is_fraction(one: Subject) -> bool:
+def _is_fraction(subject: Subject) -> bool:
     if (
-        not one.facts.numbers
-        or not one.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
-        or one.has_word(vocabulary.NO_SHARE_WORDS)
+        not subject.facts.numbers
+        or not subject.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS)
+        or subject.has_word(vocabulary.NO_SHARE_WORDS)
     ):
         return False
-    if one.facts.minimum < -1 or one.facts.maximum > 1 or not one.expressions:
+    if subject.facts.minimum < -1 or subject.facts.maximum > 1 or not subject.expressions:
         return False
-    return all(map(_gives_fraction, one.expressions))
+    return all(map(_gives_fraction, subject.expressions))
 
 
 def _gives_fraction(expression: exp.Expr) -> bool:
-    """Whether it divides, or takes the mean of 0 and 1, and has no hundred in it."""
+    """Return whether the expression divides, or averages 0 and 1, and has no factor of a hundred."""
     from sqlglot import exp
 
     if any(_find_hundreds(expression)):
@@ -157,7 +157,7 @@ def _gives_fraction(expression: exp.Expr) -> bool:
 
 
 def _counts_in_hundreds(expression: exp.Expr) -> bool:
-    """Whether it multiplies by a hundred."""
+    """Return whether the expression multiplies by a hundred."""
     from sqlglot import exp
 
     return any(isinstance(literal.parent, exp.Mul) for literal in _find_hundreds(expression))
@@ -171,38 +171,40 @@ def _find_hundreds(expression: exp.Expr) -> Iterator[exp.Expr]:
             yield literal
 
 
-def _is_units(one: Subject) -> bool:
-    facts = one.facts
-    counted = any(_counts_in_hundreds(expression) for expression in one.expressions)
+def _is_units(subject: Subject) -> bool:
+    facts = subject.facts
+    counted = any(_counts_in_hundreds(expression) for expression in subject.expressions)
     is_large = max(abs(facts.minimum), abs(facts.maximum)) > 1
-    return bool(facts.numbers) and one.has_word(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
+    return (
+        bool(facts.numbers) and subject.has_word(vocabulary.UNIT_WORDS, vocabulary.UNIT_ENDS) and (is_large or counted)
+    )
 
 
-def _is_coordinate(one: Subject) -> bool:
-    return bool(one.facts.numbers) and one.has_word(vocabulary.PLAIN_WORDS)
+def _is_coordinate(subject: Subject) -> bool:
+    return bool(subject.facts.numbers) and subject.has_word(vocabulary.PLAIN_WORDS)
 
 
-def _is_money(one: Subject) -> bool:
-    is_named = one.has_word(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not one.has_word(
+def _is_money(subject: Subject) -> bool:
+    is_named = subject.has_word(vocabulary.MONEY_WORDS, vocabulary.MONEY_ENDS) and not subject.has_word(
         vocabulary.NOT_MONEY_WORDS, vocabulary.SHARE_ENDS
     )
-    return bool(one.facts.numbers) and is_named and not _is_int(one)
+    return bool(subject.facts.numbers) and is_named and not _is_int(subject)
 
 
-def _is_integer(one: Subject) -> bool:
-    return bool(one.facts.numbers) and _is_int(one)
+def _is_integer(subject: Subject) -> bool:
+    return bool(subject.facts.numbers) and _is_int(subject)
 
 
-def _is_int(one: Subject) -> bool:
+def _is_int(subject: Subject) -> bool:
     # A HUGEINT, which a sum of integers is, comes as a Decimal.
-    return one.facts.has_only_integers or one.scale == 0 or one.type.endswith("HUGEINT")
+    return subject.facts.has_only_integers or subject.scale == 0 or subject.type.endswith("HUGEINT")
 
 
-def _is_number(one: Subject) -> bool:
-    return bool(one.facts.numbers)
+def _is_number(subject: Subject) -> bool:
+    return bool(subject.facts.numbers)
 
 
-# The first that holds decides; each with a column that it holds for: its name, a value, and the value as it is shown.
+# The first rule that holds decides. Each has an example: a column's name, a value, and the value as it is shown.
 RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], tuple[str, Any, str]], ...]] = (
     (Kind.MONTH, _is_month, ("month", dt.datetime(2025, 1, 1), "2025-01")),
     (Kind.DAY, _is_day, ("ordered_at", dt.datetime(2025, 1, 31), "2025-01-31")),
@@ -218,9 +220,9 @@ RULES: Final[tuple[tuple[Kind, Callable[[Subject], bool], tuple[str, Any, str]],
 
 @dataclass(frozen=True, slots=True)
 class ColumnFormat:
-    """How the values of one column are written for reading: what they are, how many decimals, in which notation.
+    """How the values of one column are shown: kind, number of decimals, notation.
 
-    `is_exact` says that no decimals are left out, of values that were not looked at either.
+    `is_exact`: no decimals are dropped, not even of values that were not observed.
     """
 
     kind: Kind = Kind.PLAIN
@@ -229,7 +231,7 @@ class ColumnFormat:
     notation: Notation = NEUTRAL
 
     def show(self, value: Any) -> str:
-        """The value as people read it; as `text_of` writes it where it is none of the column's kind. NULL is empty."""
+        """Return the value as people read it; as `text_of` where it is not of the column's kind. NULL is empty."""
         if isinstance(value, dt.date):
             return self._show_day(value)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or self.kind is Kind.PLAIN:
@@ -252,13 +254,16 @@ class ColumnFormat:
         return self.notation.write(rounded, decimals)
 
     def _choose_decimals(self, number: Decimal) -> int:
-        """The column's decimals, or more where they would leave out what is entered, or nothing of the number."""
-        own = count_decimals(number)
-        if self.is_exact and self.decimals < own:
-            return own if own <= _MAX_ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT_DIGITS)
+        """Return the column's decimals, or more where these would hide digits.
+
+        That is where they would drop digits that were entered, or show 0 for another number.
+        """
+        entered = count_decimals(number)
+        if self.is_exact and self.decimals < entered:
+            return entered if entered <= _MAX_ENTERED_DECIMALS else max(self.decimals, _SIGNIFICANT_DIGITS)
         if not number or number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _DECIMAL_CONTEXT):
             return self.decimals
-        return min(own, -number.adjusted() + 1)
+        return min(entered, -number.adjusted() + 1)
 
     def _show_day(self, value: dt.date) -> str:
         is_time = isinstance(value, dt.datetime)
@@ -271,84 +276,96 @@ class ColumnFormat:
 
 
 def find_keys(schema: Schema) -> frozenset[str]:
-    """The names of the columns that are keys of tables, or refer to one."""
-    own = (name for table in schema.tables for name in table.primary_key)
-    return frozenset((*own, *(name for table in schema.tables for key in table.foreign_keys for name in key.columns)))
+    """Return the names of the columns that are primary keys of tables, or foreign keys."""
+    primary = (name for table in schema.tables for name in table.primary_key)
+    foreign = (name for table in schema.tables for key in table.foreign_keys for name in key.columns)
+    return frozenset((*primary, *foreign))
 
 
 def choose_formats(
     result: Result, *, sql: str = "", keys: Collection[str] = (), notation: Notation = NEUTRAL
 ) -> tuple[ColumnFormat, ...]:
-    """How each column of a result is written for reading, as its first thousands of values say.
+    """Choose how each column of a result is shown, from its first 10,000 values.
 
-    `sql` is what gave the rows, as DuckDB reads it: without it no column is taken for a fraction. `keys` are names of
-    columns that are keys of tables.
+    `sql` is the query of the rows, in DuckDB's dialect: without it no column is shown as a fraction in percent. `keys`
+    are names of columns that are keys of tables.
     """
     facts = [ColumnFacts() for _ in result.columns]
-    for one, column in zip(facts, result.table.slice(0, _MAX_OBSERVED_ROWS).columns, strict=True):
-        one.observe(list_column_values(column))
+    for column_facts, column in zip(facts, result.table.slice(0, _MAX_OBSERVED_ROWS).columns, strict=True):
+        column_facts.observe(list_column_values(column))
     formats = choose_formats_by_facts(result.columns, facts, sql=sql, keys=keys)
-    return tuple(replace(one, notation=notation) for one in formats)
+    return tuple(replace(column_format, notation=notation) for column_format in formats)
 
 
 def choose_formats_by_facts(
     columns: Sequence[ResultColumn], facts: Sequence[ColumnFacts], *, sql: str = "", keys: Collection[str] = ()
 ) -> tuple[ColumnFormat, ...]:
-    """The same for columns whose values have been looked at."""
+    """Choose how each column is shown, from facts that were collected before."""
     folded = {key.casefold() for key in keys}
     subjects = [
         Subject(
-            column.name, vocabulary.split_name(column.name), column.type.upper(), one, column.name.casefold() in folded
+            name=column.name,
+            words=vocabulary.split_name(column.name),
+            type=column.type.upper(),
+            facts=column_facts,
+            is_key=column.name.casefold() in folded,
         )
-        for column, one in zip(columns, facts, strict=True)
+        for column, column_facts in zip(columns, facts, strict=True)
     ]
-    asked = [
-        one.name
-        for one in subjects
-        if one.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or one.is_within(*_YEAR_RANGE)
+    # Only shares and years depend on how the SQL computes them.
+    names = [
+        subject.name
+        for subject in subjects
+        if subject.has_word(vocabulary.SHARE_WORDS, vocabulary.SHARE_ENDS) or subject.is_within(*_YEAR_RANGE)
     ]
-    found = _find_expressions(sql, asked)
-    return tuple(_choose_format(replace(one, expressions=found.get(one.name.casefold(), ()))) for one in subjects)
+    found = _find_expressions(sql, names)
+    return tuple(
+        _choose_format(replace(subject, expressions=found.get(subject.name.casefold(), ()))) for subject in subjects
+    )
 
 
-def _choose_format(one: Subject) -> ColumnFormat:
-    kind = next((kind for kind, holds, _ in RULES if holds(one)), Kind.PLAIN)
-    decimals = _DECIMALS[kind](one) if kind in _DECIMALS else 0
-    return ColumnFormat(kind, decimals, is_exact=kind is Kind.NUMBER and one.facts.decimals <= _MAX_ENTERED_DECIMALS)
+def _choose_format(subject: Subject) -> ColumnFormat:
+    kind = next((kind for kind, holds, _ in RULES if holds(subject)), Kind.PLAIN)
+    decimals = _DECIMALS[kind](subject) if kind in _DECIMALS else 0
+    return ColumnFormat(
+        kind, decimals, is_exact=kind is Kind.NUMBER and subject.facts.decimals <= _MAX_ENTERED_DECIMALS
+    )
 
 
-def _count_percent_decimals(one: Subject) -> int:
-    smallest = one.facts.smallest_amount
-    return _limit_percent(one.facts.decimals - 2, smallest * 100 if smallest else None)
+def _count_percent_decimals(subject: Subject) -> int:
+    smallest = subject.facts.smallest_amount
+    return _limit_percent(subject.facts.decimals - 2, smallest * 100 if smallest else None)
 
 
-def _count_unit_decimals(one: Subject) -> int:
-    return _limit_percent(one.facts.decimals, one.facts.smallest_amount)
+def _count_unit_decimals(subject: Subject) -> int:
+    return _limit_percent(subject.facts.decimals, subject.facts.smallest_amount)
 
 
 def _limit_percent(used: int, smallest: Decimal | None) -> int:
-    """All decimals where they are few, as rounded figures have them; else as many as the smallest share needs."""
+    """Return all decimals where they are few, as in rounded figures; else as many as the smallest share needs."""
     needed = min(_count_needed_decimals(smallest, _SIGNIFICANT_PERCENT_DIGITS, 1), _MAX_PERCENT_DECIMALS)
     return max(0, used if used <= _MAX_ROUNDED_PERCENT_DECIMALS else min(used, needed))
 
 
-def _count_money_decimals(one: Subject) -> int:
+def _count_money_decimals(subject: Subject) -> int:
     needed = _count_needed_decimals(
-        one.facts.smallest_amount, _SIGNIFICANT_DIGITS - 1 if one.is_within(-1, 1) else 1, _MONEY_DECIMALS
+        subject.facts.smallest_amount, _SIGNIFICANT_DIGITS - 1 if subject.is_within(-1, 1) else 1, _MONEY_DECIMALS
     )
-    return max(_MONEY_DECIMALS, min(one.facts.decimals, needed, _MAX_ENTERED_DECIMALS))
+    return max(_MONEY_DECIMALS, min(subject.facts.decimals, needed, _MAX_ENTERED_DECIMALS))
 
 
-def _count_number_decimals(one: Subject) -> int:
-    """All decimals of numbers as they were entered; of computed ones as many as tell them apart."""
-    used, scale = one.facts.decimals, one.scale
+def _count_number_decimals(subject: Subject) -> int:
+    """Return all decimals of entered numbers; of computed ones, as many as distinguish them."""
+    used, scale = subject.facts.decimals, subject.scale
     if scale is not None and scale <= _MONEY_DECIMALS:
         return scale
     if used <= _MAX_ENTERED_DECIMALS:
         return used if scale is None else max(_MONEY_DECIMALS, used)
-    if one.is_within(-1, 1):
-        return min(used, _count_needed_decimals(one.facts.smallest_amount, _SIGNIFICANT_DIGITS, 2), _MAX_DECIMALS)
-    return min(used, _count_needed_decimals(one.facts.smallest_amount, _SIGNIFICANT_DIGITS - 2, 2), _SIGNIFICANT_DIGITS)
+    if subject.is_within(-1, 1):
+        return min(used, _count_needed_decimals(subject.facts.smallest_amount, _SIGNIFICANT_DIGITS, 2), _MAX_DECIMALS)
+    return min(
+        used, _count_needed_decimals(subject.facts.smallest_amount, _SIGNIFICANT_DIGITS - 2, 2), _SIGNIFICANT_DIGITS
+    )
 
 
 _DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
@@ -360,12 +377,12 @@ _DECIMALS: Final[dict[Kind, Callable[[Subject], int]]] = {
 
 
 def _count_needed_decimals(smallest: Decimal | None, significant: int, least: int) -> int:
-    """How many decimals show so many digits of the smallest number, at least `least`."""
+    """Return how many decimals show that many digits of the smallest number, at least `least`."""
     return least if smallest is None else max(least, significant - 1 - smallest.adjusted())
 
 
 def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Expr, ...]]:
-    """What the SQL calls by each of these names, anywhere in it."""
+    """Return the expressions that the SQL gives each of these names to, anywhere in it."""
     if not sql or not names:
         return {}
     import sqlglot
@@ -377,7 +394,7 @@ def _find_expressions(sql: str, names: Sequence[str]) -> dict[str, tuple[exp.Exp
         return {}
     found: dict[str, list[exp.Expr]] = {}
     for alias in tree.find_all(exp.Alias):
-        # A name handed on from within says nothing of its own.
+        # An alias of a plain column only passes it on.
         if not isinstance(alias.this, exp.Column):
             found.setdefault(alias.alias.casefold(), []).append(alias.this)
     return {name.casefold(): tuple(found.get(name.casefold(), ())) for name in names}

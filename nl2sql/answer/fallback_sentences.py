@@ -1,26 +1,32 @@
-"""Sentences made by code: for an empty result, for what the data lacks, and where the model's own is not borne out.
+"""Sentences written by code: for an empty result, for what the data lacks, and in place of an unsupported one.
 
-They state what the rows state and nothing else.
+They state what the rows state and nothing else. For an empty result, probing queries find the conditions that match
+nothing; they are written from the syntax tree, and the caller runs them, through the guard like any other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+
+from sqlglot import exp
 
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
+from nl2sql.answer.plain_tree import parse_plain, split_conjunction
+from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.text_safety import make_one_line
 from nl2sql.types import MissingName, Result, list_column_values
 
+MAX_PROBES: Final = 4
 _MAX_CELL_CHARS: Final = 120
 _MAX_COLUMNS: Final = 6
 _MAX_NAMES: Final = 12
 
 
 def describe_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
-    """One sentence about a result that has rows; with `formats`, values are written as the table shows them."""
+    """Write one sentence about a result that has rows; with `formats`, values appear as the table shows them."""
     if result.row_count == 1 and not result.truncated:
         return _describe_one_row(result, formats)
     count = f"More than {result.row_count:,}" if result.truncated else f"{result.row_count:,}"
@@ -28,32 +34,44 @@ def describe_rows(result: Result, formats: Sequence[ColumnFormat] = ()) -> str:
     return f"{count} {rows}. The first: {_list_pairs(result, formats)}."
 
 
+def find_unmatched_filters(sql: str, dialect: str, has_rows: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the conditions of the outermost WHERE that match no row on their own, as SQL.
+
+    `sql` is checked SQL; `has_rows(sql)` returns whether a probing query gives a row. At most four are probed. Empty
+    where the tables and joins alone give no row.
+    """
+    probes = list(_make_probes(sql, dialect))
+    if not probes or not has_rows(write_plain_sql(probes[0][1].copy().where(exp.true(), append=False))):
+        return ()
+    return tuple(write_plain_sql(condition) for condition, probe in probes if not has_rows(write_plain_sql(probe)))
+
+
 def describe_empty_result(filters: tuple[str, ...] = ()) -> str:
-    """The sentence for an empty result; `filters` are the conditions that match nothing by themselves."""
+    """Write the sentence for an empty result; `filters` are the conditions that match nothing on their own."""
     if not filters:
         return "No rows match."
-    what = " and ".join(make_one_line(condition, _MAX_CELL_CHARS) for condition in filters)
-    return f"No rows match: nothing in the data has {what}."
+    conditions = " and ".join(make_one_line(condition, _MAX_CELL_CHARS) for condition in filters)
+    return f"No rows match: nothing in the data has {conditions}."
 
 
 def describe_missing(missing: MissingName) -> str:
-    """What the data does not have, and what is there instead, in plain words: "products has price, no cost price"."""
+    """Write what the data lacks, and what it has instead: "products has price, no cost price"."""
     wanted = _spell_name(missing.name)
     if missing.kind == "table":
-        there = _join_names(missing.nearest or missing.present)
+        existing = _join_names(missing.nearest or missing.present)
         if missing.nearest:
-            return f"the data has {there}, no {wanted}"
-        return f"the data has no {wanted}" + (f"; its tables are {there}" if there else "")
-    has = f"{_join_names(missing.sources)} {_choose_verb(missing.sources)}" if missing.sources else "the data has"
+            return f"the data has {existing}, no {wanted}"
+        return f"the data has no {wanted}" + (f"; its tables are {existing}" if existing else "")
+    owner = f"{_join_names(missing.sources)} {_choose_verb(missing.sources)}" if missing.sources else "the data has"
     if missing.holders:
-        return f"{has} no {wanted}; {_join_names(missing.holders)} {_choose_verb(missing.holders)} it"
+        return f"{owner} no {wanted}; {_join_names(missing.holders)} {_choose_verb(missing.holders)} it"
     if missing.nearest:
-        return f"{has} {_join_names(missing.nearest)}, no {wanted}"
-    return f"{has} no {wanted}" + (f", only {_join_names(missing.present)}" if missing.present else "")
+        return f"{owner} {_join_names(missing.nearest)}, no {wanted}"
+    return f"{owner} no {wanted}" + (f", only {_join_names(missing.present)}" if missing.present else "")
 
 
 def _spell_name(name: str) -> str:
-    """A name as a person would say it."""
+    """Return the name as a person would say it."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.rpartition(".")[2]).replace("_", " ")
     return make_one_line(apart.lower(), _MAX_CELL_CHARS)
 
@@ -88,3 +106,18 @@ def _list_pairs(result: Result, formats: Sequence[ColumnFormat]) -> str:
 
 def _write(value: Any, formats: Sequence[ColumnFormat], position: int) -> str:
     return make_one_line(formats[position].show(value) if formats else text_of(value), _MAX_CELL_CHARS)
+
+
+def _make_probes(sql: str, dialect: str) -> Iterator[tuple[exp.Expr, exp.Select]]:
+    """Yield the first conditions, each with a query that applies it alone."""
+    select = parse_plain(sql, dialect)
+    where = select.args.get("where") if isinstance(select, exp.Select) else None
+    if not isinstance(select, exp.Select) or where is None:
+        return
+    for condition in list(split_conjunction(where.this))[:MAX_PROBES]:
+        probe = exp.select("1").where(condition.copy()).limit(1)
+        for part in ("from_", "joins", "laterals", "with_"):
+            if select.args.get(part):
+                value = select.args[part]
+                probe.set(part, [item.copy() for item in value] if isinstance(value, list) else value.copy())
+        yield condition, probe

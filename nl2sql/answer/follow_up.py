@@ -1,4 +1,4 @@
-"""What a query keeps of the one before though the question does not say so: how a follow-up builds on it.
+"""Find what a query keeps of the one before though the question does not mention it.
 
 It compares trees and words; whether the question was meant as a follow-up it does not know.
 """
@@ -6,6 +6,7 @@ It compares trees and words; whether the question was meant as a follow-up it do
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sqlglot import exp
 
@@ -16,26 +17,30 @@ from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import AGGREGATES, list_aggregates
 from nl2sql.answer.word_trace import match_words
 from nl2sql.schema.value_index import fold_text
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Schema
 
+_SHOWN_CHARS: Final = 80
 
-def find_carried(question: str, sql: str, before: str, schema: Schema) -> tuple[str, ...]:
-    """The filters and figures that the query shares with the one before and whose words the question lacks, as SQL.
 
-    Both are checked SQL, or laid out. Joins and groups are not looked at: two questions of one kind share those.
+def find_carried_parts(question: str, sql: str, before: str, schema: Schema) -> tuple[str, ...]:
+    """Return the filters and figures, as SQL, that both queries have and whose words the question lacks.
+
+    Both queries are checked SQL, on one line or several. Joins and groups are ignored: questions of one kind share
+    those.
     """
     trees = [parse_plain(text, schema.dialect) for text in (sql, before)]
     if trees[0] is None or trees[1] is None:
         return ()
     words = [fold_text(word) for word in list_words(question)]
-    kept = dict(_list_parts(trees[0], schema))
+    current = dict(_list_parts(trees[0], schema))
     earlier = dict(_list_parts(trees[1], schema))
-    shared = [text for text in kept if text in earlier]
-    return tuple(text for text in shared if not _is_mentioned(kept[text], words))
+    shared = [text for text in current if text in earlier]
+    return tuple(text for text in shared if not _is_mentioned(current[text], words))
 
 
 def _list_parts(tree: exp.Query, schema: Schema) -> Iterator[tuple[str, exp.Expr]]:
-    """The filters with values, and the figures but for counts of rows, by their SQL without aliases of tables."""
+    """Yield the filters with values, and the figures other than counts of rows, by their SQL without table aliases."""
     for block in list_blocks(tree, schema):
         where = block.select.args.get("where")
         for condition in split_conjunction(where.this if where is not None else None):
@@ -58,7 +63,7 @@ def _write_without_aliases(node: exp.Expr) -> str:
 
 
 def _is_mentioned(node: exp.Expr, words: list[str]) -> bool:
-    """Whether the question has a word of the part: of its values where it has any, else of its columns."""
+    """Return whether the question has a word of the part: of its values where it has any, else of its columns."""
     texts = [literal.name for literal in node.find_all(exp.Literal) if not _is_call_option(literal)]
     texts = texts or [column.name for column in node.find_all(exp.Column)]
     parts = [fold_text(part) for text in texts for part in list_words(text)]
@@ -67,5 +72,12 @@ def _is_mentioned(node: exp.Expr, words: list[str]) -> bool:
 
 
 def _is_call_option(literal: exp.Literal) -> bool:
-    """Whether the literal says how a function works, as the unit of `date_trunc`."""
+    """Return whether the literal is an option of a function, like the unit of `date_trunc`."""
     return literal.is_string and isinstance(literal.parent, exp.Anonymous)
+
+
+def describe_follow_up(question: str, sql: str, before: tuple[str, str], schema: Schema) -> str | None:
+    """Say what the query keeps of the turn `before` (its question and SQL) though the question does not say so."""
+    carried = find_carried_parts(question, sql, before[1], schema)
+    shown = make_one_line(before[0], _SHOWN_CHARS)
+    return f"builds on your previous question, “{shown}”: {' and '.join(carried)}" if carried else None

@@ -1,6 +1,6 @@
-"""What each name of a query that ran refers to: the SELECTs, what they read, and the stored column behind a name.
+"""What each name of a query that ran refers to: its SELECTs, what they read, the stored column behind a name.
 
-It reads plain trees of queries that bind, so each name has one meaning; what it cannot tell is None. It runs nothing.
+It reads plain trees of queries that bind, so each name has one meaning; an unknown one is None. It runs nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _MAX_DEPTH = 40
 
 @dataclass(slots=True, eq=False)
 class Relation:
-    """One entry of FROM: a stored `table`, or the `blocks` of a step or a derived table; neither where it is another.
+    """One entry of FROM: a stored `table`, or the `blocks` of a WITH step or a derived table; neither for other kinds.
 
-    `join` is how it came in, None for the first entry. `names` are those that its alias gives its columns.
+    `join` is the join that adds it, None for the first entry. `names` are the column names that its alias gives.
     """
 
     alias: str
@@ -30,7 +30,7 @@ class Relation:
     names: tuple[str, ...] = ()
 
     def list_column_names(self) -> list[str] | None:
-        """The names of its columns; None where they cannot be told."""
+        """Return the names of its columns; None where they are not known."""
         if self.names:
             return list(self.names)
         if self.table is not None:
@@ -38,21 +38,21 @@ class Relation:
         return self.blocks[0].list_output_names() if self.blocks else None
 
     def has_column(self, name: str) -> bool:
-        """Whether it is known to have the column."""
+        """Return whether it is known to have the column."""
         return name.lower() in {column.lower() for column in self.list_column_names() or ()}
 
     @property
     def is_optional(self) -> bool:
-        """Whether it is joined such that a row may have none of it."""
+        """Whether it is outer-joined, so that a row may have nothing of it."""
         return self.join is not None and (self.join.side or "").upper() in ("LEFT", "FULL")
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """One SELECT. `parent` is the one around it where it may refer to that one's rows.
+    """One SELECT. `parent` is the SELECT around it, where it may refer to that one's rows.
 
-    `name` is what the query calls its rows, where it does; `role` is `visit_query`, `step` (of a WITH), `table` (in a
-    FROM) or `condition` (anywhere else).
+    `name` is what the query calls its rows, "" where it has no name. `role` is `query`, `step` (of a WITH), `table` (in
+    a FROM) or `condition` (anywhere else).
     """
 
     select: exp.Select
@@ -62,11 +62,11 @@ class Block:
     relations: list[Relation] = field(default_factory=list)
 
     def list_output_names(self) -> list[str] | None:
-        """The names of its columns; None where they cannot be told."""
+        """Return the names of its result columns; None where they are not known."""
         names: list[str] = []
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._list_starred(item):
+                for relation in self._list_star_relations(item):
                     columns = relation.list_column_names()
                     if columns is None:
                         return None
@@ -76,40 +76,38 @@ class Block:
         return names
 
     def find_relation(self, column: exp.Column) -> Relation | None:
-        """The entry of FROM, here or around here, that the name refers to."""
+        """Return the entry of FROM that the name refers to, in this SELECT or one around it."""
         block: Block | None = self
         while block is not None:
             if column.table:
-                having = [one for one in block.relations if one.alias.lower() == column.table.lower()]
+                holders = [relation for relation in block.relations if relation.alias.lower() == column.table.lower()]
             else:
-                having = [one for one in block.relations if one.has_column(column.name)]
-            if len(having) == 1 or (having and block._is_joined_using(column.name)):
-                return having[0]
-            if having:
+                holders = [relation for relation in block.relations if relation.has_column(column.name)]
+            if len(holders) == 1 or (holders and block._is_joined_using(column.name)):
+                return holders[0]
+            if holders:
                 return None
             block = block.parent
         return None
 
     def find_aliased(self, name: str) -> exp.Expr | None:
-        """The selected expression of that alias."""
-        return next(
-            (e.this for e in self.select.expressions if isinstance(e, exp.Alias) and e.alias.lower() == name.lower()),
-            None,
-        )
+        """Return the selected expression with that alias."""
+        aliases = (item for item in self.select.expressions if isinstance(item, exp.Alias))
+        return next((item.this for item in aliases if item.alias.lower() == name.lower()), None)
 
     def find_output(self, name: str) -> tuple[exp.Expr, Block] | None:
-        """What the column of that name is made of, and in which SELECT."""
+        """Return the expression behind the result column of that name, and the SELECT that it stands in."""
         for item in self.select.expressions:
             if is_star(item):
-                for relation in self._list_starred(item):
+                for relation in self._list_star_relations(item):
                     if relation.has_column(name):
                         return exp.column(name, table=relation.alias), self
             elif item.alias_or_name.lower() == name.lower():
                 return item.unalias(), self
         return None
 
-    def iterate_conditions(self) -> Iterator[exp.Expr]:
-        """WHERE, HAVING, QUALIFY and each ON, in their order."""
+    def list_conditions(self) -> Iterator[exp.Expr]:
+        """Yield the condition of each ON, then WHERE, HAVING and QUALIFY."""
         for join in self.select.args.get("joins") or ():
             if join.args.get("on") is not None:
                 yield join.args["on"]
@@ -117,13 +115,13 @@ class Block:
             if self.select.args.get(key) is not None:
                 yield self.select.args[key].this
 
-    def _list_starred(self, item: exp.Expr) -> list[Relation]:
+    def _list_star_relations(self, item: exp.Expr) -> list[Relation]:
         alias = item.table.lower() if isinstance(item, exp.Column) else ""
-        return [one for one in self.relations if not alias or one.alias.lower() == alias]
+        return [relation for relation in self.relations if not alias or relation.alias.lower() == alias]
 
     def _is_joined_using(self, name: str) -> bool:
-        used = [u.name.lower() for r in self.relations if r.join is not None for u in r.join.args.get("using") or ()]
-        return name.lower() in used
+        joins = [relation.join for relation in self.relations if relation.join is not None]
+        return any(used.name.lower() == name.lower() for join in joins for used in join.args.get("using") or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +134,19 @@ class StoredColumn:
 
 
 def is_star(node: exp.Expr) -> bool:
-    """Whether the node stands for all columns."""
+    """Return whether the node stands for all columns."""
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 
 def list_blocks(query: exp.Query, schema: Schema) -> list[Block]:
-    """Every SELECT of a plain tree: the steps of WITH in their order, then the query itself, then what is inside."""
+    """Return every SELECT of a plain tree: the steps of WITH in order, then the query itself, then what is inside."""
     found: list[Block] = []
     _Walk(schema, found).visit_query(query, {}, None, "query", "")
     return found
 
 
 def find_source(column: exp.Column, block: Block) -> tuple[exp.Expr, Block]:
-    """What a name stands for, through steps and derived tables: an expression, or a column of a stored table."""
+    """Follow a name through steps and derived tables to an expression or a column of a stored table."""
     node: exp.Expr = column
     for _ in range(_MAX_DEPTH):
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
@@ -168,7 +166,7 @@ def find_source(column: exp.Column, block: Block) -> tuple[exp.Expr, Block]:
 
 
 def find_stored(node: exp.Expr | None, block: Block) -> StoredColumn | None:
-    """The stored column that an expression is, through steps, derived tables and casts to the same; else None."""
+    """Return the stored column that an expression is, through steps and derived tables; None for anything else."""
     if not isinstance(node, exp.Column):
         return None
     first = block.find_relation(node)
@@ -183,7 +181,7 @@ def find_stored(node: exp.Expr | None, block: Block) -> StoredColumn | None:
 
 
 def walk_own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
-    """The node and all below it, without what is inside of another SELECT."""
+    """Yield the node and all nodes below it, except those inside another SELECT."""
     yield node
     for child in node.iter_expressions():
         if not isinstance(child, exp.Query):
@@ -191,12 +189,14 @@ def walk_own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def list_columns(node: exp.Expr) -> Iterator[exp.Column]:
-    """The columns that an expression names, without those of queries inside it."""
-    return (one for one in walk_own_nodes(node) if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star))
+    """Yield the columns that an expression names, except those of queries inside it."""
+    return (
+        part for part in walk_own_nodes(node) if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star)
+    )
 
 
 def _find_inner_name(relation: Relation, name: str) -> str:
-    """The column's own name where the alias has renamed it: `t(a, b)`."""
+    """Return the column's own name where the alias has renamed it: `t(a, b)`."""
     for at, renamed in enumerate(relation.names):
         if renamed.lower() == name.lower():
             own = Relation(relation.alias, relation.node, relation.table, relation.blocks).list_column_names() or []
@@ -205,6 +205,8 @@ def _find_inner_name(relation: Relation, name: str) -> str:
 
 
 class _Walk:
+    """A walk over a query that collects its SELECTs."""
+
     def __init__(self, schema: Schema, found: list[Block]) -> None:
         self._schema = schema
         self._found = found
@@ -212,7 +214,7 @@ class _Walk:
     def visit_query(
         self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], parent: Block | None, role: str, name: str
     ) -> list[Block]:
-        """Note the SELECTs of a query, and return those that give its rows."""
+        """Collect the SELECTs of a query; return those that give its rows."""
         with_ = node.args.get("with_")
         if with_ is not None:
             steps = dict(steps)
@@ -254,7 +256,7 @@ class _Walk:
         return block
 
     def _visit_inner_queries(self, node: exp.Expr, steps: Mapping[str, Sequence[Block]], block: Block) -> None:
-        """The queries right inside an expression."""
+        """Visit the queries directly inside an expression."""
         if isinstance(node, exp.Query):
             self.visit_query(node, steps, block, "condition", "")
             return
@@ -295,7 +297,7 @@ class _Walk:
         return Relation(node.alias_or_name, node, join=join, names=names)
 
     def _find_table(self, node: exp.Table) -> Table | None:
-        """The stored table that a name in FROM means."""
+        """Return the stored table that a name in FROM means."""
         path = (node.db.lower() or MAIN_SCHEMA, node.name.lower())
-        found = [one for one in self._schema.tables if tuple(part.lower() for part in one.path) == path]
+        found = [table for table in self._schema.tables if tuple(part.lower() for part in table.path) == path]
         return found[0] if len(found) == 1 else None

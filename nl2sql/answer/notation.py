@@ -1,6 +1,7 @@
-"""How numbers are written for people in a country: decimal sign, thousands separator and percent sign.
+"""How people in a country write numbers: decimal sign, thousands separator, percent sign.
 
-Without a locale it is plain English, and nothing is loaded; else babel's data (CLDR) says. It rounds nothing.
+Without a locale the notation is English and nothing is loaded; with one it comes from babel's data (CLDR). It rounds
+nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _MAX_LOCALE_CHARS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """The signs of one country, and how many digits stand between separators: in the first group, and further ones."""
+    """The signs of one country, and the number of digits in the last group and in further ones."""
 
     decimal: str = "."
     group: str = ","
@@ -27,7 +28,7 @@ class Notation:
     percent_suffix: str = "%"
 
     def write(self, value: Decimal, decimals: int, *, grouped: bool = True) -> str:
-        """The number, which has no more decimals than that, with just as many."""
+        """Write the number with that many decimals, which must not be fewer than it has."""
         digits = format(value.copy_abs(), f".{decimals}f")
         whole, _, fraction = digits.partition(".")
         if grouped:
@@ -36,7 +37,7 @@ class Notation:
         return f"{sign}{whole}{self.decimal if fraction else ''}{fraction}"
 
     def write_percent(self, value: Decimal, decimals: int) -> str:
-        """The number as so many percent."""
+        """Write the number followed by the percent sign."""
         return f"{self.percent_prefix}{self.write(value, decimals)}{self.percent_suffix}"
 
     def _group(self, whole: str) -> str:
@@ -53,7 +54,11 @@ NEUTRAL: Final = Notation()
 
 @cache
 def find_notation(locale: str) -> Notation:
-    """The notation of a locale such as `de_DE` or `en-IN`; of an empty one the neutral. ConfigError for no locale."""
+    """Return the notation of a locale such as `de_DE` or `en-IN`; the neutral one for an empty text.
+
+    Raises:
+        ConfigError: for an unknown locale.
+    """
     if not locale:
         return NEUTRAL
     from babel import Locale, UnknownLocaleError

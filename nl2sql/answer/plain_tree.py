@@ -1,10 +1,11 @@
-"""SQL that ran as a syntax tree in plain form: no brackets, every function by its own name, joins in a row.
+"""Parse SQL that ran into a plain tree: no redundant parentheses, every function by its own name, joins in a row.
 
-It reads the engine's canonical text of DuckDB. It changes nothing that the query says, and judges nothing.
+It reads DuckDB's canonical text. It changes nothing that the query means, and judges nothing.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -16,11 +17,12 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-# What a deeply nested text makes of sqlglot's parser.
+_LOGGER: Final = logging.getLogger(__name__)
+# The errors of sqlglot's parser on unknown syntax and on deeply nested text.
 _UNREADABLE: Final = (SqlglotError, RecursionError)
 
 _QUERIES: Final = ("SELECT", "WITH", "VALUES", "FROM", "PIVOT", "UNPIVOT")
-# Queries about tables, which sqlglot takes for names or warns of.
+# Queries about tables, which sqlglot reads as names or warns about.
 _OTHER_QUERY: Final = re.compile(r"\((SHOW|DESCRIBE|SUMMARIZE) ")
 _UNITS: Final = {
     "to_years": "YEAR",
@@ -35,10 +37,10 @@ _UNITS: Final = {
 
 
 class PlainDuckDB(DuckDB):
-    """DuckDB's SQL, in which each call of a function is an `exp.Anonymous` of that name."""
+    """DuckDB's SQL, with each function call as an `exp.Anonymous` of that name."""
 
     class Parser(DuckDBParser):
-        """Keeps the names of functions, and whether a key of ORDER BY says where NULLs go."""
+        """Keeps the names of functions, and whether a key of ORDER BY places NULLs."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
@@ -56,13 +58,15 @@ class PlainDuckDB(DuckDB):
             return ordered
 
     def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
-        """The path as it is written."""
+        """Return the path as it is written."""
         return path
 
 
 def parse_plain(sql: str, dialect: str = "duckdb") -> exp.Query | None:
-    """The query in plain form, the caller's own to change; None where sqlglot cannot read it, or it is no query
-    of DuckDB."""
+    """Parse the query into a plain tree, which the caller may change.
+
+    None where sqlglot cannot read it, or it is no query of DuckDB.
+    """
     tree = _parse(sql) if dialect == "duckdb" else None
     return tree.copy() if tree is not None else None
 
@@ -80,19 +84,20 @@ def _parse(sql: str) -> exp.Query | None:
         holder = exp.Paren(this=tree)
         for rewrite in REWRITES:
             rewrite(holder)
-    except _UNREADABLE:
+    except _UNREADABLE as exc:
+        _LOGGER.debug("checked SQL has no plain tree: %s", type(exc).__name__)
         return None
     query = holder.this
     return query if isinstance(query, exp.Query) else None
 
 
 def is_about_tables(sql: str) -> bool:
-    """Whether the query asks which tables and columns there are, as SHOW does, and not what they hold."""
+    """Return whether the query asks which tables and columns exist, as SHOW does, and not what they hold."""
     return not sql.lstrip("( ").startswith(_QUERIES) or _OTHER_QUERY.search(sql) is not None
 
 
 def _drop_lambda_brackets(tokens: Sequence[Token]) -> Iterator[Token]:
-    """`f(l, (lambda x: x))` without the brackets that sqlglot does not expect there."""
+    """Yield the tokens without the parentheses around a lambda, which sqlglot does not expect."""
     closing: list[bool] = []
     for at, token in enumerate(tokens):
         if token.token_type == TokenType.L_PAREN:
@@ -106,17 +111,17 @@ def _drop_lambda_brackets(tokens: Sequence[Token]) -> Iterator[Token]:
 
 
 def is_after_comma(join: exp.Join) -> bool:
-    """Whether the table stands after a comma."""
+    """Return whether the table follows a comma."""
     return not any(join.args.get(key) for key in ("on", "using", "side", "kind", "method"))
 
 
 def name_function(node: exp.Expr | None) -> str:
-    """The lower-case name of a call; empty where the node is none."""
+    """Return the lower-case name of a call; empty where the node is no call."""
     return node.name.lower() if isinstance(node, exp.Anonymous) else ""
 
 
 def split_conjunction(condition: exp.Expr | None) -> Iterator[exp.Expr]:
-    """The conditions that all must hold."""
+    """Yield the conditions that all must hold."""
     if isinstance(condition, exp.And):
         yield from split_conjunction(condition.left)
         yield from split_conjunction(condition.right)
@@ -125,8 +130,10 @@ def split_conjunction(condition: exp.Expr | None) -> Iterator[exp.Expr]:
 
 
 def _drop_brackets(root: exp.Expr) -> None:
-    """`((a) + 1)` is `a + 1`: the tree says what belongs together. `NOT (a IS NULL)` keeps its own, since the engine
-    tells it from `a IS NOT NULL`."""
+    """Turn `((a) + 1)` into `a + 1`: the tree itself has the order.
+
+    `NOT (a IS NULL)` keeps its parentheses, because the engine distinguishes it from `a IS NOT NULL`.
+    """
     for paren in list(root.find_all(exp.Paren)):
         if paren is root or (isinstance(paren.parent, exp.Not) and isinstance(paren.this, exp.Is)):
             continue
@@ -134,7 +141,7 @@ def _drop_brackets(root: exp.Expr) -> None:
 
 
 def _flatten_joins(root: exp.Expr) -> None:
-    """`FROM ((a JOIN b) JOIN c)` is `FROM a JOIN b JOIN c`; a bracket around a table says nothing."""
+    """Turn `FROM ((a JOIN b) JOIN c)` into `FROM a JOIN b JOIN c`."""
     for select in list(root.find_all(exp.Select)):
         source = select.args.get("from_")
         while source is not None and _is_bracket(source.this):
@@ -150,7 +157,7 @@ def _flatten_joins(root: exp.Expr) -> None:
 
 
 def _drop_join_brackets(join: exp.Join) -> Iterator[exp.Join]:
-    """The join without a bracket that only holds it together; after a comma that holds whatever is joined there."""
+    """Yield the join without parentheses that only group it; after a comma, followed by the joins from inside them."""
     beside: list[exp.Join] = []
     is_comma = is_after_comma(join)
     while _is_bracket(join.this):
@@ -167,7 +174,7 @@ def _drop_join_brackets(join: exp.Join) -> Iterator[exp.Join]:
 
 
 def _is_bracket(node: exp.Expr) -> bool:
-    """Whether the node only stands around tables of FROM."""
+    """Return whether the node is only a pair of parentheses around tables of FROM."""
     return (
         isinstance(node, exp.Subquery)
         and not node.alias
@@ -178,7 +185,7 @@ def _is_bracket(node: exp.Expr) -> bool:
 
 
 def _unwrap_queries(root: exp.Expr) -> None:
-    """`(SELECT …) UNION (SELECT …)` needs no brackets, nor does a whole query in them."""
+    """Drop the parentheses of `(SELECT …) UNION (SELECT …)`, and those around a whole query."""
     for bracket in list(root.find_all(exp.Subquery)):
         query, parent = bracket.this, bracket.parent
         if bracket.alias or bracket.args.get("joins") or _has_modifiers(bracket) or not isinstance(query, exp.Query):
@@ -192,7 +199,7 @@ def _unwrap_queries(root: exp.Expr) -> None:
 
 
 def _is_chain(query: exp.Expr, parent: exp.SetOperation) -> bool:
-    """Whether the operation on the left would be read first anyway."""
+    """Return whether the operation on the left would be evaluated first anyway."""
     if not isinstance(query, exp.SetOperation) or _has_modifiers(query):
         return False
     return isinstance(query, exp.Intersect) or not isinstance(parent, exp.Intersect)
@@ -203,29 +210,29 @@ def _has_modifiers(query: exp.Expr) -> bool:
 
 
 def _write_counts(root: exp.Expr) -> None:
-    """`count_star()` is `count(*)`."""
+    """Turn `count_star()` into `count(*)`."""
     for call in list(root.find_all(exp.Anonymous)):
         if name_function(call) == "count_star" and not call.expressions:
             call.replace(exp.Anonymous(this="count", expressions=[exp.Star()]))
 
 
 def _lower_names(root: exp.Expr) -> None:
-    """`"year"(d)` and `COALESCE(a)` are `year(d)` and `coalesce(a)`."""
+    """Turn `"year"(d)` and `COALESCE(a)` into `year(d)` and `coalesce(a)`."""
     for call in list(root.find_all(exp.Anonymous)):
         call.set("this", call.name.lower())
 
 
 def _write_members(root: exp.Expr) -> None:
-    """`a = ANY(SELECT …)` is `a IN (SELECT …)`."""
-    for equal in list(root.find_all(exp.EQ)):
-        if isinstance(equal.expression, exp.Any) and isinstance(equal.expression.this, exp.Query):
-            query = equal.expression.this
+    """Turn `a = ANY(SELECT …)` into `a IN (SELECT …)`."""
+    for equality in list(root.find_all(exp.EQ)):
+        if isinstance(equality.expression, exp.Any) and isinstance(equality.expression.this, exp.Query):
+            query = equality.expression.this
             query = query if isinstance(query, exp.Subquery) else exp.Subquery(this=query)
-            equal.replace(exp.In(this=equal.this, query=query))
+            equality.replace(exp.In(this=equality.this, query=query))
 
 
 def _write_truths(root: exp.Expr) -> None:
-    """`CAST(a AS BOOLEAN) IS NOT DISTINCT FROM true` is `a IS TRUE`."""
+    """Turn `CAST(a AS BOOLEAN) IS NOT DISTINCT FROM true` into `a IS TRUE`."""
     for same in list(root.find_all(exp.NullSafeEQ, exp.NullSafeNEQ)):
         cast, truth = same.this, same.expression
         if isinstance(truth, exp.Boolean) and isinstance(cast, exp.Cast) and cast.is_type(exp.DType.BOOLEAN):
@@ -234,14 +241,14 @@ def _write_truths(root: exp.Expr) -> None:
 
 
 def _write_intervals(root: exp.Expr) -> None:
-    """`to_days(CAST(trunc(CAST(1 AS DOUBLE)) AS INTEGER))` is `INTERVAL 1 DAY`."""
+    """Turn `to_days(CAST(trunc(CAST(1 AS DOUBLE)) AS INTEGER))` into `INTERVAL 1 DAY`."""
     for call in list(root.find_all(exp.Anonymous)):
         if (unit := _UNITS.get(name_function(call))) and (amount := _find_amount(call)) is not None:
             call.replace(exp.Interval(this=amount, unit=exp.var(unit)))
 
 
 def _find_amount(call: exp.Anonymous) -> exp.Expr | None:
-    """What the engine's parser has wrapped for a unit of time."""
+    """Return the amount that the engine's parser has wrapped in casts for a unit of time."""
     whole = call.expressions[0] if len(call.expressions) == 1 else None
     if name_function(call) == "to_seconds":
         return whole.this if isinstance(whole, exp.Cast) and whole.is_type(exp.DType.DOUBLE) else None
@@ -255,7 +262,7 @@ def _find_amount(call: exp.Anonymous) -> exp.Expr | None:
 
 
 def _write_values(root: exp.Expr) -> None:
-    """`(SELECT * FROM (VALUES (1)) AS valueslist) AS t(a)` is `(VALUES (1)) AS t(a)`."""
+    """Turn `(SELECT * FROM (VALUES (1)) AS valueslist) AS t(a)` into `(VALUES (1)) AS t(a)`."""
     for bracket in list(root.find_all(exp.Subquery)):
         select, alias = bracket.this, bracket.args.get("alias")
         source = select.args.get("from_") if isinstance(select, exp.Select) and select.is_star else None
@@ -265,7 +272,7 @@ def _write_values(root: exp.Expr) -> None:
 
 
 def _write_order_by_all(root: exp.Expr) -> None:
-    """`ORDER BY COLUMNS(*)` is `ORDER BY ALL`."""
+    """Turn `ORDER BY COLUMNS(*)` into `ORDER BY ALL`."""
     for key in list(root.find_all(exp.Ordered)):
         call = key.this
         if name_function(call) == "columns" and len(call.expressions) == 1:
@@ -286,4 +293,4 @@ REWRITES: Final[tuple[Callable[[exp.Expr], None], ...]] = (
     _write_values,
     _write_order_by_all,
 )
-"""What makes the engine's spelling plain, in this order; each works on all that stands below the node given."""
+"""The rewrites that make the engine's text plain, in order; each changes all nodes below the one given."""

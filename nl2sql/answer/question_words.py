@@ -1,6 +1,6 @@
-"""The words that questions are made of, in seven languages: what speaks of no data, and what speaks of a calculation.
+"""The words of questions, in seven languages: those that are not about data, and those of calculations.
 
-Short lists of common words; no grammar. A question in another language has its words looked up as they are.
+Short lists of common words; no grammar. The words of a question in another language are compared as they are.
 """
 
 from __future__ import annotations
@@ -164,9 +164,9 @@ def _split(text: str) -> frozenset[str]:
 
 
 STOP: Final = {language: _split(text) for language, text in _STOP.items()}
-"""Words that speak of no data, by language, without accents."""
+"""Words that are not about data, by language, without accents."""
 CONCEPTS: Final = {concept: _split(text) for concept, text in _CONCEPTS.items()}
-"""Words that speak of a calculation or of time, all languages together."""
+"""Words of a calculation or of time, in all languages together."""
 _UNITS: Final = _split(
     """month months monthly week weeks weekly quarter quarters quarterly hour hours hourly monat monate monaten
     monatlich woche wochen quartal stunde mois semaine semaines trimestre heure mes meses semana semanas mese mesi
@@ -174,7 +174,7 @@ _UNITS: Final = _split(
 )
 _LOOSE: Final = ("compare", "difference", "distinct", "order", "sum", "count", "time")
 SOFT: Final = frozenset().union(*(CONCEPTS[concept] for concept in _LOOSE)) - _UNITS
-"""Words of calculations that questions also use loosely: that a query makes none proves nothing."""
+"""Words of calculations that questions also use in other senses: a query without the calculation may be right."""
 NUMBERS: Final = {word: number for number, text in _NUMBERS.items() for word in _split(text)}
 MONTHS: Final = {word: month for month, text in enumerate(_MONTHS, 1) for word in _split(text)}
 _NOW: Final = _split(
@@ -202,15 +202,15 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
 def list_words(text: str) -> list[str]:
-    """The words of a text as they are written, `snake_case` and `camelCase` taken apart."""
+    """Split a text into its words as they are written; `snake_case` and `camelCase` are several words."""
     text = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])", " ", text.replace("_", " "))
     return [match.group() for match in _WORD.finditer(text)]
 
 
 def is_about_now(question: str) -> bool:
-    """Whether the question may mean days that depend on today: `today`, `the last 30 days`, `dieses Jahr`.
+    """Return whether the question may mean days that depend on today: `today`, `the last 30 days`, `dieses Jahr`.
 
-    True for a question in letters other than Latin ones, of which no words are known.
+    True for a question that is not in Latin letters: no words of such languages are known.
 
     >>> is_about_now("Orders of the last 30 days"), is_about_now("The last name of each customer")
     (True, False)
@@ -222,11 +222,11 @@ def is_about_now(question: str) -> bool:
         return True
     near = [at for at, word in enumerate(words) if word in _NEAR]
     times = [at for at, word in enumerate(words) if word in CONCEPTS["time"] or word in MONTHS or word in _WEEKDAYS]
-    return any(abs(one - other) <= _MAX_DISTANCE_WORDS for one in near for other in times)
+    return any(abs(left - right) <= _MAX_DISTANCE_WORDS for left in near for right in times)
 
 
 def guess_language(question: str) -> str:
-    """The language whose common words the question has most of; English where none leads."""
+    """Return the language whose common words the question has most of; English where none leads."""
     words = fold_text(question).split()
     scores = {language: sum(word.strip("?.,!") in stop for word in words) for language, stop in STOP.items()}
     best = max(scores, key=lambda language: (scores[language], language == "en"))

@@ -1,6 +1,6 @@
-"""A receipt of an answer: from what it was made, in hashes short enough to be kept, and what has changed since.
+"""A receipt of an answer: what it was made from, as short hashes, and what has changed since.
 
-It keeps nothing itself, and no hash can be read back.
+It stores nothing itself, and no hash can be turned back into its text.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _PACKAGES: Final = ("nl2sql", "duckdb", "sqlglot")
 def make_receipt(
     schema: Schema, policy: Policy, settings: Mapping[str, Any], prompt: Sequence[Message] | None = None
 ) -> Receipt:
-    """The receipt of an answer over that schema, under that policy; `prompt` is what a model was first sent, if any.
+    """Make the receipt of an answer over that schema, under that policy.
 
-    `settings` are those that an answer hangs on, as JSON takes them.
+    `prompt` is what a model was first sent, None where no model was called. `settings` are those that the answer
+    depends on, as JSON accepts them.
     """
     return Receipt(
         schema=hash_schema(schema),
@@ -36,7 +37,7 @@ def make_receipt(
 
 
 def hash_schema(schema: Schema) -> str:
-    """Of the names and types of all tables and columns, and of the keys; not of what they hold."""
+    """Hash the names and types of all tables and columns, and the declared keys, but no values."""
     tables = [
         [
             table.name,
@@ -50,14 +51,14 @@ def hash_schema(schema: Schema) -> str:
 
 
 def hash_policy(policy: Policy) -> str:
-    """Of what may be read, whatever the order in which it is written."""
+    """Hash what may be read, independent of the order in which it is written."""
     allowed = None if policy.allow_tables is None else sorted(policy.allow_tables)
     return _hash([allowed, sorted(policy.deny_tables), sorted(policy.deny_columns)])
 
 
 @cache
 def find_versions() -> Mapping[str, str]:
-    """The versions of what writes, judges and runs SQL."""
+    """Return the versions of the packages that write, judge and run SQL."""
     found = {}
     for package in _PACKAGES:
         try:
@@ -68,7 +69,7 @@ def find_versions() -> Mapping[str, str]:
 
 
 def compare_receipts(then: Receipt, now: Receipt) -> dict[str, str]:
-    """What has changed since, by what it is, each as a sentence."""
+    """Return what has changed between two receipts: a sentence for each of schema, data, policy, model, and so on."""
     found = {}
     if then.schema != now.schema:
         found["schema"] = "the schema changed: tables, columns, types or keys"

@@ -1,6 +1,6 @@
-"""A result as one short hash, so that two runs of a query can be compared without keeping rows.
+"""A result as one short hash, so that two runs of a query can be compared without storing rows.
 
-Rows count as a bag: their order does not matter. It cannot say what has changed.
+Rows count as a bag: their order does not matter. The hash cannot tell what has changed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ _BATCH_ROWS: Final = 10_000
 
 
 class RowsHash:
-    """The hash of rows that come in batches. Floats count to ten digits: sums differ beyond from run to run."""
+    """The hash of rows that arrive in batches.
+
+    Floats count to ten digits, because sums differ beyond these from run to run.
+    """
 
     def __init__(self) -> None:
         self._total = 0
 
     def add(self, batch: pa.RecordBatch | pa.Table) -> None:
-        """Take further rows in."""
+        """Add further rows."""
         columns = [list_column_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
             cells = json.dumps([make_comparable_text(value) for value in row]).encode()
@@ -34,12 +37,12 @@ class RowsHash:
 
     @property
     def text(self) -> str:
-        """The hash of all rows so far."""
+        """The hash of all rows added, as hexadecimal digits."""
         return f"{self._total % (1 << 8 * _HASH_BYTES):0{2 * _HASH_BYTES}x}"
 
 
 def hash_result(result: Result) -> str:
-    """The hash of the rows' values: the one that came with them, or made now."""
+    """Return the hash of the result's rows: the engine's where it sent one, else computed here."""
     if result.hash is not None:
         return result.hash
     rows = RowsHash()
@@ -49,7 +52,7 @@ def hash_result(result: Result) -> str:
 
 
 def make_comparable_text(value: Any) -> str | None:
-    """The value as results are compared by it: the same where two runs of a query would give the same."""
+    """Return the text by which results are compared: the same for values that two runs may both give."""
     if isinstance(value, float):
         # Zero has two signs, and they are equal.
         return f"{value + 0.0:.10g}"

@@ -1,4 +1,4 @@
-"""What a reader should know of a result beside its rows: what is cut, and which columns had to be renamed."""
+"""Notes on a result beside its rows: what is cut, and which columns were renamed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from nl2sql.text_safety import make_one_line
 from nl2sql.types import make_unique_names
 
 _MAX_NAME_CHARS: Final = 60
-
-
 _MAX_NAMED_COLUMNS: Final = 5
 
 
 def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
-    """What of a result is not shown."""
+    """Return a sentence for each part of a result that is not shown."""
     warnings = []
     if truncated:
         warnings.append(f"only the first {row_count:,} rows are shown: there are more")
@@ -25,14 +23,14 @@ def list_cuts(row_count: int, truncated: bool, cut_cells: int) -> list[str]:
 
 
 def describe_renamed(names: Sequence[str]) -> str:
-    """Which columns have another name than in the query, as a clause a name; empty where none has."""
+    """Return which columns have another name than in the query, a clause for each name; empty where none has."""
     renamed: dict[str, list[str]] = {}
-    for name, own in zip(names, make_unique_names(names), strict=True):
-        if name != own:
-            renamed.setdefault(name, []).append(make_one_line(own, _MAX_NAME_CHARS))
+    for name, unique_name in zip(names, make_unique_names(names), strict=True):
+        if name != unique_name:
+            renamed.setdefault(name, []).append(make_one_line(unique_name, _MAX_NAME_CHARS))
     clauses = [
-        f"more than one column is called {make_one_line(name, _MAX_NAME_CHARS)}: here the further {_join(owns)}"
-        for name, owns in renamed.items()
+        f"more than one column is called {make_one_line(name, _MAX_NAME_CHARS)}: here the further {_join(new_names)}"
+        for name, new_names in renamed.items()
     ]
     more = (
         [f"so it is with {len(clauses) - _MAX_NAMED_COLUMNS:,} other names"]
@@ -42,7 +40,7 @@ def describe_renamed(names: Sequence[str]) -> str:
     return "; ".join((*clauses[:_MAX_NAMED_COLUMNS], *more))
 
 
-def _join(owns: Sequence[str]) -> str:
-    if len(owns) == 1:
-        return f"one is {owns[0]}"
-    return f"ones are {', '.join(owns[:_MAX_NAMED_COLUMNS])}{', …' if len(owns) > _MAX_NAMED_COLUMNS else ''}"
+def _join(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"one is {names[0]}"
+    return f"ones are {', '.join(names[:_MAX_NAMED_COLUMNS])}{', …' if len(names) > _MAX_NAMED_COLUMNS else ''}"

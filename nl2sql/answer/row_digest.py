@@ -1,8 +1,8 @@
-"""What is kept of rows so that a later run can say how many are new, gone or changed, without keeping any value.
+"""A digest of rows, so that a later run can tell how many are new, gone or changed, without any value being stored.
 
-A digest has two short hashes a row, of its key and of the whole, under a salt of its own. No value can be read back
-from it; but whoever has it and guesses a row can check the guess. Which figures changed it cannot say: `list_changes`
-does, where both results are at hand.
+A digest has two short hashes for each row, of its key and of the whole row, with a salt of its own. No value can be
+read back from it, but whoever has it can check a guessed row. Which values changed it cannot tell: `list_changes` does,
+where both results are at hand.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from nl2sql.types.type_families import is_fractional, is_whole
 
 _HASH_BYTES: Final = 8
 _SALT_BYTES: Final = 16
-# Beyond, a digest says that rows changed and not how many.
+# For more rows a digest tells that rows changed, not how many.
 MAX_HASHED_ROWS: Final = 10_000
 _MAX_LISTED_CHANGES: Final = 5
 _MAX_LISTED_FIGURES: Final = 3
-# What a column of a measure has as its type: rows are not told apart by such values.
 
 Mark = tuple[bytes, bytes]
 Show = Callable[[int, Any], str]
@@ -34,9 +33,10 @@ Show = Callable[[int, Any], str]
 
 @dataclass(frozen=True, slots=True)
 class RowDigest:
-    """The digest of a result. `key` has the positions of the columns that tell rows apart; none: the whole row does.
+    """The digest of a result.
 
-    `rows` is None where there were too many; `total` is a hash of all of them.
+    `key` has the positions of the columns that identify a row; where it is empty, the whole row does. `rows` is None
+    where there are too many rows; `total` is a hash of all of them.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -48,7 +48,7 @@ class RowDigest:
     rows: tuple[Mark, ...] | None
 
     def write_json(self) -> str:
-        """The digest as text."""
+        """Return the digest as JSON."""
         rows = None if self.rows is None else base64.b64encode(b"".join(key + row for key, row in self.rows)).decode()
         return json.dumps(
             {
@@ -65,9 +65,10 @@ class RowDigest:
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:
-    """How rows differ: how many are new, gone or changed. `text` says what no count can; empty where one can.
+    """How rows differ: how many are new, gone or changed.
 
-    `is_partial` says that both results were cut, so that there may be more.
+    `text` says what counts cannot, and is empty where counts can. `is_partial`: both results were truncated, so there
+    may be more changes.
     """
 
     new_rows: int = 0
@@ -78,41 +79,42 @@ class RowChanges:
 
     @property
     def is_same(self) -> bool:
+        """Whether nothing changed."""
         return not (self.new_rows or self.gone_rows or self.changed_rows or self.text)
 
     @property
     def sentence(self) -> str:
-        """What changed, as a clause without its first capital: `2 rows new, 1 changed`."""
+        """What changed, as a clause without a capital: `2 rows new, 1 changed`."""
         counts = [(self.new_rows, "new"), (self.gone_rows, "gone"), (self.changed_rows, "changed")]
-        told = [f"{count:,} {word}" for count, word in counts if count]
-        if told:
+        parts = [f"{count:,} {word}" for count, word in counts if count]
+        if parts:
             first = next(count for count, _ in counts if count)
-            told[0] = told[0].replace(" ", " row " if first == 1 else " rows ", 1)
-        said = self.text or ", ".join(told) or "nothing changed"
-        return f"{said}; only the first rows were compared" if self.is_partial else said
+            parts[0] = parts[0].replace(" ", " row " if first == 1 else " rows ", 1)
+        clause = self.text or ", ".join(parts) or "nothing changed"
+        return f"{clause}; only the first rows were compared" if self.is_partial else clause
 
 
 def read_digest(text: str) -> RowDigest:
-    """The digest of that text, as `write_json` wrote it."""
-    held = json.loads(text)
+    """Read a digest from the JSON of `RowDigest.write_json`."""
+    data = json.loads(text)
     rows = None
-    if held["rows"] is not None:
-        packed, size = base64.b64decode(held["rows"]), _HASH_BYTES
+    if data["rows"] is not None:
+        packed, size = base64.b64decode(data["rows"]), _HASH_BYTES
         starts = range(0, len(packed), 2 * size)
         rows = tuple((packed[at : at + size], packed[at + size : at + 2 * size]) for at in starts)
     return RowDigest(
-        columns=tuple((name, kind) for name, kind in held["columns"]),
-        row_count=held["row_count"],
-        is_truncated=held["truncated"],
-        salt=bytes.fromhex(held["salt"]),
-        key=tuple(held["key"]),
-        total=held["total"],
+        columns=tuple((name, kind) for name, kind in data["columns"]),
+        row_count=data["row_count"],
+        is_truncated=data["truncated"],
+        salt=bytes.fromhex(data["salt"]),
+        key=tuple(data["key"]),
+        total=data["total"],
         rows=rows,
     )
 
 
 def make_digest(result: Result, like: RowDigest | None = None) -> RowDigest:
-    """The digest of these rows; with `like`, by its salt and its key, so that the two can be compared."""
+    """Make the digest of a result; with `like`, by that digest's salt and key, so that the two can be compared."""
     rows = result.rows
     salt = like.salt if like else secrets.token_bytes(_SALT_BYTES)
     key = like.key if like else find_key(result)
@@ -136,15 +138,16 @@ def make_digest(result: Result, like: RowDigest | None = None) -> RowDigest:
 
 
 def find_key(result: Result) -> tuple[int, ...]:
-    """The fewest columns from the left that tell the rows apart, texts and dates before whole numbers; else none.
+    """Return the fewest columns from the left that identify the rows; texts and dates come before whole numbers.
 
-    Columns of measures are none of them. A key of all columns is none: such rows are new or gone, never changed.
+    Columns of measures are excluded. Empty where no columns do, or only all together: such rows are new or gone, never
+    changed.
     """
     rows = result.rows
-    # Lists of measures are measures too.
+    # Types of measures and lists of them: their values do not identify a row.
     kinds = [column.type.partition("[")[0] for column in result.columns]
-    may_be = [at for at, kind in enumerate(kinds) if not is_fractional(kind)]
-    candidates = sorted(may_be, key=lambda at: (is_whole(kinds[at]), at))
+    possible = [at for at, kind in enumerate(kinds) if not is_fractional(kind)]
+    candidates = sorted(possible, key=lambda at: (is_whole(kinds[at]), at))
     if len(rows) < 2:
         return ()
     for count in range(1, len(candidates) + 1):
@@ -155,29 +158,33 @@ def find_key(result: Result) -> tuple[int, ...]:
 
 
 def compare_digests(before: RowDigest, now: RowDigest) -> RowChanges:
-    """How the rows of `now` differ from those of `before`, whose salt and key it has."""
+    """Return how the rows of `now` differ from those of `before`; both must have one salt and key."""
     if before.columns != now.columns:
         return RowChanges(text=_describe_columns(before, now))
-    beyond = before.is_truncated and now.is_truncated
+    is_partial = before.is_truncated and now.is_truncated
     if before.rows is None or now.rows is None:
         if before.row_count != now.row_count:
-            return RowChanges(text=f"there were {before.row_count:,} rows and are {now.row_count:,}", is_partial=beyond)
-        return RowChanges(text="" if before.total == now.total else "values changed in some rows", is_partial=beyond)
+            return RowChanges(
+                text=f"there were {before.row_count:,} rows and are {now.row_count:,}", is_partial=is_partial
+            )
+        return RowChanges(
+            text="" if before.total == now.total else "values changed in some rows", is_partial=is_partial
+        )
     old, new = dict(before.rows), dict(now.rows)
     if before.key and len(old) == len(before.rows) and len(new) == len(now.rows):
         changed = sum(old[key] != new[key] for key in old.keys() & new.keys())
-        return RowChanges(len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed, is_partial=beyond)
+        return RowChanges(len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed, is_partial=is_partial)
     had, has = Counter(row for _, row in before.rows), Counter(row for _, row in now.rows)
     added, lost = (has - had).total(), (had - has).total()
     if before.row_count == now.row_count == 1 and added:
-        return RowChanges(changed_rows=1, is_partial=beyond)
-    return RowChanges(added, lost, is_partial=beyond)
+        return RowChanges(changed_rows=1, is_partial=is_partial)
+    return RowChanges(added, lost, is_partial=is_partial)
 
 
 def list_changes(before: Result, now: Result, show: Show) -> list[str]:
-    """The first figures that changed, before and now, and the first rows that are new or gone: a line each.
+    """Return a line for each of the first values that changed, and of the first rows that are new or gone.
 
-    `show` writes the value of the column at that position for reading. Nothing where the columns are others.
+    `show` writes the value of the column at that position. Empty where the columns differ.
     """
     if before.columns != now.columns:
         return []
@@ -188,33 +195,34 @@ def list_changes(before: Result, now: Result, show: Show) -> list[str]:
     new = {_read_key(row, key): row for row in now.rows} if key else {}
     if not key or len(old) != before.row_count or len(new) != now.row_count:
         return []
-    told = []
+    lines = []
     for values, row in new.items():
         name = ", ".join(show(at, row[at]) for at in key)
         if values not in old:
-            told.append(f"{name}: new")
+            lines.append(f"{name}: new")
         else:
-            told += _list_changed_figures(f"{name}: ", old[values], row, key, before, show)
-    told += [f"{', '.join(show(at, row[at]) for at in key)}: gone" for values, row in old.items() if values not in new]
-    more = len(told) - _MAX_LISTED_CHANGES
-    return told if more <= 0 else [*told[:_MAX_LISTED_CHANGES], f"and {more:,} more"]
+            lines += _list_changed_figures(f"{name}: ", old[values], row, key, before, show)
+    lines += [f"{', '.join(show(at, row[at]) for at in key)}: gone" for values, row in old.items() if values not in new]
+    more = len(lines) - _MAX_LISTED_CHANGES
+    return lines if more <= 0 else [*lines[:_MAX_LISTED_CHANGES], f"and {more:,} more"]
 
 
 def _list_changed_figures(
     name: str, before: Sequence[Any], now: Sequence[Any], key: Sequence[int], result: Result, show: Show
 ) -> list[str]:
-    """The values that changed in one row, on one line."""
-    differ = [
+    """Return the values that changed in one row, on one line."""
+    changed = [
         at
         for at in range(len(result.columns))
         if at not in key and make_comparable_text(before[at]) != make_comparable_text(now[at])
     ]
-    if not differ:
+    if not changed:
         return []
-    told = [
-        f"{result.columns[at].name} {show(at, before[at])} → {show(at, now[at])}" for at in differ[:_MAX_LISTED_FIGURES]
+    changes = [
+        f"{result.columns[at].name} {show(at, before[at])} → {show(at, now[at])}"
+        for at in changed[:_MAX_LISTED_FIGURES]
     ]
-    return [name + ", ".join(told) + (", …" if len(differ) > _MAX_LISTED_FIGURES else "")]
+    return [name + ", ".join(changes) + (", …" if len(changed) > _MAX_LISTED_FIGURES else "")]
 
 
 def _read_key(row: Sequence[Any], key: Sequence[int]) -> tuple[str | None, ...]:

@@ -1,6 +1,6 @@
-"""Figures that a page computes from the rows of a result: totals, shares of them, changes from the period before.
+"""Figures that a page computes from the rows of a result: totals, shares of them, changes from the previous period.
 
-It says where they are sound, and computes with decimals: nothing is rounded here.
+It decides where they are valid, and computes with decimals; nothing is rounded here.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from nl2sql.answer.rows_behind import has_grouping_sets, is_aggregate
 from nl2sql.types import Result, ResultColumn, Schema, list_column_values
 
 _ADDED: Final = frozenset("sum sum_no_overflow fsum kahan_sum sumkahan count count_if countif".split())
-_KEPT_BY: Final = frozenset(("round", "coalesce", "ifnull"))
+_TRANSPARENT: Final = frozenset(("round", "coalesce", "ifnull"))
 _ADDABLE: Final = (Kind.INTEGER, Kind.MONEY, Kind.NUMBER)
 _AMOUNTS: Final = frozenset(
     "amount amounts revenue revenues sales turnover quantity qty units total subtotal refund refunds refunded payment "
     "payments paid profit tax fee fees expense expenses spend spent cost costs net gross menge anzahl umsatz umsätze "
     "betrag beträge kosten montant importe".split()
 )
-# What is added up over time already, or stands for one moment: a sum of it says nothing.
+# Values that are cumulative, or hold for one moment: their sum means nothing.
 _MOMENTARY: Final = frozenset(
     "running cumulative rolling kumuliert balance stock inventory level saldo bestand headcount "
     "ytd mtd qtd rank".split()
 )
-# What stands for one piece, or for no amount.
+# Values of a single piece, or values that are no amounts.
 _NOT_ADDED: Final = _MOMENTARY | frozenset(
     "unit price per each average avg mean median rate ratio share pct percent list max min target limit durchschnitt "
     "preis stückpreis".split()
@@ -46,11 +46,11 @@ _YEAR_RANGE: Final = (1900, 2100)
 def find_addable(
     sql: str, columns: Sequence[ResultColumn], formats: Sequence[ColumnFormat], schema: Schema
 ) -> frozenset[int]:
-    """The columns whose rows may be added up: sums, counts and amounts of rows that do not overlap."""
+    """Return the positions of the columns that may be added up: sums, counts and amounts of disjoint rows."""
     tree = parse_plain(sql)
     if not isinstance(tree, exp.Select) or len(columns) != len(formats):
         return frozenset()
-    block = next((one for one in list_blocks(tree, schema) if one.role == "query"), None)
+    block = next((candidate for candidate in list_blocks(tree, schema) if candidate.role == "query"), None)
     names = block.list_output_names() if block is not None else None
     if block is None or names is None or len(names) != len(columns) or _has_overlapping_rows(tree):
         return frozenset()
@@ -65,13 +65,13 @@ def find_addable(
 
 
 def compute_share(value: Any, total: Decimal | None) -> Decimal | None:
-    """The share of the total; None where there is none, or the total is not above nought."""
+    """Return the value's share of the total; None where there is none, or the total is not above 0."""
     number = read_number(value)
     return _DECIMAL_CONTEXT.divide(number, total) if number is not None and total is not None and total > 0 else None
 
 
 def read_number(value: Any) -> Decimal | None:
-    """The number as a decimal, a float by its own digits; None for what is none."""
+    """Return the number as a decimal, a float by its shortest digits; None for other values."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
@@ -79,13 +79,17 @@ def read_number(value: Any) -> Decimal | None:
 
 
 def compute_change(value: Any, before: Any) -> Decimal | None:
-    """How much more it is than what was before; None where either is no number."""
+    """Return the difference from the earlier value; None where either is no number."""
     number, other = read_number(value), read_number(before)
     return None if number is None or other is None else _DECIMAL_CONTEXT.subtract(number, other)
 
 
 class PeriodsBefore:
-    """For each row of a result the row of the month, day or year before, for the same names in its other columns."""
+    """Finds, for each row of a result, the row of the previous month, day or year.
+
+    It is the row with the same values in the other columns that name something. `period` is "month", "day" or "year",
+    "" where the result is no such series.
+    """
 
     def __init__(self, result: Result, formats: Sequence[ColumnFormat]) -> None:
         self.period = ""
@@ -99,20 +103,21 @@ class PeriodsBefore:
         measures = (*_ADDABLE, Kind.PERCENT, Kind.PERCENT_UNITS)
         self._names = [at for at, how in enumerate(formats) if at != self._at and how.kind not in measures]
         rows = list(zip(*[list_column_values(column) for column in result.table.columns], strict=True))
+        keys = [self._make_key(row, row[self._at]) for row in rows]
         try:
-            counts = Counter(self._make_key(row, row[self._at]) for row in rows)
+            counts = Counter(keys)
         except TypeError:
-            # A list is no name.
+            # A list cannot be hashed, so it names no row.
             return
         if rows and max(counts.values()) == 1:
             self.period = _PERIODS[kind]
-            self._rows = {self._make_key(row, row[self._at]): row for row in rows}
-            # Days that customers last came on are no series.
+            self._rows = dict(zip(keys, rows, strict=True))
+            # Scattered days, such as each customer's last order, are no series.
             if sum(self.find(row) is not None for row in rows) * 2 < len(rows) - 1:
                 self.period = ""
 
     def find(self, row: Sequence[Any]) -> tuple[Any, ...] | None:
-        """The row of the period before; None where there is none."""
+        """Return the row of the previous period; None where there is none."""
         before = _step_back(row[self._at], self.period)
         return self._rows.get(self._make_key(row, before)) if before is not None else None
 
@@ -129,7 +134,7 @@ class PeriodsBefore:
 
 
 def _step_back(value: Any, period: str) -> Any:
-    """The period before; None where the value is none."""
+    """Return the previous period; None where the value is no period."""
     if period == "year":
         return value - 1 if isinstance(value, int) else None
     if not isinstance(value, dt.date):
@@ -145,13 +150,16 @@ def _step_back(value: Any, period: str) -> Any:
 
 
 def _has_overlapping_rows(tree: exp.Select) -> bool:
-    """Whether a row of the data may stand in several rows of the result."""
+    """Return whether a row of the data may count in several rows of the result."""
     group = tree.args.get("group")
     return bool(tree.args.get("distinct")) or (group is not None and has_grouping_sets(group))
 
 
 def _is_addable(name: str, block: Block, depth: int = 0) -> bool:
-    """Whether the column is a sum or a count, or an amount of each row of one table; in a table of its own or here."""
+    """Return whether the column is a sum or a count, or an amount of each row of one table.
+
+    It may come from a derived table, at most one level deep.
+    """
     made = block.find_output(name)
     if made is None:
         return False
@@ -159,7 +167,7 @@ def _is_addable(name: str, block: Block, depth: int = 0) -> bool:
     if is_aggregate(node):
         return _is_additive(node)
     if block.select.args.get("group") is not None or len(block.relations) != 1:
-        # Beside joined rows an amount stands once for each of them.
+        # Where rows are joined, an amount appears once for each of them.
         return False
     if not isinstance(node, exp.Column):
         return not node.find(exp.Window) and not node.find(exp.Div) and _has_amount(name)
@@ -175,7 +183,7 @@ def _has_amount(name: str) -> bool:
 
 
 def _is_additive(node: exp.Expr) -> bool:
-    """Whether the sum of it over groups is the same over all: a sum, a count, or what keeps that."""
+    """Return whether adding up its values over groups gives its value over all rows: a sum, a count, and the like."""
     if isinstance(node, exp.Filter | exp.Cast | exp.TryCast | exp.Neg | exp.Paren):
         return _is_additive(node.this)
     if isinstance(node, exp.Add | exp.Sub):
@@ -186,7 +194,7 @@ def _is_additive(node: exp.Expr) -> bool:
         return _is_additive(node.left) and isinstance(node.right, exp.Literal)
     if not isinstance(node, exp.Anonymous):
         return False
-    if name_function(node) in _KEPT_BY:
+    if name_function(node) in _TRANSPARENT:
         return bool(node.expressions) and _is_additive(node.expressions[0])
     return name_function(node) in _ADDED and node.find(exp.Distinct) is None
 

@@ -1,7 +1,7 @@
-"""What a user writes to filter the rows of a result: as tests of its columns, and as a label that says what is tested.
+"""Turn what a user writes to filter the rows of a result into tests of its columns, and a label that describes them.
 
-It reads no rows. A column is compared as what it is: a number as a number, a day, month or year as that span of time.
-What a column cannot be compared with is an error, so that no row is left out for it.
+It reads no rows. A column is compared as what it is: a number as a number, a day, month or year as that span of time. A
+value that a column cannot be compared with is an error, so that no row is dropped because of it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.column_facts import count_decimals
 from nl2sql.answer.display import ColumnFormat, Kind
+from nl2sql.answer.filter_values import (
+    FilterColumn,
+    read_filter_days,
+    read_filter_number,
+    read_filter_time,
+    strip_notation,
+)
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion, ResultColumn
-from nl2sql.types.type_families import is_boolean, is_float, is_numeric, is_temporal, is_text
+from nl2sql.types.type_families import is_boolean, is_float
 
 _MAX_LABEL_CHARS: Final = 60
 _MAX_VALUES: Final = 200
@@ -36,81 +43,47 @@ _COMPARISONS: Final = {
     ">=": Comparison.AT_LEAST,
 }
 _TRUTHS: Final = {"true": "true", "yes": "true", "false": "false", "no": "false"}
-_DIGITS: Final = re.compile(r"-?\d*(?:\.\d*)?")
-_SPACES: Final = re.compile(r"[\s\u00a0\u202f'’]")
-# What the texts of numbers, and of days and moments, are made of.
+# The characters that texts of numbers, and of days and moments, consist of.
 _IN_NUMBERS: Final = re.compile(r"[-+.\deinfa]+", re.I)
 _IN_DAYS: Final = re.compile(r"[-+.:\d\sbcinfty()]+", re.I)
-_YEAR: Final = re.compile(r"(\d{4})")
-_MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
-_QUARTER: Final = re.compile(r"(\d{4})[- ]?Q([1-4])", re.I)
-_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_MOMENT: Final = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})(?:[T ]([\d:]+)(?:[.,][\d.,]*)?(?:Z|[+-][\d:]+)?)?", re.I)
-_STEPS: Final = tuple(dt.timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """A filter as its user reads it, and the tests that rows must pass."""
+    """A filter: its description for the user, and the tests that rows must pass."""
 
     label: str
     criteria: Criteria
 
     def negate(self) -> RowFilter:
-        """The filter that keeps the other rows, those without a value too."""
+        """Return the filter that keeps the other rows, those without a value included."""
         label = self.label.replace(" = ", " ≠ ", 1).replace(" is NULL", " is not NULL")
         return RowFilter(label, _negate([self.criteria]))
-
-
-@dataclass(frozen=True, slots=True)
-class FilterColumn:
-    """A column that can be filtered: its position, the name it has on the page, its type, how it is shown."""
-
-    position: int
-    name: str
-    type: str
-    format: ColumnFormat
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it holds numbers."""
-        return is_numeric(self.type)
-
-    @property
-    def is_day(self) -> bool:
-        """Whether it holds days or moments."""
-        return is_temporal(self.type)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it holds texts."""
-        return is_text(self.type)
-
-    def test(self, comparison: Comparison, text: str = "", **more: Any) -> Criterion:
-        """One test of it."""
-        return Criterion(self.position, comparison, text, **more)
 
 
 def list_filter_columns(
     columns: Sequence[ResultColumn], names: Sequence[str], formats: Sequence[ColumnFormat]
 ) -> list[FilterColumn]:
-    """The columns of a result, each with the name it has on the page and how it is shown."""
+    """Return the columns of a result, each with its name on the page and how it is shown."""
     return [
-        FilterColumn(at, name, column.type.upper(), one)
-        for at, (column, name, one) in enumerate(zip(columns, names, formats, strict=True))
+        FilterColumn(at, name, column.type.upper(), column_format)
+        for at, (column, name, column_format) in enumerate(zip(columns, names, formats, strict=True))
     ]
 
 
 def read_filter(text: str, columns: Sequence[FilterColumn], chosen: int | None = None) -> RowFilter:
-    """What the text asks of that column, or of any where none is chosen and the text begins with no column's name.
+    """Read a filter of the chosen column, or of the one whose name the text begins with, or of any.
 
-    `zzz` is contained, in any case; `= a | b` is one of these; `> 100`, `10..20`, `2025-03`, `NULL`, `not NULL` are
-    what they say; quotes make a text of it all. QueryError where a column cannot be compared so, or is not said.
+    `zzz` means contains, in any case; `= a | b` means one of these; `> 100`, `10..20`, `2025-03`, `NULL`, `not NULL`
+    mean what they say; quotes make everything inside a text.
+
+    Raises:
+        QueryError: where a column cannot be compared with the value, or it is not clear which column is meant.
     """
     text = text.strip()
     if chosen is not None:
         return _read_column_filter(text, [columns[chosen]])
-    for column in sorted(columns, key=lambda one: -len(one.name)):
+    for column in sorted(columns, key=lambda column: -len(column.name)):
         rest = text[len(column.name) :]
         if text.casefold().startswith(column.name.casefold()) and _is_test(rest):
             return _read_column_filter(rest.strip(), [column])
@@ -118,7 +91,7 @@ def read_filter(text: str, columns: Sequence[FilterColumn], chosen: int | None =
 
 
 def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
-    """The filter that keeps the rows with this very value; None where values of its type are not told apart so."""
+    """Return the filter that keeps the rows with exactly this value; None where its type cannot be compared so."""
     if value is None:
         return RowFilter(f"{column.name} is NULL", ((column.test(Comparison.NULL),),))
     exact = text_of(value)
@@ -126,7 +99,7 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
     if isinstance(value, bool) or (isinstance(value, str) and len(exact) <= _MAX_VALUE_CHARS):
         return RowFilter(label, ((column.test(Comparison.SAME_TEXT, exact),),))
     is_number = isinstance(value, int | Decimal) or (isinstance(value, float) and abs(value) < float("inf"))
-    # Nanoseconds are not in the value.
+    # A Python value has no nanoseconds.
     is_day = column.is_day and column.type != "TIMESTAMP_NS"
     is_moment = (isinstance(value, dt.date) and is_day) or (isinstance(value, dt.time) and column.type == "TIME")
     if (is_number and column.is_number) or is_moment:
@@ -135,16 +108,16 @@ def match_value(value: Any, column: FilterColumn) -> RowFilter | None:
 
 
 def _is_test(rest: str) -> bool:
-    """Whether what follows a name asks something of it: a relation, a range or NULL, and not only more words."""
+    """Return whether the text after a name is a test: a relation, a range or NULL, and not just more words."""
     if re.match(rf"\s*({_RELATION})", rest):
         return True
-    asked = rest.strip()
-    is_range = ".." in asked and re.fullmatch(r"[\w.:-]*", asked) is not None
-    return rest[:1].isspace() and (is_range or _NO_VALUE.fullmatch(asked) is not None)
+    test = rest.strip()
+    is_range = ".." in test and re.fullmatch(r"[\w.:-]*", test) is not None
+    return rest[:1].isspace() and (is_range or _NO_VALUE.fullmatch(test) is not None)
 
 
 def _read_column_filter(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
-    """What the text asks of one of these columns."""
+    """Read a filter of one of these columns."""
     is_any = len(columns) != 1
     name = "Any column" if is_any else columns[0].name
     if quoted := _QUOTED.fullmatch(text):
@@ -170,9 +143,13 @@ def _read_column_filter(text: str, columns: Sequence[FilterColumn]) -> RowFilter
 
 
 def _choose_column(text: str, value: str, columns: Sequence[FilterColumn]) -> FilterColumn:
-    """The one column that can be compared with the value. QueryError where there are several."""
+    """Return the one column that can be compared with the value.
+
+    Raises:
+        QueryError: where several can.
+    """
     fitting = [column for column in columns if _is_comparable(value, column)]
-    # Nobody asks for ids above a number.
+    # Codes and ids are not compared by size.
     fitting = [column for column in fitting if column.format.kind is not Kind.CODE] or fitting or list(columns)
     if len(fitting) == 1:
         return fitting[0]
@@ -183,14 +160,14 @@ def _choose_column(text: str, value: str, columns: Sequence[FilterColumn]) -> Fi
 
 
 def _is_comparable(value: str, column: FilterColumn) -> bool:
-    """Whether the value is one of the column's kind."""
+    """Return whether the value is of the column's kind."""
     if column.is_number:
-        return _read_number(value, column) is not None
-    return column.is_day and _read_days(value) is not None
+        return read_filter_number(value, column) is not None
+    return column.is_day and read_filter_days(value) is not None
 
 
 def _split_values(text: str) -> list[str]:
-    """The values between bars."""
+    """Return the values between bars."""
     parts = [part.strip() for part in text.split("|")]
     return [part for part in parts if part][:_MAX_VALUES] or [text]
 
@@ -201,9 +178,9 @@ def _make_containing_filter(text: str, parts: Sequence[str], columns: Sequence[F
 
 
 def _list_containing_tests(text: str, column: FilterColumn) -> Iterator[Criterion]:
-    """That the column's text contains this, or its number as it is shown does; none where neither can be."""
+    """Yield the tests that the column's text, or its number as shown, contains this; none where it cannot."""
     if column.is_number:
-        digits = _strip_notation(text, column)
+        digits = strip_notation(text, column)
         if _IN_NUMBERS.fullmatch(text):
             yield column.test(Comparison.HOLDS, text)
         how = column.format
@@ -215,19 +192,11 @@ def _list_containing_tests(text: str, column: FilterColumn) -> Iterator[Criterio
 
 
 def _has_all_digits_shown(column: FilterColumn) -> bool:
-    """Whether the digits that are shown of its numbers are all that they have."""
+    """Return whether its numbers have no digits beyond those shown."""
     if column.format.kind is Kind.PERCENT or is_float(column.type):
         return False
     scale = re.search(r", ?(\d+)\)\Z", column.type)
     return int(scale[1]) == column.format.decimals if scale else not column.format.decimals
-
-
-def _strip_notation(text: str, column: FilterColumn) -> str:
-    """The digits of a number as the page writes it, without separators; empty where there is something else."""
-    notation = column.format.notation
-    bare = text.replace(notation.group, "").replace(notation.decimal, ".").replace(notation.percent_suffix or "%", "")
-    bare = _SPACES.sub("", bare)
-    return bare if _DIGITS.fullmatch(bare) and any(sign.isdigit() for sign in bare) else ""
 
 
 def _make_null_filter(columns: Sequence[FilterColumn], name: str, *, is_negated: bool) -> RowFilter:
@@ -239,19 +208,26 @@ def _make_null_filter(columns: Sequence[FilterColumn], name: str, *, is_negated:
 
 
 def _make_any_equal_filter(text: str, columns: Sequence[FilterColumn]) -> RowFilter:
-    """That any column is one of the values, each compared as what it can be."""
+    """Make the filter that any column is one of the values, each compared as its kind allows."""
     parts = _split_values(text)
     criteria: list[Criterion] = []
     for part in parts:
         for column in columns:
             found = list(_list_equal_tests(part, column))
-            # A span of time is two tests at once, and stands for one column only.
-            criteria += found[0] if len(found) == 1 else [column.test(Comparison.HOLDS, part)] if found else []
+            # A span of time takes two tests at once, which alternatives cannot express: its text is searched instead.
+            if len(found) == 1:
+                criteria += found[0]
+            elif found:
+                criteria.append(column.test(Comparison.HOLDS, part))
     return RowFilter(f"Any column = {_join_parts(parts)}", (tuple(criteria),))
 
 
 def _make_equal_filter(text: str, column: FilterColumn, relation: str) -> RowFilter:
-    """That the column is one of the values, or none of them."""
+    """Make the filter that the column is one of the values, or none of them.
+
+    Raises:
+        QueryError: where a value is not of the column's kind, or several are spans of time.
+    """
     parts = _split_values(_unquote(text)) if _QUOTED.fullmatch(text) is None else [_unquote(text)]
     groups = [list(_list_equal_tests(part, column)) for part in parts]
     for part, group in zip(parts, groups, strict=True):
@@ -272,14 +248,17 @@ def _make_equal_filter(text: str, column: FilterColumn, relation: str) -> RowFil
 
 
 def _negate(groups: Sequence[Sequence[tuple[Criterion, ...]]]) -> Criteria:
-    """None of the values: of tests one of which would do, none may hold; of two that must hold both, one may not."""
+    """Return the criteria that none of the values holds.
+
+    Of alternative tests none may hold; of tests that must all hold, at least one may not.
+    """
     negated: list[tuple[Criterion, ...]] = []
     for group in groups:
-        turned = [[_invert_test(test) for test in tests] for tests in group]
-        if len(turned) == 1:
-            negated += [(test,) for test in turned[0]]
+        inverted = [[_invert_test(test) for test in tests] for tests in group]
+        if len(inverted) == 1:
+            negated += [(test,) for test in inverted[0]]
         else:
-            negated.append(tuple(test for tests in turned for test in tests))
+            negated.append(tuple(test for tests in inverted for test in tests))
     return tuple(negated)
 
 
@@ -288,12 +267,12 @@ def _invert_test(test: Criterion) -> Criterion:
 
 
 def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criterion, ...]]:
-    """The tests that the column is this value: all groups must hold; none where it cannot be."""
+    """Yield the groups of tests that the column is this value: all must hold. Nothing where it cannot be."""
     if column.is_number:
-        number = _read_number(text, column)
+        number = read_filter_number(text, column)
         if number is not None:
             tests = [column.test(Comparison.EQUAL, format(number, "f"))]
-            digits = _strip_notation(text, column)
+            digits = strip_notation(text, column)
             decimals = column.format.decimals
             is_rounded = column.format.kind in (Kind.MONEY, Kind.NUMBER, Kind.PERCENT, Kind.PERCENT_UNITS)
             if is_rounded and digits and count_decimals(Decimal(digits)) <= decimals:
@@ -302,11 +281,11 @@ def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criteri
                 tests.append(column.test(Comparison.SHOWN_AS, shown, decimals=decimals, is_percent=is_percent))
             yield tuple(tests)
     elif column.is_day:
-        if (days := _read_days(text)) is not None:
+        if (days := read_filter_days(text)) is not None:
             yield (column.test(Comparison.AT_LEAST, days[0]),)
             yield (column.test(Comparison.BELOW, days[1]),)
     elif column.type == "TIME":
-        if (time := _read_time(text)) is not None:
+        if (time := read_filter_time(text)) is not None:
             yield (column.test(Comparison.EQUAL, time),)
     else:
         wanted = _TRUTHS.get(text.casefold(), text) if is_boolean(column.type) else text
@@ -314,14 +293,14 @@ def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criteri
 
 
 def _make_order_filter(relation: str, text: str, column: FilterColumn) -> RowFilter:
-    """That the column is below, above, or beside."""
+    """Make the filter that the column is below or above the value, or equal to it where the relation says so."""
     text = _unquote(text)
     label = f"{column.name} {relation} {_write_bound(text, column)}"
     if column.is_day:
-        days = _read_days(text)
+        days = read_filter_days(text)
         if days is None:
             raise _make_misfit_error(text, column)
-        # After a month is after all of it.
+        # After a month means after its last day.
         is_from, is_after = relation.startswith(">"), relation in (">", "<=")
         test = column.test(Comparison.AT_LEAST if is_from else Comparison.BELOW, days[1] if is_after else days[0])
         return RowFilter(label, ((test,),))
@@ -329,7 +308,7 @@ def _make_order_filter(relation: str, text: str, column: FilterColumn) -> RowFil
 
 
 def _make_range_filter(low: str, high: str, column: FilterColumn) -> RowFilter:
-    """That the column is between the two, both included; either may be left out."""
+    """Make the filter that the column is between the two, both included; either may be left out."""
     groups: list[tuple[Criterion, ...]] = []
     for relation, text in ((">=", low), ("<=", high)):
         if text:
@@ -339,18 +318,22 @@ def _make_range_filter(low: str, high: str, column: FilterColumn) -> RowFilter:
 
 
 def _read_bound(text: str, column: FilterColumn) -> str:
-    """The value that the column is compared with, as the engine reads it. QueryError where it is none."""
+    """Return the value that the column is compared with, as the engine reads it.
+
+    Raises:
+        QueryError: where it is not of the column's kind.
+    """
     if column.is_number:
-        number = _read_number(text, column)
+        number = read_filter_number(text, column)
         if number is None:
             raise _make_misfit_error(text, column)
         return format(number, "f")
-    if column.is_text and _read_number(text, column) is not None:
+    if column.is_text and read_filter_number(text, column) is not None:
         raise QueryError(
             f"{column.name} holds texts, so it cannot be compared with the number {_shorten(text)}",
             f"Search for a part of the text, or for one value: = {_shorten(text)}",
         )
-    if column.type == "TIME" and (time := _read_time(text)) is not None:
+    if column.type == "TIME" and (time := read_filter_time(text)) is not None:
         return time
     if column.is_text:
         return text
@@ -358,66 +341,9 @@ def _read_bound(text: str, column: FilterColumn) -> str:
 
 
 def _write_bound(text: str, column: FilterColumn) -> str:
-    """The value as the label says it: a share in percent, as it is shown."""
+    """Return the value as the label shows it: a share in percent."""
     is_share = column.format.kind in (Kind.PERCENT, Kind.PERCENT_UNITS)
     return _shorten(text if not is_share or "%" in text else f"{text}%")
-
-
-def _read_number(text: str, column: FilterColumn) -> Decimal | None:
-    """The number, in the column's notation or plain; of a share in percent the fraction. None where it is none."""
-    notation = column.format.notation
-    text = _SPACES.sub("", text).replace("\u2212", "-")
-    text = text.removesuffix(notation.percent_suffix.strip() or "%").removesuffix("%")
-    # Blanks and apostrophes between digits are gone by now.
-    group, decimal = re.escape(_SPACES.sub("", notation.group)), re.escape(notation.decimal)
-    first, further = notation.first_group_digits, notation.further_group_digits
-    grouped = rf"\d{{1,{further}}}({group}\d{{{further}}})*{group}\d{{{first}}}({decimal}\d+)?"
-    if re.fullmatch(rf"[+-]?({grouped}|\d*{decimal}\d+)", text):
-        text = text.replace(notation.group, "").replace(notation.decimal, ".")
-    if not re.fullmatch(r"[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", text, re.I):
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number.scaleb(-2) if column.format.kind is Kind.PERCENT else number
-
-
-def _read_days(text: str) -> tuple[str, str] | None:
-    """The beginning of a year, quarter, month, day, hour, minute or second, and of the next; None where it is none."""
-    text = text.strip()
-    try:
-        if found := _YEAR.fullmatch(text):
-            return _write_months(int(found[1]), 1, 12)
-        if found := _QUARTER.fullmatch(text):
-            return _write_months(int(found[1]), 3 * int(found[2]) - 2, 3)
-        if found := _MONTH.fullmatch(text):
-            return _write_months(int(found[1]), int(found[2]), 1)
-        if found := _DOTTED.fullmatch(text):
-            text = f"{found[3]}-{int(found[2]):02d}-{int(found[1]):02d}"
-        if (found := _MOMENT.fullmatch(text)) is None:
-            return None
-        start = dt.datetime.fromisoformat(text)
-        if start.microsecond:
-            return text_of(start), text_of(start + dt.timedelta(microseconds=1))
-        step = _STEPS[sum(sign.isdigit() for sign in found[1] or "") // 2]
-        return text_of(start), text_of(start + step)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _read_time(text: str) -> str | None:
-    """The time of day; None where it is none."""
-    try:
-        return dt.time.fromisoformat(text.strip()).isoformat()
-    except ValueError:
-        return None
-
-
-def _write_months(year: int, month: int, count: int) -> tuple[str, str]:
-    start = dt.date(year, month, 1)
-    months = year * 12 + month - 1 + count
-    return start.isoformat(), dt.date(months // 12, months % 12 + 1, 1).isoformat()
 
 
 def _unquote(text: str) -> str:

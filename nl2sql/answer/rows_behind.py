@@ -1,6 +1,6 @@
-"""The rows that a figure of an aggregate is made of, as a query: the same FROM and WHERE, for the keys of its row.
+"""Write the query for the rows behind an aggregated figure: the same FROM and WHERE, with the keys of its row.
 
-It is given only where that is certain: one plain SELECT over stored tables, whose keys all stand in the result.
+Only where that is certain: one plain SELECT over stored tables, with all its keys in the result.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AGGREGATES: Final = frozenset(
     "geomean geometric_mean mad entropy skewness kurtosis kurtosis_pop histogram regr_slope regr_intercept".split()
 )
 _COUNTING: Final = frozenset(("count", "count_if", "countif"))
-# What gives another value each time, or several rows for one.
+# Functions that give another value each time, or several rows for one.
 _UNREPEATABLE: Final = frozenset("random uuid gen_random_uuid uuidv4 uuidv7 nextval setseed unnest unlist".split())
 _PLAIN_TYPES: Final = re.compile(
     r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)|VARCHAR|BOOLEAN|DATE|UUID"
@@ -47,56 +47,59 @@ def write_rows_behind(
     *,
     lists_columns: bool = False,
 ) -> str | None:
-    """The query of the rows behind that cell of that row of the result; None where it is not certain.
+    """Write the query of the rows behind that cell of that row of the result; None where it is not certain.
 
-    What the figure adds up or counts comes as its first column, by the figure's name; then all columns,
-    by their names with `lists_columns`, as a policy asks that denies some.
+    Its first column is what the figure adds up or counts, under the figure's name; then come all columns. With
+    `lists_columns` these are named instead of `*`, for a policy that denies some.
     """
     block = _read_plain_aggregate(sql, len(columns), schema)
-    if block is None:
+    conditions = _list_conditions(block, columns, row) if block is not None else None
+    if block is None or conditions is None:
         return None
+    figure = block.select.expressions[column].unalias()
+    if isinstance(figure, exp.Filter):
+        conditions.append(f"({_write_node(figure.expression.this)})")
+        figure = figure.this
+    if figure.find(exp.Filter):
+        # Each part of such a figure is computed from other rows.
+        return None
+    counted = _find_argument(figure)
+    if counted is not None and name_function(figure) in _COUNTING:
+        conditions.append(_write_counted(name_function(figure), counted))
+    first = f"{_write_node(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
+    all_columns = ", ".join(_list_columns(block)) if lists_columns else "*"
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {first}{all_columns} {_write_from(block.select)}{where}"
+
+
+def _list_conditions(block: Block, columns: Sequence[ResultColumn], row: Sequence[Any]) -> list[str] | None:
+    """Return the query's own condition and those that the row's keys make; None where a key cannot be written."""
     keys = _find_keys(block)
     if keys is None:
         return None
-    conditions = []
+    where = block.select.args.get("where")
+    conditions = [f"({_write_node(where.this)})"] if where is not None else []
     for at in keys:
         literal = _write_value(row[at], columns[at].type.upper())
         if literal is None:
             return None
         relation = "IS" if literal == "NULL" else "="
         conditions.append(f"{_enclose(block.select.expressions[at].unalias())} {relation} {literal}")
-    where = block.select.args.get("where")
-    if where is not None:
-        conditions.insert(0, f"({_write_node(where.this)})")
-    figure = block.select.expressions[column].unalias()
-    if isinstance(figure, exp.Filter):
-        conditions.append(f"({_write_node(figure.expression.this)})")
-        figure = figure.this
-    if figure.find(exp.Filter):
-        # Each part of such a figure has rows of its own.
-        return None
-    counted = _find_argument(figure)
-    if counted is not None and name_function(figure) in _COUNTING:
-        conditions.append(_write_counted(name_function(figure), counted))
-    first = f"{_write_node(counted)} AS {quote_name(columns[column].name)}, " if counted is not None else ""
-    whole = ", ".join(_list_columns(block)) if lists_columns else "*"
-    return f"SELECT {first}{whole} {_write_from(block.select)}" + (
-        f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    )
+    return conditions
 
 
 def is_aggregate(node: exp.Expr) -> bool:
-    """Whether a known aggregate stands anywhere in it."""
+    """Return whether the expression contains a known aggregate."""
     return any(name_function(call) in AGGREGATES for call in node.find_all(exp.Anonymous))
 
 
 def has_grouping_sets(group: exp.Group) -> bool:
-    """Whether rows of the data are grouped in several ways at once."""
+    """Return whether rows of the data are grouped in several ways at once."""
     return group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None or bool(group.args.get("totals"))
 
 
 def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
-    """The one SELECT of the query, where it is an aggregate over stored tables and nothing else."""
+    """Return the one SELECT of the query, where it is an aggregate over stored tables and nothing else."""
     tree = parse_plain(sql)
     if not isinstance(tree, exp.Select) or any(tree.args.get(key) for key in _UNUSUAL):
         return None
@@ -118,26 +121,29 @@ def _read_plain_aggregate(sql: str, width: int, schema: Schema) -> Block | None:
 
 
 def _has_alias_references(block: Block) -> bool:
-    """Whether a condition or a selected expression is made of the name of another, which a query of rows has not."""
+    """Return whether a condition or a selected expression uses the alias of another.
+
+    A query of rows does not have that alias.
+    """
     where = block.select.args.get("where")
     parts = [*block.select.expressions, *([where] if where is not None else [])]
     columns = (column for part in parts for column in part.find_all(exp.Column) if not column.table)
-    return any(not any(one.has_column(column.name) for one in block.relations) for column in columns)
+    return any(not any(relation.has_column(column.name) for relation in block.relations) for column in columns)
 
 
 def _find_keys(block: Block) -> list[int] | None:
-    """The positions of the columns that tell groups apart; None where the result does not have them all."""
+    """Return the positions of the columns that identify groups; None where the result lacks one."""
     items = [item.unalias() for item in block.select.expressions]
     group = block.select.args.get("group")
     if group is None:
         return [] if all(is_aggregate(item) or not item.find(exp.Column) for item in items) else None
     if has_grouping_sets(group):
         return None
-    if group.args.get("all") or [one.name.upper() for one in group.expressions] == ["ALL"]:
+    if group.args.get("all") or [key.name.upper() for key in group.expressions] == ["ALL"]:
         return [at for at, item in enumerate(items) if not is_aggregate(item)]
     keys: set[int] = set()
-    for one in group.expressions:
-        at = _find_item(one, block, items)
+    for key in group.expressions:
+        at = _find_item(key, block, items)
         if at is None:
             return None
         keys.add(at)
@@ -146,7 +152,7 @@ def _find_keys(block: Block) -> list[int] | None:
 
 
 def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | None:
-    """Which selected expression the key is: by its place, its alias, or its very text."""
+    """Return the position of the selected expression that the key is, by its number, its alias or its text."""
     if isinstance(key, exp.Literal):
         at = int(key.name) - 1 if not key.is_string and key.name.isdigit() else -1
         return at if 0 <= at < len(items) and not is_aggregate(items[at]) else None
@@ -157,7 +163,7 @@ def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | 
         return None
     stored = block.find_relation(key)
     if stored is not None:
-        # `o.city` and `city` are one where only one table has it.
+        # `o.city` and `city` are the same where only one table has it.
         alike = [
             at
             for at, item in enumerate(items)
@@ -171,7 +177,7 @@ def _find_item(key: exp.Expr, block: Block, items: Sequence[exp.Expr]) -> int | 
 
 
 def _find_argument(figure: exp.Expr) -> exp.Expr | None:
-    """What one aggregate adds up, counts or compares; None where there is no one such thing."""
+    """Return what a single aggregate adds up, counts or compares; None where there is no one such expression."""
     if name_function(figure) not in AGGREGATES or len(figure.expressions) != 1:
         return None
     argument = figure.expressions[0]
@@ -183,12 +189,12 @@ def _find_argument(figure: exp.Expr) -> exp.Expr | None:
 
 
 def _write_counted(function: str, argument: exp.Expr) -> str:
-    """The condition that a row is one of those that are counted."""
+    """Return the condition that a row is counted."""
     return f"{_enclose(argument)} IS NOT NULL" if function == "count" else f"({_write_node(argument)})"
 
 
 def _write_value(value: Any, kind: str) -> str | None:
-    """The value as SQL, of the very type that the column has; None where text would not say it exactly."""
+    """Return the value as SQL of exactly the column's type; None where text would not be exact."""
     if value is None:
         return "NULL"
     if not _PLAIN_TYPES.fullmatch(kind) or not isinstance(
@@ -215,7 +221,7 @@ def _write_node(node: exp.Expr) -> str:
 
 
 def _enclose(node: exp.Expr) -> str:
-    """The expression such that it stays one beside a comparison."""
+    """Return the expression as SQL that can stand beside a comparison."""
     return _write_node(node) if isinstance(node, exp.Column | exp.Anonymous | exp.Cast) else f"({_write_node(node)})"
 
 

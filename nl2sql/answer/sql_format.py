@@ -1,10 +1,11 @@
-"""SQL laid out for reading, as a good analyst writes it: a clause a line, no bracket that says nothing.
+"""Lay out SQL for reading: one clause a line, no redundant parentheses.
 
-It runs nothing, and trusts no parser: `lay_out_sql` shows only a text that the engine reads as the query that ran.
+It runs nothing, and trusts no parser: `lay_out_sql` returns only a text that the engine reads as the query that ran.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -13,31 +14,16 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.generators.duckdb import DuckDBGenerator
 
+from nl2sql.answer.operator_precedence import add_parentheses
 from nl2sql.answer.plain_tree import PlainDuckDB, is_after_comma, name_function, parse_plain
 from nl2sql.errors import DatabaseError, LimitError, ToolError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import CheckedSQL
 
+_LOGGER: Final = logging.getLogger(__name__)
 MAX_LINE_CHARS: Final = 88
 _INDENT: Final = "    "
 
-_OR, _AND, _NOT, _IS, _COMPARED, _MEMBER, _OTHER, _SUM, _PRODUCT, _POWER, _SIGN, _PLACE = range(1, 13)
-_STRENGTH: Final[tuple[tuple[tuple[type[exp.Expr], ...], int], ...]] = (
-    ((exp.Or,), _OR),
-    ((exp.And,), _AND),
-    ((exp.Not,), _NOT),
-    ((exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ), _IS),
-    ((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE), _COMPARED),
-    ((exp.In, exp.Between, exp.Like, exp.ILike, exp.Glob), _MEMBER),
-    ((exp.Add, exp.Sub), _SUM),
-    ((exp.Mul, exp.Div, exp.IntDiv, exp.Mod), _PRODUCT),
-    ((exp.Pow,), _POWER),
-    ((exp.Neg,), _SIGN),
-    ((exp.Binary, exp.Unary), _OTHER),
-    ((exp.Collate, exp.Bracket, exp.Dot), _PLACE),
-)
-"""How strongly each kind of node holds what stands beside it, weakest first; `exp.Binary` is for those not named."""
-_SELF_CONTAINED: Final = (exp.Paren, exp.Subquery, exp.Column, exp.Dot, exp.Literal, exp.Exists)
 _TYPES: Final = {
     exp.DType.INT: "INTEGER",
     exp.DType.TEXT: "VARCHAR",
@@ -55,41 +41,43 @@ _TYPED_LITERALS: Final = {
 
 
 def lay_out_sql(sql: str, dialect: str, check: Callable[[str], CheckedSQL]) -> str:
-    """Canonical SQL over several lines; as it was where the engine would read that otherwise.
+    """Lay out canonical SQL over several lines; unchanged where the engine would read the new text differently.
 
-    `check` is the guard's: what it makes of the new text must be the very text given; where it cannot be asked, the
-    text stays, as does what has several lines.
+    `check` is the guard's: the canonical SQL of the new text must be the text given. Where it cannot be asked, the text
+    stays as it is, as does one that already has several lines.
     """
     text = sql if "\n" in sql else format_sql(sql, dialect)
     if text == sql:
         return sql
     try:
         return text if check(text).sql == sql else sql
-    except (ToolError, LimitError, DatabaseError):
+    except (ToolError, LimitError, DatabaseError) as exc:
+        _LOGGER.debug("a query stays on one line, as its layout was not checked: %s", type(exc).__name__)
         return sql
 
 
 @lru_cache(maxsize=256)
 def format_sql(sql: str, dialect: str) -> str:
-    """The query over several lines, unproven; as it was where it cannot be read, or may not be moved about."""
+    """Lay out the query over several lines without a check; unchanged where it cannot be read or laid out."""
     if dialect != "duckdb":
         return _indent_with_sqlglot(sql, dialect)
     tree = parse_plain(sql)
     # A line break inside a text or a name must stay where it is.
     if tree is None or any("\n" in node.name for node in tree.find_all(exp.Literal, exp.Identifier)):
         return sql
-    _bracket(tree)
+    add_parentheses(tree)
     _unquote(tree)
     try:
         return "\n".join(_Layout().lay_out_query(tree))
-    except (SqlglotError, RecursionError, ValueError):
+    except (SqlglotError, RecursionError, ValueError) as exc:
+        _LOGGER.debug("a query stays on one line: %s", type(exc).__name__)
         return sql
 
 
 def write_plain_sql(node: exp.Expr) -> str:
-    """A plain tree, or a part of one, as one line of SQL."""
+    """Write a plain tree, or a part of one, as one line of SQL."""
     holder = exp.Tuple(expressions=[node.copy()])
-    _bracket(holder)
+    add_parentheses(holder)
     _unquote(holder)
     return _Layout().write_inline(holder.expressions[0])
 
@@ -103,50 +91,13 @@ def _indent_with_sqlglot(sql: str, dialect: str) -> str:
         return sql
 
 
-def _get_strength(node: exp.Expr | None) -> int:
-    if isinstance(node, _SELF_CONTAINED):
-        return _PLACE + 1
-    return next((strength for kinds, strength in _STRENGTH if isinstance(node, kinds)), _PLACE + 1)
-
-
-def _bracket(root: exp.Expr) -> None:
-    """Put brackets where the tree could not be read otherwise, and around AND within OR."""
-    for node in list(root.walk()):
-        parent = node.parent
-        if parent is None or not _is_operator(parent) or not _is_operator(node):
-            continue
-        own, around = _get_strength(node), _get_strength(parent)
-        is_right = node.arg_key not in ("this", "expressions") or isinstance(parent, exp.Not | exp.Neg)
-        if isinstance(parent, exp.In | exp.Between | exp.Bracket) and node.arg_key == "expressions":
-            continue
-        if isinstance(parent, exp.Not) and not isinstance(node, exp.Exists | exp.In | exp.Between | exp.Is):
-            needed = own <= _MEMBER
-        elif isinstance(parent, exp.Not):
-            needed = False
-        elif (isinstance(parent, exp.Or) and isinstance(node, exp.And)) or (around == _IS and own == _COMPARED):
-            needed = True
-        elif own == around and isinstance(parent, exp.And | exp.Or) and type(node) is type(parent):
-            needed = False
-        elif own == around:
-            needed = is_right or _COMPARED >= own >= _IS or own in (_MEMBER, _OTHER, _POWER)
-        else:
-            needed = own < around
-        if needed:
-            node.replace(exp.Paren(this=node.copy()))
-
-
-def _is_operator(node: exp.Expr) -> bool:
-    """Whether the node is an operator, or something that operators hold."""
-    return any(isinstance(node, kinds) for kinds, _ in _STRENGTH)
-
-
 def _unquote(root: exp.Expr) -> None:
     for name in root.find_all(exp.Identifier):
         name.set("quoted", quote(name.name) != name.name)
 
 
 class _Text(DuckDBGenerator):
-    """An expression as one line, with a mark in place of each query and CASE in it."""
+    """Writes an expression as one line, with a mark in place of each query and CASE in it."""
 
     def __init__(self) -> None:
         super().__init__(dialect=PlainDuckDB, normalize_functions=False, comments=False)
@@ -202,10 +153,10 @@ class _Text(DuckDBGenerator):
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
         name, arguments = name_function(expression), expression.expressions
         if name == "list_value":
-            return f"[{', '.join(self.sql(one) for one in arguments)}]"
+            return f"[{', '.join(self.sql(argument) for argument in arguments)}]"
         if name == "date_part" and len(arguments) == 2 and _is_keyword(arguments[0]):
             return f"extract({arguments[0].name.lower()} FROM {self.sql(arguments[1])})"
-        return f"{name}({', '.join(self.sql(one) for one in arguments)})"
+        return f"{name}({', '.join(self.sql(argument) for argument in arguments)})"
 
     def distinct_sql(self, expression: exp.Distinct) -> str:
         return f"DISTINCT {self.expressions(expression, flat=True)}"
@@ -253,18 +204,22 @@ class _Text(DuckDBGenerator):
 
 
 def _is_keyword(node: exp.Expr) -> bool:
-    """Whether the engine's parser read a bare word here, which it keeps in capitals."""
+    """Return whether the engine's parser read a bare word here: it turns these into capitals."""
     return isinstance(node, exp.Literal) and node.is_string and node.name.isalpha() and node.name.isupper()
 
 
 class _Layout:
-    """Lines of text from a bracketed tree."""
+    """Writes a tree with its parentheses as lines of text."""
 
     def __init__(self) -> None:
         self._text = _Text()
 
     def lay_out_query(self, query: exp.Expr) -> list[str]:
-        """The query, a clause a line."""
+        """Return the query, a clause a line.
+
+        Raises:
+            ValueError: for a kind of node that has no layout.
+        """
         found = self._lay_out_with(query)
         if isinstance(query, exp.SetOperation):
             found += self._lay_out_set_operation(query)
@@ -277,7 +232,7 @@ class _Layout:
         return found + self._lay_out_tail(query)
 
     def write_inline(self, node: exp.Expr) -> str:
-        """The node on one line."""
+        """Return the node on one line."""
         is_query = isinstance(node, exp.Query)
         text = " ".join(line.strip() for line in self.lay_out_query(node)) if is_query else self._text.sql(node)
         while (at := text.find("\0")) >= 0:
@@ -316,7 +271,7 @@ class _Layout:
         if distinct is not None:
             on = distinct.args.get("on")
             head += f" DISTINCT ON ({self._lay_out_list(on.expressions)})" if on is not None else " DISTINCT"
-        found = self._lay_out_items(head, [self.lay_out_item(one) for one in select.expressions])
+        found = self._lay_out_items(head, [self.lay_out_item(item) for item in select.expressions])
         if source := select.args.get("from_"):
             found += self._lay_out_from(source, select.args.get("joins") or [])
         for key, keyword in (("where", "WHERE"), ("having", "HAVING"), ("qualify", "QUALIFY")):
@@ -325,7 +280,7 @@ class _Layout:
             if (clause := select.args.get(key)) is not None:
                 found += self._lay_out_condition(keyword, clause.this)
         if windows := select.args.get("windows"):
-            found += self._lay_out_items("WINDOW", [self.lay_out_item(one) for one in windows])
+            found += self._lay_out_items("WINDOW", [self.lay_out_item(window) for window in windows])
         return found
 
     def _lay_out_group(self, group: exp.Group) -> list[str]:
@@ -333,7 +288,7 @@ class _Layout:
             return ["GROUP BY ALL"]
         if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
             return [self._text.sql(group).strip()]
-        return self._lay_out_items("GROUP BY", [self.lay_out_item(one) for one in group.expressions])
+        return self._lay_out_items("GROUP BY", [self.lay_out_item(key) for key in group.expressions])
 
     def _lay_out_from(self, source: exp.From, joins: Sequence[exp.Join]) -> list[str]:
         found = self._fill_marks(f"FROM {self._text.sql(source, 'this')}")
@@ -358,7 +313,7 @@ class _Layout:
         return found
 
     def _lay_out_condition(self, keyword: str, condition: exp.Expr) -> list[str]:
-        """The condition on one line, or one line for each of its parts."""
+        """Return the condition on one line, or a line for each of its parts."""
         lines = self._fill_marks(f"{keyword} {self._text.sql(condition)}")
         if len(lines) == 1 and len(lines[0]) <= MAX_LINE_CHARS:
             return lines
@@ -375,14 +330,14 @@ class _Layout:
     def _lay_out_tail(self, query: exp.Expr) -> list[str]:
         found: list[str] = []
         if (order := query.args.get("order")) is not None:
-            found += self._lay_out_items("ORDER BY", [self.lay_out_item(one) for one in order.expressions])
+            found += self._lay_out_items("ORDER BY", [self.lay_out_item(key) for key in order.expressions])
         for key in ("limit", "offset", "sample"):
             if (clause := query.args.get(key)) is not None:
                 found += self._fill_marks(self._text.sql(clause).strip())
         return found
 
     def lay_out_item(self, node: exp.Expr) -> str:
-        """An item of a list, over several lines where it is long."""
+        """Return an item of a list, over several lines where it is long."""
         return "\n".join(self._fill_marks(self._text.sql(node)))
 
     def _lay_out_list(self, nodes: Sequence[exp.Expr]) -> str:
@@ -403,7 +358,7 @@ class _Layout:
         return found
 
     def _fill_marks(self, text: str) -> list[str]:
-        """The text with its marks filled: on one line where that is short enough, else with blocks of lines."""
+        """Fill the marks of a text: on one line where that is short enough, else with blocks of lines."""
         if "\0" not in text:
             return [text]
         short = text
@@ -430,7 +385,7 @@ class _Layout:
 
 
 def _lay_out_case(case: exp.Case, layout: _Layout) -> list[str]:
-    """CASE, a line for each branch."""
+    """Return CASE with a line for each branch."""
     head = "CASE" if case.this is None else f"CASE {layout.lay_out_item(case.this)}"
     found = [head]
     for branch in case.args["ifs"]:

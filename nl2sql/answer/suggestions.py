@@ -1,6 +1,6 @@
-"""Questions worth asking, made by code: first ones from the schema, next ones from an answer's SQL and rows.
+"""Suggest questions without a model: first ones from the schema, next ones from an answer's SQL and rows.
 
-No model is called, and nothing is offered that the profile says the data cannot answer.
+It suggests nothing that, according to the profile, the data cannot answer.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from sqlglot.errors import SqlglotError
 from nl2sql.answer.cell_text import text_of
 from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, Column, Schema, Table, list_column_values
-from nl2sql.types.type_families import is_fractional, is_numeric, is_temporal
+from nl2sql.types.type_families import is_fractional, is_numeric, is_temporal, is_text
 
 _MAX_NAME_CHARS: Final = 40
 _MAX_VALUE_CHARS: Final = 40
 _CATEGORY_VALUES_RANGE: Final = (2, 20)
 _MAX_LOOKUP_ROWS: Final = 60
 _MAX_SHORT_LIST_ROWS: Final = 10
-_TEXT: Final = re.compile(r"(VARCHAR|ENUM)(?!.*\[)", re.I)
 _ENDING: Final = re.compile(r"_(id|code|key|name|no|on|at)$", re.I)
 _KEY: Final = re.compile(r"(?:^|_)(id|code|key|no|number|order|sku|year|month|day)$", re.I)
 _LABEL: Final = re.compile(r"(?:^|_)(name|title|label)$", re.I)
@@ -31,7 +30,7 @@ _YEAR: Final = re.compile(r"(19|20)\d\d")
 
 
 def suggest_questions(schema: Schema, limit: int = 4) -> tuple[str, ...]:
-    """First questions, of different kinds, about the largest tables first."""
+    """Return at most `limit` first questions, of different kinds, about the largest tables first."""
     tables = sorted(schema.tables, key=lambda table: -(table.row_count or 0))
     rounds = zip_longest(*(list(make(schema, tables)) for make in _FIRST_QUESTIONS))
     found = dict.fromkeys(question for questions in rounds for question in questions if question)
@@ -39,7 +38,7 @@ def suggest_questions(schema: Schema, limit: int = 4) -> tuple[str, ...]:
 
 
 def suggest_follow_ups(answer: Answer, schema: Schema, limit: int = 3) -> tuple[str, ...]:
-    """Next questions that build on an answer with rows; none where its SQL cannot be read."""
+    """Return at most `limit` questions that build on an answer with rows; none where its SQL cannot be read."""
     if answer.sql is None or answer.result is None or not answer.result.row_count:
         return ()
     try:
@@ -79,7 +78,7 @@ def _ask_count_by_category(schema: Schema, tables: Sequence[Table]) -> Iterator[
 
 def _ask_highest(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
-        label = next((c for c in table.columns if _LABEL.search(c.name) and _TEXT.match(c.type)), None)
+        label = next((c for c in table.columns if _LABEL.search(c.name) and is_text(c.type)), None)
         measure = _find_measure(table)
         if label and measure and (table.row_count or 0) > _MAX_SHORT_LIST_ROWS:
             yield f"Which five {_name_things(table)} have the highest {_write_words(measure.name)}?"
@@ -116,10 +115,10 @@ def _ask_by_time(answer: Answer, tree: exp.Select, schema: Schema, tables: Seque
 def _ask_by_category(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
     if not _is_aggregated(tree) or (answer.row_count or 0) > _MAX_SHORT_LIST_ROWS * 5:
         return None
-    said = f"{answer.sql} {answer.question}".lower()
+    mentioned = f"{answer.sql} {answer.question}".lower()
     for table in tables:
         for name in _list_categories(schema, table):
-            if name.lower() not in said and name.lower().replace(" ", "_") not in said:
+            if name.lower() not in mentioned and name.lower().replace(" ", "_") not in mentioned:
                 return f"And by {name}?"
     return None
 
@@ -128,7 +127,7 @@ def _ask_one_value(answer: Answer, tree: exp.Select, schema: Schema, tables: Seq
     if not _is_aggregated(tree) or (answer.row_count or 0) < 2 or answer.result is None:
         return None
     for column, values in zip(answer.columns, answer.result.table.columns, strict=True):
-        if _TEXT.match(column.type):
+        if is_text(column.type):
             first = next((value for value in list_column_values(values.slice(0, 1)) if value), None)
             return f"Only for {make_one_line(text_of(first), _MAX_VALUE_CHARS)}?" if first else None
     return None
@@ -181,12 +180,12 @@ def _is_aggregated(tree: exp.Select) -> bool:
 
 
 def _is_row_count(item: exp.Expr) -> bool:
-    """Whether it is the engine's own spelling of `count(*)`."""
+    """Return whether the item is `count(*)` in the engine's own spelling."""
     return any(call.name.lower() == "count_star" for call in item.find_all(exp.Anonymous))
 
 
 def _list_categories(schema: Schema, table: Table) -> Iterator[str]:
-    """What rows can be grouped by: small tables that a key leads to, and columns of few values."""
+    """Yield what rows can be grouped by: small tables that a key leads to, and columns of few values."""
     for key in table.foreign_keys:
         target = schema.find_table(key.target_table)
         if (
@@ -196,18 +195,18 @@ def _list_categories(schema: Schema, table: Table) -> Iterator[str]:
             and _CATEGORY_VALUES_RANGE[0] <= target.row_count <= _MAX_LOOKUP_ROWS
         ):
             yield _write_words(key.columns[0])
-    taken = {name for key in table.foreign_keys for name in key.columns}
+    key_columns = {name for key in table.foreign_keys for name in key.columns}
     for column in table.columns:
         if (
-            column.name not in taken
-            and _TEXT.match(column.type)
+            column.name not in key_columns
+            and is_text(column.type)
             and _CATEGORY_VALUES_RANGE[0] <= len(column.values) <= _CATEGORY_VALUES_RANGE[1]
         ):
             yield _write_words(column.name)
 
 
 def _find_measure(table: Table) -> Column | None:
-    """The column of amounts, one with decimals first; the last of them, since totals stand at the end."""
+    """Return the column of amounts: with decimals if there is one; in views the last, because totals come last."""
     measures = [column for column in table.columns if _is_measure(table, column)]
     exact = [column for column in measures if is_fractional(column.type)]
     fitting = exact or measures
@@ -220,7 +219,7 @@ def _is_measure(table: Table, column: Column) -> bool:
 
 
 def _is_measured(table: Table) -> bool:
-    """Whether a row is an amount rather than a thing: its table is a view, or has no key of one column."""
+    """Return whether a row is an amount, not a thing: its table is a view, or has a key of several columns."""
     return table.kind == "view" or len(table.primary_key) > 1
 
 

@@ -1,6 +1,6 @@
-"""Which days a query looks at that nobody named: read into the question, and perhaps not those that were meant.
+"""Find the days that a query looks at though nobody named them, and which may not be those that were meant.
 
-It reads the syntax tree, and does not know what the words of a question mean in any language.
+It reads the syntax tree, and knows the words of no language.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PARTS: Final = ("year", "date_part", "datepart", "extract", "strftime", "date_t
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A day, or the first of a month or year, that a condition compares a column with; `text` is how it is written."""
+    """A day, or the first of a month or year, that a condition compares a column with; `text` is as written."""
 
     column: str
     day: dt.date
@@ -34,7 +34,7 @@ class Bound:
 
 
 def find_bounds(sql: str, dialect: str) -> list[Bound]:
-    """The days and years that the conditions of a query name, the earliest first."""
+    """Return the days and years that the conditions of a query name, the earliest first."""
     try:
         tree = parse_one(sql, read=dialect)
     except SqlglotError:
@@ -44,7 +44,7 @@ def find_bounds(sql: str, dialect: str) -> list[Bound]:
 
 
 def describe_unnamed(bounds: list[Bound], asked: str, today: dt.date, schema: Schema) -> str | None:
-    """What to say where a query looks at days of years that `asked` does not name and that are long over; else None.
+    """Return a note where a query looks at days of past years that `asked` does not name; else None.
 
     This year, the last and the next may be meant without being named. `asked` is everything in which a year may have
     been named: the question, those before it, the owner's rules.
@@ -60,20 +60,20 @@ def describe_unnamed(bounds: list[Bound], asked: str, today: dt.date, schema: Sc
 
 
 def describe_end(bounds: list[Bound], columns: list[str], today: dt.date, schema: Schema) -> str | None:
-    """What to say where a query that found nothing looks at days after the last one of its column; else None.
+    """Return a note where a query that found nothing looks at days after the last one of its column; else None.
 
     `columns` are those compared with the engine's clock.
     """
-    asked = [*bounds, *(Bound(column, today, "today") for column in columns)]
-    for column, day in _find_ends(asked, schema):
-        first = min(bound.day for bound in asked if bound.column == column)
+    compared = [*bounds, *(Bound(column, today, "today") for column in columns)]
+    for column, day in _find_ends(compared, schema):
+        first = min(bound.day for bound in compared if bound.column == column)
         if day < first.isoformat():
             return f"{column} ends {day}; nothing in the data is later"
     return None
 
 
 def find_clock_columns(sql: str, dialect: str) -> list[str]:
-    """The columns that a query compares with the engine's clock."""
+    """Return the columns that a query compares with the engine's clock."""
     try:
         tree = parse_one(sql, read=dialect)
     except SqlglotError:
@@ -89,6 +89,7 @@ def find_clock_columns(sql: str, dialect: str) -> list[str]:
 
 
 def _read_bounds(comparison: exp.Expr) -> Iterator[Bound]:
+    """Yield the days that the literals of a comparison name."""
     columns = [column.name for column in comparison.find_all(exp.Column)]
     if not columns:
         return
@@ -108,7 +109,7 @@ def _read_bounds(comparison: exp.Expr) -> Iterator[Bound]:
 
 
 def _is_year_comparison(comparison: exp.Expr, columns: list[str]) -> bool:
-    """Whether a bare number in the comparison is a year."""
+    """Return whether a bare number in the comparison is a year."""
     if any(_YEAR_COLUMN.search(column) for column in columns):
         return True
     if comparison.find(exp.Year, exp.Extract, exp.TimeToStr):
@@ -117,7 +118,7 @@ def _is_year_comparison(comparison: exp.Expr, columns: list[str]) -> bool:
 
 
 def _find_ends(bounds: list[Bound], schema: Schema) -> Iterator[tuple[str, str]]:
-    """The last day of each column of dates that is compared, as far as the schema knows it."""
+    """Yield each compared date column with its last day, as far as the schema knows it."""
     for name in dict.fromkeys(bound.column for bound in bounds):
         columns = [column for table in schema.tables if (column := table.find_column(name))]
         dates = [column.maximum[:10] for column in columns if column.maximum and column.is_temporal]

@@ -1,7 +1,7 @@
-"""Which words of a question nothing in its SQL stands for: a sign that the query answers another question.
+"""Find words of a question that nothing in its SQL stands for: a sign that the query answers another question.
 
-Words are matched by their beginnings with names, comments and values that the query uses, and with what it calculates.
-It proves nothing: a synonym that nobody wrote down is not traced either.
+Words are compared, by their beginnings, with the names, comments and values that the query uses, and with its
+calculations. It proves nothing: a synonym that nobody wrote down is not traced either.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nl2sql.schema.value_index import fold_text
 from nl2sql.types import Schema, Table, UntracedWord
 
 _WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
-# Languages in which what qualifies a noun stands before it.
+# Languages in which a qualifier precedes its noun.
 _BEFORE: Final = ("en", "de", "nl")
-# Words that say that what follows is counted or measured.
+# Words after which something is counted or measured.
 _MEASURING: Final = frozenset(
     "many each per wieviele viele jede jeder jedes pro combien chaque cuantos cuantas cada quanti quante ogni quantos "
     "quantas hoeveel elke".split()
@@ -35,47 +35,49 @@ _MIN_STEM_CHARS: Final = 4
 _MAX_CODE_CHARS: Final = 3
 _ENDINGS: Final = ("s", "es", "e", "ed", "ing", "er", "en", "n")
 _MIN_SHARED_RATIO: Final = 0.6
-# What turns a word into its opposite: `active` is not the beginning or the end of `inactive`.
+# Prefixes that negate a word: `active` does not stand for `inactive`.
 _OPPOSITES: Final = ("un", "in", "im", "ir", "il", "non", "dis", "de", "anti", "mis", "ab")
 
 
 def trace_words(question: str, sql: str, schema: Schema, terms: Sequence[str] = ()) -> tuple[UntracedWord, ...]:
-    """The content words of the question that nothing in the query stands for, in their order.
+    """Return the content words of the question that nothing in the query stands for, in their order.
 
-    `sql` is checked SQL; nothing is untraced where it cannot be read. `schema` has comments and synonyms, `terms` are
+    `sql` is checked SQL; where it cannot be read, nothing is returned. `schema` has comments and synonyms; `terms` are
     words that the owner of the data has explained. Where a question in another language shares no word with the names
-    of the data nothing can be said.
+    of the data, nothing can be concluded.
     """
     tree = parse_plain(sql, schema.dialect)
     if tree is None:
         return ()
     evidence = _Evidence(tree, schema)
     words = _list_tokens(question)
-    known = [None if one.is_stop else evidence.has_word(one.folded) for one in words]
+    known = [None if word.is_stop else evidence.has_word(word.folded) for word in words]
     language = guess_language(question)
-    if language != "en" and not any(evidence.is_name(one.folded) for one in words if not one.is_stop):
+    if language != "en" and not any(evidence.is_name(word.folded) for word in words if not word.is_stop):
         return ()
     explained = [part for term in terms for part in _split_name(term)]
     found: dict[str, UntracedWord] = {}
-    for at, one in enumerate(words):
-        if known[at] is False and one.folded not in found and not any(match_words(one.folded, e) for e in explained):
-            beside = at + 1 if language in _BEFORE else at - 1
-            qualifies = 0 <= beside < len(words) and known[beside] is True and evidence.is_name(words[beside].folded)
-            is_name = at > 0 and one.text[0].isupper() and not one.is_sentence_start and language != "de"
-            found[one.folded] = UntracedWord(
-                one.text,
-                evidence.is_elsewhere(one.folded),
-                qualifies,
-                _is_measured(words, at),
-                is_name,
-                one.folded[0].isdigit(),
-                evidence.is_label(one.folded),
-            )
+    for at, word in enumerate(words):
+        is_explained = any(match_words(word.folded, part) for part in explained)
+        if known[at] is not False or word.folded in found or is_explained:
+            continue
+        beside = at + 1 if language in _BEFORE else at - 1
+        qualifies = 0 <= beside < len(words) and known[beside] is True and evidence.is_name(words[beside].folded)
+        is_name = at > 0 and word.text[0].isupper() and not word.is_sentence_start and language != "de"
+        found[word.folded] = UntracedWord(
+            word.text,
+            evidence.is_elsewhere(word.folded),
+            qualifies,
+            _is_measured(words, at),
+            is_name,
+            word.folded[0].isdigit(),
+            evidence.is_label(word.folded),
+        )
     return tuple(found.values())
 
 
 def _is_measured(words: Sequence[_Token], at: int) -> bool:
-    """Whether the word follows one that counts or measures, with at most `of the` between them."""
+    """Return whether the word follows one that counts or measures, with at most `of the` between them."""
     before = at - 1
     while (
         before >= 0
@@ -89,8 +91,10 @@ def _is_measured(words: Sequence[_Token], at: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A word of the question: as written, folded without a possessive, whether it speaks of no data, and whether a
-    sentence begins with it."""
+    """A word of the question: as written, and folded without a possessive.
+
+    `is_stop`: it is not about data. `is_sentence_start`: a sentence begins with it.
+    """
 
     text: str
     folded: str
@@ -132,7 +136,7 @@ class _Evidence:
         self._concepts = set(_list_concepts(tree))
 
     def has_word(self, plain: str) -> bool:
-        """Whether something stands for the word."""
+        """Return whether something stands for the word."""
         if plain[0].isdigit() or plain in NUMBERS:
             number = str(NUMBERS.get(plain, plain))
             return self._has_number(number) or (plain in NUMBERS and self._is_concept(plain)) or number == "1"
@@ -143,15 +147,15 @@ class _Evidence:
         return self._is_concept(plain) or self._is_matched(plain) or self._is_coded(plain)
 
     def is_label(self, plain: str) -> bool:
-        """Whether the query itself calls something so."""
+        """Return whether the query itself gives a column this name."""
         return any(match_words(plain, part) for part in self._labels)
 
     def is_name(self, plain: str) -> bool:
-        """Whether the word is of a table or column of the query."""
+        """Return whether the word is part of the name of a table or column of the query."""
         return plain not in SOFT and any(match_words(plain, part) for part in self._names)
 
     def is_elsewhere(self, plain: str) -> bool:
-        """Whether a table or column that the query does not use is called so."""
+        """Return whether the word is part of the name of a table or column that the query does not use."""
         for table in self._schema.tables:
             names = [] if table.name in self._tables else [table.name]
             names += [c.name for c in table.columns if (table.name, c.name) not in self._used]
@@ -169,12 +173,9 @@ class _Evidence:
         return parts != [plain] and bool(parts) and all(self._is_concept(p) or self._is_matched(p) for p in parts)
 
     def _is_coded(self, plain: str) -> bool:
-        """Whether a short value of the query abbreviates the word: `CA` for California."""
-        return any(
-            len(t) <= _MAX_CODE_CHARS and t.isalpha() and plain[0] == t[0] and _is_in_order(t, plain)
-            for t in self._texts
-            if t
-        )
+        """Return whether a short value of the query abbreviates the word: `CA` for California."""
+        codes = (text for text in self._texts if text.isalpha() and len(text) <= _MAX_CODE_CHARS)
+        return any(plain[0] == code[0] and _is_in_order(code, plain) for code in codes)
 
     def _has_number(self, number: str) -> bool:
         plain = number.replace(",", "")
@@ -182,7 +183,7 @@ class _Evidence:
         return plain in self._numbers or any(number in text for text in self._texts | self._numbers | self._stems)
 
     def _is_concept(self, plain: str) -> bool:
-        """Whether the word speaks of a calculation that the query makes."""
+        """Return whether the word is about a calculation that the query makes."""
         kinds = [kind for kind, words in CONCEPTS.items() if plain in words]
         return any(kind in self._concepts for kind in kinds)
 
@@ -228,7 +229,7 @@ class _Evidence:
         except ValueError:
             return
         self._numbers |= {str(day.year), str(day.day)}
-        # A range that ends before the next month speaks of the month before.
+        # A range that ends before the first of a month is about the month before.
         self._months |= {day.month, (day - dt.timedelta(days=1)).month}
         if day.month == day.day == 1:
             self._numbers.add(str(day.year - 1))
@@ -239,7 +240,7 @@ class _Evidence:
 
 
 def _split_name(text: str) -> Iterator[str]:
-    """The words of a name or comment; a name of several words also as one."""
+    """Yield the words of a name or comment; a name of two or three words also as one word."""
     words = [fold_text(word) for word in list_words(text)]
     yield from (word for word in words if len(word) >= 2)
     if 1 < len(words) <= 3:
@@ -247,13 +248,13 @@ def _split_name(text: str) -> Iterator[str]:
 
 
 def match_words(word: str, other: str) -> bool:
-    """Whether two folded words are one word in other forms, or one begins the other: `order` and `orders`."""
-    return any(_is_one_word(one, two) for one in _list_forms(word) for two in _list_forms(other))
+    """Return whether two folded words are forms of one word, or one begins the other: `order` and `orders`."""
+    return any(_is_one_word(left, right) for left in _list_forms(word) for right in _list_forms(other))
 
 
 @lru_cache(maxsize=4096)
 def _list_forms(word: str) -> tuple[str, ...]:
-    """The word, and without the endings of plurals and of verbs."""
+    """Return the word as it is, and without the endings of plurals and of verbs."""
     forms = [word]
     if word.endswith("ies") and len(word) > _MIN_STEM_CHARS:
         forms.append(word[:-3] + "y")
@@ -286,7 +287,7 @@ def _is_in_order(letters: str, word: str) -> bool:
 
 
 def _list_concepts(tree: exp.Query) -> Iterator[str]:
-    """The kinds of calculation that the query makes."""
+    """Yield the kinds of calculation that the query makes."""
     names = {name_function(node) for node in tree.find_all(exp.Anonymous)}
     divides = tree.find(exp.Div, exp.IntDiv) is not None
     grouped = tree.find(exp.Group) is not None
@@ -316,7 +317,8 @@ def _list_concepts(tree: exp.Query) -> Iterator[str]:
         yield "distinct"
     if tree.find(exp.Not, exp.NEQ, exp.Except, exp.Null) is not None or "anti" in _list_join_kinds(tree):
         yield "negation"
-    yield from ("time",) if _has_time(tree, names) else ()
+    if _has_time(tree, names):
+        yield "time"
     if tree.find(exp.Window) is not None:
         yield "running"
         yield "extreme"
@@ -327,7 +329,7 @@ def _list_join_kinds(tree: exp.Query) -> set[str]:
 
 
 def _has_time(tree: exp.Query, names: set[str]) -> bool:
-    """Whether a day, or a part of one, is in the query."""
+    """Return whether a day, or a part of one, is in the query."""
     parts = {
         "year",
         "month",

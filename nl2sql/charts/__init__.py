@@ -1,5 +1,6 @@
-"""The chart of a result: chosen by what the query says and its rows show, written as a Vega-Lite spec, and checked.
+"""The chart of a result: chosen by what the query and its rows say, written as a Vega-Lite spec, and checked.
 
-`query_shape` reads the SQL, `column_roles` says what each column can be, `choosing` holds the rules, `vega_lite` writes
-the spec, `spec_check` is the wall around it. Nothing here draws, runs a query, or asks a model.
+`query_shape` reads the SQL, `column_roles` says what each column can be, `chart_rules` chooses the chart,
+`plan_changes` changes it as a person wishes, `vega_lite` writes the spec, and `spec_check` refuses any spec that was
+not made here. Nothing here draws, runs a query, or asks a model.
 """

@@ -1,7 +1,7 @@
-"""What somebody wants of a chart, by hand or in words: `as bars`, `stacked`, `top 10`, `log scale`, `no chart`.
+"""What a person wants of a chart, by hand or in words: `as bars`, `stacked`, `top 10`, `log scale`, `no chart`.
 
-A text is a wish only where every word of it is understood as one; out of a question only what plainly speaks of the
-drawing is taken. It knows English, and the common words in German, French and Spanish.
+A text is a wish only where every word of it is understood as part of one. Of a question, only what plainly speaks of
+the drawing is taken. English is understood, and the common words in German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from nl2sql.schema.word_stems import list_singulars
 
 @dataclass(frozen=True, slots=True)
 class ChartWish:
-    """What is left out is chosen. `x`, `y` and `colour` are positions of columns; `stack` is `grouped`, `stacked` or
-    `percent`; `numbers` is `compact`, `full` or `percent`; `kind` may be `none`; `top` is how many bars are shown.
+    """What a person wants of a chart; what is None or empty is chosen by the rules.
+
+    `x`, `y` and `colour` are positions of columns. `kind` is one of `chart_rules.KINDS`, or `none` for no chart.
+    `stack` is `grouped`, `stacked` or `percent`; `numbers` is `compact`, `full` or `percent`; `top` is how many bars
+    are shown.
     """
 
     kind: str | None = None
@@ -35,7 +38,10 @@ class ChartWish:
         return self != ChartWish()
 
     def lay_over(self, before: ChartWish) -> ChartWish:
-        """This wish, with what it leaves open as it was before; another kind does away with what was of the old one."""
+        """Return this wish, with what it leaves open taken from `before`.
+
+        Another kind of chart drops what only the old kind had: its stacking, its direction, its log scale.
+        """
         if self.kind is not None and self.kind != before.kind:
             before = replace(before, stack=None, is_lying=None, is_log=None)
         given = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) not in (None, ())}
@@ -61,13 +67,13 @@ _KINDS: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:points|dots|punkte)", ChartWish("scatter")),
     (r"(?:heat\s?-?maps?|wärmebild)", ChartWish("heatmap")),
     (r"small multiples", ChartWish("multiples")),
-    # No such chart is drawn: the wish is understood, and it is said what fits.
+    # No such chart is drawn: the wish is understood, and the error says what fits.
     (_PIE, ChartWish("pie")),
 )
-# Alone these say too little: `columns` may ask which there are.
+# Alone these are ambiguous: `columns` may ask which columns there are.
 _TOO_SHORT: Final = (_BAR, _LINE, r"(?:areas?|flächen?|aires?|áreas?)", r"(?:points|dots|punkte)", _PIE)
 _PLAIN_BAR: Final = r"bars|balken|säulen|barres|barras"
-# Beside a question these speak of its data: a balance as points. So do months as columns.
+# Beside a question these speak of its data: `a balance as points`.
 _OF_DATA: Final = r"(?:points|dots|punkte)"
 _CHART: Final = r"[-\s]?(?:charts?|plots?|graphs?|diagramme?|grafik|graphique|gráfico)"
 _AS: Final = (
@@ -83,7 +89,7 @@ _PHRASES: Final[tuple[tuple[str, ChartWish], ...]] = (
      ChartWish(is_log=True)),
     (r"(?:no|without(?: a)?)\s+log(?:arithmic)?[-\s]?scale|linear(?:e)?[-\s](?:scale|skala)", ChartWish(is_log=False)),
 )  # fmt: skip
-# Of these words alone a question may be made too: they count only where nothing else is said.
+# A question may use these words too: they count only where the text says nothing else.
 _ALONE: Final[tuple[tuple[str, ChartWish], ...]] = (
     (r"(?:100\s?%\s?stacked|stacked to 100\s?%)", ChartWish(stack="percent")),
     (r"(?:stacked|stack them|stack it|gestapelt|empilé|apilado)", ChartWish(stack="stacked")),
@@ -100,7 +106,7 @@ _TOP: Final = re.compile(
     r"(?:only\s+|just\s+|nur\s+)?(?:the\s+|die\s+)?(?:top|first|ersten)\s+(\d{1,3})(?:\s+bars)?", re.I
 )
 _JOINT: Final = re.compile(r"(?:\s*[,;.!]\s*|\s+(?:and|with|but|und|mit|et|y|please|bitte)\s+|\s+)", re.I)
-# Words that say nothing beside a wish.
+# Words that add nothing to a wish.
 _FILLERS: Final = re.compile(
     r"\b(?:please|bitte|por favor|now|instead|again|it|them|this|that|these|the|chart|and|but|also|then|so|can|could|"
     r"would|you|we|i|me|us|get|have|want|like|to|show|draw|plot|make|turn|put|give|display|into|a|an|as|with|use|"
@@ -117,23 +123,26 @@ _VERB_BEFORE: Final = re.compile(
     r"\b(?:do|does|did|can|could|should|must|may|will|would)\s+(?:the\s+|our\s+)?\w+\s+\w+)\Z",
     re.I,
 )
-# No question ends with these: what comes after them is of it.
+# No question ends with these words: what follows them belongs to it.
 _UNFINISHED: Final = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|having|own|owns|need|needs|get|gets|got|with|of|by|per|and|or|the|an?|"
     r"ist|sind|war|waren|hat|haben|mit|von|nach|pro|est|sont|ont|son|tiene|tienen)\Z",
     re.I,
 )
-# What a table or a column may be named after too.
+# Words that may be the name of a table or a column too.
 _SHARED: Final = re.compile(
     r"\b(bar|pie|donut|torte|kuchen|column|line|area|point|dot|histogram|chart|plot|graph|title|titel|titre)s?\b", re.I
 )
 
 
 def read_wish(text: str, names: Collection[str] = ()) -> tuple[ChartWish | None, str]:
-    """What the text wants of the chart, and the question that is left of it; None and the text where it wants nothing.
+    """Return what the text wants of the chart, and the rest of the text, which is the question.
 
-    The question is empty where the text is nothing but a wish. What may speak of a table or column is no wish: `names`
-    are those of the data.
+    The wish is None, and the rest is the text, where the text wants nothing. The rest is empty where the text is
+    nothing but a wish. `names` are those of tables and columns: a word that may speak of one of them is no wish.
+
+    >>> read_wish("revenue by month as bars")[1]
+    'revenue by month'
     """
     wish, rest = _read(text)
     if wish is not None and _is_data_word_taken(text.strip(), rest.rstrip("?"), names):
@@ -142,7 +151,7 @@ def read_wish(text: str, names: Collection[str] = ()) -> tuple[ChartWish | None,
 
 
 def _is_data_word_taken(text: str, rest: str, names: Collection[str]) -> bool:
-    """Whether what was taken out of the text for a wish has a word that the data has too, and does not say `chart`."""
+    """Return whether the part taken as a wish has a word that the data has too, and does not say `chart`."""
     taken = text.removeprefix(rest) if text.startswith(rest) else text.removesuffix(rest)
     words = {word.lower() for word in _SHARED.findall(_NAMED_CHART.sub(" ", taken))}
     known = (
@@ -154,7 +163,7 @@ def _is_data_word_taken(text: str, rest: str, names: Collection[str]) -> bool:
 
 
 def _read(text: str) -> tuple[ChartWish | None, str]:
-    """The same, whatever the names of the data are."""
+    """Return what `read_wish` does, without regard to the names of the data."""
     whole = _read_whole(text.strip())
     if whole is not None:
         return whole, ""
@@ -174,7 +183,7 @@ def _read(text: str) -> tuple[ChartWish | None, str]:
 
 
 def _read_whole(text: str) -> ChartWish | None:
-    """The wish that the text is from its first to its last word; else None."""
+    """Return the wish where every word of the text is part of one; else None."""
     if titled := _TITLE.fullmatch(text):
         return ChartWish(title=" ".join(titled[1].strip(" \n\t\"“„”'").split()))
     wish, rest = ChartWish(), text.rstrip(" .!?")
@@ -194,12 +203,12 @@ def _read_whole(text: str) -> ChartWish | None:
 
 
 def _is_filler(text: str) -> bool:
-    """Whether the text is made of words alone that ask nothing."""
+    """Return whether the text has only words that ask nothing."""
     return not _FILLERS.sub("", text).strip(" ,;.!?")
 
 
 def _match_begin(text: str) -> tuple[ChartWish, int] | None:
-    """The longest wish that the text begins with, and its length."""
+    """Return the longest wish that the text begins with, and its length in characters."""
     best: tuple[ChartWish, int] | None = None
     for pattern, wish in _WHOLE:
         match = pattern.match(text)
@@ -219,7 +228,7 @@ def _is_word_end(text: str, at: int) -> bool:
 
 
 def _take_end(text: str) -> tuple[ChartWish, str] | None:
-    """A wish at the end of a question, and the question before it."""
+    """Return a wish at the end of a question, and the question before it."""
     bare = text.rstrip(" .!?")
     mark = "?" if text.rstrip().endswith("?") else ""
     for pattern, wish, is_clear in _ENDINGS:
@@ -234,7 +243,7 @@ def _take_end(text: str) -> tuple[ChartWish, str] | None:
 
 
 def _take_begin(text: str) -> tuple[ChartWish, str] | None:
-    """A wish at the beginning: `As bars: revenue by month`, `A bar chart of revenue by month`."""
+    """Return a wish at the beginning, and the rest: `As bars: revenue by month`, `A bar chart of revenue by month`."""
     for pattern, wish in _BEGINNINGS:
         match = pattern.match(text)
         if match is not None and match.end() < len(text):

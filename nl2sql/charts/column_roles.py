@@ -1,7 +1,7 @@
 """What each column of a result can be in a chart: a measure, a time, an ordered period, a label, or nothing.
 
-It goes by the SQL, the type, the name and the values, in that order. Keys, codes, places and long texts are never
-measures. What is drawn of them is `choosing`'s to say.
+It goes by the SQL, the type, the name and the values, in that order. Keys, codes, coordinates and long texts are never
+measures. `chart_rules` chooses which of the columns are drawn.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TEXT_GRAINS: Final = (
     ("day", re.compile(r"\d{4}-\d{2}-\d{2}\Z")),
 )
 _NOW_WORDS: Final = frozenset("this current per to in dieses aktuell pro".split())
-# The numbers that parts of dates have.
+# The lowest and highest number of each part of a date.
 _RANGES: Final = {
     **dict.fromkeys(("year", "jahr"), _YEAR_RANGE),
     **dict.fromkeys(("quarter", "quartal"), (1, 4)),
@@ -79,7 +79,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A column of a result, as a chart sees it."""
+    """A column of a result, as a chart sees it; `is_grouped` says whether a row stands for several (None: unknown)."""
 
     position: int
     name: str
@@ -91,7 +91,7 @@ class Field:
 
     @cached_property
     def role(self) -> Role:
-        """What it can be: the first rule that holds says."""
+        """What the column can be: that of the first rule in ROLES that holds."""
         return next((role for role, holds, _ in ROLES if holds(self)), Role.NOTHING)
 
     @cached_property
@@ -106,7 +106,7 @@ class Field:
 
     @cached_property
     def distinct_count(self) -> int:
-        """How many different values it has, NULL too."""
+        """How many different values it has, NULL included."""
         return len({str(value) for value in self.values})
 
     @property
@@ -116,6 +116,7 @@ class Field:
 
     @property
     def is_measure(self) -> bool:
+        """Whether it is a column of figures."""
         return self.role is Role.MEASURE
 
     @property
@@ -125,11 +126,12 @@ class Field:
 
     @property
     def is_label(self) -> bool:
+        """Whether its values name things and have no order of their own."""
         return self.role in (Role.CATEGORY, Role.KEY)
 
     @cached_property
     def numbers(self) -> list[float]:
-        """Its values as finite numbers, where they are such."""
+        """Its values that are finite numbers."""
         return [number for value in self.present_values if _is_number(value) and math.isfinite(number := float(value))]
 
     @property
@@ -139,7 +141,7 @@ class Field:
 
     @cached_property
     def is_ascending(self) -> bool:
-        """Whether its values rise from row to row, none twice."""
+        """Whether its values rise strictly from row to row."""
         values = [value for value in self.values if value is not None]
         try:
             return len(values) > 1 and all(a < b for a, b in pairwise(values))
@@ -148,16 +150,17 @@ class Field:
 
     @property
     def is_percent(self) -> bool:
+        """Whether its figures are written as percent."""
         return self.format.kind in (Kind.PERCENT, Kind.PERCENT_UNITS)
 
     @property
     def is_previous_period(self) -> bool:
-        """Whether its name says that it is of the period before."""
+        """Whether its name says that it is about the previous period."""
         return bool(_BEFORE_WORDS & {*self.words})
 
     @cached_property
     def grain(self) -> str:
-        """The period that each of its values stands for; empty where it is not known."""
+        """The period that each of its values stands for, such as `month`; empty where it is not known."""
         if self.origin.grain:
             return self.origin.grain
         if self.role is Role.PERIOD and self.numbers:
@@ -172,22 +175,22 @@ class Field:
 
     @property
     def part(self) -> str:
-        """The part of dates that it is, such as the month of any year; empty where it is none."""
+        """The part of a date that it holds, such as the month of any year; empty where it holds none."""
         if self.role is not Role.PERIOD or self.grain:
             return ""
         named = _PERIOD_NAME.search(self.name)
         return self.origin.part or (named[1].lower() if named else "part")
 
 
-# What a row that sums up the others is called.
+# Words in the label of a row that sums up the others.
 _TOTAL_WORDS: Final = frozenset(
     "total totals all overall sum gesamt summe insgesamt alle ensemble tous todos totale suma somme".split()
 )
 
 
 def find_total(fields: Sequence[Field]) -> int | None:
-    """The row that sums up all others, by its label and its figures; None where there is none."""
-    measures = [one for one in fields if one.is_measure]
+    """Return the index of the row that sums up all others, by its label and figures; None where there is none."""
+    measures = [column for column in fields if column.is_measure]
     for label in fields:
         if label.role is not Role.CATEGORY:
             continue
@@ -208,7 +211,7 @@ def _is_sum_of_others(values: Sequence[Any], row: int) -> bool:
 def list_fields(
     result: Result, shape: QueryShape, formats: Sequence[ColumnFormat], most: int = MAX_POINTS
 ) -> list[Field]:
-    """The columns of the result's first rows."""
+    """Return the columns of the result's first `most` rows."""
     rows = result.table.slice(0, most)
     fields = [
         Field(at, column.name, column.type, list_column_values(values), how, origin, shape.is_grouped)
@@ -220,24 +223,27 @@ def list_fields(
 
 
 def _join_names(fields: list[Field]) -> list[Field]:
-    """First and last names as one label, in the place of the first of them: neither says who it is."""
-    first = next((one for one in fields if _FIRST_NAME.search(one.name) and one.role is Role.CATEGORY), None)
-    last = next((one for one in fields if _LAST_NAME.search(one.name) and one.role is Role.CATEGORY), None)
+    """Join a first and a last name into one label, in the place of the first: neither alone says who it is."""
+    first = next(
+        (column for column in fields if _FIRST_NAME.search(column.name) and column.role is Role.CATEGORY), None
+    )
+    last = next((column for column in fields if _LAST_NAME.search(column.name) and column.role is Role.CATEGORY), None)
     if first is None or last is None or first is last:
         return fields
     pairs = zip(first.values, last.values, strict=True)
     values = [" ".join(filter(None, pair)) or None for pair in pairs]
     joint = replace(first, name=f"{first.name} {last.name}", values=values)
     return [
-        joint if one is first else replace(one, values=[None] * len(values)) if one is last else one for one in fields
+        joint if column is first else replace(column, values=[None] * len(values)) if column is last else column
+        for column in fields
     ]
 
 
 def find_name_order(values: Sequence[Any]) -> list[int] | None:
-    """The place of each value in the calendar where all are names of days, or of months; else None."""
+    """Return each value's place in the calendar where all are names of days, or all of months; else None."""
     folded = [str(value).casefold().rstrip(".") for value in values]
     for names in (_DAY_NAMES, _MONTH_NAMES):
-        places = [next((at for at, name in enumerate(names) if one in (name, name[:3])), -1) for one in folded]
+        places = [next((at for at, name in enumerate(names) if text in (name, name[:3])), -1) for text in folded]
         if places and min(places) >= 0:
             return places
     return None
@@ -255,98 +261,103 @@ def _is_daily(values: Sequence[Any]) -> bool:
     return all(isinstance(value, dt.date) for value in values)
 
 
-def _is_unusable(one: Field) -> bool:
-    return not one.present_values or not _is_known_type(one)
+def _is_unusable(column: Field) -> bool:
+    return not column.present_values or not _is_known_type(column)
 
 
-def _is_known_type(one: Field) -> bool:
-    return is_numeric(one.type) or is_temporal(one.type) or _has_words(one)
+def _is_known_type(column: Field) -> bool:
+    return is_numeric(column.type) or is_temporal(column.type) or _has_words(column)
 
 
-def _has_words(one: Field) -> bool:
-    """Whether its values are words: texts, true and false, and the names of things."""
-    return is_text(one.type) or is_boolean(one.type) or name_family(one.type) == "UUID"
+def _has_words(column: Field) -> bool:
+    """Return whether the column holds words: texts, true and false, and UUIDs."""
+    return is_text(column.type) or is_boolean(column.type) or name_family(column.type) == "UUID"
 
 
-def _is_place(one: Field) -> bool:
-    return is_numeric(one.type) and bool(vocabulary.PLAIN_WORDS & {*one.words})
+def _is_place(column: Field) -> bool:
+    return is_numeric(column.type) and bool(vocabulary.PLAIN_WORDS & {*column.words})
 
 
-def _is_time(one: Field) -> bool:
-    return is_temporal(one.type) and not one.origin.aggregate and not one.origin.window
+def _is_time(column: Field) -> bool:
+    return is_temporal(column.type) and not column.origin.aggregate and not column.origin.window
 
 
-def _is_moment(one: Field) -> bool:
-    """The newest or the first date of each row says when, and is no axis."""
-    return is_temporal(one.type)
+def _is_moment(column: Field) -> bool:
+    """Return whether the column holds dates. A first or latest date of each row is shown, and is no axis."""
+    return is_temporal(column.type)
 
 
-def _is_rank(one: Field) -> bool:
-    if not is_numeric(one.type) or not one.is_whole:
+def _is_rank(column: Field) -> bool:
+    if not is_numeric(column.type) or not column.is_whole:
         return False
-    is_named = bool(one.words) and one.words[-1] in _RANK_WORDS
-    return one.origin.window == "rank" or (
-        is_named and one.numbers == sorted(one.numbers) and min(one.numbers, default=0) == 1
+    is_named = bool(column.words) and column.words[-1] in _RANK_WORDS
+    return column.origin.window == "rank" or (
+        is_named and column.numbers == sorted(column.numbers) and min(column.numbers, default=0) == 1
     )
 
 
-def _is_period_number(one: Field) -> bool:
-    if not is_numeric(one.type) or one.origin.aggregate or not one.is_whole or not one.numbers:
+def _is_period_number(column: Field) -> bool:
+    if not is_numeric(column.type) or column.origin.aggregate or not column.is_whole or not column.numbers:
         return False
-    if one.origin.grain or one.origin.part:
+    if column.origin.grain or column.origin.part:
         return True
-    is_year = _is_within(one.numbers, *_YEAR_RANGE) and one.distinct_count > 1
-    if is_year and (one.format.kind is Kind.CODE or (one.position == 0 and one.is_ascending)):
+    is_year = _is_within(column.numbers, *_YEAR_RANGE) and column.distinct_count > 1
+    if is_year and (column.format.kind is Kind.CODE or (column.position == 0 and column.is_ascending)):
         return True
-    if one.format.kind is Kind.CODE and one.words and one.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
+    if column.format.kind is Kind.CODE and column.words and column.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
         return True
-    named = _PERIOD_NAME.search(one.name)
-    if named is None or is_float(one.type) or one.is_previous_period or _NOW_WORDS & {*one.words}:
+    named = _PERIOD_NAME.search(column.name)
+    if named is None or is_float(column.type) or column.is_previous_period or _NOW_WORDS & {*column.words}:
         return False
-    return _is_within(one.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
+    return _is_within(column.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
 
 
-def _is_bucket(one: Field) -> bool:
-    if not is_numeric(one.type) or one.origin.aggregate or one.origin.window or one.format.kind is Kind.CODE:
+def _is_bucket(column: Field) -> bool:
+    if (
+        not is_numeric(column.type)
+        or column.origin.aggregate
+        or column.origin.window
+        or column.format.kind is Kind.CODE
+    ):
         return False
-    if one.origin.is_bucket:
+    if column.origin.is_bucket:
         return True
-    is_first = one.position == 0 and one.is_distinct and one.is_ascending
-    if bool(_BUCKET_WORDS & {*one.words}) and is_first:
+    is_first = column.position == 0 and column.is_distinct and column.is_ascending
+    if bool(_BUCKET_WORDS & {*column.words}) and is_first:
         return True
-    return one.origin.is_key and one.is_grouped is True
+    return column.origin.is_key and column.is_grouped is True
 
 
-def _is_code(one: Field) -> bool:
-    return name_family(one.type) == "UUID" or (is_numeric(one.type) and one.format.kind is Kind.CODE)
+def _is_code(column: Field) -> bool:
+    return name_family(column.type) == "UUID" or (is_numeric(column.type) and column.format.kind is Kind.CODE)
 
 
-def _is_measure(one: Field) -> bool:
-    return is_numeric(one.type) and bool(one.numbers)
+def _is_measure(column: Field) -> bool:
+    return is_numeric(column.type) and bool(column.numbers)
 
 
-def _is_period_text(one: Field) -> bool:
-    if not _has_words(one) or not all(isinstance(value, str) for value in one.present_values):
+def _is_period_text(column: Field) -> bool:
+    if not _has_words(column) or not all(isinstance(value, str) for value in column.present_values):
         return False
-    if one.origin.grain or one.origin.part or find_name_order(one.present_values) is not None:
-        return not one.origin.aggregate
-    return all(PERIOD_TEXT.match(value) for value in one.present_values)
+    if column.origin.grain or column.origin.part or find_name_order(column.present_values) is not None:
+        return not column.origin.aggregate
+    return all(PERIOD_TEXT.match(value) for value in column.present_values)
 
 
-def _is_free_text(one: Field) -> bool:
-    texts = [value for value in one.present_values if isinstance(value, str)]
+def _is_free_text(column: Field) -> bool:
+    texts = [value for value in column.present_values if isinstance(value, str)]
     return bool(texts) and sum(map(len, texts)) / len(texts) > _MAX_LABEL_CHARS
 
 
-def _is_text_key(one: Field) -> bool:
-    return bool(one.words) and one.words[-1] in vocabulary.CODE_WORDS and _has_words(one)
+def _is_text_key(column: Field) -> bool:
+    return bool(column.words) and column.words[-1] in vocabulary.CODE_WORDS and _has_words(column)
 
 
-def _is_category(one: Field) -> bool:
-    return _has_words(one)
+def _is_category(column: Field) -> bool:
+    return _has_words(column)
 
 
-# The first that holds decides; each with a column that it holds for: its name, its type and two values.
+# The first that holds decides. Each has an example of a column that it holds for: its name, type and two values.
 ROLES: Final[tuple[tuple[Role, Callable[[Field], bool], tuple[str, str, tuple[Any, Any]]], ...]] = (
     (Role.NOTHING, _is_unusable, ("prices", "DECIMAL(10,2)[]", ([1], [2]))),
     (Role.NOTHING, _is_place, ("latitude", "DOUBLE", (52.1, 48.2))),

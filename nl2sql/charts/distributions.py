@@ -1,4 +1,4 @@
-"""Histograms, scatter plots and heat maps as Vega-Lite: how figures are spread, and how they go together."""
+"""Histograms, scatter plots and heat maps as Vega-Lite: how figures are distributed, and how two of them relate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nl2sql.charts.channels import HEIGHT_PIXELS, MAX_LABEL_PIXELS, ChartStyle, add_series, make_title
 from nl2sql.charts.chart_rules import ChartPlan
-from nl2sql.charts.column_relations import Sheet
+from nl2sql.charts.column_relations import ChartData
 from nl2sql.charts.column_roles import Field, Role
 from nl2sql.charts.labels import choose_format, make_measure_axis, write_figure, write_label
 from nl2sql.charts.points import Point, Points, convert_to_figure
@@ -16,34 +16,34 @@ from nl2sql.charts.points import Point, Points, convert_to_figure
 _CELL_HEIGHT_PIXELS: Final = 24
 
 
-def write_histogram(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
-    """Bars that touch, over steps of a number: missing steps stay empty."""
-    one = sheet.fields[plan.x or 0]
+def write_histogram(plan: ChartPlan, data: ChartData, points: Points, style: ChartStyle) -> dict[str, Any]:
+    """Return touching bars over steps of a number; a missing step stays empty."""
+    column = data.fields[plan.x or 0]
     begins = [point for point in points.points if point.end is not None]
     if not begins:
-        begins = _find_ends(one, points)
+        begins = _find_ends(column, points)
     numbers = [number for point in begins for number in (float(point.x), point.end or 0.0)]
     records = []
     for point in begins:
-        label = f"{_write_step(one, float(point.x), manner)} – {_write_step(one, point.end or 0.0, manner)}"
+        label = f"{_write_step(column, float(point.x), style)} – {_write_step(column, point.end or 0.0, style)}"
         records.append({"x": point.x, "end": point.end, "y": point.y, "label": label, "text": point.text})
-    axis = make_measure_axis(numbers, choose_format(one, manner.numbers), manner.numbers, manner.names) | {
+    axis = make_measure_axis(numbers, choose_format(column, style.numbers), style.numbers, style.names) | {
         "grid": False,
         "labelOverlap": True,
     }
     axis.pop("tickCount", None)
-    counted = "rows" if plan.is_count else make_title(sheet.fields[plan.y[0]])
+    counted = "rows" if plan.is_count else make_title(data.fields[plan.y[0]])
     form = {"format": ",.0f", "tickMinStep": 1} if plan.is_count else None
-    figure = sheet.fields[plan.y[0]] if plan.y else one
+    figure = data.fields[plan.y[0]] if plan.y else column
     up = form or make_measure_axis(
-        [point.y or 0 for point in begins], choose_format(figure, manner.numbers), manner.numbers, manner.names
+        [point.y or 0 for point in begins], choose_format(figure, style.numbers), style.numbers, style.names
     )
     encoding = {
-        "x": {"field": "x", "type": "quantitative", "bin": "binned", "axis": axis, "title": make_title(one)},
+        "x": {"field": "x", "type": "quantitative", "bin": "binned", "axis": axis, "title": make_title(column)},
         "x2": {"field": "end"},
         "y": {"field": "y", "type": "quantitative", "axis": up, "title": counted},
         "tooltip": [
-            {"field": "label", "type": "nominal", "title": make_title(one)},
+            {"field": "label", "type": "nominal", "title": make_title(column)},
             {"field": "text", "type": "nominal", "title": counted},
         ],
     }
@@ -56,62 +56,41 @@ def write_histogram(plan: ChartPlan, sheet: Sheet, points: Points, manner: Chart
     }
 
 
-def _write_step(one: Field, number: float, manner: ChartStyle) -> str:
+def _write_step(column: Field, number: float, style: ChartStyle) -> str:
     value = int(number) if number.is_integer() else number
-    return write_figure(choose_format(one, manner.numbers), value)
+    return write_figure(choose_format(column, style.numbers), value)
 
 
-def _find_ends(one: Field, points: Points) -> list[Point]:
-    """Each step with its end: the narrowest distance of two steps is how wide they are."""
+def _find_ends(column: Field, points: Points) -> list[Point]:
+    """Return each step with its end; the smallest distance between two steps is their width."""
     begins = [
         (float(begin), point)
-        for value, point in zip(one.values, points.points, strict=True)
-        if (begin := convert_to_figure(value, one, None)) is not None
+        for value, point in zip(column.values, points.points, strict=True)
+        if (begin := convert_to_figure(value, column, None)) is not None
     ]
     begins.sort(key=lambda pair: pair[0])
     width = min((b - a for (a, _), (b, _) in pairwise(begins)), default=1.0)
     return [replace(point, x=begin, end=round(begin + width, 12)) for begin, point in begins]
 
 
-def write_scatter(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
-    """A point for each row, named under the pointer."""
-    first, second = sheet.fields[plan.x or 0], sheet.fields[plan.y[0]]
-    label = next(
-        (
-            one
-            for one in sheet.select_fields(Role.CATEGORY, Role.KEY)
-            if one.is_distinct and one.position != plan.colour
-        ),
-        None,
-    )
-    records: list[dict[str, Any]] = []
-    for row, point in enumerate(points.points):
-        value = first.values[row]
-        if isinstance(point.x, str) or point.y is None:
-            continue
-        x = {"x": point.x, "label": write_figure(choose_format(first, manner.numbers), value)}
-        record = {**x, "y": point.y, "text": point.text}
-        if point.series:
-            record["series"] = point.series
-        if label is not None:
-            record["name"] = write_label(label, label.values[row], manner.names)
-        records.append(record)
+def write_scatter(plan: ChartPlan, data: ChartData, points: Points, style: ChartStyle) -> dict[str, Any]:
+    """Return a point for each row, with its name in the tooltip."""
+    first, second = data.fields[plan.x or 0], data.fields[plan.y[0]]
+    labels = [column for column in data.select_fields(Role.CATEGORY, Role.KEY) if column.position != plan.colour]
+    label = next((column for column in labels if column.is_distinct), None)
+    records = _write_scatter_records(first, label, points, style)
     encoding: dict[str, Any] = {}
-    for channel, one, numbers in (
-        ("x", first, [float(r["x"]) for r in records]),
-        ("y", second, [float(r["y"]) for r in records]),
-    ):
-        scale: dict[str, Any] = {"zero": bool(numbers) and min(numbers) >= 0 and min(numbers) < 0.3 * max(numbers)}
-        if manner.is_log and channel == "y":
-            scale = {"type": "log"}
+    for channel, column in (("x", first), ("y", second)):
+        numbers = [float(record[channel]) for record in records]
+        begins_low = bool(numbers) and min(numbers) >= 0 and min(numbers) < 0.3 * max(numbers)
         encoding[channel] = {
             "field": channel,
             "type": "quantitative",
-            "axis": make_measure_axis(numbers, choose_format(one, manner.numbers), manner.numbers, manner.names),
-            "scale": scale,
-            "title": make_title(one),
+            "axis": make_measure_axis(numbers, choose_format(column, style.numbers), style.numbers, style.names),
+            "scale": {"type": "log"} if style.is_log and channel == "y" else {"zero": begins_low},
+            "title": make_title(column),
         }
-    add_series(encoding, plan, sheet, points)
+    add_series(encoding, plan, data, points)
     named = [{"field": "name", "type": "nominal", "title": make_title(label)}] if label is not None else []
     encoding["tooltip"] = [
         *named,
@@ -123,10 +102,28 @@ def write_scatter(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartSt
     return body | {"width": "container", "height": HEIGHT_PIXELS}
 
 
-def write_cells(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyle) -> dict[str, Any]:
-    """A cell for each pair of labels, the darker the larger."""
-    across, down = sheet.fields[plan.x or 0], sheet.fields[plan.y[0]]
-    one = sheet.fields[plan.colour or 0]
+def _write_scatter_records(
+    first: Field, label: Field | None, points: Points, style: ChartStyle
+) -> list[dict[str, Any]]:
+    """Return a record for each row that has both figures."""
+    records: list[dict[str, Any]] = []
+    for row, point in enumerate(points.points):
+        if isinstance(point.x, str) or point.y is None:
+            continue
+        text = write_figure(choose_format(first, style.numbers), first.values[row])
+        record: dict[str, Any] = {"x": point.x, "label": text, "y": point.y, "text": point.text}
+        if point.series:
+            record["series"] = point.series
+        if label is not None:
+            record["name"] = write_label(label, label.values[row], style.names)
+        records.append(record)
+    return records
+
+
+def write_cells(plan: ChartPlan, data: ChartData, points: Points, style: ChartStyle) -> dict[str, Any]:
+    """Return a heat map: a cell for each pair of labels, coloured by its figure."""
+    across, down = data.fields[plan.x or 0], data.fields[plan.y[0]]
+    column = data.fields[plan.colour or 0]
     records = []
     for point in points.points:
         records.append({"x": point.x, "series": point.series, "z": point.y, "text": point.text})
@@ -134,7 +131,7 @@ def write_cells(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyl
     scale: dict[str, Any] = {"range": "heatmap"}
     if min(figures, default=0) < 0 < max(figures, default=0):
         scale = {"range": "diverging", "domainMid": 0}
-    legend = make_measure_axis(figures, choose_format(one, manner.numbers), manner.numbers, manner.names)
+    legend = make_measure_axis(figures, choose_format(column, style.numbers), style.numbers, style.names)
     legend.pop("tickCount", None)
     plain = {"grid": False, "labelLimit": MAX_LABEL_PIXELS}
     encoding = {
@@ -152,11 +149,11 @@ def write_cells(plan: ChartPlan, sheet: Sheet, points: Points, manner: ChartStyl
             "axis": plain,
             "title": make_title(down),
         },
-        "color": {"field": "z", "type": "quantitative", "scale": scale, "legend": legend, "title": make_title(one)},
+        "color": {"field": "z", "type": "quantitative", "scale": scale, "legend": legend, "title": make_title(column)},
         "tooltip": [
             {"field": "x", "type": "nominal", "title": make_title(across)},
             {"field": "series", "type": "nominal", "title": make_title(down)},
-            {"field": "text", "type": "nominal", "title": make_title(one)},
+            {"field": "text", "type": "nominal", "title": make_title(column)},
         ],
     }
     height = min(600, max(4, len(points.series)) * _CELL_HEIGHT_PIXELS)

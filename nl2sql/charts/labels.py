@@ -1,7 +1,7 @@
 """How figures and periods are written on a chart: ticks, tooltips, names of months, in the notation of a locale.
 
-Ticks are written by Vega's formats, which take a locale's signs from the theme; what stands in the data is text made
-here. The only expressions are the constants in COMPACT_WORDS.
+Ticks are written by Vega's formats, whose signs come from the theme's locale. Labels in the data are text made here.
+The only expressions are the constants in COMPACT_WORDS.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_COUNTED_TICKS: Final = 40
 _MONTH_TEXT: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?\Z")
 _MAX_TICKS: Final = 12
 _MAX_FRACTION_RATIO: Final = 1.5
-# Vega writes thousand millions as G; people write B, and in some languages words of their own.
+# Vega writes a thousand millions as G; people write B, or in some languages a word.
 COMPACT_WORDS: Final[dict[str, str]] = {
     "": "replace(datum.label, 'G', 'B')",
     "de": "replace(replace(replace(replace(datum.label, 'T', ' Bio.'), 'M', ' Mio.'), 'G', ' Mrd.'), 'k', ' Tsd.')",
@@ -59,7 +59,7 @@ _STEPS: Final = (
 
 
 class LocaleNames:
-    """The names of months and the signs of one locale; of none, English ones."""
+    """The names of months and days and the number signs of a locale; English ones where it is empty."""
 
     def __init__(self, locale: str = "", notation: Notation = NEUTRAL) -> None:
         self.language = locale.replace("-", "_").partition("_")[0].lower()
@@ -69,11 +69,11 @@ class LocaleNames:
 
     @property
     def compact_expression(self) -> str:
-        """The expression that ends large numbers as the language does."""
+        """The Vega expression that writes the suffix of large numbers as the language does."""
         return COMPACT_WORDS.get(self.language, COMPACT_WORDS[""])
 
     def write_period(self, value: Any, grain: str) -> str:
-        """A period as people call it: `Jan 2025`, `Q1 2025`, `6 Jan 2025`."""
+        """Return a period as people write it: `Jan 2025`, `Q1 2025`, `6 Jan 2025`."""
         if not isinstance(value, dt.date):
             return text_of(value)
         if grain == "year":
@@ -89,7 +89,7 @@ class LocaleNames:
         return f"{day} {value:%H:%M:%S}" if seconds else f"{day} {value:%H:%M}"
 
     def make_vega_locale(self) -> dict[str, Any]:
-        """Vega's locale of numbers and dates."""
+        """Return Vega's locale of numbers and dates."""
         grouping = [self.notation.first_group_digits, *[self.notation.further_group_digits] * 6]
         number = {
             "decimal": self.notation.decimal,
@@ -114,30 +114,34 @@ class LocaleNames:
 
 @cache
 def find_names(locale: str, notation: Notation = NEUTRAL) -> LocaleNames:
-    """The names of that locale. ConfigError for no locale."""
+    """Return the names of that locale.
+
+    Raises:
+        ConfigError: where there is no such locale.
+    """
     return LocaleNames(locale, notation)
 
 
-# The parts of dates whose numbers have names, each with its lowest and highest.
+# The parts of dates whose numbers have names, each with its lowest and highest number.
 _NAMED: Final = {"month": (1, 12), "isodow": (1, 7), "dow": (0, 6)}
 
 
-def _is_within(one: Field, low: int, high: int) -> bool:
-    return bool(one.numbers) and low <= min(one.numbers) and max(one.numbers) <= high
+def _is_within(column: Field, low: int, high: int) -> bool:
+    return bool(column.numbers) and low <= min(column.numbers) and max(column.numbers) <= high
 
 
-def write_label(one: Field, value: Any, names: LocaleNames) -> str:
-    """A value as a label on a chart: one line, short, and one word where it is NULL."""
+def write_label(column: Field, value: Any, names: LocaleNames) -> str:
+    """Return a value as a label of a chart: one short line, and `NULL` where there is none."""
     if value is None:
         return NULL_TEXT
     if isinstance(value, dt.date):
-        return names.write_period(value, one.grain)
-    if one.grain in ("month", "day") and (moment := read_month(value)) is not None:
-        return names.write_period(moment, one.grain)
-    if isinstance(value, int) and one.part in _NAMED and _is_within(one, *_NAMED[one.part]):
-        return names.months[value - 1] if one.part == "month" else names.days[(value - 1) % 7]
-    if one.is_measure or isinstance(value, float | Decimal):
-        return one.format.show(value) if one.format.kind is not Kind.PLAIN else _write_plain(value)
+        return names.write_period(value, column.grain)
+    if column.grain in ("month", "day") and (moment := read_month(value)) is not None:
+        return names.write_period(moment, column.grain)
+    if isinstance(value, int) and column.part in _NAMED and _is_within(column, *_NAMED[column.part]):
+        return names.months[value - 1] if column.part == "month" else names.days[(value - 1) % 7]
+    if column.is_measure or isinstance(value, float | Decimal):
+        return column.format.show(value) if column.format.kind is not Kind.PLAIN else _write_plain(value)
     return make_one_line(text_of(value), MAX_LABEL_CHARS) or "(empty)"
 
 
@@ -146,23 +150,23 @@ def _write_plain(value: Any) -> str:
     return str(int(number)) if number.is_integer() else text_of(value)
 
 
-def choose_format(one: Field, numbers: str | None) -> ColumnFormat:
-    """How the column's figures are written: as everywhere, or as percent where that is wished for."""
-    if numbers != "percent" or one.is_percent:
-        return one.format
-    is_fraction = max(map(abs, one.numbers), default=0) <= _MAX_FRACTION_RATIO
-    return replace(one.format, kind=Kind.PERCENT if is_fraction else Kind.PERCENT_UNITS, decimals=1, is_exact=False)
+def choose_format(column: Field, numbers: str | None) -> ColumnFormat:
+    """Return how the column's figures are written: as elsewhere, or as percent where `numbers` says so."""
+    if numbers != "percent" or column.is_percent:
+        return column.format
+    is_fraction = max(map(abs, column.numbers), default=0) <= _MAX_FRACTION_RATIO
+    return replace(column.format, kind=Kind.PERCENT if is_fraction else Kind.PERCENT_UNITS, decimals=1, is_exact=False)
 
 
 def write_figure(how: ColumnFormat, value: Any) -> str:
-    """A figure for the tooltip: in full, whatever the axis shortens."""
+    """Return a figure for the tooltip: in full, even where the axis shortens it."""
     return NULL_TEXT if value is None else make_one_line(how.show(value), MAX_LABEL_CHARS)
 
 
 def make_measure_axis(
     values: Sequence[float], how: ColumnFormat, numbers: str | None, names: LocaleNames
 ) -> dict[str, Any]:
-    """How Vega writes the ticks of a measure of these values: compact where they are large."""
+    """Return how Vega writes the ticks of a measure with these values: compact where they are large."""
     largest = max(map(abs, values), default=0.0)
     if how.kind in (Kind.PERCENT, Kind.PERCENT_UNITS):
         return {"format": f".{2 if largest < 0.1 else 1}~%"}
@@ -171,13 +175,13 @@ def make_measure_axis(
     if 0 < largest < 0.001:
         return {"format": ".3~g"}
     if how.kind is Kind.INTEGER:
-        # Else a small count has ticks between its whole numbers, which round to the same.
+        # Without a tick count, a small count has ticks between whole numbers, which round to the same text.
         return {"format": ",.0f"} | ({"tickCount": min(int(largest), 10)} if 0 < largest <= _MAX_COUNTED_TICKS else {})
     return {"format": ",.6~f"}
 
 
 def make_period_axis(days: Sequence[dt.datetime], grain: str) -> dict[str, Any]:
-    """The ticks of a time axis: at the beginnings of periods, not more than can be read."""
+    """Return the ticks of a time axis: at the beginnings of periods, and no more than can be read."""
     first, last = min(days), max(days)
     least = GRAINS.index(grain) if grain in GRAINS else len(GRAINS)
     for unit, step in _STEPS:
@@ -199,7 +203,7 @@ def make_period_axis(days: Sequence[dt.datetime], grain: str) -> dict[str, Any]:
 def _list_ticks(
     first: dt.datetime, last: dt.datetime, unit: str, step: int, own: Sequence[dt.datetime] | None
 ) -> list[dt.datetime]:
-    """The beginnings of every so many periods between two moments."""
+    """Return the beginnings of every `step` periods between two moments, or every `step`th of `own`."""
     if own is not None:
         return sorted({*own})[::step]
     ticks, at = list[dt.datetime](), _floor_moment(first, unit, step)
@@ -234,7 +238,7 @@ def _advance_moment(at: dt.datetime, unit: str, step: int) -> dt.datetime:
 
 
 def convert_to_moment(value: Any) -> dt.datetime | None:
-    """A date or time as a moment without zone; None where Python has none for it."""
+    """Return a date or time as a moment in UTC without a zone; None for any other value."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
     if isinstance(value, dt.date):
@@ -243,7 +247,11 @@ def convert_to_moment(value: Any) -> dt.datetime | None:
 
 
 def read_month(value: Any) -> dt.datetime | None:
-    """The moment that `2025-01` or `2025-01-31` names; None for any other value."""
+    """Return the moment that `2025-01` or `2025-01-31` names; None for any other value.
+
+    >>> read_month("2025-01")
+    datetime.datetime(2025, 1, 1, 0, 0)
+    """
     found = _MONTH_TEXT.match(value) if isinstance(value, str) else None
     try:
         return dt.datetime(int(found[1]), int(found[2]), int(found[3] or 1)) if found else None
@@ -252,7 +260,7 @@ def read_month(value: Any) -> dt.datetime | None:
 
 
 def _write_moment(at: dt.datetime) -> Mapping[str, Any]:
-    """A moment as Vega-Lite writes it in a spec."""
+    """Return a moment as Vega-Lite writes it in a spec."""
     moment: dict[str, Any] = {"year": at.year, "month": at.month, "date": at.day, "utc": True}
     if at.hour or at.minute:
         moment |= {"hours": at.hour, "minutes": at.minute}
@@ -260,7 +268,11 @@ def _write_moment(at: dt.datetime) -> Mapping[str, Any]:
 
 
 def find_next_period(at: dt.datetime, grain: str) -> dt.datetime:
-    """The beginning of the period after the one that begins at that moment."""
+    """Return the beginning of the period after the one that begins at that moment.
+
+    >>> find_next_period(dt.datetime(2025, 11, 1), "quarter")
+    datetime.datetime(2026, 2, 1, 0, 0)
+    """
     if grain == "quarter":
         return _advance_moment(at, "month", 3)
     return _advance_moment(at, grain, 1)

@@ -1,6 +1,6 @@
-"""The last period of a result where the data ends before the period does, as far as the schema's profile can tell.
+"""Find the last period of a result where the data ends before the period does, by the profile in the schema.
 
-It looks at no data: a column that is filled once a month, or whose range is not known, says nothing.
+It reads no data. A column that is filled once a month, or whose range is not known, has no open period.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _MIN_DAYS_A_PERIOD: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class OpenPeriod:
-    """`value` is the period as the result has it, `end` the last day that the data has of it."""
+    """A period that is not complete: `value` as the result has it, `end` the last day that the data has of it."""
 
     value: object
     end: dt.date
 
 
 def find_open_period(along: Field) -> OpenPeriod | None:
-    """The last period of the column where it is not over in the data; else None."""
+    """Return the last period of the column where the data ends before it does; else None."""
     stored, grain = along.origin.stored_column, along.grain
     if stored is None or grain not in _UNITS or not along.present_values:
         return None
@@ -49,7 +49,7 @@ def find_open_period(along: Field) -> OpenPeriod | None:
 
 
 def _is_sparse(stored: Column, end: dt.date, days: int) -> bool:
-    """Whether the column has so few days that no period of this length may be taken to go on after its last one."""
+    """Return whether the column has too few days to expect more of them in a period of this length (in days)."""
     samples = [day for text in (*stored.values, *stored.samples) if (day := _read_day(text)) is not None]
     if len({*samples}) >= _MIN_SAMPLES and len({day.day for day in samples}) == 1:
         return True

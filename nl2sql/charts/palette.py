@@ -1,7 +1,7 @@
-"""The look of a chart, on the page and in pictures: colours for light and dark ground, fonts, the locale's signs.
+"""The look of a chart, on the page and in pictures: colours for light and dark backgrounds, fonts, the locale's signs.
 
-Colours stand in the same order on both grounds, so that a series keeps its hue. All have 3 : 1 against their ground
-(WCAG 2.2, 1.4.11), and any two differ for people who see no red, no green or no blue.
+Colours stand in the same order in both themes, so that a series keeps its hue. All have a contrast of 3 : 1 against
+their background (WCAG 2.2, 1.4.11), and any two can be told apart by people who see no red, no green or no blue.
 """
 
 from __future__ import annotations
@@ -28,58 +28,47 @@ _DIVERGING: Final = {
     "dark": ["#f2b45a", "#8a5f1c", "#2a2f3a", "#2f62ab", "#a9ccff"],
 }
 _FONT: Final = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
+_MARK_STYLES: Final = {
+    "line": {"strokeWidth": 2.25},
+    "point": {"filled": True, "size": 34},
+    "area": {"fillOpacity": 0.85},
+    "view": {"stroke": None},
+}
 _MAX_TITLE_CHARS: Final = 88
 _MAX_FOOTER_CHARS: Final = 160
 
 
 def make_config(theme: str = "light", locale: str = "") -> dict[str, Any]:
-    """Vega-Lite's config of that look; `theme` is `light` or `dark`. ConfigError for no locale."""
+    """Return Vega-Lite's config of that look; `theme` is `light` or `dark`.
+
+    Raises:
+        ConfigError: where there is no such locale.
+    """
     theme = theme if theme in GROUNDS else "light"
     names = find_names(locale, find_notation(locale))
     colours = LIGHT if theme == "light" else DARK
     ink, quiet, grid = _INK[theme], _QUIET[theme], _GRID[theme]
+    label_style = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     return {
         "font": _FONT,
         "locale": names.make_vega_locale(),
         "range": {"category": list(colours), "heatmap": _RAMPS[theme], "diverging": _DIVERGING[theme]},
         "mark": {"color": colours[0]},
-        "line": {"strokeWidth": 2.25},
-        "point": {"filled": True, "size": 34},
-        "area": {"fillOpacity": 0.85},
+        **_MARK_STYLES,
         "text": {"color": ink, "fontSize": 12},
         "rule": {"color": quiet, "strokeWidth": 1},
-        "view": {"stroke": None},
         "axis": {
-            "labelColor": quiet,
-            "titleColor": quiet,
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "gridColor": grid,
-            "domainColor": grid,
-            "tickColor": grid,
-            "labelFlush": False,
+            **{"labelColor": quiet, "titleColor": quiet, **label_style},
+            **{"gridColor": grid, "domainColor": grid, "tickColor": grid, "labelFlush": False},
         },
         "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -12},
         "legend": {
-            "orient": "top",
-            "offset": 26,
-            "labelColor": ink,
-            "titleColor": quiet,
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "columns": 4,
-            "labelLimit": 140,
+            **{"orient": "top", "offset": 26, "columns": 4, "labelLimit": 140},
+            **{"labelColor": ink, "titleColor": quiet, **label_style},
         },
         "title": {
-            "anchor": "start",
-            "color": ink,
-            "subtitleColor": quiet,
-            "fontSize": 15,
-            "fontWeight": 600,
-            "subtitleFontSize": 12,
-            "offset": 12,
+            **{"anchor": "start", "color": ink, "subtitleColor": quiet},
+            **{"fontSize": 15, "fontWeight": 600, "subtitleFontSize": 12, "offset": 12},
         },
     }
 
@@ -93,7 +82,11 @@ def dress_spec(
     footer: str = "",
     width: int | None = None,
 ) -> dict[str, Any]:
-    """The checked spec with its look. With `width`, in pixels, it is a picture with `title` and `footer`."""
+    """Return the checked spec with its look; with `width`, in pixels, as a picture with `title` and `footer`.
+
+    Raises:
+        ConfigError: where there is no such locale.
+    """
     config = make_config(theme, locale)
     padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
     if width is None:

@@ -1,6 +1,6 @@
-"""The points of a chart: the rows of a result, no more than can be read, with the rest summed up or told.
+"""The points of a chart: the rows of a result, no more than can be read, with the rest summed up or noted.
 
-It invents no figure: what is added up is what can be, and what is missing stays missing.
+It invents no figure: only what can be added up is added up, and what is missing stays missing.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.answer.display import Kind
 from nl2sql.charts.chart_rules import MAX_SERIES, ChartPlan
-from nl2sql.charts.column_relations import Sheet, is_addable
+from nl2sql.charts.column_relations import ChartData, is_addable
 from nl2sql.charts.column_roles import PERIOD_TEXT, Field, Role, find_name_order
 from nl2sql.charts.labels import (
     MAX_LABEL_CHARS,
@@ -26,7 +26,7 @@ from nl2sql.charts.labels import (
     write_figure,
     write_label,
 )
-from nl2sql.charts.open_period import find_open_period
+from nl2sql.charts.open_period import OpenPeriod, find_open_period
 from nl2sql.text_safety import make_one_line
 from nl2sql.types import make_unique_names
 
@@ -37,9 +37,9 @@ _HISTOGRAM_STEPS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One mark: `x` is a label's text or the number itself, `moment` the moment of a time axis, `y` a figure or none.
+    """One mark: `x` is a label or the number itself, `moment` the place on a time axis, `y` a figure or None.
 
-    `is_faint` marks what is not a whole: the rest that is one bar, a period that is not over.
+    `is_faint` marks what is incomplete: the rest drawn as one bar, or a period that is not over.
     """
 
     x: str | float
@@ -53,7 +53,7 @@ class Point:
 
 @dataclass(slots=True)
 class Points:
-    """The points with the order of labels and of series, and what is to be said on the chart."""
+    """The points, the order of labels and of series, and the notes to be shown on the chart."""
 
     points: list[Point] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -65,94 +65,114 @@ class Points:
 
     @property
     def figures(self) -> list[float]:
-        """All figures that are there."""
+        """All figures that are not missing."""
         return [point.y for point in self.points if point.y is not None]
 
 
-def collect_points(plan: ChartPlan, sheet: Sheet, names: LocaleNames, numbers: str | None = None) -> Points:
-    """The points of that plan."""
+def collect_points(plan: ChartPlan, data: ChartData, names: LocaleNames, numbers: str | None = None) -> Points:
+    """Return the points of that plan, with the notes on what they leave out."""
     made = Points()
     if plan.is_count:
-        _count_steps(plan, sheet, names, made)
+        _count_steps(plan, data, names, made)
         return made
-    along = sheet.fields[plan.x] if plan.x is not None else None
-    figures = [sheet.fields[at] for at in plan.y]
+    along = data.fields[plan.x] if plan.x is not None else None
+    figures = [data.fields[at] for at in plan.y]
     if along is None:
         _fold_row(figures, names, numbers, made)
         return made
-    labels = _label_rows(along, names)
     moments = _find_moments(along)
     made.is_time = moments is not None and plan.kind != "scatter"
     made.grain = along.grain or ("month" if made.is_time and along.role is Role.PERIOD else "")
-    opened = find_open_period(along) if plan.kind in ("line", "area", "bar", "multiples") else None
-    colour = sheet.fields[plan.colour] if plan.colour is not None else None
+    period = find_open_period(along) if plan.kind in ("line", "area", "bar", "multiples") else None
+    colour = data.fields[plan.colour] if plan.colour is not None else None
     if plan.kind == "heatmap" and colour is not None:
-        # Its second axis is a label too, and what is measured is the colour.
+        # The second axis of a heat map is a label too, and its figures are the colours.
         colour, figures = figures[0], [colour]
+    axis = _Axis(along, _label_rows(along, names), moments, period)
     series = _label_rows(colour, names) if colour is not None else None
-    title_of = dict(
-        zip([one.position for one in figures], make_unique_names([_name_field(one) for one in figures]), strict=True)
-    )
-    placeless = unfit = 0
-    for row, label in enumerate(labels):
-        at = moments[row] if moments is not None else None
-        if moments is not None and at is None:
-            placeless += 1
-            continue
-        across = convert_to_figure(along.values[row], along, numbers) if along.is_measure else None
-        lacks = plan.kind == "scatter" and all(one.values[row] is None for one in figures)
-        # It stays among the points, which go by rows there, and is drawn nowhere.
-        placeless += (along.is_measure and across is None) or lacks
-        is_open = opened is not None and along.values[row] == opened.value
-        for one in figures:
-            value = one.values[row]
-            name = series[row] if series is not None else title_of[one.position] if len(figures) > 1 else ""
-            figure = convert_to_figure(value, one, numbers)
-            unfit += figure is None and value is not None
-            text = write_figure(choose_format(one, numbers), value)
-            made.points.append(Point(label if across is None else across, figure, text, name, at, None, is_open))
-    if placeless:
-        what = " or ".join(
-            [_name_field(along), *map(_name_field, figures)] if plan.kind == "scatter" else [_name_field(along)]
-        )
-        made.notes.append(f"not drawn: {placeless:,} row{'' if placeless == 1 else 's'} without {what}")
-    if unfit:
-        made.notes.append(f"not drawn: {unfit:,} infinite or undefined figure{'' if unfit == 1 else 's'}")
-    made.labels = _order_labels(along, labels, as_sorted=plan.is_lying)
-    made.series = _order_series(colour, series or [], list(title_of.values()))
-    if opened is not None:
-        made.open_period = write_label(along, opened.value, names)
-        made.notes.append(f"{made.open_period} only to {names.write_period(opened.end, 'day')}")
+    titles = make_unique_names([_name_field(column) for column in figures])
+    _add_rows(made, axis, dict(zip(titles, figures, strict=True)), series, numbers, is_scatter=plan.kind == "scatter")
+    made.labels = _order_labels(along, axis.labels, as_sorted=plan.is_lying)
+    made.series = _order_series(colour, series or [], titles)
+    if period is not None:
+        made.open_period = write_label(along, period.value, names)
+        made.notes.append(f"{made.open_period} only to {names.write_period(period.end, 'day')}")
     if colour is not None and plan.kind != "heatmap" and len(made.series) > MAX_SERIES:
-        _gather_series(plan.kind, made, sheet, figures[0], colour, names)
+        _gather_series(plan.kind, made, data, figures[0], colour, names)
     if plan.kind == "bar":
-        _sort_and_shorten(plan, sheet, figures, along, names, made)
+        _sort_and_shorten(plan, data, figures, along, names, made)
     return made
 
 
-def convert_to_figure(value: Any, one: Field, numbers: str | None) -> float | None:
-    """A value as a number to draw; percent as a fraction, which Vega's format makes percent of again."""
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The column along which the points lie, with the label and, on a time axis, the moment of each row."""
+
+    column: Field
+    labels: list[str]
+    moments: list[dt.datetime | None] | None
+    open_period: OpenPeriod | None
+
+
+def _add_rows(
+    made: Points,
+    axis: _Axis,
+    figures: Mapping[str, Field],
+    series: Sequence[str] | None,
+    numbers: str | None,
+    *,
+    is_scatter: bool,
+) -> None:
+    """Add a point for each row and figure (by title), and notes on those that have no place or no finite figure."""
+    along, columns = axis.column, figures.values()
+    placeless = unfit = 0
+    for row, label in enumerate(axis.labels):
+        moment = axis.moments[row] if axis.moments is not None else None
+        if axis.moments is not None and moment is None:
+            placeless += 1
+            continue
+        across = convert_to_figure(along.values[row], along, numbers) if along.is_measure else None
+        lacks_figures = is_scatter and all(column.values[row] is None for column in columns)
+        # The row stays among the points of a scatter plot, whose writer counts rows, and is drawn nowhere.
+        placeless += (along.is_measure and across is None) or lacks_figures
+        is_open = axis.open_period is not None and along.values[row] == axis.open_period.value
+        for title, column in figures.items():
+            value = column.values[row]
+            name = series[row] if series is not None else title if len(figures) > 1 else ""
+            figure = convert_to_figure(value, column, numbers)
+            unfit += figure is None and value is not None
+            text = write_figure(choose_format(column, numbers), value)
+            made.points.append(Point(label if across is None else across, figure, text, name, moment, None, is_open))
+    if placeless:
+        needed = " or ".join(_name_field(column) for column in ([along, *columns] if is_scatter else [along]))
+        made.notes.append(f"not drawn: {placeless:,} row{'' if placeless == 1 else 's'} without {needed}")
+    if unfit:
+        made.notes.append(f"not drawn: {unfit:,} infinite or undefined figure{'' if unfit == 1 else 's'}")
+
+
+def convert_to_figure(value: Any, column: Field, numbers: str | None) -> float | None:
+    """Return a value as a number to draw, or None; percent as a fraction, since Vega's format multiplies by 100."""
     if value is None:
         return None
     number = float(value)
     if not math.isfinite(number):
         return None
-    if choose_format(one, numbers).kind is Kind.PERCENT_UNITS:
+    if choose_format(column, numbers).kind is Kind.PERCENT_UNITS:
         return number / 100
     return int(number) if isinstance(value, int) else number
 
 
-def _label_rows(one: Field, names: LocaleNames) -> list[str]:
-    """Each row's label; different values have different ones."""
+def _label_rows(column: Field, names: LocaleNames) -> list[str]:
+    """Return each row's label; different values have different labels."""
     known: dict[str, str] = {}
-    for value in one.values:
-        known.setdefault(str(value), write_label(one, value, names))
+    for value in column.values:
+        known.setdefault(str(value), write_label(column, value, names))
     unique = dict(zip(known, make_unique_names(list(known.values())), strict=True))
-    return [unique[str(value)] for value in one.values]
+    return [unique[str(value)] for value in column.values]
 
 
 def _find_moments(along: Field) -> list[dt.datetime | None] | None:
-    """The moments of a column of times, or of months and days written as text; else None."""
+    """Return the moments of a column of times, or of months and days written as text; else None."""
     if along.role is Role.TIME:
         return [convert_to_moment(value) for value in along.values]
     if along.role is not Role.PERIOD or along.numbers:
@@ -162,7 +182,7 @@ def _find_moments(along: Field) -> list[dt.datetime | None] | None:
 
 
 def _order_labels(along: Field, labels: Sequence[str], *, as_sorted: bool = False) -> list[str]:
-    """The labels in the order of the axis: that of the rows, of the calendar, or of the numbers."""
+    """Return the labels in the order of the axis: that of the rows, of the calendar, or of the numbers."""
     unique = list(dict.fromkeys(labels))
     if as_sorted or not along.is_ordered:
         return unique
@@ -173,9 +193,9 @@ def _order_labels(along: Field, labels: Sequence[str], *, as_sorted: bool = Fals
         return unique if turned <= 1 else [label for _, label in sorted(zip(places, unique, strict=True))]
     known = [label for label in unique if value_of[label] is not None]
     if any(isinstance(value, str) and not PERIOD_TEXT.match(value) for value in along.present_values):
-        # `Q1 2025` and `Jan 2025` have no order of their own that is the calendar's.
+        # `Q1 2025` and `Jan 2025` do not sort in the order of the calendar.
         return unique
-    return sorted(known, key=lambda label: value_of[label]) + [one for one in unique if value_of[one] is None]
+    return sorted(known, key=lambda label: value_of[label]) + [label for label in unique if value_of[label] is None]
 
 
 def _order_series(colour: Field | None, series: Sequence[str], titles: Sequence[str]) -> list[str]:
@@ -184,13 +204,13 @@ def _order_series(colour: Field | None, series: Sequence[str], titles: Sequence[
     return _order_labels(colour, series)
 
 
-def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour: Field, names: LocaleNames) -> None:
-    """Keep the largest series; the others are one where they add up, else they are left out and it is said."""
+def _gather_series(kind: str, made: Points, data: ChartData, measure: Field, colour: Field, names: LocaleNames) -> None:
+    """Keep the largest series. The others become one where they add up; else they are left out, with a note."""
     sizes: dict[str, float] = defaultdict(float)
     for point in made.points:
         sizes[point.series] += abs(point.y or 0)
     adds_up = is_addable(measure)
-    largest = sorted(made.series, key=lambda one: -sizes[one])[: MAX_SERIES - adds_up]
+    largest = sorted(made.series, key=lambda series: -sizes[series])[: MAX_SERIES - adds_up]
     others = len(made.series) - len(largest)
     if not adds_up:
         made.points = [point for point in made.points if point.series in largest]
@@ -210,7 +230,7 @@ def _gather_series(kind: str, made: Points, sheet: Sheet, measure: Field, colour
 def _sum_up(
     points: Sequence[Point], is_kept: Any, measure: Field, names: LocaleNames, *, series: str = "", x: str = ""
 ) -> Iterator[Point]:
-    """The points kept, then the sums of the others under one name."""
+    """Yield the points that `is_kept` accepts, then the sums of the others under one name."""
     sums: dict[tuple[str | float, dt.datetime | None, str, bool], float] = defaultdict(float)
     for point in points:
         if is_kept(point):
@@ -225,9 +245,9 @@ def _sum_up(
 
 
 def _sort_and_shorten(
-    plan: ChartPlan, sheet: Sheet, figures: Sequence[Field], along: Field, names: LocaleNames, made: Points
+    plan: ChartPlan, data: ChartData, figures: Sequence[Field], along: Field, names: LocaleNames, made: Points
 ) -> None:
-    """Sort the bars by size where the plan wants it, and show no more of them than it says."""
+    """Sort the bars by size where the plan says so, and cut them to the number that it names."""
     if plan.is_sorted_by_size:
         sizes: dict[str | float, float] = defaultdict(float)
         for point in made.points:
@@ -239,7 +259,7 @@ def _sort_and_shorten(
     kept = made.labels[: plan.top]
     others = count - len(kept)
     position = plan.y[0]
-    if is_addable(sheet.fields[position]) and len(figures) == 1 and not sheet.is_cut:
+    if is_addable(data.fields[position]) and len(figures) == 1 and not data.is_cut:
         rest = f"the other {others:,}"
         made.points = list(_sum_up(made.points, lambda point: point.x in kept, figures[0], names, x=rest))
         made.labels = [*kept, rest]
@@ -253,7 +273,7 @@ def _sort_and_shorten(
 
 
 def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
-    """Say the rest in words where its bar would make all others too short to compare."""
+    """Replace the bar of the rest by a note where it would make all others too short to compare."""
     sizes: dict[str | float, float] = defaultdict(float)
     for point in made.points:
         sizes[point.x] += abs(point.y or 0)
@@ -267,34 +287,34 @@ def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
 
 
 def _fold_row(figures: Sequence[Field], names: LocaleNames, numbers: str | None, made: Points) -> None:
-    """One row of several measures: a bar for each."""
-    titles = make_unique_names([make_one_line(one.name, MAX_LABEL_CHARS) for one in figures])
-    for one, title in zip(figures, titles, strict=True):
-        value = one.values[0]
-        text = write_figure(choose_format(one, numbers), value)
-        made.points.append(Point(title, convert_to_figure(value, one, numbers), text))
+    """Make one row of several measures a bar for each."""
+    titles = make_unique_names([make_one_line(column.name, MAX_LABEL_CHARS) for column in figures])
+    for column, title in zip(figures, titles, strict=True):
+        value = column.values[0]
+        text = write_figure(choose_format(column, numbers), value)
+        made.points.append(Point(title, convert_to_figure(value, column, numbers), text))
     made.labels = titles
 
 
-def _count_steps(plan: ChartPlan, sheet: Sheet, names: LocaleNames, made: Points) -> None:
-    """How many rows have a value in each of some twenty equal steps."""
-    one = sheet.fields[plan.x or 0]
-    numbers = [number for number in one.numbers if math.isfinite(number)]
+def _count_steps(plan: ChartPlan, data: ChartData, names: LocaleNames, made: Points) -> None:
+    """Count how many rows have a value in each of about twenty equal steps."""
+    column = data.fields[plan.x or 0]
+    numbers = [number for number in column.numbers if math.isfinite(number)]
     least, most = min(numbers), max(numbers)
-    step = _round_step((most - least) / _HISTOGRAM_STEPS, one.is_whole)
+    step = _round_step((most - least) / _HISTOGRAM_STEPS, column.is_whole)
     counts: dict[int, int] = defaultdict(int)
     for number in numbers:
         counts[math.floor(number / step + 1e-9)] += 1
     for at in range(min(counts), max(counts) + 1):
         begin, end = round(at * step, 12), round((at + 1) * step, 12)
         made.points.append(Point(begin, counts[at], names.notation.write(_make_decimal(counts[at]), 0), end=end))
-    left_out = len(one.values) - len(numbers)
+    left_out = len(column.values) - len(numbers)
     if left_out:
         made.notes.append(f"{left_out:,} without a value")
 
 
 def _round_step(width: float, is_whole: bool) -> float:
-    """A step of 1, 2, 2.5 or 5 times a power of ten that is not narrower."""
+    """Return the smallest step of 1, 2, 2.5 or 5 times a power of ten that is not narrower than `width`."""
     power = 10.0 ** math.floor(math.log10(width)) if width > 0 else 1.0
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= width * 0.999)
     return max(1.0, float(round(step))) if is_whole else step
@@ -307,7 +327,10 @@ def _make_decimal(count: int) -> Any:
 
 
 def fill_gaps(made: Points) -> None:
-    """Break lines where periods are missing, so that none is drawn over; where many are, only points say when."""
+    """Break lines where a few periods are missing, so that no line is drawn across them.
+
+    Where many are missing the lines stay, and only the points show which periods there are.
+    """
     if not made.is_time or made.grain not in ("year", "quarter", "month", "week", "day", "hour"):
         return
     present = sorted({point.moment for point in made.points if point.moment is not None})
@@ -317,15 +340,15 @@ def fill_gaps(made: Points) -> None:
     while at < present[-1] and len(whole) <= _MAX_FILLED_POINTS:
         at = find_next_period(at, made.grain)
         whole.append(at)
-    missing = [one for one in whole if one not in {*present}]
+    missing = [moment for moment in whole if moment not in {*present}]
     if len(whole) > _MAX_FILLED_POINTS or not missing or len(missing) > _MAX_GAP_RATIO * len(whole):
         return
-    empty = [Point("", None, "", series, one) for one in missing for series in made.series or [""]]
+    empty = [Point("", None, "", series, moment) for moment in missing for series in made.series or [""]]
     made.points = sorted([*made.points, *empty], key=lambda point: point.moment or dt.datetime.min)
 
 
 def list_missing_labels(made: Points, names: LocaleNames) -> list[str]:
-    """The labels of bars along time with those of missing periods among them."""
+    """Return the labels of bars along time, with those of missing periods among them."""
     moments = sorted({point.moment for point in made.points if point.moment is not None})
     if not made.is_time or made.grain not in ("year", "quarter", "month", "week") or len(moments) < 2:
         return made.labels
@@ -336,5 +359,5 @@ def list_missing_labels(made: Points, names: LocaleNames) -> list[str]:
     return labels if {*made.labels} <= {*labels} else made.labels
 
 
-def _name_field(one: Field) -> str:
-    return make_one_line(one.name, MAX_LABEL_CHARS)
+def _name_field(column: Field) -> str:
+    return make_one_line(column.name, MAX_LABEL_CHARS)

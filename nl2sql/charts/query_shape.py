@@ -1,6 +1,6 @@
-"""What the SQL says of a result: what it sorts by, where it cuts, and what each column is computed by.
+"""What the SQL says about a result: what it sorts by, where it limits, and how each column is computed.
 
-It reads the syntax tree; a query that it cannot read says nothing. It looks at no value.
+It reads the syntax tree and looks at no value. Of a query that cannot be parsed nothing is known.
 """
 
 from __future__ import annotations
@@ -70,13 +70,12 @@ _INTERVAL_UNIT: Final = re.compile(r"(year|quarter|month|week|day|hour|minute)s?
 
 @dataclass(frozen=True, slots=True)
 class ColumnOrigin:
-    """What a column is computed by.
+    """How a column is computed.
 
-    `grain` is the period that a date is cut to, `part` the part that is taken out of one (a month of any year;
-    `isodow` counts weekdays from Monday as 1, `dow` from Sunday as 0).
-    `is_key` says that rows are grouped by it, `is_bucket` that it cuts a number into steps, `is_additive` that adding
-    up its values over rows makes sense. `aggregate` and `window` name the function that makes it. `stored_column` is
-    the column of a table that it comes from.
+    `grain` is the period that a date is truncated to, `part` the part that is extracted from one (a month of any year;
+    `isodow` counts weekdays from Monday as 1, `dow` from Sunday as 0). `is_key` says that rows are grouped by it,
+    `is_bucket` that it cuts a number into steps, `is_additive` that its values can be added up over rows. `aggregate`
+    and `window` name the function that makes it. `stored_column` is the column of a table that it comes from.
     """
 
     is_key: bool = False
@@ -91,12 +90,11 @@ class ColumnOrigin:
 
 @dataclass(frozen=True, slots=True)
 class QueryShape:
-    """`order` are the columns sorted by that are shown, each with whether it descends.
+    """The shape of a query: the origin of each column, and how its rows are sorted, limited and grouped.
 
-    `is_sorted` says whether the rows have any order, and `is_grouped` whether each is made of several; None where that
-    is not known.
-
-    `has_totals` says that sums stand among the rows that they sum up.
+    `order` has the shown columns that it sorts by, each as its position and whether it descends. `is_sorted` says
+    whether the rows have any order, and `is_grouped` whether each stands for several; None where that is not known.
+    `has_totals` says that totals stand among the rows that they sum up.
     """
 
     origins: tuple[ColumnOrigin, ...]
@@ -108,7 +106,7 @@ class QueryShape:
 
 
 def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None = None) -> QueryShape:
-    """What the SQL, as DuckDB writes it, says of a result with these columns."""
+    """Return what the SQL, in DuckDB's dialect, says about a result with these columns."""
     nothing = QueryShape(tuple(ColumnOrigin() for _ in columns))
     tree = (parse_plain(sql) or parse_plain(_rewrite_extracts(sql))) if sql else None
     if tree is None:
@@ -128,7 +126,7 @@ def read_query(sql: str, columns: Sequence[ResultColumn], schema: Schema | None 
 
 
 def _rewrite_extracts(sql: str) -> str:
-    """The SQL with `date_part` for `EXTRACT`, as the engine writes it; empty where it cannot be read."""
+    """Return the SQL with `date_part` for `EXTRACT`, as the engine writes it; empty where it cannot be parsed."""
     try:
         tree = parse_one(sql, dialect="duckdb")
     except (SqlglotError, RecursionError):
@@ -140,7 +138,7 @@ def _rewrite_extracts(sql: str) -> str:
 
 
 def _read_column(main: Block, at: int, name: str, count: int) -> ColumnOrigin:
-    """What computes the column of that position."""
+    """Return how the column at that position is computed."""
     items = main.select.expressions
     if len(items) == count and not any(is_star(item) for item in items):
         node, block = items[at].unalias(), main
@@ -153,7 +151,7 @@ def _read_column(main: Block, at: int, name: str, count: int) -> ColumnOrigin:
     if isinstance(node, exp.Column):
         node, block = find_source(node, block)
     origin = _read_origin(node, block)
-    # What rows are grouped by is no measure of them, whatever a step before has computed it by.
+    # A column that rows are grouped by is no measure of them, however an inner query computes it.
     return replace(origin, is_key=True, aggregate="", window="", is_additive=False) if is_key else origin
 
 
@@ -189,7 +187,7 @@ def _read_origin(node: exp.Expr, block: Block) -> ColumnOrigin:
 
 
 def _unwrap(node: exp.Expr) -> exp.Expr:
-    """The expression without casts, brackets and rounding around it."""
+    """Return the expression without casts, brackets and rounding around it."""
     while True:
         if isinstance(node, exp.Cast | exp.Paren | exp.Neg | exp.Filter):
             node = node.this
@@ -200,7 +198,7 @@ def _unwrap(node: exp.Expr) -> exp.Expr:
 
 
 def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
-    """The periods that a date is cut to, and the part of dates that stands alone."""
+    """Return the periods that a date is truncated to, and the part of a date that stands alone."""
     found: list[str] = []
     parts: list[str] = []
     for one in walk_own_nodes(node):
@@ -231,7 +229,7 @@ def _read_periods(node: exp.Expr) -> tuple[list[str], str]:
 
 
 def _read_window(node: exp.Expr) -> str:
-    """`rank`, `running` or the name of the function where the column is one over a window; else empty."""
+    """Return `rank`, `running` or the function's name where the column is computed over a window; else empty."""
     windows = [one for one in walk_own_nodes(node) if isinstance(one, exp.Window)]
     if not windows:
         return ""
@@ -244,7 +242,7 @@ def _read_window(node: exp.Expr) -> str:
 
 
 def _is_additive(node: exp.Expr) -> bool:
-    """Whether it is a sum or a count, a multiple of one, or a sum or difference of such."""
+    """Return whether it is a sum or a count, a multiple of one, or a sum or difference of such."""
     node = _unwrap(node)
     if name_function(node) in _ADDITIVE:
         return not any(isinstance(one, exp.Distinct) for one in node.expressions)
@@ -260,7 +258,7 @@ def _is_additive(node: exp.Expr) -> bool:
 
 
 def _is_bucket(node: exp.Expr) -> bool:
-    """Whether it cuts a number into steps: `floor(x / 10) * 10`, `x - x % 10`, `round(x, -2)`, `width_bucket(…)`."""
+    """Return whether it makes steps of numbers: `floor(x / 10) * 10`, `x - x % 10`, `round(x, -2)`."""
     node = node.this if isinstance(node, exp.Cast | exp.Paren) else node
     name = name_function(node)
     if name in ("width_bucket", "ntile", "equi_width_bins"):
@@ -278,7 +276,7 @@ def _is_bucket(node: exp.Expr) -> bool:
 
 
 def _read_order(tree: exp.Query, main: Block, names: Sequence[str]) -> Iterator[tuple[int, bool]]:
-    """The columns that the outermost query sorts by, as far as they are shown."""
+    """Yield the shown columns that the outermost query sorts by: their position, and whether they descend."""
     order = tree.args.get("order") or main.select.args.get("order")
     items = main.select.expressions
     folded = [name.casefold() for name in names]
@@ -295,7 +293,7 @@ def _read_order(tree: exp.Query, main: Block, names: Sequence[str]) -> Iterator[
         elif len(items) == len(names):
             place = next((at for at, item in enumerate(items) if item.unalias() == key), None)
         if place is None or not 0 <= place < len(names):
-            # What is sorted by is not shown, so what comes after it sorts within that alone.
+            # This key is not shown, so the keys after it only sort rows within it.
             return
         yield place, descends
 

@@ -1,6 +1,6 @@
-"""Whether a Vega-Lite spec is nothing but values and fields of a chart made here: what is not on its lists is refused.
+"""Check that a Vega-Lite spec holds only values and fields of a chart made here; whatever is not listed is refused.
 
-It makes no spec. A spec that passes can hold no address, link, picture, signal, transform, nor any expression but the
+It makes no spec. A spec that passes can hold no address, link, picture, signal or transform, and no expression but the
 constants that end large numbers on an axis.
 """
 
@@ -15,7 +15,7 @@ from nl2sql.errors import ConfigError
 from nl2sql.text_safety import make_one_line
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
-# A tooltip takes an entry of that name for the address of a picture, or for a heading.
+# Vega's tooltip takes an entry of that name as the address of a picture, or as a heading.
 TAKEN_TITLES: Final = ("image", "title")
 FIELDS: Final = ("x", "y", "z", "end", "tip", "label", "text", "series", "name", "open")
 _MAX_NAME_CHARS: Final = 60
@@ -31,7 +31,11 @@ Shape = Mapping[str, "Check | Shape"]
 
 
 def check_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The spec, once it is nothing but values and constants. ConfigError where it holds anything else."""
+    """Return the spec where it holds nothing but listed values and constants.
+
+    Raises:
+        ConfigError: where it holds anything else.
+    """
     panels = spec.get("vconcat")
     layers = spec.get("layer")
     if panels is not None:
@@ -58,13 +62,13 @@ def check_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 def _check(what: str, value: Any, shape: Shape) -> None:
     if not isinstance(value, Mapping):
         raise _make_spec_error(what)
-    for key, held in value.items():
+    for key, item in value.items():
         wanted = shape.get(key) if isinstance(key, str) else None
         if wanted is None:
             raise ConfigError(f"{what} may not hold {make_one_line(str(key), _MAX_NAME_CHARS)!r}", "Take it out.")
         if isinstance(wanted, Mapping):
-            _check(key, held, wanted)
-        elif not wanted(held):
+            _check(key, item, wanted)
+        elif not wanted(item):
             raise _make_spec_error(key)
 
 
@@ -79,90 +83,90 @@ def _make_spec_error(what: str) -> ConfigError:
 
 
 def _make_choice_check(*values: Any) -> Check:
-    return lambda held: isinstance(held, str | bool | int | None) and held in values
+    return lambda item: isinstance(item, str | bool | int | None) and item in values
 
 
-def _is_schema(held: Any) -> bool:
-    return bool(held == SCHEMA)
+def _is_schema(item: Any) -> bool:
+    return bool(item == SCHEMA)
 
 
-def _is_container(held: Any) -> bool:
-    return bool(held == "container")
+def _is_container(item: Any) -> bool:
+    return bool(item == "container")
 
 
-def _is_int(held: Any) -> bool:
-    return isinstance(held, int) and not isinstance(held, bool)
+def _is_int(item: Any) -> bool:
+    return isinstance(item, int) and not isinstance(item, bool)
 
 
-def _is_bool(held: Any) -> bool:
-    return isinstance(held, bool)
+def _is_bool(item: Any) -> bool:
+    return isinstance(item, bool)
 
 
-def _is_list(held: Any) -> bool:
-    return isinstance(held, list) and bool(held)
+def _is_list(item: Any) -> bool:
+    return isinstance(item, list) and bool(item)
 
 
-def _is_number(held: Any) -> bool:
-    return isinstance(held, int | float) and not isinstance(held, bool) and math.isfinite(held)
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
 
 
-def _is_text(held: Any) -> bool:
-    return isinstance(held, str)
+def _is_text(item: Any) -> bool:
+    return isinstance(item, str)
 
 
-def _is_texts(held: Any) -> bool:
-    return isinstance(held, list) and all(isinstance(one, str) for one in held)
+def _is_texts(item: Any) -> bool:
+    return isinstance(item, list) and all(isinstance(element, str) for element in item)
 
 
-def _is_scalar(held: Any) -> bool:
-    return held is None or isinstance(held, str | bool) or _is_number(held)
+def _is_scalar(item: Any) -> bool:
+    return item is None or isinstance(item, str | bool) or _is_number(item)
 
 
-def _is_field(held: Any) -> bool:
-    return isinstance(held, str) and held in FIELDS
+def _is_field(item: Any) -> bool:
+    return isinstance(item, str) and item in FIELDS
 
 
-def _is_title(held: Any) -> bool:
-    return held is None or (isinstance(held, str) and held.lower() not in TAKEN_TITLES)
+def _is_title(item: Any) -> bool:
+    return item is None or (isinstance(item, str) and item.lower() not in TAKEN_TITLES)
 
 
-def _is_heading(held: Any) -> bool:
-    if not isinstance(held, Mapping):
+def _is_heading(item: Any) -> bool:
+    if not isinstance(item, Mapping):
         return False
     allowed: dict[str, Check] = {
-        "text": lambda one: _is_text(one) or _is_texts(one),
+        "text": lambda element: _is_text(element) or _is_texts(element),
         "subtitle": _is_texts,
         "fontSize": _is_int,
         "fontWeight": _make_choice_check("normal"),
     }
-    return all(key in allowed and allowed[key](one) for key, one in held.items())
+    return all(key in allowed and allowed[key](element) for key, element in item.items())
 
 
-def _is_data(held: Any) -> bool:
-    if not isinstance(held, Mapping) or set(held) != {"values"} or not isinstance(held["values"], list):
+def _is_data(item: Any) -> bool:
+    if not isinstance(item, Mapping) or set(item) != {"values"} or not isinstance(item["values"], list):
         return False
     return all(
         isinstance(record, Mapping) and all(key in FIELDS and _is_scalar(value) for key, value in record.items())
-        for record in held["values"]
+        for record in item["values"]
     )
 
 
-def _is_domain(held: Any) -> bool:
-    return isinstance(held, list) and all(isinstance(one, str | bool) for one in held)
+def _is_domain(item: Any) -> bool:
+    return isinstance(item, list) and all(isinstance(element, str | bool) for element in item)
 
 
-def _is_range(held: Any) -> bool:
-    if isinstance(held, str):
-        return held in ("heatmap", "diverging")
-    return isinstance(held, list) and all(_is_number(one) or one in _DASHES for one in held)
+def _is_range(item: Any) -> bool:
+    if isinstance(item, str):
+        return item in ("heatmap", "diverging")
+    return isinstance(item, list) and all(_is_number(element) or element in _DASHES for element in item)
 
 
-def _is_moments(held: Any) -> bool:
+def _is_moments(item: Any) -> bool:
     parts = ("year", "month", "date", "hours", "minutes")
-    return isinstance(held, list) and all(
-        isinstance(one, Mapping)
-        and all((key in parts and _is_int(value)) or (key == "utc" and value is True) for key, value in one.items())
-        for one in held
+    return isinstance(item, list) and all(
+        isinstance(element, Mapping)
+        and all((key in parts and _is_int(value)) or (key == "utc" and value is True) for key, value in element.items())
+        for element in item
     )
 
 
@@ -217,24 +221,24 @@ _MARK: Final[Shape] = {
 }
 
 
-def _is_tooltip(held: Any) -> bool:
-    if not isinstance(held, list):
+def _is_tooltip(item: Any) -> bool:
+    if not isinstance(item, list):
         return False
-    for one in held:
-        _check("tooltip", one, {"field": _is_field, "type": _make_choice_check("nominal"), "title": _is_title})
-    return all(isinstance(one.get("title"), str) for one in held)
+    for element in item:
+        _check("tooltip", element, {"field": _is_field, "type": _make_choice_check("nominal"), "title": _is_title})
+    return all(isinstance(element.get("title"), str) for element in item)
 
 
-def _is_colour(held: Any) -> bool:
-    legend = held.get("legend") if isinstance(held, Mapping) else None
+def _is_colour(item: Any) -> bool:
+    legend = item.get("legend") if isinstance(item, Mapping) else None
     if legend is not None:
         _check("legend", legend, _LEGEND)
-    _check("color", held, {**_PLAIN, "legend": lambda _: True})
+    _check("color", item, {**_PLAIN, "legend": lambda _: True})
     return True
 
 
-def _is_silent(held: Any) -> bool:
-    _check("a channel", held, {**_PLAIN, "legend": _make_choice_check(None)})
+def _is_silent(item: Any) -> bool:
+    _check("a channel", item, {**_PLAIN, "legend": _make_choice_check(None)})
     return True
 
 

@@ -18,9 +18,11 @@ from typing import Final
 import click
 
 from nl2sql import __version__
+from nl2sql.cli.logs import start_log
 from nl2sql.cli.screen import guard_streams
 from nl2sql.cli.terminal import print_error, print_lines
-from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.worker.child_process import start_spare
 from nl2sql.errors import BugError, NL2SQLError
 from nl2sql.text_safety import make_one_line
 
@@ -74,9 +76,9 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="nl2sql")
 def cli() -> None:
-    """Ask your data in plain words; get rows, a sentence, and the SQL that ran.
+    """Ask questions about your data in plain words; get rows, a sentence, and the SQL that ran.
 
-    Without --db the sample data answers; without a key or a server, the embedded model does.
+    Without --db, the sample data is used; without an API key or a server, the embedded model.
     """
 
 
@@ -90,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run_command(arguments: Sequence[str] | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        start_log()
         with cli.make_context("nl2sql", list(sys.argv[1:] if arguments is None else arguments)) as context:
             result = cli.invoke(context)
         sys.stdout.flush()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import CommonOptions, database_options, open_assistant, read_text_argument, verbosity_options
+from nl2sql.cli.options import CommonOptions, database_options, read_text_argument, verbosity_options
+from nl2sql.cli.resources import open_assistant
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.text_safety import make_one_line
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 # In the order in which they are asked; the text is refused at the first that objects.
 _JUDGES: Final = {
-    "lexical": "the text's bounds",
-    "engine-tree": "DuckDB's syntax tree",
-    "engine-plan": "DuckDB's bound plan",
-    "sqlglot": "sqlglot's syntax tree",
+    "lexical": "text limits",
+    "engine-tree": "DuckDB parse tree",
+    "engine-plan": "DuckDB query plan",
+    "sqlglot": "sqlglot parse tree",
 }
 _EXAMPLE: Final = 'nl2sql check "DROP TABLE orders"'
 _REFUSED_EXIT_CODE: Final = 3
@@ -40,9 +41,9 @@ _MESSAGE_CHARS: Final = 2_000
 )
 @click.argument("sql", nargs=-1, metavar="[SQL|-]")
 @database_options
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @click.option(
-    "--jsonl", is_flag=True, help='Read {"id","sql"} lines on stdin, write {"id","allowed","rule","message"}.'
+    "--jsonl", is_flag=True, help='Read {"id","sql"} lines from stdin, write {"id","allowed","rule","message"} lines.'
 )
 @verbosity_options
 def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
@@ -83,11 +84,11 @@ def _describe_judges(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for judge in _JUDGES:
         own = [finding for finding in verdict.findings if finding.judge == judge]
         if own:
-            yield judge, "; ".join(f"objects, {finding.rule}{_format_place(finding)}" for finding in own)
+            yield judge, "; ".join(f"refused ({finding.rule}){_format_place(finding)}" for finding in own)
         elif judge in verdict.judges:
-            yield judge, "no objection"
+            yield judge, "allowed"
         else:
-            yield judge, "not asked, because of what is objected to above"
+            yield judge, "skipped, because an earlier check refused the SQL"
 
 
 def _format_place(finding: Finding) -> str:
@@ -109,7 +110,7 @@ def _check_line(assistant: Assistant, line: bytes) -> dict[str, Any]:
     identifier = case.get("id") if isinstance(case, dict) else None
     sql = case.get("sql") if isinstance(case, dict) else None
     if not isinstance(sql, str):
-        return _make_refusal(identifier, "input", 'this is not a line like {"id": 1, "sql": "SELECT 1"}')
+        return _make_refusal(identifier, "input", 'not a JSON line like {"id": 1, "sql": "SELECT 1"}')
     try:
         return _make_object(identifier, assistant.check(sql))
     except (LimitError, DatabaseError) as exc:

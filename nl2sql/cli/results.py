@@ -63,7 +63,9 @@ def write_batches(
 ) -> int:
     """The rows on stdout as they come, and how many there were."""
     if form == "parquet" and is_terminal(sys.stdout):
-        raise ConfigError("parquet is not for a terminal", "Send it to a file or a pipe: … -o parquet > rows.parquet")
+        raise ConfigError(
+            "parquet cannot be shown on a terminal", "Write it to a file or a pipe: … -o parquet > rows.parquet"
+        )
     sys.stdout.flush()
     if form in _JSON:
         with expect_json(sys.stdout):
@@ -73,15 +75,15 @@ def write_batches(
     count = write(form, columns, batches, sys.stdout.buffer, style)
     sys.stdout.buffer.flush()
     if form == "csv" and screen and screen.replaced > before:
-        signs = f"{screen.replaced - before:,} signs that steer a terminal are"
-        print_note(f"note: {signs} shown as ␛ or \ufffd; a file or a pipe gets them as they are: -o csv > rows.csv")
+        signs = f"{screen.replaced - before:,} control characters are"
+        print_note(f"note: {signs} shown as ␛ or \ufffd; a file or a pipe gets them unchanged: -o csv > rows.csv")
     return count
 
 
 def write_all_rows(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
     """Every row that the query gives, streamed, within the limits on time and memory."""
     limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED_BYTES)
-    with assistant.run_stream(sql, limits=limits) as rows:
+    with assistant.database.run_stream(sql, limits=limits) as rows:
         count = write_batches(form, rows.columns, rows.read_batches(), style)
     print_renamed_columns(rows.columns)
     for warning in list_cuts(count, rows.truncated, rows.cut_cells):

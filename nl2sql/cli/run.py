@@ -18,11 +18,11 @@ from nl2sql.cli.options import (
     csv_options,
     database_options,
     limit_options,
-    open_assistant,
     output_option,
     read_text_argument,
     verbosity_options,
 )
+from nl2sql.cli.resources import open_assistant
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import GuardError, NL2SQLError
 from nl2sql.exports.answer_json import make_run_object
@@ -64,11 +64,11 @@ def run_and_show(get_sql: Callable[[], str], shared: CommonOptions) -> None:
 def _run(text: str, shared: CommonOptions, start: float) -> None:
     style, config = shared.csv, shared.load_with_notes(asks=False)
     with open_assistant(config, shared.steps) as assistant:
-        if not assistant.is_new_import:
-            for doubt in assistant.find_doubts(text):
+        if not assistant.database.is_new_import:
+            for doubt in assistant.database.find_doubts(text):
                 print_note(f"note: {doubt}")
-        checked = assistant.check_or_raise(text)
-        shown = assistant.format_sql(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
+        checked = assistant.database.check_or_raise(text)
+        shown = assistant.database.format_sql(checked.sql) if shared.verbose or shared.output in ("sql", "json") else ""
         if shared.verbose:
             print_lines(f"runs as:\n{shown}")
         if shared.output == "sql":
@@ -82,7 +82,7 @@ def _run(text: str, shared: CommonOptions, start: float) -> None:
                 results.print_renamed_columns(result.columns)
                 return
             results.write_result(
-                shared.output, result, lambda: assistant.choose_column_formats(result, checked.sql), style
+                shared.output, result, lambda: assistant.database.choose_column_formats(result, checked.sql), style
             )
             for warning in list_cuts(result.row_count, result.truncated, result.cut_cells):
                 print_note(f"warning: {warning}")

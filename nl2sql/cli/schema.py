@@ -11,7 +11,8 @@ from typing import Any, Final
 import click
 
 from nl2sql.cli import results
-from nl2sql.cli.options import CommonOptions, database_options, model_option, open_assistant, verbosity_options
+from nl2sql.cli.options import CommonOptions, database_options, model_option, verbosity_options
+from nl2sql.cli.resources import open_assistant
 from nl2sql.cli.terminal import print_note
 from nl2sql.config import Config
 from nl2sql.errors import ConfigError
@@ -29,11 +30,11 @@ _LINE_CHARS: Final = 400
 @click.argument("table", required=False)
 @database_options
 @model_option
-@click.option("--prompt", is_flag=True, help="Exactly what the model is sent, its token count on stderr.")
-@click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Format.")
+@click.option("--prompt", is_flag=True, help="Show exactly what the model is sent; the token count goes to stderr.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Output format.")
 @verbosity_options
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
-    """What was introspected: tables, columns, keys, comments, values."""
+    """Show the tables, columns, keys, comments and sample values of the data."""
     shared = CommonOptions(**flags)
     with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
         if prompt:
@@ -41,8 +42,8 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
             results.write_text(text)
             print_note(_describe_token_count(text, assistant.config))
             return 0
-        schema, imports = assistant.schema, assistant.imports
-        if shared.verbose and (idle := assistant.unmatched_descriptions):
+        schema, imports = assistant.schema, assistant.database.imports
+        if shared.verbose and (idle := assistant.database.unmatched_descriptions):
             print_note(f"note: dbt describes tables that the database does not have: {', '.join(idle)}")
     chosen = _choose_tables(schema, table)
     if shared.output == "json":

@@ -25,10 +25,10 @@ _PROGRESS_CHARS: Final = 60
 _LONG_WORK_SECONDS: Final = 2.0
 _NOTE_CHARS: Final = 2_000
 _WORDS: Final = {
-    EventKind.SCHEMA: "looking at the schema",
+    EventKind.SCHEMA: "reading the schema",
     EventKind.WRITING: "writing SQL",
-    EventKind.RUNNING: "running",
-    EventKind.TEXT: "putting it into words",
+    EventKind.RUNNING: "running the query",
+    EventKind.TEXT: "writing the answer",
 }
 
 
@@ -121,7 +121,7 @@ class ProgressReporter:
         elif event.kind is EventKind.REPAIRED:
             self.report_note(f"the query was changed: {event.text}")
         elif event.kind is EventKind.TRAP:
-            self.report_note(f"asked to look at it again: {event.text}")
+            self.report_note(f"asked the model to check its query: {event.text}")
         elif event.kind is EventKind.CANDIDATE:
             self.report_note(f"comparing queries: {event.text}")
         elif event.kind is EventKind.TOOL:

@@ -39,18 +39,19 @@ _DECLINED_EXIT_CODE: Final = 4
 
 @click.command("trust", epilog="Example: nl2sql trust ~/projects/shop")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--show", is_flag=True, help="Only say what would be trusted, and what is; change nothing.")
-@click.option("--remove", is_flag=True, help="Trust its files no more.")
-@click.option("--yes", is_flag=True, help="You have read them: don't ask.")
+@click.option("--show", is_flag=True, help="Show what would be trusted and what already is; change nothing.")
+@click.option("--remove", is_flag=True, help="Stop trusting these files.")
+@click.option("--yes", is_flag=True, help="Trust them without being asked. Read them first.")
 def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> int:
-    """Trust a project file, its dbt files, and the verified queries beside it, for as long as they stay as they are.
+    """Trust a project file, its dbt files and its verified queries until they change.
 
-    FOLDER is where they lie; without it, the nearest project file here or above is meant. Until it is trusted, a
-    project file that nobody named with --config may only name data in its own folder, add to the policy, and lower
-    limits; verified queries are not used. On a terminal it asks; elsewhere the command itself is the word.
+    FOLDER is the folder that holds them; by default, that of the nearest project file here or above. Until you trust
+    it, a project file that was found (not named with --config) can only name data in its own folder, add to the
+    policy and lower limits, and verified queries are not used. On a terminal you are asked to confirm; elsewhere
+    running this command is enough.
     """
     if show and remove:
-        raise ConfigError("--show changes nothing, and --remove does", "Give one of them.")
+        raise ConfigError("--show and --remove cannot be combined", "Use one of them.")
     place = _find_folder(folder)
     trusted = TrustedFiles(find_home())
     if remove:
@@ -97,7 +98,7 @@ def _remove(place: Path, trusted: TrustedFiles) -> int:
     removed = trusted.remove([place, place / QUERY_FOLDER], below=place, suffixes=SUFFIXES)
     for path in removed:
         results.write_text(_flatten(str(path)))
-    print_note("trusted no more" if removed else "nothing in that folder was trusted")
+    print_note("no longer trusted" if removed else "nothing in that folder was trusted")
     return 0
 
 
@@ -111,7 +112,7 @@ def _describe_settings(file: Path, content: bytes, trusted: TrustedFiles) -> Ite
         if name == "model.base_url":
             yield f"    {_describe_key()}, questions, the schema and rows go to this address"
     if not waiting:
-        yield "  nothing in it needs trust"
+        yield "  nothing in it needs your trust"
 
 
 def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> It
             yield f"  {read.query.name}: {_flatten(read.query.question)}"
             yield from _show_sql(read.query.sql)
         elif read.problem:
-            yield f"  not used, trusted or not: {_flatten(read.problem.message)}"
+            yield f"  cannot be used: {_flatten(read.problem.message)}"
 
 
 def _read_dbt(file: Path, content: bytes | None) -> tuple[DbtFile, ...]:
@@ -139,7 +140,7 @@ def _describe_dbt(files: Sequence[DbtFile], trusted: TrustedFiles) -> Iterator[s
         try:
             notes = read_notes([file])
         except ConfigError as exc:
-            yield f"  not used, trusted or not: {_flatten(exc.message)}"
+            yield f"  cannot be used: {_flatten(exc.message)}"
             continue
         for table in notes.tables:
             texts = {"": table.description} | {f".{name}": text for name, text in table.columns.items()}

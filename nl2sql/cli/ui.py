@@ -49,11 +49,14 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
     "origins",
     multiple=True,
     metavar="URL",
-    help="Answer to this address too, which a proxy before the page has: https://nl2sql.example.com",
+    help="Accept this address too, for a proxy in front of the page: https://nl2sql.example.com",
 )
-@click.option("--open/--no-open", "opens", default=None, help="Open the browser.  [default: where it is a terminal]")
+@click.option("--open/--no-open", "opens", default=None, help="Open the browser.  [default: on a terminal]")
 def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, **flags: Any) -> int:
-    """Ask in a browser: a page on this machine, for as long as this command runs."""
+    """Ask questions on a page in your browser.
+
+    The page is served on this machine only, until you stop this command.
+    """
     config = make_absolute(CommonOptions(**flags).load_with_notes(), Path.cwd())
     auth = load_auth(config)
     # The embedded model's process gets of the environment what this command was given.
@@ -82,7 +85,7 @@ def _check_database(config: Config) -> None:
     """
     if not (url := config.resolve_database()):
         return
-    from nl2sql.engines import open_engine
+    from nl2sql.engines import DataSettings, open_engine
 
     steps, folder = ProgressReporter(quiet=False, verbose=False), config.home / "cache"
     open_engine(
@@ -90,8 +93,7 @@ def _check_database(config: Config) -> None:
         config.limits,
         folder,
         on_progress=steps.report_progress,
-        time_zone=config.context.time_zone,
-        rules=config.files,
+        settings=DataSettings(config.context.time_zone, config.files),
     ).close()
 
 
@@ -161,8 +163,10 @@ def _listen(port: int | None) -> socket.socket:
             continue
         return listener
     if port:
-        raise ConfigError(f"port {port} is in use", "Name another with --port, or leave it out for a free one.")
-    raise ConfigError(f"ports {PORT} to {PORT + _PORTS_TRIED - 1} are in use", "Name a free one with --port.")
+        raise ConfigError(
+            f"port {port} is in use", "Choose another with --port, or leave out --port to use a free one."
+        )
+    raise ConfigError(f"ports {PORT} to {PORT + _PORTS_TRIED - 1} are in use", "Choose a free one with --port.")
 
 
 def _open_browser(port: int, address: str) -> None:

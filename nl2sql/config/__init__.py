@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from nl2sql.config.configuration import (
-    KEY_VARIABLE,
     LOCAL_MODEL,
-    PROJECT_FILE,
-    QUERY_BYTES,
-    QUERY_FOLDER,
     Config,
     ContextSettings,
     DisplaySettings,
     ModelSettings,
     PageSettings,
+    show_address,
+)
+from nl2sql.config.loading import (
+    PROJECT_FILE,
+    QUERY_BYTES,
+    QUERY_FOLDER,
     add_dbt,
     find_home,
     find_project_file,
     find_waiting_settings,
     load_config,
     read_settings_file,
-    show_address,
 )
+from nl2sql.config.settings_table import KEY_VARIABLE
 
 __all__ = [
     "KEY_VARIABLE",

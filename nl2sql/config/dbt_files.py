@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nl2sql.config.trusted_files import PATH_CHARS, read_file
 from nl2sql.errors import ConfigError
@@ -52,6 +52,7 @@ class DbtTable:
 
     @property
     def full_name(self) -> str:
+        """The name, after that of the schema where it has one."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
@@ -63,7 +64,7 @@ class DbtNotes:
     metrics: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self, schema: Schema) -> dict[str, str]:
-        """The descriptions of the tables and columns of that schema, by `table` and `table.column` in lower case."""
+        """Return the descriptions of the schema's tables and columns, by `table` and `table.column` in lower case."""
         found: dict[str, str] = {}
         for own, table in self._match(schema):
             name = table.name.lower()
@@ -74,12 +75,12 @@ class DbtNotes:
         return found
 
     def list_unknown(self, schema: Schema) -> tuple[str, ...]:
-        """The tables that the schema does not have, by their names in dbt."""
+        """Return the tables that the schema does not have, by their names in dbt."""
         known = {id(own) for own, _ in self._match(schema)}
         return tuple(own.full_name for own in self.tables if id(own) not in known)
 
     def _match(self, schema: Schema) -> Iterator[tuple[DbtTable, Table]]:
-        """Each table of dbt with that of the schema: by its full name, else by a name that only one table has."""
+        """Yield each table of dbt with that of the schema: by its full name, else by a name that only one table has."""
         taken: set[str] = set()
         left = []
         for own in self.tables:
@@ -105,7 +106,11 @@ def _find_exactly(own: DbtTable, schema: Schema) -> Table | None:
 
 
 def read_files(folder: Path, place: str) -> tuple[DbtFile, ...]:
-    """The YAML files at `place`, a file or a folder within `folder`, sorted by name. ConfigError."""
+    """Return the YAML files at `place`, a file or a folder within `folder`, sorted by name.
+
+    Raises:
+        ConfigError: where there are none, too many or too large ones, or `place` is outside the folder.
+    """
     inside, start = Path(os.path.realpath(folder)), folder / place
     shown = make_one_line(place, PATH_CHARS)
     if not Path(os.path.realpath(start)).is_relative_to(inside):
@@ -144,7 +149,11 @@ def _may_describe(name: str) -> bool:
 
 
 def read_notes(files: Iterable[DbtFile]) -> DbtNotes:
-    """What the files say, of those that are properties of version 2. ConfigError names file and line."""
+    """Return what the files say, of those that are properties of version 2.
+
+    Raises:
+        ConfigError: where one cannot be read. It names file and line.
+    """
     tables: dict[str, tuple[DbtTable, str]] = {}
     metrics: dict[str, list[str]] = {}
     for file in files:
@@ -182,14 +191,22 @@ class _Node:
 
     @property
     def text(self) -> str:
-        """The text on one line; empty where there is none, or where it is a template that dbt fills in. ConfigError."""
+        """The text on one line; empty where there is none, or where it is a template that dbt fills in.
+
+        Raises:
+            ConfigError: where this is no text.
+        """
         if self.value is not None and not isinstance(self.value, str):
             raise self.make_error("a text is missing here")
         text = " ".join((self.value or "").split())
         return "" if any(mark in text for mark in _JINJA) else text
 
     def get(self, key: str) -> _Node | None:
-        """The value of that key. ConfigError where this is no mapping."""
+        """Return the value of that key.
+
+        Raises:
+            ConfigError: where this is no mapping.
+        """
         if not isinstance(self.value, dict):
             raise self.make_error(f"a mapping with {key} is missing here")
         return self.value.get(key)
@@ -199,13 +216,21 @@ class _Node:
         return node.text if node else ""
 
     def get_name(self) -> str:
-        """The text of `name`, by which everything goes. ConfigError where there is none."""
+        """Return the text of `name`, which every entry has.
+
+        Raises:
+            ConfigError: where there is none.
+        """
         if name := self.get_text("name"):
             return name
         raise self.make_error("a name is missing here")
 
     def list_items(self, key: str) -> list[_Node]:
-        """The items of that key's list, none where it has none. ConfigError where it is something else."""
+        """Return the items of that key's list, none where it has none.
+
+        Raises:
+            ConfigError: where the value is something else.
+        """
         node = self.get(key)
         if node is None or node.value is None:
             return []
@@ -259,7 +284,7 @@ def _read_columns(table: _Node) -> dict[str, str]:
 
 
 def _list_accepted(column: _Node) -> Iterator[str]:
-    """The values that a test of the column accepts, as a description."""
+    """Yield the values that a test of the column accepts, as a description."""
     for test in [*column.list_items("tests"), *column.list_items("data_tests")]:
         accepted = test.get("accepted_values") if isinstance(test.value, dict) else None
         if accepted is None:
@@ -270,7 +295,7 @@ def _list_accepted(column: _Node) -> Iterator[str]:
 
 
 def _list_metrics(top: _Node) -> Iterator[tuple[str, str]]:
-    """Each metric and measure that has a description: what people call it, and what it means."""
+    """Yield each metric and measure that has a description: what people call it, and what it means."""
     nodes = top.list_items("metrics")
     nodes = [*nodes, *(one for model in top.list_items("semantic_models") for one in model.list_items("measures"))]
     nodes += [one for model in top.list_items("models") for one in model.list_items("metrics")]
@@ -281,34 +306,20 @@ def _list_metrics(top: _Node) -> Iterator[tuple[str, str]]:
 
 
 def _parse(file: DbtFile) -> _Node | None:
-    """The mapping that a file holds; None where the file is empty. Aliases and tags are refused. ConfigError."""
+    """Return the mapping that a file holds; None where the file is empty.
+
+    Raises:
+        ConfigError: where it is no mapping in YAML, or has an alias or a tag.
+    """
     try:
         import yaml
     except ImportError as exc:
         hint = "Install it: pip install 'nl2sql[dbt]'"
         raise ConfigError("context.dbt names YAML files, and PyYAML is not installed", hint) from exc
-    stack: list[_Node] = []
-    top: _Node | None = None
     try:
-        for event in yaml.parse(file.content.decode("utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            if isinstance(event, yaml.CollectionEndEvent):
-                stack.pop()
-            elif isinstance(event, yaml.NodeEvent):
-                node = _Node(file.name, event.start_mark.line + 1 if event.start_mark else 1, None)
-                _refuse_expansion(event, node)
-                if isinstance(event, yaml.ScalarEvent):
-                    node.value = None if event.implicit[0] and event.value in _NULLS else event.value
-                else:
-                    node.value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
-                if stack:
-                    stack[-1].add(node)
-                elif top is not None:
-                    raise node.make_error("a second document begins here", "Put it into a file of its own.")
-                top = top or node
-                if isinstance(event, yaml.CollectionStartEvent):
-                    stack.append(node)
-                if len(stack) > _MAX_DEPTH_LEVELS:
-                    raise node.make_error("this is nested too deep")
+        top = _build_tree(
+            file.name, yaml.parse(file.content.decode("utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        )
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         problem = _show(str(getattr(exc, "problem", None) or getattr(exc, "reason", None) or "it cannot be read"))
@@ -324,8 +335,44 @@ def _parse(file: DbtFile) -> _Node | None:
     return top
 
 
+def _build_tree(file: str, events: Iterable[Any]) -> _Node | None:
+    """Return the value that the events of PyYAML's parser make up; None where there is none."""
+    import yaml
+
+    stack: list[_Node] = []
+    top: _Node | None = None
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            stack.pop()
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        node = _make_node(file, event)
+        if stack:
+            stack[-1].add(node)
+        elif top is not None:
+            raise node.make_error("a second document begins here", "Put it into a file of its own.")
+        top = top or node
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append(node)
+        if len(stack) > _MAX_DEPTH_LEVELS:
+            raise node.make_error("this is nested too deep")
+    return top
+
+
+def _make_node(file: str, event: Any) -> _Node:
+    import yaml
+
+    node = _Node(file, event.start_mark.line + 1 if event.start_mark else 1, None)
+    _refuse_expansion(event, node)
+    if isinstance(event, yaml.ScalarEvent):
+        node.value = None if event.implicit[0] and event.value in _NULLS else event.value
+    else:
+        node.value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
+    return node
+
+
 def _refuse_expansion(event: object, node: _Node) -> None:
-    """ConfigError for what makes a file say more than it holds: a reference to another place, a type of its own."""
+    """Refuse what makes a file say more than it holds: a reference to another place, a type of its own."""
     import yaml
 
     if isinstance(event, yaml.AliasEvent):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nl2sql.config.settings_file import Sections
+from nl2sql.config.settings_table import SECTIONS, Setting, UntrustedUse
 from nl2sql.config.trusted_files import CHANGED, LEADS_OUT, PATH_CHARS, UNTRUSTED, advise_owner, compose_trust
 from nl2sql.text_safety import make_one_line
 
@@ -38,7 +39,7 @@ class Ruling:
 
 
 def split_settings(sections: Sections, get_current: Callable[[str, str], Any], folder: Path) -> Ruling:
-    """Part the settings of an untrusted file in `folder`. `in_force(section, key)` is the value without them."""
+    """Part the settings of an untrusted file in `folder`; `get_current(section, key)` returns a value without them."""
     counting: Sections = {}
     waiting: dict[str, Any] = {}
     elsewhere = ""
@@ -49,7 +50,7 @@ def split_settings(sections: Sections, get_current: Callable[[str, str], Any], f
                 elsewhere = find_database_problem(value, folder)
                 counts = not elsewhere
             else:
-                counts = _RULES.get(section, _refuse)(key, value, current)
+                counts = _counts(SECTIONS.get(section, {}).get(key), value, current)
             if counts:
                 counting.setdefault(section, {})[key] = _add(name, value, current)
             elif value != current:
@@ -58,7 +59,7 @@ def split_settings(sections: Sections, get_current: Callable[[str, str], Any], f
 
 
 def find_database_problem(url: str, folder: Path) -> str:
-    """Why the database of that address is not in the folder, as a clause about the file that names it."""
+    """Return why the database is not in the folder, as a clause about the file that names it; empty where it is."""
     if "${" in url:
         return "names its database by a variable"
     if "://" in url:
@@ -72,10 +73,10 @@ def find_database_problem(url: str, folder: Path) -> str:
 def note_waiting(
     file: Path, waiting: Sequence[str], queries: Mapping[str, str], state: str, dbt: Mapping[str, str] | None = None
 ) -> str:
-    """What is ignored of a project file in that `state`, of the verified queries beside it, and of its dbt files.
+    """Return a note of what is ignored of a project file, of the verified queries beside it, and of its dbt files.
 
-    Empty if nothing is. `state` is a clause about the file, empty where it is trusted. `queries` and `dbt` have the
-    reason for each one, by name.
+    It is empty if nothing is. `state` is a clause about the file, empty where it is trusted. `queries` and `dbt` have
+    the reason for each one, by name.
     """
     dbt = dbt or {}
     ignored = [*waiting, *_list_files("verified query", "verified queries", list(queries))]
@@ -91,7 +92,7 @@ def note_waiting(
 
 
 def _join_reasons(reasons: Collection[str], is_one: bool) -> str:
-    """Why verified queries or dbt files are not used, as one clause about it or them."""
+    """Return why verified queries or dbt files are not used, as one clause about it or them."""
     if len(reasons) > 1:
         return "you have not trusted them as they are now"
     (reason,) = reasons
@@ -99,22 +100,22 @@ def _join_reasons(reasons: Collection[str], is_one: bool) -> str:
 
 
 def note_stranger(file: Path, reason: str) -> str:
-    """What to say of a project file that is not used at all."""
+    """Return a note about a project file that is not used at all."""
     return ". ".join(describe_stranger(file, reason))
 
 
 def describe_stranger(file: Path, reason: str) -> tuple[str, str]:
-    """The same as what happened, and what to do."""
+    """Return the same in two parts: what happened, and what to do."""
     return f"{_show(file)} is not used: {reason}", advise_owner(file, reason)
 
 
 def note_denials(file: Path) -> str:
-    """What to say of a project file that was found, and in whose place the user named another."""
+    """Return a note about a project file that was found, and in whose place the user named another."""
     return f"what the policy of {_show(file)} denies stays denied; nothing else of that file is used"
 
 
 def _list_files(one: str, several: str, names: Sequence[str]) -> list[str]:
-    """A clause about these files, `one` or `several`, by their names where these are few; none where there are none."""
+    """Return a clause about these files, `one` or `several`, by name where they are few; an empty list for none."""
     if not names:
         return []
     if len(names) > _MAX_NAMED_FILES:
@@ -131,30 +132,19 @@ def _show(path: Path) -> str:
     return make_one_line(str(path), PATH_CHARS)
 
 
-def _refuse(key: str, value: Any, current: Any) -> bool:
-    return False
-
-
-def _accept(key: str, value: Any, current: Any) -> bool:
-    return True
-
-
-def _can_narrow(key: str, value: Any, current: Any) -> bool:
-    """Patterns of tables may leave out more, but not bring back what the user's own settings leave out."""
-    return key == "exclude" or not current
-
-
-def _can_lower(key: str, value: Any, current: Any) -> bool:
-    return current is None or bool(value <= current)
+def _counts(setting: Setting | None, value: Any, current: Any) -> bool:
+    """Return whether a value counts beside the one in force, `current`. A setting that the table lacks never does."""
+    match setting.untrusted if setting else UntrustedUse.NOTHING:
+        case UntrustedUse.ADD:
+            return True
+        case UntrustedUse.NARROW:
+            # Patterns of tables don't bring back what the user's own settings leave out.
+            return not current
+        case UntrustedUse.LOWER:
+            return current is None or bool(value <= current)
+        case _:
+            return False
 
 
 def _add(name: str, value: Any, current: Any) -> Any:
     return (*current, *value) if name == "database.exclude" else value
-
-
-# Of a section that is not here nothing counts: so one that is new, too.
-_RULES: Final[Mapping[str, Callable[[str, Any, Any], bool]]] = {
-    "database": _can_narrow,
-    "limits": _can_lower,
-    "policy": _accept,
-}

@@ -35,19 +35,21 @@ class TrustedFiles:
     """
 
     def __init__(self, home: Path) -> None:
+        """Keep the entries in that home, which may not exist yet."""
         self._folder = home / FOLDER
 
     def has(self, path: Path, content: bytes) -> bool:
-        """Whether that file is trusted with that content."""
+        """Return whether that file is trusted with that content."""
         try:
             return self._locate_entry(path, content).is_file()
         except OSError:
             return False
 
     def find_doubt(self, path: Path, content: bytes, *, is_found: bool) -> str:
-        """Why that file is not used, as a clause about `it`; empty where it is. Found files must be trusted first.
+        """Return why that file is not used, as a clause about `it`; empty where it is used.
 
-        A link that leads out of its folder is, too: whoever made it chose among all the files of its reader.
+        Found files must be trusted first, and so must a link that leads out of its folder: whoever made that chose
+        among all the files of its reader.
         """
         if self.has(path, content):
             return ""
@@ -58,12 +60,16 @@ class TrustedFiles:
         return CHANGED if self.has_other(path) else UNTRUSTED
 
     def has_other(self, path: Path) -> bool:
-        """Whether that file is trusted with some content, perhaps another one."""
+        """Return whether that file is trusted with some content, perhaps another one."""
         place = _normalize(path)
         return any(trusted == place for _, trusted in self._read_entries())
 
     def add(self, path: Path, content: bytes) -> None:
-        """Trust that file for as long as it has that content. ConfigError where that cannot be written down."""
+        """Trust that file for as long as it has that content.
+
+        Raises:
+            ConfigError: where that cannot be written down.
+        """
         entry = self._locate_entry(path, content)
         try:
             self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +79,11 @@ class TrustedFiles:
             raise self._make_write_error(exc) from exc
 
     def discard(self, path: Path, content: bytes) -> None:
-        """Trust that file with that content no more. ConfigError."""
+        """Trust that file with that content no more.
+
+        Raises:
+            ConfigError: where that cannot be written down.
+        """
         try:
             self._locate_entry(path, content).unlink(missing_ok=True)
         except OSError as exc:
@@ -82,9 +92,12 @@ class TrustedFiles:
     def remove(
         self, folders: Collection[Path], *, below: Path | None = None, suffixes: Collection[str] = ()
     ) -> tuple[Path, ...]:
-        """Trust no file of these folders any more, there or gone; return those that were trusted. ConfigError.
+        """Trust no file of these folders any more, there or gone; return those that were trusted.
 
         Files of these suffixes are meant wherever they lie `below` a folder.
+
+        Raises:
+            ConfigError: where that cannot be written down.
         """
         places, tree = {_resolve(folder) for folder in folders}, below and _resolve(below)
 
@@ -101,12 +114,12 @@ class TrustedFiles:
         return tuple(sorted({trusted for _, trusted in removed}))
 
     def _locate_entry(self, path: Path, content: bytes) -> Path:
-        """The entry's file: its name says all, so that it is there or not."""
+        """Return the entry's file. Its name is a hash of path and content, so that being there is all it says."""
         digest = hashlib.sha256(b"\0".join([_KIND, os.fsencode(_normalize(path)), content]))
         return self._folder / digest.hexdigest()
 
     def _read_entries(self) -> Iterator[tuple[Path, Path]]:
-        """Each entry with the path that it is for."""
+        """Yield each entry with the path that it is for."""
         try:
             found = [entry for entry in self._folder.iterdir() if not entry.name.startswith(".")]
         except OSError:
@@ -123,7 +136,7 @@ class TrustedFiles:
 
 
 def compose_trust(folder: Path, flag: str = "") -> str:
-    """The command, perhaps with a flag, that trusts the files of that folder, to be shown to a person.
+    """Return the command, perhaps with a flag, that trusts the files of that folder, for a person to read.
 
     It names the folder only where the name can be shown as it is: another might be that of another folder.
     """
@@ -133,7 +146,7 @@ def compose_trust(folder: Path, flag: str = "") -> str:
 
 
 def advise_owner(path: Path, reason: str) -> str:
-    """What to do about a file that is not used for that `reason` of `find_stranger`, to be shown to a person."""
+    """Return what to do about a file that is not used for that `reason` of `find_stranger`, for a person to read."""
     trust = compose_trust(path.parent)
     name = _quote(_resolve(path).parent if reason == f"its folder {_OPEN}" else path)
     if not reason.endswith(_OPEN) or not name:
@@ -142,7 +155,11 @@ def advise_owner(path: Path, reason: str) -> str:
 
 
 def read_file(path: Path, max_bytes: int, name: str) -> bytes:
-    """The content of a regular file, of at most `max_bytes` bytes; `name` is what errors call it. ConfigError."""
+    """Return the content of a regular file, of at most `max_bytes` bytes; `name` is what errors call it.
+
+    Raises:
+        ConfigError: where it is no regular file, cannot be read, or is larger.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Looked at before it is opened too: opening is enough to set some devices going.
@@ -161,12 +178,12 @@ def read_file(path: Path, max_bytes: int, name: str) -> bytes:
 
 
 def has_link_outside(path: Path) -> bool:
-    """Whether links take that file, or the folder that it is in, elsewhere than they seem to be."""
+    """Return whether links take that file, or the folder that it is in, elsewhere than they seem to be."""
     return not _resolve(path).is_relative_to(_find_folder(path))
 
 
 def find_stranger(path: Path) -> str:
-    """Why somebody else may have had a hand in that file, as a clause about `it`; empty where only this user may have.
+    """Return why others may have written to that file, as a clause about `it`; empty where only this user may have.
 
     The superuser counts as this user. On systems other than POSIX only links are looked at.
     """
@@ -191,18 +208,18 @@ def find_stranger(path: Path) -> str:
 
 
 def _quote(path: Path) -> str:
-    """The name as a shell takes it; empty where it cannot be shown as it is."""
+    """Return the name as a shell takes it; empty where it cannot be shown as it is."""
     name = str(path)
     return shlex.quote(name) if name == make_one_line(name, PATH_CHARS) else ""
 
 
 def _normalize(path: Path) -> Path:
-    """The one name of a file: its folder without links. The file itself may be a link."""
+    """Return the one name of a file: its folder without links. The file itself may be a link."""
     return Path(os.path.realpath(path.parent)) / path.name
 
 
 def _find_folder(path: Path) -> Path:
-    """The file's folder where it seems to be: links above it are followed, but not the folder itself."""
+    """Return the file's folder where it seems to be: links above it are followed, but not the folder itself."""
     folder = path.absolute().parent
     return Path(os.path.realpath(folder.parent)) / folder.name if folder.name != ".." else _resolve(folder)
 
@@ -212,7 +229,7 @@ def _resolve(path: Path) -> Path:
 
 
 def _is_open_to_others(path: Path, status: os.stat_result) -> bool:
-    """Whether users other than its owner and the superuser may write to it."""
+    """Return whether users other than its owner and the superuser may write to it."""
     if status.st_mode & stat.S_IWOTH:
         return True
     if not status.st_mode & stat.S_IWGRP:
@@ -221,7 +238,7 @@ def _is_open_to_others(path: Path, status: os.stat_result) -> bool:
 
 
 def _is_private(group_id: int) -> bool:
-    """Whether that is the group of this user alone, as many systems make one for each user."""
+    """Return whether that is the group of this user alone, as many systems make one for each user."""
     if sys.platform == "win32":
         return False
     import grp
@@ -235,7 +252,7 @@ def _is_private(group_id: int) -> bool:
 
 
 def _has_access_list(path: Path) -> bool:
-    """Whether the group's permission may be that of further users, whom an access control list names."""
+    """Return whether the group's permission may be that of further users, whom an access control list names."""
     if sys.platform != "linux":
         return False
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from nl2sql.engines.files.data_sources import DataSource
     from nl2sql.importing.file_rules import FileRules
 
-__all__ = ["open_engine"]
+__all__ = ["DataSettings", "open_engine"]
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://|.)")
 _ELSEWHERE: Final = {
@@ -34,32 +35,43 @@ _ELSEWHERE: Final = {
 _COPY_IT: Final = "Export its tables to Parquet or CSV files in one folder, or into a .duckdb file, and open that."
 
 
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """How data is read: where days begin and end, whatever the machine's own zone is, and rules for files, by name."""
+
+    time_zone: str = "UTC"
+    rules: Mapping[str, FileRules] = field(default_factory=dict)
+
+
 def open_engine(
     url: str,
     limits: Limits,
     cache_dir: Path,
     workers: int = 1,
     on_progress: Progress | None = None,
-    time_zone: str = "UTC",
-    rules: Mapping[str, FileRules] | None = None,
+    settings: DataSettings | None = None,
 ) -> Engine:
     """Open a `.duckdb` file, a data file (CSV, TSV, Parquet, JSON, Excel), or a folder of data files.
 
     Data files are imported once, into `cache_dir`; Parquet is read where it lies. `limits.memory`, `.spill` and
     `.seconds` are those that each worker starts with; `workers` is how many calls may run side by side. `on_progress`
-    hears of the import: bytes read, and of how many; `rules` say how to read files, by their names. Days begin and end
-    in `time_zone`, whatever the machine's own is.
-    ConfigError for a URL of a kind that this version doesn't open, DatabaseError where nothing readable is there,
-    LimitError where a file is too large for this machine. Whether the database can be read is known at the first call.
-    """
-    from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+    hears of the import: bytes read, and of how many. Whether the database can be read is known at the first call.
 
+    Raises:
+        ConfigError: the URL is of a kind that this version does not open.
+        DatabaseError: nothing readable is there.
+        LimitError: a file is too large for this machine.
+    """
+    from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine, DuckDBOptions
+
+    settings = settings or DataSettings()
     if (cache_dir / "uploads").exists():
         from nl2sql.engines.files.upload_folder import forget_abandoned
 
         forget_abandoned(cache_dir)
-    source = _choose_source(url, cache_dir, on_progress, rules or {})
-    return DuckDBEngine(url, source, limits, cache_dir, workers=workers, time_zone=time_zone)
+    source = _choose_source(url, cache_dir, on_progress, settings.rules)
+    options = DuckDBOptions(workers, time_zone=settings.time_zone)
+    return DuckDBEngine(url, source, limits, cache_dir, options)
 
 
 def _choose_source(

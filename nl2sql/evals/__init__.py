@@ -1,4 +1,4 @@
-"""How good it is: questions with gold SQL, a scorer, a runner, reports.
+"""Measure how good answers are: questions with gold SQL, a scorer, a runner, reports.
 
-It measures what the assistant answers and changes nothing of it. Gold SQL goes to the scorer alone.
+It measures what the assistant answers and does not change it. Only the scorer sees gold SQL.
 """

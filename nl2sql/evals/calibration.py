@@ -2,10 +2,10 @@
 
     python -m nl2sql.evals.calibration report.json [more.json …]
 
-It prints weights and levels, and changes no file. The fit is a logistic regression with an L2 penalty; what it is
-worth is told by cross-validation in which no database is both learnt from and judged. Signs that questions with known
-answers hardly show keep the weight that `answer.confidence.SIGNS` gives them. Each answer is learnt from a second time
-as if the model told no log-probabilities, so that one table serves both kinds of model.
+It prints weights and levels, and changes no file. The fit is a logistic regression with an L2 penalty. It is judged by
+cross-validation in which no database is both learnt from and judged. Signs that are too rare in questions with known
+answers keep the weight that `answer.confidence.SIGNS` gives them. Each answer is learnt from a second time as if the
+model returned no log-probabilities, so that one table serves both kinds of model.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class FittedWeights:
 
 
 def collect_samples(cases: Sequence[Case]) -> list[Sample]:
-    """Return the judged cases that were answered, a sample each: of what was held back the rows are not known."""
+    """Return a sample for each judged case that was answered; the rows of an answer that was withheld are not known."""
     return [
         Sample(case.db, case.signs, bool(case.strict))
         for case in cases
@@ -61,7 +61,7 @@ def collect_samples(cases: Sequence[Case]) -> list[Sample]:
 
 
 def drop_logprobs(sample: Sample) -> Sample:
-    """Return the sample as it would be of a model that tells no log-probabilities."""
+    """Return the sample as it would be from a model that returns no log-probabilities."""
     signs = {name: value for name, value in sample.signs.items() if name not in LOGPROB_SIGNS}
     return replace(sample, signs={**signs, NO_LOGPROBS: 1.0})
 
@@ -74,7 +74,10 @@ def fit_weights(
 ) -> FittedWeights:
     """Fit bias and weights by Newton's method; signs that no sample has get the weight 0.
 
-    The signs in `fixed` keep the weights given there. ValueError where there are no samples.
+    The signs in `fixed` keep the weights given there.
+
+    Raises:
+        ValueError: where there are no samples.
     """
     fixed = fixed or {}
     names = [name for name in names if name not in fixed]
@@ -104,7 +107,7 @@ def fit_weights(
 def fit_doubt_weights(
     samples: Sequence[Sample], names: Sequence[str], fixed: Mapping[str, float] | None = None
 ) -> FittedWeights:
-    """Fit weights of which none is above 0: a sign of doubt that would raise the score is left out, at weight 0.
+    """Fit weights of which none is above 0: a sign of doubt that would raise the score gets the weight 0.
 
     Each sample is learnt from twice, with log-probabilities and without.
     """
@@ -125,9 +128,9 @@ def cross_validate(
     folds: int = FOLD_COUNT,
     has_logprobs: bool = True,
 ) -> list[tuple[float, bool]]:
-    """Return a (score, right) for each sample, the score by a fit that saw no sample of its database.
+    """Return a (score, right) pair for each sample, scored by a fit that saw no sample of its database.
 
-    Without `has_logprobs` the samples are judged as if the model told no log-probabilities.
+    Without `has_logprobs` the samples are judged as if the model returned no log-probabilities.
     """
     databases = sorted({sample.database for sample in samples})
     fold_of = {name: number % folds for number, name in enumerate(databases)}
@@ -143,9 +146,10 @@ def cross_validate(
 
 
 def choose_levels(scored: Sequence[tuple[float, bool]]) -> tuple[float | None, float | None]:
-    """Return the lowest score from which on at least nine in ten are right, and the highest below which at most four.
+    """Return the lowest score of the level `high`, and the highest of the level `low`; None where there is none.
 
-    None where no score does.
+    Of the answers with such a score or a higher one, at least MIN_HIGH_RATIO are right; with a lower one, at most
+    MAX_LOW_RATIO.
     """
     high = low = None
     for score in sorted({score for score, _ in scored}):
@@ -159,7 +163,7 @@ def choose_levels(scored: Sequence[tuple[float, bool]]) -> tuple[float | None, f
 
 
 def describe_fit(samples: Sequence[Sample]) -> str:
-    """Return the weights, the levels, and what cross-validation says of them, as text."""
+    """Return the weights, the levels, and the result of cross-validation, as text."""
     fixed = {sign.name: sign.weight for sign in SIGNS if not sign.is_fitted}
     names = sorted({name for sample in samples for name in sample.signs} | {NO_LOGPROBS})
     fit = fit_doubt_weights(samples, names, fixed)

@@ -1,6 +1,6 @@
-"""When two cells are the same: one plain form for each value, and a tolerance for numbers.
+"""Decide when two cells are the same: one plain form for each value, and a tolerance for numbers.
 
-It knows nothing of rows and columns.
+It knows no rows and no columns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SortKey = tuple[int, float, str]
 
 
 def normalize_cell(value: Any) -> Cell:
-    """The value in the one form in which values of several types are compared.
+    """Return the value in the form in which values of several types are compared.
 
     Whole numbers are int, booleans 0 and 1, NaN is NULL, times are ISO text, lists and structs are tuples.
     """
@@ -55,7 +55,7 @@ def normalize_cell(value: Any) -> Cell:
 
 
 def loosen_cell(cell: Cell) -> Cell:
-    """A plain cell with its numbers at two decimals, text that is a number as one, and midnights as dates."""
+    """Return a plain cell with its numbers at two decimals, text that is a number as one, and midnights as dates."""
     if isinstance(cell, str):
         return _loosen_text(cell.strip())
     if isinstance(cell, float) and math.isfinite(cell):
@@ -66,7 +66,7 @@ def loosen_cell(cell: Cell) -> Cell:
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:
-    """Whether two plain cells are equal, numbers within a millionth."""
+    """Return whether two plain cells are equal, numbers within TOLERANCE_RATIO."""
     if one == other:
         return True
     if isinstance(one, int | float) and isinstance(other, int | float):
@@ -80,7 +80,7 @@ def is_same_cell(one: Cell, other: Cell) -> bool:
 
 
 def make_sort_key(cell: Cell) -> SortKey:
-    """An order over plain cells of any types, in which numbers that are the same are neighbours."""
+    """Return a key that orders plain cells of any types, with equal numbers next to each other."""
     if cell is None:
         return (0, 0.0, "")
     if isinstance(cell, int | float):

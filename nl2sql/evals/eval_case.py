@@ -1,15 +1,16 @@
-"""One question's outcome in an evaluation: what was asked, written, run and judged.
+"""The outcome of one question in an evaluation: what was asked, written, run and judged.
 
-Values only, all of them fit for JSON, so that a journal and a report can hold them as they are.
+It holds only values that JSON can hold, so that a journal and a report can store it as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from nl2sql.answer.cell_text import encode_json_value, text_of
+from nl2sql.json_codec import decode_known_fields
 from nl2sql.types import Result
 
 PREVIEW_ROWS: Final = 20
@@ -19,15 +20,14 @@ _CELL_CHARS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How one question went.
+    """The outcome of one question.
 
-    `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and
-    `problem` says why: the database or the gold is at fault, so the case does not count. `reason` is one of
-    `scorer.REASONS`, None where strict; `tied` says that it is right only because rows tie. `error` is
-    `{code, rule, message, hint}` or None. `rows` and `gold_rows` are previews. `steps` are the queries tried, `calls`
-    what the model was sent and replied beyond `prompt`, the
-    text that stands before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
-    `signs` are what the confidence was made of, by their names.
+    `status` is the answer's, or `failed`. `strict` and `lenient` are None where nothing could be judged, and `problem`
+    says why: the database or the gold is at fault, so the case does not count. `reason` is one of `scorer.REASONS`,
+    None where strict; `tied` says that it is right only because rows tie. `error` is `{code, rule, message, hint}` or
+    None. `rows` and `gold_rows` are previews. `steps` are the queries tried; `calls` are the messages and replies after
+    `prompt`, the text before every question. `usage`, `seconds`, `confidence` and `repairs` are those of `ask -o json`;
+    `signs` are the values that the confidence was computed from, by name.
     """
 
     id: str
@@ -64,26 +64,29 @@ class Case:
 
     @property
     def is_final(self) -> bool:
-        """Whether asking again would be no use: neither the surroundings nor the model's endpoint failed."""
+        """Whether asking again would change nothing: neither the surroundings nor the model's endpoint failed."""
         return self.problem is None and (self.error is None or self.error["code"] != "model")
 
 
 def encode_case(case: Case) -> dict[str, Any]:
-    """The case as a JSON object, every field there."""
+    """Return the case as a JSON object, every field there."""
     return asdict(case)
 
 
-def decode_case(data: Mapping[str, Any]) -> Case:
-    """The case that `encode_case` wrote. KeyError, TypeError where it is none."""
-    known = {one.name for one in fields(Case)}
-    values = {name: value for name, value in data.items() if name in known}
-    lists = {name: tuple(values.get(name, ())) for name in ("steps", "calls", "repairs")}
-    _ = values["steps"], values["calls"]
-    return Case(**{**values, **lists})
+def decode_case(data: Any) -> Case:
+    """Return the case that this version or an earlier one wrote.
+
+    Raises:
+        ValueError: where `data` is no case.
+    """
+    case = decode_known_fields(data, Case)
+    if not {"steps", "calls"} <= data.keys():
+        raise ValueError("a case without its steps and calls")
+    return case
 
 
 def make_preview(result: Result) -> dict[str, Any]:
-    """The result's first rows and columns: `{columns, column_count, rows, row_count}`, long cells shortened."""
+    """Return the first rows and columns as `{columns, column_count, rows, row_count}`, with long cells shortened."""
     rows = Result(result.columns, result.table.slice(0, PREVIEW_ROWS)).rows
     return {
         "columns": [column.name for column in result.columns[:_PREVIEW_COLUMNS]],

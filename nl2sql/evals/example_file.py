@@ -1,6 +1,6 @@
-"""The questions of an evaluation: read from JSON lines, chosen, put in order.
+"""Read the questions of an evaluation from JSON lines, choose some, and put them in order.
 
-It opens no database. A line that is not as it should be is told, and stops nothing.
+It opens no database. A line that is no example is reported, and the others are read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIKE_THIS: Final = 'Write lines like {"id": 1, "db": "shop", "question": "…",
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and of which database: all that the assistant may know of an example."""
+    """A question and the database it is about: all that the assistant may know of an example."""
 
     id: str
     db: str
@@ -37,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GoldQuery:
-    """The right SQL, for the scorer alone. `ordered` None leaves it to the SQL whether row order counts."""
+    """The right SQL, for the scorer only. With `ordered` None the SQL says whether the order of rows counts."""
 
     sql: str
     ordered: bool | None = None
@@ -60,7 +60,11 @@ class BadLine:
 
 
 def read_examples(path: Path) -> tuple[list[EvalExample], list[BadLine]]:
-    """The file's examples in its order, and the lines that are none. ConfigError where there is no example."""
+    """Return the file's examples in its order, and the lines that are none.
+
+    Raises:
+        ConfigError: where the file cannot be read or has no example.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as exc:
@@ -86,15 +90,16 @@ def read_examples(path: Path) -> tuple[list[EvalExample], list[BadLine]]:
 
 
 def append_example(path: Path, example: EvalExample) -> None:
-    """Add the example to the file as a line, the file made where there is none.
+    """Add the example to the file as a line; make the file where there is none.
 
-    ConfigError where it cannot be read or written, or has that id or question already.
+    Raises:
+        ConfigError: where the file cannot be read or written, or has that id or question already.
     """
     question = example.question
     known = read_examples(path)[0] if path.exists() and path.read_bytes().strip() else []
     for other in known:
         if other.question.id == question.id or (other.question.text, other.question.db) == (question.text, question.db):
-            raise ConfigError(f"{path} has that question already", "Take its line out first, to replace it.")
+            raise ConfigError(f"{path} has that question already", "Remove its line first to replace it.")
     fields = {"id": question.id, "db": question.db, "question": question.text, "gold_sql": example.gold.sql}
     line = json.dumps(fields, ensure_ascii=False)
     try:
@@ -111,9 +116,9 @@ def append_example(path: Path, example: EvalExample) -> None:
 def select_examples(
     examples: Sequence[EvalExample], limit: int | None = None, seed: int | None = None
 ) -> list[EvalExample]:
-    """`limit` of them (None for all), shuffled by `seed` if one is given; those of a database stand together.
+    """Return `limit` examples (None for all), shuffled by `seed` where one is given, those of a database together.
 
-    Together, because then each database is opened once and the model's prompt cache holds.
+    Then each database is opened once, and the model's prompt cache holds.
     """
     chosen = list(examples)
     if seed is not None:
@@ -125,7 +130,11 @@ def select_examples(
 
 
 def _parse_example(line: bytes) -> EvalExample:
-    """The line's example. ValueError says what is wrong with it."""
+    """Return the line's example.
+
+    Raises:
+        ValueError: where it is none; the message says why.
+    """
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as exc:

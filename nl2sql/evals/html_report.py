@@ -1,6 +1,6 @@
-"""The report as one HTML page that stands alone: figures on top, then every case, filtered by outcome without a script.
+"""Write the report as one self-contained HTML page: figures, then every case, filtered by outcome without a script.
 
-All that comes from data, models and files is escaped. It draws what the JSON report holds and computes nothing.
+All text from data, models and files is escaped. It shows what the JSON report holds and computes nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ input:checked + label { background: CanvasText; color: Canvas; }
 
 
 def render_report(report: Mapping[str, Any]) -> str:
-    """The page for that report, as HTML."""
+    """Return the page of that report as HTML."""
     judged = read_cases(report)
     title = f"nl2sql eval: {report['file']}"
     counts = {name: sum(name in _list_classes(case) for case in judged) for name in _FILTERS[1:]}
@@ -69,7 +69,7 @@ def render_report(report: Mapping[str, Any]) -> str:
 
 def _render_head(report: Mapping[str, Any]) -> Iterable[str]:
     stopped = "" if report["finished"] else " The run was stopped before its end."
-    about = f"Model {report['model']}, nl2sql {report['version']}, begun {report['started_at']}.{stopped}"
+    about = f"Model {report['model']}, nl2sql {report['version']}, started {report['started_at']}.{stopped}"
     yield f"<p>{escape(about)}</p>"
     for names, rows in text_report.make_report_tables(report):
         yield _render_table(names, rows)
@@ -80,10 +80,10 @@ def _render_head(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _draw_reliability_diagram(points: Sequence[Sequence[float]]) -> Iterable[str]:
-    """Draw score against share right, a circle for each bin by its size, beside the diagonal of a perfect score."""
+    """Yield a plot of score against share right: a circle for each bin, sized by its count, and the diagonal."""
     most = max(count for _, _, count in points)
     yield "<h2>Reliability of the confidence</h2>"
-    yield "<p>Each circle is a tenth of the scale: to the right its mean score, upwards the share that is right.</p>"
+    yield "<p>Each circle is a tenth of the scale: across, its mean score; upwards, the share that is right.</p>"
     yield (
         f'<svg role="img" aria-label="Reliability diagram" viewBox="-30 -10 {_PLOT_PIXELS + 45} {_PLOT_PIXELS + 40}" '
         f'width="{_PLOT_PIXELS + 75}" height="{_PLOT_PIXELS + 50}" fill="currentColor" font-size="11">'
@@ -102,7 +102,7 @@ def _draw_reliability_diagram(points: Sequence[Sequence[float]]) -> Iterable[str
 
 
 def _list_classes(case: Case) -> list[str]:
-    """What filters show the case, its colour first."""
+    """Return the filters that show the case; the first gives its colour."""
     if not case.is_judged:
         return ["unjudged"]
     if case.strict:
@@ -153,7 +153,7 @@ def _render_cost(case: Case) -> str:
         return ""
     return (
         f" · {case.seconds['total']:.1f} s · {case.usage['prompt_tokens']:,} tokens sent "
-        f"({case.usage['cached_tokens']:,} cached), {case.usage['completion_tokens']:,} made"
+        f"({case.usage['cached_tokens']:,} cached), {case.usage['completion_tokens']:,} generated"
     )
 
 
@@ -174,15 +174,15 @@ def _render_confidence(case: Case) -> str:
 
 
 def _render_tries(case: Case) -> str:
-    """The queries before the last, and every error."""
+    """Return the queries before the last one, and every error."""
     if len(case.steps) < 2 and all(step["ok"] for step in case.steps):
         return ""
     items = []
     for step in case.steps:
         arguments = step["arguments"]
-        told = arguments.get("query") or json.dumps(arguments, ensure_ascii=False, default=str)
+        text = arguments.get("query") or json.dumps(arguments, ensure_ascii=False, default=str)
         failed = f"<p>{escape(str(step['error']))}</p>" if step["error"] else ""
-        items.append(f"<li>{escape(step['tool'])}<pre>{escape(str(told))}</pre>{failed}</li>")
+        items.append(f"<li>{escape(step['tool'])}<pre>{escape(str(text))}</pre>{failed}</li>")
     return f"<h3>Tries</h3><ol>{''.join(items)}</ol>"
 
 
@@ -195,14 +195,14 @@ def _render_conversation(case: Case) -> str:
         parts.append(_render_message(call["reply"]))
         parts.append(
             f"<p>{call['prompt_tokens']:,} tokens sent, {call['cached_tokens']:,} of them cached; "
-            f"{call['completion_tokens']:,} made; {call['seconds']:.1f} s</p>"
+            f"{call['completion_tokens']:,} generated; {call['seconds']:.1f} s</p>"
         )
-    return f"<details><summary>What was sent and said ({len(case.calls)} calls)</summary>{''.join(parts)}</details>"
+    return f"<details><summary>Messages sent and received ({len(case.calls)} calls)</summary>{''.join(parts)}</details>"
 
 
 def _render_message(message: Mapping[str, Any]) -> str:
-    said = message.get("content") or ""
-    content = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str)
+    text = message.get("content") or ""
+    content = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False, default=str)
     if message.get("tool_calls"):
         content += json.dumps(message["tool_calls"], ensure_ascii=False, indent=1, default=str)
     return f"<h3>{escape(str(message.get('role', '')))}</h3><pre>{escape(content)}</pre>"

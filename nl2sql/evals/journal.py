@@ -1,6 +1,6 @@
-"""The cases of a run that has not ended yet, a JSON object a line, so that it can go on after it was stopped.
+"""Store the cases of an unfinished run, a JSON object a line, so that it can be continued after it was stopped.
 
-A line that was cut off in the writing is left out. It does not decide which cases are asked.
+A line that was cut off while it was written is ignored. It does not decide which cases are asked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _FORMAT: Final = 1
 
 
 class Journal:
-    """The file's cases of one model's run. ConfigError where it is another model's, no journal, or unwritable."""
+    """The journal of one model's run, in a file.
+
+    Raises:
+        ConfigError: where the file is another model's, is no journal, or cannot be written.
+    """
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
@@ -42,16 +46,16 @@ class Journal:
             self._file.write("\n")
 
     def find_done_case(self, example: EvalExample) -> Case | None:
-        """The example's case, where it was asked with the same words and needs no asking again."""
+        """Return the case of an example that was asked with the same words and need not be asked again; else None."""
         case = self._cases.get(example.question.id)
         if case is None or not case.is_final:
             return None
         question = example.question
-        asked = (question.db, question.text, question.evidence, example.gold.sql)
-        return case if asked == (case.db, case.question, case.evidence, case.gold_sql) else None
+        wording = (question.db, question.text, question.evidence, example.gold.sql)
+        return case if wording == (case.db, case.question, case.evidence, case.gold_sql) else None
 
     def add(self, case: Case) -> None:
-        """Write the case down at once."""
+        """Write the case to the file at once."""
         key = make_prompt_key(case.prompt)
         if key not in self._prompts:
             self._prompts[key] = case.prompt
@@ -74,7 +78,7 @@ class Journal:
         if head.get("model") != model:
             raise ConfigError(
                 f"the journal {self.path} is of a run with the model {head.get('model')}, not {model}",
-                "Take it away to begin anew, or go on with that model.",
+                "Remove it to start again, or continue with that model.",
             )
         for value in objects:
             if "prompt" in value:
@@ -85,7 +89,7 @@ class Journal:
 
 
 def make_prompt_key(prompt: str) -> str:
-    """A short name for the text; empty for none."""
+    """Return a short key for the text; empty for an empty text."""
     return hashlib.sha256(prompt.encode()).hexdigest()[:12] if prompt else ""
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as one JSON object: the figures, then every case.
+"""Make the report of an evaluation as one JSON object, the figures and then every case, and compare two reports.
 
     file, model, version, started_at, finished     finished is false where the run was stopped before its end
     n                                              cases judged; the others are in `problems`
@@ -16,7 +16,7 @@
     prompts                                        key → {databases, text}: what the model saw before each question
     cases                                          every Case, with `prompt` as a key of prompts
 
-It counts; it does not draw.
+It counts, and draws nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from nl2sql.evals.journal import make_prompt_key
 from nl2sql.evals.scorer import REASONS
 from nl2sql.evals.statistics import (
     compute_brier_score,
+    compute_mcnemar_p,
     compute_percentile,
     compute_reliability,
     compute_wilson_interval,
@@ -48,7 +49,7 @@ _COUNTED: Final = ("prompt_tokens", "cached_tokens", "completion_tokens", "model
 
 @dataclass(frozen=True, slots=True)
 class EvalRun:
-    """What was run: the questions' file (its name), the model, when it began (ISO, UTC), whether it came to its end."""
+    """What was run: the name of the questions' file, the model, the start (ISO, UTC), and whether it was finished."""
 
     file: str
     model: str
@@ -57,7 +58,7 @@ class EvalRun:
 
 
 def build_report(run: EvalRun, judged: Sequence[Case], bad_lines: Sequence[BadLine] = ()) -> dict[str, Any]:
-    """The JSON object that the module's docstring draws."""
+    """Return the JSON object that the module's docstring describes."""
     counted = [case for case in judged if case.is_judged]
     reasons = [case.reason for case in counted if not case.strict]
     return {
@@ -85,7 +86,7 @@ def build_report(run: EvalRun, judged: Sequence[Case], bad_lines: Sequence[BadLi
 
 
 def compute_accuracy(counted: Sequence[Case]) -> dict[str, Any]:
-    """`n`, and each score with its interval and count."""
+    """Return `n`, and each score with its interval and count."""
     figures: dict[str, Any] = {"n": len(counted)}
     for name in SCORES:
         correct = sum(bool(getattr(case, name)) for case in counted)
@@ -96,7 +97,7 @@ def compute_accuracy(counted: Sequence[Case]) -> dict[str, Any]:
 
 
 def compute_confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
-    """Return how often answers of each level are right, and how well the scores forecast it."""
+    """Return how often answers of each level are right, and how well the scores predict it."""
     answered = [
         (case.confidence, bool(case.strict))
         for case in counted
@@ -121,7 +122,11 @@ def compute_confidence_figures(counted: Iterable[Case]) -> dict[str, Any]:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """A report that was written before. ConfigError where the file is none."""
+    """Return the report in that file.
+
+    Raises:
+        ConfigError: where the file cannot be read or is no report.
+    """
     try:
         report = json.loads(path.read_bytes())
         _ = [cases.decode_case(case) for case in report["cases"]]
@@ -133,7 +138,7 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def read_cases(report: Mapping[str, Any]) -> list[Case]:
-    """A report's cases; their `prompt` is a key."""
+    """Return a report's cases; their `prompt` is a key of the report's prompts."""
     return [cases.decode_case(case) for case in report["cases"]]
 
 
@@ -175,3 +180,52 @@ def _collect_prompts(judged: Iterable[Case]) -> dict[str, Any]:
             if case.db not in entry["databases"]:
                 entry["databases"].append(case.db)
     return prompts
+
+
+def compare_reports(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `n`, and each score's comparison: `{first, second, only_first, only_second, p, fell}`.
+
+    `first` and `second` are accuracies on the same questions; `only_first` and `only_second` list the questions that
+    only one has right, as `{id, db, question, first: {reason, sql}, second: {…}}`; `p` is McNemar's, exact and
+    two-sided. `fell` says that the second is below the first's 95% interval.
+
+    Raises:
+        ConfigError: where no question is in both.
+    """
+    pairs = _pair_cases(read_cases(first), read_cases(second))
+    if not pairs:
+        raise ConfigError("the two reports have no judged question in common", "Compare reports of the same questions.")
+    before, after = compute_accuracy([one for one, _ in pairs]), compute_accuracy([other for _, other in pairs])
+    return {"n": len(pairs), **{name: _compare_score(name, pairs, before, after) for name in SCORES}}
+
+
+def _pair_cases(first: Sequence[Case], second: Sequence[Case]) -> list[tuple[Case, Case]]:
+    """Return the cases of the same question and gold that were judged in both."""
+    known = {(case.id, case.question, case.gold_sql): case for case in first if case.is_judged}
+    pairs = ((known.get((case.id, case.question, case.gold_sql)), case) for case in second if case.is_judged)
+    return [(one, other) for one, other in pairs if one is not None]
+
+
+def _compare_score(
+    name: str, pairs: Sequence[tuple[Case, Case]], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, Any]:
+    only_first = [(one, other) for one, other in pairs if getattr(one, name) and not getattr(other, name)]
+    only_second = [(one, other) for one, other in pairs if getattr(other, name) and not getattr(one, name)]
+    return {
+        "first": before[name],
+        "second": after[name],
+        "only_first": [_describe_difference(*pair) for pair in only_first],
+        "only_second": [_describe_difference(*pair) for pair in only_second],
+        "p": round(compute_mcnemar_p(len(only_first), len(only_second)), 6),
+        "fell": after[name] < before[f"{name}_interval"][0],
+    }
+
+
+def _describe_difference(one: Case, other: Case) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "db": one.db,
+        "question": one.question,
+        "first": {"reason": one.reason, "sql": one.sql},
+        "second": {"reason": other.reason, "sql": other.sql},
+    }

@@ -1,4 +1,4 @@
-"""Whether two results hold the same rows, and whether they do once the columns are paired otherwise.
+"""Decide whether two results hold the same rows, and whether they do once their columns are paired in another way.
 
 Rows are tuples of plain cells. It does not say which of two results is right.
 """
@@ -18,12 +18,12 @@ Rows = Sequence[Row]
 _MAX_COLUMNS: Final = 64
 _MAX_PAIRINGS: Final = 20_000
 _MAX_PAIRWISE_ROWS: Final = 2_000
-# Keys are rounded to four decimals, so that equal numbers may be this far apart in them.
+# Keys are rounded to four decimals, so the keys of equal numbers may differ by this much.
 _KEY_TOLERANCE: Final = 2e-4
 
 
 def has_same_rows(some: Rows, others: Rows, *, ordered: bool) -> bool:
-    """Whether both hold the same rows as often, columns in the same order; `ordered` in the same row order too."""
+    """Return whether both hold the same rows equally often, columns in the same order; with `ordered`, rows too."""
     if len(some) != len(others):
         return False
     if ordered:
@@ -36,9 +36,9 @@ def has_same_rows(some: Rows, others: Rows, *, ordered: bool) -> bool:
 
 
 def has_same_rows_in_some_columns(predicted: Rows, gold: Rows, *, ordered: bool) -> bool:
-    """Whether each gold column can be paired with a predicted column of its own so that the rows are the same.
+    """Return whether each gold column can be paired with a predicted column of its own so that the rows are the same.
 
-    False where that is not found within a bounded search, or where there are more than 64 predicted columns.
+    False where a bounded search finds no pairing, or there are more than _MAX_COLUMNS predicted columns.
     """
     if len(predicted) != len(gold):
         return False
@@ -63,7 +63,7 @@ def has_same_rows_in_some_columns(predicted: Rows, gold: Rows, *, ordered: bool)
 
 
 class _ColumnPairing:
-    """A search for gold column → predicted column under which unordered rows agree, the least ambiguous first."""
+    """A search for pairs of gold and predicted columns under which unordered rows agree, the least ambiguous first."""
 
     def __init__(self, predicted: Rows, gold: Rows, partners: Sequence[Sequence[int]]) -> None:
         self._predicted, self._gold = predicted, gold
@@ -73,7 +73,7 @@ class _ColumnPairing:
         self._left = _MAX_PAIRINGS
 
     def can_complete(self, pairs: tuple[tuple[int, int], ...] = ()) -> bool:
-        """Whether these pairs (gold, predicted) can be completed."""
+        """Return whether these pairs of column numbers (gold, predicted) can be completed."""
         self._left -= 1
         if self._left < 0:
             return False
@@ -92,7 +92,7 @@ class _ColumnPairing:
         return False
 
     def _has_equal_rows(self, pairs: tuple[tuple[int, int], ...]) -> bool:
-        """Whether the rows are the same, seen through these columns alone."""
+        """Return whether the rows are the same in these columns."""
         gold = [tuple(row[i] for i, _ in pairs) for row in self._gold]
         predicted = [tuple(row[j] for _, j in pairs) for row in self._predicted]
         return has_same_rows(predicted, gold, ordered=False)
@@ -107,7 +107,7 @@ def _make_row_key(row: Row) -> tuple[SortKey, ...]:
 
 
 def _match_one_by_one(some: Rows, others: Rows) -> bool:
-    """Sorting can part numbers that are the same but round apart: then each row looks for its like."""
+    """Return whether each row has an equal one: sorting can separate equal numbers that round differently."""
     left = sorted(others, key=_make_row_key)
     for row in sorted(some, key=_make_row_key):
         place = next((i for i, other in enumerate(left) if _is_same_row(row, other)), None)
@@ -131,16 +131,16 @@ def _is_near_number(one: SortKey, other: SortKey) -> bool:
 
 
 def _has_full_matching(partners: Sequence[Sequence[int]]) -> bool:
-    """Whether every gold column can have one of its partners for itself (a bipartite matching)."""
+    """Return whether every gold column can have one of its partners for itself (a bipartite matching)."""
     owner: dict[int, int] = {}
 
-    def finds(i: int, asked: set[int]) -> bool:
+    def find_partner(i: int, visited: set[int]) -> bool:
         for j in partners[i]:
-            if j not in asked:
-                asked.add(j)
-                if j not in owner or finds(owner[j], asked):
+            if j not in visited:
+                visited.add(j)
+                if j not in owner or find_partner(owner[j], visited):
                     owner[j] = i
                     return True
         return False
 
-    return all(finds(i, set()) for i in range(len(partners)))
+    return all(find_partner(i, set()) for i in range(len(partners)))

@@ -1,6 +1,6 @@
-"""Asks every question of an evaluation and judges what comes: a generator of cases.
+"""Ask every question of an evaluation and judge its answer: a generator of cases.
 
-Whatever goes wrong with one question becomes its case and stops nothing. The assistant is given the question and its
+An error in one question becomes its case, and the others are still asked. The assistant is given the question and its
 evidence; the gold goes to the scorer, after the answer. It prints nothing and writes no file.
 """
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
     from nl2sql.model.chat import ChatModel
 
-# Gold and prediction are judged whole: a cut result would say nothing of the rest.
+# Results are judged whole: one that is cut says nothing about its other rows.
 JUDGED_ROWS: Final = 100_000
 _TIMEOUT_RATIO: Final = 0.95
 _TIED: Final = "right in another order of rows that tie by the gold's ORDER BY"
-# What a mistake of ours looks like: it fails the question that met it, and the others are still asked.
+# The exceptions of bugs in this program: they fail one question, and the others are still asked.
 _BUGS: Final = (
     ArithmeticError,
     AssertionError,
@@ -47,10 +47,12 @@ OpenDatabase = Callable[[str, "ChatModel"], "Assistant"]
 def run_examples(
     examples: Sequence[EvalExample], open_database: OpenDatabase, model: ChatModel, cancel: CancelToken | None = None
 ) -> Generator[Case, None, None]:
-    """Every example's case, in order. Each run of examples of one database opens it once.
+    """Yield every example's case, in order. Consecutive examples of one database open it once.
 
-    `open_database(name, model)` gives an Assistant with that model, which stays open. CancelledError once `cancel`
-    is set.
+    `open_database(name, model)` returns an Assistant with that model, which stays open.
+
+    Raises:
+        CancelledError: once `cancel` is set.
     """
     for name, group in groupby(examples, key=lambda example: example.question.db):
         recorded = ModelRecorder(model)
@@ -65,7 +67,7 @@ def run_examples(
 
 
 def _open_database(name: str, open_database: OpenDatabase, model: ChatModel) -> Assistant | NL2SQLError:
-    """The database, introspected already, so that no question's time has that in it; or why it is not to be had."""
+    """Return the database, introspected so that no question's time includes that; or the error that prevents it."""
     try:
         assistant = open_database(name, model)
     except CancelledError:
@@ -114,7 +116,7 @@ def _run_example(example: EvalExample, assistant: Assistant, model: ModelRecorde
 
 
 def _ask(question: Question, assistant: Assistant, cancel: CancelToken | None) -> Answer | Mapping[str, Any]:
-    """What the assistant says, or the error that kept it from saying anything."""
+    """Return the assistant's answer, or the error that prevented one."""
     try:
         return assistant.ask(question.text_with_hint, summary=False, explain=False, cancel=cancel)
     except CancelledError:
@@ -150,7 +152,7 @@ def _add_answer(case: Case, answer: Answer, limits: Limits) -> Case:
 
 
 def _find_failure_reason(answer: Answer, limits: Limits) -> str | None:
-    """Why there are no rows to judge, or None where there are."""
+    """Return why there are no rows to judge, or None where there are."""
     if answer.status is Status.REFUSED:
         return "refused"
     if answer.error is not None:
@@ -166,7 +168,7 @@ def _is_timeout(answer: Answer, limits: Limits) -> bool:
 def _judge(
     case: Case, result: Result | None, gold: GoldQuery, assistant: Assistant, cancel: CancelToken | None
 ) -> Case:
-    """The case with both verdicts; with a problem instead where the gold gives nothing to judge by."""
+    """Return the case with both verdicts, or with a problem where the gold gives nothing to judge by."""
     limits = replace(assistant.config.limits, rows=JUDGED_ROWS)
     try:
         gold_result = assistant.run(gold.sql, limits=limits, cancel=cancel)
@@ -207,7 +209,7 @@ def _judge(
 def _list_orders(
     gold_sql: str, gold_rows: list[tuple[Any, ...]], assistant: Assistant, limits: Limits, cancel: CancelToken | None
 ) -> Iterator[tuple[list[tuple[Any, ...]], tuple[ties.TieGroup, ...]]]:
-    """What the gold gives in each order of its ties that is tried, and the ties that then remain at its end."""
+    """Yield the gold's rows for each order of its ties that is tried, and the ties that remain at its end."""
     for sql in (gold_sql, *ties.write_variants(gold_sql)):
         rows = gold_rows if sql is gold_sql else _run_variant(sql, assistant, limits, cancel)
         query = ties.write_tie_query(sql)
@@ -219,7 +221,7 @@ def _list_orders(
 def _run_variant(
     sql: str, assistant: Assistant, limits: Limits, cancel: CancelToken | None
 ) -> list[tuple[Any, ...]] | None:
-    """The rows of a query that is made of the gold; None where it gives none that can be judged."""
+    """Return the rows of a query made from the gold; None where it fails or has too many."""
     try:
         result = assistant.run(sql, limits=limits, cancel=cancel)
     except CancelledError:

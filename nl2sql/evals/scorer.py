@@ -1,6 +1,6 @@
-"""Execution accuracy: whether predicted rows are the gold's, strictly and leniently, and what is wrong with them.
+"""Measure execution accuracy: whether predicted rows are the gold's, strictly and leniently, and what is wrong.
 
-Pure: rows in, a score out. It runs no SQL; the gold's is only looked at for its ORDER BY.
+It takes rows and returns a score. It runs no SQL; of the gold SQL it reads only the ORDER BY.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Score:
 
 
 def match_strictly(predicted: Rows, gold: Rows, ordered: bool) -> bool:
-    """As many columns, in any order; each row as often; row order where `ordered`; numbers within a millionth."""
+    """Return whether the rows are the same: as many columns, in any order, and each row as often.
+
+    Numbers are equal within a millionth. The order of rows counts where `ordered`.
+    """
     if not predicted or not gold:
         return not predicted and not gold
     if len(predicted[0]) != len(gold[0]):
@@ -53,7 +56,7 @@ def match_strictly(predicted: Rows, gold: Rows, ordered: bool) -> bool:
 
 
 def match_leniently(predicted: Rows, gold: Rows, ordered: bool) -> bool:
-    """As strict, but further columns are allowed, numbers count to two decimals, text may be a number or a date."""
+    """Return whether they match with further columns allowed, two decimals, and text that is a number or a date."""
     if match_strictly(predicted, gold, ordered):
         return True
     if not predicted or not gold or len(predicted[0]) < len(gold[0]):
@@ -71,9 +74,9 @@ def score_result(
     ordered: bool = False,
     groups: Sequence[ties.TieGroup] = (),
 ) -> Score:
-    """Judge one result. Rows are sequences of Python values as an engine gives them.
+    """Return the score of one result. Rows are sequences of Python values as an engine returns them.
 
-    `groups` are the gold's ties: what another order of tied rows would give is right too.
+    `groups` are the gold's ties: another order of tied rows is right too.
     """
     predicted_rows, gold_rows = _normalize_rows(predicted), _normalize_rows(gold)
     is_strict, is_lenient = (scorer(predicted_rows, gold_rows, ordered) for scorer in SCORERS)
@@ -88,7 +91,7 @@ def score_result(
 
 
 def has_top_level_order(gold_sql: str) -> bool:
-    """Whether the SQL has an ORDER BY at its top level, not only inside a subquery."""
+    """Return whether the SQL has an ORDER BY at its top level, not only inside a subquery."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError

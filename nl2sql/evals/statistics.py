@@ -1,6 +1,6 @@
-"""Intervals, percentiles, and the test that compares two runs on the same questions.
+"""Intervals, percentiles, forecast scores, and the test that compares two runs on the same questions.
 
-Plain arithmetic; it knows no cases and no reports.
+Plain arithmetic: it knows no cases and no reports.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _Z_95: Final = 1.959963984540054
 
 
 def compute_wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """The 95% interval of a share, by Wilson's score; (0, 1) where nothing was counted."""
+    """Return the 95% interval of a share, by Wilson's score; (0, 1) where nothing was counted."""
     if n == 0:
         return (0.0, 1.0)
     share, z2 = correct / n, _Z_95**2
@@ -23,14 +23,22 @@ def compute_wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
 
 def compute_mcnemar_p(only_first: int, only_second: int) -> float:
-    """The exact two-sided p-value that two runs are equally good, from the questions that only one has right."""
+    """Return the exact two-sided p-value that two runs are equally good, from the questions that only one has right.
+
+    >>> compute_mcnemar_p(4, 0)
+    0.125
+    """
     n = only_first + only_second
     tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
 
 
 def compute_percentile(values: Sequence[float], share: float) -> float | None:
-    """The value under which that share (0 to 1) of the values lies, between neighbours in proportion; None of none."""
+    """Return the value below which that share (0 to 1) of the values lies, interpolated; None where there are none.
+
+    >>> compute_percentile([1.0, 2.0], 0.5)
+    1.5
+    """
     if not values:
         return None
     ranked = sorted(values)
@@ -51,7 +59,7 @@ def compute_brier_score(forecasts: Sequence[tuple[float, bool]]) -> float | None
 
 
 def compute_reliability(forecasts: Sequence[tuple[float, bool]], bins: int = 10) -> list[tuple[float, float, int]]:
-    """Return a point for each bin of equal width that holds forecasts: mean forecast, share that came true, count."""
+    """Return a point for each bin of equal width that has forecasts: mean forecast, share that came true, count."""
     points = []
     for number in range(bins):
         low, high = number / bins, (number + 1) / bins

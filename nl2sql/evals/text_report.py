@@ -1,4 +1,4 @@
-"""An evaluation in words and tables: the line while it runs, the figures at its end.
+"""Write an evaluation as text and tables: the progress line while it runs, the figures at its end.
 
 It returns texts; the command line prints them.
 """
@@ -20,7 +20,7 @@ _MINUTE_SECONDS: Final = 60
 
 
 class ProgressEstimate:
-    """How far a run is, and how long it may still take, from the mean of the questions asked so far."""
+    """How far a run is, and how long it may still take, from the mean time of the questions asked so far."""
 
     def __init__(self, total: int, done: Sequence[Case], clock: Callable[[], float] = time.monotonic) -> None:
         self._total, self._done, self._asked = total, len(done), 0
@@ -29,7 +29,7 @@ class ProgressEstimate:
         self._clock, self._start = clock, clock()
 
     def advance(self, case: Case) -> str:
-        """The line once this case is done too."""
+        """Count this case, and return the progress line."""
         self._done += 1
         self._asked += 1
         self._judged += case.is_judged
@@ -44,7 +44,7 @@ class ProgressEstimate:
 
 
 def describe_outcome(case: Case) -> str:
-    """How the case ended, in a word: right, lenient, a reason, or not judged."""
+    """Return how the case ended: right, lenient, a reason, or not judged."""
     if not case.is_judged:
         return "not judged"
     right = "right (rows tie)" if case.tied else "right"
@@ -52,7 +52,11 @@ def describe_outcome(case: Case) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Return seconds as people write them, in s, min or h.
+
+    >>> format_duration(300)
+    '5 min'
+    """
     if seconds < 2 * _MINUTE_SECONDS:
         return f"{seconds:.0f} s"
     return (
@@ -63,17 +67,17 @@ def format_duration(seconds: float) -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """A share as per cent; a dash for none."""
+    """Return a share as percent; a dash for None."""
     return "-" if share is None else f"{share:.1%}"
 
 
 def format_interval(bounds: Sequence[float]) -> str:
-    """Both ends of an interval of shares."""
+    """Return both ends of an interval of shares as percent."""
     return f"{bounds[0]:.1%} to {bounds[1]:.1%}"
 
 
 def make_report_tables(report: Mapping[str, Any]) -> Iterator[Table]:
-    """The report's tables: scores over all and by group, reasons, tokens and time."""
+    """Yield the report's tables: scores over all and by group, reasons, tokens and time."""
     rows = [_format_scores("all", report)]
     for name in _BROKEN_DOWN:
         groups = report[name]
@@ -92,9 +96,9 @@ def make_report_tables(report: Mapping[str, Any]) -> Iterator[Table]:
         )
     levels = report.get("by_confidence", {})
     rows = [
-        [level, f"{one['n']}", format_percent(one["share"]), format_percent(one["strict"])]
-        for level, one in levels.items()
-        if one["n"]
+        [level, f"{figures['n']}", format_percent(figures["share"]), format_percent(figures["strict"])]
+        for level, figures in levels.items()
+        if figures["n"]
     ]
     if rows:
         yield ["confidence", "n", "of the answers", "strict"], rows
@@ -112,19 +116,22 @@ def make_report_tables(report: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def list_unjudged(report: Mapping[str, Any]) -> list[str]:
-    """What could not be judged, a line each."""
+    """Return what could not be judged, a line each."""
     return [
-        f"{'line ' + str(one['line']) if one['line'] else one['id']}: {one['problem']}" for one in report["problems"]
+        f"{'line ' + str(entry['line']) if entry['line'] else entry['id']}: {entry['problem']}"
+        for entry in report["problems"]
     ]
 
 
 def make_comparison_tables(compared: Mapping[str, Any], first: str, second: str) -> Iterator[Table]:
-    """Two reports compared: the scores, then the questions that differ by the strict one."""
+    """Yield the tables of two compared reports: the scores, then the questions that differ by the strict one."""
     rows = []
     for name in SCORES:
-        one = compared[name]
-        changes = [str(len(one["only_first"])), str(len(one["only_second"])), f"{one['p']:.4f}"]
-        rows.append([name, str(compared["n"]), format_percent(one["first"]), format_percent(one["second"]), *changes])
+        entry = compared[name]
+        changes = [str(len(entry["only_first"])), str(len(entry["only_second"])), f"{entry['p']:.4f}"]
+        rows.append(
+            [name, str(compared["n"]), format_percent(entry["first"]), format_percent(entry["second"]), *changes]
+        )
     yield ["score", "n", first, second, "only first", "only second", "p (McNemar)"], rows
     strict = compared["strict"]
     for title, side, reason_of in (
@@ -132,7 +139,9 @@ def make_comparison_tables(compared: Mapping[str, Any], first: str, second: str)
         ("only second right", "only_second", "first"),
     ):
         if strict[side]:
-            listed = [[one["id"], one["db"], str(one[reason_of]["reason"]), one["question"]] for one in strict[side]]
+            listed = [
+                [entry["id"], entry["db"], str(entry[reason_of]["reason"]), entry["question"]] for entry in strict[side]
+            ]
             yield [title, "db", "the other's reason", "question"], listed
 
 

@@ -1,8 +1,8 @@
-"""What a gold query leaves open: rows that its ORDER BY does not tell apart, in their order and at its LIMIT.
+"""Find what a gold query leaves open: rows that its ORDER BY does not separate, in their order and at its LIMIT.
 
-The gold itself says which rows tie: run with the rank of each row by its ORDER BY, and all rows of the last rank.
-Inside a query, ties are tried: the gold with further keys behind those that it orders by is the gold in another order
-of its ties. It runs no SQL; it writes the queries, and compares the rows that came.
+The gold itself shows which rows tie: run with the rank of each row by its ORDER BY, and with all rows of the last rank.
+Ties inside a query are tried: with further keys after its own, the gold returns another order of its ties. It runs no
+SQL; it writes the queries, and compares the rows that they return.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _PICKING: Final = ("RowNumber", "FirstValue", "LastValue", "NthValue", "Lag", "L
 
 @dataclass(frozen=True, slots=True)
 class TieQuery:
-    """The SQL that gives the gold's rows with their rank as the last column, in order; how many it skips and takes.
+    """SQL that returns the gold's rows in order, with their rank as the last column.
 
-    `take` is None where the gold has no LIMIT.
+    `skip` and `take` are how many rows the gold skips and takes; `take` is None where it has no LIMIT.
     """
 
     sql: str
@@ -46,7 +46,7 @@ class TieGroup:
 
 
 def write_tie_query(gold_sql: str) -> TieQuery | None:
-    """The query that shows the ties of a gold query; None where it has no ORDER BY or LIMIT, or they are not plain."""
+    """Return the query that shows the ties of a gold query; None without a plain ORDER BY or LIMIT."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -68,11 +68,18 @@ def write_tie_query(gold_sql: str) -> TieQuery | None:
     keys = [] if order is None else _list_keys(tree, order.expressions)
     if keys is None or (tree.args.get("distinct") and tree.args["distinct"].args.get("on")):
         return None
-    tree = tree.copy()
+    last_rank = None if take is None else (skip or 0) + take
+    return TieQuery(_rank_rows(tree.copy(), keys, last_rank).sql(dialect="duckdb"), skip or 0, take)
+
+
+def _rank_rows(tree: Any, keys: Sequence[Any], last_rank: int | None) -> Any:
+    """Return the query without its order and limit, with the rank of each row by the keys, up to the last rank."""
+    from sqlglot import exp
+
     for name in ("order", "limit", "offset"):
         tree.set(name, None)
-    over = exp.Window(this=exp.func("rank"), order=exp.Order(expressions=keys) if keys else None)
-    rank: Any = exp.alias_(over if keys else exp.Literal.number(1), _RANK)
+    window = exp.Window(this=exp.func("rank"), order=exp.Order(expressions=keys) if keys else None)
+    rank: Any = exp.alias_(window if keys else exp.Literal.number(1), _RANK)
     with_, inner = tree.args.get("with_"), tree
     if not _is_wrapped(tree):
         tree.set("expressions", [*tree.expressions, rank])
@@ -82,23 +89,23 @@ def write_tie_query(gold_sql: str) -> TieQuery | None:
     with_ = with_.copy() if with_ is not None else None
     inner.set("with_", None)
     outer = exp.select("*").from_(exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("r"))))
-    if take is not None:
-        outer = outer.where(f"{_RANK} <= {(skip or 0) + take}")
+    if last_rank is not None:
+        outer = outer.where(f"{_RANK} <= {last_rank}")
     outer = outer.order_by(_RANK)
     if with_ is not None:
         outer.set("with_", with_)
-    return TieQuery(outer.sql(dialect="duckdb"), skip or 0, take)
+    return outer
 
 
 def _is_wrapped(tree: Any) -> bool:
-    """Whether ranks go over the rows that a query gives: what it reads is no longer there for a rank beside them."""
+    """Return whether the query must be a subquery to be ranked: its own FROM lacks the rows that it returns."""
     from sqlglot import exp
 
     return not isinstance(tree, exp.Select) or bool(tree.args.get("distinct") or tree.args.get("qualify"))
 
 
 def _read_number(clause: Any) -> int | None:
-    """The whole number of a LIMIT or OFFSET."""
+    """Return the whole number of a LIMIT or OFFSET."""
     from sqlglot import exp
 
     value = clause.expression if clause is not None else None
@@ -106,13 +113,13 @@ def _read_number(clause: Any) -> int | None:
 
 
 def _list_keys(tree: Any, ordered: Sequence[Any]) -> list[Any] | None:
-    """What the rows are ordered by, as it may stand beside the columns; None where that cannot be said."""
+    """Return the keys that rows are ordered by, as they can stand beside the columns; None where they cannot."""
     from sqlglot import exp
 
     wraps, items = _is_wrapped(tree), list(tree.selects)
     keys = []
-    for one in ordered:
-        key = one.copy()
+    for item_order in ordered:
+        key = item_order.copy()
         position = int(key.this.name) if isinstance(key.this, exp.Literal) and key.this.is_int else 0
         named = key.this.name.lower() if isinstance(key.this, exp.Column) and not key.this.table else ""
         found = next((item for item in items if named and item.alias_or_name.lower() == named), None)
@@ -132,7 +139,7 @@ def _list_keys(tree: Any, ordered: Sequence[Any]) -> list[Any] | None:
 
 
 def write_variants(gold_sql: str) -> tuple[str, ...]:
-    """The gold with the ties inside it in other orders; none where nothing inside it picks rows by an order."""
+    """Return the gold with the ties inside it in other orders; none where nothing inside it picks rows by an order."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -155,7 +162,7 @@ def write_variants(gold_sql: str) -> tuple[str, ...]:
 
 
 def _list_tie_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
-    """What may stand behind the keys of an ORDER BY inside the query that picks rows; nothing for any other."""
+    """Return keys that can follow those of an ORDER BY inside the query that picks rows; none for any other."""
     from sqlglot import exp
 
     window = order.parent if isinstance(order.parent, exp.Window) else None
@@ -176,7 +183,7 @@ def _list_tie_breakers(order: Any, select: Any, tree: Any) -> list[Any]:
 
 
 def _write_tie_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
-    """Keys that order by these values: upwards, downwards, or shuffled by that number."""
+    """Return keys that order by these values: ascending, descending, or shuffled by that number."""
     from sqlglot import exp
 
     if number < 2:
@@ -187,7 +194,7 @@ def _write_tie_breakers(breakers: Sequence[Any], number: int) -> list[Any]:
 
 
 def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[TieGroup, ...]:
-    """The groups of ties that a right result has rows of, from the rows of a tie query."""
+    """Return the groups of ties that a right result has rows of, from the rows of a tie query."""
     groups: list[TieGroup] = []
     end = len(rows) if query.take is None else min(len(rows), query.skip + query.take)
     at = 0
@@ -204,14 +211,14 @@ def list_groups(rows: Sequence[Sequence[Any]], query: TieQuery) -> tuple[TieGrou
 
 
 def loosen_groups(groups: Sequence[TieGroup]) -> tuple[TieGroup, ...]:
-    """The groups with their cells as the lenient score compares them."""
+    """Return the groups with their cells as the lenient score compares them."""
     return tuple(TieGroup(g.start, g.kept_count, tuple(tuple(map(loosen_cell, row)) for row in g.rows)) for g in groups)
 
 
 def has_matching_order(predicted: Sequence[Row], groups: Sequence[TieGroup], *, wider: bool = False) -> bool:
-    """Whether the rows are those of a gold query in one of the orders that it leaves open, its columns in any order.
+    """Return whether the rows are those of a gold query in an order that it leaves open, with its columns in any order.
 
-    `wider` allows further columns. False where no pairing of columns is found within a bounded search.
+    `wider` allows further columns. False where a bounded search finds no pairing of columns.
     """
     if sum(group.kept_count for group in groups) != len(predicted) or not groups:
         return False
@@ -237,7 +244,7 @@ def _pair_columns(
     taken: tuple[int, ...],
     tries: Iterator[int],
 ) -> Iterator[bool]:
-    """True for each way to pair the gold's columns with others so that the rows of each group are among its ties."""
+    """Yield True for each way to pair the gold's columns with others so that each group's rows are among its ties."""
     if len(taken) == len(gold):
         yield True
         return
@@ -260,18 +267,18 @@ def _pair_columns(
 
 
 def _snap_to_stored(cells: Sequence[Cell], stored: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells, each as the one of the gold's that is the same but for rounding."""
+    """Return the cells, each replaced by the gold's cell that equals it within rounding."""
     known = set(stored)
     others = sorted(known, key=make_sort_key)
     keys = list(map(make_sort_key, others))
 
     def find(cell: Cell) -> Cell:
         at = bisect_left(keys, make_sort_key(cell))
-        return next((one for one in others[max(0, at - 1) : at + 2] if is_same_cell(cell, one)), cell)
+        return next((other for other in others[max(0, at - 1) : at + 2] if is_same_cell(cell, other)), cell)
 
     return tuple(cell if cell in known else find(cell) for cell in cells)
 
 
 def _is_part(some: Sequence[Any], whole: Sequence[Any]) -> bool:
-    """Whether each is in the whole, as often."""
+    """Return whether the whole has each item at least as often."""
     return not Counter(some) - Counter(whole)

@@ -1,6 +1,6 @@
-"""An Answer as the one JSON object that CLI users and scripts rely on: every field there, null where it says nothing.
+"""Write an Answer as the JSON object of `ask -o json`: every field is present, and null where it does not apply.
 
-It does not write it anywhere.
+It returns values that JSON can hold, and writes no file.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import Any
 
 from nl2sql.answer.result_notes import list_cuts
 from nl2sql.exports.json_columns import encode_rows
-from nl2sql.types import Answer, ErrorInfo, Result, make_unique_names
+from nl2sql.types import Answer, ErrorInfo, Result, Step, Usage, make_unique_names
 
 
 def make_answer_object(answer: Answer) -> dict[str, Any]:
-    """Every field of `ask -o json`, in its order."""
+    """Return every field of `ask -o json`, in its order."""
     return {
         "id": answer.id or None,
         "question": answer.question,
@@ -34,23 +34,8 @@ def make_answer_object(answer: Answer) -> dict[str, Any]:
         "verified_query": answer.verified_query,
         "verified_by": answer.verified_by or None,
         "verified_at": answer.verified_at.isoformat() if answer.verified_at else None,
-        "steps": [
-            {
-                "tool": step.tool,
-                "arguments": dict(step.arguments),
-                "ok": step.ok,
-                "error": step.error,
-                "seconds": round(step.seconds, 3),
-            }
-            for step in answer.steps
-        ],
-        "usage": {
-            "prompt_tokens": answer.usage.prompt_tokens,
-            "cached_tokens": answer.usage.cached_tokens,
-            "completion_tokens": answer.usage.completion_tokens,
-            "model_calls": answer.usage.model_calls,
-            "cost_usd": answer.usage.cost_usd,
-        },
+        "steps": [_make_step_object(step) for step in answer.steps],
+        "usage": _make_usage_object(answer.usage),
         "seconds": {
             "schema": round(answer.seconds.schema, 3),
             "model": round(answer.seconds.model, 3),
@@ -64,7 +49,7 @@ def make_answer_object(answer: Answer) -> dict[str, Any]:
 
 
 def make_run_object(sql: str | None, result: Result | None, seconds: float, error: ErrorInfo | None) -> dict[str, Any]:
-    """Every field of `run -o json`."""
+    """Return every field of `run -o json`."""
     warnings = list_cuts(result.row_count, result.truncated, result.cut_cells) if result else []
     return {
         "sql": sql,
@@ -76,10 +61,30 @@ def make_run_object(sql: str | None, result: Result | None, seconds: float, erro
 
 
 def make_error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
-    """`code, rule, message, hint`, or None."""
+    """Return the fields `code`, `rule`, `message` and `hint`; None where there is no error."""
     if error is None:
         return None
     return {"code": error.code, "rule": error.rule, "message": error.message, "hint": error.hint or None}
+
+
+def _make_step_object(step: Step) -> dict[str, Any]:
+    return {
+        "tool": step.tool,
+        "arguments": dict(step.arguments),
+        "ok": step.ok,
+        "error": step.error,
+        "seconds": round(step.seconds, 3),
+    }
+
+
+def _make_usage_object(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "model_calls": usage.model_calls,
+        "cost_usd": usage.cost_usd,
+    }
 
 
 def _make_rows_fields(result: Result | None) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def _make_grounding_object(answer: Answer) -> dict[str, Any] | None:
         "numbers": answer.grounding.numbers,
         "supported": answer.grounding.supported,
         "unsupported": list(answer.grounding.unsupported),
-        "basis": [{"text": one.text, "basis": one.basis} for one in answer.grounding.basis],
+        "basis": [{"text": number.text, "basis": number.basis} for number in answer.grounding.basis],
     }
 
 

@@ -1,7 +1,7 @@
-"""One answer as an HTML page that stands alone: question, sentence, chart, rows, SQL, and what speaks for it.
+"""Write one answer as a self-contained HTML page: question, answer, chart, rows, SQL, and how far to trust it.
 
-It has no script, loads nothing, and names no address: the chart is drawn into it, and all that comes from data, model
-or user is escaped. It draws what it is given and runs nothing.
+It has no script and loads nothing: the chart is part of it, and all text from data, model or user is escaped. It shows
+what it is given and runs nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nl2sql.types.type_families import is_numeric
 
 MAX_ROWS: Final = 10_000
 _MAX_CELL_CHARS: Final = 2_000
-# What no HTML or XML text may hold, and what would turn the text after it around.
+# Characters that HTML and XML text may not hold, and those that change the direction of the text after them.
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LEVELS: Final = {"high": "High confidence", "check": "Check this", "low": "Low confidence"}
 _SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -61,9 +61,13 @@ def render_answer(
     svg: str | None = None,
     notes: Sequence[str] = (),
 ) -> str:
-    """The page, as HTML. `formats` write the columns of its rows; `sql` is its SQL laid out; `svg` is the chart.
+    """Return the page as HTML, with at most MAX_ROWS rows.
 
-    `notes` are further sentences to know, shown before the warnings of the answer.
+    `formats` say how each column is written, `sql` is the answer's SQL laid out for reading, and `svg` is the chart.
+    `notes` are further sentences, shown before the answer's warnings.
+
+    Raises:
+        ValueError: where `svg` is no SVG.
     """
     result, text = answer.result, sql or answer.sql
     parts = [
@@ -88,12 +92,13 @@ def render_answer(
 
 
 def clean_svg(svg: str) -> str:
-    """The drawing with shapes and texts alone: no script, no link, no picture, nothing that is loaded.
+    """Return the drawing with shapes and texts only: no script, link or picture, and nothing that is loaded.
 
-    ValueError where it is no SVG.
+    Raises:
+        ValueError: where it is no SVG.
     """
     try:
-        # A drawing of our own chart: it has no document type, and with it no entities.
+        # The drawing comes from this program: it has no document type, so no entities.
         root = ET.fromstring(_UNFIT.sub("\ufffd", svg))
     except ET.ParseError as exc:
         raise ValueError("that is no SVG") from exc
@@ -103,19 +108,19 @@ def clean_svg(svg: str) -> str:
 
 
 def _clean(element: ET.Element) -> ET.Element:
-    kept = ET.Element(element.tag.removeprefix(_SVG), {name: v for name, v in element.items() if _is_fit(name, v)})
-    kept.text, kept.tail = element.text, element.tail
+    cleaned = ET.Element(element.tag.removeprefix(_SVG), {name: v for name, v in element.items() if _is_fit(name, v)})
+    cleaned.text, cleaned.tail = element.text, element.tail
     for child in element:
         name = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else ""
         if name in _ELEMENTS:
-            kept.append(_clean(child))
-    return kept
+            cleaned.append(_clean(child))
+    return cleaned
 
 
 def _is_fit(name: str, value: str) -> bool:
-    """Whether an attribute says only how something looks; `url(#…)` names a part of the same drawing."""
-    named = re.fullmatch(r"url\(#[\w-]+\)", value.strip())
-    return name in _ATTRIBUTES and (named is not None or "url(" not in value.lower() or name == "aria-label")
+    """Return whether an attribute only says how something looks; `url(#…)` names a part of the same drawing."""
+    is_local = re.fullmatch(r"url\(#[\w-]+\)", value.strip()) is not None
+    return name in _ATTRIBUTES and (is_local or "url(" not in value.lower() or name == "aria-label")
 
 
 def _draw_error(answer: Answer) -> str:
@@ -125,7 +130,7 @@ def _draw_error(answer: Answer) -> str:
 
 
 def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
-    """The rows as a table, written for reading, with the value itself under the pointer where it is another."""
+    """Return the rows as a table; a value that is written shorter than it is has the full value as its title."""
     names = make_unique_names([column.name for column in result.columns])
     numbers = [is_numeric(column.type) for column in result.columns]
     head = "".join(f"<th{_name_class(n)}>{_escape_html(name)}</th>" for name, n in zip(names, numbers, strict=True))
@@ -136,7 +141,7 @@ def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
     )
     count = f"{result.row_count:,} row{'' if result.row_count == 1 else 's'}"
     if result.truncated or result.row_count > MAX_ROWS:
-        count = f"The first {shown.row_count:,} rows: the query has more"
+        count = f"The first {shown.row_count:,} rows; the query has more"
     if result.cut_cells:
         count += f"; {result.cut_cells:,} long values are cut"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -161,7 +166,7 @@ def _draw_list(heading: str, lines: Sequence[str]) -> str:
 
 
 def _draw_trust(answer: Answer) -> Iterable[str]:
-    """Confidence with its reasons, and who approved a verified query."""
+    """Yield the confidence with its reasons, and who approved a verified query."""
     if answer.confidence is not None:
         reasons = "; ".join(answer.confidence.reasons)
         label = _LEVELS[answer.confidence.level]
@@ -178,5 +183,5 @@ def _describe_origin(answer: Answer, database: str, made_at: dt.datetime) -> str
 
 
 def _escape_html(text: str) -> str:
-    """The text so that HTML shows each of its characters; what it cannot show is a replacement character."""
+    """Return the text so that HTML shows each character; one that it cannot show becomes a replacement character."""
     return escape(_UNFIT.sub("\ufffd", text))

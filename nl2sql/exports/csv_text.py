@@ -1,7 +1,7 @@
-"""Rows as CSV, for programs or for a spreadsheet, with a delimiter and a decimal sign of the reader's choice.
+"""Write rows as CSV, for programs or for a spreadsheet, with a delimiter and a decimal sign of the user's choice.
 
-NULL is nothing between two delimiters, an empty text is two quotes. Lists, structs and maps are JSON. For a
-spreadsheet no text can become a formula; a number and a date never was one.
+NULL is nothing between two delimiters; an empty text is two quotes. Lists, structs and maps are JSON. In a CSV file for
+spreadsheets no text can become a formula; numbers and dates stay as they are.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 DECIMALS: Final = (".", ",")
 _ESCAPE: Final = "'"
 _QUOTES: Final = frozenset("\"'`´‘’“”„«»")
-# U+2212, the minus sign, is no compatibility form of the hyphen.
+# NFKC does not turn U+2212, the minus sign, into a hyphen.
 _STARTS: Final = frozenset("=+-@\u2212")
 _PLAIN: Final = re.compile(r"[0-9A-Za-z][^;\t\r\n]*")
 _NEGATIVE: Final = re.compile(r"-[0-9]+(?:[.,][0-9]+)*", re.A)
-# Where a spreadsheet is set to another separator than the comma, quotes no longer hold a cell together.
+# A spreadsheet set to another separator than the comma cuts cells there even within quotes.
 _SEPARATORS: Final = re.compile(r"([;\t\r\n])")
 _SEPARATORS_AND_COMMA: Final = re.compile(r"([,;\t\r\n])")
 _WORDS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
@@ -37,9 +37,9 @@ _WORDS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe
 
 @dataclass(frozen=True, slots=True)
 class CsvStyle:
-    """How CSV is written. `delimiter` is one of `,`, `;`, tab and `|`; `decimal` is `.` or `,`, and another sign.
+    """How CSV is written. `delimiter` is `,`, `;`, tab or `|`; `decimal` is `.` or `,`, and differs from the delimiter.
 
-    `is_safe` is for a spreadsheet: UTF-8 with its mark, every text in quotes, none of them a formula.
+    `is_safe` is for a spreadsheet: UTF-8 with a byte order mark, every text in quotes, none of them a formula.
     """
 
     delimiter: str = ","
@@ -51,9 +51,12 @@ PLAIN_CSV: Final = CsvStyle()
 
 
 def choose_style(delimiter: str | None, decimal: str | None) -> CsvStyle:
-    """The style of these two as a person gives them; without a delimiter `;` where the comma is the decimal sign.
+    """Return the style for a delimiter and a decimal sign as a person gives them; None takes the default.
 
-    ConfigError where one is not known, or both are the same.
+    The default delimiter is `;` where the decimal sign is a comma, else a comma.
+
+    Raises:
+        ConfigError: where one of them is unknown, or both are the same.
     """
     point = "." if decimal is None else decimal
     if point not in DECIMALS:
@@ -69,19 +72,19 @@ def choose_style(delimiter: str | None, decimal: str | None) -> CsvStyle:
 def write_csv(
     columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO, style: CsvStyle = PLAIN_CSV
 ) -> int:
-    """Write the rows as CSV in UTF-8, and return how many. Each batch is written as it comes."""
+    """Write the rows as CSV in UTF-8, a batch at a time, and return how many there are."""
     count = 0
     text = io.TextIOWrapper(out, "utf-8-sig" if style.is_safe else "utf-8", newline="", write_through=True)
     end = "\r\n" if style.is_safe else "\n"
-    # A line without any sign would be no row to most readers.
-    lone = len(columns) == 1
+    # Most readers skip an empty line, so a single NULL is written as two quotes.
+    is_single = len(columns) == 1
     try:
         names = make_unique_names([column.name for column in columns])
         text.write(style.delimiter.join(_write_text(name, style) for name in names) + end)
         for batch in batches:
             cells = [[_write_value(value, style) for value in list_column_values(column)] for column in batch.columns]
             for row in zip(*cells, strict=True):
-                text.write((style.delimiter.join(row) or ('""' if lone else "")) + end)
+                text.write((style.delimiter.join(row) or ('""' if is_single else "")) + end)
                 count += 1
             text.flush()
     finally:
@@ -98,7 +101,7 @@ def _write_value(value: Any, style: CsvStyle) -> str:
         return text_of(value).replace(".", style.decimal)
     if isinstance(value, int):
         return text_of(value)
-    # A word like true, and a date, are no text that a formula could be in.
+    # Booleans and dates cannot hold a formula.
     return _write_text(spell_json(value), style) if isinstance(value, list | dict) else _quote(text_of(value), style)
 
 
@@ -114,9 +117,12 @@ def _quote(text: str, style: CsvStyle) -> str:
 
 
 def neutralize_formulas(text: str, *, at_commas: bool = False) -> str:
-    """The text such that no part of it is taken for a formula, wherever a spreadsheet may cut it into cells.
+    """Return the text so that a spreadsheet takes no part of it for a formula, wherever it may cut it into cells.
 
-    `at_commas` is for a file with another delimiter, which a spreadsheet set to commas would cut there.
+    `at_commas` is for a file with another delimiter, which a spreadsheet set to commas would cut at commas.
+
+    >>> neutralize_formulas("=1+1")
+    "'=1+1"
     """
     if _PLAIN.fullmatch(text) and not (at_commas and "," in text):
         return text
@@ -131,7 +137,7 @@ def _is_negative(text: str) -> bool:
 
 
 def _starts_formula(text: str) -> bool:
-    """Whether the first sign, after blanks, quotes and signs that do not show, is that of a formula, in any width."""
+    """Return whether the first visible character, after blanks and quotes, begins a formula, in any width."""
     for sign in text:
         if unicodedata.normalize("NFKC", sign)[:1] in _STARTS:
             return True

@@ -1,6 +1,6 @@
-"""Rows for Excel, each value as what it is, with a number format that shows it as people read it.
+"""Write rows for Excel, each value in its own type, with a number format that shows it as people read it.
 
-What Excel has no room for is said in the file. A text is text by its cell's type, whatever it looks like.
+Values that Excel has no room for are named in the file. A text is text by its cell's type, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ _MAX_NAMED_CELLS: Final = 20
 _ABOUT_WIDTH_CHARS: Final = 100
 _MAX_SHEET_NAME_CHARS: Final = 31
 _NOT_IN_NAMES: Final = frozenset("[]:*?/\\")
-# Those of the other sheets, and one that Excel keeps to itself.
+# The names of the other sheets, and one that Excel reserves.
 _TAKEN_NAMES: Final = frozenset(("notes", "about", "history"))
+_BOOK_OPTIONS: Final = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 _DECIMAL_CONTEXT: Final = Context(prec=100)
 
 
@@ -60,14 +61,14 @@ class _Number(float):
 
 @dataclass(slots=True)
 class _Column:
-    """What is known of a column once all its values have been looked at."""
+    """The properties of a column once all its values have been observed."""
 
     facts: ColumnFacts = field(default_factory=ColumnFacts)
     is_exact: bool = True
     has_fractions: bool = False
 
     def observe(self, values: Sequence[Any]) -> None:
-        """Take note of what decides for the whole column: numbers of too many digits, fractions of seconds."""
+        """Note what decides for the whole column: numbers of too many digits, fractions of seconds."""
         self.facts.observe(values)
         for value in values:
             if isinstance(value, int | Decimal):
@@ -76,54 +77,63 @@ class _Column:
                 self.has_fractions = self.has_fractions or bool(value.microsecond)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkbookTexts:
+    """What a workbook says about its rows: the query, the first sheet's name, and texts by name for a sheet `About`."""
+
+    sql: str = ""
+    title: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
 def write_xlsx(
     columns: Sequence[ResultColumn],
     batches: Iterable[pa.RecordBatch],
     out: BinaryIO,
+    texts: WorkbookTexts = WorkbookTexts(),
     *,
-    sql: str = "",
-    title: str = "",
-    about: Mapping[str, str] | None = None,
     sheet_rows: int = MAX_SHEET_ROWS,
 ) -> int:
-    """The rows as an Excel workbook, and how many; what one sheet has no room for goes on to the next.
+    """Write the rows as an Excel workbook, and return how many; rows beyond `sheet_rows` go to further sheets.
 
-    A column of numbers some of which have more digits than Excel keeps is text, all of it. What was cut or moved is
-    said on a last sheet. `title` names the first sheet; `about` is what a sheet says of the rows, by name. ConfigError
-    where the library for it is not installed, LimitError for too many columns.
+    A column is text where one of its numbers has more digits than Excel keeps. A last sheet says what was cut or moved.
+
+    Raises:
+        ConfigError: where XlsxWriter is not installed.
+        LimitError: where there are too many columns, or no room on the disk.
     """
     try:
         import xlsxwriter
     except ImportError as exc:
         raise ConfigError("Excel files need the package XlsxWriter", "Install it: pip install 'nl2sql[ui]'") from exc
 
-    if len(columns) > MAX_SHEET_COLUMNS:
-        hint = "Select fewer columns, or take csv or parquet."
-        raise LimitError(
-            f"Excel has room for {MAX_SHEET_COLUMNS:,} columns, not {len(columns):,}", hint, limit="columns"
-        )
-    seen = [_Column() for _ in columns]
+    _check_width(len(columns))
+    observed = [_Column() for _ in columns]
 
-    def look(batch: pa.RecordBatch) -> None:
-        for one, column in zip(seen, batch.columns, strict=True):
-            one.observe(list_column_values(column))
+    def observe(batch: pa.RecordBatch) -> None:
+        for known, column in zip(observed, batch.columns, strict=True):
+            known.observe(list_column_values(column))
 
-    with tempfile.TemporaryDirectory(prefix="nl2sql-") as folder, hold_batches(batches, look) as held:
-        book = xlsxwriter.Workbook(
-            out, {"constant_memory": True, "tmpdir": folder, "strings_to_formulas": False, "strings_to_urls": False}
-        )
+    with tempfile.TemporaryDirectory(prefix="nl2sql-") as folder, hold_batches(batches, observe) as held_batches:
+        book = xlsxwriter.Workbook(out, {**_BOOK_OPTIONS, "tmpdir": folder})
         try:
-            formats = choose_formats_by_facts(columns, [one.facts for one in seen], sql=sql)
-            sheets = _Sheets(book, columns, seen, formats, sheet_rows, name_sheet(title))
-            for batch in held:
+            sheets = _Sheets(book, columns, observed, texts, sheet_rows)
+            for batch in held_batches:
                 for row in zip(*[list_column_values(column) for column in batch.columns], strict=True):
                     sheets.add(row)
-            sheets.add_filters()
-            sheets.add_about(about or {})
-            sheets.add_notes()
+            sheets.finish()
         finally:
             book.close()
     return sheets.count
+
+
+def _check_width(column_count: int) -> None:
+    if column_count > MAX_SHEET_COLUMNS:
+        raise LimitError(
+            f"Excel has room for {MAX_SHEET_COLUMNS:,} columns, not {column_count:,}",
+            "Select fewer columns, or export as csv or parquet.",
+            limit="columns",
+        )
 
 
 class _Sheets:
@@ -133,21 +143,23 @@ class _Sheets:
         self,
         book: Any,
         columns: Sequence[ResultColumn],
-        seen: Sequence[_Column],
-        formats: Sequence[ColumnFormat],
+        observed: Sequence[_Column],
+        texts: WorkbookTexts,
         sheet_rows: int,
-        title: str,
     ) -> None:
-        self._book, self._seen, self._sheet_rows, self._title = book, seen, sheet_rows, title
+        self._book, self._observed, self._sheet_rows = book, observed, sheet_rows
+        self._title, self._about = name_sheet(texts.title), texts.about
+        formats = choose_formats_by_facts(columns, [known.facts for known in observed], sql=texts.sql)
         self._names = make_unique_names([column.name for column in columns])
         self._heading = book.add_format({"bold": True, "quote_prefix": True})
         self._quoted = book.add_format({"quote_prefix": True})
         self._made: dict[str, Any] = {}
         self._numbers = [
-            self._make_format(_choose_number_format(one, known.facts)) for one, known in zip(formats, seen, strict=True)
+            self._make_format(_choose_number_format(how, known.facts))
+            for how, known in zip(formats, observed, strict=True)
         ]
-        self._days = [_choose_day_format(one, known) for one, known in zip(formats, seen, strict=True)]
-        self._widths = [_choose_width(one, known) for one, known in zip(formats, seen, strict=True)]
+        self._days = [_choose_day_format(how, known) for how, known in zip(formats, observed, strict=True)]
+        self._widths = [_choose_width(how, known) for how, known in zip(formats, observed, strict=True)]
         self.count = 0
         self._sheets = 0
         self._cut: list[str] = []
@@ -162,18 +174,24 @@ class _Sheets:
             if value is not None:
                 self._write(place, value)
         if all(value is None for value in row):
-            # Without a cell the row would not be there.
+            # A row without a cell would not be in the file.
             self._sheet.write_blank(self._next, 0, None, self._make_format("General"))
         self._next += 1
         self.count += 1
 
+    def finish(self) -> None:
+        """Add the filters of the last sheet, and the sheets about the rows."""
+        self.add_filters()
+        self.add_about(self._about)
+        self.add_notes()
+
     def add_filters(self) -> None:
-        """Have the heads of the sheet filter its rows."""
+        """Add filters to the headings of the current sheet."""
         if self._names:
             self._sheet.autofilter(0, 0, max(1, self._next - 1), len(self._names) - 1)
 
     def add_about(self, about: Mapping[str, str]) -> None:
-        """Say on a sheet of its own what the rows are."""
+        """Add a sheet that says what the rows are, a line for each text by its name."""
         if not about:
             return
         sheet = self._book.add_worksheet("About")
@@ -182,11 +200,11 @@ class _Sheets:
         style = self._book.add_format({"text_wrap": True, "valign": "top", "quote_prefix": True})
         for place, (name, text) in enumerate(about.items()):
             sheet.write_string(place, 0, name, self._heading)
-            # A text that is one run of marked up text to XlsxWriter has a sign before it.
+            # XlsxWriter takes a text that begins like this for rich text, so a space stands before it.
             sheet.write_string(place, 1, _fit_cell(f" {text}" if text.startswith("<r>") else text), style)
 
     def add_notes(self) -> None:
-        """Say what the sheets have not room for, on a sheet of its own, if there is such."""
+        """Add a sheet that says what was moved, cut or written as text, if anything was."""
         notes = []
         if self._sheets > 1:
             notes.append(
@@ -198,7 +216,7 @@ class _Sheets:
             notes.append(
                 f"A cell has room for {MAX_CELL_CHARS:,} characters. Cut there, each with … at its end: {cells}."
             )
-        texts = [name for name, one in zip(self._names, self._seen, strict=True) if not one.is_exact]
+        texts = [name for name, known in zip(self._names, self._observed, strict=True) if not known.is_exact]
         if texts:
             names = ", ".join(texts)
             notes.append(f"Excel keeps {_MAX_EXACT_DIGITS} digits of a number. Text, so that none is lost: {names}.")
@@ -221,7 +239,7 @@ class _Sheets:
         self._next = 1
 
     def _write(self, place: int, value: Any) -> None:
-        known = self._seen[place]
+        known = self._observed[place]
         if isinstance(value, bool):
             self._sheet.write_boolean(self._next, place, value)
         elif isinstance(value, int | float | Decimal) and known.is_exact and math.isfinite(value):
@@ -241,7 +259,7 @@ class _Sheets:
             if len(self._cut) < _MAX_NAMED_CELLS:
                 self._cut.append(f"{self._sheet.get_name()}!{_name_place(place)}{row + 1}")
         if fitting.startswith("<r>") and fitting.endswith("</r>"):
-            # XlsxWriter takes a text of this shape for rich text that is marked up already.
+            # XlsxWriter takes a text of this shape for rich text.
             style = style or self._make_format("General")
             self._sheet.write_rich_string(row, place, fitting[:1], style, fitting[1:], style)
         else:
@@ -254,58 +272,58 @@ class _Sheets:
 
 
 def name_sheet(title: str) -> str:
-    """The title as Excel takes it for a sheet; empty where nothing of it can be."""
+    """Return the title as Excel accepts it for a sheet; empty where no character of it is allowed."""
     line = " ".join("".join(" " if sign in _NOT_IN_NAMES or not sign.isprintable() else sign for sign in title).split())
     line = _cut_text(line, _MAX_SHEET_NAME_CHARS).strip("' ")
     return f"{line} rows" if line.casefold() in _TAKEN_NAMES else line
 
 
 def _cut_text(text: str, units: int) -> str:
-    """As much of the text as so many units of UTF-16 hold."""
+    """Return as much of the text as that many UTF-16 units hold."""
     while len(text.encode("utf-16-le", "surrogatepass")) // 2 > units:
         text = text[:-1]
     return text
 
 
-def _choose_number_format(one: ColumnFormat, facts: ColumnFacts) -> str:
-    """The number format of Excel that shows numbers as the column's format does; the value is the same."""
+def _choose_number_format(how: ColumnFormat, facts: ColumnFacts) -> str:
+    """Return Excel's number format that shows numbers as the column's format does; the values stay the same."""
     if max(abs(facts.minimum), abs(facts.maximum)) >= _MAX_EXACT_NUMBER:
         return "General"
-    decimals = f".{'0' * one.decimals}" if one.decimals else ""
-    if one.kind is Kind.CODE:
+    decimals = f".{'0' * how.decimals}" if how.decimals else ""
+    if how.kind is Kind.CODE:
         return "0"
-    if one.kind in (Kind.INTEGER, Kind.MONEY, Kind.NUMBER):
+    if how.kind in (Kind.INTEGER, Kind.MONEY, Kind.NUMBER):
         return f"#,##0{decimals}"
-    if one.kind is Kind.PERCENT:
+    if how.kind is Kind.PERCENT:
         return f"0{decimals}%"
-    return f'0{decimals}"%"' if one.kind is Kind.PERCENT_UNITS else "General"
+    return f'0{decimals}"%"' if how.kind is Kind.PERCENT_UNITS else "General"
 
 
-def _choose_day_format(one: ColumnFormat, known: _Column) -> str:
-    if one.kind is Kind.MONTH:
+def _choose_day_format(how: ColumnFormat, known: _Column) -> str:
+    if how.kind is Kind.MONTH:
         return "yyyy-mm"
-    if one.kind is Kind.DAY:
+    if how.kind is Kind.DAY:
         return "yyyy-mm-dd"
     seconds = "hh:mm:ss.000" if known.has_fractions else "hh:mm:ss"
     return f"yyyy-mm-dd {seconds}" if known.facts.days else seconds
 
 
-def _choose_width(one: ColumnFormat, known: _Column) -> int:
-    """How many characters the cells of numbers and moments need: Excel shows signs where these don't fit."""
+def _choose_width(how: ColumnFormat, known: _Column) -> int:
+    """Return the width, in characters, that numbers and moments need: Excel shows `###` where they do not fit."""
     facts = known.facts
     if facts.numbers and known.is_exact:
-        return max(_MIN_WIDTH_CHARS, *(len(one.show(number)) + 2 for number in (facts.minimum, facts.maximum)))
-    return _MIN_WIDTH_CHARS if one.kind in (Kind.MONTH, Kind.DAY) or not facts.days else _MOMENT_WIDTH_CHARS
+        return max(_MIN_WIDTH_CHARS, *(len(how.show(number)) + 2 for number in (facts.minimum, facts.maximum)))
+    return _MIN_WIDTH_CHARS if how.kind in (Kind.MONTH, Kind.DAY) or not facts.days else _MOMENT_WIDTH_CHARS
 
 
 def _spell_zone(value: dt.date | dt.time) -> str:
-    """The distance from UTC, for a cell that has no place for it but its format; empty where there is none."""
+    """Return the offset from UTC as part of a number format, since a cell has no time zone; empty for none."""
     offset = value.strftime("%z") if isinstance(value, dt.datetime) and value.tzinfo else ""
     return f'"{offset[:3]}:{offset[3:5]}"' if offset else ""
 
 
 def _count_days(value: dt.date | dt.time) -> float:
-    """A day, moment or time of day as a spreadsheet counts it: in days, since the end of 1899."""
+    """Return a day, moment or time of day as a spreadsheet counts it: in days since 1899-12-30."""
     if isinstance(value, dt.time):
         return (dt.datetime.combine(_DAY_ZERO, value.replace(tzinfo=None)) - _DAY_ZERO) / _DAY_LENGTH
     if isinstance(value, dt.datetime):
@@ -314,7 +332,7 @@ def _count_days(value: dt.date | dt.time) -> float:
 
 
 def _is_exact(value: int | Decimal) -> bool:
-    """Whether the fifteen digits of a spreadsheet's numbers hold it."""
+    """Return whether the fifteen digits of a spreadsheet's numbers hold it."""
     if isinstance(value, int):
         return abs(value) <= _MAX_EXACT_NUMBER
     digits = value.as_tuple().digits
@@ -326,14 +344,14 @@ def _is_exact(value: int | Decimal) -> bool:
 
 
 def _has_serial(value: dt.date | dt.time) -> bool:
-    """Whether a spreadsheet has a number for it: its calendar is right from March 1900 on."""
+    """Return whether a spreadsheet has a number for it: its calendar is right from March 1900 on."""
     if isinstance(value, dt.time):
         return True
     return (value.date() if isinstance(value, dt.datetime) else value) >= _FIRST_DAY
 
 
 def _fit_cell(text: str) -> str:
-    """The text, or as much of it as a cell holds, which counts in units of UTF-16."""
+    """Return the text, cut to the UTF-16 units that a cell holds."""
     if len(text) <= MAX_CELL_CHARS // 2 or len(text.encode("utf-16-le", "surrogatepass")) // 2 <= MAX_CELL_CHARS:
         return text
     units = text.encode("utf-16-le", "surrogatepass")[: 2 * (MAX_CELL_CHARS - 1)]
@@ -341,7 +359,7 @@ def _fit_cell(text: str) -> str:
 
 
 def _name_place(column: int) -> str:
-    """The letters of a column, counted from 0: A, B, …, AA."""
+    """Return the letters of a column, counted from 0: A, B, …, AA."""
     letters = ""
     column += 1
     while column:

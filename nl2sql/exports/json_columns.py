@@ -1,6 +1,6 @@
-"""Columns as JSON, of one type each: a column that JSON's numbers cannot carry whole is text in every row.
+"""Encode columns as JSON, each with one type: a column that JSON's numbers cannot hold exactly is text in every row.
 
-A reader's double is what a number may become, so that is the measure. It writes nothing.
+The measure is a double, since that is what most readers make of a JSON number. It writes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_EXACT_DIGITS: Final = 15
 
 
 class JsonColumn:
-    """How the values of a column, or of a field within one, become JSON: `observe` them all, then `encode` each."""
+    """How the values of a column, or of a field within one, become JSON: `observe` all of them, then `encode` each."""
 
     def __init__(self, kind: pa.DataType) -> None:
         import pyarrow.types as pt
@@ -37,7 +37,7 @@ class JsonColumn:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether its values decide, and not its type alone, if it is numbers or text."""
+        """Whether its values, and not its type alone, decide if it is numbers or text."""
         import pyarrow.types as pt
 
         kind = self._kind
@@ -48,7 +48,7 @@ class JsonColumn:
         return bool(pt.is_floating(kind) or (pt.is_integer(kind) and kind.bit_width == 64))
 
     def observe(self, column: pa.Array) -> None:
-        """Take note of what the column holds."""
+        """Note whether the values of the column are exact as doubles."""
         import pyarrow.types as pt
 
         if not self.is_doubtful or self._is_text:
@@ -65,7 +65,7 @@ class JsonColumn:
             self._is_text = not _are_numbers(column)
 
     def encode(self, value: Any) -> Any:
-        """The value as JSON has it; None for NULL."""
+        """Return the value as JSON has it; None for NULL."""
         if value is None or not self._parts:
             return text_of(value) if self._is_text and value is not None else encode_json_value(value)
         if isinstance(value, dict):
@@ -73,11 +73,11 @@ class JsonColumn:
         if len(self._parts) == 2 and all(isinstance(entry, tuple) for entry in value):
             key, item = self._parts
             return [[key.encode(entry[0]), item.encode(entry[1])] for entry in value]
-        return [self._parts[0].encode(one) for one in value]
+        return [self._parts[0].encode(item) for item in value]
 
 
 def encode_rows(table: pa.Table) -> list[list[Any]]:
-    """The rows of a table as JSON has them."""
+    """Return the rows of a table as JSON has them."""
     encoders = [JsonColumn(field.type) for field in table.schema]
     for encoder, column in zip(encoders, table.columns, strict=True):
         for chunk in column.chunks:
@@ -90,7 +90,7 @@ def encode_rows(table: pa.Table) -> list[list[Any]]:
 
 
 def encode_batch(encoders: Sequence[JsonColumn], batch: pa.RecordBatch) -> Iterable[tuple[Any, ...]]:
-    """The rows of a batch as JSON has them, once the encoders have looked at all batches."""
+    """Return the rows of a batch as JSON has them, once the encoders have observed all batches."""
     return zip(
         *(
             [encoder.encode(value) for value in list_column_values(column)]
@@ -101,7 +101,7 @@ def encode_batch(encoders: Sequence[JsonColumn], batch: pa.RecordBatch) -> Itera
 
 
 def _are_numbers(column: pa.Array) -> bool:
-    """Whether a double holds each of the numbers, digit by digit."""
+    """Return whether a double holds each of the numbers exactly."""
     return all(value is None or _is_exact(value) for value in column.to_pylist())
 
 

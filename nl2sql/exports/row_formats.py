@@ -1,4 +1,4 @@
-"""Rows written out: csv, json, jsonl, md, parquet, xlsx and a plain-text table, batch by batch as they arrive.
+"""Write rows as csv, json, jsonl, md, parquet, xlsx or a plain-text table, batch by batch as they arrive.
 
 It does not know where they go, nor that there was a question.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Writer = Callable[[Sequence[ResultColumn], Iterable["pa.RecordBatch"], BinaryIO], int]
 MAX_CELL_CHARS: Final = 80
-# These join signs to one, as in Persian and in emoji, and change nothing else.
+# These join characters, as in Persian and in emoji, and have no other effect.
 _JOINERS: Final = "\u200c\u200d"
 MAX_MEASURED_ROWS: Final = 1000
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
@@ -43,8 +43,8 @@ def write(
 ) -> int:
     """Write the rows in that form and return how many. `form` is one of FORMS; text is UTF-8; `style` is for csv.
 
-    Each batch is written as it comes, so that a whole result needs no more memory than a batch. Those of JSON wait
-    for the last one where their types alone don't say whether a column is numbers or text.
+    Each batch is written as it comes, so that a large result needs no more memory than a batch. JSON waits for the last
+    batch where the types alone do not say whether a column is numbers or text.
     """
     return write_csv(columns, batches, out, style) if form == "csv" else FORMS[form](columns, batches, out)
 
@@ -62,28 +62,29 @@ def export(
     title: str = "",
     about: Mapping[str, str] | None = None,
 ) -> int:
-    """Write the rows in that form (csv, json, jsonl, md, parquet, xlsx) to a binary file; returns how many.
+    """Write the rows in that form (csv, json, jsonl, md, parquet, xlsx) to a binary file, and return how many.
 
-    Columns of one name get names of their own, in each form the same: of two `a` the second is `a_2`. The csv and xlsx
-    are for spreadsheets: a text that one would take for a formula stays text (in the csv by an apostrophe before it),
-    numbers and dates stay what they are. `spreadsheet_safe=False` writes csv for programs, every text as it is.
-    `delimiter` (`,`, `;`, `|`, `tab`) and `decimal` (`.`, `,`) are for csv. In the xlsx numbers and dates have formats,
-    for which `sql`, what gave the rows, helps; what Excel has no room for is said on a sheet of its own; `title` names
-    the first, and a second one says what `about` holds, by name. json, jsonl
-    and xlsx begin once the last batch is there, the others with the first. Raises ConfigError for an unknown form or
-    sign, LimitError where Excel has no room for so many columns, or the disk for so many rows.
+    Columns of the same name get different names: the second `a` is `a_2`. json, jsonl and xlsx begin to write after the
+    last batch, the other forms with the first. Csv is for spreadsheets: a text that looks like a formula gets an
+    apostrophe before it; `spreadsheet_safe=False` writes every text as it is. `delimiter` (`,`, `;`, `|`, `tab`) and
+    `decimal` (`.`, `,`) are for csv. For xlsx, `sql` (the query of the rows) helps to choose number formats, `title`
+    names the first sheet, and `about` has texts by name for a sheet of their own.
+
+    Raises:
+        ConfigError: where the form, the delimiter or the decimal sign is unknown, or a library is not installed.
+        LimitError: where Excel has no room for so many columns, or the disk for so many rows.
     """
-    from nl2sql.exports.excel import write_xlsx
+    from nl2sql.exports.excel import WorkbookTexts, write_xlsx
 
     style = choose_style(delimiter, decimal)
     style = CsvStyle(style.delimiter, style.decimal, spreadsheet_safe)
     writers: dict[str, Writer] = {
         **EXPORTS,
         "csv": partial(write_csv, style=style),
-        "xlsx": partial(write_xlsx, sql=sql, title=title, about=about),
+        "xlsx": partial(write_xlsx, texts=WorkbookTexts(sql, title, about or {})),
     }
     if form not in writers:
-        raise ConfigError(f"{form!r} is not a form of export", f"Known are: {', '.join(sorted(writers))}.")
+        raise ConfigError(f"{form!r} is not an export format", f"Choose one of: {', '.join(sorted(writers))}.")
     return writers[form](columns, batches, out)
 
 
@@ -96,7 +97,7 @@ def _write_jsonl(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBat
 
 
 def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
-    """One array of objects, each on a line of its own."""
+    """Write one array of objects, each on a line of its own."""
     count = 0
     out.write(b"[")
     for record in _encode_records(columns, batches):
@@ -107,7 +108,7 @@ def _write_json(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatc
 
 
 def _encode_records(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch]) -> Iterable[bytes]:
-    """Each row as a JSON object."""
+    """Yield each row as a JSON object in UTF-8."""
     names = make_unique_names([column.name for column in columns])
     rest = iter(batches)
     first = next(rest, None)
@@ -115,14 +116,14 @@ def _encode_records(columns: Sequence[ResultColumn], batches: Iterable[pa.Record
         return
     encoders = [JsonColumn(field.type) for field in first.schema]
 
-    def look(batch: pa.RecordBatch) -> None:
+    def observe(batch: pa.RecordBatch) -> None:
         for encoder, column in zip(encoders, batch.columns, strict=True):
             encoder.observe(column)
 
     whole = batches if isinstance(batches, Sequence) else chain([first], rest)
-    doubtful = any(encoder.is_doubtful for encoder in encoders)
-    with hold_batches(whole, look) if doubtful else nullcontext(whole) as held:
-        for batch in held:
+    is_doubtful = any(encoder.is_doubtful for encoder in encoders)
+    with hold_batches(whole, observe) if is_doubtful else nullcontext(whole) as observed:
+        for batch in observed:
             for row in encode_batch(encoders, batch):
                 yield json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode()
 
@@ -149,7 +150,7 @@ def _write_md_line(cells: Sequence[str]) -> bytes:
 
 
 def _escape_md(text: str) -> str:
-    """The text as a cell of Markdown shows it: nothing of it is markup or steers a screen, and its lines stay apart."""
+    """Return the text for a cell of a Markdown table: no markup, no control characters, line breaks as `<br>`."""
     escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
     lines = _LINE_BREAK.split(escaped)
     return "<br>".join(line if line.isprintable() else "".join(map(_hide_control, line)) for line in lines)
@@ -175,7 +176,7 @@ def _write_parquet(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordB
             writer.write_batch(batch)
             count += batch.num_rows
         if writer is None:
-            # Without a batch nobody knows the types, and a file without columns would say less.
+            # Without a batch the types are unknown; a file with columns of NULL still names them.
             writer = pq.ParquetWriter(pa.PythonFile(out, mode="w"), pa.schema([(name, pa.null()) for name in names]))
     finally:
         if writer is not None:
@@ -184,7 +185,7 @@ def _write_parquet(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordB
 
 
 def _write_table(columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], out: BinaryIO) -> int:
-    """Aligned plain text. Widths are measured over the first thousand rows; longer cells are shortened."""
+    """Write aligned plain text. Widths are measured over the first MAX_MEASURED_ROWS rows; long cells are shortened."""
     pending: list[list[str]] = []
     widths: list[int] | None = None
     count = 0

@@ -22,8 +22,9 @@ What a schema may show is asked of the judges too (`visible`). What is denied an
 words: about columns the binder is asked that knows only what may be read.
 
 Where DuckDB cannot put a plan into JSON, both trees decide, and only over tables proper without denied columns;
-else the text is refused. On engines other than DuckDB, sqlglot's rules decide alone, over an engine that must be
-read-only itself: see `sqlglot_rules` for what that is worth.
+else the text is refused. On engines other than DuckDB (`judge_by_names`) sqlglot's rules decide, then whom the engine
+has to ask besides, as its server's EXPLAIN, over an engine that must be read-only itself: see `sqlglot_rules` for what
+that is worth. `Dialect` is what the guard and its callers know of a database's SQL.
 
 Rules, as findings name them:
 
@@ -44,21 +45,26 @@ inferred is not.
 
 import logging
 
-from nl2sql.guard.checking import check, examine
-from nl2sql.guard.judges import judge
+from nl2sql.guard.checking import Judge, check, examine
+from nl2sql.guard.dialects import Dialect, SecondOpinion, judge_by_names
+from nl2sql.guard.judges import DUCKDB_JUDGES, judge
 from nl2sql.guard.name_resolution import mask_paths
-from nl2sql.guard.parser_protocols import EngineParser, Judge, Token
+from nl2sql.guard.parser_protocols import EngineParser, Token
 from nl2sql.guard.token_scan import strip_explain
 from nl2sql.guard.visible_schema import deny_refused, mark_refused
 
 __all__ = [
+    "DUCKDB_JUDGES",
+    "Dialect",
     "EngineParser",
     "Judge",
+    "SecondOpinion",
     "Token",
     "check",
     "deny_refused",
     "examine",
     "judge",
+    "judge_by_names",
     "mark_refused",
     "mask_paths",
     "strip_explain",

@@ -2,19 +2,26 @@
 
 Here every name is resolved: views, macros, stars, aliases and whole rows are gone, and what is left is what
 would be read. The plan is the unoptimised one, since the optimiser drops columns that statistics decide.
+
+Where DuckDB cannot put that plan into JSON, `is_limited_to_named_tables` is the last resort: both syntax trees, where
+nothing can hide. It lets through less than a plan does. The physical plan is asked too, which DuckDB can always show;
+but since that is optimised, it only adds objections and never answers them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from nl2sql.guard.engine_tree import TreeReport
 from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import UserTypes
+from nl2sql.guard.parser_protocols import EngineParser
 from nl2sql.schema.identifiers import quote_literal
-from nl2sql.types import Finding, Table
+from nl2sql.types import MAIN_SCHEMA, Finding, Table
 
 OPERATORS: Final = frozenset(
     f"LOGICAL_{name}"
@@ -31,6 +38,9 @@ _FIRST_VIRTUAL_INDEX: Final = 2**63
 _HAZARDS: Final = frozenset({"dynamic-sql", "settings", "side-effect"})
 _BINDER_OWN: Final = "error"
 _ENUM: Final = "ENUM("
+_SOURCES: Final = frozenset(
+    "COLUMN_DATA_SCAN CTE_SCAN DELIM_SCAN DUMMY_SCAN EMPTY_RESULT REC_CTE_SCAN REC_REC_CTE_SCAN UNNEST".split()
+)
 
 
 @dataclass(slots=True)
@@ -151,3 +161,41 @@ def _walk_objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any
 
 def _make_finding(rule: str, message: str, hint: str) -> Finding:
     return Finding(rule, message, hint, judge="engine-plan")
+
+
+def is_limited_to_named_tables(canonical: str, spelled: TreeReport, names: Names, parser: EngineParser) -> bool:
+    """Whether what the canonical text reads is what its tree names.
+
+    That is where every table named is a table proper without denied columns, no WITH is called like a table, no
+    function of the database's own is called like one of the engine's (syntax alone may call it), and the physical
+    plan scans those tables only.
+    """
+    known = load_catalogue()
+    if any(name in known.functions or name in known.table_functions for name in parser.list_user_functions()):
+        return False
+    if any(map(names.has_table, spelled.ctes)):
+        return False
+    if not all(map(names.is_plain_table, spelled.tables.values())):
+        return False
+    read = {_print_table(parser.catalog, table, names) for table in spelled.tables.values()}
+    sources = _SOURCES | {name.upper() for name in known.table_functions.allowed}
+    for leaf in _walk_leaves(json.loads(parser.read_physical_plan(canonical))):
+        table = (leaf.get("extra_info") or {}).get("Table")
+        if table.replace('"', "") not in read if table else leaf["name"].strip() not in sources:
+            return False
+    return True
+
+
+def _print_table(catalog: str, table: Table, names: Names) -> str:
+    """How a physical plan prints the table, quotes left out."""
+    schema, name = table.path
+    path = (schema, MAIN_SCHEMA, name) if names.is_attached(table) else (catalog, schema, name)
+    return ".".join(path).replace('"', "")
+
+
+def _walk_leaves(plan: Any) -> Iterator[Mapping[str, Any]]:
+    for node in plan:
+        if node["children"]:
+            yield from _walk_leaves(node["children"])
+        else:
+            yield node

@@ -6,17 +6,26 @@ It runs in the caller's process and parses nothing; the judges sit where they ca
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from nl2sql.errors import BugError, GuardError, QueryError
-from nl2sql.guard.judges import LEXICAL
-from nl2sql.guard.lexical import check_text_bounds
-from nl2sql.guard.parser_protocols import Judge
+from nl2sql.guard.lexical import LEXICAL, check_text_bounds
 from nl2sql.types import CheckedSQL, Finding, Policy, Verdict
 from nl2sql.types.query_types import _Seal
 
 _ENGINE_RULES: Final = frozenset({"syntax", "bind"})
 _COLUMN: Final = "column"
+
+
+class Judge(Protocol):
+    """Whoever runs `guard.judge` where it may be killed: an Engine."""
+
+    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
+        """What the judges say of the text. Raises LimitError where judging itself overran.
+
+        `collect_all` asks the later judges too of what an earlier one refuses: to be told, not to be run.
+        """
+        ...
 
 
 def examine(sql: str, policy: Policy, judge: Judge, *, collect_all: bool = False) -> Verdict:

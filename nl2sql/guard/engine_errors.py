@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from nl2sql.guard.lexical import find_byte_position
 from nl2sql.guard.name_resolution import Names
-from nl2sql.guard.source_position import find_byte_position
 from nl2sql.types import Finding, Table
 
 UNSERIALIZABLE: Final = "cannot-be-judged"

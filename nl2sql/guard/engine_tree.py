@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from nl2sql.guard.engine_errors import SHOW, make_refusal
 from nl2sql.guard.function_catalog import load_catalogue
+from nl2sql.guard.lexical import find_byte_position
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import (
     STRUCTURED,
@@ -21,7 +22,6 @@ from nl2sql.guard.named_types import (
     may_name_collation,
     may_name_type,
 )
-from nl2sql.guard.source_position import find_byte_position
 from nl2sql.schema.identifiers import fold
 from nl2sql.types import Finding, Table
 

@@ -1,4 +1,4 @@
-"""The judges in their order: lexical, the engine's tree, the engine's plan, sqlglot. All must agree.
+"""DuckDB's judges in their order: lexical, the engine's tree, the engine's plan, sqlglot. All must agree.
 
 Parsers and binders can be bombed, so this runs in a process that can be killed; it bounds no time itself.
 """
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nl2sql.errors import GuardError, QueryError
-from nl2sql.guard.bound_plan import judge_plan, make_denied_columns_finding
+from nl2sql.guard.bound_plan import is_limited_to_named_tables, judge_plan, make_denied_columns_finding
 from nl2sql.guard.engine_errors import (
     is_no_select,
     is_unserializable,
@@ -21,42 +21,33 @@ from nl2sql.guard.engine_errors import (
 )
 from nl2sql.guard.engine_tree import TreeReport, TreeRules
 from nl2sql.guard.function_catalog import load_catalogue
-from nl2sql.guard.lexical import check_text_bounds
+from nl2sql.guard.lexical import LEXICAL, check_text_bounds
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.parser_protocols import EngineParser
 from nl2sql.guard.statement_rewrites import SHOWN, StatementRewriter, strip_positions
 from nl2sql.guard.token_scan import is_explain_analyze, mark_pivot_values, split_explain
-from nl2sql.guard.unserializable_plan import is_limited_to_named_tables
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import Column, Finding, Policy, Schema, Table, Verdict
 
-LEXICAL: Final = "lexical"
 # A plain query of as many rows tells some of them before it meets its limits; this would tell nothing.
 MAX_ANALYZED_ROWS: Final = 1_000_000_000
 _PARSED: Final = (LEXICAL, "engine-tree")
 _BOUND: Final = (*_PARSED, "engine-plan")
-_ALL: Final = (*_BOUND, "sqlglot")
+DUCKDB_JUDGES: Final = (*_BOUND, "sqlglot")
 _OF_NAMES: Final = frozenset({"table", "table-function", "column", "type"})
 _UNKNOWN_SHAPE: Final = (QueryError, ValueError, LookupError, TypeError, RecursionError)
 _SMALLER: Final = "Take fewer columns, or fewer values: SUMMARIZE SELECT a, b FROM t; PIVOT t ON c IN ('a', 'b')."
 
 
-def judge(
-    sql: str, schema: Schema, policy: Policy, dialect: str, parser: EngineParser | None, *, collect_all: bool = False
-) -> Verdict:
-    """What the judges say of one text, in the words of the schema and policy given.
+def judge(sql: str, schema: Schema, policy: Policy, parser: EngineParser, *, collect_all: bool = False) -> Verdict:
+    """Return the verdict of DuckDB's judges on one text, in the words of the schema and policy given.
 
-    `parser` is the engine's own; without one sqlglot judges alone, in `dialect`. Objections are findings, never
-    errors; only what ends the process's turn (out of memory, interrupts) gets through. `collect_all` asks the later
-    judges too of a tree that is refused.
+    Objections are findings, never errors; only what ends the process's turn (out of memory, interrupts) gets through.
+    `collect_all` asks the later judges too of a tree that is refused.
     """
-    names = Names(schema, policy, parser.catalog, parser.attached_catalogs) if parser else Names(schema, policy)
+    names = Names(schema, policy, parser.catalog, parser.attached_catalogs)
     if findings := check_text_bounds(sql, names.invisible_names):
         return Verdict(findings=findings, judges=(LEXICAL,))
-    if parser is None:
-        from nl2sql.guard.sqlglot_rules import judge_alone
-
-        return judge_alone(sql, names, dialect)
     return _TextJudge(sql, names, parser, collect_all).judge_text()
 
 
@@ -171,9 +162,11 @@ class _TextJudge:
         findings = [*plan.findings, *self._find_views_with_denied_columns(spelled, plan.tables)]
         findings += self._cross_check(canonical, spelled) or ()
         if findings:
-            return Verdict(findings=tuple(dict.fromkeys(findings)), judges=_ALL)
+            return Verdict(findings=tuple(dict.fromkeys(findings)), judges=DUCKDB_JUDGES)
         functions = tuple(sorted(spelled.functions))
-        return Verdict(canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions, judges=_ALL)
+        return Verdict(
+            canonical, tuple(sorted(plan.tables)), tuple(sorted(plan.columns)), functions, judges=DUCKDB_JUDGES
+        )
 
     def _find_denied_generated(self, canonical: str, spelled: TreeReport, table: Table) -> Sequence[Finding]:
         """What speaks against a text that reads a table with denied generated columns.
@@ -202,11 +195,11 @@ class _TextJudge:
     def _refuse_unbound(self, finding: Finding, canonical: str, spelled: TreeReport) -> Verdict:
         """The refusal of a text that does not bind, or would not if nothing else were there than what may be read."""
         opinion = self._cross_check(canonical, spelled) or () if self._collect_all else ()
-        return Verdict(findings=(finding, *opinion), judges=_ALL if self._collect_all else _BOUND)
+        return Verdict(findings=(finding, *opinion), judges=DUCKDB_JUDGES if self._collect_all else _BOUND)
 
     def _judge_without_plan(self, canonical: str, spelled: TreeReport) -> Verdict:
         """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
-        judges = tuple(judge for judge in _ALL if judge != "engine-plan")
+        judges = tuple(judge for judge in DUCKDB_JUDGES if judge != "engine-plan")
         opinion = self._cross_check(canonical, spelled)
         if opinion is None or opinion or not is_limited_to_named_tables(canonical, spelled, self._names, self._parser):
             guarded = any(map(self._names.denies_columns_of, spelled.tables.values()))
@@ -236,7 +229,7 @@ class _TextJudge:
         opinion = self._cross_check(canonical, asked) or ()
         # The report of a tree that is refused lacks what it was refused for, so it is nothing to compare with.
         later += [finding for finding in opinion if finding.rule != "second-parser"]
-        judges = tuple(judge for judge in _ALL if document or judge != "engine-plan")
+        judges = tuple(judge for judge in DUCKDB_JUDGES if document or judge != "engine-plan")
         return Verdict(findings=(*asked.findings, *strip_positions(tuple(later))), judges=judges)
 
     def _cross_check(self, canonical: str, spelled: TreeReport) -> tuple[Finding, ...] | None:

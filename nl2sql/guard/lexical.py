@@ -1,6 +1,7 @@
-"""The first judge: bounds on the text itself, before any parser sees it.
+"""The first judge: bounds on the text itself, before any parser sees it; and where in a text something stands.
 
-It knows no SQL. A text that passes is short, shallow, and shows a reader all that it holds.
+It knows no SQL. A text that passes is short, shallow, and shows a reader all that it holds. Places are line and column,
+both from 1, in characters; DuckDB's own count bytes of UTF-8.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from nl2sql.guard.source_position import find_position
 from nl2sql.types import Finding
 
+LEXICAL: Final = "lexical"
 MAX_CHARS: Final = 20_000
 MAX_NESTING_LEVELS: Final = 50
 
@@ -104,3 +105,17 @@ def has_steering_character(text: str) -> bool:
 def strip_invisible(text: str) -> str:
     """The text without characters that print nothing."""
     return "".join(sign for sign in _INVISIBLE.sub("", text) if sign not in _JOINERS)
+
+
+def find_position(sql: str, offset: int) -> tuple[int, int]:
+    """Line and column of the character at that offset."""
+    before = sql[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def find_byte_position(sql: str, offset: int | None) -> tuple[int | None, int | None]:
+    """Line and column of the byte at that offset of the UTF-8 text; both None where there is no such byte."""
+    encoded = sql.encode()
+    if offset is None or not 0 <= offset <= len(encoded):
+        return None, None
+    return find_position(sql, len(encoded[:offset].decode(errors="ignore")))

@@ -1,6 +1,6 @@
-"""What the guard asks of others: the engine's own parser, and somebody who runs the judges.
+"""What the guard asks of DuckDB's own parser and binder.
 
-It knows no driver: the engine's room fulfils both protocols.
+It knows no driver: the engine's room implements the protocol.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from nl2sql.types import Policy, Schema, Verdict
+from nl2sql.types import Schema
 
 
 class Token(NamedTuple):
@@ -98,16 +98,5 @@ class EngineParser(Protocol):
         """What `typeof` says of each type that the database defines itself, by its folded schema and name.
 
         Asked as `list_user_functions` is.
-        """
-        ...
-
-
-class Judge(Protocol):
-    """Whoever runs `guard.judge` where it may be killed: an Engine."""
-
-    def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
-        """What the judges say of the text. Raises LimitError where judging itself overran.
-
-        `collect_all` asks the later judges too of what an earlier one refuses: to be told, not to be run.
         """
         ...

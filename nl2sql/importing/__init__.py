@@ -1,5 +1,5 @@
-"""Data files made into one DuckDB database, with an account of what was read and how.
+"""Read data files into one DuckDB database, with an account of what was read and how.
 
-Each file is read as texts, a type is given to a column only where every value proves it, and what was left out or is
-doubtful is told. It asks nothing of the data, and knows no policy.
+Each file is read as text. A column gets another type only where every value proves it, and the account says what was
+left out or is doubtful. Nothing here answers questions, and no policy is known.
 """

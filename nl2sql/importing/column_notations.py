@@ -1,7 +1,7 @@
-"""Which notations the texts of one column allow: numbers, dates, times, words for yes and no, or none but text.
+"""Choose which notations the texts of a column allow: numbers, dates, times, words for yes and no, or only text.
 
-It judges *shapes*, and so every value of a column at once, however many there are. It reads no data: which of the
-notations that it offers really holds is for `column_types` to prove.
+It judges *shapes*, and so every value of a column at once, however many there are. It reads no data: `column_types`
+proves which of the allowed notations holds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _YES_NO: Final = tuple(
 
 
 def choose_notation(shapes: Sequence[Shape], name: str, signs: Signs | None) -> NotationChoice:
-    """The notations that all these shapes allow. `name` is the column's.
+    """Return the notations that all these shapes allow. `name` is the column's.
 
     `signs` are those that another column, or the owner, proves for the whole file.
     """
@@ -42,14 +42,14 @@ def choose_notation(shapes: Sequence[Shape], name: str, signs: Signs | None) -> 
 
 
 def _describe_misfits(shapes: Sequence[Shape]) -> str:
-    """Why it is text, where most values are numbers or dates."""
+    """Return why the column is text although most of its values are numbers or dates; empty where they are not."""
     count = sum(shape.frequency for shape in shapes)
     for what, reads in (("numbers", read_number), ("dates", read_date)):
         misfits = [shape for shape in shapes if reads(shape.text) is None]
         wrong = sum(shape.frequency for shape in misfits)
         if misfits and 2 * wrong < count:
-            told = ", ".join(repr(shape.example[:40]) for shape in misfits[:3])
-            return f"stays text: {wrong:,} of {count:,} values are no {what}, such as {told}"
+            examples = ", ".join(repr(shape.example[:40]) for shape in misfits[:3])
+            return f"stays text: {wrong:,} of {count:,} values are no {what}, such as {examples}"
     return ""
 
 

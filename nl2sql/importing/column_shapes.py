@@ -1,6 +1,6 @@
-"""The shapes of a column's texts, each digit written as 9, and what people write where there is no value.
+"""The shapes of a column's texts, with each digit as 9, and the texts that people write where there is no value.
 
-It reads no data and decides on no type.
+It reads no data and chooses no type.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ PLACEHOLDERS: Final = frozenset(
     "n/a na n.a. n.a #n/a #na - -- --- – — ―  . .. ... ? ?? null none nil nan #nan (null) (none) (blank) <na> <null>"
     " \\n k.a. k.a ka keine s.d. s/d n.d. nd n.v.t. b.d. nv #value! #ref! #div/0! #num! #name? #null! missing".split()
 )
-# What some databases write for a date that is not there.
+# What some databases write for a date that is missing.
 ZERO_DATES: Final = (
     *(f"0000{sign}00{sign}00{time}" for sign in "-/." for time in ("", " 00:00:00", "T00:00:00")),
     *(f"00{sign}00{sign}0000" for sign in "-/."),
 )
-# No number and no date is longer; to look for one in a long text would take time by the square of its length.
+# No number or date is longer, and matching a long text would take time quadratic in its length.
 MAX_SHAPE_CHARS: Final = 200
 
 
 class Shape(NamedTuple):
-    """Texts of one column that look alike: `text` with each digit as 9, how `frequency`, and one of them.
+    """Texts of one column that look alike: `text` with each digit as 9, the `frequency` of such texts, and one of them.
 
-    `has_leading_zero` says that the first digit of them is a 0.
+    `has_leading_zero` says that their first digit is a 0.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """Decimal sign and group sign of a notation. Groups: one of `_GROUPS`, or empty."""
+    """The decimal sign and the group sign of a notation; `group` is a key of `number_notations._GROUPS`, or empty."""
 
     decimal: str
     group: str
@@ -45,7 +45,7 @@ class Signs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ColumnNotation:
-    """One reading of a column: DuckDB's type, SQL over `{}` that gives NULL for what it can't read, and why."""
+    """A way to read a column: DuckDB's type, SQL over `{}` that is NULL for what it cannot read, and the reason."""
 
     type: str
     sql: str
@@ -54,11 +54,11 @@ class ColumnNotation:
 
 @dataclass(frozen=True, slots=True)
 class NotationChoice:
-    """What the shapes of a column allow.
+    """The notations that the shapes of a column allow.
 
-    `rivals`: of these one must hold for every value and the others not, else the column stays text. `fallbacks` are
-    tried in turn where none holds. `nulls` are texts to take for no value. `doubt` says why it is text although much
-    of it could be read.
+    Of the `rivals`, exactly one must hold for every value, else the column stays text. `fallbacks` are tried in turn
+    where none holds. `nulls` are texts to read as NULL. `doubt` says why the column is text although much of it could
+    be read.
     """
 
     rivals: tuple[ColumnNotation, ...] = ()
@@ -68,7 +68,7 @@ class NotationChoice:
 
 
 def make_shape(text: str) -> str:
-    """The text without outer blanks, each digit as 9.
+    """Return the text without outer blanks and with each digit as 9.
 
     >>> make_shape(" 1.234,56 ")
     '9.999,99'
@@ -77,7 +77,7 @@ def make_shape(text: str) -> str:
 
 
 def collect_shapes(texts: Iterable[str]) -> list[Shape]:
-    """The shapes of some texts, the most frequent first."""
+    """Return the shapes of some texts, the most frequent first."""
     found: dict[tuple[str, bool], Shape] = {}
     for text in texts:
         key = make_shape(text), has_leading_zero(text)
@@ -87,13 +87,13 @@ def collect_shapes(texts: Iterable[str]) -> list[Shape]:
 
 
 def has_leading_zero(text: str) -> bool:
-    """Whether the first digit is a 0."""
+    """Return whether the first digit is a 0."""
     digit = re.search("[0-9]", text)
     return digit is not None and digit.group() == "0"
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether people write it where there is no value.
+    """Return whether the text is one that people write where there is no value.
 
     >>> is_placeholder("N/A")
     True
@@ -103,4 +103,5 @@ def is_placeholder(text: str) -> bool:
 
 def is_null(shape: Shape) -> bool:
     # `#DIV/0!` has a digit.
+    """Return whether texts of this shape stand for no value."""
     return shape.text.lower() in PLACEHOLDERS or shape.example.strip(BLANKS).lower() in PLACEHOLDERS

@@ -1,7 +1,7 @@
-"""Find the type of each column of texts, proved by every value: none is rounded, cut or dropped on the way.
+"""Find the type of each column of texts and prove it by every value: none is rounded, cut or dropped on the way.
 
-A few rows suggest what a column holds; a pass over all rows proves it, or the column's shapes are looked at whole. A
-column of which two readings are left stays text, and the account says so.
+A few rows suggest a type. A pass over all rows proves it; where it does not, the shapes of all values are examined. A
+column that can be read in two ways stays text, and the account says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ZERO_FIRST: Final = "regexp_matches({}, '^[^0-9]*0')"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of a pass over all rows: how many there are, and how many of them hold nothing."""
+    """The result of a pass over all rows: how many rows there are, and how many of them are empty."""
 
     rows: int
     blank_rows: int
@@ -46,7 +46,11 @@ class Counts:
 def prove_types(
     connection: duckdb.DuckDBPyConnection, reader: str, keep: str, columns: Sequence[TextColumn], rules: FileRules
 ) -> tuple[list[TypedColumn], Counts]:
-    """The type of each column over all rows of `reader` for which `keep` holds. duckdb.Error where it can't be read."""
+    """Return the type of each column over all rows of `reader` for which `keep` holds, and the counts of these rows.
+
+    Raises:
+        duckdb.Error: where the reader cannot read the file.
+    """
     guesses = [guess_type(column, rules) for column in columns]
     plain = [
         PLAIN[guess].replace("{}", quote_name(column.key)) if guess in PLAIN else "false"
@@ -79,7 +83,7 @@ def prove_types(
 
 
 def _take_null(column: TypedColumn, null: Sequence[str]) -> TypedColumn:
-    """The column with what the owner says is no value as none, where that has not made it another type."""
+    """Return a text column that reads the owner's texts for no value as NULL; another type does so already."""
     if column.type != TEXT or column.sql:
         return column
     name = quote_name(column.key)
@@ -87,7 +91,7 @@ def _take_null(column: TypedColumn, null: Sequence[str]) -> TypedColumn:
 
 
 def _is_none_of(name: str, null: Sequence[str]) -> str:
-    """The SQL that says whether a value is none of the texts that stand for no value."""
+    """Return the SQL that is true where a value is none of the texts that stand for no value."""
     nulls = ", ".join(quote_literal(text.strip(BLANKS).lower()) for text in null)
     return f"lower(trim({name}, '{BLANKS}')) NOT IN ({nulls})"
 
@@ -101,7 +105,7 @@ def _prove_by_shapes(
     *,
     proved_point: bool,
 ) -> dict[str, TypedColumn]:
-    """The types of columns that a first look leaves open, from the shapes of all of their values."""
+    """Return the types of columns that the first rows do not settle, from the shapes of all of their values."""
     names = ", ".join(quote_name(column.key) for column in columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE texts AS SELECT {names} FROM {reader} WHERE {keep}")
     try:
@@ -120,15 +124,17 @@ def _prove_by_shapes(
             [order] = orders
             for column in columns:
                 if len(choices[column.key].rivals) > 1 and typed[column.key].doubt:
-                    told = replace(rules, dates=order)
-                    typed[column.key] = _prove_notation(connection, column, choices[column.key], told, by_others=True)
+                    by_order = replace(rules, dates=order)
+                    typed[column.key] = _prove_notation(
+                        connection, column, choices[column.key], by_order, by_others=True
+                    )
         return typed
     finally:
         connection.execute(f"DROP TABLE {_STAGE}")
 
 
 def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColumn, null: Sequence[str]) -> list[Shape]:
-    """The shapes of all values; those of a text that is neither number nor date are too many to be of use."""
+    """Return the shapes of all values, at most _MAX_SHAPES: a column with more of them is neither numbers nor dates."""
     name = quote_name(column.key)
     zero_dates = ", ".join(map(quote_literal, ZERO_DATES))
     found = connection.execute(
@@ -143,7 +149,7 @@ def _collect_all_shapes(connection: duckdb.DuckDBPyConnection, column: TextColum
 def _find_file_signs(
     columns: Sequence[TextColumn], shapes: Mapping[str, Sequence[Shape]], rules: FileRules, *, proved_point: bool
 ) -> Signs | None:
-    """The decimal sign that the columns which prove one agree on, or the owner's."""
+    """Return the owner's decimal sign, or the one that all columns which prove one agree on."""
     if rules.decimal:
         return Signs(rules.decimal, "." if rules.decimal == "," else ",")
     found = {signs for column in columns if (signs := find_signs(shapes[column.key], column.name))}
@@ -176,7 +182,7 @@ def _choose_column_notation(
 
 
 def _describe_unfit(wanted: str) -> str:
-    """Why a column is not of the type that the owner says."""
+    """Return why a column does not have the type that the owner gives it."""
     return f"stays text: not every value is a {wanted}, as `types` says"
 
 
@@ -188,10 +194,10 @@ def _prove_notation(
     *,
     by_others: bool = False,
 ) -> TypedColumn:
-    """The reading that holds for every value, else text and why."""
+    """Return the column in the notation that holds for every value, else as text; `by_others` proves its dates."""
     order = rules.dates
     untyped = TypedColumn(column.key, column.name, doubt=choice.doubt)
-    rivals = [one for one in choice.rivals if not order or len(choice.rivals) == 1 or one.why.startswith(order)]
+    rivals = [rival for rival in choice.rivals if not order or len(choice.rivals) == 1 or rival.why.startswith(order)]
     if not rivals:
         return untyped
     zero_dates = ZERO_DATES if is_temporal(rivals[0].type) else ()
@@ -200,19 +206,15 @@ def _prove_notation(
     is_value = f"{name} IS NOT NULL" + (
         f" AND lower(trim({name}, '{BLANKS}')) NOT IN ({no_values})" if no_values else ""
     )
-    failures = {one: _count_failures(connection, one, name, is_value) for one in (*rivals, *choice.fallbacks)}
-    holding = [one for one in rivals if not failures[one][0]]
-    if not holding:
-        holding = [one for one in choice.fallbacks if not failures[one][0]][:1]
+    failures = {
+        notation: _count_failures(connection, notation, name, is_value) for notation in (*rivals, *choice.fallbacks)
+    }
+    holding = [notation for notation in rivals if not failures[notation][0]]
+    holding = holding or [notation for notation in choice.fallbacks if not failures[notation][0]][:1]
     if len(holding) > 1 and not _has_difference(connection, holding, name, is_value):
         holding = holding[:1]
     if len(holding) > 1:
-        orders = " or ".join(one.why.partition(";")[0] for one in holding)
-        [(text,)] = connection.execute(f"SELECT any_value({name}) FROM {_STAGE} WHERE {is_value}").fetchall()
-        return replace(
-            untyped,
-            doubt=f"stays text: nothing says whether {text!r} is {orders}; say it with `dates`",
-        )
+        return replace(untyped, doubt=_describe_ambiguity(connection, holding, name, is_value))
     if not holding:
         return replace(untyped, doubt=_describe_failures(rivals, failures))
     [found] = holding
@@ -233,7 +235,7 @@ def _list_no_values(choice: NotationChoice, others: Sequence[str]) -> str:
 def _count_failures(
     connection: duckdb.DuckDBPyConnection, notation: ColumnNotation, name: str, is_value: str
 ) -> tuple[int, str, int]:
-    """How many values the notation can't read, one of them, and how many values there are."""
+    """Return how many values the notation cannot read, one of them, and how many values there are."""
     sql = notation.sql.replace("{}", name)
     [(wrong, text, count)] = connection.execute(
         f"SELECT count(*) FILTER (({sql}) IS NULL), any_value({name}) FILTER (({sql}) IS NULL), count(*) "
@@ -245,18 +247,26 @@ def _count_failures(
 def _has_difference(
     connection: duckdb.DuckDBPyConnection, notations: Sequence[ColumnNotation], name: str, is_value: str
 ) -> bool:
-    first, *others = (one.sql.replace("{}", name) for one in notations)
+    first, *others = (notation.sql.replace("{}", name) for notation in notations)
     tests = " OR ".join(f"({first}) IS DISTINCT FROM ({other})" for other in others)
     [(count,)] = connection.execute(f"SELECT count(*) FROM {_STAGE} WHERE {is_value} AND ({tests})").fetchall()
     return bool(count)
+
+
+def _describe_ambiguity(
+    connection: duckdb.DuckDBPyConnection, notations: Sequence[ColumnNotation], name: str, is_value: str
+) -> str:
+    orders = " or ".join(notation.why.partition(";")[0] for notation in notations)
+    [(text,)] = connection.execute(f"SELECT any_value({name}) FROM {_STAGE} WHERE {is_value}").fetchall()
+    return f"stays text: nothing says whether {text!r} is {orders}; set `dates` to settle it"
 
 
 def _describe_failures(
     rivals: Sequence[ColumnNotation], failures: Mapping[ColumnNotation, tuple[int, str, int]]
 ) -> str:
     if len(rivals) > 1:
-        told = " and ".join(f"{failures[one][1]!r} is not {one.why.partition(';')[0]}" for one in rivals[:2])
-        return f"stays text: its dates are in more than one order: {told}"
+        values = " and ".join(f"{failures[rival][1]!r} is not {rival.why.partition(';')[0]}" for rival in rivals[:2])
+        return f"stays text: its dates are in more than one order: {values}"
     wrong, text, count = failures[rivals[0]]
     return f"stays text: {wrong:,} of {count:,} values cannot be read, such as {text!r}"
 

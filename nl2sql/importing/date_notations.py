@@ -1,6 +1,6 @@
-"""Which notation the dates and times of a column are in: the order of day, month and year, names of months, zones.
+"""Choose which notation the dates and times of a column are in: the order of their parts, names of months, time zones.
 
-It judges shapes; which of the orders really holds for every value is for `column_types` to prove.
+It judges shapes; `column_types` proves which of the possible orders holds for every value.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _DAY_MONTH: Final = re.compile(
     rf"{_WEEKDAY}{_DAY}[ \-/]*(?:de |of )?(?P<month>{_LETTERS})\.?[ ,\-/]*(?:de )?{_NAMED_END}", re.I
 )
 _MONTH_DAY: Final = re.compile(rf"{_WEEKDAY}(?P<month>{_LETTERS})\.?[ \-]{{1,3}}{_DAY},?[ \-]{{1,3}}{_NAMED_END}", re.I)
-# The languages whose names of months are known; babel has the names.
+# The languages whose names of months are known; the names come from babel.
 _LANGUAGES: Final = "en de fr es it pt nl pl cs sk hu ro sv da nb fi tr ru uk el hr sl et lv lt bg ca de_AT".split()
 _ORDER_NAMES: Final = {"DMY": "day first", "MDY": "month first", "YMD": "year first"}
 
 
 @functools.cache
 def _load_weekdays() -> frozenset[str]:
-    """The names of weekdays in any of the languages, in small letters."""
+    """Return the names of weekdays in all known languages, in lower case."""
     from babel import Locale
 
     return frozenset(
@@ -49,7 +49,7 @@ def _load_weekdays() -> frozenset[str]:
 
 @functools.cache
 def _load_months() -> Sequence[Mapping[str, int]]:
-    """The month of each name, in small letters, a language each."""
+    """Return, for each language, the number of the month of each name, in lower case."""
     from babel import Locale
 
     languages = []
@@ -67,13 +67,13 @@ def _load_months() -> Sequence[Mapping[str, int]]:
 
 
 def _cut_names(names: Mapping[str, int], known: Set[str]) -> dict[str, int]:
-    """The first three letters of the names, as people cut them, where these are no other name and mean one month."""
+    """Return names cut to three letters, as people write them, where such a text names one month and nothing else."""
     cut = {name[:3]: {number for other, number in names.items() if other[:3] == name[:3]} for name in names}
     return {short: min(found) for short, found in cut.items() if len(found) == 1 and short not in known}
 
 
 def _find_months(words: Collection[str]) -> Mapping[str, int]:
-    """The month of each of a column's words, in the languages that have them all; empty where none has, or they differ.
+    """Return the month of each of a column's words, in the languages that have them all; empty where these disagree.
 
     >>> _find_months({"mar", "mai"})["mar"]
     3
@@ -88,7 +88,7 @@ def _find_months(words: Collection[str]) -> Mapping[str, int]:
 
 
 def read_date(shape: str) -> re.Match[str] | None:
-    """The match of a date's shape, with a time or without."""
+    """Return the match of a date's shape, with or without a time; None where it is none."""
     if len(shape) > MAX_SHAPE_CHARS:
         return None
     for pattern in (_YEAR_FIRST, _YEAR_LAST, _EAST_ASIAN, _DAY_MONTH, _MONTH_DAY):
@@ -98,13 +98,14 @@ def read_date(shape: str) -> re.Match[str] | None:
 
 
 def _has_known_names(match: re.Match[str]) -> bool:
-    """Whether the month is one in some language, and so the weekday, if there is one."""
+    """Return whether the month, and the weekday if there is one, is a name in some language."""
     if match["weekday"] and match["weekday"].lower() not in _load_weekdays():
         return False
     return any(match["month"].lower() in names for names in _load_months())
 
 
 def choose_date(shapes: Sequence[Shape]) -> NotationChoice | None:
+    """Return the orders of day, month and year that all these shapes allow; None where one of them is no date."""
     found = [read_date(shape.text) for shape in shapes]
     matches = [match for match in found if match is not None]
     if len(matches) < len(found):
@@ -112,21 +113,21 @@ def choose_date(shapes: Sequence[Shape]) -> NotationChoice | None:
     families = {_name_family(match) for match in matches}
     if len(families) > 1:
         examples = {_name_family(match): shape.example for match, shape in zip(matches, shapes, strict=True)}
-        told = " and ".join(repr(example.strip(BLANKS)) for example in list(examples.values())[:2])
-        return NotationChoice(doubt=f"stays text: its dates are in two notations, such as {told}")
+        texts = " and ".join(repr(example.strip(BLANKS)) for example in list(examples.values())[:2])
+        return NotationChoice(doubt=f"stays text: its dates are in two notations, such as {texts}")
     pattern = matches[0].re
     if pattern in (_DAY_MONTH, _MONTH_DAY):
         months = _find_months({match["month"].lower() for match in matches})
         if not months:
-            return NotationChoice(doubt="stays text: its names of months mean others in another language")
+            return NotationChoice(doubt="stays text: its names of months mean different months in different languages")
         return NotationChoice((_make_named_date(matches, months, day_first=pattern is _DAY_MONTH),))
     if pattern is _EAST_ASIAN:
         return NotationChoice((_make_east_asian(),))
     kind = _name_moment(matches)
     if not kind:
         mixed = "some of its times have a zone and some have none"
-        told = mixed if kind is None else "its times have a zone and more than six decimals, and no type holds both"
-        return NotationChoice(doubt=f"stays text: {told}")
+        reason = mixed if kind is None else "its times have a zone and more than six decimals, and no type holds both"
+        return NotationChoice(doubt=f"stays text: {reason}")
     if pattern is _YEAR_FIRST:
         return NotationChoice((_make_year_first(matches, kind),))
     orders = ["DMY"] if matches[0]["sign"] == "." else ["DMY", "MDY"]
@@ -141,7 +142,7 @@ def _name_family(match: re.Match[str]) -> tuple[str, str, int]:
 
 
 def _name_moment(matches: Sequence[re.Match[str]]) -> str | None:
-    """The type of dates with these times; None where only some have a zone, empty where no type holds them."""
+    """Return the type of dates with these times; None where only some have a zone, empty where no type holds them."""
     clocks = [match for match in matches if match["clock"]]
     if not clocks:
         return "DATE"
@@ -184,7 +185,7 @@ def _make_year_last(matches: Sequence[re.Match[str]], kind: str, order: str) -> 
 
 
 def _list_formats(matches: Sequence[re.Match[str]], day: str) -> list[str]:
-    """The formats, quoted, for these dates and the times behind them."""
+    """Return the formats, quoted, of these dates and the times after them."""
     found = []
     for match in matches:
         clock = ""
@@ -220,7 +221,7 @@ def _make_named_date(matches: Sequence[re.Match[str]], months: Mapping[str, int]
 
 
 def _write_clock(text: str) -> str:
-    """The expression of the time at the end of a text in small letters; midnight where there is none."""
+    """Return the SQL of the time at the end of a text in lower case; midnight where there is none."""
     clock = f"regexp_extract({text}, '[0-9]{{1,2}}:[0-9:]+ ?([ap]\\.?m\\.?)?$')"
     half = f"regexp_replace({clock}, ' ?([ap])\\.?m\\.?$', ' \\1m')"
     return (
@@ -244,6 +245,7 @@ LENGTH: Final = ColumnNotation(
 
 
 def choose_time(shapes: Sequence[Shape]) -> NotationChoice | None:
+    """Return the notation of times of the day or lengths of time; None where one of the shapes is neither."""
     text = f"trim({{}}, '{BLANKS}')"
     if all(_TIME_OF_DAY.fullmatch(shape.text) for shape in shapes):
         spaced = f"regexp_replace({text}, ' ?([AaPp][Mm])$', ' \\1')"

@@ -1,4 +1,4 @@
-"""How lines of text are split into cells: the sign between cells, the one around them, and the records they make.
+"""Find how lines of text are split into cells: the delimiter, the quote, and the records they make.
 
 It judges lines and reads no file.
 """
@@ -19,26 +19,26 @@ MAX_TITLE_LINES: Final = 3
 MAX_NOTE_LINES: Final = 10
 _MAX_RATED_ROWS: Final = 40
 _MAX_FIELD_CHARS: Final = 4_000_000
-# Rows that end early below a header of full width speak for a sign more than lines without it above the first row.
+# Short rows below a full header are better evidence of a delimiter than lines without it above the first row.
 _MAX_NARROW_COLUMNS: Final = 2
 _RAGGED_RATIO: Final = 0.95
 _TITLE_RATIO: Final = 0.9
 
 
 class Record(NamedTuple):
-    """One row of the file: the number of its first line, or row, from 1, and its cells."""
+    """One row of the file: the number of its first line (or row), counted from 1, and its cells."""
 
     line: int
     cells: tuple[str, ...]
 
     @property
     def value_count(self) -> int:
-        """How many cells hold anything."""
+        """How many cells are not blank."""
         return sum(bool(cell.strip(BLANKS)) for cell in self.cells)
 
 
 def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: str = "") -> list[Record]:
-    """The records of these lines. Without a delimiter each is one cell."""
+    """Return the records of these lines. Without a delimiter each line is one cell."""
     options: dict[str, object] = {"delimiter": delimiter or "\x1f", "quotechar": quote}
     if escape and escape != quote:
         options |= {"escapechar": escape, "doublequote": False}
@@ -50,13 +50,13 @@ def split_lines(lines: Sequence[str], delimiter: str, quote: str = '"', escape: 
             records.append(Record(line, tuple(cells)))
             line = reader.line_num + 1
     except csv.Error:
-        # What cannot be split here, DuckDB names with its line when it reads the file.
+        # DuckDB reports such a record with its line when it reads the file.
         pass
     return records
 
 
 def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> str:
-    """The sign that stands between the cells of these lines; empty where they are one column."""
+    """Return the delimiter between the cells of these lines; empty where they are one column."""
     if _are_values_of_one_column(lines):
         return ""
     scores = {sign: _score_delimiter(split_lines(lines, sign, quote, escape), lines, sign) for sign in DELIMITERS}
@@ -65,7 +65,7 @@ def find_delimiter(lines: Sequence[str], quote: str = '"', escape: str = "") -> 
 
 
 def _are_values_of_one_column(lines: Sequence[str]) -> bool:
-    """Whether a name without any delimiter stands above lines that are numbers or dates as they are: `1,5` is one."""
+    """Return whether a name without delimiters is above lines that are numbers or dates: `1,5` is then one value."""
     filled = [line.strip() for line in lines if line.strip()]
     if len(filled) < 2 or any(sign in filled[0] for sign in DELIMITERS) or classify_cell(filled[0]) != "text":
         return False
@@ -73,7 +73,7 @@ def _are_values_of_one_column(lines: Sequence[str]) -> bool:
 
 
 def find_quote(lines: Sequence[str]) -> tuple[str, str]:
-    """The sign around cells, and the one before such a sign that is meant as it is."""
+    """Return the quote around cells, and the sign that escapes a quote within one."""
     text = "\n".join(line.rstrip("\r\n") for line in lines)
     if not re.search(r'(?:^|[,;\t|])"', text, re.M) and len(
         re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text, re.M)
@@ -86,9 +86,9 @@ def find_quote(lines: Sequence[str]) -> tuple[str, str]:
 
 
 def _score_delimiter(records: Sequence[Record], lines: Sequence[str], sign: str) -> tuple[float, bool, float, int]:
-    """How well the sign splits the lines: the share of records as wide as most, nought where it is no delimiter.
+    """Return how well the delimiter splits the lines: the share of records of the usual width, 0 where it is none.
 
-    Of signs that do so alike, the one between whole numbers and dates is better than the one within them.
+    The further figures decide between equal shares: a delimiter between whole numbers and dates beats one within them.
     """
     filled = [record for record in records if record.cells and any(record.cells)]
     wide = [record for record in filled if len(record.cells) > 1]
@@ -113,7 +113,7 @@ def _score_delimiter(records: Sequence[Record], lines: Sequence[str], sign: str)
 
 
 def _rate_values(records: Sequence[Record]) -> float:
-    """The share of the filled cells of some records that are numbers, dates or times."""
+    """Return the share of the filled cells that are numbers, dates or times."""
     kinds = [classify_cell(cell) for record in records[:_MAX_RATED_ROWS] for cell in record.cells if cell.strip(BLANKS)]
     return sum(kind in ("number", "date", "time") for kind in kinds) / max(1, len(kinds))
 
@@ -121,9 +121,9 @@ def _rate_values(records: Sequence[Record]) -> float:
 def _is_title_above(
     above: Sequence[Record], rest: Sequence[Record], width: int, records: Sequence[Record], *, is_prose: bool
 ) -> bool:
-    """Whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them.
+    """Return whether lines without the delimiter are a title: fewer than the rows, and a whole table follows them.
 
-    A few lines with an empty one below them may be as many as the rows.
+    With an empty line below them, a few such lines may be as many as the rows.
     """
     is_apart = len(above) <= MAX_TITLE_LINES and len(rest) > 1 and has_gap(records, above[-1], rest[0])
     if (len(above) >= len(rest) and not is_apart) or any(len(record.cells) != width for record in rest):
@@ -135,6 +135,6 @@ def _is_title_above(
 
 
 def has_gap(records: Sequence[Record], before: Record, after: Record) -> bool:
-    """Whether an empty row lies between two records."""
+    """Return whether an empty row lies between two records."""
     between = [record for record in records if before.line < record.line < after.line]
     return any(not record.value_count for record in between)

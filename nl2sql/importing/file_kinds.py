@@ -1,4 +1,4 @@
-"""Which kind of data file a file is, by the end of its name.
+"""Tell which kind of data file a file is, by the suffix of its name.
 
 It opens no file.
 """
@@ -25,17 +25,21 @@ KINDS_TEXT: Final = "CSV, TSV, Parquet, JSON, JSONL, Excel (.xlsx, .xls, .ods), 
 
 
 def find_kind(file: Path) -> str:
-    """Which kind of data file it is, by the end of its name. LookupError where it is none."""
+    """Return the kind of data file, such as `csv` or `excel`.
+
+    Raises:
+        LookupError: where the name has no suffix of a data file.
+    """
     return KINDS[_find_suffix(file)]
 
 
 def is_data_file(file: Path) -> bool:
-    """Whether its name ends as a data file's does."""
+    """Return whether its name has the suffix of a data file."""
     return _find_suffix(file) in KINDS
 
 
 def name_stem(file: Path) -> str:
-    """Its name without what says its kind.
+    """Return its name without the suffixes that say its kind.
 
     >>> name_stem(Path("sales.csv.gz"))
     'sales'
@@ -44,7 +48,7 @@ def name_stem(file: Path) -> str:
 
 
 def _find_suffix(file: Path) -> str:
-    """The end of the name that says the kind, which a packed file has before its own."""
+    """Return the suffix that says the kind; that of a packed file stands before `.gz` or `.zip`."""
     if file.suffix.lower() in PACKED:
         return Path(file.stem).suffix.lower() or (".csv" if file.suffix.lower() == ".zip" else "")
     return file.suffix.lower()

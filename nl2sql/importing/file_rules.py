@@ -1,6 +1,6 @@
-"""What the owner says of how one data file is to be read, in `[files."sales.csv"]` of the project file.
+"""The owner's rules for reading one data file, from `[files."sales.csv"]` in the project file.
 
-It reads no file: what is not said is found by the importer.
+It reads no file. What the rules leave out is found by the importer.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NO_DELIMITER: Final = re.compile(r"""[^\W_]|["'\r\n\0]""")
 
 @dataclass(frozen=True, slots=True)
 class FileRules:
-    """How to read one file, where its owner says it.
+    """How to read one file, as far as its owner says.
 
     `header` is the line of the header, 0 for none; `decimal` the decimal sign; `dates` the order of day, month and
-    year; `null` the texts that are no values; `types` what columns hold, by name: text, number, date, time, boolean.
+    year; `null` the texts to read as NULL; `types` the kind of each named column: text, number, date, time or boolean.
     """
 
     header: int | None = None
@@ -35,7 +35,11 @@ class FileRules:
     types: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """ConfigError where a value is none that can be used."""
+        """Check the values.
+
+        Raises:
+            ConfigError: where a value cannot be used.
+        """
         _expect(self.header is None or self.header >= 0, "header", "the number of a line, 0 for no header")
         _expect(
             not self.delimiter or (len(self.delimiter) == 1 and not _NO_DELIMITER.match(self.delimiter)),
@@ -48,13 +52,13 @@ class FileRules:
             _expect(kind in KINDS, "types", f"each one of {', '.join(KINDS)}")
 
     def __str__(self) -> str:
-        """What is said, as the project file has it."""
+        """Return the rules that are set, as the project file has them."""
         said = {name: value for name, value in asdict(self).items() if value not in (None, "", (), {})}
         return ", ".join(f"{name}: {value}" for name, value in said.items())
 
 
 def write_rules(rules: FileRules) -> dict[str, Any]:
-    """As JSON."""
+    """Return the rules as JSON."""
     return asdict(rules)
 
 

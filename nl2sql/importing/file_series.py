@@ -1,6 +1,6 @@
-"""Files that are named by month or year and hold the same columns: one table, which says the file of each row.
+"""Unite files that are named by month or year and hold the same columns into one table, with each row's file.
 
-It works on tables that are made already, and tells what their files did not agree on.
+It works on tables that are made already, and notes where their files disagree.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_LISTED_DOUBTS: Final = 3
 
 
 def name_series(stem: str) -> str | None:
-    """What is left of a file's name without the month or the year in it; None where it has none.
+    """Return a file's name without the month or year in it; None where it has none.
 
     >>> name_series("sales_2025-01")
     'sales'
@@ -59,10 +59,10 @@ def unite_series(
     names: TableNames,
     read_again: Callable[[int, FileRules], TableAccount],
 ) -> Series:
-    """Make one table, which says the file of each row, of files named by month or year that have the same columns.
+    """Unite tables of files named by month or year that have the same columns; return all tables, with file numbers.
 
-    What some of the files prove of dates and decimals holds for all: the others are read again by it. Files that
-    differ in their columns, or in what a column holds, stay tables of their own, and that is told.
+    What some files prove about dates and decimals holds for all: the others are read again by it (`read_again` takes a
+    file's number and rules). Files that differ in their columns or types stay tables of their own, with a note.
     """
     united = list(made)
     for members in _find_series(made, called):
@@ -73,9 +73,9 @@ def unite_series(
         kinds = {name: {_find_kind(account, name) for _, account in fitting} - {""} for name in usual}
         odd = {name for name in usual if len(kinds[name]) > 1}
         if len(fitting) < 2 or odd:
-            reason = f"what {', '.join(sorted(odd))} holds differs" if odd else "its columns differ"
-            told = [(n, _doubt_series(account, reason)) for n, account in settled]
-            united = [entry for entry in united if entry not in members] + told
+            reason = f"the types of {', '.join(sorted(odd))} differ" if odd else "its columns differ"
+            apart = [(n, _doubt_series(account, reason)) for n, account in settled]
+            united = [entry for entry in united if entry not in members] + apart
             continue
         stem = name_series(name_stem(called[members[0][0]])) or called[members[0][0]].parent.name or "files"
         table = names.take_free_name(clean_table_name(stem), clean_table_name(f"{stem} all"))
@@ -84,8 +84,8 @@ def unite_series(
         for account in empty:
             connection.execute(f"DROP TABLE {quote_name(account.table)}")
         if empty:
-            told_empty = f"{', '.join(account.file for account in empty)} has no rows"
-            whole = replace(whole, doubts=(*whole.doubts, told_empty))
+            empty_doubt = f"{', '.join(account.file for account in empty)} has no rows"
+            whole = replace(whole, doubts=(*whole.doubts, empty_doubt))
         others = [(n, account) for n, account in settled if _list_names(account) != usual]
         apart = [(n, _doubt_series(account, f"its columns differ from those of {table}")) for n, account in others]
         united = [entry for entry in united if entry not in members] + [(fitting[0][0], whole), *apart]
@@ -93,7 +93,7 @@ def unite_series(
 
 
 def _find_series(made: Sequence[tuple[int, TableAccount]], called: Sequence[Path]) -> list[Series]:
-    """The tables of files that are named alike but for a month or a year, each of another one."""
+    """Return the tables of files whose names differ only in the month or year, each of another period."""
     series: dict[tuple[str, str], Series] = {}
     for number, account in made:
         name = name_series(name_stem(called[number]))
@@ -110,7 +110,7 @@ def _find_series(made: Sequence[tuple[int, TableAccount]], called: Sequence[Path
 def _settle_readings(
     connection: duckdb.DuckDBPyConnection, members: Series, read_again: Callable[[int, FileRules], TableAccount]
 ) -> Series:
-    """The same members, those that leave two readings open read again by what the others prove, which is told."""
+    """Return the members, with ambiguous ones read again as the others prove, and a note that says so."""
     decimals = _prove_decimals(members)
     settled = []
     for number, account in members:
@@ -125,30 +125,31 @@ def _settle_readings(
             continue
         connection.execute(f"DROP TABLE {quote_name(account.table)}")
         again = read_again(number, rules)
-        doubt = f"what it leaves open is read as the other files of its series prove it ({rules})"
+        doubt = f"ambiguous values are read as in the other files of its series ({rules})"
         settled.append((number, replace(again, doubts=(*again.doubts, doubt))))
     return settled
 
 
 def _prove_order(members: Series, doubted: ColumnAccount) -> str:
-    """The order that dates of a column have in every file that proves it; empty where none does, or they differ.
+    """Return the order of a column's dates in every file that proves one; empty where none does, or they differ.
 
-    Dates with points are day first everywhere, and prove nothing of others.
+    Dates with points are day first everywhere, and prove nothing about others.
     """
-    columns = [one for _, account in members for one in account.columns if one.name.lower() == doubted.name.lower()]
-    orders = {order for order in ORDERS for one in columns if one.why.partition(";")[0] == order}
+    wanted = doubted.name.lower()
+    columns = [column for _, account in members for column in account.columns if column.name.lower() == wanted]
+    orders = {order for order in ORDERS for column in columns if column.why.partition(";")[0] == order}
     return orders.pop() if len(orders) == 1 else ""
 
 
 def _prove_decimals(members: Series) -> set[str]:
-    """The decimal signs that columns of any of the files prove."""
+    """Return the decimal signs that columns of any of the files prove."""
     columns = [column for _, account in members for column in account.columns]
     signs = {sign for sign in ".," for column in columns if f"decimal sign {sign!r}" in column.why}
     return signs | {"." for column in columns if column.type == "DOUBLE" and column.why == "decimals"}
 
 
 def _select_columns(account: TableAccount) -> str:
-    """Its columns; one that holds nothing takes the type that it has elsewhere."""
+    """Return the SQL of its columns; one without values is NULL, so that it takes its type from the other files."""
     names = [(quote_name(column.name), column.why == _NO_VALUE) for column in account.columns]
     return ", ".join(f"NULL AS {name}" if is_empty else name for name, is_empty in names)
 
@@ -158,7 +159,7 @@ def _list_names(account: TableAccount) -> tuple[str, ...]:
 
 
 def _find_kind(account: TableAccount, name: str) -> str:
-    """What a column holds, so that columns of one kind can stand in one column without another value or spelling."""
+    """Return the kind of a column's values; columns of one kind can be united without changing a value."""
     column = _find_column(account, name)
     if column.why == _NO_VALUE:
         return ""
@@ -175,7 +176,7 @@ def _doubt_series(account: TableAccount, reason: str) -> TableAccount:
 
 
 def _unite_tables(connection: duckdb.DuckDBPyConnection, accounts: Sequence[TableAccount], table: str) -> TableAccount:
-    """One table of these, whose columns have the same names, with the name of each row's file."""
+    """Make one table of these, whose columns have the same names, with a column for the name of each row's file."""
     first = accounts[0]
     taken = {column.name.lower() for column in first.columns}
     file = next(name for name in ("file", "source_file", "name_of_file") if name not in taken)
@@ -192,15 +193,15 @@ def _unite_tables(connection: duckdb.DuckDBPyConnection, accounts: Sequence[Tabl
     for column in first.columns:
         found = [_find_column(account, column.name) for account in accounts]
         kinds = {one.type for one in found if one.why != _NO_VALUE}
-        # Whole numbers and decimals in one column are the same numbers.
+        # Whole numbers and decimals can share a column without a note.
         if len(kinds) > 1 and not all(is_numeric(kind) for kind in kinds):
-            types_told = ", ".join(sorted(kinds))
-            mixed.append(f"column {column.name} is not of one type in all ({types_told}): read as {types[column.name]}")
+            type_names = ", ".join(sorted(kinds))
+            mixed.append(f"column {column.name} has different types ({type_names}): read as {types[column.name]}")
     return TableAccount(
         table,
         f"{len(accounts):,} files such as {first.file}",
         sum(account.rows for account in accounts),
-        f"{first.format}; the same columns in all, so they are one table, in which {file} is each row's file",
+        f"{first.format}; all have the same columns, so they are one table, and {file} names each row's file",
         (
             ColumnAccount(file, "", "VARCHAR", "the name of the file"),
             *(replace(_sum_up(column.name, accounts), type=types[column.name]) for column in first.columns),
@@ -217,7 +218,7 @@ def _unite_tables(connection: duckdb.DuckDBPyConnection, accounts: Sequence[Tabl
 
 
 def _sum_up(name: str, accounts: Sequence[TableAccount]) -> ColumnAccount:
-    """The account of a column that is in several files: all that was taken for NULL, and each of the doubts."""
+    """Return the account of a column that is in several files: all texts read as NULL, and each of the doubts."""
     columns = [_find_column(account, name) for account in accounts]
     nulls: Counter[str] = Counter()
     doubts: dict[str, str] = {}
@@ -225,6 +226,6 @@ def _sum_up(name: str, accounts: Sequence[TableAccount]) -> ColumnAccount:
         nulls.update(column.nulls or {})
         if column.doubt:
             doubts.setdefault(column.doubt, f"{column.doubt} ({account.file})")
-    told = [*list(doubts.values())[:_MAX_LISTED_DOUBTS], *(["…"] if len(doubts) > _MAX_LISTED_DOUBTS else [])]
+    listed = [*list(doubts.values())[:_MAX_LISTED_DOUBTS], *(["…"] if len(doubts) > _MAX_LISTED_DOUBTS else [])]
     filled = next((column for column in columns if column.why != _NO_VALUE), columns[0])
-    return replace(filled, name=name, nulls=dict(nulls) or None, doubt="; ".join(told))
+    return replace(filled, name=name, nulls=dict(nulls) or None, doubt="; ".join(listed))

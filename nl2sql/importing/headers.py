@@ -1,4 +1,4 @@
-"""Is a row the header of those below it: what its cells hold, what theirs do, and the names of columns that follow.
+"""Tell whether a row is the header of those below it, by what its cells hold and what theirs do.
 
 It judges rows of texts and reads no file.
 """
@@ -9,7 +9,7 @@ import functools
 import itertools
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from nl2sql.importing.column_notations import choose_notation
@@ -26,14 +26,14 @@ MAX_JUDGED_ROWS: Final = 400
 
 
 def classify_cell(cell: str) -> str:
-    """What a cell holds by its shape: blank, number, date, time or text."""
+    """Return what a cell holds by its shape: blank, number, date, time or text."""
     shape = make_shape(cell)
     return _find_kind(shape, has_leading_zero(cell)) if len(shape) <= MAX_SHAPE_CHARS else "text"
 
 
 @functools.lru_cache(4096)
 def _find_kind(shape: str, zero: bool) -> str:
-    """The kind of all texts of a shape, of which `zero` says that the first digit is a 0."""
+    """Return the kind of all texts of a shape; `zero` says that their first digit is a 0."""
     text = shape.replace("9", "0", 1) if zero else shape
     if not text or is_placeholder(text):
         return "blank"
@@ -47,7 +47,7 @@ def _find_kind(shape: str, zero: bool) -> str:
 
 
 def find_column_kind(cells: Sequence[str]) -> str:
-    """The kind of nearly all cells of a column: of some that are not, a title or a note may be the reason."""
+    """Return the kind of at least 70 % of a column's cells, else text: the others may be a title or a note."""
     kinds = [kind for kind in map(classify_cell, cells) if kind != "blank"]
     if not kinds:
         return "blank"
@@ -56,7 +56,7 @@ def find_column_kind(cells: Sequence[str]) -> str:
 
 
 def prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool | None:
-    """Whether the cells are names above these rows: True and False where something proves it, else None.
+    """Return whether the cells are names above these rows: True or False where something proves it, else None.
 
     >>> prove_header(("city", "2024"), [("Kiel", "5"), ("Bonn", "7")])
     True
@@ -80,7 +80,7 @@ def prove_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool | 
 def _is_numbered_header(
     cells: Sequence[str], own: Sequence[str], kinds: Sequence[str], columns: Sequence[Sequence[str]]
 ) -> bool:
-    """Whether the numbers among the cells are names: years, or counted up one by one, and not so in the rows below."""
+    """Return whether the numbers among the cells are names: years, or counted up by one, unlike the rows below."""
     numbers = [i for i, kind in enumerate(own) if kind == "number"]
     texts = [cells[i].strip(BLANKS) for i in numbers]
     if not numbers or not all(text.isdigit() for text in texts) or len(set(texts)) < len(texts):
@@ -109,14 +109,14 @@ def _is_numbered_header(
 
 
 def _is_like(row: Sequence[int], values: Sequence[int]) -> bool:
-    """Whether the row is as regular as the names: years where they are, else counted up as they are."""
+    """Return whether the row is as regular as the names: years where they are, else counted up as they are."""
     if all(1900 <= value <= 2100 for value in values):
         return all(1900 <= value <= 2100 for value in row)
     return [value - row[0] for value in row] == [value - values[0] for value in values]
 
 
 def _has_recurring_cell(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether a cell is a value like those below it: it comes again there, or has the very shape of all of them."""
+    """Return whether a cell is a value like those below it: it occurs there again, or has the shape of all of them."""
     for cell, column in zip(cells, columns, strict=True):
         text = cell.strip(BLANKS)
         below = [other.strip(BLANKS) for other in column if other.strip(BLANKS)]
@@ -133,26 +133,8 @@ def _has_recurring_cell(cells: Sequence[str], columns: Sequence[Sequence[str]]) 
 
 
 def can_be_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether texts above texts are names: each once, each there, none of them a number."""
+    """Return whether texts above texts may be names: none is a number, and they differ or are several."""
     filled = [cell.strip(BLANKS) for cell in cells if cell.strip(BLANKS)]
     if not rows or not all(classify_cell(cell) in ("text", "blank") for cell in cells):
         return not rows
     return len(filled) == len(set(filled)) or len(filled) > 1
-
-
-def name_columns(header: Sequence[str], width: int, clean: Callable[[str], str]) -> list[str]:
-    """A name for each column, each once: those of the header, and a number for one without."""
-    names: list[str] = []
-    taken: set[str] = {clean(cell).lower() for cell in header}
-    used: set[str] = set()
-    numbers: dict[str, int] = {}
-    for number in range(width):
-        own = clean(header[number]) if number < len(header) else ""
-        wanted = own or f"column{number + 1}"
-        name = wanted
-        while name.lower() in used or (name != own and name.lower() in taken):
-            again = numbers[wanted] = numbers.get(wanted, 1) + 1
-            name = f"{wanted}_{again}"
-        used.add(name.lower())
-        names.append(name)
-    return names

@@ -1,20 +1,25 @@
-"""The account of an import: what was read of a file, how, what was left out, and what is doubtful.
+"""The account of an import: what was read of a file and how, what was left out, and what is doubtful.
 
-It is kept beside the imported database. It holds plain values only, and goes through JSON and back.
+It is stored beside the imported database. It holds plain values only, which JSON can carry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from nl2sql.json_codec import decode_value, encode_value
 
 _MAX_LISTED_DOUBTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Values of a table that are also, or were, another table's: a column here and there, each empty for the whole."""
+    """A column whose values another table has too, or had before tables were united.
+
+    An empty column name means the whole table.
+    """
 
     column: str
     of_table: str
@@ -23,7 +28,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ColumnAccount:
-    """One column: its name here and in the file, its type and why, what was taken for NULL, what is doubtful."""
+    """One column: its name here and in the file, its type and why, the texts read as NULL, and what is doubtful."""
 
     name: str
     header: str
@@ -38,8 +43,8 @@ class TableAccount:
     """One table made of a file. `format` says how the file was read, `left_out` what of it is not in the table.
 
     `lines` is None where the file has none. `left_out` are reasons, each with the text that it is about. `doubts` are
-    about the table; those about a column stand with it. `origins` say what of it stands elsewhere too, or under another
-    name before it was put together: what hides the one hides the other.
+    about the table; those about a column are in its account. `origins` name the places where its values also are, or
+    were before tables were united: a policy that hides one of them hides the other.
     """
 
     table: str
@@ -53,12 +58,12 @@ class TableAccount:
     origins: tuple[Origin, ...] = ()
 
     def list_doubts(self) -> list[str]:
-        """Everything doubtful, a sentence each."""
-        told = [f"{self.file}: {doubt}" for doubt in self.doubts]
-        return told + [f"{self.file}, column {column.name}: {column.doubt}" for column in self.columns if column.doubt]
+        """Return everything doubtful, a sentence each."""
+        own = [f"{self.file}: {doubt}" for doubt in self.doubts]
+        return own + [f"{self.file}, column {column.name}: {column.doubt}" for column in self.columns if column.doubt]
 
     def summarize(self) -> str:
-        """One line: how many rows, of what, and what was left out."""
+        """Return one line: how many rows were read from what, and what was left out."""
         of = "" if self.lines is None else f" of {self.lines:,} {'line' if self.lines == 1 else 'lines'}"
         rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
         parts = [f"{self.file}: {rows}{of} read as table {self.table}"]
@@ -66,8 +71,8 @@ class TableAccount:
         return "; ".join(parts)
 
     def hide_values(self, columns: Collection[str]) -> TableAccount:
-        """The same without texts of the file, for somebody who may see these columns only, by name."""
-        # What is said behind the semicolon, and where values come from, names columns.
+        """Return the account without texts of the file, for a reader who may see these columns only, given by name."""
+        # The text after the semicolon and the origins name columns.
         shown = [column for column in self.columns if column.name.lower() in columns]
         return replace(
             self,
@@ -81,7 +86,7 @@ class TableAccount:
         )
 
     def describe(self) -> Iterator[str]:
-        """The whole account, a line each."""
+        """Yield the whole account, a line each."""
         yield self.summarize()
         yield f"format: {self.format}"
         for column in self.columns:
@@ -91,53 +96,34 @@ class TableAccount:
             if column.why:
                 parts.append(column.why)
             if column.nulls:
-                told = ", ".join(f"{text!r} ({count:,})" for text, count in column.nulls.items())
-                parts.append(f"no value: {told}")
+                texts = ", ".join(f"{text!r} ({count:,})" for text, count in column.nulls.items())
+                parts.append(f"read as NULL: {texts}")
             yield "; ".join(parts)
         yield from (f"doubtful: {doubt}" for doubt in self.list_doubts())
 
 
 def list_notes(accounts: tuple[TableAccount, ...]) -> list[str]:
-    """What a person has to know whenever the tables are asked: what is doubtful of them, a sentence each."""
+    """Return what a reader of answers needs to know about the tables: what is doubtful, a sentence each."""
     doubts = [doubt for account in accounts for doubt in account.list_doubts()]
     if len(doubts) > _MAX_LISTED_DOUBTS:
         rest = len(doubts) - _MAX_LISTED_DOUBTS
-        doubts = [*doubts[:_MAX_LISTED_DOUBTS], f"{rest:,} more doubts: `nl2sql schema` with a table's name tells them"]
-    # Which of the owner's rules settles a doubt stands in it, in backticks.
+        doubts = [*doubts[:_MAX_LISTED_DOUBTS], f"{rest:,} more doubts: run `nl2sql schema TABLE` to see them"]
+    # A doubt names the rule that settles it, in backticks.
     if any("`" in doubt for doubt in doubts):
-        doubts.append('to say how a file is read, write a section for it in the project file, like [files."sales.csv"]')
+        doubts.append('to set how a file is read, add a section to the project file, such as [files."sales.csv"]')
     return doubts
 
 
 def write_account(account: TableAccount) -> dict[str, Any]:
-    """As JSON."""
-    return asdict(account)
+    """Return the account as JSON has it."""
+    encoded: dict[str, Any] = encode_value(account)
+    return encoded
 
 
-def read_account(data: Mapping[str, Any]) -> TableAccount:
-    """Of JSON. ValueError or LookupError or TypeError where it is none."""
-    texts = {name: _expect_text(data[name]) for name in ("table", "file", "format")}
-    return TableAccount(
-        **texts,
-        rows=int(data["rows"]),
-        columns=tuple(map(_read_column, data["columns"])),
-        lines=None if data["lines"] is None else int(data["lines"]),
-        left_out=tuple((_expect_text(reason), _expect_text(text)) for reason, text in data["left_out"]),
-        doubts=tuple(map(_expect_text, data["doubts"])),
-        origins=tuple(
-            Origin(*(_expect_text(one[name]) for name in ("column", "of_table", "of_column")))
-            for one in data["origins"]
-        ),
-    )
+def read_account(data: Any) -> TableAccount:
+    """Return the account that `write_account` wrote.
 
-
-def _read_column(data: Mapping[str, Any]) -> ColumnAccount:
-    texts = {name: _expect_text(data[name]) for name in ("name", "header", "type", "why", "doubt")}
-    nulls = data["nulls"]
-    return ColumnAccount(**texts, nulls=None if nulls is None else {str(key): int(n) for key, n in nulls.items()})
-
-
-def _expect_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"no text: {value!r}")
-    return value
+    Raises:
+        ValueError: where `data` is something else.
+    """
+    return decode_value(data, TableAccount)

@@ -1,6 +1,6 @@
-"""DuckDB's complaints about a data file as one sentence: which file, which line, what is wrong, what to do.
+"""The error of a data file that cannot be read, and DuckDB's complaints about one as a sentence of that kind.
 
-It reads a file again only to find the line that is meant.
+It reads a file again only to find the line of the fault.
 """
 
 from __future__ import annotations
@@ -10,27 +10,35 @@ import re
 from pathlib import Path
 from typing import Final
 
-from nl2sql.importing.import_names import UnreadableError
-
 MAX_SEARCHED_BYTES: Final = 16_000_000
 _LINE: Final = re.compile(r"\bLine: (\d+)|\bin (?:line|record/value) (\d+)")
 _CSV_REASON: Final = re.compile(r"Expected Number|Value with|Error when|Maximum line|Invalid|State machine")
 _MALFORMED: Final = "Malformed JSON"
-_MEND: Final = "Mend the file, or leave it out."
+_CORRECT: Final = "Correct the file, or leave it out."
+
+
+class UnreadableError(Exception):
+    """A data file that cannot be imported: what is wrong, and what to do; `limit` names the exceeded limit, if any."""
+
+    def __init__(self, message: str, hint: str, *, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.message = message
+        self.hint = hint
 
 
 def make_unreadable_error(file: Path, text: str) -> UnreadableError:
-    """The error that tells what DuckDB says of the file."""
+    """Return the error for what DuckDB says about the file."""
     if _MALFORMED in text:
-        # Its own number counts lines or records, by a count that is one too high.
+        # DuckDB's own number counts lines or records, and is one too high.
         number = find_malformed_line(file)
         reason = text.splitlines()[0].rpartition(": ")[2].strip()
         place = f", line {number}" if number else ""
-        return UnreadableError(f"{file.name}{place} cannot be read: it is not JSON: {reason}", _MEND)
+        return UnreadableError(f"{file.name}{place} cannot be read: it is not JSON: {reason}", _CORRECT)
     if "invalid state" in text:
         return UnreadableError(
             f"{file.name} cannot be read: its lines end in more than one way, or a quote is not closed",
-            "Save it anew, with quotes around each cell that holds an end of a line.",
+            "Save it again, with quotes around each cell that holds an end of a line.",
         )
     found = _LINE.search(text)
     place = f", line {found.group(1) or found.group(2)}" if found else ""
@@ -41,22 +49,22 @@ def make_unreadable_error(file: Path, text: str) -> UnreadableError:
         return UnreadableError(message, "Close it, or write two quotes for one that belongs to the text.")
     reason = _find_reason(text).replace(str(file), file.name)
     reason = reason.partition(" Error: ")[2] or reason
-    return UnreadableError(f"{file.name}{place} cannot be read: {reason.strip()}", _MEND)
+    return UnreadableError(f"{file.name}{place} cannot be read: {reason.strip()}", _CORRECT)
 
 
 def _find_reason(text: str) -> str:
-    """The sentence that says what is wrong; of a CSV file, the one after its lines are quoted."""
+    """Return the sentence that says what is wrong; for a CSV file, the one after the lines that it quotes."""
     sentences = [part for part in text.splitlines() if part and not part.startswith(("LINE ", "Original Line"))]
     if "CSV Error on Line" not in sentences[0]:
         return sentences[0]
-    told = [sentence for sentence in sentences[1:] if _CSV_REASON.match(sentence)]
-    return (told or sentences[1:] or sentences)[0]
+    reasons = [sentence for sentence in sentences[1:] if _CSV_REASON.match(sentence)]
+    return (reasons or sentences[1:] or sentences)[0]
 
 
 def find_malformed_line(file: Path) -> int | None:
-    """The first line of a JSON file that is not JSON, whether each line is a value or all of them are one.
+    """Return the first line of a JSON file that is not JSON; None where it cannot be found, or the file is too large.
 
-    None where that cannot be told.
+    A file may hold one value a line, or one value over all lines.
     """
     if file.stat().st_size > MAX_SEARCHED_BYTES:
         return None
@@ -69,7 +77,7 @@ def find_malformed_line(file: Path) -> int | None:
 
 
 def _find_problem_line(text: str) -> int | None:
-    """The line of the text where it stops being JSON; None where it is."""
+    """Return the line of the text where it stops being JSON; None where it is JSON."""
     try:
         json.loads(text)
     except json.JSONDecodeError as error:

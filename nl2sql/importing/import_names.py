@@ -1,4 +1,4 @@
-"""What the importers of all kinds of files share: names for the tables, and the error of a file that is not readable.
+"""The names of tables and columns that an import makes.
 
 It reads no file.
 """
@@ -6,29 +6,20 @@ It reads no file.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Final
 
 _UNSEEN: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 
-class UnreadableError(Exception):
-    """A data file that cannot be imported: what is wrong, and what to do; `limit` names the limit that ran out."""
-
-    def __init__(self, message: str, hint: str, *, limit: str = "") -> None:
-        super().__init__(message)
-        self.limit = limit
-        self.message = message
-        self.hint = hint
-
-
 class TableNames:
-    """Names for tables, each used once in any case."""
+    """Names for tables, each used once, whatever its case."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take_free_name(self, *wanted: str) -> str:
-        """The first wanted name that is free, else the last one with a number."""
+        """Take and return the first wanted name that is free, else the last one with a number."""
         name = next((n for n in wanted if n.lower() not in self._taken), "")
         number = 2
         while not name:
@@ -40,18 +31,36 @@ class TableNames:
 
 
 def clean_table_name(text: str) -> str:
-    """The text without dots, which in a table's name would read like a schema's name before it.
+    """Return the text without dots, which would read as a schema's name, and without invisible characters.
 
-    No query may hold control and invisible characters, so no name may.
+    The guard refuses queries with control and invisible characters, so no name may have them.
     """
     return "".join("_" if c == "." or unicodedata.category(c) in _UNSEEN else c for c in text)
 
 
 def clean_column_name(text: str) -> str:
-    """The text as a column's name: without invisible characters, and with single spaces for blanks of any kind.
+    r"""Return the text as a column's name: without invisible characters, and with single spaces for blanks of any kind.
 
-    >>> clean_column_name(" Permit\\nvalid to")
+    >>> clean_column_name(" Permit \t valid to")
     'Permit valid to'
     """
     spaced = "".join(" " if character.isspace() else character for character in text)
     return " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())
+
+
+def name_columns(header: Sequence[str], width: int, clean: Callable[[str], str]) -> list[str]:
+    """Return a unique name for each column: that of the header, or `column` and its number where it has none."""
+    names: list[str] = []
+    taken: set[str] = {clean(cell).lower() for cell in header}
+    used: set[str] = set()
+    numbers: dict[str, int] = {}
+    for number in range(width):
+        own = clean(header[number]) if number < len(header) else ""
+        wanted = own or f"column{number + 1}"
+        name = wanted
+        while name.lower() in used or (name != own and name.lower() in taken):
+            again = numbers[wanted] = numbers.get(wanted, 1) + 1
+            name = f"{wanted}_{again}"
+        used.add(name.lower())
+        names.append(name)
+    return names

@@ -1,7 +1,7 @@
-"""Where the table is in a grid of cells: titles above it, its header, units below that, notes and totals at its end.
+"""Find where the table is in a grid of cells: titles above it, its header, units below that, notes and totals after it.
 
-It judges rows of texts, of a CSV file or of a sheet alike, and reads no file. A row is left out only for a reason that
-can be told, and never where that would leave fewer rows than it takes away.
+It judges rows of texts, from a CSV file or a sheet alike, and reads no file. A row is left out only for a reason that
+can be stated, and never where that would leave fewer rows than it takes away.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from nl2sql.importing.column_shapes import BLANKS, is_placeholder
 from nl2sql.importing.delimiters import MAX_NOTE_LINES, MAX_TITLE_LINES, Record, has_gap
 from nl2sql.importing.headers import MAX_JUDGED_ROWS, can_be_header, classify_cell, find_column_kind, prove_header
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 
 _MAX_TITLE_ROWS: Final = 30
 _MAX_HEADER_WORDS: Final = 8
@@ -41,10 +41,10 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What of a grid is the table.
+    """The part of a grid that is the table, `width` columns wide.
 
-    `header` are the names as the file has them, empty where there is none; `body_start` is the position of the first
-    record below the header (and the units); `left_out` the records that are not data, by content. `width` columns.
+    `header` has the names as in the file, empty where there is none; `body_start` is the position of the first record
+    below the header (and the units); `left_out` has the records that are not data, identified by their cells.
     """
 
     width: int
@@ -58,10 +58,12 @@ class Layout:
 def find_layout(
     records: Sequence[Record], tail: Sequence[Record] = (), *, called: str = "", header: int | None = None
 ) -> Layout:
-    """The table among the first records of a grid, given its last ones too.
+    """Return the table among the first records of a grid, given its last records too.
 
-    `called` is the file's name; `header` is the line of the header where the owner says it, 0 for none. UnreadableError
-    where there is no such line.
+    `called` is the file's name; `header` is the line of the header where the owner gives it, 0 for none.
+
+    Raises:
+        UnreadableError: where there is no such line.
     """
     filled = [number for number, record in enumerate(records) if record.value_count]
     if not filled:
@@ -84,7 +86,7 @@ def find_layout(
     doubts = [unnamed] if unnamed else []
     if proof is None and rows and group is None and _is_weak(header_record.cells):
         doubts.append(
-            f"line {header_record.line} is taken for the header, which nothing proves; say `header = 0` if it is a row"
+            f"line {header_record.line} is taken for the header, but may be a row of data; if so, set `header = 0`"
         )
     units = _find_units(records[body + 1 :], width)
     notes = _find_notes(header_record.cells, records[body + 1 + len(units) :], tail, width)
@@ -93,13 +95,17 @@ def find_layout(
 
 
 def _is_weak(cells: Sequence[str]) -> bool:
-    """Whether the names look like values: long, or with digits or blanks in all of them."""
+    """Return whether the names look like values: long, or with digits in all of them."""
     filled = [cell.strip(BLANKS) for cell in cells if cell.strip(BLANKS)]
     return all(re.search(r"\d|@", cell) or len(cell.split()) > _MAX_HEADER_WORDS for cell in filled)
 
 
 def _find_given_layout(records: Sequence[Record], tail: Sequence[Record], called: str, header: int) -> Layout:
-    """The layout by the line that the owner names. UnreadableError where there is no such line."""
+    """Return the layout by the line that the owner gives.
+
+    Raises:
+        UnreadableError: where there is no such line.
+    """
     if not header:
         return Layout(_measure_width(records, tail)[0])
     found = next(
@@ -107,7 +113,7 @@ def _find_given_layout(records: Sequence[Record], tail: Sequence[Record], called
     )
     if found is None:
         raise UnreadableError(
-            f"{called}: `header` says line {header:,}, which is not there", "Mend `header`, or leave it out."
+            f"{called}: `header` says line {header:,}, which is not there", "Correct `header`, or leave it out."
         )
     titles = tuple(LeftOut(record, "it is above the header") for record in records[:found] if record.value_count)
     width = _measure_width(records[found:], tail)[0]
@@ -116,9 +122,9 @@ def _find_given_layout(records: Sequence[Record], tail: Sequence[Record], called
 
 
 def _measure_width(records: Sequence[Record], tail: Sequence[Record]) -> tuple[int, str]:
-    """How many columns there are, the first record being the header, and what is doubtful of that.
+    """Return how many columns there are, the first record being the header, and what is doubtful about that.
 
-    Rows that are all wider than the header have columns without names; a few that are, are faults of the file.
+    Where most rows are wider than the header, the further columns have no name. Where only a few are, they are faults.
     """
     first, *rest = [record for record in (*records, *tail) if record.value_count]
     named = len(first.cells)
@@ -140,11 +146,11 @@ def _measure_reach(cells: Sequence[str]) -> int:
 
 
 def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
-    """The position of the header, or of the first row: the first record that is filled as wide as those below it."""
+    """Return the position of the header, or of the first row: the first record filled as wide as those below it."""
     judged = [records[number] for number in filled[:MAX_JUDGED_ROWS]]
     typical = statistics.median_high(record.value_count for record in judged)
     if typical < 2:
-        # A title above one column is told from its header by nothing.
+        # Nothing distinguishes a title above one column from its header.
         return filled[0]
     for number in filled[:_MAX_TITLE_ROWS]:
         below = [records[i] for i in filled if i > number]
@@ -167,7 +173,7 @@ def _find_start(records: Sequence[Record], filled: Sequence[int]) -> int:
 
 
 def _is_after_gap(records: Sequence[Record], filled: Sequence[int], number: int, typical: int) -> bool:
-    """Whether a block of narrow rows ends in an empty row, with a wider table below it."""
+    """Return whether a block of narrow rows ends in an empty row, with a wider table below it."""
     for position in filled[:_MAX_TITLE_ROWS]:
         if position <= number:
             continue
@@ -178,9 +184,9 @@ def _is_after_gap(records: Sequence[Record], filled: Sequence[int], number: int,
 
 
 def _find_group_header(records: Sequence[Record], start: int) -> tuple[int, tuple[str, ...]] | None:
-    """The position of the header below a row of headings over groups of columns, and these headings.
+    """Return the position of the header below a row of headings over groups of columns, and these headings.
 
-    The headings may be what would pass for the header, or the row right above it.
+    The headings may be in the row that looks like the header, or in the row right above it.
     """
     for top in (start - 1, start):
         if top < 0 or top + 1 >= len(records) or not (records[top].value_count and records[top + 1].value_count):
@@ -194,9 +200,9 @@ def _find_group_header(records: Sequence[Record], start: int) -> tuple[int, tupl
 
 
 def _are_headings(headings: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether the upper row groups the columns that the lower one names: it has holes to the right of a heading.
+    """Return whether the upper row groups the columns that the lower one names: cells right of a heading are empty.
 
-    One heading alone may be a title, unless it is a number or a part of a year.
+    A single heading may be a title, unless it is a number or a part of a year.
     """
     width = _measure_reach(names)
     padded = [*headings, *[""] * width][:width]
@@ -211,7 +217,7 @@ def _are_headings(headings: Sequence[str], names: Sequence[str]) -> bool:
 
 
 def _spread_headings(headings: Sequence[str]) -> list[str]:
-    """Each heading over the columns up to the next one."""
+    """Return each heading repeated over the columns up to the next one."""
     spread, last = [], ""
     for heading in headings:
         last = heading or last
@@ -220,7 +226,7 @@ def _spread_headings(headings: Sequence[str]) -> list[str]:
 
 
 def _combine_headings(headings: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Each name with the heading over it."""
+    """Return each name with the heading above it."""
     padded = [*headings, *[""] * len(names)][: len(names)]
     return tuple(
         f"{heading} {name.strip(BLANKS)}".strip() if heading != name.strip(BLANKS) else heading
@@ -229,7 +235,7 @@ def _combine_headings(headings: Sequence[str], names: Sequence[str]) -> tuple[st
 
 
 def is_table(records: Sequence[Record]) -> bool:
-    """Whether the records are a table by themselves: names above values of another kind, in two columns or more."""
+    """Return whether the records are a table by themselves: names above values of another kind, in several columns."""
     if len(records) < 2 or statistics.median_high(record.value_count for record in records) < 2:
         return False
     return (
@@ -237,11 +243,8 @@ def is_table(records: Sequence[Record]) -> bool:
     )
 
 
-# Rows that are no data
-
-
 def _find_units(records: Sequence[Record], width: int) -> list[tuple[Record, str]]:
-    """The row of units right below a header: texts above columns that hold numbers or dates in every other row."""
+    """Return the row of units right below a header: texts in columns that hold numbers or dates in every other row."""
     if len(records) < 3 or not records[0].value_count:
         return []
     first, rows = records[0], [record.cells for record in records[1:MAX_JUDGED_ROWS] if record.value_count]
@@ -270,7 +273,7 @@ def _find_strict_kind(cells: Sequence[str]) -> str:
 def _find_notes(
     header: Sequence[str], records: Sequence[Record], tail: Sequence[Record], width: int
 ) -> tuple[LeftOut, ...]:
-    """Notes below the header and at the end, and the header where it comes again."""
+    """Return the notes below the header and at the end, and repetitions of the header."""
     found = []
     names = [cell.strip(BLANKS) for cell in header]
     everything = [record for record in (*records, *tail) if record.value_count]
@@ -283,12 +286,12 @@ def _find_notes(
     typical = statistics.median_high(record.value_count for record in everything) if everything else 0
     for part, gap in ((_take_notes(list(records), typical), False), (_take_notes(list(reversed(last)), typical), True)):
         found += [LeftOut(record, "a note below the table" if gap else "a note below the header") for record in part]
-    unique = {one.record.cells: one for one in found}
+    unique = {row.record.cells: row for row in found}
     return tuple(unique.values())
 
 
 def _take_notes(records: Sequence[Record], typical: int) -> list[Record]:
-    """The records up to the first row of data that hold one sentence only, in the first column."""
+    """Return the records up to the first row of data that hold a single sentence, in the first column."""
     found: list[Record] = []
     for record in records[: 2 * MAX_NOTE_LINES]:
         if not record.value_count:
@@ -309,12 +312,12 @@ def _is_note(record: Record, typical: int) -> bool:
 
 
 def _is_apart(records: Sequence[Record], record: Record) -> bool:
-    """Whether an empty row lies beside it."""
+    """Return whether an empty row is next to it."""
     number = records.index(record)
     near = [records[i] for i in (number - 1, number + 1) if 0 <= i < len(records)]
-    return any(not one.value_count for one in near)
+    return any(not neighbour.value_count for neighbour in near)
 
 
 def is_total(text: str) -> bool:
-    """Whether the first cell of a row says that the row sums up the others."""
+    """Return whether the first cell of a row says that the row sums up the others."""
     return _TOTALS.fullmatch(text.strip(BLANKS + ":")) is not None

@@ -1,6 +1,6 @@
-"""Which notation the numbers of a column are in: decimal sign, groups, currencies, percent, and how they are negative.
+"""Choose which notation the numbers of a column are in: decimal sign, groups, currencies, percent, negative numbers.
 
-It judges shapes; which of the notations really holds for every value is for `column_types` to prove.
+It judges shapes; `column_types` proves which of the notations holds for every value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MONEY_DECIMALS: Final = 2
 
 
 class _NumberShape(NamedTuple):
-    """A number's shape taken apart: the digits with their signs, what stands beside it, and how it is negative."""
+    """The parts of a number's shape: the digits with their signs, the currency or percent sign, the negative form."""
 
     core: str
     affix: str
@@ -45,15 +45,15 @@ _AFFIXES: Final = re.compile(rf"((?:[^9.,+\-{BLANKS}'’]+\.?)?)[{BLANKS}]*(.*?)
 
 
 def read_number(shape: str) -> _NumberShape | None:
-    """Take the shape of a number apart, else None.
+    """Return the parts of a number's shape; None where it is no number.
 
     >>> read_number("€ -9.999,99")
-    _NumberShape(core='9.999,99', affix='€', negative='-')
+    _NumberShape(core='9.999,99', affix='€', negative_form='-')
     """
     text, negative = shape, ""
     if len(shape) > MAX_SHAPE_CHARS:
         return None
-    # What stands outside the parentheses is a currency: `€ (5.00)`.
+    # A currency may stand outside the parentheses: `€ (5.00)`.
     if inner := re.fullmatch(r"([^()9]*)\(([^()]+)\)([^()9]*)", text):
         text = f"({''.join(inner.groups())})"
     if text.startswith("(") and text.endswith(")"):
@@ -79,7 +79,7 @@ def read_number(shape: str) -> _NumberShape | None:
         return None
     negative = negative or ("-" if "-" in (before, after) else "")
     core = core.strip(BLANKS)
-    # A telephone's number is none to reckon with.
+    # A telephone number is no quantity.
     if "+" in (before, after) and (set(core) & set(BLANKS) or re.fullmatch("9{7,}", core)):
         return None
     return _NumberShape(core, front or back, negative) if _list_signs(core, zero=False) else None
@@ -98,7 +98,7 @@ _ALL_SIGNS: Final = frozenset(
 
 @functools.lru_cache(4096)
 def _list_signs(core: str, zero: bool) -> frozenset[Signs]:
-    """Every pair of signs by which the digits are a number; none where they are not.
+    """Return every pair of signs by which the digits are a number; none where they are not.
 
     >>> sorted(_list_signs("9.999,99", zero=False))
     [Signs(decimal=',', group='.')]
@@ -109,7 +109,7 @@ def _list_signs(core: str, zero: bool) -> frozenset[Signs]:
 
 
 def _is_number(core: str, signs: Signs, zero: bool) -> bool:
-    """Whether the digits are a number by these signs; a number that begins with a 0 has no groups."""
+    """Return whether the digits are a number by these signs; a number that begins with a 0 has no groups."""
     whole, sign, fraction = core.partition(signs.decimal)
     if sign and set(fraction) != {"9"}:
         return False
@@ -118,7 +118,7 @@ def _is_number(core: str, signs: Signs, zero: bool) -> bool:
     group = _GROUPS.get(signs.group, "")
     if not group or zero or not set(whole) <= {"9", *group}:
         return False
-    first, *rest = whole.translate({ord(one): " " for one in group}).split(" ")
+    first, *rest = whole.translate({ord(sign): " " for sign in group}).split(" ")
     sizes = [len(part) for part in rest]
     if signs.group == "i":
         return 1 <= len(first) <= 2 and sizes[-1] == 3 and set(sizes[:-1]) <= {2}
@@ -128,6 +128,7 @@ def _is_number(core: str, signs: Signs, zero: bool) -> bool:
 def choose_number(
     shapes: Sequence[Shape], name: str, signs: Signs | None, nulls: Sequence[Shape]
 ) -> NotationChoice | None:
+    """Return the notation of numbers that all these shapes allow; None where one of them is no number."""
     numbers = [read_number(shape.text) for shape in shapes]
     if any(number is None and not _is_scientific(shape.text) for number, shape in zip(numbers, shapes, strict=True)):
         return None
@@ -138,7 +139,7 @@ def choose_number(
         return NotationChoice(doubt="") if all(set(number.core) == {"9"} for _, number in read) else None
     words = {number.affix.lower() for _, number in read} - {""}
     if len(words) > 1:
-        return NotationChoice(doubt=f"stays text: it holds numbers in {' and '.join(sorted(words))}")
+        return NotationChoice(doubt=f"stays text: its numbers are in {' and '.join(sorted(words))}")
     if words & set("%％") and any(not number.affix for _, number in read):
         return NotationChoice(doubt="stays text: some of its numbers are in percent and some have no sign")
     allowed = functools.reduce(
@@ -156,12 +157,12 @@ def choose_number(
         shape = next(shape for shape, number in read if _is_open(number.core, shape.has_leading_zero, allowed))
         return NotationChoice(
             doubt=f"stays text: nothing says whether {shape.example.strip(BLANKS)!r} is a decimal or has thousands;"
-            " say it with `decimal`"
+            " set `decimal` to settle it"
         )
     number = _make_number(read, chosen, next(iter(words), ""), proof)
     if number.type == "BIGINT" and any(shape.text.lower().strip("#") == "nan" for shape in nulls):
         number = replace(number, type="DOUBLE", sql=f"CAST({number.sql} AS DOUBLE)")
-    # More digits than any number holds are kept as they are.
+    # Numbers with more digits than any type holds stay text.
     return NotationChoice((number,)) if number.type != "VARCHAR" else NotationChoice()
 
 
@@ -180,7 +181,7 @@ def _choose_scientific(shapes: Sequence[Shape]) -> NotationChoice | None:
     if len(signs) > 1:
         return NotationChoice(doubt="stays text: its numbers have more than one decimal sign")
     number = f"TRY_CAST(replace(trim({{}}, '{BLANKS}'), ',', '.') AS DOUBLE)"
-    # What is too large to be held is no number here, and more digits than are exact must be those of the number itself.
+    # A number must not overflow, and one with more digits than are exact must be written as DuckDB writes it.
     digits = "length(regexp_replace({}, '[eE].*|[^0-9]', '', 'g'))"
     exact = f"({digits} <= {_MAX_EXACT_DIGITS} OR CAST({number} AS VARCHAR) = lower({{}}))"
     sql = f"CASE WHEN isfinite({number}) AND {exact} THEN {number} END"
@@ -188,7 +189,7 @@ def _choose_scientific(shapes: Sequence[Shape]) -> NotationChoice | None:
 
 
 def _is_code_name(name: str) -> bool:
-    """Whether a column of that name holds digits that are no quantity."""
+    """Return whether a column of that name holds digits that are no quantity, such as telephone numbers."""
     words = re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()
     return (
         re.search(r"phone|tel|fax|mobil|zip|plz|postal|iban|konto|account|card|code|\bids?\b|_id|nummer", words)
@@ -197,7 +198,7 @@ def _is_code_name(name: str) -> bool:
 
 
 def _is_open(core: str, zero: bool, allowed: frozenset[Signs]) -> bool:
-    """Whether the digits mean one number by one of the signs and another number by another one."""
+    """Return whether the digits are different numbers by different decimal signs."""
     decimals = {signs.decimal for signs in _list_signs(core, zero) & allowed}
     return len(decimals) > 1 and re.search("[.,]", core) is not None
 
@@ -205,7 +206,7 @@ def _is_open(core: str, zero: bool, allowed: frozenset[Signs]) -> bool:
 def _settle_signs(
     read: Sequence[tuple[Shape, _NumberShape]], allowed: frozenset[Signs], known: Signs | None
 ) -> tuple[Signs | None, str]:
-    """The signs that the column is written in, and what proves them; None where two readings are left."""
+    """Return the signs that the column is written in, and what proves them; None where two readings remain."""
     open_ones = [shape for shape, number in read if _is_open(number.core, shape.has_leading_zero, allowed)]
     if not open_ones:
         best = min(allowed, key=lambda signs: (signs.group == "i", signs.decimal != ".", signs.group))
@@ -220,7 +221,7 @@ def _settle_signs(
 
 
 def find_signs(shapes: Sequence[Shape], name: str) -> Signs | None:
-    """The decimal sign that a column of numbers proves by itself, else None.
+    """Return the signs that a column of numbers proves by itself; None where it proves none.
 
     >>> find_signs([Shape("9.999,99", 1, "1.234,56")], "revenue")
     Signs(decimal=',', group='.')
@@ -243,16 +244,16 @@ def _describe_mixture(read: Sequence[tuple[Shape, _NumberShape]]) -> str:
         decimals = {signs.decimal for signs in _list_signs(number.core, shape.has_leading_zero)}
         if len(decimals) == 1:
             by_decimal.setdefault(decimals.pop(), shape.example.strip(BLANKS))
-    told = " and ".join(repr(example) for example in by_decimal.values())
+    examples = " and ".join(repr(example) for example in by_decimal.values())
     return (
-        f"stays text: its numbers are in two notations, such as {told}"
-        if told
+        f"stays text: its numbers are in two notations, such as {examples}"
+        if examples
         else "stays text: numbers in two notations"
     )
 
 
 def _make_number(read: Sequence[tuple[Shape, _NumberShape]], signs: Signs, word: str, proof: str) -> ColumnNotation:
-    """The expression that reads them, and the narrowest type that holds each digit."""
+    """Return the SQL that reads the numbers, and the narrowest type that holds each digit."""
     cores = [number.core for _, number in read]
     whole, fraction = _count_digits(cores, signs)
     sql = f"trim({{}}, '{BLANKS}')"
@@ -279,7 +280,7 @@ def _make_number(read: Sequence[tuple[Shape, _NumberShape]], signs: Signs, word:
 
 
 def _count_digits(cores: Sequence[str], signs: Signs) -> tuple[int, int]:
-    """The most digits before the decimal sign, and after it."""
+    """Return the largest number of digits before the decimal sign, and after it."""
     parts = [core.split(signs.decimal) for core in cores]
     fraction = max((len(part[1]) for part in parts if len(part) == 2), default=0)
     return max(sum(sign == "9" for sign in part[0]) for part in parts), fraction

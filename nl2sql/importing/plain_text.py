@@ -1,6 +1,6 @@
-"""A text file as UTF-8: unpacked, decoded, and without marks at its start, so that DuckDB reads every character.
+"""Turn a text file into UTF-8: unpacked, decoded, and without a byte order mark, so that DuckDB reads every character.
 
-Files that are UTF-8 already are left where they lie. What is written goes into the folder of the import.
+Files that are UTF-8 already are read where they are. Copies are written into the folder of the import.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from nl2sql.importing.file_kinds import PACKED, find_kind, is_data_file
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 
-# In the order of how many people write in them.
+# The most used first.
 _OLD_ENCODINGS: Final = (
     "cp1252",
     "cp1250",
@@ -34,7 +34,7 @@ _OLD_ENCODINGS: Final = (
     "cp850",
     "cp437",
 )
-# The letters of languages by the encodings that have them: the most used first.
+# The letters beyond ASCII of the languages that each encoding serves.
 _WESTERN: Final = ("äöüß", "éèêëàâçùûîïôœæ", "áéíóúñü", "ãáéíóúâêôçà", "àèéìòù", "åäöæøé")
 _LATIN: Final = {
     "cp1252": _WESTERN,
@@ -58,10 +58,10 @@ _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "ut
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """A file of UTF-8, the encoding that it had, its last piece, and what its bytes say.
+    """A file of UTF-8: its path and former encoding, its first and last bytes, and what a pass over it found.
 
-    `lines` counts all of them; `doubts` are sentences. `leading_lines` lines
-    stand before the text and hold nothing of it.
+    `size` is in bytes, `lines` counts all lines, and `doubts` are sentences. `leading_lines` empty lines stand before
+    the text.
     """
 
     path: Path
@@ -76,9 +76,12 @@ class PlainText:
 
 
 def read_plain_text(file: Path, opened: IO[bytes], folder: Path, most: int, encoding: str = "") -> PlainText:
-    """The file as UTF-8, written anew into the folder where it isn't. UnreadableError.
+    """Return the file as UTF-8, as a copy in `folder` where it is not.
 
-    `most` bytes may be unpacked; `encoding` is the owner's word for it.
+    At most `most` bytes may be unpacked; `encoding` is the one that the owner gives.
+
+    Raises:
+        UnreadableError: where the file cannot be unpacked or decoded.
     """
     doubts: tuple[str, ...] = ()
     path = file
@@ -134,12 +137,12 @@ def _unpack(file: Path, opened: IO[bytes], path: Path, most: int) -> None:
                 _copy(packed, path, most, file)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UnreadableError(
-            f"{file.name} cannot be unpacked: {error}", "Unpack it yourself, or save it anew."
+            f"{file.name} cannot be unpacked: {error}", "Unpack it yourself, or save it again."
         ) from error
 
 
 def _refuse_other_kind(file: Path, name: str) -> None:
-    """UnreadableError where the file within is of another kind than the name of the packed one says."""
+    """Check that the packed file is of the kind that the outer name says."""
     within = Path(Path(name).name)
     if is_data_file(within) and find_kind(within) != find_kind(file) and {find_kind(within), find_kind(file)} != _ROWS:
         raise UnreadableError(
@@ -159,7 +162,7 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, path: Path, most: int, file: Path) 
 
 
 def _find_marked_encoding(start: bytes) -> str:
-    """The encoding that the first bytes say; UTF-16 without a mark has a nought in every second byte."""
+    """Return the encoding that the first bytes show; UTF-16 without a mark has a zero in every second byte."""
     for mark, name in _WIDE_MARKS.items():
         if start.startswith(mark):
             return name
@@ -174,7 +177,7 @@ def _find_marked_encoding(start: bytes) -> str:
 
 
 def _find_invalid(content: IO[bytes]) -> int | None:
-    """The line of the first byte that is not UTF-8, or None."""
+    """Return the line of the first byte that is not UTF-8, or None."""
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     while piece := content.read(_PIECE_BYTES):
         if piece.isascii() and not decoder.getstate()[0]:
@@ -188,26 +191,26 @@ def _find_invalid(content: IO[bytes]) -> int | None:
 
 
 def _guess_encoding(path: Path, line: int) -> tuple[str, tuple[str, ...]]:
-    """The encoding of a file that is not UTF-8, and why that is doubtful."""
+    """Return the likely encoding of a file that is not UTF-8, and why that is doubtful."""
     import charset_normalizer
 
     lines = _take_odd_lines(path)
     sample = b"\n".join(lines)
     if any(map(_is_utf8, lines)):
         return _MIXED, (
-            f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; compare them",
+            f"it is in two encodings: line {line} and others are read as cp1252, the rest as UTF-8; check them",
         )
     found = _guess_latin(sample)
     if not found:
-        others = [one for one in _OLD_ENCODINGS if one not in _LATIN]
+        others = [name for name in _OLD_ENCODINGS if name not in _LATIN]
         best = charset_normalizer.from_bytes(sample, cp_isolation=others).best()
         wanted = () if best is None else (best.encoding,)
-        found = next(one for one in (*wanted, *_OLD_ENCODINGS) if _decode_or_none(sample, one) is not None)
-    return found, (f"read as {found}, which is a guess: compare its letters, or say it with `encoding`",)
+        found = next(name for name in (*wanted, *_OLD_ENCODINGS) if _decode_or_none(sample, name) is not None)
+    return found, (f"read as {found}, which is a guess: check its letters, or set `encoding`",)
 
 
 def _guess_latin(sample: bytes) -> str:
-    """The encoding by which most letters are those of one language; empty where the texts are not in Latin letters.
+    """Return the encoding by which most letters belong to one language; empty where the texts are not in Latin letters.
 
     >>> _guess_latin("Größe, Müller".encode("cp850"))
     'cp850'
@@ -221,14 +224,14 @@ def _guess_latin(sample: bytes) -> str:
         text = _decode_or_none(sample, encoding)
         if text is not None:
             shares = [_rate_letters(text, language) for language in languages]
-            # Of texts in several languages each letter is one of some of them.
+            # In a text of several languages each letter belongs to one of them.
             scores[encoding] = max(shares) + _rate_letters(text, "".join(languages)) / 2
     best = max(scores, key=lambda encoding: scores[encoding], default="")
     return best if best and scores[best] > _MIN_LATIN_RATIO else ""
 
 
 def _rate_letters(text: str, letters: str) -> float:
-    """The share of signs beyond ASCII that are one of these letters, or a mark that stands where marks do."""
+    """Return the share of characters beyond ASCII that are one of these letters, or a mark in a place for marks."""
     odd = [place for place, sign in enumerate(text) if not sign.isascii()]
     right = [
         place
@@ -239,7 +242,7 @@ def _rate_letters(text: str, letters: str) -> float:
 
 
 def _is_mark(before: str, sign: str, after: str) -> bool:
-    """Whether the sign is a mark, neither before nor behind which letters are where it has none."""
+    """Return whether the character is a mark, with no letter next to it on a side where none can be."""
     if sign == "\u00a0":
         return True
     return (sign in _MARKS and not after.isalpha()) or (sign in _OPENING_MARKS and not before.isalpha())
@@ -253,7 +256,7 @@ def _decode_or_none(sample: bytes, encoding: str) -> str | None:
 
 
 def _take_odd_lines(path: Path) -> list[bytes]:
-    """The first lines, or parts of them, that are not plain ASCII."""
+    """Return the first lines, or parts of them, that are not plain ASCII."""
     lines: list[bytes] = []
     size = 0
     with path.open("rb") as content:
@@ -273,19 +276,22 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _has_bare_returns(start: bytes) -> bool:
-    """Whether lines end in a carriage return alone."""
+    """Return whether lines end in a carriage return alone."""
     return b"\n" not in start and start.count(b"\r") > 1
 
 
 def _has_hidden_line_ends(start: bytes) -> bool:
-    """Whether lines end in two signs and the first line break is none of these but one within a cell."""
+    """Return whether lines end in CR LF, but the first line feed stands alone within a cell."""
     return b"\r\n" in start and start.find(b"\n") <= start.find(b"\r")
 
 
 def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
-    """Write the file as UTF-8 without marks, with plain ends of lines where they are bare returns.
+    """Write the file as UTF-8 without marks, and with line feeds where its lines end in carriage returns alone.
 
-    Returns the number of empty lines before it: one where DuckDB could not see by the first line how lines end.
+    Return the number of empty lines written before it: one where its first line would mislead DuckDB about line ends.
+
+    Raises:
+        UnreadableError: where it is not in that encoding.
     """
     try:
         with old.open("rb") as content, path.open("wb") as written:
@@ -303,7 +309,7 @@ def _decode(file: Path, old: Path, path: Path, codec: str) -> int:
 
 
 def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
-    """The text in pieces, the first without marks."""
+    """Yield the text in pieces, the first without marks."""
     if codec == _MIXED:
         while piece := content.read(_PIECE_BYTES) + content.readline():
             lines = piece.splitlines(keepends=True)
@@ -322,7 +328,7 @@ def _read_pieces(content: IO[bytes], codec: str) -> Iterator[str]:
 
 
 def measure_text(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = (), lead: int = 0) -> PlainText:
-    """Count the lines, and keep both ends of the file."""
+    """Count the lines and bytes of a file of UTF-8, and return it with its first and last bytes."""
     lines = size = 0
     quotes = False
     last = b"\n"
@@ -343,7 +349,7 @@ def measure_text(path: Path, encoding: str = "utf-8", doubts: tuple[str, ...] = 
 
 
 def count_empty_lines(text: PlainText) -> int:
-    """How many lines hold nothing."""
+    """Return how many lines are empty."""
     empty, last = 0, b"\n"
     with text.path.open("rb") as content:
         content.seek(2 * text.leading_lines)

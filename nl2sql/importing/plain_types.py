@@ -1,6 +1,6 @@
-"""Types of texts as programs write them: guess them from a few rows, and load a file in one pass that tests each value.
+"""Guess the types of texts written by programs from a few rows, and load a file in one pass that tests each value.
 
-A value that does not fit leaves no table behind; what its column holds is then for `column_types` to prove.
+A value that does not fit leaves no table behind; `column_types` then finds the type of its column.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ TEXT: Final = "VARCHAR"
 class TextColumn:
     """A column as the file has it: `key` in the reader, `name` in the table, some of its texts.
 
-    `is_numeric` says that the file itself knows its values as numbers, written with a point; `kinds`, if not None, what
-    they may be: "number", "date", "time", "boolean".
+    `is_numeric` says that the file itself stores its values as numbers, written with a point. `kinds` are what they may
+    be: "number", "date", "time", "boolean", "length"; None for any.
     """
 
     key: str
@@ -43,7 +43,7 @@ class TextColumn:
 
 @dataclass(frozen=True, slots=True)
 class TypedColumn:
-    """How a column is read: `sql` gives its values, `nulls` counts the texts that were taken for none."""
+    """How a column is read: `sql` gives its values, `nulls` counts each text that is read as NULL."""
 
     key: str
     name: str
@@ -55,7 +55,7 @@ class TypedColumn:
     is_empty: bool = False
 
 
-# Readings that one pass proves cheaply, each with what is true of a text that it does not hold for.
+# The types that one pass proves cheaply, each with SQL that is true for a text that is not of the type.
 PLAIN: Final[Mapping[str, str]] = {
     "BIGINT": "CAST(TRY_CAST({} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {}",
     "DOUBLE": (
@@ -75,7 +75,7 @@ _PLAIN_REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A table to make, of the rows for which `keep_condition` holds; `select_end` is the end of the SELECT."""
+    """A table to make of the rows for which `keep_condition` holds; `select_end` is SQL after the SELECT."""
 
     table: str
     keep_condition: str
@@ -85,7 +85,11 @@ class Target:
 def create_table(
     connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
 ) -> None:
-    """Make the table. duckdb.Error."""
+    """Make the table.
+
+    Raises:
+        duckdb.Error: where DuckDB cannot read the file.
+    """
     shown = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in typed)
     name = quote_name(target.table)
     connection.execute(
@@ -94,7 +98,7 @@ def create_table(
 
 
 def guess_plain_types(columns: Sequence[TextColumn], rules: FileRules) -> list[TypedColumn] | None:
-    """The columns as their samples suggest, where that is a plain type or text for each of them; else None."""
+    """Return the columns as their samples suggest, where each is text or of a plain type; else None."""
     typed = []
     for column in columns:
         guess = guess_type(column, rules)
@@ -105,6 +109,7 @@ def guess_plain_types(columns: Sequence[TextColumn], rules: FileRules) -> list[T
 
 
 def make_plain(column: TextColumn, guess: str) -> TypedColumn:
+    """Return the column read as `guess`, which is text or a plain type."""
     name = quote_name(column.key)
     if guess == TEXT:
         return TypedColumn(column.key, column.name, sql=name)
@@ -116,9 +121,12 @@ def make_plain(column: TextColumn, guess: str) -> TypedColumn:
 def load_plain_table(
     connection: duckdb.DuckDBPyConnection, reader: str, target: Target, typed: Sequence[TypedColumn]
 ) -> bool:
-    """Make the table, testing each value on the way; False, and no table, where one does not fit.
+    """Make the table and test each value on the way; return False, and leave no table, where one does not fit.
 
-    Rows of unequal length count as such. duckdb.Error.
+    Rows of unequal length do not fit either.
+
+    Raises:
+        duckdb.Error: where DuckDB cannot read the file.
     """
     import duckdb
 
@@ -142,7 +150,7 @@ def load_plain_table(
 
 
 def _doubt_day_numbers(column: TextColumn) -> str:
-    """Whether whole numbers in a column called a date may be the days by which spreadsheets count from 1900 on."""
+    """Return a doubt where whole numbers in a column called a date may be a spreadsheet's days counted from 1900 on."""
     if not any(word in column.name.lower() for word in ("date", "datum", "fecha", "data", "dato", "day", "tag")):
         return ""
     is_day = [len(text) == 5 and "20000" <= text <= "60000" for text in column.sample if text.strip(BLANKS)]
@@ -150,7 +158,7 @@ def _doubt_day_numbers(column: TextColumn) -> str:
 
 
 def guess_type(column: TextColumn, rules: FileRules) -> str:
-    """A plain type, text, or nothing where only all of the values can tell."""
+    """Return a plain type or text; empty where only all values together can tell."""
     if rules.types.get(column.name, "").lower() == "text" or column.kinds == ():
         return TEXT
     if column.name in rules.types or rules.null:
@@ -172,7 +180,7 @@ def guess_type(column: TextColumn, rules: FileRules) -> str:
 
 
 def _are_program_decimals(texts: Sequence[str], column: TextColumn) -> bool:
-    """Whether the texts are decimals as programs write them, and none that might have thousands instead."""
+    """Return whether the texts are decimals as programs write them, and none might have thousands instead."""
     if not any("." in text for text in texts) or "version" in column.name.lower():
         return False
     if not column.is_numeric and all(_MAYBE_THOUSANDS.fullmatch(text) for text in texts if "." in text):
@@ -181,7 +189,7 @@ def _are_program_decimals(texts: Sequence[str], column: TextColumn) -> bool:
 
 
 def _is_plain_value(text: str, kind: str) -> bool:
-    """Whether the text is as a program writes such a value."""
+    """Return whether the text is what a program writes for such a value."""
     if kind == "BIGINT":
         return _PLAIN_NUMBER.fullmatch(text) is not None and "." not in text
     if kind == "DOUBLE":
@@ -191,14 +199,14 @@ def _is_plain_value(text: str, kind: str) -> bool:
 
 
 def _is_prose(shapes: Sequence[Shape]) -> bool:
-    """Whether hardly any of the texts is a number or a date."""
+    """Return whether at most 5 % of the texts are numbers or dates."""
     count = sum(shape.frequency for shape in shapes)
     readable = sum(shape.frequency for shape in shapes if choose_notation([shape], "", None).rivals)
     return 20 * readable <= count
 
 
 def has_kind(choice: NotationChoice, kinds: Sequence[str] | None) -> bool:
-    """Whether the reading is of one of these kinds, if there is a reading."""
+    """Return whether the notation is of one of these kinds, or there is none."""
     if kinds is None or not choice.rivals:
         return True
     return choice.rivals[0].type.partition("(")[0] in {kind for name in kinds for kind in _KINDS.get(name, ())}

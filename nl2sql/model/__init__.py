@@ -1,6 +1,6 @@
-"""Who writes the SQL: the ChatModel protocol, the OpenAI client, tool-call protocols, the embedded model.
+"""Chat models, which write the SQL: the ChatModel protocol, the OpenAI client, tool-call protocols, the embedded model.
 
-It knows chat and no databases. Importing it loads none of the clients.
+This room knows chat and no databases. Importing it imports none of the clients.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ __all__ = ["Progress", "open_chat_model"]
 def open_chat_model(
     config: Config, *, on_progress: Progress | None = None, cancel: CancelToken | None = None
 ) -> ChatModel:
-    """The model that the settings name: the embedded one, or one behind an OpenAI-compatible endpoint.
+    """Return the model that the settings name: the embedded one, or one behind an OpenAI-compatible endpoint.
 
-    `on_progress(what, done, total)` hears of long work: joining the weights (bytes), starting the server.
-    ModelError where the embedded model cannot start; an endpoint is first spoken to with the first question.
+    `on_progress(what, done, total)` reports long work: joining the weights (in bytes), starting the server (total 0).
+    An endpoint gets its first request with the first question.
+
+    Raises:
+        ConfigError: an endpoint is set but no model is named, or `config.model.path` is no GGUF file.
+        ModelError: the embedded model cannot start.
+        CancelledError: `cancel` was set.
     """
     settings = config.model
     if settings.is_local:
@@ -35,14 +40,16 @@ def open_chat_model(
         raise ConfigError(
             "an endpoint is set, but no model is named", "Name one: -m MODEL, or OPENAI_MODEL; -m local needs none."
         )
-    from nl2sql.model.openai.openai_client import OpenAIChatModel
+    from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 
     return OpenAIChatModel(
         settings.name,
         base_url=settings.base_url,
         api_key=settings.api_key,
-        protocol=settings.protocol,
-        temperature=settings.temperature,
+        options=ClientOptions(
+            protocol=settings.protocol,
+            temperature=settings.temperature,
+            address_setting=settings.base_url_setting,
+        ),
         state_dir=config.home,
-        address_setting=settings.base_url_setting,
     )

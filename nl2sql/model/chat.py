@@ -1,4 +1,4 @@
-"""The seam between the product and whatever writes the SQL: one protocol, one method.
+"""The protocol between the product and whatever writes the SQL.
 
 It does not know HTTP, prompts or databases.
 """
@@ -24,12 +24,12 @@ class ChatModel(Protocol):
 
     @property
     def calls_tools(self) -> bool:
-        """False where the model is asked for a fenced SQL block instead of a tool call."""
+        """Whether the model is offered tools; False if it is asked for a fenced SQL block instead."""
         ...
 
     @property
     def samples_cheaply(self) -> bool:
-        """Whether several replies to one prompt cost little more than one, so that they are drawn where it may help."""
+        """Whether several replies to one prompt cost little more than one, so that they may be drawn often."""
         ...
 
     def stream(
@@ -41,10 +41,13 @@ class ChatModel(Protocol):
         stop: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Generator[str, None, Reply]:
-        """Send the conversation, yield the reply's text piece by piece, return the whole Reply.
+        """Send the conversation, yield the text of the reply piece by piece, and return the whole Reply.
 
-        Raises ModelError where no reply can be had, CancelledError once `cancel` is set. Closing the generator
-        ends the call at the endpoint too.
+        Closing the generator ends the call at the endpoint too.
+
+        Raises:
+            ModelError: no reply was received.
+            CancelledError: `cancel` was set.
         """
         ...
 
@@ -57,17 +60,21 @@ class ChatModel(Protocol):
         max_tokens: int | None = None,
         cancel: CancelToken | None = None,
     ) -> Generator[Reply, None, None]:
-        """Send the conversation, yield up to `count` replies that are drawn at random, each as it comes to its end.
+        """Send the conversation and yield up to `count` replies, drawn at random, each as soon as it is complete.
 
-        Their usage adds up to that of all. Closing the generator ends the replies that are still being written.
-        Raises as `stream`.
+        The usage of the replies adds up to that of all of them. Closing the generator ends the replies that are still
+        being written.
+
+        Raises:
+            ModelError: no reply was received.
+            CancelledError: `cancel` was set.
         """
         ...
 
     def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
-        """The message that carries a tool's result back, in the form that this model's protocol wants."""
+        """Return the message that carries a tool's result back, in the form that this model's protocol wants."""
         ...
 
     def close(self) -> None:
-        """Free what the model holds."""
+        """Release connections and whatever else the model holds."""
         ...

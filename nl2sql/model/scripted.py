@@ -1,6 +1,6 @@
-"""A ChatModel that says what it was told to say: for tests, ours and yours.
+"""A ChatModel that replies from a script, for tests of this package and of programs that use it.
 
-It speaks to nobody. It keeps what it was sent, so that a test can look.
+It sends nothing. It records the messages that it was given, so that a test can look at them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ Line = str | Reply | Callable[[Messages], Reply]
 
 
 def says(text: str, *calls: ToolCall) -> Reply:
-    """A reply of that text, with calls if any are given, of which the model is sure."""
+    """Return a reply with that text, and with calls if any are given, written with high probability."""
     return Reply(text, calls, {"role": "assistant", "content": text}, Usage(10, 0, 5, 1), logprobs=_SURE)
 
 
 def calls(name: str, **arguments: Any) -> Reply:
-    """A reply that calls one tool."""
+    """Return a reply that calls one tool."""
     return says("", ToolCall("call_1", name, arguments))
 
 
 class ScriptedModel:
-    """Replies line by line: a text, a Reply, or a function of the messages. `sent` holds each call's messages."""
+    """A model that replies line by line. A line is a text, a Reply, or a function from the messages to a Reply.
+
+    `sent` holds the messages of each call, `offered` the names of the tools that were offered with them.
+    """
 
     def __init__(self, *lines: Line, calls_tools: bool = True, name: str = "scripted") -> None:
         self._lines = list(lines)
@@ -41,10 +44,12 @@ class ScriptedModel:
 
     @property
     def name(self) -> str:
+        """The name given to the constructor."""
         return self._name
 
     @property
     def calls_tools(self) -> bool:
+        """What the constructor was told."""
         return self._calls_tools
 
     @property
@@ -61,7 +66,12 @@ class ScriptedModel:
         stop: Sequence[str] = (),
         cancel: CancelToken | None = None,
     ) -> Generator[str, None, Reply]:
-        """The next line of the script, word by word. ModelError where there is none left."""
+        """Yield the next line of the script word by word, and return it.
+
+        Raises:
+            ModelError: the script has no more lines.
+            CancelledError: `cancel` was set.
+        """
         self.sent.append(list(messages))
         self.offered.append([tool["function"]["name"] for tool in tools])
         if not self._lines:
@@ -83,16 +93,16 @@ class ScriptedModel:
         max_tokens: int | None = None,
         cancel: CancelToken | None = None,
     ) -> Generator[Reply, None, None]:
-        """The next lines of the script, as many as there are."""
+        """Yield the next lines of the script: `count` of them, or as many as are left."""
         for _ in range(min(count, len(self._lines))):
             stream = self.stream(messages, tools, max_tokens=max_tokens, cancel=cancel)
             yield drain(stream)
 
     def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
-        """A tool message, or the user message of a model that is asked for blocks."""
+        """Return a tool message, or a user message if the model calls no tools."""
         if self._calls_tools:
             return {"role": "tool", "tool_call_id": call_id, "content": content}
         return {"role": "user", "content": content}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the model holds nothing."""

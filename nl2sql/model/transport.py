@@ -1,6 +1,6 @@
-"""What carries a request to an endpoint: the protocol that the chat client speaks through.
+"""How a request reaches an endpoint: the protocol that the chat client speaks through, and its time limits.
 
-It opens no connection: `openai_transport` does for any endpoint, `loopback_transport` for this machine's own server.
+It opens no connection: `openai_transport` does that for any endpoint, `loopback_transport` for a local server.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from nl2sql.cancellation import CancelToken
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: to connect, until the model says something, and between two things it says."""
+    """Time limits in seconds: to connect, until the first word of a reply, and between one word and the next."""
 
-    connect_seconds: float
-    first_seconds: float
-    between_seconds: float
+    connect_seconds: float = 10.0
+    first_seconds: float = 180.0
+    between_seconds: float = 60.0
 
 
 class ReplyTimer:
-    """How long is waited for an answer: for its first word from when it is asked for, then for each next one."""
+    """Measures the wait for a reply: for its first word from the start, then for each next word from the one before."""
 
     def __init__(self, timeouts: Timeouts, has_begun: Callable[[], bool]) -> None:
         self._timeouts, self._begun = timeouts, has_begun
@@ -31,37 +31,46 @@ class ReplyTimer:
 
     @property
     def limit_seconds(self) -> float:
-        """Seconds that may be waited in all for what comes next."""
+        """The time limit, in seconds, for what comes next."""
         return self._timeouts.between_seconds if self._begun() else self._timeouts.first_seconds
 
     @property
     def seconds_left(self) -> float:
-        """Seconds of them that are left; below 0 once they are over."""
+        """The seconds left of that limit; negative once it is over."""
         return self._since + self.limit_seconds - time.monotonic()
 
     def renew(self) -> None:
-        """Something has come: it counts once the model has said something."""
+        """Start the limit anew after an event, provided that the model has said something."""
         if self._begun():
             self._since = time.monotonic()
 
 
-class Wire(Protocol):
-    """One endpoint; every method raises EndpointError where it fails."""
+class Transport(Protocol):
+    """A connection to one endpoint."""
 
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = ...
     ) -> Generator[Mapping[str, Any], None, None]:
-        """Send it; yield each event, the last one with `done` where the endpoint came to its end.
+        """Send the request body and yield each event of the answer; the last has `done` if the endpoint completed it.
 
-        Until `has_begun` is true, all may take the time to the first word. CancelledError at once when `cancel` is set,
-        TimeUpError when its time is over. Closing the iterator closes the connection.
+        Until `has_begun` returns true, all events together may take the time to the first word. Closing the generator
+        closes the connection.
+
+        Raises:
+            EndpointError: the request failed, or a time limit passed.
+            CancelledError: `cancel` was set.
+            TimeUpError: the time of `cancel` is over.
         """
         ...
 
     def list_models(self) -> list[str]:
-        """The names of the endpoint's models; empty where it lists none."""
+        """Return the names of the endpoint's models; an empty list if it lists none.
+
+        Raises:
+            EndpointError: the request failed.
+        """
         ...
 
     def close(self) -> None:
-        """Free the idle connections."""
+        """Close the idle connections."""
         ...

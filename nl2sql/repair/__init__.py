@@ -1,12 +1,12 @@
-"""What code may set right in a query that a model wrote: only where one reading is left.
+"""Repair queries that a model wrote and that do not bind, where only one reading is left.
 
-Pure: SQL, schema, question and the engine's error in, SQL and a list of what was changed out. It judges and runs
-nothing; what it makes goes before the guard like any other text. A query that binds is never changed, but for the
-spelling of a text that nothing stored equals. What needs a guess goes back to the model as what is near.
+Pure: takes SQL, schema, question and the engine's error; returns SQL and a list of the changes. It judges and runs
+nothing: a repaired text goes before the guard like any other. A query that binds is changed in one way only: a text
+that equals no stored value gets the stored spelling. What would need a guess goes back to the model as a hint.
 """
 
 from nl2sql.repair.binding import Binder, BindError, Fault, read_bind_error
-from nl2sql.repair.pipeline import RULES, TEXT_RULES, repair
+from nl2sql.repair.pipeline import RULES, TEXT_RULES, RepairRequest, repair
 from nl2sql.repair.stored_values import StoredMatch, StoredValues, match_stored_values
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "BindError",
     "Binder",
     "Fault",
+    "RepairRequest",
     "StoredMatch",
     "StoredValues",
     "match_stored_values",

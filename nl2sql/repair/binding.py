@@ -1,6 +1,6 @@
-"""Why the engine does not bind a text: its error as a kind of fault, a name and a place.
+"""Why a text does not bind: the engine's error as a kind of fault, a name and a position.
 
-The one place that reads DuckDB's messages, each in linear time. It binds nothing itself: whoever holds the engine does.
+The one place that reads DuckDB's messages, each in linear time. It binds nothing itself: a `Binder` does.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol
 
 
 class Fault(StrEnum):
-    """What is wrong with a query. OTHER is what no rule looks at, REFUSED what the guard objects to.
+    """What is wrong with a query.
 
-    DENIED is a column that the owner's policy keeps, told as one that is not there.
+    OTHER is an error that no rule looks at, REFUSED an objection of the guard. DENIED is a column that the owner's
+    policy hides: it is reported as a column that does not exist.
     """
 
     SYNTAX = "syntax"
@@ -33,7 +34,11 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BindError:
-    """The engine's objection: `name` is what it names, `position` counts characters, -1 where it tells no place."""
+    """The engine's objection to a text.
+
+    `name` is the name in its message, "" where there is none. `position` counts characters of the text from 0, and is
+    -1 where the message has none.
+    """
 
     fault: Fault
     message: str = ""
@@ -42,10 +47,10 @@ class BindError:
 
 
 class Binder(Protocol):
-    """Whoever can say whether a text would run."""
+    """What can say whether a text would run."""
 
     def find_error(self, sql: str) -> BindError | None:
-        """Why the text does not bind, or None where it does and nothing objects to it."""
+        """Return why the text does not bind, or None where it does and nothing objects to it."""
         ...
 
 
@@ -54,7 +59,7 @@ _SUBTYPES: Final = {
     "NO_MATCHING_FUNCTION": Fault.TYPES,
     "SYNTAX_ERROR": Fault.SYNTAX,
 }
-# What the messages of errors without a telling subtype hold, the first that fits.
+# Phrases in messages of errors whose subtype does not tell the fault; the first that fits decides.
 _PHRASES: Final = (
     ("does not have a column named", Fault.COLUMN),
     ("does not exist on left side of join", Fault.COLUMN),
@@ -77,7 +82,7 @@ _PHRASES: Final = (
 
 
 def read_bind_error(document: Mapping[str, Any], sql: str) -> BindError:
-    """The error object of `json_serialize_plan`, for the text that it was asked about.
+    """Read the error object of DuckDB's `json_serialize_plan`, for the text that was serialized.
 
     >>> text = 'Table "o" does not have a column named "city"'
     >>> error = read_bind_error({"error_message": text, "position": "7"}, "SELECT o.city FROM orders o")
@@ -91,7 +96,7 @@ def read_bind_error(document: Mapping[str, Any], sql: str) -> BindError:
 
 
 def read_run_error(message: str) -> BindError:
-    """The message of an error that came up while a query ran that binds."""
+    """Read the message of an error that was raised while a query that binds ran."""
     fault = _find_fault(message)
     return BindError(fault if fault is Fault.VALUE else Fault.OTHER, message)
 
@@ -101,11 +106,11 @@ def _find_fault(message: str) -> Fault:
 
 
 def _find_last_quoted(line: str) -> str:
-    """What the line has in its last double quotes."""
+    """Return what stands in the last double quotes of the line."""
     before, mark, _ = line.rpartition('"')
     return before.rpartition('"')[2] if mark else ""
 
 
 def _count_characters(sql: str, offset: str) -> int:
-    """The character at that offset, which counts bytes of UTF-8."""
+    """Turn an offset in UTF-8 bytes into one in characters; -1 where it is no number."""
     return len(sql.encode()[: int(offset)].decode(errors="ignore")) if offset.isdecimal() else -1

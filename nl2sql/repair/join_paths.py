@@ -1,6 +1,6 @@
-"""Which keys lead from the tables of a query to another one.
+"""Find the keys that lead from the tables of a query to another table.
 
-Keys are the schema's, declared or inferred; what an inferred one claims is for the data to prove.
+Keys are the schema's, declared or inferred. What an inferred key claims must be proved by the data.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _MAX_PATHS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """From `table` to `target`, pairwise on the columns. `is_to_many`: several rows of the target may fit one.
+    """A join from `table` to `target`, pairwise on the columns.
 
-    `proofs` are what must hold of the data where nobody declared the key.
+    `is_to_many`: a row may match several rows of the target. `proofs` are what must hold of the data where the key is
+    not declared.
     """
 
     table: str
@@ -35,7 +36,7 @@ Path = tuple[Join, ...]
 
 
 def list_joins(schema: Schema) -> list[Join]:
-    """Every key, in both directions."""
+    """Return every key of the schema, in both directions."""
     joins: list[Join] = []
     for table in schema.tables:
         for key in table.foreign_keys:
@@ -44,28 +45,31 @@ def list_joins(schema: Schema) -> list[Join]:
                 continue
             proofs = _prove_key(table, key, target) if key.inferred else ()
             joins.append(Join(table.name, key.columns, target.name, key.target_columns, proofs=proofs))
-            own = bool(table.primary_key) and set(table.primary_key) <= set(key.columns)
-            unique = (prove_unique(table, table.primary_key),) if own and table.inferred_key else ()
-            joins.append(Join(target.name, key.target_columns, table.name, key.columns, not own, (*proofs, *unique)))
+            is_own_key = bool(table.primary_key) and set(table.primary_key) <= set(key.columns)
+            unique = (prove_unique(table, table.primary_key),) if is_own_key and table.inferred_key else ()
+            joins.append(
+                Join(target.name, key.target_columns, table.name, key.columns, not is_own_key, (*proofs, *unique))
+            )
     return joins
 
 
 def _prove_key(table: Table, key: ForeignKey, target: Table) -> tuple[Proof, ...]:
+    """Return what proves an inferred key: unique target columns, and no value without a target."""
     pairs = zip(key.columns, key.target_columns, strict=True)
-    held = (prove_reference(table, name, target, other) for name, other in pairs)
-    return prove_unique(target, key.target_columns), *held
+    references = (prove_reference(table, name, target, other) for name, other in pairs)
+    return prove_unique(target, key.target_columns), *references
 
 
 def list_keys_between(schema: Schema, left: str, right: str) -> list[Join]:
-    """The keys that lead from the one table to the other, in either direction."""
+    """Return the keys that lead from the left table to the right one, whichever of them declares the key."""
     wanted = (left.lower(), right.lower())
     return [join for join in list_joins(schema) if (join.table.lower(), join.target.lower()) == wanted]
 
 
 def list_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
-    """Every way from these tables to the target on which no row is repeated: each step leads to one row at most.
+    """Return every path from these tables to the target that repeats no row: each step leads to at most one row.
 
-    A key that leads straight from the target to them is listed too, as it is another way to read the two together.
+    A key that leads straight from the target to them is listed too: it is another way to read the two together.
     """
     joins = list_joins(schema)
     starts = {name.lower() for name in start}
@@ -87,7 +91,7 @@ def list_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
 
 
 def list_shortest_paths(schema: Schema, start: Iterable[str], target: str) -> list[Path]:
-    """The shortest ways to the target along any keys, to be told."""
+    """Return the shortest paths to the target along any keys, for hints to the model."""
     joins = list_joins(schema)
     starts = {name.lower() for name in start}
     frontier: list[Path] = [(join,) for join in joins if join.table.lower() in starts]

@@ -1,6 +1,6 @@
-"""Which name stands in the way of a query that cannot be repaired, and what is there instead.
+"""Describe the name that a query cannot be repaired for, and what the schema has instead.
 
-It suggests nothing that the schema given does not hold; whether the nearest name is meant, others decide.
+It suggests only what the given schema holds. Whether the nearest name is meant, the caller decides.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.types import MAIN_SCHEMA, MissingName, Schema, Table
 
-# One more than are named is kept, so that it can be said that there are others.
+# One more than is shown, so that the caller can tell that there are others.
 _MAX_LISTED_NAMES: Final = 13
 _MAX_HOLDERS: Final = 3
 _MAX_PATHS: Final = 3
 
 
 def find_missing_name(context: RepairContext) -> MissingName | None:
-    """The name that the error is about, where it is one that refers to nothing."""
+    """Return the name that the error is about, where it refers to nothing."""
     if context.error.fault is Fault.TABLE:
         return _describe_table(context)
     found = context.find_fault()
@@ -33,9 +33,10 @@ def find_missing_name(context: RepairContext) -> MissingName | None:
 
 
 def list_joins_to(context: RepairContext) -> tuple[str, ...]:
-    """How keys lead from what the query reads to the tables that have the missing column, the shortest ways.
+    """Return JOIN clauses, along keys, from the tables of the query to those with the missing column.
 
-    For a column in a join's condition, how the tables are joined that it is about.
+    The shortest paths come first, at most three. For a column in a join's condition: the joins between the tables that
+    the condition is about.
     """
     found = context.find_fault()
     if found is None:
@@ -43,7 +44,7 @@ def list_joins_to(context: RepairContext) -> tuple[str, ...]:
     scope, column = found
     joined = find_joined_source(scope, column)
     if joined is not None and joined.table is not None:
-        start = [one.table.name for one in scope.sources if one.table is not None and one is not joined]
+        start = [source.table.name for source in scope.sources if source.table is not None and source is not joined]
         targets: tuple[str, ...] = (joined.table.name,)
     else:
         start = [source.table.name for source in scope.sources if source.table is not None]
@@ -65,19 +66,19 @@ def _quote(schema: Schema, name: str) -> str:
 
 
 def list_unknown_tables(tree: exp.Expr, schema: Schema) -> list[exp.Table]:
-    """The tables of the query that the schema does not have."""
+    """Return the tables of the query that the schema does not have."""
     ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     return [
         table
         for table in tree.find_all(exp.Table)
         if isinstance(table.this, exp.Identifier)
-        and schema.find_table(write_name(table)) is None
+        and schema.find_table(write_table_name(table)) is None
         and (table.db or table.name.lower() not in ctes)
     ]
 
 
-def write_name(table: exp.Table) -> str:
-    """The table's name as the schema would have it."""
+def write_table_name(table: exp.Table) -> str:
+    """Return the table's name as the schema would write it."""
     return f"{table.db}.{table.name}" if table.db and table.db.lower() != MAIN_SCHEMA else table.name
 
 
@@ -85,7 +86,7 @@ def _describe_table(context: RepairContext) -> MissingName | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    written, known = write_name(unknown[0]), [table.name for table in context.schema.tables]
+    written, known = write_table_name(unknown[0]), [table.name for table in context.schema.tables]
     return MissingName(
         "table", written, nearest=find_near_names(drop_schema(written), known), present=tuple(known[:_MAX_LISTED_NAMES])
     )
@@ -96,9 +97,8 @@ def _describe_column(schema: Schema, scope: Scope, column: exp.Column) -> Missin
     looked_in = [named] if named is not None else [source for source in scope.sources if source.columns is not None]
     owner = schema.find_table(column.table) if column.table and named is None else None
     if owner is not None:
-        own = [c.name for c in owner.columns]
         sources: tuple[str, ...] = (owner.name,)
-        candidates = own
+        candidates = [c.name for c in owner.columns]
     else:
         sources = tuple(dict.fromkeys(_name_source(source) for source in looked_in))
         candidates = [
@@ -116,9 +116,9 @@ def _describe_column(schema: Schema, scope: Scope, column: exp.Column) -> Missin
 
 
 def _list_holders(schema: Schema, scope: Scope, column: exp.Column) -> tuple[str, ...]:
-    """The tables that have a column of that name."""
-    having = [t.name for t in schema.tables if any(is_alike(column.name, c.name) for c in t.columns)]
-    return tuple(having[:_MAX_HOLDERS])
+    """Return the tables that have a column of that name."""
+    holders = [t.name for t in schema.tables if any(is_alike(column.name, c.name) for c in t.columns)]
+    return tuple(holders[:_MAX_HOLDERS])
 
 
 def _name_source(source: ScopeSource) -> str:

@@ -1,6 +1,6 @@
-"""Whether two names are one: spelled alike, one the plural of the other, or a slip of the pen. And which are near.
+"""Compare names: the same spelling, singular and plural, a typing slip, or merely near.
 
-It knows no SQL and no language: a word is what capitals, underscores and spaces set apart.
+It knows no SQL and no language: words are what capitals, underscores and spaces separate.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Slip(Enum):
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """The words of a name or a text, without case and accents.
+    """Split a name or a text into its words, without case and accents.
 
     >>> split_words("BillingCity"), split_words("hall no"), split_words("Straßen_Größe")
     (('billing', 'city'), ('hall', 'no'), ('strassen', 'grosse'))
@@ -45,7 +45,7 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 def is_alike(one: str, other: str) -> bool:
-    """Whether both are the same letters and numbers but for case, accents and what separates words.
+    """Return whether both have the same letters and numbers; case, accents and separators do not count.
 
     >>> is_alike("OrderDate", "order_date"), is_alike("groesse", "Größe"), is_alike("paid", "unpaid")
     (True, True, False)
@@ -56,12 +56,12 @@ def is_alike(one: str, other: str) -> bool:
 
 
 def _list_spellings(name: str) -> set[str]:
-    """The name's letters, with umlauts as they are and as two letters."""
+    """Return the letters of the name, with umlauts both as they are and as two letters."""
     return {"".join(split_words(name)), "".join(split_words(name.casefold().translate(_UMLAUTS)))} - {""}
 
 
 def is_plural(one: str, other: str) -> bool:
-    """Whether both are the same words, some of them in the plural.
+    """Return whether both are the same words, some of them in the plural.
 
     >>> is_plural("order_item", "OrderItems"), is_plural("category", "categories"), is_plural("sale", "salary")
     (True, True, False)
@@ -71,24 +71,24 @@ def is_plural(one: str, other: str) -> bool:
 
 
 def has_words(name: str, words: Iterable[str]) -> bool:
-    """Whether the name is just these words, but for plurals."""
-    own, wanted = split_words(name), tuple(words)
-    return len(own) == len(wanted) and all(map(is_same_word, own, wanted))
+    """Return whether the name consists of these words; plurals count as the same."""
+    name_words, wanted = split_words(name), tuple(words)
+    return len(name_words) == len(wanted) and all(map(is_same_word, name_words, wanted))
 
 
 def find_only_match(name: str, candidates: Iterable[str], matches: Callable[[str, str], bool]) -> str | None:
-    """The one candidate that matches the name; None where none does, or several."""
+    """Return the one candidate that matches the name; None where none does, or several."""
     found = [candidate for candidate in dict.fromkeys(candidates) if matches(name, candidate)]
     return found[0] if len(found) == 1 else None
 
 
 def is_slip(written: str, name: str, question: Collection[str]) -> bool:
-    """Whether `written` is `name` with one slip in one word, and no word of its own.
+    """Return whether `written` is `name` with one slip in one word, and is not itself a word of the question.
 
-    Two words may be a letter apart (contact and contract, employer and employee), so the question decides: a word
-    that it uses is meant. A letter that is missing or another is a slip only where the question has the right word.
-    Two letters that changed places, or one that was doubled, are a slip in long words also where it has neither.
-    The first letter and digits must be right: what is put before a word negates it, and q1 is not q2.
+    Two words may be a letter apart (contact and contract, employer and employee), so the question decides: a word that
+    it uses is meant. A missing or changed letter is a slip only where the question has the right word. Two swapped
+    letters, or a doubled one, are a slip in long words even where the question has neither. The first letter and the
+    digits must be right: a prefix negates a word, and q1 is not q2.
 
     >>> is_slip("slaary", "salary", {"average", "salary"}), is_slip("contact", "contract", {"contacts"})
     (True, False)
@@ -116,7 +116,7 @@ def is_slip(written: str, name: str, question: Collection[str]) -> bool:
 
 
 def find_slip(word: str, other: str) -> Slip | None:
-    """The one slip that makes the one word the other; None where they are equal, or further apart."""
+    """Return the one slip that turns one word into the other; None where they are equal, or further apart."""
     if abs(len(word) - len(other)) > 1 or word == other:
         return None
     at = next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
@@ -132,7 +132,7 @@ def find_slip(word: str, other: str) -> Slip | None:
 
 
 def find_near_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """At most three names that share a word with this one or are spelled much alike, the nearest first.
+    """Return at most three names that share a word with this one or are spelled similarly, the nearest first.
 
     >>> find_near_names("cost_price", ["id", "price", "stock"])
     ('price',)
@@ -150,5 +150,5 @@ def find_near_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
 
 def _has_word(question: Collection[str], word: str) -> bool:
-    """Whether the question has the word, or one that begins with it."""
-    return any(is_same_word(asked, word) or asked.startswith(word) for asked in question)
+    """Return whether the question has the word, or one that begins with it."""
+    return any(is_same_word(question_word, word) or question_word.startswith(word) for question_word in question)

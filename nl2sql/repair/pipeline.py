@@ -1,12 +1,13 @@
-"""The rules in their order, and what becomes of a query that does not bind.
+"""The rules in their order, and the loop that applies them to a query that does not bind.
 
-Each round starts from the engine's error, makes one change that a rule justifies, and binds again: it ends with the
-first text that binds, or where no rule has anything to say. It never changes a query that binds.
+Each round starts from the engine's error, makes one change that a rule justifies, and binds again. It ends with the
+first text that binds, or when no rule applies. It never changes a query that binds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +42,7 @@ from nl2sql.repair.rules.text_columns import read_days, read_numbers, take_year
 from nl2sql.repair.transpile import parse_dialect, spell_foreign, write_tree
 from nl2sql.types import Proof, Repair, RepairKind, RepairReport, Schema
 
+_LOGGER: Final = logging.getLogger(__name__)
 MAX_ROUNDS: Final = 12
 _FORBIDDEN: Final = frozenset({Fault.REFUSED, Fault.DENIED})
 _UNREAD: Final = frozenset(Fault) - {Fault.VALUE, Fault.OTHER} - _FORBIDDEN
@@ -49,7 +51,10 @@ _NAMES: Final = frozenset({Fault.COLUMN, Fault.GROUPING})
 
 @dataclass(frozen=True, slots=True)
 class RepairRule:
-    """One kind of change, how certain it is, and the faults that it may repair. `apply` makes it, or says None."""
+    """One kind of change, how certain it is, and the faults that it may repair.
+
+    `apply` returns the change, or None where its precondition does not hold.
+    """
 
     name: str
     kind: RepairKind
@@ -59,7 +64,7 @@ class RepairRule:
 
 @dataclass(frozen=True, slots=True)
 class TextRepairRule:
-    """A change to a text that the engine cannot read: `apply` gives the texts that it may have meant. All are EXACT."""
+    """A change to a text that does not parse: `apply` yields the texts that may be meant. All are EXACT."""
 
     name: str
     text: str
@@ -102,42 +107,48 @@ RULES: Final = (
     RepairRule("extreme-row", RepairKind.GUESS, frozenset({Fault.GROUPING}), take_extreme_row),
     RepairRule("join-holder", RepairKind.GUESS, frozenset({Fault.COLUMN}), join_holder),
 )
-"""What is tried, in this order: what changes least comes first. A GUESS is only told."""
+"""The rules in the order in which they are tried: the smallest change first. A GUESS is reported, never applied."""
 
 
-def repair(
-    sql: str,
-    question: str,
-    schema: Schema,
-    dialect: str,
-    binder: Binder,
-    *,
-    error: str = "",
-    hidden: frozenset[str] = frozenset(),
-    disproved: Collection[Proof] = (),
-) -> RepairReport:
-    """What can be done for a query that does not bind; an empty report where it binds and no `error` came up in it.
+@dataclass(frozen=True, slots=True)
+class RepairRequest:
+    """A query to repair, and what is known about it.
 
-    `error` is the message of an error that came up while it ran. `question` tells which words are the user's own.
-    A query that names one of the `hidden` tables or columns (lower case) is left alone: it is to be refused, not
-    read otherwise. Where anything is hidden no table is taken for another, which would tell what is. A change that
-    rests on one of the `disproved` proofs is not made.
+    `question` tells which words are the user's own. `error` is the message of an error that was raised while the query
+    ran, "" where it did not run. A query that names one of the `hidden_names` (tables or columns, lower case) is left
+    alone: the guard must refuse it under the name written. Where anything is hidden no table name is corrected, because
+    that would reveal which tables exist. A change that rests on one of the `disproved_proofs` is not made.
     """
-    fault = binder.find_error(sql) or (read_run_error(error) if error else None)
+
+    sql: str
+    question: str
+    schema: Schema
+    dialect: str = "duckdb"
+    error: str = ""
+    hidden_names: frozenset[str] = frozenset()
+    disproved_proofs: frozenset[Proof] = frozenset()
+
+
+def repair(request: RepairRequest, binder: Binder) -> RepairReport:
+    """Repair a query that does not bind, or report what it lacks.
+
+    The report is empty where the query binds and `error` is "".
+    """
+    fault = binder.find_error(request.sql) or (read_run_error(request.error) if request.error else None)
     if fault is None:
         return RepairReport()
-    words = frozenset(split_words(question))
-    attempt = _Attempt(schema, dialect, binder, words, hidden, frozenset(disproved))
+    attempt = _Attempt(request, binder, frozenset(split_words(request.question)))
     # A text that is nested too deep for the parser is left as it is.
     try:
-        return attempt.run(sql, fault)
+        return attempt.run(request.sql, fault)
     except RecursionError:
+        _LOGGER.debug("repair gave up: the query is nested too deep", exc_info=True)
         return RepairReport()
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """The text after a change, what it rests on, and the error that is left."""
+    """The text after a change, the proofs that it rests on, and the error that is left."""
 
     sql: str
     repair: Repair
@@ -147,42 +158,40 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One query's repair."""
+    """The repair of one query."""
 
-    schema: Schema
-    dialect: str
+    request: RepairRequest
     binder: Binder
     question_words: frozenset[str]
-    hidden_names: frozenset[str]
-    disproved_proofs: frozenset[Proof]
 
     def run(self, sql: str, fault: BindError) -> RepairReport:
+        """Change the query until it binds; where it cannot be made to, explain why."""
         repairs: list[Repair] = []
         proofs: list[Proof] = []
         for _ in range(MAX_ROUNDS):
-            found = self._change_query(sql, fault)
-            if found is None:
+            change = self._change_query(sql, fault)
+            if change is None:
                 return self._explain(sql, fault)
-            sql = found.sql
-            repairs.append(found.repair)
-            proofs += found.proofs
-            if found.next_error is None:
+            sql = change.sql
+            repairs.append(change.repair)
+            proofs += change.proofs
+            if change.next_error is None:
                 return RepairReport(sql, tuple(dict.fromkeys(repairs)), tuple(dict.fromkeys(proofs)))
-            fault = found.next_error
+            fault = change.next_error
         return RepairReport()
 
     def _change_query(self, sql: str, fault: BindError) -> _Change | None:
-        """The first justified change that leaves another error or none, and that error."""
-        tree = parse_dialect(spell_foreign(sql), self.dialect)
+        """Return the first justified change that leads to another error or none, with that error."""
+        tree = parse_dialect(spell_foreign(sql), self.request.dialect)
         if tree is None:
             return self._change_text(sql, fault)
         if self._is_hidden(tree):
             return None
         for rule in self._list_rules(fault, justified=True):
             edit = rule.apply(self._make_context(tree, fault))
-            if edit is None or not self.disproved_proofs.isdisjoint(edit.proofs):
+            if edit is None or not self.request.disproved_proofs.isdisjoint(edit.proofs):
                 continue
-            text = write_tree(edit.tree, self.dialect)
+            text = write_tree(edit.tree, self.request.dialect)
             if text is None or text == sql:
                 continue
             after = self.binder.find_error(text)
@@ -191,9 +200,10 @@ class _Attempt:
         return self._change_text(sql, fault) if fault.fault is Fault.SYNTAX else None
 
     def _change_text(self, sql: str, fault: BindError) -> _Change | None:
+        """Return the first change of a text that does not parse which leads to another error or none."""
         for rule in TEXT_RULES:
-            for text in rule.apply(sql, self.schema, self.dialect):
-                tree = parse_dialect(text, self.dialect)
+            for text in rule.apply(sql, self.request.schema, self.request.dialect):
+                tree = parse_dialect(text, self.request.dialect)
                 if tree is None or self._is_hidden(tree):
                     continue
                 after = self.binder.find_error(text)
@@ -202,9 +212,9 @@ class _Attempt:
         return None
 
     def _explain(self, sql: str, fault: BindError) -> RepairReport:
-        """What stands in the way."""
-        tree = parse_dialect(spell_foreign(sql), self.dialect)
-        if tree is None or (self.hidden_names and fault.fault is Fault.TABLE):
+        """Report the name that is missing, the joins to where it is, and the guesses."""
+        tree = parse_dialect(spell_foreign(sql), self.request.dialect)
+        if tree is None or (self.request.hidden_names and fault.fault is Fault.TABLE):
             return RepairReport()
         context = self._make_context(tree, fault)
         missing = find_missing_name(context)
@@ -213,26 +223,31 @@ class _Attempt:
         return RepairReport(guesses=tuple(self._guess(tree, fault)))
 
     def _guess(self, tree: exp.Expr, fault: BindError) -> Iterator[str]:
-        """The readings that bind, each by one change."""
+        """Yield the readings that bind, each by one guessed change."""
         for rule in self._list_rules(fault, justified=False):
             edit = rule.apply(self._make_context(tree, fault))
-            text = write_tree(edit.tree, self.dialect) if edit is not None else None
+            text = write_tree(edit.tree, self.request.dialect) if edit is not None else None
             if text is not None and self.binder.find_error(text) is None:
                 yield text
 
     def _list_rules(self, fault: BindError, *, justified: bool) -> Iterator[RepairRule]:
         for rule in RULES:
-            is_kept = not (self.hidden_names and rule.apply is spell_table)
-            if is_kept and fault.fault in rule.faults and (rule.kind is not RepairKind.GUESS) is justified:
+            is_allowed = not (self.request.hidden_names and rule.apply is spell_table)
+            if is_allowed and fault.fault in rule.faults and (rule.kind is not RepairKind.GUESS) is justified:
                 yield rule
 
     def _make_context(self, tree: exp.Expr, fault: BindError) -> RepairContext:
-        return RepairContext(tree.copy(), self.schema, fault, self.question_words, self.disproved_proofs)
+        return RepairContext(
+            tree.copy(), self.request.schema, fault, self.question_words, self.request.disproved_proofs
+        )
 
     def _is_hidden(self, tree: exp.Expr) -> bool:
-        return any(node.name.lower() in self.hidden_names for node in tree.find_all(exp.Table, exp.Column))
+        return any(node.name.lower() in self.request.hidden_names for node in tree.find_all(exp.Table, exp.Column))
 
 
 def _is_progress(rule: RepairRule, fault: BindError, after: BindError) -> bool:
-    """Whether the error is another one. Another spelling of the text alone moves the place of the same one."""
+    """Return whether the error after a change is a new one.
+
+    Writing the text anew moves the position of an unchanged error, so for `write_in_dialect` the message decides.
+    """
     return after.message != fault.message if rule.apply is write_in_dialect else after != fault

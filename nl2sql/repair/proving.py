@@ -1,6 +1,6 @@
-"""The queries whose answer shows that a repair is right: what keys claim, what texts hold, which texts are stored.
+"""Write queries whose answer proves a repair: what keys claim, how texts are written, which texts are stored.
 
-They are written here and run by others, under the guard and the limits of any query.
+It runs none of them: they run under the guard and the limits of any query.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ MOMENTS: Final = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 
 
 def prove_unique(table: Table, columns: Iterable[str]) -> Proof:
-    """That no two rows of the table have the same in these columns."""
+    """Make the proof that no two rows of the table have the same values in these columns."""
     names = ", ".join(map(quote, columns))
     return Proof(f"SELECT 1 FROM {quote_table(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1")
 
 
 def prove_reference(table: Table, column: str, target: Table, target_column: str) -> Proof:
-    """That every value of a key is there in the table that it leads to."""
-    held = f"SELECT {quote(target_column)} FROM {quote_table(target)} WHERE {quote(target_column)} IS NOT NULL"
-    condition = f"{quote(column)} IS NOT NULL AND {quote(column)} NOT IN ({held})"
+    """Make the proof that every value of a key is present in the table that it refers to."""
+    targets = f"SELECT {quote(target_column)} FROM {quote_table(target)} WHERE {quote(target_column)} IS NOT NULL"
+    condition = f"{quote(column)} IS NOT NULL AND {quote(column)} NOT IN ({targets})"
     return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {condition} LIMIT 1")
 
 
 def prove_stored(table: Table, column: str, text: str) -> Proof:
-    """That the column holds the text."""
+    """Make the proof that the column holds the text."""
     return Proof(
         f"SELECT 1 FROM {quote_table(table)} WHERE {quote(column)} = {quote_literal(text)} LIMIT 1", wants_row=True
     )
 
 
 def prove_parsable(table: Table, column: Column, pattern: str, kind: str) -> Proof:
-    """That every text of the column is written so, and can be read as that type."""
+    """Make the proof that every text of the column matches the pattern and can be cast to the type."""
     name = quote(column.name)
-    unlike = f"NOT regexp_full_match(trim({name}), {quote_literal(pattern)}) OR TRY_CAST({name} AS {kind}) IS NULL"
-    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} IS NOT NULL AND ({unlike}) LIMIT 1")
+    is_other = f"NOT regexp_full_match(trim({name}), {quote_literal(pattern)}) OR TRY_CAST({name} AS {kind}) IS NULL"
+    return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} IS NOT NULL AND ({is_other}) LIMIT 1")
 
 
 def prove_range(table: Table, column: Column, low: int, high: int) -> Proof:
-    """That every number of the column lies in that range."""
+    """Make the proof that every number of the column lies in the range, ends included."""
     name = quote(column.name)
     return Proof(f"SELECT 1 FROM {quote_table(table)} WHERE {name} NOT BETWEEN {low} AND {high} LIMIT 1")

@@ -1,6 +1,6 @@
-"""What each name of a query can refer to: the sources of every SELECT, and the columns that nothing there has.
+"""What each name of a query can refer to: the sources of every SELECT, and the columns that no source has.
 
-After sqlglot's `optimizer.scope`, but forgiving: it is made for queries that do not bind.
+Modelled on sqlglot's `optimizer.scope`, but tolerant: it reads queries that do not bind.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from nl2sql.types import MAIN_SCHEMA, Schema, Table
 from nl2sql.types.type_families import may_have_fields
 
 Outputs = frozenset[str] | None
-"""The lower-case names of a query's columns; None where they cannot be told."""
+"""The lower-case names of a query's columns; None where they are not known."""
 
 
 @dataclass(slots=True)
 class ScopeSource:
-    """One entry of FROM. `alias` is as written, `columns` None where anything may be a column of it."""
+    """One entry of FROM. `alias` is as written; `columns` is None where any column may belong to it."""
 
     alias: str
     columns: Outputs
@@ -27,12 +27,16 @@ class ScopeSource:
     node: exp.Expr
 
     def has_column(self, name: str) -> bool:
+        """Return whether the source is known to have the column, in any case."""
         return self.columns is not None and name.lower() in self.columns
 
 
 @dataclass(slots=True)
 class Scope:
-    """One SELECT: its sources, the aliases that it gives, and the SELECT around it, where that can be seen."""
+    """One SELECT: its sources, its column aliases, and the SELECT around it, where its names are visible.
+
+    `columns` are the column nodes of this SELECT, those of inner queries excluded.
+    """
 
     select: exp.Select
     sources: list[ScopeSource]
@@ -41,28 +45,28 @@ class Scope:
     columns: list[exp.Column] = field(default_factory=list)
 
     def find_source(self, alias: str) -> ScopeSource | None:
-        """The source of that alias, here or around here."""
+        """Return the source of that alias, in this SELECT or one around it."""
         found = next((s for s in self.sources if s.alias.lower() == alias.lower()), None)
         return found or (self.parent.find_source(alias) if self.parent else None)
 
     def walk_outwards(self) -> Iterator[Scope]:
-        """This SELECT and those around it, the nearest first."""
+        """Yield this SELECT and those around it, the nearest first."""
         at: Scope | None = self
         while at is not None:
             yield at
             at = at.parent
 
     def find_sources(self, name: str) -> list[ScopeSource]:
-        """The sources here that are known to have the column."""
+        """Return the sources of this SELECT that are known to have the column."""
         return [source for source in self.sources if source.has_column(name)]
 
     @property
     def has_unknown_columns(self) -> bool:
-        """Whether some source may have any column."""
+        """Whether any column may belong to one of the sources."""
         return any(source.columns is None for source in self.sources)
 
     def can_resolve(self, column: exp.Column) -> bool:
-        """Whether the name may refer to something, here or around here."""
+        """Return whether the name may refer to something, in this SELECT or one around it."""
         if isinstance(column.this, exp.Star):
             return not column.table or self.find_source(column.table) is not None
         if column.args.get("db") is not None:
@@ -75,7 +79,7 @@ class Scope:
         return source.columns is None or source.has_column(column.name)
 
     def _can_be_struct(self, name: str) -> bool:
-        """Whether what looks like an alias may be a column that has fields."""
+        """Return whether an apparent alias may be a column with fields."""
         known = [source.table.find_column(name) for source in self.find_sources(name) if source.table is not None]
         if any(column is not None and may_have_fields(column.type) for column in known):
             return True
@@ -93,12 +97,12 @@ class Scope:
         return self.parent is not None and self.parent._can_resolve_bare(name)
 
     def list_unresolved(self) -> list[exp.Column]:
-        """The columns of this SELECT that refer to nothing."""
+        """Return the columns of this SELECT that refer to nothing."""
         return [column for column in self.columns if not self.can_resolve(column)]
 
 
 def list_scopes(tree: exp.Expr, schema: Schema) -> list[Scope]:
-    """Every SELECT of a statement, the outer before the inner."""
+    """Return every SELECT of a statement, the outer before the inner."""
     found: list[Scope] = []
     _visit_query(tree, {}, None, schema, found)
     return found
@@ -111,7 +115,7 @@ def _visit_query(
     schema: Schema,
     found: list[Scope],
 ) -> Outputs:
-    """Visit a query, and say which columns it gives."""
+    """Collect the SELECTs of a query into `found`; return the columns of its result."""
     if node is None:
         return None
     if isinstance(node, exp.Query) and (with_ := node.args.get("with_")) is not None:
@@ -139,13 +143,13 @@ def _visit_select(
     aliases = frozenset(e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias))
     scope = Scope(select, [], aliases, parent)
     found.append(scope)
-    written = [join.this for join in select.args.get("joins") or ()] + list(select.args.get("laterals") or ())
+    from_nodes = [join.this for join in select.args.get("joins") or ()] + list(select.args.get("laterals") or ())
     if (from_ := select.args.get("from_")) is not None:
-        written.insert(0, from_.this)
-    entries = [entry for outer in written for entry in _list_entries(outer)]
+        from_nodes.insert(0, from_.this)
+    entries = [entry for outer in from_nodes for entry in _list_entries(outer)]
     scope.sources += [_make_source(entry, ctes, scope, schema, found) for entry in entries]
-    inside = {id(entry) for entry in entries}
-    for node in _walk_own_nodes(select, inside):
+    entry_ids = {id(entry) for entry in entries}
+    for node in _walk_own_nodes(select, entry_ids):
         if isinstance(node, exp.Column):
             scope.columns.append(node)
         elif node is not select:
@@ -154,7 +158,7 @@ def _visit_select(
 
 
 def _list_entries(entry: exp.Expr) -> Iterator[exp.Expr]:
-    """The tables of an entry of FROM: one, or those that are joined in brackets."""
+    """Yield the tables of an entry of FROM: one, or those that are joined in parentheses."""
     if _is_bracket(entry):
         yield from _list_entries(entry.this)
     else:
@@ -163,12 +167,15 @@ def _list_entries(entry: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _is_bracket(node: exp.Expr) -> bool:
-    """Whether the node only stands around joined tables."""
+    """Return whether the node is only a pair of parentheses around joined tables."""
     return isinstance(node, exp.Subquery) and not node.alias and isinstance(node.this, exp.Table | exp.Subquery)
 
 
 def _walk_own_nodes(select: exp.Select, entries: set[int]) -> Iterator[exp.Expr]:
-    """The columns of this SELECT and the queries right inside it, without the insides of FROM and of those."""
+    """Yield the columns of this SELECT and the queries directly in it.
+
+    Nothing from inside its FROM entries or those queries.
+    """
     stack: list[exp.Expr] = [select]
     while stack:
         node = stack.pop()
@@ -205,7 +212,7 @@ def _make_source(
 
 
 def _rename_outputs(entry: exp.Expr, columns: Outputs) -> Outputs:
-    """The columns under the names that the alias gives them: `t(a, b)`."""
+    """Return the columns; None where the alias renames them, as `t(a, b)` does."""
     alias = entry.args.get("alias")
     return None if alias is not None and alias.args.get("columns") else columns
 

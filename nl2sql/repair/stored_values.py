@@ -1,13 +1,14 @@
-"""Texts that a query compares with and that are not stored so: in which spelling they are, and what is near.
+"""Find the stored spelling of texts that a query compares with, where no stored text equals them.
 
-It looks at no data: `StoredValues` does. Only for queries that have run and found nothing, so that their text is the
-engine's own. Another text, or another column, is a hint and never taken for the one written.
+It reads no data itself: `StoredValues` does. It is for queries that ran and found nothing, so their text is the
+engine's own. Another text, or another column, is a hint and never replaces the one written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Protocol
 
 from sqlglot import exp
@@ -22,33 +23,33 @@ _MAX_LOOKUPS: Final = 6
 
 
 class StoredValues(Protocol):
-    """What the data holds."""
+    """Access to the values that the data holds."""
 
     def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str] | None:
-        """The texts of the column that are this one but for case, accents and space around it, two at most.
+        """Return the texts of the column, at most two, that differ only in case, accents and surrounding space.
 
-        None where that cannot be found out.
+        None where that cannot be determined.
         """
         ...
 
     def find_near(self, table: Table, column: Column, text: str) -> Sequence[str]:
-        """The texts of the column that are nearly spelled so."""
+        """Return the texts of the column that are spelled similarly."""
         ...
 
     def find_columns(self, text: str) -> Sequence[tuple[str, str]]:
-        """Table and column, wherever the text is held."""
+        """Return table and column of every place that holds the text."""
         ...
 
     def has_like(self, table: Table, column: Column, pattern: str, *, any_case: bool) -> bool | None:
-        """Whether a text of the column is like the pattern. None where that cannot be found out."""
+        """Return whether a text of the column matches the LIKE pattern; None where that cannot be determined."""
         ...
 
 
 @dataclass(slots=True)
 class StoredMatch:
-    """What came of it: the query with its texts as they are stored where that differs, and hints on the rest.
+    """The query with its texts as they are stored, "" where nothing differs, and hints on the rest.
 
-    `unmatched_texts` are the texts that no spelling of is stored.
+    `unmatched_texts` are the texts that are stored in no spelling.
     """
 
     sql: str = ""
@@ -58,31 +59,23 @@ class StoredMatch:
 
 
 def match_stored_values(sql: str, schema: Schema, dialect: str, stored: StoredValues) -> StoredMatch:
-    """Look up each text that a stored column must be equal to, or like."""
+    """Look up each text that a stored column must equal or match, at most six of either kind."""
     match = StoredMatch()
     tree = parse_dialect(sql, dialect)
     if tree is None:
         return match
-    for _, (scope, column, table, known, texts) in zip(range(_MAX_LOOKUPS), _list_compared(tree, schema), strict=False):
+    for table, column, texts in islice(_list_compared(tree, schema), _MAX_LOOKUPS):
         for text in texts:
-            _match_text(match, scope, column, table, known, text, stored)
-    for _, (column, table, known, like) in zip(range(_MAX_LOOKUPS), _list_likes(tree, schema), strict=False):
-        _match_pattern(match, column, table, known, like, stored)
+            _match_text(match, stored, table, column, text)
+    for table, column, like in islice(_list_likes(tree, schema), _MAX_LOOKUPS):
+        _match_pattern(match, stored, table, column, like)
     match.sql = (write_tree(tree, dialect) or "") if match.repairs else ""
     return match
 
 
-def _match_text(
-    match: StoredMatch,
-    scope: Scope,
-    column: exp.Column,
-    table: Table,
-    known: Column,
-    text: exp.Literal,
-    stored: StoredValues,
-) -> None:
+def _match_text(match: StoredMatch, stored: StoredValues, table: Table, column: Column, text: exp.Literal) -> None:
     written = str(text.this)
-    spellings = stored.find_spellings(table, known, written)
+    spellings = stored.find_spellings(table, column, written)
     if spellings is None or written in spellings:
         return
     if len(spellings) == 1:
@@ -90,8 +83,8 @@ def _match_text(
         match.repairs.append(Repair(RULE, RepairKind.EXACT, f"'{written}' is stored as '{spellings[0]}'"))
         return
     match.unmatched_texts.append(written)
-    place = f"{drop_schema(table.name)}.{known.name}"
-    near = spellings or stored.find_near(table, known, written)
+    place = f"{drop_schema(table.name)}.{column.name}"
+    near = spellings or stored.find_near(table, column, written)
     if near:
         match.hints.append(f"'{written}' is not in {place}; did you mean {' or '.join(map(repr, near[:3]))}?")
         return
@@ -101,33 +94,29 @@ def _match_text(
     match.hints.append(f"'{written}' is not in {place}{found}")
 
 
-def _match_pattern(
-    match: StoredMatch, column: exp.Column, table: Table, known: Column, like: exp.Like, stored: StoredValues
-) -> None:
+def _match_pattern(match: StoredMatch, stored: StoredValues, table: Table, column: Column, like: exp.Like) -> None:
     pattern = str(like.expression.this)
-    if stored.has_like(table, known, pattern, any_case=False) is not False:
+    if stored.has_like(table, column, pattern, any_case=False) is not False:
         return
-    if stored.has_like(table, known, pattern, any_case=True):
+    if stored.has_like(table, column, pattern, any_case=True):
         like.replace(exp.ILike(this=like.this, expression=like.expression))
         match.repairs.append(Repair(RULE, RepairKind.EXACT, f"'{pattern}' is stored in another case"))
     else:
         match.unmatched_texts.append(pattern)
 
 
-def _list_compared(
-    tree: exp.Expr, schema: Schema
-) -> Iterator[tuple[Scope, exp.Column, Table, Column, list[exp.Literal]]]:
-    """Each stored text column that must be equal to texts, and those."""
+def _list_compared(tree: exp.Expr, schema: Schema) -> Iterator[tuple[Table, Column, list[exp.Literal]]]:
+    """Yield each stored text column that must equal texts, with its table and these texts."""
     for scope in list_scopes(tree, schema):
         for column in list(scope.columns):
             texts = list_equal_texts(column)
             found = _resolve_text(scope, column)
             if found is not None and texts and not _is_negated(column):
-                yield scope, column, *found, texts
+                yield *found, texts
 
 
-def _list_likes(tree: exp.Expr, schema: Schema) -> Iterator[tuple[exp.Column, Table, Column, exp.Like]]:
-    """Each stored text column that must be like a pattern with letters in it."""
+def _list_likes(tree: exp.Expr, schema: Schema) -> Iterator[tuple[Table, Column, exp.Like]]:
+    """Yield each stored text column that must match a pattern with letters in it, with table and condition."""
     for scope in list_scopes(tree, schema):
         for column in list(scope.columns):
             like = column.parent
@@ -136,11 +125,11 @@ def _list_likes(tree: exp.Expr, schema: Schema) -> Iterator[tuple[exp.Column, Ta
             pattern, found = like.expression, _resolve_text(scope, column)
             is_plain = isinstance(pattern, exp.Literal) and pattern.is_string and not like.args.get("escape")
             if found is not None and is_plain and any(sign.isalpha() for sign in str(pattern.this)):
-                yield column, *found, like
+                yield *found, like
 
 
 def _is_negated(node: exp.Expr) -> bool:
-    """Whether what is asked of the node is that it does not hold: a text that is not stored changes nothing then."""
+    """Return whether the condition must not hold: a text that is not stored then changes nothing."""
     return bool(node.args.get("negate")) or isinstance(node.find_ancestor(exp.Not, exp.Select), exp.Not)
 
 

@@ -1,16 +1,18 @@
-"""Between text and tree: reads the dialect, takes other dialects' functions over, writes the tree.
+"""Between text and tree: parse the dialect, translate other dialects' functions, write the tree.
 
-Only functions and syntax are taken from another dialect. Division and the order of NULLs stay as the text reads.
+Only functions and syntax are taken from another dialect. Division and the order of NULLs keep this dialect's meaning.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Final
 
 from sqlglot import TokenType, exp, parse, parse_one, tokenize
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+_LOGGER: Final = logging.getLogger(__name__)
 OTHERS: Final = ("sqlite", "mysql", "postgres", "snowflake", "bigquery", "tsql")
 # Functions that one other dialect alone has.
 FOREIGN: Final = {
@@ -41,13 +43,14 @@ _STATEMENTS: Final = frozenset({"show", "summarize", "describe", "explain"})
 
 
 def parse_dialect(sql: str, dialect: str) -> exp.Expr | None:
-    """The one query that the text is, None where it cannot be read as such for certain."""
+    """Parse the one query that the text is; None where it cannot be read as such for certain."""
     first, *_ = [*sql.split(None, 1), ""]
     if first.lower() in _STATEMENTS:
         return None
     try:
         statements = [statement for statement in parse(sql, read=dialect) if statement is not None]
-    except (SqlglotError, RecursionError, ValueError):
+    except (SqlglotError, RecursionError, ValueError) as exc:
+        _LOGGER.debug("a text cannot be read as %s: %s", dialect, type(exc).__name__)
         return None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query) or _is_misread(statements[0]):
         return None
@@ -56,12 +59,15 @@ def parse_dialect(sql: str, dialect: str) -> exp.Expr | None:
 
 
 def parse_foreign(sql: str, dialect: str) -> tuple[exp.Expr, str] | None:
-    """The tree of a text that only other dialects can read, and one of these; None where they read it differently."""
+    """Parse a text that only other dialects can read; return its tree and one of these dialects.
+
+    None where they read it differently.
+    """
     found: dict[str, tuple[exp.Expr, str]] = {}
     for other in OTHERS:
         if '"' in sql and other in _TEXTS_IN_DOUBLE_QUOTES:
             continue
-        # Right behind a name a square bracket takes an element out; elsewhere these quote names.
+        # Directly after a name a square bracket is a subscript; elsewhere it quotes a name.
         if other in _NAMES_IN_BRACKETS and _ELEMENT.search(sql):
             continue
         tree = parse_dialect(sql, other)
@@ -74,24 +80,26 @@ def parse_foreign(sql: str, dialect: str) -> tuple[exp.Expr, str] | None:
 
 
 def write_tree(tree: exp.Expr, dialect: str) -> str | None:
-    """The text of the tree; None where the dialect cannot say it."""
+    """Write the tree as text; None where the dialect has no way to say it."""
     try:
         return tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
-    except (SqlglotError, RecursionError):
+    except (SqlglotError, RecursionError) as exc:
+        _LOGGER.debug("a tree cannot be written as %s: %s", dialect, type(exc).__name__)
         return None
 
 
 def translate_call(call: exp.Expr, other: str) -> exp.Expr | None:
-    """The call as the other dialect means it; None where that does not know it either."""
+    """Return the call as the other dialect means it; None where that does not know it either."""
     try:
         found: exp.Expr = parse_one(call.sql(other), read=other)
-    except (SqlglotError, RecursionError):
+    except (SqlglotError, RecursionError) as exc:
+        _LOGGER.debug("a call cannot be read as %s: %s", other, type(exc).__name__)
         return None
     return None if isinstance(found, exp.Anonymous) else strip_dialect(found)
 
 
 def strip_dialect(tree: exp.Expr) -> exp.Expr:
-    """The tree without what its dialect alone would have made of divisions and of the order of NULLs."""
+    """Remove from the tree what its dialect alone makes of divisions and of the order of NULLs."""
     for division in tree.find_all(exp.Div):
         division.set("typed", False)
         division.set("safe", False)
@@ -101,9 +109,9 @@ def strip_dialect(tree: exp.Expr) -> exp.Expr:
 
 
 def spell_foreign(sql: str) -> str:
-    """The text with MySQL's own syntax as DuckDB has it.
+    """Return the text with MySQL's own syntax as DuckDB has it.
 
-    Names stand in backticks, TIMESTAMPDIFF counts full units, and GROUP_CONCAT takes its separator after a word.
+    Names stand in backticks, TIMESTAMPDIFF counts full units, and GROUP_CONCAT takes its separator after a keyword.
 
     >>> spell_foreign("SELECT 'TIMESTAMPDIFF(YEAR, a', TIMESTAMPDIFF(YEAR, born, day) FROM t")
     "SELECT 'TIMESTAMPDIFF(YEAR, a', date_sub('YEAR', born, day) FROM t"
@@ -131,11 +139,9 @@ def spell_foreign(sql: str) -> str:
 
 
 def _is_misread(tree: exp.Expr) -> bool:
-    """Whether something was made up: a lambda of a JSON arrow, a name of a statement, a list of nothing."""
-    if any(
-        not any(one.args.get(key) for key in ("expressions", "query", "unnest", "field"))
-        for one in tree.find_all(exp.In)
-    ):
+    """Return whether the parser made something up: a lambda of a JSON arrow, a name of a statement, an empty list."""
+    lists = ("expressions", "query", "unnest", "field")
+    if any(not any(node.args.get(key) for key in lists) for node in tree.find_all(exp.In)):
         return True
     if any(isinstance(star.parent, exp.Paren) for star in tree.find_all(exp.Star)):
         return True

@@ -6,9 +6,9 @@ It is made once for what was introspected, and shared by all questions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.types import Policy, Schema
@@ -41,6 +41,25 @@ class AllowedSchema:
         for doubt in self.doubts:
             if _has_name(text, doubt.table.rpartition(".")[2]) and (has_star or _has_name(text, doubt.column)):
                 yield f"{doubt.column} of {doubt.table} {doubt.text}"
+
+
+def add_descriptions(schema: Schema, descriptions: Mapping[str, str], synonyms: Mapping[str, Sequence[str]]) -> Schema:
+    """Put the owner's descriptions in place of the database's comments, and add the owner's synonyms.
+
+    Both are by `table` or `table.column`, in lower case; an empty description takes a comment away.
+    """
+
+    def describe(key: str, present: str | None) -> dict[str, Any]:
+        return {
+            "comment": descriptions.get(key.lower(), present) or None,
+            "synonyms": tuple(synonyms.get(key.lower(), ())),
+        }
+
+    tables = []
+    for table in schema.tables:
+        columns = tuple(replace(c, **describe(f"{table.name}.{c.name}", c.comment)) for c in table.columns)
+        tables.append(replace(table, columns=columns, **describe(table.name, table.comment)))
+    return replace(schema, tables=tuple(tables))
 
 
 def _has_name(text: str, name: str) -> bool:

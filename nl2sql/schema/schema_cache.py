@@ -6,6 +6,7 @@ It does not decide when data has changed: the engine's fingerprint does.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from nl2sql.types import Schema
 FORMAT_VERSION: Final = 6
 INCOMPLETE_SECONDS: Final = 3600.0
 MAX_CACHED_SCHEMAS: Final = 64
+_LOG: Final = logging.getLogger(__name__)
 
 
 def load_schema(cache_dir: Path, fingerprint: str) -> Schema | None:
@@ -28,12 +30,17 @@ def load_schema(cache_dir: Path, fingerprint: str) -> Schema | None:
     try:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != FORMAT_VERSION:
+            _LOG.info("schema cache: no use of an entry in an older format")
             return None
         if not data["complete"] and time.time() - path.stat().st_mtime > INCOMPLETE_SECONDS:
+            _LOG.info("schema cache: no use of an incomplete profile that is over an hour old")
             return None
-        return serialization.decode_schema(data["schema"])
-    except (OSError, ValueError, KeyError, TypeError):
+        schema = serialization.decode_schema(data["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        _LOG.info("schema cache: miss (%s)", type(exc).__name__)
         return None
+    _LOG.debug("schema cache: hit")
+    return schema
 
 
 def save_schema(cache_dir: Path, schema: Schema, *, complete: bool = True) -> None:

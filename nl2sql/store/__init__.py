@@ -1,6 +1,7 @@
-"""What is remembered: answers, sessions and feedback in one SQLite file; verified queries as files.
+"""What is remembered: answers, conversations and feedback in one SQLite file; verified queries as files.
 
-It asks no model and opens no database but its own.
+A *turn* is one question and its answer, a *session* is the id that connects turns, and a *conversation* is what a
+person sees of a session: its turns under a title. The store calls no model and opens no database but its own.
 """
 
 from nl2sql.store.conversation_list import ConversationEntry

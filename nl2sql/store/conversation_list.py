@@ -1,6 +1,6 @@
-"""A user's conversations: the sessions of remembered answers, with the names and pins that the user gave them.
+"""The list of a user's conversations: the sessions in the history, with the names and pins that the user gave them.
 
-One without a session is a question that stands alone. It opens none of them, and shows no answer.
+A question without a session is a conversation of its own. The list shows no answers.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from nl2sql.store.history_entry import replace_surrogates
 from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Status
 
-NAME_CHARS: Final = 200
+MAX_NAME_CHARS: Final = 200
 _TEXTS: Final = "question || ' ' || coalesce(sql, '') || ' ' || text"
-# Each conversation by its first and last entry; the questions without a session by their own numbers.
-_TALKS: Final = """
+# Each conversation by its first and last entry; a question without a session is one of its own.
+_CONVERSATIONS: Final = """
 SELECT entry.session AS session, min(number) AS first, max(number) AS last, count(*) AS questions,
   count(pin.entry) AS pinned_answers, max(coalesce(good = 0, 0)) AS has_bad
 FROM entry LEFT JOIN feedback ON feedback.entry = number LEFT JOIN pin ON pin.entry = number
 WHERE user IS :user GROUP BY entry.session, CASE WHEN entry.session IS NULL THEN number END
 """
 _SELECT: Final = f"""
-SELECT talk.*, head.id AS id, head.question AS question, tail.at AS at, tail.url AS url, tail.status AS status,
-  marked.name AS name, marked.pinned AS pinned
-FROM ({_TALKS}) AS talk JOIN entry AS head ON head.number = first JOIN entry AS tail ON tail.number = last
-LEFT JOIN conversation AS marked ON marked.session = talk.session AND marked.user IS :user
+SELECT span.*, first_entry.id AS id, first_entry.question AS question, last_entry.at AS at, last_entry.url AS url,
+  last_entry.status AS status, mark.name AS name, mark.pinned AS pinned
+FROM ({_CONVERSATIONS}) AS span
+JOIN entry AS first_entry ON first_entry.number = first JOIN entry AS last_entry ON last_entry.number = last
+LEFT JOIN conversation AS mark ON mark.session = span.session AND mark.user IS :user
 """
 _ORDER: Final = "ORDER BY pinned IS NULL, pinned DESC, last DESC LIMIT :limit"
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationEntry:
-    """One conversation. `at`, `url` and `status` are those of its last question; `id` is its first answer's.
+    """One conversation. `at`, `url` and `status` are those of its last question; `id` is that of its first answer.
 
-    `session` is None where it is one question that belongs to none. `name` is empty where the user gave none. `has_bad`
-    says that an answer of it was rated bad, `pinned_answers` how many of them are on the board.
+    `session` is None for a single question without a session. `name` is empty if the user gave none. `has_bad` says
+    that one of its answers was rated bad, `pinned_answers` how many of them are on the board.
     """
 
     session: str | None
@@ -55,7 +56,7 @@ class ConversationEntry:
 
     @property
     def title(self) -> str:
-        """Its name, else its first question."""
+        """The name, or the first question if there is no name."""
         return self.name or self.question
 
 
@@ -66,53 +67,62 @@ class ConversationList:
         self._database = database
 
     def list(self, *, search: str = "", user: str | None = None, limit: int | None = 50) -> list[ConversationEntry]:
-        """The user's conversations: the pinned ones first, then by their last question, newest first.
+        """Return the user's conversations: pinned ones first, then the others, the latest question first.
 
-        `search` wants each of its words, in any case, in one question with its SQL and answer, or in the name.
+        `search` finds conversations with all of its words, in any case, in one question with its SQL and answer, or in
+        the name. `limit` None returns all.
         """
         values: dict[str, Any] = {"user": user, "limit": -1 if limit is None else limit}
         texts, names = [], []
         for position, word in enumerate(replace_surrogates(search).split()):
             values[f"word{position}"] = word.casefold()
-            texts.append(f"instr(folded({_TEXTS}), :word{position}) > 0")
-            names.append(f"instr(folded(marked.name), :word{position}) > 0")
+            texts.append(f"instr(casefold({_TEXTS}), :word{position}) > 0")
+            names.append(f"instr(casefold(mark.name), :word{position}) > 0")
         conditions = ""
         if texts:
-            # Each of the two is found once, and not again for each conversation.
+            # As subqueries, both searches run once and not for each conversation.
             found = f"FROM entry WHERE user IS :user AND {' AND '.join(texts)}"
             conditions = (
-                f"WHERE talk.session IN (SELECT session {found}) "
+                f"WHERE span.session IN (SELECT session {found}) "
                 f"OR first IN (SELECT number {found} AND session IS NULL) OR ({' AND '.join(names)})"
             )
         return [_read_entry(row) for row in self._select(f"{_SELECT} {conditions} {_ORDER}", values)]
 
     def get(self, session: str, *, user: str | None = None) -> ConversationEntry | None:
-        """The user's conversation of that session; None where there is none."""
-        rows = self._select(f"{_SELECT} WHERE talk.session = :session", {"user": user, "session": session})
+        """Return the user's conversation of that session; None if there is none."""
+        rows = self._select(f"{_SELECT} WHERE span.session = :session", {"user": user, "session": session})
         return _read_entry(rows[0]) if rows else None
 
     def find_name(self, session: str, *, user: str | None = None) -> str:
-        """The name that the user gave to it; empty where there is none."""
+        """Return the name that the user gave to the conversation; empty if there is none."""
         sql = "SELECT name FROM conversation WHERE session = :session AND user IS :user"
         rows = self._select(sql, {"session": session, "user": user})
         return (rows[0]["name"] or "") if rows else ""
 
     def rename(self, session: str, name: str, *, user: str | None = None) -> None:
-        """Give it another name; an empty one gives it its first question again. ConfigError where it is not there."""
-        line = " ".join(replace_surrogates(name).split())[:NAME_CHARS]
-        self._set_mark(session, user, "name", line or None)
+        """Name the conversation; an empty name makes its first question the title again.
+
+        Raises:
+            ConfigError: the user has no such conversation.
+        """
+        line = " ".join(replace_surrogates(name).split())[:MAX_NAME_CHARS]
+        self._update_column(session, user, "name", line or None)
 
     def pin(self, session: str, pinned: bool, *, user: str | None = None) -> None:
-        """Put it before all others, or back among them. ConfigError where it is not there."""
-        self._set_mark(
+        """Pin the conversation before all others, or unpin it.
+
+        Raises:
+            ConfigError: the user has no such conversation.
+        """
+        self._update_column(
             session, user, "pinned", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000) if pinned else None
         )
 
     def delete(self, session: str, *, user: str | None = None) -> int:
-        """Delete every question of it, with what was said of them, its name, and its answers on the board.
+        """Delete the conversation's answers with their feedback and pins, and its name; return how many answers.
 
-        It returns how many questions those were, and touches nothing of another user's. One that is asked meanwhile
-        by another program is deleted with it, or begins it anew.
+        Nothing of another user is deleted. A question that another program records at the same time is deleted too, or
+        begins the conversation anew.
         """
 
         def erase(connection: Connection) -> int:
@@ -122,18 +132,18 @@ class ConversationList:
         return self._database.write(erase)
 
     def delete_answer(self, answer_id: str, *, user: str | None = None) -> int:
-        """Delete one answer by its whole id, with what was said of it. It returns 1, or 0 where it is not there."""
+        """Delete the answer with that full id and its feedback; return 1, or 0 if there is none."""
         sql = "DELETE FROM entry WHERE id = ? AND user IS ?"
         return self._database.write(lambda connection: connection.execute(sql, [answer_id, user]).rowcount)
 
-    def _set_mark(self, session: str, user: str | None, column: str, value: Any) -> None:
+    def _update_column(self, session: str, user: str | None, column: str, value: Any) -> None:
         def update(connection: Connection) -> bool:
             own: Sequence[Any] = [session, user]
-            asked = connection.execute("SELECT 1 FROM entry WHERE session = ? AND user IS ? LIMIT 1", own)
-            if asked.fetchone() is None:
+            has_entry = connection.execute("SELECT 1 FROM entry WHERE session = ? AND user IS ? LIMIT 1", own)
+            if has_entry.fetchone() is None:
                 return False
-            told = connection.execute("SELECT 1 FROM conversation WHERE session = ? AND user IS ?", own)
-            if told.fetchone() is None:
+            has_mark = connection.execute("SELECT 1 FROM conversation WHERE session = ? AND user IS ?", own)
+            if has_mark.fetchone() is None:
                 connection.execute("INSERT INTO conversation (session, user) VALUES (?, ?)", own)
             sql = f"UPDATE conversation SET {column} = ? WHERE session = ? AND user IS ?"
             connection.execute(sql, [value, *own])

@@ -1,6 +1,6 @@
-"""What is remembered of one answer, and how it lies in the store.
+"""One remembered answer, and its row in the store.
 
-Rows are not: only their columns, how many there were, and their hash. It opens nothing.
+Result rows are not kept: only their columns, their number and their hash. This module opens nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ _SECRET_PARAMETER: Final = re.compile(
 class HistoryEntry:
     """One remembered answer. `at` is when it was given, in UTC.
 
-    `columns` is empty and `row_count`, `truncated` and `result_hash` are None where nothing ran; `row_count` counts
-    the rows that came, which is not all of them where `truncated` is true. `url` holds no password. `user` is None
-    for the one user of a shell. `rating` is what the user thought of it, None where nothing was said. `receipt` is None
-    for answers of earlier versions.
+    `columns` is empty and `row_count`, `truncated` and `result_hash` are None if no query ran; `row_count` counts the
+    rows received, which are not all if `truncated` is True. `url` holds no password. `user` is None for the single user
+    of a shell. `rating` is the user's, None without feedback. `receipt` is None for answers of earlier versions.
     """
 
     id: str
@@ -58,7 +57,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """What a user thought of an answer, and what they said of it, which may be nothing."""
+    """A user's rating of an answer, with a comment that may be empty."""
 
     is_good: bool
     comment: str
@@ -66,7 +65,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An answered question, as a follow-up needs it: what was asked, the SQL, and its result in a few words."""
+    """A question and its answer as a follow-up needs them: question, SQL, and a short summary of the result."""
 
     question: str
     sql: str
@@ -74,12 +73,12 @@ class Turn:
 
 
 def make_turn(question: str, sql: str, row_count: int, names: list[str]) -> Turn:
-    """The turn of a query that ran."""
+    """Return the turn of a query that ran. `names` are the result's columns."""
     return Turn(question, sql, f"({row_count} rows: {', '.join(names)})")
 
 
 def make_entry_row(answer: Answer, *, at: dt.datetime, url: str, user: str | None, client: str) -> dict[str, Any]:
-    """The answer as a row of the table `entry`, by column."""
+    """Return the answer as a row of the table `entry`, by column."""
     result = answer.result
     row = {
         "id": answer.id,
@@ -111,7 +110,7 @@ def make_entry_row(answer: Answer, *, at: dt.datetime, url: str, user: str | Non
 
 
 def read_entry_row(row: Mapping[str, Any]) -> HistoryEntry:
-    """The entry of a row of `entry`, with the columns `is_good` and `comment` of its feedback."""
+    """Return the entry of a row of `entry`, joined with the columns `good` and `comment` of its feedback."""
     return HistoryEntry(
         id=row["id"],
         at=dt.datetime.fromtimestamp(row["at"] / 1_000_000, dt.UTC),
@@ -145,7 +144,7 @@ def read_entry_row(row: Mapping[str, Any]) -> HistoryEntry:
 
 
 def make_entry_object(entry: HistoryEntry) -> dict[str, Any]:
-    """Every field of an entry as JSON has it: names as in `ask -o json`, and a few of its own."""
+    """Return an entry as a JSON object, with the field names of `ask -o json` and a few more."""
     return {
         "id": entry.id,
         "at": entry.at.isoformat(timespec="seconds"),
@@ -173,12 +172,16 @@ def make_entry_object(entry: HistoryEntry) -> dict[str, Any]:
 
 
 def redact_secrets(url: str) -> str:
-    """The URL without its password, and without what parameters named like secrets hold."""
+    """Return the URL with the password and the values of secret-like parameters replaced by `***`.
+
+    >>> redact_secrets("postgres://ann:secret@db/shop?sslkey=abc")
+    'postgres://ann:***@db/shop?sslkey=***'
+    """
     return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
 def replace_surrogates(text: str) -> str:
-    """The text as UTF-8 can carry it."""
+    """Return the text with lone surrogates, which UTF-8 cannot encode, replaced by `?`."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

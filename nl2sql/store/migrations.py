@@ -1,6 +1,6 @@
-"""The store's tables, as the steps that made them: a store's version is how many of them it has seen.
+"""The store's tables, as the migrations that create them. A store's version is the number of migrations it has seen.
 
-A step, once released, is never changed; a new one is added at the end. It opens nothing.
+A released migration is never changed; a new one is appended. This module opens nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _add_receipts(connection: Connection) -> None:
 
 
 def _create_conversations(connection: Connection) -> None:
-    """Make the table of what users say of their conversations; the conversations themselves are sessions of entries."""
+    """Create the table of names and pins of conversations; the conversations themselves are the sessions of entries."""
     connection.execute(
         """
         CREATE TABLE conversation (

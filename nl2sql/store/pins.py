@@ -1,7 +1,7 @@
-"""The answers that a user has pinned, in the order of the board, and what is kept of their rows as last looked at.
+"""The answers that a user has pinned to the board, in their order, with a digest of their rows when last looked at.
 
-Rows are never kept, here as elsewhere in the store: a digest of them says how many are new, gone or changed since, and
-nothing can be read back from it. So figures of then stand nowhere but in the sentence of the answer.
+Rows are never kept. The digest says how many rows are new, gone or changed; values cannot be read from it. Earlier
+figures therefore appear only in the sentence of the answer.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _OWN_NUMBER: Final = "SELECT number FROM entry WHERE id = ? AND user IS ?"
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One pinned answer. `ran_at` is when the rows of its digest came, in UTC; both are None until its SQL has run."""
+    """One pinned answer. `ran_at` is when the digest's rows were read, in UTC; both are None until the SQL has run."""
 
     entry: HistoryEntry
     ran_at: dt.datetime | None
     digest: RowDigest | None
 
     def compare(self, result: Result, before: Result | None = None) -> RowChanges | None:
-        """How these rows differ from those last looked at, or from `before`; None where there are none of either."""
+        """Return how these rows differ from those last looked at, or from `before`; None if there are neither."""
         digest = make_digest(before) if before is not None else self.digest
         return compare_digests(digest, make_digest(result, digest)) if digest else None
 
@@ -49,7 +49,7 @@ class Pins:
         self._database = database
 
     def list(self, *, user: str | None = None) -> list[Pin]:
-        """The user's pinned answers, in their order."""
+        """Return the user's pinned answers, in their order."""
 
         def fetch(connection: Connection) -> list[dict[str, Any]]:
             return connection.execute(_SELECT, [user]).fetchall()
@@ -57,8 +57,8 @@ class Pins:
         return [_read_pin(row) for row in self._database.read(fetch)]
 
     def list_ids(self, *, user: str | None = None) -> frozenset[str]:
-        """The ids of the user's pinned answers."""
-        # CROSS has SQLite begin with the few pins, and not with all that the user has asked.
+        """Return the ids of the user's pinned answers."""
+        # CROSS makes SQLite begin with the few pins, not with all entries of the user.
         sql = "SELECT id FROM pin CROSS JOIN entry ON number = pin.entry WHERE user IS ?"
 
         def fetch(connection: Connection) -> list[dict[str, Any]]:
@@ -67,9 +67,12 @@ class Pins:
         return frozenset(row["id"] for row in self._database.read(fetch))
 
     def add(self, answer_id: str, result: Result | None = None, *, user: str | None = None) -> None:
-        """Pin the answer, last on the board; `result` are its rows, of then or of now, if they are at hand.
+        """Pin the answer, last on the board. `result` are its rows, of the answer or newer ones, if known.
 
-        One that is pinned already stays as it is. ConfigError where it is not there, or the board is full.
+        An answer that is pinned already stays as it is.
+
+        Raises:
+            ConfigError: there is no such answer, or the board is full.
         """
         digest = make_digest(result).write_json() if result is not None else None
         hash_now = hash_result(result) if result is not None else None
@@ -95,12 +98,12 @@ class Pins:
             raise ConfigError(f"the board has {MAX_PINS} answers, which is all it takes", "Take one off it first.")
 
     def remove(self, answer_id: str, *, user: str | None = None) -> None:
-        """Take the answer off the board, if it is on it."""
+        """Remove the answer from the board, if it is there."""
         sql = f"DELETE FROM pin WHERE entry = ({_OWN_NUMBER})"
         self._database.write(lambda connection: connection.execute(sql, [answer_id, user]))
 
     def move(self, answer_id: str, by: int, *, user: str | None = None) -> None:
-        """Put it so many places later on the board; earlier where `by` is negative. Nothing where it is not on it."""
+        """Move the answer by that many places, forward if negative; do nothing if it is not on the board."""
 
         def reorder(connection: Connection) -> None:
             own = connection.execute(
@@ -121,14 +124,14 @@ class Pins:
     def record_run(
         self, answer_id: str, result: Result, *, at: dt.datetime | None = None, user: str | None = None
     ) -> None:
-        """From now on say what changed since these rows. Nothing where it is not on the board."""
+        """Compare with these rows from now on; do nothing if the answer is not on the board. `at` defaults to now."""
         sql = f"UPDATE pin SET ran_at = ?, digest = ? WHERE entry = ({_OWN_NUMBER})"
         values = [_make_timestamp(at), make_digest(result).write_json(), answer_id, user]
         self._database.write(lambda connection: connection.execute(sql, values))
 
 
 def _make_timestamp(at: dt.datetime | None) -> int:
-    """Microseconds since 1970, UTC; of now where nothing is said."""
+    """Return the time, by default the current one, in microseconds since 1970, UTC."""
     return int((at or dt.datetime.now(dt.UTC)).timestamp() * 1_000_000)
 
 

@@ -1,6 +1,6 @@
-"""The parameters of a verified query: their types, and how values take the places of `$name` in its SQL.
+"""The parameters of a verified query: their types, and how values replace the `$name` placeholders in its SQL.
 
-A value becomes a typed literal, never a piece of the SQL's text. Whether the SQL may run is the guard's to say.
+A value becomes a typed literal, never a piece of SQL text. The guard decides whether the SQL may run.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w{0,62}\Z", re.A)
 _LINE: Final = re.compile(
     r'(?P<name>\w+)\s*:\s*(?P<type>\w+)(?:\s*=\s*(?P<default>"(?:[^"\\]|\\.)*"|[^\s#"]+))?(?:\s*#\s*(?P<about>.*))?\Z'
 )
-_HOW: Final = 'Write it like `min_revenue: number = 1000  # the least revenue`, or `city: text = "Oslo"`.'
+_PARAMETER_HINT: Final = 'Write it like `min_revenue: number = 1000  # the least revenue`, or `city: text = "Oslo"`.'
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.A)
-_FIGURE: Final = re.compile(r"[+-]?\d{1,40}(?P<fraction>\.\d{1,40})?\Z", re.A)
-_TRUTHS: Final = {"true": True, "false": False}
+_NUMBER: Final = re.compile(r"[+-]?\d{1,40}(?P<fraction>\.\d{1,40})?\Z", re.A)
+_BOOLEANS: Final = {"true": True, "false": False}
 _MAX_INTEGER: Final = 2**63 - 1
-# What may hold a `$name` that is none: strings, names, comments.
+# Strings, names and comments may contain a `$name` that is no placeholder: they are matched first.
 _PLACEHOLDER: Final = re.compile(
     r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?(?:\*/|\Z)
     | (?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | (?<![\w$])\$(?P<name>[A-Za-z_]\w*)""",
@@ -39,7 +39,10 @@ _PLACEHOLDER: Final = re.compile(
 class Parameter:
     """One parameter: `type` is text, integer, number, date or boolean.
 
-    One that is not `required` takes `default` where no value is given; None there stands for NULL.
+    A parameter that is not `required` takes `default` if no value is given; a default of None means NULL.
+
+    Raises:
+        ConfigError: name, type or default are not valid.
     """
 
     name: str
@@ -53,9 +56,9 @@ class Parameter:
             raise ConfigError(
                 f"{self.name!r} cannot be a parameter's name", "Use letters, digits and _, not first a digit."
             )
-        if self.type not in _LITERALS:
-            near = find_closest(self.type, _LITERALS)
-            hint = f"Did you mean {near}?" if near else f"Types are {', '.join(_LITERALS)}."
+        if self.type not in _FORMATTERS:
+            near = find_closest(self.type, _FORMATTERS)
+            hint = f"Did you mean {near}?" if near else f"Types are {', '.join(_FORMATTERS)}."
             raise ConfigError(f"the parameter {self.name} has no type {self.type!r}", hint)
         object.__setattr__(self, "description", " ".join(self.description.split()))
         if not self.required:
@@ -65,33 +68,41 @@ class Parameter:
                 raise ConfigError(f"the default of {exc.message}", exc.hint) from exc
 
     def format_literal(self, value: Value) -> str:
-        """The value as SQL. CallError where it is not of this type."""
+        """Return the value as an SQL literal.
+
+        Raises:
+            CallError: the value is not of this type.
+        """
         if value is None and not self.required:
             return "NULL"
-        text = _LITERALS[self.type](value)
+        text = _FORMATTERS[self.type](value)
         if text is None:
-            raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
+            raise CallError(f"the parameter {self.name} must be {_TYPE_DESCRIPTIONS[self.type]}", _EXAMPLES[self.type])
         return text
 
     def parse_value(self, text: str) -> Value:
-        """The value that a person writes so; nothing written is NULL where that is the default. CallError."""
+        """Return the value that a person typed. Blank text is the default if there is one; of type text, only NULL.
+
+        Raises:
+            CallError: the text is not a value of this type.
+        """
         if not text.strip() and not self.required and (self.default is None or self.type != "text"):
             return self.default
         value: Value = text
         if self.type == "boolean":
-            value = _TRUTHS.get(text.strip().lower())
-        elif self.type in ("integer", "number") and (found := _FIGURE.match(text.strip())):
+            value = _BOOLEANS.get(text.strip().lower())
+        elif self.type in ("integer", "number") and (found := _NUMBER.match(text.strip())):
             value = float(found[0]) if found["fraction"] else int(found[0])
         elif self.type == "date":
             value = text.strip()
         if value is None:
-            raise CallError(f"the parameter {self.name} must be {_KINDS[self.type]}", _EXAMPLES[self.type])
+            raise CallError(f"the parameter {self.name} must be {_TYPE_DESCRIPTIONS[self.type]}", _EXAMPLES[self.type])
         self.format_literal(value)
         return value
 
     @property
     def json_schema(self) -> dict[str, Any]:
-        """What a model may give for it, as JSON Schema; null where it may be left out."""
+        """The JSON Schema of the values that a model may give; null is allowed if the parameter is not required."""
         kind = _JSON_TYPES[self.type]
         about = [self.description] if self.description else []
         about += ["A date like 2025-01-31."] if self.type == "date" else []
@@ -100,7 +111,7 @@ class Parameter:
         return {"type": kind if self.required else [kind, "null"], **described}
 
     def format_line(self) -> str:
-        """The parameter as a line of a file's header."""
+        """Return the parameter as a line of the file's header."""
         text = f"{self.name}: {self.type}"
         if not self.required:
             bare = self.type == "date" and self.default is not None
@@ -110,10 +121,14 @@ class Parameter:
 
 
 def parse_parameter(line: str) -> Parameter:
-    """The parameter that such a line describes. ConfigError says how to write it."""
+    """Return the parameter that a header line describes.
+
+    Raises:
+        ConfigError: the line describes no parameter; the hint says how to write it.
+    """
     found = _LINE.match(line.strip())
     if not found:
-        raise ConfigError(f"{line.strip()!r} describes no parameter", _HOW)
+        raise ConfigError(f"{line.strip()!r} describes no parameter", _PARAMETER_HINT)
     default, required = found["default"], found["default"] is None
     value: Value = None
     if default is not None:
@@ -121,17 +136,27 @@ def parse_parameter(line: str) -> Parameter:
         try:
             value = default if is_bare_text else json.loads(default)
         except ValueError as exc:
-            raise ConfigError(f"the default of the parameter {found['name']} cannot be read: {default}", _HOW) from exc
+            raise ConfigError(
+                f"the default of the parameter {found['name']} cannot be read: {default}", _PARAMETER_HINT
+            ) from exc
     return Parameter(found["name"], found["type"], value, required, found["about"] or "")
 
 
 def list_placeholders(sql: str) -> tuple[str, ...]:
-    """The names of the `$name` in the SQL, each once."""
+    """Return the names of the `$name` placeholders in the SQL, each once.
+
+    >>> list_placeholders("SELECT '$a' FROM t WHERE b = $b AND c > $b")
+    ('b',)
+    """
     return tuple(dict.fromkeys(found["name"] for found in _PLACEHOLDER.finditer(sql) if found["name"]))
 
 
 def check_placeholders(sql: str, parameters: Sequence[Parameter]) -> None:
-    """ConfigError where the SQL and its parameters don't fit each other."""
+    """Check that the SQL and its parameters match.
+
+    Raises:
+        ConfigError: a placeholder or a parameter has no counterpart, a name occurs twice, or the SQL has `/*` or `$$`.
+    """
     names = [parameter.name for parameter in parameters]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"the parameter {twice[0]} is there twice", "Name each one once.")
@@ -143,13 +168,17 @@ def check_placeholders(sql: str, parameters: Sequence[Parameter]) -> None:
             raise ConfigError(f"${name} in the SQL is no parameter", hint)
     if unused := [name for name in names if name not in used]:
         raise ConfigError(f"the parameter {unused[0]} is not in the SQL", f"Write ${unused[0]} where its value goes.")
-    # Comments may nest, and what is in these strings is read differently by engines: neither may hide a place.
+    # Engines differ in nested comments and in dollar quotes: neither may hide a placeholder.
     if parameters and ("/*" in sql or "$$" in sql):
         raise ConfigError("SQL with parameters may have no /* */ and no $$", "Write comments with --, texts with '.")
 
 
 def bind_parameters(sql: str, parameters: Sequence[Parameter], values: Mapping[str, Value]) -> str:
-    """The SQL with a typed literal in each parameter's place. CallError where a value is missing or does not fit."""
+    """Return the SQL with a typed literal in place of each placeholder.
+
+    Raises:
+        CallError: a value is missing, has the wrong type, or belongs to no parameter.
+    """
     known = {parameter.name: parameter for parameter in parameters}
     for name in values:
         if name not in known:
@@ -164,7 +193,7 @@ def bind_parameters(sql: str, parameters: Sequence[Parameter], values: Mapping[s
 
 
 def make_sample_value(parameter: Parameter) -> Value:
-    """A value to try the SQL with: the default where there is one."""
+    """Return a value to try the SQL with: the default if there is one."""
     return _SAMPLES[parameter.type] if parameter.required else parameter.default
 
 
@@ -206,11 +235,11 @@ def _format_boolean(value: Value) -> str | None:
 
 
 def _bracket_negative(text: str) -> str:
-    """A negative number stands in brackets: `--1` would be a comment."""
+    """Put a negative number in parentheses: after a minus sign, `--1` would be a comment."""
     return f"({text})" if text.startswith("-") else text
 
 
-_LITERALS: Final[dict[str, Callable[[Value], str | None]]] = {
+_FORMATTERS: Final[dict[str, Callable[[Value], str | None]]] = {
     "text": _format_text,
     "integer": _format_integer,
     "number": _format_number,
@@ -224,7 +253,7 @@ _JSON_TYPES: Final = {
     "date": "string",
     "boolean": "boolean",
 }
-_KINDS: Final = {
+_TYPE_DESCRIPTIONS: Final = {
     "text": "text",
     "integer": "a whole number",
     "number": "a number",

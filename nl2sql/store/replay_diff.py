@@ -1,6 +1,6 @@
-"""What differs between a remembered result and the same query's result now.
+"""The differences between a remembered result and a new result of the same query.
 
-It compares columns, counts and hashes; it runs nothing, and cannot say which rows differ.
+It compares columns, counts and hashes. It runs nothing, and cannot say which rows differ.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from nl2sql.types import Limits, Receipt, Result
 
 @dataclass(frozen=True, slots=True)
 class ReplayDiff:
-    """A remembered answer beside its SQL's result of now. `differences` has a sentence for each thing that changed.
+    """A remembered answer and a new result of its SQL. `differences` has a sentence for each thing that changed.
 
-    `causes` has one for each other thing that is not as it was, by what it is: schema, data, policy, model, settings,
+    `causes` has a sentence for each possible cause that changed, by its kind: schema, data, policy, model, settings,
     versions.
     """
 
@@ -32,11 +32,12 @@ class ReplayDiff:
 
     @property
     def is_same(self) -> bool:
+        """Whether the results are the same."""
         return not self.differences
 
     @property
     def verdict(self) -> str:
-        """In two words: same, or what changed that explains it best."""
+        """The outcome in a few words: `same`, or the change that explains it best."""
         causes = ("schema", "model") if self.is_same else ("schema", "data", "model")
         changed = next((cause for cause in causes if cause in self.causes), None)
         if self.is_same:
@@ -45,7 +46,11 @@ class ReplayDiff:
 
 
 def get_replay_sql(entry: HistoryEntry) -> str:
-    """The entry's SQL. ConfigError where it has none, or gave no rows as an answer."""
+    """Return the SQL of an entry.
+
+    Raises:
+        ConfigError: the entry has no SQL, or its SQL gave no rows.
+    """
     if entry.sql is None or entry.row_count is None:
         what = "no SQL" if entry.sql is None else "SQL but no rows: it was not run, or they were held back"
         raise ConfigError(f"the answer {entry.id} has {what}", "Choose another answer.")
@@ -53,7 +58,7 @@ def get_replay_sql(entry: HistoryEntry) -> str:
 
 
 def make_replay_limits(entry: HistoryEntry, limits: Limits) -> Limits:
-    """The limits under which a result of now can be compared: a cut one is cut at the same row again."""
+    """Return limits under which the new result can be compared: a truncated result is cut at the same row again."""
     if entry.row_count is None:
         return limits
     if entry.truncated:
@@ -62,7 +67,7 @@ def make_replay_limits(entry: HistoryEntry, limits: Limits) -> Limits:
 
 
 def compare_replay(entry: HistoryEntry, result: Result, receipt: Receipt | None = None) -> ReplayDiff:
-    """What changed since the entry was recorded; `receipt` is of now."""
+    """Return what changed since the entry was recorded. `receipt` is that of the new result."""
     hash_now = hash_result(result)
     found = [*_compare_columns(entry, result), *_compare_counts(entry, result)]
     if not found and hash_now != entry.result_hash:
@@ -70,8 +75,8 @@ def compare_replay(entry: HistoryEntry, result: Result, receipt: Receipt | None 
         if entry.truncated:
             text += "; both results were cut, and which rows come first may change by itself"
         found.append(text)
-    since = compare_receipts(entry.receipt, receipt) if entry.receipt and receipt else {}
-    return ReplayDiff(entry, result, hash_now, tuple(found), since)
+    causes = compare_receipts(entry.receipt, receipt) if entry.receipt and receipt else {}
+    return ReplayDiff(entry, result, hash_now, tuple(found), causes)
 
 
 def _compare_columns(entry: HistoryEntry, result: Result) -> list[str]:
@@ -92,29 +97,33 @@ def _compare_counts(entry: HistoryEntry, result: Result) -> list[str]:
 
 
 def format_row_count(count: int | None, truncated: bool | None) -> str:
-    """How many rows there were, in words."""
+    """Return the number of rows in words.
+
+    >>> format_row_count(1000, True)
+    'more than 1,000 rows'
+    """
     return f"{'more than ' if truncated else ''}{count or 0:,} row{'' if count == 1 else 's'}"
 
 
-def make_replay_object(changes: ReplayDiff) -> dict[str, Any]:
-    """Every field of `replay -o json`."""
-    entry, result = changes.entry, changes.result
+def make_replay_object(diff: ReplayDiff) -> dict[str, Any]:
+    """Return all fields of `replay -o json`."""
+    entry, result = diff.entry, diff.result
     return {
         "id": entry.id,
         "question": entry.question,
         "sql": entry.sql,
         "db": entry.url,
         "at": entry.at.isoformat(timespec="seconds"),
-        "same": changes.is_same,
-        "verdict": changes.verdict,
-        "since": dict(changes.causes),
-        "changes": list(changes.differences),
+        "same": diff.is_same,
+        "verdict": diff.verdict,
+        "since": dict(diff.causes),
+        "changes": list(diff.differences),
         "columns": _pair_values(
             [_describe_column(c) for c in entry.columns], [_describe_column(c) for c in result.columns]
         ),
         "row_count": _pair_values(entry.row_count, result.row_count),
         "truncated": _pair_values(entry.truncated, result.truncated),
-        "result_hash": _pair_values(entry.result_hash, changes.new_hash),
+        "result_hash": _pair_values(entry.result_hash, diff.new_hash),
         "seconds": _pair_values(round(entry.seconds.database, 4), round(result.seconds, 4)),
         "error": None,
     }

@@ -1,6 +1,6 @@
-"""The sessions of one Assistant: in the store where there is one, else in memory.
+"""The turns of sessions, for follow-up questions: kept in the store if there is one, else in memory.
 
-It keeps what follow-ups need and asks no question itself.
+It asks no question.
 """
 
 from __future__ import annotations
@@ -19,37 +19,46 @@ from nl2sql.types import Answer
 if TYPE_CHECKING:
     from nl2sql.store.store import Store
 
-_NAME: Final = re.compile(r"\w[\w .@:+-]{0,99}\Z")
+_SESSION_ID: Final = re.compile(r"\w[\w .@:+-]{0,99}\Z")
 _MAX_SESSIONS: Final = 1000
 
 
 class SessionTurns:
-    """Turns by user and session. Methods may be called from several threads.
+    """The latest turns by user and session. Methods may be called from several threads.
 
-    In memory lie the turns that are nowhere else: all of them without a store, with one those from the first on that
-    it did not take.
+    Memory holds the turns that the store does not: all of them if there is no store, else those of a session from the
+    first one on that the store failed to record.
     """
 
     def __init__(self, store: Store | None, *, url: str, user: str | None = None, client: str = "python") -> None:
         self._store = store
         self._url = redact_secrets(str(Path(url).absolute()) if Path(url).exists() else url)
         self._user = user
-        self._face = client
+        self._client = client
         self._lock = threading.Lock()
         self._turns: dict[tuple[str | None, str], tuple[Turn, ...]] = {}
 
-    def open(self, name: str | None, user: str | None) -> str:
-        """Begin the session of that name, or go on with it. ConfigError where it cannot be a name."""
-        if name is not None and not _NAME.match(name):
+    def open(self, session: str | None, user: str | None) -> str:
+        """Begin a session or continue it, and return its id; None makes a new id.
+
+        Raises:
+            ConfigError: the text cannot be a session id.
+        """
+        if session is not None and not _SESSION_ID.match(session):
             raise ConfigError(
-                f"{name!r} cannot be a session's name", "Use up to 100 letters, digits, spaces and any of . _ @ : + -"
+                f"{session!r} cannot be a session's name",
+                "Use up to 100 letters, digits, spaces and any of . _ @ : + -",
             )
-        session = name or make_session_id()
+        session = session or make_session_id()
         self._add(user or self._user, session, ())
         return session
 
     def has_session(self, session: str, user: str | None) -> bool:
-        """Whether that user has such a session. StoreError."""
+        """Return whether the user has that session.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         user = user or self._user
         with self._lock:
             if (user, session) in self._turns:
@@ -57,24 +66,28 @@ class SessionTurns:
         return self._store is not None and self._store.has_session(session, user=user)
 
     def list_turns(self, session: str | None, user: str | None) -> tuple[Turn, ...]:
-        """The last turns about this database, oldest first. StoreError."""
+        """Return the latest turns of the session that are about this database, oldest first.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         if session is None:
             return ()
         user = user or self._user
         with self._lock:
-            held = self._turns.get((user, session), ())
+            cached = self._turns.get((user, session), ())
         stored = self._store.list_turns(session, user=user, url=self._url) if self._store else ()
-        return (*(turn for turn in stored if turn not in held), *held)[-MAX_TURNS:]
+        return (*(turn for turn in stored if turn not in cached), *cached)[-MAX_TURNS:]
 
     def record(self, answer: Answer, user: str | None) -> Answer:
-        """Remember the answer, and return it with a warning on it where the store could not."""
+        """Remember the answer, and return it; if the store failed to record it, with a warning."""
         assert answer.session is not None
         user = user or self._user
         warnings: tuple[str, ...] = ()
         recorded = False
         if self._store is not None:
             try:
-                self._store.record(answer, url=self._url, user=user, client=self._face)
+                self._store.record(answer, url=self._url, user=user, client=self._client)
                 recorded = True
             except StoreError as exc:
                 warnings = (f"this answer was not recorded: {exc.message}. {exc.hint}",)
@@ -82,18 +95,18 @@ class SessionTurns:
         self._add(user, answer.session, _make_turns(answer), unless_stored=recorded)
         return replace(answer, warnings=(*answer.warnings, *warnings)) if warnings else answer
 
-    def _add(self, user: str | None, session: str, turn: tuple[Turn, ...], *, unless_stored: bool = False) -> None:
+    def _add(self, user: str | None, session: str, turns: tuple[Turn, ...], *, unless_stored: bool = False) -> None:
         with self._lock:
-            # Taken out and put back, so that the sessions used last are kept.
-            held = self._turns.pop((user, session), ())
-            new = turn if held or not unless_stored else ()
-            self._turns[user, session] = (*held, *new)[-MAX_TURNS:]
+            # Removed and inserted again, so that the first one is the least recently used.
+            cached = self._turns.pop((user, session), ())
+            new = turns if cached or not unless_stored else ()
+            self._turns[user, session] = (*cached, *new)[-MAX_TURNS:]
             while len(self._turns) > _MAX_SESSIONS:
                 self._turns.pop(next(iter(self._turns)))
 
 
 def _make_turns(answer: Answer) -> tuple[Turn, ...]:
-    """The answer's turn, if its query ran."""
+    """Return the turn of the answer if its query ran, else nothing."""
     if answer.sql is None or answer.result is None:
         return ()
     names = [column.name for column in answer.result.columns]
@@ -101,5 +114,5 @@ def _make_turns(answer: Answer) -> tuple[Turn, ...]:
 
 
 def make_session_id() -> str:
-    """A session's name that nobody can guess."""
+    """Return a new session id that cannot be guessed."""
     return uuid.uuid4().hex[:16]

@@ -1,7 +1,7 @@
-"""One SQLite file that many processes and threads write to, and any of which may be killed at any moment.
+"""One SQLite file that many processes and threads write to, any of which may be killed at any moment.
 
-It opens, migrates, locks, and sets a damaged file aside; it does not know what the tables hold. It alone imports
-sqlite3.
+It opens, migrates and locks the file, and sets a damaged one aside; it does not know the content of the tables. The
+only module that imports sqlite3.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class StoreFile:
             raise
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` finds."""
+        """Return what `work` reads."""
         with self._lock:
             return self._run_with_recovery(work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` in one transaction, whole or not at all; it is on the disk when this returns."""
+        """Run `work` in one transaction and return its value. All of it is on the disk then; nothing if it raised."""
         with self._lock:
             return self._run_with_recovery(lambda connection: _run_in_transaction(connection, work))
 
     def take_warnings(self) -> tuple[str, ...]:
-        """What the user should hear of, once."""
+        """Return the warnings for the user, and forget them."""
         with self._lock:
             taken, self._warnings = tuple(self._warnings), []
             return taken
@@ -73,7 +73,7 @@ class StoreFile:
             self._disconnect()
 
     def _run_with_recovery(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` on the store; where that turns out to be damaged, on a new one."""
+        """Run `work`; if the file is damaged, set it aside and retry on a fresh one."""
         for _ in range(_OPEN_TRIES):
             try:
                 return work(self._open())
@@ -91,7 +91,7 @@ class StoreFile:
         raise StoreError(f"the store {self.path} is damaged again and again", _HINTS[sqlite3.SQLITE_IOERR])
 
     def _open(self) -> Connection:
-        """The connection to the file that is there now: another process may have set the one before aside."""
+        """Return a connection to the current file: another process may have set the previous one aside."""
         if self._closed:
             raise StoreError("the store is closed", "Open it again.")
         if self._connection is not None and self._identity == _read_identity(self.path):
@@ -102,7 +102,7 @@ class StoreFile:
             before = _read_identity(self.path)
             self._connection = _connect(self.path)
             if not _is_ready(self._connection, self.path):
-                with self._lock_file():
+                with self._lock_across_processes():
                     _prepare(self._connection)
             if before == _read_identity(self.path):
                 self._identity = before
@@ -111,9 +111,9 @@ class StoreFile:
         raise StoreError(f"the store {self.path} does not stay in its place", "Look at what moves or deletes it.")
 
     def _create(self) -> None:
-        """An empty file that only this user may read; SQLite gives those beside it the same permissions."""
+        """Create an empty file that only this user may read; SQLite gives its companion files the same permissions."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A file that exists must not be opened here: closing it would drop the locks of this process's connections.
+        # Do not open an existing file here: closing it would release the locks of this process's connections.
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
@@ -123,26 +123,26 @@ class StoreFile:
         self._connection, self._identity = None, None
 
     @contextmanager
-    def _lock_file(self) -> Iterator[None]:
-        """While inside, no other process makes, migrates or moves the store. A killed holder lets go."""
-        # Rarely needed, and as slow to load as the rest of this room.
+    def _lock_across_processes(self) -> Iterator[None]:
+        """Keep other processes from creating, migrating or moving the store; the lock ends with its holder."""
+        # Imported here: it is rarely needed, and takes as long to import as the rest of the store.
         from filelock import FileLock
 
         with FileLock(f"{self.path}.lock", timeout=BUSY_SECONDS, mode=0o600):
             yield
 
     def _set_aside(self, damage: sqlite3.DatabaseError) -> None:
-        """Give the damaged file another name, unless another process has done so meanwhile."""
+        """Rename the damaged file, unless another process has done so in the meantime."""
         self._disconnect()
-        with self._lock_file():
+        with self._lock_across_processes():
             if not _is_damaged(self.path):
                 return
             name = f"{self.path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{self.path.suffix}"
-            # The log goes first: beside a new store it would be taken for that store's own.
-            for ending in ("-wal", "-shm", ""):
-                beside = Path(f"{self.path}{ending}")
-                if beside.exists():
-                    beside.replace(self.path.with_name(name + ending))
+            # The log goes first: SQLite would apply it to the new store.
+            for suffix in ("-wal", "-shm", ""):
+                companion = Path(f"{self.path}{suffix}")
+                if companion.exists():
+                    companion.replace(self.path.with_name(name + suffix))
         self._warnings.append(
             f"the store of earlier answers was damaged ({damage}): it was set aside as "
             f"{self.path.with_name(name)}, and a new one begun"
@@ -157,7 +157,7 @@ def _connect(path: Path) -> Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = _make_row_dict
-        connection.create_function("folded", 1, _fold_case, deterministic=True)
+        connection.create_function("casefold", 1, _fold_case, deterministic=True)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
@@ -184,12 +184,12 @@ def _make_row_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, An
 
 
 def _fold_case(text: str | None) -> str:
-    """For a search that knows more than ASCII's cases."""
+    """Fold the case of all of Unicode: SQLite's own functions fold ASCII only."""
     return (text or "").casefold()
 
 
 def _read_error_code(exc: sqlite3.Error) -> int:
-    """SQLite's primary error code; 0 where the error is not SQLite's own."""
+    """Return SQLite's primary error code; 0 if the error is not SQLite's own."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -204,16 +204,20 @@ def _read_identity(path: Path) -> tuple[int, int] | None:
 def _run_in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        done = work(connection)
+        value = work(connection)
         connection.execute("COMMIT")
-        return done
+        return value
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
 def _is_ready(connection: Connection, path: Path) -> bool:
-    """Whether the store is of this program's version. StoreError where it is of a newer one."""
+    """Return whether the store has this program's version.
+
+    Raises:
+        StoreError: a newer version of nl2sql wrote it.
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()["user_version"])
     if version > len(MIGRATIONS):
         raise StoreError(
@@ -224,14 +228,14 @@ def _is_ready(connection: Connection, path: Path) -> bool:
 
 
 def _prepare(connection: Connection) -> None:
-    """Let readers and a writer work side by side, and make the tables that are missing."""
+    """Let readers and a writer work at the same time, and run the missing migrations."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             break
         except sqlite3.OperationalError as exc:
-            # SQLite does not wait by itself here.
+            # The busy timeout does not apply to this pragma.
             if _read_error_code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)

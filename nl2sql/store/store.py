@@ -1,6 +1,6 @@
-"""What is remembered of earlier answers: history, conversations, pins and feedback, for all faces and many processes.
+"""What is remembered of earlier answers: history, conversations, pins, preferences and feedback, for many processes.
 
-One user's entries are never shown to another. It keeps no rows and no keys, and asks nothing of databases or models.
+A user's entries are never shown to another. The store keeps no rows and no keys, and opens no other database.
 """
 
 from __future__ import annotations
@@ -26,28 +26,31 @@ from nl2sql.store.history_entry import (
     replace_surrogates,
 )
 from nl2sql.store.pins import Pins
-from nl2sql.store.preferences import Preferences
 from nl2sql.store.sqlite_file import Connection, StoreFile
 from nl2sql.types import Answer
 
 STORE_FILE: Final = "store.sqlite"
-COMMENT_CHARS: Final = 4000
+MAX_COMMENT_CHARS: Final = 4000
+_MAX_PREFERENCE_CHARS: Final = 100_000
 _SELECT: Final = "SELECT entry.*, good, comment FROM entry LEFT JOIN feedback ON feedback.entry = number"
 
 
 def open_store(config: Config) -> Store:
-    """The store in `config.home`, made where there is none yet. Use it in a `with` block, or close it.
+    """Return the store in `config.home`; create it if there is none. Use it in a `with` block, or close it.
 
-    StoreError where it cannot be opened, or a newer version wrote it. A damaged one is set aside under another name.
+    A damaged store is set aside under another name.
+
+    Raises:
+        StoreError: the store cannot be opened, or a newer version of nl2sql wrote it.
     """
     return Store(config.home / STORE_FILE)
 
 
 class Store:
-    """An opened store. Methods may be called from several threads, and raise StoreError where the disk fails.
+    """An open store. Methods may be called from several threads, and raise StoreError if the disk fails.
 
-    `user` None is the one user of a shell or a program; entries of a named user are that user's alone, and so are
-    their `conversations`, `pins` and `preferences`.
+    `user` None is the single user of a shell or a program. Entries, `conversations`, `pins` and `preferences` belong to
+    one user each, and only that user sees them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +61,7 @@ class Store:
         self.preferences = Preferences(self._database)
 
     def record(self, answer: Answer, *, url: str, user: str | None = None, client: str = "python") -> None:
-        """Remember the answer; it is on the disk when this returns. What is recorded already stays as it is."""
+        """Write the answer to the disk; one that is recorded already stays as it is."""
         row = make_entry_row(answer, at=dt.datetime.now(dt.UTC), url=url, user=user, client=client)
         names = ", ".join(row)
         places = ", ".join(f":{name}" for name in row)
@@ -68,23 +71,27 @@ class Store:
     def list_entries(
         self, *, search: str = "", session: str | None = None, user: str | None = None, limit: int | None = 50
     ) -> list[HistoryEntry]:
-        """The user's entries, newest first. `search` wants each of its words in question, SQL or answer, in any case.
+        """Return the user's entries, newest first.
 
-        `limit` None gives all of them.
+        `search` finds entries with all of its words, in any case, in question, SQL or answer. `limit` None returns all.
         """
         conditions, values = ["user IS ?"], [user]
         if session is not None:
             conditions.append("session IS ?")
             values.append(session)
         for word in replace_surrogates(search).split():
-            conditions.append("instr(folded(question || ' ' || coalesce(sql, '') || ' ' || text), ?) > 0")
+            conditions.append("instr(casefold(question || ' ' || coalesce(sql, '') || ' ' || text), ?) > 0")
             values.append(word.casefold())
         sql = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
         rows = self._select(sql, [*values, -1 if limit is None else limit])
         return [read_entry_row(row) for row in rows]
 
     def get_entry(self, identifier: str, *, user: str | None = None) -> HistoryEntry:
-        """The user's entry whose id is, or alone begins with, that. ConfigError where there is none, or several."""
+        """Return the user's entry with that id, or the only one whose id begins with that text.
+
+        Raises:
+            ConfigError: there is no such entry, or there are several.
+        """
         wanted = replace_surrogates(identifier.strip().lower())
         rows = self._select(
             f"{_SELECT} WHERE user IS ? AND substr(id, 1, length(?)) = ? ORDER BY id = ? DESC, number DESC LIMIT 2",
@@ -97,11 +104,11 @@ class Store:
         return read_entry_row(rows[0])
 
     def has_session(self, session: str, *, user: str | None = None) -> bool:
-        """Whether the user has asked anything in that session."""
+        """Return whether the user has asked anything in that session."""
         return bool(self._select("SELECT 1 FROM entry WHERE session IS ? AND user IS ? LIMIT 1", [session, user]))
 
     def list_turns(self, session: str, *, user: str | None = None, url: str | None = None) -> tuple[Turn, ...]:
-        """The session's last turns, oldest first, as a follow-up needs them; only those about `url` if it is given."""
+        """Return the latest turns of the session, oldest first; only those about the database `url` if it is given."""
         rows = self._select(
             "SELECT question, sql, row_count, columns FROM entry WHERE session IS ? AND user IS ? "
             "AND sql IS NOT NULL AND row_count IS NOT NULL AND (? IS NULL OR url = ?) ORDER BY number DESC LIMIT ?",
@@ -113,9 +120,10 @@ class Store:
         )
 
     def rate(self, answer_id: str, good: bool | None, *, comment: str = "", user: str | None = None) -> None:
-        """Keep what the user thinks of an answer, in place of what was said before; None takes it back.
+        """Record the user's rating of an answer in place of an earlier one; None removes it.
 
-        ConfigError as `get_entry`.
+        Raises:
+            ConfigError: there is no such answer, or several ids begin with that text.
         """
         identifier = self.get_entry(answer_id, user=user).id
         if good is None:
@@ -127,11 +135,11 @@ class Store:
             "INSERT INTO feedback (entry, at, good, comment) SELECT number, ?, ?, ? FROM entry WHERE id = ? "
             "ON CONFLICT (entry) DO UPDATE SET at = excluded.at, good = excluded.good, comment = excluded.comment"
         )
-        values = [at, good, replace_surrogates(comment)[:COMMENT_CHARS], identifier]
+        values = [at, good, replace_surrogates(comment)[:MAX_COMMENT_CHARS], identifier]
         self._database.write(lambda connection: connection.execute(upsert, values))
 
     def find_rating(self, answer_id: str, *, user: str | None = None) -> Rating | None:
-        """What the user said of the answer with that whole id; None where nothing was said, or it is not there."""
+        """Return the user's rating of the answer with that full id; None if there is none."""
         rows = self._select(
             "SELECT good, comment FROM entry JOIN feedback ON feedback.entry = number WHERE id = ? AND user IS ?",
             [answer_id, user],
@@ -139,7 +147,7 @@ class Store:
         return Rating(bool(rows[0]["good"]), rows[0]["comment"]) if rows else None
 
     def take_warnings(self) -> tuple[str, ...]:
-        """What the user should hear of the store, once: that a damaged one was set aside."""
+        """Return the warnings for the user, such as that a damaged store was set aside, and forget them."""
         return self._database.take_warnings()
 
     def close(self) -> None:
@@ -159,3 +167,37 @@ class Store:
             return connection.execute(sql, values).fetchall()
 
         return self._database.read(fetch)
+
+
+class Preferences:
+    """What a user has chosen on the page, by name. Methods may be called from several threads, and raise StoreError.
+
+    Values are JSON; the page decides what they mean and whether they still apply.
+    """
+
+    def __init__(self, database: StoreFile) -> None:
+        self._database = database
+
+    def read(self, *, user: str | None = None) -> dict[str, Any]:
+        """Return all choices of the user, by name."""
+
+        def fetch(connection: Connection) -> list[dict[str, Any]]:
+            return connection.execute("SELECT name, value FROM preference WHERE user IS ?", [user]).fetchall()
+
+        return {row["name"]: json.loads(row["value"]) for row in self._database.read(fetch)}
+
+    def set(self, name: str, value: Any, *, user: str | None = None) -> None:
+        """Keep the value in place of an earlier one. It must be serializable as JSON.
+
+        Raises:
+            ConfigError: the value is too long.
+        """
+        text = json.dumps(value)
+        if len(text) > _MAX_PREFERENCE_CHARS:
+            raise ConfigError("that is too much to be kept", "Choose fewer.")
+
+        def replace(connection: Connection) -> None:
+            connection.execute("DELETE FROM preference WHERE name = ? AND user IS ?", [name, user])
+            connection.execute("INSERT INTO preference (user, name, value) VALUES (?, ?, ?)", [user, name, text])
+
+        self._database.write(replace)

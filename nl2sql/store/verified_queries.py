@@ -1,7 +1,7 @@
-"""Verified queries: SQL that a person has approved as the right answer to a question, one file each.
+"""Verified queries: SQL that a person approved as the right answer to a question, one file each.
 
-A file is SQL with a header of comments. One that this user neither wrote nor trusted is not used. Nothing here runs it
-or judges it: at every use the guard does.
+A file is SQL below a header of comments, `-- field: value`. A file that this user neither wrote nor trusted is not
+used. Nothing here runs or judges the SQL: the guard does at every use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,22 +19,44 @@ from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
 from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file
 from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import find_closest
-from nl2sql.store.query_header import FIELDS, parse_header, split_header
-from nl2sql.store.query_parameters import Parameter, Value, bind_parameters, check_placeholders, make_sample_value
+from nl2sql.store.query_parameters import (
+    Parameter,
+    Value,
+    bind_parameters,
+    check_placeholders,
+    make_sample_value,
+    parse_parameter,
+)
 from nl2sql.types import ToolName
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
-# Names that a function for the model cannot have, since its other tools have them.
+# Names of the model's tools, which a verified query offered as a tool cannot have.
 RESERVED: Final = frozenset(ToolName)
-_MAKE_ONE: Final = "Make one: nl2sql init --db shop.duckdb"
-_SENTENCE_MARK: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
+_FIELDS: Final = (
+    "name",
+    "question",
+    "description",
+    "verified_by",
+    "verified_at",
+    "use_as_onboarding_question",
+    "parameters",
+)
+_FIELD_LINE: Final = re.compile(r"--[ \t]?(\w+)[ \t]*:(.*)\Z")
+_CONTINUATION_LINE: Final = re.compile(r"--(?:[ \t]{2,}|\t)(.*)\Z")
+_TRUE_WORDS: Final = ("true", "yes")
+_FALSE_WORDS: Final = ("false", "no", "")
+_CREATE_PROJECT_HINT: Final = "Make one: nl2sql init --db shop.duckdb"
+_PUNCTUATION: Final = re.compile(r"(?<![?!.,;:…¿¡])[?!.,;:…¿¡]++(?=\s|\Z)|(?:(?<=\s)|\A)[¿¡]++")
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedQuery:
-    """One verified query. `sql` has `$name` where the value of a parameter goes.
+    """One verified query. `sql` has `$name` in place of each parameter's value.
 
-    `name` is letters, digits, `_` and `-`. ConfigError where a part is not as it should be.
+    `name` consists of letters, digits, `_` and `-`.
+
+    Raises:
+        ConfigError: a field is not valid.
     """
 
     name: str
@@ -61,23 +83,27 @@ class VerifiedQuery:
 
     @property
     def has_all_defaults(self) -> bool:
-        """Whether it can run with no value given: it has no parameter without a default."""
+        """Whether the query can run without values: every parameter has a default."""
         return not any(parameter.required for parameter in self.parameters)
 
     def bind(self, values: Mapping[str, Value] | None = None) -> str:
-        """The SQL with values, as typed literals, in the places of its parameters. CallError where they don't fit."""
+        """Return the SQL with values in place of its parameters, as typed literals.
+
+        Raises:
+            CallError: the values do not match the parameters.
+        """
         return bind_parameters(self.sql, self.parameters, values or {})
 
     def bind_samples(self) -> str:
-        """The SQL with values to try it with: the defaults, and simple values where there is none."""
+        """Return the SQL with values to try it with: the defaults, and simple values for parameters without one."""
         return self.bind({parameter.name: make_sample_value(parameter) for parameter in self.parameters})
 
 
 @dataclass(frozen=True, slots=True)
 class QueryFile:
-    """A file of a verified query as it was read. `problem` says why it is not used; None where it is.
+    """A file of a verified query. `problem` says why it is not used; None if it is.
 
-    `content` and `query` are None where it cannot be read.
+    `content` and `query` are None if it cannot be read.
     """
 
     path: Path
@@ -87,10 +113,10 @@ class QueryFile:
 
 
 class VerifiedQueries:
-    """The verified queries of a folder. It is read anew by each call, so that an edit counts at once.
+    """The verified queries of a folder. Each call reads the folder again, so that an edit applies at once.
 
-    With `found` only those count that `trusted` holds: nobody named that folder. Without, all do but links that lead
-    out of it.
+    With `found`, nobody named the folder: only files that `trusted` holds are used. Without it all are used, except
+    links that lead out of the folder.
     """
 
     def __init__(self, folder: Path, trusted: TrustedFiles | None = None, *, found: bool = False) -> None:
@@ -100,36 +126,54 @@ class VerifiedQueries:
 
     @classmethod
     def open_for_project(cls, config: Config) -> VerifiedQueries:
-        """Those beside the project file. ConfigError where there is none."""
+        """Return the queries next to the project file.
+
+        Raises:
+            ConfigError: there is no project file.
+        """
         if config.file is None:
-            raise ConfigError("verified queries lie beside a project file, and there is none here", _MAKE_ONE)
+            raise ConfigError(
+                "verified queries lie beside a project file, and there is none here", _CREATE_PROJECT_HINT
+            )
         folder = config.file.absolute().parent / QUERY_FOLDER
         return cls(folder, TrustedFiles(config.home), found=config.is_found)
 
     def list(self) -> tuple[VerifiedQuery, ...]:
-        """Those that can be read and are trusted, by name; `list_problems` has the others."""
+        """Return the queries that can be read and are trusted, by name; `list_problems` returns the others."""
         found = [file.query for file in self.list_files() if file.query and not file.problem]
         return tuple(sorted(found, key=lambda query: query.name))
 
     def list_problems(self) -> tuple[ConfigError, ...]:
-        """What is wrong with the files that are not used, each with its file's name."""
+        """Return what is wrong with the files that are not used, each with its file's name."""
         return tuple(file.problem for file in self.list_files() if file.problem)
 
     def get(self, name: str) -> VerifiedQuery:
-        """The one of that name. ConfigError where there is none, or it is not trusted."""
+        """Return the query of that name.
+
+        Raises:
+            ConfigError: there is none, or it is not trusted.
+        """
         query, problem = self.find(name)
         if problem:
             raise problem
         return query
 
     def find(self, name: str) -> tuple[VerifiedQuery, ConfigError | None]:
-        """The one of that name, and why it is not used where it is not. ConfigError where there is none to be read."""
+        """Return the query of that name, and why it is not used; None if it is used.
+
+        Raises:
+            ConfigError: there is none that can be read.
+        """
         file = self._find_file(name)
         assert file.query is not None
         return file.query, file.problem
 
     def add(self, query: VerifiedQuery) -> Path:
-        """Write it, trust it, and return its file. ConfigError where name or question is taken, or the disk fails."""
+        """Write the query to a file, trust the file, and return its path.
+
+        Raises:
+            ConfigError: the name or the question is taken, or the file cannot be written.
+        """
         for other in (file.query for file in self.list_files() if file.query):
             if other.name.lower() == query.name.lower():
                 raise ConfigError(f"there is a verified query {other.name} already", "Remove it first, or rename.")
@@ -140,7 +184,7 @@ class VerifiedQueries:
             raise ConfigError(f"{QUERY_FOLDER}/{path.name} is there already", "Remove it first, or rename.")
         if parse_query_file(text, query.name) != query:
             raise ConfigError(f"{query.name} cannot be written as a file", "Leave unusual characters out of it.")
-        self._refuse_detour()
+        self._refuse_linked_folder()
         content = text.encode()
         if self._trusted:
             self._trusted.add(path, content)
@@ -153,10 +197,14 @@ class VerifiedQueries:
         return path
 
     def remove(self, name: str) -> Path:
-        """Delete its file, and return where that was. ConfigError where there is none of that name."""
+        """Delete the file of the query, and return its path.
+
+        Raises:
+            ConfigError: there is no query of that name, or its file cannot be deleted.
+        """
         file = self._find_file(name)
         path = file.path
-        self._refuse_detour()
+        self._refuse_linked_folder()
         try:
             path.unlink()
         except OSError as exc:
@@ -167,11 +215,11 @@ class VerifiedQueries:
         return path
 
     def find_answer(self, question: str) -> VerifiedQuery | None:
-        """The one that answers it, if any: see the function of that name."""
+        """Return the query that answers the question, as `find_answering_query`; None if there is none."""
         return find_answering_query(question, self.list())
 
     def list_files(self) -> tuple[QueryFile, ...]:
-        """Every file of the folder, by its name."""
+        """Return every file of the folder, by file name."""
         taken: dict[str, str] = {}
         files = []
         for file in (self._read(path) for path in sorted(self.folder.glob("*.sql"))):
@@ -193,20 +241,24 @@ class VerifiedQueries:
                 problem = _make_problem(path, doubt, f"Read it, then: {compose_trust(self.folder.parent)}")
             return QueryFile(path, content, parse_query_file(_decode(content), path.stem), problem)
         except ConfigError as exc:
-            # What is wrong with it may quote it, which is not for all to read where a link leads there.
+            # The message may quote the file, and a link may lead to a file that others must not read.
             quotes_another = problem is not None and has_link_outside(path)
             return QueryFile(
                 path, content, None, problem if quotes_another else _make_problem(path, exc.message, exc.hint)
             )
 
     def _find_doubt(self, path: Path, content: bytes) -> str:
-        """Why the file is not used, as a clause about `it`; empty where it is."""
+        """Return why the file is not used, as a clause about `it`; empty if it is used."""
         if self._trusted:
             return self._trusted.find_doubt(path, content, is_found=self._is_found)
         return LEADS_OUT if has_link_outside(path) else ""
 
     def _find_file(self, name: str) -> QueryFile:
-        """The file of the query of that name: the one that is used, if there is one."""
+        """Return the file of the query of that name, preferably one that is used.
+
+        Raises:
+            ConfigError: there is none that can be read.
+        """
         files = [file for file in self.list_files() if file.query]
         for file in sorted(files, key=lambda file: file.problem is not None):
             if file.query and file.query.name == name:
@@ -214,12 +266,16 @@ class VerifiedQueries:
         for file in self.list_files():
             if file.problem and file.path.stem == name:
                 raise file.problem
-        near = find_closest(name, [file.query.name for file in files if file.query])
-        hint = f"Did you mean {near}?" if near else "`nl2sql queries list` lists them."
+        closest = find_closest(name, [file.query.name for file in files if file.query])
+        hint = f"Did you mean {closest}?" if closest else "`nl2sql queries list` lists them."
         raise ConfigError(f"there is no verified query {name!r}", hint)
 
-    def _refuse_detour(self) -> None:
-        """ConfigError where the folder is a link: what is written or removed there would be somebody else's choice."""
+    def _refuse_linked_folder(self) -> None:
+        """Check that the folder is no link: otherwise its target would decide where files are written and deleted.
+
+        Raises:
+            ConfigError: the folder is a link that leads out of its parent.
+        """
         if has_link_outside(self.folder / "any.sql"):
             raise ConfigError(
                 f"{QUERY_FOLDER} is a link that leads out of its folder", "Put a folder of that name in its place."
@@ -227,22 +283,26 @@ class VerifiedQueries:
 
 
 def find_answering_query(question: str, queries: Iterable[VerifiedQuery]) -> VerifiedQuery | None:
-    """The query whose question this is, but for case, spaces and sentence marks; None where no or several fit."""
+    """Return the query whose question this is, ignoring case, spaces and punctuation; None if none or several match."""
     wanted = normalize_question(question)
     found = [query for query in queries if normalize_question(query.question) == wanted and query.has_all_defaults]
     return found[0] if len(found) == 1 else None
 
 
 def parse_query_file(text: str, stem: str) -> VerifiedQuery:
-    """The query of a file's text; `stem` is its name where the header has none. ConfigError."""
-    lines, sql = split_header(text)
-    return VerifiedQuery(**{"name": stem, "question": "", **parse_header(lines)}, sql=sql)
+    """Return the query of a file's text; `stem` is its name if the header has none.
+
+    Raises:
+        ConfigError: the header cannot be read, or a field is not valid.
+    """
+    lines, sql = _split_header(text)
+    return VerifiedQuery(**{"name": stem, "question": "", **_parse_header(lines)}, sql=sql)
 
 
 def format_query_file(query: VerifiedQuery) -> str:
-    """The query as a file's text: valid SQL, its header in comments."""
+    """Return the query as the text of a file: valid SQL below its header in comments."""
     lines = []
-    for field in FIELDS:
+    for field in _FIELDS:
         value = getattr(query, field)
         if field == "parameters":
             lines += ["-- parameters:", *(f"--   {one.format_line()}" for one in value)] if value else []
@@ -254,7 +314,7 @@ def format_query_file(query: VerifiedQuery) -> str:
 
 
 def make_query_object(query: VerifiedQuery) -> dict[str, Any]:
-    """Every field of a query as JSON has it."""
+    """Return all fields of a query as a JSON object."""
 
     def plain(value: Value) -> Any:
         return value.isoformat() if isinstance(value, dt.date) else value
@@ -281,9 +341,70 @@ def make_query_object(query: VerifiedQuery) -> dict[str, Any]:
 
 
 def normalize_question(question: str) -> str:
-    """The question without what does not change its meaning: case, spaces, marks at the end of a word."""
+    """Return the question without what does not change its meaning: case, extra spaces, punctuation.
+
+    >>> normalize_question("  How many  Bees? ")
+    'how many bees'
+    """
     text = unicodedata.normalize("NFC", question).casefold().replace("’", "'")
-    return " ".join(_SENTENCE_MARK.sub(" ", text).split())
+    return " ".join(_PUNCTUATION.sub(" ", text).split())
+
+
+def _split_header(text: str) -> tuple[tuple[str, ...], str]:
+    """Return the lines of the header, and the SQL below it."""
+    lines = text.replace("\r\n", "\n").strip("\n").split("\n")
+    count = next((place for place, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    return tuple(line.rstrip() for line in lines[:count]), "\n".join(lines[count:])
+
+
+def _parse_header(lines: Sequence[str]) -> dict[str, Any]:
+    """Return the values of the header, by field.
+
+    Raises:
+        ConfigError: a line cannot be read.
+    """
+    texts: dict[str, list[str]] = {}
+    field = ""
+    for line in lines:
+        more, found = _CONTINUATION_LINE.match(line), _FIELD_LINE.match(line)
+        if more and field:
+            texts[field].append(more[1].strip())
+        elif found:
+            field = found[1].lower()
+            if field not in _FIELDS or field in texts:
+                raise _make_field_error(field, field in texts)
+            texts[field] = [found[2].strip()]
+        elif line.strip("- \t"):
+            raise ConfigError(f"the header has a line that is no field: {line}", "Write it like `-- question: …`.")
+    return {name: _parse_value(name, [text for text in given if text]) for name, given in texts.items()}
+
+
+def _make_field_error(field: str, is_duplicate: bool) -> ConfigError:
+    if is_duplicate:
+        return ConfigError(f"the header has {field} twice", "Keep one of them.")
+    closest = find_closest(field, _FIELDS)
+    return ConfigError(
+        f"the header has no field {field!r}",
+        f"Did you mean {closest}?" if closest else f"Fields are {', '.join(_FIELDS)}.",
+    )
+
+
+def _parse_value(field: str, texts: Sequence[str]) -> Any:
+    if field == "parameters":
+        return tuple(parse_parameter(text) for text in texts if text.lower() != "none")
+    text = " ".join(texts)
+    if field == "use_as_onboarding_question":
+        if text.lower() not in (*_TRUE_WORDS, *_FALSE_WORDS):
+            raise ConfigError(f"{field} is neither true nor false: {text}", "Write true or false.")
+        return text.lower() in _TRUE_WORDS
+    return _parse_date(field, text) if field == "verified_at" else text
+
+
+def _parse_date(field: str, text: str) -> dt.date | None:
+    try:
+        return dt.datetime.fromisoformat(text).date() if text else None
+    except ValueError as exc:
+        raise ConfigError(f"{field} is no date: {text}", "Write it like 2025-01-31.") from exc
 
 
 def _decode(content: bytes) -> str:

@@ -186,6 +186,7 @@ class Answer:
 
     @property
     def row_count(self) -> int | None:
+        """How many rows the result has, after any limit; None where no query ran."""
         return self.result.row_count if self.result else None
 
     @property
@@ -197,6 +198,7 @@ class Answer:
 
     @property
     def is_truncated(self) -> bool | None:
+        """Whether the query gave more rows than the limit let through; None where no query ran."""
         return self.result.truncated if self.result else None
 
     def to_arrow(self) -> pa.Table:

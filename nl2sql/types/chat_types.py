@@ -78,6 +78,15 @@ class Reply:
     shortfall: ErrorInfo | None = None
 
 
+class StepKind(StrEnum):
+    """What a step did that no tool of the model's did: `Step.tool` is one of these or a tool's name."""
+
+    CANDIDATE = "candidate"
+    RECONSIDER = "reconsider"
+    REPAIR = "repair"
+    VERIFIED_QUERY = "verified_query"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One tool call as it went. `seconds` is wall time; `error` is the text that the model got, or None."""

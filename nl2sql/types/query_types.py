@@ -48,6 +48,7 @@ class Verdict:
 
     @property
     def is_allowed(self) -> bool:
+        """Whether no judge objects."""
         return not self.findings
 
 

@@ -135,6 +135,7 @@ class Result:
 
     @property
     def row_count(self) -> int:
+        """How many rows there are, after any limit."""
         return int(self.table.num_rows)
 
     @property

@@ -30,7 +30,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def ask(opened: Assistant, model: ScriptedModel, question: str = "How many kayaks are out, of the top 10?") -> Answer:
-    return Assistant(opened._engine, opened.config, model).ask(question)
+    return opened.with_options(model=model).ask(question)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import nl2sql
 from nl2sql import Answer, Assistant
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config, load_config
+from nl2sql.database import Database
 from nl2sql.model.scripted import Line, ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Limits, Policy, Result, ToolCall, Verdict
 
@@ -130,7 +131,7 @@ def asked(
     opened: Assistant, case: str, question: str, answer: bool, beyond: int | None = None
 ) -> tuple[Recorder, list[str], Answer]:
     lines, calls_tools = CASES.get(case, ([], True))
-    recorder, approved = Recorder(opened._engine), list[str]()
+    recorder, approved = Recorder(opened.database.engine), list[str]()
 
     def approve(checked: CheckedSQL) -> bool:
         approved.append(checked.sql)
@@ -139,7 +140,7 @@ def asked(
     config = opened.config
     if case == "several queries":
         config = replace(config, model=replace(config.model, candidates=4))
-    assistant = Assistant(recorder, config, ScriptedModel(*lines, calls_tools=calls_tools))
+    assistant = Assistant(Database(recorder, config), ScriptedModel(*lines, calls_tools=calls_tools))
     return recorder, approved, assistant.ask(question, approve=approve, approve_above_rows=beyond)
 
 
@@ -172,9 +173,9 @@ def test_where_heavy_queries_are_approved_the_helping_ones_are_light(opened: Ass
 
 
 def test_without_approval_a_reason_is_looked_for(opened: Assistant) -> None:
-    recorder = Recorder(opened._engine)
+    recorder = Recorder(opened.database.engine)
     lines, _ = CASES["no rows"]
-    answer = Assistant(recorder, opened.config, ScriptedModel(*lines)).ask("Which boats?")
+    answer = Assistant(Database(recorder, opened.config), ScriptedModel(*lines)).ask("Which boats?")
     assert len(recorder.ran) > 1 and "harbour = 'Oslo'" in answer.text
     assert all(recorder.reads_values)
 
@@ -182,6 +183,6 @@ def test_without_approval_a_reason_is_looked_for(opened: Assistant) -> None:
 def test_a_pivot_that_is_not_judged_says_how_to_write_it(opened: Assistant) -> None:
     lines, _ = CASES["a pivot"]
     model = ScriptedModel(*lines)
-    answer = Assistant(opened._engine, opened.config, model).ask("How many?", approve=lambda checked: True)
+    answer = opened.with_options(model=model).ask("How many?", approve=lambda checked: True)
     assert "List the values" in str(model.sent[1][-1]["content"])
     assert [column.name for column in answer.columns] == ["crew", "Turku"]

@@ -118,8 +118,8 @@ def test_the_ranges_of_one_zone_are_not_those_of_another(database: Path, tmp_pat
 
 def test_a_locked_database_does_not_follow_the_machines_zone(database: Path) -> None:
     code = (
-        "import json, sys; from nl2sql.engines.duckdb.hardening import open_locked\n"
-        "connection = open_locked(sys.argv[1], memory=10**8, seconds=9, threads=1)\n"
+        "import json, sys; from nl2sql.engines.duckdb.hardening import SessionOptions, open_locked\n"
+        "connection = open_locked(sys.argv[1], SessionOptions(memory=10**8, seconds=9))\n"
         "print(json.dumps(connection.cursor().execute(\"SELECT current_setting('TimeZone')\").fetchall()))"
     )
     environment = {**os.environ, "TZ": "Pacific/Kiritimati"}

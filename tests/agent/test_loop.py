@@ -59,7 +59,7 @@ def ask(opened: Assistant, model: ScriptedModel, question: str = "How many custo
 
 def with_model(opened: Assistant, model: ScriptedModel) -> Assistant:
     """The opened database under another script: opening one costs a process."""
-    return Assistant(opened._engine, opened.config, model)
+    return opened.with_options(model=model)
 
 
 def told(model: ScriptedModel, call: int = -1) -> str:
@@ -305,7 +305,7 @@ def test_sql_that_is_not_approved_does_not_run(opened: Assistant) -> None:
 
 def test_checked_sql_cannot_be_given_another_text(opened: Assistant) -> None:
     with pytest.raises(TypeError, match="only guard"):
-        replace(opened.check_or_raise("SELECT 1"), sql="SELECT * FROM secrets")
+        replace(opened.database.check_or_raise("SELECT 1"), sql="SELECT * FROM secrets")
 
 
 def test_a_view_shows_nothing_that_the_policy_denies(tmp_path: Path) -> None:

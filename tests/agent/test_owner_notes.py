@@ -95,7 +95,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 def test_they_go_with_the_question_so_that_what_comes_before_stays(opened: Assistant) -> None:
     model = ScriptedModel("I cannot say.", "I cannot say.")
-    assistant = Assistant(opened._engine, opened.config, model)
+    assistant = opened.with_options(model=model)
     assistant.ask("How many overnights?")
     assistant.ask("Which pressure?")
     (system, first), (same, second) = model.sent
@@ -109,7 +109,7 @@ def test_they_go_with_the_question_so_that_what_comes_before_stays(opened: Assis
 def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant) -> None:
     query = "SELECT count(*) AS n FROM stays"
     model = ScriptedModel(calls("sql_query", query=query), "0 stays.", "I cannot say.")
-    assistant = Assistant(opened._engine, opened.config, model)
+    assistant = opened.with_options(model=model)
     first = assistant.ask("How many stays?")
     assistant.ask("And the pressure?", session=first.session)
     assert "family" in str(model.sent[-1][-1]["content"])
@@ -117,5 +117,5 @@ def test_a_follow_up_keeps_what_the_question_before_it_touched(opened: Assistant
 
 def test_a_model_that_looks_at_a_table_sees_its_synonyms(opened: Assistant) -> None:
     model = ScriptedModel(calls("describe_table", table="stays"), "I cannot say.")
-    Assistant(opened._engine, opened.config, model).ask("How many stays?")
+    opened.with_options(model=model).ask("How many stays?")
     assert "also called overnights, Übernachtungen" in str(model.sent[-1][-1]["content"])

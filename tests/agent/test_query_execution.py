@@ -39,7 +39,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def with_model(opened: Assistant, model: ScriptedModel) -> Assistant:
-    return Assistant(opened._engine, opened.config, model)
+    return opened.with_options(model=model)
 
 
 def ask(opened: Assistant, model: ScriptedModel, question: str = "Which shops are in Bergen?") -> Answer:

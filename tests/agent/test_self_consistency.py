@@ -13,6 +13,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, Status
 from nl2sql.config import Config
+from nl2sql.database import Database
 from nl2sql.model.scripted import ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Reply, ToolCall
 
@@ -39,7 +40,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 def ask(opened: Assistant, model: ScriptedModel, count: int, **how: Any) -> Answer:
     config = replace(opened.config, model=replace(opened.config.model, candidates=count))
-    return Assistant(opened._engine, config, model).ask("How many tickets are there?", **how)
+    return Assistant(Database(opened.database.engine, config), model).ask("How many tickets are there?", **how)
 
 
 def blocks(*queries: str) -> list[Reply]:
@@ -124,7 +125,7 @@ def test_where_only_heavy_queries_are_approved_each_candidate_may_be_one(opened:
         return "> 15" not in checked.sql
 
     model = ScriptedModel(*blocks(ONE, TWO, ALSO_TWO, ALSO_TWO), calls_tools=False)
-    answer = ask(opened, model, 4, summary=False, approve=approve, approve_beyond=0)
+    answer = ask(opened, model, 4, summary=False, approve=approve, approve_above_rows=0)
     assert answer.rows == [(2,)] and answer.sql is not None and "spring" in answer.sql
     assert candidates(answer) == [(False, TWO), (True, ALSO_TWO), (True, ALSO_TWO)]
 
@@ -132,7 +133,7 @@ def test_where_only_heavy_queries_are_approved_each_candidate_may_be_one(opened:
 @pytest.mark.parametrize(("first", "drawn"), [(ONE, 0), (BROKEN, 2), (NOTHING, 2), ("SELECT prices FROM tickets", 0)])
 def test_only_a_doubtful_query_is_put_to_the_vote(opened: Assistant, first: str, drawn: int) -> None:
     model = CheapModel(*blocks(first, TWO, ALSO_TWO), calls_tools=False)
-    answer = Assistant(opened._engine, opened.config, model).ask("How many tickets are there?", summary=False)
+    answer = opened.with_options(model=model).ask("How many tickets are there?", summary=False)
     assert len(candidates(answer)) == drawn
 
 

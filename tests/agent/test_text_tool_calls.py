@@ -13,7 +13,7 @@ import pytest
 import nl2sql
 from nl2sql import Answer, Assistant, ModelError, Status
 from nl2sql.config import Config
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.scripted import ScriptedModel, calls
 from tests.model.conftest import DONE, Endpoint
 from tests.model.conftest import Answer as Sent
@@ -56,11 +56,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 def ask(request: pytest.FixtureRequest, endpoint: Endpoint, opened: Assistant, tmp_path: Path) -> Ask:
     def ask_with(*script: Sent) -> Answer:
         endpoint.script = list(script)
-        model = OpenAIChatModel(
-            "m", base_url=endpoint.url, protocol=request.param, state_dir=tmp_path, sleep=lambda seconds: None
-        )
+        options = ClientOptions(protocol=request.param, sleep=lambda seconds: None)
+        model = OpenAIChatModel("m", base_url=endpoint.url, options=options, state_dir=tmp_path)
         try:
-            return Assistant(opened._engine, opened.config, model).ask(QUESTION)
+            return opened.with_options(model=model).ask(QUESTION)
         finally:
             model.close()
 
@@ -95,7 +94,7 @@ def test_marks_beside_rows_are_never_the_sentence(ask: Ask) -> None:
 @pytest.mark.parametrize("said", [f"{SQL};", f"```sql\n{SQL}\n```"])
 def test_sql_is_never_the_sentence(opened: Assistant, said: str) -> None:
     model = ScriptedModel(calls("sql_query", query=SQL), said, calls_tools=False)
-    answer = Assistant(opened._engine, opened.config, model).ask(QUESTION)
+    answer = opened.with_options(model=model).ask(QUESTION)
     assert answer.rows == [(2,)] and "2" in answer.text
     assert "SELECT" not in answer.text
 
@@ -134,7 +133,7 @@ def test_a_prompt_that_was_cut_is_a_warning_and_no_high_confidence(endpoint: End
         connection.execute("INSERT INTO log_00 (reading_0_of_the_sensor) VALUES (7)")
     used = {"usage": {"prompt_tokens": 2048, "completion_tokens": 9}}
     config = Config(home=tmp_path / "home", url=str(path))
-    model = OpenAIChatModel("m", base_url=endpoint.url, protocol="tools", state_dir=tmp_path)
+    model = OpenAIChatModel("m", base_url=endpoint.url, options=ClientOptions(protocol="tools"), state_dir=tmp_path)
     with nl2sql.connect(config=config, model=model) as assistant:
         endpoint.script = [says("```sql\nSELECT count(*) AS n FROM log_00\n```", **used), says("1 row.", **used)]
         answer = assistant.ask("How many rows has the first log?")

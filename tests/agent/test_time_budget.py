@@ -13,9 +13,9 @@ import pytest
 import nl2sql
 from nl2sql import Assistant, CancelledError, CancelToken, LimitError
 from nl2sql.agent import loop
-from nl2sql.agent.answer_building import MAX_SENTENCE_CHARS, conclude
-from nl2sql.agent.loop import MAX_REPLY_TOKENS, AgentTask, Outcome, QuestionBudget
-from nl2sql.agent.tools import Toolbox
+from nl2sql.agent.answer_building import MAX_SENTENCE_CHARS, AnswerBuilder
+from nl2sql.agent.loop import MAX_REPLY_TOKENS, AgentRun, AgentTask, Outcome, QuestionBudget
+from nl2sql.agent.tools import QuestionScope, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.config import Config
 from nl2sql.model.chat import Tool
@@ -55,7 +55,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def toolbox(opened: Assistant, cancel: CancelToken | None = None) -> Toolbox:
-    return Toolbox(opened._engine, opened._get_allowed_schema(), opened.config.limits, cancel)
+    scope = QuestionScope("How many kites?")
+    return Toolbox(opened.database.engine, opened.database.allowed_schema, opened.config.limits, cancel, scope)
 
 
 def ended(running: Generator[Event, None, Outcome]) -> Outcome:
@@ -68,7 +69,8 @@ def ended(running: Generator[Event, None, Outcome]) -> Outcome:
 
 
 def run(opened: Assistant, model: ScriptedModel, deadline: Deadline, **how: Any) -> Outcome:
-    return ended(loop.run(AgentTask([{"role": "user", "content": "?"}], **how), model, toolbox(opened), deadline))
+    task = AgentTask([{"role": "user", "content": "?"}], **how)
+    return ended(AgentRun(task, model, toolbox(opened), deadline).run())
 
 
 def test_a_model_that_is_too_slow_ends_the_question(opened: Assistant) -> None:
@@ -161,7 +163,7 @@ def concluded(
     opened: Assistant, query: str, text: str, ending: Deadline, tools: Toolbox | None = None
 ) -> nl2sql.Answer:
     outcome = run(opened, ScriptedModel(calls("sql_query", query=query), says(text)), Deadline(50))
-    return conclude("How many kites?", outcome, tools or toolbox(opened), "duckdb", 0, ending, explain=True)
+    return AnswerBuilder(outcome, tools or toolbox(opened), ending).build()
 
 
 def test_what_there_is_no_time_for_is_left_out_and_said(opened: Assistant) -> None:
@@ -184,7 +186,8 @@ def test_probes_end_with_the_time(opened: Assistant) -> None:
         clock.now += 30
         return True
 
-    tools = Toolbox(opened._engine, opened._get_allowed_schema(), opened.config.limits, lookup_permit=slow)
+    scope = QuestionScope("How many kites?", lookup_permit=slow)
+    tools = Toolbox(opened.database.engine, opened.database.allowed_schema, opened.config.limits, scope=scope)
     answer = concluded(opened, NOTHING, "None.", Deadline(50, clock=clock), tools)
     assert len(asked) == 2 and "no reason why nothing matched" in answer.warnings[-1]
     asked.clear()
@@ -202,7 +205,7 @@ def test_a_cancelled_question_has_no_end(opened: Assistant) -> None:
 
 def test_a_stop_while_it_is_concluded_stops_it(opened: Assistant) -> None:
     token = CancelToken()
-    assistant = Assistant(opened._engine, opened.config, ScriptedModel(calls("sql_query", query=NOTHING), "None."))
+    assistant = opened.with_options(model=ScriptedModel(calls("sql_query", query=NOTHING), "None."))
     with pytest.raises(CancelledError):
         for event in assistant.stream("How many kites?", cancel=token):
             if event.kind is nl2sql.EventKind.TEXT:
@@ -212,7 +215,7 @@ def test_a_stop_while_it_is_concluded_stops_it(opened: Assistant) -> None:
 def test_a_long_sentence_is_cut(opened: Assistant) -> None:
     answer = concluded(opened, QUERY, "There are 12. " + "So it is. " * 5_000, Deadline(50))
     assert len(answer.text) == MAX_SENTENCE_CHARS and answer.text.endswith("…")
-    abstained = Assistant(opened._engine, opened.config, ScriptedModel("No. " * 20_000)).ask("How many?")
+    abstained = opened.with_options(model=ScriptedModel("No. " * 20_000)).ask("How many?")
     assert len(abstained.text) == MAX_SENTENCE_CHARS
 
 
@@ -233,7 +236,7 @@ def test_a_long_sentence_is_cut(opened: Assistant) -> None:
 def test_calls_of_any_size_go_back_in_no_time(opened: Assistant, call: Reply, told: str) -> None:
     start = time.process_time()
     model = ScriptedModel(call, calls("sql_query", query=QUERY), "There are 12.")
-    answer = Assistant(opened._engine, opened.config, model).ask("How many kites?")
+    answer = opened.with_options(model=model).ask("How many kites?")
     said = str(model.sent[1][-1]["content"])
     assert answer.text == "There are 12." and told in said and len(said) < 3_000
     assert time.process_time() - start < 2

@@ -47,7 +47,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def ask(opened: Assistant, model: ScriptedModel, *, summary: bool = True) -> Answer:
-    return Assistant(opened._engine, opened.config, model).ask("What are the boats worth?", summary=summary)
+    return opened.with_options(model=model).ask("What are the boats worth?", summary=summary)
 
 
 def block(sql: str) -> Reply:
@@ -152,7 +152,7 @@ def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:
         return True
 
     model = ScriptedModel(calls("sql_query", query=TWICE), "They are worth 260.")
-    answer = Assistant(opened._engine, opened.config, model).ask("What are they worth?", approve=approve)
+    answer = opened.with_options(model=model).ask("What are they worth?", approve=approve)
     assert answer.traps == () and len(seen) == 1
     assert answer.warnings == (
         "not checked whether a join repeats rows: it takes further queries, which nobody approved",
@@ -160,30 +160,30 @@ def test_where_somebody_approves_nothing_is_probed(opened: Assistant) -> None:
 
 
 def test_a_probe_passes_the_guard_like_any_query(opened: Assistant) -> None:
-    allowed = opened._get_allowed_schema()
-    ran = ExecutedQuery(opened.check_or_raise(TWICE), opened.run(TWICE))
-    found = search_traps(ran, Toolbox(opened._engine, allowed, Limits()))
+    allowed = opened.database.allowed_schema
+    ran = ExecutedQuery(opened.database.check_or_raise(TWICE), opened.run(TWICE))
+    found = search_traps(ran, Toolbox(opened.database.engine, allowed, Limits()))
     assert [trap.rule for trap in found.traps] == ["fan-out"] and found.warning == ""
     strict = AllowedSchema(allowed.schema, Policy(deny_tables=frozenset({"trips"})), allowed.index)
-    found = search_traps(ran, Toolbox(opened._engine, strict, Limits()))
+    found = search_traps(ran, Toolbox(opened.database.engine, strict, Limits()))
     assert found.traps == () and found.warning == (
         "not checked whether a join repeats rows: the query that checks it did not run"
     )
 
 
 def test_a_query_that_took_long_is_not_probed_and_that_is_said(opened: Assistant) -> None:
-    tools = Toolbox(opened._engine, opened._get_allowed_schema(), Limits())
+    tools = Toolbox(opened.database.engine, opened.database.allowed_schema, Limits())
     slow = replace(opened.run(TWICE), seconds=0.9)
-    found = search_traps(ExecutedQuery(opened.check_or_raise(TWICE), slow), tools)
+    found = search_traps(ExecutedQuery(opened.database.check_or_raise(TWICE), slow), tools)
     assert found.traps == ()
     assert found.warning == "not checked whether a join repeats rows: there was no time or memory for it"
     plain = replace(opened.run(ONCE), seconds=0.9)
-    assert search_traps(ExecutedQuery(opened.check_or_raise(ONCE), plain), tools).warning == "", (
+    assert search_traps(ExecutedQuery(opened.database.check_or_raise(ONCE), plain), tools).warning == "", (
         "nothing had to be asked"
     )
 
 
 def test_the_second_look_is_an_event(opened: Assistant) -> None:
-    assistant = Assistant(opened._engine, opened.config, blocks(TWICE, ONCE))
+    assistant = opened.with_options(model=blocks(TWICE, ONCE))
     kinds = [event.kind for event in assistant.stream("What are the boats worth?")]
     assert kinds.count(EventKind.TRAP) == 1 and kinds.count(EventKind.ROWS) == 2

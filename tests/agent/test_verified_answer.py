@@ -68,7 +68,7 @@ def opened(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def under(opened: Assistant, *lines: object, calls_tools: bool = True) -> tuple[Assistant, ScriptedModel]:
     """The opened database under another script."""
     model = ScriptedModel(*lines, calls_tools=calls_tools)  # type: ignore[arg-type]
-    return Assistant(opened._engine, opened.config, model), model
+    return opened.with_options(model=model), model
 
 
 def test_a_question_that_has_a_verified_query_needs_no_model(opened: Assistant) -> None:

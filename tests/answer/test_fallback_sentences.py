@@ -15,8 +15,7 @@ import pytest
 
 from nl2sql.agent.result_prompt import write_result_digest
 from nl2sql.answer.cell_text import encode_json_value, text_of
-from nl2sql.answer.empty_result import find_unmatched_filters
-from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows
+from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows, find_unmatched_filters
 from nl2sql.exports.row_formats import FORMS, write
 from nl2sql.types import Result, ResultColumn
 

@@ -16,7 +16,7 @@ import nl2sql
 from nl2sql import Assistant
 from nl2sql.answer.lineage import find_stored, list_blocks
 from nl2sql.answer.plain_tree import parse_plain
-from nl2sql.answer.reading import read
+from nl2sql.answer.reading import explain_sql
 from nl2sql.answer.reading.moments import find_moment, say_moment
 from nl2sql.answer.sql_format import format_sql
 from nl2sql.model.scripted import ScriptedModel
@@ -48,8 +48,8 @@ def sample() -> Iterator[Assistant]:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.split("\n", 1)[0][:80])
 def test_pairs(sample: Assistant, pair: str) -> None:
     sql, *expected = pair.split("\n-- ")
-    canonical = sample.check_or_raise(sql).sql
-    assert list(read(canonical, "duckdb", sample.schema, TODAY)) == expected
+    canonical = sample.database.check_or_raise(sql).sql
+    assert list(explain_sql(canonical, "duckdb", sample.schema, TODAY)) == expected
 
 
 def test_there_are_enough_shapes() -> None:
@@ -59,15 +59,15 @@ def test_there_are_enough_shapes() -> None:
 @pytest.mark.parametrize("sql", QUERIES, ids=lambda sql: sql[:80])
 def test_every_table_condition_and_value_is_said(sample: Assistant, sql: str) -> None:
     """However deep it stands: in a step, a derived table, a condition, an ON, a FILTER."""
-    canonical = sample.check_or_raise(sql).sql
-    said = " ".join(read(canonical, "duckdb", sample.schema, TODAY))
+    canonical = sample.database.check_or_raise(sql).sql
+    said = " ".join(explain_sql(canonical, "duckdb", sample.schema, TODAY))
     tree = parse_plain(canonical)
     assert tree is not None
     for block in list_blocks(tree, sample.schema):
         for relation in block.relations:
             name = relation.table.name if relation.table is not None else relation.alias
             assert name in said or relation.node.find(exp.Subquery, exp.Values, exp.Anonymous), f"{name} is read"
-        for condition in block.iterate_conditions():
+        for condition in block.list_conditions():
             for column in condition.find_all(exp.Column):
                 assert find_stored(column, block) is None or column.name in said, f"{column.name} is asked for"
             for literal in condition.find_all(exp.Literal):
@@ -93,16 +93,16 @@ def _is_said(literal: exp.Literal, said: str) -> bool:
 
 def test_a_laid_out_text_reads_the_same(sample: Assistant) -> None:
     for sql in GOLD:
-        canonical = sample.check_or_raise(sql).sql
-        assert read(format_sql(canonical, "duckdb"), "duckdb") == read(canonical, "duckdb")
+        canonical = sample.database.check_or_raise(sql).sql
+        assert explain_sql(format_sql(canonical, "duckdb"), "duckdb") == explain_sql(canonical, "duckdb")
 
 
 def test_days_that_are_counted_from_today_need_today(sample: Assistant) -> None:
     sql = "SELECT count(*) FROM orders WHERE shipped_on > current_date - INTERVAL 7 DAY"
-    canonical = sample.check_or_raise(sql).sql
-    told = read(canonical, "duckdb", sample.schema, dt.date(2026, 3, 2))
+    canonical = sample.database.check_or_raise(sql).sql
+    told = explain_sql(canonical, "duckdb", sample.schema, dt.date(2026, 3, 2))
     assert "after 23 February 2026" in told[1] and told[-1] == "Today is 2 March 2026."
-    assert "current_date - INTERVAL 7 DAY" in read(canonical, "duckdb", sample.schema)[1]
+    assert "current_date - INTERVAL 7 DAY" in explain_sql(canonical, "duckdb", sample.schema)[1]
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_moments(sql: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize("sql", ["not sql at all (", "DESCRIBE (SELECT * FROM t)", ""])
 def test_what_is_no_query_has_no_reading(sql: str) -> None:
-    assert read(sql, "duckdb") == ()
+    assert explain_sql(sql, "duckdb") == ()
 
 
 def test_without_a_schema_it_reads_by_names_alone() -> None:
     sql = "SELECT c.name, sum(o.total) AS s FROM orders AS o LEFT JOIN c ON o.c = c.id WHERE o.y = 2025 GROUP BY 1"
-    assert read(sql, "duckdb", Schema(())) == (
+    assert explain_sql(sql, "duckdb", Schema(())) == (
         "Reads orders, joined to c by c = id, keeping rows without a match.",
         "Only rows where y is 2025.",
         "One row for each name.",

@@ -55,9 +55,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 @pytest.mark.parametrize(("sql", "names"), ADDABLE)
 def test_only_sums_counts_and_amounts_are_added_up(shops: Assistant, sql: str, names: set[str]) -> None:
-    checked = shops.check_or_raise(sql).sql
+    checked = shops.database.check_or_raise(sql).sql
     result = shops.run(checked)
-    assert {result.columns[at].name for at in shops.find_addable(checked, result)} == names
+    assert {result.columns[at].name for at in shops.database.find_addable(checked, result)} == names
 
 
 def test_the_month_before_is_that_month_and_not_the_row_above(shops: Assistant) -> None:
@@ -66,7 +66,7 @@ def test_the_month_before_is_that_month_and_not_the_row_above(shops: Assistant) 
         "WHERE month(day) <> 2 GROUP BY ALL ORDER BY month DESC, shop"
     )
     result = shops.run(sql)
-    periods = PeriodsBefore(result, shops.choose_column_formats(result, sql))
+    periods = PeriodsBefore(result, shops.database.choose_column_formats(result, sql))
     assert periods.period == "month"
     by_key = {row[:2]: row for row in result.rows}
     for row in result.rows:
@@ -87,7 +87,7 @@ def test_the_month_before_is_that_month_and_not_the_row_above(shops: Assistant) 
 )
 def test_without_one_row_a_period_there_is_none_before(shops: Assistant, sql: str) -> None:
     result = shops.run(sql)
-    assert PeriodsBefore(result, shops.choose_column_formats(result, sql)).period == ""
+    assert PeriodsBefore(result, shops.database.choose_column_formats(result, sql)).period == ""
 
 
 def test_shares_and_changes_are_decimals() -> None:

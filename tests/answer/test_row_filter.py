@@ -45,7 +45,10 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assistant,
     with connect(str(path)) as assistant:
         result = assistant.run(SQL)
         names = [column.name for column in result.columns]
-        yield assistant, list_filter_columns(result.columns, names, assistant.choose_column_formats(result, SQL))
+        yield (
+            assistant,
+            list_filter_columns(result.columns, names, assistant.database.choose_column_formats(result, SQL)),
+        )
 
 
 def test_the_largest_numbers_are_compared_by_all_their_digits(tmp_path: Path) -> None:
@@ -55,9 +58,9 @@ def test_the_largest_numbers_are_compared_by_all_their_digits(tmp_path: Path) ->
         connection.execute(f"INSERT INTO large VALUES ('{most}', '{2**128 - 1}'), (-1, 0), ('{most - 1}', 7)")
     with connect(str(tmp_path / "large.duckdb")) as assistant:
         result = assistant.run(sql)
-        columns = list_filter_columns(result.columns, ["h", "u"], assistant.choose_column_formats(result, sql))
+        columns = list_filter_columns(result.columns, ["h", "u"], assistant.database.choose_column_formats(result, sql))
         counts = {
-            text: assistant.count_pageable_rows(sql, criteria=read_filter(text, columns).criteria).rows
+            text: assistant.database.count_pageable_rows(sql, criteria=read_filter(text, columns).criteria).rows
             for text in (
                 f"h = {most}",
                 "h > 1e38",
@@ -70,7 +73,7 @@ def test_the_largest_numbers_are_compared_by_all_their_digits(tmp_path: Path) ->
         }
         assert [*counts.values()] == [1, 2, 2, 3, 1, 1, 3], counts
         found = match_value(most, columns[0])
-        assert found is not None and assistant.count_pageable_rows(sql, criteria=found.criteria).rows == 1
+        assert found is not None and assistant.database.count_pageable_rows(sql, criteria=found.criteria).rows == 1
 
 
 def test_nanoseconds_are_not_told_apart(sales: tuple[Assistant, list[FilterColumn]]) -> None:
@@ -82,8 +85,8 @@ def keep(sales: tuple[Assistant, list[FilterColumn]], text: str, column: str | N
     assistant, columns = sales
     chosen = next((one.position for one in columns if one.name == column), None)
     found = read_filter(text, columns, chosen)
-    page = assistant.fetch_page(SQL, criteria=found.criteria)
-    assert assistant.count_pageable_rows(SQL, criteria=found.criteria).rows == page.row_count
+    page = assistant.database.fetch_page(SQL, criteria=found.criteria)
+    assert assistant.database.count_pageable_rows(SQL, criteria=found.criteria).rows == page.row_count
     return [row[0] for row in page.rows]
 
 
@@ -210,19 +213,19 @@ def test_only_this_value_keeps_it_and_the_rest_is_the_rest(sales: tuple[Assistan
                 assert column.name in ("s", "l", "b") or value != value, column
                 continue
             same = [one[0] for one in assistant.run(SQL).rows if one[column.position] == value]
-            assert [one[0] for one in assistant.fetch_page(SQL, criteria=matched.criteria).rows] == same
-            others = assistant.fetch_page(SQL, criteria=matched.negate().criteria).row_count
+            assert [one[0] for one in assistant.database.fetch_page(SQL, criteria=matched.criteria).rows] == same
+            others = assistant.database.fetch_page(SQL, criteria=matched.negate().criteria).row_count
             assert others == 5 - len(same), (column, value)
 
 
 def test_sums_are_exact(sales: tuple[Assistant, list[FilterColumn]]) -> None:
     assistant, columns = sales
     big = "SELECT * FROM (VALUES (0.1::DOUBLE, 99999999999999999999::HUGEINT), (0.2, 1), (NULL, NULL)) t(a, b)"
-    assert assistant.add_up(big, [0, 1]) == (Decimal("0.3"), Decimal(10**20))
+    assert assistant.database.add_up(big, [0, 1]) == (Decimal("0.3"), Decimal(10**20))
     found = read_filter("revenue > 0", columns)
-    assert assistant.add_up(SQL, [2], criteria=found.criteria) == (Decimal("100001234.504"),)
+    assert assistant.database.add_up(SQL, [2], criteria=found.criteria) == (Decimal("100001234.504"),)
     with pytest.raises(QueryError, match="holds no numbers"):
-        assistant.add_up(SQL, [1])
+        assistant.database.add_up(SQL, [1])
 
 
 def test_any_number_is_found_by_what_the_page_shows_of_it(
@@ -233,13 +236,15 @@ def test_any_number_is_found_by_what_the_page_shows_of_it(
     prices = "(range * 0.37)::DECIMAL(12,4) AS price, (range * 0.5)::DECIMAL(9,1) AS cost"
     sql = f"SELECT range AS n, {measured}, {prices} FROM range(60)"
     result = assistant.run(sql)
-    formats = assistant.choose_column_formats(result, sql)
+    formats = assistant.database.choose_column_formats(result, sql)
     columns = list_filter_columns(result.columns, [column.name for column in result.columns], formats)
     for row in result.rows:
         for at in (1, 2, 3):
             shown = formats[at].show(row[at])
             for text in (shown, f"= {shown}"):
-                found = assistant.fetch_page(sql, criteria=read_filter(text, columns, at).criteria, limit=100).rows
+                found = assistant.database.fetch_page(
+                    sql, criteria=read_filter(text, columns, at).criteria, limit=100
+                ).rows
                 assert row in found, (text, row)
 
 
@@ -275,7 +280,7 @@ def test_a_moment_in_a_time_zone_is_its_own(sales: tuple[Assistant, list[FilterC
     assistant, _ = sales
     sql = "SELECT TIMESTAMPTZ '2025-01-01 12:00:00+02' AS at_, 1 AS n"
     result = assistant.run(sql)
-    columns = list_filter_columns(result.columns, ["at_", "n"], assistant.choose_column_formats(result, sql))
+    columns = list_filter_columns(result.columns, ["at_", "n"], assistant.database.choose_column_formats(result, sql))
     matched = match_value(result.rows[0][0], columns[0])
     assert matched is not None and isinstance(result.rows[0][0], dt.datetime)
-    assert assistant.fetch_page(sql, criteria=matched.criteria).row_count == 1
+    assert assistant.database.fetch_page(sql, criteria=matched.criteria).row_count == 1

@@ -87,13 +87,13 @@ def is_close(one: Any, other: Any) -> bool:
 
 @pytest.mark.parametrize(("sql", "figures"), CERTAIN)
 def test_each_figure_comes_out_of_the_rows_behind_it(shop: Assistant, sql: str, figures: dict[str, str]) -> None:
-    checked = shop.check_or_raise(sql).sql
+    checked = shop.database.check_or_raise(sql).sql
     result = shop.run(checked)
     assert result.rows
     for row in result.rows:
         for at, column in enumerate(result.columns):
             if column.name in figures:
-                behind = shop.write_rows_behind(checked, result, row, at)
+                behind = shop.database.write_rows_behind(checked, result, row, at)
                 assert behind is not None
                 again = shop.run(f"SELECT {figures[column.name]} FROM ({behind}) AS behind").rows[0][0]
                 assert is_close(again, row[at]), (row, behind)
@@ -109,27 +109,27 @@ def test_each_figure_comes_out_of_the_rows_behind_it(shop: Assistant, sql: str, 
     ],
 )
 def test_behind_a_count_are_the_rows_that_it_counts(shop: Assistant, sql: str) -> None:
-    checked = shop.check_or_raise(sql).sql
+    checked = shop.database.check_or_raise(sql).sql
     result = shop.run(checked)
     for row in result.rows:
-        behind = shop.write_rows_behind(checked, result, row, 1)
+        behind = shop.database.write_rows_behind(checked, result, row, 1)
         assert behind is not None
-        assert shop.count(behind) == row[1]
+        assert shop.database.count(behind) == row[1]
 
 
 @pytest.mark.parametrize("sql", UNCERTAIN)
 def test_what_is_not_certain_is_not_offered(shop: Assistant, sql: str) -> None:
-    checked = shop.check_or_raise(sql).sql
+    checked = shop.database.check_or_raise(sql).sql
     result = shop.run(checked)
-    assert shop.write_rows_behind(checked, result, result.rows[0], len(result.columns) - 1) is None
+    assert shop.database.write_rows_behind(checked, result, result.rows[0], len(result.columns) - 1) is None
 
 
 def test_the_rows_behind_obey_the_policy(path: Path, tmp_path: Path) -> None:
     config = replace(load_config(url=str(path)), policy=Policy(deny_columns=frozenset(("orders.secret",))))
     with connect(config=config) as assistant:
-        sql = assistant.check_or_raise("SELECT city, count(*) AS n FROM orders GROUP BY 1").sql
+        sql = assistant.database.check_or_raise("SELECT city, count(*) AS n FROM orders GROUP BY 1").sql
         result = assistant.run(sql)
-        behind = assistant.write_rows_behind(sql, result, result.rows[0], 1)
+        behind = assistant.database.write_rows_behind(sql, result, result.rows[0], 1)
         assert behind is not None
         found = assistant.run(behind)
         assert found.row_count == result.rows[0][1]

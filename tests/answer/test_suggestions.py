@@ -37,7 +37,7 @@ def answered(sql: str, question: str, table: pa.Table, *kinds: str) -> Answer:
 
 def test_first_and_next_questions(shop: Path) -> None:
     with nl2sql.connect(str(shop), model=ScriptedModel()) as assistant:
-        first = assistant.suggest_questions()
+        first = assistant.database.suggest_questions()
         by_region = answered(
             "SELECT region_id, count(*) AS n FROM orders GROUP BY region_id",
             "orders by region in 2025",
@@ -45,8 +45,8 @@ def test_first_and_next_questions(shop: Path) -> None:
             "VARCHAR",
             "BIGINT",
         )
-        following = assistant.suggest_follow_ups(by_region)
-        unreadable = assistant.suggest_follow_ups(answered("not sql (", "?", pa.table({"n": [1]}), "BIGINT"))
+        following = assistant.database.suggest_follow_ups(by_region)
+        unreadable = assistant.database.suggest_follow_ups(answered("not sql (", "?", pa.table({"n": [1]}), "BIGINT"))
     assert "How many orders were there in each month of 2025?" in first
     assert "How many orders are there for each region?" in first
     assert "And in 2024?" in following and "Only for North?" in following
@@ -58,7 +58,7 @@ def test_nothing_is_offered_that_the_data_cannot_answer(tmp_path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE nothing (id INTEGER, happened DATE)")
     with nl2sql.connect(str(path), model=ScriptedModel()) as assistant:
-        assert assistant.suggest_questions() == ()
+        assert assistant.database.suggest_questions() == ()
 
 
 def test_texts_of_the_data_stay_on_one_line(shop: Path) -> None:
@@ -70,5 +70,5 @@ def test_texts_of_the_data_stay_on_one_line(shop: Path) -> None:
             "VARCHAR",
             "BIGINT",
         )
-        only = next(text for text in assistant.suggest_follow_ups(trap) if text.startswith("Only for"))
+        only = next(text for text in assistant.database.suggest_follow_ups(trap) if text.startswith("Only for"))
     assert "\n" not in only and len(only) < 80

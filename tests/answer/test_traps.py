@@ -56,7 +56,9 @@ def traps_of(assistant: Assistant, sql: str, question: str = "") -> tuple[Trap, 
     def ask(probe: str) -> list[tuple[Any, ...]]:
         return assistant.run(probe).rows
 
-    return find_traps(assistant.check_or_raise(sql).sql, assistant.schema, assistant.run(sql), ask, question).traps
+    return find_traps(
+        assistant.database.check_or_raise(sql).sql, assistant.schema, assistant.run(sql), ask, question
+    ).traps
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.split("\n", 1)[0])
@@ -99,7 +101,9 @@ def test_what_may_not_be_asked_is_not_claimed(databases: dict[str, Assistant]) -
             if question:
                 # The rows shown say it.
                 continue
-            found = find_traps(sample.check_or_raise(sql).sql, sample.schema, sample.run(sql), lambda probe: None)
+            found = find_traps(
+                sample.database.check_or_raise(sql).sql, sample.schema, sample.run(sql), lambda probe: None
+            )
             assert found.unchecked_claims or head.split(" ")[0] in FROM_PROFILE
             assert {trap.rule for trap in found.traps} <= FROM_PROFILE, "these need no more than profile and text"
 

@@ -8,7 +8,7 @@ import pytest
 
 import nl2sql
 from nl2sql.answer.confidence import describe_untraced_words
-from nl2sql.answer.follow_up import find_carried
+from nl2sql.answer.follow_up import find_carried_parts
 from nl2sql.answer.question_words import guess_language
 from nl2sql.answer.word_trace import match_words, trace_words
 from nl2sql.model.scripted import ScriptedModel
@@ -161,7 +161,9 @@ def test_few_words_of_the_samples_questions_weigh_against_its_gold_queries() -> 
     with nl2sql.connect(model=ScriptedModel(), config=nl2sql.load_config()) as assistant:
         for line in (find_sample_folder() / "questions.jsonl").read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
-            found = trace_words(case["question"], assistant.check_or_raise(case["gold_sql"]).sql, assistant.schema)
+            found = trace_words(
+                case["question"], assistant.database.check_or_raise(case["gold_sql"]).sql, assistant.schema
+            )
             doubted += [(case["id"], one.word) for one in found if one.has_weight]
     assert len({case for case, _ in doubted}) <= 4, doubted
 
@@ -191,7 +193,7 @@ def test_few_words_of_the_samples_questions_weigh_against_its_gold_queries() -> 
 )
 def test_what_a_follow_up_keeps(question: str, sql: str, carried: tuple[str, ...]) -> None:
     before = "SELECT sum(net_amount)\nFROM invoices\nWHERE year(unpaid_since) = 2024"
-    assert find_carried(question, sql, before, SCHEMA) == carried
+    assert find_carried_parts(question, sql, before, SCHEMA) == carried
 
 
 def test_untraced_words_are_values() -> None:

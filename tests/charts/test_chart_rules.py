@@ -38,10 +38,10 @@ def draw(company: Assistant, shape: dict[str, Any]) -> tuple[Chart, list[str]]:
     sql = shape["sql"].replace("{columns}", WIDE)
     if "rows" in shape:
         result = company.run(sql, limits=replace(company.config.limits, rows=shape["rows"]))
-        chart = company.draw(result, sql, total=company.count(sql))
+        chart = company.database.draw(result, sql, total=company.database.count(sql))
     else:
         result = company.run(sql)
-        chart = company.draw(result, sql)
+        chart = company.database.draw(result, sql)
     return chart, [column.name for column in result.columns]
 
 

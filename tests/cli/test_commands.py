@@ -177,7 +177,7 @@ def test_run_json(cli: Cli, shop: Path) -> None:
         (["run", "--timeout", "0.5", "SELECT count(*) FROM range(100000000000) a, range(1000) b"], 6, "0.5"),
         (["run", "--memory", "64MB", "SELECT list(a.i || b.i) FROM range(90000) a(i), range(90000) b(i)"], 6, "memory"),
         (["run", "--memory", "lots", "SELECT 1"], 2, "is not a size"),
-        (["run"], 2, "there is no SQL"),
+        (["run"], 2, "no SQL given"),
         (["ask", "--nope"], 2, "--nope"),
         (["schema", "order"], 2, "Did you mean 'orders'?"),
         (["check", "DELETE FROM orders"], 3, ""),
@@ -263,24 +263,24 @@ def test_check_in_batch_answers_every_line_in_order(cli: Cli, shop: Path) -> Non
     assert all(bool(verdict["rule"]) is not verdict["allowed"] for verdict in verdicts)
 
 
-_PARAMETERS = "objects, parameter; objects, parameter at line 1, column 8"
+_PARAMETERS = "refused (parameter); refused (parameter) at line 1, column 8"
 
 
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        (COUNT, ["no objection", "no objection", "no objection", "no objection"]),
-        ("SELECT\b 1", ["objects, control-character at line 1, column 7", "not asked", "not asked", "not asked"]),
-        ("SELECT 1\nFROM nope", ["no objection", "objects, table at line 2, column 6", "not asked", "no objection"]),
+        (COUNT, ["allowed", "allowed", "allowed", "allowed"]),
+        ("SELECT\b 1", ["refused (control-character) at line 1, column 7", "skipped", "skipped", "skipped"]),
+        ("SELECT 1\nFROM nope", ["allowed", "refused (table) at line 2, column 6", "skipped", "allowed"]),
         (
             "SELECT idd FROM orders",
-            ["no objection", "no objection", "objects, bind at line 1, column 8", "no objection"],
+            ["allowed", "allowed", "refused (bind) at line 1, column 8", "allowed"],
         ),
         (
             "SELECT nextval(idd) FROM orders",
-            ["no objection", "objects, function at line 1, column 8", "objects, bind", "no objection"],
+            ["allowed", "refused (function) at line 1, column 8", "refused (bind)", "allowed"],
         ),
-        ("SELECT $1", ["no objection", _PARAMETERS, "not asked", "objects, parameter"]),
+        ("SELECT $1", ["allowed", _PARAMETERS, "skipped", "refused (parameter)"]),
     ],
 )
 def test_check_tells_what_every_judge_says(cli: Cli, shop: Path, sql: str, said: list[str]) -> None:
@@ -356,10 +356,12 @@ def test_init_writes_a_file_that_works_and_overwrites_nothing(
     assert cli("run", "-o", "csv", COUNT).stdout == b"n\n2000\n"
     again = cli("init", "--db", str(shop))
     assert again.returncode == 2 and b"--force" in again.stderr
-    text = re.sub(r"(?m)^# (?=\w+ = )", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
+    text = re.sub(r"(?m)^# (?=\w+ = |\[)", "", (tmp_path / "nl2sql.toml").read_text("utf-8"))
     (tmp_path / "nl2sql.toml").write_text(text.replace('name = "local"', 'name = "m"'), "utf-8")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "schema.yml").write_text("version: 2\n")
     trust(tmp_path)
-    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text, (
+    assert cli("check", "SELECT 1").returncode == 0 and "\nspill" in text and "\n[files" in text, (
         "every commented setting must be one that is known"
     )
 

@@ -42,7 +42,7 @@ def test_json_has_the_figures_and_every_case(cli: Cli, endpoint: Endpoint, shop:
     assert report["reasons"]["wrong_values"] == 1 and report["by_database"]["shop"]["n"] == 2
     assert report["usage"]["model_calls"] == 2 and report["seconds"]["p50"] > 0
     assert report["problems"] == [{"line": 3, "id": None, "problem": "it is not JSON"}]
-    assert b"not judged: line 3: it is not JSON" in done.stderr and b"sample data" not in done.stderr
+    assert b"not scored: line 3: it is not JSON" in done.stderr and b"sample data" not in done.stderr
     assert "DISTINCT" not in json.dumps(endpoint.requests)
 
 
@@ -146,7 +146,7 @@ def test_missing_and_escaping_databases_are_reported(cli: Cli, endpoint: Endpoin
     file = written(tmp_path, *away)
     done = cli("eval", file, "--db-root", str(shop.parent), **endpoint.variables)
     assert done.returncode == 2 and b"no question could be judged" in done.stderr
-    assert b"not judged: nowhere: the database cannot be read" in done.stderr and b"../shop" in done.stderr
+    assert b"not scored: nowhere: the database cannot be read" in done.stderr and b"../shop" in done.stderr
 
 
 def test_a_model_that_never_replies_is_the_models_failure(

@@ -42,9 +42,9 @@ def test_quiet_says_only_what_is_doubtful(cli: Cli, tmp_path: Path) -> None:
 
 def test_schema_tells_the_account(cli: Cli, report: str) -> None:
     told = cli("schema", "--db", report, "report").stdout.decode()
-    assert "-- format: utf-8, cells parted by semicolon, header in line 3" in told
+    assert "-- format: utf-8, cells separated by semicolon, header in line 3" in told
     assert "-- total: DOUBLE; decimal sign ','" in told
-    assert "-- day: DATE; day first, with points; no value: 'N/A' (1)" in told
+    assert "-- day: DATE; day first, with points; read as NULL: 'N/A' (1)" in told
     [account] = json.loads(cli("schema", "--db", report, "-o", "json").stdout)["imports"]
     assert (account["rows"], account["lines"]) == (2, 6)
     assert [column["type"] for column in account["columns"]] == ["VARCHAR", "DOUBLE", "BIGINT", "DATE"]
@@ -100,10 +100,10 @@ def test_python_warns_of_doubts_and_has_the_account(tmp_path: Path, home: Path) 
         assistant = nl2sql.connect(str(tmp_path / "open.csv"))
     assert sum("nothing says whether" in str(one.message) for one in caught) == 2
     with assistant:
-        assert [column.type for column in assistant.imports[0].columns] == ["BIGINT", "VARCHAR", "VARCHAR"]
+        assert [column.type for column in assistant.database.imports[0].columns] == ["BIGINT", "VARCHAR", "VARCHAR"]
         rules = {"open.csv": FileRules(dates="day first", decimal=".")}
         with assistant.with_files([tmp_path / "open.csv"], rules=rules) as session:
-            assert [column.type for column in session.imports[-1].columns] == ["BIGINT", "DATE", "DOUBLE"]
+            assert [column.type for column in session.database.imports[-1].columns] == ["BIGINT", "DATE", "DOUBLE"]
 
 
 def test_under_a_policy_the_account_holds_no_text_of_the_file(cli: Cli, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_without_a_project_file_it_says_how_to_make_one(cli: Cli) -> None:
 def test_slips_are_told(cli: Cli, project: Path) -> None:
     for arguments, said in (
         (["add", "x", "SELECT 1"], b"--question"),
-        (["add", "x", "--question", "y?"], b"there is no SQL"),
+        (["add", "x", "--question", "y?"], b"no SQL given"),
         (["show", "x"], b"nl2sql queries list"),
         (["add", "a b", "--question", "y?", "SELECT 1"], b"revenue_by_month"),
         (["add", "x", "--question", "y?", "--parameter", "n integer", "SELECT $n"], b"describes no parameter"),
@@ -162,7 +162,7 @@ def test_one_is_run_with_values_of_ones_own(cli: Cli, project: Path) -> None:
         (["top=two"], "the parameter top must be a whole number"),
         (["top=1; DROP TABLE orders"], "the parameter top must be a whole number"),
         (["top=1", "top=2"], "'top' is set twice"),
-        (["top"], "'top' sets no parameter"),
+        (["top"], "'top' is not NAME=VALUE"),
         (["top=1", "lest=2"], "there is no parameter 'lest'. Did you mean least?"),
     ):
         failed = cli("queries", "run", "big", *(part for text in given for part in ("--set", text)))

@@ -106,7 +106,7 @@ def test_rows_of_a_query(world: World, form: str) -> None:
 
 def test_csv_says_that_it_differs_from_a_file(world: World) -> None:
     raw, _ = world.show("run", "-o", "csv", "SELECT * FROM plain")
-    assert re.search(r"note: \d+ signs that steer a terminal are shown as ␛ or \ufffd; .* -o csv > rows\.csv", raw)
+    assert re.search(r"note: \d+ control characters are shown as ␛ or \ufffd; .* -o csv > rows\.csv", raw)
     plain, _ = world.show("run", "-o", "csv", "SELECT id FROM plain")
     assert "note: " not in plain.replace("note: no database", "")
 

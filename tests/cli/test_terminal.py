@@ -53,13 +53,14 @@ def on_a_terminal(
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.alone
 def test_steps_appear_as_they_happen_and_the_table_comes_before_the_words(endpoint: Endpoint, shop: Path) -> None:
     endpoint.will_query("SELECT city, count(*) AS n FROM orders GROUP BY city ORDER BY city")
     endpoint.will_say("Each city has 1000 orders.")
     variables = {**endpoint.variables, "TERM": "xterm-256color", "COLUMNS": "100"}
     raw, code = on_a_terminal(["ask", "--db", str(shop), "orders by city?"], variables)
     shown = _ESCAPES.sub("", raw)
-    places = [shown.index(text) for text in ("looking at the schema", "writing SQL", "SELECT city", "2 rows")]
+    places = [shown.index(text) for text in ("reading the schema", "writing SQL", "SELECT city", "2 rows")]
     places += [shown.index("Łódź"), shown.index("Each city has 1000 orders.")]
     assert code == 0 and places == sorted(places)
     assert "\x1b[?25h" in raw, "the cursor must be visible again"

@@ -160,7 +160,7 @@ def test_a_query_that_cannot_be_read_is_said_once(cli: Cli, clone: Path) -> None
     (clone / "queries" / "long.sql").write_text("-- question: Long?\nSELECT 1" + " " * 300_000)
     assert b"the verified query total" in cli("run", "SELECT 1").stderr
     shown = cli("trust").stdout.decode().splitlines()[-2:]
-    assert shown[1].startswith("  not used, trusted or not: queries/total.sql: the header has no field 'questoin'")
+    assert shown[1].startswith("  cannot be used: queries/total.sql: the header has no field 'questoin'")
     assert cli("run", "SELECT 1").stderr == b"" and b"Did you mean question" in cli("queries", "list").stderr
 
 
@@ -304,7 +304,7 @@ def test_a_folder_below_or_another_file_opens_nothing_that_is_denied(cli: Cli, c
     (clone / "below" / "nl2sql.toml").write_text("[policy]\ndeny_tables = []")
     done = cli("run", "--db", str(shop), "-o", "csv", "FROM orders LIMIT 1", folder=clone / "below")
     assert done.returncode == 3 and done.stdout == b""
-    assert b"denies or limits more" in cli("doctor", "--db", str(shop), "-m", "local", folder=clone / "below").stdout
+    assert b"adds stricter rules" in cli("doctor", "--db", str(shop), "-m", "local", folder=clone / "below").stdout
 
 
 def test_a_misspelt_policy_is_said_and_a_pattern_refused(cli: Cli, clone: Path) -> None:
@@ -334,7 +334,7 @@ def test_dbt_files_are_shown_trusted_and_untrusted(cli: Cli, clone: Path) -> Non
         f"{clone / 'nl2sql.toml'}: not trusted",
         "  context.dbt = models",
         "models/broken.yml: not trusted",
-        "  not used, trusted or not: models/broken.yml, line 1: models must be a list",
+        "  cannot be used: models/broken.yml, line 1: models must be a list",
         "models/marts/schema.yml: not trusted",
         "    | sales: what was [31m sold",
         "    | sales.total: net of tax",

@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Run:
 def test_secrets_that_would_set_the_environment_keep_it_from_starting(run: Run, home: Path) -> None:
     (home / "secrets.toml").write_text('OPENAI_BASE_URL = "http://127.0.0.1:9/v1"\n[auth]\nclient_id = "x"\n', "utf-8")
     done = run()
-    assert done.returncode == 2 and "OPENAI_BASE_URL stands outside a section" in done.stderr
+    assert done.returncode == 2 and "OPENAI_BASE_URL is outside a section" in done.stderr
 
 
 def test_a_sign_in_that_could_not_work_keeps_it_from_starting(run: Run, home: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from nl2sql import connect
 from nl2sql.config import find_project_file, load_config, show_address
-from nl2sql.config.settings_file import parse_size
+from nl2sql.config.setting_values import parse_size
 from nl2sql.config.trusted_files import TrustedFiles
 from nl2sql.errors import ConfigError, NL2SQLError
 from nl2sql.schema import resolve

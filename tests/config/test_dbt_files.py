@@ -220,7 +220,7 @@ def test_the_model_is_told_and_the_owner_has_the_last_word(opened: Assistant) ->
     opened.ask("Which occupancy?")
     asked = str(model.sent[-1][-1]["content"])
     assert "Occupancy means by the owner" in asked and "out of berths" not in asked
-    assert opened.unmatched_descriptions == ("raw.gone",)
+    assert opened.database.unmatched_descriptions == ("raw.gone",)
 
 
 def test_files_are_read_only_once_they_are_trusted(project: Path, home: Path, trust: Trust) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nl2sql.engines.duckdb import WORKER
 from nl2sql.engines.files.data_sources import DataFiles
-from nl2sql.engines.worker.child_process import WORKER, ChildProcess, ProcessExitError
+from nl2sql.engines.worker.child_process import ChildProcess, ProcessExitError
 from nl2sql.errors import DatabaseError
 
 from .conftest import Open, run

@@ -21,7 +21,7 @@ from nl2sql.engines.files.data_sources import MAX_KEPT_IMPORTS, DataFiles, compu
 from nl2sql.engines.files.file_importer import build
 from nl2sql.engines.worker.os_limits import find_machine_memory
 from nl2sql.errors import ConfigError, DatabaseError, GuardError, LimitError, QueryError
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Limits, Policy
 

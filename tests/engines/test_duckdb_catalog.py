@@ -16,8 +16,7 @@ import nl2sql
 from nl2sql import guard
 from nl2sql.engines.duckdb import duckdb_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
-from nl2sql.engines.duckdb.hardening import lock
-from nl2sql.engines.duckdb.one_select import check_single_select
+from nl2sql.engines.duckdb.hardening import check_single_select, lock
 from nl2sql.engines.duckdb.result_cache import ResultCache
 from nl2sql.errors import GuardError, QueryError
 from nl2sql.schema.profile import profile
@@ -122,7 +121,7 @@ class Answers:
             bool(check_single_select(connection.cursor(), text)) for text in ("SELECT 1", "DROP TABLE people")
         ]
         self.verdicts = [
-            guard.judge(text, self.schema, POLICY, "duckdb", self._parser)
+            guard.judge(text, self.schema, POLICY, self._parser)
             for text in (
                 "SELECT name FROM people",
                 "SELECT salary FROM people",

@@ -14,7 +14,7 @@ import pytest
 
 from nl2sql import guard
 from nl2sql.cancellation import CancelToken
-from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine, DuckDBOptions
 from nl2sql.engines.files.data_sources import DatabaseFile
 from nl2sql.errors import BugError, CancelledError, DatabaseError, LimitError, QueryError
 from nl2sql.types import Limits, Policy
@@ -275,7 +275,7 @@ def test_no_session_outlives_its_query(shared: DuckDBEngine) -> None:
 
 
 def test_judging_that_hangs_is_ended(shop: Path, tmp_path: Path) -> None:
-    engine = DuckDBEngine("shop", DatabaseFile(shop), Limits(), tmp_path / "cache", judge_seconds=0.3)
+    engine = DuckDBEngine("shop", DatabaseFile(shop), Limits(), tmp_path / "cache", DuckDBOptions(judge_seconds=0.3))
     try:
         engine.introspect()
         os.kill(worker_pid(engine), signal.SIGSTOP)

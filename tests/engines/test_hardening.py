@@ -31,8 +31,10 @@ from nl2sql.engines import fence
 request = json.load(sys.stdin)
 fenced = fence.forbid_writing(None)
 import duckdb
-from nl2sql.engines.duckdb.hardening import open_locked
-connection = open_locked(request["own"], memory=10**9, seconds=9, threads=1, data_files=request["data_files"])
+from nl2sql.engines.duckdb.hardening import SessionOptions, open_locked
+connection = open_locked(
+    request["own"], SessionOptions(memory=10**9, seconds=9, data_files=request["data_files"])
+)
 done = []
 for sql in request["statements"]:
     cursor = connection.cursor()

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from nl2sql import guard
-from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine
+from nl2sql.engines.duckdb.duckdb_engine import DuckDBEngine, DuckDBOptions
 from nl2sql.engines.files.data_sources import DatabaseFile
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema import render
@@ -70,7 +70,7 @@ def test_a_profile_that_did_not_end_is_kept_for_an_hour(
     shop: Path, tmp_path: Path, opened: Open, seconds: float
 ) -> None:
     cache_dir = tmp_path / "cache"
-    hasty = DuckDBEngine("shop", DatabaseFile(shop), Limits(), cache_dir, profile_seconds=seconds)
+    hasty = DuckDBEngine("shop", DatabaseFile(shop), Limits(), cache_dir, DuckDBOptions(profile_seconds=seconds))
     try:
         schema = hasty.introspect()
         assert schema.tables and hasty.introspect() is schema

@@ -15,7 +15,7 @@ import pytest
 
 from nl2sql.engines.files.file_importer import build
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 from nl2sql.types import Limits
 
 from .conftest import Open, run

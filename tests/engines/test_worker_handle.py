@@ -87,7 +87,8 @@ def test_worker_starts_from_a_path_that_only_its_parent_knows(shop: Path, tmp_pa
 
 UNUSED = """
 import os, signal, sys
-from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.worker.child_process import start_spare
 start_spare(WORKER)
 print(flush=True)
 sys.stdin.read()

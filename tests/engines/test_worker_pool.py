@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from nl2sql.cancellation import CancelToken
-from nl2sql.engines.worker.worker_handle import WorkerHandle
+from nl2sql.engines.duckdb.worker_handle import WorkerHandle
 from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.errors import CancelledError, DatabaseError
 from nl2sql.types import Limits, Policy, Result

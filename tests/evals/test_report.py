@@ -15,8 +15,7 @@ from nl2sql.evals.eval_case import Case
 from nl2sql.evals.example_file import BadLine, EvalExample, GoldQuery, Question
 from nl2sql.evals.html_report import render_report
 from nl2sql.evals.journal import Journal
-from nl2sql.evals.report import EvalRun, build_report, read_cases, read_report
-from nl2sql.evals.report_comparison import compare_reports
+from nl2sql.evals.report import EvalRun, build_report, compare_reports, read_cases, read_report
 from nl2sql.evals.text_report import ProgressEstimate, format_duration, make_comparison_tables, make_report_tables
 
 RUN = EvalRun("questions.jsonl", "scripted", "2025-01-01T00:00:00+00:00")

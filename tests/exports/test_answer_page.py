@@ -116,7 +116,7 @@ def test_what_is_no_drawing_is_refused(text: str) -> None:
 
 def test_very_many_rows_are_cut_and_it_says_so() -> None:
     page = page_of(rows=MAX_ROWS + 5)
-    assert page.count("<tr>") == MAX_ROWS + 1 and "The first 10,000 rows: the query has more" in page
+    assert page.count("<tr>") == MAX_ROWS + 1 and "The first 10,000 rows; the query has more" in page
 
 
 def test_only_numbers_stand_at_the_right() -> None:

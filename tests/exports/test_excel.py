@@ -20,7 +20,7 @@ import nl2sql
 from nl2sql.answer.result_notes import describe_renamed
 from nl2sql.errors import ConfigError, LimitError
 from nl2sql.exports.csv_text import neutralize_formulas
-from nl2sql.exports.excel import name_sheet, write_xlsx
+from nl2sql.exports.excel import WorkbookTexts, name_sheet, write_xlsx
 from nl2sql.exports.held_batches import hold_batches
 from nl2sql.exports.json_columns import encode_rows
 from nl2sql.types import Answer, Result, ResultColumn, Status
@@ -316,7 +316,7 @@ def test_signs_that_make_no_csv_are_an_error(given: dict[str, Any], says: str) -
 
 
 def test_an_unknown_form_names_the_known() -> None:
-    with pytest.raises(ConfigError, match="is not a form") as caught:
+    with pytest.raises(ConfigError, match="is not an export format") as caught:
         nl2sql.export("pdf", [], [], io.BytesIO())
     assert "xlsx" in caught.value.hint
 
@@ -341,8 +341,7 @@ def test_a_sheet_is_named_as_excel_allows(title: str, name: str) -> None:
         [ResultColumn("n", "BIGINT")],
         pa.table({"n": range(5)}).to_batches(),
         out,
-        title=name_sheet(title),
-        about=about,
+        WorkbookTexts(title=name_sheet(title), about=about),
         sheet_rows=3,
     )
     book = openpyxl.load_workbook(out)

@@ -141,7 +141,9 @@ class InProcessJudge:
         self._dialect = dialect
 
     def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
-        return guard.judge(sql, self.schema, policy, self._dialect, self._parser, collect_all=collect_all)
+        if self._parser is None:
+            return guard.judge_by_names(sql, self.schema, policy, self._dialect)
+        return guard.judge(sql, self.schema, policy, self._parser, collect_all=collect_all)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

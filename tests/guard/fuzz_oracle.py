@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 
 from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
-from nl2sql.engines.duckdb.hardening import open_locked
+from nl2sql.engines.duckdb.hardening import SessionOptions, open_locked
 from nl2sql.guard import judge
 from nl2sql.types import Verdict
 from tests.guard.fuzz_worlds import HIDDEN_NAMES, MARKERS, POLICY
@@ -101,13 +101,13 @@ class World:
     """One library opened as the engine opens it, with the guard's parser over it."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = open_locked(str(path), memory=MEMORY, seconds=SECONDS, threads=1)
+        self.connection = open_locked(str(path), SessionOptions(memory=MEMORY, seconds=SECONDS))
         self.schema = read_catalog(lambda sql: self.connection.execute(sql).fetchall())
         self._parser = DuckDBParser(self.connection.cursor(), self.connection.cursor())
 
     def judge(self, sql: str) -> Verdict:
         """The guard's verdict; out of memory and interrupts come through."""
-        return judge(sql, self.schema, POLICY, "duckdb", self._parser)
+        return judge(sql, self.schema, POLICY, self._parser)
 
     def run(self, sql: str) -> Outcome:
         """Run the text on a connection of its own, whatever it is."""

@@ -51,14 +51,12 @@ class HostileWorld:
         lock(self.connection, memory=MEMORY, seconds=5)
         self._parser = DuckDBParser(self.connection.cursor(), self.connection.cursor())
         whole = read_catalog(lambda sql: self.connection.execute(sql).fetchall())
-        self.schema = guard.mark_refused(
-            whole, lambda sql: guard.judge(sql, whole, Policy(), "duckdb", self._parser).is_allowed
-        )
+        self.schema = guard.mark_refused(whole, lambda sql: guard.judge(sql, whole, Policy(), self._parser).is_allowed)
         self.told = guard.deny_refused(self.schema, self.policy, lambda sql: self.judge(sql, self.policy).is_allowed)
         self.view = apply_policy(self.schema, self.told)
 
     def judge(self, sql: str, policy: Policy) -> Verdict:
-        return guard.judge(sql, self.schema, policy, "duckdb", self._parser)
+        return guard.judge(sql, self.schema, policy, self._parser)
 
     def run(self, sql: str) -> tuple[str, bool]:
         """Everything that the text gives, and whether it ran."""

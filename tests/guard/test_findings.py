@@ -219,11 +219,11 @@ def test_what_describes_a_table_is_told_the_query_that_may(
 def test_sqlglot_writes_no_log_of_what_it_does_not_know(
     session_judge: guard.Judge, policy: Policy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from nl2sql.answer.reading import read
+    from nl2sql.answer.reading import explain_sql
 
     sql = "EXPLAIN ANALYZE SELECT title FROM books"
     assert guard.examine(sql, policy, session_judge).is_allowed
-    read(sql, "duckdb")
+    explain_sql(sql, "duckdb")
     assert caplog.records == []
 
 

@@ -17,6 +17,8 @@ from nl2sql.guard.engine_errors import clean_message, read_tree_error
 from nl2sql.guard.name_resolution import Names
 from nl2sql.types import Policy, Schema
 
+pytestmark = pytest.mark.alone
+
 # A small number first: what takes exponential time never comes back from a large one.
 GROWTH = (25, 400, 20_000)
 SECONDS = 0.5

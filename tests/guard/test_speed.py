@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 
 import duckdb
+import pytest
 
 from nl2sql import guard
 from nl2sql.types import Policy
+
+pytestmark = pytest.mark.alone
 
 QUERIES = [
     "SELECT name, sum(amount) FROM t{0} GROUP BY name ORDER BY 2 DESC LIMIT 10",

@@ -222,7 +222,7 @@ def test_a_plain_select_asks_the_engine_for_nothing_more(session_judge: guard.Ju
             return getattr(session_judge._parser, name)  # type: ignore[attr-defined]
 
     for sql in ("SELECT 'SHOW_REF', 'PIVOT', title FROM books", "SELECT titel FROM books"):
-        verdict = guard.judge(sql, session_judge.schema, policy, "duckdb", Plain())  # type: ignore[attr-defined,arg-type]
+        verdict = guard.judge(sql, session_judge.schema, policy, Plain())  # type: ignore[attr-defined,arg-type]
         assert verdict.is_allowed == ("titel" not in sql)
 
 

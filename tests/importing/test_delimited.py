@@ -17,7 +17,7 @@ from nl2sql.errors import ConfigError
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.file_series import name_series
 from nl2sql.importing.import_account import TableAccount
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 
 
 def _import(folder: Path, data: str | bytes, rules: FileRules | None = None) -> tuple[TableAccount, list[Any]]:
@@ -33,7 +33,7 @@ def test_each_row_that_is_left_out_by_its_content_is_counted(tmp_path: Path) -> 
     rows = "".join(f"{number},n{number}\n" for number in range(20))
     account, found = _import(tmp_path, f"id,name\n{rows}id,name\n{rows}id,name\n{rows}id,name\n")
     assert (len(found), len(account.left_out)) == (60, 1)
-    assert account.doubts == ("2 more rows are left out, of the same cells",)
+    assert account.doubts == ("2 more rows are left out: their cells equal those of a row left out",)
 
 
 def test_a_total_is_one_in_every_number_also_beside_an_empty_column(tmp_path: Path) -> None:

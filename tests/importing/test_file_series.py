@@ -65,7 +65,7 @@ def test_what_one_month_proves_holds_for_the_others(tmp_path: Path) -> None:
     rows, account = made["s"]
     assert [(str(row[1]), row[2]) for row in rows] == [("2025-01-05", 1250), ("2025-02-28", 1.5)]
     [doubt] = account.list_doubts()
-    assert "read as the other files of its series prove it (decimal: ,, dates: month first)" in doubt
+    assert "ambiguous values are read as in the other files of its series (decimal: ,, dates: month first)" in doubt
 
 
 def test_dates_with_points_prove_no_order_of_others(tmp_path: Path) -> None:
@@ -88,7 +88,11 @@ def test_a_column_that_is_empty_in_the_first_month_is_told_by_the_others(tmp_pat
 
 @pytest.mark.parametrize(
     ("second", "said"),
-    [("d,x\n1,none\n", "what x holds differs"), ("d,y\n1,2\n", "its columns differ"), ("d\n1\n", "its columns differ")],
+    [
+        ("d,x\n1,none\n", "the types of x differ"),
+        ("d,y\n1,2\n", "its columns differ"),
+        ("d\n1\n", "its columns differ"),
+    ],
 )
 def test_what_does_not_belong_together_stays_apart_and_is_told(tmp_path: Path, second: str, said: str) -> None:
     made = read(tmp_path, s_2025_01="d,x\n1,2\n", s_2025_02=second)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from nl2sql.importing.delimiters import Record, find_delimiter, find_quote, split_lines
-from nl2sql.importing.headers import name_columns
-from nl2sql.importing.import_names import clean_column_name
+from nl2sql.importing.import_names import clean_column_name, name_columns
 from nl2sql.importing.layout import Layout, find_layout, is_table, is_total
 
 ROWS = ["Kiel|5|2024-01-31", "Bonn|7|2024-02-01", "Gent|9|2024-02-02"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 from nl2sql.importing.plain_text import PlainText, count_empty_lines, read_plain_text
 
 GERMAN = "Straße;Größe\nMüllerweg;5 m²\nÄußere Gasse;7 €\n"

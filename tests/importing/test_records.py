@@ -12,7 +12,7 @@ import pytest
 
 from nl2sql.engines.files.file_importer import build
 from nl2sql.importing.import_account import TableAccount
-from nl2sql.importing.import_names import UnreadableError
+from nl2sql.importing.import_errors import UnreadableError
 
 Rows = list[tuple[Any, ...]]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 
 KEY = "not-a-real-key-7319"
 DONE = "[DONE]"
@@ -186,9 +186,11 @@ def open_model(endpoint: Endpoint, tmp_path: Path) -> Iterator[Callable[..., Ope
     """Opens a model at the loopback endpoint; it waits for nothing between tries."""
     opened = []
 
-    def open_it(name: str = "gpt-test", **more: Any) -> OpenAIChatModel:
-        settings = {"base_url": endpoint.url, "api_key": KEY, "state_dir": tmp_path, "sleep": lambda seconds: None}
-        model = OpenAIChatModel(name, **{**settings, **more})
+    def open_it(
+        name: str = "gpt-test", *, base_url: str = endpoint.url, api_key: str | None = KEY, **options: Any
+    ) -> OpenAIChatModel:
+        chosen = ClientOptions(**{"sleep": lambda seconds: None, **options})
+        model = OpenAIChatModel(name, base_url=base_url, api_key=api_key, options=chosen, state_dir=tmp_path)
         opened.append(model)
         return model
 

@@ -23,11 +23,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from nl2sql.agent.verified_query_tools import check_text_arguments
-from nl2sql.answer.grounding import check_numbers, drop_unnamed_currencies
+from nl2sql.answer.grounding import Evidence, check_numbers, drop_unnamed_currencies
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CallError, ModelError
 from nl2sql.model.openai import endpoint_errors, tool_protocols
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from nl2sql.model.openai.sse_events import MAX_ERROR_BYTES, EndpointError, read_events, read_refusal
 from nl2sql.model.tool_calls import reply_parser, text_tool_calls, tolerant_json, tool_call_shapes
@@ -120,8 +120,8 @@ def _some(chance: Random, most: int) -> str:
     return "".join(chance.choices(PIECES, k=chance.randint(0, most)))
 
 
-class ScriptedWire:
-    """A wire that brings events which were made beforehand."""
+class ScriptedTransport:
+    """A transport that yields events which were made beforehand."""
 
     def __init__(self, made: Sequence[Mapping[str, Any]]) -> None:
         self._made = made
@@ -139,7 +139,8 @@ class ScriptedWire:
 
 
 def _streamed(events_made: Sequence[Mapping[str, Any]]) -> None:
-    model = OpenAIChatModel("m", base_url="http://127.0.0.1:9/v1", wire=ScriptedWire(events_made), max_retries=0)
+    options, transport = ClientOptions(max_retries=0), ScriptedTransport(events_made)
+    model = OpenAIChatModel("m", base_url="http://127.0.0.1:9/v1", options=options, transport=transport)
     try:
         for _ in model.stream([{"role": "user", "content": "?"}], TOOLS):
             pass
@@ -234,7 +235,7 @@ def _read_arguments(text: str, chance: Random) -> None:
 
 def _read_json(text: str, chance: Random) -> None:
     for read in (
-        tolerant_json.load,
+        tolerant_json.parse_tolerantly,
         tolerant_json.read_objects,
         tolerant_json.read_leading,
         tolerant_json.decode,
@@ -250,7 +251,10 @@ def _read_sentence(text: str, chance: Random) -> None:
     table = pa.table({"n": [1, 2, 1234], "t": ["a", "12 b", None]})
     result = Result((ResultColumn("n", "BIGINT"), ResultColumn("t", "VARCHAR")), table)
     sentence = text[:SENTENCE_CHARS]
-    check_numbers(drop_unnamed_currencies(sentence, result, "how many?", "SELECT 1"), result, "how many?", "SELECT 1")
+    check_numbers(
+        drop_unnamed_currencies(sentence, Evidence(result, "how many?", "SELECT 1")),
+        Evidence(result, "how many?", "SELECT 1"),
+    )
 
 
 def _read_visible(text: str, chance: Random) -> None:

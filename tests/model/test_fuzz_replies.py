@@ -12,6 +12,8 @@ from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from tests.model import fuzz_replies
 from tests.model.fuzz_replies import READERS, Shape, make_shape, run
 
+pytestmark = pytest.mark.alone
+
 SEED = 2026
 CASES = 160
 

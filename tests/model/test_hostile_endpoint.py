@@ -16,13 +16,14 @@ import pytest
 
 from nl2sql.cancellation import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS, ReplyBuilder
 from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS
+from nl2sql.model.transport import Timeouts
 from nl2sql.types import Reply
 
 from .conftest import DONE, KEY, SQL_ONLY, TOOLS, Answer, Endpoint, RawServer, calls, drain, error, says
-from .fuzz_replies import ScriptedWire
+from .fuzz_replies import ScriptedTransport
 
 Open = Callable[..., OpenAIChatModel]
 Serve = Callable[[Callable[[socket.socket, bytes], None]], RawServer]
@@ -48,7 +49,8 @@ def endless(piece: Mapping[str, Any] | bytes, *, head: bytes = HEAD, pause: floa
 
 
 def replied(made: list[dict[str, Any]]) -> Reply:
-    model = OpenAIChatModel("m", base_url="http://127.0.0.1:9/v1", wire=ScriptedWire(made), max_retries=0)
+    options, transport = ClientOptions(max_retries=0), ScriptedTransport(made)
+    model = OpenAIChatModel("m", base_url="http://127.0.0.1:9/v1", options=options, transport=transport)
     return drain(model.stream(ASK, TOOLS))[1]
 
 
@@ -192,7 +194,7 @@ def packed(packing: bytes, content: bytes, status: bytes = b"200 OK") -> Callabl
 def test_answers_without_end_or_measure_end_in_an_error(
     serve: Serve, open_model: Open, answer: Callable[..., None], message: str
 ) -> None:
-    model = open_model(base_url=serve(answer).url, max_retries=0, timeout=20)
+    model = open_model(base_url=serve(answer).url, max_retries=0, timeouts=Timeouts(first_seconds=20))
     start = time.process_time()
     with pytest.raises(ModelError, match=message) as caught:
         drain(model.stream(ASK, TOOLS))
@@ -244,7 +246,7 @@ def test_question_deadline_ends_a_slow_stream(serve: Serve, open_model: Open, an
 def test_the_first_word_is_waited_for_no_longer_though_events_come(serve: Serve, open_model: Open) -> None:
     server = serve(endless(said(role="assistant"), pause=0.02))
     with pytest.raises(ModelError, match=r"gave no answer within 0\.3 s"):
-        drain(open_model(base_url=server.url, timeout=0.3, max_retries=0).stream(ASK))
+        drain(open_model(base_url=server.url, timeouts=Timeouts(first_seconds=0.3), max_retries=0).stream(ASK))
 
 
 def test_a_list_of_models_that_drips_is_not_waited_for(
@@ -480,13 +482,13 @@ def test_a_bound_that_an_endpoint_does_not_take_is_left_out(endpoint: Endpoint, 
 def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
     sent: list[Mapping[str, Any]] = []
 
-    class Listening(ScriptedWire):
+    class Listening(ScriptedTransport):
         def stream_events(self, body: Mapping[str, Any], *more: Any) -> Any:
             sent.append(body)
             return super().stream_events(body, *more)
 
-    wire = Listening([said(content="Twelve.")])
-    drain(OpenAIChatModel("gpt", api_key=KEY, wire=wire).stream(ASK, max_tokens=9))
+    transport = Listening([said(content="Twelve.")])
+    drain(OpenAIChatModel("gpt", api_key=KEY, transport=transport).stream(ASK, max_tokens=9))
     assert sent[0]["max_completion_tokens"] == 9 and "max_tokens" not in sent[0]
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from nl2sql.cancellation import CancelToken, Deadline, TimeUpError
 from nl2sql.errors import CancelledError, ModelError
-from nl2sql.model.embedded.loopback_transport import LoopbackWire
+from nl2sql.model.embedded.loopback_transport import LoopbackTransport
 from nl2sql.model.openai.endpoint_errors import Cause
-from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from nl2sql.model.openai.sse_events import EndpointError
 from nl2sql.model.transport import Timeouts
@@ -30,10 +30,9 @@ Open = Callable[..., OpenAIChatModel]
 @pytest.fixture
 def open_local(endpoint: Endpoint, tmp_path: Path) -> Iterator[Open]:
     def open_it(first: float = 10.0, between: float = 10.0) -> OpenAIChatModel:
-        wire = LoopbackWire(endpoint.port, KEY, Timeouts(5.0, first, between))
-        return OpenAIChatModel(
-            "m", base_url=endpoint.url, protocol="text", state_dir=tmp_path, wire=wire, sleep=lambda seconds: None
-        )
+        options = ClientOptions(protocol="text", sleep=lambda seconds: None)
+        transport = LoopbackTransport(endpoint.port, KEY, Timeouts(5.0, first, between))
+        return OpenAIChatModel("m", base_url=endpoint.url, options=options, state_dir=tmp_path, transport=transport)
 
     yield open_it
 
@@ -72,7 +71,7 @@ def test_nobody_listens(endpoint: Endpoint) -> None:
     port = endpoint.port
     endpoint.close()
     with pytest.raises(EndpointError) as caught:
-        list(LoopbackWire(port, KEY, Timeouts(1.0, 1.0, 1.0)).stream_events({}, CancelToken()))
+        list(LoopbackTransport(port, KEY, Timeouts(1.0, 1.0, 1.0)).stream_events({}, CancelToken()))
     assert caught.value.failure.cause is Cause.UNREACHABLE
 
 

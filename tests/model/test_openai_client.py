@@ -19,6 +19,7 @@ import pytest
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import CancelledError, ConfigError, ModelError
 from nl2sql.model.openai.openai_client import OpenAIChatModel
+from nl2sql.model.transport import Timeouts
 
 from .conftest import DONE, KEY, SQL_ONLY, TOOLS, Answer, Endpoint, calls, drain, error, says
 
@@ -262,13 +263,13 @@ def test_closing_the_generator_closes_the_connection(endpoint: Endpoint, open_mo
 def test_no_first_word_in_time(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [Answer([{"choices": [{"delta": {"role": "assistant"}}]}], stalls=threading.Event())]
     with pytest.raises(ModelError, match=r"gave no answer within 0\.2 s"):
-        drain(open_model(timeout=0.2, idle_timeout=9).stream(ASK))
+        drain(open_model(timeouts=Timeouts(first_seconds=0.2, between_seconds=9)).stream(ASK))
     assert len(endpoint.requests) == 1
 
 
 def test_no_next_word_in_time_cuts_the_reply(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [Answer([piece("There")], stalls=threading.Event())]
-    _, reply = drain(open_model(timeout=9, idle_timeout=0.2).stream(ASK))
+    _, reply = drain(open_model(timeouts=Timeouts(first_seconds=9, between_seconds=0.2)).stream(ASK))
     assert (reply.text, reply.finish) == ("There", "cut")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nl2sql.model.tool_calls import reply_parser
 from nl2sql.model.tool_calls.text_tool_calls import cut_to_prose
 from nl2sql.model.tool_calls.tool_call_shapes import RawCall
+from nl2sql.types import ToolCall
 
 from .conftest import SQL_ONLY, TOOLS
 
@@ -166,10 +167,10 @@ def test_a_tagged_call_without_a_name_says_so() -> None:
 
 
 def test_ids_are_made_unique_against_the_conversation() -> None:
-    raw = [RawCall("sql_query", {}, i) for i in ("a", "a", "", "b")]
+    calls = [ToolCall(i, "sql_query", {}) for i in ("a", "a", "", "b")]
     numbers = iter(["n1", "b", "n2", "n3", "n4"])
-    _, calls = reply_parser.read_reply("", raw, tools=TOOLS, used_ids=("b",), make_id=lambda: next(numbers))
-    assert [c.id for c in calls] == ["a", "n1", "n2", "n3"]
+    assigned = reply_parser.assign_ids(calls, used_ids=("b",), make_id=lambda: next(numbers))
+    assert [c.id for c in assigned] == ["a", "n1", "n2", "n3"]
 
 
 def test_raw_sql_as_arguments_is_the_query() -> None:

@@ -15,7 +15,7 @@ from nl2sql.engines.duckdb.binder import GuardedBinder
 from nl2sql.engines.duckdb.duckdb_catalog import read_catalog
 from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 from nl2sql.errors import QueryError
-from nl2sql.repair import repair
+from nl2sql.repair import RepairRequest, repair
 from nl2sql.sample_database import build_sample_database
 from nl2sql.schema.profile import profile
 from nl2sql.types import Policy, Proof, RepairReport, Schema
@@ -41,7 +41,10 @@ class Database:
         error = self._error(sql)
         disproved: list[Proof] = []
         while True:
-            report = repair(sql, question, self.schema, "duckdb", self.binder, error=error, disproved=disproved)
+            report = repair(
+                RepairRequest(sql, question, self.schema, error=error, disproved_proofs=frozenset(disproved)),
+                self.binder,
+            )
             failed = [proof for proof in report.proofs if bool(self.rows(proof.sql)) is not proof.wants_row]
             if not failed:
                 return report

@@ -64,7 +64,7 @@ class Databases:
         """What comes of a model that writes the query, and writes it again until it gives up."""
         opened, reply = self.open(case.database), calls("sql_query", query=case.sql)
         model = ScriptedModel(reply, reply, reply, *["I cannot tell from this data."] * 3, calls_tools=calls_tools)
-        return Assistant(opened._engine, opened.config, model).ask(case.question, summary=False)
+        return opened.with_options(model=model).ask(case.question, summary=False)
 
     def rows(self, number: int, sql: str) -> Counter[str]:
         return bag(self.open(number).run(sql).rows)
@@ -134,7 +134,7 @@ def test_a_slip_gives_the_rows_of_its_one_reading(slipping: Databases, case: Cas
 def test_a_query_that_runs_runs_as_written(running: Databases, case: Case, calls_tools: bool) -> None:
     answer = running.ask(case, calls_tools=calls_tools)
     assert answer.repairs == () and bag(answer.rows) == running.rows(case.database, case.sql)
-    check = running.open(case.database).check_or_raise
+    check = running.open(case.database).database.check_or_raise
     assert answer.sql is not None and check(answer.sql).sql == check(case.sql).sql
 
 

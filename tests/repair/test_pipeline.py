@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from nl2sql.repair import BindError, Fault, repair
+from nl2sql.repair import BindError, Fault, RepairRequest, repair
 from nl2sql.repair.pipeline import MAX_ROUNDS
 from nl2sql.sample_database import find_sample_folder
 from nl2sql.types import Column, ForeignKey, RepairReport, Schema, Table
@@ -115,27 +115,27 @@ def test_what_cannot_be_read_is_left(festival: Any, sql: str) -> None:
 @pytest.mark.parametrize("sql", ["SELECT persn, salary FROM staff", "SELECT x FROM pay_secret"])
 def test_a_query_that_names_what_is_hidden_is_left_to_be_refused(sql: str) -> None:
     hidden = frozenset({"salary", "pay_secret"})
-    report = repair(sql, "", STAFF, "duckdb", Refusing(Fault.COLUMN), hidden=hidden)
+    report = repair(RepairRequest(sql, "", STAFF, hidden_names=hidden), Refusing(Fault.COLUMN))
     assert report.sql == "" and report.repairs == () and report.guesses == ()
 
 
 def test_hidden_table_is_neither_replaced_nor_named() -> None:
     sql, binder = "SELECT person FROM satff", Refusing(Fault.TABLE)
-    assert repair(sql, "staff", STAFF, "duckdb", binder).missing is None, "it is repaired to staff"
-    report = repair(sql, "staff", STAFF, "duckdb", Refusing(Fault.TABLE), hidden=frozenset({"vault"}))
+    assert repair(RepairRequest(sql, "staff", STAFF), binder).missing is None, "it is repaired to staff"
+    report = repair(RepairRequest(sql, "staff", STAFF, hidden_names=frozenset({"vault"})), Refusing(Fault.TABLE))
     assert report == RepairReport()
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.OTHER, Fault.DENIED])
 def test_what_the_guard_refuses_is_not_changed(fault: Fault) -> None:
     binder = Refusing(fault)
-    assert repair("SELECT persn FROM staff", "", STAFF, "duckdb", binder).sql == "" and binder.asked == 1
+    assert repair(RepairRequest("SELECT persn FROM staff", "", STAFF), binder).sql == "" and binder.asked == 1
 
 
 def test_repair_rounds_are_bounded() -> None:
     binder = Refusing(Fault.COLUMN, "person")
     sql = "SELECT " + ", ".join(f"staff.Person{'_' * n}" for n in range(1, 40)) + " FROM staff"
-    assert repair(sql, "", STAFF, "duckdb", binder).sql == ""
+    assert repair(RepairRequest(sql, "", STAFF), binder).sql == ""
     assert binder.asked <= 2 * MAX_ROUNDS + 1
 
 
@@ -145,7 +145,7 @@ def test_a_mistake_in_a_rule_is_not_swallowed() -> None:
             raise TypeError("a bug")
 
     with pytest.raises(TypeError, match="a bug"):
-        repair("SELECT 1", "", STAFF, "duckdb", Broken())
+        repair(RepairRequest("SELECT 1", "", STAFF), Broken())
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,9 @@ def test_readings_that_would_run_are_told_and_not_taken(festival: Any) -> None:
 
 def test_a_key_that_nobody_declared_is_proved_before_a_column_goes_by_it() -> None:
     sql = "SELECT s.town, count(*) FROM stays AS s JOIN guests AS g ON s.guest_id = g.id GROUP BY s.town"
-    report = repair(sql, "", GUESTS, "duckdb", Missing("s.town"))
+    report = repair(RepairRequest(sql, "", GUESTS), Missing("s.town"))
     assert [one.rule for one in report.repairs] == ["unused-source"] and "g.town" in report.sql
     assert any("HAVING count(*) > 1" in proof.sql for proof in report.proofs)
     assert any("guest_id NOT IN" in proof.sql for proof in report.proofs)
-    assert repair(sql, "", GUESTS, "duckdb", Missing("s.town"), disproved=report.proofs).sql == ""
+    request = RepairRequest(sql, "", GUESTS, disproved_proofs=frozenset(report.proofs))
+    assert repair(request, Missing("s.town")).sql == ""

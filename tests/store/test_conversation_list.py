@@ -116,6 +116,7 @@ def ask_and_delete(path: Path, number: int, times: int) -> None:
             store.conversations.delete("both")
 
 
+@pytest.mark.alone
 def test_two_processes_ask_and_delete_at_once(path: Path) -> None:
     times, context = 25, multiprocessing.get_context("spawn")
     workers = [context.Process(target=ask_and_delete, args=(path, number, times)) for number in range(2)]

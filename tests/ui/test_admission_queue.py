@@ -16,7 +16,7 @@ from .websocket_page import Wire
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 
 def test_a_heavy_query_stops_nobody_else(analyst: Analyst, browser: Browser, larkmoor: str) -> None:

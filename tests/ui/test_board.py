@@ -56,7 +56,7 @@ def begin(store: Store, database: Path, tmp_path: Path) -> Iterator[Callable[[],
 def pin(shared: Server, owner: str | None = None) -> None:
     """Ask both questions, and pin their answers."""
     for identifier, sql in QUERIES.items():
-        result = shared.assistant.run(sql, wants_hash=True)
+        result = shared.assistant.database.run(sql, wants_hash=True)
         said = f"Sentence of {identifier}."
         answer = Answer(
             identifier, f"What of {identifier}?", Status.ANSWERED, said, sql=sql, result=result, session="s"
@@ -87,7 +87,7 @@ def settle(page: AppTest, *states: JobState) -> AppTest:
     assert not page.exception, page.exception
     deadline = time.monotonic() + 20
     tiles = page.session_state["board"].values() if "board" in page.session_state else []
-    while any(tile.run and tile.run.job.view.state not in (JobState.DONE, *states) for tile in tiles):
+    while any(tile.replay and tile.replay.job.view.state not in (JobState.DONE, *states) for tile in tiles):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     page.run()
@@ -145,7 +145,7 @@ def test_that_only_the_first_rows_were_compared_is_said(begin: Callable[[], Serv
     answer = Answer("many00000000", "Which?", Status.ANSWERED, "Many.", sql=sql, result=result, session="s")
     shared.store.record(answer, url=shared.assistant.url)
     shared.store.pins.add(answer.id, result)
-    assert ", as far as the first rows tell" in said(board(shared))
+    assert " in the first rows; the others were not compared" in said(board(shared))
 
 
 def test_figures_of_before_and_now_are_told_where_both_were_on_the_board(
@@ -174,7 +174,7 @@ def test_an_error_stands_in_its_tile(begin: Callable[[], Server], database: Path
     change(shared, database, "ALTER TABLE ships RENAME COLUMN name TO title")
     page = board(begin())
     assert len(page.error) == 1 and "name" in page.error[0].value
-    assert said(page).count("Said today") == 2, "a sentence says when it was said"
+    assert said(page).count("Answered today") == 2, "a sentence says when it was said"
     assert [one.value for one in page.metric] == ["100"]
 
 
@@ -199,7 +199,7 @@ def test_of_another_database_nothing_runs(begin: Callable[[], Server]) -> None:
     page = board(shared)
     assert "another database: other.duckdb" in said(page) and not page.metric
     press(page, "Run all again")
-    assert all(tile.run is None for tile in page.session_state["board"].values())
+    assert all(tile.replay is None for tile in page.session_state["board"].values())
 
 
 def test_a_board_is_its_owners_alone_and_goes_with_a_deleted_conversation(begin: Callable[[], Server]) -> None:

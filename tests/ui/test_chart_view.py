@@ -144,7 +144,7 @@ def test_a_share_changes_by_points_and_not_by_percent(kind: Kind, value: object,
 def test_a_figure_stands_with_the_one_before(assistant: Assistant) -> None:
     sql = "SELECT sum(amount) AS revenue, sum(amount) / 2 AS previous_revenue FROM orders"
     result = assistant.run(sql)
-    formats = assistant.choose_column_formats(result, sql)
+    formats = assistant.database.choose_column_formats(result, sql)
     page = draw(show_metrics, result, formats)
     first, second = page.metric
     assert "(+100.0%)" in first.delta and not second.delta

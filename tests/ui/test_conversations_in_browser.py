@@ -61,7 +61,7 @@ def test_a_conversation_is_named_pinned_and_deleted_where_it_stands(worker: Anal
     expect(worker.page).to_have_url(address)
     expect(worker.page).to_have_title("Ada's <b>figures</b> · nl2sql")
     choose(worker, "Ada's <b>figures</b>", "Delete")
-    expect(worker.page.get_by_role("dialog")).to_contain_text("2 questions go for good")
+    expect(worker.page.get_by_role("dialog")).to_contain_text("This deletes 2 questions for good")
     worker.page.get_by_role("button", name="Keep it").click()
     expect(worker.page.get_by_role("dialog")).to_have_count(0)
     choose(worker, "Ada's <b>figures</b>", "Delete")

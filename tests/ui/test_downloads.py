@@ -22,6 +22,8 @@ from ui.result_table import TableView
 
 from .conftest import Analyst
 
+pytestmark = pytest.mark.alone
+
 
 def downloaded(analyst: Analyst, name: str) -> Path:
     with analyst.page.expect_download() as waiting:
@@ -49,7 +51,7 @@ def test_all_files_of_an_answer_have_the_same_rows(make_database: Callable[..., 
     path = make_database("CREATE TABLE t AS SELECT range AS i FROM range(3000)")
     with connect(str(path)) as assistant:
         for sql in ("SELECT uuid() AS u, i FROM t LIMIT 40", "SELECT uuid() AS u, i FROM t"):
-            sql = assistant.check_or_raise(sql).sql
+            sql = assistant.database.check_or_raise(sql).sql
             result = assistant.run(sql)
             rows = [_read(assistant, ExportRequest(sql, result), form) for form in ("csv", "parquet", "json")]
             assert rows[0] == rows[1] == rows[2]

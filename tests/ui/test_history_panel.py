@@ -71,7 +71,7 @@ def test_each_conversation_stands_once_and_another_database_is_named(shared: Ser
     page.text_input[0].input("goats").run()
     assert rows(page) == ["**Sheep?**", ":material/subdirectory_arrow_right: :small[And goats?]"]
     page.text_input[0].input("pigs").run()
-    assert rows(page) == [] and page.caption[0].value == "Nothing has these words."
+    assert rows(page) == [] and page.caption[0].value == "No question has these words."
 
 
 def test_all_conversations_can_be_reached(shared: Server) -> None:
@@ -123,7 +123,7 @@ def test_a_deleted_question_is_gone_from_the_page_that_shows_it_too(shared: Serv
     shown = shared.conversations.keep(found[0])
     (entry,) = shared.store.conversations.list()
     shown.add_job(running := Job("And now?", None))
-    with pytest.raises(ConfigError, match="under way"):
+    with pytest.raises(ConfigError, match="still running"):
         delete_conversation(shared, None, entry)
     running.end()
     assert delete_conversation(shared, None, entry) == 1
@@ -135,7 +135,7 @@ def test_nothing_is_deleted_under_a_question_that_is_under_way(shared: Server) -
     conversation = shared.conversations.keep(Conversation(None, id="a"))
     conversation.add_job(running := Job("And goats?", None))
     (entry,) = shared.store.conversations.list()
-    with pytest.raises(ConfigError, match="under way"):
+    with pytest.raises(ConfigError, match="still running"):
         delete_conversation(shared, None, entry)
     running.end()
     assert delete_conversation(shared, None, entry) == 1

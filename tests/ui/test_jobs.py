@@ -38,8 +38,9 @@ from nl2sql import (
 from nl2sql.answer.column_facts import ColumnFacts
 from nl2sql.answer.display import choose_formats_by_facts
 from nl2sql.config import Config
+from nl2sql.database import Database
 from nl2sql.engines import open_engine
-from nl2sql.engines.engine import Engine
+from nl2sql.engines.engine import Capabilities, Engine, FileTables
 from nl2sql.importing.file_rules import FileRules
 from ui.answer_actions import find_sql
 from ui.chart_view import write_metric
@@ -348,7 +349,7 @@ def test_a_database_with_uploads_rests_and_is_opened_again(
     ):
         shared = Server(assistant, store, Jobs(), conversations)
         assert shared.get_assistant(conversation) is assistant
-        conversation.folder = assistant.make_upload_folder()
+        conversation.folder = assistant.database.make_upload_folder()
         assert conversation.folder.path.is_relative_to(home)
         (conversation.folder.path / "leads.csv").write_text("a\n1\n2\n", "utf-8")
         conversations.keep(conversation)
@@ -376,6 +377,10 @@ class BrokenImports:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(self._engine.capabilities, file_tables=cast(FileTables, self))
+
     def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Engine:
@@ -385,7 +390,7 @@ class BrokenImports:
 def test_unreadable_files_are_dropped(make_database: Callable[..., Path], tmp_path: Path, home: Path) -> None:
     config = Config(home=home)
     engine = open_engine(str(make_database("CREATE TABLE t AS SELECT 1 AS a")), config.limits, tmp_path)
-    assistant = Assistant(cast(Engine, BrokenImports(engine)), config)
+    assistant = Assistant(Database(cast(Engine, BrokenImports(engine)), config))
     with assistant, open_store(config) as store:
         shared = Server(assistant, store, Jobs(), ConversationCache())
         reopened, added = Conversation(None, folder=with_a_file(tmp_path)), Conversation(None)

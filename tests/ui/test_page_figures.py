@@ -29,9 +29,9 @@ def shops(make_database: Callable[..., Path]) -> Iterator[Assistant]:
 
 
 def draw(assistant: Assistant, sql: str, look: TableView) -> PageCells:
-    sql = assistant.check_or_raise(sql).sql
+    sql = assistant.database.check_or_raise(sql).sql
     result = assistant.run(sql)
-    formats, place = assistant.choose_column_formats(result, sql), dict[str, Any]()
+    formats, place = assistant.database.choose_column_formats(result, sql), dict[str, Any]()
     figures = compute_figures(assistant, sql, result, formats, place, look)
     return make_cells(figures, read_window(assistant, sql, result, look), name_columns(result), formats)
 
@@ -58,7 +58,9 @@ def test_shares_of_all_pages_make_a_whole_and_the_total_is_exact(shops: Assistan
 
 def test_the_total_is_of_the_rows_that_pass_the_filters(shops: Assistant) -> None:
     result = shops.run(SQL)
-    columns = list_filter_columns(result.columns, name_columns(result), shops.choose_column_formats(result, SQL))
+    columns = list_filter_columns(
+        result.columns, name_columns(result), shops.database.choose_column_formats(result, SQL)
+    )
     filters: tuple[RowFilter, ...] = (read_filter("shop < 10", columns),)
     drawn = draw(shops, SQL, TableView(filters=filters, figures=frozenset((TOTAL,))))
     assert drawn.total is not None and "Total of the 10 rows" in str(drawn.total)

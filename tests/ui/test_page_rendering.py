@@ -96,7 +96,7 @@ def test_uploads_of_one_name_stay_apart_in_a_long_open_page(shared: Server) -> N
     assert not page.exception and not page.error
     assert [file.name for file in conversation.files] == ["a_.csv", "a__2.csv"]
     own = shared.get_assistant(conversation)
-    assert [own.run(f"SELECT a FROM {upload.table}").rows for upload in own.uploads] == [[(1,)], [(1,)]]
+    assert [own.run(f"SELECT a FROM {upload.table}").rows for upload in own.database.uploads] == [[(1,)], [(1,)]]
     page.file_uploader[0].set_value(("b.parquet", b"nothing", "text/plain")).run()
     assert len(page.error) == 1
     assert [file.name for file in conversation.files] == ["a_.csv", "a__2.csv"]
@@ -110,7 +110,7 @@ def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callabl
     assert find_misfit(shared.assistant, "SELECT 'uploads.x' AS a FROM sales") is None
     with shared.assistant.with_files([leads]) as own:
         for sql in ('SELECT a FROM "uploads"."leads"', 'SELECT a FROM "uploads" . leads'):
-            assert own.run(own.check_or_raise(sql).sql).rows == [(1,)]
+            assert own.run(own.database.check_or_raise(sql).sql).rows == [(1,)]
             assert find_misfit(shared.assistant, sql) is not None
 
 
@@ -125,7 +125,7 @@ def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     ("sql", "others"), [("SELECT range AS i, sqrt(range) AS f FROM range(5)", 0), ("SELECT uuid() AS u", 1)]
 )
 def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sql: str, others: int) -> None:
-    sql = shared.assistant.check_or_raise(sql).sql
+    sql = shared.assistant.database.check_or_raise(sql).sql
     result = shared.assistant.run(sql)
 
     def sort_and_show() -> None:
@@ -133,7 +133,7 @@ def test_a_sort_that_shows_other_rows_than_the_answer_says_so(shared: Server, sq
         show_rows(shared.assistant, sql, result, "sorted")
 
     said = [caption.value for caption in drawn(sort_and_show).caption]
-    assert len([text for text in said if "gave other rows" in text]) == others
+    assert len([text for text in said if "rows differ from those of the answer" in text]) == others
 
 
 def test_answer_state_is_dropped_with_the_answer() -> None:
@@ -179,7 +179,7 @@ def test_adopted_sql_stays_in_its_branch_when_it_cannot_run(shared: Server) -> N
     shared = Server(shared.assistant, shared.store, Jobs(max_waiting=0), shared.conversations)
 
     def page() -> None:
-        st.button("Go on from this", on_click=_adopt_branch, args=(shared, conversation, job, own))
+        st.button("Continue from this", on_click=_adopt_branch, args=(shared, conversation, job, own))
 
     drawn(page).button[0].click().run()
     turn = conversation.jobs[-1]

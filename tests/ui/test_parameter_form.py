@@ -77,7 +77,7 @@ def test_parameters_are_changed_and_run_again(
         expect(turn.get_by_test_id("stDateInput")).to_contain_text("since")
         expect(turn.get_by_test_id("stSelectbox")).to_contain_text("sold")
         least.fill("much")
-        run = turn.get_by_role("button", name="Run with these")
+        run = turn.get_by_role("button", name="Run with these values")
         run.click()
         expect(turn.get_by_role("alert").last).to_contain_text("The parameter least must be a number")
         quay.fill("O'Brien")

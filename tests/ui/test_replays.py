@@ -37,7 +37,7 @@ def shared(database: Path, tmp_path: Path) -> Iterator[Server]:
 
 def record(shared: Server, identifier: str, sql: str, *, user: str | None = None, ran: bool = True) -> None:
     """Put an answer into the store, with the shape of the rows that it has now."""
-    result = shared.assistant.run(sql, wants_hash=True) if ran else None
+    result = shared.assistant.database.run(sql, wants_hash=True) if ran else None
     answer = Answer(identifier, "How high?", Status.ANSWERED, "High.", sql=sql, result=result, session=identifier)
     answer = replace(answer, receipt=shared.assistant.issue_receipt())
     shared.store.record(answer, url=shared.assistant.url, client="page", user=user)

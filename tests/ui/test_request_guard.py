@@ -92,7 +92,7 @@ def is_refused(page: str, method: str, path: str, *headers: str) -> bool:
     """Whether it is kept out: by the page, or by the parser of HTTP before it."""
     said = answered(page, "\n".join([f"{method} {path} HTTP/1.1", *headers, "Connection: close", "", ""]))
     assert said.startswith("HTTP/1.1 ")
-    refused = "answers to its own address only" in said or said.startswith("HTTP/1.1 400 Bad Request\r\ncontent-type")
+    refused = "at its own address only" in said or said.startswith("HTTP/1.1 400 Bad Request\r\ncontent-type")
     assert not refused or "Streamlit" not in said
     return refused
 
@@ -250,7 +250,7 @@ def test_an_origin_is_what_browsers_call_it(given: str, origin: str) -> None:
     ],
 )
 def test_what_is_no_origin_is_refused(given: str) -> None:
-    with pytest.raises(ConfigError, match="is not an address"):
+    with pytest.raises(ConfigError, match="is not a web address"):
         parse_origin(given)
 
 

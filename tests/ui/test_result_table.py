@@ -60,7 +60,7 @@ def test_what_the_engine_does_not_keep_is_said(assistant: Assistant) -> None:
     assert not filtered.is_complete and filtered.rows < 1_000_000 and filtered.total == 1_200_000
     last = read_window(assistant, MANY, result, TableView(page=extent.rows // PAGE_ROWS - 1))
     assert last.num_rows == PAGE_ROWS
-    assert assistant.count_pageable_rows(MANY, contains={"b": "5"}).is_complete is False
+    assert assistant.database.count_pageable_rows(MANY, contains={"b": "5"}).is_complete is False
 
 
 def test_the_second_column_of_a_name_is_sorted_and_filtered(assistant: Assistant) -> None:

@@ -14,7 +14,7 @@ from .model_server import ModelServer
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 
 def test_the_model_and_the_time_are_changed(
@@ -30,7 +30,7 @@ def test_the_model_and_the_time_are_changed(
         analyst.page.get_by_role("tab", name="Settings").click()
         analyst.page.get_by_role("combobox", name="Model").click()
         analyst.page.get_by_role("option", name="another").click()
-        seconds = analyst.page.get_by_label("Seconds of one query")
+        seconds = analyst.page.get_by_label("Time limit of one query, in seconds")
         expect(seconds).to_have_value("30.00")
         seconds.fill("0.5")
         seconds.press("Enter")

@@ -33,7 +33,7 @@ def test_the_section_is_read_and_no_others_are_needed(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('OPENAI_BASE_URL = "http://127.0.0.1:9/v1"\n' + AUTH, "OPENAI_BASE_URL stands outside a section"),
+        ('OPENAI_BASE_URL = "http://127.0.0.1:9/v1"\n' + AUTH, "OPENAI_BASE_URL is outside a section"),
         ("number = 1\n", "outside a section"),
         ("[[auth]]\na = 1\n", "outside a section"),
         ("list = []\n", "outside a section"),
@@ -59,16 +59,16 @@ def test_what_is_odd_is_said(home: Path, tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / FILE).write_text(AUTH, "utf-8")
     own = find_warnings(Launch(Config(home)), 8501, [tmp_path])
-    assert len(own) == 1 and "is not read" in own[0] and str(home / FILE) in own[0]
+    assert len(own) == 1 and "is ignored" in own[0] and str(home / FILE) in own[0]
     path = written(home, AUTH, 0o644)
     said = find_warnings(Launch(Config(home), read_auth(home)), 8501, ())
     assert len(said) == 1 and "chmod 600" in said[0]
     path.chmod(0o600)
     assert find_warnings(Launch(Config(home), read_auth(home)), 8501, ()) == []
-    assert "where this page is not" in find_warnings(Launch(Config(home), read_auth(home)), 8502, ())[0]
+    assert "which is not this page" in find_warnings(Launch(Config(home), read_auth(home)), 8502, ())[0]
     written(home, "[oauth]\na = 1\n")
     nobody = find_warnings(Launch(Config(home), read_auth(home), ("https://nl2sql.example.com",)), 8501, ())
-    assert len(nobody) == 2 and "nobody signs in" in nobody[0] and "one and the same user" in nobody[1]
+    assert len(nobody) == 2 and "sign-in is off" in nobody[0] and "the same user" in nobody[1]
 
 
 def test_an_address_that_is_none_is_left_to_the_sign_in(home: Path) -> None:
@@ -106,14 +106,18 @@ def test_a_whole_section_is_taken(home: Path, text: str, providers: tuple[str, .
         (WHOLE.replace("redirect_uri", "redirect_url"), "no key redirect_url in [auth]", "Did you mean redirect_uri?"),
         (WHOLE.replace("client_id", "other"), "no key other in [auth]", "Known are:"),
         (WHOLE.replace('client_id = "page"\n', ""), "client_id is missing in [auth]", "your provider"),
-        (WHOLE.replace('"x"', "3"), "client_secret is no text in [auth]", "client_secret = "),
+        (WHOLE.replace('"x"', "3"), "client_secret is not text in [auth]", "client_secret = "),
         (WHOLE.replace('"x"', '""'), "client_secret is empty in [auth]", "client_secret = "),
         (WHOLE.replace("server_metadata_url", "x_y"), "no key x_y in [auth]", "server_metadata_url"),
-        (WHOLE.replace("/oauth2callback", ""), "no address that ends in /oauth2callback", "oauth2callback"),
-        (WHOLE.replace("http://127.0.0.1:8501", ""), "no address that ends in /oauth2callback", "http://127.0.0.1"),
+        (WHOLE.replace("/oauth2callback", ""), "is not an address that ends in /oauth2callback", "oauth2callback"),
+        (
+            WHOLE.replace("http://127.0.0.1:8501", ""),
+            "is not an address that ends in /oauth2callback",
+            "http://127.0.0.1",
+        ),
         (NAMED.replace("server_meta", "meta"), "no key metadata_url in [auth.google]", "Did you mean server_meta"),
         (NAMED + "scope = 1\n", "no key scope in [auth.ours]", "client_kwargs"),
-        (NAMED + "[auth.a_b]\n", "[auth.a_b] is no name of a provider", "hyphens"),
+        (NAMED + "[auth.a_b]\n", "[auth.a_b] is not a valid provider name", "hyphens"),
         (NAMED.replace("[auth.google]", 'client_id = "x"\n[auth.google]'), "client_secret is missing in [auth]", "…"),
     ],
 )

@@ -69,18 +69,18 @@ def test_the_most_frequent_values_are_found_by_one_query(hotel: Assistant) -> No
 
 
 def test_values_are_found_without_case_and_accents(hotel: Assistant) -> None:
-    assert [(hit.table, hit.column, hit.text) for hit in hotel.find_values("KOLN")] == [
+    assert [(hit.table, hit.column, hit.text) for hit in hotel.database.find_values("KOLN")] == [
         ("guests", "town", "Köln"),
         ("Gäste (alt)", "ort", "Köln-Nord"),
     ]
-    assert hotel.find_values("nowhere") == () and hotel.find_values(" ") == ()
+    assert hotel.database.find_values("nowhere") == () and hotel.database.find_values(" ") == ()
 
 
 def test_what_a_policy_hides_is_neither_found_nor_looked_at(path: Path) -> None:
     config = replace(load_config(url=str(path)), policy=Policy(deny_columns=frozenset(("guests.secret",))))
     with connect(config=config) as assistant:
         guests = table_of(assistant, "guests")
-        assert assistant.find_values("geheim") == ()
+        assert assistant.database.find_values("geheim") == ()
         assert "secret" not in [column.name for column in assistant.run(write_first_rows(guests)).columns]
         assert not any("geheim" in text for text in list_frequent(assistant, guests).values())
 

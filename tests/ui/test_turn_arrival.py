@@ -158,7 +158,7 @@ def test_editor_completes_names_and_its_result_is_adopted(analyst: Analyst, turn
     editor.press("Tab")
     expect(editor).to_have_value("SELECT count(*) AS products_we_sell FROM products")
     editor.press("Control+Enter")
-    turn.get_by_role("button", name="Go on from this").click()
+    turn.get_by_role("button", name="Continue from this").click()
     expect(turns).to_have_count(2)
     expect(turns.last).to_contain_text("This is your own SQL")
     analyst.ask("how many orders, compared")
@@ -172,7 +172,7 @@ def test_what_is_written_while_the_sql_runs_stays_in_the_editor(analyst: Analyst
     editor.fill("SELECT count(*) AS products_we_sell FROM products")
     editor.press("Control+Enter")
     editor.press_sequentially(" -- all")
-    turn.get_by_role("button", name="Go on from this").wait_for()
+    turn.get_by_role("button", name="Continue from this").wait_for()
     expect(editor).to_have_value("SELECT count(*) AS products_we_sell FROM products -- all")
 
 
@@ -200,7 +200,7 @@ def test_where_the_server_is_gone_the_page_says_what_to_do(
         with page_process(tmp_path, model) as address:
             page = sit_down(context, address).page
             expect(page.get_by_placeholder("Ask a question")).to_be_focused()
-        expect(page.get_by_role("dialog")).to_contain_text("nl2sql ui was stopped, or cannot be reached")
+        expect(page.get_by_role("dialog")).to_contain_text("nl2sql ui was stopped or cannot be reached")
 
 
 def test_a_chart_is_changed_in_words(analyst: Analyst, turns: Locator, model: ModelServer) -> None:

@@ -1,7 +1,7 @@
-"""Whether a result bears out the figures, dates and quoted names of a sentence, and what each rests on.
+"""Check whether a result supports the figures, dates and quoted names of a sentence, and what each rests on.
 
-What is found nowhere and follows from nothing is reported; whether words are right is not judged. It reads a bounded
-part of the result, and of a sentence that is too long nothing: that counts as not borne out.
+What is found nowhere and follows from nothing is reported; whether the words are right is not judged. A bounded part of
+the result is read. A sentence that is too long is not read at all and counts as unsupported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nl2sql.answer.grounding.date_reader import Date, find_dates, list_enclosing
 from nl2sql.answer.grounding.derivations import Focus, derive_figure, find_focus, is_from_unnamed_row
 from nl2sql.answer.grounding.evidence import Evidence, Place
 from nl2sql.answer.grounding.figure_reader import Figure, find_figures, normalize_signs
-from nl2sql.types import Basis, Grounding, Result
+from nl2sql.types import Basis, Grounding
 
 __all__ = [
     "MAX_CHECKED_CELLS",
@@ -53,59 +53,49 @@ _CURRENCIES: Final = {
 
 def check_numbers(
     text: str,
-    result: Result,
-    question: str = "",
-    sql: str = "",
+    evidence: Evidence,
     *,
-    evidence: Evidence | None = None,
     knows: Callable[[str], bool] | None = None,
     find_stored: Callable[[str], Sequence[str]] | None = None,
 ) -> Grounding:
-    """How many figures, dates and names `text` states, what bears each out, and those that nothing does.
+    """Count the figures, dates and names that `text` states; return what supports each, and the unsupported ones.
 
-    `evidence` is that of the same result, question and SQL, where there is one already; `knows` says whether a quoted
-    name is one of the schema's. `find_stored` gives the words of a text that the data stores: where they are written as
-    names, they must be of this result or question too, not of an earlier one.
+    `knows` returns whether a quoted name is one of the schema's. `find_stored` returns the words of a text that the
+    data stores: where they are written as names, this result or question must have them too, not just an earlier one.
     """
     if _is_too_long(text):
         return Grounding(1, 0, ("its length",))
     with localcontext(prec=_PRECISION_DIGITS):
-        return _check(text, evidence or Evidence(result, question, sql), knows, find_stored)
+        return _check(text, evidence, knows, find_stored)
 
 
 def find_unfounded_figures(text: str, question: str, known: str = "") -> tuple[str, ...]:
-    """The figures of words that came with no query, as written: those that neither the question nor `known` has.
+    """Return the figures, as written, that neither the question nor `known` has, for words that came without a query.
 
-    `known` are names and dates of the schema. Of a long text the beginning is looked at.
+    `known` are names and dates of the schema. Only the beginning of a long text is read.
     """
     text = text[:MAX_SENTENCE_CHARS]
     if _is_too_long(text):
         return ("its figures",)
     dates, rest = find_dates(normalize_signs(text))
-    asked, asked_rest = find_dates(normalize_signs(question))
-    stated = [day for date in [*asked, *find_dates(normalize_signs(known))[0]] for day in date.meanings]
+    question_dates, question_rest = find_dates(normalize_signs(question))
+    stated = [day for date in [*question_dates, *find_dates(normalize_signs(known))[0]] for day in date.meanings]
     days = {span for day in stated for span in list_enclosing_periods(day)}
     stated_years = [day.year for day in stated if day.year]
     years = {str(year) for year in range(min(stated_years), max(stated_years) + 1)} if stated_years else set()
-    numbers = {value for figure in find_figures(asked_rest) for value, _ in figure.readings}
+    numbers = {value for figure in find_figures(question_rest) for value, _ in figure.readings}
     unfounded = [(date.start, date.end) for date in dates if date.meanings and not days.intersection(date.meanings)]
     for figure in find_figures(rest):
-        is_asked = numbers.intersection(value for value, _ in figure.readings) or figure.digits in years
-        if not is_asked and figure.digits.lower() not in f"{question} {known}".lower().split():
+        is_in_question = numbers.intersection(value for value, _ in figure.readings) or figure.digits in years
+        if not is_in_question and figure.digits.lower() not in f"{question} {known}".lower().split():
             unfounded.append((figure.start, figure.end))
     return tuple(text[start:end] for start, end in sorted(unfounded))
 
 
-def drop_unnamed_currencies(
-    text: str, result: Result, question: str = "", sql: str = "", *, evidence: Evidence | None = None
-) -> str:
-    """The text without the signs of currencies that neither the rows nor the question name: models like to add them.
-
-    `evidence` as in `check_numbers`.
-    """
+def drop_unnamed_currencies(text: str, evidence: Evidence) -> str:
+    """Remove the signs of currencies that neither rows, question nor SQL name: models tend to add them."""
     if _is_too_long(text) or not any(sign[-1] in text for sign in _CURRENCIES):
         return text
-    evidence = evidence or Evidence(result, question, sql)
     straight = normalize_signs(text)
     for figure in reversed(find_figures(find_dates(straight)[1])):
         if figure.currency and not _is_named(_get_sign(straight, figure), evidence):
@@ -115,7 +105,7 @@ def drop_unnamed_currencies(
 
 
 def _is_too_long(text: str) -> bool:
-    """Whether it is no sentence: longer than one, or full of numbers."""
+    """Return whether the text is no sentence: too long, or full of numbers."""
     return len(text) > MAX_SENTENCE_CHARS or len(_RUN.findall(text)) > _MAX_FIGURES
 
 
@@ -132,7 +122,7 @@ def _check(
     found = [(date.start, date.text, _explain_date(date, evidence)) for date in dates]
     for figure in figures:
         explained = _explain_figure(figure, evidence, focus, straight)
-        found += [(one.start, text[one.start : one.end], why) for one, why in explained]
+        found += [(part.start, text[part.start : part.end], why) for part, why in explained]
     is_dated = any(why and ", row " in why for _, _, why in found[: len(dates)])
     if len(figures) == 1 and not is_dated and is_from_unnamed_row(figures[0], evidence, focus):
         found = [(at, written, None if at == figures[0].start else why) for at, written, why in found]
@@ -142,20 +132,20 @@ def _check(
     if not all(why for _, _, why in found):
         given = evidence.find_verbatim(straight)
         found = [(at, written, why or _explain_given(at, written, given, evidence)) for at, written, why in found]
-    found.sort(key=lambda one: one[0])
+    found.sort(key=lambda item: item[0])
     basis = tuple(Basis(written, why) for _, written, why in found if why)
     return Grounding(len(found), len(basis), tuple(written for _, written, why in found if not why), basis)
 
 
 def _explain_given(at: int, written: str, given: Sequence[tuple[int, int, Place]], evidence: Evidence) -> str | None:
-    """The text that the sentence gives as it is stored, of which the figure is a part."""
+    """Return the stored text that the sentence quotes and that the figure is a part of."""
     digits = _LAST_DIGIT.match(written)
     end = at + (digits.end() if digits else len(written))
     return next((evidence.label_place(place) for start, stop, place in given if start <= at and end <= stop), None)
 
 
 def _explain_figure(figure: Figure, evidence: Evidence, focus: Focus, text: str) -> Sequence[tuple[Figure, str | None]]:
-    """What the figure rests on, or its parts where blanks only separate them."""
+    """Return what the figure rests on, or what its parts do where spaces only separate them."""
     if figure.currency and figure.currency[0] <= figure.start and not _is_named(_get_sign(text, figure), evidence):
         return [(figure, None)]
     basis = derive_figure(figure, evidence, focus)
@@ -167,7 +157,7 @@ def _explain_figure(figure: Figure, evidence: Evidence, focus: Focus, text: str)
 
 
 def _explain_date(date: Date, evidence: Evidence) -> str | None:
-    """What the date rests on: a cell, the question, the SQL."""
+    """Return what the date rests on: a cell, the question, the SQL."""
     where = next((found for day in date.meanings if (found := evidence.days.get(day))), None)
     if date.meanings and where is None:
         return None
@@ -180,7 +170,7 @@ def _explain_date(date: Date, evidence: Evidence) -> str | None:
 
 
 def _explain_name(name: str, evidence: Evidence, knows: Callable[[str], bool] | None) -> str | None:
-    """Where a quoted name stands; what was shortened is looked for by its beginning."""
+    """Return where a quoted name stands; a shortened name is searched by its beginning."""
     wanted = " ".join(name.rstrip("….,;:!?").split()).casefold()
     places = {
         "texts": evidence.text,
@@ -197,7 +187,7 @@ def _explain_name(name: str, evidence: Evidence, knows: Callable[[str], bool] | 
 
 
 def _find_unknown_names(name: str, text: str, evidence: Evidence) -> Iterator[int]:
-    """Where the text writes the words as a name inside a sentence, though neither rows, question nor SQL have them."""
+    """Yield where the text writes the words as a name, though neither rows, question nor SQL have them."""
     if _explain_name(name, evidence, None) is not None:
         return
     for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
@@ -207,7 +197,7 @@ def _find_unknown_names(name: str, text: str, evidence: Evidence) -> Iterator[in
 
 
 def _is_figure(name: str) -> bool:
-    """Whether the quoted text is figures or a date, which are looked at as such."""
+    """Return whether the quoted text is figures or a date, which are checked as such."""
     straight = normalize_signs(name)
     return bool(find_dates(straight)[0] or find_figures(straight))
 
@@ -224,6 +214,6 @@ def _get_sign(text: str, figure: Figure) -> str:
 
 
 def _is_named(sign: str, evidence: Evidence) -> bool:
-    """Whether the rows, the question or the SQL name the currency."""
+    """Return whether the rows, the question or the SQL name the currency."""
     words = _CURRENCIES.get(sign) or _CURRENCIES.get(sign[-1:]) or re.escape(sign)
     return evidence.has_match(rf"(?<![a-z])(?:{words})(?![a-z])")

@@ -1,6 +1,6 @@
-"""The part of a result that is looked at: its first rows, as numbers and as texts, nested values included.
+"""The part of a result that is checked: its first rows, as numbers and as texts, nested values included.
 
-It does not say what is done with them.
+It does not decide what they support.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _HAS_DIGIT: Final = re.compile(r"\d")
 
 
 def take_first_rows(table: pa.Table) -> pa.Table:
-    """As many rows from the first on as are looked at."""
+    """Return the first rows, as many as are checked."""
     rows, values, size = 0, MAX_CHECKED_VALUES, MAX_CHECKED_BYTES
-    most = max(1, MAX_CHECKED_CELLS // max(1, table.num_columns))
-    for batch in table.slice(0, most).to_batches(max_chunksize=_COUNT_BATCH_ROWS):
+    max_rows = max(1, MAX_CHECKED_CELLS // max(1, table.num_columns))
+    for batch in table.slice(0, max_rows).to_batches(max_chunksize=_COUNT_BATCH_ROWS):
         counted, weight = sum(count_values(column) for column in batch.columns), batch.nbytes
         if counted > values or weight > size:
             share = min(values / max(1, counted), size / max(1, weight))
@@ -41,7 +41,7 @@ def take_first_rows(table: pa.Table) -> pa.Table:
 
 
 def sum_columns(table: pa.Table, columns: Sequence[int]) -> Iterator[tuple[int, tuple[Decimal, int]]]:
-    """The sums of columns of numbers that are too long to be looked at one by one."""
+    """Yield position, sum and count of the numeric columns among these, for results too long to be checked."""
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
@@ -54,6 +54,7 @@ def sum_columns(table: pa.Table, columns: Sequence[int]) -> Iterator[tuple[int, 
 
 
 def read_cell(cell: Any) -> Decimal | None:
+    """Return the cell as a number: a number, or a text that is one. None for other values."""
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | Decimal):
@@ -67,7 +68,7 @@ def read_cell(cell: Any) -> Decimal | None:
 
 
 def collect_numbers(cell: Any) -> list[Decimal]:
-    """The numbers inside a nested cell, as far as it is looked at."""
+    """Return the numbers inside a nested cell, of at most 200 values."""
     found: list[Decimal] = []
     waiting: list[Any] = [cell]
     for _ in range(_MAX_NESTED_VALUES):
@@ -84,12 +85,12 @@ def collect_numbers(cell: Any) -> list[Decimal]:
 
 
 def write_text(cell: Any) -> str:
+    """Return the cell as text for searching, at most 2,000 characters; of nested cells, their values."""
     if isinstance(cell, str):
         return cell[:MAX_CELL_CHARS]
     if isinstance(cell, list | tuple):
         return " ".join(write_text(item) for item in cell[:_MAX_NESTED_VALUES])[:MAX_CELL_CHARS]
     if isinstance(cell, dict):
-        return " ".join(f"{key} {write_text(item)}" for key, item in list(cell.items())[:_MAX_NESTED_VALUES])[
-            :MAX_CELL_CHARS
-        ]
+        items = list(cell.items())[:_MAX_NESTED_VALUES]
+        return " ".join(f"{key} {write_text(item)}" for key, item in items)[:MAX_CELL_CHARS]
     return str(cell)[:MAX_CELL_CHARS]

@@ -1,6 +1,6 @@
-"""Reads the dates of a text: days, months, quarters, years of days, and times, as they are written in seven languages.
+"""Read the dates of a text: days, months, quarters, half years and times, as seven languages write them.
 
-It says what a date may mean, not whether that is so. A year alone is a number, and `figures` reads it.
+It returns what a date may mean, not whether that is so. A year alone is a number, which `figure_reader` reads.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _PIVOT_YEAR: Final = 70
 
 
 class Day(NamedTuple):
-    """A day, a month of a year (no `day`), a month (no `year`), or a quarter or half year (its first to last month)."""
+    """A day, a month of a year (no `day`), a month (no `year`), or a quarter or half year (first to last month)."""
 
     year: int | None
     first_month: int
@@ -65,9 +65,10 @@ class Day(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A date of a text: `meanings` are the days or months that it may be, `times` the times of day, as HH:MM:SS.
+    """A date of a text, from `start` to `end` in it.
 
-    A time of day without seconds is HH:MM.
+    `meanings` are the days or months that it may be. `times` are its times of day, as HH:MM:SS, or HH:MM where it has
+    no seconds.
     """
 
     text: str
@@ -78,7 +79,7 @@ class Date:
 
 
 def find_dates(text: str) -> tuple[list[Date], str]:
-    """The dates of a straightened text in their order, and the text with blanks in their places."""
+    """Return the dates of a normalized text in order, and the text with spaces in their places."""
     found: list[Date] = []
     masked = list(text)
     for read in (_read_iso, _read_named, _read_signs, _read_quarters, _read_numeric, _read_months, _read_times):
@@ -91,7 +92,7 @@ def find_dates(text: str) -> tuple[list[Date], str]:
 
 
 def list_enclosing_periods(day: Day) -> Iterator[Day]:
-    """The day or month itself, and the month, quarter, half and year that it lies in; each without its year too."""
+    """Yield the day or month itself, and the month, quarter, half and year around it; each without a year too."""
     for year in dict.fromkeys((day.year, None)):
         yield day._replace(year=year)
         for length in (1, 3, 6, 12):
@@ -118,7 +119,7 @@ def _read_months(text: str) -> Iterator[Date]:
 def _read_numeric(text: str) -> Iterator[Date]:
     for match in _NUMERIC.finditer(text):
         first, second, year = int(match["first"]), int(match["second"]), _widen_year(match["year"])
-        # A point between stands in countries that put the day first.
+        # Countries that write points put the day first.
         orders = [(second, first)] if match["mark"] == "." else [(second, first), (first, second)]
         days = [day for month, number in orders if (day := _make_day(year, month, number))]
         if match["mark"] == "-" and len(match["year"]) == 2:
@@ -157,12 +158,12 @@ def _read_named(text: str) -> Iterator[Date]:
     while match := _NAMED.search(text, at):
         dates = list(_read_match(match))
         yield from dates
-        # Without a month in it, what follows the first word is looked at again.
+        # Where the match has no month, what follows the first word is searched again.
         at = max(match.end(), match.start() + 1) if dates else match.end("word")
 
 
 def _read_match(match: re.Match[str]) -> Iterator[Date]:
-    """The dates of a month's name with what stands around it; none where the word is no month."""
+    """Yield the dates of a month's name with what stands around it; none where the word is no month."""
     month, until = _find_month(match, "word"), _find_month(match, "until")
     if month is None:
         return
@@ -184,14 +185,17 @@ def _read_match(match: re.Match[str]) -> Iterator[Date]:
     meanings = [*_make_days(year, month, days if until is None else days[:1])]
     if meanings:
         yield Date(match.string[start : match.end()], start, match.end(), tuple(meanings[:1]))
-    # The other end of a range has no place of its own in the text.
+    # The other end of a range has no position of its own in the text.
     rest = meanings[1:] if until is None else _make_days(year, until, days[1:])
     for meaning in rest:
         yield Date(match.string[start : match.end()], match.end(), match.end(), (meaning,))
 
 
 def _find_month(match: re.Match[str], name: str) -> int | None:
-    """The month that the word names. Short names, and those that are other words too, need a day or a year beside."""
+    """Return the month that the word names.
+
+    Short names, and those that are other words too, need a day or a year beside them.
+    """
     word = match[name]
     if not word:
         return None

@@ -1,7 +1,7 @@
 """What a figure of a sentence can rest on: a rule for each derivation, which recomputes it from the rows.
 
-A rule says on what the figure rests, or nothing. Derivations of two values are tried only between rows that the
-sentence speaks of, within one column or one row, so that chance bears out few figures. Directions are not judged.
+A rule returns what the figure rests on, or None. Derivations of two values are tried only between rows that the
+sentence mentions, within one column or one row, so that few figures are supported by chance. Directions are not judged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_MEASURES: Final = 4
 _MAX_NAMED_TEXTS: Final = 8
 _MAX_FEW_ROWS: Final = 3
 _UNIT_FACTORS: Final = (Decimal(1),)
-# What may say that a column's numbers are in thousands, millions and so on, and a division by it in the SQL.
+# Words that state that a column is in thousands, millions and so on, and divisors in the SQL that do.
 _SCALES: Final = {
     Decimal(1000): frozenset(("thousand", "thousands", "1000", "k", "tsd")),
     Decimal(10) ** 5: frozenset(("lakh", "lakhs", "100000")),
@@ -32,7 +32,7 @@ _SCALES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """What the sentence speaks of: stored texts that it names, and the rows and columns of its other figures."""
+    """What the sentence is about: stored texts that it names, and the rows and columns of its other figures."""
 
     named_texts: tuple[NamedText, ...] = ()
     rows: tuple[int, ...] = ()
@@ -43,7 +43,7 @@ Rule = Callable[[Figure, Evidence, Focus], str | None]
 
 
 def find_focus(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> Focus:
-    """The rows and columns that the sentence speaks of; all rows where they are few."""
+    """Return the rows and columns that the sentence is about; all rows where they are few."""
     named = tuple(evidence.find_named(sentence)[:_MAX_NAMED_TEXTS])
     rows: dict[int, None] = {}
     columns: dict[int, None] = {}
@@ -52,9 +52,9 @@ def find_focus(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> 
         if 0 < len(places) <= 2:
             rows.update((place.row, None) for place in places)
             columns.update((place.column, None) for place in places if place.column in evidence.measures)
-    for one in named:
-        if len(one.rows) <= _MAX_FOCUS_ROWS:
-            rows.update((row, None) for row in one.rows)
+    for named_text in named:
+        if len(named_text.rows) <= _MAX_FOCUS_ROWS:
+            rows.update((row, None) for row in named_text.rows)
     if evidence.row_count <= _MAX_FEW_ROWS:
         rows.update((row, None) for row in range(evidence.row_count))
     elif not rows:
@@ -64,19 +64,21 @@ def find_focus(evidence: Evidence, sentence: str, figures: Iterable[Figure]) -> 
 
 
 def derive_figure(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """What bears the figure out, in a few words, by the first rule that does; None where none does."""
+    """Return what supports the figure, in a few words, by the first rule that does; None where none does."""
     return next((basis for rule in RULES if (basis := rule(figure, evidence, focus))), None)
 
 
 def is_from_unnamed_row(figure: Figure, evidence: Evidence, focus: Focus) -> bool:
-    """Whether the figure is that of one row among several which nothing in the sentence tells apart.
+    """Return whether the figure is that of one row among several which nothing in the sentence identifies.
 
-    The first and the last row, and the largest and the smallest number, can be meant without being named.
+    The first and the last row, and the largest and the smallest number, may be meant without being named.
     """
     places = _find_cells(figure, evidence)
     if evidence.row_count <= _MAX_FEW_ROWS or not places:
         return False
-    named = {row for one in focus.named_texts if len(one.rows) < evidence.row_count for row in one.rows}
+    named = {
+        row for named_text in focus.named_texts if len(named_text.rows) < evidence.row_count for row in named_text.rows
+    }
     for place in places:
         numbers = [number for number in evidence.numbers[place.column] if number is not None]
         at_end = place.row in (0, evidence.row_count - 1)
@@ -101,13 +103,16 @@ def _match_row_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | 
 
 
 def _match_text(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """A number within a text, such as a house number, as it is written there; a short one with the word beside it."""
+    """Match a number within a text, such as a house number, as it is written there.
+
+    A short number must have the same word beside it.
+    """
     digits = figure.digits.lower()
     if figure.form is Form.CODE:
         if place := evidence.tokens.get(digits):
             return evidence.label_place(place)
-        asked = [evidence.question.lower(), evidence.sql.lower(), " ".join(evidence.names).lower()]
-        if any(digits in text for text in asked):
+        sources = [evidence.question.lower(), evidence.sql.lower(), " ".join(evidence.names).lower()]
+        if any(digits in text for text in sources):
             return "question or SQL"
         return "texts" if digits in evidence.text else None
     wanted = (digits, *figure.neighbour_texts)
@@ -127,20 +132,20 @@ def _match_given_number(figure: Figure, evidence: Evidence, focus: Focus) -> str
 
 
 def _is_total(figure: Figure, value: Decimal) -> bool:
-    """Whether the figure is that total or average; a small number only where it is that very number."""
+    """Return whether the figure is that total or average; a small number must be exactly that."""
     return value in {value for value, _ in figure.readings} if figure.is_small else _is_value_of(figure, value)
 
 
 def _match_total(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """The sum of a whole column, of the rows that have a text which is named, or of the rows spoken of."""
+    """Match the sum of a whole column, of the rows with a named text, or of the rows in focus."""
     if figure.form not in (Form.PLAIN, Form.WORD):
         return None
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _is_total(figure, total):
             return f"total of {evidence.names[at]}"
-    for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
+    for named_text, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
         if len(numbers) > 1 and _is_total(figure, _sum_numbers(numbers)):
-            return f"total of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
+            return f"total of {evidence.names[at]} where {evidence.names[named_text.column]} is {named_text.text}"
     if figure.is_small or not evidence.is_whole:
         return None
     for at in _choose_measures(evidence, focus):
@@ -156,31 +161,31 @@ def _match_average(figure: Figure, evidence: Evidence, focus: Focus) -> str | No
     for at, (total, count) in evidence.totals.items():
         if count > 1 and _is_total(figure, total / count):
             return f"average of {evidence.names[at]}"
-    for one, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
+    for named_text, at, numbers in _split_parts(evidence, focus) if evidence.is_whole else ():
         if len(numbers) > 1 and _is_total(figure, _sum_numbers(numbers) / len(numbers)):
-            return f"average of {evidence.names[at]} where {evidence.names[one.column]} is {one.text}"
+            return f"average of {evidence.names[at]} where {evidence.names[named_text.column]} is {named_text.text}"
     return None
 
 
 def _match_count(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """How many rows have a text that is named, how many different values a column has, how many names are named."""
+    """Match a number of rows with a named text, of different values of a column, or of names in the sentence."""
     if figure.form not in (Form.PLAIN, Form.WORD) or figure.factors != _UNIT_FACTORS or figure.is_negative:
         return None
-    for one in focus.named_texts if evidence.is_whole else ():
-        if _is_count(figure, len(one.rows)):
-            return f"rows where {evidence.names[one.column]} is {one.text}"
+    for named_text in focus.named_texts if evidence.is_whole else ():
+        if _is_count(figure, len(named_text.rows)):
+            return f"rows where {evidence.names[named_text.column]} is {named_text.text}"
     for at, values in evidence.distinct_counts.items() if evidence.is_whole else ():
         if _is_count(figure, values):
             return f"different values of {evidence.names[at]}"
-    for column in dict.fromkeys(one.column for one in focus.named_texts):
-        named = sum(one.column == column for one in focus.named_texts)
+    for column in dict.fromkeys(named_text.column for named_text in focus.named_texts):
+        named = sum(named_text.column == column for named_text in focus.named_texts)
         if named > 1 and _is_count(figure, named):
             return f"values of {evidence.names[column]} that the sentence names"
     return None
 
 
 def _match_share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """A part of a column's total in percent: of a row spoken of, of those with a text that is named, of the first."""
+    """Match a percentage of a column's total: of a row in focus, of the rows with a named text, of all in focus."""
     if figure.form is not Form.PERCENT or not evidence.is_whole:
         return None
     for at in _choose_measures(evidence, focus):
@@ -193,20 +198,20 @@ def _match_share(figure: Figure, evidence: Evidence, focus: Focus) -> str | None
             number = evidence.numbers[at][row]
             if number is not None and len(numbers) > 1 and _is_ratio_of(figure, number / total):
                 return f"share of {name}, row {row + 1}"
-        spoken = _collect_numbers(evidence, at, focus.rows)
-        if len(spoken) > 1 and len(spoken) < len(numbers) and _is_ratio_of(figure, _sum_numbers(spoken) / total):
+        in_focus = _collect_numbers(evidence, at, focus.rows)
+        if len(in_focus) > 1 and len(in_focus) < len(numbers) and _is_ratio_of(figure, _sum_numbers(in_focus) / total):
             return f"share of {name} of the rows spoken of"
-        for one, column, parts in _split_parts(evidence, focus):
+        for named_text, column, parts in _split_parts(evidence, focus):
             if column == at and _is_ratio_of(figure, _sum_numbers(parts) / total):
-                return f"share of {name} where {evidence.names[one.column]} is {one.text}"
-    for one in focus.named_texts:
-        if len(one.rows) > 1 and _is_ratio_of(figure, Decimal(len(one.rows)) / evidence.row_count):
-            return f"share of rows where {evidence.names[one.column]} is {one.text}"
+                return f"share of {name} where {evidence.names[named_text.column]} is {named_text.text}"
+    for named_text in focus.named_texts:
+        if len(named_text.rows) > 1 and _is_ratio_of(figure, Decimal(len(named_text.rows)) / evidence.row_count):
+            return f"share of rows where {evidence.names[named_text.column]} is {named_text.text}"
     return None
 
 
 def _match_pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """The difference, the ratio or the change in percent of two values spoken of, of one column or one row."""
+    """Match the difference, the ratio or the percent change of two values in focus, of one column or one row."""
     pairs = list(_pair_values(evidence, focus))
     if figure.form not in (Form.PLAIN, Form.PERCENT, Form.TIMES) or (
         figure.significant_digits < 3 and len(pairs) > _MAX_FEW_ROWS
@@ -231,10 +236,10 @@ def _match_pair(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
 
 
 def _match_place(figure: Figure, evidence: Evidence, focus: Focus) -> str | None:
-    """The place of a row that is named, as the rows are ordered or by an amount."""
+    """Match the rank of a named row, in the order of the rows or by an amount."""
     if not figure.is_place or figure.factors != _UNIT_FACTORS:
         return None
-    rows = [row for one in focus.named_texts for row in one.rows[:1]] or list(focus.rows)
+    rows = [row for named_text in focus.named_texts for row in named_text.rows[:1]] or list(focus.rows)
     for row in rows[:_MAX_NAMED_TEXTS]:
         if _is_count(figure, row + 1):
             return f"place of row {row + 1}"
@@ -263,7 +268,7 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def _find_cells(figure: Figure, evidence: Evidence) -> list[Place]:
-    """The first few cells that the figure states, rounded as it is, at the scale of its unit or of the column."""
+    """Return the first few cells that the figure states, rounded alike, at the scale of its unit or of the column."""
     if figure.form is Form.CODE:
         return []
     if figure.form is Form.PERCENT:
@@ -279,7 +284,7 @@ def _find_cells(figure: Figure, evidence: Evidence) -> list[Place]:
 
 
 def _find_percents(figure: Figure, evidence: Evidence) -> list[Place]:
-    """The cells that hold the figure as a part of one, or of a hundred; counts are neither."""
+    """Return the cells that hold the figure as a part of one or of a hundred; counts are neither."""
     columns = frozenset(range(len(evidence.columns)))
     for factor in figure.factors:
         within = (
@@ -298,14 +303,14 @@ def _sum_numbers(numbers: Iterable[Decimal]) -> Decimal:
 
 
 def _is_value_of(figure: Figure, value: Decimal | int) -> bool:
-    """Whether the figure is that value, rounded as it is, its sign left aside."""
+    """Return whether the figure is that value, rounded alike; the sign does not count."""
     return _is_within(
         abs(Decimal(value)), figure.list_intervals(_UNIT_FACTORS if figure.form is Form.PERCENT else None)
     )
 
 
 def _is_ratio_of(figure: Figure, value: Decimal) -> bool:
-    """Whether the figure is that ratio in percent."""
+    """Return whether the figure is that ratio in percent."""
     return _is_within(value, figure.list_intervals(figure.factors[:1]))
 
 
@@ -314,7 +319,7 @@ def _is_within(value: Decimal, intervals: Iterable[Interval]) -> bool:
 
 
 def _is_count(figure: Figure, count: int) -> bool:
-    """Whether the figure is that whole number; about it where it says about."""
+    """Return whether the figure is that whole number, or near it where the sentence says about."""
     if figure.bound_word or figure.factors != _UNIT_FACTORS:
         return _is_value_of(figure, count)
     return any(value == count for value, _ in figure.readings)
@@ -326,19 +331,19 @@ def _collect_numbers(evidence: Evidence, column: int, rows: Sequence[int] | None
 
 
 def _choose_measures(evidence: Evidence, focus: Focus) -> Sequence[int]:
-    """The columns of the sentence's figures where it has some, else the first few."""
+    """Return the columns of the sentence's figures, or the first few where it has none."""
     return (focus.columns or evidence.measures)[:_MAX_MEASURES]
 
 
 def _split_parts(evidence: Evidence, focus: Focus) -> Iterator[tuple[NamedText, int, list[Decimal]]]:
-    """The numbers of each measure in the rows that have a text which is named."""
-    for one in focus.named_texts:
+    """Yield the numbers of each measure in the rows that have a named text."""
+    for named_text in focus.named_texts:
         for at in _choose_measures(evidence, focus):
-            yield one, at, _collect_numbers(evidence, at, one.rows)
+            yield named_text, at, _collect_numbers(evidence, at, named_text.rows)
 
 
 def _pair_values(evidence: Evidence, focus: Focus) -> Iterator[tuple[tuple[Place, Decimal], tuple[Place, Decimal]]]:
-    """Two values of one column in rows spoken of; where there is one row, two of its columns."""
+    """Yield pairs of values of one column in the rows in focus; of two columns where there is one row."""
     columns = _choose_measures(evidence, focus)
     spots = [[Place(at, row) for row in focus.rows] for at in columns]
     if len(focus.rows) == 1:

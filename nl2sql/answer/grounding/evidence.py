@@ -1,6 +1,6 @@
-"""What can bear out a sentence: the cells of a result, its texts and dates, the question and the SQL, made findable.
+"""What can support a sentence, indexed: the cells of a result, its texts and dates, the question and the SQL.
 
-Each part is looked at once, and no more than so many cells and characters of it. It judges nothing.
+Each part is read once, up to a limit of cells and characters. It judges nothing.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _MAX_SENTENCE_WORDS: Final = 400
 
 
 class Place(NamedTuple):
-    """A cell by the positions of its column and row, from 0 on."""
+    """A cell, by the positions of its column and row, from 0."""
 
     column: int
     row: int
 
 
 class NamedText(NamedTuple):
-    """A stored text that the sentence names: which it is, its column, and the rows that have it."""
+    """A stored text that the sentence names: the text, its column, and the rows that have it."""
 
     text: str
     column: int
@@ -67,7 +67,7 @@ class NamedText(NamedTuple):
 
 
 class Evidence:
-    """A result with what was asked. `today` is the day of the question, which SQL may mean without naming it."""
+    """A result with its question and SQL. `today` is the day of the question, which SQL may mean without naming it."""
 
     def __init__(self, result: Result, question: str = "", sql: str = "", today: dt.date | None = None) -> None:
         self.names = [column.name for column in result.columns]
@@ -79,16 +79,16 @@ class Evidence:
         self.columns = [list_column_values(column) for column in first.columns[:MAX_CHECKED_CELLS]]
         self.question, self.sql = normalize_signs(question), normalize_signs(sql)
         self._today = today
-        self._said: dict[str, bool] = {}
+        self._matches: dict[str, bool] = {}
 
     @cached_property
     def numbers(self) -> list[list[Decimal | None]]:
-        """Each column's numbers, row by row; None where a cell is none. Texts that are one number count as it."""
+        """The numbers of each column, row by row; None for other cells. A text that is a number counts as one."""
         return [[read_cell(cell) for cell in cells] for cells in self.columns]
 
     @cached_property
     def measures(self) -> list[int]:
-        """The columns that hold amounts: numbers that are not all years, and no keys by their name."""
+        """The positions of the columns with amounts: numbers that are not all years, and no ids by their name."""
         return [
             at
             for at, numbers in enumerate(self.numbers)
@@ -100,7 +100,7 @@ class Evidence:
 
     @cached_property
     def totals(self) -> dict[int, tuple[Decimal, int]]:
-        """For each measure the sum of its numbers, and how many there are; none where the result was cut."""
+        """The sum and the count of the numbers of each measure; empty where the result is truncated."""
         if self.truncated:
             return {}
         found = {}
@@ -113,7 +113,7 @@ class Evidence:
 
     @cached_property
     def distinct_counts(self) -> dict[int, int]:
-        """How many different values each column has that holds no amounts, no NULLs and nothing nested counted."""
+        """The number of different values, other than NULL, of each column without amounts or nested values."""
         return {
             at: len({cell for cell in cells if cell is not None})
             for at, cells in enumerate(self.columns)
@@ -121,15 +121,15 @@ class Evidence:
         }
 
     def is_year(self, column: int) -> bool:
-        """Whether all numbers of the column may be years."""
+        """Return whether all numbers of the column may be years."""
         return self._is_within(column, 1900, 2100)
 
     def find_cells(
         self, interval: Interval, *, negative: bool = False, within: Collection[int] | None = None
     ) -> list[Place]:
-        """The first few cells that are in the interval, their signs left aside unless a negative one is wanted.
+        """Return the first few cells in the interval; signs do not count unless a negative one is wanted.
 
-        `within` are the columns to look in; None for all.
+        `within` are the positions of the columns to search; None for all.
         """
         keys, places = self._number_index
         found: list[Place] = []
@@ -143,7 +143,7 @@ class Evidence:
 
     @cached_property
     def whole_columns(self) -> frozenset[int]:
-        """The columns all of whose numbers are whole."""
+        """The positions of the columns whose numbers are all whole."""
         return frozenset(
             at
             for at, numbers in enumerate(self.numbers)
@@ -152,7 +152,7 @@ class Evidence:
 
     @cached_property
     def percent_range_columns(self) -> frozenset[int]:
-        """The columns none of whose numbers is over a hundred."""
+        """The positions of the columns whose numbers are all between -100 and 100."""
         return frozenset(
             at
             for at, numbers in enumerate(self.numbers)
@@ -161,33 +161,33 @@ class Evidence:
 
     @cached_property
     def tokens(self) -> dict[str, Place]:
-        """The words and numbers within texts, in lower case, each with the first cell that has it.
+        """The words and numbers within texts that have digits, in lower case, each with the first cell that has it.
 
-        A short number is there only with a word beside it: `7 oslo`.
+        A short number is included only with a word beside it: `7 oslo`.
         """
         found: dict[str, Place] = {}
         for place, text in self._texts:
             if not _HAS_DIGIT.search(text):
                 continue
             words = _TOKEN.findall(text.lower())
-            telling = [part for word in words for part in (word, *_DIGITS.findall(word)) if not _is_short(part)]
-            telling += _DECIMALS.findall(text)
-            telling += [f"{one} {two}" for one, two in pairwise(words) if one.isdigit() or two.isdigit()]
-            for token in telling:
+            tokens = [part for word in words for part in (word, *_DIGITS.findall(word)) if not _is_short(part)]
+            tokens += _DECIMALS.findall(text)
+            tokens += [f"{left} {right}" for left, right in pairwise(words) if left.isdigit() or right.isdigit()]
+            for token in tokens:
                 found.setdefault(token, place)
         return found
 
     @cached_property
     def text(self) -> str:
-        """All texts in lower case, one a line."""
+        """All texts in lower case, one per line."""
         return "\n".join(text for _, text in self._texts).casefold()
 
     def has_match(self, pattern: str) -> bool:
-        """Whether the question, the SQL, a column's name or a text has that, all in lower case."""
-        if pattern not in self._said:
+        """Return whether the question, the SQL, a column's name or a text, in lower case, matches the pattern."""
+        if pattern not in self._matches:
             texts = (self.question.lower(), self.sql.lower(), "\n".join(self.names).lower(), self.text)
-            self._said[pattern] = any(re.search(pattern, text) for text in texts)
-        return self._said[pattern]
+            self._matches[pattern] = any(re.search(pattern, text) for text in texts)
+        return self._matches[pattern]
 
     @cached_property
     def number_sources(self) -> dict[Decimal, str]:
@@ -199,7 +199,7 @@ class Evidence:
         found.update((Decimal(day.year), "SQL") for date in dates for day in date.meanings if day.year)
         for number in _SQL_NUMBER.finditer(sql):
             value = Decimal(number.group())
-            # Small numbers are also places of columns and digits to round to.
+            # Small numbers may also be positions of columns or digits to round to.
             if value >= _MIN_LARGE_NUMBER or _SQL_MEANT.search(sql[max(0, number.start() - 16) : number.start()]):
                 found[value] = "SQL"
         for match in _SQL_OFFSET.finditer(sql):
@@ -213,12 +213,12 @@ class Evidence:
 
     @cached_property
     def scale_words(self) -> frozenset[str]:
-        """The words and numbers that may say the scale of a column: of the names and the SQL, in lower case."""
+        """The words and numbers of names and SQL, in lower case, which may state the scale of a column."""
         return frozenset(_WORD.findall(" ".join([*self.names, self.sql]).lower().replace("_", " ")))
 
     @cached_property
     def days(self) -> dict[Day, str]:
-        """The days, months, quarters and halves that rows, question and SQL speak of, with where that is."""
+        """The days, months, quarters and half years of rows, question and SQL, each with where it stands."""
         found: dict[Day, str] = {}
         stated = [(day, "SQL") for day in self._read_sql_days()]
         stated += [(day, "question") for date in find_dates(self.question)[0] for day in date.meanings]
@@ -239,7 +239,10 @@ class Evidence:
         return {text for cell in cells for text in (cell.strftime("%H:%M"), cell.strftime("%H:%M:%S"))}
 
     def find_verbatim(self, sentence: str) -> list[tuple[int, int, Place]]:
-        """Where the sentence gives a text with digits as it is stored, or the beginning of a long one."""
+        """Return where the sentence repeats a stored text with digits, or the beginning of a long one.
+
+        Each entry is a start, an end and the cell.
+        """
         found = []
         texts = [(place, text) for place, text in self._texts if _HAS_DIGIT.search(text)]
         for place, text in texts[:_MAX_VERBATIM_TEXTS]:
@@ -255,7 +258,7 @@ class Evidence:
         return found
 
     def find_named(self, sentence: str) -> list[NamedText]:
-        """The stored texts that a sentence names, as whole words."""
+        """Return the stored texts that a sentence names, as whole words."""
         grams, folded = _split_grams(sentence), sentence.casefold()
         rows: dict[tuple[int, str], list[int]] = {}
         for (at, row), text in self._texts:
@@ -269,7 +272,7 @@ class Evidence:
         return found
 
     def label_place(self, place: Place) -> str:
-        """Where a cell is, in words."""
+        """Return where a cell is, in words."""
         return f"{self.names[place.column]}, row {place.row + 1}"
 
     @cached_property
@@ -298,7 +301,7 @@ class Evidence:
 
     @cached_property
     def _texts(self) -> list[tuple[Place, str]]:
-        """The texts of the cells, straightened, as many as fit; of nested cells what is inside."""
+        """The texts of the cells, normalized, as many as fit; of nested cells, their values."""
         found: list[tuple[Place, str]] = []
         room = _MAX_TEXT_CHARS
         for at, cells in enumerate(self.columns):
@@ -321,7 +324,7 @@ class Evidence:
         return tuple(int(year) for year in self.number_sources if 1900 <= year <= 2100 and year == int(year))[:4]
 
     def _read_cell_days(self) -> Iterator[tuple[Day, Place]]:
-        """The dates of the cells, each once. Of texts, only short ones that hold a digit or may be a month's name."""
+        """Yield the dates of the cells, each once; of texts, only short ones with a digit or a month's name."""
         seen: set[Any] = set()
         read = 0
         for at, cells in enumerate(self.columns):
@@ -343,7 +346,7 @@ class Evidence:
                         yield Day(None, month, month), Place(at, row)
 
     def _combine_numbers(self) -> Iterator[Day]:
-        """Months and quarters that stand in columns of numbers, with the year of another column."""
+        """Yield months and quarters in columns of numbers, with the year of another column."""
         columns = range(len(self.columns))
         years = [at for at in columns if self.is_year(at)][:2]
         parts = [(at, 1) for at in columns if self._is_within(at, 1, 12)][:3]
@@ -358,7 +361,11 @@ class Evidence:
                 yield from (Day(int(year), last - length + 1, last) for year in known if year is not None)
 
     def _read_sql_days(self) -> Iterator[Day]:
-        """The days that the SQL names, those before them (where an interval ends), and those that it reckons from."""
+        """Yield the days that the SQL names, and the days before them, where an interval may end.
+
+        With the engine's clock in the SQL, also today, yesterday, and the first and last days around the start of the
+        month.
+        """
         for date in find_dates(self.sql)[0]:
             for day in date.meanings:
                 yield day
@@ -379,7 +386,7 @@ def _make_day(date: dt.date) -> Day:
 
 
 def _is_month(text: str) -> int | None:
-    """The month whose name, long or short, is the whole text."""
+    """Return the month whose name, long or short, is the whole text."""
     if not 3 <= len(text) <= 10:
         return None
     folded = languages.fold(text)
@@ -387,7 +394,7 @@ def _is_month(text: str) -> int | None:
 
 
 def _make_date(day: Day) -> dt.date | None:
-    """The day as a date, where there is such a one and one before it."""
+    """Return the day as a date; None where it does not exist, or has none before it."""
     try:
         date = dt.date(day.year or 0, day.first_month, day.day or 0)
     except ValueError:
@@ -396,6 +403,6 @@ def _make_date(day: Day) -> dt.date | None:
 
 
 def _split_grams(sentence: str) -> set[str]:
-    """The sentence's words, and each few of them that stand together."""
+    """Return the sentence's words, and each sequence of up to six of them."""
     words = _WORD.findall(sentence.casefold())[:_MAX_SENTENCE_WORDS]
     return {" ".join(words[i : i + n]) for i in range(len(words)) for n in range(1, _MAX_GRAM_WORDS + 1)}

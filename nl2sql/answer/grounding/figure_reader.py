@@ -1,6 +1,6 @@
-"""Reads the figures of a text in the notation that it uses, with every reading where a notation is ambiguous.
+"""Read the figures of a text in the notation that it uses, with every reading where a notation is ambiguous.
 
-It says what a figure may mean, not whether that is so.
+It returns what a figure may mean, not whether that is so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nl2sql.answer.grounding import languages
 
 _SPACES: Final = " \u00a0\u2009\u202f"
 _DIGITS: Final = re.compile(rf"(?<![\w.])\.\d++(?!\.?\d)|\d++(?:[.,'’{_SPACES}]\d++){{0,20}}+(?:[eE][+-]?\d++(?!\w))?+")
-# Letters and digits in one: an article's number, a version, an address. What is only a number with a unit is none.
+# Letters and digits in one word: an article number, a version, an address; but no number with a unit.
 _CODE: Final = re.compile(r"(?<![\w@./-])(?=[^\W\d_]*+[\d_@./-])[^\W_]++(?:[_@./:-]++[^\W_]++)*+(?![\w@])")
 _IS_CODE: Final = re.compile(
     r"[^\W\d_]++\d|\d++[a-zA-Z]++\d|[^\W_]++_|[A-Z]++[-/]\d|\d++[-/]?[A-Z]++[-/]?\d|.*@|\d++\.\d++\.\d++\.\d"
@@ -47,7 +47,7 @@ _MAX_ABOUT_RATIO: Final = Decimal("0.05")
 
 
 class Form(StrEnum):
-    """What kind of statement a figure is."""
+    """The kind of statement that a figure makes."""
 
     PLAIN = "plain"
     PERCENT = "percent"
@@ -59,7 +59,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From `low` to `high`, both included and neither negative: what a value may be, without its sign."""
+    """The range of a value without its sign, from `low` to `high`, both included and not negative."""
 
     low: Decimal
     high: Decimal
@@ -69,10 +69,10 @@ class Interval:
 class Figure:
     """One figure of a text, from `start` to `end` in it. `digits` are the characters between its signs.
 
-    `readings` are its values with as many decimals as it shows; `factors` what one of it may stand for in the data
-    (1000 for k, 0.01 for %). `parts` are the figures that it is where its blanks only separate, `neighbour_texts` the
-    digits with the word before and after them. `is_place` says that it may name a place in an order, `bound_word`
-    whether it is said to be exact: about, over, under.
+    `readings` are its possible values, each with the number of decimals shown. `factors` are what one of it may stand
+    for in the data (1000 for k, 0.01 for %). `parts` are the figures that it consists of where its spaces only
+    separate. `neighbour_texts` are the digits with the word before and the word after. `is_place`: it may be a rank.
+    `bound_word` is how exact the text claims it is: about, over, under, or "".
     """
 
     text: str
@@ -91,23 +91,23 @@ class Figure:
 
     @property
     def is_negative(self) -> bool:
-        """Whether it surely has a minus: a dash of another length may be punctuation."""
-        return self.minus_sign in ("-", "\u2212") if self.minus_sign else False
+        """Whether it certainly has a minus sign: a dash of another length may be punctuation."""
+        return self.minus_sign in ("-", "\u2212")
 
     @property
     def significant_digits(self) -> int:
-        """How many digits of it are more than zeros at its ends."""
+        """The number of its digits without zeros at either end."""
         return max((len(str(value).replace(".", "").strip("0")) for value, _ in self.readings), default=0)
 
     @property
     def is_small(self) -> bool:
-        """Whether it is a whole number of one or two digits, which chance bears out easily."""
+        """Whether it is a whole number of one or two digits, which is easily supported by chance."""
         return all(not decimals and value < 100 for value, decimals in self.readings) and self.factors == (
             _UNIT_FACTOR,
         )
 
     def list_intervals(self, factors: Sequence[Decimal] | None = None) -> Iterator[Interval]:
-        """What a value of the data may be for the figure to be it, rounded as the figure is."""
+        """Yield the ranges in which a value of the data is the figure, rounded as the figure is."""
         for value, decimals in self.readings:
             low, high = self._round(value, decimals)
             for factor in self.factors if factors is None else factors:
@@ -127,7 +127,7 @@ class Figure:
 
 
 def normalize_signs(text: str) -> str:
-    """The text with ASCII digits and marks in place of others, character for character."""
+    """Return the text with ASCII digits and signs in place of others, character for character."""
     if text.isascii():
         return text
     text = text.translate(_SHIFTED)
@@ -135,7 +135,7 @@ def normalize_signs(text: str) -> str:
 
 
 def find_figures(text: str) -> list[Figure]:
-    """The figures of a straightened text in their order. Numbers of a list's lines are none."""
+    """Return the figures of a normalized text in order. The numbers of list items are not figures."""
     masked = list(text)
     _mask_list_marks(text, masked)
     found = list(_find_codes("".join(masked), masked))
@@ -147,7 +147,10 @@ def find_figures(text: str) -> list[Figure]:
 
 
 def read_number(text: str) -> tuple[Decimal, ...]:
-    """What a whole text that is one number may mean; nothing where it is none. Signs of currencies may stand by it."""
+    """Return the possible values of a text that is one number; empty where it is none.
+
+    A currency sign may stand beside the number.
+    """
     bare = normalize_signs(text).strip().strip("$€£¥₹%").strip()
     minus = -1 if bare[:1] in ("-", "\u2212") or (bare[:1] == "(" and bare[-1:] == ")") else 1
     bare = bare.strip("()+-\u2212")
@@ -157,12 +160,12 @@ def read_number(text: str) -> tuple[Decimal, ...]:
 
 
 def _mask_list_marks(text: str, masked: list[str]) -> None:
-    """Blank out `1.`, `2.`, `3.` at the beginnings of lines, where they count up."""
-    due = 1
+    """Blank out `1.`, `2.`, `3.` at the starts of lines, where they count up."""
+    next_number = 1
     for mark in _LIST_MARK.finditer(text):
-        if int(mark["number"]) == due and "\n" in text:
+        if int(mark["number"]) == next_number and "\n" in text:
             masked[mark.start("number") : mark.end()] = " " * (mark.end() - mark.start("number"))
-            due += 1
+            next_number += 1
 
 
 def _find_codes(text: str, masked: list[str]) -> Iterator[Figure]:
@@ -173,7 +176,7 @@ def _find_codes(text: str, masked: list[str]) -> Iterator[Figure]:
         if _CODE_BEFORE.search(_take_letters(code)) and code[len(_take_letters(code)) :].replace(".", "").isdigit():
             continue
         masked[match.start() : match.end()] = " " * len(code)
-        # One digit in a word is part of a word: CO2, B2B.
+        # A single digit is part of a word: CO2, B2B.
         if sum(c.isdigit() for c in code) > 1:
             yield Figure(code, match.start(), match.end(), code, form=Form.CODE)
 
@@ -184,14 +187,14 @@ def _take_letters(code: str) -> str:
 
 
 def _split_figures(text: str, start: int, token: str) -> Iterator[Figure]:
-    """The figures of digits with marks between them: one where they make a number, else one for each part."""
+    """Yield the figures of digits with signs between them: one where they make a number, else one for each part."""
     for at, part in _split_numbers(token):
         if any(c.isdecimal() for c in part):
             yield _read_figure(text, start + at, part)
 
 
 def _split_numbers(token: str) -> Iterator[tuple[int, str]]:
-    """The longest beginnings of the token that are one number."""
+    """Split the token into the longest pieces that are one number each, with their offsets."""
     at = 0
     while at < len(token):
         if not token[at].isdigit() and token[at] != ".":
@@ -206,7 +209,7 @@ def _take_longest(token: str) -> str:
     ends = [match.start() for match in re.finditer(rf"[.,'’{_SPACES}]", token) if match.start()]
     for end in [len(token), *reversed(ends[:12])]:
         if end and (read := _read_values(token[:end])):
-            # A list without blanks is no decimal: 1,2,3.
+            # A list without spaces is no decimal: 1,2,3.
             if end < len(token) and token[end] in token[:end] and all(decimals for _, decimals in read):
                 continue
             return token[:end]
@@ -214,7 +217,7 @@ def _take_longest(token: str) -> str:
 
 
 def _read_values(token: str) -> tuple[tuple[Decimal, int], ...]:
-    """The values that the digits and marks may mean, each with its decimals; none where they are no number."""
+    """Return the possible values of digits and signs, each with its decimals; empty where they are no number."""
     mantissa, mark, exponent = token.lower().partition("e")
     if mark:
         if len(exponent) > 4:
@@ -239,7 +242,7 @@ def _read_values(token: str) -> tuple[tuple[Decimal, int], ...]:
 
 
 def _is_grouped(groups: Sequence[str]) -> bool:
-    """Whether the parts are thousands as they are grouped in Europe and America (1 234 567), or India (12 34 567)."""
+    """Return whether the parts are thousands, grouped as in Europe and America (1 234 567) or India (12 34 567)."""
     first, *rest = groups
     if not rest:
         return True
@@ -250,7 +253,7 @@ def _is_grouped(groups: Sequence[str]) -> bool:
 
 
 def _read_figure(text: str, start: int, token: str) -> Figure:
-    """The figure of a number with the signs, the unit and the words around it."""
+    """Read the figure of a number with the signs, the unit and the words around it."""
     end = start + len(token)
     before = text[max(0, start - _CONTEXT_CHARS) : start]
     figure = Figure(token, start, end, token, _read_values(token))
@@ -276,7 +279,7 @@ def _read_figure(text: str, start: int, token: str) -> Figure:
 
 
 def _find_neighbours(text: str, figure: Figure) -> tuple[str, ...]:
-    """The digits with the word before, and with the one after."""
+    """Return the digits with the word before, and with the word after."""
     before = _LAST_WORD.search(text[max(0, figure.start - _CONTEXT_CHARS) : figure.start])
     after = _NEXT_WORD.match(text[figure.start + len(figure.digits) :][:_CONTEXT_CHARS])
     found = [f"{before[1]} {figure.digits}"] if before else []
@@ -293,7 +296,7 @@ def _read_parts(text: str, start: int, token: str) -> Iterator[Figure]:
 
 
 def _read_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
-    """The figure with the unit after it, and where that ends."""
+    """Return the figure with the unit after it, and where that ends."""
     rest = text[end : end + 40]
     if found := _compile_percent().match(rest):
         factor = (Decimal("0.001"), _UNIT_FACTOR) if "‰" in found.group() else (_PERCENT_FACTOR, _UNIT_FACTOR)
@@ -314,7 +317,10 @@ def _read_unit(text: str, figure: Figure, end: int) -> tuple[Figure, int]:
 
 
 def _read_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tuple[Figure, int]:
-    """The figure with up to two words such as million; a single letter only where it cannot begin a word."""
+    """Return the figure with up to two words such as million, and where these end.
+
+    A single letter counts only where it cannot begin a word.
+    """
     scale, at = _UNIT_FACTOR, 0
     measure = False
     for _ in range(2):
@@ -338,7 +344,7 @@ def _read_scale(figure: Figure, rest: str, end: int, found: re.Match[str]) -> tu
 
 
 def _find_words(text: str) -> Iterator[Figure]:
-    """Counts in words. `one` is a count only after a word such as only, and before a noun."""
+    """Yield counts in words. `one` is a count only after a word such as only, and before a noun."""
     words = list(_WORD.finditer(text))
     folded = [languages.fold(word.group()) for word in words]
     if not any(word in _gather_counts() for word in folded):
@@ -354,15 +360,20 @@ def _find_words(text: str) -> Iterator[Figure]:
             continue
         before = text[max(0, match.start() - _CONTEXT_CHARS) : match.start()]
         figure = Figure(match.group(), match.start(), match.end(), match.group(), ((Decimal(number), 0),))
-        dressed, end = _read_unit(text, figure, match.end())
-        form = Form.WORD if dressed.form is Form.PLAIN and dressed.factors == (_UNIT_FACTOR,) else dressed.form
+        with_unit, end = _read_unit(text, figure, match.end())
+        form = Form.WORD if with_unit.form is Form.PLAIN and with_unit.factors == (_UNIT_FACTOR,) else with_unit.form
         yield replace(
-            dressed, text=text[match.start() : end], end=end, form=form, bound_word=_find_bound(before), is_place=False
+            with_unit,
+            text=text[match.start() : end],
+            end=end,
+            form=form,
+            bound_word=_find_bound(before),
+            is_place=False,
         )
 
 
 def _share_scales(figures: list[Figure], text: str) -> list[Figure]:
-    """The figures, where the first of a range may have the unit of the second: 10-20 %, 1-2 million."""
+    """Give the first figure of a range the unit of the second: 10-20 %, 1-2 million."""
     shared = list(figures)
     for at, (figure, following) in enumerate(pairwise(figures)):
         if figure.factors == (_UNIT_FACTOR,) and following.factors != (_UNIT_FACTOR,):
@@ -373,7 +384,7 @@ def _share_scales(figures: list[Figure], text: str) -> list[Figure]:
 
 
 def _find_bound(before: str) -> str:
-    """Whether the words before a figure say about, over or under."""
+    """Return whether the words before a figure mean about, over or under."""
     bounds = _index_bounds()
     return next((bound for words in _take_last_words(before) if (bound := bounds.get(words))), "")
 
@@ -383,13 +394,13 @@ def _is_place_word(before: str) -> bool:
 
 
 def _take_last_words(before: str) -> list[str]:
-    """The last word or sign of a text, the last two, and the last three."""
+    """Return the last word or sign of a text, the last two, and the last three."""
     words = languages.fold(before).replace(".", " ").split()[-3:]
     return [" ".join(words[-count:]) for count in range(1, len(words) + 1)]
 
 
 def _count_zeros(value: Decimal) -> int:
-    """How many zeros the value's whole digits end with; 0 where it has decimals."""
+    """Return how many zeros the value's whole digits end with; 0 where it has decimals."""
     if value != value.to_integral_value() or not value or value.adjusted() > 60:
         return 0
     digits = str(int(value))

@@ -1,4 +1,4 @@
-"""Words of seven languages that state figures: numbers to twelve, months, scales, percent, and how exact one is.
+"""Words of seven languages that state figures: numbers to twelve, months, scales, percent, and precision.
 
 English, German, French, Spanish, Italian, Portuguese and Dutch, without accents. It reads no text.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 
 def fold(text: str) -> str:
-    """The text in lower case and without accents, for looking it up."""
+    """Return the text in lower case and without accents, for lookups."""
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
@@ -48,7 +48,7 @@ COUNTS: Final = _index_words(
     "dois tres quatro cinco seis sete oito nove dez onze doze",
     "twee drie vier vijf zes zeven acht negen tien elf twaalf",
 ) | {"duas": 2}
-# What is a number in that language, and another word elsewhere.
+# Words that are numbers in that language and other words elsewhere.
 COUNTS_OF: Final = {"fr": {"neuf": 9}, "es": {"once": 11}, "it": {"due": 2, "sei": 6, "otto": 8}, "en": {"one": 1}}
 _COMMON: Final = {
     "en": "the of and is are was were with has have for by from",
@@ -80,7 +80,7 @@ _SCALES: Final = {
     "tn trillion trillions billionen billon billones bilione bilioni biljoen trilhao trilhoes 兆 조": "1e12",
 }
 SCALES: Final = {word: Decimal(scale) for words, scale in _SCALES.items() for word in words.split()}
-# In lower case these may name a measure instead: metres, millimetres, bytes, miles.
+# In lower case these may be units instead: metres, millimetres, bytes, miles.
 MEASURES: Final = frozenset({"m", "mm", "b", "mi"})
 PERCENTS: Final = (
     "percentage point|prozentpunkt|points? de pourcentage|puntos? porcentual|pontos? percentua|pp|percent|per cent|pct"
@@ -111,11 +111,11 @@ UNDER: Final = (
 
 
 def find_language(words: Iterable[str]) -> str:
-    """The language whose common words are most among these; empty where none stands out."""
-    seen = dict.fromkeys(_COMMON_WORDS, 0)
+    """Return the language with the most common words among these; empty where none leads."""
+    counts = dict.fromkeys(_COMMON_WORDS, 0)
     for word in words:
         for language, common in _COMMON_WORDS.items():
-            seen[language] += word in common
-    most = max(seen.values())
-    found = [language for language, count in seen.items() if count == most]
-    return found[0] if most and len(found) == 1 else ""
+            counts[language] += word in common
+    highest = max(counts.values())
+    found = [language for language, count in counts.items() if count == highest]
+    return found[0] if highest and len(found) == 1 else ""

@@ -1,6 +1,6 @@
-"""What the SQL does, in sentences made from its syntax tree and not by a model.
+"""Explain what SQL does, in sentences made from its syntax tree without a model.
 
-Each step, join, filter and cut of the query has its words, however deep it stands. It judges nothing.
+Each step, join, filter and limit of the query is described, however deep it stands. Nothing is judged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nl2sql.answer.traps.ran_query import is_aggregated, list_group_keys
 from nl2sql.types import Schema
 
 _MAX_LINE_CHARS: Final = 110
-_KEPT: Final = {"LEFT": ", keeping rows without a match", "FULL": ", keeping rows without a match on either side"}
+_JOIN_NOTES: Final = {"LEFT": ", keeping rows without a match", "FULL": ", keeping rows without a match on either side"}
 _EVERY: Final = ("year", "quarter", "month", "week", "day", "hour")
 _OPERATIONS: Final = {
     exp.Union: "the rows of {0} and of {1}",
@@ -30,25 +30,25 @@ _OPERATIONS: Final = {
 }
 
 
-def read(sql: str, dialect: str, schema: Schema | None = None, today: dt.date | None = None) -> tuple[str, ...]:
-    """Sentences about checked SQL; empty where sqlglot cannot parse it.
+def explain_sql(sql: str, dialect: str, schema: Schema | None = None, today: dt.date | None = None) -> tuple[str, ...]:
+    """Return sentences about checked SQL; empty where sqlglot cannot parse it.
 
-    `schema` says what columns hold and how its owner describes them. `today` is the day that the engine takes for it:
-    with it, days that are counted from today are worked out.
+    `schema` has the types of columns and the owner's comments. `today` is the engine's current date: with it, relative
+    days are computed.
     """
     tree = parse_plain(sql, dialect)
     return tuple(_Reading(tree, schema or Schema(()), today).write_lines()) if tree is not None else ()
 
 
 class _Reading:
-    """One query's sentences: `_told` are the columns and tables whose comments have been given."""
+    """The sentences about one query. `_introduced` are the columns and tables whose comments have been given."""
 
     def __init__(self, tree: exp.Query, schema: Schema, today: dt.date | None) -> None:
         self._tree = tree
         self._today = today
         self._blocks = list_blocks(tree, schema)
         self._by_select = {id(block.select): block for block in self._blocks}
-        self._told: set[str] = set()
+        self._introduced: set[str] = set()
         self._names: dict[int, str] = {}
 
     def write_lines(self) -> Iterator[str]:
@@ -57,7 +57,7 @@ class _Reading:
             yield f"Today is {say_moment(self._today)}."
 
     def _describe_query(self, query: exp.Expr, name: str) -> Iterator[str]:
-        """The lines of a query, its steps before it. `name` is what it is called, empty for the query itself."""
+        """Yield the lines of a query, after those of its steps. `name` is its name, empty for the main query."""
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
             yield from self._describe_query(cte.this, cte.alias)
@@ -73,7 +73,7 @@ class _Reading:
             yield from (f"{name}: {line}" if name else line for line in self._describe_tail(query))
 
     def _describe_derived_tables(self, block: Block) -> Iterator[str]:
-        """The lines of the derived tables that a SELECT reads, each under its name."""
+        """Yield the lines of the derived tables that a SELECT reads, each under its name."""
         for relation in block.relations:
             node = relation.node
             if isinstance(node, exp.Subquery) and relation.blocks:
@@ -127,25 +127,25 @@ class _Reading:
         yield from self._describe_columns(block, words)
         if (distinct := select.args.get("distinct")) is not None:
             on = distinct.args.get("on")
-            keys = ", ".join(words.say(one) for one in on.expressions) if on is not None else ""
+            keys = ", ".join(words.say(key) for key in on.expressions) if on is not None else ""
             yield f"Only the first row for each {keys}." if keys else "Each different row once."
         yield from self._describe_order(select, words)
 
     def _make_wording(self, block: Block) -> Wording:
-        return Wording(block, self._say_inner, self._today, self._told)
+        return Wording(block, self._say_inner, self._today, self._introduced)
 
     def _introduce(self, relation: Relation) -> str:
-        """An entry of FROM, and what its comment says it is, the first time."""
+        """Name an entry of FROM; the first time, with its comment."""
         name = self._name_relation(relation)
         table = relation.table
-        if table is None or not table.comment or table.name.lower() in self._told:
+        if table is None or not table.comment or table.name.lower() in self._introduced:
             return name
-        self._told.add(table.name.lower())
+        self._introduced.add(table.name.lower())
         comment = shorten_comment(table.comment)
         return f"{name} ({comment})" if comment else name
 
     def _name_relation(self, relation: Relation) -> str:
-        """What to call an entry of FROM."""
+        """Return the name of an entry of FROM."""
         node = relation.node
         if relation.table is not None or (isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)):
             name, label = relation.table.name if relation.table is not None else node.name, label_relation(relation)
@@ -170,18 +170,18 @@ class _Reading:
             elif not by and (kind == "CROSS" or is_after_comma(join)):
                 yield f", each row beside every row of {name}"
             else:
-                note = _KEPT.get(side, f", keeping rows of {name} without a match" if side == "RIGHT" else "")
+                note = _JOIN_NOTES.get(side, f", keeping rows of {name} without a match" if side == "RIGHT" else "")
                 method = f" ({join.method.lower()} join)" if join.method else ""
                 yield f", joined to {name}{by}{method}{note}"
 
     def _say_join_keys(
         self, block: Block, relation: Relation, join: exp.Join, words: Wording, joined: Sequence[exp.Expr]
     ) -> str:
-        """What the join holds equal, and what else it asks."""
+        """Say which columns the join equates, and its other conditions."""
         using = [column.name for column in join.args.get("using") or ()]
         conditions = list(split_conjunction(join.args.get("on")))
         if not conditions:
-            conditions = [one for one in joined if _is_last(block, relation, one)]
+            conditions = [condition for condition in joined if _is_last(block, relation, condition)]
         others: list[str] = []
         for condition in conditions:
             pair = (condition.left, condition.right) if isinstance(condition, exp.EQ) else ()
@@ -211,40 +211,50 @@ class _Reading:
         return f"One row for each {' and '.join([', '.join(named[:-1]), named[-1]] if len(named) > 1 else named)}."
 
     def _describe_columns(self, block: Block, words: Wording) -> Iterator[str]:
-        """The columns: on one line where that is short, else each that is worked out on its own."""
+        """Yield the columns: on one line where that is short, else each computed one on a line of its own."""
         items = block.select.expressions
-        said = [self._say_column(item, words) for item in items]
-        separator = "; " if any("," in one for one in said) else ", "
-        whole = f"Shows {separator.join(said)}."
-        plain = [one for item, one in zip(items, said, strict=True) if isinstance(item.unalias(), exp.Column)]
+        descriptions = [self._say_column(item, words) for item in items]
+        separator = "; " if any("," in description for description in descriptions) else ", "
+        whole = f"Shows {separator.join(descriptions)}."
+        plain = [
+            description
+            for item, description in zip(items, descriptions, strict=True)
+            if isinstance(item.unalias(), exp.Column)
+        ]
         if len(whole) <= _MAX_LINE_CHARS or len(plain) == len(items):
             yield whole
             return
         if plain:
             yield f"Shows {', '.join(plain)}."
-        worked_out = [one for item, one in zip(items, said, strict=True) if not isinstance(item.unalias(), exp.Column)]
-        yield from (f"Shows {one}." for one in worked_out)
+        computed = [
+            description
+            for item, description in zip(items, descriptions, strict=True)
+            if not isinstance(item.unalias(), exp.Column)
+        ]
+        yield from (f"Shows {description}." for description in computed)
 
     def _say_column(self, item: exp.Expr, words: Wording) -> str:
         if is_star(item):
             which = f" of {item.table}" if isinstance(item, exp.Column) else ""
             star = item.this if isinstance(item, exp.Column) else item
-            left_out = ", ".join(one.name for one in star.args.get("except_") or ())
-            replaced = ", ".join(words.write_node(one) for one in star.args.get("replace") or ())
-            return (
-                f"all columns{which}"
-                + (f" but {left_out}" if left_out else "")
-                + (f" with {replaced}" if replaced else "")
-            )
+            left_out = ", ".join(column.name for column in star.args.get("except_") or ())
+            replaced = ", ".join(words.write_node(column) for column in star.args.get("replace") or ())
+            exclusion = f" but {left_out}" if left_out else ""
+            replacement = f" with {replaced}" if replaced else ""
+            return f"all columns{which}{exclusion}{replacement}"
         value = item.unalias()
-        said = words.say(value)
+        description = words.say(value)
         is_own = isinstance(value, exp.Column) and value.name.lower() == item.alias.lower()
         if not item.alias or is_own:
-            return said
-        return f"{said} as {item.alias}" if isinstance(value, exp.Column | exp.Literal) else f"{item.alias} = {said}"
+            return description
+        return (
+            f"{description} as {item.alias}"
+            if isinstance(value, exp.Column | exp.Literal)
+            else f"{item.alias} = {description}"
+        )
 
     def _describe_order(self, select: exp.Select, words: Wording) -> Iterator[str]:
-        """Sorted by what, and cut where."""
+        """Say how rows are sorted, and how many are shown."""
         order, limit = select.args.get("order"), select.args.get("limit")
         count = write_plain_sql(limit.expression) if isinstance(limit, exp.Limit) else ""
         offset = select.args.get("offset")
@@ -264,7 +274,7 @@ class _Reading:
             yield f"Only a sample: {write_plain_sql(sample).strip()}."
 
     def _describe_tail(self, query: exp.Expr) -> Iterator[str]:
-        """The order and the cut of a set operation."""
+        """Say how the rows of a set operation are sorted, and how many are shown."""
         if (order := query.args.get("order")) is not None:
             keys = [
                 write_plain_sql(key.this) + (", largest first" if key.args.get("desc") else "")
@@ -277,7 +287,7 @@ class _Reading:
             yield f"Only the first {write_plain_sql(limit.expression)} rows{skipped}."
 
     def _say_inner(self, node: exp.Expr) -> str:
-        """A query in brackets, in one breath: what it gives, of which rows."""
+        """Describe a query in parentheses in one phrase: what it returns, from which rows."""
         query = node.this if isinstance(node, exp.Exists) else node
         while isinstance(query, exp.Subquery):
             query = query.this
@@ -299,13 +309,12 @@ class _Reading:
             parts.append(f"only groups where {words.say_condition(having.this)}")
         if (qualify := block.select.args.get("qualify")) is not None:
             parts.append(f"then only rows where {words.say_condition(qualify.this)}")
-        parts += [
-            line.rstrip(".")[0].lower() + line.rstrip(".")[1:] for line in self._describe_order(block.select, words)
-        ]
+        order = (line.rstrip(".") for line in self._describe_order(block.select, words))
+        parts += [line[0].lower() + line[1:] for line in order]
         return f"({', '.join(parts)})" if len(parts) > 2 else " ".join(parts)
 
     def _say_inner_head(self, node: exp.Expr, block: Block, words: Wording) -> str:
-        """What an inner query gives, and from where."""
+        """Say what an inner query returns, and from where."""
         source = self._introduce(block.relations[0]) if block.relations else ""
         if isinstance(node, exp.Exists) and not is_aggregated(block):
             return f"row of {source}"
@@ -314,17 +323,19 @@ class _Reading:
             return shown
         over = "over" if is_aggregated(block) and not list_group_keys(block) else "of"
         head = shown if shown.startswith("the ") or over == "over" else f"the {shown}"
-        is_said = over == "over" and head == f"the number of {source.partition(' (')[0]}"
-        return f"{head}{source.removeprefix(source.partition(' (')[0])}" if is_said else f"{head} {over} {source}"
+        source_name = source.partition(" (")[0]
+        if over == "over" and head == f"the number of {source_name}":
+            return f"{head}{source.removeprefix(source_name)}"
+        return f"{head} {over} {source}"
 
     def _say_bracketed(self, query: exp.Expr) -> str:
-        """A query with steps of its own, its lines in brackets."""
+        """Describe a query with steps of its own, its lines in square brackets."""
         lines = [line.rstrip(".") for line in self._describe_query(query, "")]
         return f"[{'; '.join(lines)}]"
 
 
 def _say_top(words: Wording, ordered: exp.Ordered, count: str) -> str:
-    """`The 5 with the largest total`; empty where that does not say it."""
+    """Say `The 5 with the largest total`; empty where that would not be exact."""
     key = words.find_key(ordered)
     if isinstance(key, exp.Var | exp.Literal) or key.find(exp.Case) is not None or name_function(key) == "random":
         return ""
@@ -338,7 +349,7 @@ def _say_top(words: Wording, ordered: exp.Ordered, count: str) -> str:
 
 
 def _spread_sentences(start: str, parts: Sequence[str]) -> Iterator[str]:
-    """The parts in one sentence where that is short, else in one each. One alone needs no brackets."""
+    """Put the parts in one sentence where that is short, else in one each. A single part needs no parentheses."""
     parts = [_unbracket(part) for part in parts] if len(parts) == 1 else parts
     whole = f"{start}{' and '.join(parts)}."
     lines = [whole] if len(whole) <= _MAX_LINE_CHARS else [f"{start}{_unbracket(parts[0])}."]
@@ -348,7 +359,7 @@ def _spread_sentences(start: str, parts: Sequence[str]) -> Iterator[str]:
 
 
 def _unbracket(text: str) -> str:
-    """The text without brackets around the whole of it."""
+    """Return the text without parentheses around the whole of it."""
     depth = 0
     for at, sign in enumerate(text):
         depth += (sign == "(") - (sign == ")")
@@ -358,7 +369,7 @@ def _unbracket(text: str) -> str:
 
 
 def _list_operands(query: exp.Expr) -> Iterator[exp.Expr]:
-    """The queries that set operations combine, in their order."""
+    """Yield the queries that set operations combine, in order."""
     if isinstance(query, exp.SetOperation):
         yield from _list_operands(query.left)
         yield from _list_operands(query.right)
@@ -367,7 +378,7 @@ def _list_operands(query: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _list_comma_join_conditions(block: Block) -> Sequence[exp.Expr]:
-    """The conditions of WHERE that join tables which stand after a comma, or CROSS JOIN."""
+    """Return the conditions of WHERE that join tables listed after a comma or a CROSS JOIN."""
     free = [
         relation
         for relation in block.relations
@@ -379,24 +390,24 @@ def _list_comma_join_conditions(block: Block) -> Sequence[exp.Expr]:
     for part in split_conjunction(where.this if where is not None and free else None):
         if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column):
             sides = [block.find_relation(part.left), block.find_relation(part.right)]
-            if sides[0] is not sides[1] and any(side is one for side in sides for one in free):
+            if sides[0] is not sides[1] and any(side is relation for side in sides for relation in free):
                 found.append(part)
     return found
 
 
 def _is_last(block: Block, relation: Relation, condition: exp.Expr) -> bool:
-    """Whether the entry is the later one of the two that a condition joins."""
+    """Return whether the entry is the later one of the two that a condition joins."""
     named = [block.find_relation(column) for column in condition.find_all(exp.Column)]
-    at = [block.relations.index(one) for one in named if one in block.relations]
-    return bool(at) and max(at) == block.relations.index(relation)
+    positions = [block.relations.index(entry) for entry in named if entry in block.relations]
+    return bool(positions) and max(positions) == block.relations.index(relation)
 
 
 def _is_one_of(node: exp.Expr, nodes: Sequence[exp.Expr]) -> bool:
-    return any(node is one for one in nodes)
+    return any(node is other for other in nodes)
 
 
 def _is_recursive(query: exp.Expr) -> bool:
-    """Whether a step adds rows from itself."""
+    """Return whether a step adds rows from itself."""
     cte = query.parent
     if not isinstance(cte, exp.CTE):
         return False

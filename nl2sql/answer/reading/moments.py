@@ -1,6 +1,6 @@
-"""Days and moments of a query in words, those that are counted from today worked out.
+"""Write the days and moments of a query in words; relative ones are computed.
 
-It knows the calendar, and no time zone: `today` is the day that the engine takes it to be.
+It knows the calendar, and no time zone: `today` is the engine's current date.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _TEMPORAL: Final = (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ,
 
 
 def find_moment(node: exp.Expr | None, today: dt.date | None, *, is_temporal: bool = False) -> Moment | None:
-    """The day or moment that an expression without columns is; None where it is none, or cannot be told.
+    """Return the day or moment that an expression without columns stands for; None where it is unknown.
 
-    `is_temporal` says that it is compared with days, so that a text is one.
+    With `is_temporal` the expression is compared with days, so a text is read as one.
     """
     if isinstance(node, exp.Literal) and node.is_string:
         return _read_moment(node.name) if is_temporal else None
@@ -39,14 +39,15 @@ def find_moment(node: exp.Expr | None, today: dt.date | None, *, is_temporal: bo
 
 
 def is_relative_to_today(node: exp.Expr) -> bool:
-    """Whether the expression depends on the day it runs."""
+    """Return whether the expression depends on the day it runs."""
     return any(
-        isinstance(one, exp.CurrentDate | exp.CurrentTimestamp) or name_function(one) in _TODAY for one in node.walk()
+        isinstance(part, exp.CurrentDate | exp.CurrentTimestamp) or name_function(part) in _TODAY
+        for part in node.walk()
     )
 
 
 def say_moment(moment: Moment, *, with_time: bool = False) -> str:
-    """`1 January 2025`, with the time where it is not midnight, or is asked for."""
+    """Write `1 January 2025`, with the time where it is not midnight, or `with_time`."""
     day = f"{moment.day} {calendar.month_name[moment.month]} {moment.year}"
     if isinstance(moment, dt.datetime) and (with_time or moment.time() != dt.time()):
         time = moment.time().isoformat("minutes" if not moment.second and not moment.microsecond else "auto")
@@ -71,9 +72,9 @@ def _find_call_moment(call: exp.Anonymous, today: dt.date | None) -> Moment | No
         return (
             _convert_to_day(moment).replace(day=calendar.monthrange(moment.year, moment.month)[1]) if moment else None
         )
-    if name == "make_date" and len(arguments) == 3 and all(isinstance(one, exp.Literal) for one in arguments):
+    if name == "make_date" and len(arguments) == 3 and all(isinstance(argument, exp.Literal) for argument in arguments):
         try:
-            return dt.date(*(int(one.name) for one in arguments))
+            return dt.date(*(int(argument.name) for argument in arguments))
         except ValueError:
             return None
     return None
@@ -92,7 +93,7 @@ def _truncate_moment(moment: Moment, unit: str) -> Moment | None:
 
 
 def _shift_moment(moment: Moment, by: exp.Expr, sign: int) -> Moment | None:
-    """The moment so much later, or earlier."""
+    """Return the moment that much later, or earlier."""
     if isinstance(by, exp.Literal) and by.is_int and not isinstance(moment, dt.datetime):
         return moment + dt.timedelta(days=sign * int(by.name))
     found = _read_interval(by)
@@ -108,7 +109,7 @@ def _shift_moment(moment: Moment, by: exp.Expr, sign: int) -> Moment | None:
 
 
 def _read_interval(node: exp.Expr) -> tuple[int, str] | None:
-    """The amount and the unit of an interval of one unit."""
+    """Return the amount and the unit of an interval of one unit."""
     if isinstance(node, exp.Interval):
         amount, unit = (node.this.name if node.this is not None else ""), node.text("unit")
     elif isinstance(node, exp.Cast) and node.is_type(exp.DType.INTERVAL) and isinstance(node.this, exp.Literal):

@@ -1,4 +1,4 @@
-"""What a reader knows tables, columns and periods of time by: names, comments, units."""
+"""The terms by which a reader knows tables, columns and periods of time: names, comments, units."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _MAX_COMMENT_CHARS: Final = 60
 
 
 def label_relation(relation: Relation) -> str:
-    """What a reader knows an entry of FROM by: its own name, or its alias where that name stands there twice."""
-    own = _get_own_name(relation)
+    """Return the reader's name for an entry of FROM: its own name, or its alias where that name occurs twice."""
+    own_name = _get_own_name(relation)
     select = relation.node.find_ancestor(exp.Select)
     around = [relation.node, *(select.find_all(exp.Table) if select is not None else ())]
-    beside = [one for one in around if isinstance(one, exp.Table) and one.find_ancestor(exp.Select) is select]
-    twice = sum(one.name.lower() == relation.node.name.lower() for one in beside if one is not relation.node)
-    return relation.alias if twice or not own else own
+    beside = [node for node in around if isinstance(node, exp.Table) and node.find_ancestor(exp.Select) is select]
+    others = [node for node in beside if node is not relation.node]
+    is_repeated = any(node.name.lower() == relation.node.name.lower() for node in others)
+    return relation.alias if is_repeated or not own_name else own_name
 
 
 def _get_own_name(relation: Relation) -> str:
@@ -34,7 +35,7 @@ def _get_own_name(relation: Relation) -> str:
 
 
 def find_period(node: exp.Expr) -> tuple[str, exp.Expr] | None:
-    """The unit of time that a call makes of a moment, and the moment."""
+    """Return the unit of time that a call extracts from a moment, and the moment."""
     while isinstance(node, exp.Cast):
         node = node.this
     name, arguments = name_function(node), node.expressions if isinstance(node, exp.Anonymous) else []
@@ -50,7 +51,7 @@ def find_period(node: exp.Expr) -> tuple[str, exp.Expr] | None:
 
 
 def shorten_comment(comment: str) -> str:
-    """The first part of a comment, to stand in brackets; empty where it is long."""
+    """Return the first part of a comment, to be put in parentheses; empty where it is long."""
     text = make_one_line(comment, 400).split(";")[0].split(". ")[0].rstrip(".")
     if not text or len(text) > _MAX_COMMENT_CHARS:
         return ""
@@ -59,12 +60,12 @@ def shorten_comment(comment: str) -> str:
 
 
 def has_relative_condition(block: Block) -> bool:
-    """Whether a condition or value of the SELECT is counted from the day it runs."""
-    return any(is_relative_to_today(item) for item in (*block.select.expressions, *block.iterate_conditions()))
+    """Return whether a condition or value of the SELECT depends on the day it runs."""
+    return any(is_relative_to_today(item) for item in (*block.select.expressions, *block.list_conditions()))
 
 
 def is_temporal_value(node: exp.Expr, block: Block) -> bool:
-    """Whether a value is a day or a moment, as far as the schema and the query say."""
+    """Return whether a value is a day or a moment, as far as the schema and the query tell."""
     stored = find_stored(node, block)
     if stored is not None:
         return stored.column.is_temporal

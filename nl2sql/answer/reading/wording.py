@@ -1,6 +1,6 @@
-"""The values and conditions of one SELECT in words: columns by the names that the query's reader knows.
+"""Describe the values and conditions of one SELECT, with columns under the names that the query's reader knows.
 
-What has no words is given as SQL: nothing is left out, and nothing is said that the query does not do.
+What has no words is written as SQL: nothing is omitted, and nothing is claimed that the query does not do.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ _NUMBERED: Final = ("rank", "dense_rank", "row_number")
 
 
 class Wording:
-    """Words for what stands in one SELECT. `say_query` words a query inside it.
+    """The words for the parts of one SELECT. `say_query` describes a query inside it.
 
-    `today` is the day that it runs, if known. `introduced` are the columns whose comments have been given: once each.
+    `today` is the day that it runs, None where unknown. `introduced` are the columns whose comments have been given:
+    each comment is given once.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class Wording:
         self._block = block
         self._say_query = say_query
         self._today = today
-        self._told = introduced
+        self._introduced = introduced
 
     def say(self, node: exp.Expr) -> str:
-        """A value: a column by its name, a figure in words, else as SQL."""
+        """Describe a value: a column by its name, a figure in words, anything else as SQL."""
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
             return self.name_column(node)
         if isinstance(node, exp.Subquery | exp.Select):
@@ -93,17 +94,17 @@ class Wording:
         return self.write_node(node)
 
     def name_column(self, column: exp.Column) -> str:
-        """What a reader knows the column by: with its table only where another has one of that name."""
+        """Return the column's name; with its table's only where another table has one of that name."""
         relation = self._block.find_relation(column)
-        others = [one for one in self._block.relations if one is not relation and one.has_column(column.name)]
-        others = [one for one in others if not self._is_equal(relation, one, column.name)]
-        is_outer = relation is not None and not any(relation is one for one in self._block.relations)
+        others = [other for other in self._block.relations if other is not relation and other.has_column(column.name)]
+        others = [other for other in others if not self._is_equal(relation, other, column.name)]
+        is_outer = relation is not None and not any(relation is own for own in self._block.relations)
         if relation is None or not (others or is_outer):
             return column.name
         return f"{label_relation(relation)}.{column.name}"
 
     def _is_equal(self, one: Relation | None, other: Relation, name: str) -> bool:
-        """Whether an inner join holds the two columns of that name equal, so that it does not matter which is meant."""
+        """Return whether an inner join equates the two columns of that name, so that either may be meant."""
         if other.is_optional or one is None or one.is_optional:
             return False
         return any(
@@ -112,34 +113,38 @@ class Wording:
         )
 
     def introduce(self, node: exp.Expr) -> str:
-        """A value, and where it is a column what its comment says it is, the first time."""
+        """Describe a value; a column, the first time, with its comment."""
         stored = find_stored(node, self._block)
         words = self.say(node)
         if stored is None or not stored.column.comment:
             return words
         key = f"{stored.table.name}.{stored.column.name}".lower()
         comment = shorten_comment(stored.column.comment)
-        if not comment or key in self._told or comment.lower() == words.lower():
+        if not comment or key in self._introduced or comment.lower() == words.lower():
             return words
-        self._told.add(key)
+        self._introduced.add(key)
         return f"{words} ({comment})"
 
     def write_node(self, node: exp.Expr) -> str:
-        """The node as SQL, its columns by the names that a reader knows."""
+        """Write the node as SQL, with columns under the names that a reader knows."""
         holder = exp.Tuple(expressions=[node.copy()])
-        originals = [one for one in node.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
-        copies = [one for one in holder.walk() if isinstance(one, exp.Column) and not isinstance(one.this, exp.Star)]
+        originals = [
+            part for part in node.walk() if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star)
+        ]
+        copies = [
+            part for part in holder.walk() if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star)
+        ]
         for original, copy in zip(originals, copies, strict=True):
             if original.find_ancestor(exp.Select) in (None, self._block.select):
                 copy.replace(exp.var(self.name_column(original)))
         return write_plain_sql(holder.expressions[0])
 
     def is_temporal(self, node: exp.Expr) -> bool:
-        """Whether the value is a day or a moment."""
+        """Return whether the value is a day or a moment."""
         return is_temporal_value(node, self._block)
 
     def is_textual(self, node: exp.Expr) -> bool:
-        """Whether the value is text."""
+        """Return whether the value is text."""
         column = self._find_column(node)
         return column is not None and column.is_text
 
@@ -151,7 +156,7 @@ class Wording:
         name, arguments = name_function(call), call.expressions
         first = arguments[0] if arguments else None
         if isinstance(first, exp.Distinct):
-            what = ", ".join(self.introduce(one) for one in first.expressions)
+            what = ", ".join(self.introduce(argument) for argument in first.expressions)
             return f"the number of different {what}" if name == "count" else ""
         if name == "count":
             return self._say_count(first)
@@ -186,7 +191,7 @@ class Wording:
         return f"the number of rows where {self.introduce(first)} is not empty"
 
     def _say_rows(self) -> str:
-        """What the rows are: `orders` where they are those of one table whose name is a plural."""
+        """Name the rows: `orders` where they are those of one table whose name is a plural."""
         table = self._block.relations[0].table if len(self._block.relations) == 1 else None
         name = table.name if table is not None else ""
         return name if _PLURAL.fullmatch(name) else "rows"
@@ -228,7 +233,7 @@ class Wording:
         name, arguments = name_function(window.this), window.this.expressions
         if window.args.get("spec") is not None and name in ("first_value", "last_value", "nth_value"):
             return ""
-        partitions = [self.say(one) for one in window.args.get("partition_by") or ()]
+        partitions = [self.say(key) for key in window.args.get("partition_by") or ()]
         order = window.args.get("order")
         within = f", within each {' and '.join(partitions)}" if partitions else ""
         by = f" by {self.say_order(order)}" if order is not None else ""
@@ -248,11 +253,11 @@ class Wording:
         return f"{words}{extent}{by}{within}{spec}"
 
     def say_order(self, order: exp.Expr) -> str:
-        """The keys of an ORDER BY."""
+        """Describe the keys of an ORDER BY."""
         return ", then ".join(self.say_key(key) for key in order.expressions)
 
     def say_key(self, ordered: exp.Ordered) -> str:
-        """One key: what, and which end comes first."""
+        """Describe one key of an ORDER BY, and which end comes first."""
         key = self.find_key(ordered)
         if isinstance(key, exp.Var):
             return "all columns"
@@ -263,7 +268,7 @@ class Wording:
         return words + self.say_nulls(ordered)
 
     def say_short(self, node: exp.Expr) -> str:
-        """A value: where its words are long and the query gives it a name, that name."""
+        """Describe a value; by its alias where its words are long and it has one."""
         words = self.say(node)
         if isinstance(node, exp.Column) or _SHORT.fullmatch(words):
             return words
@@ -271,11 +276,11 @@ class Wording:
         return next((i.alias for i in items if isinstance(i, exp.Alias) and i.this == node), "") or words
 
     def say_nulls(self, ordered: exp.Ordered) -> str:
-        """Where empty values go, if they come first."""
+        """Say where empty values go, if they come first."""
         return " (empty ones first)" if ordered.args.get("nulls_first") else ""
 
     def find_key(self, ordered: exp.Ordered) -> exp.Expr:
-        """What a key stands for: a position or an alias is the selected value."""
+        """Return the expression that a key stands for: a position or an alias is a selected value."""
         key: exp.Expr = ordered.this
         items = self._block.select.expressions
         if isinstance(key, exp.Literal) and key.is_int and 0 < int(key.name) <= len(items):
@@ -286,18 +291,18 @@ class Wording:
         return key
 
     def say_condition(self, condition: exp.Expr) -> str:
-        """A condition, its parts joined by `and`; the two ends of a range as one."""
+        """Describe a condition, its parts joined by `and`; the two ends of a range as one part."""
         return " and ".join(self.list_conditions(list(split_conjunction(condition))))
 
     def list_conditions(self, conditions: Sequence[exp.Expr]) -> list[str]:
-        """Conditions that all must hold, in words."""
+        """Describe conditions that all must hold, one text each."""
         parts = list(conditions)
         found: list[str] = []
         while parts:
             part = parts.pop(0)
-            other = next((one for one in parts if _is_range(part, one)), None)
+            other = next((candidate for candidate in parts if _is_range(part, candidate)), None)
             if other is not None:
-                parts = [one for one in parts if one is not other]
+                parts = [candidate for candidate in parts if candidate is not other]
                 low, high = (part, other) if isinstance(part, exp.GT | exp.GTE) else (other, part)
                 found.append(f"{self._say_test(low, paired=True)}, {self._say_test(high, bare=True)}")
             else:
@@ -354,7 +359,7 @@ class Wording:
         return f"{self.introduce(left)} {verb} {value}{on}"
 
     def _say_ranks(self, left: exp.Expr, right: exp.Expr, kind: type[exp.Expr]) -> str:
-        """The first ones by an order, of each group: `rank() OVER (…) = 1`."""
+        """Describe `rank() OVER (…) = 1`: the first rows by an order, of each group."""
         if not isinstance(left, exp.Window) or name_function(left.this) not in _NUMBERED or left.args.get("spec"):
             return ""
         order = left.args.get("order")
@@ -362,12 +367,15 @@ class Wording:
             return ""
         what = "position" if name_function(left.this) == "row_number" else "rank"
         which = right.name if kind is exp.EQ or right.name == "1" else f"1 to {right.name}"
-        partitions = [self.say(one) for one in left.args.get("partition_by") or ()]
+        partitions = [self.say(key) for key in left.args.get("partition_by") or ()]
         of_each = f", of each {' and '.join(partitions)}" if partitions else ""
         return f"they have {what} {which} by {self.say_order(order)}{of_each}"
 
     def _say_value(self, value: exp.Expr, beside: exp.Expr, *, ends: bool = False) -> str:
-        """What a column is compared with. A moment that `ends` a range says its time: midnight is not the day's end."""
+        """Describe the value that a column is compared with.
+
+        A moment that `ends` a range is written with its time, because midnight is not the end of the day.
+        """
         temporal = self.is_temporal(beside)
         moment = None if value.find(exp.Column) else find_moment(value, self._today, is_temporal=temporal)
         if moment is None:
@@ -390,7 +398,7 @@ class Wording:
         if isinstance(node, exp.In):
             if node.args.get("query") is not None:
                 return f"{subject} is{no} among {self._say_query(node.args['query'])}"
-            values = [self._say_value(one, node.this) for one in node.expressions] or [
+            values = [self._say_value(member, node.this) for member in node.expressions] or [
                 self.write_node(node.args["field"])
             ]
             if negated:
@@ -419,10 +427,10 @@ class Wording:
 
 
 def _is_range(one: exp.Expr, other: exp.Expr) -> bool:
-    """Whether the two are the ends of one range."""
+    """Return whether the two are the ends of one range."""
     low, high = (exp.GT, exp.GTE), (exp.LT, exp.LTE)
-    kinds = (isinstance(one, low) and isinstance(other, high)) or (isinstance(one, high) and isinstance(other, low))
-    return kinds and one.this == other.this and not isinstance(one.this, exp.Literal)
+    are_ends = (isinstance(one, low) and isinstance(other, high)) or (isinstance(one, high) and isinstance(other, low))
+    return are_ends and one.this == other.this and not isinstance(one.this, exp.Literal)
 
 
 def _list_alternatives(node: exp.Expr) -> Iterator[exp.Expr]:

@@ -1,7 +1,8 @@
-"""Traps: ways in which a query that runs says something else than it seems to, told only where the data makes it so.
+"""Find traps: ways in which a query that runs says something other than it seems to.
 
-Rules over the syntax tree with facts of the schema's profile and of small probing queries, which the caller runs. They
-change nothing; whether a trap matters to the question, the model or the user decides.
+A trap is reported only where the data has it. Rules over the syntax tree use facts of the schema's profile and of small
+probing queries, which the caller runs. They change nothing; whether a trap matters to the question, the model or the
+user decides.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ __all__ = ["TRAPS", "Ask", "TrapRule", "find_traps"]
 
 @dataclass(frozen=True, slots=True)
 class TrapRule:
-    """A kind of trap. `find` gives a message for each; `purpose` says what it looks for, as a clause.
+    """A kind of trap. `find` yields a message for each; `purpose` is what it looks for, as a clause.
 
-    `is_figure_affected` says that the figures shown are then others than those asked for, so that a further call of the
-    model is worth it; else it is only told.
+    `is_figure_affected`: the figures shown then differ from those asked for, so the model is called once more;
+    otherwise the trap is only reported.
     """
 
     name: str
@@ -85,14 +86,14 @@ TRAPS: Final[tuple[TrapRule, ...]] = (
         is_figure_affected=True,
     ),
 )
-"""What is looked for, in this order."""
+"""The rules, in the order in which they are tried."""
 _UNREAD: Final = "whether the query says what it seems to"
 
 
 def find_traps(sql: str, schema: Schema, result: Result, ask: Ask, question: str = "") -> TrapReport:
-    """The traps of a query that ran, each once, and what no answer of the data's was there for.
+    """Return the traps of a query that ran, each once, and the purposes whose probes got no answer.
 
-    `sql` is its canonical text, `ask(sql)` runs a probing query and gives its rows, or None where it may not.
+    `sql` is its canonical text. `ask(sql)` runs a probing query and returns its rows, or None where it may not run.
     """
     tree = parse_plain(sql, schema.dialect)
     if tree is None:

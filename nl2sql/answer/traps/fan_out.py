@@ -1,6 +1,6 @@
 """Joins that change how often a row counts: rows that are repeated before they are added up, and rows that drop out.
 
-It says so only where the data has such rows; which of two readings was meant it does not know.
+Reported only where the data has such rows; which of two readings was meant is not known.
 """
 
 from __future__ import annotations
@@ -37,36 +37,39 @@ _SUMS: Final = frozenset({"sum", "fsum"})
 
 
 def find_fan_out(ran: RanQuery) -> Iterator[str]:
-    """A join repeats rows before SUM, AVG or COUNT adds them up.
+    """Find joins that repeat rows before SUM, AVG or COUNT adds them up.
 
-    Precondition: the aggregate is over columns of entries of FROM of which another entry has several rows each, within
+    Precondition: the aggregate is over columns of entries of FROM for which another entry has several rows each, within
     one group, as counted under the query's own conditions. `SELECT sum(o.total) FROM orders AS o JOIN order_items AS i
     USING (order_id)` counts an order's total once for each of its items. `count(*)`, `count(DISTINCT …)`, `min` and
-    `max` are not hurt; nor is a count per row of the very table, or of what is grouped by: it means the matches.
+    `max` are not affected; nor is a count per row of the same table, or of what is grouped by: it means the matches.
     """
     for block in ran.blocks:
         if len(list_joining_relations(block)) < 2:
             continue
-        told: set[str] = set()
+        reported: set[str] = set()
         for call in list_aggregates(block):
-            name = name_function(call)
-            relations = _list_added_relations(call, block) if name in _ADDING else []
+            relations = _list_added_relations(call, block) if name_function(call) in _ADDING else []
             if not relations or _is_counting_matches(call, relations, block):
                 continue
             covered = find_determined_relations(block, relations)
-            repeating = [one for one in list_joining_relations(block) if not any(one is other for other in covered)]
+            repeating = [
+                relation
+                for relation in list_joining_relations(block)
+                if not any(relation is other for other in covered)
+            ]
             if not repeating:
                 continue
-            text = _describe_repetition(ran, block, name, call, relations, repeating)
-            if text and text not in told:
-                told.add(text)
+            text = _describe_repetition(ran, block, call, relations, repeating)
+            if text and text not in reported:
+                reported.add(text)
                 yield text
 
 
 def _list_added_relations(call: exp.Anonymous, block: Block) -> list[Relation]:
-    """The entries of FROM whose values the aggregate adds up; empty where that cannot be told.
+    """Return the entries of FROM whose values the aggregate adds up; empty where that is not known.
 
-    Conditions within the value, as in `sum(CASE WHEN … THEN 1 END)`, only choose.
+    Conditions within the value, as in `sum(CASE WHEN … THEN 1 END)`, only select rows.
     """
     argument = find_argument(call)
     if argument is None:
@@ -74,15 +77,15 @@ def _list_added_relations(call: exp.Anonymous, block: Block) -> list[Relation]:
     found: list[Relation] = []
     for column in _list_values(argument):
         relation = block.find_relation(column)
-        if relation is None or not any(relation is one for one in block.relations):
+        if relation is None or not any(relation is own for own in block.relations):
             return []
-        if not any(relation is one for one in found):
+        if not any(relation is known for known in found):
             found.append(relation)
     return found
 
 
 def _list_values(node: exp.Expr) -> Iterator[exp.Column]:
-    """The columns that the value is made of."""
+    """Yield the columns that the value is computed from."""
     if isinstance(node, exp.Case):
         for branch in node.args["ifs"]:
             yield from _list_values(branch.args["true"])
@@ -102,7 +105,7 @@ def _list_values(node: exp.Expr) -> Iterator[exp.Column]:
 
 
 def _is_counting_matches(call: exp.Anonymous, relations: Sequence[Relation], block: Block) -> bool:
-    """Whether each group holds one row of what is counted or averaged: then its matches are meant, or it is moot."""
+    """Return whether each group has one row of what is counted: then its matches are meant, or all are equal."""
     if name_function(call) in _SUMS:
         return False
     if find_argument(call) in list_group_keys(block):
@@ -111,20 +114,24 @@ def _is_counting_matches(call: exp.Anonymous, relations: Sequence[Relation], blo
     for node in list_group_keys(block):
         if isinstance(node, exp.Column) and (relation := block.find_relation(node)) is not None:
             grouped.setdefault(id(relation), set()).add(node.name.lower())
-    start = [one for one in block.relations if (key := find_key(one)) and set(key) <= grouped.get(id(one), set())]
+    start = [
+        relation
+        for relation in block.relations
+        if (key := find_key(relation)) and set(key) <= grouped.get(id(relation), set())
+    ]
     determined = find_determined_relations(block, start) if start else []
-    return all(any(relation is one for one in determined) for relation in relations)
+    return all(any(relation is known for known in determined) for relation in relations)
 
 
 def _describe_repetition(
     ran: RanQuery,
     block: Block,
-    name: str,
     call: exp.Anonymous,
     relations: Sequence[Relation],
     repeating: Sequence[Relation],
 ) -> str:
-    """What to say where rows are repeated; empty where none is, or it cannot be counted."""
+    """Return the message where rows are repeated; empty where none are, or they cannot be counted."""
+    name = name_function(call)
     named = [_find_row_key(ran, block, relation) for relation in relations]
     if not all(named):
         return ""
@@ -142,19 +149,22 @@ def _describe_repetition(
     rows, distinct, fewest, most = (int(value) for value in found)
     if name in _AVERAGES and fewest == most:
         return ""
-    own = " and ".join(dict.fromkeys(name_relation(one) for one in relations))
-    likely = find_determined_relations(block, relations, declared=False)
-    guilty = [one for one in repeating if not any(one is other for other in likely)] or repeating
-    others = " and ".join(dict.fromkeys(name_relation(one) for one in guilty))
+    repeated_names = " and ".join(dict.fromkeys(name_relation(relation) for relation in relations))
+    determined = find_determined_relations(block, relations, declared=False)
+    causes = [relation for relation in repeating if not any(relation is other for other in determined)] or repeating
+    cause_names = " and ".join(dict.fromkeys(name_relation(relation) for relation in causes))
     times = f"{rows / distinct:.1f}" if rows / distinct >= 1.05 else f"{rows / distinct:.2f}"
     return (
-        f"the join to {others} repeats each row of {own} {times} times on average, "
+        f"the join to {cause_names} repeats each row of {repeated_names} {times} times on average, "
         f"so {write_plain_sql(call)} counts {'it' if name == 'count' else 'its value'} more than once"
     )
 
 
 def _find_row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str, ...]:
-    """What tells the rows of an entry apart: its key, a column of the joins that is one, or the engine's row number."""
+    """Return the columns that identify the rows of an entry.
+
+    Its key, a unique column of the joins, or the engine's row number; empty where there is none.
+    """
     if key := find_key(relation):
         return key
     table = relation.table
@@ -174,14 +184,14 @@ def _find_row_key(ran: RanQuery, block: Block, relation: Relation) -> tuple[str,
 
 
 def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
-    """An inner join to what a row belongs to leaves out rows that belong to nothing.
+    """Find inner joins to a parent table that drop rows without a parent.
 
-    Precondition: the join is along a key of the other table, nothing asks for a match (a condition on that table or
-    what it leads to, a group or figure of it), and rows whose key is empty or leads nowhere are counted. `SELECT
-    sum(o.total) FROM orders AS o JOIN customers AS c ON c.id = o.customer_id` leaves out orders without a customer.
+    Precondition: the join is along a key of the parent, nothing asks for a match (a condition on the parent or what it
+    leads to, a group or figure of it), and rows whose key is NULL or leads nowhere are counted. `SELECT sum(o.total)
+    FROM orders AS o JOIN customers AS c ON c.id = o.customer_id` drops orders without a customer.
     """
     for block in ran.blocks:
-        told: set[str] = set()
+        reported: set[str] = set()
         for child, columns, parent, key in _list_lookups(block):
             if _is_asked_for(child, columns, parent, block):
                 continue
@@ -193,13 +203,13 @@ def find_dropped_rows(ran: RanQuery) -> Iterator[str]:
                 f"{lost:,} of {total:,} rows of {name_relation(child)} have no match in {name_relation(parent)} "
                 f"and are dropped by the join"
             )
-            if text not in told:
-                told.add(text)
+            if text not in reported:
+                reported.add(text)
                 yield text
 
 
 def _list_lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation, list[str]]]:
-    """Inner joins from a stored table to the stored one that its rows belong to: its columns, and that one's key."""
+    """Yield the inner joins from a stored table to its parent: the child, its columns, the parent, the parent's key."""
     if any(relation.join is not None and relation.join.side for relation in block.relations):
         return
     pairs = list(list_equalities(block))
@@ -220,13 +230,13 @@ def _list_lookups(block: Block) -> Iterator[tuple[Relation, list[str], Relation,
             if (
                 len(columns) == len(key)
                 and not is_own_key
-                and not _has_always_match(child.table, columns, parent.table)
+                and not _is_match_certain(child.table, columns, parent.table)
             ):
                 yield child, columns, parent, key
 
 
-def _has_always_match(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
-    """Whether the profile shows that each row has its match."""
+def _is_match_certain(child: Table, columns: Sequence[str], parent: Table | None) -> bool:
+    """Return whether the profile shows that each row has its match."""
     known = any(
         parent is not None
         and key.target_table.lower() == parent.name.lower()
@@ -241,14 +251,14 @@ def _has_always_match(child: Table, columns: Sequence[str], parent: Table | None
 
 
 def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, block: Block) -> bool:
-    """Whether the query wants only rows with a match: by a condition, or because it shows nothing without one."""
+    """Return whether the query wants only rows with a match: by a condition, or as it shows nothing else."""
     beyond = _list_dependent_relations(child, parent, block)
     lowered = {name.lower() for name in columns}
-    for condition in block.iterate_conditions():
+    for condition in block.list_conditions():
         for column in condition.find_all(exp.Column):
             relation = block.find_relation(column)
             is_key = relation is child and column.name.lower() in lowered
-            if not _is_in_equality(column) and (is_key or any(relation is one for one in beyond)):
+            if not _is_in_equality(column) and (is_key or any(relation is known for known in beyond)):
                 return True
     select = block.select
     if select.args.get("distinct") is not None or select.args.get("limit") is not None:
@@ -256,12 +266,12 @@ def _is_asked_for(child: Relation, columns: Sequence[str], parent: Relation, blo
     shown = [*select.expressions, *list_group_keys(block)]
     named = [block.find_relation(column) for item in shown for column in item.find_all(exp.Column)]
     if is_aggregated(block):
-        return any(relation is one for relation in named for one in beyond)
+        return any(relation is known for relation in named for known in beyond)
     return not any(relation is child for relation in named)
 
 
 def _list_dependent_relations(child: Relation, parent: Relation, block: Block) -> list[Relation]:
-    """The entry of FROM, and those that are joined to it and not to the child."""
+    """Return the parent, and the entries of FROM that are joined to it and not to the child."""
     found = [parent]
     pairs = [(left, right) for left, _, right, _ in list_equalities(block)]
     for _ in block.relations:
@@ -280,7 +290,7 @@ def _is_in_equality(column: exp.Column) -> bool:
 def _probe_orphans(
     ran: RanQuery, block: Block, child: Relation, columns: Sequence[str], parent: Relation, key: Sequence[str]
 ) -> exp.Select | None:
-    """A probe: the rows of the child under its own conditions, and those of them without a match."""
+    """Make a probe that counts the rows of the child under its own conditions, and those without a match."""
     probe = ran.probe_rows(block, [make_count()])
     if probe is None:
         return None
@@ -302,7 +312,7 @@ def _probe_orphans(
 
 
 def _isolate_table(node: exp.Expr, alias: str) -> exp.Expr:
-    """A table of FROM without what is joined to it, under that alias."""
+    """Return a table of FROM without what is joined to it, under that alias."""
     table = node.copy()
     table.set("joins", None)
     table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=quote(alias) != alias)))
@@ -310,7 +320,7 @@ def _isolate_table(node: exp.Expr, alias: str) -> exp.Expr:
 
 
 def _is_about(condition: exp.Expr, child: Relation, block: Block) -> bool:
-    """Whether the condition asks of that table alone."""
+    """Return whether the condition is about that table alone."""
     columns = list(list_columns(condition))
     alone = all(block.find_relation(column) is child for column in columns)
     return bool(columns) and alone and condition.find(exp.Select) is None

@@ -1,4 +1,4 @@
-"""Figures that are not what they look like: averages of averages, divisions that drop or lose something, constants."""
+"""Figures that are not what they seem: averages of averages, divisions that lose something, constants."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WHOLE_TYPES: Final = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp
 
 
 def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
-    """AVG goes over averages of groups of different sizes.
+    """Find an AVG over averages of groups of different sizes.
 
     Precondition: the averaged column is an AVG in a step or derived table, whose groups are counted. `SELECT avg(a)
     FROM (SELECT avg(price) AS a FROM products GROUP BY category)` gives each category the same weight.
@@ -58,7 +58,7 @@ def find_average_of_averages(ran: RanQuery) -> Iterator[str]:
 
 
 def _find_average(node: exp.Expr) -> exp.Expr | None:
-    """The average that an expression is, rounded or not."""
+    """Return the average that an expression is, rounded or not."""
     while True:
         if name_function(node) in _AVERAGES:
             return node
@@ -69,7 +69,7 @@ def _find_average(node: exp.Expr) -> exp.Expr | None:
 
 
 def find_integer_division(ran: RanQuery) -> Iterator[str]:
-    """A division of whole numbers drops what is behind the decimal point.
+    """Find divisions of whole numbers that drop the decimals.
 
     Precondition: `//` between whole numbers, or a quotient cast to a whole number, in a shown column that nothing
     groups by or multiplies back, and a shown value differs from the exact one. `sum(won) // count(*)` is 0 for any
@@ -95,7 +95,7 @@ def find_integer_division(ran: RanQuery) -> Iterator[str]:
 
 
 def _divide_exactly(node: exp.Expr, block: Block) -> exp.Expr | None:
-    """The division without its loss; None where the node loses nothing."""
+    """Return the division with its decimals; None where the node drops none."""
     if isinstance(node, exp.IntDiv) and _is_whole(node.left, block) and _is_whole(node.right, block):
         return exp.Div(this=node.left.copy(), expression=node.right.copy())
     if isinstance(node, exp.Cast) and node.is_type(*_WHOLE_TYPES) and isinstance(node.this, exp.Div):
@@ -120,12 +120,12 @@ def _is_whole(node: exp.Expr, block: Block) -> bool:
 
 
 def _is_bucket(node: exp.Expr) -> bool:
-    """Whether the quotient is multiplied back, as decades are made of years."""
+    """Return whether the quotient is multiplied back, as when decades are made of years."""
     return isinstance(node.parent, exp.Mul | exp.Mod | exp.Add) or name_function(node.parent) in ("concat", "to_years")
 
 
 def _probe_worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Expr) -> exp.Select | None:
-    """A probe: the pair of values that differ most in proportion, where they differ by more than a hundredth."""
+    """Make a probe for the pair of values that differ most in proportion, by more than a hundredth."""
     items = [exp.alias_(division.copy(), "whole"), exp.alias_(exact, "exact")]
     inner = ran.probe_rows(block, items, keeps=("having",))
     if inner is None:
@@ -143,7 +143,7 @@ def _probe_worst(ran: RanQuery, block: Block, division: exp.Expr, exact: exp.Exp
 
 
 def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
-    """A divisor is zero in some rows, which then show no number, or make a sum of them none.
+    """Find divisors that are zero in some rows, which then show no number, or make their sum none.
 
     Precondition: a quotient in a shown column, its divisor unguarded by `nullif` or CASE, and zero in rows that the
     query reads. `SELECT store, sales / area FROM stores` gives `inf` where the area is 0.
@@ -151,7 +151,7 @@ def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
     for block in ran.blocks:
         if block.role == "condition":
             continue
-        told: set[str] = set()
+        reported: set[str] = set()
         for item in block.select.expressions:
             for node in walk_own_nodes(item):
                 if not isinstance(node, exp.Div) or not list(list_columns(node.right)):
@@ -159,16 +159,16 @@ def find_division_by_zero(ran: RanQuery) -> Iterator[str]:
                 if node.find_ancestor(exp.Case, exp.Filter) is not None or node.right.find(exp.Case) is not None:
                     continue
                 text = write_plain_sql(node.right)
-                if text in told or "nullif" in text:
+                if text in reported or "nullif" in text:
                     continue
                 found = ran.fetch_row(_probe_zeros(ran, block, node))
                 if found and found[0]:
-                    told.add(text)
+                    reported.add(text)
                     yield f"{text} is 0 in {count_rows(int(found[0]))}, where dividing by it gives no number"
 
 
 def _probe_zeros(ran: RanQuery, block: Block, division: exp.Div) -> exp.Select | None:
-    """A probe that counts the rows, or groups, whose divisor is zero."""
+    """Make a probe that counts the rows, or groups, whose divisor is zero."""
     zero = exp.EQ(this=exp.column("d"), expression=exp.Literal.number(0))
     of_groups = any(name_function(node) in AGGREGATES for node in walk_own_nodes(division.right))
     keeps = ("having",) if of_groups else ()
@@ -202,10 +202,10 @@ _NUMBER_WORDS: Final = {
 
 
 def find_unrounded_figures(ran: RanQuery) -> Iterator[str]:
-    """The question asks for rounded figures, and they are not rounded.
+    """Find figures that are not rounded though the question asks for it.
 
-    Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing.
-    `SELECT avg(price) FROM products` for "the average price, rounded to two decimals" shows 13.315.
+    Precondition: the question says to how many decimals, a figure shown has more, and the query rounds nothing. `SELECT
+    avg(price) FROM products` for "the average price, rounded to two decimals" shows 13.315.
     """
     if found := _ROUNDED.search(ran.question):
         word = found[1].lower()
@@ -223,28 +223,28 @@ def find_unrounded_figures(ran: RanQuery) -> Iterator[str]:
 
 
 def _count_decimals(value: object) -> int:
-    """How many decimals a figure has, without noughts at its end."""
+    """Return how many decimals a figure has, without trailing zeros."""
     if isinstance(value, bool) or not isinstance(value, float | Decimal):
         return 0
     return len(format(Decimal(repr(value)) if isinstance(value, float) else value, "f").partition(".")[2].rstrip("0"))
 
 
 def find_constant_for_column(ran: RanQuery) -> Iterator[str]:
-    """A number or text stands where a column of that very name could.
+    """Find a number or text in the place of a column of the same name.
 
-    Precondition: a table that the query reads has a column called so, and the constant is shown under no other name, is
-    all that an aggregate is over, or is compared with another constant. `SELECT region, 2024 FROM budget` shows 2024 in
-    each row, not the column "2024".
+    Precondition: a table that the query reads has a column of that name, and the constant is shown under no other name,
+    is the whole argument of an aggregate, or is compared with another constant. `SELECT region, 2024 FROM budget` shows
+    2024 in each row, not the column "2024".
     """
     for block in ran.blocks:
         names = {
             name.lower(): (name, name_relation(r)) for r in block.relations for name in r.list_column_names() or ()
         }
-        told: set[str] = set()
+        reported: set[str] = set()
         for node, literal in _list_constants(block):
             found = names.get(literal.name.lower())
-            if found is not None and literal.name not in told:
-                told.add(literal.name)
+            if found is not None and literal.name not in reported:
+                reported.add(literal.name)
                 name, table = found
                 yield f'{write_plain_sql(node)} is the same in each row: the column of {table} is written "{name}"'
 
@@ -258,7 +258,7 @@ def _list_constants(block: Block) -> Iterator[tuple[exp.Expr, exp.Literal]]:
         argument = find_argument(call)
         if isinstance(argument, exp.Literal) and name_function(call) != "count":
             yield call, argument
-    for condition in block.iterate_conditions():
+    for condition in block.list_conditions():
         for node in walk_own_nodes(condition):
             if isinstance(node, exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
                 sides = [node.left, node.right]

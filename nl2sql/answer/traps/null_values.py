@@ -1,4 +1,4 @@
-"""NULLs where a query would go wrong over them: in the list of NOT IN, and in a counted column."""
+"""Find NULLs that change a query's meaning: in the list of NOT IN, and in a counted column."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from nl2sql.answer.traps.ran_query import (
 from nl2sql.schema.value_index import fold_text
 
 _OF_NO_ROW: Final = "so it is true of no row"
-# The clauses that say which rows a SELECT gives.
+# The clauses that decide which rows a SELECT gives.
 _ROWS_OF: Final = ("group", "having", "qualify", "windows", "distinct", "order", "limit", "offset")
 
 
 def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
-    """NOT IN compares with a list that holds NULL: then it is true of no row.
+    """Find NOT IN with a list that holds NULL: the condition is then true of no row.
 
     Precondition: the list is a query of its own, which gives NULLs as counted, or holds a NULL as written. `SELECT name
     FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)` gives nothing where an order has no customer.
     """
     for block in ran.blocks:
-        for condition in block.iterate_conditions():
+        for condition in block.list_conditions():
             for node in walk_own_nodes(condition):
                 if isinstance(node, exp.Not) and isinstance(node.this, exp.In):
                     yield from _find_in_members(ran, node.this)
@@ -43,7 +43,7 @@ def find_nulls_in_not_in(ran: RanQuery) -> Iterator[str]:
 def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
     query = members.args.get("query")
     if query is None:
-        if any(isinstance(one, exp.Null) for one in members.expressions):
+        if any(isinstance(member, exp.Null) for member in members.expressions):
             yield f"the list of NOT IN holds NULL, {_OF_NO_ROW}: leave it out"
         return
     inner = [
@@ -63,7 +63,7 @@ def _find_in_members(ran: RanQuery, members: exp.In) -> Iterator[str]:
 
 
 def _count_nulls(ran: RanQuery, block: Block) -> exp.Select | None:
-    """A probe that counts the NULLs among the rows that a SELECT of one column gives."""
+    """Make a probe that counts the NULLs among the rows of a SELECT of one column."""
     item = block.select.expressions[0]
     name = item.alias_or_name or "value"
     inner = ran.probe_rows(block, [item if item.alias_or_name else exp.alias_(item.copy(), name)], keeps=_ROWS_OF)
@@ -73,7 +73,7 @@ def _count_nulls(ran: RanQuery, block: Block) -> exp.Select | None:
 
 
 def _is_row_source(block: Block, query: exp.Expr) -> bool:
-    """Whether the SELECT is the query in brackets itself, or one of those that UNION puts together."""
+    """Return whether the SELECT is the query in parentheses itself, or one of those that UNION combines."""
     node: exp.Expr | None = block.select.parent
     while isinstance(node, exp.Union):
         node = node.parent
@@ -81,13 +81,13 @@ def _is_row_source(block: Block, query: exp.Expr) -> bool:
 
 
 def find_uncounted_nulls(ran: RanQuery) -> Iterator[str]:
-    """COUNT of a column leaves out the rows where it is empty.
+    """Find COUNT of a column that skips rows where the column is NULL.
 
     Precondition: a stored column of a table that every row has, with NULLs among the rows counted, and the question
     does not name it. `SELECT count(store_id) FROM orders` counts only orders of a store.
     """
     for block in ran.blocks:
-        told: set[str] = set()
+        reported: set[str] = set()
         for call in list_aggregates(block):
             argument = find_argument(call) if name_function(call) == "count" else None
             stored = find_stored(argument, block)
@@ -97,24 +97,24 @@ def find_uncounted_nulls(ran: RanQuery) -> Iterator[str]:
                 continue
             found = ran.fetch_row(ran.probe_rows(block, [make_count(), make_call("count", argument)]))
             name = name_column(block, argument)
-            if found and found[0] != found[1] and name not in told:
-                told.add(name)
+            if found and found[0] != found[1] and name not in reported:
+                reported.add(name)
                 total, present = int(found[0]), int(found[1])
                 rest = f"it is empty in the other {total - present:,}"
                 yield f"count({name}) counts {present:,} of {total:,} rows: {rest}"
 
 
 def _may_be_missing(relation: object, block: Block) -> bool:
-    """Whether an outer join gives rows without any of the table."""
+    """Return whether an outer join gives rows without the table."""
     return any(
-        one.join is not None
-        and ((one.join.side or "").upper() in ("RIGHT", "FULL") or (one is relation and one.join.side))
-        for one in block.relations
+        entry.join is not None
+        and ((entry.join.side or "").upper() in ("RIGHT", "FULL") or (entry is relation and entry.join.side))
+        for entry in block.relations
     )
 
 
 def _is_named(column: str, question: str) -> bool:
-    """Whether the question has a word of the column's name, endings aside."""
+    """Return whether the question has a word of the column's name; endings do not count."""
     words = list(re.findall(r"[^\W\d_]{4,}", fold_text(question)))
     stems = [part[:5] for part in re.findall(r"[^\W\d_]{4,}", fold_text(column))]
     return any(word.startswith(stem) for word in words for stem in stems)

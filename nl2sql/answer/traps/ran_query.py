@@ -1,6 +1,6 @@
-"""A query that ran, as the rules for traps look at it: its SELECTs, the schema, its rows, and questions to the data.
+"""A query that ran, as the trap rules see it: its SELECTs, the schema, its rows, and probes of the data.
 
-It runs nothing itself: who looks for traps gives it `ask`, and a question that may not be asked is not answered.
+It runs nothing itself: the caller gives it `ask`. A probe that may not run has no answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Result, Schema, Table
 
 Ask = Callable[[str], list[tuple[Any, ...]] | None]
-"""The rows of a small query; None where it may not run, or did not run in time."""
+"""Returns the rows of a small query; None where it may not run, or did not finish in time."""
 
 AGGREGATES: Final = frozenset(
     "sum avg mean count min max median mode stddev stddev_samp stddev_pop variance var_samp var_pop any_value first "
@@ -31,9 +31,9 @@ _JOINING: Final = ("SEMI", "ANTI")
 
 @dataclass(eq=False)
 class RanQuery:
-    """`tree` is in plain form. `question` is what was asked, in any language.
+    """A query that ran. `tree` is in plain form; `question` is the user's, in any language.
 
-    `has_unanswered_probe` is set where a question to the data is not answered.
+    `has_unanswered_probe` is set when a probe gets no answer.
     """
 
     tree: exp.Query
@@ -55,12 +55,12 @@ class RanQuery:
         return not self.result.row_count or (self.result.row_count == 1 and not any(self.result.rows[0]))
 
     def fetch_row(self, probe: exp.Query | None) -> tuple[Any, ...] | None:
-        """The first row that a probing query gives; None where it cannot be had."""
+        """Return the first row of a probing query; None where it has none or does not run."""
         rows = self.fetch_rows(probe)
         return rows[0] if rows else None
 
     def fetch_rows(self, probe: exp.Query | None) -> list[tuple[Any, ...]] | None:
-        """The rows that a probing query gives; None where they cannot be had."""
+        """Return the rows of a probing query; None where it does not run."""
         if probe is None:
             return None
         text = write_plain_sql(probe)
@@ -71,7 +71,7 @@ class RanQuery:
         return rows
 
     def probe_rows(self, block: Block, items: Sequence[exp.Expr], *, keeps: Sequence[str] = ()) -> exp.Select | None:
-        """A probe over the rows that a SELECT reads: its FROM and WHERE, and the clauses in `keeps`, with new columns.
+        """Make a probe over the rows that a SELECT reads: its FROM and WHERE, the clauses in `keeps`, and new columns.
 
         None where it depends on rows of a SELECT around it.
         """
@@ -81,7 +81,7 @@ class RanQuery:
         for key in ("from_", "joins", "where", *keeps):
             value = block.select.args.get(key)
             if value:
-                probe.set(key, [one.copy() for one in value] if isinstance(value, list) else value.copy())
+                probe.set(key, [part.copy() for part in value] if isinstance(value, list) else value.copy())
         steps = _list_steps_around(block.select)
         if steps:
             recursive = any(with_.recursive for with_ in _list_withs_around(block.select))
@@ -89,7 +89,7 @@ class RanQuery:
         return probe
 
     def wrap_query(self, inner: exp.Select | None, *items: str) -> exp.Select | None:
-        """`SELECT items FROM (inner) AS q`, with the steps of the inner one moved out."""
+        """Make `SELECT items FROM (inner) AS q`, with the WITH steps of the inner query moved out."""
         if inner is None:
             return None
         with_ = inner.args.get("with_")
@@ -101,7 +101,7 @@ class RanQuery:
 
 
 def is_correlated(block: Block) -> bool:
-    """Whether the SELECT, or one in it, names columns of a SELECT around it."""
+    """Return whether the SELECT, or one in it, names columns of a SELECT around it."""
     own = {id(relation) for relation in block.relations}
     for column in block.select.find_all(exp.Column):
         if column.find_ancestor(exp.Select) is block.select and not isinstance(column.this, exp.Star):
@@ -112,7 +112,7 @@ def is_correlated(block: Block) -> bool:
 
 
 def is_lateral(block: Block) -> bool:
-    """Whether a derived table names what stands beside it."""
+    """Return whether a derived table names entries of FROM beside it."""
     beside = {relation.alias.lower() for relation in block.parent.relations} if block.parent else set()
     inside = {relation.alias.lower() for relation in block.relations}
     return any(column.table.lower() in beside - inside for column in block.select.find_all(exp.Column) if column.table)
@@ -130,7 +130,7 @@ def _list_withs_around(node: exp.Expr) -> list[exp.With]:
 
 
 def _list_steps_around(node: exp.Expr) -> list[exp.CTE]:
-    """The steps that a SELECT may name: those written before it."""
+    """Return the steps that a SELECT may name: those written before it."""
     own = node.find_ancestor(exp.CTE)
     steps: list[exp.CTE] = []
     for with_ in _list_withs_around(node):
@@ -142,7 +142,7 @@ def _list_steps_around(node: exp.Expr) -> list[exp.CTE]:
 
 
 def list_aggregates(block: Block) -> Iterator[exp.Anonymous]:
-    """The aggregates that a SELECT computes over its rows, without those over windows."""
+    """Yield the aggregates that a SELECT computes over its rows, without those over windows."""
     select = block.select
     parts = [*select.expressions]
     parts += [select.args[key] for key in ("having", "qualify", "order") if select.args.get(key) is not None]
@@ -153,7 +153,7 @@ def list_aggregates(block: Block) -> Iterator[exp.Anonymous]:
 
 
 def is_over_window(call: exp.Expr) -> bool:
-    """Whether a call is the function of a window: what stands inside its arguments is not."""
+    """Return whether a call is the function of a window; calls inside its arguments are not."""
     parent = call.parent
     while isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         call, parent = parent, parent.parent
@@ -161,7 +161,7 @@ def is_over_window(call: exp.Expr) -> bool:
 
 
 def find_argument(call: exp.Anonymous) -> exp.Expr | None:
-    """The one value that an aggregate is over; None for `count(*)`, and where values count once each."""
+    """Return the one value that an aggregate is over; None for `count(*)` and for DISTINCT."""
     first = call.expressions[0] if call.expressions else None
     if isinstance(first, exp.Order):
         first = first.this
@@ -169,12 +169,12 @@ def find_argument(call: exp.Anonymous) -> exp.Expr | None:
 
 
 def is_aggregated(block: Block) -> bool:
-    """Whether the SELECT makes one row of several."""
+    """Return whether the SELECT makes one row of several."""
     return block.select.args.get("group") is not None or any(True for _ in list_aggregates(block))
 
 
 def list_group_keys(block: Block) -> list[exp.Expr]:
-    """What the SELECT groups by: positions, aliases and ALL resolved."""
+    """Return the expressions that the SELECT groups by, with positions, aliases and ALL resolved."""
     group = block.select.args.get("group")
     if group is None:
         return []
@@ -198,17 +198,21 @@ def _has_aggregate(item: exp.Expr) -> bool:
 
 
 def list_joining_relations(block: Block) -> list[Relation]:
-    """The entries of FROM that bring rows and columns: not those that only ask whether there is a match."""
-    return [one for one in block.relations if one.join is None or (one.join.kind or "").upper() not in _JOINING]
+    """Return the entries of FROM that add rows and columns: no semi or anti joins."""
+    return [
+        relation
+        for relation in block.relations
+        if relation.join is None or (relation.join.kind or "").upper() not in _JOINING
+    ]
 
 
 def list_equalities(block: Block) -> Iterator[tuple[Relation, str, Relation, str]]:
-    """The pairs of columns that inner and outer joins, and WHERE, hold equal."""
+    """Yield the pairs of columns that joins and WHERE equate: entry and name, twice."""
     for relation in block.relations:
         join = relation.join
         for name in join.args.get("using") or () if join is not None else ():
             before = block.relations[: block.relations.index(relation)]
-            other = next((one for one in reversed(before) if one.has_column(name.name)), None)
+            other = next((earlier for earlier in reversed(before) if earlier.has_column(name.name)), None)
             if other is not None:
                 yield other, name.name, relation, name.name
     conditions = [join.args["on"] for join in _list_joins(block) if join.args.get("on") is not None]
@@ -227,15 +231,15 @@ def _list_joins(block: Block) -> list[exp.Join]:
 
 
 def find_key(relation: Relation, *, declared: bool = False) -> tuple[str, ...]:
-    """The columns, lower case, that tell its rows apart: a table's primary key, or what a step is grouped by.
+    """Return the columns, lower case, that identify the rows: a table's primary key, or what a step is grouped by.
 
-    With `declared`, only a key that the database itself holds to. Empty where none is known.
+    With `declared`, only a key that the database itself enforces. Empty where none is known.
     """
     table = relation.table
     if table is not None:
         key = tuple(name.lower() for name in table.primary_key)
-        holds = all((column := table.find_column(name)) is not None and not column.nullable for name in key)
-        return key if key and (holds or not declared) else ()
+        is_enforced = all((column := table.find_column(name)) is not None and not column.nullable for name in key)
+        return key if key and (is_enforced or not declared) else ()
     if len(relation.blocks) != 1:
         return ()
     block = relation.blocks[0]
@@ -252,7 +256,7 @@ def find_key(relation: Relation, *, declared: bool = False) -> tuple[str, ...]:
 
 
 def _find_passed_key(block: Block) -> tuple[str, ...]:
-    """The key of the one entry of FROM that a SELECT reads, where it shows it."""
+    """Return the key of the one entry of FROM that a SELECT reads, where its columns include it."""
     if len(block.relations) != 1 or is_aggregated(block):
         return ()
     key = find_key(block.relations[0])
@@ -261,31 +265,34 @@ def _find_passed_key(block: Block) -> tuple[str, ...]:
 
 
 def find_determined_relations(block: Block, start: Sequence[Relation], *, declared: bool = True) -> list[Relation]:
-    """The entries of FROM of which each row of the `start` ones has one at most, by `declared` keys, or any."""
+    """Return the entries of FROM that have at most one row for each row of the `start` ones.
+
+    With `declared`, only by keys that the database enforces.
+    """
     found = list(start)
     pairs = list(list_equalities(block))
     fixed = _find_fixed_columns(block)
-    grown = True
-    while grown:
-        grown = False
+    has_grown = True
+    while has_grown:
+        has_grown = False
         for relation in block.relations:
             key = find_key(relation, declared=declared)
-            if not key or any(relation is one for one in found):
+            if not key or any(relation is known for known in found):
                 continue
-            held = set(fixed.get(id(relation), ()))
+            determined = set(fixed.get(id(relation), ()))
             for left, left_name, right, right_name in pairs:
-                if right is relation and any(left is one for one in found):
-                    held.add(right_name.lower())
-                if left is relation and any(right is one for one in found):
-                    held.add(left_name.lower())
-            if set(key) <= held:
+                if right is relation and any(left is known for known in found):
+                    determined.add(right_name.lower())
+                if left is relation and any(right is known for known in found):
+                    determined.add(left_name.lower())
+            if set(key) <= determined:
                 found.append(relation)
-                grown = True
+                has_grown = True
     return found
 
 
 def _find_fixed_columns(block: Block) -> dict[int, set[str]]:
-    """The columns of each entry of FROM that WHERE holds at one value."""
+    """Return the columns of each entry of FROM that WHERE fixes to one value."""
     fixed: dict[int, set[str]] = {}
     where = block.select.args.get("where")
     for part in split_conjunction(where.this) if where is not None else ():
@@ -297,40 +304,40 @@ def _find_fixed_columns(block: Block) -> dict[int, set[str]]:
 
 
 def may_be_null(table: Table, column: Column) -> bool:
-    """Whether the column may hold NULLs, as far as the profile knows."""
+    """Return whether the column may hold NULLs, as far as the profile knows."""
     if not column.nullable:
         return False
     return table.sampled or column.null_fraction is None or column.null_fraction > 0
 
 
 def name_column(block: Block, node: exp.Expr) -> str:
-    """A column as a person knows it: `orders.total`; SQL for what is none."""
+    """Return a column as a person knows it, `orders.total`; other expressions as SQL."""
     stored = find_stored(node, block)
     return f"{stored.table.name}.{stored.column.name}" if stored is not None else write_plain_sql(node)
 
 
 def name_relation(relation: Relation) -> str:
-    """What a person calls an entry of FROM."""
+    """Return what a person calls an entry of FROM."""
     return relation.table.name if relation.table is not None else relation.alias or "a derived table"
 
 
 def count_rows(count: int) -> str:
-    """`1 row`, `2,000 rows`."""
+    """Return `1 row`, `2,000 rows`."""
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def make_count() -> exp.Anonymous:
-    """`count(*)`."""
+    """Make `count(*)`."""
     return exp.Anonymous(this="count", expressions=[exp.Star()])
 
 
 def make_call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    """A call of that function."""
+    """Make a call of that function."""
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
 
 def make_relation_column(relation: Relation, name: str) -> exp.Column:
-    """A column of an entry of FROM."""
+    """Make a column of an entry of FROM."""
     return exp.Column(
         this=exp.to_identifier(name, quoted=quote(name) != name),
         table=exp.to_identifier(relation.alias, quoted=quote(relation.alias) != relation.alias),

@@ -1,4 +1,4 @@
-"""Where a result ends: rows cut without an order, rows that tie at the cut, and a last period that is not over."""
+"""Find traps at the end of a result: rows cut without an order, ties at the cut, and an unfinished last period."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MIN_EARLIER_PERIODS: Final = 2
 
 
 def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
-    """LIMIT without ORDER BY takes any rows.
+    """Find LIMIT without ORDER BY, which takes arbitrary rows.
 
     Precondition: the query gives more rows than the limit, as counted. `SELECT name FROM customers LIMIT 5` may show
     others tomorrow.
@@ -49,10 +49,10 @@ def find_limit_without_order(ran: RanQuery) -> Iterator[str]:
 
 
 def find_cut_ties(ran: RanQuery) -> Iterator[str]:
-    """Rows that are equal by the order stand on both sides of the LIMIT.
+    """Find rows with equal sort keys on both sides of a LIMIT.
 
-    Precondition: the last row shown and the first one left out have the same keys of ORDER BY, as looked up. `ORDER BY
-    total DESC LIMIT 1` shows one of two customers with the highest total.
+    Precondition: the last row shown and the first one cut have the same keys of ORDER BY, as looked up. `ORDER BY total
+    DESC LIMIT 1` shows one of two customers with the highest total.
     """
     for block in ran.blocks:
         limit = _find_limit(block.select)
@@ -63,7 +63,7 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
         whole = _drop_limit(block.select, ran, block)
         if whole is None or any(key is None for key in keys) or block.select.args.get("distinct") is not None:
             continue
-        # Beside what is shown already, by whose names, positions and all the query may be grouped.
+        # The shown columns stay: the query may be grouped by their names, their positions or ALL.
         named = [exp.alias_(key.copy(), _name_key(at)) for at, key in enumerate(keys) if key is not None]
         whole.set("expressions", [*whole.expressions, *named])
         whole.set("order", exp.Order(expressions=[_order_by_key(o, at) for at, o in enumerate(order.expressions)]))
@@ -76,12 +76,12 @@ def find_cut_ties(ran: RanQuery) -> Iterator[str]:
 
 
 def _describe_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit: int) -> str:
-    """What to say of rows with these keys, of which only some are shown."""
+    """Return the message about rows with these keys, of which only some are shown."""
     whole.set("order", None)
     probe = ran.wrap_query(whole.limit(_MAX_ROWS, copy=False), "count(*)")
     equal = [_compare_key(at, key) for at, key in enumerate(keys)]
     counted = None
-    if probe is not None and all(one is not None for one in equal):
+    if probe is not None and all(condition is not None for condition in equal):
         counted = ran.fetch_row(probe.where(*equal, copy=False))
     rows = f"{int(counted[0]):,} rows" if counted and int(counted[0]) > 1 else "several rows"
     if limit == 1:
@@ -90,16 +90,16 @@ def _describe_ties(ran: RanQuery, whole: exp.Select, keys: Sequence[Any], limit:
 
 
 def _compare_key(at: int, value: object) -> exp.Expr | None:
-    """That the key of that position has the value; None where it cannot be compared for certain."""
-    own = exp.column(_name_key(at))
+    """Make the condition that the key of that position has the value; None where that is not exact."""
+    key = exp.column(_name_key(at))
     if value is None:
-        return exp.Is(this=own, expression=exp.Null())
+        return exp.Is(this=key, expression=exp.Null())
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return exp.EQ(this=own, expression=exp.Literal.number(str(value)))
+        return exp.EQ(this=key, expression=exp.Literal.number(str(value)))
     if isinstance(value, str):
-        return exp.EQ(this=own, expression=exp.Literal.string(value))
+        return exp.EQ(this=key, expression=exp.Literal.string(value))
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return exp.EQ(this=own, expression=_cast_to_date(exp.Literal.string(value.isoformat())))
+        return exp.EQ(this=key, expression=_cast_to_date(exp.Literal.string(value.isoformat())))
     return None
 
 
@@ -112,7 +112,7 @@ def _find_limit(select: exp.Select) -> int | None:
 
 
 def _drop_limit(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select | None:
-    """The SELECT without its LIMIT; None where it depends on one around it."""
+    """Return the SELECT without its LIMIT; None where it depends on one around it."""
     if is_correlated(block):
         return None
     keeps = ("group", "having", "qualify", "distinct", "windows")
@@ -120,7 +120,7 @@ def _drop_limit(select: exp.Select, ran: RanQuery, block: Block) -> exp.Select |
 
 
 def _resolve_key(block: Block, node: exp.Expr) -> exp.Expr | None:
-    """A key of ORDER BY as an expression over what the SELECT reads."""
+    """Return a key of ORDER BY as an expression over what the SELECT reads."""
     items = block.select.expressions
     if isinstance(node, exp.Literal):
         at = int(node.name) - 1 if node.is_int else -1
@@ -141,16 +141,16 @@ def _order_by_key(ordered: exp.Ordered, at: int) -> exp.Ordered:
 
 
 def _name_key(at: int) -> str:
-    """What a key of the order is called in a query that looks at it: like no column that is likely to be there."""
+    """Return the alias of a sort key in a probe; no column is likely to have this name."""
     return f"sort_key_{at}"
 
 
 def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
-    """The last period of a trend is one that the data ends in.
+    """Find trends whose last period is not over in the data.
 
     Precondition: the rows are grouped by a part of a stored date, the last group is the period of the column's latest
-    date, and in the periods before the data went on visibly longer. `GROUP BY date_trunc('month', day)` shows a fall
-    in a month with 7 of 31 days.
+    date, and in the periods before the data went on visibly longer. `GROUP BY date_trunc('month', day)` shows a fall in
+    a month with 7 of 31 days.
     """
     for block in ran.blocks:
         periods: dict[str, tuple[exp.Expr, StoredColumn, list[str]]] = {}
@@ -166,7 +166,7 @@ def find_unfinished_period(ran: RanQuery) -> Iterator[str]:
 
 
 def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, StoredColumn, list[str]] | None:
-    """The date and the units of time that a grouping key makes of it."""
+    """Return the date and the units of time that a grouping key makes of it."""
     while isinstance(key, exp.Cast):
         key = key.this
     name = name_function(key)
@@ -176,11 +176,11 @@ def _find_period(key: exp.Expr, block: Block) -> tuple[exp.Expr, StoredColumn, l
     if name in ("date_trunc", "datetrunc", "date_part", "datepart") and len(arguments) == 2:
         units, dates = [arguments[0].name.lower()], arguments[1:]
     elif name in ("strftime", "year", "month", "quarter", "week", "yearweek", "last_day"):
-        text = next((one.name for one in arguments if isinstance(one, exp.Literal)), "")
+        text = next((argument.name for argument in arguments if isinstance(argument, exp.Literal)), "")
         units = [unit for mark, unit in _MARKS.items() if mark in text] if name == "strftime" else [name]
         units = ["month"] if name == "last_day" else ["week"] if name == "yearweek" else units
         units = [] if "%d" in text or "%j" in text else units
-        dates = [one for one in arguments if not isinstance(one, exp.Literal)]
+        dates = [argument for argument in arguments if not isinstance(argument, exp.Literal)]
     units = [unit for unit in units if unit in _UNITS]
     date = dates[0] if len(dates) == 1 else None
     while isinstance(date, exp.Cast):
@@ -217,7 +217,7 @@ def _describe_period(ran: RanQuery, block: Block, column: exp.Expr, stored: Stor
 
 
 def _probe_earlier_ends(stored: StoredColumn, unit: str, first: dt.date) -> exp.Select:
-    """A probe: the last days of the periods before."""
+    """Make a probe for the last days of the earlier periods."""
     name = exp.column(exp.to_identifier(stored.column.name, quoted=quote(stored.column.name) != stored.column.name))
     table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     start = exp.Cast(this=exp.Literal.string(first.isoformat()), to=exp.DataType.build("DATE"))
@@ -245,7 +245,7 @@ def _read_date(text: str | None) -> dt.date | None:
 
 
 def _measure_period(day: dt.date, unit: str) -> tuple[dt.date, int]:
-    """The first day of the period that a day lies in, and how many days it has."""
+    """Return the first day of the period around a day, and its number of days."""
     if unit == "week":
         return day - dt.timedelta(days=day.weekday()), 7
     month = {"year": 1, "quarter": (day.month - 1) // 3 * 3 + 1}.get(unit, day.month)

@@ -1,6 +1,6 @@
-"""Texts that are taken for something else: numbers and dates kept as text, and texts that nobody has stored.
+"""Find texts that are taken for something else: numbers and dates stored as text, and texts that no row has.
 
-It says what differs, never which spelling was meant, except that it names the nearest stored one.
+It reports what differs, never which spelling was meant, except that it names the nearest stored one.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _MAX_LISTED_VALUES: Final = 3
 
 
 def find_text_comparison(ran: RanQuery) -> Iterator[str]:
-    """A text column is compared with a number or a date, letter by letter.
+    """Find comparisons of a text column with a number or a date, which go letter by letter.
 
-    Precondition: every stored text of the column is a number, or a date in one format, and for some row the
-    comparison comes out otherwise than that of the numbers or dates. `WHERE amount > '100'` finds '99' too.
+    Precondition: every stored text of the column is a number, or a date in one format, and for some row the comparison
+    differs from that of the numbers or dates. `WHERE amount > '100'` finds '99' too.
     """
     for block in ran.blocks:
-        for condition in block.iterate_conditions():
+        for condition in block.list_conditions():
             for node in walk_own_nodes(condition):
                 if not isinstance(node, (*_ORDERED, exp.Between, exp.EQ, exp.In)):
                     continue
                 name, literals = _name_text(node.this, block), _list_literals(node)
                 if not name or not literals:
                     continue
-                if isinstance(node, exp.EQ | exp.In) and any(one.is_string for one in literals):
+                if isinstance(node, exp.EQ | exp.In) and any(literal.is_string for literal in literals):
                     continue
                 typed, kind = _read_as(ran, block, node.this)
                 if typed is None:
@@ -70,16 +70,16 @@ def find_text_comparison(ran: RanQuery) -> Iterator[str]:
 
 
 def find_text_ranking(ran: RanQuery) -> Iterator[str]:
-    """MIN, MAX or ORDER BY goes over numbers or dates kept as text.
+    """Find MIN, MAX or ORDER BY over numbers or dates stored as text.
 
     Precondition: every stored text is a number, or a date in one format, and the first or last by letters is not the
     first or last by value. `max(paid_on)` of '05.12.2024' and '31.01.2023' is the older one.
     """
     for block in ran.blocks:
-        told: set[str] = set()
+        reported: set[str] = set()
         for what, argument in _list_ranked(block):
             name = _name_text(argument, block)
-            if not name or name in told:
+            if not name or name in reported:
                 continue
             typed, kind = _read_as(ran, block, argument)
             if typed is None:
@@ -90,7 +90,7 @@ def find_text_ranking(ran: RanQuery) -> Iterator[str]:
             if not found or (found[0] == found[1] and found[2] == found[3]):
                 continue
             at = 2 if found[2] != found[3] else 0
-            told.add(name)
+            reported.add(name)
             yield (
                 f"{name} holds {kind}s as text, which {what} ranks letter by letter: "
                 f"{_quote_text(found[at])} comes {'after' if at else 'before'} {_quote_text(found[at + 1])}"
@@ -109,13 +109,13 @@ def _list_ranked(block: Block) -> Iterator[tuple[str, exp.Expr]]:
 
 
 def _find_text(node: exp.Expr, block: Block) -> StoredColumn | None:
-    """The stored text column that a node is."""
+    """Return the stored text column that a node is."""
     stored = find_stored(node, block)
     return stored if stored is not None and stored.column.is_text else None
 
 
 def _list_literals(node: exp.Expr) -> list[exp.Literal]:
-    """The values that the column is compared with; empty where one is no plain value."""
+    """Return the literals that the column is compared with; empty where one is no literal."""
     parts = [node.args["low"], node.args["high"]] if isinstance(node, exp.Between) else [node.args.get("expression")]
     parts = node.expressions if isinstance(node, exp.In) else parts
     found = [part for part in parts if isinstance(part, exp.Literal)]
@@ -123,7 +123,7 @@ def _list_literals(node: exp.Expr) -> list[exp.Literal]:
 
 
 def _name_text(node: exp.Expr, block: Block) -> str:
-    """What a person calls a value that is text: a stored column, or a number or date made one; empty for others."""
+    """Return what a person calls a text value: a stored column, or a number or date cast to text; empty for others."""
     stored = _find_text(node, block)
     if stored is not None:
         return f"{stored.table.name}.{stored.column.name}"
@@ -133,7 +133,7 @@ def _name_text(node: exp.Expr, block: Block) -> str:
 
 
 def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | None, str]:
-    """The text read as the numbers or days that all its values are, and what these are called."""
+    """Return the text as the numbers or days that all its values are, and the word for these."""
     stored = _find_text(node, block)
     samples = (stored.column.values or stored.column.texts or stored.column.samples) if stored is not None else ()
     if not all(any(sign.isdigit() for sign in text) for text in samples if text.strip()):
@@ -148,7 +148,7 @@ def _read_as(ran: RanQuery, block: Block, node: exp.Expr) -> tuple[exp.Expr | No
     if found[1] == found[0]:
         return number, "number"
     whole = [form for form, count in zip(_DAY_FORMATS, found[2:], strict=True) if count == found[0]]
-    # A text that is a date in two formats (03/04/2024) does not say which.
+    # A text that is a date in two formats (03/04/2024) is ambiguous.
     return (_parse_day(node, whole[0]), "date") if len(whole) == 1 else (None, "")
 
 
@@ -157,7 +157,7 @@ def _parse_day(node: exp.Expr, form: str) -> exp.Expr:
 
 
 def _compare_as(node: exp.Expr, typed: exp.Expr, kind: str) -> exp.Expr | None:
-    """The comparison as one of numbers, or of days; None where a value is none."""
+    """Return the comparison as one of numbers, or of days; None where a literal is none."""
     copy = node.copy()
     copy.set("this", typed.copy())
     for literal in list(copy.find_all(exp.Literal)):
@@ -178,7 +178,7 @@ def _compare_as(node: exp.Expr, typed: exp.Expr, kind: str) -> exp.Expr | None:
 
 
 def find_unknown_value(ran: RanQuery) -> Iterator[str]:
-    """Nothing is found, and a filter compares with a text that the column does not hold.
+    """Find filters on a text that the column does not hold, where the query finds nothing.
 
     Precondition: no rows, or one of zeros and NULLs; a stored text column, and no row of its table has that text, or
     one like that pattern. `WHERE status = 'Canceled'` finds nothing where 'cancelled' is stored.
@@ -188,10 +188,10 @@ def find_unknown_value(ran: RanQuery) -> Iterator[str]:
 
 
 def find_idle_value(ran: RanQuery) -> Iterator[str]:
-    """Something is found, though a filter compares with a text that the column does not hold.
+    """Find filters on a text that the column does not hold, where the query finds something.
 
-    Precondition: as for a value that finds nothing. `status <> 'Canceled'` leaves nothing out where 'cancelled' is
-    stored, and `status IN ('open', 'Canceled')` is of the open ones alone.
+    Precondition: as for `find_unknown_value`, but the result has rows. `status <> 'Canceled'` excludes nothing where
+    'cancelled' is stored, and `status IN ('open', 'Canceled')` is about the open ones alone.
     """
     if not ran.is_empty_or_zero:
         yield from _find_unknown(ran)
@@ -199,7 +199,7 @@ def find_idle_value(ran: RanQuery) -> Iterator[str]:
 
 def _find_unknown(ran: RanQuery) -> Iterator[str]:
     for block in ran.blocks:
-        told: set[str] = set()
+        reported: set[str] = set()
         where = block.select.args.get("where")
         conditions = [*split_conjunction(where.this if where is not None else None)]
         conditions += [join.args["on"] for join in block.select.args.get("joins") or () if join.args.get("on")]
@@ -209,8 +209,8 @@ def _find_unknown(ran: RanQuery) -> Iterator[str]:
                 if _is_one_of_several(node):
                     continue
                 for text, stored in _list_compared(node, block):
-                    if text not in told and _is_unknown(ran, stored, node, text):
-                        told.add(text)
+                    if text not in reported and _is_unknown(ran, stored, node, text):
+                        reported.add(text)
                         yield _describe_unknown(ran, stored, node, text)
 
 
@@ -223,24 +223,32 @@ def _list_compared(node: exp.Expr, block: Block) -> Iterator[tuple[str, StoredCo
         return
     stored = _find_text(node.this, block)
     if stored is not None:
-        yield from ((one.name, stored) for one in parts if isinstance(one, exp.Literal) and one.is_string and one.name)
+        yield from (
+            (literal.name, stored)
+            for literal in parts
+            if isinstance(literal, exp.Literal) and literal.is_string and literal.name
+        )
 
 
 def _is_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) -> bool:
-    """Whether no row of the table holds the text, or one like the pattern."""
+    """Return whether no row of the table holds the text, or one like the pattern."""
     column = stored.column
     if not isinstance(node, exp.Like | exp.ILike):
         if text in column.values or text in column.texts or text in column.samples:
             return False
-        whole = column.values and not stored.table.sampled and not any(len(one) >= 60 for one in column.values)
+        whole = (
+            column.values
+            and not stored.table.sampled
+            and not any(len(stored_text) >= 60 for stored_text in column.values)
+        )
         if whole and column.type.upper().startswith("VARCHAR"):
             return True
-    own = exp.column(column.name, quoted=True)
+    stored_column = exp.column(column.name, quoted=True)
     compared: exp.Expr
     if isinstance(node, exp.Like | exp.ILike):
-        compared = type(node)(this=own, expression=exp.Literal.string(text))
+        compared = type(node)(this=stored_column, expression=exp.Literal.string(text))
     else:
-        compared = exp.EQ(this=own, expression=exp.Literal.string(text))
+        compared = exp.EQ(this=stored_column, expression=exp.Literal.string(text))
     table = exp.to_table(quote_table(stored.table), dialect="duckdb")
     probe = exp.select("1").from_(table).where(compared).limit(1)
     rows = ran.fetch_rows(probe)
@@ -249,11 +257,8 @@ def _is_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) 
 
 def _describe_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text: str) -> str:
     name = f"{stored.table.name}.{stored.column.name}"
-    held = [
-        make_one_line(one, _MAX_SHOWN_CHARS)
-        for one in stored.column.values or stored.column.texts or stored.column.samples
-    ]
-    known = list(dict.fromkeys(held))
+    texts = stored.column.values or stored.column.texts or stored.column.samples
+    known = list(dict.fromkeys(make_one_line(stored_text, _MAX_SHOWN_CHARS) for stored_text in texts))
     scored = process.extract(text, known, scorer=fuzz.WRatio, score_cutoff=_MIN_NEAR_SCORE, limit=_MAX_LISTED_VALUES)
     near = [found for found, _, _ in scored]
     if not near and stored.column.values:
@@ -267,19 +272,19 @@ def _describe_unknown(ran: RanQuery, stored: StoredColumn, node: exp.Expr, text:
 
 
 def _find_elsewhere(schema: Schema, text: str) -> str:
-    """The columns that hold the text, whatever its case."""
+    """Return the columns that hold the text, in any case."""
     wanted = fold_text(text)
     found = [
         f"{table.name}.{column.name}"
         for table in schema.tables
         for column in table.columns
-        if any(fold_text(one) == wanted for one in column.values or column.texts)
+        if any(fold_text(stored_text) == wanted for stored_text in column.values or column.texts)
     ]
     return " and ".join(found[:_MAX_LISTED_VALUES])
 
 
 def _is_one_of_several(node: exp.Expr) -> bool:
-    """Whether the comparison only sorts values, or is one of several patterns of which any will do."""
+    """Return whether the comparison only classifies values, or is one of several alternative patterns."""
     if isinstance(node.find_ancestor(exp.Case, exp.Select), exp.Case):
         return True
     is_pattern = isinstance(node, exp.Like | exp.ILike)

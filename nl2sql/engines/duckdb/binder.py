@@ -34,7 +34,7 @@ class GuardedBinder:
 
     def find_error(self, sql: str) -> BindError | None:
         """As `Binder.find_error`."""
-        findings = judge(sql, self._schema, self._policy, "duckdb", self._parser).findings
+        findings = judge(sql, self._schema, self._policy, self._parser).findings
         if not findings:
             return None
         first = findings[0]

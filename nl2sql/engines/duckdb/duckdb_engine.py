@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb import WORKER
+from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB, ExplainEstimates
+from nl2sql.engines.duckdb.worker_handle import DatabaseState, WorkerHandle
+from nl2sql.engines.engine import Capabilities, RepairTask
 from nl2sql.engines.files.data_sources import DataSource
 from nl2sql.engines.worker import pipe_messages
-from nl2sql.engines.worker.child_process import WORKER, start_spare
+from nl2sql.engines.worker.child_process import start_spare
 from nl2sql.engines.worker.result_stream import WorkerStream, collect_result
-from nl2sql.engines.worker.worker_handle import DatabaseState, WorkerHandle
 from nl2sql.engines.worker.worker_pool import WorkerPool
 from nl2sql.engines.worker.worker_request import Call
 from nl2sql.errors import ConfigError, LimitError
@@ -29,7 +32,6 @@ from nl2sql.types import (
     Count,
     Limits,
     Policy,
-    Proof,
     RepairReport,
     Result,
     Schema,
@@ -51,6 +53,19 @@ INTROSPECT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class DuckDBOptions:
+    """How many workers may run side by side, how long judging and profiling may take, and where days begin and end.
+
+    `time_zone` is a name of the IANA database.
+    """
+
+    workers: int = 1
+    judge_seconds: float = JUDGE_SECONDS
+    profile_seconds: float = PROFILE_SECONDS
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachedUploads:
     """What an engine with uploads has beside them: the engine of the base, whose schema is read there once."""
 
@@ -65,12 +80,12 @@ class AttachedUploads:
 
 
 class DuckDBEngine:
-    """Implements `Engine`. `limits` are those that its workers start with; opening it opens no database yet.
+    """Implements `Engine` and every capability. Opening it opens no database yet.
 
-    `time_zone` is where days begin and end for every query, by its name in the IANA database.
+    `limits` are those that its workers start with.
     """
 
-    dialect: Final = "duckdb"
+    dialect: Final = DUCKDB
 
     def __init__(
         self,
@@ -78,19 +93,17 @@ class DuckDBEngine:
         source: DataSource,
         limits: Limits,
         cache_dir: Path,
-        judge_seconds: float = JUDGE_SECONDS,
-        profile_seconds: float = PROFILE_SECONDS,
-        workers: int = 1,
+        options: DuckDBOptions | None = None,
         attached_uploads: AttachedUploads | None = None,
-        time_zone: str = "UTC",
     ) -> None:
+        self._options = options or DuckDBOptions()
         self._url, self._source, self._cache_dir = url, source, cache_dir
         self._beside = attached_uploads
-        self._judge_seconds, self._profile_seconds = judge_seconds, profile_seconds
         self._state = threading.RLock()
-        self._time_zone = time_zone
-        self._opened = DatabaseState(self._compute_fingerprint(), source, source.prepare(), time_zone=time_zone)
-        self._pool = WorkerPool(workers, lambda: WorkerHandle(limits))
+        self._opened = DatabaseState(
+            self._compute_fingerprint(), source, source.prepare(), time_zone=self._options.time_zone
+        )
+        self._pool = WorkerPool(self._options.workers, lambda: WorkerHandle(limits))
         with self._pool.take_worker(None) as worker:
             worker.use_state(self._opened)
 
@@ -110,24 +123,36 @@ class DuckDBEngine:
         return self._opened.prepared.notes
 
     @property
+    def capabilities(self) -> Capabilities:
+        """As `Engine.capabilities`."""
+        return Capabilities(
+            paging=self,
+            file_tables=self,
+            repair_sandbox=self,
+            queueing=self,
+            process_limits=self,
+            cost_estimates=ExplainEstimates(),
+        )
+
+    @property
     def accounts(self) -> tuple[TableAccount, ...]:
-        """As `Engine.accounts`."""
+        """As `FileTables.accounts`."""
         return self._opened.prepared.accounts
 
     @property
     def is_new_import(self) -> bool:
-        """As `Engine.is_new_import`."""
+        """As `FileTables.is_new_import`."""
         return self._opened.prepared.is_new
 
     @property
     def uploads(self) -> tuple[Upload, ...]:
-        """As `Engine.uploads`."""
+        """As `FileTables.uploads`."""
         return self._beside.uploads.tables if self._beside else ()
 
     def attach_files(
         self, files: Sequence[Path], limits: Limits, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> DuckDBEngine:
-        """As `Engine.with_files`."""
+        """As `FileTables.attach_files`."""
         from nl2sql.engines.files.upload_tables import SourceWithUploads, choose_catalog_name, import_files
 
         if self._beside is not None:
@@ -141,17 +166,8 @@ class DuckDBEngine:
             uploads = import_files(files, catalog, limits, self._cache_dir, rules)
             stack.callback(uploads.close)
             source, beside = SourceWithUploads(self._source, uploads), AttachedUploads(self, uploads)
-            engine = DuckDBEngine(
-                self._url,
-                source,
-                limits,
-                self._cache_dir,
-                self._judge_seconds,
-                self._profile_seconds,
-                workers,
-                beside,
-                self._time_zone,
-            )
+            options = replace(self._options, workers=workers)
+            engine = DuckDBEngine(self._url, source, limits, self._cache_dir, options, beside)
             stack.callback(engine.close)
             engine.introspect()
             stack.pop_all()
@@ -177,7 +193,7 @@ class DuckDBEngine:
         """As `Engine.judge`."""
         with self._pool.take_worker(cancel) as worker:
             self._ensure_schema(worker)
-            seconds = self._judge_seconds
+            seconds = self._options.judge_seconds
             asked = {
                 "op": "judge",
                 "sql": sql,
@@ -188,23 +204,18 @@ class DuckDBEngine:
             request = {**asked, "policy": pipe_messages.encode_policy(policy)}
             return worker.ask(request, seconds, lambda reply: pipe_messages.decode_verdict(reply["verdict"]), cancel)
 
-    def repair(
-        self,
-        sql: str,
-        question: str,
-        policy: Policy,
-        *,
-        error: str = "",
-        disproved: Sequence[Proof] = (),
-        cancel: CancelToken | None = None,
-    ) -> RepairReport:
-        """As `Engine.repair`."""
-        asked = {"op": "repair", "sql": sql, "question": question, "error": error}
-        told = {"policy": pipe_messages.encode_policy(policy), "disproved": [asdict(proof) for proof in disproved]}
+    def repair(self, task: RepairTask, policy: Policy, cancel: CancelToken | None = None) -> RepairReport:
+        """As `RepairSandbox.repair`."""
+        request = {
+            "op": "repair",
+            "task": {**asdict(task), "disproved": [asdict(proof) for proof in task.disproved]},
+            "sql": task.sql,
+            "policy": pipe_messages.encode_policy(policy),
+            "seconds": self._options.judge_seconds,
+        }
         with self._pool.take_worker(cancel) as worker:
             self._ensure_schema(worker)
-            seconds = self._judge_seconds
-            request = {**asked, **told, "seconds": seconds}
+            seconds = self._options.judge_seconds
             return worker.ask(request, seconds, lambda reply: pipe_messages.decode_report(reply["report"]), cancel)
 
     def execute(
@@ -243,12 +254,12 @@ class DuckDBEngine:
     def fetch_page(
         self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None
     ) -> Result:
-        """As `Engine.page`."""
+        """As `Paging.fetch_page`."""
         with self._request_page(checked, window, limits, cancel, "rows") as call:
             return collect_result(WorkerStream(call, replace(limits, rows=window.limit)))
 
     def count(self, checked: CheckedSQL, window: Window, limits: Limits, cancel: CancelToken | None = None) -> Count:
-        """As `Engine.count`."""
+        """As `Paging.count`."""
         with self._request_page(checked, window, limits, cancel, "count") as call:
             reply, _ = call.receive()
             with call.check_reply():
@@ -262,7 +273,7 @@ class DuckDBEngine:
         limits: Limits,
         cancel: CancelToken | None = None,
     ) -> tuple[Decimal | None, ...]:
-        """As `Engine.add_up`."""
+        """As `Paging.add_up`."""
         with self._request_page(checked, window, limits, cancel, "sums", columns) as call:
             reply, _ = call.receive()
             with call.check_reply(InvalidOperation):
@@ -270,7 +281,7 @@ class DuckDBEngine:
                 return tuple(sums)
 
     def find_queue_position(self, cancel: CancelToken) -> int:
-        """As `Engine.place_in_queue`."""
+        """As `Queueing.find_queue_position`."""
         return self._pool.find_position(cancel)
 
     def list_worker_limits(self) -> Mapping[str, bool]:
@@ -329,7 +340,7 @@ class DuckDBEngine:
         base = self._beside.base.introspect() if self._beside else None
         request = {
             "op": "introspect",
-            "profile_seconds": self._profile_seconds,
+            "profile_seconds": self._options.profile_seconds,
             "guard_seconds": GUARD_SECONDS,
             "catalog": self._beside.uploads.catalog if self._beside else "",
             "beside": serialization.encode_schema(base) if base else None,
@@ -360,7 +371,7 @@ class DuckDBEngine:
         with self._state:
             if fingerprint != self._opened.fingerprint:
                 self._opened = DatabaseState(
-                    fingerprint, self._source, self._source.prepare(), time_zone=self._time_zone
+                    fingerprint, self._source, self._source.prepare(), time_zone=self._options.time_zone
                 )
             if self._opened.schema is None:
                 self._opened = replace(self._opened, schema=schema_cache.load_schema(self._cache_dir, fingerprint))
@@ -368,5 +379,5 @@ class DuckDBEngine:
 
     def _compute_fingerprint(self) -> str:
         """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
-        own = self._source.compute_fingerprint()
-        return own if self._time_zone == "UTC" else hashlib.sha256(f"{own} {self._time_zone}".encode()).hexdigest()
+        own, zone = self._source.compute_fingerprint(), self._options.time_zone
+        return own if zone == "UTC" else hashlib.sha256(f"{own} {zone}".encode()).hexdigest()

@@ -2,66 +2,79 @@
 
 Settings forbid writing to the database, other files, the network, extensions, secrets and Python objects. They
 don't keep a table or column from being read (the guard does), don't bound the memory of scalar functions
-(`os_limits` does), and leave the files named in `data_files` open for writing too (`fence` does not).
+(`os_limits` does), and leave the files named in `data_files` open for writing too (`landlock` does not). So the worker
+asks one last question before anything runs, `check_single_select`: is the text one SELECT? It does not judge what the
+SELECT reads; the guard has.
 """
 
 from __future__ import annotations
 
-import sys
+import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
+from nl2sql.engines.duckdb.duckdb_dialect import DUCKDB
+from nl2sql.engines.files.allowed_paths import find_moved_file, write_allowed_paths
+from nl2sql.engines.worker.os_limits import BUFFER_RATIO
 from nl2sql.engines.worker.pipe_messages import MOVED
-from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
+from nl2sql.schema.identifiers import quote_literal, quote_name
 
 MAX_EXPRESSION_DEPTH: Final = 60
-BUFFER_RATIO: Final = 0.8
 # The parent counts a query's seconds and leaves out those that a slow reader takes; DuckDB cannot tell them apart.
 LAST_RESORT_SECONDS: Final = 3600
 
-_SETTINGS: Final = (
-    "autoinstall_known_extensions=false",
-    "autoload_known_extensions=false",
-    "allow_community_extensions=false",
-    "allow_persistent_secrets=false",
-    "python_enable_replacements=false",
-    "python_scan_all_frames=false",
-    f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
-)
+_TREE: Final = "SELECT system.main.json_serialize_sql(?::VARCHAR)"
+_WRITING_NODE: Final = re.compile(r'"type":"(?!CTE_|RECURSIVE_CTE_|SELECT_|SET_OPERATION_)[A-Z_]*_NODE"')
 
 
-def open_locked(
-    path: str,
-    *,
-    memory: int,
-    seconds: float,
-    threads: int,
-    spill: int = 0,
-    spill_folder: str = "",
-    data_files: Sequence[str] = (),
-    attachments: Mapping[str, str] | None = None,
-    time_zone: str = "UTC",
-) -> duckdb.DuckDBPyConnection:
-    """Open the database file and lock it. duckdb.Error where it is not one, or another process writes to it.
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a locked session may take, and what it reads.
 
-    `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without
-    `spill`, the local file system is off altogether. `attachments` are database files to open beside it, by the
-    catalog's name. `time_zone` is where days begin and end, whatever the machine's own zone is.
+    `memory` and `spill` are bytes. `data_files` are the paths that views may read; without them, and without `spill`,
+    the local file system is off altogether. `attachments` are database files to open beside it, by the catalog's name.
+    `time_zone` is where days begin and end, whatever the machine's own zone is.
     """
-    options: dict[str, str | bool | int | float | list[str]] = {
-        "threads": threads,
+
+    memory: int
+    seconds: float
+    threads: int = 1
+    spill: int = 0
+    spill_folder: str = ""
+    data_files: Sequence[str] = ()
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str = "UTC"
+
+
+def open_locked(path: str, options: SessionOptions) -> duckdb.DuckDBPyConnection:
+    """Open the database file and lock it.
+
+    Raises:
+        duckdb.Error: it is no database file, or another process writes to it.
+        OSError: a data file is no longer the one that was named.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": options.threads,
         "async_threads": 0,
         "allow_unsigned_extensions": "false",
     }
-    connection = duckdb.connect(path, read_only=True, config=options)
-    for catalog, file in (attachments or {}).items():
+    connection = duckdb.connect(path, read_only=True, config=config)
+    for catalog, file in options.attachments.items():
         connection.execute(f"ATTACH {quote_literal(file)} AS {quote_name(catalog)} (READ_ONLY)")
-    connection.execute(f"SET GLOBAL TimeZone={quote_literal(time_zone)}")
-    folder = spill_folder if spill else ""
-    lock(connection, memory=memory, seconds=seconds, spill=spill, spill_folder=folder, data_files=data_files)
+    connection.execute(f"SET GLOBAL TimeZone={quote_literal(options.time_zone)}")
+    lock(
+        connection,
+        memory=options.memory,
+        seconds=options.seconds,
+        spill=options.spill,
+        spill_folder=options.spill_folder if options.spill else "",
+        data_files=options.data_files,
+    )
     return connection
 
 
@@ -74,16 +87,20 @@ def lock(
     spill_folder: str = "",
     data_files: Sequence[str] = (),
 ) -> None:
-    """Lock the instance behind the connection for good; arguments as in `open_locked`."""
+    """Lock the instance behind the connection for good; arguments as in `SessionOptions`.
+
+    Raises:
+        OSError: a data file is no longer the one that was named.
+    """
+    for statement in DUCKDB.read_only_statements:
+        connection.execute(statement)
     settings = [
-        *_SETTINGS,
+        f"max_expression_depth={MAX_EXPRESSION_DEPTH}",
         f"temp_directory={quote_literal(spill_folder)}",
         f"max_temp_directory_size='{spill}B'",
         f"memory_limit='{int(memory * BUFFER_RATIO)}B'",
         f"max_execution_time={int(max(seconds, LAST_RESORT_SECONDS) * 1000)}",
-        "allowed_paths=["
-        + ", ".join(quote_literal(path) for file in data_files for path in (file, escape_glob(file)))
-        + "]",
+        write_allowed_paths(data_files),
         "enable_external_access=false",
     ]
     if not data_files and not spill:
@@ -95,13 +112,19 @@ def lock(
         raise OSError(f"{Path(moved).name} {MOVED}")
 
 
-def find_moved_file(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> str | None:
-    """The first of the allowed paths that leads elsewhere by now; None where all lead to the files that they name.
+def check_single_select(cursor: Any, sql: str) -> str:
+    """Why the text is no SELECT; empty where it is one.
 
-    DuckDB keeps where a path led when it was allowed, and opens no other file by it.
+    A COPY or an INSERT may hide in a WITH, and a locked DuckDB still opens its own files for writing. EXPLAIN of a
+    SELECT passes in the guard's own spelling.
     """
-    if sys.platform == "win32":
-        return None
-    [(allowed,)] = connection.execute("SELECT system.main.current_setting('allowed_paths')").fetchall()
-    known = set(allowed)
-    return next((path for path in paths if path not in known), None)
+    from nl2sql.guard import strip_explain
+
+    tree = str(cursor.execute(_TREE, [strip_explain(sql)]).fetchall()[0][0])
+    try:
+        document = json.loads(tree)
+    except (ValueError, RecursionError):
+        document = {"error": True}
+    if document["error"] or len(document["statements"]) != 1 or _WRITING_NODE.search(tree):
+        return "only one SELECT at a time runs here"
+    return ""

@@ -69,7 +69,7 @@ class Introspection:
         parser, interrupt = self._open_parser()
         self._alarm.set(seconds, interrupt)
         try:
-            return guard.judge(sql, schema, Policy(), "duckdb", parser).is_allowed
+            return guard.judge(sql, schema, Policy(), parser).is_allowed
         except duckdb_errors.FAILURES:
             if self._is_stopped():
                 raise

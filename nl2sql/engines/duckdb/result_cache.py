@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.engines.duckdb.one_select import check_single_select
 from nl2sql.engines.duckdb.row_criteria import write_criteria, write_sum
 from nl2sql.errors import QueryError
 from nl2sql.guard import strip_explain
@@ -105,6 +104,8 @@ class ResultCache:
 
     def cache_query(self, sql: str, cursor: Any) -> CachedResult:
         """Run that text and keep its rows in this cursor. QueryError where it is not one plain SELECT."""
+        from nl2sql.engines.duckdb.hardening import check_single_select
+
         problem = check_single_select(cursor, sql)
         if problem or strip_explain(sql) != sql:
             raise QueryError(problem or "EXPLAIN has no pages", "Write one SELECT.")

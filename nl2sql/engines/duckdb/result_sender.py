@@ -50,20 +50,13 @@ def send_rows(
     started = time.perf_counter()
     if len(query.names) > MAX_COLUMNS:
         return _refuse(f"the result has {len(query.names):,} columns, more than {MAX_COLUMNS:,}")
-    columns = [[name, arrow_compat.format_type(kind)] for name, kind in zip(query.names, query.types, strict=True)]
     carrying, crowded = arrow_compat.cast_odd_columns(query.sql, query.types, limits)
     reader = cursor.sql(carrying, params=list(query.texts) or None).to_arrow_reader(BATCH_ROWS)
     capped, rows_hash = ResultLimiter(limits), RowsHash() if hashed else None
     try:
         carried = arrow_compat.TransferRows(reader, limits, cursor, crowded)
-        fields = zip(query.names, carried.schema, strict=True)
-        head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
-        if head.size > compute_max_payload(encode_limits(limits)):
-            return _refuse("the result's columns have too many fields")
-        try:
-            write_frame(pipe, {"kind": "columns", "columns": columns}, head)
-        except FrameError:
-            return _refuse("the names of the result's columns are too long")
+        if problem := _write_columns(query, carried.schema, limits, pipe):
+            return _refuse(problem)
         for batch in capped.limit_batches(carried.read_batches()):
             if is_stopped():
                 return {"kind": "error", "error": "stopped", "message": ""}
@@ -79,6 +72,20 @@ def send_rows(
         "seconds": time.perf_counter() - started,
         "hash": rows_hash.text if rows_hash is not None else None,
     }
+
+
+def _write_columns(query: PreparedQuery, carried: pa.Schema, limits: Limits, pipe: IO[bytes]) -> str:
+    """Write the columns' names and types; return why they cannot be, empty where they were."""
+    columns = [[name, arrow_compat.format_type(kind)] for name, kind in zip(query.names, query.types, strict=True)]
+    fields = zip(query.names, carried, strict=True)
+    head = pa.schema([pa.field(name, field.type) for name, field in fields]).serialize()
+    if head.size > compute_max_payload(encode_limits(limits)):
+        return "the result's columns have too many fields"
+    try:
+        write_frame(pipe, {"kind": "columns", "columns": columns}, head)
+    except FrameError:
+        return "the names of the result's columns are too long"
+    return ""
 
 
 def _refuse(text: str) -> Mapping[str, Any]:

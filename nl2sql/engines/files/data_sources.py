@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import threading
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from nl2sql.engines.worker import pipe_messages
 from nl2sql.engines.worker.os_limits import find_machine_memory
@@ -26,9 +27,13 @@ from nl2sql.importing.file_rules import FileRules, write_rules
 from nl2sql.importing.import_account import TableAccount, read_account, write_account
 from nl2sql.types import Progress
 
+if TYPE_CHECKING:
+    from nl2sql.engines.worker.child_process import ProcessExitError
+
 FORMAT_VERSION: Final = 4
 MAX_KEPT_IMPORTS: Final = 8
 DATABASE_SUFFIXES: Final = (".duckdb", ".db", ".ddb")
+_LOG: Final = logging.getLogger(__name__)
 _CONTENT_DIGITS: Final = 32
 _LEAVE_OUT: Final = "Leave the file out, or save it anew in another format."
 # What an import may take: more of everything the larger the files are. A sheet is far larger than its packed file.
@@ -163,6 +168,7 @@ class DataFiles:
         )
         try:
             is_new = not database.exists()
+            _LOG.info("import cache: %s, %d files", "miss" if is_new else "hit", len(listing.files))
             if is_new:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _build(listing, database, self.on_progress, self.rules)
@@ -243,7 +249,11 @@ def run_importer(
 ) -> list[tuple[int, TableAccount]]:
     """Have the importer's process make tables of the files: the account of each, with the number of its file.
 
-    Killed where it takes longer than `seconds`. DatabaseError, LimitError.
+    It is killed where it takes longer than `seconds`.
+
+    Raises:
+        DatabaseError: a file cannot be read, or the process ended unexpectedly.
+        LimitError: it took more time, memory or room than it may.
     """
     from nl2sql.engines.worker.child_process import ChildProcess, ProcessExitError
     from nl2sql.engines.worker.deadline_timer import Alarm
@@ -259,24 +269,12 @@ def run_importer(
     try:
         alarm.set(seconds, end)
         child.send({**request, "files": list(map(str, files)), "often": on_progress is not None})
-        while True:
-            reply = _read_reply(child.receive()[0], len(files))
-            if not isinstance(reply, _Progress):
-                break
+        while isinstance(reply := _read_reply(child.receive()[0], len(files)), _Progress):
             what = reply.file or what
             if on_progress is not None:
-                total = reply.total if reply.file else 0
-                on_progress(f"importing {what}" if reply.file else "writing the imported data", reply.done, total)
+                _report(reply, on_progress)
     except ProcessExitError as exc:
-        error: NL2SQLError = DatabaseError(f"the import of {what} ended unexpectedly", _LEAVE_OUT)
-        if overran.is_set():
-            error = LimitError(f"the import took longer than {seconds:,.0f} s", "Import less at once.", limit="seconds")
-        elif exc.is_garbled:
-            error = _make_garbled_error()
-        elif exc.is_out_of_memory:
-            error = LimitError(f"{what} takes more memory than it may use", "Take a part of it.", limit="memory")
-        error.add_note(exc.stderr)
-        raise error from exc
+        raise _make_exit_error(exc, what, seconds if overran.is_set() else None) from exc
     finally:
         alarm.close()
         child.close()
@@ -285,12 +283,31 @@ def run_importer(
     return reply
 
 
+def _make_exit_error(exc: ProcessExitError, what: str, overrun_seconds: float | None) -> NL2SQLError:
+    """Return what to say of an importer that ended early: by our hand after so many seconds, or by itself."""
+    error: NL2SQLError = DatabaseError(f"the import of {what} ended unexpectedly", _LEAVE_OUT)
+    if overrun_seconds is not None:
+        text = f"the import took longer than {overrun_seconds:,.0f} s"
+        error = LimitError(text, "Import less at once.", limit="seconds")
+    elif exc.is_garbled:
+        error = _make_garbled_error()
+    elif exc.is_out_of_memory:
+        error = LimitError(f"{what} takes more memory than it may use", "Take a part of it.", limit="memory")
+    error.add_note(exc.stderr)
+    return error
+
+
 class _Progress(NamedTuple):
     """How far the importer is: the file that it reads, none at the end, and bytes."""
 
     file: str
     done: int
     total: int
+
+
+def _report(progress: _Progress, on_progress: Progress) -> None:
+    text = f"importing {progress.file}" if progress.file else "writing the imported data"
+    on_progress(text, progress.done, progress.total if progress.file else 0)
 
 
 def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, TableAccount]]:

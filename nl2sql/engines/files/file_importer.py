@@ -18,18 +18,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from nl2sql.engines.duckdb.hardening import BUFFER_RATIO, find_moved_file
+from nl2sql.engines.files.allowed_paths import find_moved_file, write_allowed_paths
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.pipe_frames import ANY_BYTES, read_frame, write_frame
-from nl2sql.importing.delimited import inspect_text, make_table
+from nl2sql.importing.delimited import make_table
 from nl2sql.importing.file_kinds import find_kind, name_stem
 from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.file_series import unite_series
-from nl2sql.importing.headers import name_columns
 from nl2sql.importing.import_account import ColumnAccount, TableAccount, write_account
-from nl2sql.importing.import_errors import make_unreadable_error
-from nl2sql.importing.import_names import TableNames, UnreadableError, clean_column_name, clean_table_name
+from nl2sql.importing.import_errors import UnreadableError, make_unreadable_error
+from nl2sql.importing.import_names import TableNames, clean_column_name, clean_table_name, name_columns
 from nl2sql.importing.plain_text import read_plain_text
+from nl2sql.importing.text_source import inspect_text
 from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
 
 if TYPE_CHECKING:
@@ -123,45 +123,24 @@ def build(
     listed_paths: Sequence[Path] = (),
     rules: Mapping[str, FileRules] | None = None,
 ) -> list[tuple[int, TableAccount]]:
-    """Write the database. Returns the account of each table, with the number of its file, in the order of the files.
+    """Write the database. Return the account of each table, with the number of its file, in the order of the files.
 
-    `called` are the paths by which tables and kinds are known, where those are other ones; `rules` are the owner's, by
-    the files' names. UnreadableError names the file that is not as it should be. Without bounds this process is not
-    confined.
+    `listed_paths` are the paths by which tables and kinds are known, where those are other ones; `rules` are the
+    owner's, by the files' names. Without bounds this process is not confined.
+
+    Raises:
+        UnreadableError: a file, which the text names, is not as it should be, or the database cannot be written.
     """
     import duckdb
 
-    names, reporter, listed_paths = TableNames(), reporter or Reporter(), listed_paths or files
-    made: list[tuple[int, TableAccount]] = []
     try:
         with duckdb.connect(database, config=_make_options(bounds)) as connection:
             _prepare(connection)
             sizes = [_check_size(file) for file in files]
             if bounds is not None:
                 _confine(connection, files, Path(database).parent, bounds)
-            reporter.start(connection, sum(sizes))
-            # Sheets come last: a file named like one of them keeps its name.
-            for number in sorted(range(len(files)), key=lambda number: find_kind(listed_paths[number]) == "excel"):
-                reporter.begin(files[number].name, sizes[number])
-                source = DataFile(files[number], listed_paths[number])
-                accounts = _import_within(connection, source, names, bounds, rules or {}, database)
-                made += [(number, account) for account in accounts]
-            reporter.begin("", 0)
-            if bounds is None or not bounds.copies:
-
-                def read_again(number: int, found: FileRules) -> TableAccount:
-                    name = listed_paths[number].name
-                    own = (rules or {}).get(name, FileRules())
-                    settled = replace(own, dates=own.dates or found.dates, decimal=own.decimal or found.decimal)
-                    source, again = DataFile(files[number], listed_paths[number]), TableNames()
-                    for other, account in made:
-                        if other != number:
-                            again.take_free_name(account.table)
-                    return _import_within(connection, source, again, bounds, {name: settled}, database)[0]
-
-                made = unite_series(
-                    connection, sorted(made, key=lambda entry: entry[0]), listed_paths, names, read_again
-                )
+            run = _ImportRun(connection, database, files, listed_paths or files, rules or {}, bounds)
+            made = run.import_all(sizes, reporter or Reporter())
             connection.execute("CHECKPOINT")
         return sorted(made, key=lambda entry: entry[0])
     except duckdb.Error as error:
@@ -169,6 +148,50 @@ def build(
         if bounds is not None and _is_full(Path(database).parent, bounds):
             raise _make_size_error("the data", "more room on the disk than it may use", "file_bytes", bounds) from error
         raise UnreadableError(f"the imported data cannot be written: {reason}", _MAKE_ROOM) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _ImportRun:
+    """One import under way: where to, of which files, by whose rules, within which bounds."""
+
+    connection: duckdb.DuckDBPyConnection
+    database: str
+    files: Sequence[Path]
+    listed_paths: Sequence[Path]
+    rules: Mapping[str, FileRules]
+    bounds: Bounds | None
+
+    def import_all(self, sizes: Sequence[int], reporter: Reporter) -> list[tuple[int, TableAccount]]:
+        """Make the tables of all files, each with its file's number; those that are parts of one become one."""
+        names = TableNames()
+        made: list[tuple[int, TableAccount]] = []
+        reporter.start(self.connection, sum(sizes))
+        # Sheets come last: a file named like one of them keeps its name.
+        order = sorted(range(len(self.files)), key=lambda number: find_kind(self.listed_paths[number]) == "excel")
+        for number in order:
+            reporter.begin(self.files[number].name, sizes[number])
+            made += [(number, account) for account in self._import_file(number, names, self.rules)]
+        reporter.begin("", 0)
+        return made if self.bounds is not None and self.bounds.copies else self._unite(made, names)
+
+    def _unite(self, made: list[tuple[int, TableAccount]], names: TableNames) -> list[tuple[int, TableAccount]]:
+        def read_again(number: int, found: FileRules) -> TableAccount:
+            name = self.listed_paths[number].name
+            own = self.rules.get(name, FileRules())
+            settled = replace(own, dates=own.dates or found.dates, decimal=own.decimal or found.decimal)
+            again = TableNames()
+            for other, account in made:
+                if other != number:
+                    again.take_free_name(account.table)
+            return self._import_file(number, again, {name: settled})[0]
+
+        return unite_series(
+            self.connection, sorted(made, key=lambda entry: entry[0]), self.listed_paths, names, read_again
+        )
+
+    def _import_file(self, number: int, names: TableNames, rules: Mapping[str, FileRules]) -> list[TableAccount]:
+        source = DataFile(self.files[number], self.listed_paths[number])
+        return _import_within(self.connection, source, names, self.bounds, rules, self.database)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -189,18 +212,18 @@ def _make_options(bounds: Bounds | None) -> dict[str, str | bool | int | float |
 
 def _confine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path, bounds: Bounds) -> None:
     """Bind DuckDB to these files and that folder, and the process to its bounds; its threads have started by now."""
-    paths = [path for file in files for path in (str(file), escape_glob(str(file)))]
+    paths = [str(file) for file in files]
     for setting in (
         "preserve_insertion_order=true",
-        f"memory_limit='{int(bounds.memory * BUFFER_RATIO)}B'",
+        f"memory_limit='{int(bounds.memory * os_limits.BUFFER_RATIO)}B'",
         f"max_temp_directory_size='{bounds.file_bytes}B'",
-        f"allowed_paths=[{', '.join(map(quote_literal, paths))}]",
+        write_allowed_paths(paths),
         f"allowed_directories=[{quote_literal(str(folder))}]",
         "enable_external_access=false",
         "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
-    if moved := find_moved_file(connection, [str(file) for file in files]):
+    if moved := find_moved_file(connection, paths):
         raise _make_link_error(Path(moved))
     os_limits.set_limits(bounds.memory, bounds.file_bytes, len(files))
 
@@ -301,9 +324,10 @@ def _import(
     with _open(file) as opened:
         if kind == "excel":
             from nl2sql.importing.workbook import import_sheets
+            from nl2sql.importing.workbook_size import WorkbookFile
 
             memory = bounds.memory if bounds is not None else None
-            return import_sheets(connection, opened, called, names, rules, folder, memory, end)
+            return import_sheets(connection, WorkbookFile(opened, called, folder, memory), names, rules, end)
         most = bounds.file_bytes if bounds is not None else _ANY_SIZE_BYTES
         text = read_plain_text(file, opened, folder, most, own.encoding)
     if kind == "json":

@@ -1,1 +1,4 @@
-"""The worker process: how it is started, fenced, spoken to, timed and ended. It knows no SQL."""
+"""Worker processes: how one is started, fenced, spoken to, timed and ended, and how calls take turns at several.
+
+It knows no database and imports no other subpackage of `engines`.
+"""

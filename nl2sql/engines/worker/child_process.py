@@ -37,7 +37,6 @@ sys.path[:] = json.loads(sys.argv[1])
 importlib.import_module(sys.argv[2]).main(requests, replies)
 """
 _NOTE_BYTES: Final = 2000
-WORKER: Final = "nl2sql.engines.worker.worker_main"
 
 
 class ProcessExitError(Exception):

@@ -1,7 +1,7 @@
 """The operating system's limits on a child process: address space, processor time, file size, open files, processes.
 
 They hold where DuckDB's own limits don't (strings made by functions, parsers, binders). They don't fence files
-(`fence` does), and count no wall time (the parent kills). Where the platform lacks one, the worker carries on
+(`landlock` does), and count no wall time (the parent kills). Where the platform lacks one, the worker carries on
 without it and says so.
 """
 
@@ -16,6 +16,8 @@ from typing import Final
 
 ADDRESS_SLACK_BYTES: Final = 192 * 1024 * 1024
 MAX_OPEN_FILES: Final = 64
+# What a database library inside the process may count as its own memory; the rest is for what it does not count.
+BUFFER_RATIO: Final = 0.8
 STDERR_BYTES: Final = 16_384
 CPU_SLACK_SECONDS: Final = 3
 _ARENA_MAX: Final = -8

@@ -10,46 +10,56 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.engines.worker.deadline_timer import Alarm
-from nl2sql.engines.worker.worker_handle import WorkerHandle
 from nl2sql.errors import BugError, DatabaseError
 
 IDLE_SECONDS: Final = 120.0
 
 
-class WorkerPool:
+class Closeable(Protocol):
+    """What a pool must be able to end."""
+
+    def close(self) -> None:
+        """End the worker."""
+        ...
+
+
+Handle = TypeVar("Handle", bound=Closeable)
+
+
+class WorkerPool(Generic[Handle]):
     """Up to `size` workers, each used by one call at a time. Callers beyond that go in the order in which they came.
 
     A worker that nobody used for `idle_seconds` is ended, but for the `warm_count` last used ones.
     """
 
     def __init__(
-        self, size: int, make: Callable[[], WorkerHandle], *, warm_count: int = 1, idle_seconds: float = IDLE_SECONDS
+        self, size: int, make: Callable[[], Handle], *, warm_count: int = 1, idle_seconds: float = IDLE_SECONDS
     ) -> None:
         self._size, self._make = size, make
         self._kept_warm, self._idle_seconds = warm_count, idle_seconds
         self._changed = threading.Condition()
         self._waiting: deque[_Waiter] = deque()
-        self._busy: dict[WorkerHandle, int] = {}
+        self._busy: dict[Handle, int] = {}
         # Each with the time since when it is free; the one used last is at the end.
-        self._free: list[tuple[float, WorkerHandle]] = []
+        self._free: list[tuple[float, Handle]] = []
         self._closed = False
         self._watch = Alarm() if size > warm_count else None
         self._watching = False
 
     @property
-    def workers(self) -> tuple[WorkerHandle, ...]:
+    def workers(self) -> tuple[Handle, ...]:
         """Those that are there now, busy or not."""
         with self._changed:
             return (*self._busy, *(worker for _, worker in self._free))
 
     @contextlib.contextmanager
     def take_worker(
-        self, cancel: CancelToken | None, is_preferred: Callable[[WorkerHandle], bool] | None = None
-    ) -> Iterator[WorkerHandle]:
+        self, cancel: CancelToken | None, is_preferred: Callable[[Handle], bool] | None = None
+    ) -> Iterator[Handle]:
         """A worker for this caller alone: of the free ones that it prefers, or the one used last, or a new one.
 
         DatabaseError once closed, CancelledError once cancelled.
@@ -84,9 +94,7 @@ class WorkerPool:
         if self._watch is not None:
             self._watch.close()
 
-    def _wait_for_worker(
-        self, cancel: CancelToken | None, prefers: Callable[[WorkerHandle], bool] | None
-    ) -> WorkerHandle:
+    def _wait_for_worker(self, cancel: CancelToken | None, prefers: Callable[[Handle], bool] | None) -> Handle:
         place = _Waiter(cancel)
         woken = cancel.call_on_cancel(self._wake) if cancel else contextlib.nullcontext()
         with woken, self._changed:
@@ -108,7 +116,7 @@ class WorkerPool:
             place.cancel.raise_if_cancelled()
         return self._waiting[0] is place and (bool(self._free) or len(self._busy) < self._size)
 
-    def _pick(self, prefers: Callable[[WorkerHandle], bool] | None) -> WorkerHandle:
+    def _pick(self, prefers: Callable[[Handle], bool] | None) -> Handle:
         preferred = [i for i, (_, worker) in enumerate(self._free) if prefers and prefers(worker)]
         return self._free.pop(preferred[-1] if preferred else -1)[1]
 
@@ -116,7 +124,7 @@ class WorkerPool:
         if threading.get_ident() in self._busy.values():
             raise BugError("the engine was called while this thread still reads a stream from it")
 
-    def _give_back(self, worker: WorkerHandle) -> None:
+    def _give_back(self, worker: Handle) -> None:
         with self._changed:
             del self._busy[worker]
             self._free.append((time.monotonic(), worker))

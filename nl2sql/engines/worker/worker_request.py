@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import signal
 import threading
 import time
@@ -28,6 +29,7 @@ _WHAT: Final = {
     "judge": "judging the query",
 }
 _UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+_LOG: Final = logging.getLogger(__name__)
 _numbers: Final = itertools.count(1)
 
 
@@ -58,7 +60,15 @@ class Call:
             message, payload = self._worker.receive(self._payload_bytes)
         except ProcessExitError as exc:
             self._finish(broken=True)
-            raise self._make_exit_error(exc) from exc
+            ending = self._make_exit_error(exc)
+            _LOG.info(
+                "worker %d ended (%s) during %s: %s",
+                self._worker.pid,
+                _describe_exit(exc.code),
+                self._what,
+                ending.code,
+            )
+            raise ending from exc
         with self._lock:
             if not self._reason:
                 self._alarm.clear()
@@ -112,11 +122,13 @@ class Call:
                 return
             self._reason = reason
             self._alarm.set(GRACE_SECONDS, self._kill)
+        _LOG.info("worker %d: %s is stopped (%s)", self._worker.pid, self._what, reason)
         self._worker.send({"op": "stop", "id": self._id})
 
     def _kill(self) -> None:
         with self._lock:
             if not self.done:
+                _LOG.info("worker %d is killed: it went on after it was stopped (%s)", self._worker.pid, self._reason)
                 self._worker.kill()
 
     def _finish(self, *, broken: bool) -> None:

@@ -1,6 +1,6 @@
 """The embedded model: its weights, its server, and the chat model over it.
 
-Importing it loads neither the runtime nor the client; opening a model starts the server where none runs.
+Importing it imports neither the runtime nor the client; opening a model starts the server if none runs.
 """
 
 from __future__ import annotations
@@ -47,11 +47,15 @@ def open_local_model(
     on_progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> LocalChatModel:
-    """The embedded model, its weights and server made ready first if need be; `home` holds both.
+    """Return the embedded model; get its weights and start its server first if needed. `home` holds both.
 
-    `model_path` is a GGUF file of the user's own. `on_progress(what, done, total)` hears of bytes joined, checked or
-    downloaded, and of the start (total 0). ModelError where there are no weights, no runtime, or it does not start;
-    ConfigError where `model_path` is no GGUF file; CancelledError once `cancel` is set.
+    `model_path` is a GGUF file of the user's own. `on_progress(what, done, total)` reports bytes that are joined,
+    checked or downloaded, and the start of the server (total 0).
+
+    Raises:
+        ModelError: there are no weights or no runtime, or the server does not start.
+        ConfigError: `model_path` is no GGUF file.
+        CancelledError: `cancel` was set.
     """
     if not is_runtime_installed():
         raise make_missing_runtime_error()
@@ -62,7 +66,7 @@ def open_local_model(
 
     folder = ServerFolder(home / "model")
 
-    def turn(token: CancelToken | None) -> AbstractContextManager[None]:
-        return lock(folder.turn_lock, token)
+    def lock_server(token: CancelToken | None) -> AbstractContextManager[None]:
+        return lock(folder.call_lock, token)
 
-    return LocalChatModel(connect, turn=turn, touch=folder.touch, cancel=cancel)
+    return LocalChatModel(connect, lock_server=lock_server, touch=folder.touch, cancel=cancel)

@@ -1,7 +1,7 @@
-"""Speaks to the embedded model's server over plain HTTP on this machine, by the standard library.
+"""Sends requests to the embedded model's server over plain HTTP on this machine, with the standard library.
 
-The SDK takes longer to import than a warm server takes to its first word. This does no retry, no redirect, no
-proxy and no encryption: `openai_transport` is for every endpoint that may need them.
+It does not use the SDK, which takes longer to import than a warm server takes to its first word. It has no retries,
+redirects, proxies or encryption: `openai_transport` is for endpoints that may need them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MAX_LIST_BYTES: Final = 4_000_000
 _MIN_WAIT_SECONDS: Final = 0.001
 
 
-class LoopbackWire:
-    """The server at that port of 127.0.0.1; a connection a call."""
+class LoopbackTransport:
+    """The server at that port of 127.0.0.1; each call opens a connection."""
 
     def __init__(self, port: int, api_key: str, timeouts: Timeouts) -> None:
         self._port = port
@@ -36,35 +36,35 @@ class LoopbackWire:
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
-        """As `Wire.events`."""
-        patience = ReplyTimer(self._timeouts, has_begun)
-        with self._exchange("POST", "/v1/chat/completions", body, cancel, patience) as (connection, response):
-            for event in read_events(self._read_chunks(connection, response, cancel, patience)):
+        """Send the request body and yield the events of the answer, as `Transport.stream_events`."""
+        timer = ReplyTimer(self._timeouts, has_begun)
+        with self._exchange("POST", "/v1/chat/completions", body, cancel, timer) as (connection, response):
+            for event in read_events(self._read_chunks(connection, response, cancel, timer)):
                 yield event
-                patience.renew()
+                timer.renew()
                 if event.get("done"):
                     return
 
     def list_models(self) -> list[str]:
-        """As `Wire.models`."""
-        patience = ReplyTimer(self._timeouts, lambda: False)
-        with self._exchange("GET", "/v1/models", None, CancelToken(), patience) as (_, response):
+        """Return the names of the server's models, as `Transport.list_models`."""
+        timer = ReplyTimer(self._timeouts, lambda: False)
+        with self._exchange("GET", "/v1/models", None, CancelToken(), timer) as (_, response):
             return read_models(response.read(_MAX_LIST_BYTES))
 
     def close(self) -> None:
-        """Nothing is kept open between calls."""
+        """Do nothing: no connection stays open between calls."""
 
     @contextlib.contextmanager
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, patience: ReplyTimer
+        self, method: str, path: str, body: Mapping[str, Any] | None, cancel: CancelToken, timer: ReplyTimer
     ) -> Iterator[tuple[socket.socket, http.client.HTTPResponse]]:
-        """The connection and the answer's head; what goes wrong until it is left ends as EndpointError."""
+        """Yield the connection and the head of the answer; map errors raised within the block to EndpointError."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeouts.connect_seconds)
         opened: socket.socket | None = None
         try:
             connection.connect()
             opened = connection.sock
-            opened.settimeout(_compute_wait(cancel, patience))
+            opened.settimeout(_compute_wait(cancel, timer))
             with cancel.call_on_cancel(functools.partial(_abort, opened)):
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers)
                 response = connection.getresponse()
@@ -82,24 +82,24 @@ class LoopbackWire:
         connection: socket.socket,
         response: http.client.HTTPResponse,
         cancel: CancelToken,
-        patience: ReplyTimer,
+        timer: ReplyTimer,
     ) -> Iterator[bytes]:
         while chunk := response.read1(_CHUNK_BYTES):
             cancel.raise_if_cancelled()
             yield chunk
-            connection.settimeout(_compute_wait(cancel, patience))
+            connection.settimeout(_compute_wait(cancel, timer))
         cancel.raise_if_cancelled()
 
 
 def _abort(connection: socket.socket) -> None:
-    """End whatever waits on the connection, from another thread."""
+    """Shut the connection down from another thread: whatever waits on it ends."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _compute_wait(cancel: CancelToken, patience: ReplyTimer) -> float:
-    """Seconds that the connection may be silent. A socket takes 0 for a question that is not to wait."""
-    return max(_MIN_WAIT_SECONDS, min(patience.seconds_left, cancel.seconds_left))
+def _compute_wait(cancel: CancelToken, timer: ReplyTimer) -> float:
+    """Return the seconds that the connection may be silent; never 0, which would make the socket non-blocking."""
+    return max(_MIN_WAIT_SECONDS, min(timer.seconds_left, cancel.seconds_left))
 
 
 def _map_failure(exc: Exception, *, connected: bool) -> Failure:

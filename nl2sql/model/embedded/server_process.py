@@ -1,7 +1,7 @@
-"""The process that holds the embedded model: `main` of an isolated Python, its order as JSON on stdin.
+"""The process that holds the embedded model: `main` runs in an isolated Python and reads its order as JSON from stdin.
 
-It serves until nobody has used it for a while, or its state file is gone. It starts nothing else, and reads no
-environment; whoever holds the key in the state file may ask it anything.
+It serves until nobody has used it for a while, or its state file is removed. It starts no other process and reads no
+environment variable; whoever has the key in the state file may send it requests.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from filelock import FileLock, Timeout
 from nl2sql.model.embedded.server_state import LOOPBACK, HostOrder, ServerFolder, ServerInfo
 
 OTHER_HOST_EXIT_CODE: Final = 3
-"""Exit code: another host lives."""
+"""The exit code if another host lives."""
 
-_TICK_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
 _BATCH_TOKENS: Final = 256
 _MAX_THREADS: Final = 16
 
 
-class _EndedError(Exception):
-    """Somebody asked this process to end."""
+class _StopRequestedError(Exception):
+    """Another process asked this one to end."""
 
 
 def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) -> NoReturn:
-    """Load, announce, wait for the end, and end this process at once, threads and all.
+    """Load the model, write the state file, wait for the end, then end this process with all its threads.
 
-    `serve` gives the port, and whatever must stay alive for it to be served.
+    `serve` returns the port, and an object that must stay alive for it to be served.
     """
     folder = ServerFolder(Path(order.folder))
     host_lock = FileLock(folder.host_lock)
     try:
-        # A command that looks whether a host lives holds this lock for a moment.
+        # A command that checks whether a host lives holds this lock for a moment.
         host_lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
         sys.exit(OTHER_HOST_EXIT_CODE)
@@ -57,7 +57,7 @@ def run_host(order: HostOrder, serve: Callable[[HostOrder], tuple[int, Any]]) ->
         folder.touch()
         folder.write(info)
         _wait_until_idle(folder, info)
-    except _EndedError:
+    except _StopRequestedError:
         pass
     finally:
         current = folder.read()
@@ -82,13 +82,13 @@ def _make_info(order: HostOrder) -> ServerInfo:
 
 
 def _handle_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    raise _EndedError
+    raise _StopRequestedError
 
 
 def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
     idle = info.settings.idle_seconds
     while True:
-        time.sleep(min(_TICK_SECONDS, idle / 4))
+        time.sleep(min(_POLL_SECONDS, idle / 4))
         current = folder.read()
         if current is None or current.instance != info.instance:
             return
@@ -103,7 +103,7 @@ def _wait_until_idle(folder: ServerFolder, info: ServerInfo) -> None:
 
 
 def serve_model(order: HostOrder) -> tuple[int, Any]:
-    """Start llama.cpp's server on a free port of the loopback; the port, and the server object."""
+    """Start llama.cpp's server on a free port of the loopback interface; return the port and the server object."""
     settings = order.settings
     # Counted first: the runtime binds this thread to one core when it is loaded.
     threads = settings.threads or count_threads()
@@ -116,11 +116,11 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
     params.n_ctx, params.n_parallel, params.kv_unified = settings.context, settings.parallel, True
     params.cache_prompt, params.cache_ram_mib = True, settings.cache_mib
     params.use_jinja = True
-    # A call that is given up ends after the batch it is in: small ones cost a few percent and end within seconds.
+    # An abandoned call ends after its current batch: small batches end within seconds and cost a few percent.
     params.n_batch = params.n_ubatch = _BATCH_TOKENS
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.ui, params.endpoint_props, params.endpoint_metrics, params.endpoint_slots = False, False, False, True
-    # A page in a browser must not be able to read a reply, whatever it sends.
+    # No web page may read a reply, whatever it sends.
     params.cors_origins, params.cors_origins_explicit, params.cors_credentials = "", True, False
     server = xllamacpp.Server(params)
     port = urlsplit(server.listening_address).port
@@ -130,18 +130,20 @@ def serve_model(order: HostOrder) -> tuple[int, Any]:
 
 
 def count_threads() -> int:
-    """How many threads compute: the physical cores that affinity and the container's quota grant, one left free
-    where there are more than two. -1 leaves it to llama.cpp, on systems that say neither.
+    """Return the number of compute threads: the physical cores granted to this process, less one if over two.
+
+    CPU affinity and the container's quota limit the cores. -1 leaves the choice to llama.cpp, on systems that report
+    neither.
     """
     if sys.platform != "linux":
         return -1
     cores = len({_read_siblings(cpu) for cpu in os.sched_getaffinity(0)})
-    # The threads wait for each other at every step: one that shares its core with somebody slows all of them.
+    # The threads wait for each other at every step: one that shares its core slows all of them.
     return max(1, min(cores - 1 if cores > 2 else cores, _read_cpu_quota(), _MAX_THREADS))
 
 
 def _read_siblings(cpu: int) -> str:
-    """The hardware threads of that processor's core, as the kernel names them."""
+    """Return the hardware threads of that processor's core, as the kernel writes them."""
     try:
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text("ascii").strip()
     except OSError:
@@ -149,7 +151,7 @@ def _read_siblings(cpu: int) -> str:
 
 
 def _read_cpu_quota() -> int:
-    """The processors that the control group grants, rounded down; a large number where it sets no limit."""
+    """Return the processors that the control group grants, rounded down; `_MAX_THREADS` if it sets no limit."""
     cgroup = Path("/sys/fs/cgroup")
     try:
         if (cgroup / "cpu.max").exists():
@@ -163,5 +165,5 @@ def _read_cpu_quota() -> int:
 
 
 def main() -> NoReturn:
-    """Be the host that the order on stdin asks for."""
+    """Run the host that the order on stdin describes."""
     run_host(HostOrder.decode(sys.stdin.read()), serve_model)

@@ -1,6 +1,6 @@
-"""What the commands and the host process tell each other: the order to start, the state file, and a health check.
+"""What the commands and the host process exchange: the order to start, the state file, and a health check.
 
-It starts and ends nothing.
+It starts and stops nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nl2sql.atomic_write import write_private
+from nl2sql.json_codec import decode_known_fields, decode_value
 from nl2sql.model.embedded.shared_files import is_locked
 
 LOOPBACK: Final = "127.0.0.1"
@@ -20,9 +21,12 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the server runs. `context` is tokens for all calls together, `cache_mib` the memory for prefixes of
-    other databases, `threads` 0 the cores that this process may use, `idle_seconds` the time without a question
-    after which it ends."""
+    """How the server runs.
+
+    `context` is the number of tokens for all calls together, `cache_mib` the memory in MiB for the prefixes of other
+    databases, `threads` the number of compute threads (0 uses the cores that this process may use), `idle_seconds` the
+    time in seconds without a question after which the server ends.
+    """
 
     context: int = 16384
     parallel: int = 4
@@ -33,7 +37,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostOrder:
-    """What a host is started with, on its stdin. `instance` is made up anew for each start."""
+    """What a host process is started with, on its stdin. `instance` is a new random name for each start."""
 
     folder: str
     model_path: str
@@ -45,21 +49,24 @@ class HostOrder:
     settings: ServerSettings = ServerSettings()
 
     def encode(self) -> str:
-        """As the host reads it."""
+        """Return the order as JSON, as the host reads it."""
         return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """What `encode` wrote."""
-        raw = json.loads(text)
-        return cls(**{**raw, "settings": ServerSettings(**raw["settings"])})
+        """Return the order that `encode` wrote.
+
+        Raises:
+            ValueError: the text is something else.
+        """
+        return decode_value(json.loads(text), cls)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A server of the embedded model: where it listens, and what it serves. `port` 0 means that it still loads.
+    """A server of the embedded model: where it listens, and what it serves. `port` is 0 while it loads.
 
-    `started_at` is seconds since 1970.
+    `started_at` is in seconds since 1970.
     """
 
     port: int
@@ -74,11 +81,17 @@ class ServerInfo:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client takes."""
+        """The base URL for an OpenAI client."""
         return f"http://{LOOPBACK}:{self.port}/v1"
 
     def request(self, method: str, path: str, body: Any = None, *, timeout: float) -> Any:
-        """One small exchange in JSON. OSError, HTTPException or ValueError where the server is not as it should be."""
+        """Send one small JSON request, and return the parsed answer. `timeout` is in seconds.
+
+        Raises:
+            OSError: the server cannot be reached.
+            http.client.HTTPException: the answer is no HTTP.
+            ValueError: the status is not 200, or the answer is not JSON.
+        """
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=timeout)
         try:
             headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json"}
@@ -92,7 +105,7 @@ class ServerInfo:
         return json.loads(content)
 
     def is_healthy(self, timeout: float) -> bool:
-        """Whether this very server answers: no other knows its instance's name. A few milliseconds when it does."""
+        """Return whether this instance answers within `timeout` seconds: no other server knows its instance name."""
         try:
             models = self.request("GET", "/v1/models", timeout=timeout)
             return any(model["id"] == self.instance for model in models["data"])
@@ -100,7 +113,7 @@ class ServerInfo:
             return False
 
     def is_busy(self, timeout: float) -> bool:
-        """Whether it is answering somebody now."""
+        """Return whether the server is generating a reply now."""
         try:
             return any(slot["is_processing"] for slot in self.request("GET", "/slots", timeout=timeout))
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
@@ -108,25 +121,23 @@ class ServerInfo:
 
 
 class ServerFolder:
-    """The files of the one server that a user has, in `<home>/model`."""
+    """The files of the user's server, in `<home>/model`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.start_lock = path / "start.lock"
         self.host_lock = path / "host.lock"
-        self.turn_lock = path / "turn.lock"
+        self.call_lock = path / "turn.lock"
         self.state_file = path / "server.json"
         self.last_used_file = path / "last_used"
         self.log_file = path / "server.log"
 
     def read(self) -> ServerInfo | None:
-        """What the state file says; None where there is none, or it is garbled."""
+        """Return the content of the state file; None if there is none, or it is damaged."""
         try:
-            raw = json.loads(self.state_file.read_text("utf-8"))
-            info = ServerInfo(**{**raw, "settings": ServerSettings(**raw["settings"])})
-        except (OSError, ValueError, TypeError, KeyError):
+            return decode_known_fields(json.loads(self.state_file.read_text("utf-8")), ServerInfo)
+        except (OSError, ValueError):
             return None
-        return info if isinstance(info.port, int) and isinstance(info.pid, int) else None
 
     def write(self, info: ServerInfo) -> None:
         """Replace the state file."""
@@ -137,10 +148,10 @@ class ServerFolder:
         self.state_file.unlink(missing_ok=True)
 
     def is_host_running(self) -> bool:
-        """Whether a host process lives. Its lock ends with it, so a reused process id deceives nobody."""
+        """Return whether a host process lives, which holds a lock: a process id may have been reused."""
         return is_locked(self.host_lock)
 
     def touch(self) -> None:
-        """Note that the server is in use, so that it does not end."""
+        """Record that the server is in use, so that it does not end."""
         with contextlib.suppress(OSError):
             self.last_used_file.touch(mode=0o600)

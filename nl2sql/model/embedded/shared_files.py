@@ -1,6 +1,6 @@
-"""Small files that processes share: private, written whole or not at all, and locks that end with their holder.
+"""Files that processes share: private, written whole or not at all, and locks that are released when their holder ends.
 
-It does not know what the files say.
+It does not know the content of the files.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from nl2sql.errors import ModelError
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the folder, for this user alone; one that exists is left as it is."""
+    """Create the folder for this user alone; leave one that exists as it is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
 def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
-    """Hold the lock, waiting for as long as somebody else has it; CancelledError once `cancel` is set."""
+    """Hold the lock within the block; wait while another process holds it.
+
+    Raises:
+        CancelledError: `cancel` was set.
+        ModelError: this thread holds the lock already.
+    """
     # A generator that holds it may end on another thread.
     file_lock = FileLock(path, thread_local=False)
     try:
@@ -42,7 +47,7 @@ def lock(path: Path, cancel: CancelToken | None = None) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock."""
+    """Return whether a living process holds the lock."""
     if not path.exists():
         return False
     file_lock = FileLock(path)

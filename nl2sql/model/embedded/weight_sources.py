@@ -1,6 +1,6 @@
-"""Where the weights come from: the installed weight packages, or Hugging Face's official file.
+"""The sources of the weights: the installed weight packages, or the official file at Hugging Face.
 
-Neither source is trusted: what they write is judged by `weights`. Nothing of the packages is imported.
+Neither source is trusted: `weights` checks what they provide. No code of the packages is imported.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TIMEOUT_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class OfficialModel:
-    """The file that is trusted: its name in the cache, its bytes, its SHA-256, and its place below a base URL."""
+    """The one trusted file: its name in the cache, its size in bytes, its SHA-256, and its path below a base URL."""
 
     file_name: str
     size_bytes: int
@@ -57,9 +57,9 @@ QWEN: Final = OfficialModel(
 
 
 def find_installed_pieces(path: Sequence[str] | None = None) -> tuple[Path, ...]:
-    """The data files of the installed weight packages, in order; those missing are left out.
+    """Return the data files of the installed weight packages, in order; missing ones are left out.
 
-    `path` is where to look for packages (the interpreter's own path without it).
+    `path` lists the folders to search for packages; None searches `sys.path`.
     """
     found: list[Path] = []
     where = list(sys.path if path is None else path)
@@ -75,15 +75,19 @@ def find_installed_pieces(path: Sequence[str] | None = None) -> tuple[Path, ...]
 def join_pieces(
     pieces: Sequence[Path], target: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None
 ) -> str:
-    """Write the pieces into `target`, one after the other; the SHA-256 of what was written.
+    """Write the pieces into `target`, one after the other, and return the SHA-256 of the content in hex.
 
-    OSError where a piece cannot be read or the target not written, CancelledError once `cancel` is set: what
-    `target` holds then is unfinished.
+    After an exception `target` is incomplete.
+
+    Raises:
+        OSError: a piece cannot be read, or `target` cannot be written.
+        ModelError: the disk has too little space.
+        CancelledError: `cancel` was set.
     """
     total = sum(piece.stat().st_size for piece in pieces)
     check_free_space(target, total)
     digest, done = hashlib.sha256(), 0
-    # Hashing lets go of the interpreter: it runs beside the next read and write, and costs almost no time of its own.
+    # Hashing releases the GIL: in a thread it overlaps with the next read and write.
     with ThreadPoolExecutor(1) as hasher, target.open("wb") as out:
         hashed = hasher.submit(digest.update, b"")
         for chunk in _read_chunks(pieces):
@@ -107,7 +111,11 @@ def _read_chunks(pieces: Sequence[Path]) -> Iterator[bytes]:
 
 
 def check_free_space(target: Path, size: int) -> None:
-    """Raise ModelError where the disk of `target` has no room for that many bytes more."""
+    """Check that the disk of `target` has room for `size` more bytes.
+
+    Raises:
+        ModelError: the disk has too little space.
+    """
     free = shutil.disk_usage(target.parent).free
     if free < size:
         raise ModelError(
@@ -123,9 +131,13 @@ def download_file(
     on_progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> None:
-    """Fetch `size` bytes of `url` into `part`, going on where an earlier try stopped.
+    """Download `size` bytes of `url` into `part`, continuing where an earlier attempt stopped.
 
-    ModelError where it cannot be had; what has arrived stays in `part` for the next try.
+    What has arrived stays in `part` for the next attempt.
+
+    Raises:
+        ModelError: the file cannot be downloaded, is another one, or the disk has too little space.
+        CancelledError: `cancel` was set.
     """
     check_free_space(part, size - (part.stat().st_size if part.exists() else 0))
     stalls, problem = 0, ""
@@ -155,7 +167,7 @@ def download_file(
 
 
 def _fetch_rest(url: str, part: Path, size: int, on_progress: Progress | None, cancel: CancelToken | None) -> None:
-    """One request for what is missing of `part`, appended to it."""
+    """Request the missing bytes of `part` once, and append them."""
     done = part.stat().st_size if part.exists() else 0
     if done >= size:
         part.unlink()
@@ -166,7 +178,7 @@ def _fetch_rest(url: str, part: Path, size: int, on_progress: Progress | None, c
         if done and not continues:
             done = 0
         with part.open("ab" if done else "wb") as out:
-            # One byte more than promised is enough to know that it is another file.
+            # One byte over the expected size shows that it is another file.
             while done <= size and (chunk := response.read1(min(_CHUNK_BYTES, size + 1 - done))):
                 if cancel:
                     cancel.raise_if_cancelled()

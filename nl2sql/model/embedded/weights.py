@@ -1,4 +1,4 @@
-"""The weights of the embedded model: found, joined or fetched once, and never used unless their SHA-256 is right.
+"""The weights of the embedded model: found, joined or downloaded once, and never used unless their SHA-256 is right.
 
 A file of the user's own is only checked for being GGUF. Nothing here starts a server.
 """
@@ -33,7 +33,7 @@ _CHUNK_BYTES: Final = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model file that may be loaded. `identity` changes when the file does; `name` is what answers report."""
+    """A model file that may be loaded. `identity` changes with the file; `name` is what answers report."""
 
     path: Path
     name: str
@@ -44,8 +44,8 @@ class Weights:
 class WeightsStore:
     """The folder `<home>/models` and the sources that can fill it.
 
-    `official` is the only file it accepts, `pieces` the installed packages' data files (looked up without it),
-    and `base_url` where the file is downloaded from if there are no pieces.
+    `official` is the only file it accepts, `pieces` the data files of the weight packages (None looks for installed
+    ones), and `base_url` the place of the download if there are no pieces.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class WeightsStore:
         self._record = self._folder / f"{official.file_name}.checked.json"
 
     def find_ready(self) -> Weights | None:
-        """The weights, if they are in the cache and were checked since they last changed. Takes no time."""
+        """Return the weights if they are unchanged since they were checked, else None. The file is not read."""
         try:
             stat = self._file.stat()
             record = json.loads(self._record.read_text("utf-8"))
@@ -74,9 +74,11 @@ class WeightsStore:
         return self._describe_weights() if record == seen and stat.st_size == self._official.size_bytes else None
 
     def obtain(self, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> Weights:
-        """The weights, made ready first if need be: checked, joined or downloaded, by one process at a time.
+        """Return the weights; check, join or download them first if needed, in one process at a time.
 
-        ModelError where no source has them, or what a source gave is not the official file (it is removed).
+        Raises:
+            ModelError: no source has the weights, or a source gave another file (which is removed).
+            CancelledError: `cancel` was set.
         """
         if weights := self.find_ready():
             return weights
@@ -126,7 +128,7 @@ class WeightsStore:
         raise self._make_mismatch_error("the download brought", "Run it again")
 
     def _install(self, checked: Path) -> Weights:
-        """Put a file of the right hash in its place, and note that it was checked."""
+        """Move a file with the right hash into its place, and record that it was checked."""
         checked.replace(self._file)
         stat = self._file.stat()
         seen = {"sha256": self._official.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
@@ -145,7 +147,11 @@ class WeightsStore:
 
 
 def read_own_weights(path: Path) -> Weights:
-    """The user's own GGUF file. ConfigError where there is none, or it is something else."""
+    """Return the user's own GGUF file.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no GGUF file.
+    """
     hint = "Set NL2SQL_MODEL_PATH to a GGUF file, or unset it to use the embedded model's own weights."
     try:
         resolved = path.expanduser().resolve()
@@ -160,7 +166,7 @@ def read_own_weights(path: Path) -> Weights:
 
 
 def compute_sha256(path: Path, on_progress: Progress | None = None, cancel: CancelToken | None = None) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file in hex."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

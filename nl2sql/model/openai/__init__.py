@@ -1,1 +1,1 @@
-"""A chat model behind any OpenAI-compatible endpoint: client, transport, and what each endpoint takes."""
+"""A chat model behind any OpenAI-compatible endpoint: the client, its transport, and what each endpoint accepts."""

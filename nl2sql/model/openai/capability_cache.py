@@ -1,7 +1,6 @@
-"""Remembers, for each endpoint and model, what it was found to take: one small JSON file.
+"""Remembers which request parameters and protocols each endpoint and model accept, in one small JSON file.
 
-It holds no key and no text of any conversation. A file that is damaged or cannot be written costs only the
-finding out again.
+It holds no key and no text of a conversation. If the file is damaged or cannot be written, endpoints are tried again.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _MAX_AGE_SECONDS: Final = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class EndpointCapabilities:
-    """What an endpoint takes of one model. `protocol` None means that nobody has tried.
+    """What an endpoint accepts for one model. `protocol` is None until it is known.
 
-    `dropped` are parameters that it refuses, `renamed` those that it knows by another name; `streams` is false
-    where it only answers whole, `takes_system` false where it knows no system message.
+    `dropped` are parameters that it refuses, `renamed` those that it knows by another name, as (old, new). `streams` is
+    False if it only sends whole answers, `takes_system` is False if the model's chat template has no system message.
     """
 
     protocol: str | None = None
@@ -35,9 +34,9 @@ class EndpointCapabilities:
 
 
 class CapabilityCache:
-    """The habits kept in `state_dir`, or only in this object where that is None.
+    """The known capabilities, kept in `state_dir`, or in no file if that is None.
 
-    What is older than 30 days is forgotten, so that an endpoint that learned to call tools is tried again.
+    Entries older than 30 days are ignored, so that an endpoint which has learned to call tools is tried again.
     """
 
     def __init__(self, state_dir: Path | None, *, clock: Callable[[], float] = time.time) -> None:
@@ -45,12 +44,12 @@ class CapabilityCache:
         self._clock = clock
 
     def get(self, endpoint: str, model: str) -> EndpointCapabilities:
-        """What is known of that model there; the default where nothing is."""
+        """Return what is known of that model at that endpoint; the defaults if nothing is."""
         entry = self._read_entries().get(f"{endpoint} {model}")
         return _decode_capabilities(entry) if entry else EndpointCapabilities()
 
     def put(self, endpoint: str, model: str, capabilities: EndpointCapabilities) -> None:
-        """Keep it, beside what others have written since."""
+        """Write what is known of that model; entries that other processes have written stay."""
         if self._path is None:
             return
         entries = self._read_entries()

@@ -1,4 +1,4 @@
-"""What is sent to an endpoint: the body of a request, and what to ask otherwise where one is refused.
+"""Builds the body of a request, and decides what to change in it after a refusal.
 
 It sends nothing. `tool_protocols` writes tools and messages, `endpoint_errors` reads what a refusal says.
 """
@@ -17,13 +17,13 @@ from nl2sql.types import Messages
 
 COUNT_PARAMETER: Final = "n"
 LENGTH_NAMES: Final = ("max_tokens", "max_completion_tokens")
-# One alternative a token: llama.cpp tells twenty where no number is given.
+# One alternative for each token: llama.cpp sends twenty if no number is given.
 _LOGPROBS: Final = {"logprobs": True, "top_logprobs": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of a model, in the product's words. `count` replies are asked for at once where it is over 1."""
+    """One call of a model, independent of the endpoint. `count` is the number of replies to request at once."""
 
     model: str
     messages: Messages
@@ -35,7 +35,7 @@ class Request:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def make_body(self, capabilities: EndpointCapabilities, protocol: str) -> dict[str, Any]:
-        """The body in the endpoint's words, without what it refuses."""
+        """Return the request body in the endpoint's terms, without the parameters that it refuses."""
         body: dict[str, Any] = {
             "model": self.model,
             **tool_protocols.make_request_fields(
@@ -69,9 +69,10 @@ class Request:
 def find_fallback_capabilities(
     capabilities: EndpointCapabilities, failure: Failure, body: Mapping[str, Any], protocol: str, *, fixed: bool
 ) -> EndpointCapabilities | None:
-    """What to ask otherwise next time, so that the endpoint takes it; None where that would not help.
+    """Return capabilities under which the endpoint may accept the request next time; None if no change would help.
 
-    `fixed` says that the protocol may not change. Each change goes one way only, so that the asking comes to an end.
+    With `fixed` the protocol may not change. Each change only ever takes something away, so the attempts come to an
+    end.
     """
     has_strict = any("strict" in tool["function"] for tool in body.get("tools", ()))
     if _LOGPROBS.keys() & body.keys() and endpoint_errors.is_logprobs_refusal(failure):
@@ -88,7 +89,7 @@ def find_fallback_capabilities(
     if capabilities.takes_system and endpoint_errors.is_system_refusal(failure):
         return replace(capabilities, takes_system=False)
     bound = next((name for name in LENGTH_NAMES if name in body), None)
-    # Some endpoints want fewer tokens than that, and say so in words of their own; some count them as the prompt's.
+    # Some endpoints allow fewer tokens and say so in their own words; some add them to those of the prompt.
     if bound and endpoint_errors.is_token_limit_refusal(failure):
         return replace(capabilities, dropped=(*capabilities.dropped, bound))
     following = None if fixed else tool_protocols.find_next_protocol(protocol)

@@ -1,6 +1,6 @@
-"""What an endpoint's refusal means: try again, ask in another way, or tell the user what to do.
+"""Interprets an endpoint's refusal: try again, ask in another way, or tell the user what to do.
 
-Pure: a status and a body in, a judgement or an error out. It waits for nothing and sends nothing.
+Pure: a status and a body in, a verdict or an error out. It neither waits nor sends.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Any, Final
 
 from nl2sql.errors import ModelError
 from nl2sql.model.openai.tool_protocols import TEXT
-from nl2sql.types import ErrorInfo
 
 
 class Cause(StrEnum):
-    """What kind of thing went wrong."""
+    """The kind of failure."""
 
     STATUS = "status"
     UNREACHABLE = "unreachable"
@@ -33,9 +32,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A call that gave no reply. `status` is 0 where no HTTP answer came; `retry_after` is in seconds.
+    """A call that gave no reply. `status` is 0 if no HTTP answer was received; `retry_after` is in seconds.
 
-    `body` is the endpoint's error object, `message` its words; `detail` is ours.
+    `body` is the endpoint's error object and `message` its text; `detail` is text of ours. `may_retry` is what the
+    endpoint says about another try, None if it says nothing.
     """
 
     cause: Cause
@@ -48,13 +48,14 @@ class Failure:
 
     @property
     def full_text(self) -> str:
-        written = json.dumps(self.body, default=str)[:_MAX_TEXT_CHARS] if self.body else ""
-        return f"{self.message[:_MAX_TEXT_CHARS]} {written}"
+        """The endpoint's message and error object as one text, for searching."""
+        encoded = json.dumps(self.body, default=str)[:_MAX_TEXT_CHARS] if self.body else ""
+        return f"{self.message[:_MAX_TEXT_CHARS]} {encoded}"
 
 
 _MAX_TEXT_CHARS: Final = 4_000
 MAX_RETRY_WAIT_SECONDS: Final = 60.0
-"""Seconds: an endpoint that asks for a longer wait than this is not waited for."""
+"""A request is not repeated if the endpoint asks for a longer wait."""
 
 _TOOL_WORDS = re.compile(
     r"\b(?:tools?|tool_(?:choice|calls?)|functions?|function_?call(?:s|ing)?|roles must alternate)\b",
@@ -77,7 +78,7 @@ _ESSENTIAL = frozenset({"model", "messages", "tools", "functions"})
 
 
 def is_retryable(failure: Failure) -> bool:
-    """Whether the same request may succeed later: 408, 409, 429 and 5xx, lost connections, empty replies."""
+    """Return whether the same request may succeed later: 408, 409, 429, 5xx, lost connections, empty replies."""
     if failure.may_retry is False or (failure.retry_after or 0.0) > MAX_RETRY_WAIT_SECONDS:
         return False
     if failure.cause is Cause.STATUS:
@@ -87,12 +88,12 @@ def is_retryable(failure: Failure) -> bool:
 
 
 def is_too_long(failure: Failure) -> bool:
-    """Whether the conversation does not fit the model's context."""
+    """Return whether the conversation exceeds the model's context."""
     return failure.status in (400, 413, 422, 500) and _TOO_LONG.search(failure.full_text) is not None
 
 
 def is_tools_refusal(failure: Failure, protocol: str) -> bool:
-    """Whether the endpoint cannot take calls in this protocol. Some say so with 500."""
+    """Return whether the endpoint cannot handle calls in this protocol. Some endpoints say so with status 500."""
     if protocol == TEXT or failure.status not in (400, 404, 422, 500, 501) or is_too_long(failure):
         return False
     if failure.status == 500 and not _UNABLE.search(failure.full_text):
@@ -101,24 +102,24 @@ def is_tools_refusal(failure: Failure, protocol: str) -> bool:
 
 
 def is_system_refusal(failure: Failure) -> bool:
-    """Whether the model's chat template knows no system message."""
+    """Return whether the model's chat template has no system message."""
     return failure.status in (400, 422, 500) and _NO_SYSTEM.search(failure.full_text) is not None
 
 
 def is_token_limit_refusal(failure: Failure) -> bool:
-    """Whether the endpoint refuses the number of tokens asked for, or that of the prompt."""
+    """Return whether the endpoint refuses the requested number of tokens, or that of the prompt."""
     return failure.status in (400, 413, 422, 500) and (
         is_too_long(failure) or _TOKENS.search(failure.full_text) is not None
     )
 
 
 def is_logprobs_refusal(failure: Failure) -> bool:
-    """Whether the endpoint refuses to tell log-probabilities. Some forbid them (403) for a model."""
+    """Return whether the endpoint refuses to send log-probabilities. Some forbid them (403) for a model."""
     return failure.status in (400, 403, 404, 422, 500) and "logprob" in failure.full_text.lower()
 
 
 def find_refused_parameter(failure: Failure, sent: Collection[str]) -> str | None:
-    """The optional parameter, of those sent, that the endpoint names as not to its liking."""
+    """Return which optional parameter, of those sent, the endpoint names as refused; None if it names none."""
     if failure.status not in (400, 404, 422, 500) or is_too_long(failure):
         return None
     words = failure.full_text
@@ -133,22 +134,22 @@ def find_refused_parameter(failure: Failure, sent: Collection[str]) -> str | Non
 
 
 def find_failed_generation(failure: Failure) -> str | None:
-    """The model's own text, where an endpoint could not read a call in it and gave the text with the error."""
-    written = failure.body.get("failed_generation") if isinstance(failure.body, Mapping) else None
-    return written if isinstance(written, str) and written.strip() else None
+    """Return the model's text if the endpoint could not parse a call in it and sent it with the error, else None."""
+    generated = failure.body.get("failed_generation") if isinstance(failure.body, Mapping) else None
+    return generated if isinstance(generated, str) and generated.strip() else None
 
 
 def is_unknown_model(failure: Failure) -> bool:
-    """Whether the endpoint does not have the model that was asked for."""
+    """Return whether the endpoint does not have the requested model."""
     return failure.status == 404 or (failure.status in (400, 422) and _NO_MODEL.search(failure.full_text) is not None)
 
 
 def make_model_error(
     failure: Failure, *, model: str, host: str, available_models: Sequence[str] = (), setting: str = "OPENAI_BASE_URL"
 ) -> ModelError:
-    """The error that the user sees: what happened, and what to do.
+    """Return the error for the user: what happened, and what to do.
 
-    `host` is the endpoint's host and port, `setting` what its address was set by.
+    `host` is the endpoint's host and port; `setting` names the setting that holds its address.
     """
     if failure.cause is Cause.STATUS:
         return _make_status_error(failure, model, host, available_models, setting)
@@ -185,34 +186,22 @@ def make_model_error(
     return ModelError(*messages[failure.cause])
 
 
-def describe_cut(read_tokens: int, min_tokens: int, *, model: str, host: str) -> ErrorInfo:
-    """What to tell where an endpoint read `read_tokens` of a prompt of at least `min_tokens`, and said nothing."""
-    return ErrorInfo(
-        ModelError.code,
-        f"{host} cut the prompt: {model} read {read_tokens:,} of at least {min_tokens:,} tokens, "
-        "so it has not seen all tables",
-        f"Of {min_tokens:,} tokens {read_tokens:,} were read: "
-        "raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
-        "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
-    )
-
-
 def _make_status_error(
     failure: Failure, model: str, host: str, available_models: Sequence[str], setting: str
 ) -> ModelError:
-    status, said = failure.status, _format_clause(failure.message)
+    status, clause = failure.status, _format_clause(failure.message)
     if status in (401, 403):
         return ModelError(
             f"{host} refused the API key ({status})", "Check OPENAI_API_KEY: is it for this endpoint and this model?"
         )
     if is_too_long(failure):
         return ModelError(
-            f"the question and its schema are longer than {model} can read{said}",
+            f"the question and its schema are longer than {model} can read{clause}",
             "Limit the tables ([database] include in nl2sql.toml), or name a model with a longer context.",
         )
     if status == 402 or _NO_QUOTA.search(failure.full_text):
         return ModelError(
-            f"the account at {host} has no quota left{said}", "Check its plan and billing, or use -m local."
+            f"the account at {host} has no quota left{clause}", "Check its plan and billing, or use -m local."
         )
     if status == 429:
         seconds = failure.retry_after or MAX_RETRY_WAIT_SECONDS
@@ -223,15 +212,15 @@ def _make_status_error(
             if seconds <= _HOUR_SECONDS
             else "much later"
         )
-        return ModelError(f"{host} takes no more requests now (429){said}", f"Ask again {wait}.")
+        return ModelError(f"{host} takes no more requests now (429){clause}", f"Ask again {wait}.")
     if is_unknown_model(failure):
         return _make_unknown_model_error(failure, model, host, available_models, setting)
     if status >= 500:
         return ModelError(
-            f"{host} failed ({status}){said}", "Ask again in a while; if it is your own server, look at its log."
+            f"{host} failed ({status}){clause}", "Ask again in a while; if it is your own server, look at its log."
         )
     return ModelError(
-        f"{host} refused the request ({status}){said}", "Check the model's name and the endpoint's settings."
+        f"{host} refused the request ({status}){clause}", "Check the model's name and the endpoint's settings."
     )
 
 
@@ -256,7 +245,7 @@ def _make_unknown_model_error(
 
 
 def _format_clause(text: str) -> str:
-    """An endpoint's words, short enough to stand behind a colon; a page of HTML says nothing."""
+    """Return the endpoint's message as a short clause to append; empty if it is blank or an HTML page."""
     plain = " ".join(text.split())
     if not plain or plain.startswith("<"):
         return ""

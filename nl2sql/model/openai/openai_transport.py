@@ -1,8 +1,15 @@
-"""Speaks to an OpenAI-compatible endpoint over the `openai` SDK: one request, its events, and how it failed.
+"""Sends requests to an OpenAI-compatible endpoint over the `openai` SDK, and yields the events of the answer.
 
-The one module that imports the SDK: its exceptions end here, as the errors of `stream_events`. It does not retry, and
-it does not know what the events mean. The endpoint is not trusted: it is not followed to another address, its cookies
-are not kept, and what it sends is read no faster than it is used.
+The only module that imports the SDK: its exceptions are mapped to EndpointError here. The SDK does what it does well:
+it builds URLs, headers and bodies, authenticates, keeps connections and reports what failed. Written by hand is what it
+cannot do:
+
+- Retries (`max_retries=0`): `openai_client` changes the request between attempts, counts their tokens, and stops
+  waiting when a question is cancelled.
+- Cancelling: the SDK blocks until the next byte. A thread reads here, and the connection is shut down from another.
+- Server-sent events (`sse_events`): the SDK's decoder raises at a line that is not JSON, and has no size limit.
+- Error bodies, redirects, cookies and compression: the endpoint is not trusted. It cannot redirect to another address,
+  set cookies, or send more than the limits allow.
 """
 
 from __future__ import annotations
@@ -28,11 +35,11 @@ from nl2sql.model.openai.endpoint_errors import Cause, Failure
 from nl2sql.model.openai.sse_events import (
     MAX_ERROR_BYTES,
     EndpointError,
+    decompress,
     read_events,
     read_first_bytes,
     read_models,
     read_refusal,
-    unpack,
 )
 from nl2sql.model.transport import ReplyTimer, Timeouts
 
@@ -51,26 +58,26 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class EndpointConnection:
-    """One connection to the endpoint, used by one call at a time, that another thread can break."""
+    """A connection to the endpoint, used by one call at a time, that another thread can shut down."""
 
-    def __init__(self, client: openai.OpenAI, own: httpx2.Client) -> None:
+    def __init__(self, client: openai.OpenAI, http_client: httpx2.Client) -> None:
         self.client = client
-        self._own = own
+        self._http_client = http_client
         self._stream: Any = None
         self._broken = False
-        own.event_hooks = {"request": [self._set_trace], "response": [_refuse_errors]}
+        http_client.event_hooks = {"request": [self._set_trace], "response": [_read_error_response]}
 
     @property
     def is_broken(self) -> bool:
-        """Whether the call on it was given up."""
+        """Whether the call on it was abandoned."""
         return self._broken
 
     def track(self, response: httpx2.Response) -> None:
-        """Know the connection of a response, for a client that was handed in ready-made."""
+        """Note the socket of a response; needed for an HTTP client that the caller supplied."""
         self._handle_trace("response.complete", {"return_value": response.extensions.get("network_stream")})
 
     def abort(self) -> None:
-        """End whatever waits on this connection; the endpoint sees it closed."""
+        """Shut the connection down: whatever waits on it ends, and the endpoint sees it closed."""
         self._broken = True
         connection = self._stream.get_extra_info("socket") if self._stream is not None else None
         if connection is not None:
@@ -78,11 +85,11 @@ class EndpointConnection:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Free the connection."""
-        self._own.close()
+        """Close the connection."""
+        self._http_client.close()
 
     def close_if_broken(self) -> None:
-        """Free the connection of a call that was given up."""
+        """Close the connection if its call was abandoned."""
         if self._broken:
             self.close()
 
@@ -96,8 +103,8 @@ class EndpointConnection:
                 self.abort()
 
 
-class SDKWire:
-    """Any OpenAI-compatible endpoint. `http_client` brings proxies or certificates; it stays the caller's."""
+class OpenAITransport:
+    """The connections to one endpoint. `http_client` brings proxies or certificates; the caller closes it."""
 
     def __init__(
         self, base_url: str, api_key: str | None, timeouts: Timeouts, http_client: httpx2.Client | None = None
@@ -112,44 +119,45 @@ class SDKWire:
     def stream_events(
         self, body: Mapping[str, Any], cancel: CancelToken, has_begun: Callable[[], bool] = lambda: True
     ) -> Generator[Mapping[str, Any], None, None]:
-        """As `Wire.events`."""
+        """Send the request body and yield the events of the answer, as `Transport.stream_events`."""
 
         def send(client: openai.OpenAI) -> Stream[object]:
             return client.post(
                 "/chat/completions", body=dict(body), cast_to=object, stream=True, stream_cls=Stream[object]
             )
 
-        patience = ReplyTimer(self._timeouts, has_begun)
-        with self._exchange(send, cancel, patience) as chunks:
+        timer = ReplyTimer(self._timeouts, has_begun)
+        with self._exchange(send, cancel, timer) as chunks:
             for event in read_events(chunks):
                 yield event
-                patience.renew()
+                timer.renew()
                 if event.get("done"):
                     return
 
     def list_models(self) -> list[str]:
-        """As `Wire.models`."""
+        """Return the names of the endpoint's models, as `Transport.list_models`."""
 
         def send(client: openai.OpenAI) -> Stream[object]:
             return client.get("/models", cast_to=object, stream=True, stream_cls=Stream[object])
 
-        patience = ReplyTimer(replace(self._timeouts, first_seconds=_LIST_SECONDS), lambda: False)
-        with self._exchange(send, CancelToken(), patience) as chunks:
+        timer = ReplyTimer(replace(self._timeouts, first_seconds=_LIST_SECONDS), lambda: False)
+        with self._exchange(send, CancelToken(), timer) as chunks:
             return read_models(read_first_bytes(chunks, _MAX_LIST_BYTES))
 
     def close(self) -> None:
-        """Free the idle connections."""
+        """Close the idle connections."""
         with self._lock:
-            lanes, self._idle = self._idle, []
-        for lane in lanes:
-            lane.close()
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     @contextlib.contextmanager
-    def _exchange(self, send: Send, cancel: CancelToken, patience: ReplyTimer) -> Iterator[Iterator[bytes]]:
-        """The body of an answer as it comes; leaving it by an error or a closed generator breaks the connection."""
-        lane = self._take_connection()
+    def _exchange(self, send: Send, cancel: CancelToken, timer: ReplyTimer) -> Iterator[Iterator[bytes]]:
+        """Yield the body of an answer in chunks; shut the connection down if left before its end."""
+        connection = self._take_connection()
         inbox: queue.Queue[object] = queue.Queue(_MAX_QUEUED_CHUNKS)
-        worker = threading.Thread(target=self._fill_inbox, args=(lane, send, inbox), daemon=True, name="nl2sql-model")
+        arguments = (connection, send, inbox)
+        reader = threading.Thread(target=self._fill_inbox, args=arguments, daemon=True, name="nl2sql-model")
 
         def wake() -> None:
             with contextlib.suppress(queue.Full):
@@ -158,22 +166,22 @@ class SDKWire:
         whole = False
         try:
             with cancel.call_on_cancel(wake):
-                worker.start()
-                yield self._read_chunks(inbox, cancel, patience)
+                reader.start()
+                yield self._read_chunks(inbox, cancel, timer)
             whole = True
         except EndpointError as exc:
             exc.failure = self._redact(exc.failure)
             raise
         finally:
-            self._release_connection(lane, worker, whole=whole)
+            self._release_connection(connection, reader, whole=whole)
 
-    def _read_chunks(self, inbox: queue.Queue[object], cancel: CancelToken, patience: ReplyTimer) -> Iterator[bytes]:
+    def _read_chunks(self, inbox: queue.Queue[object], cancel: CancelToken, timer: ReplyTimer) -> Iterator[bytes]:
         while True:
             try:
-                item = inbox.get(timeout=max(0.0, min(patience.seconds_left, cancel.seconds_left)))
+                item = inbox.get(timeout=max(0.0, min(timer.seconds_left, cancel.seconds_left)))
             except queue.Empty:
                 cancel.raise_if_cancelled()
-                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{patience.limit_seconds:g} s")) from None
+                raise EndpointError(Failure(Cause.TIMEOUT, detail=f"{timer.limit_seconds:g} s")) from None
             cancel.raise_if_cancelled()
             if isinstance(item, EndpointError):
                 raise item
@@ -181,20 +189,20 @@ class SDKWire:
                 return
             yield item
 
-    def _fill_inbox(self, lane: EndpointConnection, send: Send, inbox: queue.Queue[object]) -> None:
-        """Runs in a thread of its own, so that whoever waits can stop waiting whatever the network does."""
+    def _fill_inbox(self, connection: EndpointConnection, send: Send, inbox: queue.Queue[object]) -> None:
+        """Put the chunks of an answer into the queue. Runs in a thread: its reader can stop waiting at any time."""
         try:
-            with contextlib.closing(send(lane.client).response) as response:
-                lane.track(response)
-                for chunk in unpack(response.iter_raw(), response.headers.get("content-encoding", "")):
-                    _put(inbox, chunk, lane)
+            with contextlib.closing(send(connection.client).response) as response:
+                connection.track(response)
+                for chunk in decompress(response.iter_raw(), response.headers.get("content-encoding", "")):
+                    _put(inbox, chunk, connection)
         except EndpointError as exc:
-            _put(inbox, exc, lane)
+            _put(inbox, exc, connection)
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as exc:
-            _put(inbox, EndpointError(_map_failure(exc)), lane)
+            _put(inbox, EndpointError(_map_failure(exc)), connection)
         finally:
-            _put(inbox, _END, lane)
-            lane.close_if_broken()
+            _put(inbox, _END, connection)
+            connection.close_if_broken()
 
     def _take_connection(self) -> EndpointConnection:
         with self._lock:
@@ -202,52 +210,56 @@ class SDKWire:
         return idle or self._open_connection()
 
     def _open_connection(self) -> EndpointConnection:
-        limits = self._timeouts
-        timeout = httpx2.Timeout(limits.first_seconds + limits.between_seconds, connect=limits.connect_seconds)
+        timeouts = self._timeouts
+        timeout = httpx2.Timeout(timeouts.first_seconds + timeouts.between_seconds, connect=timeouts.connect_seconds)
         if self._http_client is None:
-            kept = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS)
-            own = httpx2.Client(verify=_load_certificates(), timeout=timeout, limits=kept, follow_redirects=True)
+            pool_limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS)
+            http_client = httpx2.Client(
+                verify=_load_certificates(), timeout=timeout, limits=pool_limits, follow_redirects=True
+            )
         else:
-            own = httpx2.Client(transport=_RelayTransport(self._http_client), timeout=timeout, follow_redirects=True)
-        own.headers["Accept-Encoding"] = "identity"
-        own.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+            http_client = httpx2.Client(
+                transport=_RelayTransport(self._http_client), timeout=timeout, follow_redirects=True
+            )
+        http_client.headers["Accept-Encoding"] = "identity"
+        http_client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         try:
             client = openai.OpenAI(
                 api_key=self._key or _DUMMY_KEY,
                 base_url=self._base_url,
                 timeout=timeout,
                 max_retries=0,
-                http_client=own,
+                http_client=http_client,
             )
-            return EndpointConnection(client, own)
+            return EndpointConnection(client, http_client)
         except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as exc:
             raise EndpointError(self._redact(_map_failure(exc))) from None
 
-    def _release_connection(self, lane: EndpointConnection, worker: threading.Thread, *, whole: bool) -> None:
+    def _release_connection(self, connection: EndpointConnection, reader: threading.Thread, *, whole: bool) -> None:
         if not whole:
-            lane.abort()
-        if worker.ident is not None:
-            worker.join(timeout=_JOIN_SECONDS)
-            if worker.is_alive():
-                lane.abort()
+            connection.abort()
+        if reader.ident is not None:
+            reader.join(timeout=_JOIN_SECONDS)
+            if reader.is_alive():
+                connection.abort()
                 return
         with self._lock:
             keep = whole and len(self._idle) < _MAX_IDLE_CONNECTIONS
             if keep:
-                self._idle.append(lane)
+                self._idle.append(connection)
         if not keep:
-            lane.close()
+            connection.close()
 
     def _redact(self, failure: Failure) -> Failure:
-        """The failure without the key, should the endpoint have sent it back."""
-        told = f"{failure.message} {failure.detail} {json.dumps(failure.body, default=str)}"
-        if not self._key or self._key not in told:
+        """Return the failure without the API key, in case the endpoint sent it back."""
+        words = f"{failure.message} {failure.detail} {json.dumps(failure.body, default=str)}"
+        if not self._key or self._key not in words:
             return failure
         return replace(failure, message=failure.message.replace(self._key, "…"), body=None, detail="")
 
 
 class _RelayTransport(httpx2.BaseTransport):
-    """Sends by a client that was handed in, so that its proxies and certificates hold, and our rules too."""
+    """Sends through a client that the caller supplied: its proxies and certificates apply, and so do the rules here."""
 
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
@@ -264,21 +276,25 @@ _END: Final = object()
 _CANCELLED: Final = object()
 
 
-def _put(inbox: queue.Queue[object], item: object, lane: EndpointConnection) -> None:
-    """Hand it over once there is room; nobody takes it where the call was given up."""
-    while not lane.is_broken:
+def _put(inbox: queue.Queue[object], item: object, connection: EndpointConnection) -> None:
+    """Put the item into the queue once there is room; give up when the call is abandoned."""
+    while not connection.is_broken:
         with contextlib.suppress(queue.Full):
             inbox.put(item, timeout=_POLL_SECONDS)
             return
 
 
 def _split_address(url: httpx2.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL."""
+    """Return scheme, host and port of a URL."""
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
 def _check_redirect(response: httpx2.Response) -> None:
-    """Refuse to be sent on to another address than the endpoint's own, but for the same one encrypted."""
+    """Refuse a redirect to another address; the same host over HTTPS instead of HTTP is allowed.
+
+    Raises:
+        EndpointError: the redirect leads elsewhere.
+    """
     here = _split_address(response.request.url)
     try:
         there = _split_address(response.request.url.join(response.headers["location"]))
@@ -288,22 +304,26 @@ def _check_redirect(response: httpx2.Response) -> None:
         raise EndpointError(Failure(Cause.REDIRECTED, detail=there[1][:_MAX_HOST_CHARS]))
 
 
-def _refuse_errors(response: httpx2.Response) -> None:
-    """Read of an error, or of a redirect, only what is needed: the SDK and httpx would read all of it."""
+def _read_error_response(response: httpx2.Response) -> None:
+    """Read a bounded part of an error, and nothing of a redirect: the SDK and httpx would read the whole body.
+
+    Raises:
+        EndpointError: the response is an error, or a redirect that is refused.
+    """
     if response.has_redirect_location:
         _check_redirect(response)
         assert isinstance(response.stream, httpx2.SyncByteStream)
         response.stream.close()
         response.stream = httpx2.ByteStream(b"")
     elif response.status_code >= 400:
-        packing = response.headers.get("content-encoding", "")
-        content = read_first_bytes(unpack(response.iter_raw(), packing), MAX_ERROR_BYTES)
+        encoding = response.headers.get("content-encoding", "")
+        content = read_first_bytes(decompress(response.iter_raw(), encoding), MAX_ERROR_BYTES)
         raise EndpointError(read_refusal(response.status_code, content, response.headers))
 
 
 @functools.cache
 def _load_certificates() -> ssl.SSLContext:
-    """The certificates that are trusted: reading them takes longer than all else here, so once a process."""
+    """Return the trusted certificates, read once a process: that takes longer than everything else here."""
     return httpx2.create_ssl_context()
 
 
@@ -330,4 +350,4 @@ def _describe_cause(exc: Exception) -> str:
         "certificate": "its certificate is not trusted",
         "timed out": "no answer to the connection",
     }
-    return next((told for word, told in known.items() if word in words), "")
+    return next((cause for word, cause in known.items() if word in words), "")

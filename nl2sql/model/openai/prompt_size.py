@@ -1,7 +1,7 @@
-"""Whether an endpoint read the whole prompt, from the tokens that it says it read.
+"""Detects from the reported token count whether an endpoint read the whole prompt.
 
-Some servers cut a prompt that is longer than their context, and say nothing. It counts no tokens: it knows how few
-a text takes at the least.
+Some servers cut a prompt that exceeds their context, without an error. No tokenizer is used: the least number of tokens
+of a text is estimated from its characters.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from nl2sql.types import Usage
+from nl2sql.errors import ModelError
+from nl2sql.types import ErrorInfo, Usage
 
-# No tokenizer in wide use gets more characters of prose into a token than this.
+# No widely used tokenizer puts more characters of prose into a token.
 _MAX_CHARS_PER_TOKEN: Final = 5.5
 _MAX_WIDE_CHARS_PER_TOKEN: Final = 2.5
 _MIN_CHARS_PER_TOKEN: Final = 2.5
 _FIRST_WIDE: Final = "\u2e80"
-# What chat templates add to the messages, and more.
+# More than chat templates add to the messages.
 _SLACK_TOKENS: Final = 256
 
 
 def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
-    """The tokens that were read and the fewest that were sent, where the endpoint did not read all; else None.
+    """Return the tokens that were read and the fewest that were sent, if the endpoint did not read all; else None.
 
-    What an endpoint counts may leave out what it had read before: so a count that the messages after the first one
-    could explain, with the tools, says nothing. Nor does none.
+    Some endpoints do not count tokens that they had cached without saying so. A count that the tools and the messages
+    after the first one could explain is therefore no evidence, and neither is a count of 0.
     """
     read = usage.prompt_tokens + usage.cached_tokens
     least = int(sum(map(_estimate_min_tokens, _collect_texts(body))))
@@ -37,8 +38,20 @@ def find_cut(body: Mapping[str, Any], usage: Usage) -> tuple[int, int] | None:
     return usage.prompt_tokens, least
 
 
+def describe_cut(read_tokens: int, min_tokens: int, *, model: str, host: str) -> ErrorInfo:
+    """Return the warning that an endpoint read only `read_tokens` of a prompt of at least `min_tokens`."""
+    return ErrorInfo(
+        ModelError.code,
+        f"{host} cut the prompt: {model} read {read_tokens:,} of at least {min_tokens:,} tokens, "
+        "so it has not seen all tables",
+        f"Of {min_tokens:,} tokens {read_tokens:,} were read: "
+        "raise the model's context (Ollama: num_ctx, or OLLAMA_CONTEXT_LENGTH "
+        "for its server), name a model with a longer one, or show fewer tables ([database] include in nl2sql.toml).",
+    )
+
+
 def _collect_texts(body: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a request that surely becomes part of the prompt: of the tools, names and descriptions."""
+    """Yield every text of a request that is sure to become part of the prompt; of tools, names and descriptions."""
     for message in body.get("messages", ()):
         content = message.get("content")
         if isinstance(content, str):

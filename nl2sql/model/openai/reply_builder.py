@@ -1,15 +1,15 @@
-"""Puts one reply together from what an endpoint sends: pieces of a stream, or all of it at once.
+"""Builds replies from what an endpoint sends: pieces of a stream, or a whole body.
 
-It takes the shapes that servers differ in as they come (indexes, ids, nulls, names of fields); what the text
-and the arguments mean is left to `reply_parser`. A reply has a length: what is longer is cut there, and counts as
-broken off. The work is in proportion to what comes, however small the pieces.
+It accepts the shapes in which servers differ (indexes, ids, nulls, field names); `reply_parser` decides what the text
+and the arguments mean. A reply has a greatest length: it is cut there, and counts as broken off. The work is
+proportional to the bytes received, however small the pieces.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
@@ -24,7 +24,7 @@ _CALL_FIELDS: Final = frozenset({"id", "index", "type", "function", "name", "arg
 _MAX_EXTRA_CHARS: Final = 400_000
 _MAX_REASON_CHARS: Final = 60
 _EMPTY_OBJECT_CHARS: Final = 16
-# Each endpoint's own words for why a reply ended, as OpenAI's; `cut` where it came to no end.
+# The finish reasons of other endpoints, mapped to OpenAI's; `cut` is a reply that did not come to its end.
 _REASONS: Final = {
     **dict.fromkeys(
         ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "finished"), "stop"
@@ -58,7 +58,7 @@ _MAX_LOGPROBS: Final = 20_000
 
 
 class _TextBuffer:
-    """A text that grows by pieces, joined where it is read."""
+    """A text that grows by pieces, joined when it is read."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -69,9 +69,9 @@ class _TextBuffer:
         self.size += len(text)
 
     def cut(self, count: int) -> None:
-        """Leave out the last so many characters."""
-        kept = self.read()[: max(0, self.size - count)]
-        self._pieces, self.size = [kept], len(kept)
+        """Remove that many characters from the end."""
+        remaining = self.read()[: max(0, self.size - count)]
+        self._pieces, self.size = [remaining], len(remaining)
 
     def read(self) -> str:
         if len(self._pieces) > 1:
@@ -81,7 +81,7 @@ class _TextBuffer:
 
 @dataclass
 class _PartialCall:
-    """A call in the making. `object_arguments` are its arguments where they came as an object, not as text."""
+    """A call that is still being received. `object_arguments` is set if the arguments are an object, not text."""
 
     id: str = ""
     name: str = ""
@@ -99,7 +99,7 @@ class _PartialCall:
         return self.object_arguments is not None or self.brackets.closed
 
     def add(self, piece: str) -> None:
-        """Take the next piece of the arguments: some servers repeat what they have sent, or begin with `{}`."""
+        """Add the next piece of the arguments: some servers repeat what they have sent, or begin with `{}`."""
         size = self.text.size
         repeats = len(piece) >= size > 1 and piece.startswith(self.text.read())
         if (
@@ -115,21 +115,21 @@ class _PartialCall:
 
 
 class ReplyBuilder:
-    """A reply in the making: `feed` each event, then read the fields.
+    """A reply that is still being received: `feed` each event, then read the properties.
 
-    `text` and `reasoning` are what the endpoint calls content and thought; `finish` is its reason to stop, None
-    while it gave none. `full` says that there is more than a reply may have: `finish` is then `length`, and what comes
-    further is not taken.
+    `text` and `reasoning` are what the endpoint calls content and thought; `finish` is its finish reason, None until it
+    gives one. `is_full` says that the reply has reached its greatest length: `finish` is then `length`, and further
+    events add nothing.
     """
 
     def __init__(self) -> None:
-        self.full = self.has_choices = False
+        self.is_full = self.has_choices = False
         self.reasoning_details: list[Any] = []
         self.finish: str | None = None
         self.usage = Usage(model_calls=1)
         self._text, self._reasoning, self._reasoning_content = _TextBuffer(), _TextBuffer(), _TextBuffer()
         self._calls: list[_PartialCall] = []
-        # The last one under each index, and under None the last of all.
+        # The latest call of each index; under None the latest of all.
         self._last: dict[int | None, _PartialCall] = {}
         self._argument_chars = self._kept_chars = self._pieces = 0
         self._streamed = False
@@ -137,39 +137,39 @@ class ReplyBuilder:
 
     @property
     def text(self) -> str:
-        """What the endpoint calls content."""
+        """The text of the reply."""
         return self._text.read()
 
     @property
     def length(self) -> int:
-        """How many characters the text has."""
+        """The number of characters of the text."""
         return self._text.size
 
     @property
     def reasoning(self) -> str:
-        """What the endpoint put aside as thought."""
+        """The text that the endpoint marked as thought."""
         return self._reasoning.read()
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of the model's own has come."""
+        """Whether any output of the model has been received."""
         return bool(self._text.size or self._reasoning.size or self._calls)
 
     @property
     def extras(self) -> dict[str, Any]:
-        """The thoughts, as fields of the message: some endpoints want them again with the calls they led to."""
+        """The thoughts as fields of the message: some endpoints want them sent back with the calls."""
         fields = {"reasoning_content": self._reasoning_content.read(), "reasoning_details": self.reasoning_details}
         return {k: v for k, v in fields.items() if v}
 
     @property
     def calls(self) -> list[RawCall]:
-        """The calls as far as they came; what names no tool and says nothing is none."""
+        """The calls received so far, except those that have neither a name nor arguments."""
         return [RawCall(c.name, c.arguments, c.id, extra=c.extra) for c in self._calls if c.name or c.arguments]
 
     def find_logprobs(self, sql: str) -> tuple[float, ...]:
-        """Return the log-probabilities of the tokens that the SQL was written with, empty where none were told.
+        """Return the log-probabilities of the tokens that make up the SQL; empty if the endpoint sent none.
 
-        Where the text of the tokens does not hold the SQL as it is, as inside JSON, those of the whole reply.
+        If the text of the tokens does not contain the SQL literally, as inside JSON, return those of the whole reply.
         """
         whole = "".join(token for token, _ in self._logprobs)
         start = whole.rfind(sql) if sql else -1
@@ -183,14 +183,14 @@ class ReplyBuilder:
         return tuple(found)
 
     def feed(self, event: Mapping[str, Any]) -> str:
-        """Take one event in; what it added to the text."""
+        """Add an event to the reply, and return what it added to the text."""
         self._count_usage(event)
         if event.get("done") and self.has_begun:
             self.finish = self.finish or "stop"
         choices = event.get("choices")
         self.has_choices = self.has_choices or isinstance(choices, list)
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
-        if self.full:
+        if self.is_full:
             return ""
         self._take_logprobs(choice.get("logprobs"))
         reason = _read_text(choice.get("finish_reason"))[:_MAX_REASON_CHARS]
@@ -216,7 +216,7 @@ class ReplyBuilder:
         return self._append_within_limit(self._text, _read_text(part.get("content")) or _read_text(part.get("refusal")))
 
     def _take_logprobs(self, logprobs: Any) -> None:
-        """Keep the tokens with their log-probabilities, where the endpoint tells them."""
+        """Keep the tokens with their log-probabilities, if the endpoint sends them."""
         tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
         for token in tokens if isinstance(tokens, list) else ():
             if len(self._logprobs) == _MAX_LOGPROBS:
@@ -226,7 +226,7 @@ class ReplyBuilder:
                 self._logprobs.append((_read_text(token.get("token")), min(0.0, float(value))))
 
     def _append_within_limit(self, pieces: _TextBuffer, added: str) -> str:
-        """Add to it what the length of a reply still allows."""
+        """Append as much of the text as the greatest length allows, and return what was appended."""
         if pieces.size + len(added) > MAX_REPLY_CHARS:
             added = added[: MAX_REPLY_CHARS - pieces.size]
             self._mark_full()
@@ -235,22 +235,22 @@ class ReplyBuilder:
         return added
 
     def _has_room_for(self, value: Any) -> bool:
-        """Whether a reply may still have these fields of the endpoint's own."""
+        """Count the size of these fields of the endpoint's own, and return whether the reply may hold them."""
         self._kept_chars += len(json.dumps(value))
         if self._kept_chars > _MAX_EXTRA_CHARS:
             self._mark_full()
-        return not self.full
+        return not self.is_full
 
     def _mark_full(self) -> None:
-        self.full, self.finish = True, "length"
+        self.is_full, self.finish = True, "length"
         if not self.usage.completion_tokens:
             self.usage = replace(self.usage, completion_tokens=self._pieces)
 
     def _take_calls(self, part: Mapping[str, Any]) -> None:
-        written = part.get("tool_calls")
-        written = [written] if isinstance(written, Mapping) else written
-        for piece in written if isinstance(written, list) else ():
-            if self.full:
+        tool_calls = part.get("tool_calls")
+        tool_calls = [tool_calls] if isinstance(tool_calls, Mapping) else tool_calls
+        for piece in tool_calls if isinstance(tool_calls, list) else ():
+            if self.is_full:
                 return
             if isinstance(piece, Mapping):
                 self._take_call(piece)
@@ -272,15 +272,15 @@ class ReplyBuilder:
         if extra and self._has_room_for(extra):
             call.extra.update(extra)
 
-    def _take_arguments(self, call: _PartialCall, written: Any) -> None:
-        if written is None or written == "":
+    def _take_arguments(self, call: _PartialCall, arguments: Any) -> None:
+        if arguments is None or arguments == "":
             return
-        if not isinstance(written, str):
-            self._argument_chars += len(json.dumps(written))
-            call.object_arguments = written
+        if not isinstance(arguments, str):
+            self._argument_chars += len(json.dumps(arguments))
+            call.object_arguments = arguments
         else:
             before = call.text.size
-            call.add(written[: MAX_REPLY_CHARS + 1])
+            call.add(arguments[: MAX_REPLY_CHARS + 1])
             self._argument_chars += call.text.size - before
         if self._argument_chars > MAX_REPLY_CHARS:
             call.object_arguments = None
@@ -288,9 +288,9 @@ class ReplyBuilder:
             self._mark_full()
 
     def _find_call(self, index: Any, call_id: str, name: str) -> _PartialCall | None:
-        """The call that a piece belongs to. Indexes may be missing or all alike, ids empty or repeated.
+        """Return the call that a piece belongs to; None if the reply already has the most calls it may have.
 
-        None where a reply has had all the calls that it may have.
+        Indexes may be missing or all alike, ids empty or repeated.
         """
         last = self._last.get(index if isinstance(index, int) else None)
         another = last is not None and bool(
@@ -312,7 +312,7 @@ class ReplyBuilder:
         return last
 
     def _count_usage(self, event: Mapping[str, Any]) -> None:
-        """The tokens, from whichever fields this endpoint counts them in; a later count replaces an earlier one."""
+        """Read the token counts from whichever fields the endpoint uses; a later count replaces an earlier one."""
         usage, timings = _read_object(event, "usage"), _read_object(event, "timings")
         if not usage and not timings:
             return
@@ -340,8 +340,56 @@ class ReplyBuilder:
         )
 
 
+class ReplySplitter:
+    """Separates the replies that one request yields when it asks for several of them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._drafts: dict[int, ReplyBuilder] = {}
+        self._pieces: dict[int, int] = {}
+        self._ended: set[int] = set()
+        self._whole = ReplyBuilder()
+
+    def split(self, events: Iterable[Mapping[str, Any]]) -> Iterator[ReplyBuilder]:
+        """Yield each of the replies as it ends, then those that ended without a finish reason.
+
+        The usage of a draft is what is known of it alone: its pieces as completion tokens, and the model call if it is
+        the first.
+        """
+        for event in events:
+            self._whole.feed({key: value for key, value in event.items() if key != "choices"})
+            choices = event.get("choices")
+            for position, choice in enumerate(choices if isinstance(choices, list) else ()):
+                if not isinstance(choice, Mapping):
+                    continue
+                index = choice.get("index")
+                number = index if isinstance(index, int) else position
+                if number not in self._drafts and len(self._drafts) == self._count:
+                    continue
+                draft = self._drafts.setdefault(number, ReplyBuilder())
+                self._pieces[number] = self._pieces.get(number, 0) + bool(draft.feed({"choices": [choice]}))
+                if draft.finish is not None and number not in self._ended:
+                    yield self._end_draft(number)
+        for number, draft in self._drafts.items():
+            if number not in self._ended and draft.has_begun:
+                yield self._end_draft(number)
+
+    def compute_remaining_usage(self, given: Usage) -> Usage:
+        """Return the endpoint's count for the whole request, less the usage that was given to other replies."""
+        whole = self._whole.usage
+        completion_tokens = max(0, whole.completion_tokens - given.completion_tokens)
+        model_calls = max(0, whole.model_calls - given.model_calls)
+        return replace(whole, completion_tokens=completion_tokens, model_calls=model_calls)
+
+    def _end_draft(self, number: int) -> ReplyBuilder:
+        draft = self._drafts[number]
+        draft.usage = Usage(completion_tokens=self._pieces[number], model_calls=int(not self._ended))
+        self._ended.add(number)
+        return draft
+
+
 def _read_text(value: Any) -> str:
-    """Text, or the texts of a list of parts; what else a server puts there is nothing to read."""
+    """Return the text, or the joined texts of a list of parts; empty for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -357,7 +405,7 @@ def _read_object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _list_counts(*places: tuple[Mapping[str, Any], str]) -> Iterator[float]:
-    """The counts that are there, in order; an endpoint that counts nothing says 0 or null."""
+    """Yield the counts that are present, in order; an endpoint that does not count sends 0 or null."""
     for fields, key in places:
         value = fields.get(key)
         if _is_count(value):
@@ -365,7 +413,7 @@ def _list_counts(*places: tuple[Mapping[str, Any], str]) -> Iterator[float]:
 
 
 def _is_count(value: Any) -> TypeGuard[float]:
-    """Whether it is a number that something can cost or count."""
+    """Return whether the value is a finite, non-negative number of plausible size."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

@@ -1,7 +1,7 @@
-"""Reads what an endpoint answers with: server-sent events or one JSON body, and the words of its errors.
+"""Reads what an endpoint sends: server-sent events or one JSON body, and its error messages.
 
-Pure: bytes and headers in, dicts out. It opens no connection. Whatever comes has a bound: an event, an answer, what an
-answer unpacks to, and the words of an error.
+Pure: bytes and headers in, dicts out. It opens no connection. Everything read has a size limit: an event, an answer, an
+answer after decompression, and an error message.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from nl2sql.model.tool_calls.tolerant_json import decode_leniently
 
 MAX_ERROR_BYTES: Final = 64_000
 """Bytes of an error's body that are read."""
-# A reply of the longest text, each character escaped, with as much thought and arguments beside it.
+# Room for a reply of the greatest length, each character escaped, with as much thought and arguments.
 _MAX_EVENT_BYTES: Final = 4_000_000
-# The same in events that each carry one character.
+# The same, sent in events of one character each.
 _MAX_ANSWER_BYTES: Final = 64_000_000
 _MAX_LINES: Final = 1_000_000
 _ENVELOPES: Final = ("data", "result", "response", "output", "body", "completion", "payload")
@@ -29,12 +29,12 @@ _MAX_ERROR_CHARS: Final = 2_000
 _CHUNK_BYTES: Final = 65_536
 _MAX_MODELS: Final = 2_000
 _MAX_MODEL_NAME_CHARS: Final = 200
-_PACKINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_ZLIB_WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _MINIMAX_STATUSES: Final = {1002: 429, 1004: 401, 1008: 402, 2013: 400, 2049: 401}
 
 
 class EndpointError(Exception):
-    """A request that failed. Its text carries no key and no header."""
+    """A request that failed. Its text contains no key and no header."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.cause} {failure.status}")
@@ -42,37 +42,40 @@ class EndpointError(Exception):
 
 
 def read_events(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
-    """The JSON events of a body: of server-sent events one a `data:` line, else the whole body as one.
+    """Yield the JSON events of a body: one for each `data:` line of server-sent events, else the whole body as one.
 
-    What is not JSON is left out; EndpointError where nothing is, or where it has no end.
+    Lines that are not JSON are skipped.
+
+    Raises:
+        EndpointError: the body has no JSON, reports an error, or exceeds the size limits.
     """
-    some, plain, size = False, [], 0
+    has_events, plain, size = False, [], 0
     for line in _split_lines(chunks):
         name, colon, data = line.partition(b":")
         if name.strip() == b"data" and colon:
             event = _parse_object(data)
             if event is None:
-                some = some or data.strip() == b"[DONE]"
+                has_events = has_events or data.strip() == b"[DONE]"
                 if data.strip() == b"[DONE]":
                     yield {"done": True}
                 continue
-            some = True
-            yield _raise_for_error(_unwrap(event))
-        elif not some and line.strip():
+            has_events = True
+            yield _raise_for_error(_unwrap_envelope(event))
+        elif not has_events and line.strip():
             size += len(line)
             if size > _MAX_EVENT_BYTES:
-                raise _make_endless_error("its answer has no end")
+                raise _make_malformed_error("its answer has no end")
             plain.append(line)
-    if not some:
+    if not has_events:
         whole = _parse_object(b"\n".join(plain))
         if whole is None:
             shown = b" ".join(plain)[:200].decode("utf-8", errors="replace").strip()
             raise EndpointError(Failure(Cause.MALFORMED, detail="" if shown.startswith(("<", "{")) else shown))
-        yield _raise_for_error({**_unwrap(whole), "done": True})
+        yield _raise_for_error({**_unwrap_envelope(whole), "done": True})
 
 
-def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
-    """The reply inside a gateway's envelope, where it has one; else the event itself."""
+def _unwrap_envelope(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply inside a gateway's envelope if there is one, else the event itself."""
     inner: Any = event
     for _ in range(_MAX_ENVELOPE_DEPTH):
         if "choices" in inner or "error" in inner:
@@ -84,7 +87,7 @@ def _unwrap(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_envelope(value: Any) -> dict[str, Any] | None:
-    """The object that is there: itself, alone in a list, or as JSON text."""
+    """Return the object in an envelope's field: the value, the only item of a list, or parsed JSON text; else None."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         return _parse_object(value.encode("utf-8", "replace"))
     if isinstance(value, list) and len(value) == 1:
@@ -99,11 +102,11 @@ def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         first, *more = chunk.split(b"\n")
         total, count = total + len(chunk), count + len(more)
         if total > _MAX_ANSWER_BYTES or count > _MAX_LINES:
-            raise _make_endless_error("its answer has no end")
+            raise _make_malformed_error("its answer has no end")
         begun.append(first)
         size += len(first)
         if size > _MAX_EVENT_BYTES:
-            raise _make_endless_error("a line of it has no end")
+            raise _make_malformed_error("a line of it has no end")
         if more:
             yield b"".join(begun)
             yield from more[:-1]
@@ -111,30 +114,33 @@ def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(begun)
 
 
-def unpack(chunks: Iterable[bytes], packing: str) -> Iterator[bytes]:
-    """The bytes of a body that a server has packed unasked, in pieces that each fit into memory.
+def decompress(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a body that the server compressed without being asked to, in pieces of bounded size.
 
-    `packing` is the header that names how. EndpointError where it is another than gzip and deflate.
+    `encoding` is the value of the Content-Encoding header.
+
+    Raises:
+        EndpointError: the encoding is neither gzip nor deflate, or the data is corrupt.
     """
-    packing = packing.strip().lower()
-    if packing in ("", "identity"):
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
         yield from chunks
         return
-    if packing not in _PACKINGS:
-        raise _make_endless_error("it is packed in a way that was not asked for")
-    unpacker = zlib.decompressobj(_PACKINGS[packing])
+    if encoding not in _ZLIB_WINDOW_BITS:
+        raise _make_malformed_error("it is packed in a way that was not asked for")
+    decompressor = zlib.decompressobj(_ZLIB_WINDOW_BITS[encoding])
     try:
         for chunk in chunks:
             while chunk:
-                yield unpacker.decompress(chunk, _CHUNK_BYTES)
-                chunk = unpacker.unconsumed_tail
-        yield unpacker.flush()
+                yield decompressor.decompress(chunk, _CHUNK_BYTES)
+                chunk = decompressor.unconsumed_tail
+        yield decompressor.flush()
     except zlib.error as exc:
-        raise _make_endless_error("what it has packed cannot be unpacked") from exc
+        raise _make_malformed_error("what it has packed cannot be unpacked") from exc
 
 
 def read_first_bytes(chunks: Iterable[bytes], max_bytes: int) -> bytes:
-    """A body from its first byte to its last, or to the most that is read of one."""
+    """Return the body, or its first `max_bytes` bytes if it is longer."""
     read: list[bytes] = []
     for chunk in chunks:
         read.append(chunk[:max_bytes])
@@ -145,7 +151,7 @@ def read_first_bytes(chunks: Iterable[bytes], max_bytes: int) -> bytes:
 
 
 def read_refusal(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Failure:
-    """What an answer that is an error says."""
+    """Return the failure that an error response describes."""
     headers = headers or {}
     body: Any = _parse_object(content)
     if body is None:
@@ -162,14 +168,14 @@ def read_refusal(status: int, content: bytes, headers: Mapping[str, str] | None 
 
 
 def read_models(content: bytes) -> list[str]:
-    """The names of a list of models; none where that is no such list."""
+    """Return the names in a list of models; an empty list if the body is no such list."""
     body = _parse_object(content)
     listed = body.get("data") if body else None
     names = [m.get("id") for m in listed[:_MAX_MODELS] if isinstance(m, dict)] if isinstance(listed, list) else []
     return [name for name in names if isinstance(name, str) and len(name) <= _MAX_MODEL_NAME_CHARS]
 
 
-def _make_endless_error(detail: str) -> EndpointError:
+def _make_malformed_error(detail: str) -> EndpointError:
     return EndpointError(Failure(Cause.MALFORMED, detail=detail))
 
 
@@ -182,11 +188,15 @@ def _parse_object(data: bytes) -> dict[str, Any] | None:
 
 
 def _raise_for_error(event: dict[str, Any]) -> dict[str, Any]:
-    """The event, unless it is an error that came with status 200."""
-    told = event.get("base_resp")
-    if isinstance(told, dict) and (code := told.get("status_code")):
+    """Return the event, unless it is an error that was sent with status 200.
+
+    Raises:
+        EndpointError: the event is an error.
+    """
+    response = event.get("base_resp")
+    if isinstance(response, dict) and (code := response.get("status_code")):
         status = _MINIMAX_STATUSES.get(code, 500) if isinstance(code, int) else 500
-        raise EndpointError(Failure(Cause.STATUS, status, extract_error_text(told.get("status_msg")), told))
+        raise EndpointError(Failure(Cause.STATUS, status, extract_error_text(response.get("status_msg")), response))
     if error := event.get("error") or (event.get("object") == "error" and event):
         code = error.get("code") if isinstance(error, dict) else None
         status = code if isinstance(code, int) and 400 <= code < 600 else 500
@@ -197,7 +207,7 @@ def _raise_for_error(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def extract_error_text(body: Any) -> str:
-    """An error body's own sentence, wherever the server put it."""
+    """Return the message of an error body, in whichever field the server put it."""
     if isinstance(body, str):
         return body[:_MAX_ERROR_CHARS]
     if isinstance(body, dict):
@@ -210,7 +220,7 @@ def extract_error_text(body: Any) -> str:
 
 
 def parse_retry_after(milliseconds: str | None, header: str | None) -> float | None:
-    """Seconds to wait, from `retry-after-ms`, or `Retry-After` as seconds or as a date; None where not told."""
+    """Return the seconds to wait from `retry-after-ms`, or `Retry-After` as seconds or date; None without either."""
     for value, unit in ((milliseconds, 1000.0), (header, 1.0)):
         with contextlib.suppress(ValueError):
             if value is not None and 0 <= (seconds := float(value)) < float("inf"):

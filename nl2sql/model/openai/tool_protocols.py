@@ -1,7 +1,7 @@
-"""The three ways to offer tools and to see calls: native tools, the older functions, and plain text.
+"""The three protocols to offer tools and to write calls: native tools, the older functions, and plain text.
 
-Pure: they write request fields and messages. Each takes a conversation that another one began. Who tries which
-is the client's affair; what a reply means is `reply_parser`'s.
+Pure: it writes request fields and messages, and accepts a conversation that another protocol began. The client chooses
+the protocol; `reply_parser` reads the replies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ To run SQL, a ```sql block is enough. The result comes in the next message. The 
 
 
 def find_next_protocol(protocol: str) -> str | None:
-    """The protocol to try where an endpoint refuses this one; None after the last."""
+    """Return the protocol to try after an endpoint has refused this one; None after the last."""
     rest = PROTOCOLS[PROTOCOLS.index(protocol) + 1 :]
     return rest[0] if rest else None
 
@@ -35,38 +35,38 @@ def find_next_protocol(protocol: str) -> str | None:
 def make_request_fields(
     protocol: str, messages: Messages, tools: Sequence[Tool], *, takes_system: bool = True, strict: bool = True
 ) -> dict[str, Any]:
-    """The fields of a request body that carry the conversation and the tools on offer.
+    """Return the fields of a request body that carry the conversation and the tools.
 
-    Without `takes_system` the system text stands in the first user message; without `strict` that mark is left
-    out of the tools.
+    Without `takes_system` the system text becomes a user message; without `strict` the tools' `strict` marks are
+    dropped.
     """
-    written = list(_MessageConverter(protocol).convert(messages))
+    converted = list(_MessageConverter(protocol).convert(messages))
     fields: dict[str, Any] = {}
     if tools and protocol == TOOLS:
         fields["tools"] = [dict(tool) if strict else {**tool, "function": _drop_strict(tool)} for tool in tools]
     elif tools and protocol == FUNCTIONS:
         fields["functions"] = [_drop_strict(tool) for tool in tools]
     elif any(tool["function"]["name"] != ToolName.SQL_QUERY for tool in tools):
-        written = _append_system_text(written, describe_tools(tools))
+        converted = _append_system_text(converted, describe_tools(tools))
     if not takes_system:
-        written = _replace_system_role(written)
-    return {"messages": _merge_neighbours(written) if protocol == TEXT or not takes_system else written, **fields}
+        converted = _replace_system_role(converted)
+    return {"messages": _merge_neighbours(converted) if protocol == TEXT or not takes_system else converted, **fields}
 
 
 def has_tools_or_calls(body: Mapping[str, Any]) -> bool:
-    """Whether a request offers tools, or tells of calls in another way than as text."""
+    """Return whether a request offers tools, or its messages hold results of native calls."""
     return (
         "tools" in body or "functions" in body or any(message["role"] in _RESULT_ROLES for message in body["messages"])
     )
 
 
 def describe_tools(tools: Sequence[Tool]) -> str:
-    """The tools, a line each, and how to call them in plain text."""
+    """Return the tools as text, one line each, after how to call them."""
     return _HOW_TO_CALL + "\n".join(_format_tool(tool["function"]) for tool in tools)
 
 
 def make_tool_message(protocol: str, call_id: str, name: str, content: str) -> Message:
-    """The message that brings a tool's result back."""
+    """Return the message that carries a tool's result back."""
     if protocol == TOOLS:
         return {"role": "tool", "tool_call_id": call_id, "content": content}
     if protocol == FUNCTIONS:
@@ -77,30 +77,31 @@ def make_tool_message(protocol: str, call_id: str, name: str, content: str) -> M
 def make_reply_message(
     protocol: str, text: str, calls: Sequence[ToolCall], extras: Mapping[str, Any], call_extras: Sequence[Any] = ()
 ) -> Message:
-    """The assistant's message to append. `extras` are further fields that the endpoint wants to see again.
+    """Return the assistant's message to append to the conversation.
 
-    `call_extras` are the same for each call, in order.
+    `extras` are further fields that the endpoint wants sent back; `call_extras` are such fields for each call, in
+    order.
     """
     if not calls:
         return {"role": "assistant", "content": text}
-    told = [(c.id, c.name, json.dumps(dict(c.arguments), ensure_ascii=False, default=str)) for c in calls]
+    encoded = [(c.id, c.name, json.dumps(dict(c.arguments), ensure_ascii=False, default=str)) for c in calls]
     if protocol == TEXT:
-        return {"role": "assistant", "content": _format_calls(text, told)}
-    if protocol == FUNCTIONS and len(told) == 1:
-        _, name, arguments = told[0]
+        return {"role": "assistant", "content": _format_calls(text, encoded)}
+    if protocol == FUNCTIONS and len(encoded) == 1:
+        _, name, arguments = encoded[0]
         return {"role": "assistant", "content": text or None, "function_call": {"name": name, "arguments": arguments}}
-    padded = [*call_extras, *[{}] * (len(told) - len(call_extras))]
+    padded = [*call_extras, *[{}] * (len(encoded) - len(call_extras))]
     return {
         "role": "assistant",
         "content": text or None,
-        "tool_calls": [{**extra, **_make_native_call(*call)} for call, extra in zip(told, padded, strict=False)],
+        "tool_calls": [{**extra, **_make_native_call(*call)} for call, extra in zip(encoded, padded, strict=False)],
         **extras,
     }
 
 
 @dataclass
 class _MessageConverter:
-    """Rewrites messages into one protocol's form. `open_calls` are the calls that have no result yet."""
+    """Rewrites messages into one protocol's form. `open_calls` are the calls without a result so far."""
 
     protocol: str
     open_calls: list[tuple[str, str, str]] = field(default_factory=list)
@@ -126,8 +127,8 @@ class _MessageConverter:
         elif self.protocol == TOOLS and "tool_calls" in message:
             yield dict(message)
         elif self.protocol == TOOLS:
-            kept = {k: v for k, v in message.items() if k != "function_call"}
-            yield {**kept, "tool_calls": [_make_native_call(*call) for call in named]}
+            others = {k: v for k, v in message.items() if k != "function_call"}
+            yield {**others, "tool_calls": [_make_native_call(*call) for call in named]}
 
     def _convert_result(self, message: Message) -> Iterator[dict[str, Any]]:
         call_id, name, arguments = self._take_open_call(message)
@@ -142,7 +143,7 @@ class _MessageConverter:
         yield dict(make_tool_message(self.protocol, call_id, name or "the tool", content))
 
     def _take_open_call(self, message: Message) -> tuple[str, str, str]:
-        """The open call that this result answers: by id, else by name, else the first."""
+        """Remove and return the open call that this result answers: by id, else by name, else the first."""
         keys = (message.get("tool_call_id"), message.get("name"))
         for call in self.open_calls:
             if call[0] == keys[0] or (keys[0] is None and call[1] == keys[1]):
@@ -173,12 +174,12 @@ def _format_calls(text: str, calls: Sequence[tuple[str, str, str]]) -> str:
 
 def _format_block(name: str, arguments: str) -> str:
     try:
-        told = json.loads(arguments)
+        decoded = json.loads(arguments)
     except ValueError:
-        told = {}
-    if name == ToolName.SQL_QUERY and isinstance(told, dict) and isinstance(told.get("query"), str):
-        return f"```sql\n{told['query']}\n```"
-    return f"```json\n{json.dumps({'name': name, 'arguments': told}, ensure_ascii=False)}\n```"
+        decoded = {}
+    if name == ToolName.SQL_QUERY and isinstance(decoded, dict) and isinstance(decoded.get("query"), str):
+        return f"```sql\n{decoded['query']}\n```"
+    return f"```json\n{json.dumps({'name': name, 'arguments': decoded}, ensure_ascii=False)}\n```"
 
 
 def _format_tool(function: Mapping[str, Any]) -> str:
@@ -207,7 +208,7 @@ def _replace_system_role(messages: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _merge_neighbours(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role as one message: many chat templates want user and assistant to take turns."""
+    """Join neighbours of the same role into one message: many chat templates want user and assistant to alternate."""
     merged: list[dict[str, Any]] = []
     for message in messages:
         last = merged[-1] if merged else {}

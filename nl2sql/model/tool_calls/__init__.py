@@ -1,1 +1,1 @@
-"""Reads the calls that models write: native ones, and those in text, marks, loose JSON or bare SQL."""
+"""Tool calls in replies: native calls, marks of model families, fences, nearly valid JSON, SQL in prose."""

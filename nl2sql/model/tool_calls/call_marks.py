@@ -1,7 +1,7 @@
-"""The marks that families of models put around a call which they write as text: one table, with an example each.
+"""The marks that model families put around a call which they write as text: one table, with an example for each.
 
-It finds marks, brings their spellings to one, and takes them out of words for people; what stands between them is
-read by `text_tool_calls`. Every search takes time in proportion to the text.
+It finds marks, brings their spellings to one form, and removes them from text for people; `text_tool_calls` reads what
+stands between them. Every search takes time proportional to the text.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _INVOKE: Final = '<invoke name="sql_query"><parameter name="query">SELECT 1</par
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Marks around calls: patterns of how they open and close, in plain spelling, and a reply that holds one call.
+    """Marks around calls: patterns of the normalized opening and closing mark, and a reply that holds one call.
 
-    Where the closing one is missing, the text's end closes. `needs_name`: the opening one is a word that also stands
-    in prose, so it counts only where a tool that was offered is named behind it.
+    If the closing mark is missing, the end of the text closes. `needs_name`: the opening mark is a word that also
+    occurs in prose, so it counts only if the name of an offered tool follows.
     """
 
     family: str
@@ -120,7 +120,7 @@ MARKS: Final[tuple[Mark, ...]] = (
     ),
     Mark("MiniMax, Seed, DSML alone", r"(?=<invoke\s)", r"</invoke>", _INVOKE),
 )
-"""Each family's marks. The first that opens counts; marks inside others belong to these."""
+"""The marks of each family. The first opening mark counts; marks inside others belong to them."""
 
 _BARS: Final = "|｜‖│┃∣¦"
 _DSML: Final = re.compile(
@@ -136,7 +136,7 @@ _NAMESPACE: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"&lt;/?(?:\w{1,20}:)?(?:tool_call|function|invoke|[|｜])")
 
-# What no words for people have.
+# What never occurs in text for people.
 _STRONG: Final = re.compile(
     r"<\||\|>|[｜‖▁✿]|DSML|<<function>>|<(?:function|parameter)=|<parameter name=|</(?:function|parameter)>"
     r"|\btool_call\("
@@ -149,7 +149,7 @@ _WEAK: Final = re.compile(
     r"</?[A-Za-z][\w:.-]*+(?:\s[^<>\n]{0,200}+)?>|<\||\{\s*+[\"']|\[/?[A-Z_]{3,30}+\]|✿|^[ \t>*]*+Action(?: Input)?:",
     re.MULTILINE,
 )
-# A result that a model made up behind its call, and the turns that it played out.
+# A result that a model invented after its call, and the turns that it invented.
 _INVENTED: Final = re.compile(
     r"<(?P<tag>tool_response|tool_results?|function_results?|function_response|observation)>.*?(?:</(?P=tag)>|\Z)"
     r"|<\|(?:observation|ipython|tool_outputs?_begin|tool_response|START_TOOL_RESULT)\|>.*"
@@ -178,11 +178,11 @@ _REGIONS: Final = "|".join(
     rf"(?P<opening{i}>{mark.opening})(?P<body{i}>.*?)(?P<end{i}>{mark.closing}|\Z)" for i, mark in enumerate(MARKS)
 )
 REGION: Final = re.compile(rf"(?=[<\[✿f])(?:{_REGIONS})", re.DOTALL)
-"""One region of MARKS: its number is in the names of the groups `opening…`, `body…` and `end…`."""
+"""A region between marks; the groups `opening`, `body` and `end` carry the index of the Mark in MARKS."""
 
 
-def spell_plainly(text: str) -> str:
-    """The text with its marks in one spelling: DSML and namespaces dropped, bars and low lines in ASCII."""
+def normalize_marks(text: str) -> str:
+    """Return the text with its marks in one spelling: DSML and namespaces removed, bars and underscores in ASCII."""
     if _ESCAPED.search(text):
         text = html.unescape(text)
     text, count = _DSML.subn(lambda found: f"<{found[1] or found[2] or found[3] or ''}", text)
@@ -191,8 +191,8 @@ def spell_plainly(text: str) -> str:
     return _NAMESPACE.sub(r"<\1", text)
 
 
-def cut_invented(text: str) -> str:
-    """The text up to a result that the model made up: what stands behind it rests on that."""
+def cut_invented_result(text: str) -> str:
+    """Return the text up to a tool result that the model invented: whatever follows is based on it."""
     found = _INVENTED.search(text)
     text = text[: found.start()] if found else text
     acted = _ACTED.search(text)
@@ -201,9 +201,9 @@ def cut_invented(text: str) -> str:
 
 
 def has_marks(text: str, names: Collection[str] = ()) -> bool:
-    """Whether the text, in plain spelling, holds marks of a call: of a family, or beside the name of a tool.
+    """Return whether the normalized text holds marks of a call: of a model family, or next to the name of a tool.
 
-    `names` are the tools on offer. Marks of turns count where `strip_marks` leaves them.
+    `names` are the offered tools. Marks of conversation turns do not count: `strip_marks` removes them.
     """
     text = _TURN.sub("", text)
     if _STRONG.search(text) is not None or (names and _KEYS.search(text) is not None):
@@ -211,26 +211,26 @@ def has_marks(text: str, names: Collection[str] = ()) -> bool:
     if not any(name in text for name in names):
         return False
     either = "|".join(map(re.escape, names))
-    # A name with words in brackets, as in `find_values(text)`, speaks of the tool.
+    # A name with words in parentheses, as in `find_values(text)`, only mentions the tool.
     return _WEAK.search(text) is not None or re.search(rf"(?:{either})\s?(?:[{{\[<]|\((?!\w*\)))", text) is not None
 
 
 def strip_marks(text: str) -> str:
-    """Words for people, in plain spelling: without results that were made up, marks of turns, and calls."""
+    """Return normalized text for people: without invented results, marks of conversation turns, and calls."""
     text = _FINAL.sub("", _TURN.sub("", _INVENTED.sub("", text)))
     found = _STRONG.search(text)
     return (text[: found.start()] if found else text).strip()
 
 
-def find_opening(text: str) -> int:
-    """Where the first mark opens; the text's length where none does."""
+def find_first_mark(text: str) -> int:
+    """Return where the first mark begins; the length of the text if there is none."""
     found = min(
         (m.start() for pattern in (_OPENED, _STRONG, _INVENTED, _KEYS) if (m := pattern.search(text))), default=None
     )
     return len(text) if found is None else found
 
 
-def cut_partial(text: str) -> str:
-    """The text without an end that may yet become a mark."""
+def cut_partial_mark(text: str) -> str:
+    """Return the text without an ending that may become a mark once more text arrives."""
     tail = text[-_MAX_PARTIAL_CHARS:]
     return text[: len(text) - len(tail)] + _PARTIAL.sub("", tail)

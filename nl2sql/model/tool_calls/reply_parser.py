@@ -1,13 +1,13 @@
-"""Makes clean tool calls of what models and servers really send, or says how the model mends them.
+"""Turns what models and servers send into clean tool calls, or says how the model can correct them.
 
-Pure: text and dicts in, values out. It knows no endpoint, runs no tool and checks no argument against a schema.
+Pure: text and dicts in, values out. It knows no endpoint, runs no tool and validates no argument against a schema.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nl2sql.model.chat import Tool
@@ -15,7 +15,7 @@ from nl2sql.model.tool_calls import call_marks, text_tool_calls, tolerant_json
 from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS, MAX_NAME_CHARS, RawCall
 from nl2sql.types import ToolCall, ToolName
 
-# Gateways are known to keep a model's signed thoughts in ids.
+# Some gateways keep a model's signed thoughts in ids.
 MAX_ID_CHARS: Final = 20_000
 _PREFIX = re.compile(r"\A(?:(?:functions?|tools?|default_api|multi_tool_use|mcp)\s*+[.:/]++\s*+)++", re.IGNORECASE)
 _SUFFIX = re.compile(r"\(\)\Z|:\d++\Z")
@@ -32,7 +32,7 @@ _NO_NAME = 'This call names no tool. Send {"name": "<tool>", "arguments": {...}}
 
 
 def make_call_id() -> str:
-    """A call id that every endpoint takes: nine letters and digits."""
+    """Return a new call id that every endpoint accepts: nine letters and digits."""
     return uuid.uuid4().hex[:9]
 
 
@@ -44,14 +44,13 @@ def read_reply(
     reasoning: str = "",
     cut: bool = False,
     used_ids: Collection[str] = (),
-    make_id: Callable[[], str] = make_call_id,
 ) -> tuple[str, tuple[ToolCall, ...]]:
-    """The prose and the calls of a reply, from its text and from the calls that the endpoint had found.
+    """Return the prose and the calls of a reply, from its text and from the calls that the endpoint recognized.
 
-    `tools` are those offered: none, and nothing in the text is a call. `reasoning` is what the endpoint put
-    aside as thought; it counts only for marked calls, where the reply is otherwise empty or it ends with the call.
-    `cut` says that the reply did not come to its end. Ids are unique, in the reply and against `used_ids`. A text that
-    holds marks of a call which cannot be read is one call without a name.
+    `tools` are the offered tools: without any, nothing in the text is a call. `reasoning` is what the endpoint marked
+    as thought; it counts only for marked calls, if the reply is otherwise empty or the thought ends with the call.
+    `cut` says that the reply did not come to its end. Ids are unique within the reply and against `used_ids`. A text
+    with marks of a call that cannot be read becomes one call without a name.
     """
     prose = text_tool_calls.strip_reasoning(text)
     raw = list(raw_calls)
@@ -63,9 +62,9 @@ def read_reply(
             prose, raw = left, found
         elif named := {clean_name(call.name, names) for call in found}:
             # A native call without arguments stands for the one that the text holds.
-            kept = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
-            if len(kept) < len(raw):
-                prose, raw = left, [*kept, *found]
+            complete = [call for call in raw if not _is_bare(call) or clean_name(call.name, names) not in {*named, ""}]
+            if len(complete) < len(raw):
+                prose, raw = left, [*complete, *found]
     if not tools or raw:
         prose = call_marks.strip_marks(prose)
     elif call_marks.has_marks(prose, names):
@@ -73,18 +72,22 @@ def read_reply(
     else:
         prose = call_marks.strip_marks(prose)
     calls = (_make_call(r, tools, cut=cut) for r in raw[:MAX_CALLS])
-    return prose, tuple(_assign_ids(calls, set(used_ids), make_id))
+    return prose, tuple(assign_ids(calls, used_ids))
 
 
 def _is_bare(call: RawCall) -> bool:
-    """Whether a native call came without arguments, or without a name."""
-    written = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
-    return not call.name or written in (None, "", "{}", "null") or written == {}
+    """Return whether a native call has no arguments or no name."""
+    raw_arguments = call.arguments.strip() if isinstance(call.arguments, str) else call.arguments
+    return not call.name or raw_arguments in (None, "", "{}", "null") or raw_arguments == {}
 
 
-def parse_arguments(written: Any) -> Mapping[str, Any]:
-    """The arguments object, from JSON text in any state, an object, or nothing. ValueError says how to mend it."""
-    value = written
+def parse_arguments(raw_arguments: Any) -> Mapping[str, Any]:
+    """Return the arguments as an object, from JSON text of any quality, an object, or nothing.
+
+    Raises:
+        ValueError: they cannot be read; the text tells the model how to correct them.
+    """
+    value = raw_arguments
     for _ in range(4):
         if value is None or (isinstance(value, str) and not value.strip()):
             return {}
@@ -99,7 +102,7 @@ def parse_arguments(written: Any) -> Mapping[str, Any]:
 def _find_calls(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = text_tool_calls.find_calls(prose, names)
     if not calls and ToolName.SQL_QUERY in names:
-        left, calls = text_tool_calls.find_sql(call_marks.cut_invented(prose))
+        left, calls = text_tool_calls.find_sql(call_marks.cut_invented_result(prose))
         prose = left if calls else prose
     if not calls and reasoning:
         calls = text_tool_calls.find_calls_in_thought(reasoning, names, alone=not prose)
@@ -124,11 +127,11 @@ def _make_call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
     arguments = {**arguments, **dict(zip(free, raw.positional, strict=False))}
     if cut and raw.arguments in (None, ""):
         return incomplete
-    return ToolCall(raw.id, name, _convert_arguments(arguments, parameters.get(name, {}), written=raw.arguments))
+    return ToolCall(raw.id, name, _convert_arguments(arguments, parameters.get(name, {}), raw_arguments=raw.arguments))
 
 
 def clean_name(name: str, tool_names: Collection[str] = ()) -> str:
-    """The tool's name without the namespace or the control marks that some servers leave on it."""
+    """Return the tool's name without the namespace or control marks that some servers leave on it."""
     bare = name[:MAX_NAME_CHARS].split("<|")[0].strip().strip("\"'`")
     if bare in tool_names:
         return bare
@@ -145,43 +148,47 @@ def _parse_object(text: str) -> Any:
             return _extract_text(text)
         except ValueError as exc:
             raise ValueError(_NOT_JSON) from exc
-    told = [o for o in found if o]
-    if any(o != told[0] for o in told):
+    objects = [one for one in found if one]
+    if any(one != objects[0] for one in objects):
         raise ValueError(_NOT_AN_OBJECT)
-    return told[0] if told else {}
+    return objects[0] if objects else {}
 
 
 def _extract_text(text: str) -> Any:
-    """What a JSON string holds, for arguments that were encoded twice, or the body of a fence around them."""
+    """Return the content of a JSON string (arguments that were encoded twice), or of a fence around the arguments.
+
+    Raises:
+        ValueError: it is neither.
+    """
     bare = text.strip()
     if len(bare) > len(_FENCE) and bare.startswith(_FENCE) and bare.endswith(_FENCE):
         return _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE)).strip()
-    value = tolerant_json.load(text)
+    value = tolerant_json.parse_tolerantly(text)
     if isinstance(value, dict | list):
         raise ValueError("not one object")
     return value
 
 
 def _unwrap_call(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The arguments inside a whole call that was sent as the arguments."""
+    """Return the arguments inside a whole call that was sent in place of the arguments."""
     inner = value.get("arguments", value.get("parameters"))
     if value.keys() <= {"name", "arguments", "parameters"} and "name" in value and isinstance(inner, Mapping):
         return inner
     return value
 
 
-def _find_only_sql(written: Any) -> str | None:
-    if not isinstance(written, str):
+def _find_only_sql(raw_arguments: Any) -> str | None:
+    if not isinstance(raw_arguments, str):
         return None
-    _, calls = text_tool_calls.find_sql(written)
+    _, calls = text_tool_calls.find_sql(raw_arguments)
     return str(calls[0].arguments["query"]) if len(calls) == 1 else None
 
 
 def _convert_arguments(
-    arguments: Mapping[str, Any], properties: Mapping[str, Any], *, written: Any
+    arguments: Mapping[str, Any], properties: Mapping[str, Any], *, raw_arguments: Any
 ) -> Mapping[str, Any]:
-    """The arguments with numbers, lists and booleans read, where tags could only carry them as text."""
-    if not isinstance(written, Mapping):
+    """Return the arguments, converted to numbers, lists and booleans if they come from tags, which carry only text."""
+    if not isinstance(raw_arguments, Mapping):
         return arguments
     return {k: _convert_value(v, properties.get(k)) for k, v in arguments.items()}
 
@@ -191,18 +198,25 @@ def _convert_value(value: Any, declared: Any) -> Any:
     if not isinstance(value, str) or "string" in (types if isinstance(types, list) else [types]):
         return value
     try:
-        return tolerant_json.load(_PYTHON.get(value, value))
+        return tolerant_json.parse_tolerantly(_PYTHON.get(value, value))
     except ValueError:
         return value
 
 
 def _list_properties(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
-    """The properties of each tool's parameters, by the tool's name."""
+    """Return the properties of each tool's parameters, by the tool's name."""
     functions = [tool["function"] for tool in tools]
     return {f["name"]: f.get("parameters", {}).get("properties", {}) for f in functions}
 
 
-def _assign_ids(calls: Iterator[ToolCall], used: set[str], make_id: Callable[[], str]) -> Iterator[ToolCall]:
+def assign_ids(
+    calls: Iterable[ToolCall], used_ids: Collection[str] = (), make_id: Callable[[], str] = make_call_id
+) -> Iterator[ToolCall]:
+    """Yield the calls, each with its own id if that is unique, else with a new one from `make_id`.
+
+    An id is unique if neither an earlier call nor `used_ids` has it.
+    """
+    used = set(used_ids)
     for call in calls:
         call_id = call.id if len(call.id) <= MAX_ID_CHARS else ""
         while not call_id or call_id in used:

@@ -1,7 +1,7 @@
-"""Finds the SQL that a model wrote into prose: under a title, in backticks or tags, after a colon, in a transcript.
+"""Finds SQL that a model wrote into prose: below a title, in backticks or tags, after a colon, in a transcript.
 
-What stands after it, such as a result that the model made up, is no part of it. Whole fenced blocks, and replies that
-are nothing but SQL, are `text_tool_calls`'s affair.
+Text after the SQL, such as a result that the model invented, is left out. `text_tool_calls` handles whole fenced blocks
+and replies that are nothing but SQL.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nl2sql.model.tool_calls.tool_call_shapes import is_like_sql
+from nl2sql.model.tool_calls.tool_call_shapes import is_bare_sql
 
 _WRAPPED: Final = re.compile(
     r"(?:```|~~~)[ \t]*+(?P<fenced>[^`~]++)(?:```|~~~|\Z)|<(?:sql|query)>(?P<tagged>[^<]++(?:<(?!/)[^<]*+)*+)"
@@ -25,7 +25,7 @@ _TITLE: Final = re.compile(
 )
 _QUOTE_MARK: Final = re.compile(r"[ \t]*+(?:>[ \t]*+|\d{1,2}[.)][ \t]++|[-*][ \t]++)?")
 _AFTER_COLON: Final = re.compile(r"[:：→=][ \t*`]{0,4}+[\"']?(?=(?:SELECT|WITH)\b)", re.IGNORECASE)
-# What stands around SQL on its lines: tags, brackets, the prompt of a shell.
+# What may surround SQL on its line: tags, brackets, the prompt of a shell.
 _AROUND: Final = re.compile(
     r"[ \t]{0,40}+(?:(?:</?\w{1,20}+>|\[SQL\]|\$\$|\\boxed\{|\*\*|D(?= )|[\w()-]{0,20}[=#]{0,2}[>#])[ \t]{0,4}+){1,3}+",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ _NO_SQL: Final = re.compile(
     r"[ \t]*+(?:(?!--)[*#>`~]|\|(?!\|)|\w[\w ]{0,20}+[:：](?!:)|[A-Z][^;]*[.:!?][ \t]*\Z|\["
     r"|[\"']{3}|\d{1,2}\.\s|[┌│├└+])"
 )
-# The same for a text that is SQL from its first word: its lines may begin with a star or a label.
+# The same after SQL that begins with the first word: its lines may begin with a star or a label.
 _AFTERWARDS: Final = re.compile(
     r"[ \t]*+(?:#{1,6} |>|```|~~~|\|(?!\|)|\*\*|[┌│├└]|[A-Z]\w{0,20}+(?: \w{1,20}+){0,3}+:(?!:)|\w{1,20}+："
     r"|[A-Z][^;]*[.!?][ \t]*\Z)"
@@ -52,7 +52,7 @@ _MAX_LINES: Final = 200
 
 
 def find_sql_in_prose(text: str) -> tuple[str, str] | None:
-    """The prose before the first SQL of a text, and that SQL; None where there is none."""
+    """Return the prose before the first SQL of a text, and that SQL; None if there is no SQL."""
     for match in _WRAPPED.finditer(text):
         body = next(group for group in match.groups() if group)
         for inner in (body, _LANGUAGE.sub("", body, count=1)):
@@ -68,13 +68,13 @@ def find_sql_in_prose(text: str) -> tuple[str, str] | None:
 
 
 def _strip_comments(text: str) -> str:
-    """The text without the comments that it begins with, where it is SQL; else nothing."""
+    """Return the text without its leading comments if it is SQL; else an empty text."""
     bare = _COMMENTS.sub("", text, count=1)
-    return bare if _START.match(bare) and is_like_sql(bare) else ""
+    return bare if _START.match(bare) and is_bare_sql(bare) else ""
 
 
 def _find_starts(text: str, at: int, line: str) -> list[int]:
-    """Where SQL may begin in the line that stands there: after a title, a mark of a quotation, or a colon."""
+    """Return where SQL may begin in the line at `at`: after a title, a mark of a quotation or list, or a colon."""
     starts = []
     for pattern in (_QUOTE_MARK, _TITLE, _AROUND):
         if match := pattern.match(text, at):
@@ -85,18 +85,18 @@ def _find_starts(text: str, at: int, line: str) -> list[int]:
 
 
 def _is_query(text: str, start: int) -> bool:
-    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and is_like_sql(text[start:])
+    return _START.match(text, start) is not None and not _SENTENCE.match(text, start) and is_bare_sql(text[start:])
 
 
 def cut_after_sql(text: str) -> str:
-    """SQL from the first word on, up to the first line that speaks of it or shows a result."""
+    """Return SQL up to the first line that comments on it or shows a result."""
     lines = text.split("\n")
     end = next((at for at, line in enumerate(lines) if at and _AFTERWARDS.match(line)), len(lines))
     return "\n".join(lines[:end]).strip()
 
 
 def _cut_closing(before: str, query: str) -> str:
-    """The SQL up to what closes that which opened before it."""
+    """Return the SQL up to the mark that closes the one opened before it."""
     for opening, closing in _CLOSINGS:
         if opening in before and closing in query:
             return query[: query.index(closing) if opening == "<" else query.rindex(closing)].strip()
@@ -105,7 +105,7 @@ def _cut_closing(before: str, query: str) -> str:
 
 
 def _cut_end(text: str) -> str:
-    """The SQL up to its semicolon, or to the first line that is none."""
+    """Return the SQL up to its semicolon, or to the first line that is not SQL."""
     lines = text.split("\n")
     end = next((at for at, line in enumerate(lines) if at and _is_end(lines, at, line)), len(lines))
     query = "\n".join(line.removeprefix(">").strip() if line.startswith(">") else line for line in lines[:end])
@@ -114,7 +114,7 @@ def _cut_end(text: str) -> str:
 
 
 def _is_end(lines: list[str], at: int, line: str) -> bool:
-    """Whether the line is none of the SQL. A blank one is, where a clause follows."""
+    """Return whether the line no longer belongs to the SQL. A blank line does if a clause follows."""
     if not line.strip():
         following = next((later for later in lines[at:] if later.strip()), "")
         return _CLAUSE.match(following) is None

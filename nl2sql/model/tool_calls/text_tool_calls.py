@@ -1,7 +1,7 @@
-"""Finds the calls that a model wrote into its text: between marks, in fences, as bare JSON, as Python, as bare SQL.
+"""Finds calls that a model wrote into its text: between marks, in fences, as bare JSON, as Python, as bare SQL.
 
-It says what was written and where; whether the arguments can be read is `reply_parser`'s affair, and whether the
-call makes sense is the agent's.
+It says what was written and where. `reply_parser` decides whether the arguments can be read, the agent whether the call
+makes sense.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from nl2sql.model.tool_calls import call_marks, tolerant_json
 from nl2sql.model.tool_calls.sql_in_prose import cut_after_sql, find_sql_in_prose
 from nl2sql.model.tool_calls.tool_call_shapes import (
     RawCall,
-    find_broken_call,
-    is_like_sql,
+    is_bare_sql,
     read_arguments_at,
+    read_broken_call,
     read_json_calls,
     read_python_calls,
     read_values,
@@ -74,9 +74,9 @@ _GAP = re.compile(
 _LEADING = re.compile(
     r"(?:(?:assistant)?(?:commentary|analysis)?[ \t]{0,3}+to=|^[ \t>*]*+(?:Action|Tool):)[ \t*`]*+\Z", re.M
 )
-_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<told>[^\n{]{0,300}+)(?=\n|\Z)")
+_INPUT_LINE = re.compile(r"[ \t`*]*+\n[ \t>*]*+Action Input:(?:\*\*)?[ \t]*+(?P<argument>[^\n{]{0,300}+)(?=\n|\Z)")
 _CALLING: Final = r"(?=[\s`*]{0,3}(?:[(\[{:\"'<✿\])]|\Z))"
-_IN_SQUARES = re.compile(r"\[(?P<told>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
+_IN_SQUARES = re.compile(r"\[(?P<argument>[A-Za-z*%\"'][^\n]{0,2000})\][ \t.]*+$", re.MULTILINE)
 _QUOTES = re.compile(r"\A([\"'`])(.*)\1\Z")
 _MAX_TRIES: Final = 8
 _NAME = re.compile(r"[\"']name[\"']\s*+:\s*+[\"']([\w.:-]++)")
@@ -91,23 +91,23 @@ _JSON_START = re.compile(r"\A\s*+[\[{]")
 _BLOCK_START = re.compile(r"```|~~~|^[ \t>*]*+Action(?: Input)?:", re.MULTILINE)
 _SQL_BEGUN = re.compile(r"(?:^|\n)[ \t>]*+(?:[sS][eElLcCtT]{0,5}+|[wW][iItThH]{0,3}+|[fF][rRoOmM]{0,3}+)\Z")
 _WORD_BEGUN = re.compile(r"[A-Za-z_][\w.]{0,80}+\Z")
-# How often the same characters are looked at for JSON that holds the call: each line of a long value may begin one.
+# How often the same characters are parsed in search of a call: each line of a long value may begin JSON.
 _MAX_READS: Final = 2
 _MAX_WORD_CHARS: Final = 100
 
 
 def strip_reasoning(text: str) -> str:
-    """The text, its marks in plain spelling, less what the model thought aloud and the marks that end its turn."""
-    return _CONTROL.sub("", _strip_thoughts(call_marks.spell_plainly(text))).strip()
+    """Return the text with normalized marks, without the model's thoughts and the marks that end its turn."""
+    return _CONTROL.sub("", _strip_thoughts(call_marks.normalize_marks(text))).strip()
 
 
 def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
-    """How much of a reply that is still being written can be shown: prose, up to what may become a call.
+    """Return the part of an incomplete reply that can be shown: prose, up to what may become a call.
 
-    `names` are the tools on offer.
+    `names` are the offered tools.
     """
-    text = _strip_thoughts(call_marks.spell_plainly(text)).lstrip()
-    text = text[: call_marks.find_opening(text)]
+    text = _strip_thoughts(call_marks.normalize_marks(text)).lstrip()
+    text = text[: call_marks.find_first_mark(text)]
     if names:
         if _JSON_START.match(text):
             return ""
@@ -120,11 +120,11 @@ def cut_to_prose(text: str, names: Collection[str] = ()) -> str:
         word = _WORD_BEGUN.search(text[-_MAX_WORD_CHARS:])
         if word and any(name.startswith(word[0].rpartition(".")[2]) for name in names):
             text = text[: -len(word[0])]
-    return call_marks.strip_marks(call_marks.cut_partial(text)).rstrip()
+    return call_marks.strip_marks(call_marks.cut_partial_mark(text)).rstrip()
 
 
 def _strip_thoughts(text: str) -> str:
-    """The text less whole thoughts, from the last end of one on whose beginning stood in the prompt."""
+    """Return the text without whole thoughts, and without a thought whose beginning was in the prompt."""
     text = _CHANNEL.sub("", _THOUGHT.sub("", text))
     end = 0
     for found in _END_OF_THOUGHT.finditer(text):
@@ -133,8 +133,8 @@ def _strip_thoughts(text: str) -> str:
 
 
 def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """The prose and the calls of a text, where it holds calls by any mark; else the text and none."""
-    plain = call_marks.cut_invented(call_marks.spell_plainly(text))
+    """Return the prose and the calls of a text if it holds calls with any mark; else the text and no calls."""
+    plain = call_marks.cut_invented_result(call_marks.normalize_marks(text))
     for find in (_find_in_regions, _find_in_fences, _find_bare, _find_elements, _find_python, _find_named):
         prose, calls = find(plain, names)
         if calls:
@@ -143,11 +143,11 @@ def find_calls(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
 
 
 def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> list[RawCall]:
-    """The calls between marks in a text that was put aside as thought, where it ends with one or came `alone`.
+    """Return the calls between marks in a thought, if it ends with one or is the whole reply (`alone`).
 
-    Alone, its last fenced SQL counts too, where that stands at its end.
+    If it is the whole reply, a fenced SQL block at its end counts too.
     """
-    plain = call_marks.cut_invented(call_marks.spell_plainly(text)).rstrip()
+    plain = call_marks.cut_invented_result(call_marks.normalize_marks(text)).rstrip()
     if alone and (calls := find_calls(plain, names)[1]):
         return calls
     regions = list(call_marks.REGION.finditer(plain))[-1:]
@@ -160,12 +160,12 @@ def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> 
 
 
 def find_sql(text: str) -> tuple[str, list[RawCall]]:
-    """The prose and the SQL of a text: fenced blocks, or a reply that is nothing but SQL from its first word."""
+    """Return the prose and the SQL of a text: fenced blocks, a reply that is nothing but SQL, or SQL within prose."""
     calls: dict[str, RawCall] = {}
 
     def take(match: re.Match[str]) -> str:
         language, body = match["language"].lower(), match["body"].strip()
-        if not body or not (language in _SQL_LANGUAGES or (not language and is_like_sql(body))):
+        if not body or not (language in _SQL_LANGUAGES or (not language and is_bare_sql(body))):
             return match[0]
         calls.setdefault(body, RawCall(ToolName.SQL_QUERY, {"query": body}, is_whole=bool(match["end"])))
         return ""
@@ -173,7 +173,7 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
     prose = _FENCE.sub(take, text)
     if calls:
         return prose.strip(), list(calls.values())
-    if not is_like_sql(text):
+    if not is_bare_sql(text):
         found = find_sql_in_prose(text)
         return (found[0], [RawCall(ToolName.SQL_QUERY, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
@@ -201,9 +201,9 @@ def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple
 
 
 def _read_body(body: str, names: Collection[str], *, named: re.Match[str] | None = None, whole: bool) -> list[RawCall]:
-    """The calls between two marks. What cannot be read at all is one call without a name.
+    """Return the calls between two marks. What cannot be read is one call without a name.
 
-    `named` is the name that the opening mark gives.
+    `named` is the name given by the opening mark.
     """
     if not body.strip():
         return []
@@ -241,13 +241,13 @@ def _read_pair(pair: re.Match[str]) -> Any:
     if pair["mark"]:
         return pair["text"]
     try:
-        return tolerant_json.load(pair["value"])
+        return tolerant_json.parse_tolerantly(pair["value"])
     except ValueError:
         return pair["value"].strip()
 
 
 def _read_with_colons(body: str) -> Iterator[RawCall]:
-    """Calls written `call:name{key:value}`; the bracket that closes one stands before the next, or at the end."""
+    """Yield calls written `call:name{key:value}`; a call ends with the bracket before the next call, or at the end."""
     ends = [found.start() for found in _CALL_COLON_END.finditer(body)]
     at = 0
     while found := _CALL_COLON.search(body, at):
@@ -260,7 +260,7 @@ def _read_with_colons(body: str) -> Iterator[RawCall]:
 
 
 def _read_named(body: str) -> Iterator[RawCall]:
-    """Calls written as a name and then the JSON of the arguments."""
+    """Yield calls written as a name followed by the JSON of the arguments."""
     at = 0
     while match := _NAMED.match(body, at):
         try:
@@ -282,7 +282,7 @@ def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCal
             return match[0]
         found = read_json_calls(body, names) or read_python_calls(body, names)
         if not found and (not match["end"] or language in ("tool_call", "json")):
-            found = find_broken_call(body, names)
+            found = read_broken_call(body, names)
         calls.extend(found)
         return "" if found else match[0]
 
@@ -290,7 +290,7 @@ def _find_in_fences(text: str, names: Collection[str]) -> tuple[str, list[RawCal
 
 
 def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """A reply that is a call and nothing else, or prose that ends in a call or begins with one."""
+    """Find the calls of a reply that is nothing but a call, or of prose that ends or begins with one."""
     if calls := read_json_calls(text, names) or read_python_calls(text, names):
         return "", calls
     read = 0
@@ -304,18 +304,18 @@ def _find_bare(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
             break
         if calls := read_values(value if isinstance(value, list) else [value], names):
             return f"{text[: match.start()].rstrip()}\n\n{text[end:].lstrip()}", calls
-    broken = find_broken_call(text, names)
+    broken = read_broken_call(text, names)
     return "" if broken else text, broken
 
 
 def _make_name_pattern(names: Collection[str], behind: str = "") -> re.Pattern[str]:
-    """What finds a tool's name, with what stands before it in a call, and `behind` it."""
+    """Return a pattern that finds a tool's name with its namespace, if the pattern `behind` follows."""
     either = "|".join(map(re.escape, sorted(names, key=len, reverse=True))) or "(?!)"
     return re.compile(rf"(?<![\w.])(?:[A-Za-z_]\w{{0,30}}+[.:]){{0,3}}?(?P<name>{either})(?!\w){behind}")
 
 
 def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls in tags named like the tool, with a tag for each argument, or of keys and values behind its name."""
+    """Find calls in tags named like the tool, with a tag for each argument, or with keys and values after its name."""
     if found := _make_name_pattern(names, behind=r"\s*+(?=<arg_key>)").search(text) if "<arg_key>" in text else None:
         return text[: found.start()], [_read_element(found["name"], text[found.end() :], whole=False)]
     for name in names:
@@ -332,13 +332,13 @@ def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall
         arguments: Any = values or (body.strip() if body.strip().startswith("{") else {})
         if arguments or not body.strip():
             return text[:start], [RawCall(name, arguments, is_whole=end >= 0)]
-        if name == ToolName.SQL_QUERY and is_like_sql(body):
+        if name == ToolName.SQL_QUERY and is_bare_sql(body):
             return text[:start], [RawCall(name, {"query": body.strip()}, is_whole=end >= 0)]
     return text, []
 
 
 def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls with arguments that stand as Python in prose."""
+    """Find calls within prose that are written as Python."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
     for found in _make_name_pattern(names).finditer(text):
         if found.start() < at or not (opening := _OPENING.match(text, found.end())) or tries == _MAX_TRIES:
@@ -352,7 +352,7 @@ def _find_python(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]
 
 
 def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
-    """Calls that are written as a tool's name and, behind any marks, the JSON of its arguments, or a line of text."""
+    """Find calls written as a tool's name and, after any marks, the JSON of its arguments or a line of text."""
     calls, at, first, tries = list[RawCall](), 0, len(text), 0
     for found in _make_name_pattern(names).finditer(text):
         if found.start() < at or tries == _MAX_TRIES:
@@ -368,12 +368,12 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
                 continue
             calls.append(RawCall(found["name"], value))
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
-            told = _QUOTES.sub(r"\2", line["told"].strip())
-            is_bare = told == line["told"].strip() and line.re is _INPUT_LINE
-            if found["name"] == ToolName.SQL_QUERY and (is_bare or not is_like_sql(told)):
+            argument = _QUOTES.sub(r"\2", line["argument"].strip())
+            is_bare = argument == line["argument"].strip() and line.re is _INPUT_LINE
+            if found["name"] == ToolName.SQL_QUERY and (is_bare or not is_bare_sql(argument)):
                 continue
             at = line.end()
-            calls.append(RawCall(found["name"], {}, positional=(told,) if told not in ("", "None") else ()))
+            calls.append(RawCall(found["name"], {}, positional=(argument,) if argument not in ("", "None") else ()))
         else:
             continue
         first = min(first, found.start())

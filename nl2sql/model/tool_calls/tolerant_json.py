@@ -1,8 +1,8 @@
-"""Reads the JSON that models really write: trailing commas, single quotes, Python literals, raw newlines.
+"""Reads the JSON that models write: trailing commas, single quotes, Python literals, raw newlines.
 
-It does not guess: what is read has the words of the text in their order, every string as written, and names as keys;
-text that ends before its last bracket is not read at all. Every reader takes time in proportion to the text, and what
-a program could stumble over (endless nesting, numbers of thousands of digits, NaN, halves of characters) is no JSON.
+It does not guess: the result has the words of the text in their order, every string as written, and names as keys; text
+that ends before its last bracket is refused. Every reader takes time proportional to the text. What could break a
+program (endless nesting, numbers of thousands of digits, NaN, lone surrogates) is refused too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REST: Final = re.compile(r"[\s,;\]}]*+\Z")
 _BETWEEN: Final = re.compile(r"[ \t\r\n,;]*+")
 _MARK: Final = re.compile(r"[\"'{}\[\]\\]")
 
-# What stands behind a quote that ends a key, an item of a list, the value of a key.
+# What follows a quote that ends a key, an item of a list, the value of a key.
 _AFTER_KEY: Final = re.compile(r"\s*+:")
 _AFTER_ITEM: Final = re.compile(r"\s*+[,\]]")
 _AFTER_VALUE: Final = re.compile(
@@ -40,8 +40,12 @@ _AFTER_VALUE: Final = re.compile(
 
 
 def decode(text: str) -> Any:
-    """The value of the text, which must be JSON but for raw control characters in strings. ValueError."""
-    _refuse_deep(text)
+    """Return the value of JSON text; raw control characters in strings are allowed.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    _check_depth(text)
     value = _STRICT.decode(text)
     if _ESCAPED_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False).encode()
@@ -49,16 +53,27 @@ def decode(text: str) -> Any:
 
 
 def decode_leniently(text: str) -> Any:
-    """As `decode`, for what a server sends: a number that nobody needs is None, half a character a question mark."""
-    _refuse_deep(text)
+    """Return the value of a server's JSON text: an oversized number becomes None, a lone surrogate a question mark.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    _check_depth(text)
     value = _LENIENT.decode(text)
     if _ESCAPED_SURROGATE.search(text):
         value = _LENIENT.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
     return value
 
 
-def load(text: str) -> Any:
-    """The value that the text means. ValueError where it is not JSON and cannot be read as JSON without guessing."""
+def parse_tolerantly(text: str) -> Any:
+    """Return the value that nearly valid JSON text means.
+
+    >>> parse_tolerantly("{'limit': 10, 'exact': True,}")
+    {'limit': 10, 'exact': True}
+
+    Raises:
+        ValueError: the text cannot be read without guessing.
+    """
     text = text.strip().lstrip("\ufeff")
     try:
         return decode(text)
@@ -67,12 +82,13 @@ def load(text: str) -> Any:
 
 
 def read_objects(text: str) -> list[dict[str, Any]]:
-    """The JSON objects of a text that holds nothing else: one, a list of them, or several in a row.
+    """Return the JSON objects of a text that holds nothing else: one, a list of them, or several in a row.
 
-    ValueError where it holds anything else.
+    Raises:
+        ValueError: the text holds anything else.
     """
     try:
-        value = load(text)
+        value = parse_tolerantly(text)
     except ValueError:
         value = list(_read_in_a_row(text))
     values = value if isinstance(value, list) else [value]
@@ -82,17 +98,25 @@ def read_objects(text: str) -> list[dict[str, Any]]:
 
 
 def read_leading(text: str, start: int = 0) -> tuple[Any, int]:
-    """The JSON value that begins there, and where it ends. ValueError where there is none."""
+    """Return the JSON value that begins at `start`, and where it ends.
+
+    Raises:
+        ValueError: there is none.
+    """
     start = _find_end(_BLANK, text, start)
-    end = _find_close(text, start)
+    end = _find_closing_bracket(text, start)
     try:
         return decode(text[start:end]), end
     except ValueError:
         return _read_loosely(text[start:end]), end
 
 
-def join_halves(text: str) -> str:
-    """The text with the halves of characters put together; ValueError where one has no other half."""
+def join_surrogates(text: str) -> str:
+    """Return the text with surrogate pairs joined into characters.
+
+    Raises:
+        ValueError: a surrogate has no partner.
+    """
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
@@ -105,14 +129,14 @@ def _read_in_a_row(text: str) -> Iterator[Any]:
 
 
 class BracketTracker:
-    """Follows the brackets of a text that comes in pieces, quotes looked over."""
+    """Follows the brackets of a text that arrives in pieces; brackets within quotes do not count."""
 
     def __init__(self) -> None:
         self.closed = False
         self._depth, self._quote, self._skips = 0, "", False
 
     def feed(self, text: str, at: int = 0) -> int | None:
-        """Take the next piece, from `at` on; where the first bracket closes, None while it does not.
+        """Read the next piece from `at` on; return where the outermost bracket closes, None if it does not.
 
         `closed` says that every bracket so far is closed.
         """
@@ -138,8 +162,12 @@ class BracketTracker:
         return None
 
 
-def _find_close(text: str, start: int) -> int:
-    """Where the bracket that opens there closes; ValueError where it never does."""
+def _find_closing_bracket(text: str, start: int) -> int:
+    """Return the position after the bracket that closes the one at `start`.
+
+    Raises:
+        ValueError: it never closes.
+    """
     if text[start : start + 1] not in ("{", "["):
         raise ValueError("not JSON")
     end = BracketTracker().feed(text, start)
@@ -148,8 +176,12 @@ def _find_close(text: str, start: int) -> int:
     return end
 
 
-def _refuse_deep(text: str) -> None:
-    """ValueError where brackets are nested deeper than anything that is meant."""
+def _check_depth(text: str) -> None:
+    """Check that brackets are not nested deeper than MAX_DEPTH.
+
+    Raises:
+        ValueError: they are.
+    """
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
     depth = 0
@@ -191,21 +223,21 @@ _LENIENT: Final = json.JSONDecoder(
 def _read_loosely(text: str) -> Any:
     if text[:1] not in ("{", "[") or text.rstrip(" \t\r\n,;")[-1:] not in ("}", "]"):
         raise ValueError("not JSON")
-    _refuse_deep(text)
+    _check_depth(text)
     return _LooseReader(text).read()
 
 
 def _find_end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where a pattern that always matches ends."""
+    """Return where a match at `at` ends; `at` itself if there is none."""
     found = pattern.match(text, at)
     return found.end() if found else at
 
 
 class _LooseReader:
-    """Reads one text from its first character to its last, each a fixed number of times; ValueError where unsure.
+    """Reads one text from its first to its last character; raises ValueError where the meaning is unclear.
 
-    A quote inside a string that is not escaped is the string's own where what follows it ends nothing. Such quotes come
-    in pairs, and two in a row may be one that SQL has doubled: neither is guessed at.
+    An unescaped quote inside a string belongs to the string if what follows it cannot follow a string. Such quotes come
+    in pairs, and two in a row may be a quote that SQL has doubled: neither is guessed at.
     """
 
     def __init__(self, text: str) -> None:
@@ -213,14 +245,14 @@ class _LooseReader:
         self._at = 0
 
     def read(self) -> Any:
-        """The value. Brackets that are missing at the end, or too many there, are looked over."""
+        """Return the value. Brackets that are missing or superfluous at the end are ignored."""
         value = self._read_value(_AFTER_VALUE)
         if not _REST.match(self._text, self._at):
             raise ValueError("not JSON, and not clear what was meant")
         return value
 
     def _peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """Skip whitespace and return the next character; empty at the end."""
         self._at = _find_end(_BLANK, self._text, self._at)
         return self._text[self._at : self._at + 1]
 
@@ -288,7 +320,7 @@ class _LooseReader:
         return found[0]
 
     def _read_string(self, after: re.Pattern[str]) -> str:
-        """The string that begins here. Only the value of a key may hold quotes that are not escaped."""
+        """Read the string that begins here. Only the value of a key may hold unescaped quotes."""
         text, quote = self._text, _CLOSING[self._text[self._at]]
         pieces: list[str] = []
         at, inner = self._at + 1, 0
@@ -303,7 +335,7 @@ class _LooseReader:
                 self._at = at
                 if inner % 2:
                     break
-                return join_halves("".join(pieces))
+                return join_surrogates("".join(pieces))
             if after is not _AFTER_VALUE or (text[at : at + 1] == quote and not after.match(text, at + 1)):
                 break
             pieces.append(quote)

@@ -1,7 +1,7 @@
-"""Knows a call by its shape: the keys of a JSON object, a Python call, SQL from the first word on.
+"""Recognizes a call by its shape: the keys of a JSON object, a Python call, SQL from the first word on.
 
-It looks at whole pieces of text; `text_tool_calls` finds where a piece begins and ends. Python is read here, and not by
-Python's own parser, which takes long over some texts and ends the process over others.
+It looks at whole pieces of text; `text_tool_calls` finds where a piece begins and ends. Python is parsed here and not
+by Python's own parser, which is slow for some texts and crashes the process for others.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _ESCAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RawCall:
-    """A call as it was written: `arguments` is text, or an object already. `is_whole` is false where it broke off.
+    """A call as it was written: `arguments` is text, or an object already. `is_whole` is False if it broke off.
 
-    `extra` holds what else came with it, which the endpoint wants to see again. `positional` are arguments that came
-    without names, in the order of the tool's parameters.
+    `extra` holds further fields, which the endpoint wants sent back. `positional` are arguments without names, in the
+    order of the tool's parameters.
     """
 
     name: str
@@ -70,14 +70,14 @@ class RawCall:
     positional: tuple[Any, ...] = ()
 
 
-def is_like_sql(text: str) -> bool:
-    """Whether the text is SQL from its first word on; `Select`, `With` and `From` written so begin a sentence."""
+def is_bare_sql(text: str) -> bool:
+    """Return whether the text is SQL from its first word on; that word in title case begins a sentence."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     return (first.isupper() or first.islower()) and _BARE_SQL.match(text) is not None
 
 
-def find_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
-    """The call that a text surely means to be, though its JSON cannot be read."""
+def read_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
+    """Return the call that a text clearly means, although its JSON cannot be read; an empty list if it means none."""
     match = _BROKEN.match(text)
     if match and match["name"].rpartition(".")[2] in names:
         return [RawCall(match["name"], text.strip(), is_whole=text.rstrip().endswith("}"))]
@@ -85,6 +85,7 @@ def find_broken_call(text: str, names: Collection[str]) -> list[RawCall]:
 
 
 def read_json_calls(text: str, names: Collection[str]) -> list[RawCall]:
+    """Return the calls of a text that is nothing but JSON; an empty list if it is not, or a value of it is no call."""
     if text.strip()[:1] not in ("{", "["):
         return []
     try:
@@ -94,12 +95,13 @@ def read_json_calls(text: str, names: Collection[str]) -> list[RawCall]:
 
 
 def read_values(values: list[Any], names: Collection[str]) -> list[RawCall]:
+    """Return the calls of JSON values; an empty list if one of them is no call."""
     calls = [call for value in values for call in read_call(value, names)]
     return calls if len(calls) >= len(values) else []
 
 
 def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
-    """The calls that a JSON value is meant as, by the keys that models use for a name and its arguments."""
+    """Return the calls that a JSON value means, by the keys that models use for a name and its arguments."""
     if not isinstance(value, dict):
         return []
     if isinstance(inner := value.get("tool_calls"), list):
@@ -115,7 +117,7 @@ def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
         ((key, inner),) = value.items()
         if key in names and isinstance(inner, dict):
             return [RawCall(key, inner)]
-        if key in ("query", "sql") and ToolName.SQL_QUERY in names and isinstance(inner, str) and is_like_sql(inner):
+        if key in ("query", "sql") and ToolName.SQL_QUERY in names and isinstance(inner, str) and is_bare_sql(inner):
             return [RawCall(ToolName.SQL_QUERY, {"query": inner})]
     return []
 
@@ -125,7 +127,7 @@ def _is_text(value: Mapping[str, Any], key: str) -> bool:
 
 
 def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
-    """Calls written as Python: `sql_query(query="…")`, in a list, inside `print`, or after `default_api.`."""
+    """Return calls written as Python: `sql_query(query="…")`, in a list, inside `print`, or after `default_api.`."""
     if not _PYTHON.match(text):
         return []
     calls, at = list[RawCall](), 0
@@ -146,9 +148,9 @@ def read_python_calls(text: str, names: Collection[str]) -> list[RawCall]:
 
 
 def read_arguments_at(name: str, text: str, at: int) -> tuple[RawCall, int] | None:
-    """The call whose arguments begin there, behind its bracket, and where it ends; None where they are no literals.
+    """Return the call whose arguments begin at `at`, after the bracket, and its end; None if they are no literals.
 
-    SQL in quotes that it holds itself is read where the text ends with the call.
+    SQL in quotes that contains such quotes itself is read if the text ends with the call.
     """
     try:
         named, others, end = _read_arguments(text, at)
@@ -156,14 +158,14 @@ def read_arguments_at(name: str, text: str, at: int) -> tuple[RawCall, int] | No
         quoted = _QUOTED_SQL.match(text, at)
         if quoted is None or name.rpartition(".")[2] != ToolName.SQL_QUERY or f"{ToolName.SQL_QUERY}(" in quoted["sql"]:
             return None
-        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_like_sql(quoted["sql"]) else None
+        return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_bare_sql(quoted["sql"]) else None
     if len(others) == 1 and isinstance(others[0], dict) and not named:
         return RawCall(name, others[0]), end
     return RawCall(name, named, positional=tuple(others)), end
 
 
 def _read_arguments(text: str, at: int) -> tuple[dict[str, Any], list[Any], int]:
-    """The arguments of a call up to its closing bracket, with names and without, and where that ends."""
+    """Return the arguments up to the closing bracket, those with names and those without, and where they end."""
     named: dict[str, Any] = {}
     others: list[Any] = []
     while True:
@@ -180,14 +182,18 @@ def _read_arguments(text: str, at: int) -> tuple[dict[str, Any], list[Any], int]
 
 
 def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
-    """The Python literal that stands there, and where it ends. ValueError where there is none."""
+    """Return the Python literal at `at`, and where it ends.
+
+    Raises:
+        ValueError: there is none.
+    """
     if found := _STRING.match(text, at):
         pieces = []
         while found:
             pieces.append(_read_text(found))
             at = found.end()
             found = _STRING.match(text, at)
-        return tolerant_json.join_halves("".join(pieces)), at
+        return tolerant_json.join_surrogates("".join(pieces)), at
     if found := _NUMBER.match(text, at):
         return tolerant_json.decode(found[1].removeprefix("+").replace("_", "")), found.end()
     if found := _CONSTANT.match(text, at):
@@ -214,7 +220,7 @@ def _read_literal(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
 
 
 def _read_text(found: re.Match[str]) -> str:
-    """What a string literal stands for. An escape that Python does not know stays as it is, as in Python."""
+    """Return the value of a string literal. As in Python, an unknown escape stays as it is."""
     body = found["triple"] if found["triple"] is not None else found["body"]
     return body if "r" in found["prefix"].lower() else _ESCAPE.sub(_unescape, body)
 

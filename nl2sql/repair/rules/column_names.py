@@ -1,4 +1,4 @@
-"""Columns that are there under another spelling of the name written."""
+"""Correct the names of columns that exist under another spelling."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Matches = Callable[[ScopeSource, str, str], bool]
 def spell_column(context: RepairContext) -> Edit | None:
     """Give the column the spelling that its table has for it.
 
-    Precondition: one column alone of the tables that it can be of has the same letters, but for case, accents and
-    separators; or else the same words, but for plurals.
+    Precondition: of the columns that it can be, exactly one has the same letters (case, accents and separators do not
+    count), or else the same words (plurals do not count).
 
     >>> repair('SELECT CustomerId FROM orders')
     SELECT customer_id FROM orders
@@ -45,9 +45,9 @@ def spell_column(context: RepairContext) -> Edit | None:
 
 
 def spell_label(context: RepairContext) -> Edit | None:
-    """Give a label of the result the spelling that the query itself gave it.
+    """Give a column alias the spelling that the query itself gave it.
 
-    Precondition: the name stands where labels may, no table of the query has such a column, and one label alone has
+    Precondition: the name stands where aliases may, no table of the query has such a column, and exactly one alias has
     the same letters or words.
 
     >>> repair("SELECT city, count(*) AS visits FROM customers GROUP BY city ORDER BY Visit")
@@ -60,7 +60,7 @@ def spell_label(context: RepairContext) -> Edit | None:
     clause = column.find_ancestor(exp.Order, exp.Group, exp.Having, exp.Select)
     if not isinstance(clause, exp.Order | exp.Group | exp.Having):
         return None
-    labels = [one.alias for one in scope.select.expressions if isinstance(one, exp.Alias)]
+    labels = [item.alias for item in scope.select.expressions if isinstance(item, exp.Alias)]
     meant = find_only_match(column.name, labels, is_alike) or find_only_match(column.name, labels, is_plural)
     if meant is None:
         return None
@@ -72,8 +72,8 @@ def spell_label(context: RepairContext) -> Edit | None:
 def correct_slip(context: RepairContext) -> Edit | None:
     """Correct one slip in a column's name.
 
-    Precondition: one column alone is that slip away, the word is no other word that the question uses, and neither a
-    first letter nor a digit is changed (see `is_slip`).
+    Precondition: exactly one column is that slip away, the word is not another word that the question uses, and neither
+    a first letter nor a digit changes (see `is_slip`).
 
     >>> repair("SELECT sum(qunatity) FROM orders", "How many pieces in all?")
     SELECT SUM(quantity) FROM orders
@@ -83,10 +83,10 @@ def correct_slip(context: RepairContext) -> Edit | None:
 
 
 def use_own_name(context: RepairContext) -> Edit | None:
-    """Take the table's own name before a column for what it is: no word that qualifies.
+    """Add or drop the table's own name in front of a column's: it does not qualify the column.
 
-    Precondition: in its table the column is called so with the table's name before it, or without; in the former case
-    no other column ends with the same word, which would make it one of several.
+    Precondition: the column's name in its table is the written one with the table's name added, or dropped. Where it is
+    dropped, no other column ends with the same word, or there would be several to choose from.
 
     >>> repair("SELECT customer_name FROM customers")
     SELECT name FROM customers
@@ -105,25 +105,24 @@ def _rename_column(context: RepairContext, matches: Matches) -> Edit | None:
     if found is None:
         return None
     scope, column = found
-    meant = [
+    matching = [
         (source, name)
         for source in _list_sources(scope, column)
         for name in list_names(source)
         if matches(source, column.name, name)
     ]
-    if (
-        len(meant) != 1
-        or (not column.table and scope.has_unknown_columns)
-        or _has_exact_rival(scope, column, *meant[0])
-    ):
+    if len(matching) != 1 or (not column.table and scope.has_unknown_columns):
         return None
-    return Edit(context.tree, rebind_column(scope, column, *meant[0]))
+    source, name = matching[0]
+    if _has_exact_rival(scope, column, source, name):
+        return None
+    return Edit(context.tree, rebind_column(scope, column, source, name))
 
 
 def _list_sources(scope: Scope, column: exp.Column) -> list[ScopeSource]:
-    """The source that the column names, else all of which it can be.
+    """Return the source that the column names, or else all that it can belong to.
 
-    None where a join's condition would then be about one table, or not about what it joins: the qualifier is wrong.
+    Empty where a join's condition would then be about one table, or not about what it joins: the qualifier is wrong.
     """
     if not column.table:
         return list_possible_sources(scope, column)
@@ -134,7 +133,7 @@ def _list_sources(scope: Scope, column: exp.Column) -> list[ScopeSource]:
 
 
 def _has_exact_rival(scope: Scope, column: exp.Column, source: ScopeSource, name: str) -> bool:
-    """Whether another table of the SELECT has a column of just the name written, which may be another thing."""
+    """Return whether another table of the SELECT has a column of exactly the name written."""
     if is_alike(column.name, name):
         return False
     rivals = [other for other in scope.find_sources(column.name) if other is not source]
@@ -142,13 +141,14 @@ def _has_exact_rival(scope: Scope, column: exp.Column, source: ScopeSource, name
 
 
 def _is_own_name(source: ScopeSource, written: str, name: str) -> bool:
+    """Return whether one name is the other with the source's name in front of it."""
     if source.table is None:
         return False
-    table, words, own = split_words(drop_schema(source.table.name)), split_words(written), split_words(name)
-    if has_words(written, (*table, *own)):
+    table, words, name_words = split_words(drop_schema(source.table.name)), split_words(written), split_words(name)
+    if has_words(written, (*table, *name_words)):
         return True
-    ending = [other for other in list_names(source) if other != name and _is_ending(split_words(other), words)]
-    return has_words(name, (*table, *words)) and not ending
+    rivals = [other for other in list_names(source) if other != name and _is_ending(split_words(other), words)]
+    return has_words(name, (*table, *words)) and not rivals
 
 
 def _is_ending(name: tuple[str, ...], words: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Comparisons that a column's type does not allow as they are written."""
+"""Correct comparisons that a column's type does not allow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nl2sql.repair.joining import add_joins
 from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.rules.column_sources import list_compared_texts
 from nl2sql.repair.scopes import Scope, ScopeSource
-from nl2sql.types import Column, Proof, Table
+from nl2sql.types import Column
 from nl2sql.types.type_families import is_boolean
 
 _TRUE: Final = frozenset({"1", "y", "yes", "on", "j", "ja", "o", "oui", "s", "si", "sí"})
@@ -29,9 +29,9 @@ _OF_TEXT: Final = (exp.Like, exp.ILike, exp.Substring, exp.Left, exp.Right, exp.
 
 
 def compare_truth(context: RepairContext) -> Edit | None:
-    """Compare a column of truth values with the truth value that a word says.
+    """Compare a BOOLEAN column with the truth value that a word stands for.
 
-    Precondition: the column is BOOLEAN, and the word is yes or no in one of a few languages.
+    Precondition: the column is BOOLEAN, and the word means yes or no in one of a few languages.
 
     >>> repair("SELECT name FROM customers WHERE vip = 'ja'")
     SELECT name FROM customers WHERE vip = TRUE
@@ -49,10 +49,10 @@ def compare_truth(context: RepairContext) -> Edit | None:
 
 
 def read_as_text(context: RepairContext) -> Edit | None:
-    """Read a number or a day as text where a function of texts is asked of it: LIKE '2024%', SUBSTR(day, 1, 4).
+    """Cast a number or a day to text where a text function is applied to it: LIKE '2024%', SUBSTR(day, 1, 4).
 
-    Precondition: the function takes texts only, and the engine writes days in the one notation (ISO) that a part of
-    one can be told by.
+    Precondition: the function takes texts only, and the engine writes days in one notation (ISO), from which a part can
+    be read.
 
     >>> repair("SELECT count(*) FROM orders WHERE placed LIKE '2024-03%'")
     SELECT COUNT(*) FROM orders WHERE CAST(placed AS TEXT) LIKE '2024-03%'
@@ -67,10 +67,10 @@ def read_as_text(context: RepairContext) -> Edit | None:
 
 
 def compare_by_name(context: RepairContext) -> Edit | None:
-    """Compare the name in the table that a key leads to, where the key is a number and is compared with a text.
+    """Compare the name in the table that a key leads to, where a numeric key is compared with a text.
 
-    Precondition: a number can equal no such text; the key leads to one row of one table, of which one text column
-    alone holds the text, as a query shows.
+    Precondition: a number can equal no such text; the key leads to one row of one table, of which exactly one text
+    column holds the text, as a proof shows.
 
     >>> repair("SELECT count(*) FROM orders WHERE customer_id = 'Ada'")
     SELECT COUNT(*) FROM orders JOIN customers ON orders.customer_id = customers.id WHERE customers.name = 'Ada'
@@ -84,35 +84,25 @@ def compare_by_name(context: RepairContext) -> Edit | None:
         target = context.schema.find_table(step.target) if step is not None else None
         if step is None or target is None:
             continue
-        for named in (one for one in target.columns if one.is_text):
+        text_columns = [candidate for candidate in target.columns if candidate.is_text]
+        for named in text_columns:
             proofs = (*step.proofs, *(prove_stored(target, named.name, text) for text in texts))
-            others = [one for one in target.columns if one.is_text and one is not named]
-            if context.is_disproved(proofs) or any(_may_hold(target, one, texts) for one in others):
+            others = [other for other in text_columns if other is not named]
+            if context.is_disproved(proofs) or any(_may_hold(other, texts) for other in others):
                 continue
-            return _compare_in_target(context, scope, column, found[0], step, named, proofs)
+            before = show_node(column)
+            joined = _find_joined(scope, found[0], step) or add_joins(context, scope, found[0], (step,))
+            if joined is None:
+                return None
+            # Only this comparison changes: elsewhere the SELECT may use the key itself.
+            lone_scope = Scope(scope.select, scope.sources, scope.aliases, scope.parent, [column])
+            rebind_column(lone_scope, column, joined, named.name)
+            return Edit(context.tree, f"{before} holds keys; {show_node(column)} is compared", proofs)
     return None
 
 
-def _compare_in_target(
-    context: RepairContext,
-    scope: Scope,
-    column: exp.Column,
-    source: ScopeSource,
-    step: Join,
-    named: Column,
-    proofs: tuple[Proof, ...],
-) -> Edit | None:
-    before = show_node(column)
-    joined = _find_joined(scope, source, step) or add_joins(context, scope, source, (step,))
-    if joined is None:
-        return None
-    lone = Scope(scope.select, scope.sources, scope.aliases, scope.parent, [column])
-    rebind_column(lone, column, joined, named.name)
-    return Edit(context.tree, f"{before} holds keys; {show_node(column)} is compared", proofs)
-
-
 def _list_columns(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Column]]:
-    """Every column that is known, with what the schema says of it."""
+    """Yield every column that resolves, with its SELECT and the schema's column."""
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
@@ -121,7 +111,7 @@ def _list_columns(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, C
 
 
 def _find_reference(context: RepairContext, source: ScopeSource, column: Column) -> Join | None:
-    """The one key of the column, which leads to one row at most."""
+    """Return the one key of the column, which leads to at most one row."""
     assert source.table is not None
     name = source.table.name.lower()
     found = [
@@ -135,16 +125,16 @@ def _find_reference(context: RepairContext, source: ScopeSource, column: Column)
 
 
 def _find_joined(scope: Scope, source: ScopeSource, step: Join) -> ScopeSource | None:
-    """The table that the key leads to, where it is joined on it already."""
+    """Return the table that the key leads to, where it is joined on the key already."""
     left, right = step.columns[0].lower(), step.target_columns[0].lower()
     for candidate in scope.sources:
         if candidate.table is None or candidate.table.name.lower() != step.target.lower():
             continue
         wanted = {(source.alias.lower(), left), (candidate.alias.lower(), right)}
-        for equal in scope.select.find_all(exp.EQ):
+        for equality in scope.select.find_all(exp.EQ):
             sides = {
                 (side.table.lower(), side.name.lower())
-                for side in (equal.this, equal.expression)
+                for side in (equality.this, equality.expression)
                 if isinstance(side, exp.Column)
             }
             if sides == wanted:
@@ -152,13 +142,14 @@ def _find_joined(scope: Scope, source: ScopeSource, step: Join) -> ScopeSource |
     return None
 
 
-def _may_hold(table: Table, column: Column, texts: list[str]) -> bool:
-    """Whether the profile saw one of the texts there."""
+def _may_hold(column: Column, texts: list[str]) -> bool:
+    """Return whether the profile saw one of the texts in the column."""
     seen = {text.casefold() for text in (*column.values, *column.samples, *column.texts)}
     return any(text.casefold() in seen for text in texts)
 
 
 def _is_numeric(text: str) -> bool:
+    """Return whether the text can be read as a number."""
     try:
         float(text)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Columns that a GROUP BY leaves out, and aggregates that stand where none can.
+"""Correct columns that a GROUP BY omits, and aggregates that stand where none can.
 
-Other engines let both pass, each in its own way: only what all of them would mean is repaired.
+Other engines accept both, each with its own meaning: only what all of them would mean is repaired.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def group_by_dependent(context: RepairContext) -> Edit | None:
     """Group by a further column that every group has one value of.
 
     Precondition: the groups are made by the key of the column's table, or an inner join makes that key, or the column
-    itself, equal to what they are made by: so there are as many groups with the column as without.
+    itself, equal to what they are made by. There are then as many groups with the column as without.
 
     >>> repair("SELECT c.id, c.name, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id")
     SELECT c.id, c.name, SUM(o.total) FROM customers AS c JOIN orders AS o ON o.customer_id = c.id GROUP BY c.id, c.name
@@ -60,11 +60,11 @@ def group_by_listed(context: RepairContext) -> Edit | None:
 def take_extreme_row(context: RepairContext) -> Edit | None:
     """Take the row that holds the one extreme which is listed beside columns.
 
-    A guess, as `group_by_listed`: SQLite alone reads it so, and of several such rows takes any.
+    A guess, like `group_by_listed`: SQLite alone reads it so, and takes any of several such rows.
     """
     for scope in context.find_scopes():
         select = scope.select
-        extremes = [a for e in select.expressions for a in _list_aggregates(e)]
+        extremes = [aggregate for listed in select.expressions for aggregate in _list_aggregates(listed)]
         if len(extremes) != 1 or not isinstance(extremes[0], exp.Max | exp.Min):
             continue
         if any(select.args.get(key) for key in ("group", "order", "limit", "having", "distinct")):
@@ -79,10 +79,10 @@ def take_extreme_row(context: RepairContext) -> Edit | None:
 
 
 def filter_groups(context: RepairContext) -> Edit | None:
-    """Put a condition on an aggregate, which WHERE cannot hold, into HAVING.
+    """Move a condition on an aggregate, which WHERE cannot hold, to HAVING.
 
-    Precondition: there are groups, and the condition is of aggregates, constants and what is grouped by, so that it
-    can be of nothing but the groups.
+    Precondition: there are groups, and the condition consists of aggregates, constants and what is grouped by, so it
+    can only be about the groups.
 
     >>> repair("SELECT city FROM customers WHERE count(*) > 1 GROUP BY city")
     SELECT city FROM customers GROUP BY city HAVING COUNT(*) > 1
@@ -91,24 +91,24 @@ def filter_groups(context: RepairContext) -> Edit | None:
         where, group = scope.select.args.get("where"), scope.select.args.get("group")
         if where is None or not isinstance(group, exp.Group):
             continue
-        parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+        conditions = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
         labels = _list_labels(scope)
-        wrong = [part for part in parts if _is_aggregated(part, labels)]
-        grouped = {show_node(one).lower() for one in group.expressions}
-        free = [c for part in wrong for c in _list_columns(part) if not _is_label(c, labels)]
-        if not wrong or any(show_node(column).lower() not in grouped for column in free):
+        misplaced = [part for part in conditions if _is_aggregated(part, labels)]
+        grouped = {show_node(key).lower() for key in group.expressions}
+        bare_columns = [c for part in misplaced for c in _list_columns(part) if not _is_label(c, labels)]
+        if not misplaced or any(show_node(column).lower() not in grouped for column in bare_columns):
             continue
-        kept = [part for part in parts if part not in wrong]
-        scope.select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
-        scope.select.having(*wrong, copy=False)
+        remaining = [part for part in conditions if part not in misplaced]
+        scope.select.set("where", exp.Where(this=exp.and_(*remaining)) if remaining else None)
+        scope.select.having(*misplaced, copy=False)
         return Edit(context.tree, "a condition on an aggregate is one on the groups")
     return None
 
 
 def compare_with_all(context: RepairContext) -> Edit | None:
-    """Compare with the aggregate over the whole table, where WHERE compares a row with one.
+    """Compare with the aggregate over the whole table, where WHERE compares a row with an aggregate.
 
-    Precondition: it is the only condition over one table, without groups: a further condition might be meant for the
+    Precondition: it is the only condition, over one table, without groups. A further condition might be meant for the
     rows of the aggregate too, or not.
 
     >>> repair("SELECT id FROM orders WHERE total > avg(total)")
@@ -133,21 +133,21 @@ def compare_with_all(context: RepairContext) -> Edit | None:
 def _prove_dependent(
     scope: Scope, group: exp.Group, column: exp.Column, source: ScopeSource
 ) -> tuple[Proof, ...] | None:
-    """What shows that each group has one value of the source's column; None where it may have several."""
+    """Return what proves that each group has one value of the source's column; None where it may have several."""
     table = source.table
-    grouped = [one for one in group.expressions if isinstance(one, exp.Column)]
-    if any(_is_same(scope, one, source, column.name) for one in grouped):
+    grouped = [key for key in group.expressions if isinstance(key, exp.Column)]
+    if any(_is_same(scope, key, source, column.name) for key in grouped):
         return ()
     if table is None or not table.primary_key:
         return None
     for name in table.primary_key:
-        if not any(_is_same(scope, one, source, name) for one in grouped):
+        if not any(_is_same(scope, key, source, name) for key in grouped):
             return None
     return (prove_unique(table, table.primary_key),) if table.inferred_key else ()
 
 
 def _is_same(scope: Scope, column: exp.Column, source: ScopeSource, name: str) -> bool:
-    """Whether the column is that one of the source, or equal to it."""
+    """Return whether the column is that one of the source, or equal to it."""
     found = resolve_column(scope, column)
     if found is None:
         return False
@@ -159,13 +159,13 @@ def _is_same(scope: Scope, column: exp.Column, source: ScopeSource, name: str) -
 
 
 def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
-    """The columns beside aggregates that are not grouped by."""
+    """Yield the columns beside aggregates that are not grouped by."""
     select = scope.select
     positions = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and e.is_int}
-    grouped = {show_node(one).lower() for one in group.expressions}
+    grouped = {show_node(key).lower() for key in group.expressions}
     order, having = select.args.get("order"), select.args.get("having")
     rest = [*(order.expressions if order is not None else ()), *([having] if having is not None else [])]
-    if not group.expressions and not any(_has_aggregate(one) for one in (*select.expressions, *rest)):
+    if not group.expressions and not any(_has_aggregate(expression) for expression in (*select.expressions, *rest)):
         return
     for number, expression in enumerate(select.expressions, start=1):
         plain = expression.this if isinstance(expression, exp.Alias) else expression
@@ -178,22 +178,22 @@ def _list_missing(scope: Scope, group: exp.Group) -> Iterator[exp.Column]:
 
 
 def _is_grouped(column: exp.Column, group: exp.Group) -> bool:
-    """Whether the column is one that is grouped by; a qualifier may be left out on either side."""
+    """Return whether the column is grouped by; a qualifier may be left out on either side."""
     alike = [
-        one for one in group.expressions if isinstance(one, exp.Column) and one.name.lower() == column.name.lower()
+        key for key in group.expressions if isinstance(key, exp.Column) and key.name.lower() == column.name.lower()
     ]
-    return any(not (one.table and column.table) or one.table.lower() == column.table.lower() for one in alike)
+    return any(not (other.table and column.table) or other.table.lower() == column.table.lower() for other in alike)
 
 
 def _has_sets(group: exp.Group) -> bool:
-    """GROUP BY ALL, ROLLUP, CUBE, GROUPING SETS: nothing can be added to these."""
+    """Return whether the clause is GROUP BY ALL, ROLLUP, CUBE or GROUPING SETS, to which nothing can be added."""
     return any(group.args.get(key) for key in ("all", "cube", "rollup", "grouping_sets", "totals")) or any(
         isinstance(e, exp.Rollup | exp.Cube | exp.GroupingSets) for e in group.expressions
     )
 
 
 def _list_labels(scope: Scope) -> set[str]:
-    """The aliases of aggregates that are no columns as well."""
+    """Return the aliases of aggregates, in lower case, that are not also columns."""
     named = [e for e in scope.select.expressions if isinstance(e, exp.Alias) and _has_aggregate(e)]
     return {e.alias.lower() for e in named if not scope.has_unknown_columns and not scope.find_sources(e.alias)}
 
@@ -211,7 +211,7 @@ def _has_aggregate(node: exp.Expr) -> bool:
 
 
 def _list_aggregates(node: exp.Expr) -> Iterator[exp.Expr]:
-    """The aggregates of an expression, outside windows and inner queries."""
+    """Yield the aggregates of an expression, outside windows and inner queries."""
     stack = [node]
     while stack:
         at = stack.pop()
@@ -224,7 +224,7 @@ def _list_aggregates(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _list_columns(node: exp.Expr) -> list[exp.Column]:
-    """The columns of an expression, outside inner queries and aggregates."""
+    """Return the columns of an expression, outside inner queries and aggregates."""
     found, stack = [], [node]
     while stack:
         at = stack.pop()

@@ -1,4 +1,4 @@
-"""Joins that were left out, or written on a column that is not there: along the keys that the schema has."""
+"""Add joins that were left out, or correct their conditions, along the keys that the schema has."""
 
 from __future__ import annotations
 
@@ -16,35 +16,32 @@ from nl2sql.types import Proof, Table
 def join_along_key(context: RepairContext) -> Edit | None:
     """Join the table that has the column, along the keys that lead there.
 
-    Precondition: no other table has such a column, or the query names the table. One way alone leads there, and each
-    of its keys to one row at most, so no row is repeated; none is lost, as what may be absent is joined LEFT. Keys
-    that nobody declared are proved by the values. The column is what rows are grouped or filtered by: what is listed
-    for each row, or added up, might be the row's own, which is then missing. A column that is called after its table
-    or its key, or written with the table's name or an alias of none that is there, may be listed too.
+    Precondition: no other table has such a column, or the query names the table. Exactly one path leads there, and each
+    of its keys to at most one row, so no row is repeated; none is lost, because what may be absent is joined LEFT.
+    Inferred keys are proved by the values. Rows are grouped or filtered by the column: one that is listed for each row,
+    or added up, might be the row's own, which is then missing. A column that is called after its table or its key, or
+    is written with the table's name or an unknown alias, may be listed too.
 
     >>> repair("SELECT sum(total) FROM orders WHERE city = 'Rome'")
     SELECT SUM(total) FROM orders JOIN customers ON orders.customer_id = customers.id WHERE customers.city = 'Rome'
     >>> repair("SELECT count(*) FROM customers WHERE total > 3")
     >>> repair("SELECT city FROM orders")
     """
-    found = context.find_fault()
-    if found is None or find_join(found[1]) is not None or found[0].has_unknown_columns:
+    found = _find_unjoined(context)
+    if found is None:
         return None
     scope, column = found
     named = scope.find_source(column.table) if column.table else None
     target = _find_target(context, column, named)
-    if target is None or (named is not None and named.table is None):
-        return None
-    # What the query reads already is not what it left out.
-    if any(source.table is target for one in scope.walk_outwards() for source in one.sources):
+    if target is None or (named is not None and named.table is None) or _is_read(scope, target):
         return None
     starts = [named] if named is not None else [source for source in scope.sources if source.table is not None]
     reached = [(source, path) for source in starts for path in _list_paths(context, source, target)]
     if len(reached) != 1 or (named is None and any(source.table is None for source in scope.sources)):
         return None
     start, path = reached[0]
-    is_told = bool(column.table and named is None) or is_called_after(column.name, target, path[-1].columns)
-    if not all(_may_be_joined(one, scope, is_told) for one in list_same_columns(scope, column)):
+    is_named = bool(column.table and named is None) or is_called_after(column.name, target, path[-1].columns)
+    if not all(_may_be_joined(same, scope, is_named) for same in list_same_columns(scope, column)):
         return None
     proofs: tuple[Proof, ...] = tuple(proof for step in path for proof in step.proofs)
     if context.is_disproved(proofs) or any(has_rival(column.name, source) for source in starts):
@@ -60,12 +57,12 @@ def join_along_key(context: RepairContext) -> Edit | None:
 def join_holder(context: RepairContext) -> Edit | None:
     """Join the table that has the column, though rows may be repeated and the column may be another thing's.
 
-    A guess. Precondition: one table alone has a column of that name, and one shortest way along keys leads there.
+    A guess. Precondition: exactly one table has a column of that name, and one shortest path along keys leads there.
 
     >>> repair("SELECT city FROM orders")
     """
-    found = context.find_fault()
-    if found is None or find_join(found[1]) is not None or found[0].has_unknown_columns:
+    found = _find_unjoined(context)
+    if found is None:
         return None
     scope, column = found
     named = scope.find_source(column.table) if column.table else None
@@ -87,10 +84,10 @@ def join_holder(context: RepairContext) -> Edit | None:
 
 
 def correct_join(context: RepairContext) -> Edit | None:
-    """Join two tables on the key between them, where the condition names a column that is not there.
+    """Join two tables on the key between them, where the condition names a column that does not exist.
 
-    Precondition: one key alone, of one column, leads from the one to the other, and what is there of the condition is
-    part of it.
+    Precondition: exactly one key, of one column, leads from one to the other, and what exists of the condition is part
+    of it.
 
     >>> repair("SELECT c.name, o.total FROM orders o JOIN customers c ON o.client = c.id")
     SELECT c.name, o.total FROM orders AS o JOIN customers AS c ON o.customer_id = c.id
@@ -99,9 +96,9 @@ def correct_join(context: RepairContext) -> Edit | None:
     if found is None or find_joined_source(*found) is None:
         return None
     scope, column = found
-    equal = column.parent
-    assert isinstance(equal, exp.EQ)
-    sides = (equal.this, equal.expression)
+    equality = column.parent
+    assert isinstance(equality, exp.EQ)
+    sides = (equality.this, equality.expression)
     sources = [scope.find_source(side.table) if side.table else None for side in sides]
     if any(source is None or source.table is None for source in sources):
         return None
@@ -116,35 +113,52 @@ def correct_join(context: RepairContext) -> Edit | None:
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
         if scope.can_resolve(side) and side.name.lower() != name.lower():
             return None
-    before = show_node(equal)
+    before = show_node(equality)
     for side, name in zip(sides, (key.columns[0], key.target_columns[0]), strict=True):
         side.set("this", make_identifier(name))
-    return Edit(context.tree, f"joined on {show_node(equal)} instead of {before}", key.proofs)
+    return Edit(context.tree, f"joined on {show_node(equality)} instead of {before}", key.proofs)
+
+
+def _find_unjoined(context: RepairContext) -> tuple[Scope, exp.Column] | None:
+    """Return the faulty column, outside join conditions, where the columns of all sources are known."""
+    found = context.find_fault()
+    if found is None or find_join(found[1]) is not None or found[0].has_unknown_columns:
+        return None
+    return found
+
+
+def _is_read(scope: Scope, target: Table) -> bool:
+    """Return whether the query reads the table already, so that its join was not left out."""
+    return any(source.table is target for level in scope.walk_outwards() for source in level.sources)
 
 
 def _find_target(context: RepairContext, column: exp.Column, named: ScopeSource | None) -> Table | None:
-    """The table that the query names, or the only one that has the column."""
+    """Return the table that the query names, or the only one that has the column."""
     if named is None and (table := context.schema.find_table(column.table)) is not None:
         return table if table.find_column(column.name) is not None else None
-    having = [table for table in context.schema.tables if table.find_column(column.name) is not None]
-    return having[0] if len(having) == 1 else None
+    holders = [table for table in context.schema.tables if table.find_column(column.name) is not None]
+    return holders[0] if len(holders) == 1 else None
 
 
 def _list_paths(context: RepairContext, source: ScopeSource, target: Table) -> list[Path]:
     assert source.table is not None
     paths = list_paths(context.schema, [source.table.name], target.name)
-    # A way on which rows repeat rules out the others: it is another reading.
-    return paths if not any(step.is_to_many for path in paths for step in path) else [*paths, *paths]
+    # A path that repeats rows is another reading. The caller needs a single path, so listing all twice rules out each.
+    is_repeating = any(step.is_to_many for path in paths for step in path)
+    return [*paths, *paths] if is_repeating else paths
 
 
-def _may_be_joined(column: exp.Column, scope: Scope, is_told: bool) -> bool:
-    """Whether the place of the column leaves no doubt that it is of the other table."""
+def _may_be_joined(column: exp.Column, scope: Scope, is_named: bool) -> bool:
+    """Return whether the place of the column leaves no doubt that it is the other table's."""
     if is_dimension(column, scope):
         return True
     aggregate = column.find_ancestor(exp.AggFunc, exp.Select)
-    # What is added up would count once for each row; a maximum would not.
-    repeats = isinstance(aggregate, exp.AggFunc) and not isinstance(aggregate, exp.Max | exp.Min)
-    return is_told and not (repeats and aggregate is not None and not isinstance(aggregate.this, exp.Distinct))
+    if not is_named:
+        return False
+    # A sum would count a value once for each row; a maximum, a minimum or a distinct aggregate does not.
+    if not isinstance(aggregate, exp.AggFunc) or isinstance(aggregate, exp.Max | exp.Min):
+        return True
+    return isinstance(aggregate.this, exp.Distinct)
 
 
 def _describe_step(start: ScopeSource, path: Path, at: int) -> str:

@@ -1,6 +1,6 @@
-"""A month or a year where a day is needed: `day = '2025-03'` means each of its days.
+"""Compare a day with a month or a year: `day = '2025-03'` means each of its days.
 
-It reads no other texts: where a name of a month or a word is compared with a date, only the model knows what is meant.
+It reads no other texts: what the name of a month or a word means beside a date, only the model knows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TURNED: Final = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """The days from `start` on, without `end`."""
+    """The days from `start` to the day before `end`."""
 
     text: str
     start: dt.date
@@ -30,10 +30,10 @@ class _Period:
 
 
 def spell_out_periods(context: RepairContext) -> Edit | None:
-    """Compare a day with the first day of a month or year and the first one after it, where only that was written.
+    """Replace a month or year that a day is compared with by its first day and the first day after it.
 
-    Precondition: the column holds days, and the text is a year or a month in digits, or a number that can be a year:
-    no day is called so, and what a comparison with one means of days follows from the calendar.
+    Precondition: the column holds days, and the text is a year or a month in digits, or a number that can be a year. No
+    day is written so, and what a comparison with a period means for days follows from the calendar.
 
     >>> repair("SELECT count(*) FROM orders WHERE placed = '2024'")
     SELECT COUNT(*) FROM orders WHERE (placed >= CAST('2024-01-01' AS DATE) AND placed < CAST('2025-01-01' AS DATE))
@@ -41,51 +41,52 @@ def spell_out_periods(context: RepairContext) -> Edit | None:
     SELECT COUNT(*) FROM orders WHERE (placed >= CAST('2025-01-01' AS DATE))
     >>> repair("SELECT count(*) FROM orders WHERE placed > 7")
     """
-    told: dict[str, None] = {}
+    changes: dict[str, None] = {}
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
             if found is not None and found[1].is_temporal:
-                told |= dict.fromkeys(_spell_out(column))
-    return Edit(context.tree, "; ".join(told)) if told else None
+                changes |= dict.fromkeys(_spell_out(column))
+    return Edit(context.tree, "; ".join(changes)) if changes else None
 
 
 def _spell_out(column: exp.Column) -> list[str]:
-    """Spell out what the column is compared with; returns what was changed in words."""
+    """Replace the periods that the column is compared with; return the changes in words."""
     value: exp.Expr = column
     while isinstance(value.parent, _WRAPS) and not _is_other_function(value.parent):
         value = value.parent
     compared = value.parent
     periods: list[_Period | None] = []
-    said: exp.Expr | None = None
+    replacement: exp.Expr | None = None
     if isinstance(compared, exp.Between) and value.arg_key == "this":
         low, high = compared.args["low"], compared.args["high"]
         periods = [_read_period(low), _read_period(high)]
         since, before = _compare_since(value, low, periods[0]), _compare_until(value, high, periods[1])
-        said = exp.And(this=since, expression=before)
+        replacement = exp.And(this=since, expression=before)
     elif isinstance(compared, exp.In) and value.arg_key == "this" and compared.expressions:
-        periods = [_read_period(one) for one in compared.expressions]
-        said = exp.or_(*(_compare_equal(value, one, p) for one, p in zip(compared.expressions, periods, strict=True)))
+        periods = [_read_period(listed) for listed in compared.expressions]
+        pairs = zip(compared.expressions, periods, strict=True)
+        replacement = exp.or_(*(_compare_equal(value, listed, period) for listed, period in pairs))
     elif isinstance(compared, exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
         is_left = value.arg_key == "this"
         other = compared.expression if is_left else compared.this
         periods = [period := _read_period(other)]
         if period is not None:
             kind = type(compared) if is_left else _TURNED.get(type(compared), type(compared))
-            said = _compare(kind, value, other, period)
-    if said is None or compared is None or not any(periods):
+            replacement = _compare(kind, value, other, period)
+    if replacement is None or compared is None or not any(periods):
         return []
-    compared.replace(said if isinstance(said, exp.Paren) else exp.Paren(this=said))
+    compared.replace(replacement if isinstance(replacement, exp.Paren) else exp.Paren(this=replacement))
     return [f"'{period.text}' is each of its days" for period in periods if period is not None]
 
 
 def _is_other_function(node: exp.Expr) -> bool:
-    """Whether it makes no day of what it is given."""
+    """Return whether the cast makes no day of its argument."""
     return isinstance(node, exp.Cast | exp.TryCast) and not node.is_type("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
 
 def _read_period(text: exp.Expr) -> _Period | None:
-    """The month or year that the literal names."""
+    """Return the month or year that the literal names."""
     while isinstance(text, exp.Cast | exp.TryCast | exp.Date):
         text = text.this
     if not isinstance(text, exp.Literal):
@@ -102,7 +103,7 @@ def _read_period(text: exp.Expr) -> _Period | None:
 
 
 def _compare(kind: type[exp.Expr], value: exp.Expr, other: exp.Expr, period: _Period) -> exp.Expr:
-    """The comparison of that kind, value first, with each day of the period."""
+    """Make the comparison of that kind, value first, with each day of the period."""
     if kind is exp.EQ:
         return _compare_equal(value, other, period)
     if kind is exp.NEQ:

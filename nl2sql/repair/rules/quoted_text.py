@@ -1,4 +1,4 @@
-"""Texts in double quotes, which other dialects take for strings and this one for names."""
+"""Correct texts in double quotes, which other dialects read as strings and this one as names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _COMPARES: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like,
 
 
 def quote_text(context: RepairContext) -> Edit | None:
-    """Make a text of a name in double quotes.
+    """Turn a name in double quotes into a text.
 
-    Precondition: it is compared with a column that is there; or it is no word and a function is given it beside such a
-    column. No column of the tables is spelled so. One that shares a word with a column, or is written as names of
-    columns are, may be a column that is missing: then the text must be stored in what it is compared with, as a query
-    shows.
+    Precondition: it is compared with an existing column; or it is not a single word, and an argument of a function
+    beside an existing column. No column of the tables is spelled so. A name that shares a word with a column, or is
+    written as column names are, may be a missing column: then the text must be stored in the column that it is compared
+    with, as a proof shows.
 
     >>> repair('SELECT count(*) FROM customers WHERE city = "Rome"')
     SELECT COUNT(*) FROM customers WHERE city = 'Rome'
@@ -43,28 +43,29 @@ def quote_text(context: RepairContext) -> Edit | None:
         return None
     proofs: tuple[Proof, ...] = ()
     if find_near_names(text, names) or (text.isidentifier() and text.islower()):
-        known = resolve_column(scope, compared) if compared is not None else None
-        if known is None or known[0].table is None:
+        resolved = resolve_column(scope, compared) if compared is not None else None
+        if resolved is None or resolved[0].table is None:
             return None
-        proofs = (prove_stored(known[0].table, known[1].name, text),)
+        proofs = (prove_stored(resolved[0].table, resolved[1].name, text),)
     column.replace(exp.Literal.string(text))
     return Edit(context.tree, f'"{text}" is a text', proofs)
 
 
 def _find_compared(scope: Scope, column: exp.Column) -> exp.Column | None:
-    """The column that is there and that the name is compared with, or one inside what it is compared with."""
+    """Return the existing column that the name is compared with, or one inside what it is compared with."""
     parent = column.parent
     others: list[exp.Expr] = []
     if isinstance(parent, exp.In):
         others = [parent.this] if parent.this is not column else []
     elif isinstance(parent, _COMPARES):
         others = [parent.expression if parent.this is column else parent.this]
-    return next((one for other in others for one in other.find_all(exp.Column) if scope.can_resolve(one)), None)
+    columns = (found for other in others for found in other.find_all(exp.Column))
+    return next((found for found in columns if scope.can_resolve(found)), None)
 
 
 def _is_argument(scope: Scope, column: exp.Column) -> bool:
-    """Whether a function is given the name beside a column that is there."""
+    """Return whether the name is an argument of a function beside an existing column."""
     parent = column.parent
     if not isinstance(parent, exp.Func | exp.DPipe) or isinstance(parent, exp.AggFunc):
         return False
-    return any(one is not column and scope.can_resolve(one) for one in parent.find_all(exp.Column))
+    return any(other is not column and scope.can_resolve(other) for other in parent.find_all(exp.Column))

@@ -1,4 +1,4 @@
-"""Tables that are not there under the name written."""
+"""Correct the names of tables that exist under another spelling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from nl2sql.repair.context import Edit, RepairContext, make_identifier
-from nl2sql.repair.missing_names import list_unknown_tables, write_name
+from nl2sql.repair.missing_names import list_unknown_tables, write_table_name
 from nl2sql.repair.name_matching import find_only_match, is_alike, is_plural, is_slip
 from nl2sql.types import MAIN_SCHEMA
 
@@ -18,8 +18,8 @@ Match = Callable[[str, str], bool]
 def spell_table(context: RepairContext) -> Edit | None:
     """Give the table the name that the schema has for it.
 
-    Precondition: exactly one table has the name but for case, separators, a plural or a slip, or has just that name in
-    another schema where none is written. A word more or less makes it another table.
+    Precondition: exactly one table has the name apart from case, separators, a plural or a slip, or has exactly that
+    name in another schema where none is written. A word more or less makes it another table.
 
     >>> repair("SELECT count(*) FROM Order")
     SELECT COUNT(*) FROM orders
@@ -28,7 +28,7 @@ def spell_table(context: RepairContext) -> Edit | None:
     unknown = list_unknown_tables(context.tree, context.schema)
     if not unknown:
         return None
-    node, written = unknown[0], write_name(unknown[0])
+    node, written = unknown[0], write_table_name(unknown[0])
     meant = _find_table(written, context)
     if meant is None:
         return None
@@ -46,14 +46,14 @@ def spell_table(context: RepairContext) -> Edit | None:
 
 
 def _find_table(written: str, context: RepairContext) -> str | None:
-    named = {table.name: table.name if "." in written else table.path[1] for table in context.schema.tables}
+    names = {table.name: table.name if "." in written else table.path[1] for table in context.schema.tables}
 
-    def slips(one: str, other: str) -> bool:
+    def differs_by_slip(one: str, other: str) -> bool:
         return is_slip(one, other, context.question_words)
 
-    ways: Final[tuple[Match, ...]] = (_is_same, is_alike, is_plural, slips)
-    for way in ways:
-        found = [name for name, called in named.items() if find_only_match(written, [called], way)]
+    matchers: Final[tuple[Match, ...]] = (_is_same, is_alike, is_plural, differs_by_slip)
+    for matches in matchers:
+        found = [name for name, short_name in names.items() if find_only_match(written, [short_name], matches)]
         if found:
             return found[0] if len(found) == 1 else None
     return None

@@ -1,4 +1,4 @@
-"""Text columns that are computed with: read as numbers or days where every one of their texts is one."""
+"""Cast text columns that are computed with, where every text of theirs is a number or a day."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _NEEDS_DAYS: Final = (
     exp.DateTrunc,
     exp.DateDiff,
 )
-# The types to read texts as, the narrowest first, and how every text must be written.
+# The types to cast texts to, the narrowest first, and the pattern that every text must match.
 _AS_NUMBERS: Final = (("BIGINT", INTEGERS), ("DECIMAL(38, 2)", CENTS), ("DECIMAL(38, 9)", FRACTIONS))
 _AS_DAYS: Final = (("DATE", DAYS), ("TIMESTAMP", MOMENTS))
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
 
 
 def read_numbers(context: RepairContext) -> Edit | None:
-    """Read text as numbers where it is added up, computed or compared with.
+    """Cast text to numbers where it is added up, computed or compared with.
 
-    Precondition: every text of the column is a number in the engine's own notation, as a query shows; three digits
-    behind a point, which may be thousands, are none. What has two decimals, as money has, is read without loss.
+    Precondition: every text of the column is a number in the engine's own notation, as a proof shows. Three digits
+    after a point do not count: they may be thousands. What has two decimals, as money has, is read without loss.
 
     >>> repair("SELECT sum(price) FROM order_lines")
     SELECT SUM(CAST(price AS DECIMAL(38, 2))) FROM order_lines
@@ -59,9 +59,9 @@ def read_numbers(context: RepairContext) -> Edit | None:
 
 
 def read_days(context: RepairContext) -> Edit | None:
-    """Read text as days or moments where a part of a date is asked of it, or it is compared with one.
+    """Cast text to days or moments where a part of a date is taken from it, or it is compared with one.
 
-    Precondition: every text of the column is one in ISO notation, as a query shows: others can be read in two ways.
+    Precondition: every text of the column is in ISO notation, as a proof shows: others can be read in two ways.
 
     >>> repair("SELECT year(written) AS y, count(*) FROM reviews GROUP BY y")
     SELECT YEAR(CAST(written AS DATE)) AS y, COUNT(*) FROM reviews GROUP BY y
@@ -75,9 +75,9 @@ def read_days(context: RepairContext) -> Edit | None:
 
 
 def take_year(context: RepairContext) -> Edit | None:
-    """Take a number for the year that it is, where its year is asked for.
+    """Use a number as the year that it is, where its year is taken.
 
-    Precondition: the column holds whole numbers, all of them in the range of years, as a query shows.
+    Precondition: the column holds whole numbers, all of them in the range of years, as a proof shows.
 
     >>> repair("SELECT year(founded) AS y FROM suppliers")
     SELECT founded AS y FROM suppliers
@@ -97,7 +97,7 @@ def take_year(context: RepairContext) -> Edit | None:
 
 
 def _list_texts(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Table, Column]]:
-    """Every column of a table that holds text."""
+    """Yield every column of a table that holds text, with its SELECT, its table and the schema's column."""
     for scope in context.find_scopes():
         for column in scope.columns:
             found = resolve_column(scope, column)
@@ -108,7 +108,7 @@ def _list_texts(context: RepairContext) -> Iterator[tuple[Scope, exp.Column, Tab
 def _cast_column(
     context: RepairContext, column: exp.Column, table: Table, known: Column, kinds: tuple[tuple[str, str], ...]
 ) -> Edit | None:
-    """Read the column as the first of these types that the data bears out."""
+    """Cast the column to the first of these types that the data does not contradict."""
     for kind, pattern in kinds:
         proofs: tuple[Proof, ...] = (prove_parsable(table, known, pattern, kind),)
         if not context.is_disproved(proofs):
@@ -126,7 +126,7 @@ def _find_other_side(column: exp.Column) -> exp.Expr:
 
 
 def _is_beside_number(scope: Scope, column: exp.Column) -> bool:
-    """Whether it is compared with a number."""
+    """Return whether the column is compared with a number."""
     other = _find_other_side(column)
     if isinstance(other, exp.Literal):
         return not other.is_string
@@ -137,7 +137,7 @@ def _is_beside_number(scope: Scope, column: exp.Column) -> bool:
 
 
 def _is_beside_day(scope: Scope, column: exp.Column) -> bool:
-    """Whether it is compared with a day."""
+    """Return whether the column is compared with a day."""
     other = _find_other_side(column)
     if isinstance(other, exp.Column):
         found = resolve_column(scope, other)

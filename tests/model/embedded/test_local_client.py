@@ -31,7 +31,7 @@ def model(
     def connect(cancel: CancelToken | None) -> ServerInfo:
         return ensure_server(home, path, host_command=host_command, cancel=cancel)
 
-    model = LocalChatModel(connect, turn=lambda cancel: lock(folder.turn_lock, cancel), touch=folder.touch)
+    model = LocalChatModel(connect, lock_server=lambda cancel: lock(folder.call_lock, cancel), touch=folder.touch)
     yield model
     model.close()
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from nl2sql.engines.duckdb.one_select import check_single_select
 from nl2sql.engines.duckdb.result_cache import CachedResult, ResultCache
 from nl2sql.engines.worker import landlock, os_limits
 from nl2sql.engines.worker.deadline_timer import Alarm
@@ -52,8 +51,7 @@ class Worker:
         self._parser: Any = None
         self._cursor: duckdb.DuckDBPyConnection | None = None
         spill_folder = str(Path.cwd() / "spill")
-        self._connection = hardening.open_locked(
-            opening["database"],
+        options = hardening.SessionOptions(
             memory=opening["memory"],
             seconds=self._seconds,
             threads=THREADS,
@@ -63,6 +61,7 @@ class Worker:
             attachments=opening["attached"],
             time_zone=opening["time_zone"],
         )
+        self._connection = hardening.open_locked(opening["database"], options)
         self._kept = ResultCache(self._connection, opening["memory"])
 
     def stop(self, request: int) -> None:
@@ -127,13 +126,13 @@ class Worker:
         collect_all = bool(request["thorough"])
         parser = self._ensure_parser()
         parser.reads_values = bool(request["reads_values"])
-        verdict = judge(request["sql"], self._schema, policy, "duckdb", parser, collect_all=collect_all)
+        verdict = judge(request["sql"], self._schema, policy, parser, collect_all=collect_all)
         return {"kind": "verdict", "verdict": pipe_messages.encode_verdict(verdict)}
 
     def _repair(self, request: Message) -> Mapping[str, Any]:
         from nl2sql.engines.duckdb.binder import GuardedBinder
         from nl2sql.engines.worker import pipe_messages
-        from nl2sql.repair import repair
+        from nl2sql.repair import RepairRequest, repair
         from nl2sql.schema import apply_policy
 
         policy = pipe_messages.decode_policy(request["policy"])
@@ -141,16 +140,16 @@ class Worker:
         hidden = _list_names(self._schema) - _list_names(visible)
         parser = self._ensure_parser()
         parser.reads_values = False
-        report = repair(
-            request["sql"],
-            request["question"],
+        task = request["task"]
+        repair_request = RepairRequest(
+            task["sql"],
+            task["wording"],
             visible,
-            "duckdb",
-            GuardedBinder(self._schema, policy, parser),
-            error=request["error"],
-            hidden=frozenset(name.rpartition(".")[2] for name in hidden),
-            disproved=[Proof(**proof) for proof in request["disproved"]],
+            error=task["error"],
+            hidden_names=frozenset(name.rpartition(".")[2] for name in hidden),
+            disproved_proofs=frozenset(Proof(**proof) for proof in task["disproved"]),
         )
+        report = repair(repair_request, GuardedBinder(self._schema, policy, parser))
         return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
@@ -174,6 +173,7 @@ class Worker:
         return self._parser
 
     def _execute(self, request: Message) -> Mapping[str, Any]:
+        from nl2sql.engines.duckdb.hardening import check_single_select
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
         from nl2sql.guard import strip_explain
 

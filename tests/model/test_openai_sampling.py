@@ -43,6 +43,13 @@ def test_replies_come_as_they_end_and_their_usage_adds_up(endpoint: Endpoint, op
     assert (sent["n"], sent["max_tokens"], sent["temperature"]) == (2, 50, 0.7)
 
 
+def test_an_error_after_the_last_reply_counts_no_reply_twice(endpoint: Endpoint, open_model: Open) -> None:
+    endpoint.script = [Answer([*TWO_AT_ONCE[:4], {"error": {"message": "down", "code": 503}}])]
+    replies = list(open_model(protocol="text").sample(ASK, SQL_ONLY, count=2))
+    assert queries(replies) == ["SELECT 2", "SELECT 1"]
+    assert sum((reply.usage for reply in replies), Usage()) == Usage(completion_tokens=4, model_calls=1)
+
+
 def test_one_is_asked_for_without_n(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [calls("SELECT 1")]
     assert queries(list(open_model().sample(ASK, SQL_ONLY, count=1))) == ["SELECT 1"]

@@ -6,15 +6,17 @@ It is used by one call at a time, which the pool sees to.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from nl2sql.cancellation import CancelToken
+from nl2sql.engines.duckdb import WORKER
 from nl2sql.engines.duckdb.result_cache import MAX_CACHED_QUERIES
 from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase
-from nl2sql.engines.worker.child_process import WORKER, ChildProcess, take_process
+from nl2sql.engines.worker.child_process import ChildProcess, take_process
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import Message
 from nl2sql.engines.worker.worker_request import Call, cancel_on_token
@@ -23,6 +25,7 @@ from nl2sql.types import Limits, Schema
 Read = TypeVar("Read")
 
 START_SECONDS: Final = 60.0
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class WorkerHandle:
     def use_state(self, opened: DatabaseState) -> None:
         """Have a process stand on that state of the data, without waiting until it does."""
         if self._opened is not None and self._opened.fingerprint != opened.fingerprint:
+            _LOG.info("the data has changed: the worker is replaced")
             self._discard()
         self._opened = opened
         if self._process is None:
@@ -122,6 +126,8 @@ class WorkerHandle:
         """The process, once it has opened the database. DatabaseError where it cannot."""
         running = self._limits
         if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
+            if self._process is not None:
+                _LOG.info("worker %d is replaced: the call has other limits", self._process.pid)
             self._discard()
             self._limits = replace(limits, seconds=max(limits.seconds, running.seconds))
         if self._process is not None and self._opening is None and self._process.has_ended:
@@ -146,6 +152,7 @@ class WorkerHandle:
             self._opened = replace(self._opened, prepared=self._opened.source.prepare())
         prepared, limits = self._opened.prepared, self._limits
         process = take_process(WORKER)
+        _LOG.info("worker %d starts (memory %s, %g s)", process.pid, limits.memory, limits.seconds)
         request = {
             "op": "open",
             "database": str(prepared.database),
@@ -173,4 +180,5 @@ class WorkerHandle:
     def _discard(self) -> None:
         process, self._process, self._opening, self._told = self._process, None, None, None
         if process is not None:
+            _LOG.debug("worker %d is closed", process.pid)
             process.close()
